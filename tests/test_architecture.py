@@ -1,0 +1,449 @@
+"""The tree is the architecture: every import and definition in src/pliant, held to one table.
+
+A check takes sources (module name -> text) and returns its findings as text, so that the second half of
+this file can show each check failing on a small bad source.
+"""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "pliant"
+EVERYWHERE = ("*",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A folder's floor, what of ours it imports, and which third parties in which of its files."""
+
+    floor: int
+    may: frozenset[str]
+    lazily: frozenset[str]  # inside functions only
+    third: Mapping[str, tuple[str, ...]]  # package -> patterns of file names, from the folder
+
+
+def row(floor: int, may: str = "", *, lazily: str = "", **third: tuple[str, ...]) -> Row:
+    return Row(floor, frozenset(may.split()), frozenset(lazily.split()), third)
+
+
+LEARNED = ("policy.py", "policy/*", "predictor.py", "predictor/*")
+
+# The root's __init__.py offers names from all folders and so has no row; test_import_weight.py keeps it light.
+FLOORS: dict[str, Row] = {
+    "values": row(0),
+    "schema": row(1, "values"),
+    "space": row(1, "values"),
+    "launch": row(1, "values", ray=("ray.py", "ray_*.py")),
+    "symbolic": row(2, "values schema"),
+    "algorithms": row(2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED),
+    "hyper": row(3, "values schema symbolic space"),
+    "study": row(3, "values space algorithms launch", sqlalchemy=EVERYWHERE),
+    "tune": row(4, "values schema space launch symbolic algorithms hyper study"),
+    "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
+    "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
+    "bench": row(5, "values space hyper zoo", numpy=EVERYWHERE),
+    "cli": row(6, "values study launch", lazily="tune zoo bench", click=EVERYWHERE, rich=EVERYWHERE),
+    "dashboard": row(6, "values space study", starlette=EVERYWHERE, uvicorn=EVERYWHERE),
+    "testing": row(
+        5,  # conformance suites: they use all floors up to 4, and nothing uses them
+        "values schema space launch symbolic algorithms hyper study tune oneshot zoo",
+        pytest=EVERYWHERE,
+        hypothesis=EVERYWHERE,
+    ),
+}
+
+MAX_FILE, MAX_MEDIAN, MAX_FUNCTION, MAX_METHODS, MAX_POSITIONAL = 500, 180, 60, 15, 4
+EMPTY_NAMES = {"util", "utils", "common", "helper", "helpers", "manager", "managers", "misc"}
+
+Sources = Mapping[str, str]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def read_sources(folder: Path) -> dict[str, str]:
+    """Module name -> text; a package is named with its `__init__`, so that names are as unique as files."""
+    return {
+        ".".join(["pliant", *file.relative_to(folder).with_suffix("").parts]): file.read_text("utf-8")
+        for file in sorted(folder.rglob("*.py"))
+    }
+
+
+def file_of(module: str) -> str:
+    return "src/" + module.replace(".", "/") + ".py"
+
+
+def folder_of(module: str) -> str:
+    """The row that a module belongs to; '' for the root's own __init__."""
+    top = module.split(".")[1]
+    return {"__init__": "", "__main__": "cli"}.get(top, top)
+
+
+# --- reading imports -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: of which module or name, where it stands, and whether it runs when the module is loaded."""
+
+    module: str
+    target: str
+    line: int
+    lazy: bool  # inside a function
+    typing: bool  # under `if TYPE_CHECKING:`
+
+    def __str__(self) -> str:
+        return f"{file_of(self.module)}:{self.line} imports {self.target}"
+
+
+def read_imports(module: str, text: str) -> Iterator[Import]:
+    """Every import of a module: at its top, in functions, for type checkers, and by importlib with a plain name."""
+    package = module.rpartition(".")[0]
+
+    def visit(node: ast.AST, *, lazy: bool, typing: bool) -> Iterator[Import]:
+        for target in targets(node, package):
+            yield Import(module, target, node.lineno, lazy, typing)  # type: ignore[attr-defined]  # has targets
+        for name, value in ast.iter_fields(node):
+            body_only = isinstance(node, ast.If) and is_type_checking(node.test) and name == "body"
+            in_function = isinstance(node, Function | ast.Lambda) and name == "body"
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from visit(child, lazy=lazy or in_function, typing=typing or body_only)
+
+    yield from visit(ast.parse(text), lazy=False, typing=False)
+
+
+def targets(node: ast.AST, package: str) -> list[str]:
+    """The absolute names that a node imports, as far down as it names them (`from a import b` gives `a.b`)."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, base] if base else above)
+        return [f"{base}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = node.args[0].value
+        if function in ("import_module", "__import__") and isinstance(name, str):
+            dots = len(name) - len(name.lstrip("."))
+            above = package.split(".")[: len(package.split(".")) - dots + 1] if dots else []
+            return [".".join([*above, name.lstrip(".")])]
+    return []
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
+
+
+# --- the checks ------------------------------------------------------------------------------------------
+
+
+def check_floors(sources: Sources) -> list[str]:
+    """Imports that the table does not allow, and folders that it does not know."""
+    found = []
+    for module, text in sources.items():
+        folder = folder_of(module)
+        if folder == "":
+            continue
+        if folder not in FLOORS:
+            found.append(f"{file_of(module)}: no row for {folder!r} in FLOORS; give it one, or move the file")
+            continue
+        for imported in read_imports(module, text):
+            found += judge_import(imported, folder, FLOORS[folder])
+    return found
+
+
+def judge_import(imported: Import, folder: str, allowed: Row) -> list[str]:
+    top, *rest = imported.target.split(".")
+    if top == "pliant":
+        other = rest[0] if rest else ""
+        if other == folder or other in allowed.may:
+            return []
+        if other not in FLOORS:
+            return [
+                f"{imported}: inside the package, import from the folder that defines it, not from the root"
+            ]
+        if other in allowed.lazily:
+            return [] if imported.lazy else [f"{imported}: {folder} may import {other} inside functions only"]
+        mine = ", ".join(sorted(allowed.may | allowed.lazily)) or "nothing of ours"
+        return [f"{imported}: {folder} (floor {allowed.floor}) may import {mine}"]
+    if top in sys.stdlib_module_names:
+        return []
+    if top not in allowed.third:
+        return [f"{imported}: {folder} may import {', '.join(allowed.third) or 'no third party'}"]
+    patterns = allowed.third[top]
+    name = (
+        imported.module.split(".", 2)[2].replace(".", "/") + ".py" if imported.module.count(".") > 1 else ""
+    )
+    if not any(fnmatch(name, pattern) for pattern in patterns):
+        return [f"{imported}: in {folder}, {top} belongs in {' or '.join(patterns)} only"]
+    return []
+
+
+def check_cycles(sources: Sources) -> list[str]:
+    """Modules that need each other while they load (imports in functions and for type checkers do not count)."""
+    edges = {module: load_edges(module, sources) for module in sources}
+    found, done = [], set()
+
+    def walk(module: str, trail: list[str]) -> None:
+        if module in trail:
+            found.append("import cycle: " + " -> ".join([*trail[trail.index(module) :], module]))
+        elif module not in done:
+            for target in sorted(edges[module]):
+                walk(target, [*trail, module])
+            done.add(module)
+
+    for module in sources:
+        walk(module, [])
+    return found
+
+
+def load_edges(module: str, sources: Sources) -> set[str]:
+    """The modules of ours that are named by a module's load-time imports."""
+    edges = set()
+    for imported in read_imports(module, sources[module]):
+        parts = imported.target.split(".")
+        if imported.lazy or imported.typing or parts[0] != "pliant":
+            continue
+        for end in (len(parts), len(parts) - 1):  # the name itself may be a module, or be in one
+            name = ".".join(parts[:end])
+            found = next((m for m in (name, f"{name}.__init__") if m in sources), None)
+            if found:
+                edges.add(found)
+                break
+    return edges - {module}
+
+
+def check_sizes(sources: Sources) -> list[str]:
+    lines = {module: len(text.splitlines()) for module, text in sources.items()}
+    found = [
+        f"{file_of(module)}: {count} lines, at most {MAX_FILE}; split it by concept"
+        for module, count in lines.items()
+        if count > MAX_FILE
+    ]
+    files = [count for module, count in lines.items() if not module.endswith("__init__")]
+    if files and statistics.median(files) > MAX_MEDIAN:
+        found.append(f"the median file has {statistics.median(files)} lines, at most {MAX_MEDIAN}")
+    return found
+
+
+def check_names(sources: Sources) -> list[str]:
+    return [
+        f"{file_of(module)}: {name!r} names no concept; name the file after what is in it"
+        for module in sources
+        for name in module.split(".")
+        if name.strip("_") in EMPTY_NAMES
+    ]
+
+
+def check_docstrings(sources: Sources) -> list[str]:
+    return [
+        f"{file_of(module)}: no module docstring; say what the module is, and what it is not"
+        for module, text in sources.items()
+        if not ast.get_docstring(ast.parse(text))
+    ]
+
+
+def check_definitions(sources: Sources) -> list[str]:
+    """Functions that are too long or take too many positional parameters; classes with too many methods."""
+    found = []
+    for module, text in sources.items():
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            where = f"{file_of(module)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, Function):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MAX_FUNCTION:
+                    found.append(f"{where} {node.name}: {length} lines, at most {MAX_FUNCTION}")
+            elif isinstance(node, ast.ClassDef):
+                names = {n.name for n in node.body if isinstance(n, Function) and n.name[0] != "_"}
+                if len(names) > MAX_METHODS:
+                    found.append(f"{where} {node.name}: {len(names)} public methods, at most {MAX_METHODS}")
+        for name, function, is_method in public_functions(tree):
+            count = len(function.args.posonlyargs) + len(function.args.args) - is_method
+            if count > MAX_POSITIONAL:
+                where = f"{file_of(module)}:{function.lineno} {name}"
+                found.append(
+                    f"{where}: {count} positional parameters, at most {MAX_POSITIONAL}; "
+                    "make the rest keyword-only with `*,`"
+                )
+    return found
+
+
+def public_functions(tree: ast.Module) -> Iterator[tuple[str, Function, bool]]:
+    """The functions that a user may call: (name, definition, whether the first parameter is self or cls)."""
+
+    def members(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, Function, bool]]:
+        for node in body:
+            if isinstance(node, Function) and (node.name[0] != "_" or node.name in ("__init__", "__call__")):
+                static = any(getattr(d, "id", "") == "staticmethod" for d in node.decorator_list)
+                yield f"{owner}{node.name}", node, bool(owner) and not static
+            elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
+                yield from members(node.body, f"{owner}{node.name}.")
+            elif isinstance(node, ast.If | ast.Try):
+                yield from members([*node.body, *node.orelse], owner)
+
+    return members(tree.body, "")
+
+
+CHECKS = [check_floors, check_cycles, check_sizes, check_names, check_docstrings, check_definitions]
+
+
+# --- the package -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_package(check):
+    sources = read_sources(SOURCE)
+    assert len(sources) > 5, f"hardly any module under {SOURCE}"
+    found = check(sources)
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_table_goes_downwards():
+    for name, mine in FLOORS.items():
+        for other in mine.may | mine.lazily:
+            assert FLOORS[other].floor < mine.floor, f"{name} may import {other}, which is no lower"
+
+
+# --- the checks themselves -------------------------------------------------------------------------------
+
+BAD_IMPORTS = {
+    "upwards": ("pliant.space.walk", "from pliant.hyper import oneof", "space (floor 1) may import values"),
+    "sideways": ("pliant.zoo.mobile", "import pliant.oneshot.rules", "zoo (floor 4) may import"),
+    "in a function": (
+        "pliant.space.walk",
+        "def f():\n    from ..symbolic import Object",
+        "walk.py:2 imports",
+    ),
+    "for type checkers": (
+        "pliant.algorithms.random",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pliant.study import Study",
+        "random.py:3 imports pliant.study.Study",
+    ),
+    "relative, two up": ("pliant.algorithms.evolution.mutators", "from ...hyper.holes import OneOf", "hyper"),
+    "from the root": ("pliant.hyper.holes", "import pliant as pg", "not from the root"),
+    "a name of the root": ("pliant.hyper.holes", "from pliant import Object", "not from the root"),
+    "a folder of the root": ("pliant.values.path", "from pliant import schema", "may import nothing of ours"),
+    "by importlib": ("pliant.space.walk", "import importlib\nm = importlib.import_module('numpy')", "numpy"),
+    "by importlib, relative": (
+        "pliant.space.walk",
+        "from importlib import import_module\nimport_module('..hyper', __package__)",
+        "pliant.hyper",
+    ),
+    "third party": ("pliant.symbolic.object", "import torch", "no third party"),
+    "third party, lazily": ("pliant.hyper.holes", "def f():\n    import numpy.random", "no third party"),
+    "third party, wrong file": ("pliant.algorithms.random", "import torch", "policy.py or policy/*"),
+    "ray, wrong file": ("pliant.launch.processes", "import ray", "ray.py or ray_*.py only"),
+    "lazily only": ("pliant.cli.search", "from pliant.tune import sample", "inside functions only"),
+    "an unknown folder": ("pliant.magic.wand", "", "no row for 'magic'"),
+}
+GOOD_IMPORTS = {
+    "own folder": ("pliant.space.walk", "from . import count\nfrom .points import Choice"),
+    "downwards": ("pliant.algorithms.evolution.mutators", "from ...space import Space\nimport pliant.values"),
+    "from the root, a folder": ("pliant.hyper.holes", "from pliant import schema, values"),
+    "standard library": ("pliant.values.path", "import ast, collections.abc\nfrom os import path"),
+    "torch where it belongs": ("pliant.algorithms.policy.ppo", "import torch.nn"),
+    "ray where it belongs": ("pliant.launch.ray", "def f():\n    import ray"),
+    "lazily": ("pliant.cli.search", "def f():\n    from pliant.tune import sample"),
+    "the root": ("pliant.__init__", "from pliant.zoo import mobile\nimport torch"),
+    "not an import": ("pliant.values.path", "load('numpy')\nimport_module(name)"),
+}
+
+
+@pytest.mark.parametrize(("module", "text", "message"), BAD_IMPORTS.values(), ids=BAD_IMPORTS)
+def test_bad_import_is_found(module, text, message):
+    found = check_floors({module: text})
+    assert len(found) == 1
+    assert message in found[0]
+
+
+@pytest.mark.parametrize(("module", "text"), GOOD_IMPORTS.values(), ids=GOOD_IMPORTS)
+def test_good_import_passes(module, text):
+    assert check_floors({module: text}) == []
+
+
+def test_cycle_is_found():
+    sources = {
+        "pliant.space.__init__": "from .a import x",
+        "pliant.space.a": "from .b import x",
+        "pliant.space.b": "from . import c",
+        "pliant.space.c": "import pliant.space.a",
+    }
+    (found,) = check_cycles(sources)
+    assert found == "import cycle: pliant.space.a -> pliant.space.b -> pliant.space.c -> pliant.space.a"
+
+
+def test_cycle_through_the_package_itself_is_found():
+    sources = {"pliant.space.__init__": "from .a import x", "pliant.space.a": "from . import y"}
+    assert check_cycles(sources) != []
+
+
+def test_cycle_in_functions_or_types_passes():
+    sources = {
+        "pliant.space.a": "from .b import x",
+        "pliant.space.b": "if TYPE_CHECKING:\n    from .a import X\ndef f():\n    from .a import x",
+    }
+    assert check_cycles(sources) == []
+
+
+def test_long_file_is_found():
+    assert check_sizes({"pliant.space.a": "x = 1\n" * 501, "pliant.space.b": "", "pliant.space.c": ""}) == [
+        "src/pliant/space/a.py: 501 lines, at most 500; split it by concept"
+    ]
+
+
+def test_high_median_is_found():
+    assert "median" in check_sizes({"pliant.space.a": "x = 1\n" * 181})[0]
+
+
+@pytest.mark.parametrize("name", ["pliant.space.utils", "pliant.common.path", "pliant.space._helpers"])
+def test_empty_name_is_found(name):
+    assert "names no concept" in check_names({name: ""})[0]
+
+
+def test_missing_docstring_is_found():
+    assert "no module docstring" in check_docstrings({"pliant.space.a": "x = 1", "pliant.b": '"""B."""'})[0]
+
+
+BAD_DEFINITIONS = {
+    "long function": ("def f():\n" + "    x = 1\n" * 60, "a.py:1 f: 61 lines, at most 60"),
+    "long inner function": (
+        "def f(): pass\nclass A:\n  def g():\n" + "    x = 1\n" * 60,
+        "a.py:3 g: 61 lines",
+    ),
+    "many methods": (
+        "class A:\n" + "".join(f"    def m{i}(self): ...\n" for i in range(16)),
+        "A: 16 public methods",
+    ),
+    "many parameters": ("def f(a, b, /, c, d, e): ...", "f: 5 positional parameters"),
+    "many parameters of a method": ("class A:\n  def f(self, a, b, c, d, e): ...", "A.f: 5 positional"),
+    "many parameters of __init__": ("class A:\n  def __init__(self, a, b, c, d, e): ...", "A.__init__: 5"),
+    "many parameters, static": ("class A:\n  @staticmethod\n  def f(a, b, c, d, e): ...", "A.f: 5"),
+}
+GOOD_DEFINITIONS = {
+    "keyword-only": "def f(a, b, c, d, *, e, f, g): ...",
+    "rest": "def f(a, b, c, d, *args, **kwargs): ...",
+    "self": "class A:\n  def f(self, a, b, c, d): ...",
+    "private": "def _f(a, b, c, d, e): ...\nclass _A:\n  def f(self, a, b, c, d, e): ...",
+    "overloads count once": "class A:\n" + "    def m(self): ...\n" * 20,
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_DEFINITIONS.values(), ids=BAD_DEFINITIONS)
+def test_bad_definition_is_found(text, message):
+    (found,) = check_definitions({"pliant.space.a": text})
+    assert message in found
+
+
+@pytest.mark.parametrize("text", GOOD_DEFINITIONS.values(), ids=GOOD_DEFINITIONS)
+def test_good_definition_passes(text):
+    assert check_definitions({"pliant.space.a": text}) == []
