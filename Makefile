@@ -44,7 +44,7 @@ format: $(VENV)/stamp-test ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 
 docs: $(VENV)/stamp-test ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/stamp-bench ## Print the table of benchmarks/core.py, next to PyGlove and plain Python
 	$(BIN)/python benchmarks/core.py

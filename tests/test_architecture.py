@@ -314,6 +314,18 @@ def test_table_goes_downwards():
             assert FLOORS[other].floor < mine.floor, f"{name} may import {other}, which is no lower"
 
 
+def test_documented_table_is_this_one():
+    page = SOURCE.parents[1] / "docs" / "how" / "architecture.md"
+    documented = {}
+    for line in page.read_text("utf-8").splitlines():
+        if line.startswith("| ") and line[2].isdigit():
+            floor, folder, _, may, third = (cell.strip() for cell in line.strip("|").split("|"))
+            words = [set() if cell == "-" else set(cell.split(", ")) for cell in (may, third)]
+            documented[folder.strip("`")] = (int(floor), *words)
+    table = {name: (mine.floor, mine.may | mine.lazily, set(mine.third)) for name, mine in FLOORS.items()}
+    assert documented == table
+
+
 # --- the checks themselves -------------------------------------------------------------------------------
 
 BAD_IMPORTS = {
