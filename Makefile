@@ -22,6 +22,8 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR: # half an environment is none
+.NOTPARALLEL: # two installs at once would fight over it
 .PHONY: help demo test lint format docs bench clean
 
 help: ## Show this help
@@ -61,7 +63,8 @@ $(BIN)/python:
 	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	    echo "Pliant needs Python 3.11 or newer; found: $$($(or $(PYTHON),python3) --version 2>&1 || true)." >&2; \
+	    version=$$($(or $(PYTHON),python3) --version 2>/dev/null) || version="no $(or $(PYTHON),python3)"; \
+	    echo "Pliant needs Python 3.11 or newer; found $$version." >&2; \
 	    echo "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; \
 	fi; \
 	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
