@@ -1,0 +1,38 @@
+"""Floor 1: the abstract search space as flat frozen data: count, walk, sample, mutate, encode.
+
+A ``Space`` holds decision points (``Choice``, ``Int``, ``Float``); ``Decisions`` answer the active ones.
+Programs, and holes in them, live in ``hyper``.
+"""
+
+from .build import Hole, choice, flatten, floating, integer
+from .decisions import Decisions
+from .diff import diff
+from .mutate import mutate
+from .neighbours import neighbours
+from .points import Choice, Float, Group, Int, Point
+from .recombine import recombine
+from .sample import as_random
+from .scale import from_unit, to_unit
+from .space import Space
+
+__all__ = [
+    "Choice",
+    "Decisions",
+    "Float",
+    "Group",
+    "Hole",
+    "Int",
+    "Point",
+    "Space",
+    "as_random",
+    "choice",
+    "diff",
+    "flatten",
+    "floating",
+    "from_unit",
+    "integer",
+    "mutate",
+    "neighbours",
+    "recombine",
+    "to_unit",
+]

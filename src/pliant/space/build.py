@@ -1,0 +1,190 @@
+"""From a nested description of a space to its flat form; the way in which spaces are made.
+
+``choice``, ``integer`` and ``floating`` describe one hole each, by its location *relative to what
+encloses it*; ``flatten`` joins locations into ids and lays all points out in depth-first order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from pliant.values.errors import SpaceError
+from pliant.values.path import at_path
+
+from .points import Choice, Float, Group, Int, Point
+from .space import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """One described hole: what ``flatten`` lays out.  Made by ``choice``, ``integer`` and ``floating``."""
+
+    point: Point
+    candidates: tuple[tuple[Hole, ...], ...] = ()
+    picks: int = 1
+    distinct: bool = True
+    sorted: bool = False
+
+
+Below = None | Hole | Sequence[Hole]
+
+
+def choice(
+    path: str,
+    candidates: int | Sequence[Below],
+    *,
+    literals: Sequence[str] | None = None,
+    values: Sequence[int | float] = (),
+    picks: int = 1,
+    distinct: bool = True,
+    sorted: bool = False,
+    ordered: bool | None = None,
+    name: str | None = None,
+    hints: Any = None,
+) -> Hole:
+    """Describes ``picks`` picks among ``candidates``.
+
+    Args:
+      path: location relative to what encloses it; ``''`` when the hole is itself the root or candidate.
+      candidates: how many, or for each one the holes below it (None for none).
+      literals: the text of each candidate; its index when not given.
+      values: the candidates, where all of them are numbers.
+      picks: how many; with one it is a plain choice.
+      distinct: whether each candidate is picked at most once.
+      sorted: whether picks are in the order of the candidates.
+      ordered: whether neighbouring candidates are alike; follows from ``values`` unless given.
+      name: a second key for the decision.
+      hints: anything, for whoever selects points by it.
+
+    Raises:
+      SpaceError: no candidates, or more distinct picks than candidates.
+
+    >>> print(flatten([choice("op", [None, integer("k", 1, 3)], literals=["id", "conv"])]))
+    Space of 4 points in 2 decision points
+      op: choice of 2: id, conv
+        op[=1/2].k: integer from 1 to 3
+    """
+    below = [None] * candidates if isinstance(candidates, int) else list(candidates)
+    texts = tuple(map(str, range(len(below)) if literals is None else literals))
+    _check_picks(path, picks, len(below), distinct)
+    if ordered is None:
+        ordered = len(values) > 1 and (_rises(values) or _rises(values[::-1]))
+    point = Choice(
+        path, texts, ((),) * len(below), values=tuple(values), ordered=ordered, name=name, hints=hints
+    )
+    return Hole(point, tuple(map(_holes, below)), picks, distinct, sorted)
+
+
+def integer(
+    path: str,
+    min_value: int,
+    max_value: int,
+    *,
+    scale: str = "linear",
+    step: int = 1,
+    name: str | None = None,
+    hints: Any = None,
+) -> Hole:
+    """Describes a whole number from ``min_value`` to ``max_value`` inclusive.
+
+    >>> flatten([integer("n", 2, 8, step=2)]).size
+    4
+    """
+    return Hole(Int(path, min_value, max_value, scale, step, name, hints))
+
+
+def floating(
+    path: str,
+    min_value: float,
+    max_value: float,
+    *,
+    scale: str = "linear",
+    name: str | None = None,
+    hints: Any = None,
+) -> Hole:
+    """Describes a number from ``min_value`` to ``max_value`` inclusive.
+
+    >>> flatten([floating("lr", 1e-4, 1.0, scale="log")]).size
+    inf
+    """
+    return Hole(Float(path, min_value, max_value, scale, name, hints))
+
+
+def flatten(holes: Iterable[Hole]) -> Space:
+    """Lays the described holes out as a ``Space``.
+
+    A hole below candidate ``i`` of ``n`` of the choice at ``P`` gets the id ``P[=i/n]`` joined with its
+    own location; the picks of a ``manyof`` at ``P`` are ``P[0]``, ``P[1]``, ... (one pick: ``P``).
+
+    >>> inner = choice("", [None, floating("k", 0, 1)])
+    >>> [p.path for p in flatten([choice("x", [inner, None], picks=2, distinct=False)]).points]
+    ['x[0]', 'x[0][=0/2]', 'x[0][=0/2][=1/2].k', 'x[1]', 'x[1][=0/2]', 'x[1][=0/2][=1/2].k']
+    """
+    points: list[Point | None] = []
+    top = _lay_all(tuple(holes), "", points)
+    return Space(points, top)  # type: ignore[arg-type]  # every None has been filled by now
+
+
+def join_ids(prefix: str, location: str) -> str:
+    """Returns the id of what stands at ``location`` below ``prefix``.
+
+    >>> join_ids("a", "b"), join_ids("a", "[0]"), join_ids("a[=0/2]", ""), join_ids("", "b")
+    ('a.b', 'a[0]', 'a[=0/2]', 'b')
+    """
+    if not prefix or not location or location[0] == "[":
+        return prefix + location
+    return f"{prefix}.{location}"
+
+
+def _lay_all(holes: tuple[Hole, ...], prefix: str, points: list[Point | None]) -> tuple[int, ...]:
+    return tuple(index for hole in holes for index in _lay(hole, prefix, points))
+
+
+def _lay(hole: Hole, prefix: str, points: list[Point | None]) -> list[int]:
+    """Appends the points of one hole, and returns the indices of its picks."""
+    path = join_ids(prefix, hole.point.path)
+    indices = []
+    for pick in range(hole.picks):
+        index = len(points)
+        indices.append(index)
+        points.append(None)  # holds the place: what is below comes after it
+        own = path if hole.picks == 1 else f"{path}[{pick}]"
+        if isinstance(hole.point, Choice):
+            count = hole.point.count
+            branches = tuple(
+                _lay_all(below, f"{own}[={i}/{count}]", points) if below else ()
+                for i, below in enumerate(hole.candidates)
+            )
+            points[index] = replace(hole.point, path=own, branches=branches)
+        else:
+            points[index] = replace(hole.point, path=own)
+    if hole.picks > 1:
+        group = Group(indices[0], hole.picks, hole.distinct, hole.sorted, indices[1] - indices[0])
+        for pick, index in enumerate(indices):
+            point = points[index]
+            assert isinstance(point, Choice)  # only a choice has several picks
+            points[index] = replace(point, group=group, pick=pick)
+    return indices
+
+
+def _holes(below: Below) -> tuple[Hole, ...]:
+    if below is None:
+        return ()
+    return (below,) if isinstance(below, Hole) else tuple(below)
+
+
+def _rises(values: Sequence[int | float]) -> bool:
+    return all(a < b for a, b in pairwise(values))
+
+
+def _check_picks(path: str, picks: int, count: int, distinct: bool) -> None:
+    if picks.__class__ is not int or picks < 1:
+        raise SpaceError(f"the number of picks {at_path(path)} is a whole number, 1 or more; got {picks!r}.")
+    if count and distinct and picks > count:
+        raise SpaceError(
+            f"{picks} distinct picks {at_path(path)} need at least {picks} candidates; there are {count}. "
+            "Pick fewer, add candidates, or allow repetition with distinct=False."
+        )

@@ -1,0 +1,125 @@
+"""Samplers as generated code: the one file of ``space`` that writes Python source and runs it.
+
+Why: a search draws hundreds of thousands of decision vectors, and a loop over point records costs ten
+times what the random numbers do.  The source is made of numbers and of names chosen here only (no
+path, literal or other text of a user enters it); equal shapes share one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .layout import Unit, Units
+from .points import Choice, Float, Int
+from .scale import from_unit
+
+Draw = Callable[[], float]
+Sampler = Callable[[Draw, list[Any]], None]  # appends the decisions of some units
+
+_EXACT = 1 << 40  # below it, int(random() * n) is as good as uniform
+
+
+def compile_sampler(units: Units) -> Sampler:
+    """Returns a function ``(random, vector)`` that draws each decision by itself and appends them all."""
+    return _Compiler().sampler(units)
+
+
+def draw_distinct(random: Draw, count: int, picks: int) -> list[int]:
+    """Returns ``picks`` different numbers below ``count`` in random order (Fisher and Yates, cut short)."""
+    pool = list(range(count))
+    for at in range(picks):
+        other = at + int(random() * (count - at))
+        pool[at], pool[other] = pool[other], pool[at]
+    del pool[picks:]
+    return pool
+
+
+class _Compiler:
+    """The functions made so far, and the constants of the one being written."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Any] = {}
+
+    def sampler(self, units: Units) -> Sampler:
+        names: dict[str, Any] = {"from_unit": from_unit, "draw_distinct": draw_distinct}
+        lines: list[str] = []
+        simple: list[str] = []
+        for unit in units:
+            expressions = self.simple(unit, names)
+            if expressions:
+                simple += expressions
+                continue
+            _flush(simple, lines)
+            lines += self.branching(unit, names)
+        _flush(simple, lines)
+        source = "def sampler(r, v):\n" + "".join(f"    {line}\n" for line in lines or ["pass"])
+        key = (source, tuple((name, id(value)) for name, value in names.items()))
+        if key not in self.known:
+            exec(compile(source, "<pliant sampler>", "exec"), names)  # noqa: S102  # numbers and our own names only
+            self.known[key] = names["sampler"]
+        return self.known[key]  # type: ignore[no-any-return]  # a function made just now
+
+    def simple(self, unit: Unit, names: dict[str, Any]) -> list[str]:
+        """Returns an expression per decision where nothing below has to be drawn, else nothing."""
+        point = unit.point
+        if isinstance(point, Choice):
+            if any(unit.branches):
+                return []
+            if unit.picks == 1 or (point.group and not point.group.distinct and not point.group.sorted):
+                return [_index(point.count)] * unit.picks
+            return [f"*{_picks(unit)}"]
+        if point.scale == "linear":
+            if isinstance(point, Float):
+                low, high = point.min_value, point.max_value
+                return [f"min({low!r} + r() * {high - low!r}, {high!r})"]
+            if point.count < _EXACT:
+                return [f"{point.min_value} + {point.step} * {_index(point.count)}"]
+        return [f"from_unit({self.constant(names, self.anonymous(point))}, r())"]
+
+    def branching(self, unit: Unit, names: dict[str, Any]) -> list[str]:
+        """Returns the lines that draw candidates and then what is below each."""
+        functions = tuple(self.sampler(branch) if branch else None for branch in unit.branches)
+        table = self.constant(names, self.known.setdefault(("table", functions), functions))
+        below = ["v.append(i)", f"if f := {table}[i]: f(r, v)"]
+        if unit.picks == 1:
+            assert isinstance(unit.point, Choice)
+            return [f"i = {_index(unit.point.count)}", *below]
+        return [f"for i in {_picks(unit)}:", *(f"    {line}" for line in below)]
+
+    def anonymous(self, point: Int | Float) -> Int | Float:
+        plain = replace(point, path="", name=None, hints=None)
+        return self.known.setdefault(plain, plain)  # type: ignore[no-any-return]  # equal to its key
+
+    def constant(self, names: dict[str, Any], value: Any) -> str:
+        for name, known in names.items():
+            if known is value:
+                return name
+        name = f"c{len(names)}"
+        names[name] = value
+        return name
+
+
+def _flush(simple: list[str], lines: list[str]) -> None:
+    if len(simple) == 1 and simple[0][0] != "*":
+        lines.append(f"v.append({simple[0]})")
+    elif simple:
+        lines.append(f"v += ({', '.join(simple)},)")
+    simple.clear()
+
+
+def _index(count: int) -> str:
+    return f"int(r() * {count})" if count > 1 else "0"
+
+
+def _picks(unit: Unit) -> str:
+    point = unit.point
+    assert isinstance(point, Choice)
+    assert point.group is not None
+    count, group = point.count, point.group
+    if group.distinct:
+        drawn = f"draw_distinct(r, {count}, {group.picks})"
+    else:
+        drawn = f"[int(r() * {count}) for _ in range({group.picks})]"
+    return f"sorted({drawn})" if group.sorted else drawn

@@ -1,0 +1,194 @@
+"""Decision points: one frozen record per question that a search must answer.  Not programs, not answers.
+
+A point knows its own range and nothing of its neighbours, except that a ``Choice`` lists, per
+candidate, the points that come alive when that candidate is picked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pliant.values.errors import SpaceError
+from pliant.values.path import at_path
+
+SCALES = ("linear", "log", "rlog")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The picks of one ``manyof``: ``picks`` choices that share a rule.
+
+    ``first`` is the index of the first pick; the others follow every ``stride`` points, because each
+    pick carries its own copy of the points below its candidates.
+
+    >>> list(Group(first=2, picks=3, distinct=True, sorted=False, stride=2).members)
+    [2, 4, 6]
+    """
+
+    first: int
+    picks: int
+    distinct: bool
+    sorted: bool
+    stride: int = 1
+
+    @property
+    def members(self) -> range:
+        """The indices of the picks in ``Space.points``."""
+        return range(self.first, self.first + self.picks * self.stride, self.stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A pick of one candidate; decided by its index.
+
+    Attributes:
+      path: the id, unique in the space, such as ``layers[0].op`` or ``op[=1/2].k``.
+      literals: the text of each candidate.
+      branches: per candidate, the indices of the points that become active directly under it.
+      group: the rule shared with the other picks of a ``manyof``; None for a choice on its own.
+      pick: which pick of the group this is, from 0.
+      values: the candidates themselves where all of them are numbers, else empty.
+      ordered: whether neighbouring indices are neighbouring values.
+      name: a second key under which a dict may give the decision.
+      hints: anything; not part of the point's identity.
+
+    >>> Choice("op", ("conv", "pool"), ((), ())).count
+    2
+    """
+
+    path: str
+    literals: tuple[str, ...]
+    branches: tuple[tuple[int, ...], ...]
+    group: Group | None = None
+    pick: int = 0
+    values: tuple[int | float, ...] = ()
+    ordered: bool = False
+    name: str | None = None
+    hints: Any = field(default=None, compare=False)
+    kind: ClassVar[str] = "choice"
+
+    def __post_init__(self) -> None:
+        where = at_path(self.path)
+        if not self.literals:
+            raise SpaceError(f"a choice without candidates {where}; give it at least one.")
+        if len(self.branches) != len(self.literals):
+            raise SpaceError(
+                f"the choice {where} has {len(self.literals)} literals but {len(self.branches)} branches; "
+                "give one of each per candidate (an empty branch for a candidate without points)."
+            )
+        if (self.group is None and self.pick != 0) or (self.group and not 0 <= self.pick < self.group.picks):
+            raise SpaceError(f"the choice {where} is pick {self.pick} of a group that has no such pick.")
+        if self.values and len(self.values) != len(self.literals):
+            raise SpaceError(
+                f"the choice {where} has {len(self.literals)} candidates but {len(self.values)} values; "
+                "give a value for each, or none."
+            )
+
+    @property
+    def count(self) -> int:
+        """The number of candidates."""
+        return len(self.literals)
+
+    @property
+    def hole(self) -> str:
+        """The path of the whole hole: the path without the ``[pick]`` of a ``manyof``."""
+        return self.path.removesuffix(f"[{self.pick}]") if self.group else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """A whole number from ``min_value`` to ``max_value`` (inclusive), every ``step``.
+
+    ``scale`` says how values are drawn and what counts as near: ``linear``, ``log``, or ``rlog``
+    (logarithmic seen from the upper end).
+
+    >>> Int("filters", 8, 64, step=8).count
+    8
+    """
+
+    path: str
+    min_value: int
+    max_value: int
+    scale: str = "linear"
+    step: int = 1
+    name: str | None = None
+    hints: Any = field(default=None, compare=False)
+    kind: ClassVar[str] = "int"
+
+    def __post_init__(self) -> None:
+        for what in ("min_value", "max_value", "step"):
+            value = getattr(self, what)
+            if value.__class__ is not int:
+                raise SpaceError(
+                    f"{what} of the integer {at_path(self.path)} is a whole number; got {value!r} of type "
+                    f"{type(value).__name__}."
+                )
+        if self.step < 1:
+            raise SpaceError(f"step of the integer {at_path(self.path)} is 1 or more; got {self.step}.")
+        _check_range(self)
+
+    @property
+    def count(self) -> int:
+        """The number of values."""
+        return (self.max_value - self.min_value) // self.step + 1
+
+    @property
+    def last(self) -> int:
+        """The largest value that the steps reach."""
+        return self.min_value + (self.count - 1) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A number from ``min_value`` to ``max_value`` (inclusive); ``scale`` as in ``Int``.
+
+    >>> Float("lr", 1e-5, 1.0, scale="log").count
+    inf
+    """
+
+    path: str
+    min_value: float
+    max_value: float
+    scale: str = "linear"
+    name: str | None = None
+    hints: Any = field(default=None, compare=False)
+    kind: ClassVar[str] = "float"
+
+    def __post_init__(self) -> None:
+        for what in ("min_value", "max_value"):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise SpaceError(
+                    f"{what} of the float {at_path(self.path)} is a finite number; got {value!r} of type "
+                    f"{type(value).__name__}."
+                )
+            object.__setattr__(self, what, float(value))
+        _check_range(self)
+
+    @property
+    def count(self) -> int | float:
+        """The number of values: infinite, unless the range is a single number."""
+        return 1 if self.min_value == self.max_value else math.inf
+
+
+Point = Choice | Int | Float
+
+
+def _check_range(point: Int | Float) -> None:
+    where = at_path(point.path)
+    low, high = point.min_value, point.max_value
+    if low > high:
+        raise SpaceError(
+            f"the {point.kind} {where} has min_value {low!r} above max_value {high!r}; swap them?"
+        )
+    if point.scale not in SCALES:
+        raise SpaceError(
+            f"scale of the {point.kind} {where} is one of {', '.join(SCALES)}; got {point.scale!r}."
+        )
+    if point.scale != "linear" and low <= 0:
+        raise SpaceError(
+            f"the {point.kind} {where} has scale {point.scale!r}, which needs min_value above 0; got {low!r}. "
+            "Raise min_value, or use scale='linear'."
+        )

@@ -1,0 +1,153 @@
+"""Spaces as plain JSON data and back, and their fingerprint.  Reading checks everything and runs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from pliant.values.errors import LoadError, SpaceError
+
+from .points import Choice, Float, Group, Int, Point
+
+if TYPE_CHECKING:
+    from .space import Space
+
+FORMAT = "pliant.space/1"
+
+
+def to_json(space: Space) -> dict[str, Any]:
+    """Returns the space as JSON data; hints that are not JSON data themselves are left out."""
+    return {
+        "format": FORMAT,
+        "top": list(space.top),
+        "points": [_point_to_json(point, hints=True) for point in space.points],
+    }
+
+
+def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+    """Returns the points and the top of what ``to_json`` returned, or of its text.
+
+    Raises:
+      LoadError: the data is damaged, or not a space.
+    """
+    if isinstance(data, (str, bytes)):
+        try:
+            data = json.loads(data)
+        except ValueError as error:
+            raise LoadError(f"the text of a space is cut off or damaged: {error}.") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else data
+        raise LoadError(f"a stored space is a dict with format {FORMAT!r}; got {str(found)[:80]!r}.")
+    try:
+        points = tuple(_point_from_json(entry) for entry in data["points"])
+        return points, tuple(data["top"])
+    except KeyError as error:
+        raise LoadError(f"a stored space lacks {error}; it is cut off or was changed.") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise LoadError(f"a stored space is damaged or was changed: {error}") from error
+
+
+def fingerprint(space: Space) -> str:
+    """Returns the SHA-256 (hex) of the space's canonical JSON, hints left out: equal for equal spaces."""
+    data = {
+        "format": FORMAT,
+        "top": space.top,
+        "points": [_point_to_json(p, hints=False) for p in space.points],
+    }
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def numbers_from_json(data: Any) -> list[int | float]:
+    """Returns ``data`` (a list, or its text) as a list of numbers.
+
+    Raises:
+      LoadError: it is none.
+    """
+    if isinstance(data, (str, bytes)):
+        try:
+            data = json.loads(data)
+        except ValueError as error:
+            raise LoadError(f"the text of decisions is cut off or damaged: {error}.") from error
+    if not isinstance(data, list) or any(
+        isinstance(v, bool) or not isinstance(v, (int, float)) for v in data
+    ):
+        raise LoadError(f"stored decisions are a list of numbers; got {str(data)[:80]!r}.")
+    return data
+
+
+def _point_to_json(point: Point, *, hints: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": point.kind, "path": point.path}
+    if isinstance(point, Choice):
+        entry["literals"] = list(point.literals)
+        if any(point.branches):
+            entry["branches"] = [list(branch) for branch in point.branches]
+        if point.group is not None:
+            g = point.group
+            entry["group"] = [g.first, g.picks, g.distinct, g.sorted, g.stride]
+            entry["pick"] = point.pick
+        if point.values:
+            entry["values"] = list(point.values)
+        if point.ordered:
+            entry["ordered"] = True
+    else:
+        entry |= {"min_value": point.min_value, "max_value": point.max_value, "scale": point.scale}
+        if isinstance(point, Int):
+            entry["step"] = point.step
+    if point.name is not None:
+        entry["name"] = point.name
+    if hints and point.hints is not None and _is_json(point.hints):
+        entry["hints"] = point.hints
+    return entry
+
+
+def _point_from_json(entry: dict[str, Any]) -> Point:
+    path, kind = _text(entry["path"]), entry["kind"]
+    name = entry.get("name")
+    common: dict[str, Any] = {"name": None if name is None else _text(name), "hints": entry.get("hints")}
+    if kind == "int":
+        return Int(path, entry["min_value"], entry["max_value"], entry["scale"], entry["step"], **common)
+    if kind == "float":
+        return Float(path, entry["min_value"], entry["max_value"], entry["scale"], **common)
+    if kind != "choice":
+        raise LoadError(f"a stored point is of kind 'choice', 'int' or 'float'; got {kind!r}.")
+    literals = tuple(_text(literal) for literal in entry["literals"])
+    branches = entry.get("branches", [[]] * len(literals))
+    group = entry.get("group")
+    return Choice(
+        path,
+        literals,
+        tuple(tuple(branch) for branch in branches),
+        group=None if group is None else _group_from_json(*group),
+        pick=entry.get("pick", 0),
+        values=tuple(entry.get("values", ())),
+        ordered=entry.get("ordered", False),
+        **common,
+    )
+
+
+def _group_from_json(first: Any, picks: Any, distinct: Any, sorted: Any, stride: Any) -> Group:
+    if any(number.__class__ is not int for number in (first, picks, stride)) or picks < 2 or stride < 1:
+        raise SpaceError(
+            f"a group is [first, picks, distinct, sorted, stride]; got {[first, picks, stride]!r}."
+        )
+    return Group(first, picks, bool(distinct), bool(sorted), stride)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise SpaceError(f"text was due; got {value!r} of type {type(value).__name__}.")
+    return value
+
+
+def _is_json(value: Any) -> bool:
+    """Whether ``value`` is JSON data that comes back equal (tuples and non-text keys would not)."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return isinstance(value, dict) and all(isinstance(k, str) and _is_json(v) for k, v in value.items())

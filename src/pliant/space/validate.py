@@ -1,0 +1,158 @@
+"""Whether a vector of numbers is a decision vector of a space, and which points its numbers decide.
+
+The one place that says why not; reading other forms than flat vectors is the business of ``faces``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pliant.values.errors import DecisionError
+from pliant.values.path import at_path
+
+from .points import Choice, Float, Int, Point
+
+if TYPE_CHECKING:
+    from .space import Space
+
+Vector = tuple[int | float, ...]
+
+
+def active_points(space: Space, values: Sequence[int | float]) -> tuple[int, ...]:
+    """Returns the indices of the points that a *valid* vector decides, one per value."""
+    points = space.points
+    active: list[int] = []
+    pending = list(reversed(space.top))
+    for value in values:
+        index = pending.pop()
+        active.append(index)
+        point = points[index]
+        if point.__class__ is Choice:
+            branch = point.branches[value]  # type: ignore[index]  # an int
+            if branch:
+                pending.extend(reversed(branch))
+    return tuple(active)
+
+
+def check_vector(space: Space, values: Sequence[Any]) -> Vector:
+    """Returns ``values`` as a valid vector: indices as ints, floats as floats.
+
+    Raises:
+      DecisionError: a value of the wrong type, out of range, against the rule of its group; a value
+        missing; one too many.
+    """
+    points = space.points
+    pending = list(reversed(space.top))
+    picked: dict[int, list[int]] = {}
+    checked: list[int | float] = []
+    for value in values:
+        if not pending:
+            raise DecisionError(
+                f"{len(values)} decisions were given, but these only make {len(checked)} points active "
+                f"({_say_active(space, checked)}); leave out the rest, starting with {value!r}."
+            )
+        point = points[pending.pop()]
+        value = check_value(point, value)
+        checked.append(value)
+        if isinstance(point, Choice):
+            if point.group is not None:
+                check_pick(point, value, picked.setdefault(point.group.first, []))
+            pending.extend(reversed(point.branches[value]))
+    if pending:
+        point = points[pending[-1]]
+        raise DecisionError(
+            f"the decision {at_path(point.path)} is missing: {len(checked)} values were given and more are active. "
+            f"Allowed: {allowed(point)}."
+        )
+    return tuple(checked)
+
+
+def check_value(point: Point, value: Any) -> Any:
+    """Returns ``value`` as a decision of ``point``, its group left aside.
+
+    Raises:
+      DecisionError: it is of the wrong type or out of range.
+    """
+    if isinstance(point, Float):
+        number = value if value.__class__ is float else _as_float(value)
+        if number is not None and point.min_value <= number <= point.max_value:
+            return number
+    else:
+        whole = value if value.__class__ is int else _as_int(value)
+        if whole is not None:
+            if isinstance(point, Choice):
+                if 0 <= whole < len(point.literals):
+                    return whole
+            elif point.min_value <= whole <= point.max_value and (whole - point.min_value) % point.step == 0:
+                return whole
+    what = {"choice": "candidate index", "int": "integer", "float": "number"}[point.kind]
+    raise DecisionError(
+        f"the decision {at_path(point.path)} is {_article(what)} {what}; allowed: {allowed(point)}; "
+        f"got {value!r} of type {type(value).__name__}."
+    )
+
+
+def check_pick(point: Choice, value: int, picked: list[int]) -> None:
+    """Checks ``value`` against the earlier picks of its group, and adds it to ``picked``.
+
+    Raises:
+      DecisionError: a repetition where picks are distinct, a descent where they are sorted.
+    """
+    group = point.group
+    assert group is not None
+    if group.distinct and value in picked:
+        raise DecisionError(
+            f"the decision {at_path(point.path)} repeats candidate {value}, but the {group.picks} picks of "
+            f"{point.hole!r} are distinct; already picked: {picked}."
+        )
+    if group.sorted and picked and value < picked[-1]:
+        raise DecisionError(
+            f"the decision {at_path(point.path)} is {value} after {picked[-1]}, but the {group.picks} picks of "
+            f"{point.hole!r} are sorted; give them in ascending order."
+        )
+    picked.append(value)
+
+
+def allowed(point: Point) -> str:
+    """Returns what a point may be, as prose.
+
+    >>> allowed(Int("n", 2, 8, step=2)), allowed(Choice("c", ("a", "b"), ((), ())))
+    ('2..8 in steps of 2', '0..1')
+    """
+    if isinstance(point, Choice):
+        return f"0..{point.count - 1}"
+    if isinstance(point, Int):
+        return f"{point.min_value}..{point.last}" + (f" in steps of {point.step}" if point.step > 1 else "")
+    return f"{point.min_value!r}..{point.max_value!r}"
+
+
+def _as_int(value: Any) -> int | None:
+    """Returns integers of other libraries as int; None for a bool and for what is no integer."""
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__index__"):
+        return None
+    try:
+        return int(value.__index__())
+    except TypeError:  # an array of several numbers
+        return None
+
+
+def _as_float(value: Any) -> float | None:
+    """Returns real numbers of any library as float; None for a bool and for what is no number."""
+    if isinstance(value, (bool, str, bytes)) or type(value).__name__ in ("bool_", "bool"):
+        return None
+    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _article(what: str) -> str:
+    return "an" if what[0] in "aeiou" else "a"
+
+
+def _say_active(space: Space, values: Sequence[int | float]) -> str:
+    paths = [repr(space.points[i].path) for i in active_points(space, values)]
+    return ", ".join(paths[:6]) + (", ..." if len(paths) > 6 else "")
