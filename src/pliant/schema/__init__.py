@@ -1,0 +1,54 @@
+"""Floor 1: what a field may hold.  Public as ``pg.typing``.
+
+>>> Int(min_value=1).check(3), List(float).check([1])
+(3, [1.0])
+"""
+
+from __future__ import annotations
+
+from .annotation import from_annotation, to_annotation
+from .containers import Dict, List, Tuple
+from .field import Field, as_field
+from .keys import KeySpec, StrKey
+from .numbers import Bool, Float, Int
+from .schema import Schema, schema_from_members
+from .text import Enum, Str
+from .types import Callable, ForwardRef, Object, Type
+from .union import Union
+from .value_spec import Any, ValueSpec, as_spec, same_value
+
+# Names that the PyGlove package, or the paper, has for the same things.
+Instance = Object
+Subclass = Type
+Functor = Callable
+
+__all__ = [
+    "Any",
+    "Bool",
+    "Callable",
+    "Dict",
+    "Enum",
+    "Field",
+    "Float",
+    "ForwardRef",
+    "Functor",
+    "Instance",
+    "Int",
+    "KeySpec",
+    "List",
+    "Object",
+    "Schema",
+    "Str",
+    "StrKey",
+    "Subclass",
+    "Tuple",
+    "Type",
+    "Union",
+    "ValueSpec",
+    "as_field",
+    "as_spec",
+    "from_annotation",
+    "same_value",
+    "schema_from_members",
+    "to_annotation",
+]

@@ -1,0 +1,366 @@
+"""Specs of containers: ``List``, ``Tuple``, ``Dict``.  Their check is deep.
+
+What is returned is the very object that was given unless something in it had to be converted or filled
+in; then it is a new plain list, tuple or dict.  Nothing given is changed.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable
+
+from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path
+
+from .field import Field
+from .keys import StrKey
+from .lesson import refuse, show
+from .schema import Schema, schema_from_members
+from .value_spec import Any, ValueSpec, as_spec, same_value
+
+Sizes = tuple[int, int | None]
+
+
+def _sizes(owner: str, size: int | None, min_size: int | None, max_size: int | None) -> Sizes:
+    """Returns the least and the greatest size.
+
+    Raises:
+      SchemaError: the three contradict each other, or are no sizes.
+    """
+    given: tuple[tuple[str, t.Any], ...] = (("size", size), ("min_size", min_size), ("max_size", max_size))
+    for name, value in given:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise SchemaError(f"the {name} of a {owner} is an int >= 0 or None; got {show(value)}.")
+    if size is not None:
+        if min_size is not None or max_size is not None:
+            raise SchemaError(
+                f"a {owner} takes either size or min_size and max_size, not both; got size={size} as well."
+            )
+        return size, size
+    low = min_size or 0
+    if max_size is not None and low > max_size:
+        raise SchemaError(
+            f"{owner}(min_size={low}, max_size={max_size}) allows nothing: min_size must not be above max_size."
+        )
+    return low, max_size
+
+
+def _size_words(sizes: Sizes) -> str:
+    low, high = sizes
+    if high is None:
+        return f" with at least {low} elements" if low else ""
+    return f" with exactly {low} elements" if low == high else f" with {low} to {high} elements"
+
+
+def _check_size(spec: ValueSpec, value: t.Any, path: Path, sizes: Sizes) -> None:
+    low, high = sizes
+    size = len(value)
+    if size < low:
+        raise refuse(
+            FieldValueError, value, path, spec.expects, fix=f"It has {size} elements; add {low - size}."
+        )
+    if high is not None and size > high:
+        raise refuse(
+            FieldValueError, value, path, spec.expects, fix=f"It has {size} elements; remove {size - high}."
+        )
+
+
+def _merge_sizes(spec: t.Any, base: t.Any) -> Sizes:
+    low, high = max(spec.min_size, base.min_size), spec.max_size
+    if spec.min_size and spec.min_size < base.min_size:
+        raise spec._wider(base, f"min_size={spec.min_size} is below {base.min_size}")
+    if base.max_size is not None:
+        if high is not None and high > base.max_size:
+            raise spec._wider(base, f"max_size={high} is above {base.max_size}")
+        high = base.max_size if high is None else high
+    if high is not None and low > high:
+        raise spec._wider(base, "the two have no size in common")
+    return low, high
+
+
+def _check_elements(element: ValueSpec, value: t.Any, path: Path) -> list[t.Any] | None:
+    """Returns the checked elements, or None when all are as they were."""
+    fast = element._fast
+    changed: list[t.Any] | None = None
+    for i, given in enumerate(value):
+        if given.__class__ is fast:
+            continue
+        stored = element.check(given, path + i)
+        if stored is not given:
+            if changed is None:
+                changed = list(value)
+            changed[i] = stored
+    return changed
+
+
+def _keep_default(spec: t.Any, base: ValueSpec, **changes: t.Any) -> ValueSpec:
+    """Returns ``spec`` with changed constraints, its own default among what they allow."""
+    try:
+        return t.cast(ValueSpec, spec._with(**changes))
+    except SchemaError as error:
+        raise spec._wider(base, str(error)) from error
+
+
+@t.final
+class List(ValueSpec):
+    """A list whose elements are all of one spec, perhaps of limited size.
+
+    Attributes:
+      element: the spec of the elements.
+      min_size, max_size: the limits of the size; ``max_size`` is None where there is none.
+
+    >>> List(float, min_size=1).check([1, 2.5])
+    [1.0, 2.5]
+    """
+
+    __slots__ = ("element", "max_size", "min_size")
+    _POSITIONAL = 1
+    element: ValueSpec
+    min_size: int
+    max_size: int | None
+
+    def __init__(
+        self,
+        element: t.Any = None,
+        default: t.Any = MISSING_VALUE,
+        *,
+        size: int | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of lists; ``element`` is a spec or an annotation, anything when not given.
+
+        Raises:
+          SchemaError: the sizes contradict each other, or the default does not fit.
+        """
+        low, high = _sizes("List", size, min_size, max_size)
+        self._init(element=Any() if element is None else as_spec(element), min_size=low, max_size=high)
+        super().__init__(default, is_noneable, frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"element": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if not isinstance(value, list):
+            fix = (
+                "Write it in square brackets, or list(...)." if isinstance(value, (tuple, set, range)) else ""
+            )
+            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        _check_size(self, value, path, (self.min_size, self.max_size))
+        changed = _check_elements(self.element, value, path)
+        return value if changed is None else changed
+
+    def _words(self) -> str:
+        of = "" if isinstance(self.element, Any) else f", each of them {self.element.expects}"
+        return f"a list{_size_words((self.min_size, self.max_size))}{of}"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if not isinstance(base, List):
+            raise self._wider(base, "a list is not allowed there")
+        low, high = _merge_sizes(self, base)
+        element = self.element.extend(base.element)
+        return _keep_default(self, base, element=element, min_size=low or None, max_size=high)
+
+
+@t.final
+class Tuple(ValueSpec):
+    """A tuple: one spec for each place, or one for all places and perhaps a limited size.
+
+    Attributes:
+      elements: the specs of the places; None when the size is not fixed.
+      element: the spec of all places; None when each has its own.
+      min_size, max_size: the limits of the size.
+
+    >>> Tuple([int, str]).check((1, "a")), Tuple(float).check((1, 2))
+    ((1, 'a'), (1.0, 2.0))
+    """
+
+    __slots__ = ("element", "elements", "max_size", "min_size")
+    _POSITIONAL = 1
+    element: ValueSpec | None
+    elements: tuple[ValueSpec, ...] | None
+    min_size: int
+    max_size: int | None
+
+    def __init__(
+        self,
+        elements: t.Any = None,
+        default: t.Any = MISSING_VALUE,
+        *,
+        size: int | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of tuples; ``elements`` is a list of specs, one for each place, or one spec for all.
+
+        Raises:
+          SchemaError: sizes are given for a list of specs or contradict each other, or the default does not fit.
+        """
+        low, high = _sizes("Tuple", size, min_size, max_size)
+        if isinstance(elements, (list, tuple)):
+            if (size, min_size, max_size) != (None, None, None):
+                raise SchemaError(
+                    "a Tuple with a spec for each place has its size from them; leave the sizes out."
+                )
+            places = tuple(as_spec(e) for e in elements)
+            self._init(element=None, elements=places, min_size=len(places), max_size=len(places))
+        else:
+            element = Any() if elements is None else as_spec(elements)
+            self._init(element=element, elements=None, min_size=low, max_size=high)
+        super().__init__(default, is_noneable, frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        if self.elements is not None:
+            return {"elements": list(self.elements)}
+        return {"elements": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if not isinstance(value, tuple):
+            fix = "Write it in parentheses, or tuple(...)." if isinstance(value, list) else ""
+            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        _check_size(self, value, path, (self.min_size, self.max_size))
+        if self.elements is None:
+            changed = _check_elements(t.cast(ValueSpec, self.element), value, path)
+            return value if changed is None else tuple(changed)
+        stored = [
+            spec.check(v, path + i) for i, (spec, v) in enumerate(zip(self.elements, value, strict=True))
+        ]
+        return value if all(a is b for a, b in zip(stored, value, strict=True)) else tuple(stored)
+
+    def _words(self) -> str:
+        if self.elements is not None:
+            return f"a tuple of {len(self.elements)}: ({', '.join(e.expects for e in self.elements)})"
+        element = t.cast(ValueSpec, self.element)
+        of = "" if isinstance(element, Any) else f", each of them {element.expects}"
+        return f"a tuple{_size_words((self.min_size, self.max_size))}{of}"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if not isinstance(base, Tuple):
+            raise self._wider(base, "a tuple is not allowed there")
+        low, high = _merge_sizes(self, base)
+        if self.elements is None and base.elements is None:
+            element = t.cast(ValueSpec, self.element).extend(t.cast(ValueSpec, base.element))
+            return _keep_default(self, base, elements=element, min_size=low or None, max_size=high)
+        if self.elements is None:
+            raise self._wider(base, f"its size is not fixed, there it is {base.max_size}")
+        others = base.elements or (t.cast(ValueSpec, base.element),) * len(self.elements)
+        places = [mine.extend(other) for mine, other in zip(self.elements, others, strict=True)]
+        return _keep_default(self, base, elements=places)
+
+    @property
+    def holds_nodes(self) -> bool:
+        """Whether some place may hold an object, list or dict of a tree."""
+        return any(e.holds_nodes for e in self.elements or (t.cast(ValueSpec, self.element),))
+
+
+@t.final
+class Dict(ValueSpec):
+    """A dict: of anything, or with declared fields, of which a ``StrKey`` stands for many keys.
+
+    A field with a default is filled in where it is missing; a dict all of whose fields have defaults is
+    its own default.
+
+    Attributes:
+      schema: the fields; None when anything goes.
+
+    >>> from pliant.schema import Int
+    >>> Dict([("lr", float), ("steps", Int(10))]).check({"lr": 1})
+    {'lr': 1.0, 'steps': 10}
+    """
+
+    __slots__ = ("schema",)
+    _POSITIONAL = 1
+    schema: Schema | None
+
+    def __init__(
+        self,
+        fields: t.Any = None,
+        default: t.Any = MISSING_VALUE,
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of dicts.
+
+        Args:
+          fields: ``[(key, spec, description), ...]``, ``{key: spec}``, a ``Schema``, one spec for all keys,
+            or nothing, for a dict of anything.
+          default: the value of a field that is given none.
+          is_noneable: whether None is allowed.
+          frozen: whether only the default is allowed.
+
+        Raises:
+          SchemaError: the fields are malformed, or the default does not fit.
+        """
+        if fields is None:
+            schema = None
+        elif isinstance(fields, Schema) or (
+            isinstance(fields, Iterable) and not isinstance(fields, (type, str))
+        ):
+            schema = schema_from_members(fields)
+        else:
+            schema = Schema([Field(StrKey(), as_spec(fields))])
+        self._init(schema=schema)
+        fills_itself = bool(schema) and not any(
+            f.required or isinstance(f.key, StrKey) for f in schema.values()
+        )
+        if default is MISSING_VALUE and fills_itself:
+            default = {}
+        super().__init__(default, is_noneable, frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"fields": self.schema}
+
+    def _with(self, **changes: t.Any) -> t.Any:
+        follows = not self.frozen and self.schema and isinstance(self.default, dict)
+        if follows and "default" not in changes and same_value(self.default, _filled(self.schema)):
+            changes = {**changes, "default": MISSING_VALUE}  # it follows from the fields, which may change
+        return super()._with(**changes)
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if not isinstance(value, dict):
+            raise refuse(FieldTypeError, value, path, self.expects, fix="")
+        if self.schema is None:
+            changed = {k: v for k, given in value.items() if (v := _anything.check(given, path)) is not given}
+            return {**value, **changed} if changed else value
+        stored = self.schema.check(value, path)
+        if len(stored) == len(value) and all(v is value.get(k, MISSING_VALUE) for k, v in stored.items()):
+            return value
+        return stored
+
+    def _words(self) -> str:
+        if self.schema is None:
+            return "a dict"
+        shown = [f"{k!r}: {f.value_spec.expects}" for k, f in list(self.schema.items())[:12]]
+        return (
+            f"a dict {{{', '.join(shown)}}}"
+            if len(self.schema) <= 12
+            else f"a dict of {len(self.schema)} fields"
+        )
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if not isinstance(base, Dict):
+            raise self._wider(base, "a dict is not allowed there")
+        if base.schema is None:
+            return self
+        if self.schema is None:
+            return _keep_default(self, base, fields=base.schema)
+        for key in self.schema:
+            if (base.schema.get(key) or (isinstance(key, str) and base.schema.field_for(key))) in (
+                None,
+                False,
+            ):
+                raise self._wider(base, f"the key {key!r} is not allowed there")
+        return _keep_default(self, base, fields=self.schema.extend(base.schema))
+
+
+def _filled(schema: Schema | None) -> dict[t.Any, t.Any]:
+    return schema.check({}, allow_partial=True) if schema else {}
+
+
+_anything = Any()

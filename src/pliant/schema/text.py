@@ -1,0 +1,182 @@
+"""Specs of text, and of one value out of a list: ``Str``, ``Enum``."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable
+
+from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError, suggest
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path
+
+from .lesson import refuse, show
+from .value_spec import ValueSpec, same_value
+
+_ATOMS = (bool, int, float, str, bytes, complex, type(None))
+
+
+def compile_regex(regex: t.Any, owner: str) -> re.Pattern[str]:
+    """Returns the compiled pattern.
+
+    Raises:
+      SchemaError: it is no regular expression; the message shows where it stops making sense.
+    """
+    try:
+        return re.compile(regex)
+    except (re.error, TypeError) as error:
+        raise SchemaError(
+            f"the regex of {owner} is {show(regex)}, which is no regular expression: {error}."
+        ) from error
+
+
+@t.final
+class Str(ValueSpec):
+    r"""Text, which a regular expression may have to match from its start.
+
+    End the pattern with ``\Z`` when it is to match the whole text.
+
+    >>> Str(regex="conv").check("conv3x3")
+    'conv3x3'
+    """
+
+    __slots__ = ("_pattern", "regex")
+    regex: str | None
+    _pattern: re.Pattern[str] | None
+
+    def __init__(
+        self,
+        default: t.Any = MISSING_VALUE,
+        regex: str | re.Pattern[str] | None = None,
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of text.
+
+        Raises:
+          SchemaError: ``regex`` is no regular expression, or the default does not fit.
+        """
+        pattern = None if regex is None else compile_regex(regex, "a Str")
+        self._init(regex=None if pattern is None else pattern.pattern, _pattern=pattern)
+        super().__init__(default, is_noneable, frozen, str if pattern is None else None)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"regex": self.regex}
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if not isinstance(value, str):
+            fix = "Write it in quotes." if isinstance(value, (int, float)) else ""
+            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        if self._pattern is not None and not self._pattern.match(value):
+            raise refuse(FieldValueError, value, path, self.expects)
+        return value
+
+    def _words(self) -> str:
+        return "a str" if self.regex is None else f"a str that starts with a match of {self.regex!r}"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if not isinstance(base, Str):
+            raise self._wider(base, "a str is not allowed there")
+        if base.regex is None or base.regex == self.regex:
+            return self
+        if self.regex is None:
+            return t.cast(ValueSpec, self._with(regex=base.regex))
+        raise self._wider(
+            base, "whether one regex implies another cannot be told; repeat the base's, or leave it out"
+        )
+
+    @property
+    def holds_nodes(self) -> bool:
+        """False: text is a leaf."""
+        return False
+
+
+@t.final
+class Enum(ValueSpec):
+    """One of a list of values.
+
+    The default comes first, as in the PyGlove package.
+
+    >>> Enum("relu", ["relu", "swish"]).check("swish")
+    'swish'
+    >>> Enum(values=["relu", "swish"]).check("rely")
+    Traceback (most recent call last):
+    ...
+    pliant.values.errors.FieldValueError: the value at the root is 'rely' of type str; \
+allowed: one of 'relu', 'swish'. Did you mean 'relu'?
+    """
+
+    __slots__ = ("values",)
+    values: tuple[t.Any, ...]
+
+    def __init__(
+        self,
+        default: t.Any = MISSING_VALUE,
+        values: Iterable[t.Any] = (),
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of the listed values; None is allowed when it is among them.
+
+        Raises:
+          SchemaError: there are no values, or the default is not among them.
+        """
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise SchemaError(
+                f"the values of an Enum are a list; got {show(values)}. Write Enum(values=[...])."
+            )
+        unique: list[t.Any] = []
+        for value in values:
+            if not any(same_value(value, u) for u in unique):
+                unique.append(value)
+        if not unique:
+            raise SchemaError(
+                "an Enum needs values: write Enum(values=['a', 'b']) or, with a default, Enum('a', ['a', 'b'])."
+            )
+        if (is_noneable or default is None) and not any(u is None for u in unique):
+            unique.append(None)
+            default = None if default is MISSING_VALUE else default
+        self._init(values=tuple(unique))
+        super().__init__(default, self._passes_none(), frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"values": list(self.values)}
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        for candidate in self.values:
+            if same_value(candidate, value):
+                return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            for candidate in self.values:  # 2.0 for 2
+                if (
+                    isinstance(candidate, (int, float))
+                    and not isinstance(candidate, bool)
+                    and candidate == value
+                ):
+                    return candidate
+        near = (
+            suggest(value, [v for v in self.values if isinstance(v, str)])[2:]
+            if isinstance(value, str)
+            else ""
+        )
+        raise refuse(FieldValueError, value, path, self.expects, fix=near[:1].upper() + near[1:])
+
+    def _words(self) -> str:
+        shown = ", ".join(show(v) for v in self.values[:12])
+        return f"one of {shown}" + (f" and {len(self.values) - 12} more" if len(self.values) > 12 else "")
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        return self  # all values were compared with the base already
+
+    def _passes_none(self) -> bool:
+        return any(v is None for v in self.values)
+
+    def _values(self) -> tuple[t.Any, ...] | None:
+        return (self.default,) if self.frozen else self.values
+
+    @property
+    def holds_nodes(self) -> bool:
+        """False when all the values are plain numbers and text."""
+        return not all(isinstance(v, _ATOMS) for v in self.values)

@@ -1,0 +1,332 @@
+"""Specs of objects, classes and callables: ``Object``, ``Type``, ``Callable``.
+
+A class may be named by text when it is not declared yet: a *forward reference*, looked up when it is
+first needed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import typing as t
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+
+from pliant.values.errors import FieldTypeError, SchemaError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path
+from pliant.values.placeholder import Placeholder
+
+from .lesson import refuse, show
+from .value_spec import ValueSpec, as_spec
+
+_LEAVES = (bool, int, float, complex, str, bytes)
+
+
+@t.final
+class ForwardRef:
+    """The name of a class that may not be declared yet, with the globals in which to look it up.
+
+    Two are equal when their names are; a name may be dotted.
+
+    >>> ForwardRef("int").resolve(), ForwardRef("Later").resolve()
+    (<class 'int'>, None)
+    """
+
+    __slots__ = ("_found", "_globals", "name")
+    name: str
+
+    def __init__(self, name: str, globals: Mapping[str, t.Any] | None = None) -> None:
+        """Makes a reference; ``globals`` is read when the name is looked up, not now."""
+        self.name = name
+        self._globals = globals
+        self._found: t.Any = None
+
+    def resolve(self) -> t.Any:
+        """Returns what the name stands for now, or None while there is nothing of that name."""
+        if self._found is None:
+            first, *rest = self.name.split(".")
+            found = (self._globals or {}).get(first, getattr(builtins, first, None))
+            for part in rest:
+                found = getattr(found, part, None)
+            self._found = found
+        return self._found
+
+    def names(self, cls: type) -> bool:
+        """Returns whether ``cls`` or a base of it is called so: all there is to go by for a local class."""
+        last = self.name.rpartition(".")[2]
+        return any(c.__name__ == last for c in cls.__mro__)
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name if isinstance(other, ForwardRef) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((ForwardRef, self.name))
+
+    def __reduce__(self) -> tuple[type[ForwardRef], tuple[str]]:
+        return ForwardRef, (self.name,)  # globals belong to a process
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
+class ClassSpec(ValueSpec):
+    """The common part of ``Object`` and ``Type``: a class, or a reference to one."""
+
+    __slots__ = ("_ref",)
+    _POSITIONAL = 1
+    _ref: type | ForwardRef
+
+    @abstractmethod
+    def __init__(self, cls: t.Any, default: t.Any, is_noneable: bool, frozen: bool, fast: bool) -> None:
+        """Sets the class, whose own instances need no check if ``fast``.
+
+        Raises:
+          SchemaError: ``cls`` is neither a class, nor the name of one, nor a ``ForwardRef``.
+        """
+        if isinstance(cls, str):
+            cls = ForwardRef(cls)
+        if not isinstance(cls, (type, ForwardRef)):
+            mine = type(self).__name__
+            raise SchemaError(
+                f"{mine}(...) takes a class or the name of one; got {show(cls)} of type {type(cls).__name__}. "
+                f"Write {mine}(TheClass), or give the annotation itself."
+            )
+        self._init(_ref=cls)
+        fast = fast and isinstance(cls, type) and not issubclass(cls, Placeholder)
+        super().__init__(default, is_noneable, frozen, t.cast(type, cls) if fast else None)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"cls": self._ref}
+
+    @property
+    def cls(self) -> t.Any:
+        """The class, or the ``ForwardRef`` while there is no class of that name."""
+        ref = self._ref
+        return (ref.resolve() or ref) if isinstance(ref, ForwardRef) else ref
+
+    @property
+    def _name(self) -> str:
+        ref = self._ref
+        return ref.name if isinstance(ref, ForwardRef) else ref.__qualname__
+
+    def _is_subclass(self, cls: type) -> bool:
+        own = self.cls
+        return own.names(cls) if isinstance(own, ForwardRef) else issubclass(cls, own)
+
+    def _unknown_hint(self) -> str:
+        if not isinstance(self.cls, ForwardRef):
+            return ""
+        return (
+            f"There is no class {self._name!r} where the field is declared; classes of that name were looked for. "
+            "Import it there, and not only under TYPE_CHECKING."
+        )
+
+    def _narrows_class(self, base: ClassSpec) -> bool:
+        own, other = self.cls, base.cls
+        if isinstance(own, ForwardRef):
+            return own == other or own == base._ref
+        return base._is_subclass(own)
+
+
+@t.final
+class Object(ClassSpec):
+    """An instance of a class or of a subclass of it.
+
+    A class that is not declared yet is given by name.  Without anything of that name in sight, an object
+    passes if its class or a base of it is called so.
+
+    >>> Object(complex).check(1j), Object("Layer")
+    (1j, Object('Layer'))
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, cls: t.Any, default: t.Any = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
+    ) -> None:
+        """Makes a spec of instances.
+
+        Raises:
+          SchemaError: ``cls`` is no class, or the default does not fit.
+        """
+        super().__init__(cls, default, is_noneable, frozen, True)
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        cls = self.cls
+        if isinstance(cls, ForwardRef):
+            if cls.names(type(value)):
+                return value
+        elif not isinstance(cls, type):
+            raise SchemaError(f"{self!r} needs a class, but {self._name!r} is {show(cls)}.")
+        elif isinstance(value, cls):
+            if not self.frozen and not issubclass(cls, Placeholder):
+                self._init(_fast=cls)
+            return value
+        fix = self._unknown_hint()
+        if value is self.cls:
+            fix = f"That is the class itself: write {self._name}(...)."
+        elif value is None:
+            fix = "For a field that may be None, write spec.noneable(), or `| None` in the annotation."
+        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+
+    def _words(self) -> str:
+        return f"an instance of {self._name}"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if isinstance(base, Object) and self._narrows_class(base):
+            return self
+        if isinstance(base, Callable) and base.args is None and _makes_callables(self.cls):
+            return self
+        raise self._wider(base, f"an instance of {self._name} is not allowed there")
+
+    @property
+    def holds_nodes(self) -> bool:
+        """False only when the class is one of plain values, such as complex."""
+        cls = self.cls
+        return not (isinstance(cls, type) and issubclass(cls, _LEAVES))
+
+
+@t.final
+class Type(ClassSpec):
+    """A class: the given one or a subclass of it.
+
+    >>> Type(Exception).check(ValueError)
+    <class 'ValueError'>
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        cls: t.Any = object,
+        default: t.Any = MISSING_VALUE,
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of classes.
+
+        Raises:
+          SchemaError: ``cls`` is no class, or the default does not fit.
+        """
+        super().__init__(cls, default, is_noneable, frozen, False)
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if isinstance(value, type) and self._is_subclass(value):
+            return value
+        fix = self._unknown_hint()
+        if not isinstance(value, type) and self._is_subclass(type(value)):
+            fix = f"Give the class, {type(value).__name__}, instead of an instance."
+        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+
+    def _words(self) -> str:
+        return "a class" if self.cls is object else f"the class {self._name} or a subclass of it"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if isinstance(base, Type) and self._narrows_class(base):
+            return self
+        raise self._wider(base, f"{self._words()} is not allowed there")
+
+    @property
+    def holds_nodes(self) -> bool:
+        """False: a class is a leaf."""
+        return False
+
+
+@t.final
+class Callable(ValueSpec):
+    """Something that can be called, with arguments of given number and names if these can be told.
+
+    What the callable does with them, and what it returns, is not checked.
+
+    Attributes:
+      args: the specs of the positional arguments; None when any will do.
+      kw: the specs of the keyword arguments, by name.
+      returns: the spec of what it returns; None when it is not said.
+
+    >>> Callable([int, int]).check(pow) is pow
+    True
+    """
+
+    __slots__ = ("args", "kw", "returns")
+    _POSITIONAL = 1
+    args: tuple[ValueSpec, ...] | None
+    kw: tuple[tuple[str, ValueSpec], ...]
+    returns: ValueSpec | None
+
+    def __init__(
+        self,
+        args: Iterable[t.Any] | None = None,
+        kw: Iterable[tuple[str, t.Any]] | None = None,
+        returns: t.Any = None,
+        default: t.Any = MISSING_VALUE,
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of callables; arguments and result are given as specs or annotations.
+
+        Raises:
+          SchemaError: ``args`` is no list, or the default does not fit.
+        """
+        if args is not None and (isinstance(args, (str, type)) or not isinstance(args, Iterable)):
+            raise SchemaError(
+                f"the args of a Callable are a list of specs; got {show(args)}. Write Callable([Int(), ...])."
+            )
+        self._init(
+            args=None if args is None else tuple(as_spec(a) for a in args),
+            kw=tuple((name, as_spec(spec)) for name, spec in kw or ()),
+            returns=None if returns is None else as_spec(returns),
+        )
+        super().__init__(default, is_noneable, frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        args = None if self.args is None else list(self.args)
+        return {"args": args, "kw": list(self.kw) or None, "returns": self.returns}
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if not callable(value):
+            raise refuse(FieldTypeError, value, path, self.expects)
+        if self.args is not None or self.kw:
+            why = _misfit(value, len(self.args or ()), [name for name, _ in self.kw])
+            if why:
+                raise refuse(FieldTypeError, value, path, self.expects, fix=f"It cannot be called so: {why}.")
+        return value
+
+    def _words(self) -> str:
+        if self.args is None and not self.kw:
+            return "a callable"
+        given = [a.expects for a in self.args or ()] + [f"{n}={s.expects}" for n, s in self.kw]
+        return f"a callable that takes ({', '.join(given)})"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        if not isinstance(base, Callable):
+            raise self._wider(base, "a callable is not allowed there")
+        if self.args is not None and base.args is not None and len(self.args) != len(base.args):
+            raise self._wider(base, f"it takes {len(self.args)} arguments, there {len(base.args)}")
+        if self.kw and base.kw and dict(self.kw).keys() != dict(base.kw).keys():
+            raise self._wider(base, "the names of the keyword arguments differ")
+        returns = self.returns
+        if base.returns is not None:
+            returns = base.returns if returns is None else returns.extend(base.returns)
+        args = base.args if self.args is None else self.args
+        return t.cast(ValueSpec, self._with(args=args, kw=self.kw or base.kw, returns=returns))
+
+
+def _makes_callables(cls: t.Any) -> bool:
+    return any("__call__" in vars(c) for c in getattr(cls, "__mro__", ()))
+
+
+def _misfit(function: t.Any, count: int, names: Iterable[str]) -> str:
+    """Returns why ``function`` cannot take ``count`` arguments and those named; empty if it can, or if unknown."""
+    import inspect  # slow to import, and only needed here
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return ""
+    try:
+        signature.bind(*[None] * count, **dict.fromkeys(names))
+    except TypeError as error:
+        return f"{error} (its signature is {signature})"
+    return ""

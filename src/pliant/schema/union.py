@@ -1,0 +1,115 @@
+"""The spec of a value that may be of several kinds: ``Union``."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable
+
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SchemaError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path, at_path
+
+from .lesson import refuse, show
+from .value_spec import ValueSpec, as_spec
+
+
+@t.final
+class Union(ValueSpec):
+    """A value that at least one of several specs allows.
+
+    A candidate that takes the value as it is comes before one that would convert it; among equals the
+    first one wins.  If a candidate is None-able, so is the union.
+
+    >>> Union([float, int]).check(1), Union([float, str]).check(1)
+    (1, 1.0)
+    """
+
+    __slots__ = ("candidates",)
+    _POSITIONAL = 1
+    candidates: tuple[ValueSpec, ...]
+
+    def __init__(
+        self,
+        candidates: Iterable[t.Any],
+        default: t.Any = MISSING_VALUE,
+        *,
+        is_noneable: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        """Makes a spec of alternatives; a union among them is dissolved, a repeated one dropped.
+
+        Raises:
+          SchemaError: there are no candidates, or the default does not fit.
+        """
+        if isinstance(candidates, (str, type, ValueSpec)) or not isinstance(candidates, Iterable):
+            raise SchemaError(
+                f"the candidates of a Union are a list of specs; got {show(candidates)}. Write Union([Int(), Str()])."
+            )
+        flat: list[ValueSpec] = []
+        for given in candidates:
+            spec = as_spec(given)
+            is_noneable = is_noneable or spec.is_noneable
+            for candidate in spec._alternatives():
+                bare = candidate if candidate.frozen else candidate._bare()
+                if bare not in flat:
+                    flat.append(bare)
+        if not flat:
+            raise SchemaError("a Union needs candidates: write Union([Int(), Str()]).")
+        self._init(candidates=tuple(flat))
+        super().__init__(default, is_noneable, frozen)
+
+    def _args(self) -> dict[str, t.Any]:
+        return {"candidates": list(self.candidates)}
+
+    def _alternatives(self) -> tuple[ValueSpec, ...]:
+        return (self,) if self.frozen else self.candidates
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        cls = value.__class__
+        for candidate in self.candidates:
+            if candidate._fast is cls:
+                return value
+        converted: t.Any = MISSING_VALUE
+        nearest: PliantError | None = None
+        here = f"the value {at_path(path)} is "
+        for candidate in self.candidates:
+            try:
+                stored = candidate.check(value, path)
+            except PliantError as error:
+                # Right but for a limit, or for something inside it: worth telling.
+                if isinstance(error, FieldValueError) or not str(error).startswith(here):
+                    nearest = nearest or error
+            else:
+                if stored is value:
+                    return value
+                converted = stored if converted is MISSING_VALUE else converted
+        if converted is not MISSING_VALUE:
+            return converted
+        if nearest is not None:
+            kind = FieldValueError if isinstance(nearest, ValueError) else FieldTypeError
+            raise refuse(
+                kind, value, path, self.expects, fix=f"What comes closest says: {nearest}"
+            ) from nearest
+        raise refuse(FieldTypeError, value, path, self.expects)
+
+    def _words(self) -> str:
+        return "; or ".join(c.expects for c in self.candidates)
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        raise NotImplementedError  # a union is narrowed candidate by candidate, below
+
+    def _narrow_any(self, base: ValueSpec) -> ValueSpec:
+        if self.frozen:
+            return super()._narrow_any(base)
+        narrowed = [candidate._narrow_any(base) for candidate in self.candidates]
+        if all(a is b for a, b in zip(narrowed, self.candidates, strict=True)):
+            return self
+        try:
+            return t.cast(ValueSpec, self._with(candidates=narrowed))
+        except SchemaError as error:
+            raise self._wider(base, str(error)) from error
+
+    @property
+    def holds_nodes(self) -> bool:
+        """Whether some candidate may hold an object, list or dict of a tree."""
+        return any(c.holds_nodes for c in self.candidates)

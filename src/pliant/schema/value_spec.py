@@ -1,0 +1,460 @@
+"""What a field may hold: the interface of all value specs, and ``Any``.
+
+A spec is frozen data: it is compared, hashed, printed so that its text builds it again, and never
+changed; ``noneable``, ``freeze``, ``with_default`` and ``extend`` return another spec.
+"""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+from abc import ABC, abstractmethod
+
+from pliant.values.errors import FieldValueError, MissingFieldError, PliantError, SchemaError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import ROOT, Path, at_path
+from pliant.values.placeholder import Placeholder
+
+from .lesson import refuse, show
+
+_DEFAULT_PATH = Path(("default",))
+
+
+def same_value(a: t.Any, b: t.Any) -> bool:
+    """Returns whether two values are equal and of one class, at every depth of plain containers.
+
+    Stricter than ``==``, for which ``1``, ``1.0`` and ``True`` are one value.
+
+    >>> same_value([1, {"a": 2}], [1, {"a": 2}]), same_value(1, True), same_value((1,), (1.0,))
+    (True, False, False)
+    """
+    if a is b:
+        return True
+    if a.__class__ is not b.__class__:
+        return False
+    if a.__class__ in (list, tuple):
+        return len(a) == len(b) and all(map(same_value, a, b))
+    if a.__class__ is dict:
+        return a.keys() == b.keys() and all(same_value(v, b[k]) for k, v in a.items())
+    try:
+        return bool(a == b)
+    except Exception:  # noqa: BLE001 - arrays and the like have no single answer
+        return False
+
+
+class ValueSpec(ABC):
+    """What a field may hold: checks and converts values, and narrows the spec of a base class.
+
+    Attributes:
+      default: the value of a field that is given none; ``MISSING_VALUE`` when it must be given.
+      is_noneable: whether None is allowed.
+      frozen: whether only the default is allowed.
+    """
+
+    __slots__ = ("_fast", "default", "frozen", "is_noneable")
+    _POSITIONAL: t.ClassVar[int] = 0  # how many constructor arguments the repr shows without a name
+    _fast: type | None
+    default: t.Any
+    frozen: bool
+    is_noneable: bool
+
+    @abstractmethod
+    def __init__(self, default: t.Any, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
+        """Checks the default and finishes a spec whose own attributes are set already.
+
+        A default of None makes the spec None-able, and a None-able spec has the default None unless
+        another is given.
+        """
+        if default is None:
+            is_noneable = True
+        elif is_noneable and default is MISSING_VALUE and not self._passes_none():
+            default = None
+        if frozen and default is MISSING_VALUE:
+            raise SchemaError(
+                f"a frozen {type(self).__name__} needs the value at which it is frozen: "
+                f"write {type(self).__name__}(..., default=value, frozen=True) or spec.freeze(value)."
+            )
+        self._init(_fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False)
+        if default is not MISSING_VALUE:
+            try:
+                default = self.check(default, _DEFAULT_PATH)
+            except PliantError as error:
+                raise SchemaError(f"the default of {self!r} does not fit it: {error}") from error
+        self._init(_fast=None if frozen else fast, default=default, frozen=frozen)
+
+    def _init(self, **attributes: t.Any) -> None:
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
+
+    # What a leaf class says about itself.
+
+    @abstractmethod
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        """Returns what to store for a value that is no placeholder and not an allowed None."""
+
+    @abstractmethod
+    def _words(self) -> str:
+        """Returns what is allowed, in words, leaving None and freezing aside."""
+
+    @abstractmethod
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        """Returns this spec narrowed by ``base``, whose class is that of this spec or one it knows.
+
+        Raises:
+          SchemaError: this spec is wider than ``base``.
+        """
+
+    def _args(self) -> dict[str, t.Any]:
+        """Returns the constructor's arguments apart from the default and the two flags."""
+        return {}
+
+    def _passes_none(self) -> bool:
+        """Returns whether None is an ordinary value of this spec, as for ``Any``."""
+        return False
+
+    def _alternatives(self) -> tuple[ValueSpec, ...]:
+        """Returns the specs of which one suffices; more than one for a union."""
+        return (self,)
+
+    def _values(self) -> tuple[t.Any, ...] | None:
+        """Returns all that is allowed when that is a short list of values, else None."""
+        return (self.default,) if self.frozen else None
+
+    # Using a spec.
+
+    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        """Returns what to store for ``value``: itself, or what it was converted to.
+
+        A placeholder (a hole) is asked whether all that it could become is allowed.
+
+        Raises:
+          FieldTypeError, FieldValueError: the value is not allowed; the message says where and why.
+          MissingFieldError: the value is ``MISSING_VALUE``.
+        """
+        if value.__class__ is self._fast:
+            return value
+        if isinstance(value, Placeholder):
+            return value.admit(self, path)
+        if value is MISSING_VALUE:
+            raise MissingFieldError(
+                f"the value {at_path(path)} is missing; allowed: {self.expects}. Give one."
+            )
+        if self.frozen:
+            return self._check_frozen(value, path)
+        if value is None and self.is_noneable:
+            return None
+        return self._check(value, path)
+
+    def apply(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        """Does the same as ``check``, under the name that the PyGlove package has for it."""
+        return self.check(value, path)
+
+    def accepts(self, value: t.Any) -> bool:
+        """Returns whether ``check`` would accept ``value``."""
+        try:
+            self.check(value)
+        except PliantError:
+            return False
+        return True
+
+    def _check_frozen(self, value: t.Any, path: Path) -> t.Any:
+        if same_value(value, self.default):
+            return value
+        try:  # 1 for a Float that is frozen at 1.0
+            stored = None if value is None and self.is_noneable else self._check(value, path)
+        except PliantError:
+            stored = MISSING_VALUE
+        if same_value(stored, self.default):
+            return stored
+        raise refuse(
+            FieldValueError,
+            value,
+            path,
+            self.expects,
+            fix="The field is frozen: leave it out, or give just that value.",
+        )
+
+    @property
+    def expects(self) -> str:
+        """What is allowed, in words."""
+        if self.frozen:
+            return f"only {show(self.default)}"
+        return f"{self._words()} or None" if self.is_noneable and not self._passes_none() else self._words()
+
+    @property
+    def fast_class(self) -> type | None:
+        """The class whose own instances (not those of its subclasses) pass without any check, or None."""
+        return self._fast
+
+    @property
+    def holds_nodes(self) -> bool:
+        """Whether a value of this spec may be, or may contain, an object, list or dict of a tree."""
+        return True
+
+    def fresh_default(self) -> t.Any:
+        """Returns the default, copied if it is a list, dict or set, so that no two owners share it."""
+        default = self.default
+        return copy.deepcopy(default) if isinstance(default, (list, dict, set)) else default
+
+    # Specs from specs.
+
+    def _with(self, **changes: t.Any) -> t.Any:
+        """Returns a spec built with this one's arguments and the changed ones."""
+        common = {"default": self.default, "is_noneable": self.is_noneable, "frozen": self.frozen}
+        return type(self)(**{**self._args(), **common, **changes})
+
+    def _bare(self) -> t.Any:
+        """Returns the same constraint without default and None."""
+        return self._with(default=MISSING_VALUE, is_noneable=False, frozen=False)
+
+    def noneable(self) -> t.Self:
+        """Returns a spec that also allows None, which is its default unless it has one.
+
+        >>> from pliant.schema import Int
+        >>> Int(min_value=1).noneable()
+        Int(min_value=1, default=None)
+        """
+        default = None if self.default is MISSING_VALUE else self.default
+        return t.cast(t.Self, self._with(is_noneable=True, default=default))
+
+    def freeze(self, value: t.Any = MISSING_VALUE) -> t.Self:
+        """Returns a spec that allows only ``value`` (the default, when not given).
+
+        >>> from pliant.schema import Int
+        >>> Int().freeze(3)
+        Int(default=3, frozen=True)
+        """
+        return t.cast(
+            t.Self, self._with(default=self.default if value is MISSING_VALUE else value, frozen=True)
+        )
+
+    def with_default(self, value: t.Any) -> t.Self:
+        """Returns a spec with another default; None makes it None-able.
+
+        Raises:
+          SchemaError: the value is not allowed, or the spec is frozen at another one.
+        """
+        if self.frozen and not same_value(value, self.default):
+            raise SchemaError(
+                f"{self!r} is frozen; it cannot take the default {show(value)}. Leave the default as it is."
+            )
+        return t.cast(t.Self, self._with(default=value))
+
+    def extend(self, base: ValueSpec) -> ValueSpec:
+        """Returns what a field with this spec allows in a subclass of one whose field has ``base``.
+
+        What this spec leaves open (limits, default) it takes from ``base``; what it states must
+        narrow ``base``.
+
+        Raises:
+          SchemaError: this spec allows what ``base`` does not, or ``base`` is frozen at another value.
+
+        >>> from pliant.schema import Int
+        >>> Int(min_value=2).extend(Int(5, min_value=1, max_value=9))
+        Int(min_value=2, max_value=9, default=5)
+        """
+        if base.frozen:
+            return self._extend_frozen(base)
+        if self.is_noneable and not base.is_noneable:
+            raise self._wider(base, "None is not allowed there")
+        spec = self._narrow_any(base)
+        if spec.default is MISSING_VALUE and base.default is not MISSING_VALUE:
+            inherited = base.default
+            if inherited is None and not spec.is_noneable:
+                return spec
+            if spec.accepts(inherited):
+                return spec.with_default(inherited)
+        return spec
+
+    def _extend_frozen(self, base: ValueSpec) -> ValueSpec:
+        stated = MISSING_VALUE if self.default is None and not self.frozen else self.default
+        if (stated is MISSING_VALUE or same_value(stated, base.default)) and self.accepts(base.default):
+            return base
+        raise self._wider(base, f"it is frozen at {show(base.default)}")
+
+    def _narrow_any(self, base: ValueSpec) -> ValueSpec:
+        """Returns this spec narrowed by the alternative of ``base`` that changes it least."""
+        if isinstance(base, Any):
+            return self
+        values = self._values()
+        if values is not None:
+            refused = [v for v in values if not base.accepts(v)]
+            if refused:
+                raise self._wider(base, f"{show(refused[0])} is not allowed there")
+            return self
+        results: list[ValueSpec] = []
+        why: SchemaError | None = None
+        for alternative in base._alternatives():
+            try:
+                result = self._extend_frozen(alternative) if alternative.frozen else self._narrow(alternative)
+            except SchemaError as error:
+                why = why or error
+                continue
+            if same_value(result._constraint(), self._constraint()):
+                return self
+            results.append(result)
+        if results:
+            return results[0]
+        assert why is not None
+        raise (
+            why
+            if len(base._alternatives()) == 1
+            else self._wider(base, "none of its candidates allows all of it")
+        )
+
+    def _wider(self, base: ValueSpec, why: str) -> SchemaError:
+        """Returns the error for a spec that allows what its base does not."""
+        return SchemaError(
+            f"{self!r} does not narrow the base's {base!r}: {why}. "
+            f"A subclass may allow less than its base, never more; allowed there: {base.expects}."
+        )
+
+    def is_compatible(self, other: ValueSpec) -> bool:
+        """Returns whether this spec allows all that ``other`` stores.
+
+        >>> from pliant.schema import Float, Int
+        >>> Float(min_value=0).is_compatible(Int(min_value=1)), Int().is_compatible(Float())
+        (True, False)
+        """
+        try:
+            result = other.extend(self)
+        except SchemaError:
+            return False
+        return same_value(result._constraint(), other._constraint())
+
+    def _constraint(self) -> tuple[t.Any, ...]:
+        """Returns what decides which values are allowed, in plain containers: no default unless frozen."""
+        args = {k: _constraint_of(v) for k, v in self._args().items()}
+        return type(self), args, self.is_noneable, (self.default,) if self.frozen else ()
+
+    # Frozen data.
+
+    def __setattr__(self, name: str, value: t.Any) -> t.NoReturn:
+        raise SchemaError(
+            f"a spec cannot be changed (here {name!r} of {self!r}); "
+            "make another one: spec.noneable(), spec.freeze(value), spec.with_default(value), or a new spec."
+        )
+
+    __delattr__ = __setattr__  # type: ignore[assignment]  # called with a name only, which fails as well
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ValueSpec):
+            return NotImplemented
+        return type(self) is type(other) and same_value(self._state(), other._state())
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.is_noneable, self.frozen, _hashable(self._args())))
+
+    def _state(self) -> tuple[t.Any, ...]:
+        return self._args(), self.default, self.is_noneable, self.frozen
+
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        state = {
+            **self._args(),
+            "default": self.default,
+            "is_noneable": self.is_noneable,
+            "frozen": self.frozen,
+        }
+        return _rebuild, (type(self), state)
+
+    def __copy__(self) -> t.Self:
+        return self
+
+    def __deepcopy__(self, memo: t.Any) -> t.Self:
+        return self
+
+    def __repr__(self) -> str:
+        parts = []
+        for i, (name, value) in enumerate(self._args().items()):
+            if i < self._POSITIONAL:
+                if value is not None:
+                    parts.append(_text(value))
+            elif value is not None:
+                parts.append(f"{name}={_text(value)}")
+        if self.default is not MISSING_VALUE:
+            parts.append(f"default={_text(self.default)}")
+        if self.is_noneable and self.default is not None and not self._passes_none():
+            parts.append("is_noneable=True")
+        if self.frozen:
+            parts.append("frozen=True")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _text(value: t.Any) -> str:
+    """Returns the repr of an argument, with classes by their names, as one writes them."""
+    if isinstance(value, type):
+        return value.__qualname__
+    if hasattr(value, "_text"):  # a Schema, which is written as the list of its members
+        return str(value._text())
+    return f"[{', '.join(map(_text, value))}]" if value.__class__ is list else repr(value)
+
+
+def _rebuild(cls: t.Any, state: dict[str, t.Any]) -> t.Any:
+    return cls(**state)
+
+
+def _constraint_of(value: t.Any) -> t.Any:
+    if hasattr(value, "_constraint"):
+        return value._constraint()
+    if value.__class__ in (list, tuple):
+        return [_constraint_of(v) for v in value]
+    return value
+
+
+def _hashable(value: t.Any) -> t.Any:
+    """Returns something hashable that is equal for equal values (perhaps for unequal ones too)."""
+    if isinstance(value, dict):
+        return tuple((k, _hashable(v)) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_hashable, value))
+    try:
+        hash(value)
+    except TypeError:
+        return type(value)
+    return value
+
+
+@t.final
+class Any(ValueSpec):
+    """Anything at all, None included.
+
+    >>> Any().check([1, None])
+    [1, None]
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = True, frozen: bool = False
+    ) -> None:
+        """Makes a spec that allows everything; ``is_noneable`` is there for uniformity only."""
+        super().__init__(default, True, frozen)
+
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        return value
+
+    def _words(self) -> str:
+        return "anything"
+
+    def _narrow(self, base: t.Any) -> ValueSpec:
+        raise self._wider(base, "anything is more than that")
+
+    def _passes_none(self) -> bool:
+        return True
+
+
+def as_spec(value: t.Any) -> ValueSpec:
+    """Returns ``value`` if it is a spec, else the spec for it as an annotation (``int``, ``list[str]``).
+
+    >>> from pliant.schema import Int
+    >>> as_spec(Int(min_value=0)), as_spec(int)
+    (Int(min_value=0), Int())
+
+    Raises:
+      SchemaError: it is neither.
+    """
+    if isinstance(value, ValueSpec):
+        return value
+    from .annotation import from_annotation  # it imports all specs, which import this module
+
+    return from_annotation(value)
