@@ -1,0 +1,81 @@
+"""Copies of trees.  ``clone`` copies the program; ``copy.deepcopy`` of a realized object copies its state too."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from .edit import attach
+from .node import ATOMS, Node, children, is_dataclass, rebuild
+from .realize import get, is_realized, put
+
+
+def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None) -> Any:
+    """Returns a copy of a program: its nodes are copied, what it computed from them is not.
+
+    Args:
+      x: a node, or a plain container of nodes.
+      deep: whether leaves that can change (objects that are not symbolic) are copied too, with
+        ``copy.deepcopy``; otherwise they are shared.
+      override: changes to make on the copy, as for ``rebind``.
+      memo: as for ``copy.deepcopy``.
+
+    >>> from pliant.symbolic.containers import Dict
+    >>> d = Dict(a=1, b=[2])
+    >>> clone(d) == d, clone(d, override={"b[0]": 5})
+    (True, {a=1, b=[5]})
+    """
+    made = x._sym_copy() if isinstance(x, Node) else copy_plain(x)
+    if deep:
+        made = deepen(made, {} if memo is None else memo)
+    if override:
+        from .rebind import rebind
+
+        rebind(made, override)
+    return made
+
+
+def copy_plain(value: Any) -> Any:
+    """Returns a copy of a plain container in which nodes and containers are copied, leaves shared."""
+    if isinstance(value, Node):
+        return value._sym_copy()
+    items = children(value)
+    return value if items is None else rebuild(value, [copy_plain(v) for _, v in items])
+
+
+def deepen(value: Any, memo: dict[int, Any]) -> Any:
+    """Replaces the mutable leaves of a fresh copy by deep copies of them; returns the copy."""
+    if value.__class__ in ATOMS:
+        return value
+    if isinstance(value, Node):
+        for key, child in zip(list(value._sym_keys()), list(value._sym_values())):
+            new = deepen(child, memo)
+            if new is not child:
+                value._sym_put(key, new)
+        return value
+    if isinstance(value, (list, dict, tuple)) or is_dataclass(value):
+        items = children(value) or []
+        new_items = [deepen(v, memo) for _, v in items]
+        return value if all(a is v for a, (_, v) in zip(new_items, items)) else rebuild(value, new_items)
+    return copy.deepcopy(value, memo)
+
+
+def deep_copy(node: Any, memo: dict[int, Any]) -> Any:
+    """Returns what ``copy.deepcopy`` returns for a node: with its computed state, if it has one."""
+    if not isinstance(node, (list, dict)) and is_realized(node) and hasattr(type(node), "_sym_twin"):
+        return _copy_realized(node, memo)
+    return clone(node, deep=True, memo=memo)
+
+
+def _copy_realized(node: Any, memo: dict[int, Any]) -> Any:
+    """Returns a copy of a realized object: arguments and state (weights, say) are deep copies."""
+    cls = type(node)
+    made = cls._sym_blank()
+    memo[id(node)] = made
+    put(made, "__class__", cls)
+    target = get(made, "__dict__")
+    for name, value in get(node, "__dict__").items():
+        if name not in ("_sym_parent", "_sym_key", "_sym_template"):
+            target[name] = copy.deepcopy(value, memo)
+    attach(made, zip(made._sym_keys(), made._sym_values()))
+    return made

@@ -1,0 +1,209 @@
+"""Generated code: the constructor, the copy and the child list of each class of objects.
+
+The only place in Pliant where source text is made and compiled.  Why: these three run for every node
+of every candidate, and a loop over a table of fields costs four to ten times what straight-line code
+costs.  The text is made from field *names* only, which are Python identifiers (checked); all values
+(specs, defaults) are passed as globals, never as text.
+
+A class has one of two flavours.  *Plain* objects store a field ``x`` as the attribute ``_v_x``.
+*Lazy* ones (symbolized classes, and classes with an ``on_bound`` hook) write to the instance
+dictionary itself, because attribute access of theirs may run the user's code (see ``realize``).
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+from typing import Any
+
+from pliant.schema import Field, Schema
+from pliant.values.errors import SchemaError
+from pliant.values.missing import MISSING_VALUE
+
+from .node import ATOMS, Node
+from .place import release
+
+get_dict = object.__getattribute__
+
+
+def check_name(name: str, owner: str) -> str:
+    """Returns ``name`` when it can be a field's name.
+
+    Raises:
+      SchemaError: it is no identifier, or would hide what Pliant stores in an object.
+    """
+    if not (isinstance(name, str) and name.isidentifier()) or keyword.iskeyword(name):
+        raise SchemaError(f"{owner}: {name!r} cannot be a field's name; it must be a Python identifier.")
+    if name.startswith(("_sym_", "_v_", "__")):
+        raise SchemaError(
+            f"{owner}: {name!r} cannot be a field's name: names that begin with '_sym_', '_v_' or '__' are taken."
+        )
+    return name
+
+
+def copy_child(value: Any, holder: Any, key: Any) -> Any:
+    """Returns a copy of a field's value for ``holder``: nodes are copied, leaves are shared."""
+    if isinstance(value, Node):
+        made = value._sym_copy()
+        made._sym_parent = holder
+        made._sym_key = key
+        return made
+    if isinstance(value, tuple):
+        return copy_tuple(value, holder, key if key.__class__ is tuple else (key,))
+    return value
+
+
+def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...]) -> Any:
+    """Returns a tuple with copies of its nodes; the very same tuple when it has none."""
+    changed = False
+    made = []
+    for i, item in enumerate(value):
+        new = item if item.__class__ in ATOMS else copy_child(item, holder, (*steps, i))
+        changed = changed or new is not item
+        made.append(new)
+    if not changed:
+        return value
+    return type(value)(*made) if hasattr(value, "_fields") else tuple(made)
+
+
+def _default_of(field: Field) -> Any:
+    """Returns the default that may be shared by all objects, or the marker that asks for a copy."""
+    default = field.value_spec.default
+    return default if default.__class__ in ATOMS else MISSING_VALUE
+
+
+def _passes(field: Field, i: int, scope: dict[str, Any]) -> str:
+    """Returns the condition under which the local ``{name}`` needs no further check."""
+    spec = field.value_spec
+    exact = spec.fast_class
+    name = str(field.key)
+    if exact is not None and exact in ATOMS:
+        scope[f"__c{i}"] = exact
+        low, high = getattr(spec, "min_value", None), getattr(spec, "max_value", None)
+        text = f"{name}.__class__ is __c{i}"
+        if low is not None and exact is int:
+            scope[f"__lo{i}"] = low
+            text += f" and {name} >= __lo{i}"
+        if high is not None and exact is int:
+            scope[f"__hi{i}"] = high
+            text += f" and {name} <= __hi{i}"
+        return text
+    if type(spec).__name__ == "Any" and not spec.frozen:
+        return f"{name}.__class__ in __atoms and {name} is not __missing"
+    return ""
+
+
+def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
+    """Returns the condition under which a node can be taken as it is, or ``""`` when there is none."""
+    cls = field.value_spec.fast_class
+    if cls is None or not issubclass(cls, Node) or not getattr(cls, "_sym_plain", False):
+        return ""
+    scope[f"__c{i}"] = cls
+    return f"{field.key}.__class__ is __c{i} and {field.key}._sym_parent is None"
+
+
+def make_init(
+    owner: str,
+    schema: Schema,
+    admit_field: Callable[..., Any],
+    reject: Callable[..., Any],
+    *,
+    lazy: bool,
+    variadic: str | None,
+    keyword_only: frozenset[str] = frozenset(),
+) -> Any:
+    """Returns ``__init__`` for a class with these fields: binds, checks, places and stores each."""
+    fields = [f for f in schema.values() if isinstance(f.key, str)]
+    scope: dict[str, Any] = {
+        "__admit": admit_field,
+        "__reject": reject,
+        "__atoms": ATOMS,
+        "__missing": MISSING_VALUE,
+        "__release": release,
+        "__get_dict": get_dict,
+    }
+    positional: list[str] = []
+    after: list[str] = []
+    body = ["__d = __get_dict(self, '__dict__')"] if lazy else []
+    stored = []
+    for i, field in enumerate(fields):
+        name = check_name(str(field.key), owner)
+        store = f"__d['_v_{name}']" if lazy else f"self._v_{name}"
+        stored.append(name)
+        if name == variadic:
+            body.append(f"if __more: {name} = [*__more]")
+        else:
+            scope[f"__default{i}"] = _default_of(field)
+            (after if name in keyword_only else positional).append(f"{name}=__default{i}")
+        if name == variadic:
+            after.append(f"{name}=__missing")
+        passes, adopts = _passes(field, i, scope), _adopts(field, i, scope)
+        if adopts:
+            body += [
+                f"if {adopts}:",
+                f"    {name}._sym_parent = self",
+                f"    {name}._sym_key = {name!r}",
+                f"else: {name} = __admit(self, {name!r}, {name})",
+            ]
+        elif passes:
+            body.append(f"if not ({passes}): {name} = __admit(self, {name!r}, {name})")
+        else:
+            body.append(f"{name} = __admit(self, {name!r}, {name})")
+        body.append(f"{store} = {name}")
+    extra = "**__extra"
+    signature = ", ".join(["self", *positional, "*__more", *after, extra])
+    stray = "__extra" if variadic else "__more or __extra"
+    lines = [f"def __init__({signature}):", f"    if {stray}: __reject(self, {'()' if variadic else '__more'}, __extra)"]
+    lines += ["    try:", *("        " + line for line in body or ["pass"])]
+    lines += ["    except BaseException:", f"        __release(self, [{', '.join(stored)}])", "        raise"]
+    return _compile(lines, "__init__", owner, scope)
+
+
+def make_copy(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
+    """Returns ``_sym_copy`` for a class with these fields."""
+    scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
+    scope["__new"] = blank or object.__new__
+    if lazy:
+        lines = ["def _sym_copy(self):", "    __s = __get_dict(self, '__dict__')", "    __n = __new()"]
+        lines += ["    __d = __get_dict(__n, '__dict__')"]
+    else:
+        lines = ["def _sym_copy(self):", "    __n = __new(__cls)"]
+    for name in names:
+        source, target = (f"__s['_v_{name}']", f"__d['_v_{name}']") if lazy else (f"self._v_{name}", f"__n._v_{name}")
+        lines += [
+            f"    __v = {source}",
+            f"    {target} = __v if __v.__class__ in __atoms else __child(__v, __n, {name!r})",
+        ]
+    if lazy:
+        lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d)"]
+        scope["__copy_more"] = copy_more
+    lines += ["    return __n"]
+    return _compile(lines, "_sym_copy", owner, scope)
+
+
+def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any]) -> None:
+    """Copies the extra keyword arguments and the record of bound arguments of a lazy object."""
+    target["_sym_more"] = {k: copy_child(v, made, k) for k, v in source["_sym_more"].items()}
+
+
+def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:
+    """Returns ``_sym_values`` for a class with these fields: their values as a tuple."""
+    if lazy:
+        items = "".join(f"__s['_v_{n}'], " for n in names)
+        lines = [
+            "def _sym_values(self):",
+            "    __s = __get_dict(self, '__dict__')",
+            f"    __t = ({items})",
+            "    return __t + tuple(__s['_sym_more'].values()) if '_sym_more' in __s else __t",
+        ]
+    else:
+        items = "".join(f"self._v_{n}, " for n in names)
+        lines = ["def _sym_values(self):", f"    return ({items})"]
+    return _compile(lines, "_sym_values", owner, {"__get_dict": get_dict})
+
+
+def _compile(lines: list[str], name: str, owner: str, scope: dict[str, Any]) -> Any:
+    """Returns the function ``name`` that the lines define."""
+    code = compile("\n".join(lines), f"<pliant: {name} of {owner}>", "exec")
+    exec(code, scope)  # noqa: S102  # made above from checked identifiers only
+    return scope[name]

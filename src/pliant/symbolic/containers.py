@@ -1,0 +1,409 @@
+"""``Dict`` and ``List``: the symbolic containers.  They are a dict and a list, and nodes of the tree.
+
+Every way to change them (item and slice assignment, ``append``, ``update``, ...) is a ``commit``: checked,
+all or nothing, and told to the ancestors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+from pliant.schema import ValueSpec
+from pliant.values.errors import FieldTypeError, PathError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import at_path
+
+from .edit import Insertion, attach, commit, detach
+from .methods import Symbolic
+from .node import ATOMS, path
+from .place import CONTAINERS, PLAIN, adopt
+from .compile import copy_child
+
+
+@final
+class List(list[Any], Symbolic):
+    """A list whose items are nodes of a symbolic tree.
+
+    Args:
+      items: the items; plain lists and dicts among them become symbolic.
+      value_spec: what it may hold, as ``pg.typing.List(...)``.
+
+    >>> layers = List([1, [2, 3]])
+    >>> layers.rebind({"[1][0]": 5})
+    [1, [5, 3]]
+    """
+
+    _sym_spec: Any = None
+    _sym_plain = True
+    _sym_listens = False
+
+    def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
+        _fill_list(self, list(items), value_spec)
+
+    def _sym_keys(self) -> range:
+        return range(len(self))
+
+    def _sym_values(self) -> List:
+        return self
+
+    def _sym_child(self, key: Any) -> Any:
+        if key.__class__ is int and -len(self) <= key < len(self):
+            return list.__getitem__(self, key)
+        return MISSING_VALUE
+
+    def _sym_copy(self) -> List:
+        made = _new(List)
+        items = []
+        i = 0
+        for v in self:
+            if v.__class__ in ATOMS:
+                items.append(v)
+            else:
+                items.append(copy_child(v, made, i))
+            i += 1
+        _extend(made, items)
+        if self._sym_spec is not None:
+            made._sym_spec = self._sym_spec
+        return made
+
+    def _sym_reset(self) -> None:
+        template = self.__dict__
+        if "_sym_template" in template:
+            del template["_sym_template"]
+
+    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> list[Any]:
+        if isinstance(updates, _Whole):
+            return _admit_items(self, list(updates.items_), fresh)
+        n = len(self)
+        before: dict[int, Any] = {}
+        slots: list[Any] = list(self)
+        tail: list[Any] = []
+        for key, value in updates.items():
+            if key.__class__ is not int:
+                raise PathError(
+                    f"a List {at_path(path(self))} is indexed by whole numbers; got {key!r}. It has {n} items."
+                )
+            if key >= n:
+                tail.append(value.value if isinstance(value, Insertion) else value)
+                continue
+            if key < -n:
+                raise PathError(f"a List {at_path(path(self))} has {n} items; there is no item {key}.")
+            if isinstance(value, Insertion):
+                before[key % n] = value.value
+            else:
+                slots[key % n] = value
+        items = []
+        for i, value in enumerate(slots):
+            if i in before:
+                items.append(before[i])
+            if value is not MISSING_VALUE:
+                items.append(value)
+        return _admit_items(self, [*items, *(v for v in tail if v is not MISSING_VALUE)], fresh)
+
+    def _sym_swap(self, content: list[Any]) -> list[Any]:
+        old = list(self)
+        detach(self, old, {id(v) for v in content})
+        list.__setitem__(self, slice(None), content)
+        attach(self, enumerate(content))
+        return old
+
+    def _become(self, items: list[Any]) -> None:
+        """Replaces all items, as one change."""
+        commit([(self, _Whole(items))])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            items = list(self)
+            items[index] = value
+            self._become(items)
+        else:
+            if not -len(self) <= index < len(self):
+                raise PathError(f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}.")
+            commit([(self, {index: value})])
+
+    def __delitem__(self, index: Any) -> None:
+        items = list(self)
+        del items[index]
+        self._become(items)
+
+    def append(self, value: Any) -> None:
+        """Adds an item at the end."""
+        commit([(self, {len(self): value})])
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Adds items at the end."""
+        self._become([*self, *values])
+
+    def insert(self, index: Any, value: Any) -> None:
+        """Adds an item before ``index``."""
+        items = list(self)
+        items.insert(index, value)
+        self._become(items)
+
+    def pop(self, index: Any = -1) -> Any:
+        """Removes an item and returns it."""
+        items = list(self)
+        value = items.pop(index)
+        self._become(items)
+        return value
+
+    def remove(self, value: Any) -> None:
+        """Removes the first item that equals ``value``."""
+        items = list(self)
+        items.remove(value)
+        self._become(items)
+
+    def clear(self) -> None:
+        """Removes all items."""
+        self._become([])
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        """Sorts the items in place."""
+        self._become(sorted(self, key=key, reverse=reverse))
+
+    def reverse(self) -> None:
+        """Turns the order of the items round."""
+        self._become(list(self)[::-1])
+
+    def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[override,misc]  # list's overloads
+        self.extend(values)
+        return self
+
+    def __imul__(self, n: Any) -> List:
+        self._become(list(self) * n)
+        return self
+
+    def copy(self) -> List:
+        """Returns a symbolic copy."""
+        return self._sym_copy()
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a list has none; nodes are hashed by value
+        from .compare import hash_of
+
+        return hash_of(self)
+
+
+_new = list.__new__
+_extend = list.extend
+
+
+class _Whole(dict[Any, Any]):
+    """Updates that stand for the whole content of a container."""
+
+    __slots__ = ("items_",)
+
+    def __init__(self, items: Any) -> None:
+        super().__init__(dict(enumerate(items)) if isinstance(items, list) else items)
+        self.items_ = items
+
+
+def _admit_items(holder: List, items: list[Any], fresh: list[Any]) -> list[Any]:
+    """Returns items as ``holder`` stores them; those that are new to it are noted in ``fresh``."""
+    spec = holder._sym_spec
+    if spec is not None:
+        items = spec.check(items, path(holder))
+    made = []
+    seen: set[int] = set()
+    for i, value in enumerate(items):
+        if value.__class__ in ATOMS:
+            made.append(value)
+            continue
+        if getattr(value, "_sym_parent", None) is holder and id(value) not in seen:
+            seen.add(id(value))  # it moves; a second time it is copied
+            made.append(value)
+            continue
+        new = adopt(holder, i, value, spec.element if spec is not None else None)
+        fresh.append((holder, new))
+        made.append(new)
+    return made
+
+
+def _fill_list(made: List, items: list[Any], spec: Any) -> List:
+    """Gives a new list its items."""
+    if spec is not None:
+        made._sym_spec = spec
+        items = spec.check(items)
+    element = spec.element if spec is not None else None
+    _extend(made, [v if v.__class__ in ATOMS else adopt(made, i, v, element) for i, v in enumerate(items)])
+    return made
+
+
+@final
+class Dict(dict[Any, Any], Symbolic):
+    """A dict whose values are nodes of a symbolic tree; its keys can also be read as attributes.
+
+    Args:
+      items: a mapping or pairs. value_spec: what it may hold, as ``pg.typing.Dict(...)``.
+      **fields: more items.
+
+    >>> d = Dict(kernel=3, layer={"filters": 8})
+    >>> d.layer.filters, d["kernel"]
+    (8, 3)
+    """
+
+    _sym_spec: Any = None
+    _sym_plain = False
+    _sym_listens = False
+
+    def __init__(self, items: Any = (), /, *, value_spec: ValueSpec | None = None, **fields: Any) -> None:
+        _fill_dict(self, {**dict(items), **fields}, value_spec)
+
+    def _sym_keys(self) -> Any:
+        return dict.keys(self)
+
+    def _sym_values(self) -> Any:
+        return dict.values(self)
+
+    def _sym_child(self, key: Any) -> Any:
+        return dict.get(self, key, MISSING_VALUE)
+
+    def _sym_copy(self) -> Dict:
+        made = dict.__new__(Dict)
+        for k, v in dict.items(self):
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k))
+        if self._sym_spec is not None:
+            made._sym_spec = self._sym_spec
+        return made
+
+    def _sym_reset(self) -> None:
+        template = self.__dict__
+        if "_sym_template" in template:
+            del template["_sym_template"]
+
+    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
+        content = dict(updates.items_) if isinstance(updates, _Whole) else {**self, **updates}
+        for key, value in list(content.items()):
+            if isinstance(value, Insertion):
+                content[key] = value.value
+            if value is MISSING_VALUE:
+                if key not in self:
+                    raise PathError(
+                        f"the Dict {at_path(path(self))} has no {key!r} to delete{suggest(key, self)} "
+                        f"It has: {listing(self)}."
+                    )
+                del content[key]
+        spec = self._sym_spec
+        if spec is not None:
+            content = spec.check(content, path(self))
+        for key, value in content.items():
+            if value.__class__ in ATOMS or getattr(value, "_sym_parent", None) is self:
+                continue
+            content[key] = adopt(self, key, value, _spec_at(spec, key))
+            fresh.append((self, content[key]))
+        return content
+
+    def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
+        old = dict(self)
+        detach(self, old.values(), {id(v) for v in content.values()})
+        dict.clear(self)
+        dict.update(self, content)
+        attach(self, content.items())
+        return old
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return dict.__getitem__(self, name)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"Dict has no key {name!r}{suggest(name, self)} It has: {listing(self)}.")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_sym_"):
+            object.__setattr__(self, name, value)
+        else:
+            self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        commit([(self, {key: value})])
+
+    def __delitem__(self, key: Any) -> None:
+        commit([(self, {key: MISSING_VALUE})])
+
+    def update(self, *args: Any, **fields: Any) -> None:
+        """Sets several items, as one change."""
+        commit([(self, dict(*args, **fields))])
+
+    def __ior__(self, other: Any) -> Dict:  # type: ignore[override,misc]  # dict's overloads
+        self.update(other)
+        return self
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Returns the value at ``key``, which becomes ``default`` first if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Removes a key and returns its value."""
+        if key not in self:
+            return {}.pop(key, *default)
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Removes the last item and returns it."""
+        key, value = next(reversed(dict.items(self)))
+        del self[key]
+        return key, value
+
+    def clear(self) -> None:
+        """Removes all items."""
+        commit([(self, _Whole({}))])
+
+    def copy(self) -> Dict:
+        """Returns a symbolic copy."""
+        return self._sym_copy()
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none; nodes are hashed by value
+        from .compare import hash_of
+
+        return hash_of(self)
+
+
+def _spec_at(spec: Any, key: Any) -> Any:
+    """Returns the spec of one key of a Dict, or None."""
+    field = spec.schema.field_for(key) if spec is not None and spec.schema is not None else None
+    return field.value_spec if field is not None else None
+
+
+def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
+    """Gives a new dict its items."""
+    if not isinstance(items, Mapping):
+        raise FieldTypeError(f"a Dict is made of a mapping, pairs or keywords; got {items!r}.")
+    if spec is not None:
+        object.__setattr__(made, "_sym_spec", spec)
+        items = spec.check(dict(items))
+    for k, v in items.items():
+        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
+    return made
+
+
+def _list_node(items: list[Any], spec: Any) -> List:
+    """Makes the node of a plain list whose items were checked already."""
+    made = _new(List)
+    if spec is not None:
+        made._sym_spec = spec
+    element = spec.element if spec is not None else None
+    _extend(made, [v if v.__class__ in ATOMS else adopt(made, i, v, element) for i, v in enumerate(items)])
+    return made
+
+
+def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
+    """Makes the node of a plain dict whose items were checked already."""
+    made = dict.__new__(Dict)
+    if spec is not None:
+        object.__setattr__(made, "_sym_spec", spec)
+    for k, v in items.items():
+        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
+    return made
+
+
+PLAIN[list] = _list_node
+PLAIN[dict] = _dict_node
+CONTAINERS.update((List, Dict))
+

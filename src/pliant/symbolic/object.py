@@ -1,0 +1,245 @@
+"""``Object``: the base class of symbolic classes.  Fields are declared by annotations or by ``members``.
+
+An object is its fields: it is compared, hashed, printed, stored, copied and changed by them.  What a
+class computes from its fields belongs into ``on_bound``, which runs when the object is first used and
+again after a change.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar, dataclass_transform
+
+from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
+from pliant.schema import Any as AnySpec
+from pliant.values.missing import MISSING_VALUE
+
+from .compare import equal, hash_of, less, node_class
+from .declare import declare, plan_fields, spec_for
+from .edit import attach, detach
+from .methods import Symbolic
+from .place import adopt
+from .realize import forget, put
+
+
+class Machinery(Symbolic):
+    """What the classes that store fields have in common: ``Object`` and symbolized classes."""
+
+    __slots__ = ()
+    __schema__: ClassVar[Schema] = Schema([])
+    _sym_fields: ClassVar[dict[str, Field]] = {}
+    _sym_names: ClassVar[tuple[str, ...]] = ()
+    _sym_twin: ClassVar[Any] = None
+    _sym_plain: ClassVar[bool] = False
+    _sym_lazy: ClassVar[bool] = False
+    _sym_wild: ClassVar[bool] = False
+    _sym_hears_parent: ClassVar[bool] = False
+    _sym_partial_ok = False
+    _sym_busy = False
+
+    def _sym_keys(self) -> Any:
+        if self._sym_wild:
+            more = object.__getattribute__(self, "__dict__").get("_sym_more")
+            if more:
+                return (*self._sym_names, *more)
+        return self._sym_names
+
+    def _sym_child(self, key: Any) -> Any:
+        if key in self._sym_fields:
+            return object.__getattribute__(self, "_v_" + key)
+        return object.__getattribute__(self, "__dict__").get("_sym_more", {}).get(key, MISSING_VALUE)
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        if key in self._sym_fields:
+            put(self, "_v_" + key, value)
+        else:
+            more = object.__getattribute__(self, "__dict__").setdefault("_sym_more", {})
+            if value is MISSING_VALUE:
+                more.pop(key, None)
+            else:
+                more[key] = value
+
+    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
+        return plan_fields(self, updates, fresh)
+
+    def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
+        old = {key: self._sym_child(key) for key in content}
+        detach(self, old.values(), {id(v) for v in content.values()})
+        for key, value in content.items():
+            self._sym_put(key, value)
+        attach(self, content.items())
+        return old
+
+    def _sym_reset(self) -> None:
+        state = object.__getattribute__(self, "__dict__")
+        if "_sym_template" in state:
+            del state["_sym_template"]
+        twin = self._sym_twin
+        if twin is not None:
+            if type(self) is not twin and not self._sym_busy:
+                forget(self, twin)
+        elif len(state) > len(self._sym_names):
+            for name in [n for n in state if n[:3] != "_v_" and n[:5] != "_sym_"]:
+                del state[name]
+
+    def _sym_tell(self, changes: dict[Any, Any]) -> None:
+        """Runs the change hook."""
+
+    @property
+    def sym_init_args(self) -> Any:
+        """The arguments of this object, by name, as a dict (of the very nodes, not of copies)."""
+        return {k: v for k, v in zip(self._sym_keys(), self._sym_values()) if v is not MISSING_VALUE}
+
+    @classmethod
+    def partial(cls, *args: Any, **fields: Any) -> Any:
+        """Makes an object whose required fields may still be missing; give them later with ``rebind``."""
+        made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
+        put(made, "_sym_partial_ok", True)
+        cls._sym_init(made, *args, **fields)  # type: ignore[attr-defined]  # set by declare
+        return made
+
+    @classmethod
+    def from_json(cls, json_value: Any, **options: Any) -> Any:
+        """Makes an object from what ``to_json`` returned; see ``pg.from_json``."""
+        from .store import from_json
+
+        return from_json(json_value, **options)
+
+
+@dataclass_transform(kw_only_default=False)
+class Object(Machinery):
+    """A symbolic object.
+
+    >>> class Conv(Object):
+    ...     filters: int
+    ...     kernel: tuple[int, int] = (3, 3)
+    >>> conv = Conv(8)
+    >>> conv.rebind(filters=16), conv == Conv(16), conv.clone(override={"kernel": (5, 5)}).kernel
+    (Conv(filters=16, kernel=(3, 3)), True, (5, 5))
+
+    Subclasses inherit fields and may narrow them; an assignment without annotation in the class body
+    (``filters = 32``) gives an inherited field another default.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "_sym_twin_of" in cls.__dict__:
+            return
+        frame = sys._getframe(1)
+        scope = {**vars(sys.modules.get(cls.__module__, sys)), **frame.f_globals, **frame.f_locals}
+        declare_object(cls, Schema(annotated_fields(cls, scope)))
+
+    def on_bound(self) -> None:
+        """Computes what follows from the fields. Override it; runs before the object is first used."""
+
+    def on_change(self, changes: dict[Any, Any]) -> None:
+        """Hears of changes at and below this object, as ``{relative path: Change}``. Override it."""
+
+    def _on_bound(self) -> None:
+        """The name that PyGlove programs give ``on_bound``."""
+
+    def _on_change(self, changes: dict[Any, Any]) -> None:
+        """The name that PyGlove programs give ``on_change``."""
+
+    def _sym_run(self) -> None:
+        self._on_bound()
+        self.on_bound()
+
+    def _sym_tell(self, changes: dict[Any, Any]) -> None:
+        self._on_change(changes)
+        self.on_change(changes)
+
+    def __new__(cls, *args: Any, **fields: Any) -> Any:
+        return object.__new__(cls._sym_twin or cls)
+
+    def __eq__(self, other: Any) -> Any:
+        return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash_of(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return less(self, other) if isinstance(other, Object) else NotImplemented
+
+
+def annotated_fields(cls: Any, scope: dict[str, Any]) -> list[Field]:
+    """Returns the fields that a class body declares, and takes their defaults out of it."""
+    fields = []
+    annotations = cls.__dict__.get("__annotations__", {})
+    inherited = inherited_schema(cls)
+    for name, annotation in annotations.items():
+        if name.startswith("_") or _is_class_variable(annotation):
+            continue
+        spec = from_annotation(annotation, globals=scope, owner_name=cls.__name__)
+        fields.append(Field(name, with_default(spec, cls.__dict__.get(name, MISSING_VALUE))))
+    for name, value in list(cls.__dict__.items()):
+        if name in annotations or name.startswith("_") or callable(value) or hasattr(type(value), "__get__"):
+            continue
+        field = inherited.get(name)
+        if field is not None:
+            fields.append(Field(name, with_default(field.value_spec, value), field.description))
+    return fields
+
+
+def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
+    """Returns the spec with a default value (or the spec that a declaration gave as the value)."""
+    if isinstance(default, ValueSpec):
+        return default
+    return spec if default is MISSING_VALUE else spec.with_default(default)
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return "ClassVar" in text.split("[")[0]
+
+
+def inherited_schema(cls: Any) -> Schema:
+    """Returns the fields that a class inherits; of several bases, the earlier one's win."""
+    schema = Schema([])
+    for base in reversed(cls.__bases__):
+        found = getattr(base, "__schema__", None)
+        if found is not None:
+            schema = Schema([*found.values()]).extend(schema) if len(schema) else found
+    return schema
+
+
+def declare_object(cls: Any, own: Schema, *, variadic: str | None = None, keyword_only: Any = frozenset()) -> None:
+    """Gives an ``Object`` subclass its own fields beside the inherited ones; the rest as for ``declare``."""
+    base = inherited_schema(cls) if "_sym_own" not in cls.__dict__ else cls.__schema__
+    cls._sym_own = True
+    runs = cls.on_bound is not Object.on_bound or cls._on_bound is not Object._on_bound
+    cls._sym_listens = cls.on_change is not Object.on_change or cls._on_change is not Object._on_change
+    declare(
+        cls,
+        own.extend(base),
+        attributes=True,
+        runs=runs,
+        variadic=variadic,
+        keyword_only=keyword_only,
+    )
+
+
+def members(fields: Any, **options: Any) -> Any:
+    """Declares fields of an ``Object`` subclass by a list: ``@pg.members([('x', pg.typing.Int()), …])``.
+
+    Args:
+      fields: ``(name, spec)``, ``(name, spec, description)`` or a dict of them; the name may be a
+        ``pg.typing.StrKey()`` to allow any other names.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    >>> from pliant import schema as typing
+    >>> @members([("x", typing.Int(min_value=1)), ("y", typing.Str("a"))])
+    ... class A(Object):
+    ...     pass
+    >>> A(2)
+    A(x=2, y='a')
+    """
+    own = schema_from_members(fields)
+
+    def decorate(cls: Any) -> Any:
+        declare_object(cls, own)
+        return cls
+
+    return decorate
+
+

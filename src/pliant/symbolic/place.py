@@ -1,0 +1,126 @@
+"""Putting a value into a field: check it, make it symbolic, tell it its place.
+
+``admit`` is the slow but complete way in, which the generated constructors call for whatever is not
+plainly right.  It never changes the holder; it only returns what is to be stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pliant.schema import Dict as DictSpec
+from pliant.schema import List as ListSpec
+from pliant.schema import Union as UnionSpec
+from pliant.schema import ValueSpec
+from pliant.values.errors import CycleError, PliantError
+from pliant.values.path import Path, at_path
+
+from .node import ATOMS, Node, path
+
+
+def admit(holder: Any, key: Any, value: Any, spec: ValueSpec | None) -> Any:
+    """Returns ``value`` as it is to be stored under ``key`` of ``holder``: checked, symbolic, placed.
+
+    Raises:
+      FieldTypeError, FieldValueError, MissingFieldError: ``spec`` does not allow the value.
+      CycleError: the value holds the holder.
+    """
+    if spec is not None:
+        try:
+            value = spec.check(value)
+        except PliantError:
+            spec.check(value, place_of(holder, key))  # once more, for a message with the whole path
+            raise
+    return adopt(holder, key, value, spec)
+
+
+def place_of(holder: Any, key: Any) -> Path:
+    """Returns the path of ``key`` under ``holder``."""
+    at = path(holder)
+    return at + Path(key) if key.__class__ is tuple else at + key
+
+
+def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> Any:
+    """Returns ``value`` made symbolic, with its parent and key set; a node that has a parent is copied."""
+    cls = value.__class__
+    if cls in ATOMS:
+        return value
+    if isinstance(value, Node):
+        if value._sym_parent is not None:
+            if value._sym_parent is holder and value._sym_key == key:
+                return value  # it stands there already
+            value = value._sym_copy()
+        elif holder is not None and (value is holder or holder._sym_parent is not None):
+            refuse_cycle(holder, key, value)
+        value._sym_parent = holder
+        value._sym_key = key
+        if spec is not None and cls in CONTAINERS:
+            value._sym_spec = container_spec(spec, value)
+        return value
+    if cls is tuple or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        return adopt_tuple(holder, key, value)
+    maker = PLAIN.get(cls)
+    if maker is not None:
+        node = maker(value, container_spec(spec, value))
+        node._sym_parent = holder
+        node._sym_key = key
+        return node
+    return value
+
+
+def adopt_tuple(holder: Any, key: Any, value: Any) -> Any:
+    """Returns a tuple whose nodes know the holder; the very same tuple when it holds only leaves."""
+    changed = False
+    made = []
+    steps = key if key.__class__ is tuple else (key,)
+    for i, item in enumerate(value):
+        if item.__class__ in ATOMS:
+            made.append(item)
+            continue
+        new = adopt(holder, (*steps, i), item)
+        changed = changed or new is not item
+        made.append(new)
+    if not changed:
+        return value
+    return type(value)(*made) if hasattr(value, "_fields") else tuple(made)
+
+
+def refuse_cycle(holder: Any, key: Any, value: Any) -> None:
+    """Raises CycleError when ``value`` is ``holder`` or one of its ancestors."""
+    at = holder
+    while at is not None:
+        if at is value:
+            raise CycleError(
+                f"a {type(value).__name__} cannot be put {at_path(place_of(holder, key))}: it holds that place itself, "
+                "so the tree would contain itself. Put a copy there instead: `x.clone()`."
+            )
+        at = at._sym_parent
+
+
+def container_spec(spec: ValueSpec | None, value: Any) -> ValueSpec | None:
+    """Returns the part of ``spec`` that governs the items of a list or dict, or None when all are free."""
+    kind: type = ListSpec if isinstance(value, list) else DictSpec
+    if isinstance(spec, kind):
+        return spec
+    if isinstance(spec, UnionSpec):
+        for candidate in spec.candidates:
+            if isinstance(candidate, kind):
+                return candidate
+    return None
+
+
+def release(holder: Any, values: Any) -> None:
+    """Undoes ``adopt`` for values that a failed construction had taken."""
+    for value in values:
+        if isinstance(value, Node) and value._sym_parent is holder:
+            value._sym_parent = None
+            value._sym_key = None
+        elif isinstance(value, tuple):
+            release(holder, value)
+
+
+PLAIN: dict[type, Any] = {}
+"""How a plain container of this very class becomes a node; filled by ``containers``."""
+
+CONTAINERS: set[type] = set()
+"""The container node classes; filled by ``containers``."""

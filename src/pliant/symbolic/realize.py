@@ -1,0 +1,163 @@
+"""Lazy realization: the user's own constructor runs when something that is not symbolic is asked for.
+
+Until then an object of a symbolized class (or of a class with an ``on_bound`` hook) is only its
+arguments.  How: such an object is created as an instance of a hidden subclass, its *twin*, whose
+``__getattribute__`` knows what is symbolic.  Asked for anything else, it turns itself into a real
+instance (``__class__`` is assigned), runs the user's code, and answers.  From then on attribute access
+costs what it costs in the user's class.  ``reset`` goes back.
+
+Not here: which code runs.  Classes say so with ``_sym_run(self)``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from pliant.values.errors import IncompleteError, PliantError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path
+from pliant.values.placeholder import Placeholder
+
+from .node import Node, children, path
+
+get = object.__getattribute__
+put = object.__setattr__
+
+# What a twin answers without realizing, beside fields, `_sym_…`, `_v_…` and Pliant's own methods.
+_SYMBOLIC = frozenset(
+    """__class__ __copy__ __deepcopy__ __reduce_ex__ __reduce__ __eq__ __ne__ __hash__ __repr__ __str__ __format__
+    __init__ __new__ __schema__ __sizeof__ __doc__ __module__ __weakref__ __init_subclass__ __subclasshook__
+    __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
+)
+# Names that notebooks and debuggers try on every object; asking for them must not build a network.
+_PROBES = ("_repr_", "_ipython_", "_pytest", "__array", "__dataclass")
+
+_lock = threading.RLock()
+
+
+class RealizationError(PliantError, RuntimeError):
+    """The user's constructor failed with an AttributeError, which Python would misread as a missing name."""
+
+
+def make_twin(cls: type, public: frozenset[str]) -> type:
+    """Returns the hidden subclass whose instances are unrealized ``cls`` objects."""
+    own = _SYMBOLIC | public
+    base_get = cls.__getattribute__
+
+    def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807  # installed on the class below
+        if name[:5] == "_sym_" or name[:3] == "_v_":
+            return get(self, name)
+        if name in own:
+            return cls if name == "__class__" else get(self, name)
+        if name in get(self, "__dict__").get("_sym_more", ()):
+            return get(self, "__dict__")["_sym_more"][name]
+        if name.startswith(_PROBES) and not hasattr(cls, name):
+            raise AttributeError(name)
+        realize(self)
+        return getattr(self, name)
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # keeps the user's __getattr__ from hiding errors
+        raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+
+    namespace = {
+        "_sym_twin_of": cls,
+        "__getattribute__": __getattribute__,
+        "__getattr__": __getattr__,
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__slots__": (),
+    }
+    del base_get
+    return type(cls)(cls.__name__, (cls,), namespace)
+
+
+def is_realized(value: Any) -> bool:
+    """Returns whether the user's code has run for ``value`` (True for whatever has none to run)."""
+    return "_sym_twin_of" not in type(value).__dict__
+
+
+def realize(value: Any) -> Any:
+    """Runs the user's constructor (or ``on_bound``) of ``value`` now, if it has not run; returns ``value``.
+
+    Raises:
+      IncompleteError: a field below has no value, or a hole is undecided; its path is named.
+      Exception: whatever the user's code raises; the object stays unrealized.
+    """
+    twin = type(value)
+    cls = twin.__dict__.get("_sym_twin_of")
+    if cls is None:
+        return value
+    with _lock:
+        if type(value) is not twin:  # another thread was first
+            return value
+        require_complete(value)
+        put(value, "__class__", cls)
+        put(value, "_sym_busy", True)
+        try:
+            value._sym_run()
+        except BaseException as error:
+            put(value, "_sym_busy", False)
+            forget(value, twin)
+            if isinstance(error, AttributeError):
+                raise RealizationError(
+                    f"building {cls.__name__} at {str(path(value)) or 'the root'} failed: {error}"
+                ) from error
+            raise
+        put(value, "_sym_busy", False)
+    return value
+
+
+def forget(value: Any, twin: type) -> None:
+    """Strips everything from ``value`` but its symbolic part, and makes it an instance of ``twin``."""
+    state = get(value, "__dict__")
+    for name in [n for n in state if not n.startswith(("_sym_", "_v_"))]:
+        del state[name]
+    for base in type(value).__mro__:
+        for slot in getattr(base, "__slots__", ()):
+            if slot not in ("__dict__", "__weakref__"):
+                try:
+                    object.__delattr__(value, slot)
+                except AttributeError:
+                    pass  # the slot was never filled
+    put(value, "__class__", twin)
+
+
+def missing_paths(value: Any, at: Path | None = None) -> list[str]:
+    """Returns the paths of fields without a value below ``value``."""
+    at = path(value) if at is None else at
+    found: list[str] = []
+    if isinstance(value, Node):
+        optional = getattr(type(value), "_sym_partial_ok", False)
+        for key, child in zip(value._sym_keys(), value._sym_values()):
+            if child is MISSING_VALUE and not optional:
+                found.append(str(at + key))
+    for key, child in children(value) or ():
+        found += missing_paths(child, at + key)
+    return found
+
+
+def hole_paths(value: Any, at: Path | None = None) -> list[str]:
+    """Returns the paths of undecided holes in and below ``value``."""
+    at = path(value) if at is None else at
+    if isinstance(value, Placeholder):
+        return [str(at)]
+    return [p for key, child in children(value) or () for p in hole_paths(child, at + key)]
+
+
+def require_complete(value: Any) -> None:
+    """Raises IncompleteError when ``value`` cannot be used yet."""
+    name = type(value).__name__
+    missing = missing_paths(value)
+    if missing:
+        raise IncompleteError(
+            f"{name} is not complete: no value at {', '.join(map(repr, missing[:8]))}. "
+            f"Give it one with `x.rebind({{{missing[0]!r}: ...}})` before using it."
+        )
+    holes = hole_paths(value)
+    if holes:
+        raise IncompleteError(
+            f"{name} is a search space, not yet a program: undecided at {', '.join(map(repr, holes[:8]))}. "
+            "Decide its holes first with `pg.materialize`, `pg.random_sample` or `pg.sample`."
+        )

@@ -1,0 +1,281 @@
+"""``symbolize``: makes an existing class or function symbolic without touching its source.
+
+A class gets a subclass whose objects are their constructor's arguments; the user's own ``__init__`` runs
+when something that is not symbolic is first asked for (``realize``).  A function becomes a functor.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+from pliant.schema import Schema, schema_from_members
+from pliant.values.errors import SchemaError
+
+from .clone import copy_plain
+from .compare import equal, node_class
+from .declare import declare
+from .edit import change_one
+from .functor import functor_class, split_arguments
+from .node import Node, children, rebuild
+from .object import Machinery
+from .parameters import Binding, schema_of_signature
+from .realize import get, put, realize
+
+_made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_cradle = threading.local()
+
+
+def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **options: Any) -> Any:
+    """Returns a symbolic class for a class or function.  Also a decorator, with or without constraints.
+
+    Args:
+      target: the class or function; or the constraints, when used as ``@pg.symbolize([...])``.
+      fields: constraints for some arguments, as for ``pg.members``.
+      eq: whether ``==`` compares symbolically; otherwise (and in ``hash``) objects keep the identity of
+        their class. ``pg.eq`` and ``pg.hash`` always compare symbolically.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    Raises:
+      SchemaError: what is given cannot be symbolized, or a constraint names no argument.
+
+    >>> class Block:
+    ...     def __init__(self, filters):
+    ...         self.width = filters * 2
+    >>> SymbolicBlock = symbolize(Block)
+    >>> block = SymbolicBlock(4)
+    >>> block, block.width, block.rebind(filters=8).width, isinstance(block, Block)
+    (Block(filters=4), 8, 16, True)
+    """
+    if target is None or isinstance(target, (list, dict)):
+        constraints = target if target is not None else fields
+        return lambda it: symbolize(it, constraints, eq=eq, **options)
+    if isinstance(target, type):
+        return symbolize_class(target, fields, eq=eq)
+    if callable(target):
+        if isinstance(target, Node):
+            raise SchemaError(f"{target!r} is symbolic already.")
+        return functor_class(target, fields)
+    raise SchemaError(f"symbolize takes a class or a function; got {target!r} of type {type(target).__name__}.")
+
+
+def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
+    """Returns the symbolic subclass of ``base``; the same one each time when no constraints are given."""
+    if issubclass(base, Node):
+        return base
+    if fields is None and eq and base in _made:
+        return _made[base]
+    if issubclass(base, (int, float, str, bytes, tuple, frozenset)):
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: its objects are immutable values, whose content is fixed before "
+            "__init__ runs. Use it as a plain value, or symbolize a function that returns it."
+        )
+    own = schema_from_members(fields) if fields else Schema([])
+    namespace = {
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "__doc__": base.__doc__,
+        "_sym_origin": base,
+        "_sym_user_init": base.__init__,
+        **_METHODS,
+    }
+    if base.__eq__ is not object.__eq__ or not eq:
+        del namespace["__eq__"]
+    namespace["__hash__"] = base.__hash__
+    cls = type(base)(base.__name__, (base, Machinery, Cradle), namespace)
+    cls._sym_owner = cls
+    _declare_foreign(cls, own)
+    if fields is None and eq:
+        _made[base] = cls
+    return cls
+
+
+def _declare_foreign(cls: Any, own: Schema) -> None:
+    """Gives a class its fields from the signature of its user's ``__init__``."""
+    init = cls._sym_user_init
+    if init is object.__init__:
+        found = Binding(Schema([]), None, frozenset(), ())
+    else:
+        found = schema_of_signature(init, own, owner=cls.__name__, annotated=False, skip_first=True)
+    cls._sym_variadic = found.variadic
+    cls._sym_positional_only = found.positional_only
+    cls._sym_partial_ok = False
+    cls._sym_listens = False
+    for field in found.schema.values():
+        if isinstance(field.key, str) and not hasattr(cls._sym_origin, field.key):
+            setattr(cls, field.key, Argument(field.key, getattr(cls._sym_origin, "__getattr__", None)))
+    declare(
+        cls,
+        found.schema,
+        attributes=False,
+        runs=True,
+        variadic=found.variadic,
+        keyword_only=found.keyword_only,
+        foreign=True,
+    )
+    _defer_to_user(cls, cls._sym_init, init)
+
+
+def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any) -> None:
+    """Lets a subclass's own ``__init__`` call this class's through ``super()`` while it is realized."""
+
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
+        if get(self, "__dict__").get("_sym_busy"):
+            user_init(self, *args, **fields)
+        else:
+            symbolic_init(self, *args, **fields)
+
+    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
+    __init__.__doc__ = symbolic_init.__doc__
+    cls.__init__ = __init__
+    cls._sym_init = __init__
+
+
+class Argument:
+    """A constructor argument read as an attribute; steps back for what the user's class stores itself."""
+
+    __slots__ = ("fallback", "name")
+
+    def __init__(self, name: str, fallback: Any) -> None:
+        self.name = name
+        self.fallback = fallback
+
+    def __get__(self, owner: Any, cls: Any = None) -> Any:
+        if owner is None:
+            return self
+        state = get(owner, "__dict__")
+        if self.fallback is not None and "_sym_twin_of" not in type(owner).__dict__:
+            try:
+                return self.fallback(owner, self.name)
+            except AttributeError:
+                if state.get("_sym_busy"):
+                    raise
+        elif state.get("_sym_busy"):
+            raise AttributeError(self.name)  # as in the user's class, whose __init__ has not set it yet
+        return state["_v_" + self.name]
+
+
+class Cradle:
+    """Stands last in the bases of a symbolized class, where the user's ``__new__`` ends up.
+
+    While an object is being realized, it hands back that object instead of making another one.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *args: Any, **fields: Any) -> Any:
+        """Returns the object that is being realized, or a new one."""
+        pending = getattr(_cradle, "pending", None)
+        if pending is not None and type(pending) is cls:
+            _cradle.pending = None
+            return pending
+        return object.__new__(cls)
+
+
+def _new(cls: Any, *args: Any, **fields: Any) -> Any:
+    return cls._sym_blank()
+
+
+def _run(self: Any) -> None:
+    """Runs the user's ``__new__`` and ``__init__`` on this very object."""
+    cls = type(self)
+    bound = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
+    args, rest = split_arguments(cls, bound)
+    user_new = _user_new(cls)
+    if user_new is not None:
+        _cradle.pending = self
+        try:
+            made = user_new(cls, *args, **rest)
+        finally:
+            _cradle.pending = None
+        if made is not self:
+            if not isinstance(made, cls):
+                raise SchemaError(
+                    f"{cls.__name__}.__new__ returned a {type(made).__name__}, so it cannot be realized in place. "
+                    "Symbolize a function that builds it instead."
+                )
+            for name, value in get(made, "__dict__").items():
+                put(self, name, value)
+    cls._sym_user_init(self, *args, **rest)
+
+
+def _user_new(cls: Any) -> Any:
+    """Returns the user's own ``__new__``, or None when there is none."""
+    for base in cls.__mro__:
+        if base is Machinery or base is Cradle or base is object:
+            return None
+        found = base.__dict__.get("__new__")
+        if isinstance(found, staticmethod) and found.__func__ is not _new:
+            return found.__func__
+    return None
+
+
+def plain(value: Any) -> Any:
+    """Returns an argument as the user's constructor gets it: symbolic containers as plain ones."""
+    if isinstance(value, (list, dict)) and isinstance(value, Node):
+        items = [plain(v) for _, v in children(value) or ()]
+        return items if isinstance(value, list) else dict(zip(dict.keys(value), items))
+    if value.__class__ is tuple:
+        items = children(value) or []
+        new = [plain(v) for _, v in items]
+        return value if all(a is b for a, (_, b) in zip(new, items)) else rebuild(value, new)
+    return value
+
+
+def _setattr(self: Any, name: str, value: Any) -> None:
+    """Assigns: a field is rebound; once realized, the live attribute and the recorded argument change together."""
+    if name[:5] == "_sym_" or name[:3] == "_v_":
+        put(self, name, value)
+        return
+    cls = type(self)
+    twin = "_sym_twin_of" in cls.__dict__
+    if name in cls._sym_fields and not self._sym_busy:
+        if twin:
+            change_one(self, name, value)
+            return
+        spec = cls._sym_fields[name].value_spec
+        put(self, "_v_" + name, copy_plain(spec.check(value)))
+    elif twin:
+        realize(self)
+    super(cls._sym_owner, self).__setattr__(name, value)
+
+
+def _delattr(self: Any, name: str) -> None:
+    realize(self)
+    super(type(self)._sym_owner, self).__delattr__(name)
+
+
+def _eq(self: Any, other: Any) -> Any:
+    return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
+
+
+def _sklearn_clone(self: Any) -> Any:
+    return self._sym_copy()
+
+
+def _init_subclass(cls: Any, **options: Any) -> None:
+    """Makes a subclass of a symbolized class symbolic in place."""
+    if "_sym_twin_of" in cls.__dict__ or "_sym_origin" in cls.__dict__:
+        return
+    super(cls._sym_owner, cls).__init_subclass__(**options)
+    own_init = cls.__dict__.get("__init__")
+    if own_init is not None:
+        cls._sym_user_init = own_init
+        del cls.__init__
+    _declare_foreign(cls, Schema([]))
+
+
+_METHODS: dict[str, Any] = {
+    "__new__": staticmethod(_new),
+    "__setattr__": _setattr,
+    "__delattr__": _delattr,
+    "__eq__": _eq,
+    "__repr__": Machinery.__repr__,
+    "__copy__": Machinery.__copy__,
+    "__deepcopy__": Machinery.__deepcopy__,
+    "__reduce_ex__": Machinery.__reduce_ex__,
+    "__sklearn_clone__": _sklearn_clone,
+    "__init_subclass__": classmethod(_init_subclass),
+    "_sym_run": _run,
+}

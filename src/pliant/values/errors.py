@@ -1,0 +1,108 @@
+"""The errors that Pliant raises: one root, each with the built-in type that a caller would expect.
+
+Not the place for messages: whoever finds a fault writes what was given, what is allowed and how to
+mend it.  ``suggest`` finds the name that was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PliantError(Exception):
+    """The root of all errors that Pliant raises on purpose."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its message
+        return str(self.args[0]) if self.args else ""
+
+
+class PathError(PliantError, KeyError):
+    """A path that leads nowhere, or text that is no path."""
+
+
+class FieldTypeError(PliantError, TypeError):
+    """A value of a type that its field does not hold."""
+
+
+class FieldValueError(PliantError, ValueError):
+    """A value of the right type that its field does not allow."""
+
+
+class UnknownFieldError(PliantError, TypeError, KeyError):
+    """A field, key or argument that is not there."""
+
+
+class MissingFieldError(PliantError, TypeError):
+    """A required field that has no value."""
+
+
+class IncompleteError(PliantError, TypeError):
+    """A program that was used although fields are missing or holes are undecided."""
+
+
+class SchemaError(PliantError, TypeError):
+    """A declaration of fields that contradicts itself or its base."""
+
+
+class SealedError(PliantError, RuntimeError):
+    """A change to a tree that is sealed (read-only)."""
+
+
+class CycleError(PliantError, ValueError):
+    """A node that was to become its own descendant."""
+
+
+class LoadError(PliantError, ValueError):
+    """Stored text that is damaged, or not of the expected form."""
+
+
+class UnregisteredTypeError(LoadError, TypeError):
+    """Stored text that names a type which was neither registered nor allowed."""
+
+
+class SpaceError(PliantError, ValueError):
+    """A search space that cannot be: no candidates, more picks than candidates, ..."""
+
+
+class DecisionError(PliantError, ValueError):
+    """Decisions that do not belong to the space that they are used with."""
+
+
+class RewardError(PliantError, ValueError):
+    """A reward that is no finite number."""
+
+
+class FeedbackError(PliantError, RuntimeError):
+    """Feedback that was forgotten, or given twice."""
+
+
+class SpaceChangedError(PliantError, ValueError):
+    """A study that was opened with another space than it was made with."""
+
+
+class StudyError(PliantError, RuntimeError):
+    """A study that cannot be opened, read or continued."""
+
+
+def suggest(name: object, names: Iterable[object]) -> str:
+    """Returns ``"; did you mean 'x'?"`` for the nearest of ``names``, or an empty string.
+
+    >>> suggest("filtres", ["filters", "kernel"])
+    "; did you mean 'filters'?"
+    >>> suggest("zzz", ["filters"])
+    ''
+    """
+    near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def listing(names: Iterable[object], limit: int = 12) -> str:
+    """Returns names as prose, the first ``limit`` of them.
+
+    >>> listing(["a", "b"]), listing([])
+    ("'a', 'b'", 'none')
+    """
+    shown = [repr(str(n)) for n in names]
+    more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
+    return (", ".join(shown[:limit]) + more) or "none"

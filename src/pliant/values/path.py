@@ -1,0 +1,165 @@
+"""Paths: where a node stands in its tree, as the keys from the root.  Not file paths.
+
+``a.b[0].c`` has the keys ``('a', 'b', 0, 'c')``.  A key that is no plain name is quoted:
+``a['x.y']``.  Text and keys convert both ways without loss.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, final
+
+from .errors import PathError
+
+Key = str | int
+
+_PLAIN = re.compile(r"[^\W\d][\w$-]*\Z")
+_TOKEN = re.compile(
+    r"""\.?(?P<name>[^\W\d][\w$-]*)"""
+    r"""|\[(?P<index>-?\d+)\]"""
+    r"""|\[(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]"""
+)
+
+
+def step_text(key: Key, *, first: bool) -> str:
+    """Returns how one key is written: ``.name``, ``name`` (when first), ``[0]`` or ``['x.y']``."""
+    if key.__class__ is int:
+        return f"[{key}]"
+    if isinstance(key, str) and _PLAIN.match(key):
+        return key if first else "." + key
+    return f"[{key!r}]"
+
+
+@final
+class Path:
+    """A path from the root of a tree; immutable, hashable, cheap to extend.
+
+    A path equals a string when the string is the whole path **or its last key**, so that both
+    ``k == 'filters'`` and ``k == 'blocks[0].filters'`` select in a ``rebind`` function.  Its hash is
+    that of the whole path as text, so that a dict keyed by whole paths finds it.
+
+    >>> p = Path.parse("blocks[0].filters")
+    >>> p == "filters", p == "blocks[0].filters", p == "blocks", p.key, p.parent.key
+    (True, True, False, 'filters', 0)
+    >>> bool(Path()), str(Path() + "a" + 1)
+    (False, 'a[1]')
+    """
+
+    __slots__ = ("_keys", "_text")
+    _keys: tuple[Key, ...]
+    _text: str | None
+
+    def __init__(self, keys: Iterable[Key] = (), _text: str | None = None) -> None:
+        self._keys = tuple(keys)
+        self._text = _text
+
+    @classmethod
+    def parse(cls, text: str | int | Path) -> Path:
+        """Returns the path that ``text`` writes.
+
+        Raises:
+          PathError: ``text`` is no path; the message shows where it stops making sense.
+        """
+        if isinstance(text, Path):
+            return text
+        if isinstance(text, int):
+            return cls((text,))
+        if not isinstance(text, str):
+            raise PathError(
+                f"a path is text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."
+            )
+        keys: list[Key] = []
+        at = 0
+        while at < len(text):
+            m = _TOKEN.match(text, at)
+            if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
+                raise PathError(
+                    f"{text!r} is no path: cannot read {text[at:]!r} at position {at}. "
+                    "Write names and indices as in 'a.b[0].c', other keys quoted as in \"a['x.y']\"."
+                )
+            if m["name"] is not None:
+                keys.append(m["name"])
+            elif m["index"] is not None:
+                keys.append(int(m["index"]))
+            else:
+                keys.append(ast.literal_eval(m["quoted"]))
+            at = m.end()
+        return cls(keys)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys from the root."""
+        return self._keys
+
+    @property
+    def key(self) -> Key:
+        """The last key.
+
+        Raises:
+          PathError: the path is that of the root, which has no key.
+        """
+        if not self._keys:
+            raise PathError("the root's path has no last key; test the path itself first: `if path and path.key == ...`.")
+        return self._keys[-1]
+
+    @property
+    def parent(self) -> Path:
+        """The path without its last key (of the root, the root)."""
+        return Path(self._keys[:-1])
+
+    @property
+    def depth(self) -> int:
+        """The number of keys."""
+        return len(self._keys)
+
+    def __add__(self, other: Key | Path) -> Path:
+        if isinstance(other, Path):
+            return Path(self._keys + other._keys)
+        return Path((*self._keys, other))
+
+    def __str__(self) -> str:
+        text = self._text
+        if text is None:
+            keys = self._keys
+            text = "".join(step_text(k, first=i == 0) for i, k in enumerate(keys))
+            self._text = text
+        return text
+
+    def __repr__(self) -> str:
+        return f"Path({str(self)!r})"
+
+    def __eq__(self, other: Any) -> bool:
+        cls = other.__class__
+        if cls is str:
+            keys = self._keys
+            if keys and keys[-1] == other:
+                return True
+            return str(self) == other
+        if cls is Path:
+            return self._keys == other._keys  # type: ignore[no-any-return]  # narrowed by class above
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __lt__(self, other: Path) -> bool:
+        return [str(k) for k in self._keys] < [str(k) for k in other._keys]
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+
+ROOT = Path()
+
+
+def at_path(path: Path | str) -> str:
+    """Returns how a message names a place: ``"at path 'a.b'"`` or ``"at the root"``."""
+    return f"at path {str(path)!r}" if str(path) else "at the root"
