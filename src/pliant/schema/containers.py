@@ -306,10 +306,7 @@ class Dict(ValueSpec):
         else:
             schema = Schema([Field(StrKey(), as_spec(fields))])
         self._init(schema=schema)
-        fills_itself = bool(schema) and not any(
-            f.required or isinstance(f.key, StrKey) for f in schema.values()
-        )
-        if default is MISSING_VALUE and fills_itself:
+        if default is MISSING_VALUE and schema and not any(_must_be_given(f) for f in schema.values()):
             default = {}
         super().__init__(default, is_noneable, frozen)
 
@@ -357,6 +354,10 @@ class Dict(ValueSpec):
             ):
                 raise self._wider(base, f"the key {key!r} is not allowed there")
         return _keep_default(self, base, fields=self.schema.extend(base.schema))
+
+
+def _must_be_given(field: Field) -> bool:
+    return field.required or isinstance(field.key, StrKey)
 
 
 def _filled(schema: Schema | None) -> dict[t.Any, t.Any]:

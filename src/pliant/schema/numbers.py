@@ -13,7 +13,7 @@ from abc import abstractmethod
 
 from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path
+from pliant.values.path import ROOT, Path
 
 from .lesson import refuse, show
 from .value_spec import ValueSpec
@@ -69,6 +69,7 @@ class Number(ValueSpec):
 
     __slots__ = ("max_value", "min_value")
     _NOUN: t.ClassVar[str]
+    _OWN: t.ClassVar[type]
     min_value: t.Any
     max_value: t.Any
 
@@ -100,6 +101,16 @@ class Number(ValueSpec):
         if low is not None:
             return f"{self._NOUN} >= {low}"
         return f"{self._NOUN} <= {high}" if high is not None else self._NOUN
+
+    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        cls = value.__class__
+        if cls is self._fast:
+            return value
+        if cls is self._OWN and not self.frozen:  # what the base does, in a third of the time
+            low, high = self.min_value, self.max_value
+            if (low is None or value >= low) and (high is None or value <= high):
+                return value
+        return super().check(value, path)
 
     def _check_limits(self, value: t.Any, path: Path) -> t.Any:
         """Returns ``value`` if it is within the limits (NaN is in no limits)."""
@@ -151,6 +162,7 @@ A bool is no number here: write 1 or 0, or declare the field as Bool().
 
     __slots__ = ()
     _NOUN = "an int"
+    _OWN = int
 
     def __init__(
         self,
@@ -215,6 +227,7 @@ class Float(Number):
 
     __slots__ = ()
     _NOUN = "a float"
+    _OWN = float
 
     def __init__(
         self,

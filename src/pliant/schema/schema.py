@@ -12,6 +12,8 @@ from pliant.values.path import ROOT, Path, at_path
 from .field import Field, as_field
 from .keys import KeySpec, StrKey
 from .lesson import show
+from .types import ForwardRef
+from .value_spec import ValueSpec
 
 
 @t.final
@@ -155,6 +157,24 @@ class Schema(Mapping[KeySpec, Field]):
             except SchemaError as error:
                 raise SchemaError(f"{error}{' (in ' + self.name + ')' if self.name else ''}") from error
         return Schema(merged.values(), name=self.name)
+
+    def bind_owner(self, cls: type) -> None:
+        """Lets the forward references to ``cls`` in these fields, by its name, mean just this class.
+
+        To be called once the class exists: a class inside a function is in no globals.
+        """
+        waiting: list[t.Any] = [f.value_spec for f in self._fields.values()]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, ForwardRef):
+                if item.name == cls.__name__:
+                    item.bind(cls)
+            elif isinstance(item, Schema):
+                waiting.extend(f.value_spec for f in item.values())
+            elif isinstance(item, ValueSpec):
+                waiting.extend(item._args().values())
+            elif isinstance(item, (list, tuple)):
+                waiting.extend(item)
 
     def _constraint(self) -> dict[KeySpec, t.Any]:
         return {k: f.value_spec._constraint() for k, f in self._fields.items()}

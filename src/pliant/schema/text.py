@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError, suggest
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path
+from pliant.values.path import ROOT, Path
 
 from .lesson import refuse, show
 from .value_spec import ValueSpec, same_value
 
-_ATOMS = (bool, int, float, str, bytes, complex, type(None))
+_ATOMS = (str, int, bool, float, type(None), bytes, complex)
 
 
 def compile_regex(regex: t.Any, owner: str) -> re.Pattern[str]:
@@ -107,8 +107,9 @@ class Enum(ValueSpec):
 allowed: one of 'relu', 'swish'. Did you mean 'relu'?
     """
 
-    __slots__ = ("values",)
+    __slots__ = ("_atoms", "values")
     values: tuple[t.Any, ...]
+    _atoms: frozenset[tuple[type, t.Any]]  # the plain ones among the values, to be found at once
 
     def __init__(
         self,
@@ -138,11 +139,18 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         if (is_noneable or default is None) and not any(u is None for u in unique):
             unique.append(None)
             default = None if default is MISSING_VALUE else default
-        self._init(values=tuple(unique))
+        atoms = frozenset((v.__class__, v) for v in unique if v.__class__ in _ATOMS)
+        self._init(values=tuple(unique), _atoms=atoms)
         super().__init__(default, self._passes_none(), frozen)
 
     def _args(self) -> dict[str, t.Any]:
         return {"values": list(self.values)}
+
+    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        cls = value.__class__
+        if cls in _ATOMS and (cls, value) in self._atoms and not self.frozen:
+            return value
+        return super().check(value, path)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         for candidate in self.values:

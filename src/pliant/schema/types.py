@@ -51,6 +51,10 @@ class ForwardRef:
             self._found = found
         return self._found
 
+    def bind(self, cls: type) -> None:
+        """Says what the name stands for, for a class that no globals will ever have (a local one)."""
+        self._found = cls
+
     def names(self, cls: type) -> bool:
         """Returns whether ``cls`` or a base of it is called so: all there is to go by for a local class."""
         last = self.name.rpartition(".")[2]

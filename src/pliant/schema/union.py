@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SchemaError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path, at_path
+from pliant.values.path import ROOT, Path, at_path
 
 from .lesson import refuse, show
 from .value_spec import ValueSpec, as_spec
@@ -64,11 +64,15 @@ class Union(ValueSpec):
     def _alternatives(self) -> tuple[ValueSpec, ...]:
         return (self,) if self.frozen else self.candidates
 
+    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        if not self.frozen:
+            cls = value.__class__
+            for candidate in self.candidates:
+                if candidate._fast is cls:
+                    return value
+        return super().check(value, path)
+
     def _check(self, value: t.Any, path: Path) -> t.Any:
-        cls = value.__class__
-        for candidate in self.candidates:
-            if candidate._fast is cls:
-                return value
         converted: t.Any = MISSING_VALUE
         nearest: PliantError | None = None
         here = f"the value {at_path(path)} is "
