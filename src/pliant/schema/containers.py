@@ -138,7 +138,7 @@ class List(ValueSpec):
         """
         low, high = _sizes("List", size, min_size, max_size)
         self._init(element=Any() if element is None else as_spec(element), min_size=low, max_size=high)
-        super().__init__(default, is_noneable, frozen)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         return {"element": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
@@ -212,7 +212,7 @@ class Tuple(ValueSpec):
         else:
             element = Any() if elements is None else as_spec(elements)
             self._init(element=element, elements=None, min_size=low, max_size=high)
-        super().__init__(default, is_noneable, frozen)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         if self.elements is not None:
@@ -308,7 +308,7 @@ class Dict(ValueSpec):
         self._init(schema=schema)
         if default is MISSING_VALUE and schema and not any(_must_be_given(f) for f in schema.values()):
             default = {}
-        super().__init__(default, is_noneable, frozen)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         return {"fields": self.schema}

@@ -40,7 +40,7 @@ class Bool(ValueSpec):
         self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
     ) -> None:
         """Makes a spec of truth values."""
-        super().__init__(default, is_noneable, frozen, bool)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=bool)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if isinstance(value, bool):
@@ -75,7 +75,7 @@ class Number(ValueSpec):
 
     @abstractmethod
     def __init__(
-        self, default: t.Any, limits: tuple[t.Any, t.Any], is_noneable: bool, frozen: bool, fast: type
+        self, default: t.Any, limits: tuple[t.Any, t.Any], *, is_noneable: bool, frozen: bool
     ) -> None:
         low, high = limits
         if low is not None and high is not None and low > high:
@@ -84,7 +84,8 @@ class Number(ValueSpec):
                 "min_value must not be above max_value."
             )
         self._init(min_value=low, max_value=high)
-        super().__init__(default, is_noneable, frozen, fast if low is None and high is None else None)
+        fast = self._OWN if low is None and high is None else None
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=fast)
 
     def _args(self) -> dict[str, t.Any]:
         return {"min_value": self.min_value, "max_value": self.max_value}
@@ -182,7 +183,7 @@ A bool is no number here: write 1 or 0, or declare the field as Bool().
         for name, limit in given:
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
                 raise SchemaError(f"the {name} of an Int is an int or None; got {show(limit)}.")
-        super().__init__(default, (min_value, max_value), is_noneable, frozen, int)
+        super().__init__(default, (min_value, max_value), is_noneable=is_noneable, frozen=frozen)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if _is_truth(value):
@@ -251,7 +252,7 @@ class Float(Number):
             ):
                 raise SchemaError(f"the {name} of a Float is a number or None; got {show(limit)}.")
             limits.append(None if limit is None else float(limit))
-        super().__init__(default, (limits[0], limits[1]), is_noneable, frozen, float)
+        super().__init__(default, (limits[0], limits[1]), is_noneable=is_noneable, frozen=frozen)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if _is_truth(value):

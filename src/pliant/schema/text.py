@@ -59,7 +59,8 @@ class Str(ValueSpec):
         """
         pattern = None if regex is None else compile_regex(regex, "a Str")
         self._init(regex=None if pattern is None else pattern.pattern, _pattern=pattern)
-        super().__init__(default, is_noneable, frozen, str if pattern is None else None)
+        fast = str if pattern is None else None
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=fast)
 
     def _args(self) -> dict[str, t.Any]:
         return {"regex": self.regex}
@@ -141,7 +142,7 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
             default = None if default is MISSING_VALUE else default
         atoms = frozenset((v.__class__, v) for v in unique if v.__class__ in _ATOMS)
         self._init(values=tuple(unique), _atoms=atoms)
-        super().__init__(default, self._passes_none(), frozen)
+        super().__init__(default, is_noneable=self._passes_none(), frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         return {"values": list(self.values)}

@@ -81,7 +81,7 @@ class ClassSpec(ValueSpec):
     _ref: type | ForwardRef
 
     @abstractmethod
-    def __init__(self, cls: t.Any, default: t.Any, is_noneable: bool, frozen: bool, fast: bool) -> None:
+    def __init__(self, cls: t.Any, default: t.Any, *, is_noneable: bool, frozen: bool, fast: bool) -> None:
         """Sets the class, whose own instances need no check if ``fast``.
 
         Raises:
@@ -97,7 +97,8 @@ class ClassSpec(ValueSpec):
             )
         self._init(_ref=cls)
         fast = fast and isinstance(cls, type) and not issubclass(cls, Placeholder)
-        super().__init__(default, is_noneable, frozen, t.cast(type, cls) if fast else None)
+        exact = t.cast(type, cls) if fast else None
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=exact)
 
     def _args(self) -> dict[str, t.Any]:
         return {"cls": self._ref}
@@ -153,7 +154,7 @@ class Object(ClassSpec):
         Raises:
           SchemaError: ``cls`` is no class, or the default does not fit.
         """
-        super().__init__(cls, default, is_noneable, frozen, True)
+        super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=True)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         cls = self.cls
@@ -163,7 +164,7 @@ class Object(ClassSpec):
         elif not isinstance(cls, type):
             raise SchemaError(f"{self!r} needs a class, but {self._name!r} is {show(cls)}.")
         elif isinstance(value, cls):
-            if not self.frozen and not issubclass(cls, Placeholder):
+            if self._fast is None and not self.frozen and not issubclass(cls, Placeholder):
                 self._init(_fast=cls)
             return value
         fix = self._unknown_hint()
@@ -213,7 +214,7 @@ class Type(ClassSpec):
         Raises:
           SchemaError: ``cls`` is no class, or the default does not fit.
         """
-        super().__init__(cls, default, is_noneable, frozen, False)
+        super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=False)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if isinstance(value, type) and self._is_subclass(value):
@@ -282,7 +283,7 @@ class Callable(ValueSpec):
             kw=tuple((name, as_spec(spec)) for name, spec in kw or ()),
             returns=None if returns is None else as_spec(returns),
         )
-        super().__init__(default, is_noneable, frozen)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         args = None if self.args is None else list(self.args)

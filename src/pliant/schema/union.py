@@ -56,7 +56,7 @@ class Union(ValueSpec):
         if not flat:
             raise SchemaError("a Union needs candidates: write Union([Int(), Str()]).")
         self._init(candidates=tuple(flat))
-        super().__init__(default, is_noneable, frozen)
+        super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
         return {"candidates": list(self.candidates)}

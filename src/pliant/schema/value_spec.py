@@ -59,7 +59,7 @@ class ValueSpec(ABC):
     is_noneable: bool
 
     @abstractmethod
-    def __init__(self, default: t.Any, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
+    def __init__(self, default: t.Any, *, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
         """Checks the default and finishes a spec whose own attributes are set already.
 
         A default of None makes the spec None-able, and a None-able spec has the default None unless
@@ -428,7 +428,7 @@ class Any(ValueSpec):
         self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = True, frozen: bool = False
     ) -> None:
         """Makes a spec that allows everything; ``is_noneable`` is there for uniformity only."""
-        super().__init__(default, True, frozen)
+        super().__init__(default, is_noneable=True, frozen=frozen)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         return value
