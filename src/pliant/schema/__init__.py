@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from pliant.values.missing import MISSING_VALUE
+
 from .annotation import from_annotation, to_annotation
 from .containers import Dict, List, Tuple
 from .field import Field, as_field
@@ -23,6 +25,7 @@ Subclass = Type
 Functor = Callable
 
 __all__ = [
+    "MISSING_VALUE",
     "Any",
     "Bool",
     "Callable",

@@ -200,11 +200,9 @@ def _from_generic(origin: t.Any, args: tuple[t.Any, ...], scope: _Scope) -> Valu
         return Dict() if isinstance(value, Any) else Dict([(StrKey(), value)])
     if origin is type:
         inner = _convert(args[0], scope)
-        return (
-            Type(inner._ref)
-            if isinstance(inner, Object)
-            else Type(args[0] if isinstance(args[0], type) else object)
-        )
+        if isinstance(inner, Object):
+            return Type(inner._ref)
+        return Type(args[0] if isinstance(args[0], type) and not isinstance(inner, Any) else object)
     if isinstance(origin, type):
         own = "__value_spec__" in vars(origin)
         return _from_class(origin, tuple(_convert(a, scope) for a in args) if own else ())
@@ -275,4 +273,4 @@ def _without_none(spec: ValueSpec) -> t.Any:
         args = ... if spec.args is None else [to_annotation(a) for a in spec.args]
         returns = t.Any if spec.returns is None else to_annotation(spec.returns)
         return t.cast(t.Any, t.Callable).__getitem__((args, returns))
-    return t.Union.__getitem__(tuple(to_annotation(c) for c in spec._alternatives()))
+    return t.Union.__getitem__(tuple(to_annotation(c) for c in t.cast(Union, spec).candidates))

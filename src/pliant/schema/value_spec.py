@@ -286,7 +286,7 @@ class ValueSpec(ABC):
         why: SchemaError | None = None
         for alternative in base._alternatives():
             try:
-                result = self._extend_frozen(alternative) if alternative.frozen else self._narrow(alternative)
+                result = self._narrow_to(alternative)
             except SchemaError as error:
                 why = why or error
                 continue
@@ -301,6 +301,11 @@ class ValueSpec(ABC):
             if len(base._alternatives()) == 1
             else self._wider(base, "none of its candidates allows all of it")
         )
+
+    def _narrow_to(self, alternative: ValueSpec) -> ValueSpec:
+        if isinstance(alternative, Any) and not alternative.frozen:
+            return self
+        return self._extend_frozen(alternative) if alternative.frozen else self._narrow(alternative)
 
     def _wider(self, base: ValueSpec, why: str) -> SchemaError:
         """Returns the error for a spec that allows what its base does not."""
@@ -335,7 +340,8 @@ class ValueSpec(ABC):
             "make another one: spec.noneable(), spec.freeze(value), spec.with_default(value), or a new spec."
         )
 
-    __delattr__ = __setattr__  # type: ignore[assignment]  # called with a name only, which fails as well
+    def __delattr__(self, name: str) -> t.NoReturn:
+        self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ValueSpec):
