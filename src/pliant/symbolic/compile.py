@@ -1,9 +1,7 @@
 """Generated code: the constructor, the copy and the child list of each class of objects.
 
-The only place in Pliant where source text is made and compiled.  Why: these three run for every node
-of every candidate, and a loop over a table of fields costs four to ten times what straight-line code
-costs.  The text is made from field *names* only, which are Python identifiers (checked); all values
-(specs, defaults) are passed as globals, never as text.
+The text is made from field *names* only, which are Python identifiers (checked); all values (specs,
+defaults) are passed as globals, never as text.  Why code is generated at all: see ``values.source``.
 
 A class has one of two flavours.  *Plain* objects store a field ``x`` as the attribute ``_v_x``.
 *Lazy* ones (symbolized classes, and classes with an ``on_bound`` hook) write to the instance
@@ -19,6 +17,7 @@ from typing import Any
 from pliant.schema import Field, Schema
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.source import define_function
 
 from .node import ATOMS, Node
 from .place import release
@@ -156,7 +155,7 @@ def make_init(
     lines = [f"def __init__({signature}):", f"    if {stray}: __reject(self, {'()' if variadic else '__more'}, __extra)"]
     lines += ["    try:", *("        " + line for line in body or ["pass"])]
     lines += ["    except BaseException:", f"        __release(self, [{', '.join(stored)}])", "        raise"]
-    return _compile(lines, "__init__", owner, scope)
+    return define_function("__init__", lines, scope, title=f"__init__ of {owner}")
 
 
 def make_copy(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
@@ -178,7 +177,7 @@ def make_copy(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], A
         lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d)"]
         scope["__copy_more"] = copy_more
     lines += ["    return __n"]
-    return _compile(lines, "_sym_copy", owner, scope)
+    return define_function("_sym_copy", lines, scope, title=f"copy of {owner}")
 
 
 def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any]) -> None:
@@ -199,11 +198,28 @@ def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:
     else:
         items = "".join(f"self._v_{n}, " for n in names)
         lines = ["def _sym_values(self):", f"    return ({items})"]
-    return _compile(lines, "_sym_values", owner, {"__get_dict": get_dict})
+    return define_function("_sym_values", lines, {"__get_dict": get_dict}, title=f"values of {owner}")
 
 
-def _compile(lines: list[str], name: str, owner: str, scope: dict[str, Any]) -> Any:
-    """Returns the function ``name`` that the lines define."""
-    code = compile("\n".join(lines), f"<pliant: {name} of {owner}>", "exec")
-    exec(code, scope)  # noqa: S102  # made above from checked identifiers only
-    return scope[name]
+def make_maker(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
+    """Returns ``_sym_make``: builds an object of values that are known to be right and belong to nobody yet."""
+    scope: dict[str, Any] = {"__atoms": ATOMS, "__own": own, "__get_dict": get_dict, "__cls": cls}
+    scope["__new"] = blank or object.__new__
+    lines = [f"def _sym_make({', '.join(names)}):"]
+    lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"] if lazy else ["    __n = __new(__cls)"]
+    for name in names:
+        target = f"__d['_v_{name}']" if lazy else f"__n._v_{name}"
+        lines += [f"    {target} = {name}", f"    if {name}.__class__ not in __atoms: __own({name}, __n, {name!r})"]
+    lines += ["    return __n"]
+    return define_function("_sym_make", lines, scope, title=f"make {owner}")
+
+
+def own(value: Any, holder: Any, key: Any) -> None:
+    """Tells a fresh value, and fresh nodes inside a fresh tuple, who holds it and where."""
+    if isinstance(value, Node):
+        value._sym_parent = holder
+        value._sym_key = key
+    elif isinstance(value, tuple):
+        steps = key if key.__class__ is tuple else (key,)
+        for i, item in enumerate(value):
+            own(item, holder, (*steps, i))

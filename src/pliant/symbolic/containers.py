@@ -279,7 +279,7 @@ class Dict(dict[Any, Any], Symbolic):
             if value is MISSING_VALUE:
                 if key not in self:
                     raise PathError(
-                        f"the Dict {at_path(path(self))} has no {key!r} to delete{suggest(key, self)} "
+                        f"the Dict {at_path(path(self))} has no {key!r} to delete{suggest(key, self) or '.'} "
                         f"It has: {listing(self)}."
                     )
                 del content[key]
@@ -306,7 +306,7 @@ class Dict(dict[Any, Any], Symbolic):
             return dict.__getitem__(self, name)
         if name.startswith("_"):
             raise AttributeError(name)
-        raise AttributeError(f"Dict has no key {name!r}{suggest(name, self)} It has: {listing(self)}.")
+        raise AttributeError(f"Dict has no key {name!r}{suggest(name, self) or '.'} It has: {listing(self)}.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_sym_"):

@@ -15,7 +15,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 from pliant.values.registry import register
 
-from .compile import check_name, make_copy, make_init, make_values
+from .compile import check_name, make_copy, make_init, make_maker, make_values
 from .edit import change_one
 from .node import path
 from .place import admit
@@ -75,6 +75,9 @@ def declare(
     cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
     cls._sym_copy = make_copy(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
     cls._sym_blank = staticmethod(blank_maker(cls))
+    cls._sym_make = staticmethod(
+        make_maker(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
+    )
     register(cls)
 
 
@@ -169,7 +172,7 @@ def reject_arguments(holder: Any, more: tuple[Any, ...], extra: dict[str, Any]) 
     if extra and not cls._sym_wild:
         name = next(iter(extra))
         raise UnknownFieldError(
-            f"{cls.__name__} has no field {name!r}{suggest(name, names)} Its fields are: {listing(names)}."
+            f"{cls.__name__} has no field {name!r}{suggest(name, names) or '.'} Its fields are: {listing(names)}."
         )
     if extra:
         kept = {}
@@ -190,7 +193,7 @@ def spec_for(cls: Any, name: Any) -> Any:
         field = cls.__schema__.field_for(name)
     if field is None:
         raise UnknownFieldError(
-            f"{cls.__name__} has no field {name!r}{suggest(name, cls._sym_fields)} "
+            f"{cls.__name__} has no field {name!r}{suggest(name, cls._sym_fields) or '.'} "
             f"Its fields are: {listing(cls._sym_fields)}."
         )
     return field.value_spec

@@ -73,7 +73,7 @@ class Functor(Object):
                 if ignore:
                     continue
                 raise UnknownFieldError(
-                    f"{cls.__name__} has no argument {name!r}{suggest(name, names)} Its arguments are: {listing(names)}."
+                    f"{cls.__name__} has no argument {name!r}{suggest(name, names) or '.'} Its arguments are: {listing(names)}."
                 )
             if name in self._sym_given and not override:
                 raise UnknownFieldError(

@@ -103,5 +103,5 @@ def _refuse_strangers(own: Schema, fields: list[Field], owner: str) -> None:
     for key in own:
         if key not in names:
             raise SchemaError(
-                f"{owner} has no argument {key!r}{suggest(key, names)} Its arguments are: {listing(names)}."
+                f"{owner} has no argument {key!r}{suggest(key, names) or '.'} Its arguments are: {listing(names)}."
             )

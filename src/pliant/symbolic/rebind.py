@@ -119,7 +119,7 @@ def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) ->
         )
     keys = [k for k, _ in items]
     if steps[0] not in keys:
-        raise PathError(f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys)}")
+        raise PathError(f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys) or '.'}")
     new = [
         v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at) for k, v in items
     ]
@@ -137,7 +137,7 @@ def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
         keys = [k for k, _ in children(holder) or ()]
         whole = f" (in {str(at)!r})" if at else ""
         raise PathError(
-            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r}{whole}{suggest(key, keys)} "
+            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r}{whole}{suggest(key, keys) or '.'} "
             f"It has: {listing(keys)}."
         )
     return found

@@ -51,6 +51,6 @@ def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
         return found
     raise UnregisteredTypeError(
         f"the type {name!r} is not registered, and nothing is imported because stored text asks for it"
-        f"{suggest(name, _types)} Import the module that declares it first, "
+        f"{suggest(name, _types) or '.'} Import the module that declares it first, "
         f"or pass `allow=[TheClass]`. Registered: {listing(sorted(_types), 6)}."
     )

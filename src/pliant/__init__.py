@@ -1,0 +1,77 @@
+"""Pliant: make a Python program something that another program can read, change and search.
+
+``import pliant as pg`` is the idiom.  Importing is light: what needs SQLAlchemy, NumPy or PyTorch is loaded
+when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pliant import algorithms as algorithms
+from pliant import hyper as hyper
+from pliant import schema as typing
+from pliant.algorithms import evolution as evolution
+from pliant.algorithms import generators as generators
+from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
+from pliant.hyper.hole import DerivedHole, Hole
+from pliant.hyper.partition import by_hints, by_path
+from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
+from pliant.hyper.template import iterate as iter  # noqa: A004  # the public name that PyGlove gave it
+from pliant.hyper.template import template_of as template
+from pliant.hyper.trace import trace
+from pliant.space import Decisions, Space
+from pliant.symbolic.clone import clone
+from pliant.symbolic.compare import equal as eq
+from pliant.symbolic.compare import hash_of as hash  # noqa: A004  # the public name that PyGlove gave it
+from pliant.symbolic.compare import less as lt
+from pliant.symbolic.containers import Dict, List
+from pliant.symbolic.diff import Diff, diff
+from pliant.symbolic.edit import Change, Insertion
+from pliant.symbolic.functor import Functor, as_functor, functor, functor_class
+from pliant.symbolic.leaf import Ref
+from pliant.symbolic.methods import Symbolic
+from pliant.symbolic.node import parent, path, root
+from pliant.symbolic.object import Object, members
+from pliant.symbolic.patch import patch_on_key, patch_on_member, patch_on_path, patch_on_type, patch_on_value
+from pliant.symbolic.query import contains, get, has, query
+from pliant.symbolic.realize import is_realized, realize
+from pliant.symbolic.rebind import rebind
+from pliant.symbolic.store import from_json, from_json_str, load, save, to_json, to_json_str
+from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.text import format_value as format  # noqa: A004  # the public name that PyGlove gave it
+from pliant.symbolic.traverse import TraverseAction, traverse
+from pliant.tune import Feedback, Search, sample
+from pliant.values.errors import PliantError
+from pliant.values.missing import KEEP, MISSING_VALUE
+from pliant.values.path import Path
+from pliant.values.registry import register
+
+if TYPE_CHECKING:
+    from pliant.study import Study as Study
+
+__version__ = "0.1.0"
+
+insert = Insertion
+KeyPath = Path
+dna_spec = abstract_search_space
+search_space = abstract_search_space
+
+
+def ne(x: Any, y: Any) -> bool:
+    """Returns whether two values differ symbolically; the opposite of ``eq``."""
+    return not eq(x, y)
+
+
+def gt(x: Any, y: Any) -> bool:
+    """Returns whether ``x`` comes after ``y`` in the order of trees; see ``lt``."""
+    return lt(y, x)
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is too heavy for every program when it is first asked for."""
+    if name == "Study":
+        from pliant.study import Study
+
+        return Study
+    raise AttributeError(f"module 'pliant' has no attribute {name!r}")

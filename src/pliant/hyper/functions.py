@@ -1,0 +1,128 @@
+"""The functions that make holes.  Inside a traced program they return a value at once; see ``trace``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pliant.values.errors import SpaceError
+
+from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates, check_range
+from .running import decide
+
+
+def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = None) -> Any:
+    """Returns a hole that becomes one of the candidates.
+
+    Args:
+      candidates: values of any kind; they may hold holes themselves (a conditional space). In a traced
+        program, a function without arguments stands for the candidate that it returns.
+      name: a second key for the decision; holes of one name are decided together.
+      hints: anything, for whoever selects holes by it.
+
+    Raises:
+      SpaceError: there are no candidates.
+
+    >>> oneof([3, 5])
+    OneOf(candidates=[3, 5])
+    """
+    return decide(OneOf(candidates=check_candidates(candidates, "oneof"), name=name, hints=hints))
+
+
+def manyof(
+    k: int,
+    candidates: Iterable[Any],
+    distinct: bool = True,
+    sorted: bool = False,
+    *,
+    name: str | None = None,
+    hints: Any = None,
+    choices_distinct: bool | None = None,
+    choices_sorted: bool | None = None,
+) -> Any:
+    """Returns a hole that becomes a list of ``k`` of the candidates.
+
+    Args:
+      k: how many are picked.
+      candidates: what is picked from; they may hold holes themselves.
+      distinct: whether each candidate is picked at most once (also as ``choices_distinct``).
+      sorted: whether picks keep the order of the candidates (also as ``choices_sorted``).
+      name, hints: as for ``oneof``.
+
+    Raises:
+      SpaceError: there are no candidates, or fewer than ``k`` when they are distinct.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(manyof(2, ["a", "b", "c"], sorted=True)).size
+    3
+    """
+    found = check_candidates(candidates, "manyof")
+    distinct = distinct if choices_distinct is None else choices_distinct
+    ordered = sorted if choices_sorted is None else choices_sorted
+    if k.__class__ is not int or k < 1:
+        raise SpaceError(f"manyof: k is a whole number from 1; got {k!r} of type {type(k).__name__}.")
+    if distinct and k > len(found):
+        raise SpaceError(
+            f"manyof cannot pick {k} distinct of {len(found)} candidates; lower k, or pass distinct=False."
+        )
+    return decide(ManyOf(k, found, bool(distinct), bool(ordered), name=name, hints=hints))
+
+
+def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = None) -> Any:
+    """Returns a hole that becomes a list of all candidates in some order.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(permute(["conv", "norm", "relu"])).size
+    6
+    """
+    found = check_candidates(candidates, "permute")
+    return decide(ManyOf(len(found), found, True, False, name=name, hints=hints))
+
+
+def floatv(
+    min_value: float, max_value: float, scale: str | None = None, *, name: str | None = None, hints: Any = None
+) -> Any:
+    """Returns a hole that becomes a number from ``min_value`` to ``max_value``, both included.
+
+    Args:
+      min_value, max_value: the range.
+      scale: how algorithms draw from it: ``'linear'`` (the default), ``'log'`` (by order of magnitude; the
+        range must be above 0), or ``'rlog'`` (as ``'log'``, seen from the upper end).
+      name, hints: as for ``oneof``.
+
+    >>> floatv(1e-4, 1e-1, "log")
+    Floatv(min_value=0.0001, max_value=0.1, scale='log')
+    """
+    scale = check_range(min_value, max_value, scale, "floatv", (int, float))
+    return decide(Floatv(float(min_value), float(max_value), scale, name=name, hints=hints))
+
+
+def intv(
+    min_value: int,
+    max_value: int,
+    scale: str | None = None,
+    *,
+    step: int = 1,
+    name: str | None = None,
+    hints: Any = None,
+) -> Any:
+    """Returns a hole that becomes a whole number from ``min_value`` to ``max_value``, both included.
+
+    Args:
+      min_value, max_value: the range. scale: as for ``floatv``.
+      step: the distance between neighbouring values.
+      name, hints: as for ``oneof``.
+
+    >>> import pliant as pg
+    >>> [p["n"] for p in pg.iter(pg.Dict(n=intv(2, 8, step=3)))]
+    [2, 5, 8]
+    """
+    scale = check_range(min_value, max_value, scale, "intv", (int,))
+    if step.__class__ is not int or step < 1:
+        raise SpaceError(f"intv: step is a whole number from 1; got {step!r}.")
+    return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
+
+
+one_of = oneof
+sublist_of = manyof
+permutate = permute

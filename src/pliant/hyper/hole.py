@@ -1,0 +1,236 @@
+"""Holes: what stands in a program for a decision that is not made yet (the paper's *hyper values*).
+
+A hole is a symbolic object like any other: it is found, copied, replaced, printed and stored as such.  It
+says what it could become; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pliant import schema as specs
+from pliant.schema import ValueSpec
+from pliant.symbolic.object import Object
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
+from pliant.values.path import Path, at_path
+from pliant.values.placeholder import Placeholder
+
+
+class Hole(Object, Placeholder):
+    """The base class of all holes.
+
+    Attributes:
+      name: a second key for the decision; holes of one name are one decision (*tied*).
+      hints: anything, for whoever selects holes by it (a partition, say).
+    """
+
+    name = None
+    hints = None
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Checks what this could become against a field's spec; see ``Placeholder``."""
+        raise FieldTypeError(f"{type(self).__name__} does not say what it could become; override `admit`.")
+
+
+class OneOf(Hole):
+    """One of several candidates; made by ``pg.oneof``."""
+
+    candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
+    name: str | None = None
+    hints: Any = None
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Checks each candidate; converts those that the field would convert."""
+        return _with_candidates(self, _checked(self.candidates, spec, path))
+
+    def __add__(self, other: Any) -> Any:
+        """Appends a list to each candidate, all of which must be lists: still one choice."""
+        return _joined(self, lambda c: [*c, *other], other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _joined(self, lambda c: [*other, *c], other)
+
+
+class ManyOf(Hole):
+    """Several of several candidates; made by ``pg.manyof`` and ``pg.permute``.
+
+    Attributes:
+      num_choices: how many are picked.
+      candidates: what is picked from.
+      distinct: whether each candidate is picked at most once.
+      sorted: whether picks keep the order of the candidates.
+    """
+
+    num_choices: int
+    candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
+    distinct: bool = True
+    sorted: bool = False
+    name: str | None = None
+    hints: Any = None
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Checks each candidate as an item of the field's list, and the number of picks as its size."""
+        item = _list_spec(spec)
+        if item is None:
+            raise FieldTypeError(
+                f"manyof gives a list, which the field {at_path(path)} does not hold; allowed: {spec!r}. Use oneof for one value."
+            )
+        if isinstance(item, specs.List):
+            low, high = item.min_size or 0, item.max_size
+            if self.num_choices < low or (high is not None and self.num_choices > high):
+                raise FieldValueError(
+                    f"manyof picks {self.num_choices} items {at_path(path)}; allowed: {item!r}. Change `k`, or the sizes."
+                )
+            return _with_candidates(self, _checked(self.candidates, item.element, path))
+        return self
+
+
+class Floatv(Hole):
+    """A number in a range; made by ``pg.floatv``."""
+
+    min_value: float
+    max_value: float
+    scale: str = "linear"
+    name: str | None = None
+    hints: Any = None
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Checks both ends of the range."""
+        _check_ends(self, spec, path, "floatv")
+        return self
+
+
+class Intv(Hole):
+    """A whole number in a range; made by ``pg.intv``."""
+
+    min_value: int
+    max_value: int
+    scale: str = "linear"
+    step: specs.Int(1, min_value=1)  # type: ignore[valid-type]  # a spec, which says more than an annotation
+    name: str | None = None
+    hints: Any = None
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Checks both ends of the range; every value where the field lists its values."""
+        if isinstance(spec, specs.Enum):
+            for value in range(self.min_value, self.max_value + 1, self.step):
+                spec.check(value, path)
+        else:
+            _check_ends(self, spec, path, "intv")
+        return self
+
+
+class DerivedHole(Hole):
+    """A hole of a user's own kind: a program with ordinary holes, and a function of what it becomes.
+
+    Subclass it, return the inner program from ``inner`` and turn what it became into the value in
+    ``build``.  Algorithms see only ordinary decisions, so every algorithm can search it.
+
+    >>> import pliant as pg
+    >>> class PowerOfTwo(pg.DerivedHole):
+    ...     most: int
+    ...     def inner(self):
+    ...         return pg.intv(0, self.most)
+    ...     def build(self, value):
+    ...         return 2 ** value
+    ...     def unbuild(self, value):
+    ...         return value.bit_length() - 1
+    >>> list(pg.iter(pg.Dict(width=PowerOfTwo(2))))
+    [{width=1}, {width=2}, {width=4}]
+    """
+
+    def inner(self) -> Any:
+        """Returns the program with holes that decides this hole."""
+        raise NotImplementedError(f"{type(self).__name__} must define inner(self).")
+
+    def build(self, value: Any) -> Any:
+        """Returns the value for what ``inner`` became."""
+        raise NotImplementedError(f"{type(self).__name__} must define build(self, value).")
+
+    def unbuild(self, value: Any) -> Any:
+        """Returns what ``inner`` became, given the value: the inverse of ``build``, needed by ``encode`` only."""
+        raise NotImplementedError(f"{type(self).__name__} must define unbuild(self, value) before programs can be encoded.")
+
+    def admit(self, spec: ValueSpec, path: Path) -> Any:
+        """Takes the user's word: what ``build`` returns is not known before."""
+        return self
+
+
+def _checked(candidates: Any, spec: ValueSpec, path: Path) -> list[Any]:
+    return [spec.check(c, path + "candidates" + i) for i, c in enumerate(candidates)]
+
+
+def _with_candidates(hole: Any, checked: list[Any]) -> Any:
+    """Returns the hole, or a copy with converted candidates when checking converted any."""
+    if all(new is old for new, old in zip(checked, hole.candidates)):
+        return hole
+    return type(hole)(**{**hole.sym_init_args, "candidates": checked})
+
+
+def _list_spec(spec: ValueSpec) -> ValueSpec | None:
+    """Returns the spec that a list would be held by, or None."""
+    if isinstance(spec, (specs.List, specs.Any)):
+        return spec
+    if isinstance(spec, specs.Union):
+        for candidate in spec.candidates:
+            found = _list_spec(candidate)
+            if found is not None:
+                return found
+    return None
+
+
+def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> None:
+    for end in ("min_value", "max_value"):
+        try:
+            spec.check(getattr(hole, end), path)
+        except PliantError as error:
+            raise type(error)(f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}") from error
+
+
+def _joined(hole: OneOf, join: Any, other: Any) -> Any:
+    if not isinstance(other, list):
+        return NotImplemented
+    for i, candidate in enumerate(hole.candidates):
+        if not isinstance(candidate, list):
+            raise FieldTypeError(
+                f"oneof(...) + [...] joins lists, but candidates[{i}] is {candidate!r} of type {type(candidate).__name__}. "
+                "Make every candidate a list."
+            )
+    return type(hole)(candidates=[join(c) for c in hole.candidates], name=hole.name, hints=hole.hints)
+
+
+def check_candidates(candidates: Any, verb: str) -> list[Any]:
+    """Returns candidates as a list.
+
+    Raises:
+      SpaceError: they are no sequence, or there are none.
+    """
+    if isinstance(candidates, (str, bytes)) or not hasattr(candidates, "__iter__"):
+        raise SpaceError(f"{verb} takes a list of candidates; got {candidates!r} of type {type(candidates).__name__}.")
+    if isinstance(candidates, dict):
+        raise SpaceError(f"{verb} takes a list of candidates, not a dict; pass list(d.values()) or list(d).")
+    found = list(candidates)
+    if not found:
+        raise SpaceError(f"{verb} was given no candidates; give it at least one.")
+    return found
+
+
+def check_range(min_value: Any, max_value: Any, scale: Any, verb: str, kinds: tuple[type, ...]) -> str:
+    """Returns the scale's name after checking a range.
+
+    Raises:
+      SpaceError: the ends are no numbers, the wrong way round, or not allowed in a log scale.
+    """
+    for label, value in (("min_value", min_value), ("max_value", max_value)):
+        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+            kind = "whole number" if kinds == (int,) else "finite number"
+            raise SpaceError(f"{verb}: {label} is a {kind}; got {value!r} of type {type(value).__name__}.")
+    if min_value > max_value:
+        raise SpaceError(f"{verb}: min_value {min_value!r} is above max_value {max_value!r}; swap them.")
+    scale = scale or "linear"
+    if scale not in ("linear", "log", "rlog"):
+        raise SpaceError(f"{verb}: scale is 'linear', 'log' or 'rlog'; got {scale!r}.")
+    if scale != "linear" and min_value <= 0:
+        raise SpaceError(f"{verb}: scale {scale!r} needs min_value above 0; got {min_value!r}.")
+    return str(scale)

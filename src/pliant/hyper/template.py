@@ -1,0 +1,176 @@
+"""A template: a program with holes, prepared once, from which decisions make programs (and back).
+
+``abstract_search_space``, ``materialize`` and ``encode`` keep the template of a symbolic program with the
+program until it changes; a loop over plain containers should make one itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any, final
+
+from pliant.space import Decisions, Space, flatten
+from pliant.symbolic.node import Node
+from pliant.values.errors import SpaceError
+
+from .compile import compile_part
+from .match import find_decisions
+from .plan import make_plan
+
+Where = Callable[[Any], bool]
+
+
+@final
+class Template:
+    """A program with holes, and its abstract search space.
+
+    Args:
+      program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses.
+      where: which holes are open, as a predicate of the hole; the others stay in the programs made.
+
+    >>> import pliant as pg
+    >>> t = Template(pg.Dict(a=pg.oneof([1, 2]), b=pg.floatv(0, 1)), where=lambda h: isinstance(h, pg.hyper.OneOf))
+    >>> t.space.size, t.materialize([1])
+    (2, {a=2, b=Floatv(min_value=0.0, max_value=1.0, scale='linear')})
+    """
+
+    __slots__ = ("_build", "_part", "program", "space")
+    program: Any
+    space: Space
+
+    def __init__(self, program: Any, where: Where | None = None) -> None:
+        plan = make_plan(program, where)
+        self.program = program
+        self.space = flatten(plan.described)
+        self._part = plan.part
+        self._build = compile_part(plan.part)
+
+    def materialize(self, decisions: Any) -> Any:
+        """Returns the program that the decisions (any face of them) make.
+
+        Raises:
+          DecisionError: they are not decisions of this space.
+        """
+        if decisions.__class__ is not Decisions or decisions.space is not self.space:
+            decisions = self.space.parse(decisions)
+        return self._build(iter(decisions.values).__next__, {})
+
+    def encode(self, child: Any) -> Decisions:
+        """Returns the decisions that make ``child``; the first ones, where several do.
+
+        Raises:
+          DecisionError: the space does not hold it; the place where it differs is named.
+        """
+        return self.space.parse(list(find_decisions(self._part, child)))
+
+
+def template_of(program: Any, where: Where | None = None) -> Template:
+    """Returns the template of a program: the one kept from last time, when the program did not change."""
+    if where is not None or not isinstance(program, Node):
+        return Template(program, where)
+    kept: Template | None = object.__getattribute__(program, "__dict__").get("_sym_template")
+    if kept is None:
+        kept = Template(program)
+        object.__setattr__(program, "_sym_template", kept)
+    return kept
+
+
+def abstract_search_space(program: Any, where: Where | None = None) -> Space:
+    """Returns what an algorithm sees of a program with holes: its decision points.
+
+    >>> import pliant as pg
+    >>> space = abstract_search_space(pg.Dict(kernel=pg.oneof([3, 5]), depth=pg.intv(1, 4)))
+    >>> space.size, [p.path for p in space.points]
+    (8, ['kernel', 'depth'])
+    """
+    return template_of(program, where).space
+
+
+def materialize(program: Any, decisions: Any, where: Where | None = None) -> Any:
+    """Returns the program that decisions make of a program with holes.
+
+    Args:
+      program: a program with holes.
+      decisions: in any form: ``Decisions``, a flat list of the active ones, a nested list, a dict by path
+        or name, a service's ``nas_params_str`` or the dict in it.
+      where: as for ``Template``.
+
+    >>> import pliant as pg
+    >>> materialize(pg.Dict(kernel_size=pg.oneof([3, 5])), {"kernel_size": "1/2 (5)"})
+    {kernel_size=5}
+    """
+    return template_of(program, where).materialize(decisions)
+
+
+def encode(program: Any, child: Any, where: Where | None = None) -> Decisions:
+    """Returns the decisions that make ``child`` of a program with holes: the inverse of ``materialize``.
+
+    >>> import pliant as pg
+    >>> encode(pg.Dict(kernel=pg.oneof([3, 5])), pg.Dict(kernel=5)).to_dict()
+    {'kernel': 1}
+    """
+    return template_of(program, where).encode(child)
+
+
+def iterate(program: Any, num_examples: int | None = None, where: Where | None = None) -> Iterator[Any]:
+    """Yields all programs of a space in lexicographic order of decisions; public as ``pg.iter``.
+
+    Args:
+      program: a program with holes.
+      num_examples: at most how many.
+      where: as for ``Template``.
+
+    Raises:
+      SpaceError: the space has a float, so its programs cannot be listed.
+
+    >>> import pliant as pg
+    >>> [list(p) for p in iterate(pg.manyof(2, [1, 2, 3], sorted=True))]
+    [[1, 2], [1, 3], [2, 3]]
+    """
+    template = template_of(program, where)
+    walk = template.space.iterate()
+
+    def programs() -> Iterator[Any]:
+        for i, decisions in enumerate(walk):
+            if num_examples is not None and i >= num_examples:
+                return
+            yield template.materialize(decisions)
+
+    return programs()
+
+
+def random_sample(
+    program: Any,
+    seed: int | Random | None = None,
+    *,
+    num_examples: int | None = None,
+    where: Where | None = None,
+    uniform: bool = False,
+) -> Any:
+    """Returns a random program of a space; with ``num_examples``, an iterator of that many.
+
+    Args:
+      program: a program with holes.
+      seed: a number or a ``random.Random``; None is 0, never a global generator.
+      num_examples: how many; None for one program.
+      where: as for ``Template``.
+      uniform: whether all programs are equally likely, rather than the candidates of each choice.
+
+    >>> import pliant as pg
+    >>> random_sample(pg.Dict(kernel=pg.oneof([3, 5, 7])), seed=1)
+    {kernel=3}
+    """
+    template = template_of(program, where)
+    rng = seed if isinstance(seed, Random) else Random(_seed(seed))
+    if num_examples is None:
+        return template.materialize(template.space.sample(rng, uniform=uniform))
+    return (template.materialize(template.space.sample(rng, uniform=uniform)) for _ in range(num_examples))
+
+
+def _seed(seed: Any) -> int:
+    if seed is None:
+        return 0
+    if seed.__class__ is not int:
+        raise SpaceError(f"a seed is a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}.")
+    return int(seed)

@@ -1,0 +1,77 @@
+"""Leaves: values in a tree that are not symbolic.  Which of them candidates may share, and which are copied.
+
+A search makes many programs of one space.  A leaf that can change (a layer that holds weights) must not
+leak from one trial into the next; data and values that never change are shared.
+"""
+
+from __future__ import annotations
+
+import copy
+from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
+from typing import Any, final
+
+from .node import ATOMS
+
+_SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodType, ModuleType)
+
+
+@final
+class Ref:
+    """A leaf that is shared by all copies of a program, whatever it is: a data set, a pool, pretrained weights.
+
+    A functor call and a symbolized class's constructor get the value itself.
+
+    >>> rows = [1, 2, 3]
+    >>> Ref(rows).value is rows, Ref(rows) == Ref(rows)
+    (True, True)
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Ref) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __copy__(self) -> Ref:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Ref:
+        return self
+
+    def __repr__(self) -> str:
+        return f"Ref({self.value!r})"
+
+
+def is_shared(value: Any) -> bool:
+    """Returns whether all candidates of a search may hold this very leaf.
+
+    Shared are: values that never change, functions, classes and modules; objects that are compared by
+    value and can be hashed (enum members, dates, paths); arrays and tensors, which are data; a ``Ref``.
+
+    >>> is_shared(3), is_shared(len), is_shared({1, 2})
+    (True, True, False)
+    """
+    cls = type(value)
+    if cls in ATOMS or isinstance(value, _SHARED) or cls is Ref:
+        return True
+    if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
+        return True
+    return cls.__eq__ is not object.__eq__ and cls.__hash__ not in (None, object.__hash__)
+
+
+def fresh(value: Any) -> Any:
+    """Returns a leaf for a new candidate: the value itself when it may be shared, else a deep copy.
+
+    What cannot be copied (a lock, an open file) is shared too.
+    """
+    if is_shared(value):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except (TypeError, NotImplementedError):
+        return value

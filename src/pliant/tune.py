@@ -1,0 +1,291 @@
+"""``sample``: a search is a for-loop.  The one junction of programs, algorithms and studies.
+
+Everything is passed through: the algorithm sees decisions and rewards, the study keeps them, the user's
+loop sees programs and calls ``feedback``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, final
+
+from pliant.algorithms import Algorithm, Exhausted, Random
+from pliant.hyper.partition import Where, all_holes, to_where
+from pliant.hyper.template import Template
+from pliant.hyper.trace import Trace
+from pliant.space import Decisions, Space
+from pliant.symbolic.clone import clone
+from pliant.symbolic.node import Node
+from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, RewardError, SpaceError, listing
+from pliant.values.missing import MISSING_VALUE
+
+Reward = float | tuple[float, ...]
+
+
+@final
+class Feedback:
+    """What one turn of the loop says about its program: call it with the reward, once.
+
+    Attributes:
+      id: the number of the trial, from 1.
+      decisions: what was decided.
+    """
+
+    __slots__ = ("_search", "_told", "decisions", "id")
+
+    def __init__(self, search: Search, id: int, decisions: Decisions) -> None:
+        self._search = search
+        self._told = False
+        self.id = id
+        self.decisions = decisions
+
+    def __call__(self, reward: Any) -> None:
+        """Tells the reward of this trial.
+
+        Args:
+          reward: a finite number; a tuple of them for an algorithm of several objectives.
+
+        Raises:
+          RewardError: it is no finite number; the trial stays open.
+          FeedbackError: this trial was told already.
+        """
+        self._tell(check_reward(reward), None)
+
+    def skip(self, reason: str = "") -> None:
+        """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*)."""
+        self._tell(None, reason or "skipped")
+
+    infeasible = skip
+
+    @property
+    def is_told(self) -> bool:
+        """Whether this trial has its feedback."""
+        return self._told
+
+    def _tell(self, reward: Reward | None, reason: str | None) -> None:
+        if self._told:
+            raise FeedbackError(
+                f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
+                "(to say more about a trial, tell it before, or start another trial)."
+            )
+        self._search._told(self, reward, reason)
+        self._told = True
+
+
+@final
+class Search(Iterator[tuple[Any, Feedback]]):
+    """A search under way: yields ``(program, feedback)``.  Made by ``sample``.
+
+    Attributes:
+      space: what is searched, as the algorithm sees it.
+      best_reward, best_decisions: the best so far; None before the first reward.
+    """
+
+    def __init__(self, template: Template, source: Source, make: Callable[[Decisions], Any], maximize: bool) -> None:
+        self.space: Space = template.space
+        self.best_reward: float | None = None
+        self.best_decisions: Decisions | None = None
+        self._template = template
+        self._source = source
+        self._make = make
+        self._maximize = maximize
+        self._open: Feedback | None = None
+
+    def __next__(self) -> tuple[Any, Feedback]:
+        if self._open is not None and not self._open._told:
+            raise FeedbackError(
+                f"the loop moved on without feedback for trial {self._open.id} ({self._open.decisions.to_params_str()}). "
+                "In every turn call `feedback(reward)`, or `feedback.skip('why')` for a trial that failed."
+            )
+        self._open = None
+        asked = self._source.ask()
+        if asked is None:
+            raise StopIteration
+        self._open = Feedback(self, *asked)
+        return self._make(asked[1]), self._open
+
+    @property
+    def best_program(self) -> Any:
+        """The best program so far, made anew; None before the first reward."""
+        return None if self.best_decisions is None else self._make(self.best_decisions)
+
+    def _told(self, feedback: Feedback, reward: Reward | None, reason: str | None) -> None:
+        self._source.tell(feedback.id, feedback.decisions, reward, reason)
+        if reward.__class__ is float and (
+            self.best_reward is None or (reward > self.best_reward if self._maximize else reward < self.best_reward)
+        ):
+            self.best_reward, self.best_decisions = reward, feedback.decisions
+
+
+class Source:
+    """Where a loop's trials come from, and where its rewards go: an algorithm in memory."""
+
+    def __init__(self, algorithm: Algorithm, trials: int | None, maximize: bool) -> None:
+        self.algorithm = algorithm
+        self.trials = trials
+        self.maximize = maximize
+        self.count = 0
+
+    def ask(self) -> tuple[int, Decisions] | None:
+        """Returns the next trial's number and decisions, or None at the end."""
+        if self.trials is not None and self.count >= self.trials:
+            return None
+        try:
+            decisions = self.algorithm.propose()
+        except Exhausted:
+            return None
+        self.count += 1
+        return self.count, decisions
+
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str | None) -> None:
+        """Passes a reward on, as something to be maximized."""
+        if reward is not None and not self.maximize:
+            reward = tuple(-r for r in reward) if isinstance(reward, tuple) else -reward
+        self.algorithm.feedback(decisions, reward)
+
+
+class DurableSource(Source):
+    """Where a loop's trials come from when a study keeps them."""
+
+    def __init__(self, study: Any) -> None:
+        self.study = study
+
+    def ask(self) -> tuple[int, Decisions] | None:
+        """Returns the next trial of the study, or None when it is complete."""
+        trial = self.study.ask()
+        return None if trial is None else (trial.id, trial.decisions)
+
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str | None) -> None:
+        """Records a reward, or why there is none."""
+        if reward is None:
+            self.study.fail(id, reason or "skipped")
+        else:
+            self.study.tell(id, reward)
+
+
+def sample(
+    space: Any = MISSING_VALUE,
+    algorithm: Algorithm | None = None,
+    trials: int | None = None,
+    partition_fn: Any = None,
+    *,
+    seed: int | None = None,
+    maximize: bool = True,
+    study: Any = None,
+    search_space: Any = MISSING_VALUE,
+    where: Any = None,
+    num_examples: int | None = None,
+) -> Search:
+    """Searches a space: ``for program, feedback in pg.sample(space, algorithm, trials): feedback(reward)``.
+
+    Args:
+      space: a program with holes, a hole, plain containers with holes, or a ``pg.trace``.
+      algorithm: who decides; random search when None. Used again on the same space, it goes on.
+      trials: how many turns; None until the algorithm has nothing left (a ``Sweep`` ends, a random search
+        does not).
+      partition_fn: which holes to decide, as a predicate of the hole, or a pattern of their paths; the others
+        stay open in the programs, for a loop inside the loop.
+      seed: replaces the algorithm's seed; same seed, same search.
+      maximize: whether higher rewards are better.
+      study: the path of a file in which every trial is kept, so that the same call later goes on where this
+        one stopped; or an open ``pg.Study``.
+      search_space, where, num_examples: other names of ``space``, ``partition_fn`` and ``trials``.
+
+    Raises:
+      SpaceError: there is no hole to decide.
+      FeedbackError: from the loop, when a turn ended without feedback.
+
+    >>> import pliant as pg
+    >>> search = pg.sample(pg.Dict(x=pg.intv(0, 9)), pg.generators.Sweep())
+    >>> for program, feedback in search:
+    ...     feedback(-(program.x - 3) ** 2)
+    >>> search.best_program, search.best_reward
+    ({x=3}, 0.0)
+    """
+    space = _only(space, search_space, MISSING_VALUE, "space", "search_space")
+    if space is MISSING_VALUE:
+        raise FieldTypeError("sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2])).")
+    trials = _only(trials, num_examples, None, "trials", "num_examples")
+    if trials is not None and (trials.__class__ is not int or trials < 1):
+        raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
+    if algorithm is not None and not isinstance(algorithm, Algorithm):
+        raise FieldTypeError(
+            f"algorithm is a pg.generators algorithm, such as pg.generators.Random(); got {algorithm!r} of type "
+            f"{type(algorithm).__name__}."
+        )
+    predicate = to_where(_only(partition_fn, where, None, "partition_fn", "where"))
+    template, make = _prepare(space, predicate)
+    algorithm = algorithm or Random()
+    if study is not None:
+        return _sample_study(template, make, algorithm, trials, seed, maximize, study)
+    algorithm.setup(template.space, seed=seed)
+    return Search(template, Source(algorithm, trials, maximize), make, maximize)
+
+
+def _sample_study(
+    template: Template, make: Any, algorithm: Algorithm, trials: int | None, seed: int | None, maximize: bool, study: Any
+) -> Search:
+    """Returns the search that a study keeps."""
+    from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
+
+    if not isinstance(study, Study):
+        study = Study.open_or_create(
+            study, template.space, algorithm, trials=trials, seed=seed, maximize=maximize
+        )
+    search = Search(template, DurableSource(study), make, study.maximize)
+    for trial in study.best(1):
+        search.best_reward, search.best_decisions = trial.reward, trial.decisions
+    return search
+
+
+def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
+    """Returns the template of a space, and what turns decisions into what the loop yields."""
+    if isinstance(space, Trace):
+        template = Template(space.space, where)
+        return template, lambda decisions: _runner(space, template.materialize(decisions))
+    # A copy, so that changes to the space while the loop runs do not reach the programs that it makes.
+    template = Template(clone(space) if isinstance(space, Node) else space, where)
+    if not template.space.points:
+        if where is None:
+            raise SpaceError(f"there is nothing to search: {type(space).__name__} has no hole. Put one in, such as pg.oneof([...]).")
+        raise SpaceError(f"the partition selects no hole; the outermost holes are at {listing(all_holes(space))}.")
+    return template, template.materialize
+
+
+def _runner(traced: Trace, child: Any) -> Callable[[], AbstractContextManager[None]]:
+    """Returns what a loop over a trace yields: a function that opens the context of one example."""
+    return lambda: traced.run(child)
+
+
+def check_reward(reward: Any) -> Reward:
+    """Returns a reward as a float or a tuple of floats.
+
+    Raises:
+      RewardError: it is no finite number.
+    """
+    if reward.__class__ is float and math.isfinite(reward):
+        return reward  # type: ignore[no-any-return]  # a float, by its class
+    if isinstance(reward, (tuple, list)) and reward:
+        return tuple(float(check_reward(r)) for r in reward)  # type: ignore[arg-type]  # numbers, not tuples
+    if not isinstance(reward, (bool, str, bytes, type(None), tuple, list)):
+        try:
+            value = float(reward)
+        except (TypeError, ValueError, RuntimeError):
+            value = math.nan
+        if math.isfinite(value):
+            return value
+    raise RewardError(
+        f"a reward is a finite number, or a tuple of them; got {reward!r} of type {type(reward).__name__}. "
+        "For a trial that failed or diverged, call feedback.skip('why')."
+    )
+
+
+def _only(value: Any, alias: Any, absent: Any, name: str, alias_name: str) -> Any:
+    """Returns whichever of an argument and its other name was given."""
+    if alias is absent:
+        return value
+    if value is not absent:
+        raise FieldTypeError(f"{name} and {alias_name} are one argument; give one of them.")
+    return alias
