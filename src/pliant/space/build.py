@@ -14,7 +14,7 @@ from typing import Any
 from pliant.values.errors import SpaceError
 from pliant.values.path import at_path
 
-from .points import Choice, Float, Group, Int, Point
+from .points import Choice, Float, Group, Int, Point, are_numbers
 from .space import Space
 
 
@@ -37,7 +37,7 @@ def choice(
     candidates: int | Sequence[Below],
     *,
     literals: Sequence[str] | None = None,
-    values: Sequence[int | float] = (),
+    values: Sequence[Any] = (),
     picks: int = 1,
     distinct: bool = True,
     sorted: bool = False,
@@ -51,7 +51,7 @@ def choice(
       path: location relative to what encloses it; ``''`` when the hole is itself the root or candidate.
       candidates: how many, or for each one the holes below it (None for none).
       literals: the text of each candidate; its index when not given.
-      values: the candidates, where all of them are numbers.
+      values: the candidates themselves; kept where all of them are finite numbers.
       picks: how many; with one it is a plain choice.
       distinct: whether each candidate is picked at most once.
       sorted: whether picks are in the order of the candidates.
@@ -63,19 +63,21 @@ def choice(
       SpaceError: no candidates, or more distinct picks than candidates.
 
     >>> print(flatten([choice("op", [None, integer("k", 1, 3)], literals=["id", "conv"])]))
-    Space of 4 points in 2 decision points
+    Space of size 4 with 2 decision points
       op: choice of 2: id, conv
         op[=1/2].k: integer from 1 to 3
     """
     below = [None] * candidates if isinstance(candidates, int) else list(candidates)
     texts = tuple(map(str, range(len(below)) if literals is None else literals))
     _check_picks(path, picks, len(below), distinct)
+    if not are_numbers(values):
+        values = ()
     if ordered is None:
         ordered = len(values) > 1 and (_rises(values) or _rises(values[::-1]))
     point = Choice(
         path, texts, ((),) * len(below), values=tuple(values), ordered=ordered, name=name, hints=hints
     )
-    return Hole(point, tuple(map(_holes, below)), picks, distinct, sorted)
+    return Hole(point, tuple(map(_holes, below)), picks, bool(distinct), bool(sorted))
 
 
 def integer(

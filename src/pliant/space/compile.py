@@ -18,6 +18,7 @@ from .scale import from_unit
 Draw = Callable[[], float]
 Sampler = Callable[[Draw, list[Any]], None]  # appends the decisions of some units
 
+_KINDS = 4  # so many kinds of branches are told apart by comparing, more by a table of functions
 _EXACT = 1 << 40  # below it, int(random() * n) is as good as uniform
 
 
@@ -80,13 +81,32 @@ class _Compiler:
 
     def branching(self, unit: Unit, names: dict[str, Any]) -> list[str]:
         """Returns the lines that draw candidates and then what is below each."""
-        functions = tuple(self.sampler(branch) if branch else None for branch in unit.branches)
-        table = self.constant(names, self.known.setdefault(("table", functions), functions))
-        below = ["v.append(i)", f"if f := {table}[i]: f(r, v)"]
+        below = self.inline(unit, names)
+        if not below:
+            functions = tuple(self.sampler(branch) if branch else None for branch in unit.branches)
+            table = self.constant(names, self.known.setdefault(("table", functions), functions))
+            below = ["v.append(i)", f"if f := {table}[i]: f(r, v)"]
         if unit.picks == 1:
-            assert isinstance(unit.point, Choice)
-            return [f"i = {_index(unit.point.count)}", *below]
+            return [f"i = {_index(len(unit.branches))}", *below]
         return [f"for i in {_picks(unit)}:", *(f"    {line}" for line in below)]
+
+    def inline(self, unit: Unit, names: dict[str, Any]) -> list[str]:
+        """Returns a chain of ``if i ...`` where few kinds of branches hold simple units only, else nothing."""
+        kinds: dict[tuple[str, ...], list[int]] = {}
+        for candidate, branch in enumerate(unit.branches):
+            parts = [self.simple(below, names) for below in branch]
+            if not all(parts):
+                return []
+            kinds.setdefault(tuple(e for part in parts for e in part), []).append(candidate)
+        if len(kinds) > _KINDS:
+            return []
+        *chain, last = sorted(kinds.items(), key=lambda kind: len(kind[1]))
+        lines: list[str] = []
+        for kind, candidates in chain:
+            test = f"in {tuple(candidates)}" if len(candidates) > 1 else f"== {candidates[0]}"
+            lines += [f"{'el' if lines else ''}if i {test}:", f"    {_append('i', *kind)}"]
+        body = _append("i", *last[0])
+        return [*lines, "else:", f"    {body}"] if lines else [body]
 
     def anonymous(self, point: Int | Float) -> Int | Float:
         plain = replace(point, path="", name=None, hints=None)
@@ -102,11 +122,15 @@ class _Compiler:
 
 
 def _flush(simple: list[str], lines: list[str]) -> None:
-    if len(simple) == 1 and simple[0][0] != "*":
-        lines.append(f"v.append({simple[0]})")
-    elif simple:
-        lines.append(f"v += ({', '.join(simple)},)")
+    if simple:
+        lines.append(_append(*simple))
     simple.clear()
+
+
+def _append(*expressions: str) -> str:
+    if len(expressions) == 1 and expressions[0][0] != "*":
+        return f"v.append({expressions[0]})"
+    return f"v += ({', '.join(expressions)},)"
 
 
 def _index(count: int) -> str:

@@ -97,6 +97,8 @@ class DistinctPicker(Picker):
 
     @property
     def size(self) -> int:
+        if self.even:
+            return perm(len(self.sizes), self.picks) * int(self.even**self.picks)
         return factorial(self.picks) * elementary(self.sizes, self.picks)[self.picks]
 
 

@@ -80,7 +80,7 @@ def find_points(space: Space, key: str) -> list[int]:
         if found:
             return found
     raise DecisionError(
-        f"the space has no decision point with path or name {key!r}{suggest(key, _keys(space))} "
+        f"the space has no decision point with path or name {key!r}{suggest(key, _keys(space)) or '.'} "
         f"Its points: {_paths(space, range(len(space.points)))}."
     )
 
@@ -236,7 +236,7 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
         return value
     raise DecisionError(
         f"the decision {at_path(point.path)} is missing: the point is active{_because(space, index)}, and the dict has "
-        f"no such key{suggest(point.path, [k for k in left if k not in used])} Allowed: {allowed(point)}."
+        f"no such key{suggest(point.path, [k for k in left if k not in used]) or '.'} Allowed: {allowed(point)}."
     )
 
 

@@ -101,7 +101,7 @@ def _check_branch(points: Sequence[Point], indices: Sequence[int], at: int, ends
         group = None
         if isinstance(point, Choice):
             group = point.group
-            for branch in point.branches:
+            for branch in filter(None, point.branches):
                 at = _check_branch(points, branch, at, ends)
         ends[index] = at
         due = next(members, None)
@@ -154,5 +154,7 @@ def _shape(point: Point, shift: int, pick: int, group_shift: int) -> Point:
     group = point.group
     if group is not None:
         group = replace(group, first=group.first - group_shift)
-    branches = tuple(tuple(i - shift for i in branch) for branch in point.branches)
+    branches = point.branches
+    if shift and any(branches):
+        branches = tuple(tuple(i - shift for i in branch) for branch in branches)
     return replace(point, path="", name=None, branches=branches, group=group, pick=point.pick - pick)

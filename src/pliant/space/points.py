@@ -7,6 +7,7 @@ candidate, the points that come alive when that candidate is picked.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -80,10 +81,10 @@ class Choice:
             )
         if (self.group is None and self.pick != 0) or (self.group and not 0 <= self.pick < self.group.picks):
             raise SpaceError(f"the choice {where} is pick {self.pick} of a group that has no such pick.")
-        if self.values and len(self.values) != len(self.literals):
+        if self.values and (len(self.values) != len(self.literals) or not are_numbers(self.values)):
             raise SpaceError(
-                f"the choice {where} has {len(self.literals)} candidates but {len(self.values)} values; "
-                "give a value for each, or none."
+                f"the choice {where} has {len(self.literals)} candidates but the values {self.values!r}; "
+                "give a finite number for each, or none."
             )
 
     @property
@@ -164,7 +165,7 @@ class Float:
                     f"{what} of the float {at_path(self.path)} is a finite number; got {value!r} of type "
                     f"{type(value).__name__}."
                 )
-            object.__setattr__(self, what, float(value))
+            object.__setattr__(self, what, float(value) + 0.0)  # -0.0 becomes 0.0: one text for equal numbers
         _check_range(self)
 
     @property
@@ -174,6 +175,15 @@ class Float:
 
 
 Point = Choice | Int | Float
+
+
+def are_numbers(values: Iterable[Any]) -> bool:
+    """Returns whether all ``values`` are finite numbers; a bool is none.
+
+    >>> are_numbers([1, 0.5]), are_numbers([True]), are_numbers([math.nan])
+    (True, False, False)
+    """
+    return all(v.__class__ in (int, float) and math.isfinite(v) for v in values)
 
 
 def _check_range(point: Int | Float) -> None:

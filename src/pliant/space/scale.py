@@ -60,10 +60,12 @@ def to_unit(point: Int | Float, value: int | float) -> float:
         return 0.5
     if isinstance(point, Float):
         if point.scale == "linear":
-            return (value - low) / (high - low)
-        if point.scale == "log":
-            return (log(value) - log(low)) / (log(high) - log(low))
-        return 1.0 - (log(high + low - value) - log(low)) / (log(high) - log(low))
+            unit = (value - low) / (high - low)
+        elif point.scale == "log":
+            unit = (log(value) - log(low)) / (log(high) - log(low))
+        else:
+            unit = 1.0 - (log(high + low - value) - log(low)) / (log(high) - log(low))
+        return min(max(unit, 0.0), 1.0)
     step, last = point.step, point.last
     if point.scale == "linear":
         return ((value - low) // step + 0.5) / point.count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pliant.values.errors import LoadError, SpaceError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .space import Space
 
 FORMAT = "pliant.space/1"
+T = TypeVar("T")
 
 
 def to_json(space: Space) -> dict[str, Any]:
@@ -41,8 +42,8 @@ def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
         found = data.get("format") if isinstance(data, dict) else data
         raise LoadError(f"a stored space is a dict with format {FORMAT!r}; got {str(found)[:80]!r}.")
     try:
-        points = tuple(_point_from_json(entry) for entry in data["points"])
-        return points, tuple(data["top"])
+        points = tuple(_point_from_json(entry) for entry in _of(list, data["points"]))
+        return points, tuple(_of(list, data["top"]))
     except KeyError as error:
         raise LoadError(f"a stored space lacks {error}; it is cut off or was changed.") from error
     except (TypeError, ValueError, AttributeError) as error:
@@ -104,41 +105,41 @@ def _point_to_json(point: Point, *, hints: bool) -> dict[str, Any]:
 
 
 def _point_from_json(entry: dict[str, Any]) -> Point:
-    path, kind = _text(entry["path"]), entry["kind"]
+    path, kind = _of(str, entry["path"]), entry["kind"]
     name = entry.get("name")
-    common: dict[str, Any] = {"name": None if name is None else _text(name), "hints": entry.get("hints")}
+    common: dict[str, Any] = {"name": None if name is None else _of(str, name), "hints": entry.get("hints")}
     if kind == "int":
         return Int(path, entry["min_value"], entry["max_value"], entry["scale"], entry["step"], **common)
     if kind == "float":
         return Float(path, entry["min_value"], entry["max_value"], entry["scale"], **common)
     if kind != "choice":
         raise LoadError(f"a stored point is of kind 'choice', 'int' or 'float'; got {kind!r}.")
-    literals = tuple(_text(literal) for literal in entry["literals"])
-    branches = entry.get("branches", [[]] * len(literals))
-    group = entry.get("group")
+    literals = tuple(_of(str, literal) for literal in _of(list, entry["literals"]))
+    branches = _of(list, entry.get("branches", [[]] * len(literals)))
     return Choice(
         path,
         literals,
-        tuple(tuple(branch) for branch in branches),
-        group=None if group is None else _group_from_json(*group),
-        pick=entry.get("pick", 0),
-        values=tuple(entry.get("values", ())),
-        ordered=entry.get("ordered", False),
+        tuple(tuple(_of(list, branch)) for branch in branches),
+        group=_group_from_json(entry["group"]) if "group" in entry else None,
+        pick=_of(int, entry.get("pick", 0)),
+        values=tuple(_of(list, entry.get("values", []))),
+        ordered=_of(bool, entry.get("ordered", False)),
         **common,
     )
 
 
-def _group_from_json(first: Any, picks: Any, distinct: Any, sorted: Any, stride: Any) -> Group:
-    if any(number.__class__ is not int for number in (first, picks, stride)) or picks < 2 or stride < 1:
-        raise SpaceError(
-            f"a group is [first, picks, distinct, sorted, stride]; got {[first, picks, stride]!r}."
-        )
-    return Group(first, picks, bool(distinct), bool(sorted), stride)
+def _group_from_json(data: Any) -> Group:
+    first, picks, distinct, sort, stride = _of(list, data)
+    group = Group(_of(int, first), _of(int, picks), _of(bool, distinct), _of(bool, sort), _of(int, stride))
+    if picks < 2 or stride < 1:
+        raise SpaceError(f"a group has 2 or more picks and stride 1 or more; got {picks} and {stride}.")
+    return group
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise SpaceError(f"text was due; got {value!r} of type {type(value).__name__}.")
+def _of(cls: type[T], value: Any) -> T:
+    """Returns ``value`` if its class is exactly ``cls``."""
+    if value.__class__ is not cls:
+        raise SpaceError(f"{cls.__name__} was due; got {value!r} of type {type(value).__name__}.")
     return value
 
 

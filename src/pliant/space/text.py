@@ -19,9 +19,8 @@ def describe(space: Space, limit: int = 40) -> str:
 
     Only the first pick of a ``manyof`` is spelled out; after ``limit`` lines the rest is counted.
     """
-    lines = [
-        f"Space of {say_size(space.size)} points in {len(space.points)} decision point{_s(len(space.points))}"
-    ]
+    count = len(space.points)
+    lines = [f"Space of size {say_size(space.size)} with {count} decision point{'' if count == 1 else 's'}"]
     skipped = _describe(space, space.top, "  ", lines, limit)
     if skipped:
         lines.append(f"  ... and {skipped} more")
@@ -32,10 +31,10 @@ def say_size(size: int | float) -> str:
     """Returns a size in full up to a million million, else rounded.
 
     >>> say_size(81), say_size(3**40), say_size(math.inf)
-    ('81', '1.2e19', 'infinitely many')
+    ('81', '1.2e19', 'infinite')
     """
     if size == math.inf:
-        return "infinitely many"
+        return "infinite"
     if size <= 10**12:
         return str(size)
     tens = math.log10(size)
@@ -59,7 +58,7 @@ def say_point(point: Point) -> str:
             return f"choice of {point.count}: {shown}{more}"
         rule = (["distinct"] if group.distinct else []) + (["sorted"] if group.sorted else [])
         how = ", ".join(rule) or "free"
-        return f"pick {point.pick} of {group.picks} ({how}) of {point.count}: {shown}{more}"
+        return f"pick {point.pick} of {group.picks} ({how}) among {point.count}: {shown}{more}"
     scale = "" if point.scale == "linear" else f", {point.scale} scale"
     step = f" in steps of {point.step}" if isinstance(point, Int) and point.step > 1 else ""
     kind = "integer" if isinstance(point, Int) else "float"
@@ -77,7 +76,7 @@ def _describe(space: Space, indices: tuple[int, ...], indent: str, lines: list[s
         text = say_point(point)
         if isinstance(point, Choice) and point.group:
             path = point.hole or "(root)"
-            text = text.replace("pick 0 of", "picks", 1)
+            text = text.replace(f"pick 0 of {point.group.picks}", f"{point.group.picks} picks", 1)
         if len(lines) > limit:
             skipped += 1
         else:
@@ -91,7 +90,3 @@ def _describe(space: Space, indices: tuple[int, ...], indent: str, lines: list[s
 def _cut(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

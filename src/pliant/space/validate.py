@@ -22,6 +22,8 @@ Vector = tuple[int | float, ...]
 def active_points(space: Space, values: Sequence[int | float]) -> tuple[int, ...]:
     """Returns the indices of the points that a *valid* vector decides, one per value."""
     points = space.points
+    if len(points) == len(space.top):  # nothing is conditional
+        return space.top
     active: list[int] = []
     pending = list(reversed(space.top))
     for value in values:
@@ -53,12 +55,15 @@ def check_vector(space: Space, values: Sequence[Any]) -> Vector:
                 f"({_say_active(space, checked)}); leave out the rest, starting with {value!r}."
             )
         point = points[pending.pop()]
-        value = check_value(point, value)
+        if not (value.__class__ is int and isinstance(point, Choice) and 0 <= value < len(point.branches)):
+            value = check_value(point, value)
         checked.append(value)
         if isinstance(point, Choice):
             if point.group is not None:
                 check_pick(point, value, picked.setdefault(point.group.first, []))
-            pending.extend(reversed(point.branches[value]))
+            branch = point.branches[value]
+            if branch:
+                pending.extend(reversed(branch))
     if pending:
         point = points[pending[-1]]
         raise DecisionError(

@@ -57,6 +57,9 @@ def _unrank_unit(unit: Unit, rank: int, values: list[Any]) -> None:
         elif isinstance(point, Float):
             values.append(point.min_value if point.count == 1 else None)
         return
+    if unit.picks == 1 and not any(unit.branches):
+        values.append(rank)
+        return
     state = picker.start()
     for left in range(unit.picks, 0, -1):
         candidate = later = 0
@@ -84,6 +87,8 @@ def _rank_unit(unit: Unit, values: Sequence[Any], at: int) -> tuple[int, int]:
     point, picker = unit.point, unit.picker
     if picker is None:
         return ((values[at] - point.min_value) // point.step if isinstance(point, Int) else 0), at + 1
+    if unit.picks == 1 and not any(unit.branches):
+        return values[at], at + 1
     state, rank = picker.start(), 0
     for left in range(unit.picks, 0, -1):
         picked = values[at]
@@ -114,7 +119,8 @@ class _Walk:
             yield from self.unit(units[0], start)
             return
         if not units:
-            yield ()
+            if start == 0:
+                yield ()
             return
         heads, tails, size = self.split(units)
         skip, first = divmod(start, size)

@@ -1,0 +1,275 @@
+"""Decisions: one value, many faces; and what is said of input that is none."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pliant.space import Decisions, choice, flatten, floating, integer
+from pliant.values.errors import DecisionError, LoadError
+
+SPACE = flatten(
+    [
+        choice("op", [None, [choice("k", 2, literals=["'avg'", "'max'"]), floating("p", 0, 1, name="rate")]]
+               , literals=["id", "pool"], name="kind"),
+        choice("x", [None, None, integer("n", 2, 8, step=2)], picks=2, name="inputs"),
+    ]
+)  # fmt: skip
+SHORT, LONG = SPACE.parse([0, 1, 0]), SPACE.parse([1, 1, 0.5, 2, 4, 0])
+
+
+def test_faces_of_one_value():
+    assert LONG.values == (1, 1, 0.5, 2, 4, 0)
+    assert LONG.active == (0, 1, 2, 3, 4, 5)
+    assert SHORT.active == (0, 3, 5)
+    assert LONG.to_dict() == {
+        "op": 1,
+        "op[=1/2].k": 1,
+        "op[=1/2].p": 0.5,
+        "x[0]": 2,
+        "x[0][=2/3].n": 4,
+        "x[1]": 0,
+    }
+    assert LONG.to_tree() == [[1, 1, 0.5], [[2, 4], 0]]
+    assert SHORT.to_tree() == [0, [1, 0]]
+    assert LONG.to_params() == {
+        "op": "1/2 (pool)",
+        "op[=1/2].k": "1/2 ('max')",
+        "op[=1/2].p": 0.5,
+        "x[0]": "2/3 (2)",
+        "x[0][=2/3].n": 4,
+        "x[1]": "0/3 (0)",
+    }
+    assert LONG.to_json() == [1, 1, 0.5, 2, 4, 0]
+    assert repr(SHORT) == "Decisions({'op': 0, 'x[0]': 1, 'x[1]': 0})"
+
+
+@pytest.mark.parametrize(
+    ("space", "values", "text"),
+    [
+        (flatten([choice("kernel_size", 4, literals="1357")]), [2], '{"kernel_size": "2/4 (5)"}'),
+        (flatten([choice("", 4, literals="3579", picks=2)]), [1, 2], '{"[0]": "1/4 (5)", "[1]": "2/4 (7)"}'),
+        (
+            flatten([choice("layer_specs[3].skip_layer", 2, literals=["True", "False"])]),
+            [0],
+            '{"layer_specs[3].skip_layer": "0/2 (True)"}',
+        ),
+        (flatten([floating("lr", 0, 1)]), [0.00414], '{"lr": 0.00414}'),
+    ],
+)
+def test_text_that_trainers_take(space, values, text):
+    assert Decisions(space, values).to_params_str() == text
+    assert space.parse(text).values == tuple(values)
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        (1, 1, 0.5, 2, 4, 0),
+        [[1, 1, 0.5], [[2, 4], 0]],
+        [[1, [1], 0.5], [[2, 4], [0]]],
+        {"op": 1, "op[=1/2].k": "1/2", "op[=1/2].p": 0.5, "x[0]": "2/3 (2)", "x[0][=2/3].n": 4, "x[1]": 0},
+        {"kind": 1, "op[=1/2].k": " 1/2 ('max') ", "rate": 0.5, "inputs": [2, 0], "x[0][=2/3].n": 4},
+        {
+            "kind": "1/2 (pool)",
+            "op[=1/2].k": 1,
+            "rate": 0.5,
+            "x": ["2/3 (2)", 0],
+            "x[0][=2/3].n": 4,
+            "x[1][=2/3].n": None,
+        },
+        '{"op": 1, "op[=1/2].k": 1, "op[=1/2].p": 0.5, "x[0]": 2, "x[0][=2/3].n": 4, "x[1]": 0}',
+        "[1, 1, 0.5, 2, 4, 0]",
+        np.array([1, 1, 0.5, 2, 4, 0], dtype=object),
+        [np.int64(1), np.uint8(1), np.float32(0.5), np.int32(2), np.int64(4), np.intp(0)],
+    ],
+)
+def test_what_reads_as_the_same(face):
+    parsed = SPACE.parse(list(face) if isinstance(face, np.ndarray) else face)
+    assert parsed == LONG
+    assert [type(v) for v in parsed.values] == [int, int, float, int, int, int]
+    assert SPACE.validate(parsed) == LONG
+
+
+def test_an_integer_is_read_as_a_float_where_floats_are_decided():
+    space = flatten([floating("f", 0, 1)])
+    assert repr(space.parse([1]).values) == "(1.0,)"
+    assert space.parse(1) == space.parse({"f": 1})
+
+
+def test_get_by_path_and_name():
+    assert (LONG["op"], LONG["rate"], LONG["x[0][=2/3].n"]) == (1, 0.5, 4)
+    assert (SHORT["rate"], SHORT["op[=1/2].k"]) == (None, None)
+    with pytest.raises(
+        DecisionError, match="no decision point with path or name 'opp'; did you mean 'op'.*Its points"
+    ):
+        SHORT["opp"]
+    with pytest.raises(
+        DecisionError, match=r"2 active points are named 'inputs'; ask by path: 'x\[0\]', 'x\[1\]'"
+    ):
+        SHORT["inputs"]
+    assert SPACE.point("rate").path == "op[=1/2].p"
+
+
+def test_decisions_are_values():
+    assert SPACE.parse(LONG.to_dict()) == LONG
+    assert LONG != SHORT
+    assert LONG.values != LONG
+    assert len({LONG, SPACE.parse(LONG.to_tree()), SHORT}) == 2
+    assert (len(LONG), list(LONG)) == (6, [1, 1, 0.5, 2, 4, 0])
+    with pytest.raises(AttributeError):
+        LONG.values = ()
+
+
+ONE = choice("a", 2)
+
+
+@pytest.mark.parametrize(
+    ("face", "match"),
+    [
+        ([0, 1], r"decision at path 'x\[1\]' is missing: 2 values were given.*Allowed: 0\.\.2"),
+        (
+            [0, 1, 0, 5],
+            r"4 decisions were given, but these only make 3 points active.*leave out the rest.*with 5",
+        ),
+        ([2, 1, 0], r"decision at path 'op' is a candidate index; allowed: 0\.\.1; got 2 of type int"),
+        ([-1, 1, 0], "allowed: 0..1; got -1 of type int"),
+        ([True, 1, 0], "got True of type bool"),
+        ([np.bool_(True), 1, 0], "got .*True.* of type bool"),
+        ([0.0, 1, 0], r"got 0\.0 of type float"),
+        (["0", 1, 0], "got '0' of type str"),
+        ([None, 1, 0], "got None of type NoneType"),
+        ([np.array([0, 1]), 1, 0], "of type ndarray"),
+        (
+            [0, 1, 1],
+            r"'x\[1\]' repeats candidate 1, but the 2 picks of 'x' are distinct; already picked: \[1\]",
+        ),
+        ([1, 1, 1.5, 1, 0], r"'op\[=1/2\]\.p' is a number; allowed: 0\.0\.\.1\.0; got 1\.5"),
+        ([1, 1, float("nan"), 1, 0], "allowed: .*; got nan of type float"),
+        ([1, 1, True, 1, 0], "is a number; .*got True of type bool"),
+        ([1, 1, "0.5", 1, 0], "is a number; .*got '0.5' of type str"),
+        ([0, 2, 3, 0], r"'x\[0\]\[=2/3\]\.n' is an integer; allowed: 2\.\.8 in steps of 2; got 3"),
+        ([0, 2, 10, 0], r"allowed: 2\.\.8 in steps of 2; got 10"),
+        ([[0], [1, 0], 1], r"this level of the tree has 2 holes \('op', 'x'\); got 3 items"),
+        ([0, [1]], r"the hole at path 'x' takes a list of 2 picks; got \[1\]"),
+        ([[0], 1], "the hole at path 'x' takes a list of 2 picks; got 1"),
+        ([[0, 1], [1, 0]], r"nothing is to be decided below candidate 0 \(id\) at path 'op'; got \[1\]"),
+        ([1, [1, 0]], r"this level of the tree has 2 holes .*got 0 items"),
+        ([[1, 1, [0.5]], [1, 0]], r"at path 'op\[=1/2\]\.p' is one value \(0\.0\.\.1\.0\); got \[0\.5\]"),
+        ([[], [1, 0]], r"at path 'op' is one value"),
+        ([0, [1, 1]], "repeats candidate 1"),
+        ({"op": 0, "x[0]": 1}, r"'x\[1\]' is missing: the point is active, and the dict has no such key"),
+        (
+            {"op": 1, "op[=1/2].q": 1, "x": [0, 1]},
+            r"'op\[=1/2\]\.k' is missing: the point is active when 'op' is 1/2 \(pool",
+        ),
+        (
+            {"op": 0, "op[=1/2].k": 1, "x": [0, 1]},
+            r"'op\[=1/2\]\.k' is 1, but this point is inactive.*'op' is 1/2",
+        ),
+        ({"op": 0, "rate": 1, "x": [0, 1]}, "'rate' is 1, but this point is inactive"),
+        (
+            {"op": 0, "kind": 0, "x": [0, 1]},
+            "'kind' is 0, but this point is inactive: .* once, and its path is given",
+        ),
+        ({"op": 0, "x": [0, 1], "ops": 2}, "no decision point with path or name 'ops'; did you mean 'op'"),
+        ({"opp": 0, "x": [0, 1]}, "'op' is missing.*did you mean 'opp'.*Allowed: 0..1"),
+        ({"op": 0, "x": [0, 1], 3: 1}, "keys of decisions are paths or names; got 3 of type int"),
+        ({"op": 0, "x": [0, 1, 2]}, r"the hole at path 'x' takes a list of 2 picks; got \[0, 1, 2\]"),
+        ({"op": 0, "x": 1}, "the hole at path 'x' takes a list of 2 picks; got 1"),
+        ({"op": "0/3 (id)", "x": [0, 1]}, "of 3 candidates, but here there are 2: it is from another space"),
+        (
+            {"op": "0/2 (conv)", "x": [0, 1]},
+            r"'0/2 \(conv\)', but candidate 0 here is \(id\): it is from another",
+        ),
+        ({"op": "2/2 (id)", "x": [0, 1]}, "allowed: 0..1; got 2"),
+        ({"op": "id", "x": [0, 1]}, r"cannot be read from 'id'; write the index, or .*such as '0/2 \(id\)'"),
+        ({"op": 1, "op[=1/2].k": 0, "rate": "0.5", "x": [0, 1]}, "is a number; .*got '0.5' of type str"),
+        ('{"op": 0, "op": 1, "x": [0, 1]}', "the decision at path 'op' is given twice"),
+        ('{"op": 0, "x": [0', "decisions as text are JSON such as .* is not: "),
+        ("", "decisions as text are JSON"),
+        ('"op"', "the JSON of a dict or list; got that of the string 'op'"),
+        (
+            "null",
+            "decisions are given as Decisions, a list of the active values, .*got None of type NoneType",
+        ),
+        (None, "got None of type NoneType"),
+        ({1, 2}, "of type set"),
+        (0, r"'x\[0\]' is missing: 1 values were given"),
+        (
+            flatten([ONE]).sample(1),
+            r"another space. From theirs to this one:\n  - a: choice of 2: 0, 1\n  \+ op: ",
+        ),
+    ],
+)
+def test_what_is_no_decision(face, match):
+    with pytest.raises(DecisionError, match=f"(?s){match}"):
+        SPACE.parse(face)
+    with pytest.raises(DecisionError, match=f"(?s){match}"):
+        SPACE.validate(face)
+
+
+def test_sorted_picks_must_ascend():
+    space = flatten([choice("x", 3, picks=2, sorted=True)])
+    for face in ([2, 1], [[2, 1]], {"x": [2, 1]}):
+        with pytest.raises(
+            DecisionError, match=r"'x\[1\]' is 1 after 2, but the 2 picks of 'x' are sorted; .*ascending"
+        ):
+            space.parse(face)
+
+
+def test_a_name_that_several_active_points_share():
+    space = flatten([choice("a", 2, name="n"), choice("b", 2, name="n")])
+    with pytest.raises(
+        DecisionError, match="several active points are named 'n'; give each by its path, here 'b'"
+    ):
+        space.parse({"n": 0})
+    assert space.parse({"n": 0, "b": 1}).values == (0, 1)
+
+
+def test_a_name_below_two_picks():
+    space = flatten([choice("x", [choice("", 3, name="n"), None], picks=2, distinct=False)])
+    assert space.parse({"x": [0, 1], "n": 2}).values == (0, 2, 1)
+    with pytest.raises(DecisionError, match="several active points are named 'n'"):
+        space.parse({"x": [0, 0], "n": 2})
+
+
+def test_constructor_checks_flat_values():
+    with pytest.raises(DecisionError, match="allowed: 0..1; got 7"):
+        Decisions(SPACE, [7])
+
+
+def test_validate_checks_decisions_again():
+    forged = Decisions._of(SPACE, (9, 9, 9))
+    with pytest.raises(DecisionError, match="allowed: 0..1; got 9"):
+        SPACE.validate(forged)
+
+
+def test_decisions_of_an_equal_space_are_taken_over():
+    twin = type(SPACE).from_json(SPACE.to_json())
+    assert twin.parse(LONG).space is twin
+    assert twin.parse(LONG) == LONG
+
+
+def test_many_differences_are_cut_short():
+    many = flatten([choice(f"c{i}", 2) for i in range(20)])
+    with pytest.raises(DecisionError, match=r"(?s)another space.*\.\.\. and 19 more"):
+        SPACE.parse(many.sample(1))
+
+
+def test_literals_of_any_text_are_read_back():
+    literals = ["a (b)", "1/2 (x)", "two\nlines", "é\"'\\"]
+    space = flatten([choice("x", 4, literals=literals)])
+    for index in range(4):
+        text = space.parse([index]).to_params_str()
+        assert space.parse(text).values == (index,)
+        assert json.loads(text)["x"] == f"{index}/4 ({literals[index]})"
+
+
+@pytest.mark.parametrize("data", [None, {"op": 1}, [True], ["0"], "[0, 1", '"x"'])
+def test_stored_decisions_that_are_damaged(data):
+    with pytest.raises(LoadError, match="stored decisions are a list of numbers; got|cut off or damaged"):
+        Decisions.from_json(SPACE, data)
+    assert Decisions.from_json(SPACE, "[0, 1, 0]") == SHORT
