@@ -170,7 +170,9 @@ def test_at_the_root_the_message_says_so() -> None:
 
 def test_a_missing_value_is_refused_by_all() -> None:
     for spec in (pt.Any(), pt.Int(3), pt.Int().noneable(), pt.Union([int, str])):
-        with pytest.raises(MissingFieldError, match=r"the value at path 'x' is missing; allowed: .* Give one\."):
+        with pytest.raises(
+            MissingFieldError, match=r"the value at path 'x' is missing; allowed: .* Give one\."
+        ):
             spec.check(pt.MISSING_VALUE, Path(("x",)))
 
 

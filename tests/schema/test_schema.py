@@ -30,7 +30,7 @@ def test_a_schema_is_a_mapping_of_fields() -> None:
     assert pickle.loads(pickle.dumps(CONV)) == CONV
     assert hash(pickle.loads(pickle.dumps(CONV))) == hash(CONV)
     assert eval(repr(CONV), vars(pt).copy()) == CONV
-    assert CONV != pt.Schema(reversed(list(CONV.values())))
+    assert pt.Schema(reversed(list(CONV.values()))) != CONV
     assert CONV.__eq__(3) is NotImplemented
     assert CONV["filters"] != 3
     assert pt.schema_from_members(CONV) is CONV

@@ -17,7 +17,7 @@ from .field import Field
 from .keys import StrKey
 from .lesson import refuse, show
 from .schema import Schema, schema_from_members
-from .value_spec import Any, ValueSpec, as_spec, same_value
+from .value_spec import Any, ValueSpec, as_spec, check_at, same_value
 
 Sizes = tuple[int, int | None]
 
@@ -86,7 +86,7 @@ def _check_elements(element: ValueSpec, value: t.Any, path: Path) -> list[t.Any]
     for i, given in enumerate(value):
         if given.__class__ is fast:
             continue
-        stored = element.check(given, path + i)
+        stored = check_at(element, given, path, i)
         if stored is not given:
             if changed is None:
                 changed = list(value)
@@ -142,6 +142,9 @@ class List(ValueSpec):
 
     def _args(self) -> dict[str, t.Any]:
         return {"element": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
+
+    def _is_deep(self) -> bool:
+        return True
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if not isinstance(value, list):
@@ -219,6 +222,9 @@ class Tuple(ValueSpec):
             return {"elements": list(self.elements)}
         return {"elements": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
 
+    def _is_deep(self) -> bool:
+        return True
+
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if not isinstance(value, tuple):
             fix = "Write it in parentheses, or tuple(...)." if isinstance(value, list) else ""
@@ -228,7 +234,7 @@ class Tuple(ValueSpec):
             changed = _check_elements(t.cast(ValueSpec, self.element), value, path)
             return value if changed is None else tuple(changed)
         stored = [
-            spec.check(v, path + i) for i, (spec, v) in enumerate(zip(self.elements, value, strict=True))
+            check_at(spec, v, path, i) for i, (spec, v) in enumerate(zip(self.elements, value, strict=True))
         ]
         return value if all(a is b for a, b in zip(stored, value, strict=True)) else tuple(stored)
 
@@ -318,6 +324,9 @@ class Dict(ValueSpec):
         if follows and "default" not in changes and same_value(self.default, _filled(self.schema)):
             changes = {**changes, "default": MISSING_VALUE}  # it follows from the fields, which may change
         return super()._with(**changes)
+
+    def _is_deep(self) -> bool:
+        return True
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if not isinstance(value, dict):

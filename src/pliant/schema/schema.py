@@ -13,7 +13,7 @@ from .field import Field, as_field
 from .keys import KeySpec, StrKey
 from .lesson import show
 from .types import ForwardRef
-from .value_spec import ValueSpec
+from .value_spec import ValueSpec, check_at
 
 
 @t.final
@@ -118,10 +118,8 @@ class Schema(Mapping[KeySpec, Field]):
         for name, field in self._plain:
             value = values.get(name, MISSING_VALUE)
             spec = field.value_spec
-            if value.__class__ is spec._fast:
-                result[name] = value
-            elif value is not MISSING_VALUE:
-                result[name] = spec.check(value, path + name)
+            if value is not MISSING_VALUE:
+                result[name] = check_at(spec, value, path, name)
             else:
                 result[name] = default = spec.fresh_default()
                 if default is MISSING_VALUE:
@@ -129,7 +127,7 @@ class Schema(Mapping[KeySpec, Field]):
         if missing and not allow_partial:
             raise self.missing(missing, path)
         for key, field in extra:
-            result[key] = field.value_spec.check(values[key], path + key)
+            result[key] = check_at(field.value_spec, values[key], path, key)
         return result
 
     def extend(self, base: Schema) -> Schema:

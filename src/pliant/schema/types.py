@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from pliant.values.errors import FieldTypeError, SchemaError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path
+from pliant.values.path import ROOT, Path
 from pliant.values.placeholder import Placeholder
 
 from .lesson import refuse, show
@@ -155,6 +155,14 @@ class Object(ClassSpec):
           SchemaError: ``cls`` is no class, or the default does not fit.
         """
         super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=True)
+
+    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+        cls = self._fast
+        if value.__class__ is cls:
+            return value
+        if cls is not None and isinstance(value, cls) and not isinstance(value, Placeholder):
+            return value  # a hole may be of the class as well
+        return super().check(value, path)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
         cls = self.cls

@@ -64,6 +64,9 @@ class Union(ValueSpec):
     def _alternatives(self) -> tuple[ValueSpec, ...]:
         return (self,) if self.frozen else self.candidates
 
+    def _is_deep(self) -> bool:
+        return any(c._deep for c in self.candidates)
+
     def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
         if not self.frozen:
             cls = value.__class__

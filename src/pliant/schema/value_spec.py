@@ -51,8 +51,9 @@ class ValueSpec(ABC):
       frozen: whether only the default is allowed.
     """
 
-    __slots__ = ("_fast", "default", "frozen", "is_noneable")
+    __slots__ = ("_deep", "_fast", "default", "frozen", "is_noneable")
     _POSITIONAL: t.ClassVar[int] = 0  # how many constructor arguments the repr shows without a name
+    _deep: bool
     _fast: type | None
     default: t.Any
     frozen: bool
@@ -74,7 +75,9 @@ class ValueSpec(ABC):
                 f"a frozen {type(self).__name__} needs the value at which it is frozen: "
                 f"write {type(self).__name__}(..., default=value, frozen=True) or spec.freeze(value)."
             )
-        self._init(_fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False)
+        self._init(
+            _deep=self._is_deep(), _fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False
+        )
         if default is not MISSING_VALUE:
             try:
                 default = self.check(default, _DEFAULT_PATH)
@@ -110,6 +113,10 @@ class ValueSpec(ABC):
 
     def _passes_none(self) -> bool:
         """Returns whether None is an ordinary value of this spec, as for ``Any``."""
+        return False
+
+    def _is_deep(self) -> bool:
+        """Returns whether checking goes into the value, as for containers."""
         return False
 
     def _alternatives(self) -> tuple[ValueSpec, ...]:
@@ -447,6 +454,18 @@ class Any(ValueSpec):
 
     def _passes_none(self) -> bool:
         return True
+
+
+def check_at(spec: ValueSpec, value: t.Any, path: Path, key: t.Any) -> t.Any:
+    """Returns ``spec.check(value, path + key)``; the path, which costs more than most checks, is made late."""
+    if value.__class__ is spec._fast:
+        return value
+    if not spec._deep:  # else trying twice at each depth would add up
+        try:
+            return spec.check(value)
+        except PliantError:
+            pass  # once more, for a message that names the place
+    return spec.check(value, path + key)
 
 
 def as_spec(value: t.Any) -> ValueSpec:
