@@ -248,3 +248,13 @@ def test_a_placeholder_may_convert_and_may_refuse() -> None:
     assert pt.Callable([int]).check(hole := Hole(print)) is hole
     counts = Hole(1, 2)
     assert pt.Int(default=counts).default is counts
+
+
+class LayerHole(Hole, Layer):
+    """A hole that is an object of the field's class as well."""
+
+
+def test_a_placeholder_of_the_right_class_is_asked_all_the_same() -> None:
+    for spec in (pt.Object(Layer), pt.Object(Layer).noneable(), pt.Union([Layer, int])):
+        with pytest.raises(FieldTypeError, match=r"at path 'candidates\[0\]' is 'no layer'"):
+            spec.check(LayerHole("no layer"))
