@@ -1,0 +1,45 @@
+"""The JSON forms of what JSON lacks, which ``jsonwriter`` writes and ``jsonreader`` reads.
+
+An object is ``{"_type": "module.Class", field: value, ...}``, a tuple ``["__tuple__", ...]``.  What else
+JSON lacks is an object with one of these types:
+
+=================================  =======================================================
+``float`` ``int`` ``complex``      nan and the infinities; very long integers (hexadecimal)
+``bytes`` ``range`` ``path``       base64; start, stop, step; a ``Path``
+``type`` ``function`` ``enum``     a class, function or enum member, by name
+``list`` ``dict`` ``object``       what would be mistaken for another form, or has keys other than text
+=================================  =======================================================
+"""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Any, final
+
+TUPLE = "__tuple__"
+AS_IS = frozenset({str, bool, NoneType})
+"""The classes whose values JSON holds as they are, whatever they are."""
+
+
+@final
+class Fault(Exception):
+    """An error on its way up, which collects the keys that lead to it, the last one first."""
+
+    def __init__(self, error: Exception, key: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.steps = [key]
+
+
+def at_key(error: Exception, key: Any) -> Fault:
+    """Returns a fault with one more key."""
+    if isinstance(error, Fault):
+        error.steps.append(key)
+        return error
+    return Fault(error, key)
+
+
+def origin(cls: Any) -> Any:
+    """Returns the class or function that a symbolic class was made from, or None."""
+    own = getattr(cls, "__dict__", {})
+    return own.get("_sym_origin") or getattr(own.get("_sym_function"), "__func__", None)
