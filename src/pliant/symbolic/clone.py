@@ -61,21 +61,21 @@ def deepen(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def deep_copy(node: Any, memo: dict[int, Any]) -> Any:
-    """Returns what ``copy.deepcopy`` returns for a node: with its computed state, if it has one."""
-    if not isinstance(node, (list, dict)) and is_realized(node) and hasattr(type(node), "_sym_twin"):
-        return _copy_realized(node, memo)
-    return clone(node, deep=True, memo=memo)
-
-
-def _copy_realized(node: Any, memo: dict[int, Any]) -> Any:
-    """Returns a copy of a realized object: arguments and state (weights, say) are deep copies."""
-    cls = type(node)
-    made = cls._sym_blank()
-    memo[id(node)] = made
-    put(made, "__class__", cls)
+    """Returns what ``copy.deepcopy`` returns for a node: all below it copied, computed state (weights) too."""
+    made: Any
+    if isinstance(node, list):
+        made = memo[id(node)] = list.__new__(type(node))
+        list.extend(made, [copy.deepcopy(v, memo) for v in node])
+    elif isinstance(node, dict):
+        made = memo[id(node)] = dict.__new__(type(node))
+        dict.update(made, {k: copy.deepcopy(v, memo) for k, v in dict.items(node)})
+    else:
+        made = memo[id(node)] = type(node)._sym_blank()
+        if is_realized(node):
+            put(made, "__class__", type(node))
     target = get(made, "__dict__")
     for name, value in get(node, "__dict__").items():
         if name not in ("_sym_parent", "_sym_key", "_sym_template"):
-            target[name] = copy.deepcopy(value, memo)
+            target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
     attach(made, zip(made._sym_keys(), made._sym_values()))
     return made
