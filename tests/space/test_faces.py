@@ -103,7 +103,7 @@ def test_get_by_path_and_name():
     assert (LONG["op"], LONG["rate"], LONG["x[0][=2/3].n"]) == (1, 0.5, 4)
     assert (SHORT["rate"], SHORT["op[=1/2].k"]) == (None, None)
     with pytest.raises(
-        DecisionError, match="no decision point with path or name 'opp'; did you mean 'op'.*Its points"
+        DecisionError, match=r"no decision point with path or name 'opp'; did you mean 'op'.*Its points"
     ):
         SHORT["opp"]
     with pytest.raises(
@@ -237,13 +237,13 @@ def test_a_name_below_two_picks():
 
 
 def test_constructor_checks_flat_values():
-    with pytest.raises(DecisionError, match="allowed: 0..1; got 7"):
+    with pytest.raises(DecisionError, match=r"allowed: 0\.\.1; got 7"):
         Decisions(SPACE, [7])
 
 
 def test_validate_checks_decisions_again():
     forged = Decisions._of(SPACE, (9, 9, 9))
-    with pytest.raises(DecisionError, match="allowed: 0..1; got 9"):
+    with pytest.raises(DecisionError, match=r"allowed: 0\.\.1; got 9"):
         SPACE.validate(forged)
 
 
@@ -270,6 +270,6 @@ def test_literals_of_any_text_are_read_back():
 
 @pytest.mark.parametrize("data", [None, {"op": 1}, [True], ["0"], "[0, 1", '"x"'])
 def test_stored_decisions_that_are_damaged(data):
-    with pytest.raises(LoadError, match="stored decisions are a list of numbers; got|cut off or damaged"):
+    with pytest.raises(LoadError, match=r"stored decisions are a list of numbers; got|cut off or damaged"):
         Decisions.from_json(SPACE, data)
     assert Decisions.from_json(SPACE, "[0, 1, 0]") == SHORT

@@ -165,8 +165,7 @@ def test_a_tampered_space_is_rejected_or_is_a_space(space, data):
         del target[key]
     try:
         again = Space.from_json(stored)
-    except LoadError as error:
-        assert str(error)
-    else:
-        assert hash(again) == hash(Space.from_json(again.to_json()))
-        assert again.validate(again.sample(1).values).space is again
+    except LoadError:
+        return
+    assert hash(again) == hash(Space.from_json(again.to_json()))
+    assert again.validate(again.sample(1).values).space is again

@@ -44,7 +44,7 @@ def test_what_cannot_change_is_passed_over():
     ],
 )
 def test_a_space_of_one_element(space):
-    with pytest.raises(SpaceError, match="nothing can be mutated: .* has only one element. Add candidates"):
+    with pytest.raises(SpaceError, match=r"nothing can be mutated: .* has only one element. Add candidates"):
         mutate(space.sample(1), 1)
     assert list(neighbours(space.sample(1))) == []
 

@@ -60,7 +60,7 @@ def blocks_of(
     return starts[0], [values[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
 
 
-def join_blocks(values: Vector, start: int, old: list[Vector], new: list[Vector], group: Group) -> Vector:
+def join_blocks(values: Vector, start: int, old: list[Vector], new: list[Vector], *, group: Group) -> Vector:
     """Returns ``values`` with the blocks of a group replaced (and sorted by candidate if it is sorted)."""
     if group.sorted:
         new = sorted(new, key=lambda block: block[0])
@@ -103,7 +103,7 @@ def _change_pick(
         other = int(rng.random() * (group.picks - 1))
         other += other >= point.pick
         new[point.pick], new[other] = new[other], new[point.pick]
-    return join_blocks(values, start, blocks, new, group)
+    return join_blocks(values, start, blocks, new, group=group)
 
 
 def _move(point: Int | Float, old: int | float, rng: Random) -> int | float | None:

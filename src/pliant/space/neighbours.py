@@ -73,12 +73,12 @@ def _change_picks(
         if candidate not in taken:
             new = list(blocks)
             new[point.pick] = (candidate, *sample_branch(space, point.branches[candidate], rng))
-            yield join_blocks(values, start, blocks, new, group)
+            yield join_blocks(values, start, blocks, new, group=group)
     if not group.sorted:
         for other in range(point.pick + 1, group.picks):
             new = list(blocks)
             new[point.pick], new[other] = new[other], new[point.pick]
-            yield join_blocks(values, start, blocks, new, group)
+            yield join_blocks(values, start, blocks, new, group=group)
 
 
 def _near(point: Int, old: int) -> list[int]:
