@@ -1,0 +1,127 @@
+"""Operators that choose among individuals: as parents, or as those that survive.
+
+Among equal rewards the newer one counts as the better, so that a search drifts over plateaus.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NoReturn, final
+
+from pliant.values.errors import RewardError
+
+from ..base import check_count
+from .operators import Individual, Operator
+
+_reward: Callable[[Any], Any] = itemgetter(1)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tournament(Operator):
+    """Selects the best of ``size`` individuals drawn at random, with replacement; ``count`` times.
+
+    Args:
+      size: how many compete; the more, the greedier.
+      count: how many are selected, each by a tournament of its own.
+    """
+
+    size: int
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        check_count(self.size, "size", "Tournament")
+        check_count(self.count, "count", "Tournament")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        draw, n, size = random.random, len(individuals), self.size
+        if individuals[0].reward is None:
+            _explain(self, individuals)
+        try:
+            return [
+                max([individuals[int(draw() * n)] for _ in range(size)], key=_reward)
+                for _ in range(self.count)
+            ]
+        except TypeError:
+            _explain(self, individuals)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Top(Operator):
+    """Selects the ``count`` best, in the order of arrival.  As ``survive``: elitism.
+
+    Args:
+      count: how many are selected; all where there are fewer.
+    """
+
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        check_count(self.count, "count", "Top")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        if individuals[0].reward is None:
+            _explain(self, individuals)
+        try:
+            if self.count == 1:
+                return [max(reversed(individuals), key=_reward)]  # of equals, the first that it meets
+            rewards: list[Any] = [one.reward for one in individuals]
+            places = sorted(range(len(rewards)), key=rewards.__getitem__)
+        except TypeError:
+            _explain(self, individuals)
+        return [individuals[place] for place in sorted(places[-self.count :])]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Newest(Operator):
+    """Selects the ``count`` that arrived last, in that order.  As ``survive``: ageing.
+
+    Args:
+      count: how many are selected; all where there are fewer.
+    """
+
+    count: int = 1
+    several_rewards = True
+
+    def __post_init__(self) -> None:
+        check_count(self.count, "count", "Newest")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        return individuals[-self.count :]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RandomPick(Operator):
+    """Selects ``count`` individuals at random, with replacement, whatever their rewards.
+
+    Args:
+      count: how many are selected.
+    """
+
+    count: int = 1
+    several_rewards = True
+
+    def __post_init__(self) -> None:
+        check_count(self.count, "count", "RandomPick")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        draw, n = random.random, len(individuals)
+        return [individuals[int(draw() * n)] for _ in range(self.count)]
+
+
+Best = Top
+Last = Newest
+
+
+def _explain(operator: Operator, individuals: Sequence[Individual]) -> NoReturn:
+    children = sum(one.reward is None for one in individuals)
+    raise RewardError(
+        f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
+        "Put what selects before what mutates or recombines: `Tournament(25) >> Mutate()`."
+    ) from None

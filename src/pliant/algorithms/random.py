@@ -1,0 +1,63 @@
+"""Random search."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+
+from pliant.space import Decisions
+from pliant.values.errors import SpaceError
+
+from .base import Algorithm, Exhausted
+from .permutation import Permutation
+
+
+@final
+class Random(Algorithm):
+    """Proposes decisions at random; learns nothing from rewards.
+
+    >>> from pliant.space import choice, flatten
+    >>> algorithm = Random(seed=1, replace=False)
+    >>> algorithm.setup(flatten([choice("op", 2)]))
+    >>> sorted(algorithm.propose().values for _ in range(2))
+    [(0,), (1,)]
+
+    Args:
+      seed: where the random numbers start.
+      replace: False never proposes the same decisions twice, and ends when all were proposed.  It
+        remembers nothing but a counter: the space is walked in a shuffled order.
+      uniform: draws every decision vector with the same probability, not every candidate of each
+        choice: where a candidate opens further choices, it is then drawn as often as it has variants.
+        With ``replace=False`` that is always so.
+    """
+
+    several_rewards = True
+
+    def __init__(self, seed: int = 0, *, replace: bool = True, uniform: bool = False) -> None:
+        super().__init__(seed)
+        self.replace, self.uniform = replace, uniform
+
+    def _setup(self) -> None:
+        self._count = 0
+        if not self.replace:
+            if self.space.size == math.inf:
+                raise SpaceError(
+                    "Random(replace=False) walks a finite space, and this one has a float. Use Deduplicate(Random())."
+                )
+            self._shuffled = Permutation(int(self.space.size), f"{self.seed}")
+
+    def _propose(self) -> Decisions:
+        if self.replace:
+            return self.space.sample(self.random, uniform=self.uniform)
+        if self._count == self.space.size:
+            raise Exhausted(f"all {self._count} decision vectors of the space were proposed.")
+        self._count += 1
+        return self.space.unrank(self._shuffled(self._count - 1))
+
+    def _state(self) -> dict[str, Any]:
+        return {} if self.replace else {"count": self._count}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._count = 0 if self.replace else int(state["count"])
+        if not 0 <= self._count <= self.space.size:
+            raise ValueError(f"{self._count} of {self.space.size} decision vectors were proposed?")

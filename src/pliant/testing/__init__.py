@@ -1,0 +1,1 @@
+"""Conformance suites that ship with the package: a contract comes with its tests."""

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import final
+
+import pytest
+
+from pliant.algorithms import Algorithm, Exhausted, Random, SetupError
+from pliant.algorithms.base import check_reward
+from pliant.testing.algorithms import SPACES, AlgorithmSuite
+from pliant.values.errors import PliantError, RewardError, SpaceError
+
+RUN = """
+from pliant.algorithms import generators as g
+from pliant.testing.algorithms import SPACES, score
+for make in (g.Random, g.LocalSearch, g.HillClimb, lambda: g.RegularizedEvolution(10, 3),
+             lambda: g.Random(replace=False), lambda: g.Deduplicate(g.LocalSearch())):
+    algorithm = make()
+    algorithm.setup(SPACES["conditional"]())
+    for _ in range(60):
+        proposal = algorithm.propose()
+        algorithm.feedback(proposal, score(proposal))
+        print(proposal.values)
+    print(algorithm.state())
+"""
+
+
+def test_proposals_and_states_are_the_same_in_every_process():
+    source = str(Path(__file__).parents[2] / "src")
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", RUN],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": source},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+@final
+class Minimal(Algorithm):
+    """The least that an algorithm can be."""
+
+    def _propose(self):
+        return self.space.sample(self.random)
+
+
+class TestTheLeast(AlgorithmSuite):
+    trials = 40
+
+    def make(self, seed):
+        return Minimal(seed)
+
+
+def test_the_suite_asks_for_make():
+    with pytest.raises(NotImplementedError, match=r"write `make\(self, seed\)`"):
+        AlgorithmSuite().make(0)
+
+
+def test_an_algorithm_without_propose_cannot_be_built():
+    with pytest.raises(TypeError, match="abstract"):
+        Algorithm()
+
+
+def test_errors_are_of_the_built_in_kinds_too():
+    assert issubclass(Exhausted, (PliantError, RuntimeError))
+    assert issubclass(SetupError, (PliantError, RuntimeError))
+    assert not issubclass(Exhausted, StopIteration)
+
+
+def test_a_refused_setup_leaves_the_algorithm_free():
+    algorithm = Random(4, replace=False)
+    with pytest.raises(SpaceError, match="finite space"):
+        algorithm.setup(SPACES["continuous"](), seed=9)
+    with pytest.raises(SetupError, match="cannot propose"):
+        algorithm.propose()
+    assert algorithm.seed == 4
+    algorithm.setup(SPACES["small"]())
+    algorithm.propose()
+
+
+def test_a_long_difference_of_spaces_is_cut():
+    algorithm = Random()
+    algorithm.setup(SPACES["flat"]())
+    with pytest.raises(SpaceError, match=r"- x0: choice of 3(.|\n)*\.\.\. and \d+ more"):
+        algorithm.setup(SPACES["permutation"]())
+
+
+def test_the_seed_of_a_search_under_way_stays():
+    algorithm = Random(1)
+    algorithm.setup(SPACES["flat"](), seed=2)
+    algorithm.setup(SPACES["flat"](), seed=3)
+    assert algorithm.seed == 2
+
+
+def test_rewards_of_other_libraries_are_numbers():
+    numpy = pytest.importorskip("numpy")
+    assert check_reward(numpy.float32(0.5), several=False) == 0.5
+    assert check_reward(numpy.int64(3), several=False) == 3.0
+    assert check_reward(True, several=False) == 1.0
+    assert check_reward([1, numpy.float64(2)], several=True) == (1.0, 2.0)
+    with pytest.raises(RewardError, match="a reward is one finite number"):
+        check_reward(numpy.zeros(2), several=False)
+    with pytest.raises(RewardError, match="a reward is one finite number"):
+        check_reward(10**400, several=False)
+    with pytest.raises(RewardError, match="a tuple of numbers; got an empty one"):
+        check_reward((), several=True)
+    with pytest.raises(RewardError, match=r"a reward is one finite number.*got None"):
+        check_reward((0.5, None), several=True)
