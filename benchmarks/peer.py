@@ -37,6 +37,7 @@ def dialect(pg: Any) -> Dialect:
         decide=lambda space, random: pg.random_dna(space, random),
         parse=lambda space, decisions: pg.DNA.from_numbers(list(decisions), space),
         samples=lambda program, seed: pg.random_sample(program, seed=seed),
+        sample="next(samples)",
         evolve=_evolve(pg),
         trials={"evolve_long": TRIALS},
         hashed=3,

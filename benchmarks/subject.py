@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,8 @@ def dialect(pg: Any) -> Dialect:
         space=pg.abstract_search_space,
         decide=lambda space, random: space.sample(random),
         parse=lambda space, decisions: space.validate(decisions),
-        samples=lambda program, seed: pg.random_sample(program, seed=seed),
+        samples=lambda program, seed: pg.random_sample(program, seed, num_examples=sys.maxsize),
+        sample="pg.random_sample(program, random)",
         evolve=_evolve(pg),
         trials={"evolve_short": 1_000, "evolve_long": 10_000},
         hashed=40,

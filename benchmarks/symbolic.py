@@ -28,6 +28,7 @@ class Dialect:
       decide: returns random decisions of an abstract space.
       parse: returns the decisions that a flat tuple of active choices describes.
       samples: yields random children of a program, for ever.
+      sample: the statement that draws one, over ``pg``, ``program``, ``random`` and ``samples``.
       evolve: runs regularized evolution: ``(program, trials, on_trial)``, where ``on_trial(trial, child)``
         is told each child and returns its reward.
       trials: how many trials each evolution row runs.
@@ -42,6 +43,7 @@ class Dialect:
     decide: Callable[[Any, Random], Any]
     parse: Callable[[Any, tuple[int, ...]], Any]
     samples: Callable[[Any, int], Iterator[Any]]
+    sample: str
     evolve: Callable[[Any, int, Callable[[int, Any], float]], None]
     trials: Mapping[str, int]
     hashed: int

@@ -101,8 +101,8 @@ def fixed_decisions() -> tuple[list[Any], list[Any]]:
 # Each side's own spelling of the operations, over the names that the jobs share.
 _SYMBOLIC: dict[str, str] = {
     "clone": "tree.clone(deep=True)",
-    "rebind_path": "tree.rebind(there); tree.rebind(back)",
-    "rebind_function": "tree.rebind(edit)",
+    "rebind_path": "edited.rebind(there); edited.rebind(back)",
+    "rebind_function": "edited.rebind(edit)",
     "query_where": "pg.query(tree, where=is_large)",
     "query_regex": "pg.query(tree, pattern)",
     "eq": "pg.eq(tree, other)",
@@ -113,8 +113,8 @@ _SYMBOLIC: dict[str, str] = {
 }
 _PLAIN: dict[str, str] = {
     "clone": "tree.clone()",
-    "rebind_path": "plain.rebind_by_path(tree, there); plain.rebind_by_path(tree, back)",
-    "rebind_function": "plain.rebind_by_function(tree, edit)",
+    "rebind_path": "plain.rebind_by_path(edited, there); plain.rebind_by_path(edited, back)",
+    "rebind_function": "plain.rebind_by_function(edited, edit)",
     "query_where": "plain.query_where(tree, is_large)",
     "query_regex": "plain.query_regex(tree, pattern)",
     "eq": "tree == other",
@@ -151,12 +151,13 @@ def _run(job: Job) -> Any:
 
 
 def _tree_proof(side: Side, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs every tree operation once and returns what came out; leaves the tree as it was."""
-    jobs, tree, other = side.jobs, names["tree"], names["other"]
-    clone, built = _run(jobs["clone"]), _run(jobs["build"])
+    """Runs every tree operation once and returns what came out; leaves the trees as they were."""
+    jobs, tree, edited = side.jobs, names["tree"], names["edited"]
+    hashed, rebind = names["hashed"], names["rebind"]
+    before, clone, built = dump(tree), _run(jobs["clone"]), _run(jobs["build"])
     proof = {
-        "tree": dump(tree),
-        "build": dump(built) == dump(tree) and built is not tree,
+        "tree": before,
+        "build": dump(built) == before and built is not tree,
         "refused": refusals(names["Leaf"]),
         "clone": dump(clone),
         "clone is deep": leaf_at(clone) is not leaf_at(tree),
@@ -164,23 +165,26 @@ def _tree_proof(side: Side, names: Mapping[str, Any]) -> dict[str, Any]:
         "query_regex": {str(path): value for path, value in _run(jobs["query_regex"]).items()},
         "json": dump(_run(jobs["json"])),
         "equal": bool(_run(jobs["eq"])),
-        "hash": names["hashed"](tree) == names["hashed"](clone),
+        "hash": hashed(tree) == hashed(clone),
+        "parents": _climb(leaf_at(tree), names["parent"]) is tree,
     }
     _run(jobs["rebind_function"])
-    proof["edited"] = dump(tree)
-    proof["different"] = (bool(_run(jobs["eq"])), names["hashed"](tree) == names["hashed"](other))
+    proof["edited"] = dump(edited)
+    proof["different"] = hashed(tree) != hashed(edited)
     _run(jobs["rebind_function"])
-    proof["restored"] = dump(tree) == dump(other)
-    before = leaf_at(tree).filters
-    names["rebind"](tree, names["there"])
-    proof["rebound"] = (before, leaf_at(tree).filters, dump(tree) == dump(other))
-    names["rebind"](tree, names["back"])
-    proof["back"] = dump(tree) == dump(other)
-    node, steps = leaf_at(tree), 0
-    while node is not tree and steps < 10:
-        node, steps = names["parent"](node), steps + 1
-    proof["parents"] = node is tree
+    proof["restored"] = dump(edited) == before
+    rebind(edited, names["there"])
+    proof["rebound"] = (leaf_at(tree).filters, leaf_at(edited).filters, dump(edited) == before)
+    rebind(edited, names["back"])
+    proof["put back"] = dump(edited) == before
     return proof
+
+
+def _climb(node: Any, parent: Callable[[Any], Any]) -> Any:
+    """Returns the root of the tree that a node stands in."""
+    while parent(node) is not None:
+        node = parent(node)
+    return node
 
 
 def _updates(tree: Any) -> tuple[dict[str, int], dict[str, int]]:
@@ -190,10 +194,10 @@ def _updates(tree: Any) -> tuple[dict[str, int], dict[str, int]]:
 
 def plain_side() -> Side:
     """Returns the jobs of plain Python."""
-    tree, other = build(plain), build(plain)
+    tree, other, edited = build(plain), build(plain), build(plain)
     there, back = _updates(tree)
     names: dict[str, Any] = {
-        "plain": plain, "classes": plain, "Leaf": plain.Leaf, "build": build, "tree": tree, "other": other,
+        "plain": plain, "classes": plain, "Leaf": plain.Leaf, "build": build, "tree": tree, "other": other, "edited": edited,
         "edit": lambda path, value: value ^ 1 if path[-1] == "filters" else value,
         "is_large": is_large, "pattern": PATTERN, "there": there, "back": back,
         "text": plain.to_json_str(tree), "parent": lambda node: node.parent,
@@ -223,10 +227,10 @@ def symbolic_side(dialect: Dialect, only: Callable[[str], bool]) -> Side:
     """
     pg = dialect.pg
     classes = define_tree(pg)
-    tree, other = build(classes), build(classes)
+    tree, other, edited = build(classes), build(classes), build(classes)
     there, back = _updates(tree)
     names: dict[str, Any] = {
-        "pg": pg, "classes": classes, "Leaf": classes.Leaf, "build": build, "tree": tree, "other": other,
+        "pg": pg, "classes": classes, "Leaf": classes.Leaf, "build": build, "tree": tree, "other": other, "edited": edited,
         "edit": dialect.edit, "is_large": is_large, "pattern": PATTERN, "there": there, "back": back,
         "text": pg.to_json_str(tree), "parent": dialect.parent,
         "rebind": lambda node, updates: node.rebind(updates), "hashed": pg.hash,
@@ -238,6 +242,9 @@ def symbolic_side(dialect: Dialect, only: Callable[[str], bool]) -> Side:
         program = define_cell(pg)
         side.proof["cells"] = _add_space(side, dialect, "cell", SimpleNamespace(
             program=program, dump=dump_cell, decisions=cells))  # fmt: skip
+        told: list[int] = []
+        dialect.evolve(program, 12, lambda trial, child: float(told.append(trial) or sum(child.edges)))
+        side.proof["evolution tells every trial"] = told
         for key, count in dialect.trials.items():
             evolve = {"evolve": dialect.evolve, "program": program, "on_trial": _reward, "count": count}
             side.jobs[key] = Job("evolve(program, count, on_trial)", evolve, units=count)
@@ -255,10 +262,10 @@ def _add_space(side: Side, dialect: Dialect, key: str, space: SimpleNamespace) -
     """Adds the two jobs of a space and returns what its fixed decisions materialize to."""
     abstract = dialect.space(space.program)
     names = {
-        "materialize": dialect.pg.materialize, "decide": dialect.decide, "random": Random(1),
+        "pg": dialect.pg, "materialize": dialect.pg.materialize, "decide": dialect.decide, "random": Random(1),
         "program": space.program, "space": abstract, "samples": dialect.samples(space.program, 1),
     }  # fmt: skip
-    side.jobs[key] = Job("next(samples)", names)
+    side.jobs[key] = Job(dialect.sample, names)
     side.jobs[key + "_decided"] = Job("materialize(program, decide(space, random))", names)
     drawn = [space.dump(child) for child in islice(names["samples"], 8)]
     side.proof[key + " samples differ"] = len({str(one) for one in drawn}) == len(drawn)
