@@ -16,6 +16,8 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, final
 
+from pliant.values.path import ROOT, Path, at_path
+
 TUPLE = "__tuple__"
 AS_IS = frozenset({str, bool, NoneType})
 """The classes whose values JSON holds as they are, whatever they are."""
@@ -37,6 +39,13 @@ def at_key(error: Exception, key: Any) -> Fault:
         error.steps.append(key)
         return error
     return Fault(error, key)
+
+
+def locate(error: Exception) -> tuple[Exception, str]:
+    """Returns an error and where it happened, as a message says it."""
+    if isinstance(error, Fault):
+        return error.error, at_path(Path(reversed(error.steps)))
+    return error, at_path(ROOT)
 
 
 def origin(cls: Any) -> Any:

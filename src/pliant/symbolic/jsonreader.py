@@ -80,8 +80,8 @@ class Reader:
         made: list[Any] = []
         try:
             for value in data:
-                cls = value.__class__
-                made.append(self.read(value) if cls is dict or cls is list or cls not in _SIMPLE else value)
+                item = value if value.__class__ in _SIMPLE else self.read(value)
+                made.append(item)  # an error stands at the item after those made
         except (Fault, PliantError) as error:
             raise at_key(error, len(made)) from None
         return made
@@ -102,17 +102,17 @@ class Reader:
         if cls is None:
             cls = self.classes[name] = _buildable(find_type(name, allow=self.allow), name)
         try:
-            return cls(**given)
-        except MissingFieldError as error:
-            if self.partial:
-                return cls.partial(**given)
-            raise LoadError(f"{error} Or load it with allow_partial=True.") from error
-        except RecursionError:
+            try:
+                return cls(**given)
+            except MissingFieldError as error:
+                if self.partial:
+                    return cls.partial(**given)
+                raise LoadError(f"{error} Or load it with allow_partial=True.") from error
+        except (LoadError, RecursionError):
             raise
-        except (
-            Exception
-        ) as error:  # whatever a registered constructor raises, the message is to name the place
-            raise LoadError(f"{cls.__name__} refuses it: {error}") from error
+        # Whatever a registered constructor raises, the message is to name the place.
+        except Exception as error:
+            raise LoadError(f"{cls.__name__} refuses what is stored: {error}") from error
 
     def named(self, data: dict[str, Any]) -> Any:
         """Returns the class or function that ``{"_type": ..., "name": ...}`` names."""
@@ -145,11 +145,11 @@ def _part(data: dict[str, Any], key: str, kind: type) -> Any:
     value = data.get(key, MISSING_VALUE)
     if value.__class__ is not kind:
         given = "nothing" if value is MISSING_VALUE else one_line(value, max_length=60)
-        raise LoadError(f"a stored {data['_type']!r} needs {key!r} as JSON {_JSON_NAMES[kind]}; got {given}.")
+        raise LoadError(f"a stored {data['_type']!r} needs {key!r} ({_JSON_NAMES[kind]}); got {given}.")
     return value
 
 
-_JSON_NAMES: dict[type, str] = {str: "text", list: "a list", dict: "an object"}
+_JSON_NAMES: dict[type, str] = {str: "text", list: "a JSON list", dict: "a JSON object"}
 
 
 def _read_type(reader: Reader, data: dict[str, Any]) -> Any:
@@ -183,6 +183,10 @@ def _read_pairs(reader: Reader, data: dict[str, Any]) -> dict[Any, Any]:
             hash(key)
         except TypeError as error:
             raise LoadError(f"item {i} of a stored 'dict' has a key that cannot be one: {error}.") from error
+        if key in made:
+            raise LoadError(
+                f"the key {key!r} stands twice in a stored 'dict'; which value is meant is unknown."
+            )
         reader.read_fields({key: pair[1]}, made)
     return made
 

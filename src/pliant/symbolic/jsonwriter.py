@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import enum
-import math
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
@@ -19,6 +19,7 @@ from .node import Node, is_dataclass
 from .text import fields, one_line
 
 _LONG = 1 << 2048  # Python refuses to read longer decimals (sys.set_int_max_str_digits)
+_NEGATIVE = -_LONG
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
 
@@ -37,10 +38,12 @@ class Writer:
         cls = value.__class__
         if cls in AS_IS:
             return value
+        if cls in self.names:
+            return self.write_object(value, cls)
         if cls is int:
-            return value if -_LONG < value < _LONG else {"_type": "int", "value": hex(value)}
+            return value if _NEGATIVE < value < _LONG else {"_type": "int", "value": hex(value)}
         if cls is float:
-            return value if math.isfinite(value) else {"_type": "float", "value": repr(value)}
+            return value if isfinite(value) else {"_type": "float", "value": repr(value)}
         if isinstance(value, dict) and (cls is dict or isinstance(value, Node)):
             return self.write_dict(value)
         if isinstance(value, list) and (cls is list or isinstance(value, Node)):
@@ -59,9 +62,10 @@ class Writer:
         try:
             for value in values:
                 cls = value.__class__
-                items.append(
-                    value if cls in AS_IS or (cls is int and -_LONG < value < _LONG) else write(value)
-                )
+                if cls in AS_IS or (cls is int and _NEGATIVE < value < _LONG):
+                    items.append(value)
+                else:
+                    items.append(write(value))
         except (Fault, PliantError) as error:
             raise at_key(error, len(items)) from None
         return items
@@ -82,11 +86,10 @@ class Writer:
         name = self.names.get(cls)
         if name is None:
             name = self.names[cls] = _storable_name(cls)
-        if self.hide:
-            pairs: Iterable[tuple[str, Any]] = fields(node, hide_default_values=True)
-        else:
-            pairs = zip(node._sym_keys(), node._sym_values())
-        if "_type" in node._sym_keys():
+        keys = node._sym_keys()
+        pairs: Iterable[tuple[str, Any]]
+        pairs = fields(node, hide_default_values=True) if self.hide else zip(keys, node._sym_values())
+        if "_type" in keys:
             present = {k: v for k, v in pairs if v is not MISSING_VALUE}
             return {"_type": "object", "name": name, "fields": self.write_dict(present)}
         return self.write_fields({"_type": name}, pairs)
@@ -98,7 +101,11 @@ class Writer:
         try:
             for key, value in pairs:
                 cls = value.__class__
-                if cls in AS_IS or (cls is int and -_LONG < value < _LONG):
+                if (
+                    cls in AS_IS
+                    or (cls is float and isfinite(value))
+                    or (cls is int and _NEGATIVE < value < _LONG)
+                ):
                     made[key] = value
                 elif value is not MISSING_VALUE:
                     made[key] = write(value)

@@ -130,9 +130,9 @@ def _patch(
 ) -> Any:
     """Replaces what fits below the root."""
     if (value is MISSING_VALUE) is (value_fn is None):
-        given = "neither" if value_fn is None else "both"
+        given = "neither was" if value_fn is None else "both were"
         raise FieldTypeError(
-            f"a patch takes a new value (`value=`) or what makes it of the old one (`value_fn=`); {given} was given."
+            f"a patch takes a new value (`value=`) or what makes it of the old one (`value_fn=`); {given} given."
         )
 
     def replace(k: Path, v: Any, p: Any) -> Any:

@@ -151,9 +151,10 @@ def _find_values(
     else:
         pairs = children(value) or ()
     for key, child in pairs:
-        chosen = where(child) if child is not MISSING_VALUE else None
-        leaf = child.__class__ in ATOMS
-        if not chosen and leaf:
+        if child is MISSING_VALUE:
+            continue
+        chosen = where(child)
+        if not chosen and child.__class__ in ATOMS:
             continue
         if key.__class__ is int:
             here = f"{text}[{key}]"
@@ -163,7 +164,7 @@ def _find_values(
             here = text + _step(key, text, steps)
         if chosen:
             found[here] = child
-        if not leaf and (enter or not chosen):
+        if (enter or not chosen) and child.__class__ not in ATOMS:
             _find_values(child, here, where, enter, found, steps)
 
 
@@ -241,7 +242,7 @@ def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
 def _child(value: Any, key: Any) -> Any:
     """Returns the child under a key, or MISSING_VALUE."""
     if isinstance(value, Node):
-        return value._sym_child(key)  # type: ignore[attr-defined]  # every node class has it
+        return value._sym_child(key)
     return dict(children(value) or ()).get(key, MISSING_VALUE)
 
 

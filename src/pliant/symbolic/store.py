@@ -13,11 +13,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from pliant.values.errors import FieldTypeError, LoadError, UnregisteredTypeError
-from pliant.values.path import Path, at_path
+from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
 
 from .compare import node_class
-from .jsonform import Fault
+from .jsonform import Fault, locate
 from .jsonreader import Reader
 from .jsonwriter import Writer
 from .place import PLAIN
@@ -44,8 +43,9 @@ def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
     """
     try:
         return Writer(hide_default_values).write(value)
-    except Fault as fault:
-        raise FieldTypeError(f"{at_path(Path(reversed(fault.steps)))}: {fault.error}") from None
+    except (Fault, PliantError) as error:
+        cause, place = locate(error)
+        raise FieldTypeError(f"{place}: {cause}") from None
     except RecursionError:
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
@@ -82,10 +82,10 @@ def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = Fal
     """
     try:
         return _symbolic(Reader(tuple(allow), allow_partial).read(data))
-    except Fault as fault:
-        kind = UnregisteredTypeError if isinstance(fault.error, UnregisteredTypeError) else LoadError
-        place = at_path(Path(reversed(fault.steps)))
-        raise kind(f"the stored value {place} cannot be loaded: {fault.error}") from fault.error
+    except (Fault, PliantError) as error:
+        cause, place = locate(error)
+        kind = UnregisteredTypeError if isinstance(cause, UnregisteredTypeError) else LoadError
+        raise kind(f"the stored value {place} cannot be loaded: {cause}") from cause
     except RecursionError:
         raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
 

@@ -22,6 +22,7 @@ from .node import ATOMS, Node
 
 _NAMED = (type, FunctionType, BuiltinFunctionType)
 _LITERAL_LENGTH = 120  # the longest literal that PyGlove writes
+_DECIMAL_BITS = 2048  # Python refuses to write much longer integers (sys.set_int_max_str_digits)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -118,6 +119,8 @@ def leaf_text(value: Any) -> str:
         return str(value.__name__)
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
+    if value.__class__ is int and value.bit_length() > _DECIMAL_BITS:
+        return hex(value)
     text = repr(value)
     return " ".join(text.split()) if "\n" in text else text
 
