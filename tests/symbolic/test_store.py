@@ -240,6 +240,17 @@ def test_classes_and_functions_are_loaded_where_allowed():
             from_json(to_json(Holder(value)))
 
 
+def test_a_class_and_its_symbolic_form_are_told_apart():
+    both = Dict(a=Activation, b=SymbolicActivation, c=SymbolicActivation(), d=double, e=Double)
+    for allow in ([], [Activation, double]):
+        loaded = through(both, allow=allow)
+        assert loaded.a is Activation
+        assert loaded.b is SymbolicActivation
+        assert type(loaded.c) is type(both.c)
+        assert loaded.d is double
+        assert loaded.e is Double
+
+
 def test_an_allowed_foreign_class_is_symbolized():
     made = from_json({"_type": f"{HERE}.Foreign", "width": 3}, allow=[Foreign])
     assert made == symbolize(Foreign)(3)

@@ -286,6 +286,15 @@ def test_literals_are_those_of_pyglove(value, expected):
     assert literal(value) == expected
 
 
+def test_a_class_may_have_another_name_in_literals():
+    class Wide(Object):
+        _sym_literal = "Narrow"
+        x: int
+
+    assert literal(Wide(1)) == "Narrow(x=1)"
+    assert repr(Wide(1)) == "Wide(x=1)"
+
+
 def test_literals_hold_no_addresses():
     assert literal(helper) == "<function helper>"
     assert literal(Block).startswith("Symbolic[<class ")

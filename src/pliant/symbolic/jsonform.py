@@ -16,7 +16,9 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, final
 
+from pliant.values.errors import UnregisteredTypeError
 from pliant.values.path import ROOT, Path, at_path
+from pliant.values.registry import find_type
 
 TUPLE = "__tuple__"
 AS_IS = frozenset({str, bool, NoneType})
@@ -46,6 +48,14 @@ def locate(error: Exception) -> tuple[Exception, str]:
     if isinstance(error, Fault):
         return error.error, at_path(Path(reversed(error.steps)))
     return error, at_path(ROOT)
+
+
+def registered(name: str) -> Any:
+    """Returns what is registered as ``name``, or None."""
+    try:
+        return find_type(name)
+    except UnregisteredTypeError:
+        return None
 
 
 def origin(cls: Any) -> Any:

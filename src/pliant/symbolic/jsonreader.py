@@ -16,7 +16,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.registry import find_type, type_name
 
-from .jsonform import AS_IS, TUPLE, Fault, at_key, origin
+from .jsonform import AS_IS, TUPLE, Fault, at_key, origin, registered
 from .node import Node
 from .text import one_line
 
@@ -49,7 +49,7 @@ class Reader:
 
     __slots__ = ("allow", "classes", "partial")
 
-    def __init__(self, allow: tuple[Any, ...], partial: bool) -> None:
+    def __init__(self, allow: tuple[Any, ...], *, partial: bool) -> None:
         self.allow = allow
         self.partial = partial
         self.classes: dict[str, Any] = {}
@@ -100,7 +100,7 @@ class Reader:
         """Returns an object of the class that stored text calls ``name``."""
         cls = self.classes.get(name) if name.__class__ is str else None
         if cls is None:
-            cls = self.classes[name] = _buildable(find_type(name, allow=self.allow), name)
+            cls = self.classes[name] = _buildable(self.find(name), name)
         try:
             try:
                 return cls(**given)
@@ -114,12 +114,18 @@ class Reader:
         except Exception as error:
             raise LoadError(f"{cls.__name__} refuses what is stored: {error}") from error
 
+    def find(self, name: Any) -> Any:
+        """Returns the registered or allowed class or function of a name; of a class and its symbolic form, that."""
+        found = find_type(name, allow=self.allow)
+        symbolic = registered(name)
+        return symbolic if symbolic is not None and origin(symbolic) is found else found
+
     def named(self, data: dict[str, Any]) -> Any:
         """Returns the class or function that ``{"_type": ..., "name": ...}`` names."""
         name = _part(data, "name", str)
         if name in _PLAIN_TYPES:
             return _PLAIN_TYPES[name]
-        found = find_type(name, allow=self.allow)
+        found = self.find(name)
         return (origin(found) or found) if data.get("origin") is True else found
 
 

@@ -9,12 +9,12 @@ from math import isfinite
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, PliantError, UnregisteredTypeError
+from pliant.values.errors import FieldTypeError, PliantError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
-from pliant.values.registry import find_type, type_name
+from pliant.values.registry import type_name
 
-from .jsonform import AS_IS, TUPLE, Fault, at_key, origin
+from .jsonform import AS_IS, TUPLE, Fault, at_key, origin, registered
 from .node import Node, is_dataclass
 from .text import fields, one_line
 
@@ -29,7 +29,7 @@ class Writer:
 
     __slots__ = ("hide", "names")
 
-    def __init__(self, hide: bool) -> None:
+    def __init__(self, *, hide: bool) -> None:
         self.hide = hide
         self.names: dict[type, str] = {}
 
@@ -147,14 +147,6 @@ _WRITERS: dict[type, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-def _find(name: str) -> Any:
-    """Returns what is registered as ``name``, or None."""
-    try:
-        return find_type(name)
-    except UnregisteredTypeError:
-        return None
-
-
 def _storable_name(cls: Any) -> str:
     """Returns the name of a class or function.
 
@@ -167,7 +159,7 @@ def _storable_name(cls: Any) -> str:
         )
     cls = getattr(cls, "_sym_twin_of", cls)
     name = type_name(cls)
-    if "<lambda>" in name or ("<locals>" in name and _find(name) is None):
+    if "<lambda>" in name or ("<locals>" in name and registered(name) is None):
         raise FieldTypeError(
             f"{cls.__qualname__} has no name by which it could be found again. Define it at the top of a module, "
             "or make it symbolic: `pg.symbolize`."
@@ -178,6 +170,6 @@ def _storable_name(cls: Any) -> str:
 def _written_name(kind: str, value: Any) -> dict[str, Any]:
     """Returns a class or function by name; marks one whose name now means its symbolic form."""
     name = _storable_name(value)
-    found = _find(name)
+    found = registered(name)
     hidden = found is not None and found is not value and origin(found) is value
     return {"_type": kind, "name": name, "origin": True} if hidden else {"_type": kind, "name": name}

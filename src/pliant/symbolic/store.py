@@ -42,7 +42,7 @@ def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
     {'kernel': ['__tuple__', 3, 3], 'rate': {'_type': 'float', 'value': 'inf'}}
     """
     try:
-        return Writer(hide_default_values).write(value)
+        return Writer(hide=hide_default_values).write(value)
     except (Fault, PliantError) as error:
         cause, place = locate(error)
         raise FieldTypeError(f"{place}: {cause}") from None
@@ -81,7 +81,7 @@ def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = Fal
     {kernel=(3, 3)}
     """
     try:
-        return _symbolic(Reader(tuple(allow), allow_partial).read(data))
+        return _symbolic(Reader(tuple(allow), partial=allow_partial).read(data))
     except (Fault, PliantError) as error:
         cause, place = locate(error)
         kind = UnregisteredTypeError if isinstance(cause, UnregisteredTypeError) else LoadError

@@ -274,7 +274,8 @@ def _render(code: Any, pad: str, used: int, step: str, width: int) -> str:
 def literal(value: Any) -> str:
     """Returns the text of a candidate in ``nas_params_str``: what PyGlove 0.4.5 writes, cut at 120 characters.
 
-    Differs from it only where that is an address in memory, which is left out.
+    Differs from it only where that is an address in memory, which is left out.  A class that has another
+    name there says so with ``_sym_literal``.
 
     >>> from pliant.symbolic.containers import Dict, List
     >>> literal(Dict(t="conv")), literal(List([3, 4])), literal("a"), literal((3, 3))
@@ -303,7 +304,8 @@ def _literal(value: Any, *, inside_tuple: bool) -> str:
     if isinstance(value, Node):
         shown = fields(value, hide_default_values=True)
         inner = ", ".join(f"{k}={_literal(v, inside_tuple=False)}" for k, v in shown)
-        return f"{node_class(value).__name__}({inner})"
+        cls: Any = node_class(value)
+        return f"{getattr(cls, '_sym_literal', cls.__name__)}({inner})"
     if isinstance(value, type) and "_sym_origin" in value.__dict__:
         return f"Symbolic[{value.__dict__['_sym_origin']!r}]"
     text = repr(value)
