@@ -69,10 +69,11 @@ def template_of(program: Any, where: Where | None = None) -> Template:
     """Returns the template of a program: the one kept from last time, when the program did not change."""
     if where is not None or not isinstance(program, Node):
         return Template(program, where)
-    kept: Template | None = object.__getattribute__(program, "__dict__").get("_sym_template")
+    kept: Template | None = object.__getattribute__(program, "_sym_template")
     if kept is None:
         kept = Template(program)
         object.__setattr__(program, "_sym_template", kept)
+        object.__setattr__(program, "_sym_mark", True)
     return kept
 
 

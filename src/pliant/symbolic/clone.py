@@ -8,6 +8,7 @@ from typing import Any
 from .edit import attach
 from .node import ATOMS, Node, children, is_dataclass, rebuild
 from .realize import get, is_realized, put
+from .rebind import rebind
 
 
 def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None) -> Any:
@@ -29,8 +30,6 @@ def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None)
     if deep:
         made = deepen(made, {} if memo is None else memo)
     if override:
-        from .rebind import rebind
-
         rebind(made, override)
     return made
 

@@ -14,6 +14,7 @@ import keyword
 from collections.abc import Callable
 from typing import Any
 
+from pliant import schema as specs
 from pliant.schema import Field, Schema
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
@@ -43,10 +44,7 @@ def check_name(name: str, owner: str) -> str:
 def copy_child(value: Any, holder: Any, key: Any) -> Any:
     """Returns a copy of a field's value for ``holder``: nodes are copied, leaves are shared."""
     if isinstance(value, Node):
-        made = value._sym_copy()
-        made._sym_parent = holder
-        made._sym_key = key
-        return made
+        return value._sym_copy(holder, key)
     if isinstance(value, tuple):
         return copy_tuple(value, holder, key if key.__class__ is tuple else (key,))
     return value
@@ -72,24 +70,29 @@ def _default_of(field: Field) -> Any:
 
 
 def _passes(field: Field, i: int, scope: dict[str, Any]) -> str:
-    """Returns the condition under which the local ``{name}`` needs no further check."""
+    """Returns the condition under which a value needs no further check, or ``""`` when there is none."""
     spec = field.value_spec
-    exact = spec.fast_class
     name = str(field.key)
-    if exact is not None and exact in ATOMS:
-        scope[f"__c{i}"] = exact
-        low, high = getattr(spec, "min_value", None), getattr(spec, "max_value", None)
-        text = f"{name}.__class__ is __c{i}"
-        if low is not None and exact is int:
-            scope[f"__lo{i}"] = low
-            text += f" and {name} >= __lo{i}"
-        if high is not None and exact is int:
-            scope[f"__hi{i}"] = high
-            text += f" and {name} <= __hi{i}"
-        return text
-    if type(spec).__name__ == "Any" and not spec.frozen:
+    if spec.frozen:
+        return ""
+    if isinstance(spec, specs.Any):
         return f"{name}.__class__ in __atoms and {name} is not __missing"
-    return ""
+    exact = _EXACT.get(type(spec))
+    if exact is None or getattr(spec, "regex", None) is not None:
+        return ""
+    scope[f"__c{i}"] = exact
+    text = f"{name}.__class__ is __c{i}"
+    for label, sign, limit in (
+        ("lo", ">=", getattr(spec, "min_value", None)),
+        ("hi", "<=", getattr(spec, "max_value", None)),
+    ):
+        if limit is not None:
+            scope[f"__{label}{i}"] = limit
+            text += f" and {name} {sign} __{label}{i}"
+    return text
+
+
+_EXACT: dict[type, type] = {specs.Int: int, specs.Float: float, specs.Str: str, specs.Bool: bool}
 
 
 def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
@@ -158,20 +161,29 @@ def make_init(
     return define_function("__init__", lines, scope, title=f"__init__ of {owner}")
 
 
-def make_copy(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
+def make_copy(owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
     """Returns ``_sym_copy`` for a class with these fields."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
-    scope["__new"] = blank or object.__new__
+    scope.update({"__new": blank or object.__new__, "__is": isinstance, "__Node": Node})
     if lazy:
-        lines = ["def _sym_copy(self):", "    __s = __get_dict(self, '__dict__')", "    __n = __new()"]
-        lines += ["    __d = __get_dict(__n, '__dict__')"]
+        lines = ["def _sym_copy(self, __p=None, __k=None):", "    __s = __get_dict(self, '__dict__')"]
+        lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"]
+        lines += ["    __d['_sym_parent'] = __p", "    __d['_sym_key'] = __k"]
     else:
-        lines = ["def _sym_copy(self):", "    __n = __new(__cls)"]
-    for name in names:
+        lines = ["def _sym_copy(self, __p=None, __k=None):", "    __n = __new(__cls)"]
+        lines += ["    __n._sym_parent = __p", "    __n._sym_key = __k"]
+    for i, field in enumerate(fields):
+        name = str(field.key)
+        exact = _EXACT.get(type(field.value_spec))
+        atom = "__v.__class__ in __atoms"
+        if exact is not None:  # the usual case first: one comparison instead of a look-up
+            scope[f"__c{i}"] = exact
+            atom = f"__v.__class__ is __c{i} or {atom}"
         source, target = (f"__s['_v_{name}']", f"__d['_v_{name}']") if lazy else (f"self._v_{name}", f"__n._v_{name}")
         lines += [
             f"    __v = {source}",
-            f"    {target} = __v if __v.__class__ in __atoms else __child(__v, __n, {name!r})",
+            f"    {target} = __v if {atom} else "
+            f"__v._sym_copy(__n, {name!r}) if __is(__v, __Node) else __child(__v, __n, {name!r})",
         ]
     if lazy:
         lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d)"]

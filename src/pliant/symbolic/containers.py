@@ -14,9 +14,9 @@ from pliant.values.errors import FieldTypeError, PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
-from .edit import Insertion, attach, commit, detach
+from .edit import Insertion, attach, commit, commit_one, detach
 from .methods import Symbolic
-from .node import ATOMS, path
+from .node import ATOMS, Node, path
 from .place import CONTAINERS, PLAIN, adopt
 from .compile import copy_child
 
@@ -52,25 +52,28 @@ class List(list[Any], Symbolic):
             return list.__getitem__(self, key)
         return MISSING_VALUE
 
-    def _sym_copy(self) -> List:
+    def _sym_copy(self, parent: Any = None, key: Any = None) -> List:
         made = _new(List)
-        items = []
-        i = 0
-        for v in self:
-            if v.__class__ in ATOMS:
-                items.append(v)
-            else:
-                items.append(copy_child(v, made, i))
-            i += 1
+        made._sym_parent = parent
+        made._sym_key = key
+        made._sym_spec = self._sym_spec
+        items = [
+            v
+            if v.__class__ in ATOMS
+            else v._sym_copy(made, i)
+            if isinstance(v, Node)
+            else copy_child(v, made, i)
+            for i, v in enumerate(self)
+        ]
         _extend(made, items)
-        if self._sym_spec is not None:
-            made._sym_spec = self._sym_spec
         return made
 
+    def _sym_put(self, key: Any, value: Any) -> None:
+        list.__setitem__(self, key, value)
+
     def _sym_reset(self) -> None:
-        template = self.__dict__
-        if "_sym_template" in template:
-            del template["_sym_template"]
+        if self._sym_template is not None:
+            self._sym_template = None
 
     def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> list[Any]:
         if isinstance(updates, _Whole):
@@ -120,7 +123,7 @@ class List(list[Any], Symbolic):
         else:
             if not -len(self) <= index < len(self):
                 raise PathError(f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}.")
-            commit([(self, {index: value})])
+            commit_one(self, index, value)
 
     def __delitem__(self, index: Any) -> None:
         items = list(self)
@@ -186,6 +189,7 @@ class List(list[Any], Symbolic):
 
 _new = list.__new__
 _extend = list.extend
+_append = list.append
 
 
 class _Whole(dict[Any, Any]):
@@ -258,18 +262,22 @@ class Dict(dict[Any, Any], Symbolic):
     def _sym_child(self, key: Any) -> Any:
         return dict.get(self, key, MISSING_VALUE)
 
-    def _sym_copy(self) -> Dict:
+    def _sym_copy(self, parent: Any = None, key: Any = None) -> Dict:
         made = dict.__new__(Dict)
+        made._sym_parent = parent
+        made._sym_key = key
         for k, v in dict.items(self):
             dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k))
         if self._sym_spec is not None:
             made._sym_spec = self._sym_spec
         return made
 
+    def _sym_put(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, value)
+
     def _sym_reset(self) -> None:
-        template = self.__dict__
-        if "_sym_template" in template:
-            del template["_sym_template"]
+        if self._sym_template is not None:
+            self._sym_template = None
 
     def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
         content = dict(updates.items_) if isinstance(updates, _Whole) else {**self, **updates}
@@ -318,7 +326,7 @@ class Dict(dict[Any, Any], Symbolic):
         del self[name]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        commit([(self, {key: value})])
+        commit_one(self, key, value)
 
     def __delitem__(self, key: Any) -> None:
         commit([(self, {key: MISSING_VALUE})])
@@ -389,7 +397,16 @@ def _list_node(items: list[Any], spec: Any) -> List:
     if spec is not None:
         made._sym_spec = spec
     element = spec.element if spec is not None else None
-    _extend(made, [v if v.__class__ in ATOMS else adopt(made, i, v, element) for i, v in enumerate(items)])
+    i = 0
+    for v in items:
+        if v.__class__ not in ATOMS:
+            if isinstance(v, Node) and v._sym_parent is None and v.__class__ not in CONTAINERS:
+                v._sym_parent = made
+                v._sym_key = i
+            else:
+                v = adopt(made, i, v, element)
+        _append(made, v)
+        i += 1
     return made
 
 

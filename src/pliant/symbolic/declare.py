@@ -16,8 +16,8 @@ from pliant.values.path import Path, at_path
 from pliant.values.registry import register
 
 from .compile import check_name, make_copy, make_init, make_maker, make_values
-from .edit import change_one
-from .node import path
+from .edit import Insertion, commit_one
+from .node import ATOMS, path
 from .place import admit
 from .realize import make_twin
 
@@ -57,7 +57,10 @@ def declare(
     cls.__schema__ = schema
     cls._sym_fields = fields
     cls._sym_names = tuple(names)
-    cls._sym_plain = not lazy and not cls._sym_hears_parent
+    cls._sym_slots = {name: "_v_" + name for name in names}
+    cls._sym_stateful = runs or foreign or _has_code(cls)
+    cls._sym_heavy = cls._sym_stateful or cls._sym_listens
+    cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
     cls._sym_wild = wild
     cls._sym_lazy = lazy
     if attributes:
@@ -73,12 +76,34 @@ def declare(
     init._sym_made = True
     cls._sym_values = make_values(cls.__name__, names, lazy=lazy)
     cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
-    cls._sym_copy = make_copy(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
+    cls._sym_copy = make_copy(cls.__name__, list(fields.values()), lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
     cls._sym_blank = staticmethod(blank_maker(cls))
     cls._sym_make = staticmethod(
         make_maker(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
     )
+    if runs and not foreign:
+        cls.__new__ = staticmethod(_new_twin)
     register(cls)
+
+
+def _has_code(cls: Any) -> bool:
+    """Returns whether a class has code of the user's, which may keep what it computed in its objects."""
+    return any(
+        callable(member) or hasattr(type(member), "__get__")
+        for base in cls.__mro__
+        if not base.__module__.startswith("pliant.symbolic") and base is not object
+        for name, member in base.__dict__.items()
+        if not name.startswith("_sym_") and name not in cls._sym_slots and not _is_ours(name, member)
+    )
+
+
+def _is_ours(name: str, member: Any) -> bool:
+    return getattr(member, "_sym_made", False) or name in ("__dict__", "__weakref__", "__new__", "__signature__")
+
+
+def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
+    """Makes an unrealized object; classes without code to run are made by ``object`` itself."""
+    return object.__new__(cls._sym_twin or cls)
 
 
 def _answered(cls: Any, names: list[str]) -> frozenset[str]:
@@ -122,10 +147,10 @@ def _attribute(name: str, field: Field, *, optional: bool) -> property:
     """Returns the attribute of a field: reads what is stored, and checks what is assigned."""
 
     def assign(self: Any, value: Any) -> None:
-        change_one(self, name, value)
+        commit_one(self, name, value)
 
     def remove(self: Any) -> None:
-        change_one(self, name, MISSING_VALUE)
+        commit_one(self, name, MISSING_VALUE)
 
     return property(attrgetter("_v_" + name), assign, remove, field.description or f"The field {name!r}.")
 
@@ -204,11 +229,15 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
     cls = type(holder)
     planned: dict[Any, Any] = {}
     for name, value in updates.items():
-        if value.__class__.__name__ == "Insertion":
+        if value.__class__ is Insertion:
             raise UnknownFieldError(
                 f"{at_path(path(holder) + name)} is a field of {cls.__name__}; only list items can be inserted."
             )
-        spec = spec_for(cls, name)
+        field = cls._sym_fields.get(name)
+        spec = field.value_spec if field is not None else spec_for(cls, name)
+        if value.__class__ is spec.fast_class and value.__class__ in ATOMS:
+            planned[name] = value
+            continue
         if value is MISSING_VALUE:
             if name in cls._sym_fields:
                 value = fresh_default(cls._sym_fields[name])

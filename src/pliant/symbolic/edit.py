@@ -11,13 +11,13 @@ and ``_sym_swap(content)`` installs it and returns the old one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, final
 
 from pliant.values.errors import SealedError
 from pliant.values.path import Path, at_path
 
-from .node import Node, path
+from .node import ATOMS, Node, path
 from .place import release
 
 
@@ -55,25 +55,40 @@ class Change:
         return f"Change({str(self.path)!r}, {self.old_value!r} -> {self.new_value!r})"
 
 
-def refuse_sealed(holder: Any) -> None:
-    """Raises SealedError when ``holder`` stands in a sealed tree."""
-    at = holder
-    while at is not None:
-        if at._sym_sealed:
-            raise SealedError(
-                f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so {at_path(path(holder))} nothing "
-                "changes. Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
-            )
-        at = at._sym_parent
+def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
+    """Returns the holders and their ancestors, each once and after its ancestors, and whether any has a change hook.
+
+    Raises:
+      SealedError: one of them is sealed.
+    """
+    seen: set[int] = set()
+    nodes: list[Any] = []
+    listens = False
+    for holder in holders:
+        chain = []
+        at = holder
+        while at is not None and id(at) not in seen:
+            seen.add(id(at))
+            if at._sym_sealed:
+                raise SealedError(
+                    f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so {at_path(path(holder))} nothing "
+                    "changes. Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
+                )
+            listens = listens or at._sym_listens
+            chain.append(at)
+            at = at._sym_parent
+        chain.reverse()
+        nodes += chain
+    return nodes, listens
 
 
 def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) -> None:
     """Makes all changes, given as ``(holder, {key: new value})`` pairs, or none of them."""
+    nodes, listens = survey([holder for holder, _ in changes])
     fresh: list[tuple[Any, Any]] = []
     plans = []
     try:
         for holder, updates in changes:
-            refuse_sealed(holder)
             plans.append((holder, holder._sym_plan(updates, fresh)))
     except BaseException:
         for holder, value in fresh:
@@ -81,55 +96,46 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
         raise
     undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
     try:
-        settle([holder for holder, _ in changes], _told(changes, undo) if notify else {})
+        for node in reversed(nodes):
+            node._sym_reset()
+        if listens and notify:
+            tell(nodes, changes, undo)
     except BaseException:
         for holder, content in reversed(undo):
             holder._sym_swap(content)
-        settle([holder for holder, _ in changes], {})
+        for node in reversed(nodes):
+            node._sym_reset()
         raise
 
 
-def change_one(holder: Any, key: Any, value: Any) -> None:
-    """Makes one change, as an assignment does."""
-    commit([(holder, {key: value})])
+def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> None:
+    """Makes one change, as an assignment does: ``commit`` for the most frequent case, without its tables."""
+    at = holder
+    while at is not None:
+        if at._sym_heavy or at._sym_mark:
+            commit([(holder, {key: value})], notify=notify)
+            return
+        at = at._sym_parent
+    # Nobody up to the root listens, is sealed, or keeps anything computed: only the value itself changes.
+    if value.__class__ in ATOMS and holder._sym_assign(key, value):
+        return
+    fresh: list[tuple[Any, Any]] = []
+    try:
+        content = holder._sym_plan({key: value}, fresh)
+    except BaseException:
+        for owner, new in fresh:
+            release(owner, (new,))
+        raise
+    holder._sym_swap(content)
 
 
-def settle(holders: list[Any], told: Mapping[int, list[Change]]) -> None:
-    """Resets the changed nodes and all their ancestors once, children before parents; runs their hooks."""
-    if len(holders) == 1:
-        at = holders[0]
-        while at is not None:
-            at._sym_reset()
-            at = at._sym_parent
-        order = None
-    else:
-        order = _bottom_up(holders)
-        for node in order:
-            node._sym_reset()
-    if told:
-        for node in order or _bottom_up(holders):
-            if node._sym_listens and id(node) in told:
-                base = path(node).depth
-                node._sym_tell({Path(c.path.keys[base:]): c for c in told[id(node)]})
-
-
-def _bottom_up(holders: list[Any]) -> list[Any]:
-    """Returns the holders and their ancestors, each once, deeper ones first."""
-    depth: dict[int, int] = {}
-    nodes: list[Any] = []
-    for holder in holders:
-        chain = []
-        at = holder
-        while at is not None and id(at) not in depth:
-            chain.append(at)
-            at = at._sym_parent
-        level = -1 if at is None else depth[id(at)]
-        for node in reversed(chain):
-            level += 1
-            depth[id(node)] = level
-            nodes.append(node)
-    nodes.sort(key=lambda n: -depth[id(n)])
-    return nodes
+def tell(nodes: list[Any], changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> None:
+    """Runs the change hooks of the nodes that have one, children before parents, each once."""
+    told = _told(changes, undo)
+    for node in reversed(nodes):
+        if id(node) in told:
+            base = path(node).depth
+            node._sym_tell({Path(c.path.keys[base:]): c for c in told[id(node)]})
 
 
 def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> dict[int, list[Change]]:

@@ -10,8 +10,11 @@ from typing import Any
 
 from pliant.values.path import Path
 
-from . import node
+from . import clone, node, query, rebind, store
 from .node import Node
+from .pickling import reduce_node
+from .realize import missing_paths
+from .text import format_value, one_line
 
 
 class Symbolic(Node):
@@ -19,47 +22,35 @@ class Symbolic(Node):
 
     __slots__ = ()
     _sym_listens = False
+    _sym_stateful = False
 
-    def rebind(self, updates: Any = None, /, **options: Any) -> Any:
-        """Changes this tree in place and returns it; see ``pg.rebind``."""
-        from .rebind import rebind
-
-        return rebind(self, updates, **options)
+    rebind = rebind.rebind
 
     def clone(self, deep: bool = False, *, override: Any = None, memo: Any = None) -> Any:
         """Returns a copy of this tree; see ``pg.clone``."""
-        from .clone import clone
-
-        return clone(self, deep=deep, override=override, memo=memo)
+        return clone.clone(self, deep=deep, override=override, memo=memo)
 
     def query(self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False) -> dict[str, Any]:
         """Returns the values below, by path, that are selected; see ``pg.query``."""
-        from .query import query
-
-        return query(self, path_regex, where, enter_selected=enter_selected)
+        return query.query(self, path_regex, where, enter_selected=enter_selected)
 
     def seal(self, sealed: bool = True) -> Any:
         """Makes this tree read-only (or writable again) and returns it."""
         object.__setattr__(self, "_sym_sealed", sealed)
+        object.__setattr__(self, "_sym_mark", True)
         return self
 
     def save(self, path: Any, **options: Any) -> None:
         """Writes this tree to a JSON file; see ``pg.save``."""
-        from .store import save
-
-        save(self, path, **options)
+        store.save(self, path, **options)
 
     def to_json(self, **options: Any) -> Any:
         """Returns this tree as JSON-able data; see ``pg.to_json``."""
-        from .store import to_json
-
-        return to_json(self, **options)
+        return store.to_json(self, **options)
 
     def to_json_str(self, **options: Any) -> str:
         """Returns this tree as JSON text; see ``pg.to_json_str``."""
-        from .store import to_json_str
-
-        return to_json_str(self, **options)
+        return store.to_json_str(self, **options)
 
     @property
     def is_sealed(self) -> bool:
@@ -69,8 +60,6 @@ class Symbolic(Node):
     @property
     def is_partial(self) -> bool:
         """Whether a field at or below this node has no value."""
-        from .realize import missing_paths
-
         return bool(missing_paths(self))
 
     @property
@@ -92,21 +81,13 @@ class Symbolic(Node):
         return self._sym_copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        from .clone import deep_copy
-
-        return deep_copy(self, memo)
+        return clone.deep_copy(self, memo)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        from .pickling import reduce_node
-
         return reduce_node(self)
 
     def __repr__(self) -> str:
-        from .text import one_line
-
         return one_line(self)
 
     def __str__(self) -> str:
-        from .text import format_value
-
         return format_value(self)

@@ -9,8 +9,13 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 ``_sym_parent``, ``_sym_key``   the node that holds it, and its key there (a tuple of keys when it
                                 stands inside a tuple of its parent's)
 ``_sym_keys()``, ``_sym_values()``   its children, in order, as two parallel sequences
-``_sym_copy()``                 a copy of the tree below it: nodes copied, leaves shared
-``_sym_reset()``                forgets what was computed from its values
+``_sym_child(key)``             one child, or MISSING_VALUE
+``_sym_copy(parent, key)``      a copy of the tree below it, placed there: nodes copied, leaves shared
+``_sym_reset()``               forgets what was computed from its values
+``_sym_assign(key, atom)``     the quick way to set a field, where it is safe; returns whether it was
+``_sym_heavy``                 whether its class listens to changes, or has code that may keep what it computes
+``_sym_mark``                  whether this node is sealed, or keeps a template
+``_sym_slots``                 the attributes in which its fields are stored, by name
 """
 
 from __future__ import annotations
@@ -36,14 +41,27 @@ class Node:
     _sym_parent: Any = None
     _sym_key: Any = None
     _sym_sealed: bool = False
+    _sym_template: Any = None
+    _sym_mark: bool = False
+    _sym_heavy: bool = False
+    _sym_slots: dict[str, str] = {}
 
     def _sym_keys(self) -> Sequence[Key]:
         raise NotImplementedError
 
+    def _sym_assign(self, key: Key, value: Any) -> bool:
+        return False
+
     def _sym_values(self) -> Sequence[Any]:
         raise NotImplementedError
 
-    def _sym_copy(self) -> Any:
+    def _sym_child(self, key: Any) -> Any:
+        raise NotImplementedError
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        raise NotImplementedError
+
+    def _sym_copy(self, parent: Any = None, key: Any = None) -> Any:
         raise NotImplementedError
 
     def _sym_reset(self) -> None:

@@ -12,12 +12,14 @@ from typing import Any, ClassVar, dataclass_transform
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
 from pliant.schema import Any as AnySpec
+from pliant.values.errors import PliantError
 from pliant.values.missing import MISSING_VALUE
 
 from .compare import equal, hash_of, less, node_class
 from .declare import declare, plan_fields, spec_for
 from .edit import attach, detach
 from .methods import Symbolic
+from .node import ATOMS
 from .place import adopt
 from .realize import forget, put
 
@@ -29,6 +31,7 @@ class Machinery(Symbolic):
     __schema__: ClassVar[Schema] = Schema([])
     _sym_fields: ClassVar[dict[str, Field]] = {}
     _sym_names: ClassVar[tuple[str, ...]] = ()
+    _sym_stateful = False
     _sym_twin: ClassVar[Any] = None
     _sym_plain: ClassVar[bool] = False
     _sym_lazy: ClassVar[bool] = False
@@ -45,13 +48,28 @@ class Machinery(Symbolic):
         return self._sym_names
 
     def _sym_child(self, key: Any) -> Any:
-        if key in self._sym_fields:
-            return object.__getattribute__(self, "_v_" + key)
+        slot = self._sym_slots.get(key)
+        if slot is not None:
+            return object.__getattribute__(self, slot)
         return object.__getattribute__(self, "__dict__").get("_sym_more", {}).get(key, MISSING_VALUE)
 
+    def _sym_assign(self, key: Any, value: Any) -> bool:
+        slot = self._sym_slots.get(key)
+        if slot is None or not self._sym_plain or value is MISSING_VALUE:
+            return False
+        if object.__getattribute__(self, slot).__class__ not in ATOMS:
+            return False
+        try:
+            value = self._sym_fields[key].value_spec.check(value)
+        except PliantError:
+            return False  # the long way raises it again, with the whole path
+        object.__setattr__(self, slot, value)
+        return True
+
     def _sym_put(self, key: Any, value: Any) -> None:
-        if key in self._sym_fields:
-            put(self, "_v_" + key, value)
+        slot = self._sym_slots.get(key)
+        if slot is not None:
+            put(self, slot, value)
         else:
             more = object.__getattribute__(self, "__dict__").setdefault("_sym_more", {})
             if value is MISSING_VALUE:
@@ -63,24 +81,28 @@ class Machinery(Symbolic):
         return plan_fields(self, updates, fresh)
 
     def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
-        old = {key: self._sym_child(key) for key in content}
-        detach(self, old.values(), {id(v) for v in content.values()})
+        old = {}
         for key, value in content.items():
+            before = old[key] = self._sym_child(key)
+            if before.__class__ not in ATOMS and before is not value:
+                detach(self, (before,), set())
             self._sym_put(key, value)
-        attach(self, content.items())
+            if value.__class__ not in ATOMS:
+                attach(self, ((key, value),))
         return old
 
     def _sym_reset(self) -> None:
-        state = object.__getattribute__(self, "__dict__")
-        if "_sym_template" in state:
-            del state["_sym_template"]
+        if self._sym_template is not None:
+            put(self, "_sym_template", None)
+        if not self._sym_stateful:
+            return
         twin = self._sym_twin
-        if twin is not None:
-            if type(self) is not twin and not self._sym_busy:
-                forget(self, twin)
-        elif len(state) > len(self._sym_names):
+        if twin is None:
+            state = object.__getattribute__(self, "__dict__")
             for name in [n for n in state if n[:3] != "_v_" and n[:5] != "_sym_"]:
                 del state[name]
+        elif type(self) is not twin and not self._sym_busy:
+            forget(self, twin)
 
     def _sym_tell(self, changes: dict[Any, Any]) -> None:
         """Runs the change hook."""
@@ -148,9 +170,6 @@ class Object(Machinery):
     def _sym_tell(self, changes: dict[Any, Any]) -> None:
         self._on_change(changes)
         self.on_change(changes)
-
-    def __new__(cls, *args: Any, **fields: Any) -> Any:
-        return object.__new__(cls._sym_twin or cls)
 
     def __eq__(self, other: Any) -> Any:
         return equal(self, other) if node_class(self) is node_class(other) else NotImplemented

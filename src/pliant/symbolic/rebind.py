@@ -12,7 +12,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PathError, lis
 from pliant.values.missing import KEEP, MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 
-from .edit import Insertion, commit
+from .edit import Insertion, commit, commit_one
 from .node import ATOMS, Node, children, path, rebuild
 from .signature import positional_arity
 
@@ -57,7 +57,11 @@ def rebind(
             "Wrap plain containers first: `pg.Dict(...)`, `pg.List(...)`."
         )
     notify = not skip_notification
-    if callable(updates) and not isinstance(updates, Mapping):
+    if updates.__class__ is dict and len(updates) == 1 and not fields:
+        for text, value in updates.items():
+            commit_one(*_locate(x, Path.parse(text), value), notify=notify)
+        return x
+    if updates.__class__ is not dict and callable(updates) and not isinstance(updates, Mapping):
         updates = [updates]
     if isinstance(updates, (list, tuple)):
         changed = [_rebind_by_function(x, fn, notify) for fn in updates]
@@ -72,7 +76,7 @@ def rebind(
             f"rebind takes a dict of paths, a function, a list of functions, or keywords; got {updates!r}."
         )
     if updates or fields:
-        commit(_group(x, {**(updates or {}), **fields}), notify=notify)
+        commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
     return x
 
 
@@ -82,12 +86,10 @@ def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]
     seen: set[tuple[Any, ...]] = set()
     for text, value in updates.items():
         at = Path.parse(text)
-        if not at:
-            raise PathError("the root itself cannot be replaced by rebind; assign the new value to your variable instead.")
         holder, key, value = _locate(x, at, value)
         grouped.setdefault(id(holder), (holder, {}))[1][key] = value
         seen.add(at.keys)
-    for keys in seen:
+    for keys in seen if len(seen) > 1 else ():
         for n in range(1, len(keys)):
             if keys[:n] in seen:
                 raise FieldValueError(
@@ -100,12 +102,21 @@ def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]
 def _locate(x: Any, at: Path, value: Any) -> tuple[Any, Any, Any]:
     """Returns the node that holds the place ``at``, the key there, and the value to store."""
     holder, steps = x, at.keys
-    for i, key in enumerate(steps[:-1]):
-        child = child_at(holder, key, at)
+    last = len(steps) - 1
+    if last < 0:
+        raise PathError("the root itself cannot be replaced by rebind; assign the new value to your variable instead.")
+    i = 0
+    while i < last:
+        key = steps[i]
+        slot = holder._sym_slots.get(key)
+        child = holder._sym_child(key) if slot is None else getattr(holder, slot)
         if not isinstance(child, Node):
+            if child is MISSING_VALUE:
+                child_at(holder, key, at)
             return holder, key, _replace_inside(child, steps[i + 1 :], value, at)
         holder = child
-    return holder, steps[-1], value
+        i += 1
+    return holder, steps[i], value
 
 
 def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) -> Any:
@@ -146,45 +157,46 @@ def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
 def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
     """Applies ``fn`` to every value from the root down; returns whether anything changed."""
     arity = positional_arity(fn, most=3)
-    if arity == 1:
-        one = fn
-
-        def ask(k: Path, v: Any, p: Any) -> Any:
-            new = one(k)
-            return v if new is KEEP else new
-    elif arity == 2:
-        two = fn
-
-        def ask(k: Path, v: Any, p: Any) -> Any:
-            return two(k, v)
-    elif arity == 3:
-        ask = fn
-    else:
+    if arity not in (1, 2, 3):
         raise FieldTypeError(
             f"a rebind function takes (k), (k, v) or (k, v, parent); {getattr(fn, '__name__', fn)!r} takes {arity}."
         )
-    new = ask(ROOT, x, None)
-    if new is not x:
+    if _ask(fn, arity, ROOT, x, None) is not x:
         raise FieldValueError(
             "the rebind function replaced the root itself, which keeps its identity; "
             "return `v` for it (`if not k: return v`), or rebind its parent."
         )
     changes: list[tuple[Any, dict[Any, Any]]] = []
-    _ask_below(x, (), ask, changes)
+    _ask_below(x, (), fn, arity, changes)
     if changes:
         commit(changes, notify=notify)
     return bool(changes)
 
 
-def _ask_below(node: Any, keys: tuple[Any, ...], ask: Callable[..., Any], changes: list[Any]) -> None:
-    """Asks ``ask`` for each child of a node, and below those that it leaves; notes what it changes."""
+def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
+    """Returns what a function of one, two or three arguments makes of a value."""
+    if arity == 1:
+        new = fn(k)
+        return v if new is KEEP else new
+    new = fn(k, v) if arity == 2 else fn(k, v, p)
+    return v if new is KEEP else new
+
+
+def _ask_below(node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]) -> None:
+    """Asks ``fn`` for each child of a node, and below those that it leaves; notes what it changes."""
     updates: dict[Any, Any] = {}
     below = []
     for key, value in zip(node._sym_keys(), node._sym_values()):
         if value is MISSING_VALUE:
             continue
         here = (*keys, key)
-        new = ask(Path(here), value, node)
+        # The two usual forms are called here; a call more for every value of a tree would be felt.
+        if arity == 2:
+            new = fn(Path(here), value)
+        elif arity == 3:
+            new = fn(Path(here), value, node)
+        else:
+            new = _ask(fn, arity, Path(here), value, node)
         if new is not value:
             if new is not KEEP:
                 updates[key] = new
@@ -192,32 +204,28 @@ def _ask_below(node: Any, keys: tuple[Any, ...], ask: Callable[..., Any], change
             if isinstance(value, Node):
                 below.append((value, here))
             else:
-                inside = _ask_inside(value, here, ask, node, below)
+                inside = _ask_inside(value, here, fn, arity, below)
                 if inside is not value:
                     updates[key] = inside
     if updates:
         changes.append((node, updates))
     for value, here in below:
-        _ask_below(value, here, ask, changes)
+        _ask_below(value, here, fn, arity, changes)
 
 
-def _ask_inside(plain: Any, keys: tuple[Any, ...], ask: Callable[..., Any], holder: Any, below: list[Any]) -> Any:
+def _ask_inside(plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]) -> Any:
     """As ``_ask_below`` for a plain container, which is rebuilt when something in it changes."""
     items = children(plain)
     if not items:
         return plain
     new_items = []
-    changed = False
     for key, value in items:
         here = (*keys, key)
-        new = ask(Path(here), value, plain)
-        if new is KEEP:
-            new = value
+        new = _ask(fn, arity, Path(here), value, plain)
         if new is value and value.__class__ not in ATOMS:
             if isinstance(value, Node):
                 below.append((value, here))
             else:
-                new = _ask_inside(value, here, ask, holder, below)
-        changed = changed or new is not value
+                new = _ask_inside(value, here, fn, arity, below)
         new_items.append(new)
-    return rebuild(plain, new_items) if changed else plain
+    return plain if all(new is old for new, (_, old) in zip(new_items, items)) else rebuild(plain, new_items)

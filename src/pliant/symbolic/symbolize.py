@@ -16,7 +16,7 @@ from pliant.values.errors import SchemaError
 from .clone import copy_plain
 from .compare import equal, node_class
 from .declare import declare
-from .edit import change_one
+from .edit import commit_one
 from .functor import functor_class, split_arguments
 from .node import Node, children, rebuild
 from .object import Machinery
@@ -232,7 +232,7 @@ def _setattr(self: Any, name: str, value: Any) -> None:
     twin = "_sym_twin_of" in cls.__dict__
     if name in cls._sym_fields and not self._sym_busy:
         if twin:
-            change_one(self, name, value)
+            commit_one(self, name, value)
             return
         spec = cls._sym_fields[name].value_spec
         put(self, "_v_" + name, copy_plain(spec.check(value)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, final
 
 from .errors import PathError
@@ -62,6 +63,8 @@ class Path:
         Raises:
           PathError: ``text`` is no path; the message shows where it stops making sense.
         """
+        if text.__class__ is str:
+            return _parse_text(text)
         if isinstance(text, Path):
             return text
         if isinstance(text, int):
@@ -70,23 +73,7 @@ class Path:
             raise PathError(
                 f"a path is text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."
             )
-        keys: list[Key] = []
-        at = 0
-        while at < len(text):
-            m = _TOKEN.match(text, at)
-            if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
-                raise PathError(
-                    f"{text!r} is no path: cannot read {text[at:]!r} at position {at}. "
-                    "Write names and indices as in 'a.b[0].c', other keys quoted as in \"a['x.y']\"."
-                )
-            if m["name"] is not None:
-                keys.append(m["name"])
-            elif m["index"] is not None:
-                keys.append(int(m["index"]))
-            else:
-                keys.append(ast.literal_eval(m["quoted"]))
-            at = m.end()
-        return cls(keys)
+        return _parse_text(str(text))
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -134,8 +121,11 @@ class Path:
         cls = other.__class__
         if cls is str:
             keys = self._keys
-            if keys and keys[-1] == other:
-                return True
+            if keys:
+                if keys[-1] == other:
+                    return True
+                if "." not in other and "[" not in other:
+                    return False  # one plain name is no longer path, and it is not the last key
             return str(self) == other
         if cls is Path:
             return self._keys == other._keys  # type: ignore[no-any-return]  # narrowed by class above
@@ -155,6 +145,27 @@ class Path:
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys)
+
+
+@lru_cache(maxsize=4096)  # the same few paths are used again and again, and a Path never changes
+def _parse_text(text: str) -> Path:
+    keys: list[Key] = []
+    at = 0
+    while at < len(text):
+        m = _TOKEN.match(text, at)
+        if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
+            raise PathError(
+                f"{text!r} is no path: cannot read {text[at:]!r} at position {at}. "
+                "Write names and indices as in 'a.b[0].c', other keys quoted as in \"a['x.y']\"."
+            )
+        if m["name"] is not None:
+            keys.append(m["name"])
+        elif m["index"] is not None:
+            keys.append(int(m["index"]))
+        else:
+            keys.append(ast.literal_eval(m["quoted"]))
+        at = m.end()
+    return Path(keys)
 
 
 ROOT = Path()
