@@ -89,6 +89,8 @@ class ManyOf(Hole):
 class Floatv(Hole):
     """A number in a range; made by ``pg.floatv``."""
 
+    _sym_literal = "Float"
+
     min_value: float
     max_value: float
     scale: str = "linear"

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from .edit import attach
-from .node import ATOMS, Node, children, is_dataclass, rebuild
+from .node import ATOMS, Node, children, rebuild
 from .realize import get, is_realized, put
 from .rebind import rebind
 
@@ -26,37 +26,24 @@ def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None)
     >>> clone(d) == d, clone(d, override={"b[0]": 5})
     (True, {a=1, b=[5]})
     """
-    made = x._sym_copy() if isinstance(x, Node) else copy_plain(x)
-    if deep:
-        made = deepen(made, {} if memo is None else memo)
+    if deep and memo is None:
+        memo = {}
+    made = x._sym_copy(None, None, memo if deep else None) if isinstance(x, Node) else copy_plain(x, memo if deep else None)
     if override:
         rebind(made, override)
     return made
 
 
-def copy_plain(value: Any) -> Any:
-    """Returns a copy of a plain container in which nodes and containers are copied, leaves shared."""
-    if isinstance(value, Node):
-        return value._sym_copy()
-    items = children(value)
-    return value if items is None else rebuild(value, [copy_plain(v) for _, v in items])
-
-
-def deepen(value: Any, memo: dict[int, Any]) -> Any:
-    """Replaces the mutable leaves of a fresh copy by deep copies of them; returns the copy."""
+def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
     if value.__class__ in ATOMS:
         return value
     if isinstance(value, Node):
-        for key, child in zip(list(value._sym_keys()), list(value._sym_values())):
-            new = deepen(child, memo)
-            if new is not child:
-                value._sym_put(key, new)
-        return value
-    if isinstance(value, (list, dict, tuple)) or is_dataclass(value):
-        items = children(value) or []
-        new_items = [deepen(v, memo) for _, v in items]
-        return value if all(a is v for a, (_, v) in zip(new_items, items)) else rebuild(value, new_items)
-    return copy.deepcopy(value, memo)
+        return value._sym_copy(None, None, memo)
+    items = children(value)
+    if items is None:
+        return value if memo is None else copy.deepcopy(value, memo)
+    return rebuild(value, [copy_plain(v, memo) for _, v in items])
 
 
 def deep_copy(node: Any, memo: dict[int, Any]) -> Any:

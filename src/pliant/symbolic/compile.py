@@ -10,6 +10,7 @@ dictionary itself, because attribute access of theirs may run the user's code (s
 
 from __future__ import annotations
 
+import copy
 import keyword
 from collections.abc import Callable
 from typing import Any
@@ -34,28 +35,28 @@ def check_name(name: str, owner: str) -> str:
     """
     if not (isinstance(name, str) and name.isidentifier()) or keyword.iskeyword(name):
         raise SchemaError(f"{owner}: {name!r} cannot be a field's name; it must be a Python identifier.")
-    if name.startswith(("_sym_", "_v_", "__")):
+    if name == "self" or name.startswith(("_sym_", "_v_", "__")):
         raise SchemaError(
-            f"{owner}: {name!r} cannot be a field's name: names that begin with '_sym_', '_v_' or '__' are taken."
+            f"{owner}: {name!r} cannot be a field's name: 'self' and names that begin with '_sym_', '_v_' or '__' are taken."
         )
     return name
 
 
-def copy_child(value: Any, holder: Any, key: Any) -> Any:
-    """Returns a copy of a field's value for ``holder``: nodes are copied, leaves are shared."""
+def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = None) -> Any:
+    """Returns a copy of a field's value for ``holder``: nodes are copied; leaves shared, or with a memo copied deep."""
     if isinstance(value, Node):
-        return value._sym_copy(holder, key)
+        return value._sym_copy(holder, key, memo)
     if isinstance(value, tuple):
-        return copy_tuple(value, holder, key if key.__class__ is tuple else (key,))
-    return value
+        return copy_tuple(value, holder, key if key.__class__ is tuple else (key,), memo)
+    return value if memo is None else copy.deepcopy(value, memo)
 
 
-def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...]) -> Any:
+def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...], memo: dict[int, Any] | None) -> Any:
     """Returns a tuple with copies of its nodes; the very same tuple when it has none."""
     changed = False
     made = []
     for i, item in enumerate(value):
-        new = item if item.__class__ in ATOMS else copy_child(item, holder, (*steps, i))
+        new = item if item.__class__ in ATOMS else copy_child(item, holder, (*steps, i), memo)
         changed = changed or new is not item
         made.append(new)
     if not changed:
@@ -166,11 +167,11 @@ def make_copy(owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[]
     scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
     scope.update({"__new": blank or object.__new__, "__is": isinstance, "__Node": Node})
     if lazy:
-        lines = ["def _sym_copy(self, __p=None, __k=None):", "    __s = __get_dict(self, '__dict__')"]
+        lines = ["def _sym_copy(self, __p=None, __k=None, __m=None):", "    __s = __get_dict(self, '__dict__')"]
         lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"]
         lines += ["    __d['_sym_parent'] = __p", "    __d['_sym_key'] = __k"]
     else:
-        lines = ["def _sym_copy(self, __p=None, __k=None):", "    __n = __new(__cls)"]
+        lines = ["def _sym_copy(self, __p=None, __k=None, __m=None):", "    __n = __new(__cls)"]
         lines += ["    __n._sym_parent = __p", "    __n._sym_key = __k"]
     for i, field in enumerate(fields):
         name = str(field.key)
@@ -183,18 +184,19 @@ def make_copy(owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[]
         lines += [
             f"    __v = {source}",
             f"    {target} = __v if {atom} else "
-            f"__v._sym_copy(__n, {name!r}) if __is(__v, __Node) else __child(__v, __n, {name!r})",
+            f"__v._sym_copy(__n, {name!r}, __m) if __is(__v, __Node) else __child(__v, __n, {name!r}, __m)",
         ]
     if lazy:
-        lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d)"]
+        lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d, __m)"]
         scope["__copy_more"] = copy_more
     lines += ["    return __n"]
     return define_function("_sym_copy", lines, scope, title=f"copy of {owner}")
 
 
-def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any]) -> None:
-    """Copies the extra keyword arguments and the record of bound arguments of a lazy object."""
-    target["_sym_more"] = {k: copy_child(v, made, k) for k, v in source["_sym_more"].items()}
+def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any], memo: dict[int, Any] | None) -> None:
+    """Copies the extra keyword arguments of an object."""
+    more = source["_sym_more"].items()
+    target["_sym_more"] = {k: v if v.__class__ in ATOMS else copy_child(v, made, k, memo) for k, v in more}
 
 
 def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:

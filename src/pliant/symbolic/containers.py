@@ -41,6 +41,9 @@ class List(list[Any], Symbolic):
     def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
         _fill_list(self, list(items), value_spec)
 
+    __repr__ = Symbolic.__repr__
+    __str__ = Symbolic.__str__
+
     def _sym_keys(self) -> range:
         return range(len(self))
 
@@ -52,7 +55,7 @@ class List(list[Any], Symbolic):
             return list.__getitem__(self, key)
         return MISSING_VALUE
 
-    def _sym_copy(self, parent: Any = None, key: Any = None) -> List:
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> List:
         made = _new(List)
         made._sym_parent = parent
         made._sym_key = key
@@ -60,9 +63,9 @@ class List(list[Any], Symbolic):
         items = [
             v
             if v.__class__ in ATOMS
-            else v._sym_copy(made, i)
+            else v._sym_copy(made, i, memo)
             if isinstance(v, Node)
-            else copy_child(v, made, i)
+            else copy_child(v, made, i, memo)
             for i, v in enumerate(self)
         ]
         _extend(made, items)
@@ -208,13 +211,13 @@ def _admit_items(holder: List, items: list[Any], fresh: list[Any]) -> list[Any]:
     if spec is not None:
         items = spec.check(items, path(holder))
     made = []
-    seen: set[int] = set()
+    mine = {id(v) for v in holder}
     for i, value in enumerate(items):
         if value.__class__ in ATOMS:
             made.append(value)
             continue
-        if getattr(value, "_sym_parent", None) is holder and id(value) not in seen:
-            seen.add(id(value))  # it moves; a second time it is copied
+        if id(value) in mine:
+            mine.remove(id(value))  # it stays or moves; a second time it is copied
             made.append(value)
             continue
         new = adopt(holder, i, value, spec.element if spec is not None else None)
@@ -262,12 +265,12 @@ class Dict(dict[Any, Any], Symbolic):
     def _sym_child(self, key: Any) -> Any:
         return dict.get(self, key, MISSING_VALUE)
 
-    def _sym_copy(self, parent: Any = None, key: Any = None) -> Dict:
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> Dict:
         made = dict.__new__(Dict)
         made._sym_parent = parent
         made._sym_key = key
         for k, v in dict.items(self):
-            dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k))
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k, memo))
         if self._sym_spec is not None:
             made._sym_spec = self._sym_spec
         return made
@@ -294,8 +297,16 @@ class Dict(dict[Any, Any], Symbolic):
         spec = self._sym_spec
         if spec is not None:
             content = spec.check(content, path(self))
+        mine = {id(v) for v in dict.values(self)}
         for key, value in content.items():
-            if value.__class__ in ATOMS or getattr(value, "_sym_parent", None) is self:
+            if value.__class__ in ATOMS:
+                continue
+            if (
+                id(value) in mine
+                and isinstance(value, Node)
+                and (value._sym_key == key or value is not content.get(value._sym_key))
+            ):
+                mine.remove(id(value))  # it stays or moves; a second time it is copied
                 continue
             content[key] = adopt(self, key, value, _spec_at(spec, key))
             fresh.append((self, content[key]))
@@ -308,6 +319,9 @@ class Dict(dict[Any, Any], Symbolic):
         dict.update(self, content)
         attach(self, content.items())
         return old
+
+    __repr__ = Symbolic.__repr__
+    __str__ = Symbolic.__str__
 
     def __getattr__(self, name: str) -> Any:
         if name in self:
@@ -387,7 +401,8 @@ def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
         object.__setattr__(made, "_sym_spec", spec)
         items = spec.check(dict(items))
     for k, v in items.items():
-        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
+        if v is not MISSING_VALUE:  # "nothing here" is no value
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
     return made
 
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from pliant.schema import Field, Schema
-from pliant.values.errors import MissingFieldError, UnknownFieldError, listing, suggest
+from pliant.values.errors import MissingFieldError, PliantError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 from pliant.values.registry import register
@@ -235,8 +235,12 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
             )
         field = cls._sym_fields.get(name)
         spec = field.value_spec if field is not None else spec_for(cls, name)
-        if value.__class__ is spec.fast_class and value.__class__ in ATOMS:
-            planned[name] = value
+        if value.__class__ in ATOMS and value is not MISSING_VALUE:  # nothing to adopt
+            try:
+                planned[name] = spec.check(value)
+            except PliantError:
+                spec.check(value, path(holder) + name)  # once more, for a message with the whole path
+                raise
             continue
         if value is MISSING_VALUE:
             if name in cls._sym_fields:

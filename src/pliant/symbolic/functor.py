@@ -162,8 +162,8 @@ def _record_given(cls: Any) -> None:
             given = [*given, cls._sym_variadic]
         object.__setattr__(self, "_sym_given", frozenset(given))
 
-    def _sym_copy(self: Any) -> Any:
-        made = copy(self)
+    def _sym_copy(self: Any, parent: Any = None, key: Any = None, memo: Any = None) -> Any:
+        made = copy(self, parent, key, memo)
         object.__setattr__(made, "_sym_given", self._sym_given)
         return made
 

@@ -10,7 +10,8 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
                                 stands inside a tuple of its parent's)
 ``_sym_keys()``, ``_sym_values()``   its children, in order, as two parallel sequences
 ``_sym_child(key)``             one child, or MISSING_VALUE
-``_sym_copy(parent, key)``      a copy of the tree below it, placed there: nodes copied, leaves shared
+``_sym_copy(parent, key, memo)``  a copy of the tree below it, placed there: nodes copied; leaves shared, or
+                                copied deep when there is a memo
 ``_sym_reset()``               forgets what was computed from its values
 ``_sym_assign(key, atom)``     the quick way to set a field, where it is safe; returns whether it was
 ``_sym_heavy``                 whether its class listens to changes, or has code that may keep what it computes
@@ -61,7 +62,7 @@ class Node:
     def _sym_put(self, key: Any, value: Any) -> None:
         raise NotImplementedError
 
-    def _sym_copy(self, parent: Any = None, key: Any = None) -> Any:
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: dict[int, Any] | None = None) -> Any:
         raise NotImplementedError
 
     def _sym_reset(self) -> None:

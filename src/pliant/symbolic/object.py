@@ -82,8 +82,10 @@ class Machinery(Symbolic):
 
     def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
         old = {}
+        slots = self._sym_slots
         for key, value in content.items():
-            before = old[key] = self._sym_child(key)
+            slot = slots.get(key)
+            before = old[key] = self._sym_child(key) if slot is None else getattr(self, slot)
             if before.__class__ not in ATOMS and before is not value:
                 detach(self, (before,), set())
             self._sym_put(key, value)

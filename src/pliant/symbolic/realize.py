@@ -31,7 +31,7 @@ _SYMBOLIC = frozenset(
     __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
 )
 # Names that notebooks and debuggers try on every object; asking for them must not build a network.
-_PROBES = ("_repr_", "_ipython_", "_pytest", "__array", "__dataclass")
+_PROBES = ("_repr_", "_ipython_", "_pytest", "__array", "__dataclass", "__name__", "__qualname__", "__wrapped__")
 
 _lock = threading.RLock()
 

@@ -59,7 +59,10 @@ def rebind(
     notify = not skip_notification
     if updates.__class__ is dict and len(updates) == 1 and not fields:
         for text, value in updates.items():
-            commit_one(*_locate(x, Path.parse(text), value), notify=notify)
+            at = Path.parse(text)
+            holder, key, rest = _locate(x, at)
+            new = _replace_inside(holder._sym_child(key), rest, value, at) if rest else value
+            commit_one(holder, key, new, notify=notify)
         return x
     if updates.__class__ is not dict and callable(updates) and not isinstance(updates, Mapping):
         updates = [updates]
@@ -86,8 +89,11 @@ def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]
     seen: set[tuple[Any, ...]] = set()
     for text, value in updates.items():
         at = Path.parse(text)
-        holder, key, value = _locate(x, at, value)
-        grouped.setdefault(id(holder), (holder, {}))[1][key] = value
+        holder, key, rest = _locate(x, at)
+        planned = grouped.setdefault(id(holder), (holder, {}))[1]
+        if rest:  # inside a tuple, say, which another update may have changed already
+            value = _replace_inside(planned.get(key, holder._sym_child(key)), rest, value, at)
+        planned[key] = value
         seen.add(at.keys)
     for keys in seen if len(seen) > 1 else ():
         for n in range(1, len(keys)):
@@ -99,8 +105,8 @@ def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]
     return list(grouped.values())
 
 
-def _locate(x: Any, at: Path, value: Any) -> tuple[Any, Any, Any]:
-    """Returns the node that holds the place ``at``, the key there, and the value to store."""
+def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Returns the node that holds the place ``at``, the key there, and the steps below it in a plain container."""
     holder, steps = x, at.keys
     last = len(steps) - 1
     if last < 0:
@@ -110,13 +116,20 @@ def _locate(x: Any, at: Path, value: Any) -> tuple[Any, Any, Any]:
         key = steps[i]
         slot = holder._sym_slots.get(key)
         child = holder._sym_child(key) if slot is None else getattr(holder, slot)
-        if not isinstance(child, Node):
-            if child is MISSING_VALUE:
-                child_at(holder, key, at)
-            return holder, key, _replace_inside(child, steps[i + 1 :], value, at)
-        holder = child
         i += 1
-    return holder, steps[i], value
+        if isinstance(child, Node):
+            holder = child
+            continue
+        if child is MISSING_VALUE:
+            child_at(holder, key, at)
+        inner, below = child, i
+        while not isinstance(inner, Node):  # a node inside a tuple, or the end of the path
+            if below == last or children(inner) is None:
+                return holder, key, steps[i:]
+            inner = child_at(inner, steps[below], at)
+            below += 1
+        holder, i = inner, below
+    return holder, steps[last], ()
 
 
 def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) -> Any:
@@ -182,32 +195,37 @@ def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
     return v if new is KEEP else new
 
 
+_new_path = object.__new__
+
+
 def _ask_below(node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]) -> None:
     """Asks ``fn`` for each child of a node, and below those that it leaves; notes what it changes."""
-    updates: dict[Any, Any] = {}
-    below = []
+    updates: dict[Any, Any] | None = None
+    below: list[Any] = []
     for key, value in zip(node._sym_keys(), node._sym_values()):
         if value is MISSING_VALUE:
             continue
         here = (*keys, key)
-        # The two usual forms are called here; a call more for every value of a tree would be felt.
+        # Written out, since a call or two more for every value of a tree are felt.
+        k = _new_path(Path)
+        k._keys = here
+        k._text = None
         if arity == 2:
-            new = fn(Path(here), value)
+            new = fn(k, value)
         elif arity == 3:
-            new = fn(Path(here), value, node)
+            new = fn(k, value, node)
         else:
-            new = _ask(fn, arity, Path(here), value, node)
-        if new is not value:
-            if new is not KEEP:
-                updates[key] = new
-        elif value.__class__ not in ATOMS:
+            new = _ask(fn, arity, k, value, node)
+        if new is value and value.__class__ not in ATOMS:
             if isinstance(value, Node):
                 below.append((value, here))
             else:
-                inside = _ask_inside(value, here, fn, arity, below)
-                if inside is not value:
-                    updates[key] = inside
-    if updates:
+                new = _ask_inside(value, here, fn, arity, below)
+        if new is not value and new is not KEEP:
+            if updates is None:
+                updates = {}
+            updates[key] = new
+    if updates is not None:
         changes.append((node, updates))
     for value, here in below:
         _ask_below(value, here, fn, arity, changes)

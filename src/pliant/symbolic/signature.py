@@ -7,7 +7,9 @@ from typing import Any
 
 
 def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
-    """Returns the names of the positional parameters that ``fn`` can be given, ``most`` at the most.
+    """Returns the names of the positional parameters that ``fn`` asks for, ``most`` at the most.
+
+    Parameters with a default are the function's own business, unless it has no others.
 
     >>> positional_names(lambda k, v: v, 3)
     ['k', 'v']
@@ -19,7 +21,7 @@ def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
             names = names[1:]
         if not code.co_flags & 0x04:  # no *args: exactly these
             required = len(names) - len(getattr(fn, "__defaults__", None) or ())
-            return names[: max(required, min(len(names), most))]
+            return names[: required or most]
         return names + ["*"] * (most - len(names))
     import inspect  # slow to import, and rarely needed
 
@@ -27,7 +29,8 @@ def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
         return ["*"]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    given = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in given if p.default is p.empty] or [p.name for p in given]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         names += ["*"] * (most - len(names))
     return names[:most] if len(names) > most else names

@@ -31,7 +31,9 @@ def register(cls: Any, name: str | None = None) -> Any:
 def registered_name(cls: Any) -> str | None:
     """Returns a name under which ``cls`` is registered, or None."""
     name = type_name(cls)
-    return name if _types.get(name) is cls else None
+    if _types.get(name) is cls:
+        return name
+    return next((name for name, found in _types.items() if found is cls), None)
 
 
 def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
