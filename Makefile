@@ -19,7 +19,7 @@ TORCH ?= cpu
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
 # One thread per process: the suite runs WORKERS processes, and two pools of threads would fight for the cores.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch PYTHONHASHSEED=0
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment is none

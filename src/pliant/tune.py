@@ -33,10 +33,10 @@ class Feedback:
       decisions: what was decided.
     """
 
-    __slots__ = ("_search", "_told", "decisions", "id")
+    __slots__ = ("_source", "_told", "decisions", "id")
 
-    def __init__(self, search: Search, id: int, decisions: Decisions) -> None:
-        self._search = search
+    def __init__(self, source: Source, id: int, decisions: Decisions) -> None:
+        self._source = source  # not the search, which refers to this: a loop that is left must end at once
         self._told = False
         self.id = id
         self.decisions = decisions
@@ -70,7 +70,8 @@ class Feedback:
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
                 "(to say more about a trial, tell it before, or start another trial)."
             )
-        self._search._told(self, reward, reason)
+        self._source.tell(self.id, self.decisions, reward, reason)
+        self._source.note(self.decisions, reward)
         self._told = True
 
 
@@ -80,17 +81,12 @@ class Search(Iterator[tuple[Any, Feedback]]):
 
     Attributes:
       space: what is searched, as the algorithm sees it.
-      best_reward, best_decisions: the best so far; None before the first reward.
     """
 
-    def __init__(self, template: Template, source: Source, make: Callable[[Decisions], Any], maximize: bool) -> None:
+    def __init__(self, template: Template, source: Source, make: Callable[[Decisions], Any]) -> None:
         self.space: Space = template.space
-        self.best_reward: float | None = None
-        self.best_decisions: Decisions | None = None
-        self._template = template
         self._source = source
         self._make = make
-        self._maximize = maximize
         self._open: Feedback | None = None
 
     def __next__(self) -> tuple[Any, Feedback]:
@@ -103,20 +99,24 @@ class Search(Iterator[tuple[Any, Feedback]]):
         asked = self._source.ask()
         if asked is None:
             raise StopIteration
-        self._open = Feedback(self, *asked)
+        self._open = Feedback(self._source, *asked)
         return self._make(asked[1]), self._open
+
+    @property
+    def best_reward(self) -> float | None:
+        """The best reward so far; None before the first."""
+        return self._source.best_reward
+
+    @property
+    def best_decisions(self) -> Decisions | None:
+        """The decisions with the best reward so far."""
+        return self._source.best_decisions
 
     @property
     def best_program(self) -> Any:
         """The best program so far, made anew; None before the first reward."""
-        return None if self.best_decisions is None else self._make(self.best_decisions)
-
-    def _told(self, feedback: Feedback, reward: Reward | None, reason: str | None) -> None:
-        self._source.tell(feedback.id, feedback.decisions, reward, reason)
-        if reward.__class__ is float and (
-            self.best_reward is None or (reward > self.best_reward if self._maximize else reward < self.best_reward)
-        ):
-            self.best_reward, self.best_decisions = reward, feedback.decisions
+        best = self._source.best_decisions
+        return None if best is None else self._make(best)
 
 
 class Source:
@@ -127,6 +127,8 @@ class Source:
         self.trials = trials
         self.maximize = maximize
         self.count = 0
+        self.best_reward: float | None = None
+        self.best_decisions: Decisions | None = None
 
     def ask(self) -> tuple[int, Decisions] | None:
         """Returns the next trial's number and decisions, or None at the end."""
@@ -146,11 +148,25 @@ class Source:
         self.algorithm.feedback(decisions, reward)
 
 
+    def note(self, decisions: Decisions, reward: Reward | None) -> None:
+        """Keeps the best reward in mind; of several objectives there is no best one."""
+        if reward.__class__ is float and (self.best_reward is None or self.is_better(reward, self.best_reward)):
+            self.best_reward, self.best_decisions = reward, decisions
+
+    def is_better(self, reward: Any, other: Any) -> bool:
+        """Returns whether one reward is better than another."""
+        return bool(reward > other if self.maximize else reward < other)
+
+
 class DurableSource(Source):
     """Where a loop's trials come from when a study keeps them."""
 
     def __init__(self, study: Any) -> None:
         self.study = study
+        self.maximize = study.maximize
+        self.best_reward = self.best_decisions = None
+        for trial in study.best(1):
+            self.best_reward, self.best_decisions = trial.reward, trial.decisions
 
     def ask(self) -> tuple[int, Decisions] | None:
         """Returns the next trial of the study, or None when it is complete."""
@@ -221,7 +237,7 @@ def sample(
     if study is not None:
         return _sample_study(template, make, algorithm, trials, seed, maximize, study)
     algorithm.setup(template.space, seed=seed)
-    return Search(template, Source(algorithm, trials, maximize), make, maximize)
+    return Search(template, Source(algorithm, trials, maximize), make)
 
 
 def _sample_study(
@@ -234,10 +250,7 @@ def _sample_study(
         study = Study.open_or_create(
             study, template.space, algorithm, trials=trials, seed=seed, maximize=maximize
         )
-    search = Search(template, DurableSource(study), make, study.maximize)
-    for trial in study.best(1):
-        search.best_reward, search.best_decisions = trial.reward, trial.decisions
-    return search
+    return Search(template, DurableSource(study), make)
 
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
