@@ -1,0 +1,11 @@
+"""Searches that outlive their process: trials, the record that holds them, and the durable loop.
+
+A study holds decisions and numbers only.  Programs, and what is done with them, are the floor above.
+"""
+
+from __future__ import annotations
+
+from .study import Study
+from .trial import STATUSES, StudyInfo, Trial
+
+__all__ = ["STATUSES", "Study", "StudyInfo", "Trial"]

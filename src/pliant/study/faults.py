@@ -1,0 +1,58 @@
+"""Database errors retold as lessons: what happened to which file, and what to do.  Handles nothing itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pliant.values.errors import StudyError
+
+# What SQLite says -> what it means here; the first part that is found counts.
+_LESSONS = {
+    "not a database": "is not an SQLite database, so it is no study. Give the path of a file that Study.create made.",
+    "malformed": "is damaged: it was cut off, or changed by another program. Restore a copy of it (with its "
+    "'-wal' file, if there is one), or save what is readable with `sqlite3 FILE .recover`.",
+    "locked": "is locked by another program, and stayed so while we waited. Close what has it open for writing.",
+    "readonly": "cannot be written. Check the permissions of the file and of its folder; to read only, leave "
+    "out the algorithm: Study.open(path).",
+    "unable to open": "cannot be opened. Check that its folder exists, and that you may read and write there.",
+    "full": "could not be written, as the disk is full. Free some space and go on: what was told before is kept.",
+    "disk i/o": "could not be read or written: the disk reports an error. What was told before is kept.",
+    "no such table": "lacks a table that every study has: it is damaged, or was changed by another program.",
+    "no such column": "lacks a column that every study has: it is damaged, or was changed by another program.",
+}
+
+
+@contextmanager
+def as_lessons(path: Path) -> Iterator[None]:
+    """Raises what the database reports in this block as a ``StudyError`` about ``path``.
+
+    >>> with as_lessons(Path("a.db")):
+    ...     raise sqlite3.OperationalError("disk I/O error")
+    Traceback (most recent call last):
+        ...
+    pliant.values.errors.StudyError: 'a.db' could not be read or written: the disk reports an error...
+    """
+    try:
+        yield
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        cause = (error.orig if isinstance(error, sa.exc.DBAPIError) else None) or error
+        raise explain(cause, path) from error
+
+
+def explain(cause: BaseException, path: Path) -> StudyError:
+    """Returns the error to raise for what the database reported about ``path``."""
+    said = str(cause)
+    if isinstance(cause, sqlite3.IntegrityError):
+        return StudyError(
+            f"{str(path)!r} was changed by another program between two steps of this one ({said}). "
+            "One process at a time writes a study: end the other, and open the study again."
+        )
+    for sign, lesson in _LESSONS.items():
+        if sign in said.lower():
+            return StudyError(f"{str(path)!r} {lesson} (SQLite: {said}.)")
+    return StudyError(f"{str(path)!r} cannot be used: SQLite reports: {said}.")

@@ -1,0 +1,174 @@
+"""An algorithm kept in step with a record of what it proposed and was told.  Knows no database.
+
+The record holds snapshots of the algorithm's state, far between, and every event.  The present state is
+the last snapshot with the events since then replayed, which the contract of ``Algorithm`` makes exact.
+How far between is chosen so that a trial costs the same however large the state is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any, NamedTuple, final
+
+from pliant.algorithms import Algorithm
+from pliant.space import Decisions
+from pliant.values.errors import LoadError, StudyError
+
+MIN_EVENTS = 64  # between snapshots
+BYTES_PER_EVENT = 256  # a snapshot is written when so many of its bytes fall on each event: a bounded cost
+MAX_REPLAY_SECONDS = 1.0  # ... or when the events since the last one took so long: a quick resume
+
+ASK, TELL = "ask", "tell"
+
+
+class Event(NamedTuple):
+    """A trial that was proposed (``ASK``), or ended (``TELL``).
+
+    The reward is what the trial ended with: None where it failed, and of no meaning for ``ASK``.
+    """
+
+    seq: int
+    kind: str
+    trial: int
+    decisions: Decisions
+    reward: float | None
+
+
+@final
+class Learner:
+    """``algorithm``, told rewards so that higher is better, with a state that is kept as text.
+
+    Args:
+      algorithm: one that was set up.
+      maximize: whether a higher reward of the study is better.
+    """
+
+    def __init__(self, algorithm: Algorithm, *, maximize: bool) -> None:
+        self._algorithm = algorithm
+        self._sign = 1.0 if maximize else -1.0
+        self._events = 0  # since the last snapshot
+        self._seconds = 0.0  # that they took
+        self._interval = MIN_EVENTS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a snapshot is worth its cost now."""
+        return self._events >= self._interval or self._seconds >= MAX_REPLAY_SECONDS
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything happened since the last snapshot."""
+        return self._events > 0
+
+    def propose(self) -> Decisions:
+        """Returns the algorithm's next decisions."""
+        start = perf_counter()
+        decisions = self._algorithm.propose()
+        self._count(start)
+        return decisions
+
+    def feedback(self, decisions: Decisions, reward: float | None) -> None:
+        """Tells the algorithm a reward of the study, or None for a trial that failed."""
+        start = perf_counter()
+        self._algorithm.feedback(decisions, None if reward is None else self._sign * reward)
+        self._count(start)
+
+    def save(self) -> str:
+        """Returns a snapshot, as JSON text.
+
+        Raises:
+          StudyError: the algorithm's state is not JSON.
+        """
+        state = self._algorithm.state()
+        try:
+            text = json.dumps(state, allow_nan=False, separators=(",", ":"))
+        except (TypeError, ValueError) as error:
+            raise StudyError(
+                f"the state of {type(self._algorithm).__name__} cannot be stored: {error}. What `_state()` "
+                "returns is made of dicts with text keys, lists, finite numbers, text, booleans and None."
+            ) from error
+        self._rest(text)
+        return text
+
+    def resume(self, snapshot: str, events: Iterable[Event]) -> int:
+        """Brings the algorithm to where it was after ``events``, which followed ``snapshot``.
+
+        Returns:
+          How many events there were.
+
+        Raises:
+          StudyError: the snapshot is damaged, or the algorithm does not repeat itself.
+        """
+        name = type(self._algorithm).__name__
+        try:
+            self._algorithm.restore(json.loads(snapshot))
+        except (LoadError, ValueError) as error:
+            raise StudyError(f"the stored state of {name} is damaged: {error}") from error
+        self._rest(snapshot)
+        for event in events:
+            if event.kind == TELL:
+                self.feedback(event.decisions, event.reward)
+            elif (again := self.propose()) != event.decisions:
+                raise StudyError(
+                    f"{name} did not repeat itself: trial {event.trial} was proposed as {event.decisions!r}, "
+                    f"and from the same state it now proposes {again!r}. Its code was changed since, or it "
+                    "uses random numbers other than `self.random`, or its state leaves something out. "
+                    "The record is unharmed: read it with Study.open(path), go on with the code that made it."
+                )
+        return self._events
+
+    def _rest(self, snapshot: str) -> None:
+        self._events, self._seconds = 0, 0.0
+        self._interval = max(MIN_EVENTS, len(snapshot) // BYTES_PER_EVENT)
+
+    def _count(self, start: float) -> None:
+        self._events += 1
+        self._seconds += perf_counter() - start
+
+
+def describe(algorithm: Algorithm) -> dict[str, Any]:
+    """Returns an algorithm's name and the text of each argument of its constructor, as far as it keeps them.
+
+    >>> from pliant.algorithms import Random
+    >>> describe(Random(seed=3))
+    {'name': 'Random', 'options': {'seed': '3', 'replace': 'True', 'uniform': 'False'}}
+    """
+    names = [name for name in inspect.signature(type(algorithm)).parameters if hasattr(algorithm, name)]
+    return {
+        "name": type(algorithm).__name__,
+        "options": {name: _text(getattr(algorithm, name)) for name in names},
+    }
+
+
+def to_text(description: dict[str, Any]) -> str:
+    """Returns what ``describe`` returned as a line.
+
+    >>> from pliant.algorithms import Deduplicate, Sweep
+    >>> to_text(describe(Deduplicate(Sweep())))
+    'Deduplicate(algorithm=Sweep(seed=0), attempts=100)'
+    """
+    options = ", ".join(f"{name}={text}" for name, text in description["options"].items())
+    return f"{description['name']}({options})"
+
+
+def differences(recorded: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """Returns in what two descriptions differ, as text; options that only one of them knows left aside.
+
+    They come and go as an algorithm's code grows; their defaults keep what it did before.
+    """
+    if recorded["name"] != given["name"]:
+        return [f"a {recorded['name']} against a {given['name']}"]
+    old, new = recorded["options"], given["options"]
+    return [
+        f"{name}={old[name]} against {new[name]}" for name in old if name in new and old[name] != new[name]
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Algorithm):
+        return to_text(describe(value))
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # an address is another one in every process

@@ -1,0 +1,230 @@
+"""What a study file holds, read and written: the few statements, in SQLAlchemy Core.
+
+When they run, and in which transaction, is decided in ``study``; connections are made in ``store``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import sqlalchemy as sa
+
+from pliant.space import Decisions, Space
+from pliant.values.errors import DecisionError, LoadError, StudyError
+
+from .learner import ASK, TELL, Event
+from .tables import IS_RUNNING, SCHEMA_VERSION, events, metadata, schema, states, study, trials
+from .trial import Trial
+
+PAGE = 500  # trials that are read at once
+
+# Statements are built once: SQLAlchemy finds their compiled form by identity.
+_budget = sa.select(study.c.budget, study.c.exhausted, sa.select(sa.func.max(trials.c.id)).scalar_subquery())
+_add_trial, _add_event, _add_state = sa.insert(trials), sa.insert(events), sa.insert(states)
+_old_states = sa.delete(states).where(states.c.seq < sa.bindparam("seq"))
+_finish = sa.update(trials).where(trials.c.id == sa.bindparam("key"), IS_RUNNING)
+_page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(PAGE)
+_running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
+_one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
+_counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
+_last_state = sa.select(states.c.seq, states.c.state).order_by(states.c.seq.desc()).limit(1)
+_events_after = (
+    sa.select(events.c.seq, events.c.kind, trials.c.id, trials.c.decisions, trials.c.reward)
+    .join(trials, trials.c.id == events.c.trial)
+    .where(events.c.seq > sa.bindparam("seq"))
+    .order_by(events.c.seq)
+)
+
+
+class Progress(NamedTuple):
+    """How far a study is."""
+
+    budget: int | None
+    exhausted: bool
+    proposed: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to propose."""
+        return self.exhausted or (self.budget is not None and self.proposed >= self.budget)
+
+
+@final
+class Record:
+    """The tables behind a connection.  ``space`` is to be set before trials are read."""
+
+    def __init__(self, connection: sa.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self.space: Space | None = None
+
+    @property
+    def tables(self) -> set[str]:
+        """The names of the tables, whosoever they are."""
+        return set(sa.inspect(self._connection).get_table_names())
+
+    def make(self, settings: dict[str, Any], state: str) -> None:
+        """Makes the tables of a new study."""
+        metadata.create_all(self._connection, checkfirst=False)
+        self._connection.execute(sa.insert(schema), {"version": SCHEMA_VERSION})
+        self._connection.execute(sa.insert(study), settings)
+        self.add_state(0, state)
+
+    def check(self) -> None:
+        """Looks at everything once, as a damaged page may not be touched for long.
+
+        Raises:
+          StudyError: this is no study, it is damaged, or of a newer version.
+        """
+        names = self.tables
+        if schema.name not in names:
+            what = f"an SQLite database with the tables {sorted(names)}" if names else "an empty database"
+            raise StudyError(
+                f"{str(self._path)!r} is not a study, but {what}. Give the path of a file that Study.create made."
+            )
+        version = self._connection.execute(sa.select(schema.c.version)).scalar()
+        if version != SCHEMA_VERSION:
+            raise StudyError(
+                f"{str(self._path)!r} was written in version {version} of the format, by a newer Pliant; this "
+                f"one knows version {SCHEMA_VERSION}. Upgrade (`pip install -U pliant`); nothing was changed."
+            )
+        if missing := metadata.tables.keys() - names:
+            raise _damaged(self._path, f"it lacks the tables {sorted(missing)}")
+        found = self._connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise _damaged(self._path, str(found))
+        # SQLite reads the missing end of the last page as zeros. In a crash the log would still have it.
+        page_size = self._connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        log = self._path.with_name(self._path.name + "-wal")
+        if self._path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
+            raise _damaged(self._path, "it ends in the middle of a page")
+
+    # ------------------------------------------------------------------ settings
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the row of the study, its JSON read.
+
+        Raises:
+          StudyError: it is damaged.
+        """
+        row = self._connection.execute(sa.select(study)).mappings().one_or_none()
+        if row is None:
+            raise _damaged(self._path, "it has no settings")
+        try:
+            return {**row, "space": Space.from_json(row["space"]), "algorithm": json.loads(row["algorithm"])}
+        except (LoadError, ValueError) as error:
+            raise _damaged(self._path, str(error)) from error
+
+    def change_settings(self, **values: Any) -> None:
+        """Writes some columns of the row of the study."""
+        self._connection.execute(sa.update(study), values)
+
+    def progress(self) -> Progress:
+        """Returns the budget, whether the algorithm is exhausted, and how many trials there are."""
+        budget, exhausted, proposed = self._connection.execute(_budget).one()
+        return Progress(budget, exhausted, proposed or 0)
+
+    # ------------------------------------------------------------------ writing
+
+    def add_trial(self, trial: Trial, seq: int) -> None:
+        """Writes a trial that was proposed, as event ``seq``."""
+        row = {
+            "id": trial.id,
+            "decisions": _to_text(trial.decisions),
+            "status": trial.status,
+            "attempts": trial.attempts,
+            "started": trial.started,
+        }
+        self._connection.execute(_add_trial, row)
+        self._connection.execute(_add_event, {"seq": seq, "kind": ASK, "trial": trial.id})
+
+    def start_again(self, trial: Trial) -> None:
+        """Writes that a running trial was handed out once more."""
+        values = {"key": trial.id, "attempts": trial.attempts, "started": trial.started}
+        self._connection.execute(_finish, values)
+
+    def finish_trial(self, trial: Trial, seq: int) -> bool:
+        """Writes how a running trial ended, as event ``seq``; False when it was not running any more."""
+        values = {
+            "key": trial.id,
+            "status": trial.status,
+            "reward": trial.reward,
+            "reason": trial.reason,
+            "ended": trial.ended,
+            "seconds": trial.seconds,
+        }
+        if self._connection.execute(_finish, values).rowcount != 1:
+            return False
+        self._connection.execute(_add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
+        return True
+
+    def add_state(self, seq: int, state: str) -> None:
+        """Writes a snapshot of the algorithm's state after event ``seq``, in place of the last one."""
+        self._connection.execute(_old_states, {"seq": seq})
+        self._connection.execute(_add_state, {"seq": seq, "state": state})
+
+    # ------------------------------------------------------------------ reading
+
+    def last_state(self) -> tuple[int, str]:
+        """Returns the last snapshot, and after which event it was taken."""
+        row = self._connection.execute(_last_state).one_or_none()
+        if row is None:
+            raise _damaged(self._path, "the algorithm's state is missing")
+        return row[0], row[1]
+
+    def events_after(self, seq: int) -> Iterator[Event]:
+        """Returns the events after ``seq``, in order."""
+        for number, kind, trial, decisions, reward in self._connection.execute(_events_after, {"seq": seq}):
+            yield Event(number, kind, trial, self._read_decisions(trial, decisions), reward)
+
+    def find_trial(self, trial_id: int) -> Trial | None:
+        """Returns a trial, or None when there is none of that number."""
+        if trial_id >= 1 << 63:  # more than the database can be asked for
+            return None
+        row = self._connection.execute(_one_trial, {"key": trial_id}).one_or_none()
+        return None if row is None else self._read_trial(row)
+
+    def page(self, after: int) -> list[Trial]:
+        """Returns the next ``PAGE`` trials after number ``after``."""
+        return [self._read_trial(row) for row in self._connection.execute(_page, {"after": after})]
+
+    def running(self) -> list[Trial]:
+        """Returns the trials that are running."""
+        return [self._read_trial(row) for row in self._connection.execute(_running)]
+
+    def best(self, count: int, *, maximize: bool) -> list[Trial]:
+        """Returns the trials with the best rewards, the earlier of equals first."""
+        reward = trials.c.reward.desc() if maximize else trials.c.reward.asc()
+        query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
+        return [self._read_trial(row) for row in self._connection.execute(query.limit(count))]
+
+    def counts(self) -> dict[str, int]:
+        """Returns how many trials there are of each status that occurs."""
+        return {row[0]: row[1] for row in self._connection.execute(_counts)}
+
+    # ------------------------------------------------------------------ private
+
+    def _read_trial(self, row: Any) -> Trial:
+        trial_id, decisions, *rest = row
+        return Trial(trial_id, self._read_decisions(trial_id, decisions), *rest)
+
+    def _read_decisions(self, trial_id: int, text: str) -> Decisions:
+        assert self.space is not None
+        try:
+            return Decisions.from_json(self.space, text)
+        except (LoadError, DecisionError) as error:
+            raise _damaged(self._path, f"trial {trial_id}: {error}") from error
+
+
+def _to_text(decisions: Decisions) -> str:
+    return json.dumps(decisions.values, separators=(",", ":"))
+
+
+def _damaged(path: Path, what: str) -> StudyError:
+    return StudyError(
+        f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
+        "Restore a copy of it, together with its '-wal' file, if there is one."
+    )

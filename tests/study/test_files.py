@@ -1,0 +1,285 @@
+"""Files that are no sound study, and processes that get in each other's way: a lesson each, and no harm."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import sys
+
+import pytest
+
+from pliant.algorithms import Random
+from pliant.study import Study, store
+from pliant.values.errors import StudyError
+
+
+def make(path, space, count=3):
+    with Study.create(path, space, Random()) as study:
+        for _ in range(count):
+            study.tell(study.ask().id, 0.5)
+
+
+def change(path, statement):
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_no_file(path, tmp_path):
+    with pytest.raises(StudyError, match=r"there is no study at '.*study\.db'\. Make one with Study\.create"):
+        Study.open(path)
+    (tmp_path / "stud.db").touch()
+    with pytest.raises(StudyError, match=r"there is no study at '.*study\.db'; did you mean 'stud\.db'\?"):
+        Study.open(path)
+    assert not path.exists()
+
+
+def test_a_study_is_not_overwritten(path, space):
+    make(path, space)
+    with pytest.raises(
+        StudyError, match=r"there is a database at '.*' already.*Study\.open_or_create; to start anew"
+    ):
+        Study.create(path, space, Random())
+    with Study.open(path) as study:
+        assert study.counts()["completed"] == 3
+
+
+@pytest.mark.parametrize("path", ["postgresql://localhost/a", "sqlite:///a.db", ":memory:", ""])
+def test_address_that_is_no_file(path, space):
+    for opens in (Study.create, Study.open, Study.open_or_create):
+        with pytest.raises(
+            StudyError, match=r"a study is kept in a file; '.*' names none\. Give a path, such as"
+        ):
+            opens(path, space, Random())
+
+
+def test_folder(tmp_path, space):
+    for opens in (Study.create, Study.open, Study.open_or_create):
+        with pytest.raises(StudyError, match=r"is a folder; name a file in it, such as '.*study\.db'"):
+            opens(tmp_path, space, Random())
+
+
+def test_folder_that_is_not_there(tmp_path, space):
+    with pytest.raises(StudyError, match=r"no/a\.db-lock' cannot be opened\. Check that its folder exists"):
+        Study.create(tmp_path / "no" / "a.db", space, Random())
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that not even root may write")
+def test_folder_that_cannot_be_written(space):
+    with pytest.raises(
+        StudyError, match=r"'/proc/a\.db-lock' cannot be opened\. .*that you may read and write there"
+    ):
+        Study.create("/proc/a.db", space, Random())
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs files in /proc")
+def test_reading_where_nothing_can_be_written(path, space):
+    make(path, space)
+    with open(path, "rb") as file, Study.open(f"/proc/self/fd/{file.fileno()}") as study:
+        assert study.counts()["completed"] == 3
+
+
+@pytest.mark.parametrize("lines", [1, 20, 50, 5000])
+def test_file_that_is_no_database(path, space, lines):
+    path.write_text("id,reward\n1,0.5\n" * lines)
+    before = path.read_bytes()
+    for opens in (Study.create, Study.open, Study.open_or_create):
+        with pytest.raises(StudyError, match=r"is not an SQLite database, so it is no study\. Give the path"):
+            opens(path, space, Random())
+    assert path.read_bytes() == before
+
+
+def test_database_that_is_no_study(path, space, tmp_path):
+    change(path, "CREATE TABLE photos (id)")
+    with pytest.raises(
+        StudyError, match=r"is not a study, but an SQLite database with the tables \['photos'\]"
+    ):
+        Study.open(path, space, Random())
+    with pytest.raises(StudyError, match=r"is not a study, but an SQLite database"):
+        Study.open_or_create(path, space, Random())
+    with pytest.raises(StudyError, match=r"there is a database at '.*' already"):
+        Study.create(tmp_path / "study.db", space, Random())
+
+
+def test_empty_file(path):
+    path.touch()
+    with pytest.raises(
+        StudyError, match=r"is an empty file, not a study: it was cut off, or its making was interrupted"
+    ):
+        Study.open(path)
+
+
+def test_newer_version(path, space):
+    make(path, space)
+    change(path, "UPDATE pliant_schema SET version = 2")
+    for algorithm in (None, Random()):
+        with pytest.raises(
+            StudyError,
+            match=r"version 2 of the format, by a newer Pliant; this one knows version 1\. Upgrade",
+        ):
+            Study.open(path, space, algorithm)
+
+
+def test_truncated_file(path, space, tmp_path):
+    """At every page, in the middle of one, and in the header: a lesson, never a wrong study."""
+    make(path, space, 150)
+    whole = path.read_bytes()
+    cuts = [1, 15, 99, 100, 511, 4095, *range(4096, len(whole), 4096), len(whole) - 1, len(whole) - 2000]
+    for cut in cuts:
+        file = tmp_path / f"{cut}.db"
+        file.write_bytes(whole[:cut])
+        with pytest.raises(
+            StudyError, match=r"is damaged: it was cut off|is not an SQLite database|is damaged, or was"
+        ):
+            Study.open(file)
+        with pytest.raises(StudyError, match=r"damaged|not an SQLite"):
+            Study.open_or_create(file, space, Random())
+        assert file.stat().st_size == cut
+
+
+def test_log_cut_anywhere(path, space, tmp_path):
+    """Loss of power in the middle of a write: what was committed before is there, and the search goes on."""
+    alone = Random()
+    alone.setup(space)
+    expected = [alone.propose() for _ in range(12)]
+    copy = tmp_path / "copy.db"
+    with Study.create(path, space, Random()) as study:
+        for _ in range(3):
+            study.tell(study.ask().id, 0.5)
+        start = os.path.getsize(f"{path}-wal")
+        for _ in range(3):
+            study.tell(study.ask().id, 0.5)
+        log = (tmp_path / "study.db-wal").read_bytes()
+        draw = random.Random(0)
+        for cut in [start, len(log), *(draw.randrange(start, len(log)) for _ in range(40))]:
+            shutil.copy(path, copy)
+            (tmp_path / "copy.db-wal").write_bytes(log[:cut])
+            with Study.open(copy, space, Random()) as again:
+                told = again.counts()["completed"]
+                assert 3 <= told <= 6
+                asked = [again.ask() for _ in range(3)]
+                assert [trial.id for trial in asked] == list(range(told + 1, told + 4))
+                assert [trial.decisions for trial in again.trials()] == expected[: told + 3]
+
+
+DAMAGES = {
+    "settings": ("DELETE FROM study", "it has no settings"),
+    "space": ("UPDATE study SET space = substr(space, 1, 50)", "the text of a space is cut off or damaged"),
+    "algorithm": ("UPDATE study SET algorithm = '{'", "Expecting"),
+    "decisions": (
+        "UPDATE trials SET decisions = '[7]' WHERE id = 2",
+        r"trial 2: the decision at path 'op'.*allowed: 0\.\.2",
+    ),
+    "no list": (
+        "UPDATE trials SET decisions = 'import os' WHERE id = 2",
+        "trial 2: the text of decisions is cut off",
+    ),
+    "state": ("UPDATE states SET state = '{\"a\": 1}'", "the stored state of Random is damaged: .*lacks"),
+    "text of the state": (
+        "UPDATE states SET state = substr(state, 1, 90)",
+        "the stored state of Random is damaged",
+    ),
+    "no state": ("DELETE FROM states", "the algorithm's state is missing"),
+    "table": ("DROP TABLE events", r"it lacks the tables \['events'\]"),
+    "column": ("ALTER TABLE study RENAME COLUMN budget TO b", "lacks a column that every study has"),
+}
+
+
+@pytest.mark.parametrize(("statement", "message"), DAMAGES.values(), ids=DAMAGES)
+def test_damage(path, space, statement, message):
+    make(path, space)
+    change(path, statement)
+    with pytest.raises(StudyError, match=message), Study.open(path, space, Random()) as study:
+        list(study.trials())
+
+
+# --- one writer --------------------------------------------------------------------------------------------
+
+
+def test_second_writer_in_one_process_is_refused(path, space, study, monkeypatch):
+    monkeypatch.setattr("pliant.study.lock.WAIT_SECONDS", 0.01)
+    message = (
+        rf"is open for writing in this process already \(process {os.getpid()} on .*, since 2.*close it first"
+    )
+    for opens in (Study.create, Study.open, Study.open_or_create):
+        with pytest.raises(StudyError, match=message):
+            opens(path, space, Random())
+    with Study.open(path) as reader:
+        assert reader.info().holder
+    study.ask()
+    study.close()
+    with Study.open(path, space, Random()) as second:
+        assert second.ask().id == 1
+
+
+@pytest.mark.parametrize("in_a_cycle", [False, True])
+def test_a_study_that_is_let_go_is_free(path, space, in_a_cycle):
+    study = Study.create(path, space, Random())
+    study.ask()
+    if in_a_cycle:
+        study.itself = study
+    del study
+    with Study.open(path, space, Random()) as again:
+        assert again.ask().attempts == 2
+
+
+def test_another_program_locks_the_file(path, space, monkeypatch):
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.01)
+    with Study.create(path, space, Random()) as study:
+        study.ask()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StudyError, match=r"is locked by another program, and stayed so while we waited"):
+            study.tell(1, 0.5)
+        other.execute("ROLLBACK")
+        other.close()
+        study.tell(1, 0.5)
+
+
+def test_another_program_writes_our_tables(path, space, study):
+    study.ask()
+    change(path, "INSERT INTO events VALUES (2, 'tell', 1)")
+    with pytest.raises(
+        StudyError, match=r"was changed by another program between two steps.*One process at a time"
+    ):
+        study.tell(1, 0.5)
+
+
+def test_reading_changes_nothing(path, space):
+    make(path, space)
+    before = path.read_bytes()
+    with Study.open(path, space) as study:
+        for write in (study.ask, lambda: study.tell(1, 0.5), lambda: study.fail(1, "why")):
+            with pytest.raises(
+                StudyError, match=r"is open for reading\. To go on with it, pass its algorithm: Study\.open"
+            ):
+                write()
+    with pytest.raises(
+        StudyError, match=r"open for reading keeps its number of trials; got trials=9\. Pass the algorithm"
+    ):
+        Study.open(path, trials=9)
+    assert path.read_bytes() == before
+    assert not path.with_name("study.db-wal").exists()
+
+
+def test_closed(study):
+    study.close()
+    study.close()
+    for use in (study.ask, study.counts, study.info, lambda: list(study.trials()), lambda: study.is_complete):
+        with pytest.raises(StudyError, match=r"the study '.*' is closed; open it again with Study\.open"):
+            use()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_fork(study, monkeypatch):
+    study.ask()
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    for use in (study.ask, study.counts):
+        with pytest.raises(StudyError, match=r"was opened by process \d+, and a fork of it cannot use it"):
+            use()
+    study.close()  # leaves the files of the parent alone
+    monkeypatch.undo()
+    assert study.counts()["running"] == 1

@@ -1,0 +1,343 @@
+"""Closed or cut off at any point and opened again, a study proposes what it would have proposed anyhow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pliant.algorithms import (
+    Algorithm,
+    Deduplicate,
+    Exhausted,
+    HillClimb,
+    LocalSearch,
+    Random,
+    RegularizedEvolution,
+    Sweep,
+)
+from pliant.space import choice, flatten, integer
+from pliant.study import Study, learner
+from pliant.values.errors import StudyError
+
+SPACE = flatten(
+    [
+        choice("op", [choice("k", 3), None, integer("n", 1, 40)]),
+        choice("a", 4, picks=2, distinct=True),
+        choice("b", 3),
+    ]
+)
+ALGORITHMS = {
+    "random": lambda: Random(seed=1),
+    "without replacement": lambda: Random(seed=2, replace=False),
+    "evolution": lambda: RegularizedEvolution(4, 2, seed=3),
+    "sweep": Sweep,
+    "local search": lambda: LocalSearch(seed=4),
+    "first improvement": lambda: LocalSearch(seed=5, first_improvement=True),
+    "hill climb": lambda: HillClimb(seed=6),
+    "deduplicated": lambda: Deduplicate(RegularizedEvolution(3, 2, seed=7)),
+}
+STEPS = st.one_of(
+    st.just(("ask", 0)),
+    st.tuples(st.sampled_from(["tell", "tell", "fail"]), st.integers(0, 5)),
+    st.sampled_from([("close", 0), ("crash", 0)]),
+)
+
+
+def score(decisions):
+    return float(hash(decisions.values) % 1000)  # of numbers, so the same in every process
+
+
+@given(
+    name=st.sampled_from(sorted(ALGORITHMS)),
+    steps=st.lists(STEPS, max_size=60),
+    interval=st.sampled_from([1, 2, 7, 64]),
+    maximize=st.booleans(),
+)
+@settings(max_examples=80)
+def test_any_interleaving_proposes_the_same(name, steps, interval, maximize):
+    """Against the algorithm alone, told in the same order, in a process that is never left."""
+    make = ALGORITHMS[name]
+    alone = make()
+    alone.setup(SPACE)
+    sign = 1 if maximize else -1
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "MIN_EVENTS", interval)
+        patch.setattr(learner, "BYTES_PER_EVENT", 1 << 20)
+        path = Path(folder, "0.db")
+        study = Study.create(path, SPACE, make(), maximize=maximize)
+        running, waiting, count = {}, [], 0
+        for step, (action, number) in enumerate(steps):
+            if action == "ask":
+                trial = study.ask()
+                if waiting:
+                    assert (trial.id, trial.decisions) == waiting.pop(0)
+                    assert trial.attempts > 1
+                else:
+                    count += 1
+                    assert (trial.id, trial.decisions) == (count, alone.propose())
+                running[trial.id] = trial.decisions
+            elif action in ("tell", "fail") and running:
+                trial_id = sorted(running)[number % len(running)]
+                decisions = running.pop(trial_id)
+                reward = score(decisions) if action == "tell" else None
+                waiting = [other for other in waiting if other[0] != trial_id]
+                study.tell(trial_id, reward) if action == "tell" else study.fail(trial_id, "why")
+                alone.feedback(decisions, None if reward is None else sign * reward)
+            elif action in ("close", "crash"):
+                if action == "crash":  # what a killed process leaves is what is in its files now
+                    for suffix in ("", "-wal"):
+                        shutil.copy(f"{path}{suffix}", Path(folder, f"{step + 1}.db{suffix}"))
+                study.close()
+                path = Path(folder, f"{step + 1}.db") if action == "crash" else path
+                study = Study.open(path, SPACE, make())
+                waiting = sorted(running.items())  # all may be told or asked for; asking comes in order
+        study.close()
+
+
+@pytest.mark.parametrize("name", ["sweep", "without replacement", "deduplicated"])
+def test_exhaustion_survives(tmp_path, name):
+    small, make = flatten([choice("a", 3), choice("b", 2)]), ALGORITHMS[name]
+    seen = []
+    Study.create(tmp_path / "a.db", small, make()).close()
+    while True:
+        with Study.open(tmp_path / "a.db", small, make()) as study:
+            trial = study.ask()
+            if trial is None:
+                break
+            seen.append(trial.decisions)
+            study.tell(trial.id, score(trial.decisions))
+    assert len(seen) == len(set(seen)) == 6
+
+
+def test_running_trials_come_again_first_and_in_order(tmp_path):
+    with Study.create(tmp_path / "a.db", SPACE, Random(), trials=6) as study:
+        asked = [study.ask() for _ in range(5)]
+        study.tell(2, 0.0)
+        study.fail(4, "lost")
+    with Study.open(tmp_path / "a.db", SPACE, Random()) as study:
+        assert not study.is_complete
+        again = [study.ask() for _ in range(3)]
+        assert [(trial.id, trial.attempts) for trial in again] == [(1, 2), (3, 2), (5, 2)]
+        assert [trial.decisions for trial in again] == [asked[i].decisions for i in (0, 2, 4)]
+        assert all(new.started >= old.started for new, old in zip(again, asked[::2], strict=True))
+        assert study.trial(3) == again[1]
+        assert (study.ask().id, study.ask()) == (6, None)
+
+
+def test_a_trial_of_a_process_before_may_be_told_without_being_asked_for(tmp_path):
+    """A worker that outlived the coordinator reports to the next one."""
+    with Study.create(tmp_path / "a.db", SPACE, Random(), trials=3) as study:
+        study.ask(), study.ask()
+    with Study.open(tmp_path / "a.db", SPACE, Random()) as study:
+        told = study.tell(1, 0.5)
+        assert (told.status, told.attempts, told.seconds) == ("completed", 1, None)
+        assert [study.ask().id, study.ask().id, study.ask()] == [2, 3, None]
+
+
+def test_a_budget_can_be_raised(tmp_path):
+    with Study.create(tmp_path / "a.db", SPACE, Random(), trials=2) as study:
+        while trial := study.ask():
+            study.tell(trial.id, 0.0)
+    with Study.open_or_create(tmp_path / "a.db", SPACE, Random()) as study:
+        assert study.is_complete
+    with Study.open_or_create(tmp_path / "a.db", SPACE, Random(), trials=3) as study:
+        assert not study.is_complete
+        assert (study.ask().id, study.ask()) == (3, None)
+
+
+def test_open_or_create_makes_a_study_of_what_an_interrupted_making_left(tmp_path):
+    for number, prepare in enumerate([lambda file: file.touch(), make_empty_database]):
+        file = tmp_path / f"{number}.db"
+        prepare(file)
+        with Study.open_or_create(file, SPACE, Random(), trials=1) as study:
+            assert study.ask().id == 1
+
+
+def make_empty_database(file):
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    assert file.stat().st_size > 0
+
+
+def test_the_same_algorithm_object_can_be_used_again(tmp_path):
+    algorithm, alone = HillClimb(), HillClimb()
+    alone.setup(SPACE)
+    with Study.create(tmp_path / "a.db", SPACE, algorithm) as study:
+        study.tell(study.ask().id, 1.0)
+        alone.feedback(alone.propose(), 1.0)
+    algorithm.propose()  # elsewhere; where it stands is taken from the file
+    with Study.open(tmp_path / "a.db", SPACE, algorithm) as study:
+        assert study.ask().decisions == alone.propose()
+
+
+# --- snapshots ---------------------------------------------------------------------------------------------
+
+
+def read(path, query):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_snapshots_are_far_between_and_one_is_kept(tmp_path):
+    with Study.create(tmp_path / "a.db", SPACE, Random()) as study:
+        at = set()
+        for _ in range(100):
+            study.tell(study.ask().id, 0.0)
+            ((seq, size),) = read(tmp_path / "a.db", "SELECT seq, length(state) FROM states")
+            at.add(seq)
+        assert at == {0, 64, 128, 192}
+        assert size < 64 * 256
+    assert read(tmp_path / "a.db", "SELECT seq FROM states") == [(200,)]  # closing saves the next a replay
+
+
+def test_large_states_are_saved_less_often(tmp_path):
+    class Large(Algorithm):
+        def _propose(self):
+            return self.space.sample(self.random)
+
+        def _state(self):
+            return {"ballast": "x" * 256 * 100}
+
+    with Study.create(tmp_path / "a.db", SPACE, Large()) as study:
+        at = {}
+        for _ in range(240):
+            study.tell(study.ask().id, 0.0)
+            at.update(read(tmp_path / "a.db", "SELECT seq, length(state) FROM states"))
+    (_, first), (second, size), *rest = at.items()
+    assert second == first // 256 >= 100
+    assert [seq - second for seq, _ in rest] == [(size // 256) * (i + 1) for i in range(len(rest))]
+    assert rest
+
+
+def test_slow_algorithms_are_saved_more_often(tmp_path, monkeypatch):
+    monkeypatch.setattr(learner, "MAX_REPLAY_SECONDS", 0.0)
+    with Study.create(tmp_path / "a.db", SPACE, Random()) as study:
+        study.ask()
+        assert read(tmp_path / "a.db", "SELECT seq FROM states") == [(1,)]
+
+
+def test_the_record_is_numbers_and_json(tmp_path):
+    """Nothing that is loaded runs: no pickles, and no names of classes to import."""
+    with Study.create(tmp_path / "a.db", SPACE, RegularizedEvolution(3, 2)) as study:
+        for _ in range(5):
+            study.tell(study.ask().id, 0.0)
+    for table, column in [
+        ("study", "space"),
+        ("study", "algorithm"),
+        ("trials", "decisions"),
+        ("states", "state"),
+    ]:
+        for (text,) in read(tmp_path / "a.db", f"SELECT {column} FROM {table}"):
+            json.loads(text)
+    assert read(tmp_path / "a.db", "SELECT kind, trial FROM events ORDER BY seq") == [
+        (kind, trial) for trial in range(1, 6) for kind in ("ask", "tell")
+    ]
+
+
+# --- failures in the middle of a step ----------------------------------------------------------------------
+
+
+class Fragile(Algorithm):
+    """Draws a number, and then fails where it is told to: it is left elsewhere than where it was."""
+
+    fails_at = ""
+
+    def _setup(self):
+        self.told = 0
+
+    def _propose(self):
+        found = self.space.sample(self.random)
+        if self.fails_at == "propose":
+            raise OSError("no more")
+        return found
+
+    def _feedback(self, decisions, reward):
+        self.told += 1
+        self.random.random()
+        if self.fails_at == "feedback":
+            raise KeyboardInterrupt
+
+    def _state(self):
+        return {"told": self.told}
+
+    def _restore(self, state):
+        self.told = state["told"]
+
+
+def test_a_failing_algorithm_is_put_back(tmp_path):
+    algorithm, alone = Fragile(), Fragile()
+    alone.setup(SPACE)
+    with Study.create(tmp_path / "a.db", SPACE, algorithm) as study:
+        for trial_id in range(1, 40):
+            algorithm.fails_at = "propose"
+            with pytest.raises(OSError, match="no more"):
+                study.ask()
+            algorithm.fails_at = ""
+            trial, decisions = study.ask(), alone.propose()
+            assert (trial.id, trial.decisions) == (trial_id, decisions)
+            algorithm.fails_at = "feedback"
+            with pytest.raises(KeyboardInterrupt):
+                study.tell(trial_id, 1.0)
+            assert study.trial(trial_id).status == "running"
+            algorithm.fails_at = ""
+            study.tell(trial_id, 1.0)
+            alone.feedback(decisions, 1.0)
+        assert algorithm.told == 39
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    alone = HillClimb()
+    alone.setup(SPACE)
+    failures = 0
+    with Study.create(tmp_path / "a.db", SPACE, HillClimb(), trials=200) as study:
+        connection = study._store._connection.connection.driver_connection
+        (limit,) = connection.execute("PRAGMA page_count").fetchone()
+
+        def insist(step, *arguments):
+            """Takes a step; as long as the disk is full, frees some space and takes it again."""
+            nonlocal limit, failures
+            while True:
+                connection.execute(f"PRAGMA max_page_count={limit}")
+                with suppress(Full):
+                    return expect_full(step, *arguments)
+                failures, limit = failures + 1, limit + 1
+
+        while trial := insist(study.ask):
+            insist(study.tell, trial.id, score(trial.decisions))
+        assert failures > 5
+        assert study.counts() == {"running": 0, "completed": 200, "failed": 0}
+        for trial in study.trials():
+            decisions = alone.propose()
+            assert trial.decisions == decisions
+            alone.feedback(decisions, score(decisions))
+
+
+class Full(Exception):
+    pass
+
+
+def expect_full(step, *arguments):
+    outcome = None
+    try:
+        outcome = step(*arguments)
+    except StudyError as error:
+        if "the disk is full. Free some space and go on: what was told before is kept" in f"{error}":
+            raise Full from error
+        raise
+    return outcome
+
+
+def test_exhausted_is_not_a_failure():
+    assert not issubclass(Exhausted, StopIteration)  # inside a generator it would end the loop in silence
