@@ -103,7 +103,10 @@ def test_swapping_and_sorting_keep_the_very_nodes():
 def test_specs_govern_every_change():
     items = pg.List([1], value_spec=pg.typing.List(pg.typing.Int(), max_size=2))
     items.append(2)
-    with pytest.raises(FieldValueError, match="allowed: a list with 0 to 2 elements, each of them an int. It has 3 elements; remove 1"):
+    with pytest.raises(
+        FieldValueError,
+        match=r"allowed: a list with 0 to 2 elements, each of them an int. It has 3 elements; remove 1",
+    ):
         items.append(3)
     with pytest.raises(FieldTypeError, match=r"at path '\[0\]' is 'x' of type str; allowed: an int"):
         items[0] = "x"
@@ -130,7 +133,9 @@ def test_wrong_keys_and_indices_are_lessons():
 
 def test_a_tree_cannot_contain_itself():
     d = pg.Dict(a={"b": {}})
-    with pytest.raises(CycleError, match=r"cannot be put at path 'a.b.c': it holds that place itself.*x.clone\(\)"):
+    with pytest.raises(
+        CycleError, match=r"cannot be put at path 'a.b.c': it holds that place itself.*x.clone\(\)"
+    ):
         d.a.b["c"] = d
     assert d == {"a": {"b": {}}}
     d.a.b["c"] = d.clone()

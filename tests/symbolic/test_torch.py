@@ -195,13 +195,18 @@ def test_an_attribute_error_in_the_constructor_is_not_hidden() -> None:
             super().__init__()
             self.x = n.missing_name
 
-    with pytest.raises(RuntimeError, match=r"building Broken at the root failed: 'int' object has no attribute 'missing_name'"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"building Broken at the root failed: 'int' object has no attribute 'missing_name'",
+    ):
         Broken(1).forward  # noqa: B018  # asking is what realizes
 
 
 def test_undecided_holes_and_missing_arguments_are_named() -> None:
     net = Sequential(Linear(4, pg.oneof([2, 3])))
-    with pytest.raises(TypeError, match=r"is a search space, not yet a program: undecided at 'args\[0\].out_features'"):
+    with pytest.raises(
+        TypeError, match=r"is a search space, not yet a program: undecided at 'args\[0\].out_features'"
+    ):
         net(torch.zeros(1, 4))
     with pytest.raises(TypeError, match=r"is not complete: no value at 'out_features'"):
         Linear.partial(4).weight  # noqa: B018  # asking is what realizes
@@ -218,6 +223,7 @@ def test_optimizers_hooks_and_training() -> None:
     assert net(torch.zeros(1, 2)).shape == (1, 2)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated:DeprecationWarning")  # it still has users
 def test_export_and_script() -> None:
     net = Sequential(Linear(2, 2), ReLU()).eval()
     example = (torch.zeros(1, 2),)

@@ -11,7 +11,7 @@ from .realize import get, is_realized, put
 from .rebind import rebind
 
 
-def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None) -> Any:
+def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
     """Returns a copy of a program: its nodes are copied, what it computed from them is not.
 
     Args:
@@ -28,7 +28,11 @@ def clone(x: Any, deep: bool = False, *, override: Any = None, memo: Any = None)
     """
     if deep and memo is None:
         memo = {}
-    made = x._sym_copy(None, None, memo if deep else None) if isinstance(x, Node) else copy_plain(x, memo if deep else None)
+    made = (
+        x._sym_copy(None, None, memo if deep else None)
+        if isinstance(x, Node)
+        else copy_plain(x, memo if deep else None)
+    )
     if override:
         rebind(made, override)
     return made

@@ -69,7 +69,10 @@ def _equal_dicts(x: Any, y: Any) -> bool:
     if len(x) != len(y):
         return False
     for key, a in dict.items(x):
-        if key not in y or not equal(a, dict.__getitem__(y, key)):
+        if key not in y:
+            return False
+        b = dict.__getitem__(y, key)
+        if a is not b and not equal(a, b):
             return False
     return True
 
@@ -123,7 +126,7 @@ def less(x: Any, y: Any) -> bool:
 
     A total order on trees of ordinary values: None, booleans and numbers, text, tuples, lists, dicts, nodes.
     """
-    return _rank(x) < _rank(y)
+    return bool(_rank(x) < _rank(y))
 
 
 def _rank(value: Any) -> Any:

@@ -33,7 +33,7 @@ def check_name(name: str, owner: str) -> str:
     Raises:
       SchemaError: it is no identifier, or would hide what Pliant stores in an object.
     """
-    if not (isinstance(name, str) and name.isidentifier()) or keyword.iskeyword(name):
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise SchemaError(f"{owner}: {name!r} cannot be a field's name; it must be a Python identifier.")
     if name == "self" or name.startswith(("_sym_", "_v_", "__")):
         raise SchemaError(
@@ -156,18 +156,26 @@ def make_init(
     extra = "**__extra"
     signature = ", ".join(["self", *positional, "*__more", *after, extra])
     stray = "__extra" if variadic else "__more or __extra"
-    lines = [f"def __init__({signature}):", f"    if {stray}: __reject(self, {'()' if variadic else '__more'}, __extra)"]
+    lines = [
+        f"def __init__({signature}):",
+        f"    if {stray}: __reject(self, {'()' if variadic else '__more'}, __extra)",
+    ]
     lines += ["    try:", *("        " + line for line in body or ["pass"])]
     lines += ["    except BaseException:", f"        __release(self, [{', '.join(stored)}])", "        raise"]
     return define_function("__init__", lines, scope, title=f"__init__ of {owner}")
 
 
-def make_copy(owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
+def make_copy(
+    owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[], Any] | None, cls: type
+) -> Any:
     """Returns ``_sym_copy`` for a class with these fields."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
     scope.update({"__new": blank or object.__new__, "__is": isinstance, "__Node": Node})
     if lazy:
-        lines = ["def _sym_copy(self, __p=None, __k=None, __m=None):", "    __s = __get_dict(self, '__dict__')"]
+        lines = [
+            "def _sym_copy(self, __p=None, __k=None, __m=None):",
+            "    __s = __get_dict(self, '__dict__')",
+        ]
         lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"]
         lines += ["    __d['_sym_parent'] = __p", "    __d['_sym_key'] = __k"]
     else:
@@ -180,11 +188,14 @@ def make_copy(owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[]
         if exact is not None:  # the usual case first: one comparison instead of a look-up
             scope[f"__c{i}"] = exact
             atom = f"__v.__class__ is __c{i} or {atom}"
-        source, target = (f"__s['_v_{name}']", f"__d['_v_{name}']") if lazy else (f"self._v_{name}", f"__n._v_{name}")
+        source, target = (
+            (f"__s['_v_{name}']", f"__d['_v_{name}']") if lazy else (f"self._v_{name}", f"__n._v_{name}")
+        )
         lines += [
             f"    __v = {source}",
-            f"    {target} = __v if {atom} else "
-            f"__v._sym_copy(__n, {name!r}, __m) if __is(__v, __Node) else __child(__v, __n, {name!r}, __m)",
+            f"    if {atom}: {target} = __v",
+            f"    elif __is(__v, __Node): {target} = __v._sym_copy(__n, {name!r}, __m)",
+            f"    else: {target} = __child(__v, __n, {name!r}, __m)",
         ]
     if lazy:
         lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d, __m)"]
@@ -215,15 +226,22 @@ def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:
     return define_function("_sym_values", lines, {"__get_dict": get_dict}, title=f"values of {owner}")
 
 
-def make_maker(owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type) -> Any:
+def make_maker(
+    owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type
+) -> Any:
     """Returns ``_sym_make``: builds an object of values that are known to be right and belong to nobody yet."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__own": own, "__get_dict": get_dict, "__cls": cls}
     scope["__new"] = blank or object.__new__
     lines = [f"def _sym_make({', '.join(names)}):"]
-    lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"] if lazy else ["    __n = __new(__cls)"]
+    lines += (
+        ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"] if lazy else ["    __n = __new(__cls)"]
+    )
     for name in names:
         target = f"__d['_v_{name}']" if lazy else f"__n._v_{name}"
-        lines += [f"    {target} = {name}", f"    if {name}.__class__ not in __atoms: __own({name}, __n, {name!r})"]
+        lines += [
+            f"    {target} = {name}",
+            f"    if {name}.__class__ not in __atoms: __own({name}, __n, {name!r})",
+        ]
     lines += ["    return __n"]
     return define_function("_sym_make", lines, scope, title=f"make {owner}")
 

@@ -14,11 +14,11 @@ from pliant.values.errors import FieldTypeError, PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
+from .compile import copy_child
 from .edit import Insertion, attach, commit, commit_one, detach
 from .methods import Symbolic
 from .node import ATOMS, Node, path
 from .place import CONTAINERS, PLAIN, adopt
-from .compile import copy_child
 
 
 @final
@@ -125,7 +125,9 @@ class List(list[Any], Symbolic):
             self._become(items)
         else:
             if not -len(self) <= index < len(self):
-                raise PathError(f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}.")
+                raise PathError(
+                    f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}."
+                )
             commit_one(self, index, value)
 
     def __delitem__(self, index: Any) -> None:
@@ -172,11 +174,11 @@ class List(list[Any], Symbolic):
         """Turns the order of the items round."""
         self._become(list(self)[::-1])
 
-    def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[override,misc]  # list's overloads
+    def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[misc]  # list's overloads
         self.extend(values)
         return self
 
-    def __imul__(self, n: Any) -> List:
+    def __imul__(self, n: Any) -> List:  # type: ignore[misc]  # list's `*` returns a plain list
         self._become(list(self) * n)
         return self
 
@@ -184,7 +186,7 @@ class List(list[Any], Symbolic):
         """Returns a symbolic copy."""
         return self._sym_copy()
 
-    def __hash__(self) -> int:  # type: ignore[override]  # a list has none; nodes are hashed by value
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         from .compare import hash_of
 
         return hash_of(self)
@@ -349,7 +351,7 @@ class Dict(dict[Any, Any], Symbolic):
         """Sets several items, as one change."""
         commit([(self, dict(*args, **fields))])
 
-    def __ior__(self, other: Any) -> Dict:  # type: ignore[override,misc]  # dict's overloads
+    def __ior__(self, other: Any) -> Dict:  # type: ignore[misc]  # dict's overloads
         self.update(other)
         return self
 
@@ -381,7 +383,7 @@ class Dict(dict[Any, Any], Symbolic):
         """Returns a symbolic copy."""
         return self._sym_copy()
 
-    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none; nodes are hashed by value
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         from .compare import hash_of
 
         return hash_of(self)
@@ -412,8 +414,7 @@ def _list_node(items: list[Any], spec: Any) -> List:
     if spec is not None:
         made._sym_spec = spec
     element = spec.element if spec is not None else None
-    i = 0
-    for v in items:
+    for i, v in enumerate(items):
         if v.__class__ not in ATOMS:
             if isinstance(v, Node) and v._sym_parent is None and v.__class__ not in CONTAINERS:
                 v._sym_parent = made
@@ -421,7 +422,6 @@ def _list_node(items: list[Any], spec: Any) -> List:
             else:
                 v = adopt(made, i, v, element)
         _append(made, v)
-        i += 1
     return made
 
 
@@ -438,4 +438,3 @@ def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
 PLAIN[list] = _list_node
 PLAIN[dict] = _dict_node
 CONTAINERS.update((List, Dict))
-

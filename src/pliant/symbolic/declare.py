@@ -12,7 +12,7 @@ from typing import Any
 from pliant.schema import Field, Schema
 from pliant.values.errors import MissingFieldError, PliantError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path, at_path
+from pliant.values.path import at_path
 from pliant.values.registry import register
 
 from .compile import check_name, make_copy, make_init, make_maker, make_values
@@ -67,7 +67,13 @@ def declare(
         for name in names:
             setattr(cls, name, _attribute(name, fields[name], optional=cls._sym_partial_ok))
     init = make_init(
-        cls.__name__, schema, admit_field, reject_arguments, lazy=lazy, variadic=variadic, keyword_only=keyword_only
+        cls.__name__,
+        schema,
+        admit_field,
+        reject_arguments,
+        lazy=lazy,
+        variadic=variadic,
+        keyword_only=keyword_only,
     )
     init.__doc__ = f"Makes a {cls.__name__}; checks its arguments, runs none of its code."
     cls._sym_init = init
@@ -76,7 +82,9 @@ def declare(
     init._sym_made = True
     cls._sym_values = make_values(cls.__name__, names, lazy=lazy)
     cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
-    cls._sym_copy = make_copy(cls.__name__, list(fields.values()), lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
+    cls._sym_copy = make_copy(
+        cls.__name__, list(fields.values()), lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls
+    )
     cls._sym_blank = staticmethod(blank_maker(cls))
     cls._sym_make = staticmethod(
         make_maker(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
@@ -98,7 +106,12 @@ def _has_code(cls: Any) -> bool:
 
 
 def _is_ours(name: str, member: Any) -> bool:
-    return getattr(member, "_sym_made", False) or name in ("__dict__", "__weakref__", "__new__", "__signature__")
+    return getattr(member, "_sym_made", False) or name in (
+        "__dict__",
+        "__weakref__",
+        "__new__",
+        "__signature__",
+    )
 
 
 def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
@@ -134,7 +147,9 @@ def blank_maker(cls: Any) -> Callable[[], Any]:
     for base in cls.__mro__:
         found = base.__dict__.get("__new__")
         if found is not None and not isinstance(found, staticmethod) and base is not object:
-            base_new = base.__new__  # a built-in layout (dict, Exception, ...) must be made by its own __new__
+            base_new = (
+                base.__new__
+            )  # a built-in layout (dict, Exception, ...) must be made by its own __new__
             break
 
     def blank() -> Any:
@@ -245,7 +260,9 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
         if value is MISSING_VALUE:
             if name in cls._sym_fields:
                 value = fresh_default(cls._sym_fields[name])
-                if value is MISSING_VALUE and not (holder._sym_partial_ok or holder.__dict__.get("_sym_partial_ok")):
+                if value is MISSING_VALUE and not (
+                    holder._sym_partial_ok or holder.__dict__.get("_sym_partial_ok")
+                ):
                     raise MissingFieldError(missing_text(holder, name))
             if value is MISSING_VALUE:
                 planned[name] = value
@@ -253,8 +270,3 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
         planned[name] = admit(holder, name, value, spec)
         fresh.append((holder, planned[name]))
     return planned
-
-
-def child_path(holder: Any, key: Any) -> Path:
-    """Returns the path of a field of ``holder``."""
-    return path(holder) + key

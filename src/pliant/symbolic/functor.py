@@ -28,11 +28,14 @@ class Functor(Object):
     _sym_variadic: str | None = None
     _sym_given: frozenset[str] = frozenset()
 
-    def __call__(self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any) -> Any:
+    def __call__(
+        self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
+    ) -> Any:
         """Runs the function with the bound arguments and these.
 
         Args:
-          *args, **fields: arguments for this call only.
+          *args: arguments for this call only, by position.
+          **fields: arguments for this call only, by name.
           override_args: whether these may replace arguments that were bound before.
           ignore_extra_args: whether names that the function does not have are passed over.
 
@@ -104,7 +107,9 @@ def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[st
     args = [bound[n] for n in before if bound[n] is not MISSING_VALUE]
     more = bound[variadic]
     args += [] if more is MISSING_VALUE else list(more)
-    return args, {n: v for n, v in bound.items() if n != variadic and n not in before and v is not MISSING_VALUE}
+    return args, {
+        n: v for n, v in bound.items() if n != variadic and n not in before and v is not MISSING_VALUE
+    }
 
 
 def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, **options: Any) -> Any:
@@ -114,6 +119,7 @@ def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, 
       fields: constraints for arguments, as for ``members``; or the function itself.
       returns: a spec that the result is checked against.
       base_class: a ``Functor`` subclass to derive from.
+      **options: accepted for programs written for PyGlove, and ignored.
 
     >>> @functor
     ... def scale(x, factor=2):
@@ -127,7 +133,9 @@ def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, 
     return lambda function: functor_class(function, fields, returns, base_class=base_class)
 
 
-def functor_class(function: Callable[..., Any], fields: Any = None, returns: Any = None, *, base_class: Any = None) -> Any:
+def functor_class(
+    function: Callable[..., Any], fields: Any = None, returns: Any = None, *, base_class: Any = None
+) -> Any:
     """Returns the functor class of a function; the function itself is left as it is."""
     from pliant.schema import schema_from_members
 
@@ -141,7 +149,7 @@ def functor_class(function: Callable[..., Any], fields: Any = None, returns: Any
         "_sym_variadic": found.variadic,
         "_sym_positional_only": found.positional_only,
     }
-    cls = type(function.__name__, (base_class or Functor,), namespace)
+    cls: Any = type(function.__name__, (base_class or Functor,), namespace)
     declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
     _record_given(cls)
     if returns is not None:
@@ -176,6 +184,7 @@ def _record_given(cls: Any) -> None:
 
 
 def _checked_call(cls: Any, returns: Any) -> Any:
+    """Returns ``_sym_call`` with a check of the result."""
     call = cls._sym_call
 
     def _sym_call(self: Any, bound: dict[str, Any]) -> Any:
@@ -187,5 +196,3 @@ def _checked_call(cls: Any, returns: Any) -> Any:
 def as_functor(function: Callable[..., Any], **options: Any) -> Any:
     """Returns a functor object of a function, with nothing bound."""
     return functor_class(function)()
-
-

@@ -56,7 +56,7 @@ def is_shared(value: Any) -> bool:
     >>> is_shared(3), is_shared(len), is_shared({1, 2})
     (True, True, False)
     """
-    cls = type(value)
+    cls: Any = type(value)
     if cls in ATOMS or isinstance(value, _SHARED) or cls is Ref:
         return True
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):

@@ -26,11 +26,13 @@ class Symbolic(Node):
 
     rebind = rebind.rebind
 
-    def clone(self, deep: bool = False, *, override: Any = None, memo: Any = None) -> Any:
+    def clone(self, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
         """Returns a copy of this tree; see ``pg.clone``."""
         return clone.clone(self, deep=deep, override=override, memo=memo)
 
-    def query(self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False) -> dict[str, Any]:
+    def query(
+        self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False
+    ) -> dict[str, Any]:
         """Returns the values below, by path, that are selected; see ``pg.query``."""
         return query.query(self, path_regex, where, enter_selected=enter_selected)
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import Any, ClassVar
 
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Key, Path
@@ -45,7 +45,7 @@ class Node:
     _sym_template: Any = None
     _sym_mark: bool = False
     _sym_heavy: bool = False
-    _sym_slots: dict[str, str] = {}
+    _sym_slots: ClassVar[dict[str, str]] = {}
 
     def _sym_keys(self) -> Sequence[Key]:
         raise NotImplementedError

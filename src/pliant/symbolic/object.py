@@ -7,20 +7,19 @@ again after a change.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any, ClassVar, dataclass_transform
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
-from pliant.schema import Any as AnySpec
 from pliant.values.errors import PliantError
 from pliant.values.missing import MISSING_VALUE
 
 from .compare import equal, hash_of, less, node_class
-from .declare import declare, plan_fields, spec_for
+from .declare import declare, plan_fields
 from .edit import attach, detach
 from .methods import Symbolic
 from .node import ATOMS
-from .place import adopt
 from .realize import forget, put
 
 
@@ -186,7 +185,7 @@ class Object(Machinery):
 def annotated_fields(cls: Any, scope: dict[str, Any]) -> list[Field]:
     """Returns the fields that a class body declares, and takes their defaults out of it."""
     fields = []
-    annotations = cls.__dict__.get("__annotations__", {})
+    annotations = inspect.get_annotations(cls)
     inherited = inherited_schema(cls)
     for name, annotation in annotations.items():
         if name.startswith("_") or _is_class_variable(annotation):
@@ -224,7 +223,9 @@ def inherited_schema(cls: Any) -> Schema:
     return schema
 
 
-def declare_object(cls: Any, own: Schema, *, variadic: str | None = None, keyword_only: Any = frozenset()) -> None:
+def declare_object(
+    cls: Any, own: Schema, *, variadic: str | None = None, keyword_only: Any = frozenset()
+) -> None:
     """Gives an ``Object`` subclass its own fields beside the inherited ones; the rest as for ``declare``."""
     base = inherited_schema(cls) if "_sym_own" not in cls.__dict__ else cls.__schema__
     cls._sym_own = True
@@ -262,5 +263,3 @@ def members(fields: Any, **options: Any) -> Any:
         return cls
 
     return decorate
-
-

@@ -54,7 +54,10 @@ def schema_of_signature(
         ) from error
     if skip_first:
         parameters = parameters[1:]
-    scope = {**vars(sys.modules.get(getattr(function, "__module__", ""), sys)), **getattr(function, "__globals__", {})}
+    scope = {
+        **vars(sys.modules.get(getattr(function, "__module__", ""), sys)),
+        **getattr(function, "__globals__", {}),
+    }
     fields, variadic, keyword_only, positional_only = [], None, set(), []
     for p in parameters:
         given = own.get(p.name)

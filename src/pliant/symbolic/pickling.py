@@ -18,12 +18,12 @@ _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
 def reduce_node(node: Any) -> tuple[Any, ...]:
     """Returns what ``__reduce_ex__`` returns for a node."""
-    cls = type(node)
+    cls: Any = type(node)
     cls = getattr(cls, "_sym_twin_of", cls)
     if isinstance(node, list):
-        state: Any = (list(node), node._sym_spec)
+        state: Any = (list(node), get(node, "_sym_spec"))
     elif isinstance(node, dict):
-        state = (dict(node), node._sym_spec)
+        state = (dict(node), get(node, "_sym_spec"))
     else:
         everything = get(node, "__dict__")
         own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
@@ -33,11 +33,12 @@ def reduce_node(node: Any) -> tuple[Any, ...]:
 
 def _user_state(node: Any, everything: dict[str, Any]) -> Any:
     """Returns what the user's class keeps of a realized object."""
-    cls = type(node)
+    cls: Any = type(node)
     if cls.__getstate__ is not object.__getstate__:
-        everything = cls.__getstate__(node)
-        if not isinstance(everything, dict):
-            return everything
+        state = cls.__getstate__(node)
+        if not isinstance(state, dict):
+            return state
+        everything = state
     return {k: v for k, v in everything.items() if not k.startswith(("_v_", "_sym_"))}
 
 

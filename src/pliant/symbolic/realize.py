@@ -11,6 +11,7 @@ Not here: which code runs.  Classes say so with ``_sym_run(self)``.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -31,7 +32,16 @@ _SYMBOLIC = frozenset(
     __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
 )
 # Names that notebooks and debuggers try on every object; asking for them must not build a network.
-_PROBES = ("_repr_", "_ipython_", "_pytest", "__array", "__dataclass", "__name__", "__qualname__", "__wrapped__")
+_PROBES = (
+    "_repr_",
+    "_ipython_",
+    "_pytest",
+    "__array",
+    "__dataclass",
+    "__name__",
+    "__qualname__",
+    "__wrapped__",
+)
 
 _lock = threading.RLock()
 
@@ -117,10 +127,8 @@ def forget(value: Any, twin: type) -> None:
     for base in type(value).__mro__:
         for slot in getattr(base, "__slots__", ()):
             if slot not in ("__dict__", "__weakref__"):
-                try:
+                with contextlib.suppress(AttributeError):  # a slot that was never filled
                     object.__delattr__(value, slot)
-                except AttributeError:
-                    pass  # the slot was never filled
     put(value, "__class__", twin)
 
 

@@ -63,12 +63,18 @@ def rebind(
             holder, key, rest = _locate(x, at)
             new = _replace_inside(holder._sym_child(key), rest, value, at) if rest else value
             commit_one(holder, key, new, notify=notify)
-        return x
-    if updates.__class__ is not dict and callable(updates) and not isinstance(updates, Mapping):
+    else:
+        _rebind(x, updates, fields, notify, raise_on_no_change)
+    return x
+
+
+def _rebind(x: Any, updates: Any, fields: dict[str, Any], notify: bool, must_change: bool) -> None:
+    """As ``rebind``, for all forms of updates."""
+    if callable(updates) and not isinstance(updates, Mapping):
         updates = [updates]
     if isinstance(updates, (list, tuple)):
         changed = [_rebind_by_function(x, fn, notify) for fn in updates]
-        if raise_on_no_change and not any(changed) and not fields:
+        if must_change and not any(changed) and not fields:
             raise FieldValueError(
                 "the rebind function changed nothing: it returned every value as it was. "
                 "If that is right, pass raise_on_no_change=False."
@@ -80,7 +86,6 @@ def rebind(
         )
     if updates or fields:
         commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
-    return x
 
 
 def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]]]:
@@ -110,7 +115,9 @@ def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
     holder, steps = x, at.keys
     last = len(steps) - 1
     if last < 0:
-        raise PathError("the root itself cannot be replaced by rebind; assign the new value to your variable instead.")
+        raise PathError(
+            "the root itself cannot be replaced by rebind; assign the new value to your variable instead."
+        )
     i = 0
     while i < last:
         key = steps[i]
@@ -143,9 +150,12 @@ def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) ->
         )
     keys = [k for k, _ in items]
     if steps[0] not in keys:
-        raise PathError(f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys) or '.'}")
+        raise PathError(
+            f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys) or '.'}"
+        )
     new = [
-        v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at) for k, v in items
+        v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at)
+        for k, v in items
     ]
     return rebuild(plain, new)
 
@@ -156,7 +166,11 @@ def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
     Raises:
       PathError: there is none; names those that are.
     """
-    found = holder._sym_child(key) if isinstance(holder, Node) else dict(children(holder) or ()).get(key, MISSING_VALUE)
+    found = (
+        holder._sym_child(key)
+        if isinstance(holder, Node)
+        else dict(children(holder) or ()).get(key, MISSING_VALUE)
+    )
     if found is MISSING_VALUE:
         keys = [k for k, _ in children(holder) or ()]
         whole = f" (in {str(at)!r})" if at else ""
@@ -198,7 +212,9 @@ def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
 _new_path = object.__new__
 
 
-def _ask_below(node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]) -> None:
+def _ask_below(
+    node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]
+) -> None:
     """Asks ``fn`` for each child of a node, and below those that it leaves; notes what it changes."""
     updates: dict[Any, Any] | None = None
     below: list[Any] = []
@@ -231,7 +247,9 @@ def _ask_below(node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: 
         _ask_below(value, here, fn, arity, changes)
 
 
-def _ask_inside(plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]) -> Any:
+def _ask_inside(
+    plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]
+) -> Any:
     """As ``_ask_below`` for a plain container, which is rebuilt when something in it changes."""
     items = children(plain)
     if not items:

@@ -45,8 +45,8 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
     ...         self.width = filters * 2
     >>> SymbolicBlock = symbolize(Block)
     >>> block = SymbolicBlock(4)
-    >>> block, block.width, block.rebind(filters=8).width, isinstance(block, Block)
-    (Block(filters=4), 8, 16, True)
+    >>> block.width, block.rebind(filters=8).width, block, isinstance(block, Block)
+    (8, 16, Block(filters=8), True)
     """
     if target is None or isinstance(target, (list, dict)):
         constraints = target if target is not None else fields
@@ -57,7 +57,9 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
         if isinstance(target, Node):
             raise SchemaError(f"{target!r} is symbolic already.")
         return functor_class(target, fields)
-    raise SchemaError(f"symbolize takes a class or a function; got {target!r} of type {type(target).__name__}.")
+    raise SchemaError(
+        f"symbolize takes a class or a function; got {target!r} of type {type(target).__name__}."
+    )
 
 
 def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
@@ -254,7 +256,7 @@ def _sklearn_clone(self: Any) -> Any:
     return self._sym_copy()
 
 
-def _init_subclass(cls: Any, **options: Any) -> None:
+def _init_subclass(cls: Any, /, **options: Any) -> None:
     """Makes a subclass of a symbolized class symbolic in place."""
     if "_sym_twin_of" in cls.__dict__ or "_sym_origin" in cls.__dict__:
         return
