@@ -88,6 +88,7 @@ class Search(Iterator[tuple[Any, Feedback]]):
         self._source = source
         self._make = make
         self._open: Feedback | None = None
+        self._ended = False
 
     def __next__(self) -> tuple[Any, Feedback]:
         if self._open is not None and not self._open._told:
@@ -96,8 +97,9 @@ class Search(Iterator[tuple[Any, Feedback]]):
                 "In every turn call `feedback(reward)`, or `feedback.skip('why')` for a trial that failed."
             )
         self._open = None
-        asked = self._source.ask()
+        asked = None if self._ended else self._source.ask()
         if asked is None:
+            self._ended = True
             raise StopIteration
         self._open = Feedback(self._source, *asked)
         return self._make(asked[1]), self._open
@@ -161,8 +163,9 @@ class Source:
 class DurableSource(Source):
     """Where a loop's trials come from when a study keeps them."""
 
-    def __init__(self, study: Any) -> None:
+    def __init__(self, study: Any, *, owned: bool) -> None:
         self.study = study
+        self.owned = owned  # opened for this loop, to be closed when it ends
         self.maximize = study.maximize
         self.best_reward = self.best_decisions = None
         for trial in study.best(1):
@@ -171,6 +174,8 @@ class DurableSource(Source):
     def ask(self) -> tuple[int, Decisions] | None:
         """Returns the next trial of the study, or None when it is complete."""
         trial = self.study.ask()
+        if trial is None and self.owned:
+            self.study.close()
         return None if trial is None else (trial.id, trial.decisions)
 
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str | None) -> None:
@@ -246,11 +251,12 @@ def _sample_study(
     """Returns the search that a study keeps."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
 
-    if not isinstance(study, Study):
+    owned = not isinstance(study, Study)
+    if owned:
         study = Study.open_or_create(
             study, template.space, algorithm, trials=trials, seed=seed, maximize=maximize
         )
-    return Search(template, DurableSource(study), make)
+    return Search(template, DurableSource(study, owned=owned), make)
 
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
