@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, final
 
-from pliant.values.errors import SealedError
+from pliant.values.errors import PliantError, SealedError
+from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 
 from .node import ATOMS, Node, path
@@ -65,7 +66,7 @@ def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
     nodes: list[Any] = []
     listens = False
     for holder in holders:
-        chain = []
+        first = len(nodes)
         at = holder
         while at is not None and id(at) not in seen:
             seen.add(id(at))
@@ -75,16 +76,22 @@ def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
                     "changes. Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
                 )
             listens = listens or at._sym_listens
-            chain.append(at)
+            nodes.append(at)
             at = at._sym_parent
-        chain.reverse()
-        nodes += chain
+        if len(nodes) > first + 1:
+            nodes[first:] = nodes[first:][::-1]
     return nodes, listens
 
 
 def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) -> None:
     """Makes all changes, given as ``(holder, {key: new value})`` pairs, or none of them."""
     nodes, listens = survey([holder for holder, _ in changes])
+    atoms = None if listens else plan_atoms(changes)
+    if atoms is not None:
+        for holder, slot, value in atoms:
+            setattr(holder, slot, value)
+        reset(nodes)
+        return
     fresh: list[tuple[Any, Any]] = []
     plans = []
     try:
@@ -96,16 +103,44 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
         raise
     undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
     try:
-        for node in reversed(nodes):
-            node._sym_reset()
+        reset(nodes)
         if listens and notify:
             tell(nodes, changes, undo)
     except BaseException:
         for holder, content in reversed(undo):
             holder._sym_swap(content)
-        for node in reversed(nodes):
-            node._sym_reset()
+        reset(nodes)
         raise
+
+
+def reset(nodes: list[Any]) -> None:
+    """Lets nodes forget what they computed, children before parents; takes them as ``survey`` returns them."""
+    for node in reversed(nodes):
+        if node._sym_stateful or node._sym_template is not None:
+            node._sym_reset()
+
+
+def plan_atoms(changes: list[tuple[Any, dict[Any, Any]]]) -> list[tuple[Any, str, Any]] | None:
+    """Returns changes as attributes to set, where each replaces an atom in a plain object by another; else None.
+
+    The usual case when a function edits a whole tree: nothing is adopted, nothing can fail half-way.
+    """
+    planned = []
+    for holder, updates in changes:
+        slots = holder._sym_slots
+        if not slots or not holder._sym_plain:
+            return None
+        for key, value in updates.items():
+            slot = slots.get(key)
+            if slot is None or value.__class__ not in ATOMS or value is MISSING_VALUE:
+                return None
+            if getattr(holder, slot).__class__ not in ATOMS:
+                return None
+            try:
+                planned.append((holder, slot, holder._sym_fields[key].value_spec.check(value)))
+            except PliantError:
+                return None  # the long way raises it again, with the whole path
+    return planned
 
 
 def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> None:

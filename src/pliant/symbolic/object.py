@@ -87,7 +87,10 @@ class Machinery(Symbolic):
             before = old[key] = self._sym_child(key) if slot is None else getattr(self, slot)
             if before.__class__ not in ATOMS and before is not value:
                 detach(self, (before,), set())
-            self._sym_put(key, value)
+            if slot is not None and self._sym_plain:
+                put(self, slot, value)
+            else:
+                self._sym_put(key, value)
             if value.__class__ not in ATOMS:
                 attach(self, ((key, value),))
         return old

@@ -124,7 +124,7 @@ class Path:
             if keys:
                 if keys[-1] == other:
                     return True
-                if "." not in other and "[" not in other:
+                if other.isidentifier():
                     return False  # one plain name is no longer path, and it is not the last key
             return str(self) == other
         if cls is Path:
