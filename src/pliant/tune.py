@@ -12,13 +12,19 @@ from contextlib import AbstractContextManager
 from typing import Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, Random
-from pliant.hyper.partition import Where, all_holes, to_where
+from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template
 from pliant.hyper.trace import Trace
 from pliant.space import Decisions, Space
-from pliant.symbolic.clone import clone
-from pliant.symbolic.node import Node
-from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, RewardError, SpaceError, listing
+from pliant.symbolic.realize import hole_paths
+from pliant.values.errors import (
+    FeedbackError,
+    FieldTypeError,
+    FieldValueError,
+    RewardError,
+    SpaceError,
+    listing,
+)
 from pliant.values.missing import MISSING_VALUE
 
 Reward = float | tuple[float, ...]
@@ -149,10 +155,11 @@ class Source:
             reward = tuple(-r for r in reward) if isinstance(reward, tuple) else -reward
         self.algorithm.feedback(decisions, reward)
 
-
     def note(self, decisions: Decisions, reward: Reward | None) -> None:
         """Keeps the best reward in mind; of several objectives there is no best one."""
-        if reward.__class__ is float and (self.best_reward is None or self.is_better(reward, self.best_reward)):
+        if reward.__class__ is float and (
+            self.best_reward is None or self.is_better(reward, self.best_reward)
+        ):
             self.best_reward, self.best_decisions = reward, decisions
 
     def is_better(self, reward: Any, other: Any) -> bool:
@@ -227,7 +234,9 @@ def sample(
     """
     space = _only(space, search_space, MISSING_VALUE, "space", "search_space")
     if space is MISSING_VALUE:
-        raise FieldTypeError("sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2])).")
+        raise FieldTypeError(
+            "sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2]))."
+        )
     trials = _only(trials, num_examples, None, "trials", "num_examples")
     if trials is not None and (trials.__class__ is not int or trials < 1):
         raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
@@ -246,7 +255,13 @@ def sample(
 
 
 def _sample_study(
-    template: Template, make: Any, algorithm: Algorithm, trials: int | None, seed: int | None, maximize: bool, study: Any
+    template: Template,
+    make: Any,
+    algorithm: Algorithm,
+    trials: int | None,
+    seed: int | None,
+    maximize: bool,
+    study: Any,
 ) -> Search:
     """Returns the search that a study keeps."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
@@ -264,12 +279,15 @@ def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decis
     if isinstance(space, Trace):
         template = Template(space.space, where)
         return template, lambda decisions: _runner(space, template.materialize(decisions))
-    # A copy, so that changes to the space while the loop runs do not reach the programs that it makes.
-    template = Template(clone(space) if isinstance(space, Node) else space, where)
+    template = Template(space, where)
     if not template.space.points:
         if where is None:
-            raise SpaceError(f"there is nothing to search: {type(space).__name__} has no hole. Put one in, such as pg.oneof([...]).")
-        raise SpaceError(f"the partition selects no hole; the outermost holes are at {listing(all_holes(space))}.")
+            raise SpaceError(
+                f"there is nothing to search: {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
+            )
+        raise SpaceError(
+            f"the partition selects no hole; the outermost holes are at {listing(hole_paths(space))}."
+        )
     return template, template.materialize
 
 

@@ -1,10 +1,36 @@
 """Floor 3: programs with holes, and the way between them and decisions."""
 
-from __future__ import annotations
-
+from .functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
+from .partition import by_hints, by_path
+from .running import decide
+from .template import Template, abstract_search_space, encode, iterate, materialize, random_sample
+from .trace import Trace, trace
 
-__all__ = ["DerivedHole", "Float", "Floatv", "Hole", "HyperValue", "Intv", "ManyOf", "OneOf"]
-
-Float = Floatv  # the names that PyGlove programs use in partitions
-HyperValue = Hole
+__all__ = [
+    "DerivedHole",
+    "Floatv",
+    "Hole",
+    "Intv",
+    "ManyOf",
+    "OneOf",
+    "Template",
+    "Trace",
+    "abstract_search_space",
+    "by_hints",
+    "by_path",
+    "decide",
+    "encode",
+    "floatv",
+    "intv",
+    "iterate",
+    "manyof",
+    "materialize",
+    "one_of",
+    "oneof",
+    "permutate",
+    "permute",
+    "random_sample",
+    "sublist_of",
+    "trace",
+]

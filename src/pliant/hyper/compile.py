@@ -7,13 +7,18 @@ the program.  ``n`` is the next decision, ``t`` holds the values of tied holes.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from pliant import schema as specs
+from pliant.schema import ValueSpec
 from pliant.symbolic.compile import own
 from pliant.symbolic.containers import Dict, List
 from pliant.symbolic.leaf import fresh, is_shared
 from pliant.symbolic.node import ATOMS, Node, children, rebuild
+from pliant.symbolic.place import adopt, container_spec
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
@@ -33,19 +38,23 @@ class _Writer:
     """One function in the making: its constants."""
 
     def __init__(self) -> None:
-        self.scope: dict[str, Any] = {"own": own}
+        self.scope: dict[str, Any] = {}
+        self.names: dict[int, str] = {}
 
     def constant(self, value: Any) -> str:
         """Returns the name of a global that holds ``value``."""
-        name = f"c{len(self.scope)}"
-        self.scope[name] = value
+        name = self.names.get(id(value))
+        if name is None:
+            name = self.names[id(value)] = f"c{len(self.scope)}"
+            self.scope[name] = value  # keeps it alive, and so its id
         return name
 
     def function(self, part: Part) -> Build:
         """Returns the compiled function of a part."""
         text = self.expression(part, 0)
-        lines = ["def build(n, t):", f"    return {text}"]
-        made: Build = define_function("build", lines, self.scope, title="build")
+        made: Build = define_function(
+            "build", ["def build(n, t):", f"    return {text}"], self.scope, title="build"
+        )
         return made
 
     def expression(self, part: Part, depth: int) -> str:
@@ -55,7 +64,7 @@ class _Writer:
         if isinstance(part, Constant):
             return self.copy(part.value)
         if isinstance(part, Number):
-            return "n()"
+            return "float(n())" if getattr(part.hole, "as_float", None) else "n()"
         if isinstance(part, Pick):
             return self.pick(part, depth)
         if isinstance(part, Branch):
@@ -71,14 +80,12 @@ class _Writer:
 
     def copy(self, value: Any) -> str:
         """Returns the source of a copy of a constant subtree."""
-        name = self.constant(value)
-        if value.__class__ in ATOMS or (not children(value) and not isinstance(value, (Node, list, dict)) and is_shared(value)):
-            return name
-        if isinstance(value, tuple) and all(v.__class__ in ATOMS for v in value):
-            return name
-        if isinstance(value, Node) and not _has_private_leaf(value):
-            return f"{self.constant(value._sym_copy)}()"
-        return f"{self.constant(fresh_copy)}({name})"
+        if isinstance(value, Node):
+            if not _leaves_shared(value):
+                return f"{self.constant(value._sym_copy)}()"
+        elif not _is_private(value):
+            return self.constant(value)
+        return f"{self.constant(fresh_copy)}({self.constant(value)})"
 
     def pick(self, part: Pick, depth: int) -> str:
         """Returns the source of a choice."""
@@ -101,14 +108,10 @@ class _Writer:
     def branch(self, part: Branch, depth: int) -> str:
         """Returns the source of a node or container with its parts."""
         value = part.value
-        items = [self.expression(p, depth + 1) for p in part.parts]
+        items = [self.item(value, k, p, depth) for k, p in zip(part.keys, part.parts)]
         if isinstance(value, List):
-            spec = value._sym_spec
-            flat = all(_is_flat(p) for p in part.parts)
-            maker = make_flat_list if flat else make_list
-            if spec is not None:
-                return f"{self.constant(_governed(maker, spec))}([{', '.join(items)}])"
-            return f"{self.constant(maker)}([{', '.join(items)}])"
+            maker = make_flat_list if all(_is_flat(p) for p in part.parts) else make_list
+            return f"{self.constant(_governed(maker, value._sym_spec))}([{', '.join(items)}])"
         if isinstance(value, Dict):
             pairs = ", ".join(f"{self.constant(k)}: {e}" for k, e in zip(part.keys, items))
             return f"{self.constant(_governed(make_dict, value._sym_spec))}({{{pairs}}})"
@@ -118,7 +121,15 @@ class _Writer:
             return f"({', '.join(items)},)"
         if type(value) is list:
             return f"[{', '.join(items)}]"
-        return f"{self.constant(rebuild)}({self.constant(value)}, [{', '.join(items)}])"
+        return f"{self.constant(rebuild)}({self.constant(copy.copy(value))}, [{', '.join(items)}])"
+
+    def item(self, holder: Any, key: Any, part: Part, depth: int) -> str:
+        """Returns the source of a child of a node or container; its field's spec goes with containers."""
+        text = self.expression(part, depth + 1)
+        spec = item_spec(holder, key)
+        if isinstance(spec, (specs.List, specs.Dict, specs.Union)) and _is_loose(part):
+            return f"{self.constant(partial(govern, spec))}({text})"
+        return text
 
     def object(self, value: Any, items: dict[Any, str]) -> str:
         """Returns the source of an object: its class's maker, called with its fields."""
@@ -143,14 +154,64 @@ def _is_flat(part: Part) -> bool:
     return isinstance(part, Number)
 
 
-def _has_private_leaf(value: Any) -> bool:
-    """Returns whether a subtree holds a leaf that candidates must not share."""
+def _is_loose(part: Part) -> bool:
+    """Returns whether a part may build a List or Dict that does not know yet what it may hold."""
+    if isinstance(part, Pick):
+        return part.k is not None or any(
+            _is_loose(c) or (isinstance(c, (Constant, Branch)) and isinstance(c.value, (list, dict)))
+            for c in part.candidates
+        )
+    if isinstance(part, Branch):
+        return isinstance(part.value, (list, dict)) and any(_is_loose(p) for p in part.parts)
+    if isinstance(part, Tied):
+        return _is_loose(part.source)
+    return isinstance(part, Derived) or (isinstance(part, Source) and _is_loose(part.part))
+
+
+def item_spec(holder: Any, key: Any) -> ValueSpec | None:
+    """Returns the spec of a child of a node, where there is one."""
+    spec: ValueSpec | None = getattr(holder, "_sym_spec", None)
+    if isinstance(spec, specs.List):
+        return spec.element
+    if isinstance(spec, specs.Dict):
+        field = spec.schema.field_for(key) if spec.schema is not None else None
+    else:
+        field = getattr(type(holder), "_sym_fields", {}).get(key)
+    return None if field is None else field.value_spec
+
+
+def govern(spec: ValueSpec | None, value: Any) -> Any:
+    """Tells a List or Dict that a hole became, and those in it, what they may hold; returns it."""
+    if spec is not None and isinstance(value, (List, Dict)):
+        value._sym_spec = container_spec(spec, value)
+        for key, child in zip(value._sym_keys(), value._sym_values()):
+            govern(item_spec(value, key), child)
+    return value
+
+
+def _is_private(value: Any) -> bool:
+    """Returns whether two candidates of a search must not hold this very value: it can change."""
     if value.__class__ in ATOMS:
         return False
-    items = children(value)
-    if items is None:
-        return not is_shared(value)
-    return any(_has_private_leaf(child) for _, child in items)
+    if isinstance(value, tuple):
+        return any(_is_private(item) for item in value)
+    return children(value) is not None or not is_shared(value)
+
+
+def _leaves_shared(node: Any) -> bool:
+    """Returns whether a copy of a node would share something with it that can change."""
+    for child in node._sym_values():
+        if child.__class__ in ATOMS:
+            continue
+        if isinstance(child, Node):
+            if _leaves_shared(child):
+                return True
+        elif isinstance(child, tuple):
+            if any(_leaves_shared(v) if isinstance(v, Node) else _is_private(v) for v in child):
+                return True
+        elif _is_private(child):
+            return True
+    return False
 
 
 def fresh_copy(value: Any) -> Any:
@@ -159,7 +220,7 @@ def fresh_copy(value: Any) -> Any:
         return value
     if isinstance(value, Node):
         made = value._sym_copy()
-        return _freshen(made) if _has_private_leaf(made) else made
+        return _freshen(made) if _leaves_shared(value) else made
     items = children(value)
     if items is None:
         return fresh(value)
@@ -167,11 +228,11 @@ def fresh_copy(value: Any) -> Any:
 
 
 def _freshen(node: Any) -> Any:
-    """Replaces the private leaves of a copied node by copies of them."""
+    """Replaces what a copied node shares with its original by copies."""
     for key, child in zip(list(node._sym_keys()), list(node._sym_values())):
         if isinstance(child, Node):
             _freshen(child)
-        elif child.__class__ not in ATOMS:
+        elif _is_private(child):
             new = fresh_copy(child)
             node._sym_put(key, new)
             own(new, node, key)
@@ -189,11 +250,9 @@ def make_list(items: list[Any]) -> List:
     """Makes a List of fresh items."""
     made = _new_list(List)
     _extend(made, items)
-    i = 0
-    for item in items:
+    for i, item in enumerate(items):
         if item.__class__ not in ATOMS:
             own(item, made, i)
-        i += 1
     return made
 
 
@@ -226,8 +285,6 @@ def _governed(maker: Callable[[Any], Any], spec: Any) -> Callable[[Any], Any]:
 
 def _derive(hole: Any) -> Callable[[Any], Any]:
     """Returns what turns a derived hole's inner program into its value, made symbolic."""
-    from pliant.symbolic.place import adopt
-
     return lambda inner: adopt(None, None, hole.build(inner))
 
 

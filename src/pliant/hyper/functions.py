@@ -45,9 +45,12 @@ def manyof(
     Args:
       k: how many are picked.
       candidates: what is picked from; they may hold holes themselves.
-      distinct: whether each candidate is picked at most once (also as ``choices_distinct``).
-      sorted: whether picks keep the order of the candidates (also as ``choices_sorted``).
-      name, hints: as for ``oneof``.
+      distinct: whether each candidate is picked at most once.
+      sorted: whether picks keep the order of the candidates.
+      name: as for ``oneof``.
+      hints: as for ``oneof``.
+      choices_distinct: another name of ``distinct``.
+      choices_sorted: another name of ``sorted``.
 
     Raises:
       SpaceError: there are no candidates, or fewer than ``k`` when they are distinct.
@@ -80,20 +83,30 @@ def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = Non
 
 
 def floatv(
-    min_value: float, max_value: float, scale: str | None = None, *, name: str | None = None, hints: Any = None
+    min_value: float,
+    max_value: float,
+    scale: str | None = None,
+    *,
+    name: str | None = None,
+    hints: Any = None,
 ) -> Any:
     """Returns a hole that becomes a number from ``min_value`` to ``max_value``, both included.
 
     Args:
-      min_value, max_value: the range.
+      min_value: the least value.
+      max_value: the largest value.
       scale: how algorithms draw from it: ``'linear'`` (the default), ``'log'`` (by order of magnitude; the
         range must be above 0), or ``'rlog'`` (as ``'log'``, seen from the upper end).
-      name, hints: as for ``oneof``.
+      name: as for ``oneof``.
+      hints: as for ``oneof``.
+
+    Raises:
+      SpaceError: the range is empty, not finite, or not above 0 in a log scale.
 
     >>> floatv(1e-4, 1e-1, "log")
     Floatv(min_value=0.0001, max_value=0.1, scale='log')
     """
-    scale = check_range(min_value, max_value, scale, "floatv", (int, float))
+    scale = check_range(min_value, max_value, scale, verb="floatv", whole=False)
     return decide(Floatv(float(min_value), float(max_value), scale, name=name, hints=hints))
 
 
@@ -109,15 +122,21 @@ def intv(
     """Returns a hole that becomes a whole number from ``min_value`` to ``max_value``, both included.
 
     Args:
-      min_value, max_value: the range. scale: as for ``floatv``.
+      min_value: the least value.
+      max_value: the largest value (the last one that steps reach).
+      scale: as for ``floatv``.
       step: the distance between neighbouring values.
-      name, hints: as for ``oneof``.
+      name: as for ``oneof``.
+      hints: as for ``oneof``.
+
+    Raises:
+      SpaceError: the range is empty, not of whole numbers, or not above 0 in a log scale.
 
     >>> import pliant as pg
     >>> [p["n"] for p in pg.iter(pg.Dict(n=intv(2, 8, step=3)))]
     [2, 5, 8]
     """
-    scale = check_range(min_value, max_value, scale, "intv", (int,))
+    scale = check_range(min_value, max_value, scale, verb="intv", whole=True)
     if step.__class__ is not int or step < 1:
         raise SpaceError(f"intv: step is a whole number from 1; got {step!r}.")
     return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))

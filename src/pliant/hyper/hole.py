@@ -18,15 +18,19 @@ from pliant.values.placeholder import Placeholder
 
 
 class Hole(Object, Placeholder):
-    """The base class of all holes.
+    """The base class of all holes.  A subclass may have fields ``name`` and ``hints``."""
 
-    Attributes:
-      name: a second key for the decision; holes of one name are one decision (*tied*).
-      hints: anything, for whoever selects holes by it (a partition, say).
-    """
+    _sym_terse = True
 
-    name = None
-    hints = None
+    @property
+    def name(self) -> str | None:
+        """A second key for the decision; holes of one name are one decision (*tied*)."""
+        return None
+
+    @property
+    def hints(self) -> Any:
+        """Anything, for whoever selects holes by it (a partition, say)."""
+        return None
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
         """Checks what this could become against a field's spec; see ``Placeholder``."""
@@ -99,6 +103,11 @@ class Floatv(Hole):
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
         """Checks both ends of the range."""
+        if isinstance(spec, specs.Enum):
+            raise FieldTypeError(
+                f"floatv gives any number of its range, but the field {at_path(path)} lists its values: {spec!r}. "
+                "Use oneof with some of them."
+            )
         _check_ends(self, spec, path, "floatv")
         return self
 
@@ -109,18 +118,24 @@ class Intv(Hole):
     min_value: int
     max_value: int
     scale: str = "linear"
-    step: specs.Int(1, min_value=1)  # type: ignore[valid-type]  # a spec, which says more than an annotation
+    step: int = specs.Int(1, min_value=1)  # type: ignore[assignment]  # a spec, which says more than a value
     name: str | None = None
     hints: Any = None
+    as_float: bool | None = None
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
-        """Checks both ends of the range; every value where the field lists its values."""
+        """Checks both ends of the range; every value where the field lists its values.
+
+        In a field of floats it becomes whole numbers written as floats (``as_float``), as an int that is
+        assigned there does.
+        """
         if isinstance(spec, specs.Enum):
             for value in range(self.min_value, self.max_value + 1, self.step):
                 spec.check(value, path)
-        else:
-            _check_ends(self, spec, path, "intv")
-        return self
+            return self
+        if _check_ends(self, spec, path, "intv").__class__ is not float or self.as_float:
+            return self
+        return type(self)(**{**self.sym_init_args, "as_float": True})
 
 
 class DerivedHole(Hole):
@@ -152,7 +167,9 @@ class DerivedHole(Hole):
 
     def unbuild(self, value: Any) -> Any:
         """Returns what ``inner`` became, given the value: the inverse of ``build``, needed by ``encode`` only."""
-        raise NotImplementedError(f"{type(self).__name__} must define unbuild(self, value) before programs can be encoded.")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define unbuild(self, value) before programs can be encoded."
+        )
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
         """Takes the user's word: what ``build`` returns is not known before."""
@@ -182,12 +199,17 @@ def _list_spec(spec: ValueSpec) -> ValueSpec | None:
     return None
 
 
-def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> None:
+def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> Any:
+    """Returns the upper end as the field stores it, after checking both."""
+    stored = None
     for end in ("min_value", "max_value"):
         try:
-            spec.check(getattr(hole, end), path)
+            stored = spec.check(getattr(hole, end), path)
         except PliantError as error:
-            raise type(error)(f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}") from error
+            raise type(error)(
+                f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}"
+            ) from error
+    return stored
 
 
 def _joined(hole: OneOf, join: Any, other: Any) -> Any:
@@ -209,28 +231,36 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
       SpaceError: they are no sequence, or there are none.
     """
     if isinstance(candidates, (str, bytes)) or not hasattr(candidates, "__iter__"):
-        raise SpaceError(f"{verb} takes a list of candidates; got {candidates!r} of type {type(candidates).__name__}.")
+        raise SpaceError(
+            f"{verb} takes a list of candidates; got {candidates!r} of type {type(candidates).__name__}."
+        )
     if isinstance(candidates, dict):
         raise SpaceError(f"{verb} takes a list of candidates, not a dict; pass list(d.values()) or list(d).")
-    found = list(candidates)
+    if isinstance(candidates, (set, frozenset)):
+        raise SpaceError(
+            f"{verb} takes a list of candidates, not a set, whose order changes from run to run; pass sorted(...)."
+        )
+    flat = getattr(candidates, "ndim", None) == 1 and hasattr(candidates, "tolist")
+    found = list(candidates.tolist() if flat else candidates)  # of an array, Python's numbers
     if not found:
         raise SpaceError(f"{verb} was given no candidates; give it at least one.")
     return found
 
 
-def check_range(min_value: Any, max_value: Any, scale: Any, verb: str, kinds: tuple[type, ...]) -> str:
+def check_range(min_value: Any, max_value: Any, scale: Any, *, verb: str, whole: bool) -> str:
     """Returns the scale's name after checking a range.
 
     Raises:
       SpaceError: the ends are no numbers, the wrong way round, or not allowed in a log scale.
     """
     for label, value in (("min_value", min_value), ("max_value", max_value)):
+        kinds = (int,) if whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
-            kind = "whole number" if kinds == (int,) else "finite number"
+            kind = "whole number" if whole else "finite number"
             raise SpaceError(f"{verb}: {label} is a {kind}; got {value!r} of type {type(value).__name__}.")
     if min_value > max_value:
         raise SpaceError(f"{verb}: min_value {min_value!r} is above max_value {max_value!r}; swap them.")
-    scale = scale or "linear"
+    scale = "linear" if scale is None else scale
     if scale not in ("linear", "log", "rlog"):
         raise SpaceError(f"{verb}: scale is 'linear', 'log' or 'rlog'; got {scale!r}.")
     if scale != "linear" and min_value <= 0:

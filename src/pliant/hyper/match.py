@@ -1,147 +1,206 @@
-"""The inverse of building: which decisions make a given program from a space."""
+"""The inverse of building: which decisions make a given program from a space.
+
+Nothing is tried twice: what a part was decided as depends on its own value only (tied holes compare
+values, picks of a ``manyof`` are assigned once it is known which candidates fit which item), so the time
+is that of comparing each item with each candidate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pliant.symbolic.compare import equal, node_class
-from pliant.symbolic.node import Node, children
+from pliant.symbolic.node import ATOMS, Node, children, is_dataclass
 from pliant.symbolic.text import one_line
-from pliant.values.errors import DecisionError
-from pliant.values.path import ROOT, Path, at_path
+from pliant.values.errors import DecisionError, PliantError
+from pliant.values.path import Key, Path, at_path
 
+from .assign import assign
+from .compile import compile_part
 from .hole import Intv
 from .plan import Branch, Constant, Derived, Number, Part, Pick, Source, Tied
 
 Vector = tuple[Any, ...]
+At = tuple[Key, ...]
 
 
 def find_decisions(part: Part, child: Any) -> Vector:
     """Returns the first decisions, in lexicographic order, that build ``child``.
 
     Raises:
-      DecisionError: none do; names the first place that cannot be.
+      DecisionError: none do; names the deepest place that cannot be.
     """
     matcher = _Matcher()
-    for vector, _ in matcher.match(part, child, ROOT, {}):
-        return vector
-    where, why = matcher.failure
-    raise DecisionError(f"this program is not in the space: {at_path(where)} {why}.")
+    vector = matcher.match(part, child, ())
+    if vector is None:
+        raise DecisionError(
+            f"this program is not in the space: the value {at_path(Path(matcher.place))} {matcher.explain()}."
+        )
+    return vector
 
 
 class _Matcher:
-    """One match: remembers the deepest place that failed, for the message."""
+    """One match: the values of tied holes, and the deepest place that failed, for the message."""
 
     def __init__(self) -> None:
-        self.failure: tuple[Path, str] = (ROOT, "it differs")
+        self.tied: dict[str, Any] = {}
+        self.place: At = ()
+        self.reason: tuple[str, tuple[Any, ...]] = ("differs", ())
 
-    def fail(self, at: Path, why: str) -> None:
-        """Notes why nothing matches at a place."""
-        if at.depth >= self.failure[0].depth:
-            self.failure = (at, why)
+    def fail(self, at: At, reason: str, *values: Any) -> None:
+        """Notes why nothing matches at a place; the values are shown only if this is what is reported."""
+        if len(at) >= len(self.place):
+            self.place, self.reason = at, (reason, values)
 
-    def match(self, part: Part, value: Any, at: Path, tied: dict[str, Any]) -> Iterator[tuple[Vector, dict[str, Any]]]:
-        """Yields all decisions of a part that build ``value``, with the tied values that they fix."""
+    def explain(self) -> str:
+        """Returns why nothing matches, as prose."""
+        text, values = self.reason
+        return text.format(*(one_line(v, max_length=80) for v in values))
+
+    def match(self, part: Part, value: Any, at: At) -> Vector | None:
+        """Returns the first decisions of a part that build ``value``, or None."""
         if isinstance(part, Constant):
-            if equal(part.value, value):
-                yield (), tied
-            else:
-                self.fail(at, f"is {_show(value)}; the space has {_show(part.value)} there")
-        elif isinstance(part, Tied):
-            if part.name in tied and equal(tied[part.name], value):
-                yield (), tied
-            else:
-                self.fail(at, f"differs from the other places of {part.name!r}, which are decided together")
-        elif isinstance(part, Source):
-            for vector, below in self.match(part.part, value, at, tied):
-                yield vector, {**below, part.name: value}
-        elif isinstance(part, Number):
-            yield from self.match_number(part, value, at, tied)
-        elif isinstance(part, Derived):
-            yield from self.match(part.part, part.hole.unbuild(value), at, tied)
-        elif isinstance(part, Pick):
-            yield from self.match_pick(part, value, at, tied)
-        else:
-            yield from self.match_branch(part, value, at, tied)
+            return self.match_constant(part.value, value, at)
+        if isinstance(part, Branch):
+            return self.match_branch(part, value, at)
+        if isinstance(part, Pick):
+            return self.match_one(part, value, at) if part.k is None else self.match_many(part, value, at)
+        if isinstance(part, Number):
+            return self.match_number(part.hole, value, at)
+        if isinstance(part, Derived):
+            return self.match_derived(part, value, at)
+        if isinstance(part, Source):
+            vector = self.match(part.part, value, at)
+            self.tied[part.name] = value
+            return vector
+        assert isinstance(part, Tied)
+        if equal(self.tied.get(part.name), value):
+            return ()
+        wanted = self.tied.get(part.name)
+        self.fail(at, f"is {{}}; the hole named {part.name!r} was decided as {{}} before", value, wanted)
+        return None
 
-    def match_number(
-        self, part: Number, value: Any, at: Path, tied: dict[str, Any]
-    ) -> Iterator[tuple[Vector, dict[str, Any]]]:
+    def match_constant(self, wanted: Any, value: Any, at: At) -> Vector | None:
+        """Compares a value with a subtree without open holes; True is not 1 here."""
+        if equal(wanted, value) and (wanted.__class__ is bool) is (value.__class__ is bool):
+            return ()
+        items, found = children(wanted), children(value)
+        if items and found and _is_like(wanted, value):  # to name the place inside
+            have = dict(found)
+            for key, item in items:
+                if key in have and self.match_constant(item, have[key], (*at, key)) is None:
+                    return None
+        self.fail(at, "is {}; the space has {} there", value, wanted)
+        return None
+
+    def match_number(self, hole: Any, value: Any, at: At) -> Vector | None:
         """Matches a number against its range."""
-        hole = part.hole
-        kinds = (int,) if isinstance(hole, Intv) else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not hole.min_value <= value <= hole.max_value:
-            self.fail(at, f"is {_show(value)}; allowed: {one_line(hole)}")
-        elif isinstance(hole, Intv) and (value - hole.min_value) % hole.step:
-            self.fail(at, f"is {value}, which the steps of {one_line(hole)} do not reach")
+        whole = isinstance(hole, Intv)
+        number = value if value.__class__ in (int, float) else _to_number(value)
+        if number is None or not hole.min_value <= number <= hole.max_value:
+            self.fail(at, "is {}; allowed: {}", value, hole)
+        elif not whole:
+            return (float(number),)
+        elif number != int(number) or (number - hole.min_value) % hole.step:
+            self.fail(at, "is {}, which {} does not reach", value, hole)
         else:
-            yield (value if isinstance(hole, Intv) else float(value),), tied
+            return (int(number),)
+        return None
 
-    def match_pick(
-        self, part: Pick, value: Any, at: Path, tied: dict[str, Any]
-    ) -> Iterator[tuple[Vector, dict[str, Any]]]:
-        """Matches one pick, or a list of picks."""
-        if part.k is None:
+    def match_derived(self, part: Derived, value: Any, at: At) -> Vector | None:
+        """Matches a hole of the user's: what ``unbuild`` returns must build the value again."""
+        try:
+            inner = part.hole.unbuild(value)
+        except NotImplementedError:
+            raise
+        except (PliantError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+            self.fail(at, "is {}; {} cannot make it", value, part.hole)
+            return None
+        vector = self.match(part.part, inner, at)
+        if vector is not None and not equal(
+            compile_part(part)(iter(vector).__next__, dict(self.tied)), value
+        ):
+            self.fail(at, "is {}; {} cannot make it", value, part.hole)
+            return None
+        return vector
+
+    def match_one(self, part: Pick, value: Any, at: At) -> Vector | None:
+        """Matches one pick: the first candidate that fits."""
+        for i, candidate in enumerate(part.candidates):
+            vector = self.match(candidate, value, at)
+            if vector is not None:
+                return (i, *vector)
+        if len(self.place) <= len(at):
+            self.fail(at, "is {}; the candidates there are {}", value, part.hole.candidates)
+        return None
+
+    def match_many(self, part: Pick, value: Any, at: At) -> Vector | None:
+        """Matches a list of picks: the first assignment of candidates to items."""
+        k, hole = part.k or 0, part.hole
+        if not isinstance(value, list) or len(value) != k:
+            self.fail(at, f"is {{}}; the space has a list of {k} picks there", value)
+            return None
+        table: list[dict[int, Vector]] = []
+        for slot, item in enumerate(value):
+            fits = {}
             for i, candidate in enumerate(part.candidates):
-                for vector, below in self.match(candidate, value, at, tied):
-                    yield (i, *vector), below
-            return
-        if not isinstance(value, list) or len(value) != part.k:
-            self.fail(at, f"is {_show(value)}; the space has a list of {part.k} picks there")
-            return
-        yield from self.match_picks(part, value, at, (), tied)
+                vector = self.match(candidate, item, (*at, slot))
+                if vector is not None:
+                    fits[i] = vector
+            if not fits:
+                if len(self.place) <= len(at) + 1:
+                    self.fail((*at, slot), "is {}; the candidates there are {}", item, hole.candidates)
+                return None
+            table.append(fits)
+        picked = assign([list(fits) for fits in table], distinct=hole.distinct, sorted=hole.sorted)
+        if picked is None:
+            rule = " and ".join(w for w, on in (("distinct", hole.distinct), ("sorted", hole.sorted)) if on)
+            self.fail(
+                (*at, k - 1), f"makes {{}} a list that the {k} {rule} picks of {{}} cannot be", value, hole
+            )
+            return None
+        vector = ()
+        for i, fits in zip(picked, table):
+            vector += (i, *fits[i])
+        return vector
 
-    def match_picks(
-        self, part: Pick, values: Any, at: Path, picked: tuple[int, ...], tied: dict[str, Any]
-    ) -> Iterator[tuple[Vector, dict[str, Any]]]:
-        """Matches the picks from ``len(picked)`` on."""
-        k = len(picked)
-        if k == len(values):
-            yield (), tied
-            return
-        first = picked[-1] if picked and part.hole.sorted else 0
-        for i in range(first, len(part.candidates)):
-            if part.hole.distinct and i in picked:
-                continue
-            for vector, below in self.match(part.candidates[i], values[k], at + k, tied):
-                for rest, after in self.match_picks(part, values, at, (*picked, i), below):
-                    yield (i, *vector, *rest), after
-
-    def match_branch(
-        self, part: Branch, value: Any, at: Path, tied: dict[str, Any]
-    ) -> Iterator[tuple[Vector, dict[str, Any]]]:
+    def match_branch(self, part: Branch, value: Any, at: At) -> Vector | None:
         """Matches a node or container child by child."""
         wanted = part.value
-        same = node_class(value) is node_class(wanted) or (
-            not isinstance(wanted, Node)
-            or isinstance(wanted, (list, dict))
-            and isinstance(value, (list, dict))
-            and isinstance(wanted, list) == isinstance(value, list)
-        )
         items = children(value)
-        if not same or items is None:
-            self.fail(at, f"is a {node_class(value).__name__}; the space has a {node_class(wanted).__name__} there")
-            return
+        if items is None or not _is_like(wanted, value):
+            self.fail(
+                at, f"is a {node_class(value).__name__}; the space has a {node_class(wanted).__name__} there"
+            )
+            return None
         found = dict(items)
-        if set(found) != set(part.keys):
-            self.fail(at, f"has {_show(list(found))}; the space has {_show(part.keys)} there")
-            return
-        yield from self.match_all(part, found, 0, at, tied)
-
-    def match_all(
-        self, part: Branch, found: dict[Any, Any], i: int, at: Path, tied: dict[str, Any]
-    ) -> Iterator[tuple[Vector, dict[str, Any]]]:
-        """Matches the children from number ``i`` on."""
-        if i == len(part.parts):
-            yield (), tied
-            return
-        key = part.keys[i]
-        for vector, below in self.match(part.parts[i], found[key], at + key, tied):
-            for rest, after in self.match_all(part, found, i + 1, at, below):
-                yield (*vector, *rest), after
+        if found.keys() != set(part.keys):
+            self.fail(at, "has the keys {}; the space has {} there", list(found), part.keys)
+            return None
+        decided: list[Any] = []
+        for key, below in zip(part.keys, part.parts):
+            vector = self.match(below, found[key], (*at, key))
+            if vector is None:
+                return None
+            decided += vector
+        return tuple(decided)
 
 
-def _show(value: Any) -> str:
-    text = one_line(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _is_like(wanted: Any, value: Any) -> bool:
+    """Returns whether a value is of the kind that a container or node of the space becomes."""
+    for kind in (list, dict, tuple):
+        if isinstance(wanted, kind):
+            return isinstance(value, kind)
+    if isinstance(wanted, Node):
+        return node_class(wanted) is node_class(value)
+    return is_dataclass(wanted) and type(wanted) is type(value)
+
+
+def _to_number(value: Any) -> int | float | None:
+    """Returns numbers of other libraries as int or float; None for what is no number."""
+    if value.__class__ in ATOMS or isinstance(value, (str, bytes, bool)) or children(value) is not None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None

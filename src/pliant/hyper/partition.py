@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from pliant.symbolic.compare import equal
 from pliant.symbolic.node import path
-from pliant.symbolic.realize import hole_paths
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.path import Path
 
 Where = Callable[[Any], bool]
 
@@ -28,16 +28,46 @@ def by_hints(hints: Any) -> Where:
     return lambda hole: equal(hole.hints, hints)
 
 
-def by_path(pattern: str) -> Where:
-    """Returns the partition of the holes whose path the regular expression matches from its start.
+def by_path(pattern: str) -> ByPath:
+    r"""Returns the partition of the holes whose path the regular expression matches from its start.
+
+    The path is that in the program, such as ``model.layers[0].kernel``; of a hole in a candidate,
+    ``op.candidates[1].kernel``.
 
     >>> import pliant as pg
     >>> space = pg.Dict(model=pg.Dict(k=pg.oneof([1, 2])), lr=pg.floatv(0, 1))
-    >>> pg.abstract_search_space(space, where=by_path(r"model\\.")).size
+    >>> pg.abstract_search_space(space, where=by_path(r"model\.")).size
     2
+
+    Raises:
+      FieldValueError: the pattern is no regular expression.
     """
-    match = re.compile(pattern).match
-    return lambda hole: match(str(path(hole))) is not None
+    return ByPath(pattern)
+
+
+@final
+class ByPath:
+    """A partition by path; it works in plain containers too, which do not know their place."""
+
+    __slots__ = ("pattern",)
+
+    def __init__(self, pattern: str) -> None:
+        try:
+            self.pattern = re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise FieldValueError(
+                f"by_path takes a regular expression of paths, such as r'model\\..*'; got {pattern!r}: {error}."
+            ) from error
+
+    def selects(self, at: Path) -> bool:
+        """Returns whether holes at a path are selected."""
+        return self.pattern.match(str(at)) is not None
+
+    def __call__(self, hole: Any) -> bool:
+        return self.selects(path(hole))
+
+    def __repr__(self) -> str:
+        return f"by_path({self.pattern.pattern!r})"
 
 
 def to_where(partition: Any) -> Where | None:
@@ -54,10 +84,3 @@ def to_where(partition: Any) -> Where | None:
         f"a partition is a function of a hole, or a pattern of paths as text; got {partition!r} of type "
         f"{type(partition).__name__}. For hints, pass `pg.by_hints({partition!r})`."
     )
-
-
-def all_holes(program: Any) -> list[str]:
-    """Returns the paths of the outermost holes of a program."""
-    return hole_paths(program)
-
-

@@ -7,21 +7,21 @@ building consumes decisions in just that order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 from pliant.space import Hole as Described
 from pliant.space import choice, floating, integer
+from pliant.symbolic.clone import clone
 from pliant.symbolic.compare import equal
-from pliant.symbolic.node import ATOMS, Node, children
-from pliant.symbolic.text import literal
+from pliant.symbolic.node import ATOMS, Node, children, path
+from pliant.symbolic.text import literal, one_line
 from pliant.values.errors import SpaceError
-from pliant.values.path import Key, step_text
+from pliant.values.path import Key, Path, step_text
 
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
-
-Where = Callable[[Any], bool]
+from .partition import ByPath, Where
 
 
 @dataclass(slots=True)
@@ -97,68 +97,129 @@ class Named:
 
 @dataclass(slots=True)
 class Plan:
-    """The parts of a program, and the holes that they describe to the abstract space."""
+    """The parts of a program, and the holes that they describe to the abstract space.
+
+    Attributes:
+      is_watched: whether a change to any part of the program is noticed: it holds no plain container.
+    """
 
     part: Part
     described: list[Described]
-    names: dict[str, list[Named]] = field(default_factory=dict)
+    is_watched: bool
+
+
+@dataclass(slots=True)
+class _Spot:
+    """Where the planner is: the location relative to the enclosing candidate, and what is noted there.
+
+    Attributes:
+      symbolic: whether lists made here are to be symbolic.
+    """
+
+    location: str
+    path: Path
+    described: list[Described]
+    symbolic: bool
+
+    def below(self, key: Key, *, symbolic: bool) -> _Spot:
+        """Returns the spot of a child."""
+        location = self.location + step_text(key, first=not self.location)
+        return _Spot(location, self.path + key, self.described, symbolic)
 
 
 def make_plan(program: Any, where: Where | None = None) -> Plan:
-    """Analyses a program; with ``where``, only the holes that it selects are open."""
-    return _Planner(where).plan(program)
+    """Analyses a program; with ``where``, only the holes that it selects are open.
+
+    The plan is of a copy: what happens to the program afterwards does not reach it.
+
+    Raises:
+      SpaceError: names that contradict each other, a program that is nested too deep.
+    """
+    try:
+        return _Planner(where).plan(program)
+    except RecursionError as error:
+        raise SpaceError(
+            f"this {type(program).__name__} is nested too deep for a search space: Python allows "
+            f"{sys.getrecursionlimit()} calls within calls. Nest it less, or raise sys.setrecursionlimit."
+        ) from error
 
 
 class _Planner:
-    """One analysis: the selection, and the named holes met so far."""
+    """One analysis: the selection, and the named holes met so far.
+
+    It walks the program and a copy of it side by side: the selection is asked about the program itself
+    (about its very holes, at their places), the plan is made of the copy.
+    """
 
     def __init__(self, where: Where | None) -> None:
         self.where = where
         self.names: dict[str, list[Named]] = {}
+        self.left: dict[str, str] = {}  # names of holes that were not selected, and where
         self.scope: tuple[tuple[int, int], ...] = ()
         self.serial = 0
+        self.is_watched = True
 
     def plan(self, program: Any) -> Plan:
         """Returns the plan of a whole program."""
-        described: list[Described] = []
-        part = self.visit(program, "", described, isinstance(program, (Node, Hole)))
-        part = _mark_sources(part, {id(n.part): name for name, all_ in self.names.items() for n in all_ if n.used})
-        return Plan(part, described, self.names)
+        spot = _Spot("", path(program), [], isinstance(program, Node))
+        part = self.visit(program, clone(program), spot)
+        for name in self.left.keys() & self.names.keys():
+            raise SpaceError(
+                f"the partition selects the hole named {name!r} at {self.names[name][0].location!r}, but not the one at "
+                f"{self.left[name]!r}. One name is one decision: select all holes of this name, or none."
+            )
+        used = {id(n.part): name for name, found in self.names.items() for n in found if n.used}
+        return Plan(_mark_sources(part, used), spot.described, self.is_watched)
 
-    def visit(self, value: Any, location: str, described: list[Described], symbolic: bool) -> Part:
-        """Returns the part for a value, and appends the holes in it to ``described``."""
+    def visit(self, original: Any, value: Any, spot: _Spot) -> Part:
+        """Returns the part for a value (a copy of ``original``), and describes the holes in it."""
         if value.__class__ in ATOMS:
             return Constant(value)
-        if isinstance(value, Hole) and (self.where is None or self.where(value)):
-            return self.visit_hole(value, location, described, symbolic)
-        symbolic = symbolic or isinstance(value, Node)
-        items = children(value)
-        if not items:
+        if isinstance(value, Hole):
+            if self.selects(original, spot):
+                return self.visit_hole(original, value, spot)
+            if value.name is not None:
+                self.left.setdefault(value.name, spot.location)
+        items, originals = children(value), children(original)
+        if items is None or originals is None:
             return Constant(value)
+        is_node = isinstance(value, Node)
+        if not (is_node or is_frozen(value)):
+            self.is_watched = False
+        symbolic = spot.symbolic or is_node
         parts = [
-            self.visit(child, location + step_text(key, first=not location), described, symbolic) for key, child in items
+            self.visit(twin, child, spot.below(key, symbolic=symbolic))
+            for (key, child), (_, twin) in zip(items, originals)
         ]
         if all(part.__class__ is Constant for part in parts):
             return Constant(value)
         return Branch(value, [key for key, _ in items], parts)
 
-    def visit_hole(self, hole: Any, location: str, described: list[Described], symbolic: bool) -> Part:
+    def selects(self, hole: Any, spot: _Spot) -> bool:
+        """Returns whether a hole is open in this plan."""
+        where = self.where
+        if where is None:
+            return True
+        return where.selects(spot.path) if isinstance(where, ByPath) else bool(where(hole))
+
+    def visit_hole(self, original: Any, hole: Any, spot: _Spot) -> Part:
         """Returns the part for an open hole."""
         if hole.name is not None:
-            earlier = self.tie(hole, location)
+            earlier = self.tie(hole, spot.location)
             if earlier is not None:
                 earlier.used = True
                 return Tied(hole.name, earlier.part)
-        part = self.describe(hole, location, described, symbolic)
+        part = self.describe(original, hole, spot)
         if hole.name is not None:
-            self.names.setdefault(hole.name, []).append(Named(hole, self.scope, part, location))
+            self.names.setdefault(hole.name, []).append(Named(hole, self.scope, part, spot.location))
         return part
 
     def tie(self, hole: Any, location: str) -> Named | None:
         """Returns the earlier hole of the same name whose decision this one repeats, if any."""
         for earlier in self.names.get(hole.name, ()):
             if self.scope[: len(earlier.scope)] == earlier.scope:
-                if not equal(earlier.hole, hole):
+                # Their text too: 1 equals 1.0, but a field of floats wants its own.
+                if not equal(earlier.hole, hole) or one_line(earlier.hole) != one_line(hole):
                     raise SpaceError(
                         f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {earlier.location!r} and "
                         f"{hole!r} at {location!r}. One name is one decision: make them equal, or name them apart."
@@ -171,50 +232,48 @@ class _Planner:
                 )
         return None
 
-    def describe(self, hole: Any, location: str, described: list[Described], symbolic: bool) -> Part:
+    def describe(self, original: Any, hole: Any, spot: _Spot) -> Part:
         """Returns the part for a hole with a decision of its own, and describes it."""
         if isinstance(hole, (OneOf, ManyOf)):
-            return self.describe_pick(hole, location, described, symbolic)
+            return self.describe_pick(original, hole, spot)
+        described, location = spot.described, spot.location
+        labels = {"name": hole.name, "hints": hole.hints}
         if isinstance(hole, Floatv):
-            described.append(
-                floating(location, hole.min_value, hole.max_value, scale=hole.scale, name=hole.name, hints=hole.hints)
-            )
+            described.append(floating(location, hole.min_value, hole.max_value, scale=hole.scale, **labels))
             return Number(hole)
         if isinstance(hole, Intv):
             described.append(
-                integer(
-                    location,
-                    hole.min_value,
-                    hole.max_value,
-                    scale=hole.scale,
-                    step=hole.step,
-                    name=hole.name,
-                    hints=hole.hints,
-                )
+                integer(location, hole.min_value, hole.max_value, scale=hole.scale, step=hole.step, **labels)
             )
             return Number(hole)
         if isinstance(hole, DerivedHole):
-            return Derived(hole, self.visit(hole.inner(), location, described, symbolic))
-        raise SpaceError(f"{hole!r} at {location!r} is no hole that can be decided; derive from DerivedHole.")
+            inner = hole.inner()
+            return Derived(hole, self.visit(inner, inner, spot))
+        raise SpaceError(
+            f"the {type(hole).__name__} at {location!r} is no hole that can be decided; derive its class from DerivedHole."
+        )
 
-    def describe_pick(self, hole: Any, location: str, described: list[Described], symbolic: bool) -> Part:
+    def describe_pick(self, original: Any, hole: Any, spot: _Spot) -> Part:
         """Describes a choice, candidates and what is open in them included."""
         self.serial += 1
         outer, serial = self.scope, self.serial
         below: list[Any] = []
         parts = []
+        at = spot.path + "candidates"
         for i, candidate in enumerate(hole.candidates):
             inner: list[Described] = []
             self.scope = (*outer, (serial, i))
-            parts.append(self.visit(candidate, "", inner, symbolic))
+            parts.append(
+                self.visit(original.candidates[i], candidate, _Spot("", at + i, inner, spot.symbolic))
+            )
             below.append(inner or None)
         self.scope = outer
         many = isinstance(hole, ManyOf)
         candidates = list(hole.candidates)
         numbers = all(c.__class__ in (int, float) for c in candidates)
-        described.append(
+        spot.described.append(
             choice(
-                location,
+                spot.location,
                 below,
                 literals=[literal(c) for c in candidates],
                 values=candidates if numbers else (),
@@ -225,7 +284,13 @@ class _Planner:
                 hints=hole.hints,
             )
         )
-        return Pick(hole, parts, hole.num_choices if many else None, symbolic)
+        return Pick(hole, parts, hole.num_choices if many else None, spot.symbolic)
+
+
+def is_frozen(value: Any) -> bool:
+    """Returns whether a plain container cannot be changed in place: a tuple, a frozen dataclass."""
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return isinstance(value, tuple) or (parameters is not None and parameters.frozen)
 
 
 def _exclusive(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> bool:

@@ -6,7 +6,7 @@ program until it changes; a loop over plain containers should make one itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Any, final
 
@@ -16,9 +16,8 @@ from pliant.values.errors import SpaceError
 
 from .compile import compile_part
 from .match import find_decisions
+from .partition import Where
 from .plan import make_plan
-
-Where = Callable[[Any], bool]
 
 
 @final
@@ -29,19 +28,26 @@ class Template:
       program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses.
       where: which holes are open, as a predicate of the hole; the others stay in the programs made.
 
+    Attributes:
+      program: what was given; what happens to it later does not reach this template.
+      space: its decision points.
+      is_watched: whether every change of the program would be noticed; not so below plain containers.
+
     >>> import pliant as pg
     >>> t = Template(pg.Dict(a=pg.oneof([1, 2]), b=pg.floatv(0, 1)), where=lambda h: isinstance(h, pg.hyper.OneOf))
     >>> t.space.size, t.materialize([1])
-    (2, {a=2, b=Floatv(min_value=0.0, max_value=1.0, scale='linear')})
+    (2, {a=2, b=Floatv(min_value=0.0, max_value=1.0)})
     """
 
-    __slots__ = ("_build", "_part", "program", "space")
+    __slots__ = ("_build", "_part", "is_watched", "program", "space")
+    is_watched: bool
     program: Any
     space: Space
 
     def __init__(self, program: Any, where: Where | None = None) -> None:
         plan = make_plan(program, where)
         self.program = program
+        self.is_watched = plan.is_watched
         self.space = flatten(plan.described)
         self._part = plan.part
         self._build = compile_part(plan.part)
@@ -72,8 +78,9 @@ def template_of(program: Any, where: Where | None = None) -> Template:
     kept: Template | None = object.__getattribute__(program, "_sym_template")
     if kept is None:
         kept = Template(program)
-        object.__setattr__(program, "_sym_template", kept)
-        object.__setattr__(program, "_sym_mark", True)
+        if kept.is_watched:
+            object.__setattr__(program, "_sym_template", kept)
+            object.__setattr__(program, "_sym_mark", True)
     return kept
 
 
@@ -173,5 +180,7 @@ def _seed(seed: Any) -> int:
     if seed is None:
         return 0
     if seed.__class__ is not int:
-        raise SpaceError(f"a seed is a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}.")
+        raise SpaceError(
+            f"a seed is a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}."
+        )
     return int(seed)

@@ -220,5 +220,3 @@ def values_of(hole: Any, values: list[Any]) -> list[Any]:
 def _free_key(found: dict[str, Any], hole: Any) -> str:
     """Returns the key of a hole in the space: its name, or its number of meeting."""
     return hole.name if hole.name is not None else f"decision_{len(found)}"
-
-

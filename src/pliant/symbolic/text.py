@@ -153,8 +153,10 @@ def arguments(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple
     """Yields the arguments of the call that makes an object like ``node``, as ``(prefix, value)``.
 
     The prefix is ``name=``, or None for what is passed by position: all that stands before and among
-    extra positional arguments, if there are any.
+    extra positional arguments, if there are any.  A class whose defaults say nothing (holes, which have a
+    name and hints at most) hides them with ``_sym_terse``.
     """
+    hide_default_values = hide_default_values or getattr(node, "_sym_terse", False)
     variadic = getattr(node, "_sym_variadic", None)
     names = node._sym_names
     done: tuple[str, ...] = ()
