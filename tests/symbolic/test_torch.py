@@ -223,7 +223,7 @@ def test_optimizers_hooks_and_training() -> None:
     assert net(torch.zeros(1, 2)).shape == (1, 2)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated:DeprecationWarning")  # it still has users
+@pytest.mark.filterwarnings("ignore:`torch.jit.:DeprecationWarning")  # it still has users
 def test_export_and_script() -> None:
     net = Sequential(Linear(2, 2), ReLU()).eval()
     example = (torch.zeros(1, 2),)

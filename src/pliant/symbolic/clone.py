@@ -7,7 +7,7 @@ from typing import Any
 
 from .edit import attach
 from .node import ATOMS, Node, children, rebuild
-from .realize import get, is_realized, put
+from .realize import get, is_realized, put, slot_state
 from .rebind import rebind
 
 
@@ -67,5 +67,7 @@ def deep_copy(node: Any, memo: dict[int, Any]) -> Any:
     for name, value in get(node, "__dict__").items():
         if name not in ("_sym_parent", "_sym_key", "_sym_template"):
             target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
+    for name, value in slot_state(node).items():
+        put(made, name, copy.deepcopy(value, memo))
     attach(made, zip(made._sym_keys(), made._sym_values()))
     return made

@@ -2,7 +2,8 @@
 
 Two nodes are equal when their classes and their children are (paper, appendix A.1); a ``Dict`` equals a
 dict and a ``List`` a list with equal items.  ``hash_of`` agrees with ``equal`` on everything, also on
-dicts whose keys stand in another order.
+dicts whose keys stand in another order.  Not a number is equal to itself here, so that a program equals its
+copy and what was stored of it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def equal(x: Any, y: Any) -> bool:
         return True
     cx = x.__class__
     if cx in ATOMS:
-        return bool(x == y) if y.__class__ in ATOMS else False
+        return bool(x == y or (x != x and y != y)) if y.__class__ in ATOMS else False
     if isinstance(x, dict):
         return isinstance(y, dict) and _equal_dicts(x, y)
     if isinstance(x, list):
@@ -58,7 +59,7 @@ def _equal_items(x: Any, y: Any) -> bool:
         if a is b:
             continue
         if a.__class__ in ATOMS:
-            if b.__class__ not in ATOMS or a != b:
+            if b.__class__ not in ATOMS or (a != b and (a == a or b == b)):
                 return False
         elif not equal(a, b):
             return False
@@ -102,7 +103,7 @@ def hash_of(value: Any) -> int:
     True
     """
     if value.__class__ in ATOMS:
-        return hash(value)
+        return hash(value) if value == value else hash(float)
     if isinstance(value, dict):
         return hash(("dict", frozenset((k, hash_of(v)) for k, v in dict.items(value))))
     if isinstance(value, list):

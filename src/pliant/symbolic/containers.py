@@ -15,10 +15,11 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
 from .compile import copy_child
-from .edit import Insertion, attach, commit, commit_one, detach
+from .content import Whole, plan_dict, plan_list, swap_dict, swap_list
+from .edit import commit, commit_one
 from .methods import Symbolic
 from .node import ATOMS, Node, path
-from .place import CONTAINERS, PLAIN, adopt
+from .place import CONTAINERS, PLAIN, adopt, item_spec
 
 
 @final
@@ -78,45 +79,12 @@ class List(list[Any], Symbolic):
         if self._sym_template is not None:
             self._sym_template = None
 
-    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> list[Any]:
-        if isinstance(updates, _Whole):
-            return _admit_items(self, list(updates.items_), fresh)
-        n = len(self)
-        before: dict[int, Any] = {}
-        slots: list[Any] = list(self)
-        tail: list[Any] = []
-        for key, value in updates.items():
-            if key.__class__ is not int:
-                raise PathError(
-                    f"a List {at_path(path(self))} is indexed by whole numbers; got {key!r}. It has {n} items."
-                )
-            if key >= n:
-                tail.append(value.value if isinstance(value, Insertion) else value)
-                continue
-            if key < -n:
-                raise PathError(f"a List {at_path(path(self))} has {n} items; there is no item {key}.")
-            if isinstance(value, Insertion):
-                before[key % n] = value.value
-            else:
-                slots[key % n] = value
-        items = []
-        for i, value in enumerate(slots):
-            if i in before:
-                items.append(before[i])
-            if value is not MISSING_VALUE:
-                items.append(value)
-        return _admit_items(self, [*items, *(v for v in tail if v is not MISSING_VALUE)], fresh)
-
-    def _sym_swap(self, content: list[Any]) -> list[Any]:
-        old = list(self)
-        detach(self, old, {id(v) for v in content})
-        list.__setitem__(self, slice(None), content)
-        attach(self, enumerate(content))
-        return old
+    _sym_plan = plan_list
+    _sym_swap = swap_list
 
     def _become(self, items: list[Any]) -> None:
         """Replaces all items, as one change."""
-        commit([(self, _Whole(items))])
+        commit([(self, Whole(items))])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
@@ -137,11 +105,12 @@ class List(list[Any], Symbolic):
 
     def append(self, value: Any) -> None:
         """Adds an item at the end."""
-        commit([(self, {len(self): value})])
+        commit_one(self, len(self), value)
 
     def extend(self, values: Iterable[Any]) -> None:
         """Adds items at the end."""
-        self._become([*self, *values])
+        n = len(self)
+        commit([(self, {n + i: value for i, value in enumerate(values)})])
 
     def insert(self, index: Any, value: Any) -> None:
         """Adds an item before ``index``."""
@@ -151,6 +120,10 @@ class List(list[Any], Symbolic):
 
     def pop(self, index: Any = -1) -> Any:
         """Removes an item and returns it."""
+        if index == -1 and self:
+            value = list.__getitem__(self, -1)
+            commit_one(self, len(self) - 1, MISSING_VALUE)
+            return value
         items = list(self)
         value = items.pop(index)
         self._become(items)
@@ -195,37 +168,6 @@ class List(list[Any], Symbolic):
 _new = list.__new__
 _extend = list.extend
 _append = list.append
-
-
-class _Whole(dict[Any, Any]):
-    """Updates that stand for the whole content of a container."""
-
-    __slots__ = ("items_",)
-
-    def __init__(self, items: Any) -> None:
-        super().__init__(dict(enumerate(items)) if isinstance(items, list) else items)
-        self.items_ = items
-
-
-def _admit_items(holder: List, items: list[Any], fresh: list[Any]) -> list[Any]:
-    """Returns items as ``holder`` stores them; those that are new to it are noted in ``fresh``."""
-    spec = holder._sym_spec
-    if spec is not None:
-        items = spec.check(items, path(holder))
-    made = []
-    mine = {id(v) for v in holder}
-    for i, value in enumerate(items):
-        if value.__class__ in ATOMS:
-            made.append(value)
-            continue
-        if id(value) in mine:
-            mine.remove(id(value))  # it stays or moves; a second time it is copied
-            made.append(value)
-            continue
-        new = adopt(holder, i, value, spec.element if spec is not None else None)
-        fresh.append((holder, new))
-        made.append(new)
-    return made
 
 
 def _fill_list(made: List, items: list[Any], spec: Any) -> List:
@@ -284,44 +226,8 @@ class Dict(dict[Any, Any], Symbolic):
         if self._sym_template is not None:
             self._sym_template = None
 
-    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
-        content = dict(updates.items_) if isinstance(updates, _Whole) else {**self, **updates}
-        for key, value in list(content.items()):
-            if isinstance(value, Insertion):
-                content[key] = value.value
-            if value is MISSING_VALUE:
-                if key not in self:
-                    raise PathError(
-                        f"the Dict {at_path(path(self))} has no {key!r} to delete{suggest(key, self) or '.'} "
-                        f"It has: {listing(self)}."
-                    )
-                del content[key]
-        spec = self._sym_spec
-        if spec is not None:
-            content = spec.check(content, path(self))
-        mine = {id(v) for v in dict.values(self)}
-        for key, value in content.items():
-            if value.__class__ in ATOMS:
-                continue
-            if (
-                id(value) in mine
-                and isinstance(value, Node)
-                and (value._sym_key == key or value is not content.get(value._sym_key))
-            ):
-                mine.remove(id(value))  # it stays or moves; a second time it is copied
-                continue
-            content[key] = adopt(self, key, value, _spec_at(spec, key))
-            fresh.append((self, content[key]))
-        return content
-
-    def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
-        old = dict(self)
-        detach(self, old.values(), {id(v) for v in content.values()})
-        dict.clear(self)
-        dict.update(self, content)
-        attach(self, content.items())
-        return old
-
+    _sym_plan = plan_dict
+    _sym_swap = swap_dict
     __repr__ = Symbolic.__repr__
     __str__ = Symbolic.__str__
 
@@ -377,7 +283,7 @@ class Dict(dict[Any, Any], Symbolic):
 
     def clear(self) -> None:
         """Removes all items."""
-        commit([(self, _Whole({}))])
+        commit([(self, Whole({}))])
 
     def copy(self) -> Dict:
         """Returns a symbolic copy."""
@@ -389,12 +295,6 @@ class Dict(dict[Any, Any], Symbolic):
         return hash_of(self)
 
 
-def _spec_at(spec: Any, key: Any) -> Any:
-    """Returns the spec of one key of a Dict, or None."""
-    field = spec.schema.field_for(key) if spec is not None and spec.schema is not None else None
-    return field.value_spec if field is not None else None
-
-
 def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
     """Gives a new dict its items."""
     if not isinstance(items, Mapping):
@@ -404,7 +304,7 @@ def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
         items = spec.check(dict(items))
     for k, v in items.items():
         if v is not MISSING_VALUE:  # "nothing here" is no value
-            dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
     return made
 
 
@@ -416,7 +316,12 @@ def _list_node(items: list[Any], spec: Any) -> List:
     element = spec.element if spec is not None else None
     for i, v in enumerate(items):
         if v.__class__ not in ATOMS:
-            if isinstance(v, Node) and v._sym_parent is None and v.__class__ not in CONTAINERS:
+            if (
+                isinstance(v, Node)
+                and v._sym_parent is None
+                and v.__class__ not in CONTAINERS
+                and not v._sym_hears_parent
+            ):
                 v._sym_parent = made
                 v._sym_key = i
             else:
@@ -431,7 +336,7 @@ def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
     if spec is not None:
         object.__setattr__(made, "_sym_spec", spec)
     for k, v in items.items():
-        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, _spec_at(spec, k)))
+        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
     return made
 
 

@@ -17,6 +17,7 @@ from pliant.values.registry import register
 
 from .compile import check_name, make_copy, make_init, make_maker, make_values
 from .edit import Insertion, commit_one
+from .leaf import Ref
 from .node import ATOMS, path
 from .place import admit
 from .realize import make_twin
@@ -53,7 +54,8 @@ def declare(
     fields = {f.key: f for f in schema.values() if isinstance(f.key, str)}
     names = [check_name(str(n), cls.__name__) for n in fields]
     wild = any(not isinstance(f.key, str) for f in schema.values())
-    lazy = runs or wild or foreign
+    # Generated code assigns attributes where that runs nobody's code, else it writes to the dictionary.
+    lazy = runs or wild or foreign or cls.__setattr__ is not object.__setattr__
     cls.__schema__ = schema
     cls._sym_fields = fields
     cls._sym_names = tuple(names)
@@ -62,10 +64,11 @@ def declare(
     cls._sym_heavy = cls._sym_stateful or cls._sym_listens
     cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
     cls._sym_wild = wild
+    cls._sym_foreign = foreign
     cls._sym_lazy = lazy
     if attributes:
         for name in names:
-            setattr(cls, name, _attribute(name, fields[name], optional=cls._sym_partial_ok))
+            setattr(cls, name, _attribute(name, fields[name]))
     init = make_init(
         cls.__name__,
         schema,
@@ -77,9 +80,10 @@ def declare(
     )
     init.__doc__ = f"Makes a {cls.__name__}; checks its arguments, runs none of its code."
     cls._sym_init = init
-    if "__init__" not in cls.__dict__ or getattr(cls.__dict__["__init__"], "_sym_made", False):
-        cls.__init__ = init
     init._sym_made = True
+    _install_init(cls, init)
+    if wild:
+        _install_wild(cls)
     cls._sym_values = make_values(cls.__name__, names, lazy=lazy)
     cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
     cls._sym_copy = make_copy(
@@ -92,6 +96,59 @@ def declare(
     if runs and not foreign:
         cls.__new__ = staticmethod(_new_twin)
     register(cls)
+
+
+def _install_init(cls: Any, init: Any) -> None:
+    """Makes ``init`` the constructor, unless the class has, or inherits, one of its user's."""
+    owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
+    found = owner.__dict__["__init__"]
+    if (
+        getattr(found, "_sym_made", False)
+        or not hasattr(owner, "_sym_own")
+        or owner.__module__ == "pliant.symbolic.object"
+    ):
+        cls.__init__ = init
+        return
+    for base in cls.__mro__[
+        1:
+    ]:  # `super().__init__` is to set the fields of the object's class, not of the base
+        if getattr(base.__dict__.get("__init__"), "_sym_made", False):
+            base.__init__ = _init_by_class
+
+
+def _init_by_class(self: Any, *args: Any, **fields: Any) -> None:
+    type(self)._sym_init(self, *args, **fields)
+
+
+_init_by_class._sym_made = True  # type: ignore[attr-defined]  # as `declare` marks those that it makes
+
+
+def _install_wild(cls: Any) -> None:
+    """Lets keys of a wildcard field be read and set as attributes, after all that the class itself has."""
+    fallback = getattr(cls, "__getattr__", None)
+    if getattr(fallback, "_sym_made", False):
+        return
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # installed below
+        more = object.__getattribute__(self, "__dict__")
+        if name in more.get("_sym_more", ()) and not more.get("_sym_busy"):
+            return more["_sym_more"][name]
+        if fallback is not None:
+            return fallback(self, name)
+        raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+
+    assign = cls.__setattr__
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807  # installed below
+        if name in object.__getattribute__(self, "__dict__").get("_sym_more", ()):
+            commit_one(self, name, value)
+        else:
+            assign(self, name, value)
+
+    __getattr__._sym_made = __setattr__._sym_made = True  # type: ignore[attr-defined]  # as `declare` marks its own
+    cls.__getattr__ = __getattr__
+    if not cls._sym_foreign:  # a symbolized class has one that knows what is realized
+        cls.__setattr__ = __setattr__
 
 
 def _has_code(cls: Any) -> bool:
@@ -158,8 +215,13 @@ def blank_maker(cls: Any) -> Callable[[], Any]:
     return blank
 
 
-def _attribute(name: str, field: Field, *, optional: bool) -> property:
+def _attribute(name: str, field: Field) -> property:
     """Returns the attribute of a field: reads what is stored, and checks what is assigned."""
+    stored = attrgetter("_v_" + name)
+
+    def read(self: Any) -> Any:
+        value = stored(self)
+        return value.value if value.__class__ is Ref else value
 
     def assign(self: Any, value: Any) -> None:
         commit_one(self, name, value)
@@ -167,7 +229,8 @@ def _attribute(name: str, field: Field, *, optional: bool) -> property:
     def remove(self: Any) -> None:
         commit_one(self, name, MISSING_VALUE)
 
-    return property(attrgetter("_v_" + name), assign, remove, field.description or f"The field {name!r}.")
+    get: Any = read if field.value_spec.holds_nodes else stored  # where no Ref can be, reading costs less
+    return property(get, assign, remove, field.description or f"The field {name!r}.")
 
 
 def admit_field(holder: Any, name: str, value: Any) -> Any:

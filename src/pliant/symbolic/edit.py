@@ -43,7 +43,7 @@ class Insertion:
 
 @final
 class Change:
-    """What happened at one path: the value before and the value after; told to ``on_change``."""
+    """What happened at one path: the value before and after, or ``MISSING_VALUE``; told to ``on_change``."""
 
     __slots__ = ("new_value", "old_value", "path")
 
@@ -103,6 +103,8 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
         raise
     undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
     try:
+        for holder, old in undo:
+            tell_left(holder, old)
         reset(nodes)
         if listens and notify:
             tell(nodes, changes, undo)
@@ -161,7 +163,21 @@ def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> Non
         for owner, new in fresh:
             release(owner, (new,))
         raise
-    holder._sym_swap(content)
+    old = holder._sym_swap(content)
+    try:
+        tell_left(holder, old)
+    except BaseException:
+        holder._sym_swap(old)
+        raise
+
+
+def tell_left(holder: Any, old: Any) -> None:
+    """Runs the hooks of nodes that ``holder`` held until now and that nobody holds any more."""
+    for value in old.values() if isinstance(old, dict) else old:
+        if value.__class__ in ATOMS or not isinstance(value, Node):
+            continue
+        if value._sym_hears_parent and value._sym_parent is None:
+            value._sym_moved(holder, None)
 
 
 def tell(nodes: list[Any], changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> None:
@@ -188,8 +204,11 @@ def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]
         before = old if isinstance(old, dict) else dict(enumerate(old))
         here = path(holder)
         for key, value in updates.items():
+            if isinstance(holder, list) and key < 0:
+                key += len(before) if isinstance(old, list) else len(holder)
             new = value.value if isinstance(value, Insertion) else value
-            change = Change(here + key, before.get(key), new)
+            was = MISSING_VALUE if isinstance(value, Insertion) else before.get(key, MISSING_VALUE)
+            change = Change(here + key, was, new)
             for node in listeners:
                 told.setdefault(id(node), []).append(change)
     return told

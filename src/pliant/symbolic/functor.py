@@ -6,7 +6,6 @@ arguments, calling the object runs the function (paper, appendix B.1.2).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ from pliant.schema import Schema
 from pliant.values.errors import IncompleteError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 
+from .leaf import Ref
 from .node import path
 from .object import Object, declare_object
 from .parameters import schema_of_signature
@@ -87,6 +87,7 @@ class Functor(Object):
         return bound
 
     def _sym_call(self, bound: dict[str, Any]) -> Any:
+        bound = {k: v.value if v.__class__ is Ref else v for k, v in bound.items()}
         args, rest = split_arguments(type(self), bound)
         return type(self)._sym_function(*args, **rest)
 
@@ -180,7 +181,6 @@ def _record_given(cls: Any) -> None:
     cls.__init__ = __init__
     cls._sym_init = __init__
     cls._sym_copy = _sym_copy
-    cls.__signature__ = inspect.signature(cls._sym_function)
 
 
 def _checked_call(cls: Any, returns: Any) -> Any:

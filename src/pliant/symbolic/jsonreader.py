@@ -101,9 +101,10 @@ class Reader:
         cls = self.classes.get(name) if name.__class__ is str else None
         if cls is None:
             cls = self.classes[name] = _buildable(self.find(name), name)
+        make = getattr(cls, "_sym_build", cls)
         try:
             try:
-                return cls(**given)
+                return make(**given)
             except MissingFieldError as error:
                 if self.partial:
                     return cls.partial(**given)

@@ -10,16 +10,19 @@ import copy
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any, final
 
+from pliant.values.path import Path
+from pliant.values.placeholder import Placeholder
+
 from .node import ATOMS
 
 _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodType, ModuleType)
 
 
 @final
-class Ref:
+class Ref(Placeholder):
     """A leaf that is shared by all copies of a program, whatever it is: a data set, a pool, pretrained weights.
 
-    A functor call and a symbolized class's constructor get the value itself.
+    Attributes of objects, functor calls and the constructors of symbolized classes give the value itself.
 
     >>> rows = [1, 2, 3]
     >>> Ref(rows).value is rows, Ref(rows) == Ref(rows)
@@ -30,6 +33,11 @@ class Ref:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def admit(self, spec: Any, path: Path) -> Any:
+        """Checks the value that is shared; what can never be part of a tree (a number) is stored as it is."""
+        value = spec.check(self.value, path)
+        return self if spec.holds_nodes else value
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Ref) and self.value is other.value

@@ -16,6 +16,7 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 ``_sym_assign(key, atom)``     the quick way to set a field, where it is safe; returns whether it was
 ``_sym_heavy``                 whether its class listens to changes, or has code that may keep what it computes
 ``_sym_mark``                  whether this node is sealed, or keeps a template
+``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is to be called when its parent changes
 ``_sym_slots``                 the attributes in which its fields are stored, by name
 """
 
@@ -45,6 +46,7 @@ class Node:
     _sym_template: Any = None
     _sym_mark: bool = False
     _sym_heavy: bool = False
+    _sym_hears_parent: ClassVar[bool] = False
     _sym_slots: ClassVar[dict[str, str]] = {}
 
     def _sym_keys(self) -> Sequence[Key]:
@@ -66,6 +68,9 @@ class Node:
         raise NotImplementedError
 
     def _sym_reset(self) -> None:
+        raise NotImplementedError
+
+    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
         raise NotImplementedError
 
 

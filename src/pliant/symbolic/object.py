@@ -7,19 +7,24 @@ again after a change.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
+from collections import ChainMap
+from collections.abc import Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
 from pliant.values.errors import PliantError
 from pliant.values.missing import MISSING_VALUE
 
+from .arguments import Arguments
 from .compare import equal, hash_of, less, node_class
 from .declare import declare, plan_fields
 from .edit import attach, detach
 from .methods import Symbolic
 from .node import ATOMS
+from .parameters import FieldSignature, declared_default
 from .realize import forget, put
 
 
@@ -28,6 +33,7 @@ class Machinery(Symbolic):
 
     __slots__ = ()
     __schema__: ClassVar[Schema] = Schema([])
+    __signature__ = FieldSignature()
     _sym_fields: ClassVar[dict[str, Field]] = {}
     _sym_names: ClassVar[tuple[str, ...]] = ()
     _sym_stateful = False
@@ -35,7 +41,6 @@ class Machinery(Symbolic):
     _sym_plain: ClassVar[bool] = False
     _sym_lazy: ClassVar[bool] = False
     _sym_wild: ClassVar[bool] = False
-    _sym_hears_parent: ClassVar[bool] = False
     _sym_partial_ok = False
     _sym_busy = False
 
@@ -112,9 +117,9 @@ class Machinery(Symbolic):
         """Runs the change hook."""
 
     @property
-    def sym_init_args(self) -> Any:
-        """The arguments of this object, by name, as a dict (of the very nodes, not of copies)."""
-        return {k: v for k, v in zip(self._sym_keys(), self._sym_values()) if v is not MISSING_VALUE}
+    def sym_init_args(self) -> Arguments:
+        """The arguments of this object by name, as a live view: of the very nodes, not of copies."""
+        return Arguments(self)
 
     @classmethod
     def partial(cls, *args: Any, **fields: Any) -> Any:
@@ -125,6 +130,13 @@ class Machinery(Symbolic):
         return made
 
     @classmethod
+    def _sym_build(cls, **fields: Any) -> Any:
+        """Makes an object of its fields, also where the user's ``__init__`` takes other arguments."""
+        made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
+        cls._sym_init(made, **fields)  # type: ignore[attr-defined]  # set by declare
+        return made
+
+    @classmethod
     def from_json(cls, json_value: Any, **options: Any) -> Any:
         """Makes an object from what ``to_json`` returned; see ``pg.from_json``."""
         from .store import from_json
@@ -132,7 +144,7 @@ class Machinery(Symbolic):
         return from_json(json_value, **options)
 
 
-@dataclass_transform(kw_only_default=False)
+@dataclass_transform(kw_only_default=False, field_specifiers=(dataclasses.field,))
 class Object(Machinery):
     """A symbolic object.
 
@@ -144,16 +156,23 @@ class Object(Machinery):
     (Conv(filters=16, kernel=(3, 3)), True, (5, 5))
 
     Subclasses inherit fields and may narrow them; an assignment without annotation in the class body
-    (``filters = 32``) gives an inherited field another default.
+    (``filters = 32``) gives an inherited field another default.  A subclass may have an ``__init__`` of its
+    own that passes the fields on: ``super().__init__(filters=2 * width)``.
     """
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        type(self)._sym_init(self, *args, **fields)  # type: ignore[attr-defined]  # set by declare
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "_sym_twin_of" in cls.__dict__:
             return
         frame = sys._getframe(1)
-        scope = {**vars(sys.modules.get(cls.__module__, sys)), **frame.f_globals, **frame.f_locals}
+        # A chain, not a copy: what the module defines later is found when an annotation is first needed.
+        modules = (frame.f_globals, vars(sys.modules.get(cls.__module__, sys)))
+        scope: ChainMap[str, Any] = ChainMap({}, frame.f_locals, *modules)
         declare_object(cls, Schema(annotated_fields(cls, scope)))
+        scope.maps[0][cls.__name__] = cls
 
     def on_bound(self) -> None:
         """Computes what follows from the fields. Override it; runs before the object is first used."""
@@ -161,11 +180,24 @@ class Object(Machinery):
     def on_change(self, changes: dict[Any, Any]) -> None:
         """Hears of changes at and below this object, as ``{relative path: Change}``. Override it."""
 
+    def on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+        """Hears that this object was put into another tree or taken out of one. Override it.
+
+        A copy is made with its parent, and is not told of it.
+        """
+
     def _on_bound(self) -> None:
         """The name that PyGlove programs give ``on_bound``."""
 
     def _on_change(self, changes: dict[Any, Any]) -> None:
         """The name that PyGlove programs give ``on_change``."""
+
+    def _on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+        """The name that PyGlove programs give ``on_parent_change``."""
+
+    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
+        self._on_parent_change(old_parent, new_parent)
+        self.on_parent_change(old_parent, new_parent)
 
     def _sym_run(self) -> None:
         self._on_bound()
@@ -185,7 +217,7 @@ class Object(Machinery):
         return less(self, other) if isinstance(other, Object) else NotImplemented
 
 
-def annotated_fields(cls: Any, scope: dict[str, Any]) -> list[Field]:
+def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
     """Returns the fields that a class body declares, and takes their defaults out of it."""
     fields = []
     annotations = inspect.get_annotations(cls)
@@ -208,6 +240,7 @@ def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
     """Returns the spec with a default value (or the spec that a declaration gave as the value)."""
     if isinstance(default, ValueSpec):
         return default
+    default = declared_default(default)
     return spec if default is MISSING_VALUE else spec.with_default(default)
 
 
@@ -232,8 +265,9 @@ def declare_object(
     """Gives an ``Object`` subclass its own fields beside the inherited ones; the rest as for ``declare``."""
     base = inherited_schema(cls) if "_sym_own" not in cls.__dict__ else cls.__schema__
     cls._sym_own = True
-    runs = cls.on_bound is not Object.on_bound or cls._on_bound is not Object._on_bound
-    cls._sym_listens = cls.on_change is not Object.on_change or cls._on_change is not Object._on_change
+    runs = _overrides(cls, "on_bound", "_on_bound")
+    cls._sym_listens = _overrides(cls, "on_change", "_on_change")
+    cls._sym_hears_parent = _overrides(cls, "on_parent_change", "_on_parent_change")
     declare(
         cls,
         own.extend(base),
@@ -242,6 +276,11 @@ def declare_object(
         variadic=variadic,
         keyword_only=keyword_only,
     )
+
+
+def _overrides(cls: Any, *hooks: str) -> bool:
+    """Returns whether a class has a hook of its own."""
+    return any(getattr(cls, name) is not getattr(Object, name) for name in hooks)
 
 
 def members(fields: Any, **options: Any) -> Any:

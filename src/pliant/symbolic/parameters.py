@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ class Binding(NamedTuple):
 
 
 def schema_of_signature(
-    function: Callable[..., Any], own: Schema, *, owner: str, annotated: bool, skip_first: bool = False
+    function: Callable[..., Any], own: Schema, *, owner: str, annotated: bool, method_of: Any = None
 ) -> Binding:
     """Returns the fields of a function's arguments.
 
@@ -40,7 +41,7 @@ def schema_of_signature(
       owner: the name for messages.
       annotated: whether annotations become constraints (for the user's own code; those of foreign
         classes often promise less than the code accepts).
-      skip_first: whether the first argument is the object itself.
+      method_of: the class, when the function is its ``__init__``, whose first argument is the object.
 
     Raises:
       SchemaError: there is no signature, or ``own`` names an argument that is not in it.
@@ -52,7 +53,7 @@ def schema_of_signature(
             f"{owner} cannot be symbolized: Python does not tell its arguments ({error}). "
             "Wrap it in a function with named arguments and symbolize that."
         ) from error
-    if skip_first:
+    if method_of is not None:
         parameters = parameters[1:]
     scope = {
         **vars(sys.modules.get(getattr(function, "__module__", ""), sys)),
@@ -74,10 +75,84 @@ def schema_of_signature(
             keyword_only.add(p.name)
         if p.kind is p.POSITIONAL_ONLY:
             positional_only.append(p.name)
-        default = MISSING_VALUE if p.default is p.empty else p.default
-        fields.append(_field(p, given, default, scope, annotated=annotated))
+        fields.append(_field(p, given, _default_of(p, method_of), scope, annotated=annotated))
     _refuse_strangers(own, fields, owner)
     return Binding(Schema(fields), variadic, frozenset(keyword_only), tuple(positional_only))
+
+
+def _default_of(p: Any, made_by: Any) -> Any:
+    """Returns the default of a parameter; where a dataclass would make a new value each time, such a value."""
+    if p.default is p.empty:
+        return MISSING_VALUE
+    if type(p.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # dataclasses show this instead of a factory
+        return declared_default(made_by.__dataclass_fields__[p.name])
+    return p.default
+
+
+def declared_default(default: Any) -> Any:
+    """Returns the default that a class body gives: the value itself, or what ``dataclasses.field`` says."""
+    if not isinstance(default, dataclasses.Field):
+        return default
+    if default.default_factory is not dataclasses.MISSING:
+        return default.default_factory()
+    return MISSING_VALUE if default.default is dataclasses.MISSING else default.default
+
+
+class FieldSignature:
+    """``__signature__`` of symbolic classes, for ``help`` and ``inspect.signature``; made when asked for.
+
+    Of a functor object it is what can still be given at a call.
+    """
+
+    __slots__ = ()
+
+    def __get__(self, node: Any, cls: Any) -> inspect.Signature:
+        function = getattr(cls, "_sym_function", None)
+        if function is not None:
+            found = inspect.signature(function)
+            return found if node is None else _open_arguments(node, found)
+        if node is not None:
+            raise AttributeError("__signature__")  # so that `inspect` asks for that of `__call__`
+        init = getattr(cls, "_sym_maker", cls.__init__)
+        if not getattr(init, "_sym_made", False):
+            parameters = list(inspect.signature(init).parameters.values())
+            return inspect.Signature(parameters[1:]) if init is not object.__init__ else inspect.Signature()
+        return inspect.Signature(_field_parameters(cls))
+
+
+def _open_arguments(functor: Any, found: inspect.Signature) -> inspect.Signature:
+    """Returns the signature of a functor object's call: what is bound has a default, and is given by name."""
+    bound = dict(zip(functor._sym_keys(), functor._sym_values()))
+    parameters = []
+    by_name = False
+    for p in found.parameters.values():
+        if p.name in functor._sym_given:
+            by_name = True
+            p = p.replace(default=bound[p.name]) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) else p
+        if by_name and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+            p = p.replace(kind=p.KEYWORD_ONLY)
+        if not (by_name and p.kind is p.VAR_POSITIONAL):
+            parameters.append(p)
+    return found.replace(parameters=parameters)
+
+
+def _field_parameters(cls: Any) -> list[inspect.Parameter]:
+    """Returns the parameters of a generated constructor, as a person would write them."""
+    made = []
+    optional = False
+    for field in cls.__schema__.values():
+        default = field.value_spec.default
+        if not isinstance(field.key, str):
+            made.append(inspect.Parameter("fields", inspect.Parameter.VAR_KEYWORD))
+            continue
+        optional = optional or default is not MISSING_VALUE
+        kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if optional and default is MISSING_VALUE:  # required after one that is not: Python has no form for it
+            kind = inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if default is MISSING_VALUE else default
+        annotation = specs.to_annotation(field.value_spec)
+        made.append(inspect.Parameter(field.key, kind, default=default, annotation=annotation))
+    return sorted(made, key=lambda p: p.kind)
 
 
 def _field(p: Any, given: Field | None, default: Any, scope: dict[str, Any], *, annotated: bool) -> Field:

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from .edit import attach
-from .realize import get, is_realized, put
+from .realize import get, is_realized, put, slot_state
 
 _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
@@ -39,7 +39,9 @@ def _user_state(node: Any, everything: dict[str, Any]) -> Any:
         if not isinstance(state, dict):
             return state
         everything = state
-    return {k: v for k, v in everything.items() if not k.startswith(("_v_", "_sym_"))}
+    user = {k: v for k, v in everything.items() if not k.startswith(("_v_", "_sym_"))}
+    slots = slot_state(node) if cls.__getstate__ is object.__getstate__ else {}
+    return (user, slots) if slots else user  # as `object.__getstate__` gives it
 
 
 def _class_reference(cls: Any) -> Any:
@@ -86,4 +88,7 @@ def set_state(node: Any, state: tuple[Any, Any]) -> None:
         if hasattr(type(node), "__setstate__"):
             node.__setstate__(user_state)
         else:
-            get(node, "__dict__").update(user_state)
+            attributes, slots = user_state if isinstance(user_state, tuple) else (user_state, {})
+            get(node, "__dict__").update(attributes)
+            for name, value in slots.items():
+                put(node, name, value)

@@ -6,10 +6,12 @@ plainly right.  It never changes the holder; it only returns what is to be store
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from pliant.schema import Dict as DictSpec
 from pliant.schema import List as ListSpec
+from pliant.schema import Tuple as TupleSpec
 from pliant.schema import Union as UnionSpec
 from pliant.schema import ValueSpec
 from pliant.values.errors import CycleError, PliantError
@@ -55,10 +57,12 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
         value._sym_parent = holder
         value._sym_key = key
         if spec is not None and cls in CONTAINERS:
-            value._sym_spec = container_spec(spec, value)
+            govern(value, spec)
+        if value._sym_hears_parent:
+            _tell_new_parent(value, holder)
         return value
     if cls is tuple or (isinstance(value, tuple) and hasattr(value, "_fields")):
-        return adopt_tuple(holder, key, value)
+        return adopt_tuple(holder, key, value, spec)
     maker = PLAIN.get(cls)
     if maker is not None:
         node = maker(value, container_spec(spec, value))
@@ -68,16 +72,51 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
     return value
 
 
-def adopt_tuple(holder: Any, key: Any, value: Any) -> Any:
+def _tell_new_parent(value: Any, holder: Any) -> None:
+    """Runs the hook of a node that was put somewhere; takes it out again when the hook fails."""
+    try:
+        value._sym_moved(None, holder)
+    except BaseException:
+        value._sym_parent = value._sym_key = None
+        raise
+
+
+def govern(container: Any, spec: ValueSpec) -> None:
+    """Gives a List or Dict, and those inside it, the specs of the field that it is put into."""
+    found = container_spec(spec, container)
+    if found is None or found is container._sym_spec:
+        return
+    container._sym_spec = found
+    for key, value in zip(container._sym_keys(), container._sym_values()):
+        if value.__class__ in CONTAINERS:
+            inner = item_spec(found, key)
+            if inner is not None:
+                govern(value, inner)
+
+
+def item_spec(spec: Any, key: Any) -> ValueSpec | None:
+    """Returns the spec of one item of what ``spec`` (of a list, dict or tuple) governs, or None when it is free."""
+    if isinstance(spec, ListSpec):
+        return spec.element
+    if isinstance(spec, DictSpec):
+        field = spec.schema.field_for(key) if spec.schema is not None else None
+        return field.value_spec if field is not None else None
+    if isinstance(spec, TupleSpec):
+        return spec.elements[key] if spec.elements is not None else spec.element
+    return None
+
+
+def adopt_tuple(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> Any:
     """Returns a tuple whose nodes know the holder; the very same tuple when it holds only leaves."""
     changed = False
     made = []
     steps = key if key.__class__ is tuple else (key,)
+    found = _governing(spec, TupleSpec, value) if spec is not None else None
     for i, item in enumerate(value):
         if item.__class__ in ATOMS:
             made.append(item)
             continue
-        new = adopt(holder, (*steps, i), item)
+        new = adopt(holder, (*steps, i), item, item_spec(found, i))
         changed = changed or new is not item
         made.append(new)
     if not changed:
@@ -99,14 +138,19 @@ def refuse_cycle(holder: Any, key: Any, value: Any) -> None:
 
 def container_spec(spec: ValueSpec | None, value: Any) -> ValueSpec | None:
     """Returns the part of ``spec`` that governs the items of a list or dict, or None when all are free."""
-    kind: type = ListSpec if isinstance(value, list) else DictSpec
+    return _governing(spec, ListSpec if isinstance(value, list) else DictSpec, value)
+
+
+def _governing(spec: ValueSpec | None, kind: type, value: Any) -> ValueSpec | None:
+    """Returns ``spec``, or the candidate of a union, if it is of ``kind``; of several that which allows the value."""
     if isinstance(spec, kind):
         return spec
-    if isinstance(spec, UnionSpec):
-        for candidate in spec.candidates:
-            if isinstance(candidate, kind):
-                return candidate
-    return None
+    found = [c for c in spec.candidates if isinstance(c, kind)] if isinstance(spec, UnionSpec) else []
+    for candidate in found[:-1]:
+        with contextlib.suppress(PliantError):
+            candidate.check(value)
+            return candidate
+    return found[-1] if found else None
 
 
 def release(holder: Any, values: Any) -> None:
@@ -115,6 +159,8 @@ def release(holder: Any, values: Any) -> None:
         if isinstance(value, Node) and value._sym_parent is holder:
             value._sym_parent = None
             value._sym_key = None
+            if value._sym_hears_parent:
+                value._sym_moved(holder, None)
         elif isinstance(value, tuple):
             release(holder, value)
 

@@ -20,6 +20,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
+from .leaf import Ref
 from .node import Node, children, path
 
 get = object.__getattribute__
@@ -124,12 +125,22 @@ def forget(value: Any, twin: type) -> None:
     state = get(value, "__dict__")
     for name in [n for n in state if not n.startswith(("_sym_", "_v_"))]:
         del state[name]
-    for base in type(value).__mro__:
-        for slot in getattr(base, "__slots__", ()):
-            if slot not in ("__dict__", "__weakref__"):
-                with contextlib.suppress(AttributeError):  # a slot that was never filled
-                    object.__delattr__(value, slot)
+    for slot in slot_state(value):
+        object.__delattr__(value, slot)
     put(value, "__class__", twin)
+
+
+def slot_state(value: Any) -> dict[str, Any]:
+    """Returns what the ``__slots__`` of the user's classes hold in ``value``."""
+    found = {}
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            name = f"_{base.__name__.lstrip('_')}{slot}" if slot[:2] == "__" and slot[-2:] != "__" else slot
+            if name not in ("__dict__", "__weakref__"):
+                with contextlib.suppress(AttributeError):  # a slot that was never filled
+                    found[name] = base.__dict__[name].__get__(value)
+    return found
 
 
 def missing_paths(value: Any, at: Path | None = None) -> list[str]:
@@ -149,7 +160,7 @@ def missing_paths(value: Any, at: Path | None = None) -> list[str]:
 def hole_paths(value: Any, at: Path | None = None) -> list[str]:
     """Returns the paths of undecided holes in and below ``value``."""
     at = path(value) if at is None else at
-    if isinstance(value, Placeholder):
+    if isinstance(value, Placeholder) and not isinstance(value, Ref):
         return [str(at)]
     return [p for key, child in children(value) or () for p in hole_paths(child, at + key)]
 

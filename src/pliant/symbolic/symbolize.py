@@ -6,24 +6,31 @@ when something that is not symbolic is first asked for (``realize``).  A functio
 
 from __future__ import annotations
 
+import enum
+import inspect
 import threading
 import weakref
+from types import BuiltinFunctionType
 from typing import Any
 
 from pliant.schema import Schema, schema_from_members
 from pliant.values.errors import SchemaError
+from pliant.values.missing import MISSING_VALUE
 
 from .clone import copy_plain
 from .compare import equal, node_class
-from .declare import declare
-from .edit import commit_one
+from .declare import declare, spec_for
+from .edit import commit_one, survey
 from .functor import functor_class, split_arguments
+from .leaf import Ref
 from .node import Node, children, rebuild
 from .object import Machinery
 from .parameters import Binding, schema_of_signature
+from .place import admit
 from .realize import get, put, realize
 
 _made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 _cradle = threading.local()
 
 
@@ -68,11 +75,7 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
         return base
     if fields is None and eq and base in _made:
         return _made[base]
-    if issubclass(base, (int, float, str, bytes, tuple, frozenset)):
-        raise SchemaError(
-            f"{base.__name__} cannot be symbolized: its objects are immutable values, whose content is fixed before "
-            "__init__ runs. Use it as a plain value, or symbolize a function that returns it."
-        )
+    _refuse(base)
     own = schema_from_members(fields) if fields else Schema([])
     namespace = {
         "__module__": base.__module__,
@@ -85,7 +88,7 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     if base.__eq__ is not object.__eq__ or not eq:
         del namespace["__eq__"]
     namespace["__hash__"] = base.__hash__
-    cls = type(base)(base.__name__, (base, Machinery, Cradle), namespace)
+    cls = _metaclass(type(base))(base.__name__, (base, Machinery, Cradle), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
     if fields is None and eq:
@@ -93,13 +96,32 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     return cls
 
 
+def _refuse(base: Any) -> None:
+    """Raises SchemaError for a class whose objects keep their content where it cannot be made later."""
+    if base.__init__ is object.__init__ and isinstance(base.__new__, BuiltinFunctionType):
+        immutable = base.__new__ is not object.__new__
+    else:
+        immutable = issubclass(base, (int, float, str, bytes, tuple, frozenset, enum.Enum))
+    if immutable:
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: its objects are immutable values, whose content is fixed before "
+            "__init__ runs. Use it as a plain value, or symbolize a function that returns it."
+        )
+    if issubclass(base, (dict, list, set, bytearray, BaseException)):
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: its content lies outside its attributes, where the built-in methods of "
+            "its base find it without asking. Use pg.Dict or pg.List, or symbolize a function that returns it."
+        )
+
+
 def _declare_foreign(cls: Any, own: Schema) -> None:
     """Gives a class its fields from the signature of its user's ``__init__``."""
     init = cls._sym_user_init
-    if init is object.__init__:
+    maker = _user_new(cls) if init is object.__init__ else init
+    if maker is None:
         found = Binding(Schema([]), None, frozenset(), ())
     else:
-        found = schema_of_signature(init, own, owner=cls.__name__, annotated=False, skip_first=True)
+        found = schema_of_signature(maker, own, owner=cls.__name__, annotated=False, method_of=cls)
     cls._sym_variadic = found.variadic
     cls._sym_positional_only = found.positional_only
     cls._sym_partial_ok = False
@@ -116,18 +138,22 @@ def _declare_foreign(cls: Any, own: Schema) -> None:
         keyword_only=found.keyword_only,
         foreign=True,
     )
-    _defer_to_user(cls, cls._sym_init, init)
+    _defer_to_user(cls, cls._sym_init, init, maker)
 
 
-def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any) -> None:
+def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> None:
     """Lets a subclass's own ``__init__`` call this class's through ``super()`` while it is realized."""
 
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
         if get(self, "__dict__").get("_sym_busy"):
-            user_init(self, *args, **fields)
+            if user_init is not object.__init__:
+                user_init(self, *args, **fields)
         else:
             symbolic_init(self, *args, **fields)
 
+    if maker is not None:  # as the user wrote it: scikit-learn, for one, reads it
+        __init__.__signature__ = inspect.signature(maker)  # type: ignore[attr-defined]
+        cls._sym_maker = staticmethod(maker)
     __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
     __init__.__doc__ = symbolic_init.__doc__
     cls.__init__ = __init__
@@ -146,6 +172,10 @@ class Argument:
     def __get__(self, owner: Any, cls: Any = None) -> Any:
         if owner is None:
             return self
+        value = self._find(owner)
+        return value.value if value.__class__ is Ref else value
+
+    def _find(self, owner: Any) -> Any:
         state = get(owner, "__dict__")
         if self.fallback is not None and "_sym_twin_of" not in type(owner).__dict__:
             try:
@@ -175,8 +205,37 @@ class Cradle:
         return object.__new__(cls)
 
 
+def _metaclass(base: Any) -> Any:
+    """Returns the metaclass of a symbolized class: that of its base, but what that does at a call is done later."""
+    if base.__call__ is type.__call__:
+        return base
+    if base not in _metaclasses:
+
+        def __call__(cls: Any, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
+            pending = getattr(_cradle, "pending", None)
+            call = base.__call__ if pending is not None and type(pending) is cls else type.__call__
+            return call(cls, *args, **fields)
+
+        _metaclasses[base] = type(base.__name__, (base,), {"__call__": __call__})
+    return _metaclasses[base]
+
+
 def _new(cls: Any, *args: Any, **fields: Any) -> Any:
-    return cls._sym_blank()
+    """Returns a blank object; while one is being realized, that very object, after the user's ``__new__`` ran."""
+    pending = getattr(_cradle, "pending", None)
+    if pending is None or type(pending) is not cls:
+        return cls._sym_blank()
+    user_new = _user_new(cls)
+    made = user_new(cls, *args, **fields) if user_new is not None else pending
+    _cradle.pending = None
+    if made is not pending:
+        if not isinstance(made, cls):
+            raise SchemaError(
+                f"{cls.__name__}.__new__ returned a {type(made).__name__}, so it cannot be realized in place. "
+                "Symbolize a function that builds it instead."
+            )
+        get(pending, "__dict__").update(get(made, "__dict__"))
+    return pending
 
 
 def _run(self: Any) -> None:
@@ -184,22 +243,11 @@ def _run(self: Any) -> None:
     cls = type(self)
     bound = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
     args, rest = split_arguments(cls, bound)
-    user_new = _user_new(cls)
-    if user_new is not None:
-        _cradle.pending = self
-        try:
-            made = user_new(cls, *args, **rest)
-        finally:
-            _cradle.pending = None
-        if made is not self:
-            if not isinstance(made, cls):
-                raise SchemaError(
-                    f"{cls.__name__}.__new__ returned a {type(made).__name__}, so it cannot be realized in place. "
-                    "Symbolize a function that builds it instead."
-                )
-            for name, value in get(made, "__dict__").items():
-                put(self, name, value)
-    cls._sym_user_init(self, *args, **rest)
+    _cradle.pending = self
+    try:
+        cls(*args, **rest)
+    finally:
+        _cradle.pending = None
 
 
 def _user_new(cls: Any) -> Any:
@@ -214,7 +262,9 @@ def _user_new(cls: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Returns an argument as the user's constructor gets it: symbolic containers as plain ones."""
+    """Returns an argument as the user's constructor gets it: symbolic containers as plain ones, no ``Ref``."""
+    if value.__class__ is Ref:
+        return value.value
     if isinstance(value, (list, dict)) and isinstance(value, Node):
         items = [plain(v) for _, v in children(value) or ()]
         return items if isinstance(value, list) else dict(zip(dict.keys(value), items))
@@ -232,18 +282,24 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         return
     cls = type(self)
     twin = "_sym_twin_of" in cls.__dict__
-    if name in cls._sym_fields and not self._sym_busy:
+    if not self._sym_busy and (name in cls._sym_fields or name in get(self, "__dict__").get("_sym_more", ())):
         if twin:
             commit_one(self, name, value)
             return
-        spec = cls._sym_fields[name].value_spec
-        put(self, "_v_" + name, copy_plain(spec.check(value)))
-    elif twin:
+        survey((self,))  # a sealed one is not changed
+        record = admit(self, name, copy_plain(value), spec_for(cls, name))
+        super(cls._sym_owner, self).__setattr__(name, value)
+        self._sym_swap({name: record})
+        return
+    if twin:
         realize(self)
     super(cls._sym_owner, self).__setattr__(name, value)
 
 
 def _delattr(self: Any, name: str) -> None:
+    if name in type(self)._sym_fields and "_sym_twin_of" in type(self).__dict__:
+        commit_one(self, name, MISSING_VALUE)
+        return
     realize(self)
     super(type(self)._sym_owner, self).__delattr__(name)
 
