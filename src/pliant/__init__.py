@@ -1,29 +1,27 @@
 """Pliant: make a Python program something that another program can read, change and search.
 
 ``import pliant as pg`` is the idiom.  Importing is light: what needs SQLAlchemy, NumPy or PyTorch is loaded
-when it is first used.
+when it is first used.  ``__all__`` below is the map of what is here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pliant import algorithms as algorithms
-from pliant import hyper as hyper
+from pliant import algorithms, hyper
 from pliant import schema as typing
-from pliant.algorithms import evolution as evolution
-from pliant.algorithms import generators as generators
+from pliant.algorithms import evolution, generators
 from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
 from pliant.hyper.partition import by_hints, by_path
 from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
-from pliant.hyper.template import iterate as iter  # noqa: A004  # the public name that PyGlove gave it
+from pliant.hyper.template import iterate as iter
 from pliant.hyper.template import template_of as template
 from pliant.hyper.trace import trace
 from pliant.space import Decisions, Space
 from pliant.symbolic.clone import clone
 from pliant.symbolic.compare import equal as eq
-from pliant.symbolic.compare import hash_of as hash  # noqa: A004  # the public name that PyGlove gave it
+from pliant.symbolic.compare import hash_of as hash
 from pliant.symbolic.compare import less as lt
 from pliant.symbolic.containers import Dict, List
 from pliant.symbolic.diff import Diff, diff
@@ -39,7 +37,7 @@ from pliant.symbolic.realize import is_realized, realize
 from pliant.symbolic.rebind import rebind
 from pliant.symbolic.store import from_json, from_json_str, load, save, to_json, to_json_str
 from pliant.symbolic.symbolize import symbolize
-from pliant.symbolic.text import format_value as format  # noqa: A004  # the public name that PyGlove gave it
+from pliant.symbolic.text import format_value as format
 from pliant.symbolic.traverse import TraverseAction, traverse
 from pliant.tune import Feedback, Search, sample
 from pliant.values.errors import PliantError
@@ -48,14 +46,18 @@ from pliant.values.path import Path
 from pliant.values.registry import register
 
 if TYPE_CHECKING:
-    from pliant.study import Study as Study
+    from pliant.study import Study
 
 __version__ = "0.1.0"
 
+# Other names, under which programs written for PyGlove know these.
 insert = Insertion
 KeyPath = Path
 dna_spec = abstract_search_space
 search_space = abstract_search_space
+DNA = Decisions
+DNASpec = Space
+geno = generators
 
 
 def ne(x: Any, y: Any) -> bool:
@@ -75,3 +77,109 @@ def __getattr__(name: str) -> Any:
 
         return Study
     raise AttributeError(f"module 'pliant' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Returns the public names, those that are loaded later included."""
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [  # noqa: RUF022  # in groups, as a person looks for them
+    # programs: what they are made of
+    "Object",
+    "Dict",
+    "List",
+    "Functor",
+    "Symbolic",
+    "Ref",
+    "symbolize",
+    "functor",
+    "as_functor",
+    "functor_class",
+    "members",
+    "register",
+    "typing",
+    # programs: find
+    "query",
+    "get",
+    "has",
+    "contains",
+    "parent",
+    "path",
+    "root",
+    "Path",
+    "traverse",
+    "TraverseAction",
+    # programs: change, copy
+    "rebind",
+    "clone",
+    "Change",
+    "Insertion",
+    "KEEP",
+    "MISSING_VALUE",
+    "patch_on_key",
+    "patch_on_member",
+    "patch_on_path",
+    "patch_on_type",
+    "patch_on_value",
+    "realize",
+    "is_realized",
+    # programs: compare, show, store
+    "eq",
+    "ne",
+    "lt",
+    "gt",
+    "hash",
+    "diff",
+    "Diff",
+    "format",
+    "to_json",
+    "from_json",
+    "to_json_str",
+    "from_json_str",
+    "save",
+    "load",
+    # spaces: holes
+    "oneof",
+    "manyof",
+    "permute",
+    "floatv",
+    "intv",
+    "Hole",
+    "DerivedHole",
+    "hyper",
+    # spaces: programs and decisions
+    "abstract_search_space",
+    "materialize",
+    "encode",
+    "iter",
+    "random_sample",
+    "template",
+    "Template",
+    "Space",
+    "Decisions",
+    "by_hints",
+    "by_path",
+    # searches
+    "sample",
+    "trace",
+    "Search",
+    "Feedback",
+    "Study",
+    "algorithms",
+    "generators",
+    "evolution",
+    # errors
+    "PliantError",
+    # other names
+    "insert",
+    "KeyPath",
+    "one_of",
+    "sublist_of",
+    "permutate",
+    "dna_spec",
+    "search_space",
+    "DNA",
+    "DNASpec",
+    "geno",
+]

@@ -7,9 +7,10 @@ loop sees programs and calls ``feedback``.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any, final
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, Random
 from pliant.hyper.partition import Where, to_where
@@ -26,6 +27,9 @@ from pliant.values.errors import (
     listing,
 )
 from pliant.values.missing import MISSING_VALUE
+
+if TYPE_CHECKING:
+    from pliant.study import Study
 
 Reward = float | tuple[float, ...]
 
@@ -57,10 +61,21 @@ class Feedback:
           RewardError: it is no finite number; the trial stays open.
           FeedbackError: this trial was told already.
         """
-        self._tell(check_reward(reward), None)
+        self._tell(check_reward(reward), "")
 
     def skip(self, reason: str = "") -> None:
-        """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*)."""
+        """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).
+
+        Args:
+          reason: why, for whoever reads the study.
+
+        Raises:
+          FeedbackError: this trial was told already.
+        """
+        if not isinstance(reason, str):
+            raise FieldTypeError(
+                f"skip takes the reason as text, such as 'out of memory'; got {reason!r:.80}."
+            )
         self._tell(None, reason or "skipped")
 
     infeasible = skip
@@ -70,7 +85,7 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._told
 
-    def _tell(self, reward: Reward | None, reason: str | None) -> None:
+    def _tell(self, reward: Reward | None, reason: str) -> None:
         if self._told:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
@@ -89,8 +104,8 @@ class Search(Iterator[tuple[Any, Feedback]]):
       space: what is searched, as the algorithm sees it.
     """
 
-    def __init__(self, template: Template, source: Source, make: Callable[[Decisions], Any]) -> None:
-        self.space: Space = template.space
+    def __init__(self, space: Space, source: Source, make: Callable[[Decisions], Any]) -> None:
+        self.space = space
         self._source = source
         self._make = make
         self._open: Feedback | None = None
@@ -127,33 +142,25 @@ class Search(Iterator[tuple[Any, Feedback]]):
         return None if best is None else self._make(best)
 
 
-class Source:
-    """Where a loop's trials come from, and where its rewards go: an algorithm in memory."""
+class Source(ABC):
+    """Where a loop's trials come from, and where its rewards go; keeps the best in mind.
 
-    def __init__(self, algorithm: Algorithm, trials: int | None, maximize: bool) -> None:
-        self.algorithm = algorithm
-        self.trials = trials
+    Args:
+      maximize: whether higher rewards are better.
+    """
+
+    def __init__(self, *, maximize: bool) -> None:
         self.maximize = maximize
-        self.count = 0
         self.best_reward: float | None = None
         self.best_decisions: Decisions | None = None
 
+    @abstractmethod
     def ask(self) -> tuple[int, Decisions] | None:
         """Returns the next trial's number and decisions, or None at the end."""
-        if self.trials is not None and self.count >= self.trials:
-            return None
-        try:
-            decisions = self.algorithm.propose()
-        except Exhausted:
-            return None
-        self.count += 1
-        return self.count, decisions
 
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str | None) -> None:
-        """Passes a reward on, as something to be maximized."""
-        if reward is not None and not self.maximize:
-            reward = tuple(-r for r in reward) if isinstance(reward, tuple) else -reward
-        self.algorithm.feedback(decisions, reward)
+    @abstractmethod
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+        """Passes a reward on; or why there is none."""
 
     def note(self, decisions: Decisions, reward: Reward | None) -> None:
         """Keeps the best reward in mind; of several objectives there is no best one."""
@@ -167,28 +174,56 @@ class Source:
         return bool(reward > other if self.maximize else reward < other)
 
 
-class DurableSource(Source):
-    """Where a loop's trials come from when a study keeps them."""
+@final
+class MemorySource(Source):
+    """Trials from an algorithm, which alone remembers them."""
 
-    def __init__(self, study: Any, *, owned: bool) -> None:
+    def __init__(self, algorithm: Algorithm, trials: int | None, *, maximize: bool) -> None:
+        super().__init__(maximize=maximize)
+        self.algorithm = algorithm
+        self.trials = trials
+        self.count = 0
+
+    def ask(self) -> tuple[int, Decisions] | None:
+        if self.trials is not None and self.count >= self.trials:
+            return None
+        try:
+            decisions = self.algorithm.propose()
+        except Exhausted:
+            return None
+        self.count += 1
+        return self.count, decisions
+
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+        if reward is not None and not self.maximize:
+            reward = tuple(-r for r in reward) if isinstance(reward, tuple) else -reward
+        self.algorithm.feedback(decisions, reward)
+
+
+@final
+class StudySource(Source):
+    """Trials from a study, which keeps them in a file."""
+
+    def __init__(self, study: Study, *, owned: bool) -> None:
+        super().__init__(maximize=study.maximize)
         self.study = study
         self.owned = owned  # opened for this loop, to be closed when it ends
-        self.maximize = study.maximize
-        self.best_reward = self.best_decisions = None
         for trial in study.best(1):
             self.best_reward, self.best_decisions = trial.reward, trial.decisions
 
     def ask(self) -> tuple[int, Decisions] | None:
-        """Returns the next trial of the study, or None when it is complete."""
         trial = self.study.ask()
         if trial is None and self.owned:
             self.study.close()
         return None if trial is None else (trial.id, trial.decisions)
 
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str | None) -> None:
-        """Records a reward, or why there is none."""
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+        if isinstance(reward, tuple):
+            raise RewardError(
+                f"a study keeps one reward per trial; got {len(reward)}: {reward!r:.80}. Combine them into one number."
+            )
         if reward is None:
-            self.study.fail(id, reason or "skipped")
+            self.study.fail(id, reason)
         else:
             self.study.tell(id, reward)
 
@@ -213,16 +248,20 @@ def sample(
       algorithm: who decides; random search when None. Used again on the same space, it goes on.
       trials: how many turns; None until the algorithm has nothing left (a ``Sweep`` ends, a random search
         does not).
-      partition_fn: which holes to decide, as a predicate of the hole, or a pattern of their paths; the others
-        stay open in the programs, for a loop inside the loop.
-      seed: replaces the algorithm's seed; same seed, same search.
+      partition_fn: which holes to decide, as a predicate of the hole (``lambda h: h.hints == "ops"``), or a
+        regular expression of their paths; the others stay open in the programs, for a loop inside the loop.
+      seed: replaces the algorithm's own; same seed, same search. An algorithm that is used again goes on as
+        it was seeded first.
       maximize: whether higher rewards are better.
       study: the path of a file in which every trial is kept, so that the same call later goes on where this
-        one stopped; or an open ``pg.Study``.
-      search_space, where, num_examples: other names of ``space``, ``partition_fn`` and ``trials``.
+        one stopped; or an open ``pg.Study``, which has its own algorithm and number of trials.
+      search_space: another name of ``space``.
+      where: another name of ``partition_fn``.
+      num_examples: another name of ``trials``.
 
     Raises:
       SpaceError: there is no hole to decide.
+      SpaceChangedError: the study has another space; the message shows the difference.
       FeedbackError: from the loop, when a turn ended without feedback.
 
     >>> import pliant as pg
@@ -245,33 +284,46 @@ def sample(
             f"algorithm is a pg.generators algorithm, such as pg.generators.Random(); got {algorithm!r} of type "
             f"{type(algorithm).__name__}."
         )
-    predicate = to_where(_only(partition_fn, where, None, "partition_fn", "where"))
-    template, make = _prepare(space, predicate)
-    algorithm = algorithm or Random()
+    template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
     if study is not None:
-        return _sample_study(template, make, algorithm, trials, seed, maximize, study)
+        return Search(
+            template.space,
+            _study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize),
+            make,
+        )
+    algorithm = algorithm or Random()
     algorithm.setup(template.space, seed=seed)
-    return Search(template, Source(algorithm, trials, maximize), make)
+    template.space = algorithm.space  # an equal one, when the algorithm was used before
+    return Search(template.space, MemorySource(algorithm, trials, maximize=maximize), make)
 
 
-def _sample_study(
+def _study_source(
+    study: Any,
     template: Template,
-    make: Any,
-    algorithm: Algorithm,
+    algorithm: Algorithm | None,
+    *,
     trials: int | None,
     seed: int | None,
     maximize: bool,
-    study: Any,
-) -> Search:
-    """Returns the search that a study keeps."""
+) -> Source:
+    """Returns the trials of a study, given or to be opened."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
+    from pliant.study.check import check_space
 
-    owned = not isinstance(study, Study)
-    if owned:
+    if not isinstance(study, Study):
         study = Study.open_or_create(
-            study, template.space, algorithm, trials=trials, seed=seed, maximize=maximize
+            study, template.space, algorithm or Random(), trials=trials, seed=seed, maximize=maximize
         )
-    return Search(template, DurableSource(study, owned=owned), make)
+        template.space = study.space
+        return StudySource(study, owned=True)
+    for name, value in (("algorithm", algorithm), ("trials", trials), ("seed", seed)):
+        if value is not None:
+            raise FieldTypeError(
+                f"an open study has its own {name}; leave out {name}={value!r:.80}, or pass the study's path as `study`."
+            )
+    check_space(study.path, study.space, template.space)
+    template.space = study.space
+    return StudySource(study, owned=False)
 
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
@@ -303,18 +355,22 @@ def check_reward(reward: Any) -> Reward:
       RewardError: it is no finite number.
     """
     if reward.__class__ is float and math.isfinite(reward):
-        return reward  # type: ignore[no-any-return]  # a float, by its class
+        return float(reward)
     if isinstance(reward, (tuple, list)) and reward:
-        return tuple(float(check_reward(r)) for r in reward)  # type: ignore[arg-type]  # numbers, not tuples
-    if not isinstance(reward, (bool, str, bytes, type(None), tuple, list)):
-        try:
-            value = float(reward)
-        except (TypeError, ValueError, RuntimeError):
-            value = math.nan
-        if math.isfinite(value):
-            return value
+        return tuple([_check_number(r, reward) for r in reward])
+    return _check_number(reward, reward)
+
+
+def _check_number(value: Any, reward: Any) -> float:
+    """Returns a number of any library as a float; ``reward`` is all that was told."""
+    number = math.nan
+    if not isinstance(value, (bool, str, bytes)):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            number = float(value)
+    if math.isfinite(number):
+        return number
     raise RewardError(
-        f"a reward is a finite number, or a tuple of them; got {reward!r} of type {type(reward).__name__}. "
+        f"a reward is a finite number, or a tuple of them; got {reward!r:.80} of type {type(reward).__name__}. "
         "For a trial that failed or diverged, call feedback.skip('why')."
     )
 

@@ -97,8 +97,10 @@ class _Writer:
 
     def one(self, part: Pick) -> str:
         """Returns the source of one pick."""
-        if all(c.__class__ is Constant and c.value.__class__ in ATOMS for c in part.candidates):  # type: ignore[union-attr]
-            table = tuple(c.value for c in part.candidates)  # type: ignore[union-attr]
+        table = tuple(
+            [c.value for c in part.candidates if isinstance(c, Constant) and c.value.__class__ in ATOMS]
+        )
+        if len(table) == len(part.candidates):
             if table == tuple(range(len(table))) and all(v.__class__ is int for v in table):
                 return "n()"
             return f"{self.constant(table)}[n()]"

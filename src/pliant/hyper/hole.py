@@ -202,12 +202,13 @@ def _list_spec(spec: ValueSpec) -> ValueSpec | None:
 def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> Any:
     """Returns the upper end as the field stores it, after checking both."""
     stored = None
+    advice = " Use intv for whole numbers." if verb == "floatv" and isinstance(spec, specs.Int) else ""
     for end in ("min_value", "max_value"):
         try:
             stored = spec.check(getattr(hole, end), path)
         except PliantError as error:
             raise type(error)(
-                f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}"
+                f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}{advice}"
             ) from error
     return stored
 

@@ -170,7 +170,8 @@ class _Matcher:
         items = children(value)
         if items is None or not _is_like(wanted, value):
             self.fail(
-                at, f"is a {node_class(value).__name__}; the space has a {node_class(wanted).__name__} there"
+                at,
+                f"is of type {node_class(value).__name__}; the space has {node_class(wanted).__name__} there",
             )
             return None
         found = dict(items)

@@ -91,7 +91,7 @@ class Named:
     hole: Any
     scope: tuple[tuple[int, int], ...]
     part: Part
-    location: str
+    path: str
     used: bool = False
 
 
@@ -165,7 +165,7 @@ class _Planner:
         part = self.visit(program, clone(program), spot)
         for name in self.left.keys() & self.names.keys():
             raise SpaceError(
-                f"the partition selects the hole named {name!r} at {self.names[name][0].location!r}, but not the one at "
+                f"the partition selects the hole named {name!r} at {self.names[name][0].path!r}, but not the one at "
                 f"{self.left[name]!r}. One name is one decision: select all holes of this name, or none."
             )
         used = {id(n.part): name for name, found in self.names.items() for n in found if n.used}
@@ -179,7 +179,7 @@ class _Planner:
             if self.selects(original, spot):
                 return self.visit_hole(original, value, spot)
             if value.name is not None:
-                self.left.setdefault(value.name, spot.location)
+                self.left.setdefault(value.name, str(spot.path))
         items, originals = children(value), children(original)
         if items is None or originals is None:
             return Constant(value)
@@ -205,29 +205,29 @@ class _Planner:
     def visit_hole(self, original: Any, hole: Any, spot: _Spot) -> Part:
         """Returns the part for an open hole."""
         if hole.name is not None:
-            earlier = self.tie(hole, spot.location)
+            earlier = self.tie(hole, str(spot.path))
             if earlier is not None:
                 earlier.used = True
                 return Tied(hole.name, earlier.part)
         part = self.describe(original, hole, spot)
         if hole.name is not None:
-            self.names.setdefault(hole.name, []).append(Named(hole, self.scope, part, spot.location))
+            self.names.setdefault(hole.name, []).append(Named(hole, self.scope, part, str(spot.path)))
         return part
 
-    def tie(self, hole: Any, location: str) -> Named | None:
+    def tie(self, hole: Any, at: str) -> Named | None:
         """Returns the earlier hole of the same name whose decision this one repeats, if any."""
         for earlier in self.names.get(hole.name, ()):
             if self.scope[: len(earlier.scope)] == earlier.scope:
                 # Their text too: 1 equals 1.0, but a field of floats wants its own.
                 if not equal(earlier.hole, hole) or one_line(earlier.hole) != one_line(hole):
                     raise SpaceError(
-                        f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {earlier.location!r} and "
-                        f"{hole!r} at {location!r}. One name is one decision: make them equal, or name them apart."
+                        f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {earlier.path!r} and "
+                        f"{hole!r} at {at!r}. One name is one decision: make them equal, or name them apart."
                     )
                 return earlier
             if not _exclusive(earlier.scope, self.scope):
                 raise SpaceError(
-                    f"the hole named {hole.name!r} at {location!r} repeats the one at {earlier.location!r}, which is "
+                    f"the hole named {hole.name!r} at {at!r} repeats the one at {earlier.path!r}, which is "
                     "active only for some decisions. Put one hole of this name where it is always active, or name them apart."
                 )
         return None

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any, final
 
+from pliant.symbolic.compare import equal
 from pliant.symbolic.containers import Dict, List
-from pliant.symbolic.functor import Functor
 from pliant.values.errors import SpaceError
 
+from .compile import fresh_copy
 from .hole import DerivedHole, Floatv, Intv, ManyOf, OneOf
+from .partition import Where
 from .running import Recorder, current
-from .template import Template
+from .template import template_of
 
-Where = Callable[[Any], bool]
+CO_VARARGS, CO_VARKEYWORDS = (
+    0x04,
+    0x08,
+)  # flags of code objects; `inspect`, which names them, is slow to import
 
 
 @final
@@ -41,7 +47,9 @@ class Trace:
 
     def __init__(self, function: Callable[[], Any], where: Where | None = None) -> None:
         if not callable(function):
-            raise SpaceError(f"trace takes a function without arguments; got {function!r}.")
+            raise SpaceError(
+                f"trace takes a function without arguments; got {function!r} of type {type(function).__name__}."
+            )
         self.function = function
         self.where = where
         self.space = _collect(function, where)
@@ -53,8 +61,7 @@ class Trace:
         Raises:
           SpaceError: at its end, when the program did not ask for all of them.
         """
-        child = Template(self.space).materialize(decisions)
-        with self.run(child):
+        with self.run(template_of(self.space).materialize(decisions)):
             yield
 
     @contextmanager
@@ -76,6 +83,16 @@ def trace(function: Callable[[], Any], where: Where | None = None, **options: An
       function: a program without arguments that calls ``pg.oneof`` and its like while it runs.
       where: which holes are open; the others are left to an enclosing trace, or stay holes.
       **options: accepted for programs written for PyGlove, and ignored.
+
+    Raises:
+      SpaceError: no function; or a name that stands for two different holes.
+
+    >>> import pliant as pg
+    >>> def train():
+    ...     return pg.oneof([1, 2], name="depth") * pg.floatv(0.5, 1.0)
+    >>> for example, feedback in pg.sample(pg.trace(train), pg.generators.Random(seed=1), 2):
+    ...     with example():
+    ...         feedback(train())
     """
     return Trace(function, where)
 
@@ -104,22 +121,31 @@ class _Collector:
         if self.where is not None and not self.where(hole):
             return hole if self.outer is None else self.outer.decide(hole)
         opened, value = self.first(hole)
-        key = _free_key(self.found, hole)
-        if hole.name is None or key not in self.found:
-            self.found[key] = opened
+        key = self.key(hole, opened)
+        self.found.setdefault(key, opened)
         return value
+
+    def key(self, hole: Any, opened: Any) -> str:
+        """Returns the key of a hole in the space: its name, or its number of meeting."""
+        if hole.name is None:
+            return f"decision_{len(self.found)}"
+        before = self.found.get(hole.name)
+        if before is not None and not equal(before, opened):
+            raise SpaceError(
+                f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. One name is "
+                "one decision: make them equal, or name them apart (names such as 'decision_0' are those of holes without one)."
+            )
+        return str(hole.name)
 
     def first(self, hole: Any) -> tuple[Any, Any]:
         """Returns the hole as the space will hold it, and its value in the first run."""
         if isinstance(hole, (Floatv, Intv)):
             return hole, hole.min_value
         if isinstance(hole, DerivedHole):
-            from .template import template_of
-
             template = template_of(hole)
             return hole, template.materialize(template.space.sample(0))
         if not any(is_lazy(c) for c in hole.candidates):
-            opened, values = list(hole.candidates), list(hole.candidates)
+            opened, values = list(hole.candidates), [fresh_copy(c) for c in hole.candidates]
         else:
             opened, values = [], []
             for i, candidate in enumerate(hole.candidates):
@@ -132,7 +158,7 @@ class _Collector:
     def below(self, candidate: Any) -> tuple[Any, Any]:
         """Returns the holes below a candidate, and its value."""
         if not is_lazy(candidate):
-            return Dict(), candidate
+            return Dict(), fresh_copy(candidate)
         inner = _Collector(self.where, self.outer)
         token = current.set(inner)
         try:
@@ -182,14 +208,14 @@ class _Applier:
                 if isinstance(hole, ManyOf):
                     return List([self.run_choice(hole, d) for d in decided])
                 return self.run_choice(hole, decided)
-        return decided
+        return fresh_copy(decided)  # of one name, each place its own
 
     def run_choice(self, hole: Any, decided: Any) -> Any:
         """Returns the value of one pick among candidates of which some are functions."""
         index, below = decided["pick"], decided["below"]
         candidate = hole.candidates[index]
         if not is_lazy(candidate):
-            return candidate
+            return fresh_copy(candidate)
         inner = _Applier(list(dict.items(below)), self.where, self.outer)
         token = current.set(inner)
         try:
@@ -207,16 +233,23 @@ class _Applier:
 
 
 def is_lazy(candidate: Any) -> bool:
-    """Returns whether a candidate is a function that is to be run for its value."""
-    code = getattr(candidate, "__code__", None)
-    return code is not None and not isinstance(candidate, (type, Functor)) and code.co_argcount == 0
+    """Returns whether a candidate is a function that is to be run for its value.
+
+    That is one without parameters; of a lambda, defaults count as none (``lambda i=i: ...``, which keeps
+    the value of a loop's variable).
+
+    >>> is_lazy(lambda: 1), is_lazy(lambda i=1: i), is_lazy(lambda x: x), is_lazy(abs)
+    (True, True, False, False)
+    """
+    if not isinstance(candidate, FunctionType):
+        return False
+    code = candidate.__code__
+    if code.co_argcount + code.co_kwonlyargcount == 0:
+        return not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
+    defaults = len(candidate.__defaults__ or ()) + len(candidate.__kwdefaults__ or ())
+    return candidate.__name__ == "<lambda>" and defaults == code.co_argcount + code.co_kwonlyargcount
 
 
 def values_of(hole: Any, values: list[Any]) -> list[Any]:
     """Returns the picks of a ``manyof`` in the first run."""
     return [values[i if hole.distinct else 0] for i in range(hole.num_choices)]
-
-
-def _free_key(found: dict[str, Any], hole: Any) -> str:
-    """Returns the key of a hole in the space: its name, or its number of meeting."""
-    return hole.name if hole.name is not None else f"decision_{len(found)}"

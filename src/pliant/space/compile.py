@@ -1,4 +1,4 @@
-"""Samplers as generated code: the one file of ``space`` that writes Python source and runs it.
+"""Samplers as generated code (see ``values.source``): the one file of ``space`` that writes Python source.
 
 Why: a search draws hundreds of thousands of decision vectors, and a loop over point records costs ten
 times what the random numbers do.  The source is made of numbers and of names chosen here only (no
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+
+from pliant.values.source import define_function
 
 from .layout import Unit, Units
 from .points import Choice, Float, Int
@@ -55,11 +57,10 @@ class _Compiler:
             _flush(simple, lines)
             lines += self.branching(unit, names)
         _flush(simple, lines)
-        source = "def sampler(r, v):\n" + "".join(f"    {line}\n" for line in lines or ["pass"])
-        key = (source, tuple((name, id(value)) for name, value in names.items()))
+        source = ["def sampler(r, v):", *(f"    {line}" for line in lines or ["pass"])]
+        key = ("\n".join(source), tuple((name, id(value)) for name, value in names.items()))
         if key not in self.known:
-            exec(compile(source, "<pliant sampler>", "exec"), names)  # noqa: S102  # numbers and our own names only
-            self.known[key] = names["sampler"]
+            self.known[key] = define_function("sampler", source, names, title="sampler")
         return self.known[key]  # type: ignore[no-any-return]  # a function made just now
 
     def simple(self, unit: Unit, names: dict[str, Any]) -> list[str]:

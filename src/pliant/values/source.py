@@ -10,6 +10,7 @@ candidate) is passed in ``scope``, never as text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 
@@ -17,7 +18,9 @@ def define_function(name: str, lines: Iterable[str], scope: Mapping[str, Any], *
     """Returns the function ``name`` that the lines of source define.
 
     Args:
-      name: what the source calls it. lines: the source. scope: the globals that it sees.
+      name: what the source calls it.
+      lines: the source.
+      scope: the globals that it sees.
       title: what tracebacks show in the place of a file.
 
     >>> double = define_function("double", ["def double(x):", "    return x * two"], {"two": 2}, title="example")
@@ -25,6 +28,15 @@ def define_function(name: str, lines: Iterable[str], scope: Mapping[str, Any], *
     8
     """
     namespace = dict(scope)
-    code = compile("\n".join(lines), f"<pliant: {title}>", "exec")
+    text = "\n".join(lines)
+    code = _compile(text, title) if len(text) < _SHORT else compile(text, f"<pliant: {title}>", "exec")
     exec(code, namespace)  # noqa: S102  # source of our own; see the module's docstring
     return namespace[name]
+
+
+_SHORT = 1000  # characters
+
+
+@lru_cache(maxsize=1024)  # a big space has thousands of candidates, and most of their functions read alike
+def _compile(text: str, title: str) -> Any:
+    return compile(text, f"<pliant: {title}>", "exec")

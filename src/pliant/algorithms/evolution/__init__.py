@@ -8,6 +8,10 @@ from .recipes import HillClimb, RegularizedEvolution
 from .selectors import Best, Last, Newest, RandomPick, Top, Tournament
 from .variation import Mutate, UniformCrossover
 
+# As PyGlove spells them.
+regularized_evolution = RegularizedEvolution
+hill_climb = HillClimb
+
 __all__ = [
     "Best",
     "Chain",
@@ -24,4 +28,6 @@ __all__ = [
     "Top",
     "Tournament",
     "UniformCrossover",
+    "hill_climb",
+    "regularized_evolution",
 ]
