@@ -23,7 +23,7 @@ from .place import admit
 from .realize import make_twin
 
 PUBLIC = frozenset(
-    """rebind clone query seal save to_json to_json_str is_sealed is_partial sym_parent sym_path sym_root
+    """rebind clone query seal save to_json to_json_str is_sealed is_partial is_deterministic sym_parent sym_path sym_root
     sym_init_args partial from_json""".split()
 )
 """The names of Pliant's own methods, which a lazy object answers without realizing."""
@@ -56,16 +56,7 @@ def declare(
     wild = any(not isinstance(f.key, str) for f in schema.values())
     # Generated code assigns attributes where that runs nobody's code, else it writes to the dictionary.
     lazy = runs or wild or foreign or cls.__setattr__ is not object.__setattr__
-    cls.__schema__ = schema
-    cls._sym_fields = fields
-    cls._sym_names = tuple(names)
-    cls._sym_slots = {name: "_v_" + name for name in names}
-    cls._sym_stateful = runs or foreign or _has_code(cls)
-    cls._sym_heavy = cls._sym_stateful or cls._sym_listens
-    cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
-    cls._sym_wild = wild
-    cls._sym_foreign = foreign
-    cls._sym_lazy = lazy
+    _describe(cls, schema, names, lazy=lazy, runs=runs, foreign=foreign)
     if attributes:
         for name in names:
             setattr(cls, name, _attribute(name, fields[name]))
@@ -96,6 +87,21 @@ def declare(
     if runs and not foreign:
         cls.__new__ = staticmethod(_new_twin)
     register(cls)
+
+
+def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: bool, foreign: bool) -> None:
+    """Notes in a class what others ask of it."""
+    fields = {f.key: f for f in schema.values() if isinstance(f.key, str)}
+    cls.__schema__ = schema
+    cls._sym_fields = fields
+    cls._sym_names = tuple(names)
+    cls._sym_slots = {name: "_v_" + name for name in names}
+    cls._sym_stateful = runs or foreign or _has_code(cls)
+    cls._sym_heavy = cls._sym_stateful or cls._sym_listens
+    cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
+    cls._sym_wild = len(fields) < len(schema)
+    cls._sym_foreign = foreign
+    cls._sym_lazy = lazy
 
 
 def _install_init(cls: Any, init: Any) -> None:

@@ -13,7 +13,7 @@ from pliant.values.path import Path
 from . import clone, node, query, rebind, store
 from .node import Node
 from .pickling import reduce_node
-from .realize import missing_paths
+from .realize import hole_paths, missing_paths
 from .text import format_value, one_line
 
 
@@ -63,6 +63,11 @@ class Symbolic(Node):
     def is_partial(self) -> bool:
         """Whether a field at or below this node has no value."""
         return bool(missing_paths(self))
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether no hole is left at or below this node: a program, and no search space."""
+        return not hole_paths(self)
 
     @property
     def sym_parent(self) -> Any:

@@ -12,7 +12,9 @@ Not here: which code runs.  Classes say so with ``_sym_run(self)``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
+from types import FunctionType
 from typing import Any
 
 from pliant.values.errors import IncompleteError, PliantError
@@ -31,6 +33,11 @@ _SYMBOLIC = frozenset(
     """__class__ __copy__ __deepcopy__ __reduce_ex__ __reduce__ __eq__ __ne__ __hash__ __repr__ __str__ __format__
     __init__ __new__ __schema__ __sizeof__ __doc__ __module__ __weakref__ __init_subclass__ __subclasshook__
     __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
+)
+# Special methods that are no use of an object: its making, its attributes, its end.
+_NOT_USED = frozenset(
+    """__init__ __new__ __init_subclass__ __getattribute__ __getattr__ __setattr__ __delattr__ __dir__ __del__
+    __getstate__ __setstate__ __reduce__ __reduce_ex__ __copy__ __deepcopy__ __sizeof__ __repr__""".split()
 )
 # Names that notebooks and debuggers try on every object; asking for them must not build a network.
 _PROBES = (
@@ -54,7 +61,6 @@ class RealizationError(PliantError, RuntimeError):
 def make_twin(cls: type, public: frozenset[str]) -> type:
     """Returns the hidden subclass whose instances are unrealized ``cls`` objects."""
     own = _SYMBOLIC | public
-    base_get = cls.__getattribute__
 
     def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807  # installed on the class below
         if name[:5] == "_sym_" or name[:3] == "_v_":
@@ -79,9 +85,32 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         "__slots__": (),
+        "__dir__": lambda self: sorted({*dir(cls), *get(self, "_sym_keys")()}),
+        **_special_methods(cls),
     }
-    del base_get
     return type(cls)(cls.__name__, (cls,), namespace)
+
+
+def _special_methods(cls: type) -> dict[str, Any]:
+    """Returns the user's special methods (``__call__``, ``__len__``, ...), which Python does not look up by name."""
+    found: dict[str, Any] = {}
+    for name in {n for base in cls.__mro__ for n in base.__dict__ if n[:2] == n[-2:] == "__"} - _NOT_USED:
+        member = next(base.__dict__[name] for base in cls.__mro__ if name in base.__dict__)
+        if isinstance(member, FunctionType) and not member.__module__.startswith("pliant."):
+            found[name] = _after_realizing(member)
+    if hasattr(cls, "__del__"):
+        found["__del__"] = lambda self: None  # there is nothing yet to clean up
+    return found
+
+
+def _after_realizing(method: Any) -> Any:
+    """Returns a special method that runs the user's constructor first."""
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **fields: Any) -> Any:
+        return method(realize(self), *args, **fields)
+
+    return call
 
 
 def is_realized(value: Any) -> bool:
