@@ -378,6 +378,26 @@ class TestContractForms:
         assert pg.encode(space, {"m": [1, 3]}).to_params() == params
         assert pg.materialize(space, params) == {"m": [1, 3]}
 
+    @pytest.mark.parametrize(
+        ("hole", "literal"),
+        [
+            (lambda: pg.oneof([1, 2], name="q"), "OneOf(name='q', candidates=[0: 1, 1: 2])"),
+            (lambda: pg.permutate([1, 2]), "ManyOf(num_choices=2, candidates=[0: 1, 1: 2])"),
+            (
+                lambda: pg.manyof(1, [1, 2], name="n", hints="h"),
+                "ManyOf(name='n', hints='h', num_choices=1, candidates=[0: 1, 1: 2])",
+            ),
+            (lambda: pg.floatv(0.0, 1.0), "Float(min_value=0.0, max_value=1.0)"),
+            (
+                lambda: pg.floatv(0.1, 1.0, scale="log", name="f"),
+                "Float(name='f', min_value=0.1, max_value=1.0, scale='log')",
+            ),
+        ],
+    )
+    def test_holes_as_candidates(self, hole, literal):
+        """Printed by PyGlove 0.4.5."""
+        assert pg.abstract_search_space(pg.oneof([hole(), 3])).points[0].literals == (literal, "3")
+
     def test_a_float_is_a_bare_number(self):
         space = pg.Dict(lr=pg.floatv(1e-5, 1e-2))
         assert pg.materialize(space, '{"lr": 0.00414}') == {"lr": 0.00414}
