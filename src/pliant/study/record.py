@@ -16,7 +16,7 @@ from pliant.space import Decisions, Space
 from pliant.values.errors import DecisionError, LoadError, StudyError
 
 from .learner import ASK, TELL, Event
-from .tables import IS_RUNNING, SCHEMA_VERSION, events, metadata, schema, states, study, trials
+from .tables import IS_RUNNING, events, states, study, trials
 from .trial import Trial
 
 PAGE = 500  # trials that are read at once
@@ -57,50 +57,9 @@ class Record:
     """The tables behind a connection.  ``space`` is to be set before trials are read."""
 
     def __init__(self, connection: sa.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+        self.connection = connection
+        self.path = path
         self.space: Space | None = None
-
-    @property
-    def tables(self) -> set[str]:
-        """The names of the tables, whosoever they are."""
-        return set(sa.inspect(self._connection).get_table_names())
-
-    def make(self, settings: dict[str, Any], state: str) -> None:
-        """Makes the tables of a new study."""
-        metadata.create_all(self._connection, checkfirst=False)
-        self._connection.execute(sa.insert(schema), {"version": SCHEMA_VERSION})
-        self._connection.execute(sa.insert(study), settings)
-        self.add_state(0, state)
-
-    def check(self) -> None:
-        """Looks at everything once, as a damaged page may not be touched for long.
-
-        Raises:
-          StudyError: this is no study, it is damaged, or of a newer version.
-        """
-        names = self.tables
-        if schema.name not in names:
-            what = f"an SQLite database with the tables {sorted(names)}" if names else "an empty database"
-            raise StudyError(
-                f"{str(self._path)!r} is not a study, but {what}. Give the path of a file that Study.create made."
-            )
-        version = self._connection.execute(sa.select(schema.c.version)).scalar()
-        if version != SCHEMA_VERSION:
-            raise StudyError(
-                f"{str(self._path)!r} was written in version {version} of the format, by a newer Pliant; this "
-                f"one knows version {SCHEMA_VERSION}. Upgrade (`pip install -U pliant`); nothing was changed."
-            )
-        if missing := metadata.tables.keys() - names:
-            raise _damaged(self._path, f"it lacks the tables {sorted(missing)}")
-        found = self._connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-        if found != "ok":
-            raise _damaged(self._path, str(found))
-        # SQLite reads the missing end of the last page as zeros. In a crash the log would still have it.
-        page_size = self._connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-        log = self._path.with_name(self._path.name + "-wal")
-        if self._path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
-            raise _damaged(self._path, "it ends in the middle of a page")
 
     # ------------------------------------------------------------------ settings
 
@@ -110,21 +69,21 @@ class Record:
         Raises:
           StudyError: it is damaged.
         """
-        row = self._connection.execute(sa.select(study)).mappings().one_or_none()
+        row = self.connection.execute(sa.select(study)).mappings().one_or_none()
         if row is None:
-            raise _damaged(self._path, "it has no settings")
+            raise damaged(self.path, "it has no settings")
         try:
             return {**row, "space": Space.from_json(row["space"]), "algorithm": json.loads(row["algorithm"])}
         except (LoadError, ValueError) as error:
-            raise _damaged(self._path, str(error)) from error
+            raise damaged(self.path, str(error)) from error
 
     def change_settings(self, **values: Any) -> None:
         """Writes some columns of the row of the study."""
-        self._connection.execute(sa.update(study), values)
+        self.connection.execute(sa.update(study), values)
 
     def progress(self) -> Progress:
         """Returns the budget, whether the algorithm is exhausted, and how many trials there are."""
-        budget, exhausted, proposed = self._connection.execute(_budget).one()
+        budget, exhausted, proposed = self.connection.execute(_budget).one()
         return Progress(budget, exhausted, proposed or 0)
 
     # ------------------------------------------------------------------ writing
@@ -138,13 +97,13 @@ class Record:
             "attempts": trial.attempts,
             "started": trial.started,
         }
-        self._connection.execute(_add_trial, row)
-        self._connection.execute(_add_event, {"seq": seq, "kind": ASK, "trial": trial.id})
+        self.connection.execute(_add_trial, row)
+        self.connection.execute(_add_event, {"seq": seq, "kind": ASK, "trial": trial.id})
 
     def start_again(self, trial: Trial) -> None:
         """Writes that a running trial was handed out once more."""
         values = {"key": trial.id, "attempts": trial.attempts, "started": trial.started}
-        self._connection.execute(_finish, values)
+        self.connection.execute(_finish, values)
 
     def finish_trial(self, trial: Trial, seq: int) -> bool:
         """Writes how a running trial ended, as event ``seq``; False when it was not running any more."""
@@ -156,54 +115,54 @@ class Record:
             "ended": trial.ended,
             "seconds": trial.seconds,
         }
-        if self._connection.execute(_finish, values).rowcount != 1:
+        if self.connection.execute(_finish, values).rowcount != 1:
             return False
-        self._connection.execute(_add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
+        self.connection.execute(_add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
         return True
 
     def add_state(self, seq: int, state: str) -> None:
         """Writes a snapshot of the algorithm's state after event ``seq``, in place of the last one."""
-        self._connection.execute(_old_states, {"seq": seq})
-        self._connection.execute(_add_state, {"seq": seq, "state": state})
+        self.connection.execute(_old_states, {"seq": seq})
+        self.connection.execute(_add_state, {"seq": seq, "state": state})
 
     # ------------------------------------------------------------------ reading
 
     def last_state(self) -> tuple[int, str]:
         """Returns the last snapshot, and after which event it was taken."""
-        row = self._connection.execute(_last_state).one_or_none()
+        row = self.connection.execute(_last_state).one_or_none()
         if row is None:
-            raise _damaged(self._path, "the algorithm's state is missing")
+            raise damaged(self.path, "the algorithm's state is missing")
         return row[0], row[1]
 
     def events_after(self, seq: int) -> Iterator[Event]:
         """Returns the events after ``seq``, in order."""
-        for number, kind, trial, decisions, reward in self._connection.execute(_events_after, {"seq": seq}):
+        for number, kind, trial, decisions, reward in self.connection.execute(_events_after, {"seq": seq}):
             yield Event(number, kind, trial, self._read_decisions(trial, decisions), reward)
 
     def find_trial(self, trial_id: int) -> Trial | None:
         """Returns a trial, or None when there is none of that number."""
         if trial_id >= 1 << 63:  # more than the database can be asked for
             return None
-        row = self._connection.execute(_one_trial, {"key": trial_id}).one_or_none()
+        row = self.connection.execute(_one_trial, {"key": trial_id}).one_or_none()
         return None if row is None else self._read_trial(row)
 
     def page(self, after: int) -> list[Trial]:
         """Returns the next ``PAGE`` trials after number ``after``."""
-        return [self._read_trial(row) for row in self._connection.execute(_page, {"after": after})]
+        return [self._read_trial(row) for row in self.connection.execute(_page, {"after": after})]
 
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""
-        return [self._read_trial(row) for row in self._connection.execute(_running)]
+        return [self._read_trial(row) for row in self.connection.execute(_running)]
 
     def best(self, count: int, *, maximize: bool) -> list[Trial]:
         """Returns the trials with the best rewards, the earlier of equals first."""
         reward = trials.c.reward.desc() if maximize else trials.c.reward.asc()
         query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
-        return [self._read_trial(row) for row in self._connection.execute(query.limit(count))]
+        return [self._read_trial(row) for row in self.connection.execute(query.limit(count))]
 
     def counts(self) -> dict[str, int]:
         """Returns how many trials there are of each status that occurs."""
-        return {row[0]: row[1] for row in self._connection.execute(_counts)}
+        return {row[0]: row[1] for row in self.connection.execute(_counts)}
 
     # ------------------------------------------------------------------ private
 
@@ -216,14 +175,15 @@ class Record:
         try:
             return Decisions.from_json(self.space, text)
         except (LoadError, DecisionError) as error:
-            raise _damaged(self._path, f"trial {trial_id}: {error}") from error
+            raise damaged(self.path, f"trial {trial_id}: {error}") from error
 
 
 def _to_text(decisions: Decisions) -> str:
     return json.dumps(decisions.values, separators=(",", ":"))
 
 
-def _damaged(path: Path, what: str) -> StudyError:
+def damaged(path: Path, what: str) -> StudyError:
+    """Returns the error for a file that is not as Pliant left it."""
     return StudyError(
         f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
         "Restore a copy of it, together with its '-wal' file, if there is one."

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from pliant.values.errors import StudyError
 
 from .faults import as_lessons, explain
+from .format import check_tables, make_tables, table_names
 from .lock import WriterLock, name_process
 from .record import Record
 
@@ -59,13 +60,13 @@ class Store:
         store = cls(path, writes=True, creates=True)
         try:
             with store.transaction() as record:
-                if record.tables:
+                if table_names(record):
                     raise StudyError(
                         f"there is a database at {str(path)!r} already. If it is a study, go on with it by "
                         "Study.open or Study.open_or_create; to start anew, give another path or remove the "
                         "file together with those named alike ('-wal', '-shm', '-lock')."
                     )
-                record.make(settings, state)
+                make_tables(record, settings, state)
         except BaseException:
             store.close()
             raise
@@ -85,7 +86,7 @@ class Store:
         store = cls(path, writes=False)
         try:
             with store.transaction() as record:
-                record.check()
+                check_tables(record)
         except BaseException:
             store.close()
             raise
@@ -133,7 +134,7 @@ def is_free(path: Path) -> bool:
         return False
     try:
         with store.transaction() as record:
-            return not record.tables
+            return not table_names(record)
     except StudyError:
         return False
     finally:
