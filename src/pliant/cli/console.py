@@ -1,0 +1,23 @@
+"""Where commands print: a terminal with colours and a live bar, or plain lines for a log."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+
+_LOG_WIDTH = 110
+
+
+def make_console() -> Console:
+    """Returns a console for the present standard output; a log gets lines of a width of their own."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, emoji=False, width=_LOG_WIDTH)
+    return console
+
+
+def print_line(console: Console, *texts: Any) -> None:
+    """Prints text as it is, without reading it for markup or breaking it."""
+    console.print(*texts, markup=False, soft_wrap=True)

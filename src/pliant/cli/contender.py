@@ -1,0 +1,87 @@
+"""The ways to choose a program that ``pliant search`` compares: by a search, or by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from rich.console import Console
+
+from pliant.study import Study
+
+from .progress import open_display
+from .target import explain
+from .trials import EvaluationError, run_trials
+
+Function = Callable[[Any], Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A way to choose a program, and what it brought.
+
+    Attributes:
+      label: what to call it.
+      evaluations: how often ``evaluate`` was called for it.
+      make: makes its program anew, so that no evaluation leaves a trace in the next.
+      reward: by ``evaluate``; None without one.
+      score: by ``test``; None without one.
+      note: why something is missing.
+    """
+
+    label: str
+    evaluations: int
+    make: Callable[[], Any]
+    reward: float | None = None
+    score: float | None = None
+    note: str = ""
+
+
+def choose_by_search(
+    label: str, program: Any, study: Study, *, evaluate: Function, console: Console
+) -> Contender:
+    """Runs what is left of a study, and returns its best.
+
+    Raises:
+      EvaluationError: no trial has a reward.
+    """
+    from pliant.tune import sample
+
+    search = sample(program, study=study)
+    if not study.is_complete:
+        with open_display(console, label, study) as display:
+            run_trials(search, study, evaluate, display)
+    if search.best_reward is None:
+        last = list(study.trials("failed"))[-1]
+        raise EvaluationError(
+            f"all {last.id} trials of {study.path} failed; the last one: {last.reason}. "
+            "Mend that, and begin anew with --restart."
+        )
+    return Contender(label, study.info().proposed, lambda: search.best_program, search.best_reward)
+
+
+def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
+    """Evaluates a program that somebody wrote down, once."""
+    hand = Contender("hand-made", 1, make)
+    try:
+        reward = float(evaluate(make()))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the search is done, and its report is due
+        return replace(hand, note=f"evaluate failed: {explain(error)}")
+    return (
+        replace(hand, reward=reward)
+        if math.isfinite(reward)
+        else replace(hand, note=f"evaluate returned {reward}")
+    )
+
+
+def measure(contender: Contender, test: Function | None) -> Contender:
+    """Returns a contender with its score by ``test``, or with the reason why it has none."""
+    if test is None or contender.reward is None:
+        return contender
+    try:
+        return replace(contender, score=float(test(contender.make())))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the search is done, and its report is due
+        return replace(contender, note=f"test failed: {explain(error)}")

@@ -1,0 +1,113 @@
+"""The whole of ``pliant search``: the search, random search beside it, a hand-made program, and their tests.
+
+Both searches evaluate equally many programs in the same way, and the hand-made one is evaluated once, in
+that way too.  ``test`` is called when all choices have been made, once for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from rich.console import Console
+
+from pliant.study import Study
+from pliant.study.store import is_free
+from pliant.values.errors import SpaceChangedError, StudyError
+
+from .borrowed import make_algorithm, read_call
+from .console import print_line
+from .contender import choose_by_hand, choose_by_search, measure
+from .report import print_contest, print_top, print_winner
+from .target import Target
+
+TRIALS = 40  # of a new study
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What was asked for, as the options of ``pliant search``; ``run`` does it."""
+
+    target: Target
+    path: Path
+    algorithm: str
+    trials: int | None
+    seed: int
+    maximize: bool
+    baseline: bool
+    top: int
+
+    def run(self, console: Console) -> None:
+        """Runs what is left to run, and prints the report.
+
+        Raises:
+          TargetError: the file lacks something, or a function of it does not do its part.
+          StudyError: there is a study of another search at the path.
+          EvaluationError: no program could be evaluated.
+        """
+        from pliant.tune import sample
+
+        target = self.target
+        evaluate = target.function("evaluate")
+        test = target.function("test") if target.has("test") else None
+        by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
+        program = target.make_space()
+        space = sample(program).space
+        print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
+
+        given: dict[str, Any] = {"evaluate": evaluate, "console": console}
+        trials = self.trials or (TRIALS if is_free(self.path) else None)
+        with self._open(self.path, space, self.algorithm, trials) as study:
+            print_line(console, f"Algorithm: {self.algorithm}, seed {self.seed}")
+            print_line(console, f"Study: {study.path} ({say_progress(study)})")
+            contenders = [choose_by_search("search", program, study, **given)]
+            print_top(console, study, self.top)
+            print_winner(console, study, contenders[0].make())
+            count = study.info().proposed
+        if self.baseline and read_call(self.algorithm)[0].lower() != "random":
+            with self._open(baseline_path(self.path), space, "random", count) as study:
+                contenders.append(choose_by_search("random search", program, study, **given))
+        if by_hand:
+            contenders.append(choose_by_hand(target.make_handmade, evaluate))
+        print_contest(console, [measure(c, test) for c in contenders], has_test=test is not None)
+        print_line(console, f"All trials are in {self.path}; the same command with more --trials goes on.")
+
+    @contextmanager
+    def _open(self, path: Path, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
+        """Opens a study; where it is another one, says what to type."""
+        made = make_algorithm(algorithm)
+        try:
+            study = Study.open_or_create(
+                path, space, made, trials=trials, seed=self.seed, maximize=self.maximize
+            )
+        except (StudyError, SpaceChangedError) as error:
+            if "at another path" not in str(error):
+                raise
+            raise StudyError(
+                f"{error}\nWith --study PATH there is another study; --restart deletes this one, and begins anew."
+            ) from error
+        with study:
+            yield study
+
+
+def baseline_path(path: Path) -> Path:
+    """Returns where the random search beside a study is kept.
+
+    >>> baseline_path(Path("digits.study.db")).name
+    'digits.study.random.db'
+    """
+    return path.with_name(f"{path.stem}.random{path.suffix}")
+
+
+def say_progress(study: Study) -> str:
+    """Returns how far a study is, as text."""
+    info, counts = study.info(), study.counts()
+    ended = counts["completed"] + counts["failed"]
+    trials = f"{ended} trials" if info.budget is None else f"{ended} of {info.budget} trials"
+    if info.is_complete:
+        return f"complete: {trials}"
+    return f"goes on after {trials}" if ended else "new"

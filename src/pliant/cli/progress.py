@@ -1,0 +1,130 @@
+"""How a search under way looks: a live bar in a terminal, plain lines elsewhere (in a log, say)."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from typing import final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from pliant.study import Study, Trial
+
+from .text import say
+
+_LINES = 60  # about so many lines are written for a search, however long
+
+
+class Display(ABC):
+    """Shows trials as they end.  Use ``open_display``.
+
+    Args:
+      console: where to.
+      title: what is going on.
+      study: whose trials; those that ended before count as done.
+    """
+
+    def __init__(self, console: Console, title: str, study: Study) -> None:
+        self.console = console
+        self.title = title
+        counts, best = study.counts(), study.best()
+        self.done = counts["completed"] + counts["failed"]
+        self.total = study.info().budget
+        self.best: Trial | None = best[0] if best else None
+        self._maximize = study.maximize
+
+    def add(self, trial: Trial) -> None:
+        """Shows a trial that ended."""
+        self.done += 1
+        is_best = trial.reward is not None and (
+            self.best is None
+            or self.best.reward is None
+            or (trial.reward > self.best.reward if self._maximize else trial.reward < self.best.reward)
+        )
+        if is_best:
+            self.best = trial
+        self._show(trial, is_best=is_best)
+
+    @property
+    def best_text(self) -> str:
+        """The best so far, as text."""
+        return (
+            "no reward yet" if self.best is None else f"best {say(self.best.reward)} (trial {self.best.id})"
+        )
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    @abstractmethod
+    def _show(self, trial: Trial, *, is_best: bool) -> None: ...
+
+
+@final
+class LiveDisplay(Display):
+    """A bar that moves."""
+
+    def __init__(self, console: Console, title: str, study: Study) -> None:
+        super().__init__(console, title, study)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("[bold]{task.fields[best]}[/bold]"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=console,
+        )
+        self._task = self._progress.add_task(
+            title, total=self.total, completed=self.done, best=self.best_text
+        )
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def _show(self, trial: Trial, *, is_best: bool) -> None:
+        if trial.reason is not None:
+            self.console.print(f"trial {trial.id} failed: {trial.reason}", style="yellow", markup=False)
+        self._progress.update(self._task, completed=self.done, best=self.best_text)
+
+
+@final
+class LineDisplay(Display):
+    """A line for a trial: for each, or, in a long search, for the best and some others."""
+
+    def __init__(self, console: Console, title: str, study: Study) -> None:
+        super().__init__(console, title, study)
+        self._every = math.ceil((self.total or 0) / _LINES) or 1
+        self._start = time.monotonic()
+
+    def _show(self, trial: Trial, *, is_best: bool) -> None:
+        if not (
+            is_best or trial.reason is not None or self.done % self._every == 0 or self.done == self.total
+        ):
+            return
+        total = "" if self.total is None else f"/{self.total}"
+        found = f"failed: {trial.reason};" if trial.reason is not None else f"{say(trial.reward)},"
+        seconds = time.monotonic() - self._start
+        line = f"{self.title}: trial {trial.id}{total}: {found} {self.best_text}, {seconds:.0f} s"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def open_display(console: Console, title: str, study: Study) -> Display:
+    """Returns the display that suits a console."""
+    is_live = console.is_terminal and not console.is_dumb_terminal
+    return (LiveDisplay if is_live else LineDisplay)(console, title, study)

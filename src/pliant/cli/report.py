@@ -1,0 +1,78 @@
+"""What a search ends with, printed: its best trials, the winner as code, and how it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+
+from pliant.study import Study
+
+from .borrowed import to_code
+from .console import print_line
+from .contender import Contender
+from .text import say, summarize
+
+
+def print_top(console: Console, study: Study, top: int) -> None:
+    """Prints the best trials of a study as a table, and how many failed."""
+    counts = study.counts()
+    table = _table(f"Best of {counts['completed']} trials")
+    for name in ("trial", "reward", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("program")
+    for trial in study.best(top):
+        seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
+        table.add_row(str(trial.id), say(trial.reward), seconds, summarize(trial))
+    _print_table(console, table)
+    if counts["failed"]:
+        last = list(study.trials("failed"))[-1]
+        print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {last.reason}")
+
+
+def print_winner(console: Console, study: Study, program: Any) -> None:
+    """Prints the best program of a study as Python code."""
+    code = to_code(program)
+    print_line(console, f"\nThe winner, trial {study.best()[0].id}:\n")
+    if console.is_terminal:
+        console.print(Padding(Syntax(code, "python", theme="ansi_dark", background_color="default"), (0, 2)))
+    else:
+        print_line(console, "\n".join(f"  {line}" for line in code.splitlines()))
+    console.print()
+
+
+def print_contest(console: Console, contenders: Sequence[Contender], *, has_test: bool) -> None:
+    """Prints what each way to choose a program cost and brought."""
+    table = _table("Comparison")
+    table.add_column("")
+    for name in ("evaluations", "reward", *(["test"] if has_test else [])):
+        table.add_column(name, justify="right")
+    for entry in contenders:
+        scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
+        table.add_row(entry.label, str(entry.evaluations), *scores)
+    _print_table(console, table)
+    print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
+    if has_test:
+        print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
+    for entry in contenders:
+        if entry.note:
+            print_line(console, f"{entry.label}: {entry.note}")
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Prints a table, in a log without the blanks that fill its lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    print_line(console, "\n".join(line.rstrip() for line in capture.get().splitlines()))

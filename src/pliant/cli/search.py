@@ -1,0 +1,63 @@
+"""``pliant search``: a durable search of the space that a file defines.  What it does is in ``contest``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+ALGORITHM = "re(population_size=12, tournament_size=6)"
+
+
+@click.command()
+@click.argument("target", metavar="FILE")
+@click.option("--trials", type=click.IntRange(min=1), help="How many programs to evaluate.  [default: 40]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same search.")
+@click.option(
+    "--algorithm", default=ALGORITHM, show_default=True, help="Its name, or NAME(OPTION=VALUE, ...)."
+)
+@click.option(
+    "--study", type=click.Path(path_type=Path), help="The file of the trials.  [default: NAME.study.db]"
+)
+@click.option("--maximize/--minimize", default=True, help="Which rewards are better.  [default: maximize]")
+@click.option(
+    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many trials to list."
+)
+@click.option(
+    "--baseline/--no-baseline", default=True, help="Search at random, too, and compare.  [default: yes]"
+)
+@click.option("--restart", is_flag=True, help="Delete the study first.")
+def search(target: str, *, study: Path | None, restart: bool, **options: Any) -> None:
+    """Search the space that FILE defines.
+
+    FILE is a Python file, or a module such as package.digits, that defines
+
+    \b
+      search_space()     -> a program with holes (FILE:name takes another function)
+      evaluate(program)  -> its reward, a number
+      test(program)      -> its score on data that the search never sees (optional)
+      handmade()         -> a program to compare with (optional)
+
+    Every trial is kept in the study. Stop at any time: the same command goes on from there, and with a
+    higher --trials beyond its end.
+    """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
+    from .console import make_console, print_line
+    from .contest import Contest, baseline_path
+    from .removal import remove_study
+    from .target import load_target
+
+    console = make_console()
+    path = study
+    try:
+        loaded = load_target(target)
+        path = study or Path(f"{loaded.name}.study.db")
+        if restart:
+            remove_study(path)
+            remove_study(baseline_path(path))
+        Contest(loaded, path, **options).run(console)
+    except KeyboardInterrupt:
+        kept = f" What was evaluated is kept in {path}." if path is not None and path.exists() else ""
+        print_line(console, f"\nStopped.{kept} The same command, without --restart, goes on from there.")
+        sys.exit(130)

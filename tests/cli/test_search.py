@@ -1,0 +1,204 @@
+"""`pliant search`: the report, going on, and what becomes of a study that is another one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from pliant.cli.text import say
+from pliant.study import Study
+
+HOLD = """
+from pliant.study.lock import WriterLock
+from pathlib import Path
+lock = WriterLock(Path("darts.study.db"))
+assert lock.acquire()
+print("held", flush=True)
+input()
+"""
+
+
+def rewards(path):
+    with Study.open(path) as study:
+        return [trial.reward for trial in study.trials()]
+
+
+def test_report(pliant, darts):
+    output = pliant("search", "darts.py", "--trials", 20).output
+    assert "darts.py: Space of size infinite with 3 decision points" in output
+    assert "Study: darts.study.db (new)" in output
+    assert "Best of 20 trials" in output
+    best = max(rewards("darts.study.db"))
+    assert re.search(r"The winner, trial \d+:\n\n  Dict\(x=\d+, y=[\d.e-]+, throw='(left|right)'\)\n", output)
+    assert re.search(rf"search +20 +{best:.4f} +{say(best / 100)}", output)
+    at_random = max(rewards("darts.study.random.db"))
+    assert re.search(rf"random search +20 +{at_random:.4f} +{say(at_random / 100)}", output)
+    assert re.search(r"hand-made +1 +-8.5000 +-0.0850", output)
+    assert "All trials are in darts.study.db;" in output
+
+
+def test_top_trials_are_the_best(pliant, darts):
+    output = pliant("search", "darts.py", "--trials", 10, "--top", 3).output
+    with Study.open("darts.study.db") as study:
+        best = study.best(3)
+    table = output.partition("Best of 10 trials")[2].partition("The winner")[0]
+    rows = [line.split() for line in table.splitlines() if re.match(r" +\d+ ", line)]
+    assert [int(row[0]) for row in rows] == [trial.id for trial in best]
+    assert [row[1] for row in rows] == [f"{trial.reward:.4f}" for trial in best]
+    assert f"x={best[0].decisions.values[0]}, y={best[0].decisions.values[1]:.4g}, throw=" in table
+
+
+def test_same_seed_same_search(pliant, darts):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        pliant("search", "darts.py", "--trials", 15, "--seed", seed, "--study", f"{name}.db")
+    assert rewards("a.db") == rewards("b.db") != rewards("c.db")
+    assert rewards("a.random.db") == rewards("b.random.db") != rewards("c.random.db")
+
+
+def test_complete_study_says_so(pliant, darts):
+    first = pliant("search", "darts.py", "--trials", 12).output
+    darts.write_text(
+        darts.read_text().replace("def evaluate(program):", "def evaluate(program):\n    print('evaluated')")
+    )
+    again = pliant("search", "darts.py", "--trials", 12).output
+    assert "Study: darts.study.db (complete: 12 of 12 trials)" in again
+    assert again.count("evaluated") == 4  # three by `test`, and one of the hand-made program
+    assert again.partition("Comparison")[2] == first.partition("Comparison")[2]
+
+
+def test_more_trials_go_on(pliant, darts):
+    pliant("search", "darts.py", "--trials", 14)
+    output = pliant("search", "darts.py", "--trials", 20).output
+    assert "Study: darts.study.db (goes on after 14 of 20 trials)" in output
+    assert "search: trial 15/20: " in output
+    assert "search: trial 14/20: " not in output
+    pliant("search", "darts.py", "--trials", 20, "--study", "whole.db")
+    assert rewards("darts.study.db") == rewards("whole.db")
+    assert rewards("darts.study.random.db") == rewards("whole.random.db")
+
+
+def test_number_of_trials(pliant, darts):
+    pliant("search", "darts.py")
+    assert len(rewards("darts.study.db")) == 40
+    pliant("search", "darts.py", "--trials", 42)
+    assert "complete: 42 of 42" in pliant("search", "darts.py").output
+
+
+def test_minimize(pliant, darts):
+    output = pliant("search", "darts.py", "--trials", 10, "--minimize").output
+    assert re.search(rf"search +10 +{min(rewards('darts.study.db')):.4f}", output)
+
+
+def test_no_baseline(pliant, darts, folder):
+    output = pliant("search", "darts.py", "--trials", 5, "--no-baseline").output
+    assert "random search" not in output
+    assert not (folder / "darts.study.random.db").exists()
+
+
+def test_random_search_is_its_own_baseline(pliant, darts, folder):
+    output = pliant("search", "darts.py", "--trials", 5, "--algorithm", "random").output
+    assert "random search" not in output
+    assert not (folder / "darts.study.random.db").exists()
+
+
+def test_a_search_without_test_and_handmade(pliant, darts):
+    darts.write_text(darts.read_text().partition("def test")[0])
+    output = pliant("search", "darts.py", "--trials", 5).output
+    comparison = output.partition("Comparison")[2]
+    assert "test" not in comparison
+    assert "hand-made" not in comparison
+
+
+def test_exhausted_algorithm_ends_the_search(pliant, darts):
+    darts.write_text(
+        "import pliant as pg\nsearch_space = pg.Dict(x=pg.intv(1, 3))\ndef evaluate(p): return p.x\n"
+    )
+    output = pliant("search", "darts.py", "--algorithm", "sweep").output
+    assert "Best of 3 trials" in output
+    assert re.search(r"random search +3 +", output)
+    assert "complete: 3 of 40 trials" in pliant("search", "darts.py", "--algorithm", "sweep").output
+
+
+@pytest.mark.parametrize(
+    "text", ["re(population_size=4)", "RE( population_size=4, tournament_size=2 )", "local-search"]
+)
+def test_algorithm(pliant, darts, text):
+    assert "Best of 6 trials" in pliant("search", "darts.py", "--trials", 6, "--algorithm", text).output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("regularised", r"no algorithm named 'regularised'; did you mean 'regularized_evolution'"),
+        ("re(populatoin_size=3)", r"no option 'populatoin_size'; did you mean 'population_size'"),
+        ("re(50)", r"a name with options such as 're\(population_size=50\)'; got 're\(50\)'"),
+        ("re(population_size=", r"a name with options such as"),
+        ("re(population_size=os.getpid())", r"a name with options such as"),
+        ("re(population_size=0)", r"population_size=...\) takes an integer of at least 1"),
+    ],
+)
+def test_bad_algorithm(pliant, darts, folder, text, message):
+    assert re.search(message, pliant("search", "darts.py", "--algorithm", text, status=1).output)
+    assert not list(folder.glob("*.db"))
+
+
+def test_changed_space_is_shown(pliant, darts):
+    pliant("search", "darts.py", "--trials", 5)
+    before = rewards("darts.study.db")
+    darts.write_text(darts.read_text().replace("0, 99", "0, 9").replace('"right"]', '"right", "overhead"]'))
+    output = pliant("search", "darts.py", "--trials", 5, status=1).output
+    assert re.search(r"the study 'darts.study.db' searches another space", output)
+    assert re.search(r"x: integer from 0 to 99 -> integer from 0 to 9\n", output)
+    assert re.search(r"throw: 2 candidates -> 3: \+ .*overhead", output)
+    assert re.search(r"--study PATH .* --restart deletes this one", output)
+    assert rewards("darts.study.db") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "1"], r"made with seed=0, and is opened with seed=1.*--restart"),
+        (["--minimize"], r"made with maximize=True, and is opened with maximize=False.*--restart"),
+        (["--algorithm", "random"], r"another algorithm: a Evolution against a Random.*--restart"),
+    ],
+)
+def test_other_options_than_the_study_has(pliant, darts, options, message):
+    pliant("search", "darts.py", "--trials", 5)
+    assert re.search(message, pliant("search", "darts.py", "--trials", 5, *options, status=1).output, re.S)
+
+
+def test_restart(pliant, darts, folder):
+    pliant("search", "darts.py", "--trials", 5, "--seed", 1)
+    output = pliant("search", "darts.py", "--trials", 6, "--restart").output
+    assert "darts.study.db (new)" in output
+    assert "random search: trial 1/6" in output
+    assert "(new)" in pliant("search", "darts.py", "--study", "new.db", "--trials", 5, "--restart").output
+
+
+def test_restart_deletes_nothing_but_studies(pliant, darts, folder):
+    (folder / "notes.txt").write_text("not to be lost " * 100)
+    output = pliant("search", "darts.py", "--study", "notes.txt", "--restart", status=1).output
+    assert re.search(r"'notes.txt' is not an SQLite database, so it is no study", output)
+    assert (folder / "notes.txt").read_text().startswith("not to be lost")
+
+
+def test_study_in_use_is_left_alone(pliant, environment, darts, folder):
+    pliant("search", "darts.py", "--trials", 5)
+    (folder / "hold.py").write_text(HOLD)
+    with subprocess.Popen(
+        [sys.executable, "hold.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        for options in ([], ["--restart"]):
+            output = pliant("search", "darts.py", "--trials", 5, *options, status=1).output
+            assert re.search(r"'darts.study.db' is being written by", output)
+        holder.communicate(b"\n")
+    assert len(rewards("darts.study.db")) == 5
+
+
+def test_bad_path(pliant, darts):
+    output = pliant("search", "darts.py", "--study", "nowhere/a.db", status=1).output
+    assert re.search(r"'nowhere/a.db-lock' cannot be opened. Check that its folder exists", output)
