@@ -40,6 +40,8 @@ class Hole(Object, Placeholder):
 class OneOf(Hole):
     """One of several candidates; made by ``pg.oneof``."""
 
+    _sym_literal_names = {n: n for n in ("name", "hints", "candidates")}
+
     candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
     name: str | None = None
     hints: Any = None
@@ -65,6 +67,11 @@ class ManyOf(Hole):
       distinct: whether each candidate is picked at most once.
       sorted: whether picks keep the order of the candidates.
     """
+
+    _sym_literal_names = {n: n for n in ("name", "hints", "num_choices", "candidates")} | {
+        "distinct": "choices_distinct",
+        "sorted": "choices_sorted",
+    }
 
     num_choices: int
     candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
@@ -94,6 +101,7 @@ class Floatv(Hole):
     """A number in a range; made by ``pg.floatv``."""
 
     _sym_literal = "Float"
+    _sym_literal_names = {n: n for n in ("name", "hints", "min_value", "max_value", "scale")}
 
     min_value: float
     max_value: float

@@ -305,8 +305,12 @@ def _literal(value: Any, *, inside_tuple: bool) -> str:
         return f"{{{', '.join(f'{k!r}: {t}' if inside_tuple else f'{k}={t}' for k, t in items)}}}"
     if isinstance(value, Node):
         shown = fields(value, hide_default_values=True)
-        inner = ", ".join(f"{k}={_literal(v, inside_tuple=False)}" for k, v in shown)
         cls: Any = node_class(value)
+        names: Any = getattr(cls, "_sym_literal_names", None)  # PyGlove's names and order, where they differ
+        if names is not None:
+            given = dict(shown)
+            shown = ((names[k], given[k]) for k in names if k in given)
+        inner = ", ".join(f"{k}={_literal(v, inside_tuple=False)}" for k, v in shown)
         return f"{getattr(cls, '_sym_literal', cls.__name__)}({inner})"
     if isinstance(value, type) and "_sym_origin" in value.__dict__:
         return f"Symbolic[{value.__dict__['_sym_origin']!r}]"
