@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, Random
+from pliant.algorithms.base import check_algorithm
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template
 from pliant.hyper.trace import Trace
@@ -43,11 +44,12 @@ class Feedback:
       decisions: what was decided.
     """
 
-    __slots__ = ("_source", "_told", "decisions", "id")
+    __slots__ = ("_source", "decisions", "id")
 
     def __init__(self, source: Source, id: int, decisions: Decisions) -> None:
-        self._source = source  # not the search, which refers to this: a loop that is left must end at once
-        self._told = False
+        self._source: Source | None = (
+            source  # not the search, which refers to this: a loop that is left must end at once
+        )
         self.id = id
         self.decisions = decisions
 
@@ -83,17 +85,18 @@ class Feedback:
     @property
     def is_told(self) -> bool:
         """Whether this trial has its feedback."""
-        return self._told
+        return self._source is None
 
     def _tell(self, reward: Reward | None, reason: str) -> None:
-        if self._told:
+        source = self._source
+        if source is None:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
                 "(to say more about a trial, tell it before, or start another trial)."
             )
-        self._source.tell(self.id, self.decisions, reward, reason)
-        self._source.note(self.decisions, reward)
-        self._told = True
+        source.tell(self.id, self.decisions, reward, reason)
+        source.note(self.decisions, reward)
+        self._source = None  # so that a study is free when only this is left of its loop
 
 
 @final
@@ -112,7 +115,7 @@ class Search(Iterator[tuple[Any, Feedback]]):
         self._ended = False
 
     def __next__(self) -> tuple[Any, Feedback]:
-        if self._open is not None and not self._open._told:
+        if self._open is not None and not self._open.is_told:
             raise FeedbackError(
                 f"the loop moved on without feedback for trial {self._open.id} ({self._open.decisions.to_params_str()}). "
                 "In every turn call `feedback(reward)`, or `feedback.skip('why')` for a trial that failed."
@@ -279,11 +282,8 @@ def sample(
     trials = _only(trials, num_examples, None, "trials", "num_examples")
     if trials is not None and (trials.__class__ is not int or trials < 1):
         raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
-    if algorithm is not None and not isinstance(algorithm, Algorithm):
-        raise FieldTypeError(
-            f"algorithm is a pg.generators algorithm, such as pg.generators.Random(); got {algorithm!r} of type "
-            f"{type(algorithm).__name__}."
-        )
+    if algorithm is not None:
+        check_algorithm(algorithm, "sample")
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
     if study is not None:
         return Search(
@@ -328,18 +328,17 @@ def _study_source(
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
     """Returns the template of a space, and what turns decisions into what the loop yields."""
-    if isinstance(space, Trace):
-        template = Template(space.space, where)
-        return template, lambda decisions: _runner(space, template.materialize(decisions))
-    template = Template(space, where)
+    template = Template(space.space if isinstance(space, Trace) else space, where)
     if not template.space.points:
         if where is None:
             raise SpaceError(
-                f"there is nothing to search: {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
+                f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
             )
         raise SpaceError(
-            f"the partition selects no hole; the outermost holes are at {listing(hole_paths(space))}."
+            f"the partition selects no hole; the outermost holes are at {listing(hole_paths(template.program))}."
         )
+    if isinstance(space, Trace):
+        return template, lambda decisions: _runner(space, template.materialize(decisions))
     return template, template.materialize
 
 

@@ -8,6 +8,7 @@ building consumes decisions in just that order.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +90,9 @@ class Named:
     """Where a named hole stands: in which branches of which choices."""
 
     hole: Any
+    spot: _Spot
     scope: tuple[tuple[int, int], ...]
     part: Part
-    path: str
     used: bool = False
 
 
@@ -154,7 +155,7 @@ class _Planner:
     def __init__(self, where: Where | None) -> None:
         self.where = where
         self.names: dict[str, list[Named]] = {}
-        self.left: dict[str, str] = {}  # names of holes that were not selected, and where
+        self.left: dict[str, tuple[Any, _Spot]] = {}  # by name: a hole that was not selected, and where
         self.scope: tuple[tuple[int, int], ...] = ()
         self.serial = 0
         self.is_watched = True
@@ -165,8 +166,8 @@ class _Planner:
         part = self.visit(program, clone(program), spot)
         for name in self.left.keys() & self.names.keys():
             raise SpaceError(
-                f"the partition selects the hole named {name!r} at {self.names[name][0].path!r}, but not the one at "
-                f"{self.left[name]!r}. One name is one decision: select all holes of this name, or none."
+                f"the partition selects the hole named {name!r} at {str(self.names[name][0].spot.path)!r}, but not the one "
+                f"at {str(self.left[name][1].path)!r}. One name is one decision: select all holes of this name, or none."
             )
         used = {id(n.part): name for name, found in self.names.items() for n in found if n.used}
         return Plan(_mark_sources(part, used), spot.described, self.is_watched)
@@ -178,8 +179,11 @@ class _Planner:
         if isinstance(value, Hole):
             if self.selects(original, spot):
                 return self.visit_hole(original, value, spot)
+            if value.name is not None and value.name in self.left:
+                self.refuse_split(*self.left[value.name], selected=False)
+                self.refuse_split(original, spot, selected=False)
             if value.name is not None:
-                self.left.setdefault(value.name, str(spot.path))
+                self.left.setdefault(value.name, (original, spot))
         items, originals = children(value), children(original)
         if items is None or originals is None:
             return Constant(value)
@@ -207,11 +211,13 @@ class _Planner:
         if hole.name is not None:
             earlier = self.tie(hole, str(spot.path))
             if earlier is not None:
+                self.refuse_split(earlier.hole, earlier.spot, selected=True)
+                self.refuse_split(original, spot, selected=True)
                 earlier.used = True
                 return Tied(hole.name, earlier.part)
         part = self.describe(original, hole, spot)
         if hole.name is not None:
-            self.names.setdefault(hole.name, []).append(Named(hole, self.scope, part, str(spot.path)))
+            self.names.setdefault(hole.name, []).append(Named(original, spot, self.scope, part))
         return part
 
     def tie(self, hole: Any, at: str) -> Named | None:
@@ -221,16 +227,29 @@ class _Planner:
                 # Their text too: 1 equals 1.0, but a field of floats wants its own.
                 if not equal(earlier.hole, hole) or one_line(earlier.hole) != one_line(hole):
                     raise SpaceError(
-                        f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {earlier.path!r} and "
+                        f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {str(earlier.spot.path)!r} and "
                         f"{hole!r} at {at!r}. One name is one decision: make them equal, or name them apart."
                     )
                 return earlier
             if not _exclusive(earlier.scope, self.scope):
                 raise SpaceError(
-                    f"the hole named {hole.name!r} at {at!r} repeats the one at {earlier.path!r}, which is "
+                    f"the hole named {hole.name!r} at {at!r} repeats the one at {str(earlier.spot.path)!r}, which is "
                     "active only for some decisions. Put one hole of this name where it is always active, or name them apart."
                 )
         return None
+
+    def refuse_split(self, hole: Any, spot: _Spot, *, selected: bool) -> None:
+        """Raises SpaceError when a part of a tied hole would be decided by this search, and a part by another.
+
+        What is left open in a tied hole is open once at each of its places, and would be decided apart.
+        """
+        for at, inner in _holes_below(hole, spot.path):
+            if inner.name is None and self.selects(inner, _Spot("", at, [], False)) is not selected:
+                verbs = ("selects", "not") if selected else ("does not select", "does")
+                raise SpaceError(
+                    f"the partition {verbs[0]} the hole named {hole.name!r} at {str(spot.path)!r}, but {verbs[1]} the hole at "
+                    f"{str(at)!r} in it. The places of a name are decided together: select both, or none, or name the inner hole."
+                )
 
     def describe(self, original: Any, hole: Any, spot: _Spot) -> Part:
         """Returns the part for a hole with a decision of its own, and describes it."""
@@ -285,6 +304,14 @@ class _Planner:
             )
         )
         return Pick(hole, parts, hole.num_choices if many else None, spot.symbolic)
+
+
+def _holes_below(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
+    """Yields the holes below a value, and where they are."""
+    for key, child in children(value) or ():
+        if isinstance(child, Hole):
+            yield at + key, child
+        yield from _holes_below(child, at + key)
 
 
 def is_frozen(value: Any) -> bool:

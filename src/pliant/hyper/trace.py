@@ -128,9 +128,12 @@ class _Collector:
     def key(self, hole: Any, opened: Any) -> str:
         """Returns the key of a hole in the space: its name, or its number of meeting."""
         if hole.name is None:
-            return f"decision_{len(self.found)}"
+            number = len(self.found)
+            while f"decision_{number}" in self.found:
+                number += 1
+            return f"decision_{number}"
         before = self.found.get(hole.name)
-        if before is not None and not equal(before, opened):
+        if before is not None and (before.name is None or not equal(before, opened)):
             raise SpaceError(
                 f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. One name is "
                 "one decision: make them equal, or name them apart (names such as 'decision_0' are those of holes without one)."
