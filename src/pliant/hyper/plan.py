@@ -23,6 +23,7 @@ from pliant.values.path import Key, Path, step_text
 
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import ByPath, Where
+from .running import run_apart
 
 
 @dataclass(slots=True)
@@ -266,7 +267,7 @@ class _Planner:
             )
             return Number(hole)
         if isinstance(hole, DerivedHole):
-            inner = hole.inner()
+            inner = run_apart(hole.inner)  # its holes are this hole's, not those of a traced program
             return Derived(hole, self.visit(inner, inner, spot))
         raise SpaceError(
             f"the {type(hole).__name__} at {location!r} is no hole that can be decided; derive its class from DerivedHole."

@@ -5,6 +5,7 @@ A context variable, so that threads and nested programs each see their own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -23,3 +24,12 @@ def decide(hole: Any) -> Any:
     """Returns the hole, or its value when a traced program is running."""
     recorder = current.get()
     return hole if recorder is None else recorder.decide(hole)
+
+
+def run_apart(function: Callable[[], Any]) -> Any:
+    """Returns what a function returns when no traced program is running, whatever runs around it."""
+    token = current.set(None)
+    try:
+        return function()
+    finally:
+        current.reset(token)

@@ -1,0 +1,278 @@
+"""Programs with holes and their decisions: names, partitions, copies, encoding, size and depth."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import pliant as pg
+from pliant.hyper.assign import assign
+from pliant.testing.programs import Box, Opaque, Pair
+from pliant.values.errors import DecisionError, SpaceError
+
+
+def test_one_name_is_one_decision():
+    program = pg.Dict(a=pg.oneof([1, 2], name="n"), b=[pg.oneof([1, 2], name="n")])
+    assert pg.abstract_search_space(program).size == 2
+    assert [(p.a, p.b[0]) for p in pg.iter(program)] == [(1, 1), (2, 2)]
+    assert pg.materialize(program, {"n": 1}).a == 2
+    with pytest.raises(
+        DecisionError, match=r"at path 'b\[0\]' is 2; the hole named 'n' was decided as 1 before"
+    ):
+        pg.encode(program, pg.Dict(a=1, b=[2]))
+
+
+def test_tied_holes_become_copies():
+    program = pg.Dict(a=pg.oneof([pg.Dict(x=1)], name="n"), b=pg.oneof([pg.Dict(x=1)], name="n"))
+    child = pg.random_sample(program)
+    assert child.a is not child.b
+    assert (pg.path(child.a), pg.path(child.b)) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("program", "where", "message"),
+    [
+        (
+            pg.Dict(a=pg.oneof([1, 2], name="n"), b=pg.oneof([1, 3], name="n")),
+            None,
+            "two holes have the name 'n' but differ: OneOf(candidates=[1, 2], name='n') at 'a'",
+        ),
+        (
+            pg.Dict(a=pg.oneof([pg.oneof([1, 2], name="n"), 2]), b=pg.oneof([1, 2], name="n")),
+            None,
+            "'n' at 'b' repeats the one at 'a.candidates[0]', which is active only for some decisions",
+        ),
+        (
+            pg.Dict(a=pg.oneof([1, 2], name="n"), b=pg.oneof([1, 2], name="n")),
+            pg.by_path("a"),
+            "the partition selects the hole named 'n' at 'a', but not the one at 'b'",
+        ),
+        (
+            pg.Dict({k: pg.oneof([pg.oneof([1, 2], hints="in"), 3], name="n") for k in "ab"}),
+            pg.by_hints(None),
+            "selects the hole named 'n' at 'a', but not the hole at 'a.candidates[0]' in it",
+        ),
+        (
+            pg.Dict({k: pg.oneof([pg.oneof([1, 2], hints="in"), 3], name="n") for k in "ab"}),
+            pg.by_hints("in"),
+            "does not select the hole named 'n' at 'a', but does the hole at 'a.candidates[0]' in it",
+        ),
+    ],
+)
+def test_names_that_contradict_each_other(program, where, message):
+    with pytest.raises(SpaceError, match=re.escape(message)):
+        pg.abstract_search_space(program, where=where)
+
+
+def test_one_name_in_exclusive_candidates_is_two_decisions():
+    program = pg.oneof([pg.oneof([1, 2], name="n"), [pg.oneof([1, 2], name="n")]])
+    assert list(pg.iter(program)) == [1, 2, [1], [2]]
+
+
+def test_partitions_by_hint_path_and_function():
+    program = pg.Dict(ops=[pg.oneof([1, 2], hints="op")] * 2, edge=pg.oneof([0, 1], hints="edge"))
+    for where in (pg.by_hints("op"), pg.by_path(r"ops\["), lambda h: h.hints == "op"):
+        assert pg.abstract_search_space(program, where=where).size == 4
+    child = pg.materialize(program, [0, 1], where=pg.by_hints("op"))
+    assert child == {"ops": [1, 2], "edge": pg.oneof([0, 1], hints="edge")}
+
+
+def test_a_partition_by_path_reaches_into_plain_containers():
+    program = {"a": pg.oneof([1, 2]), "b": (Pair(pg.oneof([3, 4])), pg.oneof([5, pg.oneof([6, 7])]))}
+    assert pg.abstract_search_space(program, where=pg.by_path(r"b\[0\].left")).size == 2
+    assert pg.abstract_search_space(program, where=pg.by_path(r"b\[1\].candidates\[1\]")).size == 2
+    assert repr(pg.by_path("a.*")) == "by_path('a.*')"
+
+
+def test_a_partition_is_asked_about_the_holes_themselves():
+    hole = pg.oneof([1, 2])
+    program = pg.Dict(a=hole, b=pg.oneof([3, 4]))
+    assert pg.abstract_search_space(program, where=lambda h: h is hole).points[0].path == "a"
+
+
+@pytest.mark.parametrize(
+    ("child", "message"),
+    [
+        (pg.Dict(x=1, y=6), "the value at path 'y' is 6; the space has 5 there."),
+        (pg.Dict(x=1), "the value at the root has the keys ['x']; the space has ['x', 'y'] there."),
+        (pg.Dict(x=9, y=5), "the value at path 'x' is 9; the candidates there are [1, 2]."),
+        (Box(1), "the value at the root is of type Box; the space has Dict there."),
+    ],
+)
+def test_a_program_that_the_space_does_not_hold(child, message):
+    with pytest.raises(DecisionError, match=re.escape("this program is not in the space: " + message)):
+        pg.encode(pg.Dict(x=pg.oneof([1, 2]), y=5), child)
+
+
+@pytest.mark.parametrize(
+    ("hole", "value", "message"),
+    [
+        (pg.manyof(2, [1, 2, 3], sorted=True), [3, 1], "the 2 distinct and sorted picks of ManyOf"),
+        (pg.manyof(2, [1, 2, 3]), [1], "is [1]; the space has a list of 2 picks there"),
+        (pg.manyof(2, [1, 2, 3]), [1, 4], "the value at path '[1]' is 4; the candidates there are [1, 2, 3]"),
+        (pg.intv(0, 8, step=4), 3, "is 3, which Intv(min_value=0, max_value=8, step=4) does not reach"),
+        (pg.intv(0, 8), 2.5, "does not reach"),
+        (pg.intv(0, 8), 9, "is 9; allowed: Intv(min_value=0, max_value=8)"),
+        (pg.floatv(0, 1), "x", "is 'x'; allowed: Floatv"),
+        (pg.floatv(0, 1), True, "is True; allowed: Floatv"),
+        (pg.oneof([(1, 2)]), [1, 2], "is [1, 2]; the candidates there are [(1, 2)]"),
+        ((1, pg.oneof([1, 2])), [1, 2], "is of type list; the space has tuple there"),
+        (pg.oneof([Box(1, [2])]), Box(1, [3]), "the value at path 'right[0]' is 3; the space has 2 there"),
+    ],
+)
+def test_values_that_a_hole_does_not_become(hole, value, message):
+    with pytest.raises(DecisionError, match=re.escape(message)):
+        pg.encode(hole, value)
+
+
+def test_encode_tells_true_from_one_and_takes_numbers_of_other_libraries():
+    assert [pg.encode(pg.oneof([1, True, 0, False]), v).values for v in (1, True, 0, False)] == [
+        (0,),
+        (1,),
+        (2,),
+        (3,),
+    ]
+    assert pg.encode(pg.Dict(x=pg.floatv(0, 1)), {"x": np.float32(0.5)}).values == (0.5,)
+    assert pg.encode(pg.Dict(x=pg.floatv(0, 1)), {"x": 1}).values == (1.0,)
+
+
+def test_encode_does_not_try_every_order():
+    program = pg.manyof(12, [pg.oneof([1, 2, 3]) for _ in range(12)])
+    child = pg.random_sample(program, 3)
+    assert pg.materialize(program, pg.encode(program, child)) == child
+    with pytest.raises(DecisionError, match=r"at path '\[11\]' is 9"):
+        pg.encode(program, [1] * 11 + [9])
+
+
+@pytest.mark.parametrize(
+    ("fits", "rules", "picked"),
+    [
+        ([[0, 1], [0]], {"distinct": True, "sorted": False}, [1, 0]),
+        ([[0, 1, 2], [1], [0, 1]], {"distinct": True, "sorted": False}, [2, 1, 0]),
+        ([[0, 1], [0, 1], [0, 1]], {"distinct": True, "sorted": False}, None),
+        ([[0, 1], [0]], {"distinct": True, "sorted": True}, None),
+        ([[1, 2], [1, 2]], {"distinct": True, "sorted": True}, [1, 2]),
+        ([[1, 2], [0, 1]], {"distinct": False, "sorted": True}, [1, 1]),
+        ([[1, 2], [0]], {"distinct": False, "sorted": False}, [1, 0]),
+    ],
+)
+def test_assigning_candidates_to_items(fits, rules, picked):
+    assert assign(fits, **rules) == picked
+
+
+def test_what_can_change_is_copied_and_what_is_data_is_shared():
+    rows, ref, private = np.ones(3), pg.Ref([1]), Opaque(1)
+    program = pg.Dict(
+        a=pg.oneof([1]), b=[rows, ref, private], c=pg.oneof([Opaque(2)]), d=(Opaque(3), {4: [5]})
+    )
+    first, second = pg.random_sample(program), pg.random_sample(program)
+    assert first.b[0] is second.b[0] is rows
+    assert first.b[1] is second.b[1] is ref
+    assert first.b[2] is not second.b[2] is not private
+    assert first.c is not second.c
+    assert first.d[0] is not second.d[0]
+    assert (first.b[2].value, first.c.value, first.d[0].value) == (1, 2, 3)
+
+
+def test_plain_containers_inside_nodes_are_not_shared_by_children():
+    program = pg.Dict(a=pg.oneof([1]), pair=Pair(1, 2), map=OrderedDict(x=1))
+    first, second = pg.random_sample(program), pg.random_sample(program)
+    first.pair.left = 9
+    first.map["x"] = 9
+    assert (second.pair.left, second.map["x"], program.pair.left, program.map["x"]) == (1, 1, 1, 1)
+
+
+def test_a_template_does_not_see_later_changes():
+    program = pg.Dict(a=pg.oneof([1, 2]), b=pg.Dict(c=1))
+    template = pg.Template(program)
+    walk = pg.iter(program)
+    assert next(walk).b.c == 1
+    program.b.c = 5
+    program.a = 0
+    assert next(walk).b.c == 1
+    assert template.materialize([1]) == {"a": 2, "b": {"c": 1}}
+    assert pg.abstract_search_space(program).size == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.rebind({"layers[0].left": 7}),
+        lambda p: p.layers.append(pg.oneof([1, 2, 3])),
+        lambda p: setattr(p.layers[0], "left", pg.oneof([7, 8, 9])),
+        lambda p: p.layers.pop(),
+        lambda p: p.layers[0].left.candidates.append(11),
+        lambda p: p.rebind(layers=[]),
+        lambda p: p.update(more=pg.oneof([1, 2])),
+    ],
+)
+def test_the_kept_template_is_dropped_by_a_change_below(change):
+    program = pg.Dict(layers=[Box(pg.oneof([1, 2])), Box(pg.oneof([3, 4]))])
+    size = pg.abstract_search_space(program).size
+    assert pg.template(program) is pg.template(program)
+    change(program)
+    assert pg.abstract_search_space(program).size != size
+    assert pg.abstract_search_space(program) == pg.abstract_search_space(program.clone())
+
+
+def test_no_template_is_kept_where_changes_go_unnoticed():
+    program = pg.Dict(a=pg.oneof([1, 2]), pair=Pair(pg.oneof([1, 2])))
+    assert pg.abstract_search_space(program).size == 4
+    program.pair.left = 3
+    assert pg.abstract_search_space(program).size == 2
+
+    @dataclass(frozen=True)
+    class Fixed:
+        x: int = 1
+
+    fixed = pg.Dict(a=pg.oneof([1, 2]), b=Fixed())
+    assert pg.template(fixed) is pg.template(fixed)
+
+
+@pytest.mark.parametrize("seed", ["a", 1.5, True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(SpaceError, match=r"a seed is a whole number, a random\.Random or None"):
+        pg.random_sample(pg.oneof([1]), seed)
+
+
+def test_a_space_of_ten_thousand_holes():
+    program = pg.Dict({f"x{i}": pg.oneof([1, 2, pg.Dict(a=i)]) for i in range(10_000)})
+    start = time.process_time()
+    child = pg.random_sample(program, 1)
+    assert pg.materialize(program, pg.encode(program, child)) == child
+    assert time.process_time() - start < 20  # 1.5 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda p: pg.oneof([p, 3]),
+        lambda p: pg.manyof(1, [p, 3]),
+        lambda p: pg.Dict(a=p),
+        lambda p: Box(p),
+        lambda p: [p],
+        lambda p: (p,),
+        lambda p: {"a": p},
+        Pair,
+    ],
+    ids=["oneof", "manyof", "Dict", "Object", "list", "tuple", "dict", "dataclass"],
+)
+def test_a_space_sixty_levels_deep(wrap):
+    program = pg.oneof([1, 2])
+    for _ in range(60):
+        program = wrap(program)
+    child = pg.random_sample(program, 1)
+    assert pg.eq(pg.materialize(program, pg.encode(program, child)), child)
+
+
+def test_a_space_that_is_too_deep_says_so():
+    program = pg.oneof([1, 2])
+    for _ in range(2000):
+        program = {"a": program}
+    with pytest.raises(SpaceError, match=r"this dict is nested too deep .* Nest it less"):
+        pg.abstract_search_space(program)
