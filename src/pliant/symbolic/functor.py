@@ -27,6 +27,7 @@ class Functor(Object):
     _sym_function: Any = None
     _sym_variadic: str | None = None
     _sym_given: frozenset[str] = frozenset()
+    _sym_by_place: tuple[str, ...] = ()
 
     def __call__(
         self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
@@ -57,7 +58,7 @@ class Functor(Object):
         """Returns all arguments of a call, by name."""
         cls = type(self)
         names = list(self._sym_names)
-        given = dict(zip([n for n in names if n != self._sym_variadic], args))
+        given = dict(zip(self._sym_by_place, args))
         if len(args) > len(given):
             if self._sym_variadic is not None:
                 given[self._sym_variadic] = list(args[len(given) :])
@@ -152,6 +153,9 @@ def functor_class(
     }
     cls: Any = type(function.__name__, (base_class or Functor,), namespace)
     declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
+    cls._sym_by_place = tuple(
+        n for n in cls._sym_names if n not in found.keyword_only and n != found.variadic
+    )
     _record_given(cls)
     if returns is not None:
         cls._sym_call = _checked_call(cls, returns)
@@ -161,7 +165,7 @@ def functor_class(
 def _record_given(cls: Any) -> None:
     """Makes the constructor note which arguments were given, as opposed to left to their defaults."""
     init = cls._sym_init
-    names = [n for n in cls._sym_names if n != cls._sym_variadic]
+    names = cls._sym_by_place
     copy = cls._sym_copy
 
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below

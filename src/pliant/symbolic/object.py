@@ -7,15 +7,16 @@ again after a change.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import sys
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
-from pliant.values.errors import PliantError
+from pliant.values.errors import PliantError, SchemaError
 from pliant.values.missing import MISSING_VALUE
 
 from .arguments import Arguments
@@ -225,15 +226,26 @@ def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
     for name, annotation in annotations.items():
         if name.startswith("_") or _is_class_variable(annotation):
             continue
-        spec = from_annotation(annotation, globals=scope, owner_name=cls.__name__)
-        fields.append(Field(name, with_default(spec, cls.__dict__.get(name, MISSING_VALUE))))
+        with _naming(cls, name):
+            spec = from_annotation(annotation, globals=scope, owner_name=cls.__name__)
+            fields.append(Field(name, with_default(spec, cls.__dict__.get(name, MISSING_VALUE))))
     for name, value in list(cls.__dict__.items()):
         if name in annotations or name.startswith("_") or callable(value) or hasattr(type(value), "__get__"):
             continue
         field = inherited.get(name)
         if field is not None:
-            fields.append(Field(name, with_default(field.value_spec, value), field.description))
+            with _naming(cls, name):
+                fields.append(Field(name, with_default(field.value_spec, value), field.description))
     return fields
+
+
+@contextlib.contextmanager
+def _naming(cls: Any, name: str) -> Iterator[None]:
+    """Lets a SchemaError say which field of which class it is about."""
+    try:
+        yield
+    except SchemaError as error:
+        raise SchemaError(f"{cls.__name__}.{name}: {error}") from error
 
 
 def with_default(spec: ValueSpec, default: Any) -> ValueSpec:

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import threading
 from types import FunctionType
-from typing import Any
+from typing import Any, final
 
 from pliant.values.errors import IncompleteError, PliantError
 from pliant.values.missing import MISSING_VALUE
@@ -23,7 +23,7 @@ from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
 from .leaf import Ref
-from .node import Node, children, path
+from .node import ATOMS, Node, children, path
 
 get = object.__getattribute__
 put = object.__setattr__
@@ -51,7 +51,7 @@ _PROBES = (
     "__wrapped__",
 )
 
-_lock = threading.RLock()
+_lock = threading.Lock()  # held for a moment, never while the user's code runs
 
 
 class RealizationError(PliantError, RuntimeError):
@@ -97,25 +97,87 @@ def _special_methods(cls: type) -> dict[str, Any]:
     for name in {n for base in cls.__mro__ for n in base.__dict__ if n[:2] == n[-2:] == "__"} - _NOT_USED:
         member = next(base.__dict__[name] for base in cls.__mro__ if name in base.__dict__)
         if isinstance(member, FunctionType) and not member.__module__.startswith("pliant."):
-            found[name] = _after_realizing(member)
+            found[name] = _after_realizing(member, cls)
     if hasattr(cls, "__del__"):
         found["__del__"] = lambda self: None  # there is nothing yet to clean up
     return found
 
 
-def _after_realizing(method: Any) -> Any:
-    """Returns a special method that runs the user's constructor first."""
+def _after_realizing(method: Any, cls: type) -> Any:
+    """Returns a special method that runs the user's constructor first, for an operand of the class (``==``) as well."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **fields: Any) -> Any:
-        return method(realize(self), *args, **fields)
+        operands = (realize(a) if isinstance(a, cls) else a for a in args)
+        return method(realize(self), *operands, **fields)
 
     return call
 
 
+LATE_SECONDS = 10.0
+
+
+@final
+class Busy:
+    """That the user's code runs for an object just now: in which thread, and which others there were."""
+
+    __slots__ = ("done", "others", "owner")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.owner = threading.get_ident()
+        self.others = frozenset(t.ident for t in threading.enumerate()) - {self.owner}
+
+    def wait(self) -> None:
+        """Returns when the user's code has run, if that is another thread's work.
+
+        A thread that is younger than that work may have been started by it, to be waited for by it: such a
+        one waits for a while only, and then sees the object as it is, as it would in plain Python.
+        """
+        me = threading.get_ident()
+        if me != self.owner:
+            self.done.wait(None if me in self.others else LATE_SECONDS)
+
+
+def _guard(cls: Any) -> Any:
+    """Returns the hidden subclass whose instances are ``cls`` objects that other threads must wait for."""
+    if "_sym_guard_class" in cls.__dict__:
+        return cls.__dict__["_sym_guard_class"]
+    base_get = cls.__getattribute__
+
+    def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807  # installed on the class below
+        if name[:5] == "_sym_" or name[:3] == "_v_":
+            return get(self, name)
+        if name == "__class__":
+            return cls
+        busy = get(self, "_sym_busy")
+        if busy and busy.owner != threading.get_ident():
+            busy.wait()
+            if busy.done.is_set():
+                return getattr(self, name)  # it is of another class now
+        return base_get(self, name)
+
+    namespace = {
+        "_sym_twin_of": cls,
+        "_sym_guard": True,
+        "__getattribute__": __getattribute__,
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__slots__": (),
+    }
+    cls._sym_guard_class = type(cls)(cls.__name__, (cls,), namespace)
+    return cls._sym_guard_class
+
+
+def is_twin(cls: type) -> bool:
+    """Returns whether the instances of a class are unrealized objects."""
+    own = cls.__dict__
+    return "_sym_twin_of" in own and "_sym_guard" not in own
+
+
 def is_realized(value: Any) -> bool:
     """Returns whether the user's code has run for ``value`` (True for whatever has none to run)."""
-    return "_sym_twin_of" not in type(value).__dict__
+    return not is_twin(type(value))
 
 
 def realize(value: Any) -> Any:
@@ -125,28 +187,46 @@ def realize(value: Any) -> Any:
       IncompleteError: a field below has no value, or a hole is undecided; its path is named.
       Exception: whatever the user's code raises; the object stays unrealized.
     """
-    twin = type(value)
+    twin: Any = type(value)
     cls = twin.__dict__.get("_sym_twin_of")
     if cls is None:
         return value
     with _lock:
-        if type(value) is not twin:  # another thread was first
-            return value
-        require_complete(value)
-        put(value, "__class__", cls)
-        put(value, "_sym_busy", True)
-        try:
-            value._sym_run()
-        except BaseException as error:
-            put(value, "_sym_busy", False)
-            forget(value, twin)
-            if isinstance(error, AttributeError):
-                raise RealizationError(
-                    f"building {cls.__name__} at {str(path(value)) or 'the root'} failed: {error}"
-                ) from error
-            raise
-        put(value, "_sym_busy", False)
+        busy: Busy | None = None
+        mine = type(value) is twin and "_sym_guard" not in twin.__dict__
+        if mine:
+            require_complete(value)
+            busy = Busy()
+            put(value, "_sym_busy", busy)
+            # With no other threads there is nobody who could see half an object.
+            put(value, "__class__", _guard(cls) if busy.others else cls)
+        else:
+            busy = (
+                get(value, "_sym_busy") or None
+            )  # another thread was first, or this one is within the user's code
+    if busy is not None:
+        if mine:
+            _run(value, twin, cls, busy)
+        else:
+            busy.wait()
     return value
+
+
+def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
+    """Runs the user's code for a value that was marked as busy."""
+    try:
+        value._sym_run()
+        put(value, "__class__", cls)
+    except BaseException as error:
+        forget(value, twin)
+        if isinstance(error, AttributeError):
+            raise RealizationError(
+                f"building {cls.__name__} at {str(path(value)) or 'the root'} failed: {error}"
+            ) from error
+        raise
+    finally:
+        put(value, "_sym_busy", False)
+        busy.done.set()
 
 
 def forget(value: Any, twin: type) -> None:
@@ -194,8 +274,24 @@ def hole_paths(value: Any, at: Path | None = None) -> list[str]:
     return [p for key, child in children(value) or () for p in hole_paths(child, at + key)]
 
 
+def _is_complete(value: Any) -> bool:
+    """Returns whether nothing is missing or undecided, without the paths of what is."""
+    if value.__class__ in ATOMS:
+        return True
+    if isinstance(value, Placeholder) and not isinstance(value, Ref):
+        return False
+    if isinstance(value, Node):
+        values = value._sym_values()
+        if not getattr(type(value), "_sym_partial_ok", False) and any(v is MISSING_VALUE for v in values):
+            return False
+        return all(v.__class__ in ATOMS or _is_complete(v) for v in values)
+    return all(_is_complete(v) for _, v in children(value) or ())
+
+
 def require_complete(value: Any) -> None:
     """Raises IncompleteError when ``value`` cannot be used yet."""
+    if _is_complete(value):
+        return
     name = type(value).__name__
     missing = missing_paths(value)
     if missing:

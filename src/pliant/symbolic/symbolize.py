@@ -27,7 +27,7 @@ from .node import Node, children, rebuild
 from .object import Machinery
 from .parameters import Binding, schema_of_signature
 from .place import admit
-from .realize import get, put, realize
+from .realize import get, is_twin, put, realize
 
 _made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 _metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
@@ -177,7 +177,7 @@ class Argument:
 
     def _find(self, owner: Any) -> Any:
         state = get(owner, "__dict__")
-        if self.fallback is not None and "_sym_twin_of" not in type(owner).__dict__:
+        if self.fallback is not None and not is_twin(type(owner)):
             try:
                 return self.fallback(owner, self.name)
             except AttributeError:
@@ -199,7 +199,7 @@ class Cradle:
     def __new__(cls, *args: Any, **fields: Any) -> Any:
         """Returns the object that is being realized, or a new one."""
         pending = getattr(_cradle, "pending", None)
-        if pending is not None and type(pending) is cls:
+        if pending is not None and node_class(pending) is cls:
             _cradle.pending = None
             return pending
         return object.__new__(cls)
@@ -213,7 +213,7 @@ def _metaclass(base: Any) -> Any:
 
         def __call__(cls: Any, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
             pending = getattr(_cradle, "pending", None)
-            call = base.__call__ if pending is not None and type(pending) is cls else type.__call__
+            call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
             return call(cls, *args, **fields)
 
         _metaclasses[base] = type(base.__name__, (base,), {"__call__": __call__})
@@ -223,7 +223,7 @@ def _metaclass(base: Any) -> Any:
 def _new(cls: Any, *args: Any, **fields: Any) -> Any:
     """Returns a blank object; while one is being realized, that very object, after the user's ``__new__`` ran."""
     pending = getattr(_cradle, "pending", None)
-    if pending is None or type(pending) is not cls:
+    if pending is None or node_class(pending) is not cls:
         return cls._sym_blank()
     user_new = _user_new(cls)
     made = user_new(cls, *args, **fields) if user_new is not None else pending
@@ -240,8 +240,8 @@ def _new(cls: Any, *args: Any, **fields: Any) -> Any:
 
 def _run(self: Any) -> None:
     """Runs the user's ``__new__`` and ``__init__`` on this very object."""
-    cls = type(self)
-    bound = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
+    cls = node_class(self)
+    bound: dict[str, Any] = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
     args, rest = split_arguments(cls, bound)
     _cradle.pending = self
     try:
@@ -281,7 +281,7 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         put(self, name, value)
         return
     cls = type(self)
-    twin = "_sym_twin_of" in cls.__dict__
+    twin = is_twin(cls)
     if not self._sym_busy and (name in cls._sym_fields or name in get(self, "__dict__").get("_sym_more", ())):
         if twin:
             commit_one(self, name, value)
@@ -297,7 +297,7 @@ def _setattr(self: Any, name: str, value: Any) -> None:
 
 
 def _delattr(self: Any, name: str) -> None:
-    if name in type(self)._sym_fields and "_sym_twin_of" in type(self).__dict__:
+    if name in type(self)._sym_fields and is_twin(type(self)):
         commit_one(self, name, MISSING_VALUE)
         return
     realize(self)
