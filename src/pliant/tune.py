@@ -279,9 +279,7 @@ def sample(
         raise FieldTypeError(
             "sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2]))."
         )
-    trials = _only(trials, num_examples, None, "trials", "num_examples")
-    if trials is not None and (trials.__class__ is not int or trials < 1):
-        raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
+    trials = _check_trials(_only(trials, num_examples, None, "trials", "num_examples"))
     if algorithm is not None:
         check_algorithm(algorithm, "sample")
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
@@ -372,6 +370,13 @@ def _check_number(value: Any, reward: Any) -> float:
         f"a reward is a finite number, or a tuple of them; got {reward!r:.80} of type {type(reward).__name__}. "
         "For a trial that failed or diverged, call feedback.skip('why')."
     )
+
+
+def _check_trials(trials: Any) -> int | None:
+    """Returns a number of trials when it is one, or None."""
+    if trials is None or (trials.__class__ is int and trials >= 1):
+        return trials  # type: ignore[no-any-return]  # an int, by its class
+    raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
 
 
 def _only(value: Any, alias: Any, absent: Any, name: str, alias_name: str) -> Any:

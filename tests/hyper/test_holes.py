@@ -14,7 +14,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 T = pg.typing
 
 
-nine = [9]
+NINE = [9]
 
 
 class Layer(pg.Object):
@@ -145,7 +145,7 @@ def test_a_hole_that_was_changed_into_one_that_cannot_be(program, message):
         (lambda: Model(level=pg.intv(1, 4)), FieldValueError, "'level' is 4"),
         (lambda: Model(level=pg.floatv(1, 2)), FieldTypeError, "lists its values"),
         (
-            lambda: pg.oneof([1, [2]]) + [9],
+            lambda: pg.oneof([1, [2]]) + NINE,
             FieldTypeError,
             "candidates[0] is 1 of type int. Make every candidate a list",
         ),
@@ -187,8 +187,8 @@ def test_a_list_from_a_hole_keeps_the_constraint_of_its_field(hole):
 
 
 def test_lists_join_a_choice_of_lists():
-    zero, nine = [0], [9]
-    hole = zero + pg.oneof([[1], [2, pg.oneof([5, 6])]], name="n", hints="h") + nine
+    zero = [0]
+    hole = zero + pg.oneof([[1], [2, pg.oneof([5, 6])]], name="n", hints="h") + NINE
     assert [list(p) for p in pg.iter(hole)] == [[0, 1, 9], [0, 2, 5, 9], [0, 2, 6, 9]]
     assert (hole.name, hole.hints) == ("n", "h")
     with pytest.raises(TypeError, match="unsupported operand"):

@@ -7,7 +7,7 @@ says what it could become; it decides nothing.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from pliant import schema as specs
 from pliant.schema import ValueSpec
@@ -40,7 +40,7 @@ class Hole(Object, Placeholder):
 class OneOf(Hole):
     """One of several candidates; made by ``pg.oneof``."""
 
-    _sym_literal_names = {n: n for n in ("name", "hints", "candidates")}
+    _sym_literal_names: ClassVar[dict[str, str]] = {n: n for n in ("name", "hints", "candidates")}
 
     candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
     name: str | None = None
@@ -68,7 +68,9 @@ class ManyOf(Hole):
       sorted: whether picks keep the order of the candidates.
     """
 
-    _sym_literal_names = {n: n for n in ("name", "hints", "num_choices", "candidates")} | {
+    _sym_literal_names: ClassVar[dict[str, str]] = {
+        n: n for n in ("name", "hints", "num_choices", "candidates")
+    } | {
         "distinct": "choices_distinct",
         "sorted": "choices_sorted",
     }
@@ -101,7 +103,9 @@ class Floatv(Hole):
     """A number in a range; made by ``pg.floatv``."""
 
     _sym_literal = "Float"
-    _sym_literal_names = {n: n for n in ("name", "hints", "min_value", "max_value", "scale")}
+    _sym_literal_names: ClassVar[dict[str, str]] = {
+        n: n for n in ("name", "hints", "min_value", "max_value", "scale")
+    }
 
     min_value: float
     max_value: float

@@ -1,0 +1,424 @@
+"""The loop: feedback, rewards, budgets, partitions, studies, and what a trial costs."""
+
+from __future__ import annotations
+
+import gc
+import math
+import re
+import tracemalloc
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import pliant as pg
+from pliant.algorithms import Algorithm
+from pliant.values.errors import (
+    FeedbackError,
+    FieldTypeError,
+    FieldValueError,
+    RewardError,
+    SpaceChangedError,
+    SpaceError,
+    StudyError,
+)
+
+OPS, EDGES = "ops", "edges"
+
+
+def space():
+    return pg.Dict(x=pg.oneof([1, 2, 3]), y=pg.intv(0, 9))
+
+
+def evolution(**options):
+    return pg.generators.RegularizedEvolution(population_size=4, tournament_size=2, **options)
+
+
+def run(*args, reward=lambda program: program.x * program.y, search=None, **options):
+    """The decisions of a whole loop."""
+    decided = []
+    for program, feedback in search or pg.sample(*args, **options):
+        decided.append(feedback.decisions.values)
+        feedback(reward(program))
+    return decided
+
+
+class Listener(Algorithm):
+    """Proposes at random and keeps what it is told."""
+
+    def _setup(self):
+        self.told = []
+
+    def _propose(self):
+        return self.space.sample(self.random)
+
+    def _feedback(self, decisions, reward):
+        self.told.append(reward)
+
+
+# --- feedback ----------------------------------------------------------------------------------------------
+
+
+def test_a_loop_that_forgets_feedback_says_so_and_can_go_on():
+    search = pg.sample(space(), trials=3)
+    _, first = next(search)
+    for _ in range(2):
+        with pytest.raises(FeedbackError, match=r"moved on without feedback for trial 1 .*feedback\.skip"):
+            next(search)
+    first(1.0)
+    assert [feedback(1.0) for _, feedback in search] == [None, None]
+
+
+def test_a_trial_is_told_once():
+    program, feedback = next(pg.sample(space()))
+    assert not feedback.is_told
+    feedback(1)
+    assert feedback.is_told
+    for tell in (feedback, lambda _: feedback.skip(), lambda _: feedback.infeasible()):
+        with pytest.raises(
+            FeedbackError, match="trial 1 has its feedback already; call feedback once per turn"
+        ):
+            tell(2)
+    assert program.x in (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [math.nan, math.inf, -math.inf, None, "1", b"1", True, [], (1, math.nan), (1, (2, 3)), object(), 10**400],
+    ids=repr,
+)
+def test_a_reward_is_a_finite_number_and_the_trial_stays_open(reward):
+    search = pg.sample(space(), trials=1)
+    _, feedback = next(search)
+    with pytest.raises(RewardError, match=r"a reward is a finite number.*call feedback\.skip\('why'\)"):
+        feedback(reward)
+    assert not feedback.is_told
+    feedback(1)
+    assert search.best_reward == 1.0
+
+
+def test_rewards_of_other_libraries():
+    for reward in (np.float32(0.5), np.array(0.5), np.int64(1)):
+        listener = Listener()
+        next(pg.sample(space(), listener))[1](reward)
+        assert listener.told == [float(reward)]
+        assert type(listener.told[0]) is float
+
+
+def test_several_rewards_go_to_algorithms_that_take_them():
+    listener = Listener()
+    listener.several_rewards = True
+    search = pg.sample(space(), listener, maximize=False)
+    next(search)[1]((1, 2.5))
+    assert listener.told == [(-1.0, -2.5)]
+    assert search.best_reward is None
+    _, feedback = next(pg.sample(space(), Listener()))
+    with pytest.raises(RewardError, match="this algorithm takes one reward, got 2"):
+        feedback((1, 2))
+    feedback(1)
+
+
+def test_infeasible_trials_are_told_to_the_algorithm():
+    listener = Listener()
+    search = pg.sample(space(), listener, 2)
+    next(search)[1].skip("out of memory")
+    next(search)[1].infeasible()
+    assert listener.told == [None, None]
+    assert (search.best_reward, search.best_decisions, search.best_program) == (None, None, None)
+    with pytest.raises(FieldTypeError, match="skip takes the reason as text"):
+        next(pg.sample(space()))[1].skip(3)
+
+
+@pytest.mark.parametrize(("maximize", "best"), [(True, (27.0, 3, 9)), (False, (0.0, 1, 0))])
+def test_maximize_or_minimize(maximize, best):
+    search = pg.sample(space(), pg.generators.Sweep(), maximize=maximize)
+    for program, feedback in search:
+        feedback(program.x * program.y)
+    program = search.best_program
+    assert (search.best_reward, program.x, program.y) == best
+    assert search.best_decisions.to_dict() == {"x": best[1] - 1, "y": best[2]}
+
+
+def test_minimizing_is_maximizing_the_negative():
+    assert run(space(), evolution(), 50, maximize=False) == run(
+        space(), evolution(), 50, reward=lambda program: -program.x * program.y
+    )
+
+
+# --- arguments ---------------------------------------------------------------------------------------------
+
+
+def test_other_names_of_arguments():
+    assert run(search_space=space(), num_examples=4) == run(space(), trials=4)
+    where = pg.by_path("x")
+    for option in ("partition_fn", "where"):
+        found = [
+            program.x
+            for program, feedback in pg.sample(space(), pg.generators.Sweep(), **{option: where})
+            if not feedback(0)
+        ]
+        assert found == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: pg.sample(), FieldTypeError, "sample needs a space: a program with holes"),
+        (
+            lambda: pg.sample(space(), search_space=space()),
+            FieldTypeError,
+            "space and search_space are one argument",
+        ),
+        (
+            lambda: pg.sample(space(), trials=1, num_examples=1),
+            FieldTypeError,
+            "trials and num_examples are one",
+        ),
+        (
+            lambda: pg.sample(space(), partition_fn="x", where="x"),
+            FieldTypeError,
+            "partition_fn and where are one",
+        ),
+        (lambda: pg.sample(space(), trials=0), FieldValueError, "trials is a whole number from 1"),
+        (lambda: pg.sample(space(), trials=2.5), FieldValueError, "trials is a whole number from 1"),
+        (lambda: pg.sample(space(), trials=True), FieldValueError, "trials is a whole number from 1"),
+        (lambda: pg.sample(space(), "random"), FieldTypeError, "sample takes an algorithm"),
+        (lambda: pg.sample(space(), pg.generators.Random), FieldTypeError, "Write `Random(...)`"),
+        (lambda: pg.sample(space(), seed="a"), FieldTypeError, "a seed is an integer"),
+        (lambda: pg.sample(pg.Dict(x=1)), SpaceError, "there is nothing to search: this Dict has no hole"),
+        (
+            lambda: pg.sample(space(), partition_fn="z"),
+            SpaceError,
+            "the partition selects no hole; the outermost holes are at 'x', 'y'",
+        ),
+        (lambda: pg.sample(space(), partition_fn="("), FieldValueError, "by_path takes a regular expression"),
+        (lambda: pg.sample(space(), partition_fn=3), FieldTypeError, "For hints, pass `pg.by_hints(3)`"),
+    ],
+)
+def test_a_call_that_cannot_be(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call()
+
+
+@dataclass
+class Config:
+    rate: object
+    depth: object = 3
+
+
+@pytest.mark.parametrize(
+    ("program", "children"),
+    [
+        ({"a": pg.oneof([1, 2]), "b": 3}, [{"a": 1, "b": 3}, {"a": 2, "b": 3}]),
+        ([pg.oneof([1, 2])], [[1], [2]]),
+        ((pg.oneof([1, 2]), "t"), [(1, "t"), (2, "t")]),
+        (Config(pg.oneof([1, 2])), [Config(1), Config(2)]),
+        (Config([{"a": (pg.oneof([1, 2]),)}]), [Config([{"a": (1,)}]), Config([{"a": (2,)}])]),
+        (pg.oneof([1, 2]), [1, 2]),
+        (pg.manyof(1, [1, 2]), [[1], [2]]),
+    ],
+    ids=["dict", "list", "tuple", "dataclass", "nested", "oneof", "manyof"],
+)
+def test_spaces_of_plain_values(program, children):
+    assert [p for p, feedback in pg.sample(program, pg.generators.Sweep()) if feedback(0) is None] == children
+    assert list(pg.iter(program)) == children
+    for number, child in enumerate(children):
+        assert pg.materialize(program, [number]) == child
+        assert pg.encode(program, child).values == (number,)
+    assert pg.random_sample(program, 0) in children
+
+
+# --- the order of trials -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make", [pg.generators.Random, evolution, pg.generators.Sweep, pg.generators.LocalSearch]
+)
+def test_same_seed_same_sequence(make):
+    assert run(space(), make(), 20) == run(space(), make(), 20)
+    if make is not pg.generators.Sweep:
+        assert run(space(), make(), 20, seed=1) == run(space(), make(seed=1), 20) != run(space(), make(), 20)
+
+
+def test_a_loop_that_is_left_goes_on():
+    search = pg.sample(space(), evolution(), 10)
+    decided = []
+    for program, feedback in search:
+        decided.append(feedback.decisions.values)
+        feedback(program.x * program.y)
+        if feedback.id == 4:
+            break
+    for program, feedback in search:
+        decided.append(feedback.decisions.values)
+        feedback(program.x * program.y)
+    assert decided == run(space(), evolution(), 10)
+    assert list(search) == []
+
+
+def test_an_error_in_the_body_leaves_the_trial_open():
+    search = pg.sample(space(), trials=3)
+    with pytest.raises(ZeroDivisionError):
+        run(search=search, reward=lambda _: 1 / 0)
+    with pytest.raises(FeedbackError, match="without feedback for trial 1"):
+        next(search)
+    search._open.skip("division by zero")
+    assert next(search)[1].id == 2
+
+
+def test_an_algorithm_that_is_used_again_goes_on():
+    algorithm = evolution()
+    both = run(space(), algorithm, 6) + run(space(), algorithm, 6)
+    assert both == run(space(), evolution(), 12)
+    with pytest.raises(SpaceError, match="already searches another space"):
+        pg.sample(pg.Dict(x=pg.oneof([1, 2])), algorithm)
+
+
+def test_without_trials_a_sweep_ends():
+    assert len(run(space(), pg.generators.Sweep())) == pg.abstract_search_space(space()).size == 30
+
+
+def test_changes_of_the_space_do_not_reach_a_loop():
+    program = space()
+    search = pg.sample(program, pg.generators.Sweep())
+    next(search)[1](0)
+    program.rebind(x=5, y=5)
+    assert len([feedback(0) for _, feedback in search]) == 29
+
+
+# --- partitions, and loops inside loops --------------------------------------------------------------------
+
+
+def cell():
+    return pg.Dict(
+        a=pg.oneof([pg.Dict(k=pg.oneof([1, 2], hints=EDGES)), 3], hints=OPS), b=pg.oneof([5, 6], hints=EDGES)
+    )
+
+
+@pytest.mark.parametrize(
+    "partition",
+    [lambda v: v.hints == OPS, pg.by_hints(OPS), pg.by_path("a$"), "a$"],
+    ids=["function", "hints", "path", "text"],
+)
+def test_a_loop_inside_a_loop_reaches_every_program(partition):
+    found, best = [], None
+    for part, outer in pg.sample(cell(), pg.generators.Sweep(), partition_fn=partition):
+        rewards = []
+        for program, inner in pg.sample(part, pg.generators.Sweep()):
+            found.append(program)
+            rewards.append(len(found))
+            inner(rewards[-1])
+        best = max(rewards)
+        outer(best)
+    assert best == 6
+    assert [pg.encode(cell(), p) for p in found] == [pg.encode(cell(), p) for p in pg.iter(cell())]
+
+
+def test_the_inner_part_may_be_searched_first():
+    found = []
+    for part, outer in pg.sample(cell(), pg.generators.Sweep(), partition_fn=lambda v: v.hints == EDGES):
+        for program, inner in pg.sample(part, pg.generators.Sweep()):
+            found.append(program)
+            inner(0)
+        outer(0)
+    assert {pg.hash(p) for p in found} == {pg.hash(p) for p in pg.iter(cell())}
+
+
+def test_hybrid_search_continues_the_best_inner_algorithm():
+    attempts = []
+    for part, outer in pg.sample(cell(), evolution(), 5, partition_fn=lambda v: v.hints == OPS):
+        algorithm = evolution(seed=len(attempts))
+        rewards = run(part, algorithm, 4, reward=lambda program: program.b)
+        attempts.append((part, max(sum(r) for r in rewards), algorithm))
+        outer(attempts[-1][1])
+    part, _, algorithm = max(attempts, key=lambda attempt: attempt[1])
+    assert len(run(part, algorithm, 10, reward=lambda program: program.b)) == 10
+
+
+# --- studies -----------------------------------------------------------------------------------------------
+
+
+def test_a_loop_with_a_study_goes_on_where_it_stopped(tmp_path):
+    path, decided = tmp_path / "s.db", []
+    for program, feedback in pg.sample(space(), evolution(), 10, seed=3, study=path):
+        decided.append(feedback.decisions.values)
+        feedback(program.x * program.y)
+        if feedback.id == 5:
+            break
+    decided += run(space(), evolution(), 10, seed=3, study=path)
+    assert decided == run(space(), evolution(), 10, seed=3)
+    done = pg.sample(space(), evolution(), 10, seed=3, study=path)
+    assert list(done) == []
+    assert done.best_reward == max((i + 1) * j for i, j in decided)
+
+
+def test_a_trial_that_was_never_told_comes_again(tmp_path):
+    path = tmp_path / "s.db"
+
+    def interrupted():
+        for _program, feedback in pg.sample(space(), trials=2, study=path):
+            return feedback.id, feedback.decisions.values
+        return None
+
+    first = interrupted()
+    for _program, feedback in pg.sample(space(), trials=2, study=path):
+        assert (feedback.id, feedback.decisions.values) == first
+        feedback.skip("it was killed")
+        break
+    with pg.Study.open(path) as study:
+        assert study.trial(1).reason == "it was killed"
+
+
+def test_a_study_of_another_space(tmp_path):
+    path = tmp_path / "s.db"
+    run(space(), trials=1, study=path)
+    changed = pg.Dict(x=pg.oneof([1, 2, 3, 4]), y=pg.intv(0, 9))
+    with pytest.raises(
+        SpaceChangedError, match=r"(?s)searches another space.*~ x: 3 candidates -> 4: \+ '4'"
+    ):
+        pg.sample(changed, trials=1, study=path)
+    with pg.Study.open(path) as study, pytest.raises(SpaceChangedError, match="searches another space"):
+        pg.sample(changed, study=study)
+
+
+def test_an_open_study_has_its_own_settings(tmp_path):
+    with pg.Study.create(
+        tmp_path / "s.db", pg.abstract_search_space(space()), evolution(), trials=4
+    ) as study:
+        for name, value in (("algorithm", evolution()), ("trials", 5), ("seed", 1)):
+            with pytest.raises(FieldTypeError, match=f"an open study has its own {name}; leave out {name}="):
+                pg.sample(space(), study=study, **{name: value})
+        assert len(run(space(), study=study)) == 4
+        assert study.is_complete
+
+
+def test_what_a_study_cannot_keep(tmp_path):
+    _, feedback = next(pg.sample(space(), study=tmp_path / "s.db"))
+    with pytest.raises(RewardError, match="a study keeps one reward per trial; got 2"):
+        feedback((1, 2))
+    with pytest.raises(RewardError, match="a reward is a finite number"):
+        feedback(math.nan)
+    with pytest.raises(StudyError, match="open for writing in this process already"):
+        pg.sample(space(), study=tmp_path / "s.db")
+    feedback(1)
+
+
+# --- cost --------------------------------------------------------------------------------------------------
+
+
+def test_memory_of_a_trial():
+    program = pg.Dict({f"x{i}": pg.oneof([1, 2, 3]) for i in range(26)})
+    search = pg.sample(program, pg.generators.RegularizedEvolution(), 10_100)
+
+    def turns(count):
+        for _ in range(count):
+            child, feedback = next(search)
+            feedback(sum(child.values()))
+
+    turns(100)
+    gc.collect()
+    tracemalloc.start()
+    turns(10_000)
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept / 10_000 < 100  # bytes; the promise is 1,000
