@@ -249,12 +249,10 @@ def sample(
     Args:
       space: a program with holes, a hole, plain containers with holes, or a ``pg.trace``.
       algorithm: who decides; random search when None. Used again on the same space, it goes on.
-      trials: how many turns; None until the algorithm has nothing left (a ``Sweep`` ends, a random search
-        does not).
-      partition_fn: which holes to decide, as a predicate of the hole (``lambda h: h.hints == "ops"``), or a
-        regular expression of their paths; the others stay open in the programs, for a loop inside the loop.
-      seed: replaces the algorithm's own; same seed, same search. An algorithm that is used again goes on as
-        it was seeded first.
+      trials: how many turns; None until the algorithm has nothing left (as a ``Sweep`` has one day).
+      partition_fn: which holes to decide: a function of the hole, or a regular expression of paths; the others
+        stay open in the programs, for a loop inside the loop.
+      seed: replaces the algorithm's own, unless it was used before; same seed, same search.
       maximize: whether higher rewards are better.
       study: the path of a file in which every trial is kept, so that the same call later goes on where this
         one stopped; or an open ``pg.Study``, which has its own algorithm and number of trials.
@@ -375,7 +373,7 @@ def _check_number(value: Any, reward: Any) -> float:
 def _check_trials(trials: Any) -> int | None:
     """Returns a number of trials when it is one, or None."""
     if trials is None or (trials.__class__ is int and trials >= 1):
-        return trials  # type: ignore[no-any-return]  # an int, by its class
+        return None if trials is None else int(trials)
     raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
 
 
