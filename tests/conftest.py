@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 # Set before anything imports numpy, torch or keras, which read these once.
 # One thread per process: pytest-xdist runs a process per core.
@@ -19,3 +20,9 @@ _quiet = [HealthCheck.too_slow]
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=_quiet)
 settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=_quiet)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_make_parametrize_id(config, val):
+    """Ids of parametrized tests without memory addresses: all workers must collect the same names."""
+    text = repr(val)
+    return re.sub(r" at 0x[0-9a-f]+", "", text)[:80]

@@ -49,7 +49,13 @@ FLOORS: dict[str, Row] = {
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "bench": row(5, "values space hyper zoo", numpy=EVERYWHERE),
-    "cli": row(6, "values study launch", lazily="tune zoo bench", click=EVERYWHERE, rich=EVERYWHERE),
+    "cli": row(
+        6,
+        "values study launch",
+        lazily="tune zoo bench algorithms symbolic",
+        click=EVERYWHERE,
+        rich=EVERYWHERE,
+    ),
     "dashboard": row(6, "values space study", starlette=EVERYWHERE, uvicorn=EVERYWHERE),
     "testing": row(
         5,  # conformance suites: they use all floors up to 4, and nothing uses them

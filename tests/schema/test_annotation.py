@@ -108,7 +108,7 @@ CASES: list[tuple[Any, pt.ValueSpec]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "spec"), CASES, ids=repr)
+@pytest.mark.parametrize(("annotation", "spec"), CASES)
 def test_from_annotation(annotation: Any, spec: pt.ValueSpec) -> None:
     assert pt.from_annotation(annotation) == spec
 
@@ -181,7 +181,6 @@ def test_what_is_no_annotation_is_refused(annotation: Any, text: str) -> None:
         (pt.Union([int, str]).noneable(), t.Union[int, str, None]),
         (pt.Object("Later").noneable(), t.Optional["Later"]),
     ],
-    ids=repr,
 )
 def test_to_annotation(spec: pt.ValueSpec, annotation: Any) -> None:
     assert pt.to_annotation(spec) == annotation

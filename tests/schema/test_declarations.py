@@ -145,7 +145,7 @@ NARROWER: list[tuple[pt.ValueSpec, pt.ValueSpec, pt.ValueSpec]] = [
 ]
 
 
-@pytest.mark.parametrize(("own", "base", "result"), NARROWER, ids=repr)
+@pytest.mark.parametrize(("own", "base", "result"), NARROWER)
 def test_a_field_narrows_its_base(own: pt.ValueSpec, base: pt.ValueSpec, result: pt.ValueSpec) -> None:
     assert own.extend(base) == result
 
@@ -200,7 +200,7 @@ WIDER: list[tuple[pt.ValueSpec, pt.ValueSpec, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("own", "base", "text"), WIDER, ids=repr)
+@pytest.mark.parametrize(("own", "base", "text"), WIDER)
 def test_a_field_cannot_be_wider_than_its_base(own: pt.ValueSpec, base: pt.ValueSpec, text: str) -> None:
     with pytest.raises(SchemaError, match=re.escape(text)):
         own.extend(base)

@@ -108,7 +108,7 @@ VALUE_ERRORS: list[tuple[pt.ValueSpec, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "value", "text"), TYPE_ERRORS, ids=repr)
+@pytest.mark.parametrize(("spec", "value", "text"), TYPE_ERRORS)
 def test_a_value_of_a_wrong_type_is_refused(spec: pt.ValueSpec, value: Any, text: str) -> None:
     with pytest.raises(FieldTypeError, match=re.escape(text)) as caught:
         spec.check(value, Path(("x",)))
@@ -117,7 +117,7 @@ def test_a_value_of_a_wrong_type_is_refused(spec: pt.ValueSpec, value: Any, text
     assert not spec.accepts(value)
 
 
-@pytest.mark.parametrize(("spec", "value", "text"), VALUE_ERRORS, ids=repr)
+@pytest.mark.parametrize(("spec", "value", "text"), VALUE_ERRORS)
 def test_a_value_that_is_not_allowed_is_refused(spec: pt.ValueSpec, value: Any, text: str) -> None:
     with pytest.raises(FieldValueError, match=re.escape(text)) as caught:
         spec.check(value, Path(("x",)))
@@ -155,7 +155,7 @@ NESTED: list[tuple[pt.ValueSpec, Any, type[PliantError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "value", "error", "text"), NESTED, ids=repr)
+@pytest.mark.parametrize(("spec", "value", "error", "text"), NESTED)
 def test_the_message_names_the_place(
     spec: pt.ValueSpec, value: Any, error: type[PliantError], text: str
 ) -> None:

@@ -64,7 +64,6 @@ class Config(dict[str, Any]):
         (pt.Callable([int], kw=[("b", int)]), lambda a, *, b: a + b),
         (pt.Union([int, str]), "a"),
     ],
-    ids=repr,
 )
 def test_what_is_allowed_is_returned_as_it_is(spec: pt.ValueSpec, value: Any) -> None:
     assert spec.check(value) is value
@@ -92,7 +91,6 @@ def test_what_is_allowed_is_returned_as_it_is(spec: pt.ValueSpec, value: Any) ->
         (pt.Union([pt.Float(), pt.Int()]), 1, 1),
         (pt.Union([pt.List(float), pt.List(int)]), [1], [1]),
     ],
-    ids=repr,
 )
 def test_conversions(spec: pt.ValueSpec, value: Any, stored: Any) -> None:
     result = spec.check(value)
@@ -153,7 +151,6 @@ def test_none_is_allowed_where_it_is_said() -> None:
         (pt.Union([int, str]), None, False),
         (pt.Union([int, Layer]), None, True),
     ],
-    ids=repr,
 )
 def test_what_generated_code_wants_to_know(spec: pt.ValueSpec, fast: type | None, holds: bool) -> None:
     assert spec.fast_class is fast
@@ -177,7 +174,6 @@ def test_what_generated_code_wants_to_know(spec: pt.ValueSpec, fast: type | None
         (pt.Union([int, pt.Union([str, int])]), "Union([Int(), Str()])"),
         (pt.Str(regex="a").freeze("ab"), "Str(regex='a', default='ab', frozen=True)"),
     ],
-    ids=str,
 )
 def test_specs_are_written_as_one_writes_them(spec: pt.ValueSpec, text: str) -> None:
     assert repr(spec) == text
@@ -231,7 +227,6 @@ class Hole(Placeholder):
 @pytest.mark.parametrize(
     "spec",
     [pt.Any(), pt.Int(), pt.Int(min_value=1), pt.Union([int, str]), pt.Enum(values=[1, 2]), pt.Object(int)],
-    ids=repr,
 )
 def test_a_placeholder_is_asked(spec: pt.ValueSpec) -> None:
     hole = Hole(1, 2)

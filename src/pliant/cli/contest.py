@@ -18,7 +18,7 @@ from pliant.study import Study
 from pliant.study.store import is_free
 from pliant.values.errors import SpaceChangedError, StudyError
 
-from .borrowed import make_algorithm, read_call
+from .algorithm import make_algorithm, read_call
 from .console import print_line
 from .contender import choose_by_hand, choose_by_search, measure
 from .report import print_contest, print_top, print_winner

@@ -13,10 +13,9 @@ from rich.table import Table
 
 from pliant.study import Study
 
-from .borrowed import to_code
 from .console import print_line
 from .contender import Contender
-from .text import say, summarize
+from .text import say, summarize, to_code
 
 
 def print_top(console: Console, study: Study, top: int) -> None:

@@ -15,9 +15,9 @@ def space(target: str, *, samples: int, seed: int) -> None:
     """Show the space that FILE defines: its decisions, its size, and a few of its programs."""
     from pliant.tune import sample
 
-    from .borrowed import to_code
     from .console import make_console, print_line
     from .target import load_target
+    from .text import to_code
 
     console = make_console()
     program = load_target(target).make_space()

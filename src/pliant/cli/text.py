@@ -1,8 +1,9 @@
-"""Numbers and trials as short text.  A trial's program is told from its decisions alone."""
+"""Numbers, trials and programs as text.  A trial's program is told from its decisions alone."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pliant.study import Trial
 
@@ -22,6 +23,13 @@ def say(number: float | None) -> str:
     if number is None:
         return "-"
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e5 or number == 0 else f"{number:.4g}"
+
+
+def to_code(program: Any) -> str:
+    """Returns a program as Python code, without what has its default value."""
+    from pliant.symbolic.text import format_value
+
+    return format_value(program, hide_default_values=True)
 
 
 def summarize(trial: Trial) -> str:

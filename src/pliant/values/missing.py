@@ -6,7 +6,7 @@ as a new value in ``rebind``, "take what is here away".  ``KEEP`` says "leave wh
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 
 @final
@@ -14,7 +14,8 @@ class Marker:
     """A named singleton that is falsy, equals only itself and survives copying and pickling."""
 
     __slots__ = ("_name",)
-    _known: dict[str, Marker] = {}
+    _name: str
+    _known: ClassVar[dict[str, Marker]] = {}
 
     def __new__(cls, name: str) -> Marker:
         """Returns the one marker of this name."""

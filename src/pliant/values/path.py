@@ -88,7 +88,9 @@ class Path:
           PathError: the path is that of the root, which has no key.
         """
         if not self._keys:
-            raise PathError("the root's path has no last key; test the path itself first: `if path and path.key == ...`.")
+            raise PathError(
+                "the root's path has no last key; test the path itself first: `if path and path.key == ...`."
+            )
         return self._keys[-1]
 
     @property
@@ -126,9 +128,9 @@ class Path:
                     return True
                 if other.isidentifier():
                     return False  # one plain name is no longer path, and it is not the last key
-            return str(self) == other
+            return bool(str(self) == other)
         if cls is Path:
-            return self._keys == other._keys  # type: ignore[no-any-return]  # narrowed by class above
+            return bool(self._keys == other._keys)
         return NotImplemented
 
     def __hash__(self) -> int:

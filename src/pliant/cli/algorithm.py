@@ -1,15 +1,11 @@
-"""What commands borrow from floors that they do not depend on: by name, when it is needed."""
+"""An algorithm as it is named on a command line: ``re``, or ``re(population_size=50)``."""
 
 from __future__ import annotations
 
 import ast
-import importlib
 from typing import Any
 
 from pliant.values.errors import FieldValueError
-
-MAKER = "pliant.algorithms.generators", "make"
-PRINTER = "pliant.symbolic.text", "format_value"
 
 
 def make_algorithm(text: str) -> Any:
@@ -19,13 +15,10 @@ def make_algorithm(text: str) -> Any:
       FieldValueError: it names none, or is no name with options.
       UnknownFieldError: the algorithm has no such option.
     """
+    from pliant.algorithms.generators import make
+
     name, options = read_call(text)
-    return _borrow(MAKER)(name, **options)
-
-
-def to_code(program: Any) -> str:
-    """Returns a program as Python code, without what has its default value."""
-    return str(_borrow(PRINTER)(program, hide_default_values=True))
+    return make(name, **options)
 
 
 def read_call(text: str) -> tuple[str, dict[str, Any]]:
@@ -51,7 +44,3 @@ def read_call(text: str) -> tuple[str, dict[str, Any]]:
         raise FieldValueError(
             f"an algorithm is a name, or a name with options such as 're(population_size=50)'; got {text!r}."
         ) from error
-
-
-def _borrow(name: tuple[str, str]) -> Any:
-    return getattr(importlib.import_module(name[0]), name[1])
