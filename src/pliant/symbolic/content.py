@@ -51,7 +51,7 @@ def _few_items(holder: Any, updates: dict[Any, Any]) -> dict[int, Any] | None:
         if key.__class__ is not int or value.__class__ is Insertion or key < -n:
             return None
         if value is MISSING_VALUE:
-            if len(updates) > 1 or spec is not None or key not in (n - 1, -1):
+            if len(updates) > 1 or key not in (n - 1, -1) or (spec is not None and n <= (spec.min_size or 0)):
                 return None
             few[n - 1] = value
         elif key >= n:

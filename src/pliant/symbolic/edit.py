@@ -98,8 +98,7 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
         for holder, updates in changes:
             plans.append((holder, holder._sym_plan(updates, fresh)))
     except BaseException:
-        for holder, value in fresh:
-            release(holder, (value,))
+        withdraw(fresh)
         raise
     undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
     try:
@@ -113,6 +112,14 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
             holder._sym_swap(content)
         reset(nodes)
         raise
+
+
+def withdraw(fresh: list[tuple[Any, Any]]) -> None:
+    """Undoes what plans that failed had adopted, but for what stands at its place already, in an older tuple."""
+    for holder, value in fresh:
+        release(holder, (value,))
+        if value.__class__ not in ATOMS and isinstance(value, tuple):
+            attach(holder, zip(holder._sym_keys(), holder._sym_values()))
 
 
 def reset(nodes: list[Any]) -> None:
@@ -160,8 +167,7 @@ def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> Non
     try:
         content = holder._sym_plan({key: value}, fresh)
     except BaseException:
-        for owner, new in fresh:
-            release(owner, (new,))
+        withdraw(fresh)
         raise
     old = holder._sym_swap(content)
     try:

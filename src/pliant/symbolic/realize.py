@@ -88,7 +88,21 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
         "__dir__": lambda self: sorted({*dir(cls), *get(self, "_sym_keys")()}),
         **_special_methods(cls),
     }
+    assign: Any = cls.__setattr__
+    if assign is object.__setattr__:  # a symbolized class has one that knows what to do
+        namespace["__setattr__"] = _assign_after_realizing(cls)
     return type(cls)(cls.__name__, (cls,), namespace)
+
+
+def _assign_after_realizing(cls: Any) -> Any:
+    """Returns ``__setattr__`` of a twin: what is no field is part of what is computed."""
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807  # installed on the twin
+        if name[:5] != "_sym_" and name[:3] != "_v_" and name not in cls._sym_fields:
+            realize(self)
+        put(self, name, value)
+
+    return __setattr__
 
 
 def _special_methods(cls: type) -> dict[str, Any]:
