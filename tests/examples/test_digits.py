@@ -12,7 +12,7 @@ import pytest
 from torch import nn
 
 import pliant as pg
-from pliant.cli.borrowed import to_code
+from pliant.cli.text import to_code
 from pliant.cli.target import load_target
 
 ROOT = Path(__file__).parents[2]
