@@ -149,3 +149,12 @@ def test_comparing_with_other_things(other):
     assert not A(1) == other  # noqa: SIM201  # both operators
     with pytest.raises(TypeError, match="'<' not supported"):
         A(1) < other  # noqa: B015  # the error is the test
+
+
+def test_containers_compare_symbolically():
+    assert pg.Dict(a=np.ones(2)) == pg.Dict(a=np.ones(2))
+    assert pg.Dict(a=np.ones(2)) != pg.Dict(a=np.zeros(2))
+    assert pg.List([np.ones(2)]) == [np.ones(2)]
+    assert pg.List([math.nan]) == pg.List([float("nan")])
+    assert pg.List([1]) != (1,)
+    assert pg.Dict() != []

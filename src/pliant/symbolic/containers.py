@@ -14,6 +14,7 @@ from pliant.values.errors import FieldTypeError, PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
+from .compare import equal, hash_of
 from .compile import copy_child
 from .content import Whole, plan_dict, plan_list, swap_dict, swap_list
 from .edit import commit, commit_one
@@ -159,9 +160,13 @@ class List(list[Any], Symbolic):
         """Returns a symbolic copy."""
         return self._sym_copy()
 
-    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
-        from .compare import hash_of
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if isinstance(other, list) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        return not equal(self, other) if isinstance(other, list) else NotImplemented
+
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         return hash_of(self)
 
 
@@ -289,9 +294,13 @@ class Dict(dict[Any, Any], Symbolic):
         """Returns a symbolic copy."""
         return self._sym_copy()
 
-    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
-        from .compare import hash_of
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if isinstance(other, dict) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        return not equal(self, other) if isinstance(other, dict) else NotImplemented
+
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         return hash_of(self)
 
 
