@@ -169,3 +169,9 @@ def test_unknown_points():
         SPACE.point("ratte")
     with pytest.raises(DecisionError, match="no decision point with path or name 'x'\\. Its points: none"):
         flatten([]).point("x")
+
+
+def test_a_space_tells_how_another_differs():
+    one, two = flatten([choice("x", 2)]), flatten([choice("x", 3)])
+    assert one.diff(one) == []
+    assert one.diff(two) == diff(one, two) != []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+
 import pytest
 
 import pliant as pg
@@ -172,3 +175,22 @@ def test_tuples_are_looked_through():
 
 def test_a_marker_is_no_value():
     assert pg.Dict(a=pg.MISSING_VALUE) == {}
+
+
+def test_copies_of_plain_containers_are_of_their_class_and_nobody_elses():
+    @dataclass
+    class Pair:
+        left: object
+        right: object
+
+    d = pg.Dict(pair=Pair([1], Leaf(2)))
+    made = d.clone()
+    made.pair.left.append(5)
+    made.pair.right.rebind(n=7)
+    assert d.pair == Pair([1], Leaf(2))
+    plain = {"m": OrderedDict(x=[1]), "d": defaultdict(list, y=2)}
+    copied = pg.clone(plain)
+    assert copied == plain
+    assert type(copied["m"]) is OrderedDict
+    assert copied["d"].default_factory is list
+    assert copied["m"]["x"] is not plain["m"]["x"]

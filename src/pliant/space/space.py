@@ -12,6 +12,7 @@ from pliant.values.errors import LoadError, SpaceError
 
 from . import faces, sample, serialize, text, walk
 from .decisions import Decisions
+from .diff import diff as diff_spaces
 from .layout import Units, check_layout, make_units, measure
 from .points import Float, Point
 from .validate import check_vector
@@ -169,6 +170,10 @@ class Space:
             return cls(points, top)
         except SpaceError as error:
             raise LoadError(f"a stored space is damaged or was changed: {error}") from error
+
+    def diff(self, other: Space) -> list[str]:
+        """Returns how ``other`` differs from this space, as lines; empty when they are equal."""
+        return diff_spaces(self, other)
 
     def describe(self) -> str:
         """Returns the size and an indented line per point."""

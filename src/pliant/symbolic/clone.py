@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from .edit import attach
-from .node import ATOMS, Node, children, rebuild
+from .node import Node, copy_plain
 from .realize import get, is_realized, put, slot_state
 from .rebind import rebind
 
@@ -36,18 +36,6 @@ def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None)
     if override:
         rebind(made, override)
     return made
-
-
-def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
-    """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
-    if value.__class__ in ATOMS:
-        return value
-    if isinstance(value, Node):
-        return value._sym_copy(None, None, memo)
-    items = children(value)
-    if items is None:
-        return value if memo is None else copy.deepcopy(value, memo)
-    return rebuild(value, [copy_plain(v, memo) for _, v in items])
 
 
 def deep_copy(node: Any, memo: dict[int, Any]) -> Any:

@@ -10,7 +10,6 @@ dictionary itself, because attribute access of theirs may run the user's code (s
 
 from __future__ import annotations
 
-import copy
 import keyword
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +20,7 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
-from .node import ATOMS, Node
+from .node import ATOMS, Node, copy_plain
 from .place import release
 
 get_dict = object.__getattribute__
@@ -48,7 +47,7 @@ def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = 
         return value._sym_copy(holder, key, memo)
     if isinstance(value, tuple):
         return copy_tuple(value, holder, key if key.__class__ is tuple else (key,), memo)
-    return value if memo is None else copy.deepcopy(value, memo)
+    return copy_plain(value, memo)
 
 
 def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...], memo: dict[int, Any] | None) -> Any:

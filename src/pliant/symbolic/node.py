@@ -22,6 +22,7 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, ClassVar
@@ -119,10 +120,18 @@ def rebuild(value: Any, new_children: Sequence[Any]) -> Any:
     if isinstance(value, tuple):
         # A named tuple takes its values one by one, a tuple takes one iterable.
         return type(value)(*new_children) if hasattr(value, "_fields") else tuple(new_children)
-    if isinstance(value, list):
-        return list(new_children)
     if isinstance(value, dict):
-        return dict(zip(value.keys(), new_children))
+        made = (
+            {} if type(value) is dict else copy.copy(value)
+        )  # keeps what a subclass knows: an order, a default
+        made.update(zip(value.keys(), new_children))
+        return made
+    if isinstance(value, list):
+        if type(value) is list:
+            return list(new_children)
+        items = copy.copy(value)
+        items[:] = new_children
+        return items
     return rebuild_dataclass(value, new_children)
 
 
@@ -134,6 +143,18 @@ def rebuild_dataclass(value: Any, new_children: Sequence[Any]) -> Any:
     for name, child in zip(type(value).__dataclass_fields__, new_children):
         object.__setattr__(made, name, child)
     return made
+
+
+def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
+    if value.__class__ in ATOMS:
+        return value
+    if isinstance(value, Node):
+        return value._sym_copy(None, None, memo)
+    items = children(value)
+    if items is None:
+        return value if memo is None else copy.deepcopy(value, memo)
+    return rebuild(value, [copy_plain(v, memo) for _, v in items])
 
 
 def parent(node: Any) -> Any:

@@ -17,13 +17,12 @@ from pliant.schema import Schema, schema_from_members
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 
-from .clone import copy_plain
 from .compare import equal, node_class
 from .declare import declare, spec_for
 from .edit import commit_one, survey
 from .functor import functor_class, split_arguments
 from .leaf import Ref
-from .node import Node, children, rebuild
+from .node import Node, children, copy_plain, rebuild
 from .object import Machinery
 from .parameters import Binding, schema_of_signature
 from .place import admit
