@@ -95,6 +95,7 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls.__schema__ = schema
     cls._sym_fields = fields
     cls._sym_names = tuple(names)
+    cls._sym_checks = {name: field.value_spec.check for name, field in fields.items()}
     cls._sym_slots = {name: "_v_" + name for name in names}
     cls._sym_stateful = runs or foreign or _has_code(cls)
     cls._sym_heavy = cls._sym_stateful or cls._sym_listens

@@ -57,7 +57,9 @@ class Change:
 
 
 def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
-    """Returns the holders and their ancestors, each once and after its ancestors, and whether any has a change hook.
+    """Returns which of the holders and their ancestors take notice of a change, and whether any has a change hook.
+
+    Each comes once, and after its ancestors.  Most nodes take no notice: they keep nothing and listen to nothing.
 
     Raises:
       SealedError: one of them is sealed.
@@ -68,15 +70,20 @@ def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
     for holder in holders:
         first = len(nodes)
         at = holder
-        while at is not None and id(at) not in seen:
-            seen.add(id(at))
-            if at._sym_sealed:
-                raise SealedError(
-                    f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so {at_path(path(holder))} nothing "
-                    "changes. Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
-                )
-            listens = listens or at._sym_listens
-            nodes.append(at)
+        while at is not None:
+            identity = id(at)
+            if identity in seen:
+                break
+            seen.add(identity)
+            if at._sym_heavy or at._sym_mark:
+                if at._sym_sealed:
+                    raise SealedError(
+                        f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so "
+                        f"{at_path(path(holder))} nothing changes. "
+                        "Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
+                    )
+                listens = listens or at._sym_listens
+                nodes.append(at)
             at = at._sym_parent
         if len(nodes) > first + 1:
             nodes[first:] = nodes[first:][::-1]
@@ -146,7 +153,7 @@ def plan_atoms(changes: list[tuple[Any, dict[Any, Any]]]) -> list[tuple[Any, str
             if getattr(holder, slot).__class__ not in ATOMS:
                 return None
             try:
-                planned.append((holder, slot, holder._sym_fields[key].value_spec.check(value)))
+                planned.append((holder, slot, holder._sym_checks[key](value)))
             except PliantError:
                 return None  # the long way raises it again, with the whole path
     return planned
