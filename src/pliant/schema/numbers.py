@@ -23,7 +23,15 @@ _BOOL_FIX = "A bool is no number here: write 1 or 0, or declare the field as Boo
 
 def _is_truth(value: t.Any) -> bool:
     """Returns whether this is a bool of Python or of an array library."""
-    return isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+    return isinstance(value, bool) or (_is_array(value) and "bool" in str(value.dtype))
+
+
+def _is_array(value: t.Any) -> bool:
+    """Returns whether this is a scalar or array of an array library.
+
+    Asks the class: asking the value itself would build the network that a symbolized module stands for.
+    """
+    return hasattr(type(value), "dtype")
 
 
 @t.final
@@ -257,12 +265,12 @@ class Float(Number):
     def _check(self, value: t.Any, path: Path) -> t.Any:
         if _is_truth(value):
             raise refuse(FieldTypeError, value, path, self.expects, fix=_BOOL_FIX)
-        if not isinstance(value, float) or hasattr(value, "dtype"):
+        if not isinstance(value, float) or _is_array(value):
             value = self._convert(value, path)
         return self._check_limits(value, path)
 
     def _convert(self, value: t.Any, path: Path) -> float:
-        if isinstance(value, int) or (hasattr(value, "dtype") and hasattr(type(value), "__float__")):
+        if isinstance(value, int) or (_is_array(value) and hasattr(type(value), "__float__")):
             try:
                 return float(value)
             except OverflowError:
