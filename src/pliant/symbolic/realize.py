@@ -49,6 +49,7 @@ _PROBES = (
     "__name__",
     "__qualname__",
     "__wrapped__",
+    "_mock",
 )
 
 _lock = threading.Lock()  # held for a moment, never while the user's code runs
