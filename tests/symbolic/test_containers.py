@@ -194,3 +194,13 @@ def test_copies_of_plain_containers_are_of_their_class_and_nobody_elses():
     assert type(copied["m"]) is OrderedDict
     assert copied["d"].default_factory is list
     assert copied["m"]["x"] is not plain["m"]["x"]
+
+
+def test_a_plain_list_that_contains_itself_is_refused():
+    loop: list = [1]
+    loop.append(loop)
+    for make in (lambda: pg.Dict(a=loop), lambda: pg.List(loop), lambda: pg.oneof([loop])):
+        with pytest.raises(
+            CycleError, match="it contains itself, or is nested deeper than Python can follow"
+        ):
+            make()

@@ -9,6 +9,7 @@ import datetime as dt
 import enum
 import inspect
 import pickle
+import typing
 from typing import NamedTuple
 
 import pytest
@@ -446,3 +447,17 @@ REFUSED = [
 def test_what_cannot_be_symbolized(target, message):
     with pytest.raises(SchemaError, match=message):
         pg.symbolize(target)
+
+
+def test_a_generic_class_can_still_be_given_parameters():
+    class Box(typing.Generic[typing.TypeVar("T")]):
+        def __init__(self, x):
+            self.x = x
+
+    symbolic = pg.symbolize(Box)
+
+    class IntBox(symbolic[int]):
+        pass
+
+    assert symbolic[int] is symbolic
+    assert IntBox(3).x == 3

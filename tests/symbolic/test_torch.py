@@ -231,3 +231,54 @@ def test_export_and_script() -> None:
     torch.testing.assert_close(exported.module()(*example), net(*example))
     traced = torch.jit.trace(net, example)
     torch.testing.assert_close(traced(*example), net(*example))
+
+
+def test_a_lazy_module_stays_the_program_that_it_was():
+    lazy = pg.symbolize(nn.LazyLinear)
+    program = pg.Dict(n=lazy(3))
+    before = program.clone()
+    assert program.n(torch.ones(1, 2)).shape == (1, 3)
+    assert isinstance(program.n, pg.Symbolic)
+    assert isinstance(program.n, nn.Linear)
+    assert not isinstance(program.n, nn.LazyLinear)  # torch made it a Linear
+    assert program == before
+    assert pg.from_json_str(pg.to_json_str(program)) == before
+    assert program.clone().n is not program.n
+    for other in (copy.deepcopy(program), pickle.loads(pickle.dumps(program))):
+        torch.testing.assert_close(other.n.weight, program.n.weight)
+    assert program.rebind({"n.out_features": 5}).n(torch.ones(1, 4)).shape == (1, 5)
+
+
+def test_a_deep_copy_made_before_use_has_the_same_weights():
+    net = Sequential(Linear(4, 8), nn.ReLU(), Linear(8, 2))
+    target = copy.deepcopy(net)
+    torch.testing.assert_close(target(torch.ones(4)), net(torch.ones(4)))
+    assert not pg.is_realized(Sequential(Linear(4, 8)).clone(deep=True))  # of the program only
+
+
+def test_modules_that_are_not_symbolic_are_told_apart_by_their_state():
+    space = pg.Dict(a=pg.oneof([nn.Tanh(), nn.ReLU(), nn.Dropout(0.1), nn.Dropout(0.2)]))
+    for decisions in pg.abstract_search_space(space).iterate():
+        assert pg.encode(space, pg.materialize(space, decisions)) == decisions
+    assert pg.eq(nn.Tanh(), nn.Tanh())
+    assert pg.hash(nn.Tanh()) == pg.hash(nn.Tanh())
+    assert not pg.eq(nn.Linear(2, 2), nn.Linear(2, 2))  # other weights
+
+
+class Hooked(nn.Module):
+    """A module whose child refers back to it."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(n, n)
+        self.fc.register_forward_hook(self.watch)
+
+    def watch(self, module, args, out):
+        return out + 1
+
+
+def test_a_hook_that_is_a_method_is_pickled_with_its_module():
+    hooked = pg.symbolize(Hooked)(3)
+    x = torch.ones(1, 3)
+    out = hooked.fc(x)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(hooked)).fc(x), out)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any
 
 from .edit import attach
-from .node import Node, copy_plain
-from .realize import get, is_realized, put, slot_state
+from .node import PROGRAM, Node, copy_plain
+from .realize import get, is_realized, put, realize, slot_state
 from .rebind import rebind
 
 
@@ -26,8 +27,9 @@ def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None)
     >>> clone(d) == d, clone(d, override={"b[0]": 5})
     (True, {a=1, b=[5]})
     """
-    if deep and memo is None:
-        memo = {}
+    if deep:
+        memo = {} if memo is None else memo
+        memo[PROGRAM] = True
     made = (
         x._sym_copy(None, None, memo if deep else None)
         if isinstance(x, Node)
@@ -38,7 +40,7 @@ def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None)
     return made
 
 
-def deep_copy(node: Any, memo: dict[int, Any]) -> Any:
+def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
     """Returns what ``copy.deepcopy`` returns for a node: all below it copied, computed state (weights) too."""
     made: Any
     if isinstance(node, list):
@@ -48,6 +50,9 @@ def deep_copy(node: Any, memo: dict[int, Any]) -> Any:
         made = memo[id(node)] = dict.__new__(type(node))
         dict.update(made, {k: copy.deepcopy(v, memo) for k, v in dict.items(node)})
     else:
+        if hasattr(type(node), "_sym_origin") and PROGRAM not in memo:
+            with contextlib.suppress(Exception):  # as the class's user expects, the copy has the same weights
+                realize(node)
         made = memo[id(node)] = type(node)._sym_blank()
         if is_realized(node):
             put(made, "__class__", type(node))

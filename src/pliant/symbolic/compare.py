@@ -13,10 +13,10 @@ from typing import Any
 from .node import ATOMS, Node, is_dataclass
 
 
-def node_class(value: Any) -> type:
-    """Returns the class of a value as the user knows it (of a lazy object, not its twin)."""
-    cls = type(value)
-    return getattr(cls, "_sym_twin_of", cls)
+def node_class(value: Any) -> Any:
+    """Returns the class of a value as the user knows it: of a lazy object not its twin, nor what it became in use."""
+    cls: Any = type(value)
+    return getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
 
 
 def equal(x: Any, y: Any) -> bool:
@@ -87,12 +87,26 @@ def _equal_leaves(x: Any, y: Any) -> bool:
     try:
         same = x == y
         if isinstance(same, bool):
-            return same
+            return same or (_has_open_state(x) and type(x) is type(y) and equal(vars(x), vars(y)))
         if getattr(x, "shape", None) != getattr(y, "shape", None):
             return False
         return bool(same.all() if hasattr(same, "all") else same)
     except (TypeError, ValueError, RuntimeError):
-        return False  # values that refuse to be compared are not equal
+        return False  # values that refuse to be compared, or hold themselves, are not equal
+
+
+_HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
+
+
+def _has_open_state(value: Any) -> bool:
+    """Returns whether an object without an ``==`` of its own is all in its attributes, so that they tell it apart."""
+    cls: Any = type(value)
+    if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
+        return False
+    return all(
+        base is object or (base.__flags__ & _HEAP_TYPE and not base.__dict__.get("__slots__"))
+        for base in cls.__mro__
+    )
 
 
 def hash_of(value: Any) -> int:
@@ -116,6 +130,9 @@ def hash_of(value: Any) -> int:
         return hash((type(value), *(hash_of(getattr(value, n)) for n in type(value).__dataclass_fields__)))
     if hasattr(value, "shape"):
         return hash(tuple(value.shape))  # arrays: equal ones have equal shapes, whatever their class
+    cls: Any = type(value)
+    if cls.__hash__ is object.__hash__:
+        return hash(type(value).__name__)  # compared by its attributes, if it is
     try:
         return hash(value)
     except TypeError:

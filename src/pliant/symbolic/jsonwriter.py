@@ -157,7 +157,7 @@ def _storable_name(cls: Any) -> str:
         raise FieldTypeError(
             f"{cls!r} has no name by which it could be found again. Symbolize a named function instead."
         )
-    cls = getattr(cls, "_sym_twin_of", cls)
+    cls = getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
     name = type_name(cls)
     if "<lambda>" in name or ("<locals>" in name and registered(name) is None):
         raise FieldTypeError(

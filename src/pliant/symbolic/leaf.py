@@ -13,7 +13,7 @@ from typing import Any, final
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
-from .node import ATOMS
+from .node import ATOMS, PROGRAM
 
 _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodType, ModuleType)
 
@@ -82,6 +82,6 @@ def fresh(value: Any) -> Any:
     if is_shared(value):
         return value
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, {PROGRAM: True})
     except (TypeError, NotImplementedError):
         return value

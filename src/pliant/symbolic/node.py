@@ -145,6 +145,10 @@ def rebuild_dataclass(value: Any, new_children: Sequence[Any]) -> Any:
     return made
 
 
+PROGRAM: Any = "pliant: a copy of the program"
+"""A key in the memo of a deep copy: only the program is copied, so nothing is realized for it."""
+
+
 def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
     """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
     if value.__class__ in ATOMS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from .compare import node_class
 from .edit import attach
 from .realize import get, is_realized, put, slot_state
 
@@ -18,8 +19,7 @@ _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
 def reduce_node(node: Any) -> tuple[Any, ...]:
     """Returns what ``__reduce_ex__`` returns for a node."""
-    cls: Any = type(node)
-    cls = getattr(cls, "_sym_twin_of", cls)
+    cls = node_class(node)
     if isinstance(node, list):
         state: Any = (list(node), get(node, "_sym_spec"))
     elif isinstance(node, dict):
@@ -28,7 +28,8 @@ def reduce_node(node: Any) -> tuple[Any, ...]:
         everything = get(node, "__dict__")
         own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
         state = (own, _user_state(node, everything) if is_realized(node) else None)
-    return make_blank, (_class_reference(cls),), state, None, None, set_state
+    maker = make_realized if is_realized(node) else make_blank
+    return maker, (_class_reference(cls),), state, None, None, set_state
 
 
 def _user_state(node: Any, everything: dict[str, Any]) -> Any:
@@ -52,6 +53,18 @@ def _class_reference(cls: Any) -> Any:
     if found is cls or "_sym_origin" not in cls.__dict__:
         return cls
     return ("symbolized", cls._sym_origin)
+
+
+def make_realized(reference: Any) -> Any:
+    """Returns an empty node of the class that a pickle names, which counts as realized from the start.
+
+    What it holds may refer back to it (a hook, say) before its own state is there, and must not make it run
+    its constructor.
+    """
+    made = make_blank(reference)
+    if not isinstance(made, (list, dict)):
+        put(made, "__class__", node_class(made))
+    return made
 
 
 def make_blank(reference: Any) -> Any:
@@ -83,8 +96,6 @@ def set_state(node: Any, state: tuple[Any, Any]) -> None:
     get(node, "__dict__").update(own)
     attach(node, zip(node._sym_keys(), node._sym_values()))
     if user_state is not None:
-        cls = type(node)
-        put(node, "__class__", getattr(cls, "_sym_twin_of", cls))
         if hasattr(type(node), "__setstate__"):
             node.__setstate__(user_state)
         else:

@@ -65,7 +65,13 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
         return adopt_tuple(holder, key, value, spec)
     maker = PLAIN.get(cls)
     if maker is not None:
-        node = maker(value, container_spec(spec, value))
+        try:
+            node = maker(value, container_spec(spec, value))
+        except RecursionError:
+            raise CycleError(
+                f"a {cls.__name__} cannot be put {at_path(place_of(holder, key)) if holder is not None else 'into a tree'}: "
+                "it contains itself, or is nested deeper than Python can follow."
+            ) from None
         node._sym_parent = holder
         node._sym_key = key
         return node

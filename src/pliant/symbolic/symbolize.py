@@ -7,6 +7,7 @@ when something that is not symbolic is first asked for (``realize``).  A functio
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import threading
 import weakref
@@ -87,6 +88,8 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     if base.__eq__ is not object.__eq__ or not eq:
         del namespace["__eq__"]
     namespace["__hash__"] = base.__hash__
+    if hasattr(base, "__class_getitem__"):  # a generic class: its parameters are for readers
+        namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
     cls = _metaclass(type(base))(base.__name__, (base, Machinery, Cradle), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
@@ -279,7 +282,9 @@ def _setattr(self: Any, name: str, value: Any) -> None:
     if name[:5] == "_sym_" or name[:3] == "_v_":
         put(self, name, value)
         return
-    cls = type(self)
+    cls: Any = type(self)
+    if name == "__class__" and not issubclass(value, Node):
+        value = become(cls, value)
     twin = is_twin(cls)
     if not self._sym_busy and (name in cls._sym_fields or name in get(self, "__dict__").get("_sym_more", ())):
         if twin:
@@ -293,6 +298,40 @@ def _setattr(self: Any, name: str, value: Any) -> None:
     if twin:
         realize(self)
     super(cls._sym_owner, self).__setattr__(name, value)
+
+
+@functools.cache
+def become(cls: Any, other: Any) -> Any:
+    """Returns ``other`` as the class of an object that is still the program it was.
+
+    Some classes change the class of their objects in use: a ``torch.nn.LazyLinear`` becomes a ``Linear`` once it
+    knows its input.  The object's methods are then those of ``other``, its fields and its class in JSON as before.
+    """
+    kept = {
+        n: v
+        for base in reversed(cls.__mro__[:-1])
+        for n, v in base.__dict__.items()
+        if n in _METHODS or n[:5] == "_sym_"
+    }
+    kept |= {
+        n: base.__dict__[n]
+        for base in cls.__mro__
+        for n in cls._sym_fields
+        if type(base.__dict__.get(n)) is Argument
+    }
+    kept.pop("_sym_twin_of", None)
+    namespace = {
+        **kept,
+        "__module__": other.__module__,
+        "__qualname__": other.__qualname__,
+        "__doc__": other.__doc__,
+        "__hash__": other.__hash__,
+        "__schema__": cls.__schema__,
+        "_sym_stands_for": getattr(cls, "_sym_stands_for", None) or cls,
+    }
+    made = _metaclass(type(other))(other.__name__, (other, Machinery, Cradle), namespace)
+    made._sym_owner = made
+    return made
 
 
 def _delattr(self: Any, name: str) -> None:
