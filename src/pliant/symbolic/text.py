@@ -255,8 +255,8 @@ def _constructor(node: Any) -> str:
     """Returns what makes an object like ``node``, up to the bracket."""
     cls = node_class(node)
     missing = any(v is MISSING_VALUE for v in node._sym_values())
-    partial = missing and not cls._sym_partial_ok  # type: ignore[attr-defined]  # of all classes with fields
-    return cls.__name__ + (".partial(" if partial else "(")
+    partial = missing and not cls._sym_partial_ok
+    return str(cls.__name__ + (".partial(" if partial else "("))
 
 
 def _render(code: Any, pad: str, used: int, step: str, width: int) -> str:
