@@ -128,6 +128,66 @@ def test_branching_on_a_choice_says_what_to_write_instead():
         run_all(program)
 
 
+def test_a_hole_is_never_given_the_value_of_another():
+    def other_kind():
+        if pg.oneof([True, False]):
+            return pg.oneof([1, 20])
+        return pg.floatv(0.0, 1.0)
+
+    with pytest.raises(
+        SpaceError, match=r"asked for Floatv\(.*but its first run met OneOf\(candidates=\[1, 20\]\)"
+    ):
+        run_all(other_kind)
+    with pytest.raises(
+        SpaceError, match=r"asked for OneOf\(candidates=\[30, 40\]\), but .*instead of branching"
+    ):
+        run_all(lambda: pg.oneof([1, 2]) if pg.oneof([True, False]) else pg.oneof([30, 40]))
+
+
+@pytest.mark.parametrize(
+    ("met", "asked"),
+    [
+        (lambda: pg.floatv(0, 1), lambda: pg.floatv(0, 2)),
+        (lambda: pg.floatv(0.1, 1), lambda: pg.floatv(0.1, 1, "log")),
+        (lambda: pg.intv(0, 4), lambda: pg.intv(0, 4, step=2)),
+        (lambda: pg.oneof([1, 2]), lambda: pg.oneof([1, 2, 3])),
+        (lambda: pg.oneof([1, lambda: 2]), lambda: pg.oneof([3, lambda: 2])),
+        (lambda: pg.oneof([1, (2, [3])]), lambda: pg.oneof([1, (2, [4])])),
+        (lambda: pg.oneof([pg.Dict(x=1)]), lambda: pg.oneof([pg.Dict(x=2)])),
+        (lambda: pg.oneof([int, str]), lambda: pg.oneof([int, float])),
+        (lambda: pg.oneof([1, 2], name="a"), lambda: pg.oneof([1, 2])),
+        (lambda: pg.manyof(1, [1, 2]), lambda: pg.manyof(2, [1, 2])),
+        (lambda: pg.manyof(1, [1, 2]), lambda: pg.manyof(1, [1, 2], distinct=False)),
+        (lambda: pg.manyof(1, [1, 2]), lambda: pg.manyof(1, [1, 2], sorted=True)),
+    ],
+)
+def test_what_makes_two_holes_differ(met, asked):
+    traced = pg.trace(met)
+    decisions = pg.abstract_search_space(traced.space).sample(0)
+    with pytest.raises(SpaceError, match=r"the program asked for .*, but its first run met"):  # noqa: SIM117
+        with traced.apply(decisions):
+            asked()
+    with traced.apply(decisions):
+        met()
+
+
+def test_candidates_made_in_every_run_and_hints_make_no_difference():
+    class Layer: ...
+
+    def program():
+        return pg.oneof([Layer(), float("nan"), lambda x: x, pg.Dict(layer=Layer())], hints=Layer())
+
+    assert len(run_all(program)) == 4
+
+
+def test_a_candidate_that_branches_is_noticed():
+    def candidate():
+        return pg.oneof([1, 2]) if pg.oneof([True, False]) else 0
+
+    with pytest.raises(SpaceError, match="ended without asking for 'decision_1'"):
+        run_all(lambda: pg.oneof([candidate, 5]))
+
+
 def test_a_program_that_meets_other_holes():
     traced = pg.trace(lambda: (pg.oneof([1, 2], name="a"), pg.oneof([1, 2], name="b")))
     with pytest.raises(SpaceError, match="ended without asking for 'b'"), traced.apply([0, 0]):

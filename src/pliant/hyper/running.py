@@ -17,6 +17,17 @@ class Recorder(Protocol):
         """Returns the value that the hole has in this run, or the hole itself to leave it open."""
 
 
+class Traced:
+    """The base class of what ``pg.trace`` returns: a program whose holes are met by running it.
+
+    Attributes:
+      space: the holes that it meets, as a program with holes.
+    """
+
+    __slots__ = ("space",)
+    space: Any
+
+
 current: ContextVar[Recorder | None] = ContextVar("pliant_running_program", default=None)
 
 
