@@ -178,6 +178,37 @@ def test_restart(pliant, darts, folder):
     assert "(new)" in pliant("search", "darts.py", "--study", "new.db", "--trials", 5, "--restart").output
 
 
+@pytest.mark.parametrize(
+    ("options", "old", "new", "message"),
+    [
+        (["--algorithm", "regularised"], "", "", r"no algorithm named 'regularised'"),
+        (["--algorithm", "re(populatoin_size=3)"], "", "", r"no option 'populatoin_size'"),
+        (["--algorithm", "sweep"], "", "", r"Sweep needs a finite space"),
+        (["--trials", "0"], "", "", r"0 is not in the range"),
+        ([], "def evaluate(", "def evaluated(", r"defines no 'evaluate'"),
+        ([], "def test(program)", "def test()", r"test in darts.py is called with one argument"),
+        ([], "return pg.Dict(x=50,", "return 1 / 0, dict(x=50,", r"handmade\(\) of darts.py failed"),
+        ([], "pg.intv(0, 99)", "pg.intv(99, 0)", r"search_space\(\) of darts.py failed"),
+    ],
+)
+def test_restart_deletes_last(pliant, darts, options, old, new, message):
+    pliant("search", "darts.py", "--trials", 5)
+    before = rewards("darts.study.db"), rewards("darts.study.random.db")
+    darts.write_text(darts.read_text().replace(old, new))
+    status = 2 if "--trials" in options else 1
+    output = pliant("search", "darts.py", "--restart", *options, status=status).output
+    assert re.search(message, output)
+    assert (rewards("darts.study.db"), rewards("darts.study.random.db")) == before
+
+
+def test_restart_deletes_both_studies_or_none(pliant, darts, folder):
+    pliant("search", "darts.py", "--trials", 5)
+    (folder / "darts.study.random.db").write_text("not to be lost " * 100)
+    output = pliant("search", "darts.py", "--restart", status=1).output
+    assert re.search(r"'darts.study.random.db' is not an SQLite database", output)
+    assert len(rewards("darts.study.db")) == 5
+
+
 def test_restart_deletes_nothing_but_studies(pliant, darts, folder):
     (folder / "notes.txt").write_text("not to be lost " * 100)
     output = pliant("search", "darts.py", "--study", "notes.txt", "--restart", status=1).output

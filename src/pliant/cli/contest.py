@@ -21,6 +21,7 @@ from pliant.values.errors import SpaceChangedError, StudyError
 from .algorithm import make_algorithm, read_call
 from .console import print_line
 from .contender import choose_by_hand, choose_by_search, measure
+from .removal import remove_studies
 from .report import print_contest, print_top, print_winner
 from .target import Target
 
@@ -40,6 +41,7 @@ class Contest:
     maximize: bool
     baseline: bool
     top: int
+    restart: bool
 
     def run(self, console: Console) -> None:
         """Runs what is left to run, and prints the report.
@@ -58,6 +60,10 @@ class Contest:
         program = target.make_space()
         space = sample(program).space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
+
+        if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone
+            make_algorithm(self.algorithm).setup(space, seed=self.seed)
+            remove_studies(self.path, baseline_path(self.path))
 
         given: dict[str, Any] = {"evaluate": evaluate, "console": console}
         trials = self.trials or (TRIALS if is_free(self.path) else None)

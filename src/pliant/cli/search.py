@@ -29,7 +29,7 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
     "--baseline/--no-baseline", default=True, help="Search at random, too, and compare.  [default: yes]"
 )
 @click.option("--restart", is_flag=True, help="Delete the study first.")
-def search(target: str, *, study: Path | None, restart: bool, **options: Any) -> None:
+def search(target: str, *, study: Path | None, **options: Any) -> None:
     """Search the space that FILE defines.
 
     FILE is a Python file, or a module such as package.digits, that defines
@@ -44,8 +44,7 @@ def search(target: str, *, study: Path | None, restart: bool, **options: Any) ->
     higher --trials beyond its end.
     """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
     from .console import make_console, print_line
-    from .contest import Contest, baseline_path
-    from .removal import remove_study
+    from .contest import Contest
     from .target import load_target
 
     console = make_console()
@@ -53,9 +52,6 @@ def search(target: str, *, study: Path | None, restart: bool, **options: Any) ->
     try:
         loaded = load_target(target)
         path = study or Path(f"{loaded.name}.study.db")
-        if restart:
-            remove_study(path)
-            remove_study(baseline_path(path))
         Contest(loaded, path, **options).run(console)
     except KeyboardInterrupt:
         kept = f" What was evaluated is kept in {path}." if path is not None and path.exists() else ""
