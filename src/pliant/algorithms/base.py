@@ -118,11 +118,16 @@ class Algorithm(ABC):
 
         Raises:
           Exhausted: nothing is left, and nothing will be.
+          DecisionError: the subclass proposed what is no Decisions of the space.
           SetupError: ``setup`` was not called.
         """
-        if self._space is None:
+        space = self._space
+        if space is None:
             raise _not_set_up(self, "propose")
-        return self._propose()
+        proposed: Any = self._propose()
+        if proposed.__class__ is not Decisions or proposed.space is not space:
+            return _check_proposed(self, proposed, space)
+        return proposed
 
     def feedback(self, decisions: Decisions, reward: Reward) -> None:
         """Tells how good decisions were.
@@ -147,13 +152,24 @@ class Algorithm(ABC):
         self._feedback(decisions, reward)
 
     def state(self) -> dict[str, Any]:
-        """Returns all that ``restore`` needs, as JSON: dicts with text keys, lists, numbers, text and None."""
+        """Returns all that ``restore`` needs, as JSON: dicts with text keys, lists, numbers, text and None.
+
+        Raises:
+          FieldTypeError: what the subclass keeps is no dict.
+        """
+        space = self.space
+        own: Any = self._state()
+        if not isinstance(own, dict):
+            raise FieldTypeError(
+                f"{type(self).__name__}._state must return a dict of JSON data; got {own!r:.80} of type "
+                f"{type(own).__name__}. For nothing to keep, return {{}}."
+            )
         return {
             "algorithm": type(self).__name__,
-            "space": self.space.fingerprint,
+            "space": space.fingerprint,
             "seed": self.seed,
             "random": twister.to_json(self.__dict__.get("random")),
-            "own": self._state(),
+            "own": own,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -340,6 +356,22 @@ def _adopt(decisions: Any, space: Space) -> Decisions:
             + _lines(diff(space, decisions.space))
         )
     return Decisions(space, decisions.values)
+
+
+def _check_proposed(algorithm: Algorithm, proposed: Any, space: Space) -> Decisions:
+    """Returns what a subclass proposed as decisions of ``space`` itself."""
+    if not isinstance(proposed, Decisions):
+        raise DecisionError(
+            f"{type(algorithm).__name__}._propose must return Decisions of self.space; got {proposed!r:.80} of type "
+            f"{type(proposed).__name__}. Make them with `self.space.parse(...)` or `self.space.sample(self.random)`; "
+            "where nothing is left, raise Exhausted."
+        )
+    if proposed.space != space:
+        raise DecisionError(
+            f"{type(algorithm).__name__}._propose returned decisions of another space than self.space. The spaces differ:\n"
+            + _lines(diff(space, proposed.space))
+        )
+    return Decisions(space, proposed.values)
 
 
 def _not_set_up(algorithm: Algorithm, verb: str) -> SetupError:
