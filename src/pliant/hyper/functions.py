@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
 from typing import Any
 
 from pliant.values.errors import SpaceError
+from pliant.values.registry import is_taken, register, type_name
 
 from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates, check_range
 from .running import decide
@@ -13,6 +15,8 @@ from .running import decide
 
 def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = None) -> Any:
     """Returns a hole that becomes one of the candidates.
+
+    Classes and functions among the candidates may be named in stored text from then on, as a winner's is.
 
     Args:
       candidates: values of any kind; they may hold holes themselves (a conditional space). In a traced
@@ -26,7 +30,7 @@ def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = No
     >>> oneof([3, 5])
     OneOf(candidates=[3, 5])
     """
-    return decide(OneOf(candidates=check_candidates(candidates, "oneof"), name=name, hints=hints))
+    return decide(OneOf(candidates=_candidates(candidates, "oneof"), name=name, hints=hints))
 
 
 def manyof(
@@ -59,7 +63,7 @@ def manyof(
     >>> pg.abstract_search_space(manyof(2, ["a", "b", "c"], sorted=True)).size
     3
     """
-    found = check_candidates(candidates, "manyof")
+    found = _candidates(candidates, "manyof")
     distinct = distinct if choices_distinct is None else choices_distinct
     ordered = sorted if choices_sorted is None else choices_sorted
     if k.__class__ is not int or k < 1:
@@ -78,7 +82,7 @@ def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = Non
     >>> pg.abstract_search_space(permute(["conv", "norm", "relu"])).size
     6
     """
-    found = check_candidates(candidates, "permute")
+    found = _candidates(candidates, "permute")
     return decide(ManyOf(len(found), found, True, False, name=name, hints=hints))
 
 
@@ -140,6 +144,17 @@ def intv(
     if step.__class__ is not int or step < 1:
         raise SpaceError(f"intv: step is a whole number from 1; got {step!r}.")
     return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
+
+
+def _candidates(candidates: Any, verb: str) -> list[Any]:
+    """Returns candidates as a list; registers classes and functions, so that a saved winner can name them."""
+    found = check_candidates(candidates, verb)
+    for candidate in found:
+        if isinstance(candidate, (type, FunctionType)):
+            name = type_name(candidate)
+            if "<lambda>" not in name and not is_taken(name):
+                register(candidate)
+    return found
 
 
 one_of = oneof

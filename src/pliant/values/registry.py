@@ -28,6 +28,11 @@ def register(cls: Any, name: str | None = None) -> Any:
     return cls
 
 
+def is_taken(name: str) -> bool:
+    """Returns whether a class or function is registered as ``name``."""
+    return name in _types
+
+
 def registered_name(cls: Any) -> str | None:
     """Returns a name under which ``cls`` is registered, or None."""
     name = type_name(cls)
