@@ -421,3 +421,30 @@ def test_memory_of_a_trial():
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert kept / 10_000 < 100  # bytes; the promise is 1,000
+
+
+def test_closing_a_search_frees_its_study(tmp_path):
+    path = tmp_path / "a.db"
+    search = pg.sample(space(), study=path, trials=5)
+    _, feedback = next(search)
+    feedback(1.0)
+    with pytest.raises(StudyError, match=r"in this process already .*`search\.close\(\)`"):
+        pg.sample(space(), study=path)
+    search.close()
+    assert list(search) == []
+    assert search.best_reward == 1.0
+    with pg.sample(space(), study=path) as again:
+        next(again)[1](2.0)
+    assert len(list(pg.sample(space(), study=path).best_decisions.values)) == 2
+    search.close()  # a second time, nothing
+
+
+def test_closing_a_search_leaves_a_study_that_was_passed(tmp_path):
+    with pg.sample(space(), trials=3) as search:
+        next(search)
+    assert list(search) == []
+    abstract = pg.abstract_search_space(space())
+    with pg.Study.create(tmp_path / "a.db", abstract, pg.generators.Random()) as study:
+        with pg.sample(space(), study=study) as search:
+            next(search)[1](1.0)
+        assert study.ask().id == 2

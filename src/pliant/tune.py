@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, Any, final
 from pliant.algorithms import Algorithm, Exhausted, Random
 from pliant.algorithms.base import check_algorithm
 from pliant.hyper.partition import Where, to_where
-from pliant.hyper.template import Template
+from pliant.hyper.template import Template, check_selection
 from pliant.hyper.trace import Trace
 from pliant.space import Decisions, Space
-from pliant.symbolic.realize import hole_paths
 from pliant.values.errors import (
     FeedbackError,
     FieldTypeError,
     FieldValueError,
     RewardError,
     SpaceError,
-    listing,
 )
 from pliant.values.missing import MISSING_VALUE
 
@@ -128,6 +126,21 @@ class Search(Iterator[tuple[Any, Feedback]]):
         self._open = Feedback(self._source, *asked)
         return self._make(asked[1]), self._open
 
+    def close(self) -> None:
+        """Ends the search; closes a study that was opened for it, so that others may write it.
+
+        What was found stays readable.  An open study that was passed stays open.
+        """
+        self._ended = True
+        self._open = None
+        self._source.close()
+
+    def __enter__(self) -> Search:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     @property
     def best_reward(self) -> float | None:
         """The best reward so far; None before the first."""
@@ -164,6 +177,9 @@ class Source(ABC):
     @abstractmethod
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
         """Passes a reward on; or why there is none."""
+
+    def close(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Gives back what was opened for the loop."""
 
     def note(self, decisions: Decisions, reward: Reward | None) -> None:
         """Keeps the best reward in mind; of several objectives there is no best one."""
@@ -216,9 +232,13 @@ class StudySource(Source):
 
     def ask(self) -> tuple[int, Decisions] | None:
         trial = self.study.ask()
-        if trial is None and self.owned:
-            self.study.close()
+        if trial is None:
+            self.close()
         return None if trial is None else (trial.id, trial.decisions)
+
+    def close(self) -> None:
+        if self.owned:
+            self.study.close()
 
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
         if isinstance(reward, tuple):
@@ -325,13 +345,11 @@ def _study_source(
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
     """Returns the template of a space, and what turns decisions into what the loop yields."""
     template = Template(space.space if isinstance(space, Trace) else space, where)
+    if where is not None:
+        check_selection(template)
     if not template.space.points:
-        if where is None:
-            raise SpaceError(
-                f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
-            )
         raise SpaceError(
-            f"the partition selects no hole; the outermost holes are at {listing(hole_paths(template.program))}."
+            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
         )
     if isinstance(space, Trace):
         return template, lambda decisions: _runner(space, template.materialize(decisions))

@@ -106,7 +106,7 @@ def test_searching_a_part_and_then_the_rest_completes(program, seed, hints):
     assume(part is not None)
     child = part.materialize(part.space.sample(seed))
     check_places(child)
-    assert not pg.abstract_search_space(child, where).points
+    assert not pg.Template(child, where).space.points
     assert part.encode(child) == part.space.sample(seed)
     whole = pg.random_sample(child, seed)
     assert not hole_paths(whole)

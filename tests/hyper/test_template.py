@@ -13,7 +13,7 @@ import pytest
 import pliant as pg
 from pliant.hyper.assign import assign
 from pliant.testing.programs import Box, Opaque, Pair
-from pliant.values.errors import DecisionError, SpaceError
+from pliant.values.errors import DecisionError, FieldTypeError, SpaceError
 
 
 def test_one_name_is_one_decision():
@@ -276,3 +276,46 @@ def test_a_space_that_is_too_deep_says_so():
         program = {"a": program}
     with pytest.raises(SpaceError, match=r"this dict is nested too deep .* Nest it less"):
         pg.abstract_search_space(program)
+
+
+def test_a_trace_has_a_space_and_no_programs():
+    traced = pg.trace(lambda: pg.oneof([1, 2]) + pg.intv(0, 2, hints="n"))
+    assert pg.abstract_search_space(traced).size == 6
+    assert pg.abstract_search_space(traced, where=pg.by_hints("n")).size == 3
+    for make in (
+        lambda: pg.materialize(traced, [0, 0]),
+        lambda: pg.random_sample(traced),
+        lambda: pg.iter(traced),
+    ):
+        with pytest.raises(
+            SpaceError, match=r"a traced program is run, not made: .*pg\.sample.*traced\.apply"
+        ):
+            make()
+
+
+USES = {
+    "abstract_search_space": lambda program, where: pg.abstract_search_space(program, where=where),
+    "materialize": lambda program, where: pg.materialize(program, [1], where=where),
+    "encode": lambda program, where: pg.encode(program, pg.materialize(program, [1], where="a"), where=where),
+    "iter": lambda program, where: list(pg.iter(program, where=where)),
+    "random_sample": lambda program, where: pg.random_sample(program, where=where),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_partition_may_be_a_pattern_and_selects_something(use):
+    program = pg.Dict(a=pg.oneof([1, 2]), b=pg.floatv(0, 1))
+    assert pg.eq(use(program, "a"), use(program, pg.by_path("a")))
+    with pytest.raises(
+        FieldTypeError, match=r"a function of a hole, or a pattern of paths as text; got 3 of type int"
+    ):
+        use(program, 3)
+    with pytest.raises(SpaceError, match=r"the partition selects no hole; the outermost holes are at .*a.*b"):
+        use(program, "c")
+
+
+def test_a_template_takes_a_pattern_and_may_select_nothing():
+    program = pg.Dict(a=pg.oneof([1, 2]), b=pg.floatv(0, 1))
+    assert pg.hyper.Template(program, where="a").space.size == 2
+    assert pg.hyper.Template(program, where="c").space.size == 1
+    assert pg.abstract_search_space(pg.Dict(a=1), where="c").size == 1

@@ -12,12 +12,14 @@ from typing import Any, final
 
 from pliant.space import Decisions, Space, flatten
 from pliant.symbolic.node import Node
-from pliant.values.errors import SpaceError
+from pliant.symbolic.realize import hole_paths
+from pliant.values.errors import SpaceError, listing
 
 from .compile import compile_part
 from .match import find_decisions
-from .partition import Where
+from .partition import Where, to_where
 from .plan import make_plan
+from .running import Traced
 
 
 @final
@@ -26,7 +28,8 @@ class Template:
 
     Args:
       program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses.
-      where: which holes are open, as a predicate of the hole; the others stay in the programs made.
+      where: which holes are open, as a predicate of the hole or a pattern of paths; the others stay in the
+        programs made.
 
     Attributes:
       program: what was given; what happens to it later does not reach this template.
@@ -44,8 +47,13 @@ class Template:
     program: Any
     space: Space
 
-    def __init__(self, program: Any, where: Where | None = None) -> None:
-        plan = make_plan(program, where)
+    def __init__(self, program: Any, where: Where | str | None = None) -> None:
+        if isinstance(program, Traced):
+            raise SpaceError(
+                "a traced program is run, not made: search it with `pg.sample(traced, ...)`, or run it with chosen decisions "
+                "in `with traced.apply(decisions): ...`. Its decisions are those of `pg.abstract_search_space(traced)`."
+            )
+        plan = make_plan(program, to_where(where))
         self.program = program
         self.is_watched = plan.is_watched
         self.space = flatten(plan.described)
@@ -71,10 +79,16 @@ class Template:
         return self.space.parse(list(find_decisions(self._part, child)))
 
 
-def template_of(program: Any, where: Where | None = None) -> Template:
-    """Returns the template of a program: the one kept from last time, when the program did not change."""
-    if where is not None or not isinstance(program, Node):
-        return Template(program, where)
+def template_of(program: Any, where: Where | str | None = None) -> Template:
+    """Returns the template of a program: the one kept from last time, when the program did not change.
+
+    Raises:
+      SpaceError: the program has holes, and ``where`` selects none of them.
+    """
+    if where is not None:
+        return check_selection(Template(program, where))
+    if not isinstance(program, Node):
+        return Template(program)
     kept: Template | None = object.__getattribute__(program, "_sym_template")
     if kept is None:
         kept = Template(program)
@@ -84,18 +98,31 @@ def template_of(program: Any, where: Where | None = None) -> Template:
     return kept
 
 
-def abstract_search_space(program: Any, where: Where | None = None) -> Space:
-    """Returns what an algorithm sees of a program with holes: its decision points.
+def check_selection(template: Template) -> Template:
+    """Returns a template made with a partition.
+
+    Raises:
+      SpaceError: its program has holes, and none was selected.
+    """
+    if not template.space.points:
+        found = hole_paths(template.program)
+        if found:
+            raise SpaceError(f"the partition selects no hole; the outermost holes are at {listing(found)}.")
+    return template
+
+
+def abstract_search_space(program: Any, where: Where | str | None = None) -> Space:
+    """Returns what an algorithm sees of a program with holes, or of a ``pg.trace``: its decision points.
 
     >>> import pliant as pg
     >>> space = abstract_search_space(pg.Dict(kernel=pg.oneof([3, 5]), depth=pg.intv(1, 4)))
     >>> space.size, [p.path for p in space.points]
     (8, ['kernel', 'depth'])
     """
-    return template_of(program, where).space
+    return template_of(program.space if isinstance(program, Traced) else program, where).space
 
 
-def materialize(program: Any, decisions: Any, where: Where | None = None) -> Any:
+def materialize(program: Any, decisions: Any, where: Where | str | None = None) -> Any:
     """Returns the program that decisions make of a program with holes.
 
     Args:
@@ -111,7 +138,7 @@ def materialize(program: Any, decisions: Any, where: Where | None = None) -> Any
     return template_of(program, where).materialize(decisions)
 
 
-def encode(program: Any, child: Any, where: Where | None = None) -> Decisions:
+def encode(program: Any, child: Any, where: Where | str | None = None) -> Decisions:
     """Returns the decisions that make ``child`` of a program with holes: the inverse of ``materialize``.
 
     >>> import pliant as pg
@@ -121,7 +148,7 @@ def encode(program: Any, child: Any, where: Where | None = None) -> Decisions:
     return template_of(program, where).encode(child)
 
 
-def iterate(program: Any, num_examples: int | None = None, where: Where | None = None) -> Iterator[Any]:
+def iterate(program: Any, num_examples: int | None = None, where: Where | str | None = None) -> Iterator[Any]:
     """Yields all programs of a space in lexicographic order of decisions; public as ``pg.iter``.
 
     Args:
@@ -153,7 +180,7 @@ def random_sample(
     seed: int | Random | None = None,
     *,
     num_examples: int | None = None,
-    where: Where | None = None,
+    where: Where | str | None = None,
     uniform: bool = False,
 ) -> Any:
     """Returns a random program of a space; with ``num_examples``, an iterator of that many.

@@ -197,8 +197,8 @@ def _held(path: Path) -> StudyError:
     if holder is not None and holder.startswith(name_process()):
         return StudyError(
             f"the study {str(path)!r} is open for writing in this process already ({holder}). Go on with the one "
-            "that is open, or close it first: `study.close()`, or `with Study...`; one that nothing refers to any "
-            "more, no variable and no traceback, closes itself."
+            "that is open, or close it first: `study.close()` or `with Study...`, of a loop `search.close()`; one that "
+            "nothing refers to any more, no variable and no traceback, closes itself."
         )
     return StudyError(
         f"the study {str(path)!r} is being written by {holder or 'another process'}. One process at a time "
