@@ -29,6 +29,8 @@ def equal(x: Any, y: Any) -> bool:
     if x is y:
         return True
     cx = x.__class__
+    if cx is y.__class__ and getattr(cx, "_sym_flat", False) and x._sym_values() == y._sym_values():
+        return True  # plain objects of numbers and text, compared as tuples; NaN is left to the long way
     if cx in ATOMS:
         return bool(x == y or (x != x and y != y)) if y.__class__ in ATOMS else False
     if isinstance(x, dict):

@@ -77,7 +77,7 @@ def _passes(field: Field, i: int, scope: dict[str, Any]) -> str:
         return ""
     if isinstance(spec, specs.Any):
         return f"{name}.__class__ in __atoms and {name} is not __missing"
-    exact = _EXACT.get(type(spec))
+    exact = EXACT.get(type(spec))
     if exact is None or getattr(spec, "regex", None) is not None:
         return ""
     scope[f"__c{i}"] = exact
@@ -92,7 +92,7 @@ def _passes(field: Field, i: int, scope: dict[str, Any]) -> str:
     return text
 
 
-_EXACT: dict[type, type] = {specs.Int: int, specs.Float: float, specs.Str: str, specs.Bool: bool}
+EXACT: dict[type, type] = {specs.Int: int, specs.Float: float, specs.Str: str, specs.Bool: bool}
 
 
 def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
@@ -182,7 +182,7 @@ def make_copy(
         lines += ["    __n._sym_parent = __p", "    __n._sym_key = __k"]
     for i, field in enumerate(fields):
         name = str(field.key)
-        exact = _EXACT.get(type(field.value_spec))
+        exact = EXACT.get(type(field.value_spec))
         atom = "__v.__class__ in __atoms"
         if exact is not None:  # the usual case first: one comparison instead of a look-up
             scope[f"__c{i}"] = exact

@@ -15,7 +15,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 from pliant.values.registry import register
 
-from .compile import check_name, make_copy, make_init, make_maker, make_values
+from .compile import EXACT, check_name, make_copy, make_init, make_maker, make_values
 from .edit import Insertion, commit_one
 from .leaf import Ref
 from .node import ATOMS, path
@@ -100,6 +100,7 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls._sym_stateful = runs or foreign or _has_code(cls)
     cls._sym_heavy = cls._sym_stateful or cls._sym_listens
     cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
+    cls._sym_flat = cls._sym_plain and all(type(f.value_spec) in EXACT for f in fields.values())
     cls._sym_wild = len(fields) < len(schema)
     cls._sym_foreign = foreign
     cls._sym_lazy = lazy
