@@ -314,7 +314,7 @@ class TestMistakes:
         conv = Conv(1)
         with pytest.raises(FieldTypeError, match="'value'"):
             Chain(value="x", rest=None, later=None)
-        with pytest.raises(UnknownFieldError):
+        with pytest.raises(UnknownFieldError, match="Chain has no field 'rset'; did you mean 'rest'"):
             pg.Dict(a=Chain(1)).a.rebind(rset=conv)
         assert pg.parent(conv) is None
 
