@@ -125,8 +125,8 @@ def _adapt(fn: Callable[..., Any], arguments: str) -> _Test:
     if arguments == "vp":
         return lambda text, keys, value, parent: fn(value, parent)
     if arguments == "kv":
-        return lambda text, keys, value, parent: fn(Path(keys, text), value)
-    return lambda text, keys, value, parent: fn(Path(keys, text), value, parent)
+        return lambda text, keys, value, parent: fn(Path(keys), value)
+    return lambda text, keys, value, parent: fn(Path(keys), value, parent)
 
 
 def _both(first: _Test, second: _Test) -> _Test:

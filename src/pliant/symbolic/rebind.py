@@ -221,11 +221,10 @@ def _ask_below(
     for key, value in zip(node._sym_keys(), node._sym_values()):
         if value is MISSING_VALUE:
             continue
-        # Written out, and with `+`, since every call and every list more is felt when it is made for each value.
-        here = keys + (key,)  # noqa: RUF005  # twice as fast as (*keys, key)
+        # Written out, since every call and every tuple more is felt when it is made for each value.
         k = _new_path(Path)
-        k._keys = here
-        k._text = None
+        k._above = keys
+        k._last = key
         if arity == 2:
             new = fn(k, value)
         elif arity == 3:
@@ -236,9 +235,9 @@ def _ask_below(
             if value.__class__ in ATOMS:
                 continue
             if isinstance(value, Node):
-                below.append((value, here))
+                below.append((value, (*keys, key)))
                 continue
-            new = _ask_inside(value, here, fn, arity, below)
+            new = _ask_inside(value, (*keys, key), fn, arity, below)
         if new is not value and new is not KEEP:
             if updates is None:
                 updates = {}

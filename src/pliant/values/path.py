@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, final
 
 from .errors import PathError
+from .missing import MISSING_VALUE
 
 Key = str | int
 
@@ -48,13 +49,26 @@ class Path:
     (False, 'a[1]')
     """
 
-    __slots__ = ("_keys", "_text")
-    _keys: tuple[Key, ...]
-    _text: str | None
+    # `_all` and `_text` are made from the other two when they are first asked for, and unset until then: a
+    # function that edits a tree gets a path for every value, and most of them are only asked for their last key.
+    __slots__ = ("_above", "_all", "_last", "_text")
+    _above: tuple[Key, ...]
+    _all: tuple[Key, ...]
+    _last: Any  # MISSING_VALUE in the root's path
+    _text: str
 
-    def __init__(self, keys: Iterable[Key] = (), _text: str | None = None) -> None:
-        self._keys = tuple(keys)
-        self._text = _text
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        all_keys = self._all = tuple(keys)
+        self._above = all_keys[:-1]
+        self._last = all_keys[-1] if all_keys else MISSING_VALUE
+
+    @property
+    def _keys(self) -> tuple[Key, ...]:
+        try:
+            return self._all
+        except AttributeError:
+            self._all = (*self._above, self._last)
+            return self._all
 
     @classmethod
     def parse(cls, text: str | int | Path) -> Path:
@@ -87,11 +101,11 @@ class Path:
         Raises:
           PathError: the path is that of the root, which has no key.
         """
-        if not self._keys:
+        if self._last is MISSING_VALUE:
             raise PathError(
                 "the root's path has no last key; test the path itself first: `if path and path.key == ...`."
             )
-        return self._keys[-1]
+        return self._last  # type: ignore[no-any-return]  # a key: not the root's
 
     @property
     def parent(self) -> Path:
@@ -109,12 +123,11 @@ class Path:
         return Path((*self._keys, other))
 
     def __str__(self) -> str:
-        text = self._text
-        if text is None:
-            keys = self._keys
-            text = "".join(step_text(k, first=i == 0) for i, k in enumerate(keys))
-            self._text = text
-        return text
+        try:
+            return self._text
+        except AttributeError:
+            self._text = "".join(step_text(k, first=i == 0) for i, k in enumerate(self._keys))
+            return self._text
 
     def __repr__(self) -> str:
         return f"Path({str(self)!r})"
@@ -122,12 +135,10 @@ class Path:
     def __eq__(self, other: Any) -> bool:
         cls = other.__class__
         if cls is str:
-            keys = self._keys
-            if keys:
-                if keys[-1] == other:
-                    return True
-                if other.isidentifier():
-                    return False  # one plain name is no longer path, and it is not the last key
+            if self._last == other:
+                return True
+            if other.isidentifier():
+                return False  # one plain name is no longer path, and it is not the last key
             return bool(str(self) == other)
         if cls is Path:
             return bool(self._keys == other._keys)
@@ -140,7 +151,7 @@ class Path:
         return [str(k) for k in self._keys] < [str(k) for k in other._keys]
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return self._last is not MISSING_VALUE
 
     def __len__(self) -> int:
         return len(self._keys)
