@@ -33,14 +33,6 @@ def is_taken(name: str) -> bool:
     return name in _types
 
 
-def registered_name(cls: Any) -> str | None:
-    """Returns a name under which ``cls`` is registered, or None."""
-    name = type_name(cls)
-    if _types.get(name) is cls:
-        return name
-    return next((name for name, found in _types.items() if found is cls), None)
-
-
 def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
     """Returns the class or function registered as ``name``, or found among ``allow``.
 
