@@ -42,17 +42,22 @@ FLOORS: dict[str, Row] = {
     "space": row(1, "values"),
     "launch": row(1, "values", ray=("ray.py", "ray_*.py")),
     "symbolic": row(2, "values schema"),
-    "algorithms": row(2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED),
+    "algorithms": row(
+        2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED, optuna=("optuna.py",)
+    ),
     "hyper": row(3, "values schema symbolic space"),
     "study": row(3, "values space algorithms launch", sqlalchemy=EVERYWHERE),
     "tune": row(4, "values schema space launch symbolic algorithms hyper study"),
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
-    "bench": row(5, "values space hyper zoo", numpy=EVERYWHERE),
+    "evolve": row(5, "values space symbolic algorithms tune"),
+    "bench": row(
+        5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)
+    ),
     "cli": row(
         6,
         "values study launch",
-        lazily="tune zoo bench algorithms symbolic",
+        lazily="tune evolve zoo bench algorithms symbolic",
         click=EVERYWHERE,
         rich=EVERYWHERE,
     ),

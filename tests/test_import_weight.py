@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "keras", "ray", "sqlalchemy", "click", "rich")
+HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "keras", "ray", "sqlalchemy", "click", "rich", "optuna", "matplotlib")
 MAX_OURS, MAX_OTHERS = 120, 150
 
 PROGRAM = """

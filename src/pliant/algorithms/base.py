@@ -11,6 +11,7 @@ import operator
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -49,7 +50,7 @@ class Algorithm(ABC):
     caller at a time.
 
     A subclass writes ``_propose`` and, as far as it learns or remembers, ``_setup``, ``_feedback``,
-    ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
+    ``_report``, ``_parent``, ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
 
     >>> from pliant.space import choice, flatten
     >>> class Coin(Algorithm):
@@ -151,6 +152,45 @@ class Algorithm(ABC):
             decisions = _adopt(given, space)
         self._feedback(decisions, reward)
 
+    def report(self, decisions: Decisions, reward: float, *, step: float) -> bool:
+        """Tells how good decisions are so far; returns whether their trial should stop now.
+
+        For what is tried at growing expense, such as epochs of training.  The final reward is told by
+        ``feedback`` all the same, also after a stop.  Only algorithms that stop trials make use of it.
+
+        Args:
+          decisions: of a trial that is under way; two trials of equal decisions at a time share their reports.
+          reward: a finite number, higher is better.
+          step: how far the trial is, in any unit that grows (epochs, batches); of two reports for one step
+            the last counts.
+
+        Raises:
+          RewardError: the reward or the step is no finite number.
+          DecisionError: the decisions are of another space.
+        """
+        space = self._space
+        if space is None:
+            raise _not_set_up(self, "be told a reward")
+        given: Any = decisions
+        if given.__class__ is not Decisions or given.space is not space:
+            decisions = _adopt(given, space)
+        return self._report(decisions, _check_number(reward), check_step(step))
+
+    def parent(self, decisions: Decisions) -> Decisions | None:
+        """Returns the decisions of the earlier trial whose result ``decisions`` should go on from.
+
+        Algorithms that promote trials to more training, or copy the weights of one to another, answer for what
+        they proposed last under these decisions; a program that keeps checkpoints finds its start by it.
+        None where training starts anew, and for all other algorithms.
+        """
+        space = self._space
+        if space is None:
+            raise _not_set_up(self, "know a parent")
+        given: Any = decisions
+        if given.__class__ is not Decisions or given.space is not space:
+            decisions = _adopt(given, space)
+        return self._parent(decisions)
+
     def state(self) -> dict[str, Any]:
         """Returns all that ``restore`` needs, as JSON: dicts with text keys, lists, numbers, text and None.
 
@@ -207,6 +247,14 @@ class Algorithm(ABC):
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:  # noqa: B027 - as above
         """Learns; decisions and reward are checked, numbers are floats."""
+
+    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
+        """Learns from an intermediate reward, and returns whether to stop; by default goes on."""
+        return False
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        """Returns what ``decisions`` goes on from; by default nothing."""
+        return None
 
     def _state(self) -> dict[str, Any]:
         """Returns what changed since ``_setup``, save ``self.random``, as JSON."""
@@ -288,6 +336,24 @@ def check_count(value: Any, name: str, owner: str) -> int:
     if count < 1:
         raise FieldValueError(f"{owner}({name}=...) takes an integer of at least 1; got {count}.")
     return count
+
+
+def check_step(step: Any) -> float:
+    """Returns how far a trial is as a float.
+
+    Raises:
+      RewardError: it is no finite number.
+    """
+    number = math.nan
+    if not isinstance(step, (bool, str, bytes)):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            number = float(step)
+    if math.isfinite(number):
+        return number
+    raise RewardError(
+        f"a step says how far a trial is, as a finite number such as the epoch; got {step!r:.80} of type "
+        f"{type(step).__name__}."
+    )
 
 
 def check_algorithm(value: Any, where: str) -> Algorithm:
