@@ -1,0 +1,138 @@
+"""One number out of quality and cost: the rewards of published hardware-aware searches.
+
+Functions for the user's loop, where both numbers are known: ``feedback(weighted_product(accuracy, latency, 80))``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+
+SOFT = (-0.07, -0.07)
+HARD = (0.0, -1.0)
+_LIMITS = {"soft": SOFT, "hard": HARD}
+
+
+def weighted_product(
+    quality: Any,
+    cost: Any,
+    target: Any,
+    *,
+    limit: Literal["soft", "hard"] = "soft",
+    exponents: Sequence[float] | None = None,
+) -> float:
+    """Returns ``quality * (cost / target) ** w``, the reward of MnasNet.
+
+    Tan, Chen, Pang, Vasudevan, Sandler, Howard and Le, "MnasNet: platform-aware neural architecture search for
+    mobile", CVPR 2019, equations 2 and 3: ``w`` is alpha where the cost keeps to the target, beta above it.
+    As a soft limit alpha = beta = -0.07, so that a model of twice the cost is worth it for 5% more quality; as
+    a hard limit alpha = 0, beta = -1, so that cost below the target earns nothing and above it counts in full.
+
+    >>> weighted_product(0.75, 80, 80), round(weighted_product(0.75, 160, 80), 4)
+    (0.75, 0.7145)
+    >>> weighted_product(0.75, 40, 80, limit="hard"), weighted_product(0.75, 160, 80, limit="hard")
+    (0.75, 0.375)
+
+    Args:
+      quality: what is to be high, such as an accuracy; not negative.
+      cost: what is to be low, above 0, in any unit, such as milliseconds.
+      target: the cost to aim at, above 0, in the same unit.
+      limit: ``soft`` or ``hard``, which give the exponents of the paper.
+      exponents: alpha and beta, instead of those of ``limit``.
+
+    Raises:
+      RewardError: quality or cost is no such number.
+      FieldTypeError, FieldValueError: the target, the limit or the exponents are not as said.
+    """
+    if limit not in _LIMITS:
+        raise FieldValueError(
+            f"limit is 'soft' or 'hard'; got {limit!r}{suggest(limit, _LIMITS) or '.'} "
+            "For exponents of your own: exponents=(-0.07, -0.07)."
+        )
+    below, above = _LIMITS[limit] if exponents is None else _check_exponents(exponents)
+    value = _check(quality, "a quality", "not negative", low=0.0)
+    ratio = _ratio(cost, target)
+    reward = value * ratio ** (below if ratio <= 1 else above)
+    return _check(reward, "the weighted product", "finite")
+
+
+def absolute(quality: Any, cost: Any, target: Any, *, exponent: float = -0.1) -> float:
+    """Returns ``quality + exponent * |cost / target - 1|``, the absolute reward of TuNAS.
+
+    Bender, Liu, Chen, Chu, Cheng, Kindermans and Le, "Can weight sharing outperform random architecture search?
+    An investigation with TuNAS", CVPR 2020, section 4 (they call the factor an exponent too; its published
+    code has -0.1).  Cheaper than the target loses as much as dearer, so that a search ends at the target;
+    among models of one cost the order is that of quality.
+
+    >>> absolute(0.75, 84, 84), round(absolute(0.75, 126, 84), 3), round(absolute(0.75, 42, 84), 3)
+    (0.75, 0.7, 0.7)
+
+    Args:
+      quality: what is to be high, such as an accuracy.
+      cost: what is to be at the target, above 0, in any unit.
+      target: the cost to reach, above 0, in the same unit.
+      exponent: how much being off by the whole target costs; negative.
+
+    Raises:
+      RewardError: quality or cost is no such number.
+      FieldTypeError, FieldValueError: the target or the exponent is not as said.
+    """
+    factor = _check_setting(exponent, "exponent")
+    if factor >= 0:
+        raise FieldValueError(
+            f"exponent is negative, such as -0.1: it is what being off target costs; got {exponent!r}."
+        )
+    value = _check(quality, "a quality", "finite")
+    return _check(value + factor * abs(_ratio(cost, target) - 1.0), "the absolute reward", "finite")
+
+
+def _ratio(cost: Any, target: Any) -> float:
+    aim = _check_setting(target, "target")
+    if aim <= 0:
+        raise FieldValueError(f"target is a cost above 0; got {target!r}.")
+    spent = _check(cost, "a cost", "above 0", low=0.0)
+    if spent == 0:
+        raise RewardError(
+            f"a cost is a number above 0; got {cost!r}. For a failed trial: feedback.skip('why')."
+        )
+    return spent / aim
+
+
+def _check(value: Any, what: str, allowed: str, *, low: float = -math.inf) -> float:
+    number = _to_float(value)
+    if number is None or not math.isfinite(number) or number < low:
+        raise RewardError(
+            f"{what} is a number, {allowed}; got {value!r:.80} of type {type(value).__name__}. "
+            "For a failed trial: feedback.skip('why')."
+        )
+    return number
+
+
+def _check_setting(value: Any, name: str) -> float:
+    number = _to_float(value)
+    if number is None:
+        raise FieldTypeError(f"{name} is a number; got {value!r:.80} of type {type(value).__name__}.")
+    if not math.isfinite(number):
+        raise FieldValueError(f"{name} is a finite number; got {value!r}.")
+    return number
+
+
+def _check_exponents(exponents: Any) -> tuple[float, float]:
+    if not isinstance(exponents, (tuple, list)) or len(exponents) != 2:
+        raise FieldTypeError(
+            "exponents are two numbers, alpha (at or below the target) and beta (above it), such as "
+            f"(-0.07, -0.07); got {exponents!r:.80}."
+        )
+    return _check_setting(exponents[0], "exponents[0]"), _check_setting(exponents[1], "exponents[1]")
+
+
+def _to_float(value: Any) -> float | None:
+    if isinstance(value, (bool, str, bytes)):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
