@@ -1,0 +1,94 @@
+"""NAS-Bench-Macro as a task: its table, which column is the reward, and what is reported.  The space is in ``zoo``.
+
+Su et al., CVPR 2021.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pliant.space import Decisions
+from pliant.values.errors import LoadError
+from pliant.zoo import nasbench_macro as networks
+
+from .tables import Table, Tabular, find_table, read_archive
+
+SOURCE = (
+    "The published file is data/nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro; the same columns in a "
+    "NumPy archive (arch, test_acc, params, flops) are read faster."
+)
+NAMES = ("nasbench_macro.npz", "nas-bench-macro_cifar10.json")
+SIZE = len(networks.BLOCKS) ** networks.LAYERS
+
+
+def nasbench_macro(data: str | os.PathLike[str] | None = None) -> Tabular:
+    """Returns the task.
+
+    The table has three trainings of each network and the accuracy of each on CIFAR-10's test set, no validation
+    accuracy.  Reward is the accuracy of one training (``repeat``, the first unless given); test is the mean of the
+    three (optimum 93.127).  There are no training times: ``cost`` is the network's millions of multiply-adds.
+
+    Args:
+      data: the table (archive or published JSON) or its folder.
+
+    Raises:
+      TableError, LoadError: see ``get_task``.
+    """
+    file = find_table(NAMES, data, SOURCE)
+    columns = _read_json(file) if file.suffix == ".json" else _read_npz(file)
+    accuracies = np.asarray(columns["test_acc"], dtype=np.float64)
+    flops = np.asarray(columns["flops"], dtype=np.float64) / 1e6
+    table = Table(
+        fidelities=(1,),
+        rewards=accuracies.T[None],
+        tests=accuracies.mean(axis=1),
+        costs=flops[None],
+        cost_unit="10^6 multiply-adds",
+        info={"flops_m": flops, "params_m": columns["params"] / 1e6},
+    )
+    rows = _rows(columns["arch"], str(file))
+
+    def row(decisions: Decisions) -> int:
+        return rows[decisions.values]
+
+    return Tabular("nasbench_macro", networks.make_space(), table, row=row)
+
+
+def _read_npz(file: Path) -> dict[str, npt.NDArray[Any]]:
+    return read_archive(file, {"arch": (SIZE,), "test_acc": (SIZE, 3), "params": (SIZE,), "flops": (SIZE,)})
+
+
+def _read_json(file: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        records = json.loads(file.read_text("utf-8"))
+        return {
+            "arch": np.array(list(records)),
+            "test_acc": np.array([record["test_acc"] for record in records.values()], dtype=np.float64),
+            "params": np.array([record["params"] for record in records.values()]),
+            "flops": np.array([record["flops"] for record in records.values()]),
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LoadError(
+            f"the table {str(file)!r} is not the published JSON of NAS-Bench-Macro, one record with test_acc, params and "
+            f"flops per network: {error!r}. {SOURCE}"
+        ) from error
+
+
+def _rows(archs: npt.NDArray[Any], file: str) -> dict[tuple[int | float, ...], int]:
+    rows: dict[tuple[int | float, ...], int] = {}
+    for row, arch in enumerate(archs.tolist()):
+        text = arch.decode("ascii") if isinstance(arch, bytes) else str(arch)
+        if len(text) != networks.LAYERS or not set(text) <= set("012"):
+            raise LoadError(
+                f"row {row} of the table {file!r} is of {text!r:.80}, no network of NAS-Bench-Macro."
+            )
+        rows[tuple(map(int, text))] = row
+    if len(rows) != SIZE:
+        raise LoadError(f"the table {file!r} holds {len(rows)} of the {SIZE:,} networks.")
+    return rows

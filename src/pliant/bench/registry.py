@@ -1,0 +1,67 @@
+"""Tasks by name.  What a task is made of is in the file that its name leads to, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from importlib import import_module
+from typing import Any
+
+from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+
+from .task import Task
+
+TASKS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "nasbench201/cifar10": (".nasbench201", "nasbench201", {"dataset": "cifar10"}),
+    "nasbench201/cifar10-12": (".nasbench201", "nasbench201", {"dataset": "cifar10-12"}),
+    "nasbench201/cifar100": (".nasbench201", "nasbench201", {"dataset": "cifar100"}),
+    "nasbench201/imagenet16-120": (".nasbench201", "nasbench201", {"dataset": "imagenet16-120"}),
+    "nasbench_macro": (".nasbench_macro", "nasbench_macro", {}),
+}
+"""Per name: the module, the function in it that makes the task, and what is passed to it."""
+
+
+def task_names() -> list[str]:
+    """Returns the names of all tasks.
+
+    >>> "nasbench201/cifar10" in task_names()
+    True
+    """
+    return list(TASKS)
+
+
+def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: Any) -> Task:
+    """Returns a task by name.
+
+    Args:
+      name: one of ``task_names()``.
+      data: for tasks that read a table: its file, or the folder that holds it; None for the folder that the
+        variable ``PLIANT_DATA`` names. Other tasks do not look at it.
+      options: what the task takes besides, such as ``n`` and ``k`` of ``"nk"``.
+
+    Raises:
+      FieldValueError: there is no task of that name.
+      UnknownFieldError: the task has no such option.
+      TableError: its table is not there.
+      LoadError: its table is damaged, or another one.
+
+    >>> get_task("branin").name
+    'branin'
+    """
+    if name not in TASKS:
+        raise FieldValueError(
+            f"there is no task named {name!r}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
+        )
+    module, function, fixed = TASKS[name]
+    make = getattr(import_module(module, __package__), function)
+    allowed = list(inspect.signature(make).parameters)
+    for option in options:
+        if option not in allowed or option == "data":
+            known = [key for key in allowed if key not in ("data", *fixed)]
+            raise UnknownFieldError(
+                f"the task {name!r} has no option {option!r}{suggest(option, known) or '.'} It takes: {listing(known)}."
+            )
+    if "data" in allowed:
+        options["data"] = data
+    task: Task = make(**{**fixed, **options})
+    return task

@@ -1,0 +1,168 @@
+"""Tables of published results: finding their files, reading NumPy archives, and the task that looks decisions up.
+
+What a table means (which column is the reward) is said by the file of each benchmark.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from pliant.space import Decisions
+from pliant.values.errors import LoadError, PliantError
+
+from .task import Optimum, Result, Task
+
+VARIABLE = "PLIANT_DATA"
+"""The environment variable that names the folder with tables."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class TableError(PliantError, FileNotFoundError):
+    """A table of results that is not where it was looked for."""
+
+
+def find_table(names: Sequence[str], data: str | os.PathLike[str] | None, source: str) -> Path:
+    """Returns the file of a table.
+
+    Args:
+      names: the file names under which it goes, the preferred one first.
+      data: the file itself, or the folder that holds it; None for the folder that ``PLIANT_DATA`` names.
+      source: where a person gets it; part of the message.
+
+    Raises:
+      TableError: there is no such file.
+    """
+    if data is None:
+        data = os.environ.get(VARIABLE) or None
+    wanted = " or ".join(repr(name) for name in names)
+    if data is None:
+        raise TableError(
+            f"this task reads a table of results, {wanted}, and does not know where it is. Pass the file or its folder as "
+            f"`data=...`, or set the variable {VARIABLE} to the folder. {source}"
+        )
+    place = Path(data)
+    candidates = [place / name for name in names] if place.is_dir() else [place]
+    for file in candidates:
+        if file.is_file():
+            return file
+    raise TableError(
+        f"no table of results at {os.fspath(data)!r}: expected the file {wanted}, or a folder with it. {source}"
+    )
+
+
+def read_archive(file: Path, columns: Mapping[str, tuple[int | None, ...]]) -> dict[str, npt.NDArray[Any]]:
+    """Returns columns of an ``.npz`` archive.
+
+    Args:
+      file: the archive.
+      columns: the shape of each wanted column; None for an axis of any length.
+
+    Raises:
+      LoadError: the file is no archive, or lacks a column, or one has another shape.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if not hasattr(archive, "files"):
+                raise LoadError(
+                    f"the table {str(file)!r} is a single array; expected an .npz archive of columns."
+                )
+            found = {name: archive[name] for name in columns if name in archive.files}
+            others = [name for name in archive.files if name not in found]
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        if isinstance(error, LoadError):
+            raise
+        raise LoadError(
+            f"the table {str(file)!r} cannot be read as an .npz archive: {error}. Expected the columns "
+            f"{', '.join(columns)}, as `numpy.savez` writes them."
+        ) from error
+    for name, shape in columns.items():
+        if name not in found:
+            raise LoadError(
+                f"the table {str(file)!r} has no column {name!r}; expected {', '.join(columns)}, found "
+                f"{', '.join([*found, *others]) or 'none'}. Is it the table of another benchmark?"
+            )
+        got = found[name].shape
+        if len(got) != len(shape) or any(n is not None and n != m for n, m in zip(shape, got)):
+            raise LoadError(
+                f"the column {name!r} of the table {str(file)!r} has the shape {got}; expected "
+                f"{tuple('any' if n is None else n for n in shape)}. Is the file complete?"
+            )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Scores by row.  Accuracies are in percent.
+
+    Attributes:
+      fidelities: the budgets, ascending.
+      rewards: what a search is told, of shape [fidelities, repeats, rows].
+      tests: what is reported after full training, of shape [rows].
+      costs: of one training, of shape [fidelities, rows].
+      cost_unit: of ``costs``.
+      info: more columns, of shape [rows] each.
+    """
+
+    fidelities: tuple[int, ...]
+    rewards: Floats
+    tests: Floats
+    costs: Floats
+    cost_unit: str
+    info: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        depth, _, rows = self.rewards.shape
+        shapes = {"rewards": depth, "costs": self.costs.shape[0], "fidelities": len(self.fidelities)}
+        assert set(shapes.values()) == {depth}, shapes
+        assert self.tests.shape == (rows,)
+        assert self.costs.shape == (depth, rows)
+
+
+@final
+class Tabular(Task):
+    """A task whose scores are looked up.
+
+    Args:
+      name: as for ``Task``.
+      program: as for ``Task``.
+      table: the scores.
+      row: returns the row of decisions; None where they are infeasible.
+    """
+
+    def __init__(
+        self, name: str, program: Any, table: Table, *, row: Callable[[Decisions], int | None]
+    ) -> None:
+        super().__init__(
+            name,
+            program,
+            fidelities=table.fidelities,
+            repeats=table.rewards.shape[1],
+            cost_unit=table.cost_unit,
+        )
+        self.table = table
+        self._row = row
+
+    def _evaluate(self, decisions: Decisions, fidelity: int, repeat: int) -> Result | None:
+        row = self._row(decisions)
+        if row is None:
+            return None
+        table = self.table
+        depth = self.fidelities.index(fidelity)
+        return Result(
+            reward=float(table.rewards[depth, repeat, row]),
+            cost=float(table.costs[depth, row]),
+            test=float(table.tests[row]),
+            info={key: column[row].item() for key, column in table.info.items()},
+        )
+
+    def _find_optimum(self) -> Optimum:
+        return Optimum(reward=float(self.table.rewards[-1, 0].max()), test=float(self.table.tests.max()))

@@ -1,0 +1,101 @@
+"""The cells of NAS-Bench-201, which are those of NATS-Bench's topology space: 4 nodes, an operation on each edge.
+
+Dong and Yang, "NAS-Bench-201", ICLR 2020; Dong et al., "NATS-Bench", TPAMI 2021.  The space and the names of its
+cells; their accuracies are looked up by ``pliant.bench``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import final
+
+from pliant.hyper import oneof
+from pliant.symbolic.object import Object
+from pliant.values.errors import FieldValueError
+
+OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""The operations, in the order of the paper; a decision is an index into them."""
+
+EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
+"""The edges as (to, from), in the order of ``Cell.ops``."""
+
+OP_HINT = "op"
+"""The hint of the holes over operations."""
+
+
+@final
+class Cell(Object):
+    """A cell: the operation on each of the six edges, in the order of ``EDGES``."""
+
+    ops: list[str]
+
+
+def make_space() -> Cell:
+    """Returns the cell whose six operations are open: 5 ** 6 = 15,625 programs.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(make_space()).size
+    15625
+    """
+    return Cell([oneof(OPS, hints=OP_HINT) for _ in EDGES])
+
+
+def to_text(ops: Sequence[str]) -> str:
+    """Returns the name under which the published tables know a cell.
+
+    >>> to_text(["avg_pool_3x3", "nor_conv_1x1", "skip_connect", "nor_conv_1x1", "skip_connect", "skip_connect"])
+    '|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|'
+    """
+    nodes = (
+        "|"
+        + "|".join(f"{op}~{start}" for op, (end, start) in zip(ops, EDGES, strict=True) if end == node)
+        + "|"
+        for node in (1, 2, 3)
+    )
+    return "+".join(nodes)
+
+
+def from_text(text: str) -> Cell:
+    """Returns the cell of a published name; the inverse of ``to_text``.
+
+    >>> from_text("|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|").ops[5]
+    'nor_conv_3x3'
+
+    Raises:
+      FieldValueError: the text is no such name.
+    """
+    ops = re.findall(r"(\w+)~\d", text)
+    if len(ops) != len(EDGES) or not set(ops) <= set(OPS) or to_text(ops) != text:
+        raise FieldValueError(
+            f"{text!r:.120} names no cell of NAS-Bench-201; a name is such as {to_text(['none'] * 6)!r}, with the "
+            f"operations {', '.join(OPS)}."
+        )
+    return Cell(ops)
+
+
+def structure(ops: Sequence[str]) -> str:
+    """Returns what a cell computes, as text that cells of one structure share: 6,466 of them among the 15,625.
+
+    As the paper counts: a skip connection hands its input on, an edge with ``none`` or from a node that is zero
+    is zero, and inputs of a node are a set with repetitions.  (Sums are compared edge by edge: a zero summand
+    counts, and the sum of a sum is not flattened; doing both would leave fewer structures.)
+
+    >>> none = ["none"] * 3
+    >>> structure(["skip_connect", "nor_conv_3x3", "none", *none]) == structure(["none"] * 6)
+    True
+    """
+    nodes = ["0"]
+    for node in (1, 2, 3):
+        inputs = []
+        for op, (end, start) in zip(ops, EDGES, strict=True):
+            if end == node:
+                inputs.append(_apply(op, nodes[start]))
+        nodes.append("+".join(sorted(inputs)))
+    return nodes[3]
+
+
+def _apply(op: str, x: str) -> str:
+    if op == "none" or x == "#":
+        return "#"
+    return x if op == "skip_connect" else f"{op}({x})"
