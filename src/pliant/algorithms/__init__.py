@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import evolution, generators
+from . import evolution, generators, objectives
 from .base import Algorithm, Exhausted, Reward, SetupError
 from .deduplicate import Deduplicate
-from .evolution import Evolution, HillClimb, RegularizedEvolution
+from .evolution import NSGA2, Evolution, HillClimb, RegularizedEvolution
 from .generators import make
 from .local import LocalSearch
 from .random import Random
 from .sweep import Sweep
 
 __all__ = [
+    "NSGA2",
     "Algorithm",
     "Deduplicate",
     "Evolution",
@@ -32,6 +33,7 @@ __all__ = [
     "evolution",
     "generators",
     "make",
+    "objectives",
 ]
 
 

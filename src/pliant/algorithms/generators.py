@@ -15,7 +15,7 @@ from pliant.values.errors import FieldValueError, UnknownFieldError, listing, su
 
 from .base import Algorithm
 from .deduplicate import Deduplicate
-from .evolution import Evolution, HillClimb, RegularizedEvolution
+from .evolution import NSGA2, Evolution, HillClimb, RegularizedEvolution
 from .local import LocalSearch
 from .random import Random
 from .sweep import Sweep
@@ -60,7 +60,6 @@ Sweeping = Sweep
 Deduping = Deduplicate
 
 LATER = {
-    "NSGA2": ".evolution",
     "Bayesian": ".bayes",
     "TPE": ".bayes",
     "ASHA": ".fidelity",

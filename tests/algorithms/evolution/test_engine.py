@@ -150,7 +150,7 @@ def test_only_the_population_is_kept():
     algorithm = RegularizedEvolution(10, 3)
     search(algorithm, FLAT, score, 500)
     assert len(algorithm.population) == 10
-    assert set(algorithm.state()["own"]) == {"told", "population", "children", "init"}
+    assert set(algorithm.state()["own"]) == {"told", "population", "newcomers", "children", "init"}
 
 
 class TestFaults:

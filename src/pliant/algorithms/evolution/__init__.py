@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from .engine import Evolution
 from .operators import Chain, Either, Individual, Operator
-from .recipes import HillClimb, RegularizedEvolution
+from .pareto import ParetoTop, ParetoTournament
+from .recipes import NSGA2, HillClimb, RegularizedEvolution
 from .selectors import Best, Last, Newest, RandomPick, Top, Tournament
 from .variation import Mutate, UniformCrossover
 
 # As PyGlove spells them.
 regularized_evolution = RegularizedEvolution
 hill_climb = HillClimb
+nsga2 = NSGA2
 
 __all__ = [
+    "NSGA2",
     "Best",
     "Chain",
     "Either",
@@ -23,11 +26,14 @@ __all__ = [
     "Mutate",
     "Newest",
     "Operator",
+    "ParetoTop",
+    "ParetoTournament",
     "RandomPick",
     "RegularizedEvolution",
     "Top",
     "Tournament",
     "UniformCrossover",
     "hill_climb",
+    "nsga2",
     "regularized_evolution",
 ]

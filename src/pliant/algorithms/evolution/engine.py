@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, RewardError
 
 from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_count, check_reward
 from .operators import Individual, Operator, check_operator, takes_several
@@ -23,6 +23,10 @@ class Evolution(Algorithm):
     proposal does not grow with history.  What was infeasible counts as told, but is no parent.  With
     parallel trials the population is simply what was told by then.
 
+    With ``generation=n`` there are generations instead: the population stays as it is until n rewards
+    were told, ``survive`` then chooses among the population and all these newcomers at once, and children
+    of the former generation that still wait are dropped.
+
     A genetic algorithm with elitism, (20 + 10) in Schwefel's notation:
 
     >>> from pliant.algorithms.evolution import Mutate, RandomPick, Top
@@ -34,6 +38,7 @@ class Evolution(Algorithm):
       survive: from the population and the newcomer to the next population; the newest
         ``population_size`` by default.
       init: proposes the first ones; random decisions by default.
+      generation: how many rewards are gathered before ``survive`` is asked; one by default.
       seed: where the random numbers start.
     """
 
@@ -44,6 +49,7 @@ class Evolution(Algorithm):
         population_size: int,
         survive: Operator | None = None,
         init: Algorithm | None = None,
+        generation: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__(seed)
@@ -52,14 +58,16 @@ class Evolution(Algorithm):
         self.survive = check_operator(
             Newest(population_size) if survive is None else survive, "survive", "Evolution"
         )
+        self.generation = check_count(generation, "generation", "Evolution")
         self.init = init if init is None else check_algorithm(init, "Evolution(init=...)")
         first = init is None or init.several_rewards
         self.several_rewards = first and takes_several(self.reproduce) and takes_several(self.survive)
 
     def __repr__(self) -> str:
+        generation = f"generation={self.generation}, " if self.generation > 1 else ""
         return (
             f"Evolution({self.reproduce!r}, population_size={self.population_size}, "
-            f"survive={self.survive!r}, seed={self.seed})"
+            f"survive={self.survive!r}, {generation}seed={self.seed})"
         )
 
     @property
@@ -69,6 +77,7 @@ class Evolution(Algorithm):
 
     def _setup(self) -> None:
         self._told = 0
+        self._newcomers: list[Individual] = []  # told in this generation
         self._population: list[Individual] = []
         self._children: deque[Decisions] = deque()
         if self.init is not None:
@@ -102,31 +111,58 @@ class Evolution(Algorithm):
         return self.space.sample(self.random)
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        if self.several_rewards and reward is not None:
+            self._check_arity(reward)
         if self.init is not None and self._told < self.population_size:
             self.init.feedback(decisions, reward)
         if reward is not None:
-            newcomer = Individual(decisions, reward)
-            self._population = list(self.survive([*self._population, newcomer], self.random))
+            self._newcomers.append(Individual(decisions, reward))
         self._told += 1
+        if self._told % self.generation == 0:
+            self._renew()
+
+    def _renew(self) -> None:
+        """Ends a generation: says who survives."""
+        if self._newcomers:
+            self._population = list(self.survive([*self._population, *self._newcomers], self.random))
+            self._newcomers = []
+        if self.generation > 1:
+            self._children.clear()
+
+    def _check_arity(self, reward: Reward) -> None:
+        """Checks that a reward has as many objectives as those before it."""
+        known = self._newcomers or self._population
+        if not known:
+            return
+        other = known[0].reward
+        if reward.__class__ is not other.__class__ or (
+            isinstance(reward, tuple) and isinstance(other, tuple) and len(reward) != len(other)
+        ):
+            raise RewardError(
+                f"all rewards of a search have one number of objectives; this one is {reward!r:.80}, "
+                f"an earlier one was {other!r:.80}."
+            )
 
     def _state(self) -> dict[str, Any]:
         return {
             "told": self._told,
-            "population": [[d.to_json(), _plain(reward)] for d, reward in self._population],
+            "population": _to_json(self._population),
+            "newcomers": _to_json(self._newcomers),
             "children": [child.to_json() for child in self._children],
             "init": None if self.init is None else self.init.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._told = int(state["told"])
-        self._population = [
-            Individual(self._load(values), check_reward(reward, several=self.several_rewards))
-            for values, reward in state["population"]
-        ]
+        self._population, self._newcomers = self._read(state["population"]), self._read(state["newcomers"])
         self._children = deque(map(self._load, state["children"]))
         if self.init is not None:
             self.init.restore(state["init"])
 
+    def _read(self, individuals: Any) -> list[Individual]:
+        several = self.several_rewards
+        return [Individual(self._load(values), check_reward(r, several=several)) for values, r in individuals]
 
-def _plain(reward: Reward) -> Any:
-    return list(reward) if isinstance(reward, tuple) else reward
+
+def _to_json(individuals: list[Individual]) -> list[Any]:
+    return [[d.to_json(), list(r) if isinstance(r, tuple) else r] for d, r in individuals]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..base import check_count
 from .engine import Evolution
+from .pareto import ParetoTop, ParetoTournament
 from .selectors import Newest, Top, Tournament
-from .variation import Mutate
+from .variation import Mutate, UniformCrossover
 
 
 def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which are classes
@@ -41,3 +42,43 @@ def HillClimb(seed: int = 0) -> Evolution:  # noqa: N802 - as above
     Evolution(Top(count=1) >> Mutate(times=1), population_size=1, survive=Top(count=1), seed=0)
     """
     return Evolution(Top(1) >> Mutate(), survive=Top(1), population_size=1, seed=seed)
+
+
+def NSGA2(  # noqa: N802 - as above
+    population_size: int = 100, *, crossover: float = 0.9, seed: int = 0
+) -> Evolution:
+    """Returns NSGA-II, for rewards of several objectives: a front of trade-offs instead of one best.
+
+    Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
+    IEEE Transactions on Evolutionary Computation 6 (2002), section III: N children by binary crowded tournaments,
+    recombination and mutation; parents and children together are sorted into fronts; the N best live on.
+
+    Two things differ.  Children are made by the operators of this package, which work on any space: uniform
+    crossover, then one decision changed (the paper: single-point crossover and flips of 1/length of the bits
+    for bit strings, simulated binary crossover and polynomial mutation for real numbers).  And the crowding
+    distance of the last front that lives on is that among those who live, not that before the cut.
+    As published, it may propose decisions again, and keep copies: ``Deduplicate(NSGA2())`` does not.
+
+    >>> from pliant.space import choice, flatten
+    >>> algorithm = NSGA2(20)
+    >>> algorithm.setup(flatten([choice("x", 50), choice("y", 50)]))
+    >>> for _ in range(600):
+    ...     found = algorithm.propose()
+    ...     x, y = found.values
+    ...     algorithm.feedback(found, (-(x**2) - y, -((x - 10) ** 2) - y))  # the best have y = 0, x <= 10
+    >>> sorted({one.decisions.values for one in algorithm.population})
+    [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0)]
+
+    Args:
+      population_size: N; so many random ones come first, and so many rewards make a generation.
+      crossover: how likely two parents are recombined.
+      seed: where the random numbers start.
+    """
+    check_count(population_size, "population_size", "NSGA2")
+    return Evolution(
+        ParetoTournament(count=2 * population_size) >> UniformCrossover(crossover) >> Mutate(),
+        survive=ParetoTop(population_size),
+        population_size=population_size,
+        generation=population_size,
+        seed=seed,
+    )

@@ -56,9 +56,19 @@ class UniformCrossover(Operator):
     Each decision is taken from either parent at random, where both have it; a branch that only one of
     them has comes from that one.  One individual alone stays as it is; of an odd number the last is
     left out.  Equal parents have a child equal to them: mutate it (``>> Mutate()``).
+
+    Args:
+      probability: how likely two are recombined; else the first one's decisions are the child's.
     """
 
+    probability: float = 1.0
     several_rewards = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise FieldValueError(
+                f"UniformCrossover(probability=...) is from 0 to 1; got {self.probability!r}."
+            )
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if not individuals:
@@ -67,7 +77,12 @@ class UniformCrossover(Operator):
             )
         if len(individuals) == 1:
             return [Individual(individuals[0].decisions)]
+        always = self.probability == 1
         return [
-            Individual(recombine(a.decisions, b.decisions, random))
+            Individual(
+                recombine(a.decisions, b.decisions, random)
+                if always or random.random() < self.probability
+                else a.decisions
+            )
             for a, b in zip(individuals[::2], individuals[1::2], strict=False)
         ]

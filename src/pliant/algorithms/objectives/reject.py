@@ -21,7 +21,7 @@ class Reject(Algorithm):
     """Proposes what ``algorithm`` proposes, but only where ``low <= cost(decisions) <= high``.
 
     The way in which black-box searches are held to a budget: Peng et al., "PyGlove: symbolic programming for
-    automated machine learning", NeurIPS 2020, table 3 and appendix D, draw again until a model has 300M +- 6M
+    automated machine learning", NeurIPS 2020, tables 3 and 8, draw again until a model has 300M +- 6M
     multiply-adds.  After ``attempts`` rejections in a row it tries as many random decisions, and then ends the
     search with an error that says which costs it saw.
 

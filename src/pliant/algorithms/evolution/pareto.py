@@ -1,0 +1,97 @@
+"""Selectors for rewards of several objectives: by front, and within a front by crowding (NSGA-II).
+
+Dominance itself is in ``objectives``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from pliant.values.errors import RewardError
+
+from ..base import check_count
+from ..objectives.dominance import as_rewards, crowding, sort_fronts
+from .operators import Individual, Operator
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ParetoTournament(Operator):
+    """Selects the winner of ``size`` individuals drawn at random, with replacement; ``count`` times.
+
+    The winner is in the lowest front, and among those of one front it is the least crowded; of equals any.
+    Deb et al. 2002, section III-C: the binary tournament by the crowded-comparison operator.
+
+    Args:
+      size: how many compete; two as published.
+      count: how many are selected, each by a tournament of its own; one sort serves all of them.
+    """
+
+    size: int = 2
+    count: int = 1
+    several_rewards = True
+
+    def __post_init__(self) -> None:
+        check_count(self.size, "size", "ParetoTournament")
+        check_count(self.count, "count", "ParetoTournament")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        ranks = [0] * len(individuals)
+        rooms = [0.0] * len(individuals)
+        rewards = _rewards(self, individuals)
+        for rank, front in enumerate(sort_fronts(rewards)):
+            for place, room in zip(front, crowding([rewards[i] for i in front]), strict=True):
+                ranks[place], rooms[place] = -rank, room
+        draw, n = random.random, len(individuals)
+        winners = []
+        for _ in range(self.count):
+            rivals = [int(draw() * n) for _ in range(self.size)]  # drawn at random: so is the first of equals
+            winners.append(individuals[max(rivals, key=lambda i: (ranks[i], rooms[i]))])
+        return winners
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ParetoTop(Operator):
+    """Selects the ``count`` best by front, and of the front that does not fit the least crowded.  As ``survive``.
+
+    Deb et al. 2002, section III-D.  They are returned in the order of arrival; of equals the newer stays.
+
+    Args:
+      count: how many are selected; all where there are fewer.
+    """
+
+    count: int = 1
+    several_rewards = True
+
+    def __post_init__(self) -> None:
+        check_count(self.count, "count", "ParetoTop")
+
+    def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
+        if len(individuals) <= self.count:
+            return individuals
+        rewards = _rewards(self, individuals)
+        kept: list[int] = []
+        for front in sort_fronts(rewards):
+            free = self.count - len(kept)
+            if len(front) > free:
+                room = dict(zip(front, crowding([rewards[i] for i in front]), strict=True))
+                front = sorted(front, key=lambda i: (room[i], i))[len(front) - free :]
+            kept.extend(front)
+            if len(kept) == self.count:
+                break
+        return [individuals[place] for place in sorted(kept)]
+
+
+def _rewards(operator: Operator, individuals: Sequence[Individual]) -> list[tuple[float, ...]]:
+    children = sum(one.reward is None for one in individuals)
+    if children:
+        raise RewardError(
+            f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
+            "Put what selects before what mutates or recombines: `ParetoTournament() >> Mutate()`."
+        )
+    first = as_rewards(individuals[0].reward)
+    return [as_rewards(one.reward, len(first)) for one in individuals]
