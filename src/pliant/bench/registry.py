@@ -12,11 +12,22 @@ from pliant.values.errors import FieldValueError, UnknownFieldError, listing, su
 from .task import Task
 
 TASKS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "nasbench101": (".nasbench101", "nasbench101", {}),
     "nasbench201/cifar10": (".nasbench201", "nasbench201", {"dataset": "cifar10"}),
     "nasbench201/cifar10-12": (".nasbench201", "nasbench201", {"dataset": "cifar10-12"}),
     "nasbench201/cifar100": (".nasbench201", "nasbench201", {"dataset": "cifar100"}),
     "nasbench201/imagenet16-120": (".nasbench201", "nasbench201", {"dataset": "imagenet16-120"}),
     "nasbench_macro": (".nasbench_macro", "nasbench_macro", {}),
+    "ecnas_4v": (".ecnas", "ecnas_4v", {}),
+    "ecnas_5v": (".ecnas", "ecnas_5v", {}),
+    "branin": (".synthetic.continuous", "branin", {}),
+    "hartmann6": (".synthetic.continuous", "hartmann6", {}),
+    "ellipsoid": (".synthetic.continuous", "ellipsoid", {}),
+    "tree": (".synthetic.tree", "tree", {}),
+    "tour": (".synthetic.tour", "tour", {}),
+    "nk": (".synthetic.nk", "nk", {}),
+    "nk/rugged": (".synthetic.nk", "nk", {"n": 30, "k": 6, "candidates": 3}),
+    "curves": (".synthetic.curves", "Curves", {}),
 }
 """Per name: the module, the function in it that makes the task, and what is passed to it."""
 
@@ -64,4 +75,6 @@ def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: A
     if "data" in allowed:
         options["data"] = data
     task: Task = make(**{**fixed, **options})
+    given = ", ".join(f"{key}={value!r}" for key, value in options.items() if key != "data")
+    task.name = f"{name}({given})" if given else name
     return task

@@ -1,0 +1,90 @@
+"""Functions of real and of ordered numbers: Branin, Hartmann-6, and an ellipsoid over integers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pliant.hyper import floatv, intv
+from pliant.space import Decisions
+
+from .formula import Formula
+
+# Hartmann-6: sum_i A_i exp(-sum_j B_ij (x_j - P_ij)^2); the published constants.
+_WEIGHTS = (1.0, 1.2, 3.0, 3.2)
+_SHARPNESS = (
+    (10.0, 3.0, 17.0, 3.5, 1.7, 8.0),
+    (0.05, 10.0, 17.0, 0.1, 8.0, 14.0),
+    (3.0, 3.5, 1.7, 10.0, 17.0, 8.0),
+    (17.0, 8.0, 0.05, 10.0, 0.1, 14.0),
+)
+_CENTRES = (
+    (0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886),
+    (0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991),
+    (0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650),
+    (0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381),
+)
+
+_TARGETS = (3, 17, 8, 12, 5)
+_STEEPNESS = (1.0, 3.0, 10.0, 30.0, 100.0)
+_UNITS = 96
+
+
+def branin() -> Formula:
+    """Returns the negated Branin function: two reals, three optima of -0.397887.
+
+    Branin, IBM J. Res. Dev. 16, 1972; constants and range as in Dixon and Szegö, 1978: x1 in [-5, 10], x2 in [0, 15].
+    The optimum is exact: at x1 = pi (1 + 2i), i in -1..1, the square can be made zero and the cosine is -1, which
+    leaves 10 / (8 pi).
+
+    >>> round(branin().evaluate([3.141592653589793, 2.275]).reward, 6)
+    -0.397887
+    """
+    program = {"x1": floatv(-5.0, 10.0), "x2": floatv(0.0, 15.0)}
+    return Formula("branin", program, _branin, optimum=-10 / (8 * math.pi))
+
+
+def _branin(decisions: Decisions) -> float:
+    x1, x2 = decisions.values
+    parabola = x2 - 5.1 / (4 * math.pi**2) * x1**2 + 5 / math.pi * x1 - 6
+    return -(parabola**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x1) + 10)
+
+
+def hartmann6() -> Formula:
+    """Returns the negated Hartmann function of six reals in [0, 1]: six local optima, the best 3.32237.
+
+    Hartmann, 1973, with the constants of Dixon and Szegö, 1978.
+
+    >>> round(hartmann6().evaluate([0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573]).reward, 5)
+    3.32237
+    """
+    program: dict[str, Any] = {f"x{j}": floatv(0.0, 1.0) for j in range(1, 7)}
+    return Formula("hartmann6", program, _hartmann6, optimum=3.322368011415515)
+
+
+def _hartmann6(decisions: Decisions) -> float:
+    total = 0.0
+    for weight, sharpness, centre in zip(_WEIGHTS, _SHARPNESS, _CENTRES):
+        distance = sum(b * (x - p) ** 2 for b, x, p in zip(sharpness, decisions.values, centre))
+        total += weight * math.exp(-distance)
+    return total
+
+
+def ellipsoid() -> Formula:
+    """Returns an ill-conditioned bowl over ordered decisions: five integers in 0..20 and one of 1..1024 in log scale.
+
+    The reward is minus the sum of squared distances to a hidden target, weighted from 1 to 100; the distance of the
+    last is in powers of two.  The optimum is 0, at the target.
+
+    >>> ellipsoid().evaluate([3, 17, 8, 12, 5, 96]).reward
+    -0.0
+    """
+    program: dict[str, Any] = {f"x{j}": intv(0, 20) for j in range(1, 6)}
+    program["units"] = intv(1, 1024, "log")
+    return Formula("ellipsoid", program, _ellipsoid, optimum=0.0)
+
+
+def _ellipsoid(decisions: Decisions) -> float:
+    *places, units = decisions.values
+    bowl = sum(w * ((x - t) / 20) ** 2 for w, x, t in zip(_STEEPNESS, places, _TARGETS))
+    return -(bowl + 10 * (math.log2(units / _UNITS) / 10) ** 2)

@@ -1,0 +1,70 @@
+"""The cells of NAS-Bench-101: an operation on each inner vertex, and which of the forward edges exist.
+
+Ying et al., "NAS-Bench-101", ICML 2019.  The space as the PyGlove paper searches it (section 4.3): nodes and edges are
+told apart by their hints.  Which cells are valid, and which are the same, is said by ``pliant.bench.nasbench101``.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pliant.hyper import oneof
+from pliant.symbolic.object import Object
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+INPUT, OUTPUT = "input", "output"
+CONV1X1, CONV3X3, MAXPOOL3X3 = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
+
+OPS = (CONV1X1, CONV3X3, MAXPOOL3X3)
+"""The operations; a decision over a node is an index into them."""
+
+VERTICES, EDGES = 7, 9
+"""The published limits: vertices of a cell with input and output, and edges."""
+
+OP_HINT, EDGE_HINT = "op", "edge"
+"""The hints of the holes over operations and over edges, to partition the space by."""
+
+
+@final
+class Cell(Object):
+    """A cell of n vertices: 0 is the input, n - 1 the output.
+
+    Attributes:
+      nodes: the operations of vertices 1 to n - 2.
+      edges: 1 for each pair (i, j), i < j, that an edge joins, in the order (0, 1), (0, 2), ..., (n - 2, n - 1).
+    """
+
+    nodes: list[str]
+    edges: list[int]
+
+
+def make_space(vertices: int = VERTICES) -> Cell:
+    """Returns the cell with all nodes and edges open: 3 ** (n - 2) * 2 ** (n (n - 1) / 2) programs for n vertices.
+
+    Most of them are infeasible (too many edges, or no way from input to output), or equal others.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(make_space()).size == 3**5 * 2**21
+    True
+    >>> pg.abstract_search_space(make_space(), where=pg.by_hints(OP_HINT)).size
+    243
+
+    Args:
+      vertices: the most vertices of a cell, 2 to 7, input and output included.
+
+    Raises:
+      FieldTypeError, FieldValueError: there is no such cell.
+    """
+    if vertices.__class__ is not int:
+        raise FieldTypeError(
+            f"make_space(vertices=...) takes a whole number in 2..{VERTICES}; got {vertices!r:.80} of type "
+            f"{type(vertices).__name__}."
+        )
+    if not 2 <= vertices <= VERTICES:
+        raise FieldValueError(
+            f"make_space(vertices=...) takes a whole number in 2..{VERTICES}; got {vertices}."
+        )
+    return Cell(
+        nodes=[oneof(OPS, hints=OP_HINT) for _ in range(vertices - 2)],
+        edges=[oneof([0, 1], hints=EDGE_HINT) for _ in range(vertices * (vertices - 1) // 2)],
+    )
