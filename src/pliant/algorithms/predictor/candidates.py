@@ -1,0 +1,219 @@
+"""What a search chooses its next trials from: new decisions near the best ones, at random, or by an algorithm."""
+
+from __future__ import annotations
+
+import math
+import random as randomness
+from abc import ABC, abstractmethod
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from pliant.space import Decisions, Space, mutate
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+
+from ..base import Algorithm, Exhausted, check_algorithm, check_count
+
+Told = Sequence[tuple[Decisions, float]]
+_ATTEMPTS = 100  # how often chance is asked for something new
+
+
+class Candidates(ABC):
+    """A source of decisions that might be tried: a frozen object without state."""
+
+    __slots__ = ()
+
+    @property
+    def algorithm(self) -> Algorithm | None:
+        """An algorithm that proposes them, or None; the search sets it up, tells it all rewards and stores it."""
+        return None
+
+    @abstractmethod
+    def __call__(
+        self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
+    ) -> list[Decisions]:
+        """Returns decisions of ``space``, none twice and none with ``values`` in ``seen``; few or none where few are left.
+
+        Args:
+          told: what was tried with its reward, the best first; one at least.
+          space: what is searched.
+          random: what to draw from.
+          seen: the ``values`` of what was tried or proposed.
+        """
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MutateBest(Candidates):
+    """Mutants of the best: as many of each, with 1 to ``changes`` decisions changed.
+
+    White et al., "BANANAS", AAAI 2021, Algorithm 1, step 2: mutate the best architectures found so far.
+
+    Args:
+      count: how many candidates.
+      parents: how many of the best are mutated.
+      changes: how many mutations at most are applied to one candidate.
+    """
+
+    count: int = 100
+    parents: int = 10
+    changes: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("count", "parents", "changes"):
+            check_count(getattr(self, name), name, "MutateBest")
+
+    def __call__(
+        self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
+    ) -> list[Decisions]:
+        found: dict[Any, Decisions] = {}
+        if space.size == 1:
+            return []
+        best = list(dict.fromkeys(one for one, _ in told))[: self.parents]
+        for attempt in range(5 * self.count):
+            if len(found) == self.count:
+                break
+            turn, parent = divmod(attempt, len(best))
+            child = best[parent]
+            for _ in range(1 + turn % self.changes):
+                child = mutate(child, random)
+            if child.values not in seen:
+                found.setdefault(child.values, child)
+        return list(found.values())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RandomCandidates(Candidates):
+    """Random decisions.
+
+    Args:
+      count: how many.
+    """
+
+    count: int = 100
+
+    def __post_init__(self) -> None:
+        check_count(self.count, "count", "RandomCandidates")
+
+    def __call__(
+        self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
+    ) -> list[Decisions]:
+        found: dict[Any, Decisions] = {}
+        for _ in range(5 * self.count):
+            if len(found) == self.count:
+                break
+            one = space.sample(random)
+            if one.values not in seen:
+                found.setdefault(one.values, one)
+        return list(found.values())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mixture(Candidates):
+    """The candidates of several sources together; at most one of them has an algorithm.
+
+    Args:
+      sources: where they are from.
+    """
+
+    sources: tuple[Candidates, ...]
+
+    def __init__(self, *sources: Candidates) -> None:
+        for source in sources:
+            check_candidates(source, "Mixture")
+        if not sources or sum(source.algorithm is not None for source in sources) > 1:
+            raise FieldValueError(
+                f"Mixture takes one source of candidates or more, at most one of them with an algorithm; got {sources!r:.120}."
+            )
+        object.__setattr__(self, "sources", sources)
+
+    @property
+    def algorithm(self) -> Algorithm | None:
+        return next((source.algorithm for source in self.sources if source.algorithm is not None), None)
+
+    def __call__(
+        self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
+    ) -> list[Decisions]:
+        found = [one for source in self.sources for one in source(told, space, random, seen=seen)]
+        return list(dict.fromkeys(found))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Proposals(Candidates):
+    """What an algorithm proposes, for the predictor to choose from.
+
+    So does the controller of an MLP search draw more architectures than it trains.  The algorithm is told the rewards
+    of what was tried, and never hears of the rest.
+
+    Args:
+      proposer: what proposes, such as ``PPO()``.
+      count: how often it is asked for one batch of trials.
+    """
+
+    proposer: Algorithm
+    count: int = 40
+
+    def __post_init__(self) -> None:
+        check_algorithm(self.proposer, "Proposals(...)")
+        check_count(self.count, "count", "Proposals")
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return self.proposer
+
+    def __call__(
+        self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
+    ) -> list[Decisions]:
+        found: dict[Any, Decisions] = {}
+        for _ in range(self.count):
+            try:
+                one = self.proposer.propose()
+            except Exhausted:
+                break
+            if one.values not in seen:
+                found.setdefault(one.values, one)
+        return list(found.values())
+
+
+def find_unseen(space: Space, random: randomness.Random, seen: Any) -> Decisions | None:
+    """Returns decisions with values not in ``seen``, at random; None where a finite space has no others.
+
+    Args:
+      space: what to look in.
+      random: what to draw from.
+      seen: a set of ``values``.
+    """
+    if len(seen) >= space.size:
+        return None
+    one = space.sample(random)
+    for attempt in range(_ATTEMPTS):
+        if one.values not in seen:
+            return one
+        one = space.sample(random) if attempt % 2 else mutate(one, random)
+    if space.size == math.inf:
+        raise SpaceError(
+            f"{_ATTEMPTS} random decisions in a row were all proposed before: the floats of {space!r} are very narrow."
+        )
+    # What was seen cannot fill len(seen) + 1 places in a row, so this walk is short.
+    size = int(space.size)
+    first = random.randrange(size)
+    walk = (space.unrank((first + step) % size) for step in range(min(len(seen) + 1, size)))
+    return next((one for one in walk if one.values not in seen), None)
+
+
+def check_candidates(value: Any, owner: str) -> Candidates:
+    """Returns ``value`` when it is a source of candidates.
+
+    Raises:
+      FieldTypeError: it is not.
+    """
+    if not isinstance(value, Candidates):
+        hint = f" Write `{value.__name__}(...)`." if isinstance(value, type) else ""
+        hint = " Write `Proposals(algorithm)`." if isinstance(value, Algorithm) else hint
+        raise FieldTypeError(
+            f"{owner} takes candidates, such as `MutateBest()`; got {value!r:.80} of type {type(value).__name__}.{hint}"
+        )
+    return value

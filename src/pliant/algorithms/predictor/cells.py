@@ -1,0 +1,151 @@
+"""Recurrent networks that read decisions and predict rewards, several side by side.  PyTorch; no search, no space."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import embedding
+
+_ROWS = 1024  # how many sequences are predicted at a time
+
+
+@final
+class Readers:
+    """Members of an ensemble of LSTMs, each with embeddings and a sigmoid at the end.
+
+    Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997, with forget gates (Gers, Schmidhuber and
+    Cummins, 2000) whose biases start at 1.  All members take a step by one ``baddbmm``.
+
+    Args:
+      members: how many.
+      tokens: how many tokens there are; token 0 has an embedding of zero, always.
+      width: the size of embeddings.
+      hidden: the size of states.
+      seed: of the first weights, and of the order of examples in training.
+    """
+
+    def __init__(self, members: int, tokens: int, width: int, hidden: int, *, seed: int) -> None:
+        self.members, self.tokens, self.width, self.hidden = members, tokens, width, hidden
+        self.generator = torch.Generator().manual_seed(seed)
+        edge = 1 / math.sqrt(hidden)
+        self.table = self._draw(members * tokens, width, reach=1.0)
+        self.directions = self._draw(members * tokens, width, reach=1.0)
+        for weights in (self.table, self.directions):
+            weights[::tokens] = 0
+        self.inner = self._draw(members, width, 4 * hidden, reach=edge)
+        self.recurrent = self._draw(members, hidden, 4 * hidden, reach=edge)
+        self.bias = torch.zeros(members, 1, 4 * hidden)
+        self.bias[..., hidden : 2 * hidden] = 1
+        self.last = self._draw(members, hidden, 1, reach=edge)
+        self.last_bias = torch.zeros(members, 1, 1)
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """All weights, to be trained."""
+        return [
+            self.table,
+            self.directions,
+            self.inner,
+            self.recurrent,
+            self.bias,
+            self.last,
+            self.last_bias,
+        ]
+
+    def logits(self, steps: torch.Tensor) -> torch.Tensor:
+        """Returns what the sigmoid is taken of, ``[members, N]``, for steps ``[members, N, length, 3]``."""
+        members, count, length, _ = steps.shape
+        offsets = torch.arange(members).mul(self.tokens)[:, None, None]
+        tokens = steps[..., 0].long() + offsets
+        # Rows of token 0 stay zero: neither read into a gradient nor changed.
+        known = steps[..., :1] > 0
+        read = embedding(tokens, self.table) + steps[..., 1:2] * embedding(tokens, self.directions)
+        read = (read * known).transpose(1, 2).reshape(members, length * count, -1)
+        inputs = torch.baddbmm(self.bias, read, self.inner).view(members, length, count, -1)
+        state = cell = inputs.new_zeros(members, count, self.hidden)
+        for at in range(length):
+            gates = torch.baddbmm(inputs[:, at], state, self.recurrent)
+            enter, forget, leave, content = gates.chunk(4, dim=2)
+            new = forget.sigmoid() * cell + enter.sigmoid() * content.tanh()
+            there = steps[:, :, at, 2:] > 0
+            cell = torch.where(there, new, cell)
+            state = torch.where(there, leave.sigmoid() * new.tanh(), state)
+        return torch.baddbmm(self.last_bias, state, self.last)[..., 0]
+
+    @torch.no_grad()
+    def predict(self, steps: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns numbers between 0 and 1, ``[members, N]``, for sequences ``[N, length, 3]``."""
+        given = torch.from_numpy(steps)
+        parts = [
+            self.logits(given[at : at + _ROWS].expand(self.members, -1, -1, -1)).double().sigmoid()
+            for at in range(0, len(given), _ROWS)
+        ]
+        found: NDArray[np.float64] = (torch.cat(parts, 1) if parts else torch.zeros(self.members, 0)).numpy()
+        return found
+
+    def _draw(self, *shape: int, reach: float) -> torch.Tensor:
+        return torch.empty(*shape).uniform_(-reach, reach, generator=self.generator)
+
+
+def train(
+    readers: Readers,
+    steps: NDArray[np.float32],
+    targets: NDArray[np.float64],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    clip: float,
+) -> None:
+    """Fits the sigmoids to targets by the mean squared error.
+
+    Args:
+      readers: what is trained, in place.
+      steps: the sequences, ``[N, length, 3]``.
+      targets: numbers from 0 to 1, ``[N]``.
+      epochs: how often each example is seen, in an order that each member has for itself.
+      batch_size: how many examples make a step.
+      learning_rate: Adam's.
+      clip: the norm at which the gradients of a member are clipped.
+    """
+    x, y = torch.from_numpy(steps), torch.from_numpy(targets).float()
+    count, members = len(x), readers.members
+    size = min(batch_size, count)
+    parameters = [weights.requires_grad_() for weights in readers.parameters]
+    adam = _Adam(parameters, learning_rate)
+    for _ in range(epochs):
+        order = torch.rand(members, count, generator=readers.generator).argsort(1)
+        order = torch.cat([order, order[:, : -count % size]], 1)
+        for at in range(0, order.shape[1], size):
+            rows = order[:, at : at + size]
+            loss = ((readers.logits(x[rows]).sigmoid() - y[rows]) ** 2).mean(1).sum()
+            slopes = [slope.view(members, -1) for slope in torch.autograd.grad(loss, parameters)]
+            sizes = torch.stack([slope.square().sum(1) for slope in slopes]).sum(0).sqrt()
+            scale = (clip / (sizes + 1e-6)).clamp(max=1)[:, None]
+            adam.step([slope * scale for slope in slopes])
+    for weights in parameters:
+        weights.requires_grad_(False)
+
+
+class _Adam:
+    """Kingma and Ba, ICLR 2015, Algorithm 1; `torch.optim` takes two seconds to import."""
+
+    def __init__(self, parameters: list[torch.Tensor], learning_rate: float) -> None:
+        self._parameters, self._rate, self._count = parameters, learning_rate, 0
+        self._means = [torch.zeros_like(weights) for weights in parameters]
+        self._squares = [torch.zeros_like(weights) for weights in parameters]
+
+    @torch.no_grad()
+    def step(self, slopes: list[torch.Tensor]) -> None:
+        """Moves the parameters by gradients of as many elements."""
+        self._count += 1
+        rate = self._rate * math.sqrt(1 - 0.999**self._count) / (1 - 0.9**self._count)
+        for weights, slope, mean, square in zip(self._parameters, slopes, self._means, self._squares):
+            slope = slope.view_as(weights)
+            mean.lerp_(slope, 0.1)
+            square.mul_(0.999).addcmul_(slope, slope, value=0.001)
+            weights.addcdiv_(mean, square.sqrt().add_(1e-7), value=-rate)

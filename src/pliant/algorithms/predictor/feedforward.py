@@ -1,0 +1,221 @@
+"""An ensemble of small feed-forward networks, trained side by side.  NumPy only: at this size it is faster than PyTorch.
+
+A step of five networks with ten layers on 32 examples took 0.4 ms here and 0.9 ms with PyTorch's ``baddbmm``,
+autograd and fused Adam: nearly all of that is the cost of calls, not of arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+
+from ..base import check_count
+from .predictor import Model, Predictor, standardize
+
+Array = NDArray[np.float32]
+LOSSES = ("mae", "mape", "mse")
+_BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-7
+_ROWS = 4096  # how many queries are predicted at a time
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FeedForwardPredictor(Predictor):
+    """Fully connected networks with rectifiers; each member has its own start and its own order of examples.
+
+    White et al., "BANANAS", AAAI 2021, section 5 and appendix: five networks of ten layers of width 20, trained by Adam
+    (learning rate 0.01, beta2 0.99) on batches of 32.  Rewards are scaled to mean 0 and deviation 1 for training.
+
+    Args:
+      members: how many networks.
+      layers: how many hidden layers.
+      width: how many units each has.
+      epochs: how often each example is seen.
+      batch_size: how many examples make a step.
+      learning_rate: Adam's.
+      loss: ``mae``, the mean absolute error; ``mse``, the mean squared one; or ``mape``, the absolute error as a part of
+        how far the reward is from a bound (the paper's equation in section 5), which makes errors near the best count
+        more.  The paper knows the bound of its benchmark; here it is the best reward and a tenth of its distance from
+        the median on top.
+
+    Raises:
+      FieldTypeError, FieldValueError: an argument is out of range; (``fit``) the examples are no table.
+
+    >>> x = np.eye(4, dtype=np.float32)
+    >>> model = FeedForwardPredictor(members=2, layers=1).fit(x, np.array([0.0, 1.0, 2.0, 3.0]), seed=0)
+    >>> model(x).shape, int(model(x).mean(0).argmax())
+    ((2, 4), 3)
+    """
+
+    members: int = 5
+    layers: int = 10
+    width: int = 20
+    epochs: int = 200
+    batch_size: int = 32
+    learning_rate: float = 0.01
+    loss: str = "mae"
+
+    def __post_init__(self) -> None:
+        for name in ("members", "layers", "width", "epochs", "batch_size"):
+            check_count(getattr(self, name), name, "FeedForwardPredictor")
+        check_rate(self.learning_rate, "learning_rate", "FeedForwardPredictor")
+        if self.loss not in LOSSES:
+            raise FieldValueError(
+                f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {self.loss!r}"
+                f"{suggest(str(self.loss), LOSSES) or '.'}"
+            )
+
+    def fit(self, x: Array, y: NDArray[np.float64], *, seed: int) -> Model:
+        if x.ndim != 2:
+            raise FieldValueError(
+                f"FeedForwardPredictor reads a row of numbers per example; got an array of shape {x.shape}. Use an encoding "
+                "such as OneHotEncoding(), or LSTMPredictor() for sequences."
+            )
+        random = np.random.default_rng(seed)
+        targets, centre, spread = standardize(y)
+        weights = example_weights(targets, self.loss).astype(np.float32)
+        nets = _start(self.members, [x.shape[1], *[self.width] * self.layers, 1], random)
+        self._train(nets, x, targets.astype(np.float32), weights, random)
+
+        def predict(queries: Array) -> NDArray[np.float64]:
+            parts = [
+                _forward(nets, queries[at : at + _ROWS][None])[-1] for at in range(0, len(queries), _ROWS)
+            ]
+            found = (
+                np.concatenate(parts, axis=1)[..., 0] if parts else np.zeros((self.members, 0), np.float32)
+            )
+            return found.astype(np.float64) * spread + centre
+
+        return predict
+
+    def _train(self, nets: _Nets, x: Array, y: Array, weights: Array, random: np.random.Generator) -> None:
+        count = len(x)
+        size = min(self.batch_size, count)
+        steps = -(-count // size)
+        adam = _Adam(nets, self.learning_rate)
+        for _ in range(self.epochs):
+            order = random.permuted(np.tile(np.arange(count), (self.members, 1)), axis=1)
+            order = np.concatenate([order, order[:, : steps * size - count]], axis=1)
+            for step in range(steps):
+                rows = order[:, step * size : (step + 1) * size]
+                outputs = _forward(nets, x[rows])
+                error = outputs[-1] - y[rows][..., None]
+                slope = 2 * error if self.loss == "mse" else np.sign(error) * weights[rows][..., None]
+                _backward(nets, outputs, slope / np.float32(size))
+                adam.step()
+
+
+def example_weights(targets: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
+    """Returns how much each example's absolute error counts, 1 on average."""
+    if loss != "mape":
+        return np.ones_like(targets)
+    best, middle = targets.max(), np.median(targets)
+    margin = 0.1 * (best - middle) or 0.1 * (best - targets.min()) or 1.0
+    weights = 1 / (best + margin - targets)
+    scaled: NDArray[np.float64] = weights / weights.mean()
+    return scaled
+
+
+def check_rate(value: Any, name: str, owner: str) -> float:
+    """Returns ``value`` when it is a number above 0.
+
+    Raises:
+      FieldTypeError, FieldValueError: it is not.
+    """
+    if isinstance(value, (bool, str)) or not isinstance(value, (int, float)):
+        raise FieldTypeError(
+            f"{owner}({name}=...) takes a number above 0; got {value!r:.80} of type {type(value).__name__}."
+        )
+    if not 0 < value < float("inf"):
+        raise FieldValueError(f"{owner}({name}=...) takes a finite number above 0; got {value!r}.")
+    return float(value)
+
+
+class _Nets(NamedTuple):
+    """The parameters of all members, one flat array, and the views of it and of its gradient by layer.
+
+    A layer's weights are ``[members, in, out]``, its biases ``[members, 1, out]``.
+    """
+
+    flat: Array
+    slopes: Array
+    layers: list[tuple[Array, Array]]
+    gradients: list[tuple[Array, Array]]
+
+
+def _start(members: int, widths: list[int], random: np.random.Generator) -> _Nets:
+    """Returns networks with Glorot's uniform weights and no biases, the start that the authors' library takes."""
+    pairs = list(pairwise(widths))
+    size = members * sum((a + 1) * b for a, b in pairs)
+    flat, slopes = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    layers, gradients = _views(flat, members, pairs), _views(slopes, members, pairs)
+    for (weights, _), (a, b) in zip(layers, pairs):
+        reach = np.sqrt(6 / (a + b))
+        weights[:] = random.uniform(-reach, reach, weights.shape)
+    return _Nets(flat, slopes, layers, gradients)
+
+
+def _views(flat: Array, members: int, pairs: list[tuple[int, int]]) -> list[tuple[Array, Array]]:
+    found, at = [], 0
+    for a, b in pairs:
+        middle, end = at + members * a * b, at + members * (a + 1) * b
+        found.append((flat[at:middle].reshape(members, a, b), flat[middle:end].reshape(members, 1, b)))
+        at = end
+    return found
+
+
+def _forward(nets: _Nets, x: Array) -> list[Array]:
+    """Returns the input, and what each layer makes of it: ``[members, rows, width]``."""
+    outputs = [x]
+    for weights, biases in nets.layers:
+        x = np.matmul(x, weights)
+        x += biases
+        if len(outputs) < len(nets.layers):
+            np.maximum(x, 0, out=x)
+        outputs.append(x)
+    return outputs
+
+
+def _backward(nets: _Nets, outputs: list[Array], slope: Array) -> None:
+    """Fills in the gradient, given that of the last outputs."""
+    for at in range(len(nets.layers) - 1, -1, -1):
+        weights, biases = nets.gradients[at]
+        np.matmul(outputs[at].transpose(0, 2, 1), slope, out=weights)
+        np.add.reduce(slope, axis=1, keepdims=True, out=biases)
+        if at:
+            slope = np.matmul(slope, nets.layers[at][0].transpose(0, 2, 1))
+            slope *= outputs[at] > 0
+
+
+class _Adam:
+    """Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, Algorithm 1."""
+
+    def __init__(self, nets: _Nets, learning_rate: float) -> None:
+        self._flat, self._slopes, self._rate = nets.flat, nets.slopes, learning_rate
+        self._mean, self._square, self._work = (np.zeros_like(nets.flat) for _ in range(3))
+        self._count = 0
+
+    def step(self) -> None:
+        """Moves the parameters by their gradient."""
+        self._count += 1
+        mean, square, work = self._mean, self._square, self._work
+        mean *= np.float32(_BETA1)
+        np.multiply(self._slopes, np.float32(1 - _BETA1), out=work)
+        mean += work
+        square *= np.float32(_BETA2)
+        np.multiply(self._slopes, self._slopes, out=work)
+        work *= np.float32(1 - _BETA2)
+        square += work
+        # Both corrections for the zeros at the start, put into the rate (the end of their section 2).
+        rate = self._rate * np.sqrt(1 - _BETA2**self._count) / (1 - _BETA1**self._count)
+        np.sqrt(square, out=work)
+        work += np.float32(_EPSILON)
+        np.divide(mean, work, out=work)
+        work *= np.float32(rate)
+        self._flat -= work

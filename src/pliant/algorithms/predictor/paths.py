@@ -1,0 +1,140 @@
+"""The path encoding: an architecture as the set of ways through it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pliant.space import Choice, Decisions, Space
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from ..base import check_count
+from .encoding import Encoder, Encoding, tree_encoder
+
+Paths = Callable[[Decisions], Iterable[Hashable]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PathEncoding(Encoding):
+    """One number per path, 1 where the architecture has it.
+
+    White, Neiswanger and Savani, "BANANAS: Bayesian optimization with neural architectures for neural
+    architecture search", AAAI 2021, section 4: a path is the sequence of operations on a way from the input
+    of a cell to its output.  Two cells that compute the same look the same, and each number matters by itself.
+
+    Without ``paths``, the ways are those through the tree of decisions: from a decision that is always active
+    down to a candidate that opens no further decisions, or to a number.  (Where no decision depends on
+    another, that is the one-hot encoding.)  With ``paths``, a function names the ways through the graph that the
+    decisions stand for; ``graph_paths`` helps to write it:
+
+    >>> from pliant.space import choice, flatten
+    >>> edges = [(0, 1), (0, 2), (1, 2)]
+    >>> space = flatten([choice(f"op{i}", 3) for i in range(3)])
+    >>> def paths(decisions):
+    ...     '''Of cells with one of 3 operations on each edge, of which operation 0 is no edge.'''
+    ...     return graph_paths([(a, b, op) for (a, b), op in zip(edges, decisions) if op != 0], 0, 2)
+    >>> cells = [space.parse([1, 0, 2]), space.parse([1, 1, 2])]
+    >>> PathEncoding(paths).prepare(space, cells)(cells).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+
+    As there may be exponentially many paths, those of ``paths`` are numbered as they occur in what was tried,
+    the most frequent first, and at most ``limit`` of them.  That is the paper's truncation (section 4.1: leave out
+    unlikely paths), but for what is likely under the search, not under random sampling: of a path that
+    was never tried, a predictor knows nothing.
+
+    Args:
+      paths: returns the paths of decisions, each of anything hashable; None for the tree of decisions.
+      limit: how many paths are encoded.
+
+    Raises:
+      FieldTypeError: ``paths`` is no function.
+      FieldValueError: (the encoder) it returned what is no collection of hashable paths.
+    """
+
+    paths: Paths | None = None
+    limit: int = 512
+
+    def __post_init__(self) -> None:
+        if self.paths is not None and not callable(self.paths):
+            raise FieldTypeError(
+                f"PathEncoding takes a function from decisions to their paths, or None for the paths through the "
+                f"tree of decisions; got {self.paths!r:.80} of type {type(self.paths).__name__}."
+            )
+        check_count(self.limit, "limit", "PathEncoding")
+
+    def prepare(self, space: Space, decisions: Sequence[Decisions]) -> Encoder:
+        paths = self.paths
+        if paths is None:
+            return tree_encoder(space, _is_leaf)
+        count = Counter(path for one in decisions for path in _paths_of(paths, one))
+        columns = {path: column for column, (path, _) in enumerate(count.most_common(self.limit))}
+
+        def encode(decisions: Sequence[Decisions]) -> NDArray[np.float32]:
+            table = np.zeros((len(decisions), max(len(columns), 1)), dtype=np.float32)
+            for row, one in zip(table, decisions):
+                for path in _paths_of(paths, one):
+                    column = columns.get(path)
+                    if column is not None:
+                        row[column] = 1.0
+            return table
+
+        return encode
+
+
+def graph_paths(
+    edges: Iterable[tuple[Any, Any, Hashable]], source: Any, target: Any
+) -> list[tuple[Hashable, ...]]:
+    """Returns the labels along each way from ``source`` to ``target``, each sequence of labels once.
+
+    >>> graph_paths([(0, 1, "conv"), (1, 2, "pool"), (0, 2, "skip")], 0, 2)
+    [('conv', 'pool'), ('skip',)]
+
+    Where operations are on the nodes, label each edge with the operation of the node that it leads to.
+
+    Args:
+      edges: ``(from, to, label)`` of a graph without cycles.
+      source: the node where ways begin.
+      target: the node where they end.
+
+    Raises:
+      FieldValueError: the graph has a cycle.
+    """
+    leaving = defaultdict(list)
+    for start, end, label in edges:
+        leaving[start].append((end, label))
+    found: dict[Any, list[tuple[Hashable, ...]]] = {target: [()]}
+    under_way: set[Any] = set()
+
+    def walk(node: Any) -> list[tuple[Hashable, ...]]:
+        if node not in found:
+            if node in under_way:
+                raise FieldValueError(
+                    f"paths end only in a graph without cycles; the node {node!r} leads to itself."
+                )
+            under_way.add(node)
+            ways = [(label, *rest) for end, label in leaving[node] for rest in walk(end)]
+            found[node] = list(dict.fromkeys(ways))
+        return found[node]
+
+    return walk(source)
+
+
+def _paths_of(paths: Paths, decisions: Decisions) -> list[Hashable]:
+    found: Any = paths(decisions)
+    try:
+        return list(dict.fromkeys(found))
+    except TypeError as error:
+        raise FieldValueError(
+            f"the paths of decisions are a list of hashable things, such as tuples of operations; got {found!r:.80} "
+            f"({error})."
+        ) from error
+
+
+def _is_leaf(point: Choice, candidate: int) -> bool:
+    return not point.branches[candidate]

@@ -1,0 +1,187 @@
+"""Search with a learned predictor: train it on what was tried, and try the candidates that it holds promising."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+
+from pliant.space import Decisions
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from ..base import Algorithm, Exhausted, Reward, check_count, check_reward
+from .acquisition import Acquisition, IndependentThompson
+from .candidates import Candidates, MutateBest, check_candidates, find_unseen
+from .encoding import Encoding, OneHotEncoding
+from .feedforward import FeedForwardPredictor
+from .predictor import Predictor
+
+Values = tuple[int | float, ...]
+
+
+@final
+class PredictorSearch(Algorithm):
+    """Proposes ``random_trials`` random decisions, and then ``batch_size`` at a time that a predictor prefers.
+
+    For each batch, the predictor is trained from nothing on what was told, predicts the candidates, and those of the
+    highest acquisition are proposed, the highest first: Algorithm 1 of White et al., "BANANAS", AAAI 2021.  Its
+    parts may be exchanged one by one:
+
+    >>> from pliant.space import choice, flatten
+    >>> from pliant.algorithms.predictor import ExpectedImprovement, Mixture, RandomCandidates
+    >>> algorithm = PredictorSearch(
+    ...     FeedForwardPredictor(members=3, layers=2, epochs=20),
+    ...     OneHotEncoding(),
+    ...     ExpectedImprovement(),
+    ...     Mixture(MutateBest(parents=2), RandomCandidates(50)),
+    ...     batch_size=5,
+    ...     seed=1,
+    ... )
+    >>> algorithm.setup(flatten([choice(f"x{i}", 4) for i in range(6)]))
+    >>> for _ in range(20):
+    ...     decisions = algorithm.propose()
+    ...     algorithm.feedback(decisions, sum(decisions.values))
+
+    Nothing is proposed twice, also while rewards are out; where candidates run short, random new decisions stand in.
+    When a finite space was proposed as a whole, the search ends.  Failed trials (reward None) count as the
+    lowest reward that was told, so that the search keeps away from what is infeasible.
+
+    With parallel trials, a batch is filled whenever the last one was proposed, from what was told by then;
+    before ``random_trials`` rewards are there, proposals stay random.
+
+    The state is what was told and proposed: networks are not stored, as each batch trains its own.  Cost: a
+    training per batch.  It is on the ``limit`` best of what was told and as many of the rest, drawn at random, so
+    that it stays bounded in long searches.
+
+    Args:
+      predictor: what learns; ``FeedForwardPredictor()`` where None.
+      encoding: how decisions become numbers; ``OneHotEncoding()`` where None.
+      acquisition: how good each candidate is to try; ``IndependentThompson()`` where None.
+      candidates: what to choose from; ``MutateBest()`` where None.
+      random_trials: how many rewards are needed before the first training.
+      batch_size: how many proposals one training serves; 1 trains for each.
+      limit: what bounds the training data: twice as many examples at most.
+      seed: where the random numbers start.
+
+    Raises:
+      FieldTypeError, FieldValueError: a part is of the wrong kind, or a number is not at least 1.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor | None = None,
+        encoding: Encoding | None = None,
+        acquisition: Acquisition | None = None,
+        candidates: Candidates | None = None,
+        *,
+        random_trials: int = 10,
+        batch_size: int = 10,
+        limit: int = 500,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(seed)
+        self.predictor: Predictor = _check_part(predictor, FeedForwardPredictor(), Predictor)
+        self.encoding: Encoding = _check_part(encoding, OneHotEncoding(), Encoding)
+        self.acquisition: Acquisition = _check_part(acquisition, IndependentThompson(), Acquisition)
+        self.candidates = check_candidates(
+            MutateBest() if candidates is None else candidates, "PredictorSearch(candidates=...)"
+        )
+        self.random_trials = check_count(random_trials, "random_trials", "PredictorSearch")
+        self.batch_size = check_count(batch_size, "batch_size", "PredictorSearch")
+        self.limit = check_count(limit, "limit", "PredictorSearch")
+
+    def _setup(self) -> None:
+        self._told: list[tuple[Decisions, float | None]] = []
+        self._seen: dict[Values, None] = {}  # what was proposed or told, in order
+        self._batch: list[Decisions] = []  # to propose, last first
+        if self.candidates.algorithm is not None:
+            self.candidates.algorithm.setup(self.space, seed=self.seed)
+
+    def _propose(self) -> Decisions:
+        while self._batch:
+            chosen = self._batch.pop()
+            if chosen.values not in self._seen:  # told by others since
+                break
+        else:
+            chosen = self._choose()
+        self._seen[chosen.values] = None
+        return chosen
+
+    def _choose(self) -> Decisions:
+        """Fills the batch, and returns the first of it."""
+        rewards = [reward for _, reward in self._told if reward is not None]
+        if len(rewards) >= self.random_trials:
+            lowest = min(rewards)
+            told = [(one, lowest if reward is None else reward) for one, reward in self._told]
+            told.sort(key=lambda one: -one[1])
+            found = self.candidates(told, self.space, self.random, seen=self._seen)
+            if found:
+                best = self._select(told, found)
+                self._batch = best[::-1]
+                return self._batch.pop()
+        chosen = find_unseen(self.space, self.random, self._seen)
+        if chosen is None:
+            raise Exhausted(f"all {self.space.size} decision vectors of the space were proposed.")
+        return chosen
+
+    def _select(self, told: list[tuple[Decisions, float]], candidates: list[Decisions]) -> list[Decisions]:
+        """Returns the candidates of the highest acquisition, the highest first."""
+        if len(told) > 2 * self.limit:
+            told = told[: self.limit] + self.random.sample(told[self.limit :], self.limit)
+        tried = [one for one, _ in told]
+        encode = self.encoding.prepare(self.space, tried)
+        rewards = np.array([reward for _, reward in told])
+        model = self.predictor.fit(encode(tried), rewards, seed=self.random.getrandbits(63))
+        predicted = np.asarray(model(encode(candidates)), dtype=np.float64)
+        if predicted.ndim != 2 or predicted.shape[1] != len(candidates) or not np.isfinite(predicted).all():
+            raise FieldValueError(
+                f"the model of {type(self.predictor).__name__} must return finite rewards of shape [members, "
+                f"{len(candidates)}] for {len(candidates)} candidates; got an array of shape {predicted.shape}."
+            )
+        generator = np.random.default_rng(self.random.getrandbits(63))
+        scores = self.acquisition(predicted, told[0][1], generator)
+        order = np.argsort(-scores, kind="stable")[: self.batch_size]
+        return [candidates[at] for at in order]
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        assert not isinstance(reward, tuple)
+        self._told.append((decisions, reward))
+        self._seen[decisions.values] = None
+        if self.candidates.algorithm is not None:
+            self.candidates.algorithm.feedback(decisions, reward)
+
+    def _state(self) -> dict[str, Any]:
+        told = {one.values for one, _ in self._told}
+        inner = self.candidates.algorithm
+        return {
+            "told": [[one.to_json(), reward] for one, reward in self._told],
+            "out": [list(values) for values in self._seen if values not in told],
+            "batch": [one.to_json() for one in self._batch],
+            "algorithm": None if inner is None else inner.state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        space = self.space
+        for values, reward in state["told"]:
+            checked = check_reward(reward, several=False)
+            assert not isinstance(checked, tuple)
+            self._told.append((Decisions.from_json(space, values), checked))
+        self._seen = {one.values: None for one, _ in self._told}
+        self._seen.update((Decisions.from_json(space, values).values, None) for values in state["out"])
+        self._batch = [Decisions.from_json(space, values) for values in state["batch"]]
+        if self.candidates.algorithm is not None:
+            self.candidates.algorithm.restore(state["algorithm"])
+
+
+def _check_part(value: Any, default: Any, kind: type) -> Any:
+    """Returns a part of a search, or its default where it is None."""
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        hint = f" Write `{value.__name__}(...)`." if isinstance(value, type) else ""
+        name = kind.__name__
+        raise FieldTypeError(
+            f"PredictorSearch({name.lower()}=...) takes {'an' if name[0] in 'AE' else 'a'} {name}, such as "
+            f"`{default!r}`; got {value!r:.80} of type {type(value).__name__}.{hint}"
+        )
+    return value
