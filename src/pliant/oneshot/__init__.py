@@ -1,0 +1,21 @@
+"""Super-networks: a space of networks rewritten into one network whose candidates share weights (PyTorch)."""
+
+from __future__ import annotations
+
+from .elastic import Elastic
+from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
+from .rules import add_rule
+from .selection import Selection
+from .supernet import Supernet, supernet
+
+__all__ = [
+    "Elastic",
+    "InputChoice",
+    "LayerChoice",
+    "Mutable",
+    "Selection",
+    "Supernet",
+    "ValueChoice",
+    "add_rule",
+    "supernet",
+]

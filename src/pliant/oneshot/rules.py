@@ -1,0 +1,144 @@
+"""How a layer shares one maximal weight among its sizes: a table from layer class to rule.
+
+A rule takes the maximal tensor of one parameter and returns the part that a layer of a given size uses.
+It knows no spaces and no decisions; ``elastic`` finds the layers and the sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pliant.values.errors import FieldTypeError, FieldValueError, listing
+
+Rule = Callable[[nn.Module, str, Tensor], Tensor]
+"""From a layer of the size that is wanted, the name of one of its parameters or buffers, and the maximal
+tensor of that name, to the part that the layer uses: a view, as far as possible."""
+
+_rules: dict[type[nn.Module], Rule] = {}
+
+
+def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
+    """Adds, or replaces, the rule of a layer class and its subclasses; also a decorator.
+
+    >>> class Scale(nn.Module):
+    ...     '''Multiplies each of ``width`` channels by a weight.'''
+    ...     def __init__(self, width):
+    ...         super().__init__()
+    ...         self.weight = nn.Parameter(torch.ones(width))
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> @add_rule(Scale)
+    ... def scale(layer, name, full):
+    ...     return full[: layer.weight.shape[0]]
+
+    Args:
+      layer: a class of modules.
+      rule: see ``Rule``.
+
+    Raises:
+      FieldTypeError: ``layer`` is no class of modules, or ``rule`` cannot be called.
+    """
+    given: Any = layer
+    if not (isinstance(given, type) and issubclass(given, nn.Module)):
+        raise FieldTypeError(f"a rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+    if rule is None:
+        return lambda given: add_rule(layer, given)
+    if not callable(rule):
+        raise FieldTypeError(f"a rule is a function (layer, name, full) -> tensor; got {rule!r:.80}.")
+    _rules[layer] = rule
+    return rule
+
+
+def find_rule(layer: nn.Module) -> Rule | None:
+    """Returns the rule of a layer's class, or of the nearest class that it derives from; None without one."""
+    return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
+
+
+def missing_rule(layer: nn.Module, place: str, shapes: list[tuple[int, ...]]) -> FieldValueError:
+    """Returns the error for a layer whose size is searched and whose class has no rule."""
+    name = type(layer).__name__
+    known = listing(sorted(kind.__name__ for kind in _rules))
+    return FieldValueError(
+        f"the {name} at {place!r} comes in several sizes ({', '.join(map(str, shapes[:4]))}), and no rule says how these "
+        f"share one weight. Write one: `@pg.oneshot.add_rule({name})` over `def rule(layer, name, full): return the part "
+        f"of the tensor full that this layer's parameter uses`, or choose between whole layers by pg.oneof. Rules exist for: {known}."
+    )
+
+
+# ------------------------------------------------------------------ the table
+
+
+def leading(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+    """Uses the first entries of every dimension."""
+    return _cut(full, _shape(layer, name))
+
+
+def _convolution(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+    """Uses the first channels, and of the kernel the middle (Cai et al., Once-for-All, ICLR 2020, section 3.2)."""
+    wanted = _shape(layer, name)
+    cut = _cut(full, (*wanted[:2], *full.shape[2:]))
+    for dim in range(2, full.dim()):
+        start = (full.shape[dim] - wanted[dim]) // 2
+        if wanted[dim] != full.shape[dim]:
+            cut = cut.narrow(dim, start, wanted[dim])
+    return cut
+
+
+def _stacked(blocks: int) -> Rule:
+    """Returns the rule of layers whose first dimension stacks ``blocks`` equal parts (gates; query, key, value)."""
+
+    def rule(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+        wanted = _shape(layer, name)
+        if full.shape[0] == wanted[0]:
+            return _cut(full, wanted)
+        part, size = full.shape[0] // blocks, wanted[0] // blocks
+        rows = torch.cat([full.narrow(0, i * part, size) for i in range(blocks)])
+        return _cut(rows, wanted)
+
+    return rule
+
+
+_query_key_value, _gates, _gates3 = _stacked(3), _stacked(4), _stacked(3)
+
+
+def _attention(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+    stacked = name in ("in_proj_weight", "in_proj_bias")
+    return _query_key_value(layer, name, full) if stacked else leading(layer, name, full)
+
+
+def _lstm(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+    return leading(layer, name, full) if name.startswith("weight_hr") else _gates(layer, name, full)
+
+
+def _shape(layer: nn.Module, name: str) -> tuple[int, ...]:
+    found = layer._parameters.get(name)
+    return tuple((layer._buffers[name] if found is None else found).shape)  # type: ignore[union-attr]
+
+
+def _cut(full: Tensor, shape: tuple[int, ...]) -> Tensor:
+    for dim, size in enumerate(shape):
+        if full.shape[dim] != size:
+            full = full.narrow(dim, 0, size)
+    return full
+
+
+_TABLE: dict[Rule, tuple[type[nn.Module], ...]] = {
+    leading: (
+        nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.PReLU, nn.RNN,
+        nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+        nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
+    ),
+    _convolution: (
+        nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+    ),
+    _attention: (nn.MultiheadAttention,),
+    _lstm: (nn.LSTM,),
+    _gates3: (nn.GRU,),
+}  # fmt: skip
+for _rule, _layers in _TABLE.items():
+    for _layer in _layers:
+        add_rule(_layer, _rule)

@@ -1,0 +1,271 @@
+"""The super-network: one ordinary module that holds every network of a space, and can be told which one to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.hyper.template import Template
+from pliant.space import Choice, Decisions, Space, choice, flatten
+from pliant.symbolic.node import Node
+from pliant.symbolic.realize import realize
+from pliant.values.errors import FieldTypeError, SpaceError
+
+from .elastic import Elastic
+from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
+from .rewrite import Rewriter
+from .selection import Selection
+
+
+@final
+class Supernet(nn.Module):
+    """All networks of a space in one module, with shared weights.  Made by ``supernet``.
+
+    Attributes:
+      network: the module that runs.
+      template: the program with holes that it was made from; None where all choices were written by hand.
+      space: its decisions, as algorithms see them.
+      selection: what is decided just now.
+    """
+
+    def __init__(self, network: nn.Module, program: Any, space: Space, selection: Selection) -> None:
+        super().__init__()
+        self.network, self.space, self.selection = network, space, selection
+        self.template = None if program is None else Template(program)
+        first = space.sample(0) if space.size == float("inf") else next(space.iterate())
+        self.activate(first)
+
+    def forward(self, *args: Any, **fields: Any) -> Any:
+        """Runs the network that is selected."""
+        return self.network(*args, **fields)
+
+    def activate(self, decisions: Any) -> Decisions:
+        """Selects the network of some decisions (any face of them), and returns them.
+
+        Raises:
+          DecisionError: they are not of this space.
+        """
+        if decisions.__class__ is not Decisions or decisions.space is not self.space:
+            decisions = self.space.parse(decisions)
+        self.selection.replace(self.to_values(decisions))
+        return decisions  # type: ignore[no-any-return]  # parsed above, if it was something else
+
+    def to_values(self, decisions: Decisions) -> dict[str, Any]:
+        """Returns decisions by key, as choices read them: the picks of one input choice as a list."""
+        found: dict[str, Any] = decisions.to_dict()
+        for key in self.grouped:
+            found[key] = [found.pop(f"{key}[{pick}]") for pick in range(self.grouped[key])]
+        return found
+
+    @property
+    def grouped(self) -> dict[str, int]:
+        """By key, how many inputs are chosen by each input choice of more than one."""
+        found = self.__dict__.get("_grouped")
+        if found is None:
+            found = self.__dict__["_grouped"] = {
+                m.key: m.n_chosen
+                for m in self.network.modules()
+                if isinstance(m, InputChoice) and (m.n_chosen or 0) > 1
+            }
+        return found  # type: ignore[no-any-return]
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions that are selected now."""
+        return self.space.parse(self._active())
+
+    @property
+    def mutables(self) -> tuple[nn.Module, ...]:
+        """All choices and elastic modules, in the order of the network; of equal keys the first."""
+        found: dict[Any, nn.Module] = {}
+        for module in self.network.modules():
+            if isinstance(module, Mutable):
+                found.setdefault(module.key, module)
+            elif isinstance(module, Elastic):
+                found[id(module)] = module
+        return tuple(found.values())
+
+    def materialize(self, decisions: Any = None, *, inherit: bool = True) -> Any:
+        """Returns the concrete network of some decisions, an ordinary program.
+
+        Args:
+          decisions: any face of them; those that are selected now when None.
+          inherit: whether it gets the weights that it has in here, as copies; otherwise it is initialized anew
+            when it is first used.
+
+        Raises:
+          SpaceError: the choices of this network were written by hand, so there is no program.
+        """
+        if self.template is None:
+            raise SpaceError(
+                "this network's choices were written by hand, so there is no program to make a network of. Export its decisions, "
+                "and activate them; or write the network as a space, with pg.oneof in place of LayerChoice."
+            )
+        chosen = self.decisions if decisions is None else self.space.parse(decisions)
+        child = self.template.materialize(chosen)
+        if inherit:
+            weights = self.inherited(chosen)
+            with torch.random.fork_rng():
+                realize(child)
+                child.load_state_dict(weights)
+        return child
+
+    def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
+        """Returns the weights that the network of some decisions has in here, under the names that it has alone.
+
+        Parts of shared tensors are views of them: copy what is to stay as it is.
+        """
+        if decisions is None:
+            return dict(_weights(self.network, "", self.selection))
+        kept = Selection()
+        kept.values, kept.weights = dict(self.selection.values), dict(self.selection.weights)
+        try:
+            self.activate(decisions)
+            return dict(_weights(self.network, "", self.selection))
+        finally:
+            self.selection.values, self.selection.weights = kept.values, kept.weights
+
+    def _active(self) -> list[Any]:
+        values, found, points = self.selection.values, [], self.space.points
+
+        def walk(indices: tuple[int, ...]) -> None:
+            for index in indices:
+                point = points[index]
+                value = values.get(point.path)
+                if value is None and isinstance(point, Choice) and point.group is not None:
+                    value = values[point.hole][point.pick]
+                found.append(value)
+                if isinstance(point, Choice) and value is not None and point.branches[value]:
+                    walk(point.branches[value])
+
+        walk(self.space.top)
+        return found
+
+
+def supernet(space: Any, *, share: bool = False, own_statistics: bool = False) -> Supernet:
+    """Rewrites a space of networks into one network with shared weights.
+
+    Holes at a module's place become choices between modules, each with weights of its own.  Holes in the arguments
+    of a module make it elastic: all its sizes are parts of one maximal weight.  What a super-network computes for
+    decisions is what the concrete network computes with the same weights, because it runs the same code.
+
+    >>> import pliant as pg
+    >>> Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
+    >>> width = pg.oneof([4, 8], name="width")
+    >>> net = supernet(Sequential(Linear(2, width), pg.oneof([ReLU(), Tanh()]), Linear(width, 1)))
+    >>> net.space.size, sum(p.numel() for p in net.parameters())
+    (4, 33)
+    >>> x = torch.ones(5, 2)
+    >>> decisions = net.activate([0, 1])
+    >>> torch.equal(net(x), net.materialize(decisions)(x))
+    True
+
+    Args:
+      space: a symbolic module with holes, an ordinary module that contains such, or one with ``LayerChoice``,
+        ``InputChoice`` and ``ValueChoice`` written into it.  It stays as it is.
+      share: whether a choice between modules of one class becomes one elastic module over one maximal weight,
+        instead of modules with weights of their own.
+      own_statistics: whether normalization layers keep weights and statistics of their own for each width
+        (Yu et al., "Slimmable neural networks", ICLR 2019), instead of parts of the widest one's.
+
+    Raises:
+      SpaceError: there is nothing to decide.
+      FieldTypeError: it is no module, or something at a module's place is none.
+      FieldValueError: a layer comes in several sizes, and its class has no rule.
+    """
+    selection = Selection()
+    if isinstance(space, Node):
+        template = Template(space)
+        rewriter = Rewriter(template.space, selection, share=share, own_statistics=own_statistics)
+        network = rewriter.build(template.program)
+        described = template.space
+        program: Any = template.program
+    elif isinstance(space, nn.Module):
+        network, program, described = space, None, flatten([])
+    else:
+        raise FieldTypeError(
+            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
+            f"of type {type(space).__name__}."
+        )
+    described = _adopt_mutables(network, selection, described)
+    if not described.points:
+        raise SpaceError(
+            f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
+        )
+    return Supernet(network, program, described, selection)
+
+
+def _adopt_mutables(network: nn.Module, selection: Selection, space: Space) -> Space:
+    """Lets choices that were written by hand read ``selection``; returns the space with their decisions."""
+    found: dict[str, Mutable] = {}
+    known = {point.path for point in space.points}
+    for name, module in network.named_modules():
+        if isinstance(module, Mutable) and module.selection is not selection:
+            module.key = module.key or name
+            module.selection = selection
+            first = found.setdefault(module.key, module)
+            if (type(first), len(first)) != (type(module), len(module)):
+                raise SpaceError(
+                    f"two choices have the key {module.key!r} but differ: a {type(first).__name__} of {len(first)} and a "
+                    f"{type(module).__name__} of {len(module)} candidates. One key is one decision: make them alike, or name them apart."
+                )
+    if not found:
+        return space
+    if known:
+        raise SpaceError(
+            f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
+        )
+    return flatten([_describe(module) for module in found.values()])
+
+
+def _describe(module: Any) -> Any:
+    if isinstance(module, InputChoice):
+        if module.n_chosen is None:
+            raise SpaceError(
+                f"the InputChoice {module.key!r} chooses any number of inputs, which is no decision that an algorithm could make. "
+                "Set n_chosen, or drive it by a mutator of your own."
+            )
+        return choice(module.key, len(module), literals=module.names, picks=module.n_chosen, sorted=True)
+    assert isinstance(module, (LayerChoice, ValueChoice))
+    return choice(module.key, len(module), literals=module.names)
+
+
+def _weights(module: nn.Module, prefix: str, selection: Selection) -> Iterator[tuple[str, Tensor]]:
+    """Yields the tensors of the network that is selected, under the names that it has alone."""
+    if isinstance(module, LayerChoice):
+        yield from _weights(list(module)[int(selection.value(module.key))], prefix, selection)
+        return
+    if isinstance(module, Elastic):
+        variant = module.variant(module.values(selection))
+        tensors: Mapping[tuple[int, str], Tensor] = {
+            (id(b.table), b.name): t for b, t in zip(variant.bindings, module.tensors(variant))
+        }
+        module = variant.module
+    else:
+        tensors = {}
+    for table in (module._parameters, module._buffers):
+        for name, tensor in table.items():
+            if tensor is not None and name not in module._non_persistent_buffers_set:
+                yield prefix + name, tensors.get((id(table), name), tensor)
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _inner(child, f"{prefix}{name}.", selection, tensors)
+
+
+def _inner(
+    module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    """Does the same inside a skeleton, whose layers borrow ``tensors``."""
+    if isinstance(module, (LayerChoice, Elastic)):
+        yield from _weights(module, prefix, selection)
+        return
+    for table in (module._parameters, module._buffers):
+        for name, tensor in table.items():
+            if tensor is not None and name not in module._non_persistent_buffers_set:
+                yield prefix + name, tensors.get((id(table), name), tensor)
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _inner(child, f"{prefix}{name}.", selection, tensors)
