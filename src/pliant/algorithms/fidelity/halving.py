@@ -1,0 +1,224 @@
+"""Successive halving and Hyperband: brackets of trials in which the best get larger and larger budgets.
+
+Both wait for whole rungs; ``asha`` does not.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, final
+
+from pliant.space import Decisions
+
+from ..base import Algorithm, Exhausted, Reward, check_count
+from .around import Budgeted, Values, check_eta
+from .bracket import Bracket
+from .split import Budget
+
+
+class Halving(Budgeted):
+    """Abstract: brackets one after another; which rungs each has is the subclass's to say.
+
+    While a rung waits for its last rewards, the next bracket is begun, so that no worker idles.
+    """
+
+    def __init__(self, algorithm: Algorithm | None, budget: str, eta: int, seed: int | None) -> None:
+        super().__init__(algorithm, budget, seed)
+        self.eta = check_eta(eta, type(self).__name__)
+
+    @abstractmethod
+    def _plan(self, number: int) -> Bracket:
+        """Returns bracket ``number``, from 0."""
+
+    def _climb(self, budget: Budget) -> tuple[int | float, ...]:
+        return budget.ladder(self.eta)
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._begun = 0  # brackets so far
+        self._brackets: dict[int, Bracket] = {}  # by number, those that are not over
+        self._out: dict[Values, list[tuple[int, int]]] = {}  # trials that are out: bracket and place
+
+    def _propose(self) -> Decisions:
+        for number, bracket in list(self._brackets.items()):
+            if bracket.is_filling:
+                try:
+                    bracket.fill(self.algorithm.propose().values)
+                except Exhausted:
+                    bracket.close()
+                    self._forget(number)
+            if (found := self._take(number, bracket)) is not None:
+                return found
+        bracket = self._plan(self._begun)
+        bracket.fill(self.algorithm.propose().values)
+        self._begun += 1
+        self._brackets[self._begun - 1] = bracket
+        found = self._take(self._begun - 1, bracket)
+        assert found is not None  # it was just filled
+        return found
+
+    def _take(self, number: int, bracket: Bracket) -> Decisions | None:
+        place = bracket.take()
+        if place is None:
+            return None
+        proposal = self._join(bracket.items[place], self._ladder[bracket.first + bracket.rung])
+        self._out.setdefault(proposal.values, []).append((number, place))
+        return proposal
+
+    def _forget(self, number: int) -> None:
+        if self._brackets[number].is_over:
+            del self._brackets[number]
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        self._tell(decisions, reward)
+        waiting = self._out.get(decisions.values)
+        if waiting is None:
+            return  # not proposed here
+        number, place = waiting.pop(0)
+        if not waiting:
+            del self._out[decisions.values]
+        assert not isinstance(reward, tuple)
+        self._brackets[number].tell(place, reward)
+        self._forget(number)
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        waiting = self._out.get(decisions.values)
+        if waiting is None:
+            return None
+        bracket = self._brackets[waiting[-1][0]]
+        if bracket.rung == 0:
+            return None
+        rest, _ = self._budget.split(decisions)
+        return self._budget.join(rest, self._ladder[bracket.first + bracket.rung - 1])
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            **super()._state(),
+            "begun": self._begun,
+            "brackets": [[number, bracket.to_json()] for number, bracket in self._brackets.items()],
+            "out": [[list(values), *out] for values, waiting in self._out.items() for out in waiting],
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        self._begun = int(state["begun"])
+        self._brackets = {int(number): Bracket.from_json(data) for number, data in state["brackets"]}
+        for bracket in self._brackets.values():
+            for values in bracket.items:
+                self._check_values(list(values))
+        self._out = {}
+        for values, number, place in state["out"]:
+            self._out.setdefault(self._load(values).values, []).append((int(number), int(place)))
+
+
+@final
+class SuccessiveHalving(Halving):
+    """Many trials with the smallest budget, the best of them with ``eta`` times as much, up to the largest.
+
+    Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
+    2016, Algorithm 1, with the geometric budgets and the factor ``eta`` of Hyperband's inner loop.  The budget is
+    a decision of the program: an always active hole of this name.  When a bracket is over the next one begins,
+    so ``trials`` of the loop says when to stop; ``count + count // eta + ...`` trials are one bracket.
+
+    >>> from pliant.space import choice, flatten, integer
+    >>> algorithm = SuccessiveHalving()
+    >>> algorithm.setup(flatten([choice("op", 5), integer("epochs", 1, 9, name="budget")]))
+    >>> budgets = []
+    >>> for _ in range(13):
+    ...     decisions = algorithm.propose()
+    ...     algorithm.feedback(decisions, decisions["op"] + decisions["budget"] / 10)
+    ...     budgets.append(decisions["budget"])
+    >>> budgets
+    [1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 9]
+
+    Trials that fail are not promoted.  A trial that is never told holds its bracket up for good (the search goes
+    on with others); where trials get lost, use ``ASHA``.
+
+    Args:
+      algorithm: what proposes all decisions but the budget; random search when None.
+      budget: the path or the name of the budget.
+      eta: one in so many trials is promoted, to a budget so many times larger.
+      count: how many trials a bracket begins with; by default as many as leave one for the largest budget.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+
+    Raises:
+      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        budget: str = "budget",
+        eta: int = 3,
+        count: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, budget, eta, seed)
+        self.count = None if count is None else check_count(count, "count", "SuccessiveHalving")
+
+    def _plan(self, number: int) -> Bracket:
+        rungs = len(self._ladder)
+        count = self.eta ** (rungs - 1) if self.count is None else self.count
+        return Bracket([max(1, count // self.eta**rung) for rung in range(rungs)], 0)
+
+
+@final
+class Hyperband(Halving):
+    """Successive halving from every smallest budget in turn, so that none has to be chosen.
+
+    Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: a novel bandit-based approach to hyperparameter
+    optimization", JMLR 18 (2018), Algorithm 1: with ``s_max + 1`` budgets, bracket ``s`` begins with
+    ``ceil((s_max + 1) / (s + 1) * eta ** s)`` trials.  After the last bracket the first comes again.  With another
+    proposer than random search it is in the spirit of BOHB (Falkner, Klein and Hutter, ICML 2018).
+
+    >>> from pliant.space import choice, flatten, integer
+    >>> algorithm = Hyperband()
+    >>> algorithm.setup(flatten([choice("op", 5), integer("epochs", 1, 81, name="budget")]))
+    >>> algorithm.budgets
+    (1, 3, 9, 27, 81)
+    >>> for counts in plan_brackets(len(algorithm.budgets), algorithm.eta):
+    ...     print(counts)
+    [81, 27, 9, 3, 1]
+    [34, 11, 3, 1]
+    [15, 5, 1]
+    [8, 2]
+    [5]
+
+    Args:
+      algorithm: what proposes all decisions but the budget; random search when None.
+      budget: the path or the name of the budget.
+      eta: one in so many trials is promoted, to a budget so many times larger.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+
+    Raises:
+      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        budget: str = "budget",
+        eta: int = 3,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, budget, eta, seed)
+
+    def _plan(self, number: int) -> Bracket:
+        rungs = len(self._ladder)
+        first = number % rungs
+        return Bracket(plan_brackets(rungs, self.eta)[first], first)
+
+
+def plan_brackets(rungs: int, eta: int) -> list[list[int]]:
+    """Returns how many trials each rung of each of Hyperband's brackets has; bracket ``i`` begins on rung ``i``.
+
+    >>> plan_brackets(2, 4)
+    [[4, 1], [2]]
+    """
+    brackets = []
+    for s in reversed(range(rungs)):
+        count = -(-rungs * eta**s // (s + 1))  # rounded up
+        brackets.append([count // eta**rung for rung in range(s + 1)])
+    return brackets

@@ -1,0 +1,222 @@
+"""Population-based training: members train on, and the worst go on from the best with other hyperparameters.
+
+Weights are not copied here: ``feedback.parent`` says whose checkpoint a trial goes on from.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, final
+
+from pliant.space import Decisions
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from ..base import Algorithm, Exhausted, Reward, check_count
+from .around import Budgeted, Values
+from .explore import explore
+from .split import Budget
+
+_TRIES = 10  # for other hyperparameters than any member has
+
+
+class _Result(NamedTuple):
+    """What a member had, and got, at one budget."""
+
+    values: Values
+    reward: float | None
+
+
+class _Member:
+    """One line of training: what it decides now, how far it is, and whether it is being tried."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.rung = 0
+        self.is_out = True
+        self.parent: Values | None = None  # all decisions of the trial that this one goes on from
+
+
+@final
+class PBT(Budgeted):
+    """Trains a population in rounds; after each, the worst fifth copies one of the best fifth and explores from it.
+
+    Jaderberg et al., "Population based training of neural networks", 2017 (arXiv:1711.09846), section 4.1.1:
+    exploit by truncation selection, explore by perturbing or resampling.  The budget of a trial is how far its
+    member is trained in all, so budgets are the moments of comparison: ``pg.intv(5, 100, step=5, name="budget")``
+    is twenty rounds.  A trial with ``parent`` loads what that trial saved, and trains from its
+    budget to its own; one without begins anew.  Keep checkpoints, each under its trial's decisions, until the population is done.
+
+    >>> from pliant.space import flatten, floating, integer
+    >>> algorithm = PBT(population_size=4, quantile=0.25)
+    >>> algorithm.setup(flatten([floating("lr", 1e-4, 1, scale="log"), integer("epochs", 10, 50, step=10, name="budget")]))
+    >>> first = [algorithm.propose() for _ in range(4)]
+    >>> for decisions in first:
+    ...     algorithm.feedback(decisions, decisions["lr"])
+    >>> second = [algorithm.propose() for _ in range(4)]
+    >>> {decisions["budget"] for decisions in second}
+    {20}
+    >>> best, worst = (pick(first, key=lambda one: one["lr"]) for pick in (max, min))
+    >>> [algorithm.parent(decisions) for decisions in second].count(best)
+    2
+
+    Unlike there, a member is compared with the others' rewards at its own budget, whenever they came there, so
+    that those ahead have no advantage; and one that failed goes on like one of the worst (anew where all failed).
+    Where all members are being tried another joins, so any number of workers are kept busy.  When all are
+    trained to the largest budget, the next population begins.  Two members of equal decisions share a parent, so
+    what is explored differs from all members as far as the space allows.
+
+    Args:
+      algorithm: what proposes the members at first; random search when None.
+      population_size: how many members there are; at least 2.
+      quantile: which part of the population is replaced (one at least), and which is copied; at most 0.5; 0 to
+        replace none.
+      resample: how probably a copied decision is drawn anew; otherwise it is perturbed.
+      budget: the path or the name of the budget.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+
+    Raises:
+      SpaceError: from ``setup``: the space has no such budget, or it is a float.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        population_size: int = 20,
+        quantile: float = 0.2,
+        resample: float = 0.25,
+        budget: str = "budget",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, budget, seed)
+        self.population_size = check_count(population_size, "population_size", "PBT")
+        if population_size < 2:
+            raise FieldValueError(
+                "PBT(population_size=...) is at least 2, as members are compared; got 1. For one line of training use a schedule."
+            )
+        self.quantile = _check_part(quantile, "quantile", 0.5)
+        self.resample = _check_part(resample, "resample", 1.0)
+
+    def _climb(self, budget: Budget) -> tuple[int | float, ...]:
+        return budget.steps()
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._start_population()
+        self._out: dict[Values, list[int]] = {}  # trials that are out, and whose they are
+
+    def _start_population(self) -> None:
+        self._members: list[_Member] = []
+        self._results: list[dict[int, _Result]] = [{} for _ in self._ladder]  # per budget and member
+
+    def _propose(self) -> Decisions:
+        last = len(self._ladder) - 1
+        if len(self._members) >= self.population_size and all(
+            not member.is_out and member.rung == last for member in self._members
+        ):
+            self._start_population()
+        ready = [n for n, member in enumerate(self._members) if not member.is_out and member.rung < last]
+        number = min(ready, key=lambda n: self._members[n].rung) if ready else None
+        if number is None or len(self._members) < self.population_size:
+            try:
+                self._members.append(_Member(self.algorithm.propose().values))
+                number = len(self._members) - 1
+            except Exhausted:
+                if number is None:
+                    raise
+                self._train_on(number)
+        else:
+            self._train_on(number)
+        member = self._members[number]
+        proposal = self._join(member.values, self._ladder[member.rung])
+        self._out.setdefault(proposal.values, []).append(number)
+        return proposal
+
+    def _train_on(self, number: int) -> None:
+        """Decides with what a member goes on: its own, or what it copies and changes (exploit and explore)."""
+        member = self._members[number]
+        results = self._results[member.rung]
+        ranked = sorted((-result.reward, n) for n, result in results.items() if result.reward is not None)
+        count = max(1, int(self.quantile * len(ranked))) if self.quantile else 0
+        bottom = [n for _, n in ranked[max(count, len(ranked) - count) :]]
+        source = number
+        if results[number].reward is None or number in bottom:
+            if not ranked:
+                member.values, member.rung, member.parent = self._draw(member.values), 0, None
+                member.is_out = True
+                return
+            source = ranked[int(self.random.random() * max(1, count))][1]
+            member.values = self._explore(results[source].values)
+        member.parent = self._join(results[source].values, self._ladder[member.rung]).values
+        member.rung += 1
+        member.is_out = True
+
+    def _draw(self, default: Values) -> Values:
+        try:
+            return self.algorithm.propose().values
+        except Exhausted:
+            return default
+
+    def _explore(self, values: Values) -> Values:
+        """Returns decisions near ``values`` that no member has, as far as there are such."""
+        start = Decisions(self._budget.space, values)
+        taken = {member.values for member in self._members}
+        for _ in range(_TRIES):
+            found = explore(start, self.random, resample=self.resample).values
+            if found not in taken:
+                break
+        return found
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        self._tell(decisions, reward)
+        waiting = self._out.get(decisions.values)
+        if waiting is None:
+            return  # not proposed here
+        number = waiting.pop(0)
+        if not waiting:
+            del self._out[decisions.values]
+        member = self._members[number]
+        member.is_out = False
+        assert not isinstance(reward, tuple)
+        self._results[member.rung][number] = _Result(member.values, reward)
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        waiting = self._out.get(decisions.values)
+        parent = self._members[waiting[-1]].parent if waiting else None
+        return None if parent is None else Decisions(self.space, parent)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            **super()._state(),
+            "members": [
+                [list(one.values), one.rung, one.is_out, None if one.parent is None else list(one.parent)]
+                for one in self._members
+            ],
+            "results": [
+                [[number, list(result.values), result.reward] for number, result in results.items()]
+                for results in self._results
+            ],
+            "out": [[list(values), number] for values, waiting in self._out.items() for number in waiting],
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        for values, rung, is_out, parent in state["members"]:
+            member = _Member(self._check_values(values))
+            member.rung, member.is_out = int(rung), bool(is_out)
+            member.parent = None if parent is None else self._load(parent).values
+            self._members.append(member)
+        for mine, results in zip(self._results, state["results"], strict=True):
+            for number, values, reward in results:
+                mine[int(number)] = _Result(self._check_values(values), reward)
+        for values, number in state["out"]:
+            self._out.setdefault(self._load(values).values, []).append(int(number))
+
+
+def _check_part(value: Any, name: str, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldTypeError(
+            f"PBT({name}=...) takes a number from 0 to {most}; got {value!r:.80} of type {type(value).__name__}."
+        )
+    if not 0 <= value <= most:
+        raise FieldValueError(f"PBT({name}=...) takes a number from 0 to {most}; got {value!r}.")
+    return float(value)

@@ -1,0 +1,166 @@
+"""The budget of a space: its one decision point that says how much a trial may cost, and the space without it.
+
+Which budgets are tried when is the business of the algorithms beside this file.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from typing import Any, final
+
+from pliant.space import Choice, Decisions, Float, Int, Point, Space
+from pliant.values.errors import SpaceError, suggest
+
+
+@final
+class Budget:
+    """The budget point of ``space``, found by path or name, and what is left of the space without it.
+
+    >>> from pliant.space import choice, flatten, integer
+    >>> budget = Budget(flatten([choice("op", 2), integer("epochs", 1, 9, name="budget")]), "budget")
+    >>> budget.space, budget.join(Decisions(budget.space, [1]), 9)
+    (Space(1 decision point, size 2), Decisions({'op': 1, 'epochs': 9}))
+    >>> budget.ladder(eta=3), budget.split(Decisions(budget.whole, [1, 3]))
+    ((1, 3, 9), (Decisions({'op': 1}), 3))
+
+    Args:
+      space: one with an integer, a float, or a choice among numbers that is always active; all above zero.
+      key: the path or the name of that point.
+      owner: who asks, for the text of errors.
+
+    Attributes:
+      whole: the space.
+      space: the space without the budget.
+      point: the budget.
+
+    Raises:
+      SpaceError: there is no such point, or it cannot be a budget.
+    """
+
+    def __init__(self, space: Space, key: str = "budget", *, owner: str = "A multi-fidelity search") -> None:
+        self.whole = space
+        self._index = _find(space, key, owner)
+        self.point = space.points[self._index]
+        _check(self.point, space, self._index, owner)
+        self.space = _without(space, self._index)
+
+    def split(self, decisions: Decisions) -> tuple[Decisions, int | float]:
+        """Returns decisions without their budget, and the decision of the budget."""
+        values = decisions.values
+        at = decisions.active.index(self._index)
+        return Decisions(self.space, values[:at] + values[at + 1 :]), values[at]
+
+    def join(self, rest: Decisions, budget: int | float) -> Decisions:
+        """Returns decisions of the whole space from those without budget, and the decision of the budget."""
+        values = rest.values
+        at = bisect_left(rest.active, self._index)
+        return Decisions(self.whole, (*values[:at], budget, *values[at:]))
+
+    def amount(self, budget: int | float) -> int | float:
+        """Returns how much a decision of the budget is: itself, or for a choice the value of the candidate."""
+        return self.point.values[int(budget)] if isinstance(self.point, Choice) else budget
+
+    def steps(self) -> tuple[int, ...]:
+        """Returns the decisions for all budgets, smallest first.
+
+        Raises:
+          SpaceError: the budget is a float, which has no steps.
+        """
+        point = self.point
+        if isinstance(point, Int):
+            return tuple(range(point.min_value, point.last + 1, point.step))
+        if isinstance(point, Choice):
+            return tuple(sorted(range(point.count), key=point.values.__getitem__))
+        raise SpaceError(
+            f"the budget {point.path!r} is a float, which has no steps to train by. Use an integer with a step, "
+            'such as pg.intv(5, 100, step=5, name="budget"), or a choice among numbers.'
+        )
+
+    def ladder(self, eta: int) -> tuple[int | float, ...]:
+        """Returns the decisions for budgets that grow ``eta``-fold up to the largest, smallest first.
+
+        A number is rounded to what the point can hold; of a choice every candidate is a rung, for who lists the budgets
+        means them.
+
+        Raises:
+          SpaceError: the smallest times ``eta`` is more than the largest, so that there is but one.
+        """
+        point = self.point
+        if isinstance(point, Choice):
+            found: list[int | float] = list(self.steps())
+        else:
+            high = point.last if isinstance(point, Int) else point.max_value
+            found, power = [high], eta
+            while point.min_value * power <= high:
+                value = max(high / power, point.min_value)
+                if isinstance(point, Int):
+                    value = point.min_value + point.step * int((value - point.min_value) / point.step + 0.5)
+                if value < found[0]:
+                    found.insert(0, value)
+                power *= eta
+        if len(found) < 2:
+            raise SpaceError(
+                f"the budget {point.path!r} has one rung only: with eta={eta}, the largest must be at least "
+                f"{eta} times the smallest; it goes {_range(point)}. Widen it, or take a smaller eta."
+            )
+        return tuple(found)
+
+
+def _find(space: Space, key: Any, owner: str) -> int:
+    keys = [(point.path, point.name) for point in space.points]
+    for index, names in enumerate(keys):
+        if key in names:
+            return index
+    known = [name for names in keys for name in names if name is not None]
+    raise SpaceError(
+        f"{owner} needs a budget, a decision that says how much a trial may cost, and no decision point has the path "
+        f"or name {key!r}{suggest(str(key), known) or '.'} Put one into the program, such as "
+        'epochs=pg.intv(1, 81, name="budget"), or say which it is: budget="...".'
+    )
+
+
+def _check(point: Point, space: Space, index: int, owner: str) -> None:
+    def refuse(why: str) -> SpaceError:
+        return SpaceError(
+            f"{owner} cannot use {point.path!r} as its budget: {why}. A budget is a number above zero that every "
+            "program is given, such as pg.intv(1, 81) or pg.oneof([1, 3, 9])."
+        )
+
+    if index not in space.top:
+        raise refuse("it is decided only where another decision makes it active")
+    if isinstance(point, Choice):
+        if point.group is not None:
+            raise refuse("it is one of several picks")
+        if not point.values or any(point.branches):
+            raise refuse(f"its candidates are no numbers ({', '.join(point.literals)[:80]})")
+        if len(set(point.values)) < len(point.values):
+            raise refuse("a candidate is there twice")
+        if min(point.values) <= 0:
+            raise refuse(f"with a budget of {min(point.values)} nothing is tried")
+    elif point.min_value <= 0:
+        raise refuse(f"with a budget of {point.min_value} nothing is tried")
+
+
+def _range(point: Point) -> str:
+    if isinstance(point, Choice):
+        return f"through {point.values}"
+    return f"from {point.min_value} to {point.last if isinstance(point, Int) else point.max_value}"
+
+
+def _without(space: Space, index: int) -> Space:
+    """Returns ``space`` without one always active point that has nothing below it."""
+
+    def shift(at: int) -> int:
+        return at - (at > index)
+
+    points: list[Int | Float | Choice] = []
+    for at, point in enumerate(space.points):
+        if at == index:
+            continue
+        if isinstance(point, Choice):
+            group = point.group and replace(point.group, first=shift(point.group.first))
+            branches = tuple(tuple(map(shift, branch)) for branch in point.branches)
+            point = replace(point, branches=branches, group=group)
+        points.append(point)
+    return Space(points, [shift(at) for at in space.top if at != index])

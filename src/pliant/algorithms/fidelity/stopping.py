@@ -1,0 +1,254 @@
+"""Early stopping: trials of any algorithm, cut short by the rewards that they report on their way.
+
+A trial says how good it is so far by ``feedback.report(reward, step=...)`` and ends when that returns
+True.  No budget is decided here, and no proposal changed.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from bisect import bisect_left, bisect_right, insort
+from itertools import accumulate
+from typing import Any, final
+
+from pliant.space import Decisions
+from pliant.values.errors import FieldValueError
+
+from ..base import Algorithm, Reward, check_algorithm, check_count, check_step
+from ..random import Random
+from .around import Values, check_eta
+
+Curve = dict[float, float]
+
+
+class Stopping(Algorithm):
+    """Abstract: proposes what ``algorithm`` proposes, and judges what its trials report.
+
+    The inner algorithm is told the final rewards, also of trials that were stopped, and may stop trials itself.
+    """
+
+    def __init__(self, algorithm: Algorithm | None, seed: int | None) -> None:
+        owner = type(self).__name__
+        self.algorithm = Random() if algorithm is None else check_algorithm(algorithm, f"{owner}(...)")
+        super().__init__(self.algorithm.seed if seed is None else seed)
+        self.several_rewards = self.algorithm.several_rewards
+
+    @abstractmethod
+    def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
+        """Returns whether a trial should stop that has just reported ``curve[step]``."""
+
+    @abstractmethod
+    def _end(self, trial: Values, curve: Curve) -> None:
+        """Learns from a trial that has ended; its curve has a report."""
+
+    def _setup(self) -> None:
+        self.algorithm.setup(self.space, seed=self.seed)
+        self._curves: dict[Values, Curve] = {}  # of trials that are under way
+
+    def _propose(self) -> Decisions:
+        return self.algorithm.propose()
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        self.algorithm.feedback(decisions, reward)
+        curve = self._curves.pop(decisions.values, None)
+        if curve is not None:
+            self._end(decisions.values, curve)
+
+    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
+        inner = self.algorithm.report(decisions, reward, step=step)
+        curve = self._curves.setdefault(decisions.values, {})
+        curve[step] = reward
+        return self._judge(decisions.values, curve, step) or inner
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        return self.algorithm.parent(decisions)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "algorithm": self.algorithm.state(),
+            "curves": [
+                [list(values), [list(one) for one in c.items()]] for values, c in self._curves.items()
+            ],
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.algorithm.restore(state["algorithm"])
+        self._curves = {
+            self._load(values).values: {float(step): float(reward) for step, reward in curve}
+            for values, curve in state["curves"]
+        }
+
+
+@final
+class MedianStopping(Stopping):
+    """Stops a trial whose best reward so far is below the median of the running averages of earlier trials.
+
+    The median rule of Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017, section
+    3.2.2: at step ``s`` the best reward that the trial reported up to ``s`` is compared with, for each ended trial, the mean of its
+    reports up to ``s``; it stops when strictly below their median.  Unlike there, a trial that was itself stopped
+    counts too, for the steps that it reached: to leave the bad ones out would raise the bar ever higher.
+
+    >>> from pliant.space import flatten, integer
+    >>> algorithm = MedianStopping(min_trials=3)
+    >>> algorithm.setup(flatten([integer("x", 0, 9)]))
+    >>> def train(decisions, slope):
+    ...     for epoch in range(1, 11):
+    ...         if algorithm.report(decisions, slope * epoch, step=epoch):
+    ...             break
+    ...     algorithm.feedback(decisions, slope * epoch)
+    ...     return epoch
+    >>> [train(algorithm.propose(), slope) for slope in (0.5, 0.6, 0.7, 0.8, 0.1)]
+    [10, 10, 10, 10, 1]
+
+    Memory and the state grow by the reports of each trial; a report costs the logarithm of the number of trials,
+    as long as trials report at the same steps.
+
+    Args:
+      algorithm: what proposes; random search when None.
+      min_trials: how many ended trials a median takes; before, none is stopped.
+      min_step: before this step, none is stopped.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        min_trials: int = 5,
+        min_step: float = 0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, seed)
+        self.min_trials = check_count(min_trials, "min_trials", "MedianStopping")
+        self.min_step = check_step(min_step)
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._ended: list[tuple[list[float], list[float]]] = []  # per trial: its steps, its running averages
+        self._rewards: list[list[float]] = []  # per trial: what it reported
+        self._averages: dict[float, tuple[int, list[float]]] = {}  # per step: of how many trials, sorted
+
+    def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
+        if step < self.min_step:
+            return False
+        averages = self._averages_at(step)
+        if len(averages) < self.min_trials:
+            return False
+        middle = len(averages) // 2
+        median = averages[middle]
+        if len(averages) % 2 == 0:
+            median = averages[middle - 1] / 2 + median / 2
+        return max(reward for at, reward in curve.items() if at <= step) < median
+
+    def _averages_at(self, step: float) -> list[float]:
+        """Returns the sorted running averages, at this step, of the ended trials that came so far."""
+        count, found = self._averages.get(step, (0, []))
+        for steps, averages in self._ended[count:]:
+            if steps[-1] >= step and (at := bisect_right(steps, step)):
+                insort(found, averages[at - 1])
+        self._averages[step] = len(self._ended), found
+        return found
+
+    def _end(self, trial: Values, curve: Curve) -> None:
+        steps = sorted(curve)
+        self._add(steps, [curve[step] for step in steps])
+
+    def _add(self, steps: list[float], rewards: list[float]) -> None:
+        sums = accumulate(rewards)
+        self._ended.append((steps, [total / (i + 1) for i, total in enumerate(sums)]))
+        self._rewards.append(rewards)
+
+    def _state(self) -> dict[str, Any]:
+        ended = [[s, r] for (s, _), r in zip(self._ended, self._rewards, strict=True)]
+        return {**super()._state(), "ended": ended}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        for steps, rewards in state["ended"]:
+            if not steps or len(steps) != len(rewards):
+                raise ValueError(f"an ended trial has {len(steps)} steps and {len(rewards)} rewards.")
+            self._add([float(step) for step in steps], [float(reward) for reward in rewards])
+
+
+@final
+class HalvingStopping(Stopping):
+    """Stops a trial that, at step 1, eta, eta ** 2, ..., is not in the best ``1 / eta`` that came so far.
+
+    Asynchronous successive halving by stopping instead of promotion, as Ray Tune and Syne Tune have it: every trial
+    starts with the whole budget before it, so nothing need be resumed.  The first trial at a rung always goes on;
+    of ``n``, the best ``max(1, n // eta)`` do.  A trial that reports less often counts, and is judged, at the
+    highest rung that it has passed.
+
+    >>> from pliant.space import flatten, integer
+    >>> algorithm = HalvingStopping(eta=2)
+    >>> algorithm.setup(flatten([integer("x", 0, 9)]))
+    >>> [algorithm.report(algorithm.space.parse([x]), x, step=1) for x in (5, 3, 8, 6)]
+    [False, True, False, False]
+
+    Args:
+      algorithm: what proposes; random search when None.
+      eta: one in so many trials goes on.
+      min_step: the first rung; the others are ``min_step * eta ** i``.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        eta: int = 3,
+        min_step: float = 1,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, seed)
+        self.eta = check_eta(eta, "HalvingStopping")
+        self.min_step = check_step(min_step)
+        if self.min_step <= 0:
+            raise FieldValueError(
+                f"HalvingStopping(min_step=...) is a step above zero, from which rungs grow by eta; got {min_step!r}."
+            )
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._rungs: list[list[float]] = []  # per rung: the rewards there with their signs turned, sorted
+        self._counted: dict[Values, dict[int, float]] = {}  # per trial under way: its part in each rung
+
+    def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
+        rung = self._rung_at(step)
+        counted = self._counted.setdefault(trial, {})
+        if rung < 0 or (counted and rung < max(counted)):
+            return False
+        if rung in counted:
+            first = min(at for at in curve if self._rung_at(at) == rung)
+            if step != first:
+                return False  # it was judged when it came here
+            rewards = self._rungs[rung]
+            del rewards[bisect_left(rewards, counted[rung])]  # told anew, after a restart of the trial
+        self._rungs += [[] for _ in range(rung + 1 - len(self._rungs))]
+        rewards = self._rungs[rung]
+        counted[rung] = -curve[step]
+        place = bisect_left(rewards, -curve[step])
+        rewards.insert(place, -curve[step])
+        return place >= max(1, len(rewards) // self.eta)
+
+    def _rung_at(self, step: float) -> int:
+        """Returns the highest rung at or below a step; -1 before the first."""
+        rung, at = -1, self.min_step
+        while at <= step:
+            rung, at = rung + 1, at * self.eta
+        return rung
+
+    def _end(self, trial: Values, curve: Curve) -> None:
+        self._counted.pop(trial, None)
+
+    def _state(self) -> dict[str, Any]:
+        counted = [[list(v), [list(one) for one in c.items()]] for v, c in self._counted.items()]
+        return {**super()._state(), "rungs": self._rungs, "counted": counted}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        self._rungs = [sorted(float(reward) for reward in rung) for rung in state["rungs"]]
+        self._counted = {
+            self._load(values).values: {int(rung): float(reward) for rung, reward in counted}
+            for values, counted in state["counted"]
+        }
