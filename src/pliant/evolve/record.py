@@ -1,0 +1,104 @@
+"""What is kept of a program that was tried: where it comes from, and what was told.  Not the program itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from pliant.values.errors import FieldValueError, LoadError
+
+Reward = float | tuple[float, ...] | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One individual of an open-ended search.
+
+    With the records of its ancestors, the first program and the edits, a record is its program: the same
+    edit with the same seed makes the same child.
+
+    Attributes:
+      id: the number of the trial, from 1.
+      parents: the ids of what it was made from; none for the first program, two after a crossover.
+      edit: the name of the edit that made it; empty for the first program.
+      seed: where the edit's random numbers started.
+      digest: stands for the program's content, to check a replay by; None where it has no JSON form.
+      reward: what was told; None for a failure.
+      reason: why there is no reward.
+    """
+
+    id: int
+    parents: tuple[int, ...] = ()
+    edit: str = ""
+    seed: int = 0
+    digest: str | None = None
+    reward: Reward = None
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as plain JSON data."""
+        return {
+            "id": self.id,
+            "parents": list(self.parents),
+            "edit": self.edit,
+            "seed": self.seed,
+            "digest": self.digest,
+            "reward": list(self.reward) if isinstance(self.reward, tuple) else self.reward,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Record:
+        """Reads what ``to_json`` returned.
+
+        Raises:
+          LoadError: it is none.
+        """
+        try:
+            reward = data["reward"]
+            return cls(
+                id=int(data["id"]),
+                parents=tuple([int(one) for one in data["parents"]]),
+                edit=str(data["edit"]),
+                seed=int(data["seed"]),
+                digest=None if data["digest"] is None else str(data["digest"]),
+                reward=tuple([float(r) for r in reward])
+                if isinstance(reward, list)
+                else None
+                if reward is None
+                else float(reward),
+                reason=str(data["reason"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise LoadError(f"{data!r:.120} is no record of an individual ({error!r}).") from error
+
+
+def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:
+    """Returns a record and all its ancestors, the first program first.
+
+    >>> records = {1: Record(1), 2: Record(2, (1,), "grow", 7), 3: Record(3, (1,), "grow", 8)}
+    >>> [one.id for one in trace_lineage(records, 3)]
+    [1, 3]
+
+    Raises:
+      FieldValueError: there is no such record.
+    """
+    wanted, found = [id], dict[int, Record]()
+    while wanted:
+        one = wanted.pop()
+        if one in found:
+            continue
+        if one not in records:
+            raise FieldValueError(
+                f"there is no individual {one!r}; the records are those of {_range(records)}."
+            )
+        found[one] = records[one]
+        wanted.extend(records[one].parents)
+    return tuple([found[one] for one in sorted(found)])
+
+
+def _range(ids: Iterable[int]) -> str:
+    known = sorted(ids)
+    return f"1 to {known[-1]}" if known else "none"
