@@ -101,7 +101,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         self._first = clone(program)
         self._records: dict[int, Record] = {}
         self._population: list[Individual] = []
-        self._programs: dict[int, Any] = {}  # of those who may become parents, and of the best
+        self._programs: dict[int, Any] = {}  # of those who may become parents, of the best, and a few more
         self._seen = Seen()
         self._best: Record | None = None
         self._open: Feedback | None = None
@@ -269,8 +269,9 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             best is None or cast(float, self._sign(reward)) > cast(float, self._sign(best.reward))
         ):
             self._best = record
-        kept = {one.id for one in self.population} | ({self._best.id} if self._best else set())
-        self._programs = {number: self._programs[number] for number in kept}
+        if len(self._programs) > 2 * len(self._population) + 10:  # now and then; what is lost is replayed
+            kept = {one.id for one in self.population} | ({self._best.id} if self._best else set())
+            self._programs = {number: self._programs[number] for number in kept}
 
     def _make(self, record: Record, made: dict[int, Any]) -> Any:
         """Returns the program of a record, given those of its parents, and checks that it is the same as then."""
