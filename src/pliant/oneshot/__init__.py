@@ -5,15 +5,19 @@ from __future__ import annotations
 from .elastic import Elastic
 from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
 from .rules import add_rule
+from .sampler import BindError, Sampler, Step
 from .selection import Selection
 from .supernet import Supernet, supernet
 
 __all__ = [
+    "BindError",
     "Elastic",
     "InputChoice",
     "LayerChoice",
     "Mutable",
+    "Sampler",
     "Selection",
+    "Step",
     "Supernet",
     "ValueChoice",
     "add_rule",

@@ -70,7 +70,7 @@ class Supernet(nn.Module):
                 for m in self.network.modules()
                 if isinstance(m, InputChoice) and (m.n_chosen or 0) > 1
             }
-        return found  # type: ignore[no-any-return]
+        return found
 
     @property
     def decisions(self) -> Decisions:

@@ -1,0 +1,78 @@
+"""What can be decided in a super-network, and which algorithm can decide it; checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from pliant.space import Float, Int
+from pliant.values.errors import SpaceError
+
+from .elastic import Elastic
+from .mutables import InputChoice, LayerChoice, ValueChoice
+from .supernet import Supernet
+
+NEEDS = {
+    "choice": "a choice between modules",
+    "input": "a choice of inputs",
+    "elastic": "a module that comes in several sizes",
+    "number": "a number out of a range",
+    "value": "a choice between values",
+}
+"""The kinds of decisions, and what they are in words."""
+
+CAPABILITIES: dict[str, frozenset[str]] = {
+    "SPOS": frozenset(NEEDS),
+    "TuNAS": frozenset(NEEDS),
+    "ENAS": frozenset(NEEDS),
+    "ProgressiveShrinking": frozenset(NEEDS),
+    "DARTS": frozenset({"choice", "input"}),
+    "SNAS": frozenset({"choice", "input"}),
+    "GDAS": frozenset({"choice", "input"}),
+    "FBNet": frozenset({"choice"}),
+    "ProxylessNAS": frozenset({"choice"}),
+}
+"""By algorithm, what it can decide."""
+
+
+def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[str]) -> None:
+    """Checks that an algorithm can make every decision of a super-network.
+
+    Raises:
+      SpaceError: it cannot; the message names the first decision, its path, and the algorithms that can make all.
+    """
+    needs = list(find_needs(supernet))
+    refused = [(need, path) for need, path in needs if need not in capabilities]
+    if not refused:
+        return
+    need, path = refused[0]
+    wanted = {kind for kind, _ in needs}
+    able = [other for other, can in CAPABILITIES.items() if wanted <= can]
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    raise SpaceError(
+        f"{name} cannot decide {NEEDS[need]}, which is at {path!r}{more}. It decides {_say(capabilities)}. "
+        f"Use {' or '.join(able) or 'a sampler of your own'}, or fix these holes by their values."
+    )
+
+
+def find_needs(supernet: Supernet) -> Iterator[tuple[str, str]]:
+    """Yields what kind of decision there is in a super-network, and at which path."""
+    for module in supernet.network.modules():
+        yield from _needs_of(module, supernet)
+
+
+def _needs_of(module: nn.Module, supernet: Supernet) -> Iterator[tuple[str, str]]:
+    if isinstance(module, LayerChoice):
+        yield "choice", module.key
+    elif isinstance(module, InputChoice):
+        yield "input", module.key
+    elif isinstance(module, ValueChoice):
+        yield "value", module.key
+    elif isinstance(module, Elastic):
+        for key, point in zip(module.keys, module.space.points):
+            yield ("number" if isinstance(point, (Int, Float)) else "elastic"), key
+
+
+def _say(capabilities: frozenset[str]) -> str:
+    return " and ".join(NEEDS[need] for need in NEEDS if need in capabilities)
