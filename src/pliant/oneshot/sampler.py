@@ -137,8 +137,9 @@ class Sampler(ABC):
         """Returns the network that this sampler finds best, as far as it knows by now."""
 
     def metrics(self) -> dict[str, float]:
-        """Returns numbers that say how the search stands: ``entropy`` in nats, ``leading`` (the mean probability
-        of the leading candidates), and what else a method has.
+        """Returns numbers that say how the search stands.
+
+        ``entropy`` in nats, ``leading`` (the mean probability of the leading candidates), and what else a method has.
         """
         return {}
 
@@ -147,9 +148,7 @@ class Sampler(ABC):
         return None
 
     def state(self) -> dict[str, Any]:
-        """Returns all that ``restore`` needs: numbers, text, lists, dicts and tensors.  The super-network's weights
-        are not in it.
-        """
+        """Returns all that ``restore`` needs: numbers, text, lists, dicts and tensors; no weights of the super-network."""
         version, words, normal = self.random.getstate()
         return {
             "sampler": type(self).__name__,

@@ -1,0 +1,272 @@
+"""What a search found, trial by trial, and the mean of many such runs.  Runs nothing, draws nothing.
+
+A *curve* follows the incumbent: of all that a run has evaluated so far, the first of the best by validation
+reward.  Its test score is what a user would report at that moment; no run ever looks at it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+Array = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+_Z = 1.959963984540054  # the normal quantile at (1 + CONFIDENCE) / 2
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A trial that brought a new incumbent.
+
+    Attributes:
+      trial: its number, from 1.
+      reward: its validation reward.
+      test: its test score; None where the task has none.
+    """
+
+    trial: int
+    reward: float
+    test: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run: every change of its incumbent.
+
+    >>> curve = Curve(seed=0, trials=10, steps=(Step(1, 0.5, 0.4), Step(7, 0.9, 0.8)))
+    >>> curve.at(6), curve.at(10).test
+    (Step(trial=1, reward=0.5, test=0.4), 0.8)
+
+    Attributes:
+      seed: of the algorithm.
+      trials: how many were allowed.
+      steps: the new incumbents, in order.
+      evaluated: how many trials there were: fewer than ``trials`` when a space is exhausted.
+      failed: how many of them were infeasible.
+      seconds: what proposing and learning took, without the evaluations.
+    """
+
+    seed: int
+    trials: int
+    steps: tuple[Step, ...]
+    evaluated: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    def at(self, trial: int) -> Step | None:
+        """Returns the incumbent after ``trial`` trials; None before the first feasible one."""
+        found = bisect.bisect_right(self.steps, trial, key=lambda step: step.trial)
+        return self.steps[found - 1] if found else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the curve as JSON data."""
+        return {
+            "seed": self.seed,
+            "trials": self.trials,
+            "steps": [[step.trial, step.reward, step.test] for step in self.steps],
+            "evaluated": self.evaluated,
+            "failed": self.failed,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Curve:
+        """Reads what ``to_json`` returned.
+
+        Raises:
+          KeyError, TypeError, ValueError: it is something else.
+        """
+        steps = tuple(
+            Step(int(trial), float(reward), None if test is None else float(test))
+            for trial, reward, test in data["steps"]
+        )
+        return cls(
+            int(data["seed"]),
+            int(data["trials"]),
+            steps,
+            int(data["evaluated"]),
+            int(data["failed"]),
+            float(data["seconds"]),
+        )
+
+
+@final
+class Recorder:
+    """Writes a curve, one evaluation after another.
+
+    >>> recorder = Recorder(seed=0, trials=3)
+    >>> for reward in (0.5, None, 0.5):
+    ...     recorder.add(reward, test=reward)
+    >>> recorder.curve(seconds=0.1)
+    Curve(seed=0, trials=3, steps=(Step(trial=1, reward=0.5, test=0.5),), evaluated=3, failed=1, seconds=0.1)
+    """
+
+    def __init__(self, *, seed: int, trials: int) -> None:
+        self.seed, self.trials = seed, trials
+        self.evaluated = self.failed = 0
+        self._steps: list[Step] = []
+
+    def add(self, reward: float | None, test: float | None = None) -> None:
+        """Notes the next trial.  None stands for one that is infeasible; a tie leaves the incumbent as it is."""
+        self.evaluated += 1
+        if reward is None:
+            self.failed += 1
+        elif not self._steps or reward > self._steps[-1].reward:
+            self._steps.append(Step(self.evaluated, float(reward), None if test is None else float(test)))
+
+    def curve(self, *, seconds: float = 0.0) -> Curve:
+        """Returns the curve so far."""
+        return Curve(self.seed, self.trials, tuple(self._steps), self.evaluated, self.failed, seconds)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Numbers in short.
+
+    Attributes:
+      count: how many there were.
+      mean: their mean; NaN of none.
+      std: their standard deviation, with n - 1; 0 of one.
+      ci: half the width of the 95% confidence interval of the mean; NaN of fewer than two.
+    """
+
+    count: int
+    mean: float
+    std: float
+    ci: float
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Spread:
+        """Summarizes numbers.
+
+        >>> spread = Spread.of([1.0, 2.0, 3.0])
+        >>> spread.mean, spread.std, round(spread.ci, 2)
+        (2.0, 1.0, 2.48)
+        """
+        values = np.asarray(list(numbers), dtype=np.float64)
+        if not len(values):
+            return cls(0, math.nan, math.nan, math.nan)
+        if len(values) == 1:
+            return cls(1, float(values[0]), 0.0, math.nan)
+        std = float(values.std(ddof=1))
+        return cls(
+            len(values), float(values.mean()), std, student(len(values) - 1) * std / len(values) ** 0.5
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the runs of one algorithm had found after ``budget`` trials.
+
+    Attributes:
+      budget: in trials.
+      reward: validation reward of the incumbents.
+      test: test score of the incumbents; None where the task has none.
+    """
+
+    budget: int
+    reward: Spread
+    test: Spread | None
+
+
+def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:
+    """Returns a row for each budget; runs without a feasible trial so far are left out of its means."""
+    rows = []
+    for budget in budgets:
+        steps = [step for curve in curves if (step := curve.at(budget)) is not None]
+        tests = [step.test for step in steps if step.test is not None]
+        test = Spread.of(tests) if tests else None
+        rows.append(Row(budget, Spread.of(step.reward for step in steps), test))
+    return rows
+
+
+def band(curves: Sequence[Curve], trials: int, *, test: bool) -> tuple[Array, Array]:
+    """Returns mean and standard deviation of the incumbents after each of 1 to ``trials`` trials.
+
+    Args:
+      curves: of at least one run.
+      trials: how far.
+      test: of the test scores, else of the validation rewards.
+
+    Returns:
+      Two arrays [trials]; NaN where no run has a number.
+    """
+    table = np.full((len(curves), trials + 1), np.nan)
+    for row, curve in zip(table, curves):
+        for step in curve.steps:
+            value = step.test if test else step.reward
+            if value is not None and step.trial <= trials:
+                row[step.trial :] = value
+    table = table[:, 1:]
+    known = ~np.isnan(table)
+    count = known.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, table, 0.0).sum(0) / count
+        squares = np.where(known, (table - mean) ** 2, 0.0).sum(0)
+        std = np.where(count > 1, np.sqrt(squares / (count - 1)), 0.0 * mean)
+    return mean, std
+
+
+def default_budgets(trials: int) -> list[int]:
+    """Returns the budgets that a table shows unless told otherwise: a sixth, a third, two thirds, all.
+
+    >>> default_budgets(300), default_budgets(2)
+    ([50, 100, 200, 300], [1, 2])
+    """
+    return sorted({max(1, trials * share // 6) for share in (1, 2, 4, 6)})
+
+
+def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
+    """Returns budgets in ascending order.
+
+    Raises:
+      FieldTypeError, FieldValueError: one is no number from 1 to ``trials``.
+    """
+    found = set()
+    for budget in budgets:
+        if isinstance(budget, bool) or not isinstance(budget, int):
+            raise FieldTypeError(
+                f"a budget is a number of trials such as 100; got {budget!r:.40} of type {type(budget).__name__}."
+            )
+        if not 1 <= budget <= trials:
+            raise FieldValueError(
+                f"a budget of {budget} trials cannot be shown of runs of {trials}: "
+                f"give budgets from 1 to {trials}, or more trials."
+            )
+        found.add(budget)
+    if not found:
+        raise FieldValueError(f"there is no budget to show: give one or more, from 1 to {trials} trials.")
+    return sorted(found)
+
+
+def student(freedom: int) -> float:
+    """Returns the quantile of Student's t at 97.5%, by the expansion in Abramowitz and Stegun, 26.7.5.
+
+    Right to 0.1% from 5 degrees of freedom on; below, from a table.
+
+    >>> round(student(1), 2), round(student(9), 3), round(student(99), 3)
+    (12.71, 2.262, 1.984)
+    """
+    small = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
+    if freedom in small:
+        return small[freedom]
+    z, n = _Z, float(freedom)
+    return (
+        z
+        + (z**3 + z) / (4 * n)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
+    )

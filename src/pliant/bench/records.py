@@ -1,0 +1,113 @@
+"""Curves on disk: a file of JSON lines for each task and label, one line per run, written as runs end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, final
+
+from .curves import Curve
+from .task import Task
+
+FORMAT = 1
+
+
+@final
+class Archive:
+    """A folder of runs, so that a bench that was stopped goes on, and one that is asked for more does only that.
+
+    A line is used again when it is of the same task (its name, space and optimum), label and seed, and of
+    at least as many trials: an algorithm does not know how many trials it will have, so a shorter run is the
+    start of a longer one.  One process writes.  A line that a crash cut short is passed over.
+
+    Args:
+      folder: where; made when the first run is kept.
+      stamp: of what the runs are; lines of another stamp are passed over.  A version, say.
+    """
+
+    def __init__(self, folder: Path, *, stamp: str = "") -> None:
+        self.folder, self.stamp = folder, stamp
+
+    def path(self, task: Task, label: str) -> Path:
+        """Returns the file of a task and a label."""
+        return self.folder / slug(task.name) / f"{slug(label)}.jsonl"
+
+    def read(self, task: Task, label: str, *, trials: int) -> dict[int, Curve]:
+        """Returns the runs of at least ``trials`` trials, cut to these, by seed."""
+        try:
+            lines = self.path(task, label).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return {}
+        key, found = self._key(task, label), {}
+        for line in lines:
+            curve = _read_line(line, key)
+            if curve is not None and curve.trials >= trials:
+                found[curve.seed] = cut(curve, trials)
+        return found
+
+    def add(self, task: Task, label: str, curve: Curve) -> None:
+        """Keeps a run."""
+        path = self.path(task, label)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({**self._key(task, label), **curve.to_json()}, separators=(",", ":"))
+        with path.open("a", encoding="utf-8") as file:
+            if file.tell() and not _ends_line(path):
+                file.write("\n")
+            file.write(line + "\n")
+
+    def _key(self, task: Task, label: str) -> dict[str, Any]:
+        optimum = task.optimum
+        content = f"{task.name} {task.space.fingerprint} {optimum!r}"
+        return {
+            "format": FORMAT,
+            "stamp": self.stamp,
+            "task": hashlib.sha256(content.encode()).hexdigest()[:16],
+            "label": label,
+        }
+
+
+def cut(curve: Curve, trials: int) -> Curve:
+    """Returns the first ``trials`` trials of a run; what it failed and took are told in proportion."""
+    if curve.trials == trials:
+        return curve
+    share = min(1.0, trials / max(curve.evaluated, 1))
+    return Curve(
+        curve.seed,
+        trials,
+        tuple(step for step in curve.steps if step.trial <= trials),
+        min(curve.evaluated, trials),
+        round(curve.failed * share),
+        curve.seconds * share,
+    )
+
+
+def slug(text: str) -> str:
+    """Returns text as a file name: itself where it is one, else what of it can be, and a digest.
+
+    >>> slug("local-search"), slug("nasbench201/cifar10")
+    ('local-search', 'nasbench201-cifar10')
+    >>> slug("re(population_size=20)")
+    're-population_size-20-5d4e'
+    """
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:60]
+    if plain == text.replace("/", "-"):
+        return plain
+    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def _read_line(line: str, key: dict[str, Any]) -> Curve | None:
+    try:
+        data = json.loads(line)
+        if any(data[name] != value for name, value in key.items()):
+            return None
+        return Curve.from_json(data)
+    except (KeyError, TypeError, ValueError):  # cut short by a crash, or no line of ours
+        return None
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"

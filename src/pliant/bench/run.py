@@ -1,0 +1,255 @@
+"""Runs of searches on tasks, spread over processes, each kept as soon as it ends.  Prints and draws nothing.
+
+One run is a function of task, entrant, trials and seed.  An *entrant* is whatever can be run so: an algorithm
+of ours by its name here, a search of another library in the project's benchmarks.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, final
+
+from pliant.algorithms import Algorithm, Exhausted
+from pliant.algorithms.generators import make
+
+from .curves import Curve, Recorder
+from .records import Archive
+from .registry import get_task
+from .task import Task
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Entrant(ABC):
+    """Something that searches a task.  Pickled, as it is sent to processes.
+
+    Attributes:
+      label: names it in tables and files; one label, one behaviour.
+    """
+
+    label: str
+
+    @abstractmethod
+    def check(self, task: Task) -> None:
+        """Raises what is wrong with this entrant on this task, before any run."""
+
+    @abstractmethod
+    def run(self, task: Task, *, trials: int, seed: int) -> Curve:
+        """Searches with ``trials`` evaluations."""
+
+
+@final
+@dataclass(frozen=True)
+class Named(Entrant):
+    """An algorithm by its name.
+
+    >>> Named("re(population_size=20)", "re", {"population_size": 20}).make(seed=1).population_size
+    20
+
+    Attributes:
+      label: as it was typed.
+      name: what ``pliant.algorithms.generators.make`` knows it by.
+      options: for the algorithm, by keyword.
+    """
+
+    label: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, *, seed: int) -> Algorithm:
+        """Returns the algorithm, new."""
+        return make(self.name, **{"seed": seed, **self.options})
+
+    def check(self, task: Task) -> None:
+        self.make(seed=0).setup(task.space)
+
+    def run(self, task: Task, *, trials: int, seed: int) -> Curve:
+        return run_algorithm(task, self.make(seed=seed), trials=trials)
+
+
+def run_algorithm(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
+    """Searches a task with an algorithm, one trial after another, and returns what was found when.
+
+    The algorithm is told validation rewards, and None for what is infeasible; it never sees a test score.
+    It ends early where the algorithm has nothing left to propose.
+    """
+    algorithm.setup(task.space)
+    recorder = Recorder(seed=algorithm.seed, trials=trials)
+    evaluate, propose, feedback, clock = (
+        task.evaluate,
+        algorithm.propose,
+        algorithm.feedback,
+        time.thread_time,
+    )
+    seconds = 0.0
+    for _ in range(trials):
+        start = clock()
+        try:
+            decisions = propose()
+        except Exhausted:
+            break
+        finally:
+            seconds += clock() - start
+        result = evaluate(decisions)
+        if result is None:
+            recorder.add(None)
+        else:
+            recorder.add(result.reward, result.test)
+        start = clock()
+        feedback(decisions, None if result is None else result.reward)
+        seconds += clock() - start
+    return recorder.curve(seconds=seconds)
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """One run that is to be done.
+
+    Attributes:
+      task: its name, as ``get_task`` knows it.
+      data: where the tables are; None for the usual places.
+      entrant: who searches.
+      trials: how many evaluations.
+      seed: of the search.
+    """
+
+    task: str
+    data: Path | None
+    entrant: Entrant
+    trials: int
+    seed: int
+
+    def run(self) -> Curve:
+        """Does it."""
+        return self.entrant.run(load_task(self.task, self.data), trials=self.trials, seed=self.seed)
+
+
+@lru_cache(maxsize=4)
+def load_task(name: str, data: Path | None) -> Task:
+    """Returns a task, loaded once in this process."""
+    return get_task(name, data=data)
+
+
+def plan(
+    task: str,
+    entrants: Sequence[Entrant],
+    *,
+    trials: int,
+    seeds: Sequence[int],
+    archive: Archive,
+    data: Path | None = None,
+) -> tuple[dict[str, dict[int, Curve]], list[Job]]:
+    """Returns what is known already, by label and seed, and the jobs that are left, one seed after another.
+
+    Raises:
+      PliantError: an entrant cannot search this task.
+    """
+    loaded = load_task(task, data)
+    known: dict[str, dict[int, Curve]] = {}
+    for entrant in entrants:
+        entrant.check(loaded)
+        kept = archive.read(loaded, entrant.label, trials=trials)
+        known[entrant.label] = {seed: kept[seed] for seed in seeds if seed in kept}
+    jobs = [
+        Job(task, data, entrant, trials, seed)
+        for seed in seeds
+        for entrant in entrants
+        if seed not in known[entrant.label]
+    ]
+    return known, jobs
+
+
+def run_jobs(jobs: Sequence[Job], *, workers: int) -> Iterator[tuple[Job, Curve]]:
+    """Does jobs, and yields each with its curve as it ends; leaving the loop ends the processes.
+
+    Args:
+      jobs: what to do.
+      workers: how many processes; with one, all is done in this one.
+
+    Raises:
+      Exception: what a job raised; the jobs that are under way are dropped.
+    """
+    if workers <= 1:
+        for job in jobs:
+            yield job, job.run()
+        return
+    waiting = iter(jobs)
+    with _single_threads(), _open_pool(min(workers, len(jobs) or 1)) as pool:
+        running: dict[Future[Curve], Job] = {}
+        while True:
+            for job in waiting:
+                running[pool.submit(_run, job)] = job
+                if len(running) > 2 * workers:
+                    break
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+
+
+def run_all(
+    known: dict[str, dict[int, Curve]],
+    jobs: Sequence[Job],
+    *,
+    archive: Archive,
+    workers: int,
+    on_curve: Callable[[Job, Curve], None] = lambda job, curve: None,
+) -> dict[str, list[Curve]]:
+    """Does what ``plan`` left, keeps each run in the archive, and returns all curves by label, by seed.
+
+    Stopped at any moment, it loses only the runs under way: the next ``plan`` finds the others.
+    """
+    found = {label: dict(curves) for label, curves in known.items()}
+    for job, curve in run_jobs(jobs, workers=workers):
+        archive.add(load_task(job.task, job.data), job.entrant.label, curve)
+        found[job.entrant.label][job.seed] = curve
+        on_curve(job, curve)
+    return {label: [curves[seed] for seed in sorted(curves)] for label, curves in found.items()}
+
+
+def _run(job: Job) -> Curve:
+    return job.run()
+
+
+def _leave(*_: object) -> None:
+    os._exit(130)
+
+
+def _begin_worker() -> None:
+    """A worker that is interrupted from the keyboard ends at once, without a traceback of its own."""
+    signal.signal(signal.SIGINT, _leave)
+
+
+@contextmanager
+def _open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Opens a pool of fresh processes: a fork would copy the threads of a display, or of NumPy."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _single_threads() -> Iterator[None]:
+    """While the processes start, numeric libraries read that each is to use one thread."""
+    changed = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(changed, "1"))
+    try:
+        yield
+    finally:
+        for name in changed:
+            os.environ.pop(name, None)
