@@ -392,13 +392,122 @@ def test_an_open_study_has_its_own_settings(tmp_path):
 
 def test_what_a_study_cannot_keep(tmp_path):
     _, feedback = next(pg.sample(space(), study=tmp_path / "s.db"))
-    with pytest.raises(RewardError, match="a study keeps one reward per trial; got 2"):
-        feedback((1, 2))
     with pytest.raises(RewardError, match="a reward is a finite number"):
         feedback(math.nan)
     with pytest.raises(StudyError, match="open for writing in this process already"):
         pg.sample(space(), study=tmp_path / "s.db")
     feedback(1)
+
+
+# --- reports, parents, several objectives ------------------------------------------------------------------
+
+
+class Climber(Algorithm):
+    """Stops what reports less than its best so far, and lets each trial go on from the one before."""
+
+    def _setup(self):
+        self.last, self.reports = None, []
+
+    def _propose(self):
+        self.before, self.last = self.last, self.space.sample(self.random)
+        return self.last
+
+    def _report(self, decisions, reward, step):
+        self.reports.append((reward, step))
+        return reward < max(reward for reward, _ in self.reports)
+
+    def _parent(self, decisions):
+        return self.before
+
+    def _state(self):
+        one = [None if d is None else d.to_json() for d in (self.before, self.last)] if self.last else None
+        return {"trials": one, "reports": self.reports}
+
+    def _restore(self, state):
+        self.reports = [tuple(report) for report in state["reports"]]
+        if state["trials"]:
+            self.before, self.last = (d and self._load(d) for d in state["trials"])
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("maximize", [True, False])
+def test_reports_and_parents(tmp_path, stored, maximize):
+    algorithm, sign = Climber(), 1 if maximize else -1
+    options = {"study": tmp_path / "s.db"} if stored else {}
+    search = pg.sample(space(), algorithm, 3, maximize=maximize, **options)
+    seen = []
+    for _, feedback in search:
+        assert feedback.parent == (seen[-1] if seen else None)
+        assert not feedback.should_stop
+        assert feedback.report(np.float32(sign * 2), step=1) is (feedback.id > 1)
+        assert feedback.should_stop is (feedback.id > 1)
+        assert feedback.report(sign * 3, step=2.5) is False
+        assert feedback.should_stop is (feedback.id > 1)  # once told to stop, always
+        seen.append(feedback.decisions)
+        feedback(sign * 3)
+    assert algorithm.reports == [(2.0, 1.0), (3.0, 2.5)] * 3
+
+
+def test_a_report_is_a_finite_number_in_time():
+    _, feedback = next(pg.sample(space(), Climber()))
+    with pytest.raises(RewardError, match="a reward is a finite number"):
+        feedback.report(math.inf, step=1)
+    with pytest.raises(RewardError, match="a step says how far a trial is.*got 'one' of type str"):
+        feedback.report(1, step="one")
+    feedback(1)
+    with pytest.raises(FeedbackError, match=r"trial 1 has its feedback already, so it reports no more"):
+        feedback.report(1, step=2)
+
+
+def test_no_report_and_no_parent_for_other_algorithms():
+    for _, feedback in pg.sample(space(), trials=2):
+        assert feedback.parent is None
+        assert not feedback.report(-1e300, step=0)
+        feedback(0)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_several_objectives_have_a_front(tmp_path, stored):
+    options = {"study": tmp_path / "s.db"} if stored else {}
+    program = pg.Dict(x=pg.intv(0, 4), y=pg.intv(0, 4))
+
+    def sample(trials):
+        return pg.sample(program, pg.generators.Random(replace=False), trials, maximize=False, **options)
+
+    search = sample(25)
+    assert search.front == []
+    for child, feedback in search:
+        feedback((child.x, (child.x - 2) ** 2 + child.y))
+    assert [(dict(child), reward) for child, reward in search.front] == [
+        ({"x": x, "y": 0}, (float(x), float((x - 2) ** 2))) for x in (0, 1, 2)
+    ]
+    assert search.best_reward is None
+    if stored:
+        search.close()
+        assert [reward for _, reward in sample(25).front] == [reward for _, reward in search.front]
+
+
+def test_one_objective_has_a_front_of_one():
+    search = pg.sample(pg.Dict(x=pg.intv(0, 9)), pg.generators.Sweep())
+    for child, feedback in search:
+        feedback(-abs(child.x - 3))
+    assert search.front == [(pg.Dict(x=3), 0.0)]
+
+
+def test_the_program_receives_its_budget_and_its_parent():
+    """A whole multi-fidelity search as a user writes it: train from the parent's epochs to one's own."""
+    program = pg.Dict(lr=pg.floatv(0.01, 1.0, scale="log"), epochs=pg.intv(1, 9, name="budget"))
+    saved, spent = {}, 0
+    search = pg.sample(program, pg.generators.Hyperband(seed=2), trials=26)
+    for child, feedback in search:
+        done = saved[feedback.parent] if feedback.parent else 0
+        assert done < child.epochs
+        spent += child.epochs - done
+        saved[feedback.decisions] = child.epochs
+        feedback(-abs(math.log(child.lr / 0.1)) - 1 / child.epochs)
+    assert spent < 26 * 9 / 2
+    assert search.best_program.epochs == 9
+    assert 0.05 < search.best_program.lr < 0.2
 
 
 # --- cost --------------------------------------------------------------------------------------------------

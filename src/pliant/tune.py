@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, Random
-from pliant.algorithms.base import check_algorithm
+from pliant.algorithms.base import check_algorithm, check_step
+from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.trace import Trace
@@ -37,19 +38,53 @@ Reward = float | tuple[float, ...]
 class Feedback:
     """What one turn of the loop says about its program: call it with the reward, once.
 
+    A program that takes long may report how good it is on its way, and stop when the algorithm says so::
+
+        for program, feedback in pg.sample(space, pg.generators.MedianStopping()):
+            for epoch, accuracy in enumerate(train(program), 1):
+                if feedback.report(accuracy, step=epoch):
+                    break
+            feedback(accuracy)
+
     Attributes:
       id: the number of the trial, from 1.
       decisions: what was decided.
+      parent: the decisions of the earlier trial from whose result this one should go on (load the checkpoint that it
+        saved), for algorithms that promote or copy trials; None where training begins anew.
+      should_stop: whether a report in this turn was answered with a stop.
     """
 
-    __slots__ = ("_source", "decisions", "id")
+    __slots__ = ("_source", "decisions", "id", "parent", "should_stop")
 
-    def __init__(self, source: Source, id: int, decisions: Decisions) -> None:
+    def __init__(self, source: Source, id: int, decisions: Decisions, *, parent: Decisions | None) -> None:
         self._source: Source | None = (
             source  # not the search, which refers to this: a loop that is left must end at once
         )
         self.id = id
         self.decisions = decisions
+        self.parent = parent
+        self.should_stop = False
+
+    def report(self, reward: Any, *, step: float) -> bool:
+        """Tells how good this trial is so far; returns whether it should stop now.
+
+        The final reward is told all the same. Algorithms that stop no trial always answer False.
+
+        Args:
+          reward: a finite number.
+          step: how far the trial is, in any unit that grows; of two reports for one step the last counts.
+
+        Raises:
+          RewardError: the reward or the step is no finite number.
+          FeedbackError: this trial was told already.
+        """
+        if self._source is None:
+            raise FeedbackError(
+                f"trial {self.id} has its feedback already, so it reports no more; call feedback.report before feedback."
+            )
+        stop = self._source.report(self.id, self.decisions, _check_number(reward, reward), check_step(step))
+        self.should_stop = self.should_stop or stop
+        return stop
 
     def __call__(self, reward: Any) -> None:
         """Tells the reward of this trial.
@@ -123,8 +158,8 @@ class Search(Iterator[tuple[Any, Feedback]]):
         if asked is None:
             self._ended = True
             raise StopIteration
-        self._open = Feedback(self._source, *asked)
-        return self._make(asked[1]), self._open
+        self._open = asked
+        return self._make(asked.decisions), asked
 
     def close(self) -> None:
         """Ends the search; closes a study that was opened for it, so that others may write it.
@@ -157,6 +192,14 @@ class Search(Iterator[tuple[Any, Feedback]]):
         best = self._source.best_decisions
         return None if best is None else self._make(best)
 
+    @property
+    def front(self) -> list[tuple[Any, Reward]]:
+        """The programs, made anew, that no other beats in all objectives, with their rewards (the Pareto front).
+
+        The best in the first objective comes first. With one objective, just the best.
+        """
+        return [(self._make(decisions), reward) for decisions, reward in self._source.front()]
+
 
 class Source(ABC):
     """Where a loop's trials come from, and where its rewards go; keeps the best in mind.
@@ -169,10 +212,15 @@ class Source(ABC):
         self.maximize = maximize
         self.best_reward: float | None = None
         self.best_decisions: Decisions | None = None
+        self._front: ParetoFront | None = None  # of several objectives
 
     @abstractmethod
-    def ask(self) -> tuple[int, Decisions] | None:
-        """Returns the next trial's number and decisions, or None at the end."""
+    def ask(self) -> Feedback | None:
+        """Returns the feedback of the next trial, or None at the end."""
+
+    @abstractmethod
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        """Passes an intermediate reward on; returns whether the trial should stop."""
 
     @abstractmethod
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
@@ -182,11 +230,29 @@ class Source(ABC):
         """Gives back what was opened for the loop."""
 
     def note(self, decisions: Decisions, reward: Reward | None) -> None:
-        """Keeps the best reward in mind; of several objectives there is no best one."""
+        """Keeps the best reward in mind; of several objectives there is no best one, but a front."""
         if reward.__class__ is float and (
             self.best_reward is None or self.is_better(reward, self.best_reward)
         ):
             self.best_reward, self.best_decisions = reward, decisions
+        elif isinstance(reward, tuple):
+            if self._front is None:
+                self._front = ParetoFront()
+            self._front.add(self.turn(reward), (decisions, reward))
+
+    def front(self) -> list[tuple[Decisions, Reward]]:
+        """Returns what nothing else beats: decisions and rewards, the best in the first objective first."""
+        if self._front is not None:
+            return [member.item for member in self._front]
+        if self.best_decisions is None or self.best_reward is None:
+            return []
+        return [(self.best_decisions, self.best_reward)]
+
+    def turn(self, reward: Reward) -> Any:
+        """Returns a reward so that higher is better."""
+        if self.maximize:
+            return reward
+        return tuple([-one for one in reward]) if isinstance(reward, tuple) else -reward
 
     def is_better(self, reward: Any, other: Any) -> bool:
         """Returns whether one reward is better than another."""
@@ -203,7 +269,7 @@ class MemorySource(Source):
         self.trials = trials
         self.count = 0
 
-    def ask(self) -> tuple[int, Decisions] | None:
+    def ask(self) -> Feedback | None:
         if self.trials is not None and self.count >= self.trials:
             return None
         try:
@@ -211,12 +277,13 @@ class MemorySource(Source):
         except Exhausted:
             return None
         self.count += 1
-        return self.count, decisions
+        return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
+
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        return self.algorithm.report(decisions, self.turn(reward), step=step)
 
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
-        if reward is not None and not self.maximize:
-            reward = tuple(-r for r in reward) if isinstance(reward, tuple) else -reward
-        self.algorithm.feedback(decisions, reward)
+        self.algorithm.feedback(decisions, None if reward is None else self.turn(reward))
 
 
 @final
@@ -227,24 +294,24 @@ class StudySource(Source):
         super().__init__(maximize=study.maximize)
         self.study = study
         self.owned = owned  # opened for this loop, to be closed when it ends
-        for trial in study.best(1):
-            self.best_reward, self.best_decisions = trial.reward, trial.decisions
+        for trial in study.front():
+            self.note(trial.decisions, trial.reward if trial.rewards is None else trial.rewards)
 
-    def ask(self) -> tuple[int, Decisions] | None:
+    def ask(self) -> Feedback | None:
         trial = self.study.ask()
         if trial is None:
             self.close()
-        return None if trial is None else (trial.id, trial.decisions)
+            return None
+        return Feedback(self, trial.id, trial.decisions, parent=trial.parent)
+
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        return self.study.report(id, reward, step=step)
 
     def close(self) -> None:
         if self.owned:
             self.study.close()
 
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
-        if isinstance(reward, tuple):
-            raise RewardError(
-                f"a study keeps one reward per trial; got {len(reward)}: {reward!r:.80}. Combine them into one number."
-            )
         if reward is None:
             self.study.fail(id, reason)
         else:

@@ -38,7 +38,8 @@ BAD_REWARDS = {
     "infinity": (float("-inf"), r"is a finite number; got -inf"),
     "text": ("0.5", r"one finite number; got '0\.5' of type str"),
     "none": (None, r"got None of type NoneType\. For a trial without reward call `study\.fail"),
-    "several": ((0.1, 0.2), r"one finite number; got \(0\.1, 0\.2\) of type tuple"),
+    "one of several": ((0.1, float("nan")), r"the reward of trial 1 is a finite number; got nan"),
+    "none of several": ((), r"one finite number; got \(\) of type tuple"),
     "too large": (10**400, r"one finite number; got 1000"),
 }
 

@@ -241,7 +241,7 @@ def test_another_program_locks_the_file(path, space, monkeypatch):
 
 def test_another_program_writes_our_tables(path, space, study):
     study.ask()
-    change(path, "INSERT INTO events VALUES (2, 'tell', 1)")
+    change(path, "INSERT INTO events (seq, kind, trial) VALUES (2, 'tell', 1)")
     with pytest.raises(
         StudyError, match=r"was changed by another program between two steps.*One process at a time"
     ):

@@ -6,6 +6,6 @@ A study holds decisions and numbers only.  Programs, and what is done with them,
 from __future__ import annotations
 
 from .study import Study
-from .trial import STATUSES, StudyInfo, Trial
+from .trial import STATUSES, Report, StudyInfo, Trial
 
-__all__ = ["STATUSES", "Study", "StudyInfo", "Trial"]
+__all__ = ["STATUSES", "Report", "Study", "StudyInfo", "Trial"]

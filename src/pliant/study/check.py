@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pliant.algorithms import Algorithm
+from pliant.algorithms.base import check_seed
 from pliant.space import Space, diff
 from pliant.values.errors import (
     FeedbackError,
@@ -99,11 +100,22 @@ def check_space(file: Path, recorded: Space, given: Space | None) -> None:
         )
 
 
-def check_reward(trial_id: int, reward: Any) -> float:
-    """Returns a reward of any library as a float.
+def check_rewards(trial_id: int, reward: Any) -> float | tuple[float, ...]:
+    """Returns a reward of any library as a float, or as a tuple of them where there are several objectives.
 
-    >>> check_reward(1, 2)
-    2.0
+    >>> check_rewards(1, 2), check_rewards(1, [2, 0.5])
+    (2.0, (2.0, 0.5))
+
+    Raises:
+      RewardError: it is no finite number, nor a tuple of them.
+    """
+    if isinstance(reward, (tuple, list)) and reward:
+        return tuple([check_reward(trial_id, one) for one in reward])
+    return check_reward(trial_id, reward)
+
+
+def check_reward(trial_id: int, reward: Any) -> float:
+    """Returns one number of any library as a float.
 
     Raises:
       RewardError: it is no finite number.
@@ -125,10 +137,48 @@ def check_reward(trial_id: int, reward: Any) -> float:
     return number
 
 
+def check_arity(trial: Trial, known: int | None) -> int:
+    """Returns how many rewards a trial has that was told; ``known`` is how many those before it have, if any.
+
+    Raises:
+      RewardError: it has another number of rewards.
+    """
+    count = 1 if trial.rewards is None else len(trial.rewards)
+    if known not in (None, count):
+        raise RewardError(
+            f"trial {trial.id} was told {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
+            "All trials of a study have the same objectives: tell as many numbers each time."
+        )
+    return count
+
+
+def check_settings(file: Path, recorded: dict[str, Any], *, maximize: bool, seed: int | None) -> None:
+    """Raises StudyError where a study has another direction, or another seed, than given."""
+    if recorded["maximize"] != maximize:
+        raise StudyError(
+            f"the study {str(file)!r} was made with maximize={recorded['maximize']}, and is opened with "
+            f"maximize={maximize}. Open it as it was made, or make another at another path."
+        )
+    if seed is not None and recorded["seed"] != str(check_seed(seed)):
+        raise StudyError(
+            f"the study {str(file)!r} was made with seed={recorded['seed']}, and is opened with "
+            f"seed={seed}. Open it with that seed, or make another study at another path."
+        )
+
+
+def ended_before(trial: Trial) -> FeedbackError:
+    """Returns the error for a trial that reports after it has ended."""
+    return FeedbackError(
+        f"trial {trial.id} has ended ({trial.status}), so it reports no more. Report before `tell` or `fail`."
+    )
+
+
 def told_twice(first: Trial, second: Trial) -> FeedbackError:
     """Returns the error for a trial that ended as ``first``, and is then told to end as ``second``."""
 
     def say(trial: Trial) -> str:
+        if trial.rewards is not None:
+            return f"rewards {trial.rewards}"
         return f"reward {trial.reward}" if trial.status == COMPLETED else f"failed ({trial.reason})"
 
     return FeedbackError(

@@ -22,20 +22,25 @@ MIN_EVENTS = 64  # between snapshots
 BYTES_PER_EVENT = 256  # a snapshot is written when so many of its bytes fall on each event: a bounded cost
 MAX_REPLAY_SECONDS = 1.0  # ... or when the events since the last one took so long: a quick resume
 
-ASK, TELL = "ask", "tell"
+ASK, REPORT, TELL = "ask", "report", "tell"
+
+Reward = float | tuple[float, ...] | None
 
 
 class Event(NamedTuple):
-    """A trial that was proposed (``ASK``), or ended (``TELL``).
+    """A trial that was proposed (``ASK``), said how good it is on its way (``REPORT``), or ended (``TELL``).
 
-    The reward is what the trial ended with: None where it failed, and of no meaning for ``ASK``.
+    The reward is what the trial reported, or ended with: None where it failed, and of no meaning for ``ASK``.
+    Step and stop are those of a report.
     """
 
     seq: int
     kind: str
     trial: int
     decisions: Decisions
-    reward: float | None
+    reward: Reward
+    step: float | None = None
+    stop: bool | None = None
 
 
 @final
@@ -71,10 +76,24 @@ class Learner:
         self._count(start)
         return decisions
 
-    def feedback(self, decisions: Decisions, reward: float | None) -> None:
+    def parent(self, decisions: Decisions) -> Decisions | None:
+        """Returns what the algorithm wants decisions that it just proposed to go on from."""
+        return self._algorithm.parent(decisions)
+
+    def report(self, decisions: Decisions, reward: float, step: float) -> bool:
+        """Tells the algorithm an intermediate reward of the study; returns whether the trial should stop."""
+        start = perf_counter()
+        stop = self._algorithm.report(decisions, self._sign * reward, step=step)
+        self._count(start)
+        return bool(stop)
+
+    def feedback(self, decisions: Decisions, reward: Reward) -> None:
         """Tells the algorithm a reward of the study, or None for a trial that failed."""
         start = perf_counter()
-        self._algorithm.feedback(decisions, None if reward is None else self._sign * reward)
+        if isinstance(reward, tuple):
+            self._algorithm.feedback(decisions, tuple([self._sign * one for one in reward]))
+        else:
+            self._algorithm.feedback(decisions, None if reward is None else self._sign * reward)
         self._count(start)
 
     def save(self) -> str:
@@ -112,13 +131,19 @@ class Learner:
         for event in events:
             if event.kind == TELL:
                 self.feedback(event.decisions, event.reward)
+            elif event.kind == REPORT:
+                assert isinstance(event.reward, float)
+                assert event.step is not None
+                if self.report(event.decisions, event.reward, event.step) != event.stop:
+                    said = "stop" if event.stop else "go on"
+                    raise _unlike(
+                        name,
+                        f"trial {event.trial} was told to {said} at step {event.step:g}",
+                        "it now says the opposite",
+                    )
             elif (again := self.propose()) != event.decisions:
-                raise StudyError(
-                    f"{name} did not repeat itself: trial {event.trial} was proposed as {event.decisions!r}, "
-                    f"and from the same state it now proposes {again!r}. Its code was changed since, or it "
-                    "uses random numbers other than `self.random`, or its state leaves something out. "
-                    "The record is unharmed: read it with Study.open(path), go on with the code that made it."
-                )
+                was = f"trial {event.trial} was proposed as {event.decisions!r}"
+                raise _unlike(name, was, f"it now proposes {again!r}")
         return self._events
 
     def _rest(self, snapshot: str) -> None:
@@ -128,6 +153,14 @@ class Learner:
     def _count(self, start: float) -> None:
         self._events += 1
         self._seconds += perf_counter() - start
+
+
+def _unlike(name: str, was: str, now: str) -> StudyError:
+    return StudyError(
+        f"{name} did not repeat itself: {was}, and from the same state {now}. Its code was changed since, or it "
+        "uses random numbers other than `self.random`, or its state leaves something out. "
+        "The record is unharmed: read it with Study.open(path), go on with the code that made it."
+    )
 
 
 def describe(algorithm: Algorithm) -> dict[str, Any]:

@@ -6,7 +6,7 @@ When they run, and in which transaction, is decided in ``study``; connections ar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from pliant.space import Decisions, Space
 from pliant.values.errors import DecisionError, LoadError, StudyError
 
-from .learner import ASK, TELL, Event
-from .tables import IS_RUNNING, events, states, study, trials
-from .trial import Trial
+from .learner import ASK, REPORT, TELL, Event
+from .tables import IS_REPORT, IS_RUNNING, events, states, study, trials
+from .trial import Report, Trial
 
 PAGE = 500  # trials that are read at once
 
@@ -31,8 +31,23 @@ _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
 _last_state = sa.select(states.c.seq, states.c.state).order_by(states.c.seq.desc()).limit(1)
+_reports = (
+    sa.select(events.c.trial, events.c.step, events.c.reward, events.c.stop)
+    .where(IS_REPORT, events.c.trial.in_(sa.bindparam("keys", expanding=True)))
+    .order_by(events.c.seq)
+)
+_has_reports = sa.select(events.c.trial).where(IS_REPORT).limit(1)
 _events_after = (
-    sa.select(events.c.seq, events.c.kind, trials.c.id, trials.c.decisions, trials.c.reward)
+    sa.select(
+        events.c.seq,
+        events.c.kind,
+        trials.c.id,
+        trials.c.decisions,
+        sa.case((IS_REPORT, events.c.reward), else_=trials.c.reward),
+        trials.c.rewards,
+        events.c.step,
+        events.c.stop,
+    )
     .join(trials, trials.c.id == events.c.trial)
     .where(events.c.seq > sa.bindparam("seq"))
     .order_by(events.c.seq)
@@ -96,6 +111,7 @@ class Record:
             "status": trial.status,
             "attempts": trial.attempts,
             "started": trial.started,
+            "parent": None if trial.parent is None else _to_text(trial.parent),
         }
         self.connection.execute(_add_trial, row)
         self.connection.execute(_add_event, {"seq": seq, "kind": ASK, "trial": trial.id})
@@ -111,6 +127,7 @@ class Record:
             "key": trial.id,
             "status": trial.status,
             "reward": trial.reward,
+            "rewards": None if trial.rewards is None else json.dumps(trial.rewards),
             "reason": trial.reason,
             "ended": trial.ended,
             "seconds": trial.seconds,
@@ -119,6 +136,11 @@ class Record:
             return False
         self.connection.execute(_add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
         return True
+
+    def add_report(self, trial_id: int, report: Report, seq: int) -> None:
+        """Writes an intermediate reward of a trial, as event ``seq``."""
+        row = {"seq": seq, "kind": REPORT, "trial": trial_id, **report._asdict()}
+        self.connection.execute(_add_event, row)
 
     def add_state(self, seq: int, state: str) -> None:
         """Writes a snapshot of the algorithm's state after event ``seq``, in place of the last one."""
@@ -136,29 +158,34 @@ class Record:
 
     def events_after(self, seq: int) -> Iterator[Event]:
         """Returns the events after ``seq``, in order."""
-        for number, kind, trial, decisions, reward in self.connection.execute(_events_after, {"seq": seq}):
-            yield Event(number, kind, trial, self._read_decisions(trial, decisions), reward)
+        for number, kind, trial, text, reward, several, *report in self.connection.execute(
+            _events_after, {"seq": seq}
+        ):
+            decisions = self._read_decisions(trial, text)
+            if kind == TELL and several is not None:
+                reward = read_rewards(self.path, trial, several)
+            yield Event(number, kind, trial, decisions, reward, *report)
 
     def find_trial(self, trial_id: int) -> Trial | None:
         """Returns a trial, or None when there is none of that number."""
         if trial_id >= 1 << 63:  # more than the database can be asked for
             return None
         row = self.connection.execute(_one_trial, {"key": trial_id}).one_or_none()
-        return None if row is None else self._read_trial(row)
+        return None if row is None else self._read_trials([row])[0]
 
     def page(self, after: int) -> list[Trial]:
         """Returns the next ``PAGE`` trials after number ``after``."""
-        return [self._read_trial(row) for row in self.connection.execute(_page, {"after": after})]
+        return self._read_trials(self.connection.execute(_page, {"after": after}).all())
 
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""
-        return [self._read_trial(row) for row in self.connection.execute(_running)]
+        return self._read_trials(self.connection.execute(_running).all())
 
     def best(self, count: int, *, maximize: bool) -> list[Trial]:
         """Returns the trials with the best rewards, the earlier of equals first."""
         reward = trials.c.reward.desc() if maximize else trials.c.reward.asc()
         query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
-        return [self._read_trial(row) for row in self.connection.execute(query.limit(count))]
+        return self._read_trials(self.connection.execute(query.limit(count)).all())
 
     def counts(self) -> dict[str, int]:
         """Returns how many trials there are of each status that occurs."""
@@ -166,9 +193,24 @@ class Record:
 
     # ------------------------------------------------------------------ private
 
-    def _read_trial(self, row: Any) -> Trial:
-        trial_id, decisions, *rest = row
-        return Trial(trial_id, self._read_decisions(trial_id, decisions), *rest)
+    def _read_trials(self, rows: Sequence[Any]) -> list[Trial]:
+        reports: dict[int, dict[float, Report]] = {}
+        if rows and self.connection.execute(_has_reports).scalar() is not None:
+            for at in range(0, len(rows), PAGE):
+                keys = {"keys": [row.id for row in rows[at : at + PAGE]]}
+                for trial_id, step, reward, stop in self.connection.execute(_reports, keys):
+                    reports.setdefault(trial_id, {})[step] = Report(step, reward, stop)
+        return [self._read_trial(row, reports.get(row.id, {})) for row in rows]
+
+    def _read_trial(self, row: Any, reports: dict[float, Report]) -> Trial:
+        trial_id, rewards, parent = row.id, row.rewards, row.parent
+        columns = {
+            **row._mapping,
+            "decisions": self._read_decisions(trial_id, row.decisions),
+            "rewards": None if rewards is None else read_rewards(self.path, trial_id, rewards),
+            "parent": None if parent is None else self._read_decisions(trial_id, parent),
+        }
+        return Trial(**columns, reports=tuple(sorted(reports.values())))
 
     def _read_decisions(self, trial_id: int, text: str) -> Decisions:
         assert self.space is not None
@@ -180,6 +222,18 @@ class Record:
 
 def _to_text(decisions: Decisions) -> str:
     return json.dumps(decisions.values, separators=(",", ":"))
+
+
+def read_rewards(path: Path, trial_id: int, text: str) -> tuple[float, ...]:
+    """Returns the rewards of a trial of several objectives, as they are stored.
+
+    Raises:
+      StudyError: they are damaged.
+    """
+    try:
+        return tuple([float(reward) for reward in json.loads(text)])
+    except (TypeError, ValueError) as error:
+        raise damaged(path, f"trial {trial_id}: its rewards are no list of numbers: {error}") from error
 
 
 def damaged(path: Path, what: str) -> StudyError:

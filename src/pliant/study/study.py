@@ -18,16 +18,28 @@ from time import monotonic
 from typing import Any, final
 
 from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.base import check_seed
+from pliant.algorithms.base import check_step
 from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, StudyError, listing, suggest
 
-from .check import check_arguments, check_exists, check_reward, check_space, to_file, told_twice
-from .learner import Learner, describe, differences, to_text
+from .check import (
+    check_arguments,
+    check_arity,
+    check_exists,
+    check_reward,
+    check_rewards,
+    check_settings,
+    check_space,
+    ended_before,
+    to_file,
+    told_twice,
+)
+from .learner import Learner, Reward, describe, differences, to_text
 from .lock import describe_process, now
+from .objectives import count_objectives, find_front
 from .store import Store, is_free
 from .tables import SCHEMA_VERSION
-from .trial import COMPLETED, FAILED, RUNNING, STATUSES, StudyInfo, Trial
+from .trial import RUNNING, STATUSES, Report, StudyInfo, Trial, end_trial, start_trial
 
 
 @final
@@ -70,6 +82,7 @@ class Study:
         self._stale = True  # whether the learner may be elsewhere than the record
         self._seq = 0  # of the last event
         self._out: dict[int, tuple[Trial, float]] = {}  # handed out by this process, and when
+        self._objectives: int | None = None  # how many rewards each trial has, once it is known
         self._waiting: deque[Trial] = deque()  # to be handed out again
         self._closing = weakref.finalize(self, store.close)
 
@@ -188,16 +201,7 @@ class Study:
             return cls.create(file, space, algorithm, trials=trials, seed=seed, maximize=maximize, name=name)
         with cls.open(file, space) as study, study._store.transaction() as record:
             recorded = record.settings()
-        if recorded["maximize"] != maximize:
-            raise StudyError(
-                f"the study {str(file)!r} was made with maximize={recorded['maximize']}, and is opened with "
-                f"maximize={maximize}. Open it as it was made, or make another at another path."
-            )
-        if seed is not None and recorded["seed"] != str(check_seed(seed)):
-            raise StudyError(
-                f"the study {str(file)!r} was made with seed={recorded['seed']}, and is opened with "
-                f"seed={seed}. Open it with that seed, or make another study at another path."
-            )
+        check_settings(file, recorded, maximize=maximize, seed=seed)
         return cls.open(file, space, algorithm, trials=trials)
 
     # ------------------------------------------------------------------ the loop
@@ -218,15 +222,50 @@ class Study:
                 self._out[trial.id] = trial, monotonic()
             return trial
 
-    def tell(self, trial_id: int, reward: float) -> Trial:
-        """Records the reward of a running trial, and returns the trial as it ended.
+    def report(self, trial_id: int, reward: float, *, step: float) -> bool:
+        """Records how good a running trial is so far; returns whether it should stop now.
+
+        What is reported is kept and replayed like what is told, at the cost of a transaction; algorithms that stop
+        no trial always answer False. A trial that stops is told its reward all the same.
+
+        Args:
+          trial_id: the trial.
+          reward: one finite number.
+          step: how far the trial is, in any unit that grows; of two reports for one step the last counts.
 
         Raises:
-          RewardError: the reward is no finite number.
+          RewardError: the reward or the step is no finite number.
           FeedbackError: there is no such trial, or it was told already.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        return self._end(trial_id, COMPLETED, check_reward(trial_id, reward), None)
+        reward, step = check_reward(trial_id, reward), check_step(step) + 0.0
+        with self._store.lock:
+            with self._step() as learner:
+                out = self._out.get(trial_id) if trial_id.__class__ is int else None
+                trial = self._find(trial_id) if out is None else out[0]
+                if trial.status != RUNNING:
+                    raise ended_before(trial)
+                report = Report(step, reward, learner.report(trial.decisions, reward, step))
+                self._seq += 1
+                self._record.add_report(trial.id, report, self._seq)
+                self._save_if_due(learner)
+            if out is not None:
+                self._out[trial.id] = trial.with_report(report), out[1]
+            return report.stop
+
+    def tell(self, trial_id: int, reward: float | tuple[float, ...]) -> Trial:
+        """Records the reward of a running trial, and returns the trial as it ended.
+
+        Args:
+          trial_id: the trial.
+          reward: a finite number; a tuple of them, for an algorithm of several objectives.
+
+        Raises:
+          RewardError: the reward is no finite number, or not as many numbers as the algorithm or the study takes.
+          FeedbackError: there is no such trial, or it was told already.
+          StudyError: the study is open for reading only, or cannot be written.
+        """
+        return self._end(trial_id, check_rewards(trial_id, reward), None)
 
     def fail(self, trial_id: int, reason: str) -> Trial:
         """Records that a running trial ended without reward, and why; returns the trial as it ended.
@@ -241,7 +280,7 @@ class Study:
                 f"{type(reason).__name__}."
             )
         text = reason.encode("utf-8", "replace").decode("utf-8")  # a log may hold what is no text
-        return self._end(trial_id, FAILED, None, text)
+        return self._end(trial_id, None, text)
 
     # ------------------------------------------------------------------ reading
 
@@ -266,11 +305,28 @@ class Study:
             return self._find(trial_id)
 
     def best(self, count: int = 1) -> list[Trial]:
-        """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first."""
+        """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
+
+        Raises:
+          StudyError: the trials have several rewards each, of which none is the best.
+        """
         if count.__class__ is not int or count < 1:
             raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
         with self._store.transaction():
+            if (count_objectives(self._record) or 1) > 1:
+                raise StudyError(
+                    f"the trials of {self.name!r} have several rewards each, so there is no best one. "
+                    "Those that no other beats are `study.front()`."
+                )
             return self._record.best(count, maximize=self.maximize)
+
+    def front(self) -> list[Trial]:
+        """Returns the trials of several objectives that no other beats in all (the Pareto front); else the best one.
+
+        The best in the first objective comes first; of equal rewards the earliest is kept.
+        """
+        with self._store.transaction():
+            return find_front(self._record, maximize=self.maximize)
 
     def counts(self) -> dict[str, int]:
         """Returns how many trials there are of each status, in the order of ``STATUSES``; reads them all."""
@@ -386,13 +442,14 @@ class Study:
         except Exhausted:
             self._record.change_settings(exhausted=True)
             return None
-        trial = Trial(progress.proposed + 1, decisions, RUNNING, None, None, 1, now(), None, None)
+        trial = start_trial(progress.proposed + 1, decisions, learner.parent(decisions))
         self._seq += 1
         self._record.add_trial(trial, self._seq)
         self._save_if_due(learner)
         return trial
 
-    def _end(self, trial_id: int, status: str, reward: float | None, reason: str | None) -> Trial:
+    def _end(self, trial_id: int, reward: Reward, reason: str | None) -> Trial:
+        objectives = self._objectives
         with self._store.lock:
             with self._step() as learner:
                 out = self._out.get(trial_id) if trial_id.__class__ is int else None
@@ -401,14 +458,15 @@ class Study:
                 else:  # of a process before this one, unless it has ended
                     trial, seconds = self._find(trial_id), None
                     self._waiting = deque(other for other in self._waiting if other.id != trial.id)
-                ended = replace(
-                    trial, status=status, reward=reward, reason=reason, ended=now(), seconds=seconds
-                )
+                ended = end_trial(trial, reward, reason, seconds)
+                if reward is not None:
+                    objectives = check_arity(ended, self._objectives or count_objectives(self._record))
                 self._seq += 1
                 if not self._record.finish_trial(ended, self._seq):
                     raise told_twice(self._find(trial_id), ended)
                 learner.feedback(ended.decisions, reward)
                 self._save_if_due(learner)
+            self._objectives = objectives
             self._out.pop(trial_id, None)
             return ended
 

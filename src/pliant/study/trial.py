@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pliant.space import Decisions
+
+from .lock import now
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 STATUSES = (RUNNING, COMPLETED, FAILED)
 """Of a trial: proposed and not told yet; told a reward; ended without one."""
+
+
+class Report(NamedTuple):
+    """What a trial said on its way.
+
+    Attributes:
+      step: how far it was, in its own unit.
+      reward: how good it was there, as it was reported.
+      stop: whether the algorithm then wanted it to stop.
+    """
+
+    step: float
+    reward: float
+    stop: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +38,60 @@ class Trial:
       id: 1, 2, 3, ... in the order of proposal, without gaps.
       decisions: what is to be tried.
       status: one of ``STATUSES``.
-      reward: as it was told, whether it is maximized or minimized; None without one.
+      reward: as it was told, whether it is maximized or minimized; None without one, or with several.
+      rewards: those of several objectives, as they were told; None otherwise.
       reason: why the trial failed; None unless it did.
       attempts: how often it was handed out; more than 1 after a crash.
       started: when it was last handed out, in ISO 8601, UTC.
       ended: when it was told, likewise; None while it is running.
       seconds: from the one to the other by a clock that is never set back; None while the trial is
         running, or when it was handed out by a process that is gone.
+      parent: the decisions of the earlier trial from whose result this one goes on; None where it begins anew.
+      reports: the intermediate rewards, by step; of two for one step (after a crash, say) the last.
     """
 
     id: int
     decisions: Decisions
     status: str
     reward: float | None
+    rewards: tuple[float, ...] | None
     reason: str | None
     attempts: int
     started: str
     ended: str | None
     seconds: float | None
+    parent: Decisions | None = None
+    reports: tuple[Report, ...] = ()
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether one of its reports was answered with a stop."""
+        return any(report.stop for report in self.reports)
+
+    def with_report(self, report: Report) -> Trial:
+        """Returns the trial with one more report, in place of an earlier one for its step."""
+        kept = [one for one in self.reports if one.step != report.step]
+        return replace(self, reports=tuple(sorted([*kept, report])))
+
+
+def start_trial(id: int, decisions: Decisions, parent: Decisions | None) -> Trial:
+    """Returns a trial that starts now, for the first time."""
+    return Trial(id, decisions, RUNNING, None, None, None, 1, now(), None, None, parent)
+
+
+def end_trial(
+    trial: Trial, reward: float | tuple[float, ...] | None, reason: str | None, seconds: float | None
+) -> Trial:
+    """Returns a running trial as it ends now, with its reward or rewards, or failed without."""
+    return replace(
+        trial,
+        status=FAILED if reward is None else COMPLETED,
+        reward=None if isinstance(reward, tuple) else reward,
+        rewards=reward if isinstance(reward, tuple) else None,
+        reason=reason,
+        ended=now(),
+        seconds=seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
