@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -130,7 +131,8 @@ def test_delete():
 def test_rewire_copies_one_value_over_another():
     graph = pg.Dict(nodes=[pg.Dict(inputs=[0]), pg.Dict(inputs=[0, 1])])
     found = {
-        tuple(tuple(node.inputs) for node in child.nodes) for child in results(Rewire(r".*inputs\["), graph)
+        tuple(tuple(node.inputs) for node in child.nodes)
+        for child in results(Rewire(r".*inputs\[\d\]"), graph)
     }
     assert found == {((1,), (0, 1)), ((0,), (1, 1)), ((0,), (0, 0))}
     assert set(results(Rewire(int), pg.Dict(a=1, b=1))) == {None}
@@ -172,7 +174,10 @@ def test_a_pattern_a_class_or_a_predicate_selects():
         "layers[0].act",
         "rate",
     }
-    assert set(find(program, "layers")) == {"layers", "layers[0]", "layers[0].units", "layers[0].act"}
+    assert set(find(program, "layers")) == {"layers"}
+    assert set(find(program, r"layers\[\d\]")) == {"layers[0]"}
+    assert set(find(program, "rate|.*UNITS")) == {"rate"}  # the whole path, either way
+    assert set(find(program, re.compile("rate|.*UNITS", re.IGNORECASE))) == {"rate", "layers[0].units"}
     assert set(find(program, (Layer, float))) == {"layers[0]", "rate"}
     assert set(find(program, lambda k, v: k == "act")) == {"layers[0].act"}
     assert set(find(program, lambda value, parent: isinstance(parent, Layer))) == {

@@ -25,7 +25,7 @@ EDITS = {
     "insert": Insert("terms", [1, 2, 5, 7]),
     "replace": Replace(int, [1, 2, 5, 7]),
     "delete": Delete(),
-    "swap": Swap(r"terms\["),
+    "swap": Swap(r"terms\[\d+\]"),
     "cross": Crossover(int),
 }
 
@@ -223,7 +223,7 @@ def test_trials_counts_turns():
 def test_programs_without_json_form_are_told_apart_by_their_content():
     thing = object()
     program = pg.Dict(thing=thing, values=[0])
-    edits = [Replace(r"values\[", [0, 1, 2]), Insert("values", [0])]
+    edits = [Replace(r"values\[\d+\]", [0, 1, 2]), Insert("values", [0])]
     search = evolve(program, edits, 20)
     found = run(search, lambda p: -len(p["values"]))
     assert search.records[3].digest is None

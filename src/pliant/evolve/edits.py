@@ -25,8 +25,9 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
 Where = type | tuple[type, ...] | str | re.Pattern[str] | Callable[..., Any] | None
-"""Which values an edit is for: those of a class, those under a path (a regular expression, as for
-``pg.query``), those that fit a predicate of ``(value)``, ``(value, parent)`` or ``(k, value, parent)``; None for all."""
+"""Which values an edit is for: those of a class; those whose whole path fits a regular expression, such as
+``layers`` or ``r"layers\\[\\d+\\].units"``; those that fit a predicate of ``(value)``, ``(value, parent)`` or
+``(k, value, parent)``, as for ``pg.query``; None for all."""
 
 Values = Sequence[Any] | Callable[..., Any]
 """What an edit puts in: one of several candidates, or what a function of ``(random)`` or ``(value, random)``
@@ -125,7 +126,7 @@ class Delete(Edit):
     r"""Takes an item out of a list, or a key out of a dict; a field of an object gets its default.
 
     >>> import random, pliant as pg
-    >>> Delete(r"layers\[")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
+    >>> Delete(r"layers\[\d\]")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
     {layers=['conv']}
 
     Args:
@@ -153,7 +154,7 @@ class Rewire(Edit):
 
     >>> import random, pliant as pg
     >>> graph = pg.Dict(nodes=[pg.Dict(inputs=[0]), pg.Dict(inputs=[1, 2])])
-    >>> Rewire(r".*inputs\[")(graph, random.Random(3))
+    >>> Rewire(r".*inputs\[\d\]")(graph, random.Random(3))
     {nodes=[{inputs=[2]}, {inputs=[1, 2]}]}
 
     Args:
@@ -180,7 +181,7 @@ class Swap(Edit):
     r"""Exchanges two values of a program, such as two layers.
 
     >>> import random, pliant as pg
-    >>> Swap(r"layers\[")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
+    >>> Swap(r"layers\[\d\]")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
     {layers=['relu', 'conv']}
 
     Args:
@@ -240,7 +241,9 @@ def find(program: Any, where: Where) -> dict[str, Any]:
     if where is None:
         return query(program, enter_selected=True)
     if isinstance(where, (str, re.Pattern)):
-        return query(program, where, enter_selected=True)
+        pattern = compile_pattern(where)
+        whole = re.compile(rf"(?:{pattern.pattern})\Z", pattern.flags)
+        return query(program, whole, enter_selected=True)
     if isinstance(where, (type, tuple)):
         classes = where
         return query(program, where=lambda value: isinstance(value, classes), enter_selected=True)

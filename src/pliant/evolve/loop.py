@@ -13,6 +13,7 @@ from typing import Any, cast, final
 
 from pliant.algorithms import twister
 from pliant.algorithms.evolution import Individual, Operator
+from pliant.algorithms.evolution.operators import takes_several
 from pliant.algorithms.objectives import ParetoFront
 from pliant.algorithms.objectives.dominance import as_rewards
 from pliant.symbolic.clone import clone
@@ -80,7 +81,34 @@ class Feedback:
 
 @final
 class Evolving(Iterator[tuple[Any, Feedback]]):
-    """An open-ended search under way: yields ``(program, feedback)``.  Made by ``evolve``, which says more."""
+    """An open-ended search under way: yields ``(program, feedback)``.  Made by ``evolve``.
+
+    The first trial is the program that it starts from.  Each later one is a child: ``select`` chooses a parent,
+    one of the edits changes a copy of it, and once its reward is told ``survive`` says who stays.  By default that
+    is regularized evolution as in Real, Liang, So and Le, "AutoML-Zero: evolving machine learning algorithms from
+    scratch", ICML 2020, section 3.2, with T = 10 and P = 100: the parent is the best of T drawn, the oldest of P
+    dies; but for its first population, which here grows out of the first program.  Both see the population as
+    individuals whose ``decisions`` are their records.
+
+    An edit that does not apply, that a schema refuses (or that refuses by a ``PliantError``), whose child lacks
+    values, fails ``check`` or was there before is drawn again, up to ``attempts`` times.  Then the search walks on,
+    edit by edit, from a known program until it meets a new one; when that fails too, the loop ends.  When no edit
+    applies at all, that is an error.
+
+    Same seed, same rewards: same programs.  Every trial has a record of its parents, edit, seed and reward, of
+    which ``replay`` makes its program again; with a file of the records, the same call goes on after a crash
+    exactly where it was.  For that, edits must draw what is random from the generator that they are handed.
+
+    >>> import pliant as pg
+    >>> from pliant.evolve import Replace, evolve
+    >>> search = evolve(pg.Dict(x=0), {"up": Replace(int, lambda x, random: x + 1)}, 5)
+    >>> for program, feedback in search:
+    ...     feedback(program.x)
+    >>> search.best_program, [(one.parents, one.edit) for one in search.lineage(3)]
+    ({x=4}, [((), ''), ((1,), 'up'), ((2,), 'up')])
+    >>> search.replay(3)
+    {x=2}
+    """
 
     def __init__(
         self,
@@ -90,13 +118,13 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         trials: int | None,
         select: Operator,
         survive: Operator,
-        several: bool,
         seed: int,
         maximize: bool,
         attempts: int,
         record: str | os.PathLike[str] | None,
     ) -> None:
-        self._edits, self._select, self._survive, self._several = edits, select, survive, several
+        self._edits, self._select, self._survive = edits, select, survive
+        self._several = takes_several(select) and takes_several(survive)
         self._trials, self._seed, self._maximize, self._attempts = trials, seed, maximize, attempts
         self._first = clone(program)
         self._records: dict[int, Record] = {}
