@@ -70,13 +70,14 @@ def read_archive(file: Path, columns: Mapping[str, tuple[int | None, ...]]) -> d
       LoadError: the file is no archive, or lacks a column, or one has another shape.
     """
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise LoadError(
-                    f"the table {str(file)!r} is a single array; expected an .npz archive of columns."
-                )
-            found = {name: archive[name] for name in columns if name in archive.files}
-            others = [name for name in archive.files if name not in found]
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise LoadError(
+                f"the table {str(file)!r} is a single array; expected an .npz archive of columns."
+            )
+        with archive:
+            names = list(archive.files)
+            found = {name: archive[name] for name in columns if name in names}
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
         if isinstance(error, LoadError):
             raise
@@ -84,12 +85,13 @@ def read_archive(file: Path, columns: Mapping[str, tuple[int | None, ...]]) -> d
             f"the table {str(file)!r} cannot be read as an .npz archive: {error}. Expected the columns "
             f"{', '.join(columns)}, as `numpy.savez` writes them."
         ) from error
-    for name, shape in columns.items():
+    for name in columns:
         if name not in found:
             raise LoadError(
                 f"the table {str(file)!r} has no column {name!r}; expected {', '.join(columns)}, found "
-                f"{', '.join([*found, *others]) or 'none'}. Is it the table of another benchmark?"
+                f"{', '.join(names) or 'none'}. Is it the table of another benchmark?"
             )
+    for name, shape in columns.items():
         got = found[name].shape
         if len(got) != len(shape) or any(n is not None and n != m for n, m in zip(shape, got)):
             raise LoadError(

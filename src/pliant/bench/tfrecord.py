@@ -88,21 +88,20 @@ def _read_batch(stream: BinaryIO, name: str, start: int) -> list[bytes]:
     """Returns the data of the next records, each with its checksum behind it."""
     heads: list[bytes] = []
     frames: list[bytes] = []
-    while len(frames) < BATCH:
-        head = stream.read(12)
-        if not head:
-            break
+    is_broken = False
+    while len(frames) < BATCH and (head := stream.read(12)):
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else -1
-        if not 0 <= length <= MAX_LENGTH:
-            raise _broken(name, start + len(frames))
-        frame = stream.read(length + 4)
+        frame = stream.read(length + 4) if 0 <= length <= MAX_LENGTH else b""
         if len(frame) != length + 4:
-            raise _broken(name, start + len(frames))
+            is_broken = True
+            break
         heads.append(head)
         frames.append(frame)
     for i, (crc, head) in enumerate(zip(crc32c([head[:8] for head in heads]), heads)):
         if struct.unpack("<I", head[8:])[0] != mask_crc(crc):
             raise _broken(name, start + i)
+    if is_broken:
+        raise _broken(name, start + len(frames))
     return frames
 
 

@@ -77,9 +77,9 @@ def from_text(text: str) -> Cell:
 def structure(ops: Sequence[str]) -> str:
     """Returns what a cell computes, as text that cells of one structure share: 6,466 of them among the 15,625.
 
-    As the paper counts: a skip connection hands its input on, an edge with ``none`` or from a node that is zero
-    is zero, and inputs of a node are a set with repetitions.  (Sums are compared edge by edge: a zero summand
-    counts, and the sum of a sum is not flattened; doing both would leave fewer structures.)
+    As the paper counts: a skip connection hands its input on, an edge with ``none`` or from a node that is zero is zero,
+    and the inputs of a node are sorted.  The number is that of this notation, which is not a normal form: a zero
+    summand is written, and a sum that is handed on is one piece when inputs are sorted; without both there are 4,930.
 
     >>> none = ["none"] * 3
     >>> structure(["skip_connect", "nor_conv_3x3", "none", *none]) == structure(["none"] * 6)
@@ -98,4 +98,4 @@ def structure(ops: Sequence[str]) -> str:
 def _apply(op: str, x: str) -> str:
     if op == "none" or x == "#":
         return "#"
-    return x if op == "skip_connect" else f"{op}({x})"
+    return x if op == "skip_connect" else f"({x})@{op}"

@@ -101,7 +101,7 @@ def _unlabelled(n: int, max_edges: int) -> tuple[npt.NDArray[np.int8], npt.NDArr
     maps = [(0, *order, n - 1) for order in _orders(n)]
     worth = np.array([[2.0 ** (n * to[i] + to[j]) for to in maps] for i, j in pairs])
     least = np.concatenate(
-        [(edges[at : at + CHUNK] @ worth).min(axis=1) for at in range(0, len(edges), CHUNK)]
+        [(edges[at : at + CHUNK] @ worth).min(axis=1) for at in range(0, len(edges) or 1, CHUNK)]
     )
     first = np.unique(least, return_index=True)[1]
     chosen = edges[first]

@@ -17,6 +17,8 @@ from typing import Any
 from pliant.values.errors import LoadError
 
 _DOUBLE = struct.Struct("<d")
+_EVALUATION = struct.Struct("<BdBdBdBdBd")
+_KEYS = (0x09, 0x11, 0x19, 0x21, 0x29)  # of the doubles 1 to 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,21 @@ def _parse_metrics(message: bytes) -> tuple[int, tuple[Evaluation, ...]]:
     evaluations = []
     for number, value in read_fields(message):
         if number == 1:
-            fields = {key: double for key, double in read_fields(value) if isinstance(double, float)}
-            evaluations.append(Evaluation(*(fields.get(key, 0.0) for key in range(1, 6))))
+            evaluations.append(_parse_evaluation(value))
         elif number == 2:
             parameters = value
     return parameters, tuple(evaluations)
+
+
+def _parse_evaluation(message: bytes) -> Evaluation:
+    if (
+        len(message) == _EVALUATION.size
+    ):  # as it nearly always is: the five doubles in order, and nothing else
+        values = _EVALUATION.unpack(message)
+        if values[::2] == _KEYS:
+            return Evaluation(*values[1::2])
+    fields = {key: double for key, double in read_fields(message) if isinstance(double, float)}
+    return Evaluation(*(fields.get(key, 0.0) for key in range(1, 6)))
 
 
 def read_fields(message: bytes) -> Iterator[tuple[int, Any]]:

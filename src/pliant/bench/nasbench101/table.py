@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -42,7 +43,7 @@ class Records:
 
 
 def read_tfrecord(file: str | os.PathLike[str]) -> Records:
-    """Reads ``nasbench_only108.tfrecord`` or ``nasbench_full.tfrecord``; a minute, or a few for the full one.
+    """Reads ``nasbench_only108.tfrecord`` or ``nasbench_full.tfrecord``; half a minute, or a few for the full one.
 
     Raises:
       LoadError: the file is damaged, or another one.
@@ -90,32 +91,26 @@ def read_npz(file: Path) -> Records:
     return Records(**columns)
 
 
-@dataclass
 class _Gathered:
-    """Rows as they come, in columns."""
+    """Rows as they come, in columns: five million of them must fit in memory."""
 
-    cells: dict[str, int] = field(default_factory=dict)
-    vertices: list[int] = field(default_factory=list)
-    parameters: list[int] = field(default_factory=list)
-    # (cell, epochs): per training, (validation, test, seconds) half-way and at the end
-    trainings: dict[tuple[int, int], list[tuple[float, ...]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.cells: dict[str, int] = {}
+        self.vertices = array("q")
+        self.parameters = array("q")
+        self.cell = array("q")  # of each row
+        self.epochs = array("q")  # of each row
+        self.scores = array("d")  # six of each row: validation, test, seconds; half-way and at the end
 
     def add(self, row: Row) -> None:
         cell = self.cells.setdefault(row.hash, len(self.cells))
         if cell == len(self.vertices):
             self.vertices.append(row.vertices)
             self.parameters.append(row.parameters)
-        half, end = row.evaluations[1], row.evaluations[2]
-        self.trainings.setdefault((cell, row.epochs), []).append(
-            (
-                half.validation,
-                half.test,
-                half.training_seconds,
-                end.validation,
-                end.test,
-                end.training_seconds,
-            )
-        )
+        self.cell.append(cell)
+        self.epochs.append(row.epochs)
+        for at in row.evaluations[1:3]:
+            self.scores.extend((at.validation, at.test, at.training_seconds))
 
     def finish(self, name: str) -> Records:
         """Returns the columns.
@@ -124,23 +119,30 @@ class _Gathered:
           LoadError: there are no rows, or not as many of each cell.
         """
         count = len(self.cells)
-        lengths = sorted({epochs for _, epochs in self.trainings})
-        repeats = len(next(iter(self.trainings.values()), []))
-        uneven = any(len(found) != repeats for found in self.trainings.values())
-        if not count or uneven or len(self.trainings) != count * len(lengths):
+        cell, epochs = np.array(self.cell), np.array(self.epochs)
+        lengths = sorted(set(self.epochs))
+        order = np.lexsort((cell, epochs))  # stable: repeats stay in the order of the file
+        repeats = len(order) // max(1, count * len(lengths))
+        whole = len(order) == count * len(lengths) * repeats > 0
+        if not whole or any(
+            not np.array_equal(column[order], np.ravel(expected))
+            for column, expected in (
+                (epochs, np.repeat(lengths, count * repeats)),
+                (cell, [np.repeat(np.arange(count), repeats)] * len(lengths)),
+            )
+        ):
             raise LoadError(
                 f"the table {name!r} has {count:,} cells, and not the same number of trainings of each; expected each cell as "
                 "often at each number of epochs. Is the file complete?"
             )
-        data = np.array([self.trainings[cell, epochs] for epochs in lengths for cell in range(count)])
-        data = data.reshape(len(lengths), count, repeats, 2, 3)  # length, cell, repeat, half or end, what
-        data = data.transpose(4, 0, 3, 2, 1).reshape(3, 2 * len(lengths), repeats, count)
-        fidelities = np.array([epochs // part for epochs in lengths for part in (2, 1)])
+        data = np.array(self.scores).reshape(-1, 2, 3)[order]
+        data = data.reshape(len(lengths), count, repeats, 2, 3).transpose(4, 0, 3, 2, 1)
+        data = data.reshape(3, 2 * len(lengths), repeats, count)  # what, fidelity, repeat, cell
         return Records(
-            hashes=np.array([name.encode() for name in self.cells]),
+            hashes=np.array([text.encode() for text in self.cells]),
             vertices=np.array(self.vertices),
             parameters=np.array(self.parameters),
-            fidelities=fidelities,
+            fidelities=np.array([length // part for length in lengths for part in (2, 1)]),
             validation=data[0],
             test=data[1, -1],
             seconds=data[2],
