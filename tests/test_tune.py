@@ -452,7 +452,7 @@ def test_a_report_is_a_finite_number_in_time():
     _, feedback = next(pg.sample(space(), Climber()))
     with pytest.raises(RewardError, match="a reward is a finite number"):
         feedback.report(math.inf, step=1)
-    with pytest.raises(RewardError, match="a step says how far a trial is.*got 'one' of type str"):
+    with pytest.raises(RewardError, match=r"a step says how far a trial is.*got 'one' of type str"):
         feedback.report(1, step="one")
     feedback(1)
     with pytest.raises(FeedbackError, match=r"trial 1 has its feedback already, so it reports no more"):

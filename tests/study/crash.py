@@ -14,6 +14,7 @@ import sys
 import time
 
 from pliant.algorithms import LocalSearch, Random, RegularizedEvolution, Sweep
+from pliant.algorithms.fidelity import ASHA, MedianStopping
 from pliant.space import choice, flatten, floating, integer
 from pliant.study import Study
 
@@ -28,13 +29,28 @@ SEARCHES = {
     "evolution": (MIXED, lambda: RegularizedEvolution(10, 4, seed=2)),
     "sweep": (FINITE, Sweep),
     "local": (MIXED, lambda: LocalSearch(seed=3)),
+    "median": (MIXED, lambda: MedianStopping(ASHA(budget="n", seed=4), min_trials=3)),
 }
 TRIALS = 120
-PARALLEL = {"random": 1, "evolution": 1, "sweep": 1, "local": 1, "evolution x4": 4, "local x4": 4}
+PARALLEL = {
+    "random": 1,
+    "evolution": 1,
+    "sweep": 1,
+    "local": 1,
+    "evolution x4": 4,
+    "local x4": 4,
+    "median": 1,
+    "median x4": 4,
+}
+REPORTS = 3  # at most, of each trial of the search that stops trials
 
 
 def reward_of(decisions):
     return random.Random(str(decisions.values)).random()
+
+
+def report_of(decisions, step):
+    return random.Random(f"{decisions.values}/{float(step)}").random()
 
 
 def setting(name):
@@ -54,6 +70,10 @@ def search(path, name, say):
             if not out:
                 return
             trial = out.pop(pick.randrange(len(out)))
+            if name.startswith("median"):
+                for step in range(1, REPORTS + 1):
+                    if study.report(trial.id, report_of(trial.decisions, step), step=step):
+                        break
             study.tell(trial.id, reward_of(trial.decisions))
             say(f"{trial.id}\n".encode())
 

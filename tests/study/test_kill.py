@@ -50,7 +50,9 @@ def test_searches_were_killed(campaign):
     assert all(len(of_search) > 2 for of_search in runs.values())
 
 
-@pytest.mark.parametrize("name", ["random", "evolution", "sweep", "local", "evolution x4", "local x4"])
+@pytest.mark.parametrize(
+    "name", ["random", "evolution", "sweep", "local", "evolution x4", "local x4", "median", "median x4"]
+)
 def test_nothing_is_lost_and_the_search_is_the_same(campaign, crash, name):
     folder, runs = campaign
     space, make, parallel = crash.setting(name)
@@ -74,17 +76,34 @@ def test_nothing_is_lost_and_the_search_is_the_same(campaign, crash, name):
     alone = make()
     alone.setup(space)
     connection = sqlite3.connect(folder / f"{name}.db")
-    events = connection.execute("SELECT seq, kind, trial FROM events ORDER BY seq").fetchall()
+    events = connection.execute(
+        "SELECT seq, kind, trial, step, reward, stop FROM events ORDER BY seq"
+    ).fetchall()
     connection.close()
-    assert [seq for seq, _, _ in events] == list(range(1, 2 * crash.TRIALS + 1))
+    assert [event[0] for event in events] == list(range(1, len(events) + 1))
+    ends = [trial for _, kind, trial, *_ in events if kind != "report"]
+    assert len(ends) == 2 * crash.TRIALS
     if parallel == 1:
-        assert [trial for _, _, trial in events] == [i for i in range(1, crash.TRIALS + 1) for _ in "ab"]
-    for _, kind, trial_id in events:
+        assert ends == [i for i in range(1, crash.TRIALS + 1) for _ in "ab"]
+    stops = 0
+    for _, kind, trial_id, step, reward, stop in events:
         trial = trials[trial_id - 1]
         if kind == "ask":
             assert alone.propose() == trial.decisions
+            assert alone.parent(trial.decisions) == trial.parent
+        elif kind == "report":
+            assert reward == crash.report_of(trial.decisions, step)
+            assert alone.report(trial.decisions, reward, step=step) == bool(stop)
+            stops += stop
         else:
             alone.feedback(trial.decisions, trial.reward)
+    if name.startswith("median"):
+        assert stops > 10
+        assert sum(trial.parent is not None for trial in trials) > 10
+        for trial in trials:
+            steps = [report.step for report in trial.reports]
+            assert steps == list(range(1, len(steps) + 1))
+            assert trial.should_stop or len(steps) == crash.REPORTS
 
 
 def test_a_killed_writer_leaves_the_study_to_the_next_at_once(tmp_path, crash):

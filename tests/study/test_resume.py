@@ -23,6 +23,7 @@ from pliant.algorithms import (
     RegularizedEvolution,
     Sweep,
 )
+from pliant.algorithms.fidelity import ASHA, HalvingStopping, MedianStopping
 from pliant.space import choice, flatten, integer
 from pliant.study import Study, learner
 from pliant.values.errors import StudyError
@@ -31,7 +32,7 @@ SPACE = flatten(
     [
         choice("op", [choice("k", 3), None, integer("n", 1, 40)]),
         choice("a", 4, picks=2, distinct=True),
-        choice("b", 3),
+        choice("b", 3, values=[1, 2, 4]),
     ]
 )
 ALGORITHMS = {
@@ -43,10 +44,12 @@ ALGORITHMS = {
     "first improvement": lambda: LocalSearch(seed=5, first_improvement=True),
     "hill climb": lambda: HillClimb(seed=6),
     "deduplicated": lambda: Deduplicate(RegularizedEvolution(3, 2, seed=7)),
+    "median stopping": lambda: MedianStopping(RegularizedEvolution(4, 2, seed=8), min_trials=1),
+    "halving": lambda: HalvingStopping(ASHA(budget="b", eta=2, seed=9), eta=2),
 }
 STEPS = st.one_of(
     st.just(("ask", 0)),
-    st.tuples(st.sampled_from(["tell", "tell", "fail"]), st.integers(0, 5)),
+    st.tuples(st.sampled_from(["tell", "tell", "fail", "report", "report"]), st.integers(0, 5)),
     st.sampled_from([("close", 0), ("crash", 0)]),
 )
 
@@ -91,6 +94,12 @@ def test_any_interleaving_proposes_the_same(name, steps, interval, maximize):
                 waiting = [other for other in waiting if other[0] != trial_id]
                 study.tell(trial_id, reward) if action == "tell" else study.fail(trial_id, "why")
                 alone.feedback(decisions, None if reward is None else sign * reward)
+            elif action == "report" and running:
+                trial_id = sorted(running)[number % len(running)]
+                decisions, reward = running[trial_id], score(running[trial_id]) / (step + 1)
+                stop = study.report(trial_id, reward, step=number)
+                assert stop == alone.report(decisions, sign * reward, step=number)
+                assert (number, reward, stop) in study.trial(trial_id).reports
             elif action in ("close", "crash"):
                 if action == "crash":  # what a killed process leaves is what is in its files now
                     for suffix in ("", "-wal"):

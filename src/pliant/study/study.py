@@ -249,8 +249,11 @@ class Study:
                 self._seq += 1
                 self._record.add_report(trial.id, report, self._seq)
                 self._save_if_due(learner)
+            trial = trial.with_report(report)
             if out is not None:
-                self._out[trial.id] = trial.with_report(report), out[1]
+                self._out[trial.id] = trial, out[1]
+            else:
+                self._waiting = deque(trial if one.id == trial.id else one for one in self._waiting)
             return report.stop
 
     def tell(self, trial_id: int, reward: float | tuple[float, ...]) -> Trial:
@@ -321,10 +324,7 @@ class Study:
             return self._record.best(count, maximize=self.maximize)
 
     def front(self) -> list[Trial]:
-        """Returns the trials of several objectives that no other beats in all (the Pareto front); else the best one.
-
-        The best in the first objective comes first; of equal rewards the earliest is kept.
-        """
+        """Returns the trials that no other beats in all objectives, those best in the first one first."""
         with self._store.transaction():
             return find_front(self._record, maximize=self.maximize)
 
