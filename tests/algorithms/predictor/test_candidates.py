@@ -42,7 +42,7 @@ def test_candidates_are_new_and_valid(source, name):
 def test_mutants_are_of_the_best():
     tried = [FLAT.parse([value] * 6) for value in range(3)]
     for parents in (1, 2, 3):
-        found = ask(MutateBest(12, parents), FLAT, tried)
+        found = ask(MutateBest(12, parents, 1), FLAT, tried)
         near = {min(range(3), key=lambda rank: distance(one, tried[rank])) for one in found}
         assert near == set(range(parents))
         assert {min(distance(one, other) for other in tried) for one in found} == {1}
@@ -56,13 +56,13 @@ def test_mutants_have_up_to_so_many_changes():
 def test_the_best_is_counted_once():
     """Decisions that were told twice are one parent."""
     tried = [FLAT.parse([0] * 6), FLAT.parse([0] * 6), FLAT.parse([1] * 6)]
-    found = ask(MutateBest(40, 2), FLAT, tried)
+    found = ask(MutateBest(40, 2, 1), FLAT, tried)
     assert any(distance(one, tried[2]) == 1 for one in found)
 
 
 def test_a_mixture_has_the_candidates_of_all():
     tried = [FLAT.parse([0] * 6)]
-    found = ask(Mixture(MutateBest(10), RandomCandidates(50)), FLAT, tried)
+    found = ask(Mixture(MutateBest(10, changes=1), RandomCandidates(50)), FLAT, tried)
     assert len(set(found)) == len(found) > 50
     assert sum(distance(one, tried[0]) == 1 for one in found) >= 10
 

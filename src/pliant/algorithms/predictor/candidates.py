@@ -47,7 +47,8 @@ class Candidates(ABC):
 class MutateBest(Candidates):
     """Mutants of the best: as many of each, with 1 to ``changes`` decisions changed.
 
-    White et al., "BANANAS", AAAI 2021, Algorithm 1, step 2: mutate the best architectures found so far.
+    White et al., "BANANAS", AAAI 2021, Algorithm 1: mutate the best architectures found so far.  They make 100 with one
+    change each; the second change lets a search leave a neighbourhood that it has tried as a whole.
 
     Args:
       count: how many candidates.
@@ -55,9 +56,9 @@ class MutateBest(Candidates):
       changes: how many mutations at most are applied to one candidate.
     """
 
-    count: int = 100
+    count: int = 200
     parents: int = 10
-    changes: int = 1
+    changes: int = 2
 
     def __post_init__(self) -> None:
         for name in ("count", "parents", "changes"):
