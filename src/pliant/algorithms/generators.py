@@ -22,7 +22,7 @@ from .sweep import Sweep
 
 if TYPE_CHECKING:
     from .bayes import TPE, Bayesian
-    from .fidelity import ASHA, PBT, Hyperband, MedianStopping, SuccessiveHalving
+    from .fidelity import ASHA, PBT, HalvingStopping, Hyperband, MedianStopping, SuccessiveHalving
     from .objectives import Reject
     from .optuna import Optuna
     from .policy import PPO, REINFORCE, PolicyGradient
@@ -40,6 +40,7 @@ __all__ = [
     "Deduping",
     "Deduplicate",
     "Evolution",
+    "HalvingStopping",
     "HillClimb",
     "Hyperband",
     "LocalSearch",
@@ -63,6 +64,7 @@ LATER = {
     "Bayesian": ".bayes",
     "TPE": ".bayes",
     "ASHA": ".fidelity",
+    "HalvingStopping": ".fidelity",
     "Hyperband": ".fidelity",
     "MedianStopping": ".fidelity",
     "PBT": ".fidelity",
@@ -95,6 +97,7 @@ NAMES: dict[str, str] = {
     "hyperband": "Hyperband",
     "asha": "ASHA",
     "median_stopping": "MedianStopping",
+    "halving_stopping": "HalvingStopping",
     "pbt": "PBT",
     "optuna": "Optuna",
 }

@@ -84,9 +84,10 @@ class MedianStopping(Stopping):
     """Stops a trial whose best reward so far is below the median of the running averages of earlier trials.
 
     The median rule of Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017, section
-    3.2.2: at step ``s`` the best reward that the trial reported up to ``s`` is compared with, for each ended trial, the mean of its
-    reports up to ``s``; it stops when strictly below their median.  Unlike there, a trial that was itself stopped
-    counts too, for the steps that it reached: to leave the bad ones out would raise the bar ever higher.
+    3.2.2: at step ``s`` the best reward that the trial reported up to ``s`` is compared with the running averages
+    of the ended trials, each the mean of its reports up to ``s``; it stops when strictly below their median.  A
+    trial that was itself stopped counts among them, which the paper leaves open: without the bad ones the bar would
+    rise ever higher.
 
     >>> from pliant.space import flatten, integer
     >>> algorithm = MedianStopping(min_trials=3)
@@ -144,7 +145,7 @@ class MedianStopping(Stopping):
         """Returns the sorted running averages, at this step, of the ended trials that came so far."""
         count, found = self._averages.get(step, (0, []))
         for steps, averages in self._ended[count:]:
-            if steps[-1] >= step and (at := bisect_right(steps, step)):
+            if at := bisect_right(steps, step):
                 insort(found, averages[at - 1])
         self._averages[step] = len(self._ended), found
         return found
