@@ -64,6 +64,18 @@ def test_every_prefix_of_the_file_is_gone_on_with(tmp_path):
         assert path.read_bytes() == data
 
 
+def test_what_is_left_of_a_long_line_is_cut_off(tmp_path):
+    path = tmp_path / "run.jsonl"
+    go(path, 6)
+    data = path.read_bytes()
+    path.write_bytes(data + b'{"id": 7, "reason": "' + b"x" * 5000)
+    assert len(read_records(path)) == 6
+    go(path, 8)
+    assert len(read_records(path)) == 8
+    assert path.read_bytes().startswith(data)
+    assert path.read_bytes().endswith(b"}\n")
+
+
 CHILD = """
 import sys, pliant as pg
 sys.path.insert(0, sys.argv[1])

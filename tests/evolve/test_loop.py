@@ -252,7 +252,8 @@ def test_a_function_is_an_edit():
 
 def test_a_part_may_be_promoted():
     program = pg.Dict(value=1, inner=pg.Dict(value=2, inner=pg.Dict(value=3)))
-    search = evolve(program, {"hoist": lambda p, random: p.get("inner")}, 10)
+    hoist = {"hoist": lambda p, random: p.get("inner")}
+    search = evolve(program, hoist, 10, check=lambda p: p.sym_parent is None)  # no more a part of anything
     assert [p.value for p in run(search, lambda p: p.value)] == [1, 2, 3]
     assert search.replay(3).sym_parent is None
 

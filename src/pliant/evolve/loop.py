@@ -86,9 +86,9 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
     The first trial is the program that it starts from.  Each later one is a child: ``select`` chooses a parent,
     one of the edits changes a copy of it, and once its reward is told ``survive`` says who stays.  By default that
     is regularized evolution as in Real, Liang, So and Le, "AutoML-Zero: evolving machine learning algorithms from
-    scratch", ICML 2020, section 3.2, with T = 10 and P = 100: the parent is the best of T drawn, the oldest of P
-    dies; but for its first population, which here grows out of the first program.  Both see the population as
-    individuals whose ``decisions`` are their records.
+    scratch", ICML 2020, section 3.2: the parent is the best of a sample (of 10), the oldest (of 100) dies; but for the
+    first population, which here grows out of the first program.  Both see the population as individuals whose
+    ``decisions`` are their records.
 
     An edit that does not apply, that a schema refuses (or that refuses by a ``PliantError``), whose child lacks
     values, fails ``check`` or was there before is drawn again, up to ``attempts`` times.  Then the search walks on,
