@@ -1,0 +1,41 @@
+"""Search by policy gradient: policies (what is drawn from) and rules (how they learn), freely combined.
+
+``PPO`` and ``REINFORCE`` are the recipes.  Needs PyTorch; everything runs on the CPU, in double precision.
+"""
+
+from __future__ import annotations
+
+try:
+    import torch as _torch  # noqa: F401 - only whether it is there
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ImportError(
+        "search by policy gradient (PPO, REINFORCE) needs PyTorch, which is not installed. "
+        "Install it with `pip install 'pliant[torch]'`, or search without it, by RegularizedEvolution for example.",
+        name="torch",
+    ) from error
+
+from .batch import Batch
+from .factorized import Factorized
+from .gradient import PolicyGradient
+from .policy import Policy
+from .ppo import ProximalPolicy
+from .recipes import PPO, REINFORCE
+from .recurrent import Recurrent
+from .reinforce import Reinforce
+from .rule import Rule, Told
+
+__all__ = [
+    "PPO",
+    "REINFORCE",
+    "Batch",
+    "Factorized",
+    "Policy",
+    "PolicyGradient",
+    "ProximalPolicy",
+    "Recurrent",
+    "Reinforce",
+    "Rule",
+    "Told",
+]

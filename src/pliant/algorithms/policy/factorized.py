@@ -1,0 +1,121 @@
+"""A policy in which each decision point has logits of its own: no decision depends on another's value.
+
+Save by the rules of the space: points below a candidate count only when it is picked, and the picks of a
+group are renormalized over what the earlier picks leave.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from math import inf
+from random import Random
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pliant.space import Choice, Decisions, Float, Int
+
+from .batch import Batch
+from .distributions import entropies, log_probs
+from .draw import draw_decisions, draw_index, draw_number, log_softmax
+from .entropy import TreeEntropy
+from .policy import Policy
+
+
+@final
+class Factorized(Policy):
+    """Independent logits for each decision point, as TuNAS (Bender et al. 2020, section 3) has them.
+
+    All weights start at zero, where the policy is the space's own distribution, ``space.sample``'s, except
+    that a group of picks starts even at each pick.
+
+    >>> from math import exp
+    >>> from random import Random
+    >>> from pliant.space import choice, flatten
+    >>> policy = Factorized()
+    >>> policy.setup(flatten([choice("op", 4), choice("act", 2)]), Random(0))
+    >>> decisions, log_prob = policy.sample(Random(1))
+    >>> decisions.values, round(exp(log_prob), 6)
+    ((0, 1), 0.125)
+
+    Memory: the widest head times the number of points.  A proposal of 30 decisions takes about 20 microseconds,
+    because probabilities are kept between updates.
+    """
+
+    def _setup(self, random: Random) -> dict[str, Tensor]:
+        shape = self.encoder.masks.shape if self.heads else (0, 1)
+        points = self.space.points
+        self._is_flat = len(points) == len(self.space.top) and not any(
+            isinstance(point, Choice) and point.group for point in points
+        )
+        self._entropy = TreeEntropy(self.space, self.heads, self.encoder.masks[: len(self.heads)])
+        return {"logits": torch.zeros(shape, dtype=torch.float64, requires_grad=True)}
+
+    def refresh(self) -> None:
+        self._tables: list[tuple[list[float], list[float]]] | None = None
+
+    def sample(self, random: Random) -> tuple[Decisions, float]:
+        tables, heads, draw = self._prepared(), self.heads, random.random
+        total = 0.0
+
+        def pick(index: int, allowed: Sequence[int] | None) -> int | float:
+            nonlocal total
+            head, (logs, sums) = heads[index], tables[index]
+            point = head.point
+            if not head.is_categorical:
+                assert isinstance(point, (Int, Float))
+                value, log_prob = draw_number(point, logs, draw())
+                total += log_prob
+                return value
+            if allowed is None:
+                column = bisect_right(sums, draw() * sums[-1], 0, len(sums) - 1)
+                total += logs[column]
+            else:
+                left = log_softmax([logs[i] for i in allowed])
+                place = draw_index(left, draw())
+                column, total = allowed[place], total + left[place]
+            return head.values[column]
+
+        if not self._is_flat:
+            return draw_decisions(self.space, pick), total
+        values = [pick(index, None) for index in range(len(heads))]
+        return Decisions(self.space, values), total
+
+    def mode(self) -> Decisions:
+        tables, heads = self._prepared(), self.heads
+
+        def pick(index: int, allowed: Sequence[int] | None) -> int | float:
+            head, logs = heads[index], tables[index][0]
+            if not head.is_categorical:
+                assert isinstance(head.point, (Int, Float))
+                return draw_number(head.point, logs, 0.5)[0]
+            return head.values[max(range(head.width) if allowed is None else allowed, key=logs.__getitem__)]
+
+        return draw_decisions(self.space, pick)
+
+    def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
+        logits = self.parameters["logits"]
+        nothing = torch.zeros(len(batch), dtype=torch.float64)
+        if not self.heads:
+            return nothing, nothing
+        outputs = logits[batch.points]
+        log_prob = log_probs(outputs, batch, self.numbers).sum(-1)
+        if not entropy:
+            return log_prob, nothing
+        if self._entropy.is_exact:
+            return log_prob, self._entropy(logits).expand(len(batch))
+        return log_prob, entropies(outputs, batch, self.numbers).sum(-1)
+
+    def _prepared(self) -> list[tuple[list[float], list[float]]]:
+        """Returns per point its log-probabilities and their running sums (of a number head, its outputs)."""
+        if self._tables is None:
+            logits = self.parameters["logits"].detach()
+            logs = torch.log_softmax(logits.masked_fill(~self.encoder.masks, -inf), -1)
+            sums = logs.exp().cumsum(-1).tolist()
+            self._tables = [
+                (log[: head.width], running[: head.width]) if head.is_categorical else (row, [])
+                for head, log, running, row in zip(self.heads, logs.tolist(), sums, logits.tolist())
+            ]
+        return self._tables

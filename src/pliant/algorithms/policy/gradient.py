@@ -1,0 +1,120 @@
+"""Search by policy gradient: an update rule and a policy, freely combined, as one algorithm."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from typing import Any, final
+
+import torch
+
+from pliant.space import Decisions
+from pliant.values.errors import FieldTypeError
+
+from ..base import Algorithm, Reward
+from .policy import Policy
+from .rule import Rule, Told
+
+
+@final
+class PolicyGradient(Algorithm):
+    """Draws decisions from a policy, and lets a rule change the policy by the rewards.
+
+    >>> from pliant.algorithms.policy import Factorized, Reinforce
+    >>> from pliant.space import choice, flatten
+    >>> algorithm = PolicyGradient(Reinforce(learning_rate=0.3), Factorized(), seed=1)
+    >>> algorithm.setup(flatten([choice("op", 3), choice("act", 3)]))
+    >>> for _ in range(50):
+    ...     decisions = algorithm.propose()
+    ...     algorithm.feedback(decisions, float(sum(decisions)))
+    >>> algorithm.policy.mode().values
+    (2, 2)
+
+    Decisions that failed or are infeasible (a reward of None) count as the worst reward that was told so far;
+    before there is one, they teach nothing.  A policy repeats itself as it grows sure, and each repetition is
+    a trial; wrap it in ``Deduplicate`` where trials are dear and rewards do not vary.
+
+    Args:
+      rule: how the policy changes; it is copied, so one rule may serve several algorithms.
+      policy: what is drawn from; copied likewise.
+      seed: where the random numbers start, initial weights included.
+    """
+
+    def __init__(self, rule: Rule, policy: Policy, *, seed: int = 0) -> None:
+        super().__init__(seed)
+        _check(rule, Rule, "the update rule, such as `Reinforce()`", "rule")
+        _check(policy, Policy, "the policy, such as `Factorized()`", "policy")
+        self._blank = rule, policy
+        self.rule, self.policy = rule, policy
+
+    def _setup(self) -> None:
+        rule, policy = self._blank
+        self.policy = copy.copy(policy)
+        self.policy.setup(self.space, self.random)
+        self.rule = rule.begin(self.policy)
+        self._pending: dict[
+            Decisions, deque[float]
+        ] = {}  # log-probabilities of what was proposed and not told
+        self._worst: float | None = None
+
+    def _propose(self) -> Decisions:
+        decisions, log_prob = self.policy.sample(self.random)
+        pending = self._pending.get(decisions)
+        if pending is None:
+            self._pending[decisions] = deque([log_prob])
+        else:
+            pending.append(log_prob)
+        return decisions
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        log_prob = self._take_pending(decisions)
+        if reward is None:
+            reward = self._worst
+        if reward is None:
+            return
+        assert isinstance(reward, float)  # several rewards were refused
+        self._worst = reward if self._worst is None else min(self._worst, reward)
+        if log_prob is None:
+            with torch.no_grad():
+                log_prob = float(self.policy.log_prob([decisions])[0])
+        if self.policy.has_weights:
+            self.rule.learn(Told(decisions, reward, log_prob), self.random)
+
+    def _take_pending(self, decisions: Decisions) -> float | None:
+        """Returns the log-probability with which these decisions were first proposed and not told yet."""
+        pending = self._pending.get(decisions)
+        if pending is None:
+            return None
+        log_prob = pending.popleft()
+        if not pending:
+            del self._pending[decisions]
+        return log_prob
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "of": [type(self.rule).__name__, type(self.policy).__name__],
+            "policy": self.policy.state(),
+            "rule": self.rule.state(),
+            "pending": [[one.to_json(), list(log_probs)] for one, log_probs in self._pending.items()],
+            "worst": self._worst,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        of = [type(self.rule).__name__, type(self.policy).__name__]
+        if state["of"] != of:
+            raise ValueError(f"it is that of a search by {state['of']}, this is one by {of}.")
+        self.policy.restore(state["policy"])
+        self.rule.restore(state["rule"])
+        self._pending = {
+            self._load(values): deque(float(one) for one in log_probs)
+            for values, log_probs in state["pending"]
+        }
+        self._worst = None if state["worst"] is None else float(state["worst"])
+
+
+def _check(value: Any, kind: type, what: str, name: str) -> None:
+    if not isinstance(value, kind):
+        hint = f" Write `{value.__name__}()`." if isinstance(value, type) and issubclass(value, kind) else ""
+        raise FieldTypeError(
+            f"PolicyGradient({name}=...) takes {what}; got {value!r:.80} of type {type(value).__name__}.{hint}"
+        )

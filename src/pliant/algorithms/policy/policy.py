@@ -1,0 +1,107 @@
+"""What a policy is: a distribution over the decisions of a space, with weights that a rule may change.
+
+It does not learn by itself (``rule``), and knows no rewards.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from random import Random
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from pliant.space import Decisions, Space
+
+from .arrays import tensor_from_json, tensor_to_json
+from .batch import Batch, Encoder
+from .heads import Head, make_heads
+
+
+class Policy(ABC):
+    """A distribution over the decisions of one space; every decision vector of the space is possible.
+
+    A subclass makes its weights in ``_setup``, as float64 tensors that need gradients, and writes ``sample``,
+    ``mode`` and ``evaluate``.  Decisions are drawn with Python's random numbers, so that no state of torch is
+    involved; conditional points count only where they are active.
+    """
+
+    space: Space
+    heads: tuple[Head, ...]
+    numbers: Tensor | None
+    parameters: dict[str, Tensor]
+    has_weights: bool
+
+    @final
+    def setup(self, space: Space, random: Random) -> None:
+        """Starts anew on ``space``.
+
+        Args:
+          space: what to decide.
+          random: what initial weights are drawn from.
+        """
+        self.space = space
+        self.heads = make_heads(space)
+        self.encoder = Encoder(self.heads)
+        """Makes batches; knows which outputs each point has."""
+        has_numbers = [not head.is_categorical for head in self.heads]
+        self.numbers = torch.tensor(has_numbers) if any(has_numbers) else None
+        """``[P]``, which points have a number head; None where none has."""
+        self.parameters = self._setup(random)
+        """The weights by name."""
+        self.has_weights = bool(self.heads)
+        """Whether there is anything to learn: False for a space without points."""
+        self.refresh()
+
+    @abstractmethod
+    def _setup(self, random: Random) -> dict[str, Tensor]:
+        """Returns new weights by name: float64 tensors with ``requires_grad``."""
+
+    @abstractmethod
+    def sample(self, random: Random) -> tuple[Decisions, float]:
+        """Draws decisions; returns them and their log-probability (a density where the space has floats)."""
+
+    @abstractmethod
+    def mode(self) -> Decisions:
+        """Returns the decisions in which each one is the likeliest after those before it."""
+
+    @abstractmethod
+    def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
+        """Returns log-probabilities and entropies, both ``[B]`` and differentiable.
+
+        The entropies are such that their mean over decisions drawn from this policy is the policy's entropy:
+        the exact one where a policy knows it, otherwise for each row the sum of the entropies of its
+        decisions, each given those before it.  Zeros, at no cost, where ``entropy`` is False.
+        """
+
+    def refresh(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Is called after the weights changed, for a policy that keeps what follows from them."""
+
+    @final
+    def encode(self, decisions: Sequence[Decisions]) -> Batch:
+        """Returns decisions of the space as a batch for ``evaluate``."""
+        return self.encoder(decisions)
+
+    @final
+    def log_prob(self, decisions: Sequence[Decisions]) -> Tensor:
+        """Returns the log-probabilities of decisions, ``[B]``; density where a decision is a float's."""
+        return self.evaluate(self.encode(decisions), entropy=False)[0]
+
+    @final
+    def state(self) -> dict[str, Any]:
+        """Returns the weights as JSON."""
+        return {name: tensor_to_json(weight) for name, weight in self.parameters.items()}
+
+    @final
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state`` returned; call ``setup`` first.
+
+        Raises:
+          ValueError: a weight is missing, or of another shape.
+        """
+        with torch.no_grad():
+            for name, weight in self.parameters.items():
+                weight.copy_(tensor_from_json(state[name], tuple(weight.shape)))
+        self.refresh()

@@ -1,0 +1,87 @@
+"""REINFORCE: the likelihood-ratio gradient with a moving baseline.  A rule; ``recipes`` makes the algorithm."""
+
+from __future__ import annotations
+
+from math import sqrt
+from random import Random
+from typing import Any, final
+
+import torch
+
+from .options import check_flag, check_number
+from .rule import Rule, Told
+
+
+@final
+class Reinforce(Rule):
+    """Steps along ``mean(a grad log pi(d)) + entropy * grad H(pi)`` with advantages ``a = (r - b) / s``.
+
+    Williams (1992), "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement
+    Learning", section 4; the baseline ``b`` as ENAS and NAS-Bench-201 have it: an exponential moving
+    average of the rewards, corrected for its start at zero, that takes in a reward before the
+    reward is compared with it (so the first advantage is zero).
+
+    Ours: ``s`` is the moving standard deviation about that average, so that learning does not depend on the
+    unit of the reward, and advantages are kept within 3 of these, because Adam remembers the square of
+    one outlier (a network that does not train) for a thousand steps.  ``scaled=False`` is the method as published.
+
+    A reward that comes late is learned from as though its decisions had just been drawn.
+
+    Args:
+      batch_size: after how many rewards the policy changes.
+      learning_rate: the step size of Adam.
+      entropy: the weight of the policy's entropy (exact where the policy knows it), per nat.
+      baseline_decay: how slowly the baseline forgets, in [0, 1).
+      scaled: whether advantages are divided by their moving standard deviation, and cut.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 1,
+        learning_rate: float = 0.05,
+        entropy: float = 0.0,
+        baseline_decay: float = 0.9,
+        scaled: bool = True,
+    ) -> None:
+        super().__init__(batch_size, learning_rate, entropy)
+        self.baseline_decay = check_number(baseline_decay, "baseline_decay", self, below=1.0)
+        self.scaled = check_flag(scaled, "scaled", self)
+
+    def _start(self) -> None:
+        self._weight: float = 0.0  # of all rewards so far, 1 in the end
+        self._mean: float = 0.0
+        self._variance: float = 0.0
+
+    def update(self, told: list[Told], random: Random) -> None:
+        advantages = torch.tensor([self._advantage(one.reward) for one in told], dtype=torch.float64)
+        batch = self.policy.encode([one.decisions for one in told])
+        log_prob, entropy = self.policy.evaluate(batch, entropy=self.entropy > 0.0)
+        self.optimizer.step(-(advantages * log_prob).mean() - self.entropy * entropy.mean())
+
+    def _advantage(self, reward: float) -> float:
+        """Takes a reward into the baseline, and returns how much better it is."""
+        keep, share = self.baseline_decay, 1.0 - self.baseline_decay
+        self._weight = keep * self._weight + share
+        share /= self._weight
+        before = self._mean
+        self._mean += share * (reward - before)
+        # the variance about a moving mean, one number at a time (West 1979, with weights that decay)
+        self._variance += share * ((reward - before) * (reward - self._mean) - self._variance)
+        if not self.scaled:
+            return reward - self._mean
+        spread = sqrt(max(self._variance, 0.0))
+        if spread <= _SAME * abs(self._mean):
+            return 0.0
+        return min(max((reward - self._mean) / spread, -_WIDEST), _WIDEST)
+
+    def _state(self) -> dict[str, Any]:
+        return {"weight": self._weight, "mean": self._mean, "variance": self._variance}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._weight, self._mean = float(state["weight"]), float(state["mean"])
+        self._variance = float(state["variance"])
+
+
+_SAME = 1e-12  # rewards whose spread is smaller than this share of their mean are equal but for rounding
+_WIDEST = 3.0

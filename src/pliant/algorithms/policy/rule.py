@@ -1,0 +1,109 @@
+"""What an update rule is: how a policy's weights change by what was told.  It draws nothing and proposes nothing."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Self, final
+
+from pliant.space import Decisions, Space
+
+from .adam import Adam
+from .options import check_number, check_whole
+from .policy import Policy
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a rule learns from: decisions, their reward, and their log-probability when they were drawn."""
+
+    decisions: Decisions
+    reward: float
+    log_prob: float
+
+    def to_json(self) -> list[Any]:
+        """Returns this as JSON; the space is stored apart."""
+        return [self.decisions.to_json(), self.reward, self.log_prob]
+
+    @classmethod
+    def from_json(cls, space: Space, data: Any) -> Told:
+        """Reads what ``to_json`` returned."""
+        values, reward, log_prob = data
+        return cls(Decisions.from_json(space, values), float(reward), float(log_prob))
+
+
+class Rule(ABC):
+    """Changes a policy by batches of what was told; the options are those that all rules have.
+
+    A subclass writes ``update`` and, where it remembers more than weights, ``_start``, ``_state`` and ``_restore``.
+
+    Args:
+      batch_size: after how many rewards the policy changes.
+      learning_rate: the step size of Adam.
+      entropy: the weight of the policy's entropy in what is maximized, in units of the advantage per nat.
+      smallest_batch: the least ``batch_size`` that makes sense.
+    """
+
+    def __init__(
+        self, batch_size: int, learning_rate: float, entropy: float, *, smallest_batch: int = 1
+    ) -> None:
+        self.batch_size = check_whole(batch_size, "batch_size", self, lowest=smallest_batch)
+        self.learning_rate = check_number(learning_rate, "learning_rate", self, above=0.0)
+        self.entropy = check_number(entropy, "entropy", self)
+
+    policy: Policy
+    optimizer: Adam
+    waiting: list[Told]
+
+    @final
+    def begin(self, policy: Policy) -> Self:
+        """Returns a copy of this rule, without memory, that changes ``policy``."""
+        own = copy.copy(self)
+        own.policy, own.waiting = policy, []
+        own.optimizer = Adam(policy.parameters, own.learning_rate)
+        own._start()
+        return own
+
+    @final
+    def learn(self, told: Told, random: Random) -> None:
+        """Takes in one reward; changes the policy when a batch is full."""
+        self.waiting.append(told)
+        if len(self.waiting) >= self.batch_size:
+            batch, self.waiting = self.waiting, []
+            self.update(batch, random)
+            self.policy.refresh()
+
+    @abstractmethod
+    def update(self, told: list[Told], random: Random) -> None:
+        """Changes ``self.policy`` by ``self.optimizer``.
+
+        Args:
+          told: a batch, in the order in which rewards came.
+          random: for shuffles.
+        """
+
+    def _start(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Starts with no memory."""
+
+    def _state(self) -> dict[str, Any]:
+        """Returns what is remembered between updates, as JSON."""
+        return {}
+
+    def _restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - a hook that may stay empty
+        """Takes back what ``_state`` returned."""
+
+    @final
+    def state(self) -> dict[str, Any]:
+        """Returns the optimizer, the batch that is not full yet, and the memory as JSON."""
+        waiting = [told.to_json() for told in self.waiting]
+        return {"optimizer": self.optimizer.state(), "waiting": waiting, "memory": self._state()}
+
+    @final
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state`` returned."""
+        self.optimizer.restore(state["optimizer"])
+        self.waiting = [Told.from_json(self.policy.space, one) for one in state["waiting"]]
+        self._restore(state["memory"])
