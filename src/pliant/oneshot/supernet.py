@@ -239,11 +239,11 @@ def _weights(module: nn.Module, prefix: str, selection: Selection) -> Iterator[t
         yield from _weights(list(module)[int(selection.value(module.key))], prefix, selection)
         return
     if isinstance(module, Elastic):
-        variant = module.variant(module.values(selection))
+        skeleton = module.skeleton(module.values(selection))
         tensors: Mapping[tuple[int, str], Tensor] = {
-            (id(b.table), b.name): t for b, t in zip(variant.bindings, module.tensors(variant))
+            (id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))
         }
-        module = variant.module
+        module = skeleton.module
     else:
         tensors = {}
     for table in (module._parameters, module._buffers):

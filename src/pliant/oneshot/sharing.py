@@ -1,0 +1,211 @@
+"""Maximal tensors, and skeletons that borrow parts of them: how modules of several sizes share weights.
+
+A *skeleton* is a module as its own class builds it: containers, attributes, forward code; its tensors are stand-ins
+that hold shapes.  ``SharedTensors`` finds which of them stand at the same place in several skeletons, keeps one
+maximal tensor for each, and puts the parts in while a skeleton runs.  Which skeleton runs is not decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.values.errors import FieldValueError
+
+from .rules import find_rule, missing_rule
+
+Table = dict[str, Any]  # the _parameters or _buffers of a module
+
+
+@dataclass(slots=True)
+class Binding:
+    """One tensor of a skeleton that is a part of a shared one.
+
+    Attributes:
+      layer: the module in the skeleton that has it.
+      name: under which name.
+      key: the name of the shared tensor.
+      place: the path of the layer in the skeleton.
+      table: where the layer keeps it.
+      rule: takes the layer's part; None where it is the whole.
+    """
+
+    layer: nn.Module
+    name: str
+    key: str
+    place: str
+    table: Table
+    rule: Any = None
+
+
+@dataclass(slots=True)
+class Skeleton:
+    """A module, with what it borrows while it runs."""
+
+    module: nn.Module
+    bindings: list[Binding] = field(default_factory=list)
+
+    def run(self, tensors: list[Tensor], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+        """Runs the module with ``tensors`` in the places of ``bindings``."""
+        bindings = self.bindings
+        stand_ins = [b.table[b.name] for b in bindings]
+        try:
+            for binding, tensor in zip(bindings, tensors):
+                binding.table[binding.name] = tensor
+            return self.module(*args, **fields)
+        finally:
+            for binding, stand_in in zip(bindings, stand_ins):
+                binding.table[binding.name] = stand_in
+
+
+@final
+class SharedTensors(nn.Module):
+    """The maximal tensors of a module that comes in several sizes.
+
+    Args:
+      path: where the module stands in its space, for messages.
+      common: modules below it that all sizes have in common, which are left alone.
+      own_statistics: whether normalization layers keep weights and statistics of their own for each width.
+    """
+
+    def __init__(self, path: str, common: list[nn.Module], *, own_statistics: bool = False) -> None:
+        super().__init__()
+        self.path, self.own_statistics = path, own_statistics
+        self._common = list(common)  # a plain list: they are registered by their owner
+        self._classes: dict[str, type[nn.Module]] = {}  # by place, of the first layer that was met there
+
+    def full(self, key: str) -> Tensor:
+        """Returns a maximal tensor."""
+        found: Any = self._parameters.get(key)
+        if found is None:
+            found = self._buffers[key]
+        return found  # type: ignore[no-any-return]  # None is in neither table
+
+    def take(self, skeleton: Skeleton) -> list[Tensor]:
+        """Returns what a skeleton uses of the maximal tensors, in the order of its bindings."""
+        parameters, buffers = self._parameters, self._buffers
+        found = []
+        for binding in skeleton.bindings:
+            full: Any = parameters.get(binding.key)
+            if full is None:
+                full = buffers[binding.key]
+            found.append(full if binding.rule is None else binding.rule(binding.layer, binding.name, full))
+        return found
+
+    def share(self, skeletons: list[Skeleton]) -> None:
+        """Makes the maximal tensors of some skeletons, whose own tensors they take over.
+
+        Raises:
+          FieldValueError: a layer comes in several sizes, and its class has no rule.
+        """
+        uses: dict[str, list[Binding]] = {}
+        for skeleton in skeletons:
+            self.bind(skeleton)
+            for binding in skeleton.bindings:
+                uses.setdefault(binding.key, []).append(binding)
+        for key, found in uses.items():
+            self._share_tensor(key, found)
+        for skeleton in skeletons:
+            self.strip(skeleton)
+
+    def _share_tensor(self, key: str, uses: list[Binding]) -> None:
+        """Makes one maximal tensor, as large as its largest use in every dimension."""
+        tensors = [use.table[use.name] for use in uses]
+        shapes = sorted({tuple(tensor.shape) for tensor in tensors})
+        if len(shapes) > 1 and uses[0].rule is None:
+            raise missing_rule(uses[0].layer, _join(self.path, uses[0].place), shapes)
+        full_shape = tuple(map(max, *shapes)) if len(shapes) > 1 else shapes[0]
+        largest = max(tensors, key=lambda tensor: tensor.numel())
+        full = (
+            largest.detach().clone() if tuple(largest.shape) == full_shape else _spread(largest, full_shape)
+        )
+        if isinstance(largest, nn.Parameter):
+            self._parameters[key] = nn.Parameter(full, requires_grad=largest.requires_grad)
+        else:
+            self.register_buffer(key, full)
+
+    def bind(self, skeleton: Skeleton) -> None:
+        """Finds which tensors of a skeleton are shared, and under which names."""
+        owners: dict[int, str] = {}  # a tensor that two layers of one module share stays one
+        for place, layer in self.layers(skeleton.module):
+            rule, prefix = find_rule(layer), self._prefix(place, layer)
+            for table in (layer._parameters, layer._buffers):
+                for name, tensor in table.items():
+                    if tensor is None or (table is layer._buffers and not _is_state(layer)):
+                        continue
+                    key = owners.setdefault(id(tensor), f"{prefix}{name}")
+                    skeleton.bindings.append(Binding(layer, name, key, place, table, rule))
+
+    def strip(self, skeleton: Skeleton) -> None:
+        """Checks that each layer finds its part, and replaces a skeleton's own tensors by stand-ins.
+
+        Raises:
+          FieldValueError: a layer needs more than there is.
+        """
+        for binding in skeleton.bindings:
+            tensor, full = binding.table[binding.name], self.full(binding.key)
+            wanted = tuple(tensor.shape)
+            if tuple(full.shape) == wanted:
+                binding.rule = None
+            elif binding.rule is None or any(a > b for a, b in zip(wanted, full.shape)):
+                raise FieldValueError(
+                    f"the {type(binding.layer).__name__} at {_join(self.path, binding.place)!r} needs {binding.name} of shape "
+                    f"{wanted}, and the largest that was measured has {tuple(full.shape)}. List the sizes with pg.oneof, the "
+                    "largest included; where layers find their sizes from their input, pass an example that reaches the largest."
+                )
+        for binding in skeleton.bindings:
+            tensor = binding.table[binding.name]
+            stand_in = torch.empty_like(tensor, device="meta")
+            is_weight = isinstance(tensor, nn.Parameter)
+            binding.table[binding.name] = (
+                nn.Parameter(stand_in, requires_grad=tensor.requires_grad) if is_weight else stand_in
+            )
+
+    def layers(self, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+        """Yields the modules of a skeleton by path, without those that all sizes have in common."""
+        seen = {id(part) for part in self._common}
+
+        def walk(place: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+            if id(layer) in seen:
+                return
+            seen.add(id(layer))
+            yield place, layer
+            for name, child in layer._modules.items():
+                if child is not None:
+                    yield from walk(f"{place}.{name}" if place else name, child)
+
+        yield from walk("", module)
+
+    def _prefix(self, place: str, layer: nn.Module) -> str:
+        """Returns the start of the names under which a layer's tensors are shared."""
+        kind = type(layer)
+        first = self._classes.setdefault(place, kind)
+        named = place.replace(".", "/") + ("" if first is kind else f"({kind.__name__})")
+        if self.own_statistics and hasattr(layer, "running_mean"):
+            named += f"({layer.num_features})"
+        return f"{named}:" if named else ""
+
+
+def _is_state(layer: nn.Module) -> bool:
+    """Whether a layer's buffers are state that training changes, rather than tables of constants."""
+    return "running_mean" in layer._buffers
+
+
+def _join(path: str, place: str) -> str:
+    return f"{path}.{place}" if path and place else path or place
+
+
+def _spread(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Returns a tensor of a larger shape with entries drawn as those of ``tensor`` are distributed."""
+    flat = tensor.detach().flatten()
+    if flat.numel() == 0 or not tensor.is_floating_point():
+        return torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
+    picked = (
+        torch.arange(math.prod(shape), device=tensor.device) * 7919 % flat.numel()
+    )  # mixes rows and columns
+    return flat[picked].reshape(shape)
