@@ -120,7 +120,7 @@ def test_separate(nasbench):
 def test_factorized(nasbench):
     best = factorized_search(nasbench.task.program, nasbench, trials=100)
     assert nasbench.queries == 100 * 20
-    assert nasbench.beats(nasbench.get_reward(best)) > 0.97
+    assert nasbench.beats(nasbench.get_reward(best)) > 0.95
 
 
 def test_hybrid(nasbench):

@@ -1,6 +1,7 @@
 """NAS-Bench-201 as tasks: its table, which column is the reward, and what is reported.  The space is in ``zoo``.
 
-Dong and Yang, ICLR 2020.  The table is an archive ``nb201.npz`` with one row per cell, in any order:
+Dong and Yang, ICLR 2020; the topology space of NATS-Bench (Dong et al., TPAMI 2021) has the same cells, and a table of
+its results under the same columns is read alike.  The table is an archive ``nb201.npz`` with one row per cell, in any order:
 ``arch`` (the published name), and accuracies in percent as below.
 """
 
