@@ -1,0 +1,10 @@
+"""Bayesian optimization: a model of the rewards says where to look next.  NumPy and SciPy, nothing else.
+
+``Bayesian`` has a Gaussian process as its model; the parts it is made of stand beside it, one per file.
+"""
+
+from __future__ import annotations
+
+from .bayesian import Bayesian
+
+__all__ = ["Bayesian"]

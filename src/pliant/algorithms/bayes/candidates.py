@@ -1,0 +1,143 @@
+"""Where to look for the best decisions by some score: random ones, and climbs from good ones.  No model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from random import Random
+from typing import Any, final
+
+from pliant.space import Decisions, Float, Space, from_unit, mutate, neighbours, to_unit
+
+from ..base import Exhausted
+
+Score = Callable[[Sequence[Decisions]], Sequence[float]]
+
+_SMALL = 1_000  # finite spaces up to this size are looked at whole
+_WIDTH = 5  # how many climbs go on at a time
+_STEPS = 12  # how many steps a climb has at most
+_MOVES = 10  # how many ways an infinite neighbourhood is entered, of each kind
+_PATIENCE = 10_000  # where a space is infinite, nearly every mutation of a float is new
+_DIGITS = 9  # scores that agree so far are equal, so that the last bits of a sum decide nothing
+
+
+@final
+class Pool:
+    """Decisions and their scores, none twice and none that was seen before."""
+
+    def __init__(self, score: Score, seen: Container[Any]) -> None:
+        self._score, self._seen = score, seen
+        self._scores: dict[Any, tuple[float, Decisions]] = {}
+
+    def add(self, many: Iterable[Decisions]) -> None:
+        """Scores those that are new, together."""
+        new = {
+            one.values: one for one in many if one.values not in self._scores and one.values not in self._seen
+        }
+        if new:
+            for one, score in zip(new.values(), self._score(list(new.values())), strict=True):
+                self._scores[one.values] = round(float(score), _DIGITS), one
+
+    def best(self, count: int) -> list[Decisions]:
+        """Returns up to ``count`` with the highest scores, best first; of equals the first to come."""
+        ranked = sorted(self._scores.values(), key=lambda scored: -scored[0])
+        return [one for _, one in ranked[:count]]
+
+
+def maximize(
+    space: Space,
+    score: Score,
+    random: Random,
+    *,
+    seen: Container[Any],
+    starts: Sequence[Decisions] = (),
+    samples: int = 200,
+) -> Decisions | None:
+    """Returns unseen decisions with a high score; None where all that were looked at are seen.
+
+    Small spaces are looked at whole.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
+    are scored; then the best five are climbed from, by steps to any better neighbours of the five best so far.
+    Floats move at random, by steps that become smaller.
+
+    Args:
+      space: where to look.
+      score: of a list of decisions, one number each.
+      random: where random numbers come from.
+      seen: the values of decisions that are not to be returned.
+      starts: where good ones may be near.
+      samples: how many random decisions are scored.
+    """
+    pool = Pool(score, seen)
+    if space.size <= _SMALL:
+        pool.add(space.iterate())
+        return next(iter(pool.best(1)), None)
+    pool.add(space.sample(random) for _ in range(samples))
+    pool.add(near for start in starts for near in _moves(start, random, 0.1))
+    endless = space.size == math.inf
+    climbed = set[Any]()
+    for step in range(_STEPS):
+        top = [one for one in pool.best(_WIDTH) if endless or one.values not in climbed]
+        if not top:
+            break
+        climbed.update(one.values for one in top)
+        pool.add(near for one in top for near in _moves(one, random, 0.1 * 0.6**step))
+    return next(iter(pool.best(1)), None)
+
+
+def draw_unseen(space: Space, random: Random, seen: Container[Any], *, count: int) -> Decisions:
+    """Returns random unseen decisions.
+
+    Args:
+      space: where to draw from.
+      random: where random numbers come from.
+      seen: the values of decisions that are not to be returned.
+      count: how many of the space are in ``seen``.
+
+    Raises:
+      Exhausted: there are none.
+    """
+    size = space.size
+    if count >= size:
+        raise Exhausted(f"all {size} decision vectors of the space were proposed or told.")
+    one = space.sample(random)
+    for _ in range(100):
+        if one.values not in seen:
+            return one
+        one = space.sample(random)
+    if size == math.inf:
+        for _ in range(_PATIENCE):
+            if one.values not in seen:
+                return one
+            one = mutate(one, random)
+        raise Exhausted(f"{_PATIENCE} mutations in a row were all seen before; the floats are very narrow.")
+    first = random.randrange(int(size))
+    for step in range(count + 1):  # what is seen cannot fill so many places in a row
+        one = space.unrank((first + step) % int(size))
+        if one.values not in seen:
+            break
+    return one
+
+
+def _moves(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:
+    """Yields decisions near the given ones; ``reach`` says how near, for floats, as a part of their scale."""
+    space = decisions.space
+    yield from neighbours(decisions, random)
+    if space.size != math.inf:
+        return
+    for _ in range(_MOVES):
+        yield mutate(decisions, random)
+    floats = [at for at, index in enumerate(decisions.active) if isinstance(space.points[index], Float)]
+    for _ in range(_MOVES if floats else 0):
+        yield _shift(decisions, floats, random, reach)
+
+
+def _shift(decisions: Decisions, floats: list[int], random: Random, reach: float) -> Decisions:
+    """Returns decisions with about half of the floats moved, one at least."""
+    values, space = list(decisions.values), decisions.space
+    sure = floats[int(random.random() * len(floats))]
+    for at in floats:
+        if at == sure or random.random() < 0.5:
+            point: Any = space.points[decisions.active[at]]
+            unit = to_unit(point, values[at]) + random.gauss(0.0, reach)
+            values[at] = from_unit(point, min(max(unit, 0.0), 1.0))
+    return Decisions(space, values)

@@ -1,0 +1,243 @@
+"""Decisions as vectors whose squared distances say how unlike they are.  No model and no search.
+
+A kernel that is a function of weighted squared distances then holds for every kind of decision at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pliant.space import Choice, Decisions, Float, Group, Int, Space, to_unit
+
+Matrix = NDArray[np.float64]
+
+_HALF = 0.5**0.5  # two one-hot vectors of this height are at squared distance 1
+_REACH = 6**0.5  # two random numbers on [0, this] are at squared distance 1 on average
+
+
+@final
+class Encoding:
+    """The features of one space: ``width`` numbers for any decisions, whatever is active in them.
+
+    Each feature belongs to one *hole* (how much that hole matters is one weight of the kernel), and
+    features that tell candidates apart to one *candidate* of a family (holes that offer the same list of
+    candidates are a family, and each of its candidates has one weight, shared by them).  With weights 1:
+
+    - a choice is one-hot: two different candidates are at squared distance 1;
+    - an ordered choice, an integer or a float is its place on its scale: two random ones are at squared
+      distance 1 on average, near ones at less;
+    - a point that may be inactive has one more value for that: inactive is at distance 0 from inactive and
+      about 1 from anything else;
+    - picks that are ``sorted`` count how often each candidate is picked, for their order says nothing;
+    - picks that are ``distinct`` in any order say which candidates are picked (where it may vary), and
+      which stands where; a full permutation also which of each two comes first, by which squared distance
+      is the part of pairs that are in another order (the Mallows kernel of Jiao and Vert, 2018);
+    - points below a candidate that is picked at most once are the same whichever pick it is.
+
+    >>> from pliant.space import choice, flatten, floating
+    >>> space = flatten([choice("op", [None, floating("rate", 0, 1)]), choice("act", 3)])
+    >>> rows = Encoding(space).encode([space.parse([0, 1]), space.parse([0, 2]), space.parse([1, 0.5, 1])])
+    >>> [round(float(((rows[0] - row) ** 2).sum()), 6) for row in rows]
+    [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._hole: list[int] = []  # of each feature
+        self._candidate: list[int] = []  # of each feature; -1 for none
+        self._base: list[float] = []  # the features when nothing is active
+        self._holes = 0
+        self._families: dict[Any, int] = {}
+        self._candidates = 0
+        self._column: dict[int, int] = {}  # where the features of a point start
+        self._absent: dict[int, list[int]] = {}  # the features that say that a point is inactive
+        self._members: dict[int, int] = {}  # of picks with a rule: where the counts of their group start
+        self._pairs: dict[int, int] = {}  # of the first pick of a permutation: where its pairs start
+        self._same = _canonical(space)
+        self._top = set(space.top)
+        for index, point in enumerate(space.points):
+            self._lay(index, point)
+        self.hole = np.array(self._hole, dtype=np.intp)
+        self.candidate = np.array(self._candidate, dtype=np.intp)
+        self._row = np.array(self._base)
+        points = space.points
+        self._plain = len(points) == len(space.top) and not self._members and not self._pairs
+        self._one_hot = [i for i, p in enumerate(points) if not _is_line(p)]
+        self._starts = np.array([self._column[i] for i in self._one_hot if i in self._column], dtype=np.intp)
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self._hole)
+
+    @property
+    def holes(self) -> int:
+        """The number of weights of holes."""
+        return self._holes
+
+    @property
+    def candidates(self) -> int:
+        """The number of weights of candidates."""
+        return self._candidates
+
+    def encode(self, many: Sequence[Decisions]) -> Matrix:
+        """Returns the features of decisions, [len(many), width]."""
+        rows = np.tile(self._row, (len(many), 1))
+        if not many or not self.width:
+            return rows
+        if self._plain:
+            self._encode_plain(rows, many)
+            return rows
+        for row, decisions in zip(rows, many, strict=True):
+            self._encode_one(row, decisions)
+        return rows
+
+    # ------------------------------------------------------------------ laying out
+
+    def _lay(self, index: int, point: Choice | Int | Float) -> None:
+        """Gives a point its features."""
+        if self._same[index] != index:
+            return
+        conditional = index not in self._top
+        if _is_line(point) or not isinstance(point, Choice):
+            hole = self._new_hole()
+            self._column[index] = self._new(hole, base=0.5 * _REACH if conditional else 0.0)
+            if conditional:
+                self._absent[index] = [self._new(hole, base=1.0)]
+            return
+        group = point.group
+        if group is not None and (group.distinct or group.sorted):
+            self._lay_group(index, point, group, conditional=conditional)
+            return
+        self._column[index] = self._lay_one_hot(index, point, conditional=conditional)
+
+    def _lay_one_hot(self, index: int, point: Choice, *, conditional: bool) -> int:
+        hole, family = self._new_hole(), self._family(point)
+        start = self.width
+        for candidate in range(point.count):
+            self._new(hole, family + candidate)
+        if conditional:
+            self._absent.setdefault(index, []).append(self._new(hole, base=_HALF))
+        return start
+
+    def _lay_group(self, index: int, point: Choice, group: Group, *, conditional: bool) -> None:
+        full = group.distinct and group.picks == point.count
+        if point.pick == 0 and not full:  # which candidates are picked
+            hole, family = self._new_hole(), self._family(point)
+            start = self.width
+            for candidate in range(point.count):
+                self._new(hole, family + candidate)
+            for member in group.members:
+                self._members[member] = start
+            if conditional:
+                self._absent.setdefault(index, []).append(self._new(hole, base=_HALF))
+        if not group.sorted:  # which stands where
+            self._column[index] = self._lay_one_hot(index, point, conditional=conditional)
+            if full and point.pick == 0:
+                hole = self._new_hole()
+                self._pairs[index] = self.width
+                for _ in combinations(range(point.count), 2):
+                    self._new(hole)
+
+    def _new_hole(self) -> int:
+        self._holes += 1
+        return self._holes - 1
+
+    def _new(self, hole: int, candidate: int = -1, *, base: float = 0.0) -> int:
+        self._hole.append(hole)
+        self._candidate.append(candidate)
+        self._base.append(base)
+        return len(self._hole) - 1
+
+    def _family(self, point: Choice) -> int:
+        """Returns the first candidate weight of the choices that offer these candidates."""
+        key = point.literals
+        if key not in self._families:
+            self._families[key] = self._candidates
+            self._candidates += point.count
+        return self._families[key]
+
+    # ------------------------------------------------------------------ encoding
+
+    def _encode_plain(self, rows: Matrix, many: Sequence[Decisions]) -> None:
+        """All points are active, and each has features of its own."""
+        values = np.array([decisions.values for decisions in many])
+        if self._one_hot:
+            picked = values[:, self._one_hot].astype(np.intp)
+            rows[np.arange(len(many))[:, None], self._starts + picked] = _HALF
+        one_hot = set(self._one_hot)
+        for index, point in enumerate(self.space.points):
+            if index not in one_hot:
+                column = [decisions.values[index] for decisions in many]
+                rows[:, self._column[index]] = [_REACH * _place(point, value) for value in column]
+
+    def _encode_one(self, row: Matrix, decisions: Decisions) -> None:
+        points = self.space.points
+        order: dict[int, list[int]] = {}  # of permutations: the picks so far
+        for given, value in zip(decisions.active, decisions.values, strict=True):
+            index = self._same[given]
+            point = points[index]
+            absent = self._absent.get(index)
+            if absent is not None:
+                row[absent] = 0.0
+            if _is_line(point) or not isinstance(point, Choice):
+                row[self._column[index]] = _REACH * _place(point, value)
+                continue
+            column, members = self._column.get(index), self._members.get(index)
+            if column is not None:
+                row[column + int(value)] = _HALF
+            if members is not None:
+                row[members + int(value)] += _HALF
+            if point.group is not None and point.group.first in self._pairs:
+                order.setdefault(point.group.first, []).append(int(value))
+        for first, picks in order.items():
+            self._encode_pairs(row, first, picks)
+
+    def _encode_pairs(self, row: Matrix, first: int, picks: list[int]) -> None:
+        place = np.empty(len(picks))
+        place[picks] = np.arange(len(picks))
+        ahead, behind = np.triu_indices(len(picks), 1)
+        start, pairs = self._pairs[first], len(ahead)
+        row[start : start + pairs] = (place[ahead] < place[behind]) / pairs**0.5
+
+
+def _is_line(point: Choice | Int | Float) -> bool:
+    """Returns whether near values of a point are alike, so that its place on a line stands for it."""
+    if not isinstance(point, Choice):
+        return True
+    ruled = point.group is not None and (point.group.distinct or point.group.sorted)
+    return point.ordered and not ruled
+
+
+def _place(point: Choice | Int | Float, value: int | float) -> float:
+    """Returns where an ordered value stands in [0, 1]."""
+    if isinstance(point, Choice):
+        return value / (point.count - 1) if point.count > 1 else 0.5
+    return to_unit(point, value)
+
+
+def _canonical(space: Space) -> list[int]:
+    """Returns for each point the one whose features it shares, itself mostly.
+
+    Where picks are distinct, the points below one candidate come alive in one pick at most: those of all picks
+    are one.
+    """
+    same = list(range(len(space.points)))
+    for index, point in enumerate(space.points):
+        group = point.group if isinstance(point, Choice) else None
+        if group is not None and group.first == index and (group.distinct or group.sorted):
+            for member in list(group.members)[1:]:
+                if group.sorted:
+                    same[member] = index
+                if group.distinct:
+                    for offset in range(1, group.stride):
+                        same[member + offset] = index + offset
+    for index in range(len(same)):
+        while same[same[index]] != same[index]:
+            same[index] = same[same[index]]
+    return same

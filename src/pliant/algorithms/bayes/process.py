@@ -1,0 +1,196 @@
+"""A Gaussian process over encoded decisions: fitted to rewards, asked for mean and deviation.  No search.
+
+Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapters 2 and 5.  With X the features
+of ``Encoding``, w a weight for each feature, S = X sqrt(w) and R_ij the squared distance of rows i and j of S, the
+covariance of the rewards is
+
+    K = a M(R) + b S S' + c I,    M(r) = (1 + t + t^2 / 3) exp(-t), t = sqrt(10 r),
+
+a Matern kernel of smoothness 5/2 (of length sqrt(1/2), so that near 0 it falls with r as fast as a kernel of
+smoothness infinity, exp(-r), but for a factor of 5/3) for what decisions do together, a linear one for what each
+does by itself, and noise.  A feature's weight is the product of its hole's and its candidate's: how much the hole matters, and how
+unlike others the candidate is, learned from all holes that offer it.  All is a function of products of matrices,
+its gradient as well, so that a fit costs little more than its Cholesky factors.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack, solve_triangular
+from scipy.optimize import minimize
+
+from .encoding import Encoding, Matrix
+
+Vector = NDArray[np.float64]
+
+_JITTER = 1e-6  # added to the noise, for K to be positive definite
+_BOUND = 4.0  # how many deviations a parameter may lie off its prior mean
+_REFUSED = 1e10  # the loss where K is not positive definite in floating point
+
+
+@final
+class Process:
+    """The process before it has seen data: what its parameters are, their priors, and how they are fitted.
+
+    Parameters are one vector of logarithms: the weights of holes, the weights of candidates, then a, b and c.
+    Their priors are normal; that of a hole has its median at 2 / holes, so that the distance of two random
+    decisions, and with it the prior's roughness, does not grow with the number of holes (Hvarfner et al., "Vanilla
+    Bayesian optimization performs great in high dimensions", 2024, do so by length scales).  Targets are
+    expected at mean 0 and deviation 1.
+
+    >>> from pliant.space import choice, flatten
+    >>> space = flatten([choice("x", 3), choice("y", 2)])
+    >>> seen = [space.parse(values) for values in ([0, 0], [0, 1], [1, 0], [1, 1])]
+    >>> encoding = Encoding(space)
+    >>> process, rows, targets = Process(encoding), encoding.encode(seen), np.array([1.0, 1.0, -1.0, -1.0])
+    >>> fitted = process.fit(rows, targets, [process.start])
+    >>> mean, deviation = Posterior(process, fitted, rows, targets).predict(rows[:1])
+    >>> bool(mean[0] > 0.8 and deviation[0] < 0.3)
+    True
+
+    Args:
+      encoding: where the features come from.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        holes, candidates = encoding.holes, encoding.candidates
+        self.start: Vector = np.concatenate(
+            [np.full(holes, np.log(2.0 / max(holes, 1))), np.zeros(candidates), np.log([1.0, 0.5, 1e-3])]
+        )
+        """The prior mean."""
+        self._spread = np.concatenate([np.ones(holes), np.full(candidates, 0.7), [1.0, 1.0, 2.0]])
+        self._holes, self._candidates = holes, candidates
+        # Features without a candidate have a weight of 1 there, kept behind the last.
+        self._candidate = np.where(encoding.candidate < 0, candidates, encoding.candidate)
+
+    def roots(self, parameters: Vector) -> Vector:
+        """Returns the square root of each feature's weight, [width]."""
+        holes, split = self._holes, self._holes + self._candidates
+        candidates = np.append(parameters[holes:split], 0.0)
+        found: Vector = np.exp((parameters[:holes][self.encoding.hole] + candidates[self._candidate]) / 2)
+        return found
+
+    def fit(self, rows: Matrix, targets: Vector, starts: list[Vector], *, steps: int = 40) -> Vector:
+        """Returns the parameters of the highest posterior density that L-BFGS finds from any of ``starts``.
+
+        Args:
+          rows: features, [n, width].
+          targets: [n].
+          starts: parameters, one vector at least.
+          steps: how many iterations from each start.
+        """
+        low, high = self.start - _BOUND * self._spread, self.start + _BOUND * self._spread
+        found = [
+            minimize(
+                self.loss,
+                np.clip(start, low, high),
+                args=(rows, targets),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=list(zip(low, high, strict=True)),
+                options={"maxiter": steps},
+            )
+            for start in starts
+        ]
+        best: Vector = min(found, key=lambda result: float(result.fun)).x
+        return best
+
+    def loss(self, parameters: Vector, rows: Matrix, targets: Vector) -> tuple[float, Vector]:
+        """Returns minus the log of marginal likelihood times prior (up to a constant), and its gradient.
+
+        Rasmussen and Williams, equations 2.30 and 5.9.
+        """
+        a, b, c = np.exp(parameters[-3:])
+        scaled = rows * self.roots(parameters)
+        product, matern, slope = covary(scaled, scaled)
+        covariance = a * matern + b * product
+        covariance.flat[:: len(rows) + 1] += c + _JITTER
+        factor, failed = lapack.dpotrf(covariance, lower=1)
+        if failed:
+            return _REFUSED, np.zeros_like(parameters)
+        alpha, _ = lapack.dpotrs(factor, targets, lower=1)
+        off = (parameters - self.start) / self._spread
+        loss = targets @ alpha / 2 + np.log(np.diag(factor)).sum() + off @ off / 2
+        lower, _ = lapack.dpotri(factor, lower=1)
+        lower = np.tril(lower)
+        by_covariance = (lower + lower.T - np.outer(alpha, alpha)) / 2
+        by_covariance.flat[:: len(rows) + 1] -= np.diag(lower) / 2
+        gradient = np.empty_like(parameters)
+        linear = b * np.einsum("if,if->f", scaled, by_covariance @ scaled)
+        gradient[-3] = a * np.vdot(by_covariance, matern)
+        gradient[-2] = linear.sum()
+        gradient[-1] = c * np.trace(by_covariance)
+        pull = a * by_covariance * slope
+        apart = np.square(scaled).T @ pull.sum(1) - np.einsum("if,if->f", scaled, pull @ scaled)
+        by_weight, split = 2 * apart + linear, self._holes + self._candidates
+        gradient[: self._holes] = np.bincount(self.encoding.hole, by_weight, minlength=self._holes)
+        gradient[self._holes : split] = np.bincount(
+            self._candidate, by_weight, minlength=self._candidates + 1
+        )[: self._candidates]
+        return float(loss), gradient + off / self._spread
+
+
+@final
+class Posterior:
+    """The process after it has seen data.
+
+    Args:
+      process: what was fitted.
+      parameters: to what.
+      rows: features of decisions, [n + pending, width].
+      targets: what the first n got, [n].  Of the rest nothing is known yet: they lower the deviation near them
+        and leave the mean, as though each would get just what is expected of it (Desautels, Krause and Burdick,
+        "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit optimization", 2014).
+    """
+
+    def __init__(self, process: Process, parameters: Vector, rows: Matrix, targets: Vector) -> None:
+        self._roots = process.roots(parameters)
+        self._a, self._b, noise = np.exp(parameters[-3:])
+        self._scaled = rows * self._roots
+        covariance = self._covary(self._scaled)
+        covariance.flat[:: len(rows) + 1] += noise + _JITTER
+        factor, failed = lapack.dpotrf(covariance, lower=1, clean=1)
+        if failed:  # duplicates at the lowest noise, rounded badly
+            covariance.flat[:: len(rows) + 1] += 1e-3 * self._a
+            factor, _ = lapack.dpotrf(covariance, lower=1, clean=1)
+        self._factor, self._known = factor, len(targets)
+        # The leading block of the factor is the factor of the leading block.
+        self._alpha, _ = lapack.dpotrs(factor[: self._known, : self._known], targets, lower=1)
+
+    def expect(self, rows: Matrix) -> Vector:
+        """Returns the mean at rows, [m]."""
+        found: Vector = self._covary(rows * self._roots)[:, : self._known] @ self._alpha
+        return found
+
+    def predict(self, rows: Matrix) -> tuple[Vector, Vector]:
+        """Returns mean and standard deviation at rows, without noise, [m] each."""
+        scaled = rows * self._roots
+        covariance = self._covary(scaled)
+        mean: Vector = covariance[:, : self._known] @ self._alpha
+        explained = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
+        prior = self._a + self._b * np.square(scaled).sum(1)
+        variance = prior - np.square(explained).sum(0)
+        return mean, np.sqrt(np.maximum(variance, 1e-12))
+
+    def _covary(self, scaled: Matrix) -> Matrix:
+        product, matern, _ = covary(scaled, self._scaled)
+        found: Matrix = self._a * matern + self._b * product
+        return found
+
+
+def covary(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Returns the products of rows, the Matern kernel of their squared distances r, and its slope by r.
+
+    Args:
+      first: [n, width].
+      second: [m, width]; what is returned is [n, m].
+    """
+    product = first @ second.T
+    squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1)[None, :]
+    distance = np.sqrt(np.maximum(10.0 * (squares - 2 * product), 0.0))
+    fall = np.exp(-distance)
+    return product, (1 + distance + distance * distance / 3) * fall, (-5 / 3) * (1 + distance) * fall
