@@ -31,12 +31,12 @@ class Step:
     Attributes:
       trial: its number, from 1.
       reward: its validation reward.
-      test: its test score; None where the task has none.
+      test: its test score.
     """
 
     trial: int
     reward: float
-    test: float | None
+    test: float
 
 
 @final
@@ -87,10 +87,7 @@ class Curve:
         Raises:
           KeyError, TypeError, ValueError: it is something else.
         """
-        steps = tuple(
-            Step(int(trial), float(reward), None if test is None else float(test))
-            for trial, reward, test in data["steps"]
-        )
+        steps = tuple(Step(int(trial), float(reward), float(test)) for trial, reward, test in data["steps"])
         return cls(
             int(data["seed"]),
             int(data["trials"]),
@@ -107,9 +104,9 @@ class Recorder:
 
     >>> recorder = Recorder(seed=0, trials=3)
     >>> for reward in (0.5, None, 0.5):
-    ...     recorder.add(reward, test=reward)
+    ...     recorder.add(reward, 0.4)
     >>> recorder.curve(seconds=0.1)
-    Curve(seed=0, trials=3, steps=(Step(trial=1, reward=0.5, test=0.5),), evaluated=3, failed=1, seconds=0.1)
+    Curve(seed=0, trials=3, steps=(Step(trial=1, reward=0.5, test=0.4),), evaluated=3, failed=1, seconds=0.1)
     """
 
     def __init__(self, *, seed: int, trials: int) -> None:
@@ -117,13 +114,13 @@ class Recorder:
         self.evaluated = self.failed = 0
         self._steps: list[Step] = []
 
-    def add(self, reward: float | None, test: float | None = None) -> None:
+    def add(self, reward: float | None, test: float = math.nan) -> None:
         """Notes the next trial.  None stands for one that is infeasible; a tie leaves the incumbent as it is."""
         self.evaluated += 1
         if reward is None:
             self.failed += 1
         elif not self._steps or reward > self._steps[-1].reward:
-            self._steps.append(Step(self.evaluated, float(reward), None if test is None else float(test)))
+            self._steps.append(Step(self.evaluated, float(reward), float(test)))
 
     def curve(self, *, seconds: float = 0.0) -> Curve:
         """Returns the curve so far."""
@@ -174,12 +171,12 @@ class Row:
     Attributes:
       budget: in trials.
       reward: validation reward of the incumbents.
-      test: test score of the incumbents; None where the task has none.
+      test: test score of the incumbents.
     """
 
     budget: int
     reward: Spread
-    test: Spread | None
+    test: Spread
 
 
 def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:
@@ -187,9 +184,8 @@ def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:
     rows = []
     for budget in budgets:
         steps = [step for curve in curves if (step := curve.at(budget)) is not None]
-        tests = [step.test for step in steps if step.test is not None]
-        test = Spread.of(tests) if tests else None
-        rows.append(Row(budget, Spread.of(step.reward for step in steps), test))
+        reward, test = Spread.of(step.reward for step in steps), Spread.of(step.test for step in steps)
+        rows.append(Row(budget, reward, test))
     return rows
 
 
@@ -207,9 +203,8 @@ def band(curves: Sequence[Curve], trials: int, *, test: bool) -> tuple[Array, Ar
     table = np.full((len(curves), trials + 1), np.nan)
     for row, curve in zip(table, curves):
         for step in curve.steps:
-            value = step.test if test else step.reward
-            if value is not None and step.trial <= trials:
-                row[step.trial :] = value
+            if step.trial <= trials:
+                row[step.trial :] = step.test if test else step.reward
     table = table[:, 1:]
     known = ~np.isnan(table)
     count = known.sum(0)
@@ -255,7 +250,7 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
 def student(freedom: int) -> float:
     """Returns the quantile of Student's t at 97.5%, by the expansion in Abramowitz and Stegun, 26.7.5.
 
-    Right to 0.1% from 5 degrees of freedom on; below, from a table.
+    Right to 0.2% from 5 degrees of freedom on; below, from a table.
 
     >>> round(student(1), 2), round(student(9), 3), round(student(99), 3)
     (12.71, 2.262, 1.984)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from .curves import Curve
+from .entrant import Entrant
 from .task import Task
 
 FORMAT = 1
@@ -18,53 +19,51 @@ FORMAT = 1
 class Archive:
     """A folder of runs, so that a bench that was stopped goes on, and one that is asked for more does only that.
 
-    A line is used again when it is of the same task (its name, space and optimum), label and seed, and of
+    A line is used again when it is of the same task (its name, space and optimum), entrant (label and stamp) and seed, and of
     at least as many trials: an algorithm does not know how many trials it will have, so a shorter run is the
     start of a longer one.  One process writes.  A line that a crash cut short is passed over.
 
     Args:
       folder: where; made when the first run is kept.
-      stamp: of what the runs are; lines of another stamp are passed over.  A version, say.
     """
 
-    def __init__(self, folder: Path, *, stamp: str = "") -> None:
-        self.folder, self.stamp = folder, stamp
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def path(self, task: Task, label: str) -> Path:
         """Returns the file of a task and a label."""
         return self.folder / slug(task.name) / f"{slug(label)}.jsonl"
 
-    def read(self, task: Task, label: str, *, trials: int) -> dict[int, Curve]:
+    def read(self, task: Task, entrant: Entrant, *, trials: int) -> dict[int, Curve]:
         """Returns the runs of at least ``trials`` trials, cut to these, by seed."""
         try:
-            lines = self.path(task, label).read_text("utf-8").splitlines()
+            lines = self.path(task, entrant.label).read_text("utf-8").splitlines()
         except FileNotFoundError:
             return {}
-        key, found = self._key(task, label), {}
+        key, found = self._key(task, entrant), {}
         for line in lines:
             curve = _read_line(line, key)
             if curve is not None and curve.trials >= trials:
                 found[curve.seed] = cut(curve, trials)
         return found
 
-    def add(self, task: Task, label: str, curve: Curve) -> None:
+    def add(self, task: Task, entrant: Entrant, curve: Curve) -> None:
         """Keeps a run."""
-        path = self.path(task, label)
+        path = self.path(task, entrant.label)
         path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({**self._key(task, label), **curve.to_json()}, separators=(",", ":"))
+        line = json.dumps({**self._key(task, entrant), **curve.to_json()}, separators=(",", ":"))
         with path.open("a", encoding="utf-8") as file:
             if file.tell() and not _ends_line(path):
                 file.write("\n")
             file.write(line + "\n")
 
-    def _key(self, task: Task, label: str) -> dict[str, Any]:
-        optimum = task.optimum
-        content = f"{task.name} {task.space.fingerprint} {optimum!r}"
+    def _key(self, task: Task, entrant: Entrant) -> dict[str, Any]:
+        content = f"{task.name} {task.space.fingerprint} {task.optimum!r}"
         return {
             "format": FORMAT,
-            "stamp": self.stamp,
+            "stamp": entrant.stamp,
             "task": hashlib.sha256(content.encode()).hexdigest()[:16],
-            "label": label,
+            "label": entrant.label,
         }
 
 
@@ -89,7 +88,7 @@ def slug(text: str) -> str:
     >>> slug("local-search"), slug("nasbench201/cifar10")
     ('local-search', 'nasbench201-cifar10')
     >>> slug("re(population_size=20)")
-    're-population_size-20-5d4e'
+    're-population_size-20-4929'
     """
     plain = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:60]
     if plain == text.replace("/", "-"):

@@ -1,7 +1,6 @@
 """Runs of searches on tasks, spread over processes, each kept as soon as it ends.  Prints and draws nothing.
 
-One run is a function of task, entrant, trials and seed.  An *entrant* is whatever can be run so: an algorithm
-of ours by its name here, a search of another library in the project's benchmarks.
+What a run does is in ``entrant``; what it leaves behind, in ``records``.
 """
 
 from __future__ import annotations
@@ -9,106 +8,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.generators import make
-
-from .curves import Curve, Recorder
+from .curves import Curve
+from .entrant import Entrant
 from .records import Archive
 from .registry import get_task
 from .task import Task
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-class Entrant(ABC):
-    """Something that searches a task.  Pickled, as it is sent to processes.
-
-    Attributes:
-      label: names it in tables and files; one label, one behaviour.
-    """
-
-    label: str
-
-    @abstractmethod
-    def check(self, task: Task) -> None:
-        """Raises what is wrong with this entrant on this task, before any run."""
-
-    @abstractmethod
-    def run(self, task: Task, *, trials: int, seed: int) -> Curve:
-        """Searches with ``trials`` evaluations."""
-
-
-@final
-@dataclass(frozen=True)
-class Named(Entrant):
-    """An algorithm by its name.
-
-    >>> Named("re(population_size=20)", "re", {"population_size": 20}).make(seed=1).population_size
-    20
-
-    Attributes:
-      label: as it was typed.
-      name: what ``pliant.algorithms.generators.make`` knows it by.
-      options: for the algorithm, by keyword.
-    """
-
-    label: str
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def make(self, *, seed: int) -> Algorithm:
-        """Returns the algorithm, new."""
-        return make(self.name, **{"seed": seed, **self.options})
-
-    def check(self, task: Task) -> None:
-        self.make(seed=0).setup(task.space)
-
-    def run(self, task: Task, *, trials: int, seed: int) -> Curve:
-        return run_algorithm(task, self.make(seed=seed), trials=trials)
-
-
-def run_algorithm(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
-    """Searches a task with an algorithm, one trial after another, and returns what was found when.
-
-    The algorithm is told validation rewards, and None for what is infeasible; it never sees a test score.
-    It ends early where the algorithm has nothing left to propose.
-    """
-    algorithm.setup(task.space)
-    recorder = Recorder(seed=algorithm.seed, trials=trials)
-    evaluate, propose, feedback, clock = (
-        task.evaluate,
-        algorithm.propose,
-        algorithm.feedback,
-        time.thread_time,
-    )
-    seconds = 0.0
-    for _ in range(trials):
-        start = clock()
-        try:
-            decisions = propose()
-        except Exhausted:
-            break
-        finally:
-            seconds += clock() - start
-        result = evaluate(decisions)
-        if result is None:
-            recorder.add(None)
-        else:
-            recorder.add(result.reward, result.test)
-        start = clock()
-        feedback(decisions, None if result is None else result.reward)
-        seconds += clock() - start
-    return recorder.curve(seconds=seconds)
 
 
 @final
@@ -159,7 +73,7 @@ def plan(
     known: dict[str, dict[int, Curve]] = {}
     for entrant in entrants:
         entrant.check(loaded)
-        kept = archive.read(loaded, entrant.label, trials=trials)
+        kept = archive.read(loaded, entrant, trials=trials)
         known[entrant.label] = {seed: kept[seed] for seed in seeds if seed in kept}
     jobs = [
         Job(task, data, entrant, trials, seed)
@@ -213,7 +127,7 @@ def run_all(
     """
     found = {label: dict(curves) for label, curves in known.items()}
     for job, curve in run_jobs(jobs, workers=workers):
-        archive.add(load_task(job.task, job.data), job.entrant.label, curve)
+        archive.add(load_task(job.task, job.data), job.entrant, curve)
         found[job.entrant.label][job.seed] = curve
         on_curve(job, curve)
     return {label: [curves[seed] for seed in sorted(curves)] for label, curves in found.items()}

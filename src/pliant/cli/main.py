@@ -9,6 +9,7 @@ import click
 
 from pliant.values.errors import PliantError
 
+from .bench.command import bench
 from .search import search
 from .space import space
 
@@ -29,5 +30,6 @@ def main() -> None:
     """Search programs: architectures, hyper-parameters, whole experiments."""
 
 
+main.add_command(bench)
 main.add_command(search)
 main.add_command(space)

@@ -1,0 +1,144 @@
+"""Curves with a band, as pictures (PNG and SVG).  Computes nothing but the limits of its axes; needs Matplotlib.
+
+Nothing global is touched: no backend is chosen, no figure stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from pliant.values.errors import PliantError
+
+from .curves import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = (  # of Paul Tol's scheme "bright", then "vibrant": told apart with any colour vision
+    "#4477AA #EE6677 #228833 #CCBB44 #66CCEE #AA3377 #BBBBBB #EE7733 #009988 #CC3311".split()
+)
+_DASHES = ("-", "--", ":", "-.")
+_SHOWN = 1 / 8  # the axis starts below the lowest line after this share of the trials
+
+
+class PlotError(PliantError, ImportError):
+    """A picture that was asked for where Matplotlib is not installed."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line with a band around it.
+
+    Attributes:
+      label: for the legend.
+      mean: [trials]; NaN where nothing is known yet.
+      std: [trials]; half the width of the band.
+    """
+
+    label: str
+    mean: Array
+    std: Array
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One pair of axes; all start at trial 1.
+
+    Attributes:
+      title: what is shown.
+      series: its lines.
+      best: what can be reached at most, as a dashed line; None for no such line.
+    """
+
+    title: str
+    series: Sequence[Series]
+    best: float | None = None
+
+
+def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str = "trials") -> list[Path]:
+    """Draws panels side by side into ``<stem>.png`` and ``<stem>.svg``, and returns these paths.
+
+    Args:
+      panels: at least one, with the same labels in the same order.
+      stem: where, without the suffix; the folder is made.
+      title: above all panels.
+      x_label: below each panel.
+
+    Raises:
+      PlotError: Matplotlib is not installed.
+
+    >>> import tempfile
+    >>> line = Series("random", np.array([0.1, 0.5, 0.6]), np.array([0.1, 0.1, 0.05]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.suffix for path in draw([Panel("reward", [line], best=0.7)], Path(folder, "curve"))]
+    ['.png', '.svg']
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise PlotError(
+            f"drawing curves needs Matplotlib, which is not here ({error}). Install it with "
+            "`pip install 'pliant[plots]'`, or leave the pictures out; the tables need nothing."
+        ) from error
+    figure = Figure(figsize=(6.4 * len(panels), 4.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, panel in zip(axes, panels):
+        _draw_panel(axis, panel, x_label)
+    if axes[-1].get_legend_handles_labels()[1]:
+        axes[-1].legend(loc="lower right", fontsize="small", framealpha=0.9)
+    if title:
+        figure.suptitle(title)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
+    with mpl.rc_context({"svg.hashsalt": "pliant"}):  # same curves, same file
+        figure.savefig(png, dpi=150, metadata={"Software": None})
+        figure.savefig(svg, metadata={"Date": None})
+    return [png, svg]
+
+
+def limits(panel: Panel) -> tuple[float, float] | None:
+    """Returns the lower and upper end of a panel's axis; None where there is nothing to show.
+
+    From the lowest line after the first eighth of its trials, band included, to the best there is: the first
+    random trials are far below, and would press all that matters into one line.
+    """
+    low, high = [], [] if panel.best is None else [panel.best]
+    for series in panel.series:
+        known = ~np.isnan(series.mean)
+        if known.any():
+            first = max(int(len(series.mean) * _SHOWN), int(known.argmax()))
+            low.append(float(series.mean[first] - series.std[first]))
+            high.append(float((series.mean + series.std)[known].max()) if panel.best is None else panel.best)
+    if not low:
+        return None
+    bottom, top = min(low), max(high)
+    margin = 0.04 * (top - bottom) or 1e-3 * abs(top) or 1e-3
+    return bottom - margin, top + margin
+
+
+def _draw_panel(axis: Axes, panel: Panel, x_label: str) -> None:
+    for i, series in enumerate(panel.series):
+        colour = _COLOURS[i % len(_COLOURS)]
+        style: dict[str, Any] = {"color": colour, "linestyle": _DASHES[i // len(_COLOURS) % len(_DASHES)]}
+        x = np.arange(1, len(series.mean) + 1)
+        axis.plot(x, series.mean, label=series.label, linewidth=1.6, **style)
+        axis.fill_between(
+            x, series.mean - series.std, series.mean + series.std, color=colour, alpha=0.15, linewidth=0
+        )
+    if panel.best is not None:
+        axis.axhline(panel.best, color="black", linestyle=(0, (4, 3)), linewidth=0.8, label="optimum")
+    found = limits(panel)
+    if found is not None:
+        axis.set_ylim(*found)
+    axis.set_xlim(1, max([2, *(len(series.mean) for series in panel.series)]))
+    axis.set_title(panel.title)
+    axis.set_xlabel(x_label)
+    axis.grid(visible=True, alpha=0.25)

@@ -1,0 +1,124 @@
+"""The whole of ``pliant bench run``: plan the runs, do those that are missing, print and write what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from rich.console import Console
+
+from pliant.values.errors import FieldValueError
+
+from ..algorithm import read_call
+from ..console import print_line
+from .display import open_display
+from .report import print_results, write_pictures, write_tables
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tournament:
+    """What was asked for, as the options of ``pliant bench run``; ``run`` does it."""
+
+    task: str
+    algorithms: list[str]
+    trials: int
+    runs: int
+    budgets: list[int]
+    seed: int
+    out: Path
+    data: Path | None
+    workers: int
+    plot: bool
+
+    def run(self, console: Console) -> None:
+        """Runs what is left to run, and prints and writes the results.
+
+        Raises:
+          PliantError: there is no such task, table or algorithm, or an algorithm cannot search the task.
+        """
+        from pliant.bench.entrant import Named
+        from pliant.bench.records import Archive
+        from pliant.bench.run import load_task, plan, run_all
+
+        entrants = [Named(text, *read_call(text)) for text in self.algorithms]
+        archive = Archive(self.out / "runs")
+        seeds = range(self.seed, self.seed + self.runs)
+        known, jobs = plan(
+            self.task, entrants, trials=self.trials, seeds=seeds, archive=archive, data=self.data
+        )
+        task = load_task(self.task, self.data)
+        print_line(console, f"{task.name}: {str(task.space).splitlines()[0]}")
+        kept = sum(map(len, known.values()))
+        workers = min(self.workers, max(len(jobs), 1))
+        print_line(
+            console,
+            f"{len(entrants)} algorithms, {self.runs} runs of {self.trials} trials each: "
+            f"{kept} done already, {len(jobs)} to do in {workers} process{'es' * (workers > 1)}",
+        )
+        with open_display(console, len(jobs)) as display:
+            curves = run_all(
+                known,
+                jobs,
+                archive=archive,
+                workers=workers,
+                on_curve=lambda job, curve: display.add(job.entrant.label),
+            )
+        print_results(console, task, curves, self.budgets)
+        written = write_tables(self.out, task, curves, self.budgets)
+        if self.plot:
+            written += write_pictures(self.out, task, curves, trials=self.trials, console=console)
+        print_line(console, "Written: " + ", ".join(str(path) for path in written))
+
+
+def split_algorithms(text: str) -> list[str]:
+    """Returns the algorithms that a list names: it is cut at commas outside of brackets.
+
+    >>> split_algorithms("random, re(population_size=20, tournament_size=5),ppo")
+    ['random', 're(population_size=20, tournament_size=5)', 'ppo']
+
+    Raises:
+      FieldValueError: one is named twice, or there is none, or an entry is empty.
+    """
+    found, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    names = [name.strip() for name in found]
+    if not all(names):
+        raise FieldValueError(
+            f"--algorithms takes names with commas between them, such as 'random,re,tpe'; got {text!r}, with an empty one."
+        )
+    for name in names:
+        if names.count(name) > 1:
+            raise FieldValueError(
+                f"--algorithms names {name!r} twice; once is enough. To compare settings, give options, such as "
+                f"'{name.partition('(')[0]},{name.partition('(')[0]}(OPTION=VALUE)'."
+            )
+    return names
+
+
+def read_budgets(text: str | None, trials: int) -> list[int]:
+    """Returns the budgets that ``text`` lists, ascending; without a text, four of up to ``trials``.
+
+    >>> read_budgets("100,30", 300), read_budgets(None, 60)
+    ([30, 100], [10, 20, 40, 60])
+
+    Raises:
+      FieldValueError: it does not list numbers from 1 to ``trials``.
+    """
+    from pliant.bench.curves import check_budgets, default_budgets
+
+    if text is None:
+        return default_budgets(trials)
+    try:
+        budgets = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise FieldValueError(
+            f"--budgets takes numbers of trials with commas between them, such as '100,200,300'; got {text!r}."
+        ) from None
+    return check_budgets(budgets, trials)
