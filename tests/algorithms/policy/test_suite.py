@@ -1,4 +1,4 @@
-"""Every combination of rule and policy passes the suite that ships for everybody's algorithms."""
+"""Each rule and each policy passes the suite that ships for everybody's algorithms."""
 
 from __future__ import annotations
 
@@ -18,29 +18,21 @@ from pliant.testing.algorithms import AlgorithmSuite
 
 
 class TestReinforceFactorized(AlgorithmSuite):
-    trials = 20
+    trials = 14
 
     def make(self, seed: int) -> Algorithm:
         return REINFORCE(seed=seed)
 
 
-class TestReinforceInBatchesRecurrent(AlgorithmSuite):
-    trials = 12
-
-    def make(self, seed: int) -> Algorithm:
-        rule = Reinforce(batch_size=4, entropy=0.1, learning_rate=0.05)
-        return PolicyGradient(rule, Recurrent(hidden=8, embedding=4), seed=seed)
-
-
 class TestPPOFactorized(AlgorithmSuite):
-    trials = 24
+    trials = 18
 
     def make(self, seed: int) -> Algorithm:
-        return PPO(batch_size=8, seed=seed)
+        return PPO(epochs=2, seed=seed)
 
 
 class TestPPORecurrent(AlgorithmSuite):
-    trials = 12
+    trials = 10
 
     def make(self, seed: int) -> Algorithm:
         rule = ProximalPolicy(batch_size=5, epochs=2, minibatches=2)

@@ -42,14 +42,9 @@ class Adam:
         self._means = {name: torch.zeros_like(weight).detach() for name, weight in parameters.items()}
         self._squares = {name: torch.zeros_like(weight).detach() for name, weight in parameters.items()}
 
-    def step(self, loss: Tensor, *, max_norm: float | None = None) -> None:
-        """Takes one step down the gradient of ``loss``, a scalar, whose norm is first cut to ``max_norm``."""
-        weights = list(self.parameters.values())
-        gradients = torch.autograd.grad(loss, weights)
-        if max_norm is not None:
-            norm = float(torch.sqrt(sum(((g * g).sum() for g in gradients), torch.zeros(()))))
-            if norm > max_norm:
-                gradients = tuple(g * (max_norm / norm) for g in gradients)
+    def step(self, loss: Tensor) -> None:
+        """Takes one step down the gradient of ``loss``, a scalar."""
+        gradients = torch.autograd.grad(loss, list(self.parameters.values()))
         self.steps += 1
         first, second = self.betas
         rate = self.learning_rate / (1.0 - first**self.steps)

@@ -36,12 +36,12 @@ class ProximalPolicy(Rule):
     def __init__(
         self,
         *,
-        batch_size: int = 16,
+        batch_size: int = 8,
         epochs: int = 4,
         minibatches: int = 1,
         clip: float = 0.2,
         learning_rate: float = 0.1,
-        entropy: float = 0.01,
+        entropy: float = 0.05,
     ) -> None:
         super().__init__(batch_size, learning_rate, entropy, smallest_batch=2)
         self.epochs = check_whole(epochs, "epochs", self)

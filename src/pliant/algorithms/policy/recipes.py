@@ -23,12 +23,12 @@ POLICIES: dict[str, Callable[[], Policy]] = {"factorized": Factorized, "lstm": R
 def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
     *,
     policy: PolicyName | Policy = "factorized",
-    batch_size: int = 16,
-    epochs: int = 8,
+    batch_size: int = 8,
+    epochs: int = 4,
     minibatches: int = 1,
     clip: float = 0.2,
     learning_rate: float | None = None,
-    entropy: float = 0.03,
+    entropy: float = 0.05,
     seed: int = 0,
 ) -> PolicyGradient:
     """Returns proximal policy optimization; see ``ProximalPolicy`` for the method and the options.
