@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, final
 
@@ -66,12 +67,8 @@ class Named(Entrant):
     @property
     def stamp(self) -> str:
         """The version of Pliant, and a digest of the algorithm's own sources: its file, or all of its folder."""
-        found = find(NAMES[self.name.strip().lower().replace("-", "_")])
-        file = Path(inspect.getfile(found))
-        home = Path(inspect.getfile(Algorithm)).parent
-        files = [file] if file.parent == home else sorted(file.parent.rglob("*.py"))
-        content = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-        return f"pliant {sys.modules['pliant'].__version__} {content[:12]}"
+        version = sys.modules["pliant"].__version__
+        return f"pliant {version} {_digest_sources(self.name.strip().lower().replace('-', '_'))}"
 
     def make(self, *, seed: int) -> Algorithm:
         """Returns the algorithm, new.
@@ -87,6 +84,14 @@ class Named(Entrant):
 
     def run(self, task: Task, *, trials: int, seed: int) -> Curve:
         return search(task, self.make(seed=seed), trials=trials)
+
+
+@cache  # so that all runs of a process have the stamp of what it loaded, not of what was edited meanwhile
+def _digest_sources(name: str) -> str:
+    file = Path(inspect.getfile(find(NAMES[name])))
+    home = Path(inspect.getfile(Algorithm)).parent
+    files = [file] if file.parent == home else sorted(file.parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def search(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
