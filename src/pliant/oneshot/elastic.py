@@ -9,22 +9,22 @@ Not here: which modules become elastic (``rewrite``), and which values are selec
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any, final
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from pliant.hyper.template import Template
-from pliant.space import Choice, Decisions, Float, Int, Space
+from pliant.space import Choice, Decisions, Space
 from pliant.symbolic.realize import realize
 from pliant.values.errors import FieldTypeError
 
+from .inferred import Inferred, infer_layers
 from .selection import Selection
 from .sharing import SharedTensors, Skeleton
+from .sweep import sweep
 
-ENUMERATED = 256  # so many combinations are all measured; of more, the ends of each value
 KEPT = 4096  # so many skeletons are kept
 
 
@@ -61,7 +61,8 @@ class Elastic(nn.Module):
         self.shared = SharedTensors(path, list(parts.values()), own_statistics=own_statistics)
         self._template = Template(program)
         self.keys = [keys[point.path] for point in self.space.points]
-        measured = {values: self._make(values) for values in self._sweep()}
+        self.lazy = nn.ModuleDict()  # by place, the tensors of layers that learn their width from their input
+        measured = {found.values: self._make(found.values) for found in sweep(self.space, self._measure)}
         self.shared.share(list(measured.values()))
         self._skeletons = measured if len(measured) <= KEPT else {}
 
@@ -106,7 +107,7 @@ class Elastic(nn.Module):
         skeleton = self.skeleton(self.values())
         return skeleton.run(self.shared.take(skeleton), args, fields)
 
-    def train(self, mode: bool = True) -> Elastic:  # as in PyTorch
+    def train(self, mode: bool = True) -> Elastic:
         """Sets the mode of all sizes."""
         super().train(mode)
         for skeleton in self._skeletons.values():
@@ -135,48 +136,28 @@ class Elastic(nn.Module):
             raise FieldTypeError(
                 f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."
             )
+        next(module.parameters(), None)  # realizes it, if nothing did so far
+        module = infer_layers(module, self.path, self._lazy_tensors)
         return Skeleton(module.train(self.training))
 
-    def _sweep(self) -> Iterator[tuple[Any, ...]]:
-        """Yields the values to measure: all, or the ends of each with the others at their largest."""
-        space = self.space
-        if not math.isinf(space.size) and space.size <= ENUMERATED:
-            for decisions in space.iterate():
-                yield decisions.values
-            return
-        best, most = space.sample(0), -1
-        seen = set()
-        for _ in range(2):
-            for index, point in enumerate(space.points):
-                for end in _ends(point):
-                    tried = _with(best, index, end)
-                    if tried is None or tried.values in seen:
-                        continue
-                    seen.add(tried.values)
-                    yield tried.values
-                    size = self._measure(tried.values)
-                    if size > most:
-                        best, most = tried, size
+    def _lazy_tensors(self, place: str) -> SharedTensors:
+        key = place.replace(".", "/") or "self"
+        if key not in self.lazy:
+            self.lazy[key] = SharedTensors(f"{self.path}.{place}" if place else self.path, [])
+        found = self.lazy[key]
+        assert isinstance(found, SharedTensors)
+        return found
 
-    def _measure(self, values: tuple[Any, ...]) -> int:
+    def inferred(self) -> list[Inferred]:
+        """Returns the layers of all sizes that learn their width from their input."""
+        return [
+            layer
+            for skeleton in self._skeletons.values()
+            for _, layer in self.shared.layers(skeleton.module)
+            if isinstance(layer, Inferred)
+        ]
+
+    def _measure(self, decisions: Decisions) -> int:
         with torch.random.fork_rng(devices=[]):
-            return sum(p.numel() for p in self._make(values).module.parameters())
-
-
-def _ends(point: Any) -> list[Any]:
-    if isinstance(point, Choice):
-        return list(range(point.count))
-    assert isinstance(point, (Int, Float))
-    return [point.min_value, point.last if isinstance(point, Int) else point.max_value]
-
-
-def _with(decisions: Decisions, index: int, value: Any) -> Decisions | None:
-    """Returns decisions with the one at a point of the space changed; None where that point is inactive."""
-    active, space = decisions.active, decisions.space
-    if index not in active:
-        return None
-    at = active.index(index)
-    point = space.points[index]
-    if isinstance(point, Choice) and (point.group is not None or any(point.branches)):
-        return decisions if decisions.values[at] == value else None
-    return Decisions(space, (*decisions.values[:at], value, *decisions.values[at + 1 :]))
+            found = self._make(decisions.values).module
+            return sum(p.numel() for p in found.parameters() if not isinstance(p, UninitializedParameter))

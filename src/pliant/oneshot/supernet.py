@@ -12,12 +12,14 @@ from pliant.hyper.template import Template
 from pliant.space import Choice, Decisions, Space, choice, flatten
 from pliant.symbolic.node import Node
 from pliant.symbolic.realize import realize
-from pliant.values.errors import FieldTypeError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 
 from .elastic import Elastic
+from .inferred import Inferred, finish, infer_layers
 from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
 from .rewrite import Rewriter
 from .selection import Selection
+from .sweep import sweep
 
 
 @final
@@ -31,11 +33,22 @@ class Supernet(nn.Module):
       selection: what is decided just now.
     """
 
-    def __init__(self, network: nn.Module, program: Any, space: Space, selection: Selection) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        program: Any,
+        space: Space,
+        selection: Selection,
+        *,
+        example: tuple[Any, ...] = (),
+    ) -> None:
         super().__init__()
         self.network, self.space, self.selection = network, space, selection
         self.template = None if program is None else Template(program)
         first = space.sample(0) if space.size == float("inf") else next(space.iterate())
+        self.activate(first)
+        self._example = example
+        _measure(self, example)
         self.activate(first)
 
     def forward(self, *args: Any, **fields: Any) -> Any:
@@ -118,12 +131,12 @@ class Supernet(nn.Module):
 
         Parts of shared tensors are views of them: copy what is to stay as it is.
         """
-        if decisions is None:
-            return dict(_weights(self.network, "", self.selection))
         kept = Selection()
         kept.values, kept.weights = dict(self.selection.values), dict(self.selection.weights)
         try:
-            self.activate(decisions)
+            self.activate(self.decisions if decisions is None else decisions)
+            if _find_inferred(self.network):
+                _run_apart(self, self._example)  # so that they know their widths
             return dict(_weights(self.network, "", self.selection))
         finally:
             self.selection.values, self.selection.weights = kept.values, kept.weights
@@ -145,7 +158,9 @@ class Supernet(nn.Module):
         return found
 
 
-def supernet(space: Any, *, share: bool = False, own_statistics: bool = False) -> Supernet:
+def supernet(
+    space: Any, *, example: Any = None, share: bool = False, own_statistics: bool = False
+) -> Supernet:
     """Rewrites a space of networks into one network with shared weights.
 
     Holes at a module's place become choices between modules, each with weights of its own.  Holes in the arguments
@@ -166,6 +181,8 @@ def supernet(space: Any, *, share: bool = False, own_statistics: bool = False) -
     Args:
       space: a symbolic module with holes, an ordinary module that contains such, or one with ``LayerChoice``,
         ``InputChoice`` and ``ValueChoice`` written into it.  It stays as it is.
+      example: an input of the network (a tuple of them, where it takes several), needed where layers learn their
+        width from it, as ``nn.LazyConv2d`` does; what its batch size is does not matter.
       share: whether a choice between modules of one class becomes one elastic module over one maximal weight,
         instead of modules with weights of their own.
       own_statistics: whether normalization layers keep weights and statistics of their own for each width
@@ -195,7 +212,8 @@ def supernet(space: Any, *, share: bool = False, own_statistics: bool = False) -
         raise SpaceError(
             f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
         )
-    return Supernet(network, program, described, selection)
+    inputs = () if example is None else example if isinstance(example, tuple) else (example,)
+    return Supernet(infer_layers(network, ""), program, described, selection, example=inputs)
 
 
 def _adopt_mutables(network: nn.Module, selection: Selection, space: Space) -> Space:
@@ -233,16 +251,61 @@ def _describe(module: Any) -> Any:
     return choice(module.key, len(module), literals=module.names)
 
 
+def _find_inferred(network: nn.Module) -> list[Inferred]:
+    """Returns all layers that learn their width from their input."""
+    found = [module for module in network.modules() if isinstance(module, Inferred)]
+    for module in network.modules():
+        if isinstance(module, Elastic):
+            found += module.inferred()
+    return found
+
+
+def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
+    """Shows all widths to the layers that learn theirs from their input.
+
+    Raises:
+      FieldValueError: there are such layers, and no example.
+    """
+    if not _find_inferred(supernet.network):
+        return
+    if not example:
+        first = _find_inferred(supernet.network)[0]
+        raise FieldValueError(
+            f"{first.extra_repr()} learns its width from its input, so the super-network has to see one: "
+            "pass supernet(space, example=torch.zeros(...)), an input of the network."
+        )
+
+    def widths(decisions: Decisions) -> float:
+        return sum(layer.last or 0 for layer in _find_inferred(supernet.network))
+
+    for decisions in sweep(supernet.space, widths):
+        supernet.activate(decisions)
+        _run_apart(supernet, example)
+    finish(_find_inferred(supernet.network))
+
+
+def _run_apart(supernet: Supernet, example: tuple[Any, ...]) -> None:
+    """Runs the network that is selected, so that nothing of it is changed."""
+    was_training = supernet.training
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        supernet.eval()
+        supernet.network(*example)
+        supernet.train(was_training)
+
+
 def _weights(module: nn.Module, prefix: str, selection: Selection) -> Iterator[tuple[str, Tensor]]:
     """Yields the tensors of the network that is selected, under the names that it has alone."""
     if isinstance(module, LayerChoice):
         yield from _weights(list(module)[int(selection.value(module.key))], prefix, selection)
         return
-    if isinstance(module, Elastic):
-        skeleton = module.skeleton(module.values(selection))
-        tensors: Mapping[tuple[int, str], Tensor] = {
-            (id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))
-        }
+    tensors: Mapping[tuple[int, str], Tensor]
+    if isinstance(module, (Elastic, Inferred)):
+        skeleton = (
+            module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
+        )
+        if skeleton is None:  # a lazy layer that has not run
+            return
+        tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
         module = skeleton.module
     else:
         tensors = {}
@@ -259,7 +322,7 @@ def _inner(
     module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
     """Does the same inside a skeleton, whose layers borrow ``tensors``."""
-    if isinstance(module, (LayerChoice, Elastic)):
+    if isinstance(module, (LayerChoice, Elastic, Inferred)):
         yield from _weights(module, prefix, selection)
         return
     for table in (module._parameters, module._buffers):

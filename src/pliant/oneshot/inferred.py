@@ -1,0 +1,127 @@
+"""Layers that learn the width of their input when they first see one (``nn.LazyConv2d``, ``nn.LazyLinear``, ...).
+
+Alone, such a layer takes one width and keeps it.  In a super-network the width changes with the decisions, so here it
+is elastic over the width of whatever comes in.  The widths that occur are measured with an example input, once.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+
+from pliant.values.errors import FieldValueError
+
+from .sharing import SharedTensors, Skeleton
+
+
+@final
+class Inferred(nn.Module):
+    """A lazy layer over one maximal weight, of which each input uses the part that fits it.
+
+    Args:
+      prototype: the lazy layer, which has seen no input.
+      shared: the tensors; those of other layers at the same place, or None for tensors of its own.
+      path: where it stands, for messages.
+    """
+
+    def __init__(self, prototype: nn.Module, shared: SharedTensors | None, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self._hidden = [prototype]  # in a list, so that it counts as no part of the network
+        self._store: list[SharedTensors] = [] if shared is None else [shared]
+        self.own = SharedTensors(path, []) if shared is None else None
+        self._skeletons: dict[int, Skeleton] = {}
+        self.last: int | None = None
+
+    @property
+    def shared(self) -> SharedTensors:
+        """The maximal tensors."""
+        return self._store[0] if self.own is None else self.own
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the maximal tensors were made."""
+        return bool(self.shared._parameters or self.shared._buffers)
+
+    def forward(self, x: Tensor, *args: Any, **fields: Any) -> Any:
+        """Runs the layer in the width of ``x``."""
+        width = self.last = int(x.shape[-1] if isinstance(self._hidden[0], nn.LazyLinear) else x.shape[1])
+        skeleton = self._skeletons.get(width)
+        if skeleton is None:
+            skeleton = self._make(x, args, fields)
+            if self.is_measured:
+                self.shared.bind(skeleton)
+                self.shared.strip(skeleton)
+            self._skeletons[width] = skeleton
+        if not self.is_measured:
+            return skeleton.module(x, *args, **fields)
+        if skeleton.module.training is not self.training:
+            skeleton.module.train(self.training)
+        return skeleton.run(self.shared.take(skeleton), (x, *args), fields)
+
+    def current(self) -> Skeleton | None:
+        """Returns the layer as it last ran."""
+        return None if self.last is None else self._skeletons[self.last]
+
+    def measured(self) -> list[Skeleton]:
+        """Returns the layers of all widths that were seen."""
+        return list(self._skeletons.values())
+
+    def _make(self, x: Tensor, args: tuple[Any, ...], fields: dict[str, Any]) -> Skeleton:
+        module = copy.deepcopy(self._hidden[0]).train(self.training)
+        with torch.no_grad():
+            if self.is_measured:
+                with torch.random.fork_rng(devices=[]):
+                    module.to(x.device)(x, *args, **fields)
+            else:
+                module(x, *args, **fields)
+        return Skeleton(module)
+
+    def extra_repr(self) -> str:
+        return f"{type(self._hidden[0]).__name__} at {self.path!r}"
+
+
+def is_lazy(module: nn.Module) -> bool:
+    """Returns whether a layer has yet to see an input."""
+    return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
+
+
+def infer_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
+    """Replaces the lazy layers of a module by layers that follow their input; returns it, or what replaces it.
+
+    Args:
+      module: changed in place.
+      path: where it stands.
+      shared: a function from the path of a layer in ``module`` to its ``SharedTensors``; None gives each its own.
+    """
+    if is_lazy(module):
+        return Inferred(module, None if shared is None else shared(""), path)
+    for place, holder in list(module.named_modules()):
+        for name, child in list(holder.named_children()):
+            if is_lazy(child):
+                at = f"{place}.{name}" if place else name
+                setattr(holder, name, Inferred(child, None if shared is None else shared(at), f"{path}.{at}"))
+    return module
+
+
+def finish(layers: list[Inferred]) -> None:
+    """Makes the maximal tensors of layers, after all their widths were seen.
+
+    Raises:
+      FieldValueError: one of them saw no input.
+    """
+    groups: dict[int, list[Inferred]] = {}
+    for layer in layers:
+        groups.setdefault(id(layer.shared), []).append(layer)
+    for group in groups.values():
+        found = [skeleton for layer in group for skeleton in layer.measured()]
+        if not found:
+            raise FieldValueError(
+                f"the {type(group[0]._hidden[0]).__name__} at {group[0].path!r} saw no input, so its width is not known. "
+                "Pass an example that reaches it, or give the layer its width."
+            )
+        group[0].shared.share(found)
