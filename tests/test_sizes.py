@@ -109,8 +109,14 @@ def check_booleans(sources: Sources) -> list[str]:
     ]
 
 
-# The paper and the PyGlove package fix these calls, and programs written for them pass the flag by place.
-FIXED_OUTSIDE = {("manyof", "distinct"), ("manyof", "sorted"), ("clone", "deep")}
+# The paper, the PyGlove package and PyTorch fix these calls, and programs written for them pass the flag by place.
+FIXED_OUTSIDE = {
+    ("manyof", "distinct"),
+    ("manyof", "sorted"),
+    ("clone", "deep"),
+    ("train", "mode"),
+    ("_apply", "recurse"),
+}
 
 SUBJECTS = {"default", "value", "sealed"}  # here the boolean is what the call is about, as in `Bool(True)`
 

@@ -6,11 +6,13 @@ when it is first used.  ``__all__`` below is the map of what is here.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pliant import algorithms, hyper
 from pliant import schema as typing
-from pliant.algorithms import evolution, generators
+from pliant.algorithms import evolution, generators, objectives
+from pliant.evolve import edits, evolve
 from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
 from pliant.hyper.partition import by_hints, by_path
@@ -46,6 +48,7 @@ from pliant.values.path import Path
 from pliant.values.registry import register
 
 if TYPE_CHECKING:
+    from pliant import bench, oneshot
     from pliant.study import Study
 
 __version__ = "0.1.0"
@@ -76,6 +79,8 @@ def __getattr__(name: str) -> Any:
         from pliant.study import Study
 
         return Study
+    if name in ("bench", "oneshot"):
+        return import_module(f"pliant.{name}")
     raise AttributeError(f"module 'pliant' has no attribute {name!r}")
 
 
@@ -169,6 +174,11 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "algorithms",
     "generators",
     "evolution",
+    "objectives",
+    "evolve",
+    "edits",
+    "bench",
+    "oneshot",
     # errors
     "PliantError",
     # other names
