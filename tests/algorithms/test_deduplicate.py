@@ -134,3 +134,22 @@ def test_equal_decisions_have_equal_digests():
     space = SPACES["conditional"]()
     assert digest(space.sample(1)) == digest(space.validate(list(space.sample(1).values)))
     assert digest(space.sample(1)) != digest(space.sample(2))
+
+
+def test_reports_and_parents_are_passed_on():
+    @final
+    class Halfway(Algorithm):
+        def _propose(self):
+            return self.space.sample(self.random)
+
+        def _report(self, decisions, reward, step):
+            return step > 1
+
+        def _parent(self, decisions):
+            return decisions
+
+    algorithm = Deduplicate(Halfway())
+    algorithm.setup(SPACES["flat"]())
+    found = algorithm.propose()
+    assert [algorithm.report(found, 0.5, step=step) for step in (1, 2)] == [False, True]
+    assert algorithm.parent(found) == found

@@ -97,6 +97,12 @@ class Deduplicate(Algorithm):
         self._rewards[key] = reward
         self.algorithm.feedback(decisions, reward)
 
+    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
+        return self.algorithm.report(decisions, reward, step=step)
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        return self.algorithm.parent(decisions)
+
     def _state(self) -> dict[str, Any]:
         return {
             "seen": to_text(self._seen),
