@@ -1,6 +1,6 @@
 """The flows of the paper's appendix C.2, written as there, and what makes them runs of a bench.
 
-Two things are added to the listings: sizes are names, as there are two settings, and every algorithm has a seed of its own,
+Two things are added to the listings: sizes are names, as there are several settings, and every algorithm has a seed of its own,
 as else all inner loops would draw the same edges.
 """
 
@@ -42,6 +42,7 @@ SETTINGS = {
     "printed": Setting(
         "printed", "6,000 evaluations as printed: 300 x 20, 150 x 20 + 3,000", 6000, 20, 100, 25
     ),
+    "fifth": Setting("fifth", "a fifth of all: 60 x 20, 30 x 20 + 600", 1200, 20, 20, 5),
     "fitted": Setting(
         "fitted", "400 evaluations, fitted to the space: 20 x 20, 10 x 20 + 200", 400, 20, 10, 3
     ),

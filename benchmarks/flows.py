@@ -1,6 +1,6 @@
 """The PyGlove paper's figure 13 on a table of ours: joint, factorized and hybrid search of NAS-Bench-101 cells.
 
-    python benchmarks/flows.py                    500 runs of each flow, at both settings (minutes on two cores)
+    python benchmarks/flows.py                    500 runs of each flow, at each setting (minutes on two cores)
     python benchmarks/flows.py --runs 50          a look
     python benchmarks/flows.py --settings fitted  one setting
 
@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from core import describe_machine
 from flow import FLOWS, SETTINGS, Flow, Setting
 from quality import compare, format_table
@@ -89,19 +90,25 @@ def tell_crossing(curves: dict[str, list[Curve]], trials: int) -> str:
     joint, _ = band(curves["joint"], trials, test=False)
     hybrid, _ = band(curves["hybrid"], trials, test=False)
     half = trials // 2
-    above = hybrid > joint
-    end = compare(*(summarize(curves[kind], [trials])[0].reward for kind in ("hybrid", "joint")))
-    start = compare(*(summarize(curves[kind], [half])[0].reward for kind in ("hybrid", "joint")))
-    after = above[half:]
-    first = half + 1 + int(after.argmax()) if after.any() else None
-    if first is None:
-        shows = "The hybrid's mean does not cross over the joint search's in the second half"
-    elif after[first - half - 1 :].all():
-        shows = f"The hybrid's mean is above the joint search's from evaluation {first} to the end"
+    below = np.flatnonzero(~(hybrid > joint))  # where it is not above
+    crossing = int(below[-1]) + 2 if len(below) else 1  # the evaluation from which on it is above
+    if crossing > trials:
+        shows = "The hybrid's mean does not cross over the joint search's: it is not above at the end"
+    elif crossing <= half:
+        shows = (
+            f"The hybrid's mean is above the joint search's from evaluation {crossing} on, so before its second phase, "
+            f"which starts at {half + 1}"
+        )
     else:
-        shows = f"The hybrid's mean is above the joint search's first at evaluation {first}, but not up to the end"
+        shows = (
+            f"The hybrid's mean crosses over the joint search's in the second phase, at evaluation {crossing}"
+        )
+    start, end = (
+        compare(*(summarize(curves[kind], [budget])[0].reward for kind in ("hybrid", "joint")))
+        for budget in (half, trials)
+    )
     return (
-        f"{shows}. Half-way: {start.mean:+.3f} ±{start.ci:.3f} ({start.verdict}); "
+        f"{shows}. Hybrid minus joint half-way: {start.mean:+.3f} ±{start.ci:.3f} ({start.verdict}); "
         f"at the end: {end.mean:+.3f} ±{end.ci:.3f} ({end.verdict})."
     )
 
