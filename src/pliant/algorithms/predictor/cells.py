@@ -70,10 +70,9 @@ class Readers:
         for at in range(length):
             gates = torch.baddbmm(inputs[:, at], state, self.recurrent)
             enter, forget, leave, content = gates.chunk(4, dim=2)
-            new = forget.sigmoid() * cell + enter.sigmoid() * content.tanh()
-            there = steps[:, :, at, 2:] > 0
-            cell = torch.where(there, new, cell)
-            state = torch.where(there, leave.sigmoid() * new.tanh(), state)
+            cell = forget.sigmoid() * cell + enter.sigmoid() * content.tanh()
+            # Fillings are at the end: a state that no longer changes is all that they must leave alone.
+            state = torch.where(steps[:, :, at, 2:] > 0, leave.sigmoid() * cell.tanh(), state)
         return torch.baddbmm(self.last_bias, state, self.last)[..., 0]
 
     @torch.no_grad()
