@@ -59,15 +59,19 @@ class Bayesian(Algorithm):
 
     Args:
       initial: how many rewards are told before the process is asked, infeasible ones included.
-      samples: how many random decisions compete with the climbs for each proposal.
+      samples: how many random decisions the search for the highest expected improvement starts with.
+      climbs: how many of the best each step of that search goes on from.
       limit: how many observations the process sees at most.
       seed: where the random numbers start.
     """
 
-    def __init__(self, *, initial: int = 10, samples: int = 200, limit: int = 400, seed: int = 0) -> None:
+    def __init__(
+        self, *, initial: int = 10, samples: int = 200, climbs: int = 5, limit: int = 400, seed: int = 0
+    ) -> None:
         super().__init__(seed)
         self.initial = check_count(initial, "initial", "Bayesian")
         self.samples = check_count(samples, "samples", "Bayesian")
+        self.climbs = check_count(climbs, "climbs", "Bayesian")
         self.limit = check_count(limit, "limit", "Bayesian")
 
     @property
@@ -117,6 +121,7 @@ class Bayesian(Algorithm):
                 seen=self._seen,
                 starts=[self._told[i] for i in starts],
                 samples=self.samples,
+                climbs=self.climbs,
             )
         if found is None:
             found = draw_unseen(self.space, self.random, self._seen, count=len(self._seen))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from heapq import nlargest
+from operator import itemgetter
 from random import Random
 from typing import Any, final
 
@@ -14,9 +16,9 @@ from ..base import Exhausted
 Score = Callable[[Sequence[Decisions]], Sequence[float]]
 
 _SMALL = 1_000  # finite spaces up to this size are looked at whole
-_WIDTH = 5  # how many climbs go on at a time
-_STEPS = 12  # how many steps a climb has at most
-_MOVES = 10  # how many ways an infinite neighbourhood is entered, of each kind
+_STEPS = 10  # how many steps a climb has at most
+_MOVES = 6  # how many ways an infinite neighbourhood is entered, of each kind
+_SHRINK = 0.6  # by which the moves of floats become smaller at each step
 _PATIENCE = 10_000  # where a space is infinite, nearly every mutation of a float is new
 _DIGITS = 9  # scores that agree so far are equal, so that the last bits of a sum decide nothing
 
@@ -40,8 +42,8 @@ class Pool:
 
     def best(self, count: int) -> list[Decisions]:
         """Returns up to ``count`` with the highest scores, best first; of equals the first to come."""
-        ranked = sorted(self._scores.values(), key=lambda scored: -scored[0])
-        return [one for _, one in ranked[:count]]
+        ranked = nlargest(count, self._scores.values(), key=itemgetter(0))
+        return [one for _, one in ranked]
 
 
 def maximize(
@@ -52,12 +54,13 @@ def maximize(
     seen: Container[Any],
     starts: Sequence[Decisions] = (),
     samples: int = 200,
+    climbs: int = 5,
 ) -> Decisions | None:
     """Returns unseen decisions with a high score; None where all that were looked at are seen.
 
     Small spaces are looked at whole.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
-    are scored; then the best five are climbed from, by steps to any better neighbours of the five best so far.
-    Floats move at random, by steps that become smaller.
+    are scored; then, step by step, the neighbours of the best ``climbs`` so far, until those were all looked
+    around or ten steps were made.  Floats move at random, by steps that become smaller.
 
     Args:
       space: where to look.
@@ -66,21 +69,28 @@ def maximize(
       seen: the values of decisions that are not to be returned.
       starts: where good ones may be near.
       samples: how many random decisions are scored.
+      climbs: how many of the best each step goes on from.
     """
     pool = Pool(score, seen)
     if space.size <= _SMALL:
         pool.add(space.iterate())
         return next(iter(pool.best(1)), None)
     pool.add(space.sample(random) for _ in range(samples))
-    pool.add(near for start in starts for near in _moves(start, random, 0.1))
+    pool.add(near for start in starts for near in neighbours(start, random))
     endless = space.size == math.inf
     climbed = set[Any]()
-    for step in range(_STEPS):
-        top = [one for one in pool.best(_WIDTH) if endless or one.values not in climbed]
-        if not top:
+    reach = 0.1
+    for _ in range(_STEPS):
+        top = pool.best(climbs)
+        fresh = [one for one in top if one.values not in climbed]
+        if not fresh and not endless:
             break
-        climbed.update(one.values for one in top)
-        pool.add(near for one in top for near in _moves(one, random, 0.1 * 0.6**step))
+        climbed.update(one.values for one in fresh)
+        near = [other for one in fresh for other in neighbours(one, random)]
+        if endless:
+            near += [other for one in top for other in _move(one, random, reach)]
+            reach *= _SHRINK
+        pool.add(near)
     return next(iter(pool.best(1)), None)
 
 
@@ -118,12 +128,15 @@ def draw_unseen(space: Space, random: Random, seen: Container[Any], *, count: in
     return one
 
 
-def _moves(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:
-    """Yields decisions near the given ones; ``reach`` says how near, for floats, as a part of their scale."""
+def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:
+    """Yields decisions of an infinite space at random near the given ones.
+
+    Args:
+      decisions: where to start from.
+      random: where random numbers come from.
+      reach: how far a float goes, as a part of its scale: the standard deviation.
+    """
     space = decisions.space
-    yield from neighbours(decisions, random)
-    if space.size != math.inf:
-        return
     for _ in range(_MOVES):
         yield mutate(decisions, random)
     floats = [at for at, index in enumerate(decisions.active) if isinstance(space.points[index], Float)]

@@ -6,11 +6,10 @@ covariance of the rewards is
 
     K = a M(R) + b S S' + c I,    M(r) = (1 + t + t^2 / 3) exp(-t), t = sqrt(10 r),
 
-a Matern kernel of smoothness 5/2 (of length sqrt(1/2), so that near 0 it falls with r as fast as a kernel of
-smoothness infinity, exp(-r), but for a factor of 5/3) for what decisions do together, a linear one for what each
-does by itself, and noise.  A feature's weight is the product of its hole's and its candidate's: how much the hole matters, and how
-unlike others the candidate is, learned from all holes that offer it.  All is a function of products of matrices,
-its gradient as well, so that a fit costs little more than its Cholesky factors.
+a Matern kernel of smoothness 5/2 for what decisions do together, a linear one for what each does by itself,
+and noise.  A feature's weight is the product of its hole's and its candidate's: how much the hole matters, and
+how unlike others the candidate is, learned from all holes that offer it.  All is a function of products of
+matrices, its gradient as well, so that a fit costs little more than its Cholesky factors.
 """
 
 from __future__ import annotations
