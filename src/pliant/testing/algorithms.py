@@ -123,13 +123,17 @@ class AlgorithmSuite:
 
     def space(self, name: str) -> Space:
         """Returns a new space that this algorithm can search, by name: ``flat`` where it cannot."""
-        return SPACES[name if self.continuous or name in FINITE else "flat"]()
+        return self.adapt(SPACES[name if self.continuous or name in FINITE else "flat"]())
+
+    def adapt(self, space: Space) -> Space:
+        """Returns a space with what yours needs besides, such as a budget; override where it needs something."""
+        return space
 
     # ------------------------------------------------------------------ proposals
 
     @pytest.mark.parametrize("name", SPACES)
     def test_every_proposal_is_valid(self, name: str) -> None:
-        space = SPACES[name]()
+        space = self.adapt(SPACES[name]())
         if not self.continuous and name not in FINITE:
             with pytest.raises(SpaceError, match=r".+"):
                 self.ready(space)
@@ -164,7 +168,7 @@ class AlgorithmSuite:
 
     @pytest.mark.parametrize("name", ["one", "empty", "two", "small", "repeated"])
     def test_a_small_space_ends_cleanly_or_goes_on(self, name: str) -> None:
-        space = SPACES[name]()
+        space = self.adapt(SPACES[name]())
         algorithm = self.ready(space)
         found = self.search(algorithm, 300)
         assert found
@@ -246,6 +250,31 @@ class AlgorithmSuite:
         ):
             algorithm.feedback((0,), 0.5)  # type: ignore[arg-type]  # the fault that is tested
 
+    def test_reports_are_answered(self) -> None:
+        algorithm = self.ready(self.space("flat"))
+        proposal = algorithm.propose()
+        assert {algorithm.report(proposal, 0.5, step=step) for step in (1, 2.5)} <= {True, False}
+        algorithm.feedback(proposal, self.reward(proposal))
+        assert len(self.search(algorithm, 20)) == 20
+
+    def test_a_bad_report_is_refused(self) -> None:
+        algorithm = self.ready(self.space("flat"))
+        proposal = algorithm.propose()
+        with pytest.raises(RewardError, match=r"a reward is (a|one) finite number"):
+            algorithm.report(proposal, float("nan"), step=1)
+        with pytest.raises(RewardError, match=r"a step says how far a trial is.*got 'x' of type str"):
+            algorithm.report(proposal, 0.5, step="x")  # type: ignore[arg-type]  # the fault that is tested
+        with pytest.raises(DecisionError, match=r"another space(.|\n)*differ"):
+            algorithm.report(SPACES["small"]().sample(0), 0.5, step=1)
+
+    def test_a_parent_is_decisions_of_the_space_or_none(self) -> None:
+        algorithm = self.ready(self.space("flat"))
+        for _ in range(20):
+            proposal = algorithm.propose()
+            parent = algorithm.parent(proposal)
+            assert parent is None or parent.space == algorithm.space
+            algorithm.feedback(proposal, self.reward(proposal))
+
     # ------------------------------------------------------------------ set-up
 
     def test_setup_on_an_equal_space_goes_on(self) -> None:
@@ -266,6 +295,10 @@ class AlgorithmSuite:
             self.make(0).propose()
         with pytest.raises(SetupError, match="has no space yet"):
             self.make(0).feedback(self.space("flat").sample(0), 1.0)
+        with pytest.raises(SetupError, match="has no space yet"):
+            self.make(0).report(self.space("flat").sample(0), 1.0, step=1)
+        with pytest.raises(SetupError, match="has no space yet"):
+            self.make(0).parent(self.space("flat").sample(0))
         with pytest.raises(SetupError, match="has no space yet"):
             self.make(0).state()
         with pytest.raises(SetupError, match="has no space yet"):

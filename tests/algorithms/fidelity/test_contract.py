@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pliant.algorithms import LocalSearch, Random, RegularizedEvolution
 from pliant.algorithms.fidelity import (
     ASHA,
@@ -15,19 +13,27 @@ from pliant.algorithms.fidelity import (
 )
 from pliant.testing.algorithms import AlgorithmSuite
 
+from .conftest import with_budget
+
+
+class BudgetedSuite(AlgorithmSuite):
+    """Abstract: the suite over spaces with a budget in each, which is always active."""
+
+    def adapt(self, space):
+        return with_budget(space)
+
+
 TRIALS = 50  # several brackets of the smallest budgets, a population and a bit
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestSuccessiveHalving(AlgorithmSuite):
+class TestSuccessiveHalving(BudgetedSuite):
     trials = TRIALS
 
     def make(self, seed):
         return SuccessiveHalving(seed=seed)
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestSuccessiveHalvingOfEvolution(AlgorithmSuite):
+class TestSuccessiveHalvingOfEvolution(BudgetedSuite):
     """Small brackets, so that several are begun and ended."""
 
     trials = TRIALS
@@ -36,32 +42,28 @@ class TestSuccessiveHalvingOfEvolution(AlgorithmSuite):
         return SuccessiveHalving(RegularizedEvolution(10, 3), count=5, eta=2, seed=seed)
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestHyperband(AlgorithmSuite):
+class TestHyperband(BudgetedSuite):
     trials = TRIALS
 
     def make(self, seed):
         return Hyperband(seed=seed)
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestASHA(AlgorithmSuite):
+class TestASHA(BudgetedSuite):
     trials = TRIALS
 
     def make(self, seed):
         return ASHA(seed=seed)
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestASHAOfLocalSearch(AlgorithmSuite):
+class TestASHAOfLocalSearch(BudgetedSuite):
     trials = TRIALS
 
     def make(self, seed):
         return ASHA(LocalSearch(), eta=2, seed=seed)
 
 
-@pytest.mark.usefixtures("budgeted")
-class TestPBT(AlgorithmSuite):
+class TestPBT(BudgetedSuite):
     trials = TRIALS
 
     def make(self, seed):
