@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .binding import BindError, Mutable
 from .elastic import Elastic
-from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
+from .mutables import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .rules import add_rule
-from .sampler import BindError, Sampler, Step
+from .sampler import Sampler, Step
 from .selection import Selection
 from .supernet import Supernet, supernet
 
@@ -15,6 +16,7 @@ __all__ = [
     "InputChoice",
     "LayerChoice",
     "Mutable",
+    "PointChoice",
     "Sampler",
     "Selection",
     "Step",

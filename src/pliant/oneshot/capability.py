@@ -9,6 +9,7 @@ from torch import nn
 from pliant.space import Float, Int
 from pliant.values.errors import SpaceError
 
+from .binding import Mutable
 from .elastic import Elastic
 from .mutables import InputChoice, LayerChoice, ValueChoice
 from .supernet import Supernet
@@ -59,10 +60,12 @@ def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[st
 def find_needs(supernet: Supernet) -> Iterator[tuple[str, str]]:
     """Yields what kind of decision there is in a super-network, and at which path."""
     for module in supernet.network.modules():
-        yield from _needs_of(module, supernet)
+        yield from _needs_of(module)
 
 
-def _needs_of(module: nn.Module, supernet: Supernet) -> Iterator[tuple[str, str]]:
+def _needs_of(module: nn.Module) -> Iterator[tuple[str, str]]:
+    if isinstance(module, Mutable) and not module.is_open:
+        return
     if isinstance(module, LayerChoice):
         yield "choice", module.key
     elif isinstance(module, InputChoice):

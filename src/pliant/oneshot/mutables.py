@@ -6,52 +6,19 @@ A super-network is made of these by ``supernet``; they can also be written into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.space import Choice, Float, Int
+from pliant.values.errors import FieldTypeError, FieldValueError, suggest
 
-from .selection import Selection
+from .binding import BindError, Mutable
 
 REDUCTIONS = ("sum", "mean", "concat", "none")
-
-
-class Mutable(nn.Module):
-    """A decision of a super-network; equal keys are one decision.
-
-    Attributes:
-      key: the name of the decision.
-      selection: where the present answer is read.
-      handler: runs the choice in place of its own way, when a mutator wants to.
-    """
-
-    def __init__(self, key: str | None) -> None:
-        super().__init__()
-        given: Any = key
-        if key is not None and (not isinstance(given, str) or not given):
-            raise FieldTypeError(
-                f"the key of a {type(self).__name__} is a name for its decision; got {key!r:.80}."
-            )
-        self.key: str = key or ""  # without one, the path in the network is used, once there is a network
-        self.selection = Selection()
-        self.handler: Callable[..., Any] | None = None
-
-    @property
-    def selected(self) -> Any:
-        """What is selected: an index, a list of indices, or a mixture's weights."""
-        found = self.selection.weights.get(self.key)
-        return self.selection.value(self.key) if found is None else found
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    @property
-    def length(self) -> int:
-        """How many candidates there are."""
-        return len(self)
 
 
 @final
@@ -66,7 +33,7 @@ class LayerChoice(Mutable):
     Args:
       op_candidates: the modules; with a mapping, their names are its keys.
       reduction: how the outputs are joined when several run: ``sum``, ``mean``, ``concat`` or ``none``.
-      return_mask: whether to return ``(output, mask)``, the mask as it was selected.
+      return_mask: whether to return ``(output, mask)``, the mask with an item per candidate: booleans, or weights.
       key: the name of the decision; its path in the network when None.
     """
 
@@ -93,7 +60,9 @@ class LayerChoice(Mutable):
                     f"the candidates of a LayerChoice are modules; got {module!r:.80} of type "
                     f"{type(module).__name__} for candidate {name!r}. Use ValueChoice for values."
                 )
-        self.candidates = nn.ModuleDict({name.replace(".", "_"): module for name, module in named.items()})
+        self.candidates = nn.ModuleDict()
+        for name, module in named.items():
+            self.candidates[self._make_name(name)] = module
         self.names = tuple(named)
 
     def __len__(self) -> int:
@@ -104,7 +73,53 @@ class LayerChoice(Mutable):
 
     def __getitem__(self, index: int | str) -> nn.Module:
         """Returns a candidate by its place or its name."""
-        return list(self)[self.names.index(index) if isinstance(index, str) else index]
+        return list(self)[self._index(index)]
+
+    def __setitem__(self, index: int | str, module: nn.Module) -> None:
+        """Puts another module at the place of a candidate."""
+        if not isinstance(module, nn.Module):
+            raise FieldTypeError(
+                f"the candidates of a LayerChoice are modules; got {module!r:.80} of type {type(module).__name__}."
+            )
+        self.candidates[list(self.candidates)[self._index(index)]] = module
+
+    def __delitem__(self, index: int | str | slice) -> None:
+        """Takes candidates away, by place, name or slice, as long as nobody decides among them.
+
+        Raises:
+          BindError: a super-network or a mutator has this choice among its decisions already.
+          FieldValueError: none would be left.
+        """
+        if self.is_bound:
+            raise BindError(
+                f"the choice {self.key!r} has {len(self)} candidates in a super-network or mutator that counts on them. "
+                "Take candidates away before it is made."
+            )
+        places = range(len(self))
+        gone = set(places[index] if isinstance(index, slice) else [places[self._index(index)]])
+        if len(gone) == len(self):
+            raise FieldValueError(f"no candidate would be left in the LayerChoice {self.key!r}; keep one.")
+        for i, name in enumerate(list(self.candidates)):
+            if i in gone:
+                del self.candidates[name]
+        self.names = tuple(name for i, name in enumerate(self.names) if i not in gone)
+
+    def _index(self, index: int | str) -> int:
+        if not isinstance(index, str):
+            return index
+        if index not in self.names:
+            raise FieldValueError(
+                f"the LayerChoice {self.key!r} has no candidate {index!r}{suggest(index, self.names) or '.'} "
+                f"Its candidates: {', '.join(self.names)}."
+            )
+        return self.names.index(index)
+
+    def _make_name(self, name: str) -> str:
+        """Returns a name that a submodule may have: without dots, new, and not that of a method."""
+        found = name.replace(".", "_") or "_"
+        while found in self.candidates or hasattr(self.candidates, found):
+            found += "_"
+        return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs what is selected."""
@@ -113,7 +128,7 @@ class LayerChoice(Mutable):
         else:
             mask = self.selected
             out = self.run(mask, *args, **fields)
-        return (out, mask) if self.return_mask else out
+        return (out, to_mask(mask, len(self))) if self.return_mask else out
 
     def run(self, mask: Any, *args: Any, **fields: Any) -> Any:
         """Runs candidates on the inputs.
@@ -144,19 +159,25 @@ class LayerChoice(Mutable):
 
 @final
 class InputChoice(Mutable):
-    """Some of several tensors, joined.
+    """Some of several tensors, joined in their own order.
+
+    Write it into a module with a key; or symbolize it and put a hole at ``chosen``, as in
+    ``InputChoice(chosen=pg.manyof(2, range(4)))``.
 
     >>> choice = InputChoice(3, 2, reduction="sum", key="inputs")
     >>> choice.selection.replace({"inputs": [0, 2]})
-    >>> choice([torch.tensor(1), torch.tensor(10), torch.tensor(100)])
-    tensor(101)
+    >>> tensors = [torch.tensor(1), torch.tensor(10), torch.tensor(100)]
+    >>> choice(tensors), InputChoice(chosen=[1, 2])(tensors)
+    (tensor(101), tensor(110))
 
     Args:
       n_candidates: how many tensors there are.
       n_chosen: how many are chosen; any number of them when None.
-      reduction: how they are joined: ``sum``, ``mean``, ``concat`` (along dimension 1) or ``none`` (a list).
+      reduction: how they are joined: ``sum``, ``mean``, ``concat`` (along dimension 1) or ``none`` (a list).  Of none,
+        the sum and mean are zeros, and the concatenation has no channels.
       choose_from: names of the tensors; then ``forward`` also takes a dict of them.
-      return_mask: whether to return ``(output, mask)``.
+      chosen: which are chosen, by place, where nothing is left to decide.
+      return_mask: whether to return ``(output, mask)``, the mask with an item per tensor: booleans, or weights.
       key: the name of the decision; its path in the network when None.
     """
 
@@ -169,23 +190,36 @@ class InputChoice(Mutable):
         reduction: str = "sum",
         *,
         choose_from: Sequence[str] | None = None,
+        chosen: int | Sequence[int] | None = None,
         return_mask: bool = False,
         key: str | None = None,
     ) -> None:
         super().__init__(key)
         count = len(choose_from) if n_candidates is None and choose_from is not None else n_candidates
-        if not isinstance(count, int) or count < 1 or (choose_from is not None and count != len(choose_from)):
+        self.chosen = None if chosen is None else _check_chosen(chosen, count)
+        if self.chosen is not None:
+            self.is_open = False
+            n_chosen, size = len(self.chosen), max(self.chosen, default=-1) + 1 if count is None else count
+        elif not isinstance(count, int) or count < 1 or (choose_from and count != len(choose_from)):
             raise FieldValueError(
                 f"InputChoice takes the number of its tensors, or their names in choose_from; got n_candidates="
                 f"{n_candidates!r} and choose_from={choose_from!r}."
             )
-        if n_chosen is not None and not 1 <= n_chosen <= count:
-            raise FieldValueError(
-                f"InputChoice chooses n_chosen of its {count} tensors; got {n_chosen!r}. None chooses any number."
-            )
-        self.n_candidates, self.n_chosen = count, n_chosen
-        self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(count)))
+        else:
+            size = count
+            if n_chosen is not None and not 1 <= n_chosen <= count:
+                raise FieldValueError(
+                    f"InputChoice chooses n_chosen of its {count} tensors; got {n_chosen!r}. None chooses any number."
+                )
+        self.n_candidates, self.n_chosen, self._expected = size, n_chosen, count
+        self._sources: tuple[int, ...] | None = None  # which of the tensors the candidates are, if not all
+        self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(size)))
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What choices of one key must have in common."""
+        return *super().kind, self.n_chosen
 
     def __len__(self) -> int:
         return self.n_candidates
@@ -193,29 +227,43 @@ class InputChoice(Mutable):
     def forward(self, inputs: Sequence[Tensor] | Mapping[str, Tensor]) -> Any:
         """Joins what is selected of the inputs."""
         tensors = [inputs[name] for name in self.names] if isinstance(inputs, Mapping) else list(inputs)
-        if len(tensors) != self.n_candidates:
+        if self._expected not in (None, len(tensors)) or len(tensors) < self.n_candidates:
             raise FieldValueError(
-                f"the InputChoice {self.key!r} chooses among {self.n_candidates} tensors; got {len(tensors)}."
+                f"the InputChoice {self.key!r} chooses among {self._expected or self.n_candidates} tensors; got {len(tensors)}."
             )
+        if self._sources is not None:
+            tensors = [tensors[i] for i in self._sources]
         if self.handler is not None:
             out, mask = self.handler(self, tensors)
         else:
-            mask = self.selected
+            mask = self.selected if self.chosen is None else self.chosen
             out = self.run(mask, tensors)
-        return (out, mask) if self.return_mask else out
+        return (out, to_mask(mask, len(self))) if self.return_mask else out
 
     def run(self, mask: Any, tensors: Sequence[Tensor]) -> Any:
         """Joins tensors: those of a list of indices or a mask of booleans, or all, scaled by weights."""
         if not isinstance(mask, Tensor):
-            chosen = [mask] if isinstance(mask, int) else mask
-            return reduce_outputs([tensors[int(i)] for i in chosen], self.reduction, self.key)
-        flags = mask.detach().tolist()
-        if mask.dtype == torch.bool:
-            return reduce_outputs([t for t, on in zip(tensors, flags) if on], self.reduction, self.key)
-        kept = [w * t for t, w, on in zip(tensors, mask, flags) if on != 0 or mask.requires_grad]
-        return reduce_outputs(kept, self.reduction, self.key)
+            found = [tensors[i] for i in sorted([mask] if isinstance(mask, int) else mask)]
+        elif mask.dtype == torch.bool:
+            found = [t for t, on in zip(tensors, mask.tolist()) if on]
+        else:
+            flags = mask.detach().tolist()
+            found = [w * t for t, w, on in zip(tensors, mask, flags) if on != 0 or mask.requires_grad]
+        if not found and self.reduction != "none":
+            return tensors[0][:, :0] if self.reduction == "concat" else torch.zeros_like(tensors[0])
+        return reduce_outputs(found, self.reduction, self.key)
+
+    def choose_among(self, sources: Sequence[int]) -> None:
+        """Makes some of the tensors the candidates, by place."""
+        self._sources, self.names = (
+            tuple(sources),
+            tuple(self.names[i] if self._expected else str(i) for i in sources),
+        )
+        self.n_candidates = len(self._sources)
 
     def extra_repr(self) -> str:
+        if self.chosen is not None:
+            return f"chosen={list(self.chosen)}"
         return f"n_candidates={self.n_candidates}, n_chosen={self.n_chosen}, key={self.key!r}"
 
 
@@ -254,6 +302,25 @@ class ValueChoice(Mutable):
         return f"{list(self.values)!r}, key={self.key!r}"
 
 
+@final
+class PointChoice(Mutable):
+    """A decision of elastic modules, as mutators see it: a size, or a number.  It stands in no network, and runs nothing.
+
+    Attributes:
+      point: its point in the space of the super-network.
+      names: the text of each candidate; none for numbers.
+    """
+
+    def __init__(self, point: Choice | Int | Float) -> None:
+        super().__init__(point.path)
+        self.point = point
+        self.names = point.literals if isinstance(point, Choice) else ()
+
+    def __len__(self) -> int:
+        """How many candidates there are; 0 where numbers cannot be counted."""
+        return 0 if self.point.count == inf else int(self.point.count)
+
+
 def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
     """Returns several outputs as one.
 
@@ -278,6 +345,29 @@ def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
         )
     total = sum(found[1:], found[0])
     return total / len(found) if reduction == "mean" else total
+
+
+def to_mask(selected: Any, count: int) -> Tensor:
+    """Returns what is selected with an item per candidate: a tensor as it is, indices as booleans.
+
+    >>> to_mask(1, 3), to_mask([0, 2], 3)
+    (tensor([False,  True, False]), tensor([ True, False,  True]))
+    """
+    if isinstance(selected, Tensor):
+        return selected
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[selected if isinstance(selected, int) else list(selected)] = True
+    return mask
+
+
+def _check_chosen(chosen: Any, count: int | None) -> tuple[int, ...]:
+    places = tuple(chosen) if isinstance(chosen, Sequence) else (chosen,)
+    below = inf if count is None else count
+    if len(set(places)) < len(places) or not all(p.__class__ is int and 0 <= p < below for p in places):
+        raise FieldValueError(
+            f"chosen are places of inputs, each once, from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
+        )
+    return places
 
 
 def _check_reduction(reduction: str) -> str:

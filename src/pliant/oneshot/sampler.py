@@ -26,14 +26,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, PliantError
+from pliant.values.errors import FieldTypeError
 
+from .binding import BindError
 from .capability import check_capabilities
 from .supernet import Supernet
-
-
-class BindError(PliantError, RuntimeError):
-    """A sampler or mutator that has no super-network yet, or has one already."""
 
 
 @dataclass(slots=True)

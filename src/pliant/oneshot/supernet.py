@@ -14,9 +14,10 @@ from pliant.symbolic.node import Node
 from pliant.symbolic.realize import realize
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 
+from .binding import Mutable, adopt_mutables
 from .elastic import Elastic
 from .inferred import Inferred, finish, infer_layers
-from .mutables import InputChoice, LayerChoice, Mutable, ValueChoice
+from .mutables import InputChoice, LayerChoice, ValueChoice
 from .rewrite import Rewriter
 from .selection import Selection
 from .sweep import sweep
@@ -81,7 +82,7 @@ class Supernet(nn.Module):
             found = self.__dict__["_grouped"] = {
                 m.key: m.n_chosen
                 for m in self.network.modules()
-                if isinstance(m, InputChoice) and (m.n_chosen or 0) > 1
+                if isinstance(m, InputChoice) and m.is_open and (m.n_chosen or 0) > 1
             }
         return found
 
@@ -95,7 +96,7 @@ class Supernet(nn.Module):
         """All choices and elastic modules, in the order of the network; of equal keys the first."""
         found: dict[Any, nn.Module] = {}
         for module in self.network.modules():
-            if isinstance(module, Mutable):
+            if isinstance(module, Mutable) and module.is_open:
                 found.setdefault(module.key, module)
             elif isinstance(module, Elastic):
                 found[id(module)] = module
@@ -218,21 +219,10 @@ def supernet(
 
 def _adopt_mutables(network: nn.Module, selection: Selection, space: Space) -> Space:
     """Lets choices that were written by hand read ``selection``; returns the space with their decisions."""
-    found: dict[str, Mutable] = {}
-    known = {point.path for point in space.points}
-    for name, module in network.named_modules():
-        if isinstance(module, Mutable) and module.selection is not selection:
-            module.key = module.key or name
-            module.selection = selection
-            first = found.setdefault(module.key, module)
-            if (type(first), len(first)) != (type(module), len(module)):
-                raise SpaceError(
-                    f"two choices have the key {module.key!r} but differ: a {type(first).__name__} of {len(first)} and a "
-                    f"{type(module).__name__} of {len(module)} candidates. One key is one decision: make them alike, or name them apart."
-                )
+    found = adopt_mutables(network, selection)
     if not found:
         return space
-    if known:
+    if space.points:
         raise SpaceError(
             f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
         )
