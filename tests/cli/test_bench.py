@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -183,13 +184,19 @@ def test_stopping_keeps_what_ended(folder, environment):
         "--trials", "20000", "--runs", "2000", "--workers", "2", "--no-plot",
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     runs = folder / "bench" / "runs" / "branin" / "random.jsonl"
     deadline = time.monotonic() + 60
     while not runs.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "Stopped. The runs that ended are kept in bench; the same command goes on from there." in output
