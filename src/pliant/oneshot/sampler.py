@@ -24,6 +24,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError
@@ -48,6 +49,7 @@ class Step:
       epoch: from 0.
       progress: how much of the whole training is done, from 0 to 1.
       train_batches: makes an iterator over training batches, for recalibration of normalization layers.
+      weight_optimizer: what steps the weights; second-order methods look ahead by its momentum and weight decay.
     """
 
     batch: Any
@@ -59,6 +61,7 @@ class Step:
     epoch: int
     progress: float
     train_batches: Callable[[], Iterable[Any]]
+    weight_optimizer: Optimizer | None = None
 
 
 class Sampler(ABC):
