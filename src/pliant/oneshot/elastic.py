@@ -9,23 +9,48 @@ Not here: which modules become elastic (``rewrite``), and which values are selec
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from pliant.hyper.template import Template
 from pliant.space import Choice, Decisions, Space
+from pliant.symbolic.clone import clone
+from pliant.symbolic.leaf import Ref
 from pliant.symbolic.realize import realize
+from pliant.symbolic.rebind import rebind
 from pliant.values.errors import FieldTypeError
+from pliant.values.path import Path
 
 from .inferred import Inferred, infer_layers
 from .selection import Selection
-from .sharing import SharedTensors, Skeleton
+from .sharing import SharedTensors, Skeleton, Table
 from .sweep import sweep
 
 KEPT = 4096  # so many skeletons are kept
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """What stands at one place of a program and is the same in all its sizes.
+
+    Attributes:
+      modules: by name, the path of each in the space.
+      is_list: whether there is a list of them, rather than the module itself.
+    """
+
+    modules: dict[str, nn.Module]
+    is_list: bool = False
+
+    def value(self, wrap: Callable[[nn.Module], Any]) -> Any:
+        """Returns it as it stands in the program, each module wrapped."""
+        found = [wrap(module) for module in self.modules.values()]
+        return found if self.is_list else found[0]
 
 
 @final
@@ -37,7 +62,7 @@ class Elastic(nn.Module):
       keys: by path in ``program``, under which key each of its values is decided.
       selection: where the present values are read.
       path: where the module stands in the space, for messages.
-      parts: the modules that all sizes have in common, by name.
+      parts: the modules that all sizes have in common: by place in ``program``.
       own_statistics: whether normalization layers keep weights and statistics of their own for each width,
         instead of using parts of the widest one's.
 
@@ -52,14 +77,22 @@ class Elastic(nn.Module):
         selection: Selection,
         *,
         path: str,
-        parts: dict[str, nn.Module],
+        parts: Mapping[Path, Part],
         own_statistics: bool = False,
     ) -> None:
         super().__init__()
         self.selection, self.path = selection, path
-        self.parts = nn.ModuleDict({name.replace(".", "/"): part for name, part in parts.items()})
-        self.shared = SharedTensors(path, list(parts.values()), own_statistics=own_statistics)
-        self._template = Template(program)
+        named = {name: module for part in parts.values() for name, module in part.modules.items()}
+        self.parts = nn.ModuleDict({name.replace(".", "/"): module for name, module in named.items()})
+        self.shared = SharedTensors(path, list(named.values()), own_statistics=own_statistics)
+        self._places = {place: (tuple(part.modules), part.is_list) for place, part in parts.items()}
+        self._template = self._fill(program)
+        self._running: Skeleton | None = None
+        self._kept: dict[
+            tuple[Any, ...], list[Tensor]
+        ] = {}  # buffers of skeletons that have yet to be made again
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # knows the device and the type
+        self._first_dtype = torch.get_default_dtype()
         self.keys = [keys[point.path] for point in self.space.points]
         self.lazy = nn.ModuleDict()  # by place, the tensors of layers that learn their width from their input
         measured = {found.values: self._make(found.values) for found in sweep(self.space, self._measure)}
@@ -95,6 +128,10 @@ class Elastic(nn.Module):
                 found = self._make(values)
             self.shared.bind(found)
             self.shared.strip(found)
+            own = list(self._own_buffers(found))
+            kept = self._kept.pop(values, None) or [self._to_place(tensor) for *_, tensor in own]
+            for (table, name, _), tensor in zip(own, kept):
+                table[name] = tensor
             if len(self._skeletons) >= KEPT:
                 self._skeletons.clear()
             self._skeletons[values] = found
@@ -105,7 +142,13 @@ class Elastic(nn.Module):
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the module in the size that is selected."""
         skeleton = self.skeleton(self.values())
-        return skeleton.run(self.shared.take(skeleton), args, fields)
+        if self._running is not skeleton and self._running is not None:
+            self._running.give_back()
+        self._running = skeleton
+        skeleton.borrow(self.shared.take(skeleton))
+        return skeleton.module(*args, **fields)
+
+    _place: Tensor
 
     def train(self, mode: bool = True) -> Elastic:
         """Sets the mode of all sizes."""
@@ -115,19 +158,53 @@ class Elastic(nn.Module):
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:  # as in PyTorch
+        self._release()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # as PyTorch has it
         for skeleton in self._skeletons.values():
-            bound = {(id(b.table), b.name) for b in skeleton.bindings}
-            for _, layer in self.shared.layers(skeleton.module):
-                for name, tensor in layer._buffers.items():
-                    if tensor is not None and (id(layer._buffers), name) not in bound:
-                        layer._buffers[name] = fn(tensor)
+            for table, name, tensor in self._own_buffers(skeleton):
+                table[name] = fn(tensor)
+        self._kept = {values: [fn(tensor) for tensor in found] for values, found in self._kept.items()}
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._release()
+        kept = {values: [b for *_, b in self._own_buffers(s)] for values, s in self._skeletons.items()}
+        return {
+            **self.__dict__,
+            "_template": self._template.program,
+            "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
+            "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # as PyTorch has it
+        self._template = self._fill(state["_template"])
 
     def extra_repr(self) -> str:
         return f"{self.path!r}, {len(self.keys)} values to decide"
 
     # ------------------------------------------------------------------ making
+
+    def _fill(self, program: Any) -> Template:
+        """Returns the template of a program with the modules that all sizes have in common at their places."""
+        updates: dict[Path, Any] = {}
+        for place, (names, is_list) in self._places.items():
+            modules = {name: self.parts[name.replace(".", "/")] for name in names}
+            updates[place] = Part(modules, is_list).value(Ref)  # a Ref: each size holds the module itself
+        return Template(rebind(clone(program), updates) if updates else program)
+
+    def _release(self) -> None:
+        if self._running is not None:
+            self._running.give_back()
+        self._running = None
+
+    def _own_buffers(self, skeleton: Skeleton) -> Iterator[tuple[Table, str, Tensor]]:
+        """Yields the buffers of a skeleton that it shares with no other."""
+        bound = {(id(b.table), b.name) for b in skeleton.bindings}
+        for _, layer in self.shared.layers(skeleton.module):
+            for name, tensor in layer._buffers.items():
+                if tensor is not None and (id(layer._buffers), name) not in bound:
+                    yield layer._buffers, name, tensor
 
     def _make(self, values: tuple[Any, ...]) -> Skeleton:
         """Builds the module for some values, as its class does."""
@@ -139,6 +216,12 @@ class Elastic(nn.Module):
         next(module.parameters(), None)  # realizes it, if nothing did so far
         module = infer_layers(module, self.path, self._lazy_tensors)
         return Skeleton(module.train(self.training))
+
+    def _to_place(self, tensor: Tensor) -> Tensor:
+        """Returns a new tensor as it would be, had it been there when this module was moved or converted."""
+        place = self._place
+        converts = place.dtype != self._first_dtype and tensor.is_floating_point()
+        return tensor.to(place.device, place.dtype if converts else tensor.dtype)
 
     def _lazy_tensors(self, place: str) -> SharedTensors:
         key = place.replace(".", "/") or "self"

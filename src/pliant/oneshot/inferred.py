@@ -36,6 +36,7 @@ class Inferred(nn.Module):
         self.own = SharedTensors(path, []) if shared is None else None
         self._skeletons: dict[int, Skeleton] = {}
         self.last: int | None = None
+        self._running: Skeleton | None = None
 
     @property
     def shared(self) -> SharedTensors:
@@ -61,7 +62,20 @@ class Inferred(nn.Module):
             return skeleton.module(x, *args, **fields)
         if skeleton.module.training is not self.training:
             skeleton.module.train(self.training)
-        return skeleton.run(self.shared.take(skeleton), (x, *args), fields)
+        if self._running is not None and self._running is not skeleton:
+            self._running.give_back()
+        self._running = skeleton
+        skeleton.borrow(self.shared.take(skeleton))
+        return skeleton.module(x, *args, **fields)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._running is not None:
+            self._running.give_back()
+        return {
+            **self.__dict__,
+            "_running": None,
+            **({"_skeletons": {}, "last": None} if self.is_measured else {}),
+        }
 
     def current(self) -> Skeleton | None:
         """Returns the layer as it last ran."""
@@ -76,7 +90,7 @@ class Inferred(nn.Module):
         with torch.no_grad():
             if self.is_measured:
                 with torch.random.fork_rng(devices=[]):
-                    module.to(x.device)(x, *args, **fields)
+                    module.to(x.device, x.dtype)(x, *args, **fields)
             else:
                 module(x, *args, **fields)
         return Skeleton(module)

@@ -7,6 +7,7 @@ decision keeps the path that it has in the program.  What is decided, and how, i
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any, final
 
 from torch import nn
@@ -21,7 +22,7 @@ from pliant.symbolic.rebind import rebind
 from pliant.values.errors import FieldTypeError
 from pliant.values.path import Path, step_text
 
-from .elastic import Elastic
+from .elastic import Elastic, Part
 from .mutables import LayerChoice
 from .selection import Selection
 
@@ -69,12 +70,9 @@ class Rewriter:
                     "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
                 )
             return copy.deepcopy(value)
-        parts: dict[str, nn.Module] = {}
         own: dict[str, str] = {}
         program: Any = clone(value)
-        updates = dict(self._replace(value, Path(), id, location, parts, own))
-        if updates:
-            program = _place(program, updates)
+        parts = dict(self._replace(value, Path(), id, location, own))
         if own:
             return Elastic(
                 program,
@@ -83,6 +81,10 @@ class Rewriter:
                 path=at,
                 parts=parts,
                 own_statistics=self.own_statistics,
+            )
+        if parts:
+            program = rebind(
+                program, {place: part.value(lambda module: module) for place, part in parts.items()}
             )
         module = realize(program)
         if not isinstance(module, nn.Module):
@@ -98,22 +100,22 @@ class Rewriter:
         return choice
 
     def _replace(
-        self, value: Any, path: Path, id: str, location: str, parts: dict[str, nn.Module], own: dict[str, str]
-    ) -> Any:
-        """Yields what to put where in a module's program: built modules in place of modules below it.
+        self, value: Any, path: Path, id: str, location: str, own: dict[str, str]
+    ) -> Iterator[tuple[Path, Part]]:
+        """Yields what to put where in a module's program: built modules, by name, in place of modules below it.
 
-        Fills ``parts`` with these modules, and ``own`` with the paths of the values that are left to decide, and their keys.
+        Fills ``own`` with the paths of the values that are left to decide, and their keys.
         """
         if isinstance(value, DerivedHole):
             inner = value.inner()
-            for _ in self._replace(inner, path, id, location, {}, own):
+            for _ in self._replace(inner, path, id, location, own):
                 raise FieldTypeError(
                     f"the {type(value).__name__} at {join_ids(id, location)!r} makes modules of modules, which cannot be rewritten. "
                     "Put the hole into the arguments of a symbolized module."
                 )
             return
         if isinstance(value, (OneOf, ManyOf)):
-            yield from self._replace_hole(value, path, id, location, parts, own)
+            yield from self._replace_hole(value, path, id, location, own)
             return
         if isinstance(value, Hole):
             at = join_ids(id, location)
@@ -122,15 +124,15 @@ class Rewriter:
         for key, child in children(value) or ():
             below = location + step_text(key, first=not location)
             if _is_module_place(child):
-                yield path + key, self._part(child, id, below, parts)
+                yield path + key, self._part(child, id, below)
             elif isinstance(child, ManyOf) and all(map(_is_module_place, child.candidates)):
-                yield path + key, self._picks(child, id, below, parts)
+                yield path + key, self._picks(child, id, below)
             else:
-                yield from self._replace(child, path + key, id, below, parts, own)
+                yield from self._replace(child, path + key, id, below, own)
 
     def _replace_hole(
-        self, value: Any, path: Path, id: str, location: str, parts: dict[str, nn.Module], own: dict[str, str]
-    ) -> Any:
+        self, value: Any, path: Path, id: str, location: str, own: dict[str, str]
+    ) -> Iterator[tuple[Path, Part]]:
         """Does the same for a hole among the values: the candidates may hold values and modules of their own."""
         at, picks = join_ids(id, location), value.num_choices if isinstance(value, ManyOf) else 1
         for pick in range(picks):
@@ -142,27 +144,25 @@ class Rewriter:
                 inner = f"{here}[={i}/{len(value.candidates)}]"
                 spot = path + "candidates" + i
                 if _is_module_place(candidate) and not isinstance(candidate, Hole):
-                    yield spot, self._part(candidate, inner, "", parts)
+                    yield spot, self._part(candidate, inner, "")
                 else:
-                    yield from self._replace(candidate, spot, inner, "", parts, own)
+                    yield from self._replace(candidate, spot, inner, "", own)
 
-    def _part(self, value: Any, id: str, location: str, parts: dict[str, nn.Module]) -> nn.Module:
-        found = parts[join_ids(id, location)] = self.build(value, id, location)
-        return found
+    def _part(self, value: Any, id: str, location: str) -> Part:
+        return Part({join_ids(id, location): self.build(value, id, location)})
 
-    def _picks(self, hole: Any, id: str, location: str, parts: dict[str, nn.Module]) -> list[nn.Module]:
+    def _picks(self, hole: Any, id: str, location: str) -> Part:
         """Returns one choice per pick of a ``manyof`` over modules."""
         at = join_ids(id, location)
-        found: list[nn.Module] = []
+        found: dict[str, nn.Module] = {}
         for pick in range(hole.num_choices):
             here = at if hole.num_choices == 1 else f"{at}[{pick}]"
             candidates = [
                 self.build(candidate, f"{here}[={i}/{len(hole.candidates)}]")
                 for i, candidate in enumerate(hole.candidates)
             ]
-            found.append(self._choice(candidates, self._key(here, hole.name)))
-            parts[here] = found[-1]
-        return found
+            found[here] = self._choice(candidates, self._key(here, hole.name))
+        return Part(found, is_list=True)
 
     def _key(self, path: str, name: str | None) -> str:
         """Returns the path of the point that decides the hole at ``path``: its own, or that of an earlier one of its name."""
@@ -185,8 +185,3 @@ def _is_module_place(value: Any) -> bool:
 def _same_class(hole: Any) -> bool:
     kinds = {type(c) for c in hole.candidates}
     return len(kinds) == 1 and all(isinstance(c, nn.Module) and isinstance(c, Node) for c in hole.candidates)
-
-
-def _place(program: Any, updates: dict[Path, Any]) -> Any:
-    """Returns a program with modules put at paths, deepest first so that no path is cut off."""
-    return rebind(program, updates)

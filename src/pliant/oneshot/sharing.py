@@ -33,6 +33,7 @@ class Binding:
       place: the path of the layer in the skeleton.
       table: where the layer keeps it.
       rule: takes the layer's part; None where it is the whole.
+      stand_in: what is there when nothing is borrowed: a tensor of this shape without content.
     """
 
     layer: nn.Module
@@ -41,6 +42,7 @@ class Binding:
     place: str
     table: Table
     rule: Any = None
+    stand_in: Any = None
 
 
 @dataclass(slots=True)
@@ -50,17 +52,18 @@ class Skeleton:
     module: nn.Module
     bindings: list[Binding] = field(default_factory=list)
 
-    def run(self, tensors: list[Tensor], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-        """Runs the module with ``tensors`` in the places of ``bindings``."""
-        bindings = self.bindings
-        stand_ins = [b.table[b.name] for b in bindings]
-        try:
-            for binding, tensor in zip(bindings, tensors):
-                binding.table[binding.name] = tensor
-            return self.module(*args, **fields)
-        finally:
-            for binding, stand_in in zip(bindings, stand_ins):
-                binding.table[binding.name] = stand_in
+    def borrow(self, tensors: list[Tensor]) -> None:
+        """Puts ``tensors`` in the places of ``bindings``.
+
+        They stay there after a forward pass, for code that runs again in the backward pass (checkpointing).
+        """
+        for binding, tensor in zip(self.bindings, tensors):
+            binding.table[binding.name] = tensor
+
+    def give_back(self) -> None:
+        """Puts the stand-ins there instead."""
+        for binding in self.bindings:
+            binding.table[binding.name] = binding.stand_in
 
 
 @final
@@ -78,6 +81,11 @@ class SharedTensors(nn.Module):
         self.path, self.own_statistics = path, own_statistics
         self._common = list(common)  # a plain list: they are registered by their owner
         self._classes: dict[str, type[nn.Module]] = {}  # by place, of the first layer that was met there
+        self._unshared: set[str] = set()  # buffers that each size has for itself
+        self._is_made = False
+
+    def _has(self, key: str) -> bool:
+        return key in self._parameters or key in self._buffers
 
     def full(self, key: str) -> Tensor:
         """Returns a maximal tensor."""
@@ -109,14 +117,24 @@ class SharedTensors(nn.Module):
             for binding in skeleton.bindings:
                 uses.setdefault(binding.key, []).append(binding)
         for key, found in uses.items():
-            self._share_tensor(key, found)
+            if not self._share_tensor(key, found):
+                self._unshared.add(key)
+        self._is_made = True
+        for skeleton in skeletons:
+            skeleton.bindings = [b for b in skeleton.bindings if b.key not in self._unshared]
         for skeleton in skeletons:
             self.strip(skeleton)
 
-    def _share_tensor(self, key: str, uses: list[Binding]) -> None:
-        """Makes one maximal tensor, as large as its largest use in every dimension."""
+    def _share_tensor(self, key: str, uses: list[Binding]) -> bool:
+        """Makes one maximal tensor, as large as its largest use in every dimension.
+
+        Returns False for a buffer that is a table of constants, which differs from size to size.
+        """
         tensors = [use.table[use.name] for use in uses]
         shapes = sorted({tuple(tensor.shape) for tensor in tensors})
+        is_weight = isinstance(tensors[0], nn.Parameter)
+        if not is_weight and not _is_state(uses[0].layer, uses[0].name) and not _are_parts(tensors):
+            return False
         if len(shapes) > 1 and uses[0].rule is None:
             raise missing_rule(uses[0].layer, _join(self.path, uses[0].place), shapes)
         full_shape = tuple(map(max, *shapes)) if len(shapes) > 1 else shapes[0]
@@ -124,10 +142,11 @@ class SharedTensors(nn.Module):
         full = (
             largest.detach().clone() if tuple(largest.shape) == full_shape else _spread(largest, full_shape)
         )
-        if isinstance(largest, nn.Parameter):
+        if is_weight:
             self._parameters[key] = nn.Parameter(full, requires_grad=largest.requires_grad)
         else:
             self.register_buffer(key, full)
+        return True
 
     def bind(self, skeleton: Skeleton) -> None:
         """Finds which tensors of a skeleton are shared, and under which names."""
@@ -136,9 +155,15 @@ class SharedTensors(nn.Module):
             rule, prefix = find_rule(layer), self._prefix(place, layer)
             for table in (layer._parameters, layer._buffers):
                 for name, tensor in table.items():
-                    if tensor is None or (table is layer._buffers and not _is_state(layer)):
+                    if tensor is None or (
+                        table is layer._buffers and name in layer._non_persistent_buffers_set
+                    ):
                         continue
                     key = owners.setdefault(id(tensor), f"{prefix}{name}")
+                    if key in self._unshared or (
+                        self._is_made and not self._has(key) and not _is_state(layer, name)
+                    ):
+                        continue
                     skeleton.bindings.append(Binding(layer, name, key, place, table, rule))
 
     def strip(self, skeleton: Skeleton) -> None:
@@ -162,9 +187,10 @@ class SharedTensors(nn.Module):
             tensor = binding.table[binding.name]
             stand_in = torch.empty_like(tensor, device="meta")
             is_weight = isinstance(tensor, nn.Parameter)
-            binding.table[binding.name] = (
+            binding.stand_in = (
                 nn.Parameter(stand_in, requires_grad=tensor.requires_grad) if is_weight else stand_in
             )
+            binding.table[binding.name] = binding.stand_in
 
     def layers(self, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         """Yields the modules of a skeleton by path, without those that all sizes have in common."""
@@ -191,9 +217,14 @@ class SharedTensors(nn.Module):
         return f"{named}:" if named else ""
 
 
-def _is_state(layer: nn.Module) -> bool:
-    """Whether a layer's buffers are state that training changes, rather than tables of constants."""
-    return "running_mean" in layer._buffers
+def _is_state(layer: nn.Module, name: str) -> bool:
+    """Whether a tensor is a weight, or a buffer that training changes; not so a table of constants, as far as is known."""
+    return name in layer._parameters or "running_mean" in layer._buffers
+
+
+def _are_parts(tensors: list[Tensor]) -> bool:
+    """Whether buffers of several layers have one shape and one content."""
+    return all(torch.equal(tensors[0], other) for other in tensors[1:])
 
 
 def _join(path: str, place: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any, final
 
 import torch
@@ -17,6 +16,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 from .binding import Mutable, adopt_mutables
 from .elastic import Elastic
 from .inferred import Inferred, finish, infer_layers
+from .inherit import give_weights, name_weights
 from .mutables import InputChoice, LayerChoice, ValueChoice
 from .rewrite import Rewriter
 from .selection import Selection
@@ -122,9 +122,9 @@ class Supernet(nn.Module):
         child = self.template.materialize(chosen)
         if inherit:
             weights = self.inherited(chosen)
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 realize(child)
-                child.load_state_dict(weights)
+            give_weights(child, weights)
         return child
 
     def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
@@ -138,7 +138,7 @@ class Supernet(nn.Module):
             self.activate(self.decisions if decisions is None else decisions)
             if _find_inferred(self.network):
                 _run_apart(self, self._example)  # so that they know their widths
-            return dict(_weights(self.network, "", self.selection))
+            return dict(name_weights(self.network, self.selection))
         finally:
             self.selection.values, self.selection.weights = kept.values, kept.weights
 
@@ -281,44 +281,3 @@ def _run_apart(supernet: Supernet, example: tuple[Any, ...]) -> None:
         supernet.eval()
         supernet.network(*example)
         supernet.train(was_training)
-
-
-def _weights(module: nn.Module, prefix: str, selection: Selection) -> Iterator[tuple[str, Tensor]]:
-    """Yields the tensors of the network that is selected, under the names that it has alone."""
-    if isinstance(module, LayerChoice):
-        yield from _weights(list(module)[int(selection.value(module.key))], prefix, selection)
-        return
-    tensors: Mapping[tuple[int, str], Tensor]
-    if isinstance(module, (Elastic, Inferred)):
-        skeleton = (
-            module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
-        )
-        if skeleton is None:  # a lazy layer that has not run
-            return
-        tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
-        module = skeleton.module
-    else:
-        tensors = {}
-    for table in (module._parameters, module._buffers):
-        for name, tensor in table.items():
-            if tensor is not None and name not in module._non_persistent_buffers_set:
-                yield prefix + name, tensors.get((id(table), name), tensor)
-    for name, child in module._modules.items():
-        if child is not None:
-            yield from _inner(child, f"{prefix}{name}.", selection, tensors)
-
-
-def _inner(
-    module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
-) -> Iterator[tuple[str, Tensor]]:
-    """Does the same inside a skeleton, whose layers borrow ``tensors``."""
-    if isinstance(module, (LayerChoice, Elastic, Inferred)):
-        yield from _weights(module, prefix, selection)
-        return
-    for table in (module._parameters, module._buffers):
-        for name, tensor in table.items():
-            if tensor is not None and name not in module._non_persistent_buffers_set:
-                yield prefix + name, tensors.get((id(table), name), tensor)
-    for name, child in module._modules.items():
-        if child is not None:
-            yield from _inner(child, f"{prefix}{name}.", selection, tensors)

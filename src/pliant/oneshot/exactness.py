@@ -1,0 +1,176 @@
+"""How far a super-network is from a concrete network with the same weights: outputs, gradients, buffers.
+
+The answer ought to be rounding.  For whoever writes a rule, or a module that computes with its sizes; it changes
+nothing in the super-network that it looks at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from .supernet import Supernet
+
+
+@final
+@dataclass(frozen=True)
+class Differences:
+    """The largest differences, each in proportion to the largest entry of what is compared (or to 1, if that is more).
+
+    Attributes:
+      output: of what the networks return.
+      gradients: of the gradients of all weights and of the inputs; a weight that the concrete network does not have
+        is to have none.
+      buffers: of what training leaves in the buffers, running statistics above all.
+      where: the name in the super-network of what differs most.
+    """
+
+    output: float
+    gradients: float
+    buffers: float
+    where: str
+
+    @property
+    def largest(self) -> float:
+        """The largest of all."""
+        return max(self.output, self.gradients, self.buffers)
+
+
+def measure_differences(
+    supernet: Supernet, *inputs: Any, decisions: Any = None, training: bool = True, seed: int = 0
+) -> Differences:
+    """Returns the differences between a super-network and the concrete network of some decisions.
+
+    >>> import pliant as pg
+    >>> Linear, Sequential = map(pg.symbolize, (nn.Linear, nn.Sequential))
+    >>> width = pg.oneof([4, 8], name="width")
+    >>> net = pg.oneshot.supernet(Sequential(Linear(2, width), Linear(width, 1))).double()
+    >>> measure_differences(net, torch.ones(5, 2, dtype=torch.double), decisions=[0]).largest < 1e-10
+    True
+
+    Args:
+      supernet: its parameters and buffers are as before when this returns; what was selected is selected again.
+      *inputs: what the network takes.
+      decisions: any face of them; those that are selected now when None.
+      training: the mode in which both run.
+      seed: for dropout and the like, which draw the same in both.
+    """
+    before = supernet.decisions
+    chosen = supernet.activate(before if decisions is None else decisions)
+    mode, state = supernet.training, {n: b.detach().clone() for n, b in supernet.named_buffers()}
+    child = supernet.materialize(chosen).train(training)
+    supernet.train(training)
+    try:
+        found = dict(_compare(supernet, child, inputs, state, seed))
+    finally:
+        _restore(supernet, state)
+        supernet.train(mode)
+        supernet.activate(before)
+    parts = {"output": 0.0, "gradient": 0.0, "buffer": 0.0}
+    for name, difference in found.items():
+        kind = name.split(" ")[0]
+        parts[kind] = max(parts[kind], difference)
+    where = max(found, key=lambda name: found[name])
+    return Differences(parts["output"], parts["gradient"], parts["buffer"], where if found[where] else "")
+
+
+def _compare(
+    supernet: Supernet, child: nn.Module, inputs: tuple[Any, ...], state: dict[str, Tensor], seed: int
+) -> Iterator[tuple[str, float]]:
+    weights = dict(supernet.named_parameters())
+    own_weights = dict(child.named_parameters())
+    output, gradients, sources = _run(supernet, inputs, weights, seed)
+    after = {name: buffer.detach().clone() for name, buffer in supernet.named_buffers()}
+    wanted, own_gradients, own_sources = _run(child, inputs, own_weights, seed)
+    if len(output) != len(wanted):
+        yield "output", math.inf
+    for i, (a, b) in enumerate(zip(output, wanted)):
+        yield f"output {i}", _difference(a, b)
+    for i, (a, b) in enumerate(zip(sources, own_sources)):
+        yield f"gradient of input {i}", _difference(a, b)
+
+    _restore(supernet, state)
+    inherited = supernet.inherited()
+    for name, gradient in own_gradients.items():
+        if not inherited[name].requires_grad and gradient.any():
+            yield f"gradient of {name}", math.inf  # a rule that cuts the weight off from what it is a part of
+    for name, wanted_gradient in _scatter(weights, inherited, own_gradients).items():
+        yield f"gradient of {name}", _difference(gradients[name], wanted_gradient)
+    with torch.no_grad():
+        for name, buffer in child.state_dict().items():
+            if name not in own_weights and name in inherited and not inherited[name].requires_grad:
+                inherited[name].copy_(buffer)
+    for name, buffer in supernet.named_buffers():
+        yield f"buffer {name}", _difference(after[name], buffer)
+
+
+def _run(
+    module: Callable[..., Any], inputs: tuple[Any, ...], weights: Mapping[str, Tensor], seed: int
+) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
+    """Returns the outputs, the gradients of weights by name, and those of the inputs."""
+    own = [
+        x.detach().clone().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x
+        for x in inputs
+    ]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        output = list(_tensors(module(*own)))
+    loss = torch.stack([_project(one) for one in output if one.is_floating_point()]).sum()
+    sources = [x for x in own if isinstance(x, Tensor) and x.requires_grad]
+    names = [name for name, weight in weights.items() if weight.requires_grad]
+    if not loss.requires_grad:
+        return output, {n: torch.zeros_like(weights[n]) for n in names}, []
+    found = torch.autograd.grad(
+        loss, [*(weights[n] for n in names), *sources], allow_unused=True, materialize_grads=True
+    )
+    return [one.detach() for one in output], dict(zip(names, found)), list(found[len(names) :])
+
+
+def _scatter(
+    weights: Mapping[str, Tensor], parts: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Returns the gradients of the shared weights that those of their parts amount to."""
+    names = [name for name, weight in weights.items() if weight.requires_grad]
+    products = [(parts[name] * gradient).sum() for name, gradient in gradients.items()]
+    if not products:
+        return {name: torch.zeros_like(weights[name]) for name in names}
+    total = torch.stack([p.to(products[0].dtype) for p in products]).sum()
+    found = torch.autograd.grad(total, [weights[n] for n in names], allow_unused=True, materialize_grads=True)
+    return dict(zip(names, found))
+
+
+def _restore(supernet: Supernet, state: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, buffer in supernet.named_buffers():
+            buffer.copy_(state[name])
+
+
+def _project(output: Tensor) -> Tensor:
+    """Returns a number whose gradient is another in every entry."""
+    places = torch.arange(output.numel(), dtype=output.dtype, device=output.device)
+    return (output.flatten() * (places + 1).cos()).sum()
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _tensors(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _tensors(one)
+
+
+def _difference(a: Tensor, b: Tensor) -> float:
+    if a.shape != b.shape:
+        return math.inf
+    if a.numel() == 0:
+        return 0.0
+    gap = (a.double() - b.double()).abs().max().item()
+    return math.inf if math.isnan(gap) else gap / max(1.0, b.abs().max().item())
