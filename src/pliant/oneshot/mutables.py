@@ -63,7 +63,12 @@ class LayerChoice(Mutable):
         self.candidates = nn.ModuleDict()
         for name, module in named.items():
             self.candidates[self._make_name(name)] = module
-        self.names = tuple(named)
+        self.names, self._is_named = tuple(named), isinstance(op_candidates, Mapping)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The candidates in words: their names where they were named, otherwise what they print as, on one line."""
+        return self.names if self._is_named else tuple(" ".join(repr(module).split()) for module in self)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -211,9 +216,14 @@ class InputChoice(Mutable):
                 raise FieldValueError(
                     f"InputChoice chooses n_chosen of its {count} tensors; got {n_chosen!r}. None chooses any number."
                 )
-        self.n_candidates, self.n_chosen, self._expected = size, n_chosen, count
+        self.n_candidates, self.n_chosen = size, n_chosen
+        self._expected, self._least = (
+            count,
+            size,
+        )  # exactly so many tensors where that is known, and at least so many
         self._sources: tuple[int, ...] | None = None  # which of the tensors the candidates are, if not all
         self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(size)))
+        self._inputs = self.names
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
 
     @property
@@ -226,10 +236,11 @@ class InputChoice(Mutable):
 
     def forward(self, inputs: Sequence[Tensor] | Mapping[str, Tensor]) -> Any:
         """Joins what is selected of the inputs."""
-        tensors = [inputs[name] for name in self.names] if isinstance(inputs, Mapping) else list(inputs)
-        if self._expected not in (None, len(tensors)) or len(tensors) < self.n_candidates:
+        tensors = [inputs[name] for name in self._inputs] if isinstance(inputs, Mapping) else list(inputs)
+        expected = self._expected or self._least
+        if len(tensors) < expected or len(tensors) > (self._expected or inf):
             raise FieldValueError(
-                f"the InputChoice {self.key!r} chooses among {self._expected or self.n_candidates} tensors; got {len(tensors)}."
+                f"the InputChoice {self.key!r} chooses among {'' if self._expected else 'at least '}{expected} tensors; got {len(tensors)}."
             )
         if self._sources is not None:
             tensors = [tensors[i] for i in self._sources]
@@ -253,13 +264,11 @@ class InputChoice(Mutable):
             return tensors[0][:, :0] if self.reduction == "concat" else torch.zeros_like(tensors[0])
         return reduce_outputs(found, self.reduction, self.key)
 
-    def choose_among(self, sources: Sequence[int]) -> None:
-        """Makes some of the tensors the candidates, by place."""
-        self._sources, self.names = (
-            tuple(sources),
-            tuple(self.names[i] if self._expected else str(i) for i in sources),
-        )
-        self.n_candidates = len(self._sources)
+    def choose_among(self, sources: Sequence[int], n_chosen: int) -> None:
+        """Makes some of the tensors the candidates, by place, of which ``n_chosen`` are chosen."""
+        self.chosen, self.is_open = None, True
+        self.names = tuple(self.names[i] for i in sources)
+        self._sources, self.n_candidates, self.n_chosen = tuple(sources), len(sources), n_chosen
 
     def extra_repr(self) -> str:
         if self.chosen is not None:

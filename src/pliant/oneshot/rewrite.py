@@ -23,7 +23,8 @@ from pliant.values.errors import FieldTypeError
 from pliant.values.path import Path, step_text
 
 from .elastic import Elastic, Part
-from .mutables import LayerChoice
+from .inputs import find_input_hole, open_inputs
+from .mutables import InputChoice, LayerChoice
 from .selection import Selection
 
 
@@ -70,6 +71,8 @@ class Rewriter:
                     "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
                 )
             return copy.deepcopy(value)
+        if (hole := find_input_hole(value)) is not None:
+            return self._inputs(value, hole, join_ids(id, f"{location}.chosen" if location else "chosen"))
         own: dict[str, str] = {}
         program: Any = clone(value)
         parts = dict(self._replace(value, Path(), id, location, own))
@@ -93,6 +96,14 @@ class Rewriter:
                 "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
             )
         return module
+
+    def _inputs(self, value: Any, hole: Any, at: str) -> InputChoice:
+        """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``at``."""
+        picks = hole.num_choices if isinstance(hole, ManyOf) else 1
+        key = self._key(at, hole.name) if picks == 1 else self._key(f"{at}[0]", hole.name).removesuffix("[0]")
+        choice = open_inputs(value, hole, key)
+        choice.selection = self.selection
+        return choice
 
     def _choice(self, found: list[nn.Module], key: str) -> LayerChoice:
         choice = LayerChoice(found, key=key)

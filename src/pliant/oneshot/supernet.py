@@ -70,8 +70,9 @@ class Supernet(nn.Module):
     def to_values(self, decisions: Decisions) -> dict[str, Any]:
         """Returns decisions by key, as choices read them: the picks of one input choice as a list."""
         found: dict[str, Any] = decisions.to_dict()
-        for key in self.grouped:
-            found[key] = [found.pop(f"{key}[{pick}]") for pick in range(self.grouped[key])]
+        for key, picks in self.grouped.items():
+            if f"{key}[0]" in found:
+                found[key] = [found.pop(f"{key}[{pick}]") for pick in range(picks)]
         return found
 
     @property

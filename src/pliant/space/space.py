@@ -145,13 +145,16 @@ class Space:
 
         Args:
           face: ``Decisions``, a list of the active values, a nested tree, a dict by path or name (numbers or
-            ``'<index>/<count> (<literal>)'``; a list of picks under the path of a ``manyof``), or such a dict as JSON text.
+            ``'<index>/<count> (<literal>)'``; a list of picks under the path of a ``manyof``), such a dict as JSON text, or
+            anything with a method ``to_decisions(space)``, such as what a mutator exports.
 
         Raises:
           DecisionError: it stands for none of this space.
         """
         if isinstance(face, Decisions):
             return face if face.space is self else Decisions._of(self, faces.read_decisions(self, face))
+        if hasattr(face, "to_decisions"):
+            return self.parse(face.to_decisions(self))
         return Decisions._of(self, faces.read(self, face))
 
     def to_json(self) -> dict[str, Any]:
