@@ -30,7 +30,8 @@ def relu():
 
 def summary(program, decisions):
     space = pg.abstract_search_space(program)
-    return summarize(Trial(1, space.parse(decisions), "running", None, None, 1, "", None, None))
+    trial = Trial(1, space.parse(decisions), "running", None, None, None, 1, "", None, None)
+    return summarize(trial)
 
 
 SUMMARIES = {
