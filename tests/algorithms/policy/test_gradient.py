@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from pliant.algorithms import make
 from pliant.algorithms.policy import (
@@ -165,6 +166,31 @@ def test_the_state_of_another_rule_or_policy_is_refused(other):
         LoadError, match=r"it is that of a search by \['ProximalPolicy', 'Factorized'\], this is one by"
     ):
         other.restore(algorithm.state())
+
+
+@pytest.mark.parametrize("policy", ["factorized", "lstm"])
+def test_settings_of_a_training_loop_around_do_not_matter(policy):
+    """`meta` stands for a GPU: computing there by mistake would fail."""
+
+    def run():
+        algorithm = PPO(policy=policy, batch_size=4, seed=1)
+        mean = search(algorithm, FLAT, agreement, 20)
+        algorithm.feedback(FLAT.sample(3), 1.0)
+        algorithm.restore(json.loads(json.dumps(algorithm.state())))
+        return mean, algorithm.propose().values, algorithm.policy.mode().values
+
+    expected = run()
+    with torch.no_grad():
+        assert run() == expected
+    with torch.inference_mode():
+        assert run() == expected
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float16)
+    try:
+        assert run() == expected
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
 
 
 def test_wide_spaces_do_not_grow_the_work():

@@ -43,7 +43,7 @@ def tell(rule, *told):
 
 def test_reinforce_as_published():
     """The gradient is -(r - b) (onehot - p) with b the average of all rewards, the last included."""
-    rule = begin(Reinforce(scaled=False, baseline_decay=0.9))
+    rule = begin(Reinforce(scaled=False, baseline_decay=0.9, entropy=0.0))
     tell(rule, ((0, 0), 5.0), ((2, 1), 8.0))
     first, second = rule.optimizer.seen
     assert not first.any()  # the first reward is the baseline
@@ -55,7 +55,7 @@ def test_reinforce_as_published():
 
 
 def test_a_batch_is_averaged():
-    rule = begin(Reinforce(scaled=False, baseline_decay=0.0, batch_size=2))
+    rule = begin(Reinforce(scaled=False, baseline_decay=0.0, batch_size=2, entropy=0.0))
     tell(rule, ((0, 0), 1.0), ((1, 0), 3.0))
     assert len(rule.optimizer.seen) == 1
     assert not rule.optimizer.seen[0].any()  # a baseline without memory is the reward itself

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, final
 
 import torch
@@ -50,8 +52,9 @@ class PolicyGradient(Algorithm):
     def _setup(self) -> None:
         rule, policy = self._blank
         self.policy = copy.copy(policy)
-        self.policy.setup(self.space, self.random)
-        self.rule = rule.begin(self.policy)
+        with _own_settings():
+            self.policy.setup(self.space, self.random)
+            self.rule = rule.begin(self.policy)
         self._pending: dict[
             Decisions, deque[float]
         ] = {}  # log-probabilities of what was proposed and not told
@@ -74,11 +77,11 @@ class PolicyGradient(Algorithm):
             return
         assert isinstance(reward, float)  # several rewards were refused
         self._worst = reward if self._worst is None else min(self._worst, reward)
-        if log_prob is None:
-            with torch.no_grad():
-                log_prob = float(self.policy.log_prob([decisions])[0])
-        if self.policy.has_weights:
-            self.rule.learn(Told(decisions, reward, log_prob), self.random)
+        with _own_settings():
+            if log_prob is None:
+                log_prob = float(self.policy.log_prob([decisions]).detach()[0])
+            if self.policy.has_weights:
+                self.rule.learn(Told(decisions, reward, log_prob), self.random)
 
     def _take_pending(self, decisions: Decisions) -> float | None:
         """Returns the log-probability with which these decisions were first proposed and not told yet."""
@@ -103,13 +106,25 @@ class PolicyGradient(Algorithm):
         of = [type(self.rule).__name__, type(self.policy).__name__]
         if state["of"] != of:
             raise ValueError(f"it is that of a search by {state['of']}, this is one by {of}.")
-        self.policy.restore(state["policy"])
-        self.rule.restore(state["rule"])
+        with _own_settings():
+            self.policy.restore(state["policy"])
+            self.rule.restore(state["rule"])
         self._pending = {
             self._load(values): deque(float(one) for one in log_probs)
             for values, log_probs in state["pending"]
         }
         self._worst = None if state["worst"] is None else float(state["worst"])
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Keeps out what a training loop around may have set: no gradients, inference mode, a default device."""
+    with torch.inference_mode(False), torch.enable_grad():
+        if torch.get_default_device().type == "cpu":
+            yield
+        else:
+            with torch.device("cpu"):
+                yield
 
 
 def _check(value: Any, kind: type, what: str, name: str) -> None:

@@ -72,7 +72,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
     baseline_decay: float = 0.9,
     scaled: bool = True,
     learning_rate: float | None = None,
-    entropy: float = 0.0,
+    entropy: float = 0.1,
     seed: int = 0,
 ) -> PolicyGradient:
     """Returns REINFORCE with a moving baseline; see ``Reinforce`` for the method and the options.
@@ -86,8 +86,9 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
       policy: as for ``PPO``.
       batch_size: after how many rewards the policy changes.
       baseline_decay: how slowly the baseline forgets, in [0, 1).
-      scaled: whether advantages are divided by their moving standard deviation; False is as published.
-      learning_rate: the step size of Adam; None stands for 0.05, and 0.005 with an LSTM.
+      scaled: whether advantages are divided by their moving standard deviation; False is as published
+        (with ``entropy=0`` then).
+      learning_rate: the step size of Adam; None stands for 0.1, and 0.005 with an LSTM.
       entropy: the weight of the entropy, per nat.
       seed: where the random numbers start.
 
@@ -97,7 +98,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
     chosen = _policy(policy, "REINFORCE")
     rule = Reinforce(
         batch_size=batch_size,
-        learning_rate=_rate(learning_rate, chosen, 0.05, 0.005),
+        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
         entropy=entropy,
         baseline_decay=baseline_decay,
         scaled=scaled,

@@ -23,7 +23,8 @@ class Reinforce(Rule):
 
     Ours: ``s`` is the moving standard deviation about that average, so that learning does not depend on the
     unit of the reward, and advantages are kept within 3 of these, because Adam remembers the square of
-    one outlier (a network that does not train) for a thousand steps.  ``scaled=False`` is the method as published.
+    one outlier (a network that does not train) for a thousand steps.
+    ``scaled=False, entropy=0`` is the method as published.
 
     A reward that comes late is learned from as though its decisions had just been drawn.
 
@@ -39,8 +40,8 @@ class Reinforce(Rule):
         self,
         *,
         batch_size: int = 1,
-        learning_rate: float = 0.05,
-        entropy: float = 0.0,
+        learning_rate: float = 0.1,
+        entropy: float = 0.1,
         baseline_decay: float = 0.9,
         scaled: bool = True,
     ) -> None:
