@@ -1,0 +1,100 @@
+"""From the probabilities of a cell's edges to a cell: the rule of DARTS, apart from the algorithm, for any that learns edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from pliant.values.errors import FieldValueError, SpaceError, suggest
+
+from ..mutables import LayerChoice
+from ..supernet import Supernet
+from .discrete import lead
+from .mixture import spread
+from .running import is_zero
+
+
+def derive_node(
+    edges: Sequence[Sequence[float]], *, keep: int = 2, zero: int | None = None
+) -> list[tuple[int, int]]:
+    """Returns which incoming edges of a node are kept, and the candidate on each: pairs of indices, in the order of the edges.
+
+    Liu, Simonyan and Yang, "DARTS", ICLR 2019, section 2.4: an edge is as strong as its strongest candidate that is not
+    ``zero``; the ``keep`` strongest edges stay, each with that candidate.  ``zero`` took part in the softmax, and here
+    does not.  Of equals, the first.
+
+    >>> derive_node([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5], [0.1, 0.6, 0.3]], zero=0)
+    [(1, 2), (2, 1)]
+
+    Args:
+      edges: per incoming edge, the probability of each candidate.
+      keep: how many edges stay; all, where there are fewer.
+      zero: the index of the candidate that stands for no edge.
+    """
+    best = [max((i for i in range(len(row)) if i != zero), key=row.__getitem__) for row in edges]
+    ranked = sorted(range(len(edges)), key=lambda edge: -edges[edge][best[edge]])
+    return [(edge, best[edge]) for edge in sorted(ranked[:keep])]
+
+
+@final
+class CellRule:
+    """A derivation for cells whose edges are choices with a ``Zero`` among the candidates: ``derive_node`` at each node.
+
+    Edges that are not kept become ``Zero``; decisions that are no edge of a node take their most probable candidate.
+    Cells whose edges are tied by name are one cell.
+
+    >>> from torch import nn
+    >>> from pliant.oneshot import supernet
+    >>> class Zero(nn.Module):
+    ...     def forward(self, x): return x * 0
+    >>> net = supernet(nn.ModuleList(LayerChoice([Zero(), nn.ReLU(), nn.Tanh()], key=f"edge{i}") for i in range(3)))
+    >>> rows = {"edge0": [0.9, 0.1, 0.0], "edge1": [0.2, 0.3, 0.5], "edge2": [0.1, 0.6, 0.3]}
+    >>> CellRule([["edge0", "edge1", "edge2"]])({key: torch.tensor(row) for key, row in rows.items()}, net).values
+    (0, 2, 1)
+
+    Args:
+      nodes: per node, the keys of the choices on its incoming edges.
+      keep: how many edges of a node stay.
+    """
+
+    def __init__(self, nodes: Sequence[Sequence[str]], *, keep: int = 2) -> None:
+        self.nodes, self.keep = tuple(map(tuple, nodes)), keep
+
+    def __call__(self, probabilities: Mapping[str, Tensor], supernet: Supernet) -> Any:
+        """Returns the decisions.
+
+        Raises:
+          FieldValueError: a key names no choice between modules.
+          SpaceError: an edge is to go, and has no ``Zero``.
+        """
+        choices = {m.key: m for m in supernet.mutables if isinstance(m, LayerChoice)}
+        rows = {key: row.tolist() for key, row in probabilities.items()}
+        for node in self.nodes:
+            for key in node:
+                if key not in choices:
+                    raise FieldValueError(
+                        f"{key!r} is no choice between modules{suggest(key, choices) or '.'} The keys of a CellRule are those of "
+                        "the choices on the edges into each node; see `supernet.mutables`."
+                    )
+            zeros = [_find_zero(choices[key]) for key in node]
+            masked = [
+                [-1.0 if i == zero else p for i, p in enumerate(rows[key])] for key, zero in zip(node, zeros)
+            ]
+            kept = dict(derive_node(masked, keep=self.keep))
+            for edge, key in enumerate(node):
+                index = kept.get(edge, zeros[edge])
+                if index is None:
+                    raise SpaceError(
+                        f"the edge {key!r} is not among the {self.keep} strongest of its node, and has no Zero among its "
+                        "candidates that could stand for no edge. Add one, or keep more edges."
+                    )
+                rows[key] = [float(i == index) for i in range(len(rows[key]))]
+        found = {key: torch.tensor(row) for key, row in rows.items()}
+        return lead(supernet.space, spread(supernet.space, found))
+
+
+def _find_zero(choice: LayerChoice) -> int | None:
+    return next((i for i, module in enumerate(choice) if is_zero(module)), None)

@@ -1,0 +1,226 @@
+"""SNAS and GDAS: candidates are drawn with Gumbel noise, softly or one at a time, and the draw is differentiated."""
+
+from __future__ import annotations
+
+from math import log
+from random import Random
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from pliant.algorithms.policy.options import check_number
+from pliant.values.errors import FieldValueError
+
+from ..capability import CAPABILITIES
+from ..sampler import Step
+from .learner import Derivation, Draw, GradientSampler
+from .penalty import LogCost, Penalty
+
+
+def draw_gumbel(count: int, random: Random) -> Tensor:
+    """Returns standard Gumbel noise: ``-log(-log(u))`` for uniform ``u``; always finite."""
+    found: list[float] = []
+    while len(found) < count:
+        uniform = random.random()
+        if 0.0 < uniform < 1.0:
+            found.append(-log(-log(uniform)))
+    return torch.tensor(found, dtype=torch.float64)
+
+
+class GumbelSampler(GradientSampler):
+    """The base class of algorithms that draw by ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``."""
+
+    def temperature(self, step: Step) -> float:
+        """Returns the temperature of this step."""
+        raise NotImplementedError
+
+    def _soft(self, step: Step) -> dict[str, Tensor]:
+        """Draws a point in the simplex for each decision; gradients flow through it."""
+        temperature = self.temperature(step)
+        drawn = {
+            key: ((row + draw_gumbel(len(row), self.random)) / temperature).softmax(0)
+            for key, row in self._architecture.log_probabilities().items()
+        }
+        return self._chosen(drawn)
+
+    def _draw(self, step: Step) -> Draw:
+        soft = self._soft(step)
+        return Draw({key: row.detach() for key, row in soft.items()}, soft)
+
+
+@final
+class SNAS(GumbelSampler):
+    """Draws soft weights, and learns weights and architecture parameters together, from one training loss.
+
+    Xie, Zheng, Liu and Lin, "SNAS: Stochastic Neural Architecture Search", ICLR 2019: the concrete distribution
+    (equation 5), single-level, so the parameters get their gradients from the backward pass of the weights (without cost
+    of their own).  A penalty adds the gradient of its expected cost; a product with the loss (``LogCost``) is none that
+    this allows.  The paper does not print its temperatures: ours go from ``start`` to ``end`` in equal ratios.
+
+    Behind a gradient scaler the parameters see scaled gradients, which Adam makes no difference of; steps with gradients
+    that are not finite are left out, and counted as ``left_out`` in the metrics.
+
+    Args:
+      start: the temperature at first.
+      end: the temperature in the end.
+      learning_rate: of Adam, for the architecture parameters; all others as in ``GradientSampler``.
+      betas: of Adam.
+      weight_decay: of Adam.
+      init_scale: see there.
+      warmup: see there.
+      penalty: see there.
+      derivation: see there.
+      skip_limit: see there.
+      checkpoint: see there.
+    """
+
+    capabilities: ClassVar[frozenset[str]] = CAPABILITIES["SNAS"]
+
+    def __init__(
+        self,
+        *,
+        start: float = 1.0,
+        end: float = 0.03,
+        learning_rate: float = 3e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        weight_decay: float = 1e-3,
+        init_scale: float = 1e-3,
+        warmup: float = 0.0,
+        penalty: Penalty | None = None,
+        derivation: Derivation | None = None,
+        skip_limit: int | None = None,
+        checkpoint: bool = False,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            betas=betas,
+            weight_decay=weight_decay,
+            init_scale=init_scale,
+            warmup=warmup,
+            penalty=penalty,
+            derivation=derivation,
+            skip_limit=skip_limit,
+            checkpoint=checkpoint,
+        )
+        self.start = check_number(start, "start", self, above=0.0)
+        self.end = check_number(end, "end", self, above=0.0)
+        if isinstance(penalty, LogCost):
+            raise FieldValueError(
+                "SNAS learns from the backward pass of the training loss, so its penalty can only be added: use AddedCost, "
+                "or FBNet for a product with the loss."
+            )
+
+    def temperature(self, step: Step) -> float:
+        """Returns the temperature of this step: from ``start`` to ``end`` in equal ratios."""
+        ratio = self.end / self.start
+        return self.start * float(ratio ** min(step.progress, 1.0))
+
+    def _bind(self) -> None:
+        self._left_out = 0
+        super()._bind()
+
+    def before_weights(self, step: Step) -> None:
+        """Selects a draw, whose weights collect gradients in the backward pass."""
+        self._drawn = self._draw(step)
+        self._leaf = self._select(self._drawn, learned=self._is_due(step))
+
+    def after_weights(self, step: Step) -> None:
+        """Lets the parameters take a step with what was collected."""
+        leaf, draw, due = self._leaf, self._drawn, self._leaf.requires_grad
+        self._steps += 1
+        self._select(draw)  # no graph is left behind
+        if not due or leaf.grad is None:
+            return
+        if not torch.isfinite(leaf.grad).all():
+            self._left_out += 1
+            return
+        direct: dict[str, Any] = {}
+        if self.penalty is not None:
+            total, priced = self._objective(torch.zeros(()), draw)
+            direct = dict(zip(priced, torch.autograd.grad(total, list(priced.values()), allow_unused=True)))
+        self._descend(draw, leaf.grad, direct)
+
+    def metrics(self) -> dict[str, float]:
+        """Returns those of ``GradientSampler``, and ``left_out``."""
+        return {**super().metrics(), "left_out": float(self._left_out)}
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "left_out": self._left_out}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        self._left_out = state["left_out"]
+
+
+@final
+class GDAS(GumbelSampler):
+    """Draws one candidate per decision and runs only that; gradients are those of the soft draw.
+
+    Dong and Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019, equations 5 to 7: forward the
+    candidate with the largest noisy logit, backward through the softmax at temperature ``tau``, and only through the
+    candidate that ran.  (The published code also adds the weights of all others to the output, so that these get
+    the sum of the output's gradient, as though they had returned ones; we do as the paper says.)  A draw is fresh for the
+    weights and for the parameters, one per key: cells that are tied run the same candidates.
+
+    Args:
+      start: the temperature at first.
+      end: the temperature in the end; it goes there linearly.
+      learning_rate: of Adam, for the architecture parameters; all others as in ``GradientSampler``.
+      betas: of Adam.
+      weight_decay: of Adam.
+      init_scale: see there.
+      warmup: see there.
+      every: see there.
+      penalty: see there; it costs the candidates that were drawn.
+      derivation: see there.
+      skip_limit: see there.
+    """
+
+    capabilities: ClassVar[frozenset[str]] = CAPABILITIES["GDAS"]
+
+    def __init__(
+        self,
+        *,
+        start: float = 10.0,
+        end: float = 0.1,
+        learning_rate: float = 3e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        weight_decay: float = 1e-3,
+        init_scale: float = 1e-3,
+        warmup: float = 0.0,
+        every: int = 1,
+        penalty: Penalty | None = None,
+        derivation: Derivation | None = None,
+        skip_limit: int | None = None,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            betas=betas,
+            weight_decay=weight_decay,
+            init_scale=init_scale,
+            warmup=warmup,
+            every=every,
+            penalty=penalty,
+            derivation=derivation,
+            skip_limit=skip_limit,
+        )
+        self.start = check_number(start, "start", self, above=0.0)
+        self.end = check_number(end, "end", self, above=0.0)
+
+    def temperature(self, step: Step) -> float:
+        """Returns the temperature of this step: from ``start`` to ``end``, linearly."""
+        return self.start + (self.end - self.start) * min(step.progress, 1.0)
+
+    def _draw(self, step: Step) -> Draw:
+        soft = self._soft(step)
+        return Draw({key: one_hot(row, self._architecture.count(key)) for key, row in soft.items()}, soft)
+
+
+def one_hot(row: Tensor, count: int = 1) -> Tensor:
+    """Returns ones at the ``count`` largest items, zeros elsewhere; no gradients.
+
+    >>> one_hot(torch.tensor([0.2, 0.5, 0.3]), 2)
+    tensor([0., 1., 1.])
+    """
+    return torch.zeros_like(row).scatter_(0, row.detach().topk(count).indices, 1.0).detach()

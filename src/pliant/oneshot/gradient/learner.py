@@ -1,0 +1,301 @@
+"""What gradient algorithms have in common: weights of candidates go into the network, their gradients come back.
+
+The network sees the weights of a draw as a leaf.  What flows back to it is pulled through the draw to the
+architecture parameters: the draw of DARTS is a softmax, that of GDAS a one-hot vector which is taken to be a softmax.
+So one rule serves all methods, any number of forward passes may use one draw, and the parameters can be on another device.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+from pliant.algorithms.policy.options import check_flag, check_number, check_whole
+from pliant.space import Decisions
+from pliant.values.errors import FieldTypeError, RewardError
+
+from ..binding import BindError
+from ..mutables import InputChoice, LayerChoice
+from ..sampler import Sampler, Step
+from ..supernet import Supernet
+from .mixture import Architecture
+from .penalty import Penalty
+from .running import Mixture, Runner, keep_buffers
+
+Derivation = Callable[[Mapping[str, Tensor], Supernet], Any]
+"""From probabilities by key, and the super-network, to any face of its decisions."""
+
+
+@dataclass(slots=True)
+class Draw:
+    """What a forward pass of the network is made with.
+
+    Attributes:
+      values: by key, the weights that the candidates have, without gradients.
+      soft: by key, what these weights are taken to be when gradients are pulled back to the parameters.
+      priced: by key, the weights whose cost is what the network costs; ``values``, unless given.
+      unlearned: the keys that learn nothing from this draw.
+    """
+
+    values: dict[str, Tensor]
+    soft: dict[str, Tensor]
+    priced: dict[str, Tensor] = field(default_factory=dict)
+    unlearned: frozenset[str] = frozenset()
+
+
+class GradientSampler(Sampler):
+    """The base class of algorithms that learn architecture parameters by gradients.
+
+    A subclass draws weights.  By default the weights of the network are trained first and then the parameters take a
+    step on a batch of the validation data (``Step.next_valid``), with Adam.  That step leaves running statistics
+    as they are: only the training data makes these.
+
+    Args:
+      learning_rate: of Adam, for the architecture parameters.
+      betas: of Adam.
+      weight_decay: of Adam, in the L2 form.
+      init_scale: the parameters start normal, with this standard deviation.
+      warmup: the share of the training in which the parameters stay as they are.
+      every: the parameters take a step after so many steps of the weights.
+      penalty: what networks cost, as a part of the loss of the parameters.
+      derivation: the rule from probabilities to a network; the most probable candidates when None.
+      skip_limit: the parameters stay as they are from the end of the first epoch in which so many candidates that skip
+        lead (Liang et al., "DARTS+", 2019, which stops at two in a cell); never when None.
+      checkpoint: whether the inside of each choice is computed again in the backward pass, instead of kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        betas: tuple[float, float],
+        weight_decay: float = 0.0,
+        init_scale: float = 1e-3,
+        warmup: float = 0.0,
+        every: int = 1,
+        penalty: Penalty | None = None,
+        derivation: Derivation | None = None,
+        skip_limit: int | None = None,
+        checkpoint: bool = False,
+    ) -> None:
+        super().__init__()
+        self.learning_rate = check_number(learning_rate, "learning_rate", self)
+        self.betas = (
+            check_number(betas[0], "betas[0]", self, below=1.0),
+            check_number(betas[1], "betas[1]", self, below=1.0),
+        )
+        self.weight_decay = check_number(weight_decay, "weight_decay", self)
+        self.init_scale = check_number(init_scale, "init_scale", self)
+        self.warmup = check_number(warmup, "warmup", self)
+        self.every = check_whole(every, "every", self)
+        self.skip_limit = None if skip_limit is None else check_whole(skip_limit, "skip_limit", self)
+        self.checkpoint = check_flag(checkpoint, "checkpoint", self)
+        if penalty is not None and not isinstance(penalty, Penalty):
+            raise FieldTypeError(
+                f"{type(self).__name__}(penalty=...) takes AddedCost(cost) or LogCost(cost), or a Penalty of your own; got "
+                f"{penalty!r:.80} of type {type(penalty).__name__}."
+            )
+        self.penalty, self.derivation = penalty, derivation
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture parameters.
+
+        Raises:
+          BindError: there is no super-network yet.
+        """
+        bound = self.supernet  # raises, if there is none
+        assert bound is self._architecture.supernet
+        return self._architecture
+
+    def _bind(self) -> None:
+        self._architecture = Architecture(self.supernet, scale=self.init_scale, random=self.random)
+        self._vectors = list(self._architecture.parameters.values())
+        self._optimizer = torch.optim.Adam(
+            self._vectors, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay
+        )
+        self._steps, self._frozen = 0, False
+        self._runner = self._make_runner()
+        for module in self.supernet.network.modules():
+            if isinstance(module, (LayerChoice, InputChoice)) and module.is_open:
+                if not isinstance(module.handler, Runner | None):
+                    raise BindError(
+                        f"the choice {module.key!r} is run by {module.handler!r:.80} already. Set its handler to None, or make a new "
+                        f"super-network for this {type(self).__name__}."
+                    )
+                module.handler = self._runner
+        self.relax()
+
+    def _make_runner(self) -> Runner:
+        return Mixture(checkpoint=self.checkpoint)
+
+    # ------------------------------------------------------------------ hooks of the loop
+
+    @abstractmethod
+    def _draw(self, step: Step) -> Draw:
+        """Draws the weights of the candidates."""
+
+    def before_weights(self, step: Step) -> None:
+        """Selects a draw for the weights to be trained with."""
+        self._select(self._draw(step))
+
+    def after_weights(self, step: Step) -> None:
+        """Lets the parameters take a step, if it is time."""
+        self._steps += 1
+        if self._is_due(step):
+            self._learn(step)
+
+    def end_epoch(self, step: Step) -> None:
+        """Stops the learning where too many candidates skip."""
+        if self.skip_limit is not None and self._architecture.metrics()["skips"] >= self.skip_limit:
+            self._frozen = True
+
+    def relax(self) -> None:
+        """Selects the mixture of all candidates by their present probabilities."""
+        with torch.no_grad():
+            found = self.architecture.probabilities()
+        self._select(Draw(self._chosen(found), {}))
+
+    def decisions(self) -> Decisions:
+        """Returns the network that the derivation rule makes of the present probabilities."""
+        with torch.no_grad():
+            found = self.architecture.probabilities()
+        if self.derivation is None:
+            return self.architecture.leading(found)
+        return self.supernet.space.parse(self.derivation(found, self.supernet))
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the metrics of ``Architecture``; ``cost``, the expected one, with a penalty; ``frozen``, with a limit of skips."""
+        found = self.architecture.metrics()
+        if self.penalty is not None:
+            with torch.no_grad():
+                rows = self._chosen(self.architecture.probabilities())
+                found["cost"] = float(self.penalty.measure(rows))
+        if self.skip_limit is not None:
+            found["frozen"] = float(self._frozen)
+        return found
+
+    # ------------------------------------------------------------------ learning
+
+    def _is_due(self, step: Step) -> bool:
+        return step.progress >= self.warmup and not self._frozen and self._steps % self.every == 0
+
+    def _learn(self, step: Step) -> None:
+        """Lets the parameters take a step on a batch of the validation data."""
+        draw = self._draw(step)
+        leaf = self._select(draw, learned=True)
+        try:
+            with keep_buffers(self.supernet.network):
+                reached, direct = self._differentiate(step, draw, leaf)
+        finally:
+            self._select(draw)  # no graph is left behind
+        self._descend(draw, reached, direct)
+
+    def _differentiate(
+        self, step: Step, draw: Draw, leaf: Tensor
+    ) -> tuple[Tensor | None, dict[str, Tensor | None]]:
+        """Returns the gradients of the loss on a validation batch: by the weights of the draw, and by what is priced."""
+        total, priced = self._objective(step.loss(step.next_valid()), draw)
+        found = torch.autograd.grad(total, [leaf, *priced.values()], allow_unused=True)
+        return found[0], dict(zip(priced, found[1:]))
+
+    def _objective(self, loss: Tensor, draw: Draw) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the loss with the penalty in it, and the leaves that the penalty depends on."""
+        if not torch.isfinite(loss.detach()).item():
+            raise RewardError(
+                f"the loss on a validation batch is {loss.item()}, so the architecture cannot be learned from it. "
+                "Lower the learning rate of the weights, clip their gradients, or leave autocast."
+            )
+        if self.penalty is None:
+            return loss, {}
+        priced = {
+            key: row.detach().clone().requires_grad_() for key, row in (draw.priced or draw.values).items()
+        }
+        return self.penalty.join(loss.cpu(), self.penalty.measure(priced)), priced
+
+    def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
+        """Pulls gradients back through a draw, and lets Adam take a step."""
+        rows = self._split(torch.zeros(self._total) if reached is None else reached.detach())
+        slopes = {
+            key: row + (0.0 if direct.get(key) is None else direct[key])  # type: ignore[operator]
+            for key, row in rows.items()
+        }
+        found = torch.autograd.grad(
+            list(draw.soft.values()), self._vectors, [slopes[key] for key in draw.soft], allow_unused=True
+        )
+        average_over_processes(found)
+        before = [vector.detach().clone() for vector in self._vectors]
+        for (key, vector), slope in zip(self._architecture.parameters.items(), found):
+            vector.grad = None if key in draw.unlearned else slope
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._settle(draw, dict(zip(self._architecture.parameters, before)))
+
+    def _settle(self, draw: Draw, before: Mapping[str, Tensor]) -> None:
+        """Mends the parameters after a step of Adam, where a method does so."""
+
+    # ------------------------------------------------------------------ into the network
+
+    @property
+    def _total(self) -> int:
+        return sum(map(len, self._vectors))
+
+    def _chosen(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Returns probabilities times the number of candidates that are chosen together."""
+        return {key: row * self._architecture.count(key) for key, row in rows.items()}
+
+    def _split(self, flat: Tensor) -> dict[str, Tensor]:
+        """Returns parts by key, on the CPU."""
+        parts = torch.split(flat.to("cpu", torch.float64), [len(vector) for vector in self._vectors])
+        return dict(zip(self._architecture.parameters, parts))
+
+    def _select(self, draw: Draw, *, learned: bool = False) -> Tensor:
+        """Lets the network run with the weights of a draw; returns them as one leaf, of which each choice gets a part."""
+        like = next((p for p in self.supernet.network.parameters() if p.is_floating_point()), None)
+        flat = torch.cat([draw.values[key].detach() for key in self._architecture.parameters])
+        leaf = flat.to(torch.get_default_dtype()) if like is None else flat.to(like.device, like.dtype)
+        leaf.requires_grad_(learned)
+        parts = torch.split(leaf, [len(vector) for vector in self._vectors])
+        weights = dict(zip(self._architecture.parameters, parts))
+        self._runner.know(weights, {key: row.tolist() for key, row in draw.values.items()})
+        self.supernet.selection.weights.clear()
+        self.supernet.selection.weights.update(weights)
+        return leaf
+
+    # ------------------------------------------------------------------ state
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "parameters": self._architecture.state(),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "steps": self._steps,
+            "frozen": self._frozen,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._architecture.restore(state["parameters"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._steps, self._frozen = state["steps"], state["frozen"]
+        self.relax()
+
+
+def average_over_processes(tensors: Any) -> None:
+    """Averages gradients over the processes of a distributed training, in place; alone it does nothing."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    count = torch.distributed.get_world_size()
+    for tensor in tensors:
+        moved = tensor.to(_device_of_processes())
+        torch.distributed.all_reduce(moved)
+        tensor.copy_(moved / count)
+
+
+def _device_of_processes() -> str:
+    return "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"

@@ -1,0 +1,172 @@
+"""The architecture parameters of a super-network: a vector per decision, softmax over it, and how far it has settled.
+
+Equal keys are one decision and have one vector.  They are no weights of the network, and live with the sampler, in
+float64 on the CPU: there are few of them, and one copy a step brings them to where the network is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import log
+from random import Random
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pliant.space import Decisions, Space
+from pliant.values.errors import LoadError, SpaceError, listing
+
+from ..mutables import InputChoice, LayerChoice
+from ..supernet import Supernet
+from .discrete import lead
+from .running import is_skip, is_zero
+
+
+@final
+class Architecture:
+    """The architecture parameters of the choices of a super-network.
+
+    Args:
+      supernet: whose choices are between modules and between inputs.
+      scale: the parameters start normal, with this standard deviation.
+      random: where they are drawn.
+
+    Attributes:
+      choices: by key, the first choice in the network that has it.
+      parameters: by key, a vector with an item per candidate.
+
+    Raises:
+      SpaceError: a choice of inputs hands out a list or a concatenation, which has no mixture.
+    """
+
+    def __init__(self, supernet: Supernet, *, scale: float, random: Random) -> None:
+        self.supernet = supernet
+        self.choices: dict[str, LayerChoice | InputChoice] = {}
+        for module in supernet.mutables:
+            if isinstance(module, (LayerChoice, InputChoice)):
+                _check_reduction(module)
+                self.choices[module.key] = module
+        self.parameters = {
+            key: torch.tensor(
+                [random.gauss(0.0, scale) for _ in range(len(choice))], dtype=torch.float64
+            ).requires_grad_()
+            for key, choice in self.choices.items()
+        }
+
+    def count(self, key: str) -> int:
+        """Returns how many candidates are chosen together: one, save for choices of several inputs."""
+        choice = self.choices[key]
+        return (choice.n_chosen or 1) if isinstance(choice, InputChoice) else 1
+
+    def probabilities(self) -> dict[str, Tensor]:
+        """Returns by key the softmax of its parameters; it sums to one, and gradients flow through it."""
+        return {key: vector.softmax(0) for key, vector in self.parameters.items()}
+
+    def log_probabilities(self) -> dict[str, Tensor]:
+        """Returns the same as logarithms."""
+        return {key: vector.log_softmax(0) for key, vector in self.parameters.items()}
+
+    def leading(self, probabilities: Mapping[str, Tensor] | None = None) -> Decisions:
+        """Returns the decisions that take the most probable candidates; see ``lead``.
+
+        Args:
+          probabilities: by key; those of the parameters when None.
+        """
+        found = self.probabilities() if probabilities is None else probabilities
+        return lead(self.supernet.space, spread(self.supernet.space, found))
+
+    def metrics(self) -> dict[str, float]:
+        """Returns how far the architecture has settled, and whether it collapses.
+
+        ``entropy`` (nats), ``leading`` (the probability of the leading candidate), ``gap`` (between the two leading ones),
+        ``skip_share`` and ``zero_share`` (the probability of candidates that hand their input on, and of zeros): means
+        over the decisions.  ``skips`` and ``zeros``: how many of them lead in the network that leads.
+        """
+        with torch.no_grad():
+            found = self.probabilities()
+        top = [row.topk(min(2, len(row))).values.tolist() for row in found.values()]
+        flags = {key: self._flags(key) for key in found}
+        led = self.leading(found).to_dict()
+        leaders = [flags[key][led[key]] for key in found if key in led and flags[key]]  # type: ignore[index]
+        return {
+            "entropy": _mean(entropy(row) for row in found.values()),
+            "leading": _mean(row[0] for row in top),
+            "gap": _mean(row[0] - row[1] if len(row) > 1 else 1.0 for row in top),
+            "skip_share": _mean(_share(row, flags[key], 0) for key, row in found.items()),
+            "zero_share": _mean(_share(row, flags[key], 1) for key, row in found.items()),
+            "skips": float(sum(skip for skip, _ in leaders)),
+            "zeros": float(sum(zero for _, zero in leaders)),
+        }
+
+    def zeros(self, key: str) -> list[int]:
+        """Returns which candidates multiply by zero."""
+        return [i for i, (_, zero) in enumerate(self._flags(key)) if zero]
+
+    def _flags(self, key: str) -> list[tuple[bool, bool]]:
+        """Returns per candidate whether it skips, and whether it is zero; nothing for choices of inputs."""
+        choice = self.choices[key]
+        if isinstance(choice, InputChoice):
+            return []
+        return [(is_skip(module, name), is_zero(module)) for module, name in zip(choice, choice.names)]
+
+    def state(self) -> dict[str, Tensor]:
+        """Returns copies of the parameters."""
+        return {key: vector.detach().clone() for key, vector in self.parameters.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Takes back what ``state`` returned.
+
+        Raises:
+          LoadError: it is of other decisions.
+        """
+        mine = {key: len(vector) for key, vector in self.parameters.items()}
+        given = {key: len(vector) for key, vector in state.items()}
+        if mine != given:
+            differing = [key for key in {**mine, **given} if mine.get(key) != given.get(key)]
+            raise LoadError(
+                f"these architecture parameters are of another super-network: {listing(differing)} differ. "
+                "Restore a sampler that is bound to a super-network of the space that it was saved with."
+            )
+        with torch.no_grad():
+            for key, vector in self.parameters.items():
+                vector.copy_(state[key])
+
+
+def spread(space: Space, probabilities: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    """Returns probabilities by the path of a decision point; several inputs chosen together share those of their key."""
+    rows = {key: row.tolist() for key, row in probabilities.items()}
+    for point in space.points:
+        hole = getattr(point, "hole", point.path)
+        if point.path not in rows and hole in rows:
+            rows[point.path] = rows[hole]
+    return rows
+
+
+def entropy(probabilities: Tensor) -> float:
+    """Returns the entropy of a distribution in nats.
+
+    >>> round(entropy(torch.tensor([0.5, 0.5, 0.0])), 6) == round(log(2), 6)
+    True
+    """
+    numbers: list[float] = probabilities.tolist()
+    return -sum(p * log(p) for p in numbers if p > 0.0)
+
+
+def _check_reduction(choice: LayerChoice | InputChoice) -> None:
+    if isinstance(choice, InputChoice) and (
+        choice.reduction == "none" or (choice.reduction == "concat" and choice.n_chosen != 1)
+    ):
+        raise SpaceError(
+            f"the choice of inputs at {choice.key!r} has the reduction {choice.reduction!r}, which has no mixture: its size would "
+            "change with how many inputs run. Use 'sum' or 'mean', or an algorithm that runs single paths, such as SPOS."
+        )
+
+
+def _share(row: Tensor, flags: list[tuple[bool, bool]], which: int) -> float:
+    return float(sum(p for p, flag in zip(row.tolist(), flags) if flag[which]))
+
+
+def _mean(numbers: Iterable[float]) -> float:
+    found = list(numbers)
+    return sum(found) / len(found)

@@ -1,0 +1,242 @@
+"""How a choice runs while its architecture parameters are learned: as a mixture of its candidates, or through gates.
+
+A runner is the ``handler`` of the choices of one super-network.  What the weights of the candidates are is decided by
+a sampler; where there are none, the choice runs what is selected, as ever.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as run_checkpointed
+
+from pliant.values.errors import FieldTypeError
+
+from ..mutables import InputChoice, LayerChoice, reduce_outputs
+
+ZEROS = frozenset({"Zero", "ZeroLayer"})
+SKIPS = frozenset({"Identity", "Skip", "SkipConnect", "FactorizedReduce"})
+SKIP_NAMES = frozenset({"identity", "skip", "skip_connect"})
+
+
+def is_zero(module: nn.Module) -> bool:
+    """Returns whether a candidate multiplies by zero: its class, or a base of it, is called ``Zero``, or says ``is_zero``.
+
+    Such a candidate adds nothing to a mixture, and the gradient of its weight is zero, so it need not run.
+    """
+    return bool(getattr(module, "is_zero", False)) or any(c.__name__ in ZEROS for c in type(module).__mro__)
+
+
+def is_skip(module: nn.Module, name: str = "") -> bool:
+    """Returns whether a candidate hands its input on.
+
+    So does an identity, what is called ``skip_connect`` or the like, and what says ``is_skip``.
+
+    >>> is_skip(nn.Identity()), is_skip(nn.Linear(2, 2)), is_skip(nn.Linear(2, 2), "skip_connect")
+    (True, False, True)
+    """
+    return (
+        name in SKIP_NAMES
+        or bool(getattr(module, "is_skip", False))
+        or any(c.__name__ in SKIPS for c in type(module).__mro__)
+    )
+
+
+@contextmanager
+def keep_buffers(*modules: nn.Module) -> Iterator[None]:
+    """Puts the buffers of modules back afterwards, bit by bit: running statistics of normalization layers, mostly."""
+    kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer.data.copy_(before)  # by data: a backward pass may follow, and needs none of these values
+
+
+class Runner(ABC):
+    """Runs the choices of one super-network by the weights that are selected.
+
+    Args:
+      checkpoint: whether the inside of a choice is computed again in the backward pass, instead of kept: memory of one
+        choice at a time, for the price of one more forward pass.
+    """
+
+    def __init__(self, *, checkpoint: bool = False) -> None:
+        self.checkpoint = checkpoint
+        self._numbers: dict[str, tuple[Tensor, list[float]]] = {}
+
+    def know(self, weights: Mapping[str, Tensor], numbers: Mapping[str, list[float]]) -> None:
+        """Takes the weights as numbers too, so that no device has to be asked for them."""
+        self._numbers = {key: (weights[key], numbers[key]) for key in weights}
+
+    def __call__(self, choice: LayerChoice | InputChoice, *args: Any, **fields: Any) -> tuple[Any, Any]:
+        """Runs a choice; returns its output and its mask."""
+        weights = choice.selection.weights.get(choice.key)
+        if weights is None:
+            mask = choice.selected
+            return choice.run(mask, *args, **fields), mask
+        tensor, numbers = self._numbers.get(choice.key, (None, []))
+        if tensor is not weights:
+            numbers = weights.tolist()
+        if isinstance(choice, InputChoice):
+            return join(choice, weights, numbers, args[0]), weights
+        if self.checkpoint and torch.is_grad_enabled():
+            out = run_checkpointed(
+                self._run,
+                choice,
+                weights,
+                numbers,
+                args,
+                fields,
+                use_reentrant=False,
+                context_fn=lambda: _twice(choice),
+            )
+        else:
+            out = self._run(choice, weights, numbers, args, fields)
+        return out, weights
+
+    @abstractmethod
+    def _run(self, choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
+        """Runs the candidates of a choice."""
+
+
+@final
+class Mixture(Runner):
+    """Runs choices as the sum of what their candidates return, by weight; those of weight zero do not run.
+
+    >>> choice = LayerChoice([nn.Identity(), nn.ReLU()], key="op")
+    >>> choice.handler = Mixture()
+    >>> choice.selection.weights["op"] = torch.tensor([0.25, 0.75])
+    >>> choice(torch.tensor([-4.0, 4.0]))
+    tensor([-1.,  4.])
+    """
+
+    def _run(self, choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
+        return mix(choice, weights, numbers, args, fields)
+
+
+@final
+class Gates(Runner):
+    """Runs choices through binary gates, of which one is open; where none is, as ``Mixture`` does.
+
+    Each gate that is considered gets the gradient ``<what its candidate returns, gradient of the output>``; Cai et al.,
+    "ProxylessNAS", ICLR 2019, section 3.2.1.  Candidates with closed gates run in the backward pass, one at a
+    time and without gradients of their own, so that memory is that of a single path.
+
+    Attributes:
+      considered: by key, the candidates whose gates get gradients; without an entry, all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.considered: dict[str, tuple[int, ...]] = {}
+
+    def _run(self, choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
+        if 1.0 not in numbers:
+            return mix(choice, weights, numbers, args, fields)
+        modules, active = list(choice), numbers.index(1.0)
+        out = modules[active](*args, **fields)
+        if not (weights.requires_grad and torch.is_grad_enabled()):
+            return out
+        out = check_output(choice, active, out)
+        considered = self.considered.get(choice.key, tuple(range(len(modules))))
+        inputs = [_detach(one) for one in args], {name: _detach(one) for name, one in fields.items()}
+        kind = out.device.type
+        cast = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+
+        def evaluate(index: int) -> Tensor | None:
+            """Returns what a candidate with a closed gate would have returned; None for zeros."""
+            if is_zero(modules[index]):
+                return None
+            with torch.no_grad(), torch.autocast(kind, enabled=cast[0], dtype=cast[1]):
+                found = check_output(choice, index, modules[index](*inputs[0], **inputs[1]))
+            if found.shape != out.shape:
+                reduce_outputs([out, found], "sum", choice.key)  # refuses, and says why
+            return found
+
+        return _Gate.apply(out, weights, active, considered, evaluate)  # type: ignore[no-untyped-call]  # torch's own
+
+
+class _Gate(torch.autograd.Function):
+    """Hands the output of the active candidate on; makes the gradients of the gates on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, out: Tensor, gates: Tensor, active: int, considered: Any, evaluate: Any) -> Tensor:
+        ctx.save_for_backward(out, gates)
+        ctx.active, ctx.considered, ctx.evaluate = active, considered, evaluate
+        return out.view_as(out)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        out, gates = ctx.saved_tensors
+        found = torch.zeros_like(gates)
+        for index in ctx.considered:
+            value = out if index == ctx.active else ctx.evaluate(index)
+            if value is not None:
+                found[index] = (value * grad).sum()
+        return grad, found, None, None, None
+
+
+def mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
+    """Returns the sum of what candidates return, by weight; those of weight zero, and zeros, do not run.
+
+    Weights that nothing learns from are multiplied and added in one go.
+    """
+    modules = list(choice)
+    active = [i for i, number in enumerate(numbers) if number != 0.0]
+    running = [i for i in active if not is_zero(modules[i])] or active[:1]
+    learned = weights.requires_grad
+    scalars: Any = weights.unbind() if learned else numbers
+    if len(running) == 1 and not learned and numbers[running[0]] == 1.0:
+        return modules[running[0]](*args, **fields)
+    total: Tensor | None = None
+    for i in running:
+        part = check_output(choice, i, modules[i](*args, **fields))
+        if total is None:
+            total = scalars[i] * part
+        elif part.shape != total.shape:
+            reduce_outputs([total, part], "sum", choice.key)  # refuses, and says why
+        elif part.dtype != total.dtype:
+            total = total + scalars[i] * part
+        elif learned:
+            total.add_(scalars[i] * part)
+        else:
+            total.add_(part, alpha=scalars[i])
+    return total
+
+
+def join(choice: InputChoice, weights: Tensor, numbers: list[float], tensors: Any) -> Tensor:
+    """Returns the weighted sum of tensors, or for the reduction ``mean`` their weighted mean."""
+    scalars: Any = weights.unbind() if weights.requires_grad else numbers
+    found = [scalars[i] * tensor for i, tensor in enumerate(tensors) if numbers[i] != 0.0]
+    total: Tensor = reduce_outputs(found, "sum", choice.key)
+    return total / choice.n_chosen if choice.reduction == "mean" and choice.n_chosen else total
+
+
+def check_output(choice: LayerChoice, index: int, out: Any) -> Tensor:
+    """Returns what a candidate returned, if it can be weighted.
+
+    Raises:
+      FieldTypeError: it is no tensor.
+    """
+    if not isinstance(out, Tensor):
+        raise FieldTypeError(
+            f"candidate {choice.names[index]!r} of the choice {choice.key!r} returns a {type(out).__name__}, and only tensors "
+            "can be mixed. Make all candidates return one tensor, or use an algorithm that runs single paths, such as SPOS."
+        )
+    return out
+
+
+def _twice(choice: LayerChoice) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Returns what the first and the second run of a choice are wrapped in: the second changes no running statistics."""
+    return nullcontext(), keep_buffers(choice)
+
+
+def _detach(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
