@@ -11,12 +11,14 @@ from .random import MutatorSampler, RandomMutator, to_masks
 from .rules import add_rule
 from .sampler import Sampler, Step
 from .selection import Selection
+from .service import FixedMutator, read_answer, to_answer, to_json
 from .supernet import Supernet, supernet
 
 __all__ = [
     "BaseMutator",
     "BindError",
     "Elastic",
+    "FixedMutator",
     "InputChoice",
     "LayerChoice",
     "Masks",
@@ -32,6 +34,9 @@ __all__ = [
     "Supernet",
     "ValueChoice",
     "add_rule",
+    "read_answer",
     "supernet",
+    "to_answer",
+    "to_json",
     "to_masks",
 ]
