@@ -115,6 +115,11 @@ class Sampler(ABC):
         self._supernet, self.random = supernet, Random(f"{type(self).__name__}/{seed}")
         self._bind()
 
+    @property
+    def networks_per_step(self) -> int:
+        """How many networks' gradients one step of the weights adds up: ``before_weights`` is called for each."""
+        return 1
+
     @abstractmethod
     def _bind(self) -> None:
         """Starts from nothing on ``self.supernet``."""

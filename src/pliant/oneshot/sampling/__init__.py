@@ -1,0 +1,23 @@
+"""Weight-sharing algorithms that train one network of the super-network at a time, and learn from its quality."""
+
+from __future__ import annotations
+
+from .enas import ENAS
+from .learned import PolicySampler
+from .shrinking import Phase, ProgressiveShrinking
+from .trained import TrainedSearch, make_evolution
+from .tunas import TuNAS, largest, smallest
+from .uniform import SPOS
+
+__all__ = [
+    "ENAS",
+    "SPOS",
+    "Phase",
+    "PolicySampler",
+    "ProgressiveShrinking",
+    "TrainedSearch",
+    "TuNAS",
+    "largest",
+    "make_evolution",
+    "smallest",
+]

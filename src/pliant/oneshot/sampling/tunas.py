@@ -1,0 +1,210 @@
+"""TuNAS: weights and a factorized policy trained together, one network a step, under a cost that is aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import torch
+
+from pliant.algorithms.objectives import absolute
+from pliant.algorithms.policy import Factorized, Policy, Reinforce, Rule
+from pliant.space import Choice, Decisions, Float, Int, Point
+from pliant.values.errors import FieldValueError
+
+from ..mutables import LayerChoice
+from ..normalization import BatchStatistics, Normalization
+from ..sampler import Step
+from .learned import PolicySampler
+
+
+@final
+class TuNAS(PolicySampler):
+    """Bender et al., "Can weight sharing outperform random architecture search?", CVPR 2020.
+
+    Each step draws a network, trains its weights on a training batch, judges it on a validation batch by the statistics of
+    that batch, and moves the policy by REINFORCE.  The reward is ``quality + exponent * |cost / target - 1|``.
+
+    - *Delay*: the policy stays as it is for the first ``delay`` of all steps; then its learning rate grows tenfold,
+      exponentially, until the end.
+    - *Op warm-up*: over the first ``warm_up`` of all steps, with a probability that falls from 1 to 0, a choice between
+      modules runs all its candidates, averaged.
+    - *Filter warm-up*: likewise, a value is the largest one.
+    - The baseline is a moving average (0.95), corrected for its start, that holds the present reward already; Adam has
+      no momentum (beta1 = 0).
+
+    Theirs averages gradients over 32 accelerators that each draw a network of their own; with one device, a step
+    sees one network, and rewards vary more.  While warm-up lasts the policy does not move, so a decision that was
+    replaced teaches it nothing.
+
+    Args:
+      cost: a cost of decisions, such as ``MultiplyAdds``; None for none.
+      target: what the cost is to be.
+      exponent: how much a deviation costs; negative.
+      learning_rate: of the policy when the delay ends (theirs: 3e-4 for each 256 images of a batch).
+      delay: the share of all steps during which the policy does not move.
+      warm_up: the share of all steps over which warm-up fades; at most ``delay``.
+      policy: what networks are drawn from; independent choices when None.
+      rule: how it learns; as above when None.
+      normalization: which statistics a network is judged by; those of the batch when None.
+
+    Raises:
+      FieldValueError: a cost without a target, a warm-up longer than the delay.
+    """
+
+    def __init__(
+        self,
+        *,
+        cost: Callable[[Decisions], float] | None = None,
+        target: float | None = None,
+        exponent: float = -0.1,
+        learning_rate: float = 3e-4,
+        delay: float = 0.25,
+        warm_up: float = 0.25,
+        policy: Policy | None = None,
+        rule: Rule | None = None,
+        normalization: Normalization | None = None,
+    ) -> None:
+        if (cost is None) is not (target is None):
+            raise FieldValueError(
+                f"TuNAS aims a cost at a target; got cost={cost!r:.60} and target={target!r}. Give both, or none."
+            )
+        if not 0 <= warm_up <= delay < 1:
+            raise FieldValueError(
+                f"TuNAS's warm_up ends before its delay, and both are shares of all steps; got warm_up={warm_up!r} and "
+                f"delay={delay!r}, and need 0 <= warm_up <= delay < 1."
+            )
+
+        def reward(quality: float, decisions: Decisions) -> float:
+            if cost is None:
+                return quality
+            return absolute(quality, cost(decisions), target, exponent=exponent)
+
+        super().__init__(
+            rule
+            or Reinforce(
+                batch_size=1, learning_rate=learning_rate, entropy=0.0, baseline_decay=0.95, scaled=False
+            ),
+            policy or Factorized(),
+            reward=reward,
+            normalization=normalization or BatchStatistics(),
+        )
+        self.cost, self.target = cost, target
+        self.delay, self.warm_up = delay, warm_up
+
+    def _bind(self) -> None:
+        super()._bind()
+        self.check_target()
+        self.rule.optimizer.betas = (0.0, 0.999)
+        self._rate = self.rule.optimizer.learning_rate
+        self._drawn: Decisions | None = None
+        self._choices = {m.key: len(m) for m in self.supernet.network.modules() if isinstance(m, LayerChoice)}
+
+    def check_target(self) -> None:
+        """Checks that some networks cost less and some more than the target, among a few hundred random ones.
+
+        Raises:
+          FieldValueError: all cost less, or all more.
+        """
+        if self.cost is None or self.target is None:
+            return
+        space = self.supernet.space
+        costs = [self.cost(space.sample(seed)) for seed in range(256)]
+        costs += [self.cost(end(space)) for end in (smallest, largest)]
+        if not min(costs) <= self.target <= max(costs):
+            raise FieldValueError(
+                f"no network of this space was found near the target {self.target:g}: costs reach from {min(costs):g} to "
+                f"{max(costs):g}. Aim at a cost in between, or change the candidates."
+            )
+
+    def before_weights(self, step: Step) -> None:
+        decisions, _ = self.policy.sample(self.random)
+        self._drawn = decisions
+        share = 1.0 - step.progress / self.warm_up if self.warm_up else 0.0
+        self.supernet.activate(decisions)
+        if share > 0.0:
+            self._warm_up(decisions, share)
+
+    def _warm_up(self, decisions: Decisions, share: float) -> None:
+        """Replaces decisions, each with probability ``share``: by all candidates at once, or by the largest value."""
+        points, selection = self.supernet.space.points, self.supernet.selection
+        for index in decisions.active:
+            point = points[index]
+            if self.random.random() >= share:
+                continue
+            count = self._choices.get(point.path)
+            if count is not None:
+                if not isinstance(point, Choice) or not any(point.branches):
+                    selection.weights[point.path] = torch.full((count,), 1.0 / count)
+            elif not isinstance(point, Choice) or (point.group is None and not any(point.branches)):
+                selection.values[point.path] = largest_value(point)
+
+    def after_weights(self, step: Step) -> None:
+        drawn = self._drawn
+        assert drawn is not None  # before_weights comes first
+        reward = self.judge(step, drawn)
+        after = max(step.progress - self.delay, 0.0) / (1.0 - self.delay)
+        self.rule.optimizer.learning_rate = self._rate * 10.0**after if step.progress >= self.delay else 0.0
+        self.learn(drawn, reward)
+
+    def metrics(self) -> dict[str, float]:
+        found = super().metrics()
+        if self.cost is not None:
+            found["cost"] = float(self.cost(self.policy.mode()))
+        return found
+
+    def _state(self) -> dict[str, Any]:
+        drawn = None if self._drawn is None else self._drawn.to_json()
+        return {**super()._state(), "drawn": drawn}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        drawn = state["drawn"]
+        self._drawn = None if drawn is None else Decisions.from_json(self.supernet.space, drawn)
+
+
+def largest_value(point: Point) -> int | float:
+    """Returns the decision for the largest value: by number, or the last candidate."""
+    if isinstance(point, Int):
+        return point.last
+    if isinstance(point, Float):
+        return point.max_value
+    return max(range(point.count), key=point.values.__getitem__) if point.values else point.count - 1
+
+
+def smallest_value(point: Point) -> int | float:
+    """Returns the decision for the smallest value: by number, or the first candidate."""
+    if isinstance(point, (Int, Float)):
+        return point.min_value
+    return min(range(point.count), key=point.values.__getitem__) if point.values else 0
+
+
+def largest(space: Any) -> Decisions:
+    """Returns the decisions of a space in which each value is the largest."""
+    return _with_ends(space, largest_value)
+
+
+def smallest(space: Any) -> Decisions:
+    """Returns the decisions of a space in which each value is the smallest."""
+    return _with_ends(space, smallest_value)
+
+
+def _with_ends(space: Any, end: Callable[[Point], int | float]) -> Decisions:
+    found: list[int | float] = []
+
+    def walk(indices: tuple[int, ...]) -> None:
+        for index in indices:
+            point = space.points[index]
+            value = end(point)
+            if (
+                isinstance(point, Choice)
+                and point.group is not None
+                and (point.group.distinct or point.group.sorted)
+            ):
+                value = point.pick if end is smallest_value else point.count - point.group.picks + point.pick
+            found.append(value)
+            if isinstance(point, Choice):
+                walk(point.branches[int(value)])
+
+    walk(space.top)
+    return Decisions(space, found)
