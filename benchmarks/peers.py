@@ -204,9 +204,11 @@ PEERS = {
         _pyglove(100, 10), "pyglove", "regularized evolution; its defaults: P = 100, S = 10"
     ),
     "pyglove-re-20-5": Library(_pyglove(20, 5), "pyglove", "regularized evolution; P = 20, S = 5"),
-    "optuna-tpe": Library(_optuna("TPESampler"), "optuna", "TPESampler; its defaults"),
-    "optuna-tpe-multi": Library(
-        _optuna("TPESampler", multivariate=True), "optuna", "TPESampler(multivariate=True)"
+    "optuna-tpe": Library(
+        _optuna("TPESampler"), "optuna", "TPESampler; its defaults (multivariate since Optuna 5)"
+    ),
+    "optuna-tpe-single": Library(
+        _optuna("TPESampler", multivariate=False), "optuna", "TPESampler(multivariate=False)"
     ),
     "optuna-gp": Library(
         _optuna("GPSampler", deterministic_objective=True),
