@@ -23,7 +23,8 @@ from .mutables import InputChoice, LayerChoice, PointChoice, to_mask
 class Masks(dict[str, Tensor]):
     """Decisions as tensors by key: what ``Mutator.export`` returns.
 
-    ``supernet.activate``, ``supernet.materialize`` and ``pg.materialize(space, masks)`` take it.
+    ``supernet.activate``, ``supernet.materialize`` and ``pg.materialize(space, masks)`` take it.  A mask has no order: the
+    inputs that it selects are picks in rising order.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("op", 3), choice("inputs", 4, picks=2)])
