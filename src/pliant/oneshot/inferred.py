@@ -118,7 +118,8 @@ def infer_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
         for name, child in list(holder.named_children()):
             if is_lazy(child):
                 at = f"{place}.{name}" if place else name
-                setattr(holder, name, Inferred(child, None if shared is None else shared(at), f"{path}.{at}"))
+                known = None if shared is None else shared(at)
+                setattr(holder, name, Inferred(child, known, f"{path}.{at}" if path else at))
     return module
 
 

@@ -23,6 +23,7 @@ from pliant.values.errors import FieldTypeError
 from pliant.values.path import Path, step_text
 
 from .elastic import Elastic, Part
+from .inferred import infer_layers
 from .inputs import find_input_hole, open_inputs
 from .mutables import InputChoice, LayerChoice
 from .selection import Selection
@@ -70,12 +71,12 @@ class Rewriter:
                     f"a module is expected at {at or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
                     "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
                 )
-            return copy.deepcopy(value)
+            return infer_layers(copy.deepcopy(value), at)
         if (hole := find_input_hole(value)) is not None:
             return self._inputs(value, hole, join_ids(id, f"{location}.chosen" if location else "chosen"))
         own: dict[str, str] = {}
         program: Any = clone(value)
-        parts = dict(self._replace(value, Path(), id, location, own))
+        parts = dict(self._replace(value, Path(), id, location, own=own))
         if own:
             return Elastic(
                 program,
@@ -95,7 +96,7 @@ class Rewriter:
                 f"a module is expected at {at or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
                 "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
             )
-        return module
+        return infer_layers(module, at)
 
     def _inputs(self, value: Any, hole: Any, at: str) -> InputChoice:
         """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``at``."""
@@ -111,22 +112,23 @@ class Rewriter:
         return choice
 
     def _replace(
-        self, value: Any, path: Path, id: str, location: str, own: dict[str, str]
+        self, value: Any, path: Path, id: str, location: str, *, own: dict[str, str], whole: bool = False
     ) -> Iterator[tuple[Path, Part]]:
         """Yields what to put where in a module's program: built modules, by name, in place of modules below it.
 
-        Fills ``own`` with the paths of the values that are left to decide, and their keys.
+        Fills ``own`` with the paths of the values that are left to decide, and their keys.  With ``whole``, symbolic
+        modules below are no parts of their own: they come in sizes together with what holds them.
         """
         if isinstance(value, DerivedHole):
             inner = value.inner()
-            for _ in self._replace(inner, path, id, location, own):
+            for _ in self._replace(inner, path, id, location, own=own):
                 raise FieldTypeError(
                     f"the {type(value).__name__} at {join_ids(id, location)!r} makes modules of modules, which cannot be rewritten. "
                     "Put the hole into the arguments of a symbolized module."
                 )
             return
         if isinstance(value, (OneOf, ManyOf)):
-            yield from self._replace_hole(value, path, id, location, own)
+            yield from self._replace_hole(value, path, id, location, own=own, whole=whole)
             return
         if isinstance(value, Hole):
             at = join_ids(id, location)
@@ -134,17 +136,20 @@ class Rewriter:
             return
         for key, child in children(value) or ():
             below = location + step_text(key, first=not location)
-            if _is_module_place(child):
+            if _is_module_place(child) and not (
+                whole and isinstance(child, Node) and not isinstance(child, Hole)
+            ):
                 yield path + key, self._part(child, id, below)
             elif isinstance(child, ManyOf) and all(map(_is_module_place, child.candidates)):
                 yield path + key, self._picks(child, id, below)
             else:
-                yield from self._replace(child, path + key, id, below, own)
+                yield from self._replace(child, path + key, id, below, own=own, whole=whole)
 
     def _replace_hole(
-        self, value: Any, path: Path, id: str, location: str, own: dict[str, str]
+        self, value: Any, path: Path, id: str, location: str, *, own: dict[str, str], whole: bool
     ) -> Iterator[tuple[Path, Part]]:
         """Does the same for a hole among the values: the candidates may hold values and modules of their own."""
+        is_shared = self.share and isinstance(value, OneOf) and _same_class(value)
         at, picks = join_ids(id, location), value.num_choices if isinstance(value, ManyOf) else 1
         for pick in range(picks):
             here = at if picks == 1 else f"{at}[{pick}]"
@@ -154,10 +159,10 @@ class Rewriter:
             for i, candidate in enumerate(value.candidates):
                 inner = f"{here}[={i}/{len(value.candidates)}]"
                 spot = path + "candidates" + i
-                if _is_module_place(candidate) and not isinstance(candidate, Hole):
+                if _is_module_place(candidate) and not isinstance(candidate, Hole) and not is_shared:
                     yield spot, self._part(candidate, inner, "")
                 else:
-                    yield from self._replace(candidate, spot, inner, "", own)
+                    yield from self._replace(candidate, spot, inner, "", own=own, whole=whole or is_shared)
 
     def _part(self, value: Any, id: str, location: str) -> Part:
         return Part({join_ids(id, location): self.build(value, id, location)})

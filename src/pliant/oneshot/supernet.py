@@ -278,6 +278,14 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
 def _run_apart(supernet: Supernet, example: tuple[Any, ...]) -> None:
     """Runs the network that is selected, so that nothing of it is changed."""
     was_training = supernet.training
+    like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
+    if like is not None:  # the network may have been moved or converted
+        example = tuple(
+            x.to(like.device, like.dtype if x.is_floating_point() else x.dtype)
+            if isinstance(x, Tensor)
+            else x
+            for x in example
+        )
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         supernet.eval()
         supernet.network(*example)
