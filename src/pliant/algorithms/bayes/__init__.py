@@ -1,6 +1,7 @@
 """Bayesian optimization: a model of the rewards says where to look next.  NumPy and SciPy, nothing else.
 
-``Bayesian`` has a Gaussian process as its model, ``TPE`` two densities, of good trials and of the rest; the parts it is made of stand beside it, one per file.
+``Bayesian`` has a Gaussian process as its model; the parts it is made of stand beside it, one per file.  ``TPE`` has
+two densities, of the good trials and of the rest; its parts are in ``tpe``.
 """
 
 from __future__ import annotations
