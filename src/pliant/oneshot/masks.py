@@ -132,7 +132,7 @@ def to_selected(mask: Tensor, mutable: Mutable) -> Any:
         return mask.item()
     if mask.dtype != torch.bool:
         return mask
-    places = mask.nonzero().flatten().tolist()
+    places = [i for i, on in enumerate(mask.tolist()) if on]  # a list is faster than tensors of a few items
     if isinstance(mutable, InputChoice) and mutable.n_chosen != 1:
         return places
     return places[0] if len(places) == 1 else mask
@@ -181,7 +181,7 @@ def _read_mask(given: Any, mutable: Mutable) -> Tensor:
             )
         mask = mask.bool()
     if mask.dtype == torch.bool:
-        _check_count(int(mask.sum()), mutable)
+        _check_count(sum(mask.tolist()), mutable)
     else:
         check_finite(mask.detach(), mutable.key)
         if isinstance(mutable, PointChoice):

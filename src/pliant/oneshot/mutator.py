@@ -41,6 +41,9 @@ class Mutables(Sequence[Mutable]):
     def __getitem__(self, index: Any) -> Any:
         return self._found[index]
 
+    def __iter__(self) -> Iterator[Mutable]:
+        return iter(self._found)
+
     @property
     def selection(self) -> Selection:
         """What all choices of the network read."""

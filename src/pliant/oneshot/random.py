@@ -41,6 +41,19 @@ class RandomMutator(Mutator):
         self.random = Random(seed)
         self.reset()
 
+    def reset(self) -> None:
+        """Draws what the network runs until the next ``reset``."""
+        if isinstance(self.model, Supernet):  # decisions need no checks, and masks only where somebody asks
+            self._drawn = self.model.activate(self.model.space.sample(self.random))
+        else:
+            super().reset()
+
+    def status(self) -> dict[str, list[float]]:
+        """Returns what was drawn last, as lists of numbers by key."""
+        if isinstance(self.model, Supernet):
+            self.__dict__["_sampled"] = to_masks(self.model, self._drawn)
+        return super().status()
+
     def sample_search(self) -> dict[str, Tensor]:
         """Returns a candidate of each decision; of any number of inputs, each with probability one half."""
         if isinstance(self.model, Supernet):
