@@ -4,20 +4,43 @@ from __future__ import annotations
 
 from .binding import BindError, Mutable
 from .elastic import Elastic
+from .gradient import DARTS, GDAS, SNAS, FBNet, ProxylessNAS
 from .masks import Masks
 from .mutables import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .mutator import BaseMutator, Mutables, Mutator
+from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics
 from .random import MutatorSampler, RandomMutator, to_masks
 from .rules import add_rule
 from .sampler import Sampler, Step
+from .sampling import ENAS, SPOS, Phase, ProgressiveShrinking, TuNAS
 from .selection import Selection
 from .service import FixedMutator, read_answer, to_answer, to_json
 from .supernet import Supernet, supernet
+from .training import (
+    CsvLog,
+    ProgressLine,
+    Report,
+    Session,
+    TensorBoardLog,
+    Trainer,
+    export,
+    kendall_tau,
+    search_alone,
+    train_alone,
+)
 
 __all__ = [
+    "DARTS",
+    "ENAS",
+    "GDAS",
+    "SNAS",
+    "SPOS",
     "BaseMutator",
+    "BatchStatistics",
     "BindError",
+    "CsvLog",
     "Elastic",
+    "FBNet",
     "FixedMutator",
     "InputChoice",
     "LayerChoice",
@@ -26,17 +49,33 @@ __all__ = [
     "Mutables",
     "Mutator",
     "MutatorSampler",
+    "Normalization",
+    "Phase",
     "PointChoice",
+    "ProgressLine",
+    "ProgressiveShrinking",
+    "ProxylessNAS",
     "RandomMutator",
+    "Recalibrated",
+    "Report",
+    "RunningStatistics",
     "Sampler",
     "Selection",
+    "Session",
     "Step",
     "Supernet",
+    "TensorBoardLog",
+    "Trainer",
+    "TuNAS",
     "ValueChoice",
     "add_rule",
+    "export",
+    "kendall_tau",
     "read_answer",
+    "search_alone",
     "supernet",
     "to_answer",
     "to_json",
     "to_masks",
+    "train_alone",
 ]

@@ -94,6 +94,11 @@ class Sampler(ABC):
             )
         return self._supernet
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it has a super-network."""
+        return self._supernet is not None
+
     def bind(self, supernet: Supernet, *, seed: int = 0) -> None:
         """Takes a super-network to search; once.
 

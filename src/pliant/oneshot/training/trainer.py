@@ -1,0 +1,363 @@
+"""The training of a super-network: epochs over data, with the user's loss and optimizer, and a sampler that learns.
+
+What makes networks is elsewhere (``supernet``), and so is what chooses among them (samplers).  Nothing here knows
+one algorithm from another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, final
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from pliant.space import Choice, Decisions
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
+
+from ..normalization import Normalization
+from ..sampler import Sampler
+from ..supernet import Supernet, supernet
+from .checkpoint import read_checkpoint, write_checkpoint
+from .feed import Feed, mover
+from .logs import Callback, Record
+from .report import Report, make_report
+from .session import Loss, Quality, Session
+
+MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
+Schedule = Callable[[float], float]
+"""From the progress of the training, 0 to 1, to a factor of the learning rate."""
+
+
+def cosine(progress: float) -> float:
+    """The factor of a learning rate that falls along half a cosine, from 1 to 0 (Loshchilov and Hutter, ICLR 2017).
+
+    >>> cosine(0.0), cosine(1.0), round(cosine(0.5), 6)
+    (1.0, 0.0, 0.5)
+    """
+    return 0.5 * (1.0 + float(torch.cos(torch.tensor(torch.pi * progress, dtype=torch.float64))))
+
+
+@final
+class Trainer:
+    """Trains a super-network and lets a sampler search it.
+
+    >>> import pliant as pg
+    >>> from pliant.oneshot import SPOS
+    >>> Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
+    >>> space = Sequential(Linear(2, 8), pg.oneof([ReLU(), Tanh()]), Linear(8, 2))
+    >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    >>> data = [(x[i : i + 16], (x[i : i + 16, 0] > 0).long()) for i in range(0, 64, 16)]
+    >>> trainer = Trainer(space, SPOS(evaluations=2, batches=1), data, data, epochs=2, seed=0)
+    >>> report = trainer.fit()
+    >>> report.decisions == trainer.fit().decisions, len(report.random)
+    (True, 32)
+
+    Args:
+      space: a space of networks, or its super-network.
+      sampler: the algorithm.
+      train: batches that weights are trained on; can be iterated again and again.
+      valid: batches that networks are judged by.
+      epochs: how often ``train`` is gone through.
+      loss: from a network and a batch to the loss; cross-entropy of ``batch = (inputs, labels)`` when None.
+      quality: from a network and a batch to a number of which more is better; accuracy when both are None.
+      optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).
+      schedule: the learning rate's factor by progress; None keeps it.
+      clip: the largest norm of all gradients; None for none.
+      accumulate: over how many batches gradients are added up for one step.
+      device: where to train.
+      autocast: the type that autocast computes in, such as ``torch.bfloat16``; None for none.
+      channels_last: whether 4-dimensional weights and inputs are kept in that order, which most machines are faster with.
+      checkpoint: a file that is written after each epoch, and gone on from when it is there.
+      checkpoint_steps: write it after so many steps of the weights, too.
+      callbacks: are told a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, a function.
+      normalization: which statistics the report judges by.
+      seed: of the weights' start, of dropout, of the sampler, of shuffling.
+
+    Raises:
+      FieldTypeError, FieldValueError: an argument makes no sense.
+      SpaceError: the sampler cannot search this space.
+    """
+
+    def __init__(
+        self,
+        space: Any,
+        sampler: Sampler,
+        train: Iterable[Any],
+        valid: Iterable[Any],
+        *,
+        epochs: int,
+        loss: Loss | None = None,
+        quality: Quality | None = None,
+        optimizer: MakeOptimizer | None = None,
+        schedule: Schedule | None = cosine,
+        clip: float | None = 5.0,
+        accumulate: int = 1,
+        device: str | torch.device = "cpu",
+        autocast: torch.dtype | None = None,
+        channels_last: bool = True,
+        checkpoint: str | Path | None = None,
+        checkpoint_steps: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        normalization: Normalization | None = None,
+        seed: int = 0,
+    ) -> None:
+        for name, value in (("epochs", epochs), ("accumulate", accumulate)):
+            if value.__class__ is not int or value < 1:
+                raise FieldValueError(f"Trainer({name}=...) is a whole number from 1; got {value!r}.")
+        if not isinstance(sampler, Sampler):
+            raise FieldTypeError(
+                f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {sampler!r:.80} of type {type(sampler).__name__}. "
+                "A black-box algorithm, such as pg.generators.Random(), searches networks that are trained alone: `search_alone`."
+            )
+        self.device = torch.device(device)
+        torch.manual_seed(seed)
+        net = space if isinstance(space, Supernet) else supernet(space)
+        self.supernet: Supernet = net.to(self.device)
+        self._order = torch.channels_last if channels_last else None
+        if channels_last:
+            _order_weights(self.supernet)
+        move = mover(self.device)
+        self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
+        self.epochs, self.clip, self.accumulate = epochs, clip, accumulate
+        self.optimizer = (optimizer or _sgd)(list(self.supernet.parameters()))
+        self.schedule = schedule
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.callbacks, self.normalization, self.seed = tuple(callbacks), normalization, seed
+        self._path = None if checkpoint is None else Path(checkpoint)
+        self._checkpoint_steps = checkpoint_steps
+        self._autocast_type = autocast
+        fp16 = autocast is torch.float16 and self.device.type == "cuda"
+        self._scaler = torch.amp.GradScaler("cuda") if fp16 else None
+        self.model = _wrap(self.supernet)
+        steps = epochs * max(len(train) if hasattr(train, "__len__") else 1, 1)  # type: ignore[arg-type]  # just asked
+        plain = loss is None and quality is None
+        self.session = Session(
+            self.supernet,
+            sampler,
+            valid=self.valid.next,
+            loss=loss or _cross_entropy,
+            quality=_accuracy if plain else quality,
+            steps=steps,
+            optimizer=self.optimizer,
+            model=self.model,
+            train_batches=self.train.pass_over,
+            seed=seed,
+            autocast=self._autocast,
+        )
+        self._started: float = 0.0
+        self._sums = [0.0, 0.0, 0.0]  # of the epoch: losses, qualities, steps
+        self._is_finished = False
+        self.records: list[Record] = []
+        if self._path is not None and self._path.exists():
+            self._restore(read_checkpoint(self._path, self.supernet.space))
+
+    @property
+    def sampler(self) -> Sampler:
+        """The algorithm."""
+        return self.session.sampler
+
+    def fit(self) -> Report:
+        """Trains what is left of the epochs, lets the sampler finish, and reports; called again, it only reports.
+
+        Raises:
+          RewardError: the loss is no finite number.
+        """
+        while self.session.epoch < self.epochs:
+            self.run_epoch()
+        if not self._is_finished:
+            self.session.finish()
+            self._is_finished = True
+            self._write()
+        return make_report(self.session, normalization=self.normalization, seed=self.seed)
+
+    def run_epoch(self) -> Record:
+        """Trains for one epoch, or what is left of one, and returns its record."""
+        self._started = time.perf_counter()
+        self.supernet.train()
+        while (batch := self.train.next_in_pass()) is not None:
+            self._train_on(batch)
+            if self._checkpoint_steps and self.session.done % (self._checkpoint_steps * self.accumulate) == 0:
+                self._write()
+        self.session.end_epoch()
+        record = self._make_record()
+        self.records.append(record)
+        self._sums = [0.0, 0.0, 0.0]
+        self._write()
+        if _is_first_process():
+            for callback in self.callbacks:
+                callback(record)
+        return record
+
+    def network(self, decisions: Any = None, *, inherit: bool = True) -> Any:
+        """Returns a concrete network of the space: the best one when None; see ``Supernet.materialize``."""
+        return self.supernet.materialize(
+            self.sampler.decisions() if decisions is None else decisions, inherit=inherit
+        )
+
+    # ------------------------------------------------------------------ private
+
+    def _train_on(self, batch: Any) -> None:
+        """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
+        session, count = self.session, self.sampler.networks_per_step
+        batch = _order_inputs(batch) if self._order is not None else batch
+        is_first = session.done % self.accumulate == 0
+        if is_first:
+            if self.schedule is not None:
+                factor = self.schedule(session.progress)
+                for group, rate in zip(self.optimizer.param_groups, self._rates):
+                    group["lr"] = rate * factor
+            self.optimizer.zero_grad(set_to_none=True)
+        for _ in range(count):
+            step = session.begin(batch)
+            loss = session.loss(batch)
+            value = float(loss.detach())
+            if value != value or value in (float("inf"), -float("inf")):
+                raise RewardError(
+                    f"the loss in epoch {session.epoch + 1} is {value}, from the network "
+                    f"{session.supernet.decisions.to_params_str()}. Lower the learning rate, clip gradients (clip=...), or leave autocast."
+                )
+            extra = self._auxiliary(step, batch)
+            whole = (loss if extra is None else loss + extra) / (count * self.accumulate)
+            torch.autograd.backward(whole if self._scaler is None else self._scaler.scale(whole))
+            self._sums[0] += value / count
+        self._sums[2] += 1
+        if (session.done + 1) % self.accumulate == 0:
+            self._step_weights()
+        session.end()
+
+    def _auxiliary(self, step: Any, batch: Any) -> Tensor | None:
+        if type(self.sampler).auxiliary_loss is Sampler.auxiliary_loss:
+            return None
+        with self._autocast():
+            inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
+            return self.sampler.auxiliary_loss(step, self.model(inputs))
+
+    def _step_weights(self) -> None:
+        scaler = self._scaler
+        if scaler is not None:
+            scaler.unscale_(self.optimizer)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.supernet.parameters(), self.clip)
+        if scaler is None:
+            self.optimizer.step()
+        else:
+            scaler.step(self.optimizer)
+            scaler.update()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._autocast_type is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self._autocast_type)
+
+    def _make_record(self) -> Record:
+        loss, _, steps = self._sums
+        quality = float("nan")
+        if self.session.step.batch is not None:
+            self.supernet.eval()
+            quality = self.session.quality(self.session.step.batch)
+            self.supernet.train()
+        leading = self.sampler.decisions()
+        return Record(
+            epoch=self.session.epoch,
+            epochs=self.epochs,
+            loss=loss / max(steps, 1.0),
+            quality=quality,
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            seconds=time.perf_counter() - self._started,
+            metrics=self.sampler.metrics(),
+            leading=_say(leading),
+        )
+
+    def _write(self) -> None:
+        if self._path is None or not _is_first_process():
+            return
+        state = {
+            "weights": self.supernet.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": None if self._scaler is None else self._scaler.state_dict(),
+            "sampler": self.sampler.state(),
+            "name": type(self.sampler).__name__,
+            "train": self.train.state(),
+            "valid": self.valid.state(),
+            "rng": torch.get_rng_state(),
+            "done": self.session.done,
+            "epoch": self.session.epoch,
+            "sums": self._sums,
+            "finished": self._is_finished,
+        }
+        write_checkpoint(self._path, state, self.supernet.space)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        name = type(self.sampler).__name__
+        if state["name"] != name:
+            raise FieldValueError(
+                f"the checkpoint {str(self._path)!r} is of a search by {state['name']}, this is one by {name}. Use {state['name']}, "
+                "or another file."
+            )
+        self.supernet.load_state_dict(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self._scaler is not None and state["scaler"] is not None:
+            self._scaler.load_state_dict(state["scaler"])
+        self.sampler.restore(state["sampler"])
+        self.session.done, self.session.epoch = int(state["done"]), int(state["epoch"])
+        self._sums, self._is_finished = list(state["sums"]), bool(state["finished"])
+        self.train.restore(state["train"])
+        self.valid.restore(state["valid"])
+        torch.set_rng_state(state["rng"])
+
+
+def _sgd(weights: list[nn.Parameter]) -> Optimizer:
+    return torch.optim.SGD(weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
+
+
+def _cross_entropy(network: nn.Module, batch: Any) -> Tensor:
+    inputs, labels = batch
+    return nn.functional.cross_entropy(network(inputs), labels)
+
+
+def _accuracy(network: nn.Module, batch: Any) -> float:
+    inputs, labels = batch
+    return float((network(inputs).argmax(dim=-1) == labels).float().mean())
+
+
+def _wrap(net: Supernet) -> nn.Module:
+    """Returns what runs: the network, wrapped where there are several processes."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return DistributedDataParallel(net, find_unused_parameters=True)
+    return net
+
+
+def _is_first_process() -> bool:
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not ready or torch.distributed.get_rank() == 0
+
+
+def _order_weights(net: nn.Module) -> None:
+    for parameter in net.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _order_inputs(batch: Any) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(map(_order_inputs, batch))
+    return batch
+
+
+def _say(decisions: Decisions) -> dict[str, str]:
+    """Returns by key which candidate leads, in words."""
+    points = decisions.space.points
+    found = {}
+    for index, value in zip(decisions.active, decisions.values):
+        point = points[index]
+        found[point.path] = point.literals[int(value)] if isinstance(point, Choice) else f"{value:g}"
+    return found
