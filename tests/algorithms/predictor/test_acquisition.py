@@ -27,6 +27,8 @@ def test_independent_thompson_draws_from_the_normal_of_each_candidate():
     drawn = IndependentThompson()(predicted, 0.0, generator()).reshape(3, -1)
     assert drawn.mean(1) == pytest.approx([2, 2, 0], abs=0.05)
     assert drawn.std(1) == pytest.approx([1, 2, 0], abs=0.05)
+    wider = IndependentThompson(3)(predicted, 0.0, generator()).reshape(3, -1)
+    assert wider.std(1) == pytest.approx([3, 6, 0], abs=0.15)
     assert abs(np.corrcoef(drawn[0, 1:], drawn[0, :-1])[0, 1]) < 0.03
 
 

@@ -40,10 +40,19 @@ class IndependentThompson(Acquisition):
 
     >>> IndependentThompson()(np.array([[1.0, 5.0], [1.0, 5.0]]), 0.0, np.random.default_rng(0)).tolist()
     [1.0, 5.0]
+
+    Args:
+      weight: what the standard deviation is multiplied by; above 1 where an ensemble is too sure of itself.
     """
 
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_weight(self.weight, "weight", "IndependentThompson")
+
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
-        found: Scores = predicted.mean(0) + predicted.std(0) * random.standard_normal(predicted.shape[1])
+        spread = self.weight * predicted.std(0)
+        found: Scores = predicted.mean(0) + spread * random.standard_normal(predicted.shape[1])
         return found
 
 

@@ -48,7 +48,8 @@ class MutateBest(Candidates):
     """Mutants of the best: as many of each, with 1 to ``changes`` decisions changed.
 
     White et al., "BANANAS", AAAI 2021, Algorithm 1: mutate the best architectures found so far.  They make 100 with one
-    change each; the second change lets a search leave a neighbourhood that it has tried as a whole.
+    change each, which ends where the neighbourhoods of the best were tried as a whole: a search then stays in one region
+    of the space for good.  More changes keep other regions in reach, and the predictor sorts out what is poor there.
 
     Args:
       count: how many candidates.
@@ -56,9 +57,9 @@ class MutateBest(Candidates):
       changes: how many mutations at most are applied to one candidate.
     """
 
-    count: int = 200
+    count: int = 600
     parents: int = 10
-    changes: int = 2
+    changes: int = 6
 
     def __post_init__(self) -> None:
         for name in ("count", "parents", "changes"):
