@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from itertools import cycle
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+from torch import nn
+
+import pliant as pg
+from pliant.oneshot import (
+    DARTS,
+    SPOS,
+    Session,
+    TuNAS,
+    export,
+    kendall_tau,
+    search_alone,
+    supernet,
+    train_alone,
+)
+from pliant.oneshot.training import ExportError, Feed, judge_alone, make_report
+from pliant.oneshot.training.report import count_skips
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from .conftest import loader, make_space
+
+
+def loss_of(network, batch):
+    return nn.functional.cross_entropy(network(batch[0]), batch[1])
+
+
+def accuracy_of(network, batch):
+    return float((network(batch[0]).argmax(1) == batch[1]).float().mean())
+
+
+def run(sampler, *, quality=accuracy_of, epochs=2):
+    """A loop of one's own around the three functions."""
+    net, data = supernet(make_space()), list(loader(shuffle=False))
+    valid = cycle(loader(seed=1, shuffle=False))
+    optimizer = torch.optim.SGD(net.parameters(), 0.05)
+    session = Session(
+        net,
+        sampler,
+        valid=lambda: next(valid),
+        loss=loss_of,
+        quality=quality,
+        steps=epochs * len(data),
+        optimizer=optimizer,
+        train_batches=lambda: iter(data),
+    )
+    progress = []
+    for _ in range(epochs):
+        for batch in data:
+            step = session.begin(batch)
+            progress.append(step.progress)
+            optimizer.zero_grad()
+            loss_of(net, batch).backward()
+            optimizer.step()
+            session.end()
+        session.end_epoch()
+    return session, progress
+
+
+@pytest.mark.parametrize("make", [SPOS, TuNAS, DARTS])
+def test_a_loop_of_ones_own(make):
+    sampler = SPOS(evaluations=3, batches=1) if make is SPOS else make()
+    session, progress = run(sampler)
+    assert progress == [i / 8 for i in range(8)]
+    assert session.epoch == 2
+    best = session.finish()
+    assert best == sampler.decisions()
+    assert best.space == session.supernet.space
+
+
+def test_without_a_quality_it_is_the_negative_loss():
+    session, _ = run(TuNAS(), quality=None)
+    batch = next(iter(loader()))
+    session.supernet.eval()
+    with torch.no_grad():
+        assert session.quality(batch) == pytest.approx(-float(loss_of(session.supernet, batch)))
+
+
+def test_a_report_has_a_baseline_and_a_gap():
+    session, _ = run(DARTS())
+    report = make_report(session, batches=2, baseline=8)
+    assert len(report.random) == 8
+    assert report.gap == report.mixture - report.quality
+    text = str(report)
+    assert "8 random networks" in text
+    assert "gap" in text
+    assert session.supernet.decisions == report.decisions
+    with pytest.raises(FieldValueError, match="one batch and one random network at least; got batches=0"):
+        make_report(session, batches=0)
+
+
+def test_skips_are_counted():
+    space = pg.abstract_search_space(make_space())
+    assert count_skips(space.parse([0, 1, 2])) == pytest.approx(2 / 3)
+    assert count_skips(space.parse([0, 0, 0])) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))
+def test_kendalls_tau(pairs):
+    first, second = zip(*pairs, strict=True)
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        with pytest.raises(FieldValueError, match="nothing is ranked"):
+            kendall_tau(first, second)
+    else:
+        assert kendall_tau(first, second) == pytest.approx(kendalltau(first, second).statistic)
+
+
+def test_kendalls_tau_of_unequal_lists():
+    with pytest.raises(FieldValueError, match="two lists of the same length, 2 at least; got 1 and 2"):
+        kendall_tau([1], [1, 2])
+
+
+@given(st.integers(1, 7), st.integers(0, 20), st.integers(0, 9))
+def test_a_feed_goes_on_from_its_place(length, read, seed):
+    def make():
+        torch.manual_seed(seed)
+        return Feed(torch.utils.data.DataLoader(list(range(length)), shuffle=True), "train")
+
+    feed = make()
+    for _ in range(read):
+        feed.next()
+    state, now = feed.state(), torch.get_rng_state()
+    rest = [feed.next() for _ in range(2 * length)]
+    again = make()
+    again.restore(state)
+    torch.set_rng_state(now)
+    assert [again.next() for _ in range(2 * length)] == rest
+
+
+def test_looking_over_the_data_changes_nothing():
+    feed = Feed(loader(), "train")
+    before = torch.get_rng_state()
+    assert len(list(feed.pass_over())) == 4
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def options():
+    return {"epochs": 3, "loss": loss_of, "optimizer": lambda w: torch.optim.Adam(w, 0.05)}
+
+
+def test_networks_trained_alone():
+    space = make_space()
+    best, found = search_alone(
+        space,
+        pg.generators.Random(replace=False),
+        loader(),
+        loader(seed=1),
+        trials=3,
+        quality=accuracy_of,
+        **options(),
+    )
+    assert len(found) == 3
+    assert found[best] == max(found.values())
+    network = pg.materialize(space, best)
+    train_alone(network, loader(), **options())
+    assert judge_alone(network, loader(seed=1), accuracy_of) == pytest.approx(found[best])
+
+
+def test_training_alone_leaves_the_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    train_alone(nn.Linear(4, 2), loader(shuffle=False), **options())
+    torch.manual_seed(5)
+    assert torch.equal(torch.randn(3), expected)
+
+
+@pytest.mark.parametrize("ending", [".pt", ".pt2"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, by PyTorch itself
+def test_export(tmp_path, ending):
+    net = supernet(make_space())
+    child = net.materialize([1, 1, 0])
+    x = torch.randn(3, 4)
+    path = export(child, x, tmp_path / f"net{ending}")
+    loaded = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
+    torch.testing.assert_close(loaded(x), child.eval()(x))
+
+
+def test_bad_exports(tmp_path):
+    net = supernet(make_space())
+    with pytest.raises(FieldTypeError, match=r"takes a concrete network; this is a super-network"):
+        export(net, torch.zeros(1, 4), tmp_path / "a.pt")
+    with pytest.raises(FieldTypeError, match=r"export writes .onnx, .pt, .pt2; got"):
+        export(net.materialize(), torch.zeros(1, 4), tmp_path / "a.zip")
+    with pytest.raises(ExportError, match=r"PyTorch cannot export this Sequential as .pt2: "):
+        export(net.materialize(), torch.zeros(1, 5), tmp_path / "a.pt2")
