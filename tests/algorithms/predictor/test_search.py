@@ -181,7 +181,7 @@ def test_it_finds_more_than_chance():
 
     ours = [best(PredictorSearch(quick(), seed=seed)) for seed in range(4)]
     chance = [best(Random(seed)) for seed in range(4)]
-    assert min(ours) > max(chance) + 1
+    assert min(ours) == 24 > max(chance)  # 24 is the best there is
 
 
 # ---------------------------------------------------------------------- recipes
