@@ -64,7 +64,7 @@ class Rewriter:
                 self.build(candidate, f"{at}[={i}/{len(value.candidates)}]")
                 for i, candidate in enumerate(value.candidates)
             ]
-            return self._choice(found, self._key(at, value.name))
+            return self._choice(found, self.key_of(at, value.name))
         if not isinstance(value, Node):
             if not isinstance(value, nn.Module):
                 raise FieldTypeError(
@@ -101,7 +101,11 @@ class Rewriter:
     def _inputs(self, value: Any, hole: Any, at: str) -> InputChoice:
         """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``at``."""
         picks = hole.num_choices if isinstance(hole, ManyOf) else 1
-        key = self._key(at, hole.name) if picks == 1 else self._key(f"{at}[0]", hole.name).removesuffix("[0]")
+        key = (
+            self.key_of(at, hole.name)
+            if picks == 1
+            else self.key_of(f"{at}[0]", hole.name).removesuffix("[0]")
+        )
         choice = open_inputs(value, hole, key)
         choice.selection = self.selection
         return choice
@@ -132,7 +136,7 @@ class Rewriter:
             return
         if isinstance(value, Hole):
             at = join_ids(id, location)
-            own[at] = self._key(at, value.name)
+            own[at] = self.key_of(at, value.name)
             return
         for key, child in children(value) or ():
             below = location + step_text(key, first=not location)
@@ -153,7 +157,7 @@ class Rewriter:
         at, picks = join_ids(id, location), value.num_choices if isinstance(value, ManyOf) else 1
         for pick in range(picks):
             here = at if picks == 1 else f"{at}[{pick}]"
-            key = own[here] = self._key(here, value.name)
+            key = own[here] = self.key_of(here, value.name)
             if key != here:  # tied: what is below is decided there
                 continue
             for i, candidate in enumerate(value.candidates):
@@ -177,10 +181,10 @@ class Rewriter:
                 self.build(candidate, f"{here}[={i}/{len(hole.candidates)}]")
                 for i, candidate in enumerate(hole.candidates)
             ]
-            found[here] = self._choice(candidates, self._key(here, hole.name))
+            found[here] = self._choice(candidates, self.key_of(here, hole.name))
         return Part(found, is_list=True)
 
-    def _key(self, path: str, name: str | None) -> str:
+    def key_of(self, path: str, name: str | None) -> str:
         """Returns the path of the point that decides the hole at ``path``: its own, or that of an earlier one of its name."""
         if path in self.paths or name is None:
             return path

@@ -1,0 +1,79 @@
+"""Which argument of a layer says how wide its input is, and which how wide its output: a table by layer class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from torch import nn
+
+
+@final
+@dataclass(frozen=True)
+class Widths:
+    """Where the widths of a layer class stand.
+
+    Attributes:
+      reads: the argument that is the width of the input; None where the input has none.
+      writes: the argument that is the width of the output; None where the output is as wide as the input.
+      dim: the dimension of the input that is meant, from the end.
+    """
+
+    reads: str | None
+    writes: str | None
+    dim: int
+
+
+_TABLE: dict[type[nn.Module], Widths] = {
+    nn.Conv1d: Widths("in_channels", "out_channels", -2),
+    nn.Conv2d: Widths("in_channels", "out_channels", -3),
+    nn.Conv3d: Widths("in_channels", "out_channels", -4),
+    nn.ConvTranspose1d: Widths("in_channels", "out_channels", -2),
+    nn.ConvTranspose2d: Widths("in_channels", "out_channels", -3),
+    nn.ConvTranspose3d: Widths("in_channels", "out_channels", -4),
+    nn.LazyConv1d: Widths(None, "out_channels", -2),
+    nn.LazyConv2d: Widths(None, "out_channels", -3),
+    nn.LazyConv3d: Widths(None, "out_channels", -4),
+    nn.Linear: Widths("in_features", "out_features", -1),
+    nn.LazyLinear: Widths(None, "out_features", -1),
+    nn.Embedding: Widths(None, "embedding_dim", -1),
+    nn.BatchNorm1d: Widths("num_features", None, 1),
+    nn.BatchNorm2d: Widths("num_features", None, -3),
+    nn.BatchNorm3d: Widths("num_features", None, -4),
+    nn.InstanceNorm1d: Widths("num_features", None, -2),
+    nn.InstanceNorm2d: Widths("num_features", None, -3),
+    nn.InstanceNorm3d: Widths("num_features", None, -4),
+    nn.GroupNorm: Widths("num_channels", None, 1),
+    nn.LayerNorm: Widths("normalized_shape", None, -1),
+    nn.RMSNorm: Widths("normalized_shape", None, -1),
+    nn.PReLU: Widths("num_parameters", None, 1),
+    nn.MultiheadAttention: Widths("embed_dim", None, -1),
+    nn.RNN: Widths("input_size", "hidden_size", -1),
+    nn.GRU: Widths("input_size", "hidden_size", -1),
+    nn.LSTM: Widths("input_size", "hidden_size", -1),
+}
+
+
+def find_widths(layer: nn.Module) -> Widths | None:
+    """Returns where the widths of a layer stand; None for a class that is not in the table.
+
+    >>> find_widths(nn.Linear(2, 3)).reads
+    'in_features'
+    """
+    return next((_TABLE[base] for base in type(layer).__mro__ if base in _TABLE), None)
+
+
+def input_width(layer: nn.Module, widths: Widths) -> int | None:
+    """Returns the width of the input that a realized layer was built for; None where it takes any."""
+    found: Any = None if widths.reads is None else getattr(layer, widths.reads)
+    if isinstance(layer, nn.PReLU) and found == 1:
+        return None
+    if isinstance(found, (tuple, list)):
+        return int(found[-1]) if len(found) == 1 else None
+    return None if found is None else int(found)
+
+
+def is_depthwise(layer: nn.Module) -> bool:
+    """Returns whether a realized convolution has a group for each channel of its input."""
+    groups: Any = getattr(layer, "groups", 1)
+    return isinstance(groups, int) and groups > 1 and groups == getattr(layer, "in_channels", None)
