@@ -109,9 +109,10 @@ class TPE(Algorithm):
         self._best: list[tuple[float, int]] = []
         self._seen: set[Values] = set()
         self._pending: dict[Values, int] = {}
-        self._limit = max(32, min(self.recent, _CELLS // max(width, 1)))
+        self._limit = min(self.recent, max(32, _CELLS // max(width, 1)))
         self._ring = np.empty((0, tree.width))
         self._rest: Columns = np.empty((0, width), np.float32)
+        self._stale: list[int] = []
         self._waiting: dict[Values, Columns] = {}
         self._spread = np.ones((1, len(self._kernels.scaled)))
         self._next_spread = 2
@@ -136,17 +137,16 @@ class TPE(Algorithm):
             room = min(self._limit, max(64, 2 * len(self._ring)))
             self._ring, self._rest = _grow(self._ring, room), _grow(self._rest, room)
         self._ring[place] = row
+        self._stale.append(place)
         if self._kernels.scaled and len(self._told) >= self._next_spread:
             self._widen()
-        else:
-            self._rest[place] = self._kernels.kernels(row[None], self._spread, self._bandwidth[1])[0]
 
     def _widen(self) -> None:
-        """Sets the widths of g anew, by Scott's rule, and with them its kernels."""
+        """Sets the widths of g anew, by Scott's rule; all its kernels are then to be made again."""
         count = min(len(self._told), self._limit)
         self._next_spread = len(self._told) + max(1, len(self._told) // _GROWTH)
         self._spread = _scott(self._kernels.units(self._ring[:count]))
-        self._rest[:count] = self._kernels.kernels(self._ring[:count], self._spread, self._bandwidth[1])
+        self._stale = list(range(count))
         self._waiting.clear()
 
     def _forget(self, values: Values) -> None:
@@ -181,6 +181,10 @@ class TPE(Algorithm):
         rows = kernels.draw(centres[chosen], spread[chosen], self._bandwidth[0], rng=rng, random=self.random)
         marks = kernels.marks(rows)
         count = min(len(self._told), self._limit)
+        if self._stale:
+            stale = sorted(set(self._stale))
+            self._rest[stale] = kernels.kernels(self._ring[stale], self._spread, self._bandwidth[1])
+            self._stale = []
         logs = marks @ self._rest[:count].T
         first = len(self._told) - count
         logs[:, [i % self._limit for i in good if i >= first]] = -np.inf
