@@ -108,21 +108,10 @@ class Trainer:
         normalization: Normalization | None = None,
         seed: int = 0,
     ) -> None:
-        for name, value in (("epochs", epochs), ("accumulate", accumulate)):
-            if value.__class__ is not int or value < 1:
-                raise FieldValueError(f"Trainer({name}=...) is a whole number from 1; got {value!r}.")
-        if not isinstance(sampler, Sampler):
-            raise FieldTypeError(
-                f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {sampler!r:.80} of type {type(sampler).__name__}. "
-                "A black-box algorithm, such as pg.generators.Random(), searches networks that are trained alone: `search_alone`."
-            )
+        _check_arguments(sampler, epochs, accumulate)
         self.device = torch.device(device)
-        torch.manual_seed(seed)
-        net = space if isinstance(space, Supernet) else supernet(space)
-        self.supernet: Supernet = net.to(self.device)
         self._order = torch.channels_last if channels_last else None
-        if channels_last:
-            _order_weights(self.supernet)
+        self.supernet = self._place(space, seed)
         move = mover(self.device)
         self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
         self.epochs, self.clip, self.accumulate = epochs, clip, accumulate
@@ -136,7 +125,6 @@ class Trainer:
         fp16 = autocast is torch.float16 and self.device.type == "cuda"
         self._scaler = torch.amp.GradScaler("cuda") if fp16 else None
         self.model = _wrap(self.supernet)
-        steps = epochs * max(len(train) if hasattr(train, "__len__") else 1, 1)  # type: ignore[arg-type]  # just asked
         plain = loss is None and quality is None
         self.session = Session(
             self.supernet,
@@ -144,7 +132,7 @@ class Trainer:
             valid=self.valid.next,
             loss=loss or _cross_entropy,
             quality=_accuracy if plain else quality,
-            steps=steps,
+            steps=epochs * _count(train),
             optimizer=self.optimizer,
             model=self.model,
             train_batches=self.train.pass_over,
@@ -202,6 +190,15 @@ class Trainer:
         )
 
     # ------------------------------------------------------------------ private
+
+    def _place(self, space: Any, seed: int) -> Supernet:
+        """Returns the super-network where it is to be trained."""
+        torch.manual_seed(seed)
+        net: Supernet = space if isinstance(space, Supernet) else supernet(space)
+        net = net.to(self.device)
+        if self._order is not None:
+            _order_weights(net)
+        return net
 
     def _train_on(self, batch: Any) -> None:
         """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
@@ -311,6 +308,22 @@ class Trainer:
         self.train.restore(state["train"])
         self.valid.restore(state["valid"])
         torch.set_rng_state(state["rng"])
+
+
+def _check_arguments(sampler: Any, epochs: Any, accumulate: Any) -> None:
+    for name, value in (("epochs", epochs), ("accumulate", accumulate)):
+        if value.__class__ is not int or value < 1:
+            raise FieldValueError(f"Trainer({name}=...) is a whole number from 1; got {value!r}.")
+    if not isinstance(sampler, Sampler):
+        raise FieldTypeError(
+            f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {sampler!r:.80} of type {type(sampler).__name__}. "
+            "A black-box algorithm, such as pg.generators.Random(), searches networks that are trained alone: `search_alone`."
+        )
+
+
+def _count(batches: Any) -> int:
+    """Returns how many batches there are; 1 where it cannot be known."""
+    return max(len(batches), 1) if hasattr(batches, "__len__") else 1
 
 
 def _sgd(weights: list[nn.Parameter]) -> Optimizer:
