@@ -59,9 +59,9 @@ class TestLocalSearch(AlgorithmSuite):
         return LocalSearch(seed)
 
 
-class TestFirstImprovement(AlgorithmSuite):
+class TestBestImprovement(AlgorithmSuite):
     def make(self, seed: int) -> Algorithm:
-        return LocalSearch(seed, first_improvement=True)
+        return LocalSearch(seed, first_improvement=False)
 
 
 class TestRegularizedEvolution(AlgorithmSuite):

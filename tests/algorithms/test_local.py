@@ -29,7 +29,7 @@ def rugged(decisions):
 
 
 def test_looks_at_all_neighbours_then_moves_to_the_best():
-    told = search(LocalSearch(2), FLAT, rugged, 200)
+    told = search(LocalSearch(2, first_improvement=False), FLAT, rugged, 200)
     rewards = dict(told)
     centre, climb, at = told[0][0], {told[0][0]}, 1
     climbs = 0

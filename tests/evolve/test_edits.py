@@ -50,7 +50,7 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=repr)
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: type(edit).__name__)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=5), st.integers(0, 1000))
 def test_same_seed_same_child_and_the_whole_is_valid(edit, units, seed):
     children = [edit(net(*units), random.Random(seed)) for _ in range(2)]
