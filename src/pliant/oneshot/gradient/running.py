@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint as run_checkpointed
 from pliant.values.errors import FieldTypeError
 
 from ..mutables import InputChoice, LayerChoice, reduce_outputs
+from .weighted import sum_by_weight
 
 ZEROS = frozenset({"Zero", "ZeroLayer"})
 SKIPS = frozenset({"Identity", "Skip", "SkipConnect", "FactorizedReduce"})
@@ -191,24 +192,26 @@ def mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, f
     modules = list(choice)
     active = [i for i, number in enumerate(numbers) if number != 0.0]
     running = [i for i in active if not is_zero(modules[i])] or active[:1]
-    learned = weights.requires_grad
-    scalars: Any = weights.unbind() if learned else numbers
+    learned = weights.requires_grad and torch.is_grad_enabled()
     if len(running) == 1 and not learned and numbers[running[0]] == 1.0:
         return modules[running[0]](*args, **fields)
     total: Tensor | None = None
+    parts: list[Tensor] = []
     for i in running:
         part = check_output(choice, i, modules[i](*args, **fields))
+        if parts and part.shape != parts[0].shape:
+            reduce_outputs([parts[0], part], "sum", choice.key)  # refuses, and says why
+        if learned or not parts:
+            parts.append(part)
+        if learned:
+            continue
         if total is None:
-            total = scalars[i] * part
-        elif part.shape != total.shape:
-            reduce_outputs([total, part], "sum", choice.key)  # refuses, and says why
+            total = part * numbers[i]
         elif part.dtype != total.dtype:
-            total = total + scalars[i] * part
-        elif learned:
-            total.add_(scalars[i] * part)
+            total = total + part * numbers[i]
         else:
-            total.add_(part, alpha=scalars[i])
-    return total
+            total.add_(part, alpha=numbers[i])
+    return sum_by_weight(weights, numbers, running, parts) if learned else total
 
 
 def join(choice: InputChoice, weights: Tensor, numbers: list[float], tensors: Any) -> Tensor:
