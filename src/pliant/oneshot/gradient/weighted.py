@@ -42,7 +42,7 @@ class _WeightedSum(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor, numbers: Any, places: Any, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(weights, *parts)
         ctx.scales, ctx.places = [numbers[place] for place in places], places
-        total = parts[0] * ctx.scales[0]
+        total: Tensor = parts[0] * ctx.scales[0]
         for part, scale in zip(parts[1:], ctx.scales[1:]):
             total.add_(part, alpha=scale)
         return total
