@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from .binding import BindError, Mutable
 from .elastic import Elastic
+from .exactness import Differences, measure_differences
+from .follow import follow
 from .gradient import DARTS, GDAS, SNAS, FBNet, ProxylessNAS
 from .masks import Masks
 from .mutables import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .mutator import BaseMutator, Mutables, Mutator
 from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics
+from .opened import open_kernel, open_network
 from .random import MutatorSampler, RandomMutator, to_masks
 from .rules import add_rule
 from .sampler import Sampler, Step
@@ -39,6 +42,7 @@ __all__ = [
     "BatchStatistics",
     "BindError",
     "CsvLog",
+    "Differences",
     "Elastic",
     "FBNet",
     "FixedMutator",
@@ -70,7 +74,11 @@ __all__ = [
     "ValueChoice",
     "add_rule",
     "export",
+    "follow",
     "kendall_tau",
+    "measure_differences",
+    "open_kernel",
+    "open_network",
     "read_answer",
     "search_alone",
     "supernet",

@@ -1,0 +1,237 @@
+"""Networks that somebody else wrote.  Here they are written in the style of torchvision, and never symbolized."""
+
+import pytest
+import torch
+from torch import nn
+
+import pliant as pg
+from pliant.oneshot import supernet
+from pliant.oneshot.exactness import measure_differences
+from pliant.oneshot.follow import follow
+from pliant.oneshot.opened import open_kernel, open_network
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inplanes, planes, stride=1, downsample=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.downsample = downsample
+        self.stride = stride
+
+    def forward(self, x):
+        identity = x
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        if self.downsample is not None:
+            identity = self.downsample(x)
+        out += identity
+        return self.relu(out)
+
+
+class ResNet(nn.Module):
+    def __init__(self, layers, planes, classes=10):
+        super().__init__()
+        self.inplanes = planes[0]
+        self.conv1 = nn.Conv2d(3, self.inplanes, 3, stride=1, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(self.inplanes)
+        self.relu = nn.ReLU(inplace=True)
+        for i, (n, width) in enumerate(zip(layers, planes)):
+            setattr(self, f"layer{i + 1}", self._make_layer(width, n, 1 if i == 0 else 2))
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(planes[-1], classes)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+
+    def _make_layer(self, planes, blocks, stride):
+        downsample = None
+        if stride != 1 or self.inplanes != planes:
+            downsample = nn.Sequential(
+                nn.Conv2d(self.inplanes, planes, 1, stride, bias=False), nn.BatchNorm2d(planes)
+            )
+        layers = [BasicBlock(self.inplanes, planes, stride, downsample)]
+        self.inplanes = planes
+        layers += [BasicBlock(planes, planes) for _ in range(1, blocks)]
+        return nn.Sequential(*layers)
+
+    def forward(self, x):
+        x = self.relu(self.bn1(self.conv1(x)))
+        i = 1
+        while hasattr(self, f"layer{i}"):
+            x = getattr(self, f"layer{i}")(x)
+            i += 1
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc1, self.fc2 = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x):
+        return x * self.fc2(self.fc1(self.avgpool(x)).relu()).sigmoid()
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inp, oup, stride, expand):
+        super().__init__()
+        hidden = inp * expand
+        self.use_res_connect = stride == 1 and inp == oup
+        self.conv = nn.Sequential(
+            nn.Sequential(nn.Conv2d(inp, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()),
+            nn.Sequential(
+                nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False),
+                nn.BatchNorm2d(hidden),
+                nn.ReLU6(),
+            ),
+            SqueezeExcitation(hidden, 4),
+            nn.Conv2d(hidden, oup, 1, bias=False),
+            nn.BatchNorm2d(oup),
+        )
+
+    def forward(self, x):
+        return x + self.conv(x) if self.use_res_connect else self.conv(x)
+
+
+class MobileNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), InvertedResidual(8, 8, 1, 2), InvertedResidual(8, 12, 2, 3), InvertedResidual(12, 12, 1, 3)
+        )  # fmt: skip
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(12, 5))
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean([2, 3]))
+
+
+X = torch.randn(2, 3, 12, 12)
+
+
+def search_resnet(network):
+    """Kernel, width and depth of somebody's ResNet: all that a user writes."""
+    program = open_network(network)
+
+    def relax(k, v, p):
+        if isinstance(v, nn.Conv2d) and v.sym_init_args["kernel_size"] == 3 and k.key == "conv2":
+            width = v.sym_init_args["out_channels"]
+            return open_kernel(v, [3, 5], name=f"kernel of {k}").rebind(
+                out_channels=pg.oneof([width // 2, width])
+            )
+        if isinstance(v, nn.Conv2d) and k.key == "conv1":
+            return v.clone().rebind(out_channels=pg.oneof([v.out_channels // 2, v.out_channels]))
+        return v
+
+    def shorten(k, v, p):
+        return pg.oneof([v, nn.Identity()]) if isinstance(v, BasicBlock) and k.key != 0 else v
+
+    return follow(program.rebind(relax), X, tie=True).rebind(shorten)
+
+
+def test_as_it_is():
+    torch.manual_seed(0)
+    for network in (ResNet([2, 1], [8, 12]), MobileNet()):
+        network.train()
+        network(X)  # so that there are running statistics
+        network.eval()
+        program = open_network(network)
+        assert torch.equal(program.eval()(X), network(X))
+        assert isinstance(program, type(network))
+        assert list(program.state_dict()) == list(network.state_dict())
+        assert not {id(p) for p in program.parameters()} & {id(p) for p in network.parameters()}
+
+
+def test_a_resnet_in_kernel_width_and_depth():
+    torch.manual_seed(0)
+    network = ResNet([2, 2], [8, 12]).eval()
+    space = search_resnet(network)
+    net = supernet(space).double()
+    assert net.space.size == 2 * 4 * (1 + 4) * 2 * 4 * (1 + 4) * 2 / 2 or net.space.size > 100
+    for seed in range(8):
+        decisions = net.space.sample(seed)
+        found = measure_differences(net, X.double(), decisions=decisions)
+        assert found.largest < 1e-10, (decisions.to_dict(), found)
+
+
+def test_the_largest_network_is_the_one_it_was_made_from():
+    torch.manual_seed(0)
+    network = ResNet([1, 2], [8, 12]).eval()
+    program = open_network(network)
+    space = follow(
+        program.rebind(lambda k, v, p: pg.oneof([v // 2, v]) if k and k.key == "out_channels" else v),
+        X,
+        tie=True,
+    )
+    net = supernet(space).eval()
+    net.activate([p.count - 1 for p in net.space.points])
+    assert torch.allclose(net(X), network(X), atol=1e-5)
+    assert torch.allclose(net.materialize()(X), network(X), atol=1e-5)
+
+
+def test_a_mobilenet_with_squeeze_and_excitation():
+    torch.manual_seed(0)
+    program = open_network(MobileNet())
+
+    def relax(k, v, p):
+        if isinstance(v, nn.Conv2d) and v.sym_init_args["kernel_size"] == 3 and v.sym_init_args["groups"] > 1:
+            return open_kernel(v, [3, 5, 7], name=f"kernel of {k}")
+        if (
+            isinstance(p, nn.Conv2d)
+            and k.key == "out_channels"
+            and p.kernel_size == 1
+            and isinstance(p.sym_parent, nn.Sequential)
+        ):
+            return pg.oneof([v // 2, v])
+        return v
+
+    net = supernet(follow(program.rebind(relax), X, tie=True)).double()
+    for seed in range(6):
+        decisions = net.space.sample(seed)
+        assert measure_differences(net, X.double(), decisions=decisions).largest < 1e-10
+
+
+def test_weights_that_fit_are_kept():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1, bias=False))
+    smaller = open_network(network).rebind({"layers[0].out_channels": 6, "layers[1].in_channels": 6})
+    assert torch.equal(smaller[0].weight, network[0].weight[:6])
+    assert torch.equal(smaller[1].weight, network[1].weight[:, :6])
+    larger = open_network(network).rebind({"layers[0].kernel_size": 5})
+    assert torch.equal(larger[0].weight[:, :, 1:4, 1:4], network[0].weight)
+
+
+def test_attention_and_other_layers():
+    torch.manual_seed(0)
+    network = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).double()
+    x = torch.randn(2, 5, 8).double()
+    program = open_network(network)
+    assert torch.allclose(program.eval()(x), network.eval()(x))
+    opened = open_network(network.float()).rebind({"self_attn.num_heads": pg.oneof([1, 2, 4])})
+    net = supernet(
+        opened.rebind(
+            {
+                "linear1.out_features": pg.oneof([8, 16], name="w"),
+                "linear2.in_features": pg.oneof([8, 16], name="w"),
+            }
+        )
+    )
+    for decisions in net.space.iterate():
+        assert measure_differences(net.double(), x, decisions=decisions).largest < 1e-10
+
+
+def test_what_cannot_be_opened():
+    with pytest.raises(TypeError, match="takes a module; got 3"):
+        open_network(3)
+    one = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="module at '1' is that at '0' too"):
+        open_network(nn.Sequential(one, one))
+    two = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    two[1].weight = two[0].weight
+    with pytest.raises(ValueError, match="weight at '1' is that at '0' too"):
+        open_network(two)
+    with pytest.raises(ValueError, match=r"odd numbers; got \[3, 4\]"):
+        open_kernel(pg.symbolize(nn.Conv2d)(3, 4, 3), [3, 4], name="k")
