@@ -24,7 +24,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BAC
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment is none
 .NOTPARALLEL: # two installs at once would fight over it
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs bench quality clean
 
 help: ## Show this help
 	@echo "make <target>, where <target> is one of:"
@@ -50,6 +50,9 @@ docs: $(VENV)/stamp-test ## Build the documentation into site/
 
 bench: $(VENV)/stamp-bench ## Print the table of benchmarks/core.py, next to PyGlove and plain Python
 	$(BIN)/python benchmarks/core.py
+
+quality: $(VENV)/stamp-peers ## Compare the algorithms with other libraries' (hours; PLIANT_DATA names the folder of tables)
+	$(BIN)/python benchmarks/algorithms.py
 
 clean: ## Remove the environment and everything that was built
 	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -78,6 +78,7 @@ class Trainer:
       checkpoint_steps: write it after so many steps of the weights, too.
       callbacks: are told a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, a function.
       normalization: which statistics the report judges by.
+      example: an input, for a space with layers that learn their width from it; see ``supernet``.
       seed: of the weights' start, of dropout, of the sampler, of shuffling.
 
     Raises:
@@ -106,12 +107,13 @@ class Trainer:
         checkpoint_steps: int | None = None,
         callbacks: Sequence[Callback] = (),
         normalization: Normalization | None = None,
+        example: Any = None,
         seed: int = 0,
     ) -> None:
         _check_arguments(sampler, epochs, accumulate)
         self.device = torch.device(device)
         self._order = torch.channels_last if channels_last else None
-        self.supernet = self._place(space, seed)
+        self.supernet = self._place(space, example, seed)
         move = mover(self.device)
         self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
         self.epochs, self.clip, self.accumulate = epochs, clip, accumulate
@@ -139,10 +141,8 @@ class Trainer:
             seed=seed,
             autocast=self._autocast,
         )
-        self._started: float = 0.0
         self._sums = [0.0, 0.0, 0.0]  # of the epoch: losses, qualities, steps
-        self._is_finished = False
-        self.records: list[Record] = []
+        self._is_finished, self.records = False, list[Record]()
         if self._path is not None and self._path.exists():
             self._restore(read_checkpoint(self._path, self.supernet.space))
 
@@ -167,14 +167,14 @@ class Trainer:
 
     def run_epoch(self) -> Record:
         """Trains for one epoch, or what is left of one, and returns its record."""
-        self._started = time.perf_counter()
+        started = time.perf_counter()
         self.supernet.train()
         while (batch := self.train.next_in_pass()) is not None:
             self._train_on(batch)
             if self._checkpoint_steps and self.session.done % (self._checkpoint_steps * self.accumulate) == 0:
                 self._write()
         self.session.end_epoch()
-        record = self._make_record()
+        record = self._make_record(time.perf_counter() - started)
         self.records.append(record)
         self._sums = [0.0, 0.0, 0.0]
         self._write()
@@ -191,10 +191,10 @@ class Trainer:
 
     # ------------------------------------------------------------------ private
 
-    def _place(self, space: Any, seed: int) -> Supernet:
+    def _place(self, space: Any, example: Any, seed: int) -> Supernet:
         """Returns the super-network where it is to be trained."""
         torch.manual_seed(seed)
-        net: Supernet = space if isinstance(space, Supernet) else supernet(space)
+        net: Supernet = space if isinstance(space, Supernet) else supernet(space, example=example)
         net = net.to(self.device)
         if self._order is not None:
             _order_weights(net)
@@ -253,7 +253,7 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.device.type, self._autocast_type)
 
-    def _make_record(self) -> Record:
+    def _make_record(self, seconds: float) -> Record:
         loss, _, steps = self._sums
         quality = float("nan")
         if self.session.step.batch is not None:
@@ -267,7 +267,7 @@ class Trainer:
             loss=loss / max(steps, 1.0),
             quality=quality,
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
-            seconds=time.perf_counter() - self._started,
+            seconds=seconds,
             metrics=self.sampler.metrics(),
             leading=_say(leading),
         )
