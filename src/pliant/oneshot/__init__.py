@@ -6,7 +6,19 @@ from .binding import BindError, Mutable
 from .elastic import Elastic
 from .exactness import Differences, measure_differences
 from .follow import follow
-from .gradient import DARTS, GDAS, SNAS, FBNet, ProxylessNAS
+from .gradient import (
+    DARTS,
+    GDAS,
+    SNAS,
+    AddedCost,
+    CellRule,
+    FBNet,
+    GradientSampler,
+    LogCost,
+    Penalty,
+    ProxylessNAS,
+    derive_node,
+)
 from .masks import Masks
 from .mutables import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .mutator import BaseMutator, Mutables, Mutator
@@ -38,22 +50,27 @@ __all__ = [
     "GDAS",
     "SNAS",
     "SPOS",
+    "AddedCost",
     "BaseMutator",
     "BatchStatistics",
     "BindError",
+    "CellRule",
     "CsvLog",
     "Differences",
     "Elastic",
     "FBNet",
     "FixedMutator",
+    "GradientSampler",
     "InputChoice",
     "LayerChoice",
+    "LogCost",
     "Masks",
     "Mutable",
     "Mutables",
     "Mutator",
     "MutatorSampler",
     "Normalization",
+    "Penalty",
     "Phase",
     "PointChoice",
     "ProgressLine",
@@ -73,6 +90,7 @@ __all__ = [
     "TuNAS",
     "ValueChoice",
     "add_rule",
+    "derive_node",
     "export",
     "follow",
     "kendall_tau",
