@@ -32,7 +32,7 @@ def test_a_group_takes_the_most_probable_combination_that_its_rule_allows(group)
     def worth(values):
         return sum(log(table[i][j]) if table[i][j] > 0 else -1e9 for i, j in enumerate(values))
 
-    found = assign(table, distinct, in_order)
+    found = assign(table, distinct=distinct, in_order=in_order)
     assert space.validate(found)
     assert worth(found) == pytest.approx(max(worth(d.values) for d in space.iterate()))
 
@@ -55,7 +55,7 @@ def test_it_leads_along_the_tree(data):
 
 def test_many_picks_are_given_out_largest_first():
     table = [[(i * 7 + j * 3) % 11 / 10 for j in range(9)] for i in range(8)]
-    found = assign(table, True, False)
+    found = assign(table, distinct=True, in_order=False)
     assert len(set(found)) == 8
     assert prod(table[i][j] for i, j in enumerate(found)) > 0
 

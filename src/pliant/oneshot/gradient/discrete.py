@@ -43,7 +43,9 @@ def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
             elif point.pick == 0:
                 members = list(point.group.members)
                 table = [_scores(points[member], scores) for member in members]
-                chosen.update(zip(members, assign(table, point.group.distinct, point.group.sorted)))
+                chosen.update(
+                    zip(members, assign(table, distinct=point.group.distinct, in_order=point.group.sorted))
+                )
             values.append(chosen[index])
             walk(point.branches[chosen[index]])
 
@@ -51,7 +53,7 @@ def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
     return Decisions(space, values)
 
 
-def assign(table: Sequence[Sequence[float]], distinct: bool, in_order: bool) -> list[int]:
+def assign(table: Sequence[Sequence[float]], *, distinct: bool, in_order: bool) -> list[int]:
     """Returns a candidate per row, under the rules of a group, so that the product of their probabilities is largest.
 
     Exact, except for distinct picks in any order of which there are more than a few thousand: these are given

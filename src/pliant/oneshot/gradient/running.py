@@ -118,7 +118,7 @@ class Mixture(Runner):
     """
 
     def _run(self, choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
-        return mix(choice, weights, numbers, args, fields)
+        return _mix(choice, weights, numbers, args, fields)
 
 
 @final
@@ -139,7 +139,7 @@ class Gates(Runner):
 
     def _run(self, choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
         if 1.0 not in numbers:
-            return mix(choice, weights, numbers, args, fields)
+            return _mix(choice, weights, numbers, args, fields)
         modules, active = list(choice), numbers.index(1.0)
         out = modules[active](*args, **fields)
         if not (weights.requires_grad and torch.is_grad_enabled()):
@@ -184,7 +184,7 @@ class _Gate(torch.autograd.Function):
         return grad, found, None, None, None
 
 
-def mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
+def _mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
     """Returns the sum of what candidates return, by weight; those of weight zero, and zeros, do not run.
 
     Weights that nothing learns from are multiplied and added in one go.

@@ -48,12 +48,9 @@ def differentiate_unrolled(
     """
     before = [weight.detach().clone() for weight in weights]
     try:
-        slopes = _grad(train(), weights)
-        groups = _groups(optimizer)
-        steps = [
-            _look_ahead(weight, slope, *groups.get(id(weight), ({"lr": learning_rate}, None)))
-            for weight, slope in zip(weights, slopes)
-        ]
+        slopes = _fill(_slopes(train(), weights), before)
+        groups, alone = _groups(optimizer), ({"lr": learning_rate}, None)
+        steps = [_look_ahead(w, slope, *groups.get(id(w), alone)) for w, slope in zip(weights, slopes)]
         _put(weights, [old - step for old, (step, _) in zip(before, steps)])
         total, others = valid()
         found = _slopes(total, [leaf, *others, *weights])
@@ -63,19 +60,17 @@ def differentiate_unrolled(
         if rate == 0.0:
             return gradient, direct
         # with one rate for all weights, the direction is the gradient itself
-        direction = [
-            torch.zeros_like(old) if slope is None else slope * (scale / rate)
-            for old, slope, (_, scale) in zip(before, ahead, steps)
-        ]
+        direction = [slope * (scale / rate) for slope, (_, scale) in zip(_fill(ahead, before), steps)]
         length = torch.stack([part.double().pow(2).sum() for part in direction]).sum().sqrt().item()
         if length > 0.0:
             size = epsilon / length
             _put(weights, [old + size * part for old, part in zip(before, direction)])
             with _same_random(leaf.device):
-                (upper,) = _grad(train(), [leaf])
+                upper = _slopes(train(), [leaf])[0]
             _put(weights, [old - size * part for old, part in zip(before, direction)])
-            (lower,) = _grad(train(), [leaf])
-            gradient -= rate * (upper - lower) / (2.0 * size)
+            lower = _slopes(train(), [leaf])[0]
+            if upper is not None and lower is not None:
+                gradient -= rate * (upper - lower) / (2.0 * size)
         return gradient, direct
     finally:
         _put(weights, before)
@@ -86,9 +81,9 @@ def _slopes(loss: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
     return list(torch.autograd.grad(loss, list(inputs), allow_unused=True))
 
 
-def _grad(loss: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
-    found = _slopes(loss, inputs)
-    return [torch.zeros_like(one) if slope is None else slope for one, slope in zip(inputs, found)]
+def _fill(slopes: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
+    """Returns gradients with zeros where there is none."""
+    return [torch.zeros_like(one) if slope is None else slope for slope, one in zip(slopes, like)]
 
 
 def _put(weights: Sequence[Tensor], values: Sequence[Tensor]) -> None:
