@@ -1,0 +1,264 @@
+"""What the networks of a super-network cost: of one network in microseconds, of a distribution with gradients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final, overload
+
+from torch import Tensor, nn
+
+from pliant.space import Choice, Decisions, Float
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
+
+from ..elastic import Elastic
+from ..inferred import Inferred
+from ..supernet import Supernet
+from .fold import Expectation, fold
+from .program import Clash, Program, Tape
+from .trace import Meter, trace
+
+COMBINATIONS: Final = 4096  # of decisions that change shapes; an expectation goes through so many
+
+
+class Cost(ABC):
+    """The base class of cost models: a function of decisions, and of the weights of candidates.
+
+    A network is run once for each thing that was never met before (a candidate, a size, a shape that reaches a layer);
+    all else is read from tables that the runs leave, one per layer (see ``program``).  So the first few dozen calls take
+    as long as a forward pass each, and all others take microseconds.  The cost is that of the materialized network, to
+    the last unit.  It must depend on shapes alone, and modules must not hand numbers that they took
+    from shapes to one another by attributes.  Where code is seen to do so, whole networks are looked up and
+    run instead: just as exact, and slower.
+
+    Args:
+      supernet: whose networks they are; how it is trained, and what is selected, stays as it is.
+      example: an input of the network (a tuple of them, where it takes several).
+    """
+
+    def __init__(self, supernet: Supernet, example: Any = ()) -> None:
+        if not isinstance(supernet, Supernet):
+            raise FieldTypeError(
+                f"{type(self).__name__} takes a super-network; got {supernet!r:.80} of type {type(supernet).__name__}. "
+                "Make one of a space by `pg.oneshot.supernet(space)`."
+            )
+        self.supernet = supernet
+        self.example = example if isinstance(example, tuple) else (example,)
+        space = supernet.space
+        branches = [point.branches for point in space.points if isinstance(point, Choice)]
+        self._paths = (
+            None
+            if supernet.grouped or any(any(branch) for branch in branches)
+            else [point.path for point in space.points]
+        )
+        self._usual = self._make_usual()
+        self._program: Program | None = Program()
+        self._folded, self._slots = fold(self._program)
+        self._known: dict[Any, float] = {}
+        self._lists: dict[str, list[Any]] = {}
+        self.runs = 0
+
+    @abstractmethod
+    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
+        """Writes what a network costs into a program; ``values`` are selected."""
+
+    # ------------------------------------------------------------------ one network
+
+    @overload
+    def __call__(self, decisions: Mapping[str, Tensor]) -> Tensor: ...
+    @overload
+    def __call__(self, decisions: Any) -> float: ...
+    def __call__(self, decisions: Any) -> Any:
+        """Returns what a network costs, or what networks cost on the average.
+
+        Args:
+          decisions: any face of them; or by key the weights of the candidates, as gradient algorithms have them.
+            Then the result is a scalar tensor, the expected cost of independent choices with these probabilities,
+            through which gradients flow; for one-hot weights it is the cost of that network.
+
+        Raises:
+          DecisionError: they are not of this space, or weights are missing.
+        """
+        if isinstance(decisions, Mapping) and any(isinstance(one, Tensor) for one in decisions.values()):
+            return self._expect(decisions)
+        if decisions.__class__ is not Decisions or decisions.space is not self.supernet.space:
+            decisions = self.supernet.space.parse(decisions)
+        values = (
+            dict(zip(self._paths, decisions.values))
+            if self._paths is not None
+            else self.supernet.to_values(decisions)
+        )
+        return self._look_up(values)
+
+    def _look_up(self, values: Mapping[str, Any]) -> float:
+        for _ in range(3):
+            if self._program is None:
+                return self._run_whole(values)
+            try:
+                if self.runs:
+                    return self._folded.run(self._slots.copy(), values)
+            except KeyError:
+                pass
+            self._run(values)
+        self._program = None  # the run did not leave what it was made for
+        return self._run_whole(values)
+
+    def _run(self, values: Mapping[str, Any]) -> None:
+        """Runs one network, to learn what it costs."""
+        assert self._program is not None
+        try:
+            self._run_apart(self._program, values)
+        except Clash:
+            self._program = None
+            return
+        self._folded, self._slots = fold(self._program)
+
+    def _run_whole(self, values: Mapping[str, Any]) -> float:
+        key = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()))
+        found = self._known.get(key)
+        if found is None:
+            program = Program()
+            self._run_apart(program, values)
+            folded, slots = fold(program)
+            found = self._known[key] = folded.run(slots, {**self._usual, **values})
+        return found
+
+    def _run_apart(self, program: Program, values: Mapping[str, Any]) -> None:
+        """Runs a network so that nothing of the super-network is changed."""
+        selection, handlers = self.supernet.selection, []
+        kept = dict(selection.values), dict(selection.weights)
+        for module in self.supernet.network.modules():
+            if getattr(module, "handler", None) is not None:
+                handlers.append((module, module.handler))
+                module.handler = None  # type: ignore[assignment]  # choices run their own way
+        self.runs += 1
+        try:
+            selection.values = {**self._usual, **values}
+            selection.weights.clear()
+            self._learn(program, selection.values)
+        finally:
+            selection.values = kept[0]
+            selection.weights.update(kept[1])
+            for module, handler in handlers:
+                module.handler = handler
+
+    def _make_usual(self) -> dict[str, Any]:
+        """Returns decisions for all points, active or not."""
+        found: dict[str, Any] = {}
+        for point in self.supernet.space.points:
+            found[point.path] = 0 if isinstance(point, Choice) else point.min_value
+        for key, picks in self.supernet.grouped.items():
+            found[key] = list(range(picks))
+        return found
+
+    # ------------------------------------------------------------------ distributions
+
+    def _expect(self, weights: Mapping[str, Tensor]) -> Tensor:
+        if not self.runs:
+            self._run({})
+        while self._program is not None:
+            found = Expectation(self._folded, self._slots, _Weights(weights, self), self._candidates)
+            if found.combinations() > COMBINATIONS:
+                raise SpaceError(
+                    f"{listing(found.shaping)} change shapes that other layers see, in {found.combinations()} combinations; an expected "
+                    f"cost goes through all of them, and through {COMBINATIONS} at most. Fix some of them by one-hot sampling "
+                    "(call the cost with decisions), or search widths by another algorithm."
+                )
+            result = found.compute()
+            if not found.missing:
+                return result
+            self._run(_merge(found.missing))
+        raise SpaceError(
+            "this network's code depends on something that shapes do not tell, so that its cost is no sum over choices and no "
+            "expected cost can be had. Call the cost with decisions."
+        )
+
+    def _candidates(self, key: str) -> list[Any]:
+        """Returns the values of a decision, in the order of its weights."""
+        found = self._lists.get(key)
+        if found is None:
+            found = self._lists[key] = self._list(key)
+        return found
+
+    def _list(self, key: str) -> list[Any]:
+        if key in self.supernet.grouped:
+            raise SpaceError(
+                f"several inputs of different shapes are chosen together at {key!r}, and their weights do not tell how often which are. "
+                "Make the shapes of the inputs alike, or call the cost with decisions."
+            )
+        point = self.supernet.space.point(key)
+        if isinstance(point, Float):
+            raise SpaceError(f"{key!r} is a number without steps, and has no weights. Use pg.oneof or pg.intv.")
+        if isinstance(point, Choice):
+            return list(range(point.count))
+        return list(range(point.min_value, point.last + 1, point.step))
+
+
+class _Weights(dict[str, Tensor]):
+    """Weights by key; a missing one, or one of another length, says so."""
+
+    def __init__(self, weights: Mapping[str, Tensor], cost: Cost) -> None:
+        super().__init__()
+        self._given, self._cost = weights, cost
+        self.update({key: row for key, row in weights.items() if isinstance(row, Tensor)})
+        self._checked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._checked:
+            if key not in self._given:
+                raise DecisionError(
+                    f"the cost depends on the decision {key!r}, and no weights are given for it{suggest(key, self._given) or '.'} "
+                    f"Given: {listing(self._given) or 'none'}."
+                )
+            count = len(self._cost._candidates(key))
+            row = self._given[key]
+            if tuple(row.shape) != (count,):
+                raise FieldValueError(
+                    f"{key!r} has {count} candidates; got weights of shape {tuple(row.shape)}. Give one weight for each."
+                )
+            self._checked.add(key)
+        return super().__getitem__(key)
+
+
+def _merge(missing: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns one network's decisions that have the first of what is missing, and as much else as goes with it."""
+    found: dict[str, Any] = {}
+    for values in missing:
+        if all(found.get(key, value) == value for key, value in values.items()):
+            found.update(values)
+    return found
+
+
+def measured_inputs(network: nn.Module, example: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns example inputs on the device and in the precision of a network."""
+    like = next((p for p in network.parameters() if p.is_floating_point()), None)
+    if like is None:
+        return example
+    return tuple(
+        x.to(like.device, like.dtype if x.is_floating_point() else x.dtype) if isinstance(x, Tensor) else x
+        for x in example
+    )
+
+
+def has_inferred(network: nn.Module) -> bool:
+    """Returns whether some layers learn their width from their input."""
+    return any(
+        isinstance(module, Inferred) or (isinstance(module, Elastic) and bool(module.inferred()))
+        for module in network.modules()
+    )
+
+
+def run_metered(
+    cost: Cost, meter: Meter, program: Program, values: Mapping[str, Any], *, tape: Tape | None = None
+) -> None:
+    """Runs the network of a cost model that is selected, and writes what a meter says; after what a tape has written."""
+    network = cost.supernet.network
+    inputs = measured_inputs(network, cost.example)
+    if has_inferred(network):  # they look at a new width by running once more
+        trace(network, inputs, _Nothing(), Tape(Program(), values))
+    trace(network, inputs, meter, Tape(program, values) if tape is None else tape)
+
+
+class _Nothing(Meter):
+    def price(self, call: Any) -> float:
+        return 0.0

@@ -1,0 +1,359 @@
+"""Runs a network once, for some decisions, and writes what each layer costs into a ``Program``.
+
+Modules are watched by PyTorch's global module hooks, operations between them by a ``TorchFunctionMode``, and the
+operations inside layers without a rule by a ``TorchDispatchMode``; all of them only in this thread, and only while the
+network runs.  What anything costs is asked of a ``Meter``.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..elastic import Elastic
+from ..mutables import InputChoice, LayerChoice, ValueChoice
+from .program import Reader, Tape, read_elastic, read_one
+
+_LOCK = threading.Lock()  # the hooks are global: one run at a time
+LOOKS = frozenset({"shape", "ndim", "nbytes", "itemsize"})  # attributes that tell of a shape
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a module.
+
+    Attributes:
+      module: which has no open choices.
+      path: where it stands.
+      inputs: what it was called with, positional first, then named.
+      output: what it returned.
+      inside: what the modules and operations inside of it cost.
+    """
+
+    module: nn.Module
+    path: str
+    inputs: tuple[Any, ...]
+    output: Any
+    inside: float
+
+
+class Meter(ABC):
+    """Says what things cost."""
+
+    operations = False  # whether those outside of modules cost something
+
+    def covers(self, module: nn.Module) -> bool:
+        """Returns whether nothing inside of a module is to be asked about."""
+        return False
+
+    @abstractmethod
+    def price(self, call: Call) -> float:
+        """Returns what a call costs; ``call.inside``, where it costs nothing of its own."""
+
+    def price_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> float:
+        """Returns what an operation costs."""
+        return 0.0
+
+
+def trace(
+    network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape
+) -> None:
+    """Runs a network, in evaluation mode and without gradients, and writes the run.
+
+    Args:
+      network: its choices select the values of the tape.
+      inputs: what it is called with.
+      meter: what things cost.
+      tape: where to write.
+
+    Raises:
+      Clash: the run does not agree with what is written already.
+    """
+    with _LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]), _evaluating(network):
+        recorder = Recorder(network, meter, tape)
+        with ExitStack() as stack:
+            before = register_module_forward_pre_hook(recorder.enter)
+            stack.callback(before.remove)
+            after = register_module_forward_hook(recorder.leave, with_kwargs=True)
+            stack.callback(after.remove)
+            given = recorder.take(inputs)
+            if meter.operations:
+                stack.enter_context(_Operations(recorder))
+            stack.enter_context(recorder)
+            network(*given)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Puts all modules into evaluation mode, and each back into its own."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@dataclass(slots=True)
+class _Entry:
+    module: nn.Module
+    path: str
+    kind: str  # "inside" of what is written as one line, that "line" itself, or a "block"
+
+
+@final
+class Recorder(TorchFunctionMode):
+    """Watches one run.  Made by ``trace``."""
+
+    def __init__(self, network: nn.Module, meter: Meter, tape: Tape) -> None:
+        super().__init__()
+        self.meter, self.tape = meter, tape
+        self._thread = threading.get_ident()
+        self._names = {module: name for name, module in network.named_modules()}
+        self._open: dict[nn.Module, bool] = {}
+        self._entries: list[_Entry] = []
+        self._costs = [0.0]
+        self._covered = self._closed = 0
+        self._busy = False
+
+    # ------------------------------------------------------------------ tensors and slots
+
+    def take(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Returns the inputs of the network, in slots."""
+        given = _rebuild(inputs, lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf)
+        found = [leaf for leaf in _leaves(given) if isinstance(leaf, Tensor)]
+        for tensor, slot in zip(found, self.tape.operate("inputs", (), 0.0, tuple(map(self._number, found)))):
+            self._mark(tensor, slot)
+        return given  # type: ignore[no-any-return]  # a tuple, as inputs is
+
+    def _mark(self, tensor: Tensor, slot: int) -> None:
+        tensor._pliant_slot = (self, slot)  # type: ignore[attr-defined]  # dies with the tensor
+
+    def _slot(self, value: Any) -> int | None:
+        """Returns the slot of a tensor; None for what the decisions cannot change, such as weights."""
+        if not isinstance(value, Tensor):
+            return None
+        owner, slot = getattr(value, "_pliant_slot", (None, None))
+        return slot if owner is self else None
+
+    def _slots(self, value: Any) -> tuple[int, ...]:
+        return tuple(slot for slot in map(self._slot, _leaves(value)) if slot is not None)
+
+    def _number(self, value: Any) -> int:
+        shape = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ("value", value)
+        return self.tape.program.number(shape)
+
+    def _hand_on(self, output: Any, write: Callable[[list[Any]], tuple[int, ...]]) -> Any:
+        """Puts what a module returns into slots; a tensor that has one already is handed on under another name.
+
+        Args:
+          output: what it returns.
+          write: from its tensors and other values to their slots.
+        """
+        slots = iter(write([leaf for leaf in _leaves(output) if _counts(leaf)]))
+
+        def put(leaf: Any) -> Any:
+            if not _counts(leaf):
+                return leaf
+            slot = next(slots)
+            if not isinstance(leaf, Tensor):
+                self.tape.look(slot)  # code can do different things by it
+                return leaf
+            found = leaf if self._slot(leaf) is None else leaf.detach()
+            self._mark(found, slot)
+            return found
+
+        return _rebuild(output, put)
+
+    # ------------------------------------------------------------------ operations between modules
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        fields = kwargs or {}
+        if self._closed or self._busy:
+            return func(*args, **fields)
+        before = self._costs[-1]
+        output = func(*args, **fields)
+        cost, name = self._costs[-1] - before, str(getattr(func, "__name__", func))
+        self._costs[-1] = before
+        inputs = self._slots((args, fields))
+        if not inputs and not cost:
+            return output  # the decisions cannot change it
+        if name in ("__get__", "__set__", "__delete__"):
+            name = str(getattr(getattr(func, "__self__", None), "__name__", name))
+            if not isinstance(output, Tensor):
+                if name in LOOKS:
+                    self._look(inputs)
+                return output
+        found = [leaf for leaf in _leaves(output) if isinstance(leaf, Tensor)]
+        if not found:
+            if cost:
+                self.tape.operate(name, inputs, cost, ())
+            if output is not None:
+                self._look(inputs)
+            return output
+        slots = self.tape.operate(name, inputs, cost, tuple(map(self._number, found)))
+        changes = (name.endswith("_") and not name.startswith("__")) or name.startswith("__i") or "out" in fields
+        taken = iter(slots)
+
+        def put(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return leaf
+            if not changes and self._slot(leaf) is not None:
+                leaf = leaf.detach()
+            self._mark(leaf, next(taken))
+            return leaf
+
+        return _rebuild(output, put)
+
+    def _look(self, slots: tuple[int, ...]) -> None:
+        for slot in slots:
+            self.tape.look(slot)
+
+    def add_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> None:
+        """Adds up what runs inside."""
+        if not self._covered:
+            self._costs[-1] += self.meter.price_operation(operation, args, fields, output)
+
+    # ------------------------------------------------------------------ modules
+
+    def enter(self, module: nn.Module, args: Any) -> None:
+        """Is called before each module runs."""
+        if threading.get_ident() != self._thread or self._busy:
+            return
+        with self._apart():
+            kind = "block"
+            path = self._path(module)
+            if self._closed or not self._is_open(module):
+                kind = "inside" if self._closed else "line"
+                self._covered += self.meter.covers(module)
+            elif isinstance(module, InputChoice):
+                kind = "line"
+            else:
+                self.tape.enter(type(module).__name__, _reader(module))
+            self._closed += kind != "block"
+            self._entries.append(_Entry(module, path, kind))
+            self._costs.append(0.0)
+
+    def leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        """Is called after each module ran; what it returns is handed on in place of ``output``."""
+        if threading.get_ident() != self._thread or self._busy:
+            return None
+        with self._apart():
+            entry, inside = self._entries.pop(), self._costs.pop()
+            if entry.kind == "block":
+                return self._hand_on(output, self._close)
+            self._closed -= 1
+            cost, picks = 0.0, None
+            if isinstance(module, InputChoice) and module.is_open:
+                picks = module.key
+            else:
+                self._covered -= self.meter.covers(module)
+                if not self._covered:
+                    call = Call(module, entry.path, (*args, *kwargs.values()), output, inside)
+                    cost = self.meter.price(call)
+            if entry.kind == "inside":
+                self._costs[-1] += cost
+                return None
+            inputs, label = self._slots((args, kwargs)), type(module).__name__
+            return self._hand_on(
+                output,
+                lambda leaves: self.tape.operate(
+                    label, inputs, cost, tuple(map(self._number, leaves)), picks=picks
+                ),
+            )
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Lets what is done here be no part of the network."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _close(self, leaves: list[Any]) -> tuple[int, ...]:
+        slots = [self._slot(leaf) for leaf in leaves]
+        return self.tape.leave(tuple(~self._number(x) if s is None else s for s, x in zip(slots, leaves)))
+
+    def _path(self, module: nn.Module) -> str:
+        name = self._names.get(module)
+        if name is not None:
+            return name
+        outer = next((e for e in reversed(self._entries) if e.path), None)
+        if outer is None:
+            return ""
+        for name, child in outer.module.named_modules():
+            if child is module:
+                return f"{outer.path}.{name}" if name else outer.path
+        return outer.path
+
+    def _is_open(self, module: nn.Module) -> bool:
+        """Returns whether anything is decided in a module."""
+        found = self._open.get(module)
+        if found is None:
+            found = self._open[module] = any(map(_decides, module.modules()))
+        return found
+
+
+class _Operations(TorchDispatchMode):
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        self._recorder.add_operation(func, args, kwargs or {}, output)
+        return output
+
+
+def _decides(module: nn.Module) -> bool:
+    if isinstance(module, (LayerChoice, InputChoice, ValueChoice)):
+        return module.is_open
+    return isinstance(module, Elastic)
+
+
+def _reader(module: nn.Module) -> Reader | None:
+    if isinstance(module, Elastic):
+        return read_elastic(module)
+    return read_one(module.key) if isinstance(module, (LayerChoice, ValueChoice)) else None
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, (Tensor, bool, int, float, str))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yields what is in nested tuples, lists and mappings; other objects are leaves."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _rebuild(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Returns the same with its leaves changed."""
+    if isinstance(value, Mapping):
+        found: Any = copy.copy(value)
+        for name, one in value.items():
+            found[name] = _rebuild(one, change)
+        return found
+    if isinstance(value, (list, tuple)):
+        items = [_rebuild(one, change) for one in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return change(value)
