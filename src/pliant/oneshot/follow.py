@@ -119,12 +119,14 @@ class Source:
       hole: what stands in the program.
       paths: where; several where it is tied.
       numbers: by decision, what it becomes; empty when these are no whole numbers.
+      layers: where it is the width of the output of layers, and nothing else: their paths.
     """
 
     key: str
     hole: Any
     paths: tuple[Path, ...]
     numbers: dict[int, int]
+    layers: tuple[str, ...] = ()
 
 
 @final
@@ -152,6 +154,7 @@ class _Networks:
         self.space = self.template.space
         self.key_of = Rewriter(self.space, Selection()).key_of
         self.device = "meta"
+        self.built: tuple[tuple[Any, ...], Any, list[Pair]] | None = None  # the network that was built last
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
         self.turns = range(min(TURNS, max(counts, default=1)))
         self.sources: dict[str, Source] = {}
@@ -161,7 +164,7 @@ class _Networks:
         groups: list[set[str]] = []
         for turn in self.turns:
             base = self.run(turn)
-            effects = {key: self.run(turn, {key: self._other(key)}) for key in list(self.sources)}
+            effects = {key: self.run(turn, {key: self._other(key)}) for key in self._simple_first()}
             touched = {spot for run in effects.values() for spot in base.joins if _changes(base, run, spot)}
             if any(len(set(_sides(base, effects, spot))) > 1 for spot in touched):
                 for path, width in _fixed_outputs(base):
@@ -183,7 +186,7 @@ class _Networks:
             base = self.run(turn)
             runs = {
                 (key, number): self.run(turn, {key: index})
-                for key in list(self.sources)
+                for key in self._simple_first()
                 for index, number in self._ends(key)
             }
             for name in base.widths:
@@ -211,7 +214,7 @@ class _Networks:
         Raises:
           FieldValueError: a layer gets another width than it takes.
         """
-        for seed in range(6):
+        for seed in range(4):
             decisions = self.space.sample(seed)
             run = self._run(decisions, {})
             for name, width in run.widths.items():
@@ -227,7 +230,12 @@ class _Networks:
         self, turn: int, chosen: Mapping[str, Any] | None = None, outputs: Mapping[str, int] | None = None
     ) -> _Run:
         """Runs one network: the ``turn``-th candidates, the first values but ``chosen``, some outputs widened."""
-        return self._run(compose(self.space, turn, chosen or {}), outputs or {}, chosen)
+        values, wide = dict(chosen or {}), dict(outputs or {})
+        for key in list(values):
+            source = self.sources[key]
+            if source.layers:  # as wide as that without building the network anew
+                wide |= dict.fromkeys(source.layers, source.numbers[values.pop(key)])
+        return self._run(compose(self.space, turn, values), wide, chosen)
 
     def _run(
         self, decisions: Decisions, outputs: Mapping[str, int], chosen: Mapping[str, Any] | None = None
@@ -244,24 +252,34 @@ class _Networks:
             ) from error
 
     def _try(self, decisions: Decisions, outputs: Mapping[str, int]) -> _Run:
-        child = self.template.materialize(decisions)
-        pairs = list(pair(self.program, child, decisions.to_dict(), self.key_of))
-        with torch.device(self.device), torch.random.fork_rng(devices=[]):
-            realize(child)
-            child.to(self.device)
-        for p in pairs:
-            if p.key:
-                self._meet(p)
+        if self.built is None or self.built[0] != decisions.values:
+            child = self.template.materialize(decisions)
+            pairs = list(pair(self.program, child, decisions.to_dict(), self.key_of))
+            with torch.device(self.device), torch.random.fork_rng(devices=[]):
+                realize(child)
+                child.to(self.device)
+            self.built = decisions.values, child, pairs
+            modules = {str(p.path): p for p in pairs if isinstance(p.child, nn.Module)}
+            for p in pairs:
+                if p.key:
+                    self._meet(p, modules)
+        _, child, pairs = self.built
         ids = {str(p.path): id(p.child) for p in pairs}
         inputs = tuple(x.to(self.device) if isinstance(x, torch.Tensor) else x for x in self.inputs)
-        return _Run(probe(child, inputs, {ids[path]: width for path, width in outputs.items()}), pairs)
+        widened = {ids[path]: width for path, width in outputs.items() if path in ids}
+        return _Run(probe(child, inputs, widened), pairs)
 
-    def _meet(self, p: Pair) -> None:
-        """Learns of a value that is searched."""
+    def _meet(self, p: Pair, modules: Mapping[str, Pair]) -> None:
+        """Learns of a value that is searched, and where it stands."""
+        above, last = Path(p.path.keys[:-1]), p.path.keys[-1] if p.path.keys else None
+        layer = modules.get(str(above))
+        widths = find_widths(layer.child) if layer is not None else None
+        is_output = widths is not None and last == widths.writes and not is_depthwise(layer.child)  # type: ignore[union-attr]  # there is one
         known = self.sources.get(p.key)
         if known is not None:
             if p.path not in known.paths:
-                self.sources[p.key] = Source(p.key, known.hole, (*known.paths, p.path), known.numbers)
+                layers = (*known.layers, str(above)) if known.layers and is_output else ()
+                self.sources[p.key] = Source(p.key, known.hole, (*known.paths, p.path), known.numbers, layers)
             return
         hole: Any = p.value
         numbers: dict[int, int] = {}
@@ -271,7 +289,12 @@ class _Networks:
             numbers = {n: n for n in range(hole.min_value, hole.max_value + 1, hole.step)}
         elif not isinstance(hole, OneOf) or any(isinstance(c, (nn.Module, list)) for c in hole.candidates):
             return
-        self.sources[p.key] = Source(p.key, hole, (p.path,), numbers)
+        layers = (str(above),) if is_output and numbers else ()
+        self.sources[p.key] = Source(p.key, hole, (p.path,), numbers, layers)
+
+    def _simple_first(self) -> list[str]:
+        """Returns all decisions, those first for which no network has to be built."""
+        return sorted(self.sources, key=lambda key: not self.sources[key].layers)
 
     def _other(self, key: str) -> Any:
         """Returns a decision that differs from the first: of the largest number."""
@@ -287,7 +310,8 @@ class _Networks:
                 yield index, None
             return
         order = sorted(source.numbers, key=lambda index: source.numbers[index])
-        for index in {order[0], order[len(order) // 2], order[-1]}:
+        first = next(iter(source.numbers))  # seen already
+        for index in {order[0], order[len(order) // 2], order[-1]} - {first}:
             yield index, source.numbers[index]
 
     # ------------------------------------------------------------------ concluding
