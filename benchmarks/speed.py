@@ -29,6 +29,7 @@ OURS = (
     "reinforce",
     "ppo",
     "bayesian",
+    "predictor",
     "bananas",
 )
 PEERS = ("optuna RandomSampler", "optuna TPESampler")

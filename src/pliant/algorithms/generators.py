@@ -92,6 +92,7 @@ NAMES: dict[str, str] = {
     "bayesian": "Bayesian",
     "gp": "Bayesian",
     "tpe": "TPE",
+    "predictor": "PredictorSearch",
     "bananas": "BANANAS",
     "successive_halving": "SuccessiveHalving",
     "hyperband": "Hyperband",
