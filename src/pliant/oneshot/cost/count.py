@@ -49,11 +49,15 @@ def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"a counting rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(
+            f"a counting rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}."
+        )
     if rule is None:
         return lambda given: add_count_rule(layer, given)
     if not callable(rule):
-        raise FieldTypeError(f"a counting rule is a function (layer, inputs, output) -> int; got {rule!r:.80}.")
+        raise FieldTypeError(
+            f"a counting rule is a function (layer, inputs, output) -> int; got {rule!r:.80}."
+        )
     _rules[layer] = rule
     return rule
 
@@ -109,16 +113,16 @@ def _count_linear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
 
 
 def _count_bilinear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    rows, (out, left, right) = output.numel() // layer.weight.shape[0], layer.weight.shape
-    return int(rows * out * (left * right + right))
+    out, left, right = layer.weight.shape
+    return output.numel() // int(out) * int(out * (left * right + right))
 
 
 def _count_convolution(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    return output.numel() * math.prod(layer.weight.shape[1:])
+    return int(output.numel() * math.prod(layer.weight.shape[1:]))
 
 
 def _count_transposed(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    return int(inputs[0].numel()) * math.prod(layer.weight.shape[1:])
+    return int(inputs[0].numel() * math.prod(layer.weight.shape[1:]))
 
 
 def _count_attention(layer: Any, inputs: Sequence[Any], output: Any) -> int:
@@ -135,7 +139,8 @@ def _count_attention(layer: Any, inputs: Sequence[Any], output: Any) -> int:
 def _count_recurrent(layer: Any, inputs: Sequence[Any], output: Any) -> int:
     given: Any = inputs[0]
     steps = int(given.data.shape[0]) if hasattr(given, "batch_sizes") else given.numel() // given.shape[-1]
-    return int(steps) * sum(p.numel() for name, p in layer.named_parameters() if name.startswith("weight"))
+    weights = [p.numel() for name, p in layer.named_parameters() if name.startswith("weight")]
+    return int(steps) * int(sum(weights))
 
 
 _NOTHING = (

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from .program import Block, Branching, Operation, Program, Reader
 
+REMEMBERED = 5  # a module that depends on so few decisions and shapes is one entry of a table
+
 Candidates = Callable[[str], list[Any]]
 """From the key of a decision to its values, in the order of its weights."""
 
@@ -41,23 +43,58 @@ class Fork:
 
 @final
 @dataclass(slots=True, eq=False)
+class Scope:
+    """The lines of a module; where they depend on little, from that to what they cost and fill.
+
+    Attributes:
+      inner: the lines.
+      keys: the decisions that they depend on.
+      inputs: the slots that they depend on.
+      outputs: the slots that others see of them.
+      table: by decisions and shapes, the cost and the shapes of the outputs; None where it would be too large.
+    """
+
+    inner: Folded
+    keys: tuple[str, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    table: dict[Any, tuple[float, list[int]]] | None
+
+    def run(self, slots: list[int], values: Mapping[str, Any]) -> float:
+        """Returns the cost, and fills the outputs."""
+        if self.table is None:
+            return self.inner.run(slots, values)
+        key = (*[values.get(k) for k in self.keys], *[slots[i] for i in self.inputs])
+        found = self.table.get(key)
+        if found is None:
+            cost = self.inner.run(slots, values)
+            self.table[key] = cost, [slots[i] for i in self.outputs]
+            return cost
+        for slot, shape in zip(self.outputs, found[1]):
+            slots[slot] = shape
+        return found[0]
+
+
+@final
+@dataclass(slots=True, eq=False)
 class Folded:
     """A block.
 
     Attributes:
       constant: what costs the same for all architectures.
       tables: what depends on decisions alone.
-      steps: what depends on shapes too: operations, choices.
+      steps: what depends on shapes too: operations, choices, modules.
       read: the slot by whose shape the rest is found, in ``rest``; None at the end.
       copies: at the end, which slots are filled from which (``~shape``: with a shape).
     """
 
     constant: float = 0.0
     tables: list[Table] = field(default_factory=list)
-    steps: list[Operation | Fork] = field(default_factory=list)
+    steps: list[Operation | Fork | Scope] = field(default_factory=list)
     read: int | None = None
     rest: dict[int, Folded] = field(default_factory=dict)
     copies: list[tuple[int, int]] = field(default_factory=list)
+    _pairs: list[Any] | None = None
 
     def is_flat(self) -> bool:
         """Returns whether this is a number."""
@@ -70,14 +107,18 @@ class Folded:
           KeyError: something of it was never met.
         """
         total = self.constant
-        for table in self.tables:
-            total += table.costs[table.reader.read(values)]
+        if self._pairs is None:
+            self._pairs = [(table.reader.read, table.costs) for table in self.tables]
+        for read, costs in self._pairs:
+            total += costs[read(values)]
         for step in self.steps:
             if step.__class__ is Operation:
                 cost, shapes = step.table[step.key(slots, values)]
                 for slot, shape in zip(step.outputs, shapes):
                     slots[slot] = shape
                 total += cost
+            elif step.__class__ is Scope:
+                total += step.run(slots, values)
             else:
                 total += step.branches[step.reader.read(values)].run(slots, values)  # type: ignore[union-attr]
         for slot, source in self.copies:
@@ -132,12 +173,46 @@ def _fold_branching(line: Branching, constants: list[int | None], into: Folded) 
         into.constant += one.constant
         if one.steps or one.copies or one.read is not None:
             one.constant = 0.0
-            into.steps.append(Fork(ALWAYS, {None: one}, False))
+            into.steps.append(_make_scope(one, outputs, constants))
         else:
             into.tables += one.tables
 
 
-ALWAYS = Reader((), lambda values: None)
+def _make_scope(inner: Folded, outputs: tuple[int, ...], constants: list[int | None]) -> Scope:
+    keys: set[str] = set()
+    reads: set[int] = set()
+    writes: set[int] = set()
+    _find_uses(inner, keys, reads, writes)
+    inputs = tuple(sorted(i for i in reads - writes if constants[i] is None))
+    visible = tuple(i for i in outputs if constants[i] is None)
+    is_small = len(keys) + len(inputs) <= REMEMBERED
+    return Scope(inner, tuple(sorted(keys)), inputs, visible, {} if is_small else None)
+
+
+def _find_uses(folded: Folded, keys: set[str], reads: set[int], writes: set[int]) -> None:
+    """Finds the decisions and slots that lines depend on, and the slots that they fill."""
+    for table in folded.tables:
+        keys.update(table.reader.keys)
+    for step in folded.steps:
+        if isinstance(step, Operation):
+            reads.update(step.inputs)
+            writes.update(step.outputs)
+            if step.picks is not None:
+                keys.add(step.picks)
+        elif isinstance(step, Scope):
+            _find_uses(step.inner, keys, reads, writes)
+        else:
+            keys.update(step.reader.keys)
+            for branch in step.branches.values():
+                _find_uses(branch, keys, reads, writes)
+    for slot, source in folded.copies:
+        writes.add(slot)
+        if source >= 0:
+            reads.add(source)
+    if folded.read is not None:
+        reads.add(folded.read)
+    for branch in folded.rest.values():
+        _find_uses(branch, keys, reads, writes)
 
 
 # ------------------------------------------------------------------ expectation
@@ -219,6 +294,9 @@ class Expectation:
             if isinstance(step, Fork):
                 total = total + self._fork(step, slots, fixed)
                 continue
+            if isinstance(step, Scope):
+                total = total + self._block(step.inner, slots, fixed)
+                continue
             entry = step.table.get(step.key(slots, fixed))
             if entry is None:
                 self.missing.append(fixed)
@@ -272,6 +350,8 @@ def _find_shaping(folded: Folded) -> Iterator[str]:
                 yield from step.reader.keys
             for branch in step.branches.values():
                 yield from _find_shaping(branch)
+        elif isinstance(step, Scope):
+            yield from _find_shaping(step.inner)
         elif step.picks is not None:
             yield step.picks
     for branch in folded.rest.values():

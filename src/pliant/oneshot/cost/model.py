@@ -188,7 +188,9 @@ class Cost(ABC):
             )
         point = self.supernet.space.point(key)
         if isinstance(point, Float):
-            raise SpaceError(f"{key!r} is a number without steps, and has no weights. Use pg.oneof or pg.intv.")
+            raise SpaceError(
+                f"{key!r} is a number without steps, and has no weights. Use pg.oneof or pg.intv."
+            )
         if isinstance(point, Choice):
             return list(range(point.count))
         return list(range(point.min_value, point.last + 1, point.step))
@@ -200,7 +202,7 @@ class _Weights(dict[str, Tensor]):
     def __init__(self, weights: Mapping[str, Tensor], cost: Cost) -> None:
         super().__init__()
         self._given, self._cost = weights, cost
-        self.update({key: row for key, row in weights.items() if isinstance(row, Tensor)})
+        self.update(weights)
         self._checked: set[str] = set()
 
     def __getitem__(self, key: str) -> Tensor:

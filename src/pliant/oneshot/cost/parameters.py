@@ -81,7 +81,9 @@ def _count_choices(choices: list[nn.Module], tape: Tape, met: set[Any]) -> None:
 
 def _count_elastic(elastic: Elastic, tape: Tape, met: set[Any]) -> None:
     skeleton = elastic.skeleton(elastic.values())
-    names = {(id(b.table), b.name): (elastic, b.key) for b in skeleton.bindings}  # stand-ins hide what is shared
+    names = {
+        (id(b.table), b.name): (elastic, b.key) for b in skeleton.bindings
+    }  # stand-ins hide what is shared
     own = 0
     choices: list[nn.Module] = []
     for part in _walk(skeleton.module, met, choices):

@@ -168,16 +168,18 @@ class Tape:
         self.shapes: dict[int, int] = {}
         self._frames = [_Frame(None, program.root, 0, set())]
 
-    def _line(self, kind: type, label: str, same: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def _line(self, kind: type[Any], label: str, same: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         frame = self._frames[-1]
         block = frame.block
         if frame.index == len(block.lines):
             if block.read is not None or block.outputs is not None:
-                raise Clash(f"{label} is met where the code ended, or looked at a shape, in another architecture.")
+                raise Clash(
+                    f"{label} is met where the code ended, or looked at a shape, in another architecture."
+                )
             block.lines.append(make())
-        line = block.lines[frame.index]
-        found = (line.inputs, line.picks) if isinstance(line, Operation) else (line.reader,)
-        if type(line) is not kind or line.label != label or found != same:
+        line: Any = block.lines[frame.index]
+        there: Any = (line.inputs, line.picks) if isinstance(line, Operation) else (line.reader,)
+        if type(line) is not kind or line.label != label or there != same:
             raise Clash(f"{label} is met where there is {line.label} in another architecture.")
         frame.index += 1
         return line
@@ -185,13 +187,21 @@ class Tape:
     def set_slots(self, slots: tuple[int, ...], shapes: tuple[int, ...]) -> None:
         """Fills slots."""
         if len(slots) != len(shapes):
-            raise Clash(f"{len(shapes)} outputs are met where there are {len(slots)} in another architecture.")
+            raise Clash(
+                f"{len(shapes)} outputs are met where there are {len(slots)} in another architecture."
+            )
         for slot, shape in zip(slots, shapes):
             self.shapes[slot] = shape
             self.program.seen[slot].add(shape)
 
     def operate(
-        self, label: str, inputs: tuple[int, ...], cost: float, shapes: tuple[int, ...], *, picks: str | None = None
+        self,
+        label: str,
+        inputs: tuple[int, ...],
+        cost: float,
+        shapes: tuple[int, ...],
+        *,
+        picks: str | None = None,
     ) -> tuple[int, ...]:
         """Writes an operation; returns the slots of its outputs."""
         line = self._line(
@@ -202,7 +212,9 @@ class Tape:
         )
         found = line.table.setdefault(line.key(self.shapes, self.values), (cost, shapes))
         if found != (cost, shapes):
-            raise Clash(f"{label} costs {cost:g} and {found[0]:g}, or returns two shapes, for the same inputs.")
+            raise Clash(
+                f"{label} costs {cost:g} and {found[0]:g}, or returns two shapes, for the same inputs."
+            )
         self.set_slots(line.outputs, shapes)
         return line.outputs  # type: ignore[no-any-return]  # of an Operation
 

@@ -67,9 +67,7 @@ class Meter(ABC):
         return 0.0
 
 
-def trace(
-    network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape
-) -> None:
+def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape) -> None:
     """Runs a network, in evaluation mode and without gradients, and writes the run.
 
     Args:
@@ -205,7 +203,9 @@ class Recorder(TorchFunctionMode):
                 self._look(inputs)
             return output
         slots = self.tape.operate(name, inputs, cost, tuple(map(self._number, found)))
-        changes = (name.endswith("_") and not name.startswith("__")) or name.startswith("__i") or "out" in fields
+        changes = (
+            (name.endswith("_") and not name.startswith("__")) or name.startswith("__i") or "out" in fields
+        )
         taken = iter(slots)
 
         def put(leaf: Any) -> Any:
@@ -291,7 +291,7 @@ class Recorder(TorchFunctionMode):
     def _path(self, module: nn.Module) -> str:
         name = self._names.get(module)
         if name is not None:
-            return name
+            return str(name)
         outer = next((e for e in reversed(self._entries) if e.path), None)
         if outer is None:
             return ""
@@ -308,9 +308,9 @@ class Recorder(TorchFunctionMode):
         return found
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has it
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # as PyTorch has it
         self._recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,0 +1,230 @@
+"""Latency: sums of a table's entries over the layers of a network, and how to measure such a table.
+
+A network's latency is taken to be the sum of those of its parts (Cai et al., "ProxylessNAS", ICLR 2019, section 3.3).  It
+is not measured as a whole: one network after another, repeated measurements do not even agree on the order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.space import Choice
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+
+from ..inferred import Inferred
+from ..supernet import Supernet
+from .model import Cost, run_metered
+from .program import Program
+from .table import LatencyTable
+from .trace import Call, Meter
+
+Key = Callable[[Call], "str | None"]
+"""From a call of a module to its key in a table; None where the table has its parts instead, or where it takes no time."""
+
+SETTLED: Final = 10  # after so many random networks without a new part, all are taken to be known
+
+
+@final
+class Latency(Cost):
+    """The sum of a latency table over the layers or blocks of a network, in milliseconds.
+
+    Each module in which nothing is open (a candidate of a choice, an elastic module in one of its sizes, the layers
+    around them) is asked for its key, its parts before it.  Where the key of a module is text, its parts count for nothing.
+
+    >>> import pliant as pg
+    >>> Linear, Sequential, ReLU = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU))
+    >>> net = pg.oneshot.supernet(Sequential(Linear(2, 4), pg.oneof([Linear(4, 4), ReLU()])))
+    >>> table = LatencyTable({"linear 2": 0.5, "linear 4": 0.7})
+    >>> def key(call):
+    ...     return f"linear {call.module.in_features}" if isinstance(call.module, nn.Linear) else None
+    >>> cost = Latency(net, torch.zeros(1, 2), table, key=key)
+    >>> cost([0]), cost([1])
+    (1.2, 0.5)
+
+    Args:
+      supernet: see ``Cost``.
+      example: see ``Cost``.
+      table: as read from a file, or made by ``measure_latencies``.
+      key: see ``Key``; for a measured table None.
+
+    Raises:
+      FieldValueError: the table has no such entry (when a network that needs it is first asked about).
+    """
+
+    def __init__(
+        self, supernet: Supernet, example: Any, table: LatencyTable, *, key: Key | None = None
+    ) -> None:
+        super().__init__(supernet, example)
+        if not isinstance(table, LatencyTable):
+            raise FieldTypeError(
+                f"Latency takes a LatencyTable, as `LatencyTable.load(path)` or `measure_latencies(supernet, example)` "
+                f"return it; got {table!r:.80} of type {type(table).__name__}."
+            )
+        self.table, self.key = table, key
+
+    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
+        run_metered(self, _Lookup(self.table, self.key), program, values)
+
+
+@final
+class _Lookup(Meter):
+    def __init__(self, table: LatencyTable, key: Key | None) -> None:
+        self._table, self._key = table, key
+
+    def covers(self, module: nn.Module) -> bool:
+        return self._key is None
+
+    def price(self, call: Call) -> float:
+        key = name_call(call) if self._key is None else self._key(call)
+        if key is None:
+            return call.inside
+        try:
+            return self._table[key]
+        except FieldValueError as error:
+            more = (
+                " Measure again with more networks."
+                if self._key is None
+                else " Mend the function that makes keys, or the table."
+            )
+            raise FieldValueError(
+                f"the latency of the {type(call.module).__name__} at {call.path!r}: {error}{more}"
+            ) from None
+
+
+def name_call(call: Call) -> str:
+    """Returns the key of a call in measured tables: its class, a digest of all that it consists of, and its inputs."""
+    module = _settled(call.module)
+    sizes = [(name, tuple(p.shape)) for name, p in [*module.named_parameters(), *module.named_buffers()]]
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(module)) + repr(sizes)
+    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    shapes = ",".join(_say(x) for x in call.inputs if isinstance(x, Tensor))
+    return f"{type(module).__name__}-{digest}-input:{shapes}"
+
+
+def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields: int) -> str:
+    """Returns a key as tables of Once-for-All and ProxylessNAS have them; height, width and channels of one image.
+
+    >>> x, y = torch.zeros(1, 24, 80, 80), torch.zeros(1, 32, 40, 40)
+    >>> format_key("expanded_conv", x, y, expand=72, kernel=3, stride=2, idskip=0, se=0, hs=0)
+    'expanded_conv-input:80x80x24-output:40x40x32-expand:72-kernel:3-stride:2-idskip:0-se:0-hs:0'
+
+    Args:
+      kind: ``Conv``, ``expanded_conv``, ``Conv_1``, ``AvgPool2D``, ``Conv_2`` and ``Logits`` in those tables.
+      inputs: a tensor (batch, channels, height, width) or (batch, channels), or text.
+      outputs: the same.
+      **fields: what else the key has, in this order.
+    """
+    found = [kind, f"input:{_describe(inputs)}", f"output:{_describe(outputs)}"]
+    return "-".join([*found, *(f"{name}:{int(value)}" for name, value in fields.items())])
+
+
+def _describe(value: Tensor | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "x".join(map(str, (*value.shape[2:], value.shape[1])))
+
+
+def _say(value: Tensor) -> str:
+    return "x".join(map(str, value.shape)) or "scalar"
+
+
+# ------------------------------------------------------------------ measuring
+
+
+def measure_latencies(
+    supernet: Supernet, example: Any, *, networks: int = 200, repeats: int = 30, seed: int = 0
+) -> LatencyTable:
+    """Measures the parts of networks of a super-network, where it stands; returns a table for ``Latency``.
+
+    All parts are measured in turn, in random order, ``repeats`` times, and of each the least time counts: the order
+    evens out what else the machine does, and what disturbs only adds.  (Networks measured one after another, twice, were
+    ordered no more alike than chance: Kendall's tau 0.1; sums over a table made as here agreed with whole networks
+    measured in turn at 0.78.)  Each part runs alone: what passes between parts is not in it.
+
+    Args:
+      supernet: whose parts they are.
+      example: an input, with the batch size that is meant.
+      networks: parts are those of so many random networks at most, and where the candidates can be counted, of all.
+      repeats: how often each is measured.
+      seed: of the networks, and of the order.
+    """
+    for name, given in (("networks", networks), ("repeats", repeats)):
+        if given.__class__ is not int or given < 1:
+            raise FieldValueError(
+                f"measure_latencies({name}=...) takes a whole number of at least 1; got {given!r:.80}."
+            )
+    parts = _Parts(supernet, example)
+    random, known, since = Random(seed), 0, 0
+    for _ in range(networks):
+        parts(supernet.space.sample(random))
+        since = 0 if len(parts.found) > known else since + 1
+        known = len(parts.found)
+        if since == SETTLED:
+            break
+    with contextlib.suppress(SpaceError):  # too many combinations: those that were met have to do
+        parts(parts.make_even())
+    least = dict.fromkeys(parts.found, float("inf"))
+    order = list(parts.found.items())
+    with torch.no_grad():
+        for round_ in range(repeats + 1):
+            random.shuffle(order)
+            for key, (module, inputs) in order:
+                started = time.perf_counter()
+                module(*inputs)
+                if any(isinstance(x, Tensor) and x.is_cuda for x in inputs):
+                    torch.cuda.synchronize()
+                if round_:  # the first only warms up
+                    least[key] = min(least[key], time.perf_counter() - started)
+    return LatencyTable({key: seconds * 1e3 for key, seconds in least.items()})
+
+
+@final
+class _Parts(Cost):
+    """Collects the parts of networks, with copies of their weights; costs nothing."""
+
+    def __init__(self, supernet: Supernet, example: Any) -> None:
+        super().__init__(supernet, example)
+        self.found: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
+
+    def make_even(self) -> dict[str, Tensor]:
+        """Returns equal weights for all candidates."""
+        found: dict[str, Tensor] = {}
+        for point in self.supernet.space.points:
+            if isinstance(point, Choice) or point.count < float("inf"):
+                found[point.path] = torch.full((int(point.count),), 1.0 / point.count)
+        return found
+
+    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
+        run_metered(self, _Collect(self.found), program, values)
+
+
+@final
+class _Collect(Meter):
+    def __init__(self, found: dict[str, tuple[nn.Module, tuple[Any, ...]]]) -> None:
+        self._found = found
+
+    def covers(self, module: nn.Module) -> bool:
+        return True
+
+    def price(self, call: Call) -> float:
+        key = name_call(call)
+        if key not in self._found:
+            inputs = tuple(x.detach().clone() if isinstance(x, Tensor) else x for x in call.inputs)
+            self._found[key] = copy.deepcopy(_settled(call.module)).eval(), inputs
+        return 0.0
+
+
+def _settled(module: nn.Module) -> nn.Module:
+    """Returns a module as an ordinary layer, where it is one that follows the width of its input."""
+    current = module.current() if isinstance(module, Inferred) else None
+    return module if current is None else current.module
