@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, LoadError, SpaceChangedError
 
 from .binding import BindError
 from .capability import check_capabilities
@@ -162,12 +162,32 @@ class Sampler(ABC):
         version, words, normal = self.random.getstate()
         return {
             "sampler": type(self).__name__,
+            "space": self.supernet.space.fingerprint,
             "random": [version, list(words), normal],
             "own": self._state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what ``state`` returned; call ``bind`` first."""
+        """Goes back to what ``state`` returned; call ``bind`` first.
+
+        Raises:
+          BindError: there is no super-network yet.
+          LoadError: this is the state of another kind of sampler, or none at all.
+          SpaceChangedError: it is of a search in another space.
+        """
+        space, name = self.supernet.space, type(self).__name__
+        given: Any = state
+        if not isinstance(given, dict) or not {"sampler", "space", "random", "own"} <= given.keys():
+            raise LoadError(f"{given!r:.80} is no state of a sampler. Pass what `state()` returned.")
+        if state["sampler"] != name:
+            raise LoadError(
+                f"the state is that of a {state['sampler']}, this is a {name}. Make a {state['sampler']}, or start anew."
+            )
+        if state["space"] != space.fingerprint:
+            raise SpaceChangedError(
+                f"the state is of a search in another space (fingerprint {state['space']}, this one has {space.fingerprint}). "
+                "Go on with the space that it is of, or start anew."
+            )
         version, words, normal = state["random"]
         self.random.setstate((version, tuple(words), normal))
         self._restore(state["own"])

@@ -20,6 +20,7 @@ from .inherit import give_weights, name_weights
 from .mutables import InputChoice, LayerChoice, ValueChoice
 from .rewrite import Rewriter
 from .selection import Selection
+from .shapes import check_candidates
 from .sweep import sweep
 
 
@@ -51,6 +52,9 @@ class Supernet(nn.Module):
         self._example = example
         _measure(self, example)
         self.activate(first)
+        if example:
+            _run_apart(self, example, checks=True)
+            self.activate(first)
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the network that is selected."""
@@ -86,6 +90,14 @@ class Supernet(nn.Module):
                 if isinstance(m, InputChoice) and m.is_open and (m.n_chosen or 0) > 1
             }
         return found
+
+    def find_widths(self) -> None:
+        """Shows the example to the network that is selected: layers that learn their width from their input know it then.
+
+        Changes nothing else.
+        """
+        if self._example:
+            _run_apart(self, self._example)
 
     @property
     def decisions(self) -> Decisions:
@@ -138,7 +150,7 @@ class Supernet(nn.Module):
         try:
             self.activate(self.decisions if decisions is None else decisions)
             if _find_inferred(self.network):
-                _run_apart(self, self._example)  # so that they know their widths
+                self.find_widths()
             return dict(name_weights(self.network, self.selection))
         finally:
             self.selection.values, self.selection.weights = kept.values, kept.weights
@@ -184,7 +196,8 @@ def supernet(
       space: a symbolic module with holes, an ordinary module that contains such, or one with ``LayerChoice``,
         ``InputChoice`` and ``ValueChoice`` written into it.  It stays as it is.
       example: an input of the network (a tuple of them, where it takes several), needed where layers learn their
-        width from it, as ``nn.LazyConv2d`` does; what its batch size is does not matter.
+        width from it, as ``nn.LazyConv2d`` does; what its batch size is does not matter.  With one, all candidates
+        of choices are run once, and those that do not fit are named.
       share: whether a choice between modules of one class becomes one elastic module over one maximal weight,
         instead of modules with weights of their own.
       own_statistics: whether normalization layers keep weights and statistics of their own for each width
@@ -275,8 +288,8 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
     finish(_find_inferred(supernet.network))
 
 
-def _run_apart(supernet: Supernet, example: tuple[Any, ...]) -> None:
-    """Runs the network that is selected, so that nothing of it is changed."""
+def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
+    """Runs the network that is selected, or checks all candidates, so that nothing of it is changed."""
     was_training = supernet.training
     like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
     if like is not None:  # the network may have been moved or converted
@@ -288,5 +301,8 @@ def _run_apart(supernet: Supernet, example: tuple[Any, ...]) -> None:
         )
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         supernet.eval()
-        supernet.network(*example)
+        if checks:
+            check_candidates(supernet.network, supernet.space, supernet.selection, example)
+        else:
+            supernet.network(*example)
         supernet.train(was_training)

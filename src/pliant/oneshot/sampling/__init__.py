@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .enas import ENAS
+from .ends import largest, smallest
 from .learned import PolicySampler
 from .shrinking import Phase, ProgressiveShrinking
 from .trained import TrainedSearch, make_evolution
-from .tunas import TuNAS, largest, smallest
+from .tunas import TuNAS
 from .uniform import SPOS
 
 __all__ = [

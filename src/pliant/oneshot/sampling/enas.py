@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from pliant.algorithms.base import check_count
 from pliant.algorithms.policy import Policy, Recurrent, Reinforce, Rule
 from pliant.space import Decisions
 
@@ -31,6 +32,9 @@ class ENAS(PolicySampler):
       draws: how many networks are drawn in the end.
       reward: from quality and decisions to the reward; the quality when None.
       normalization: which statistics are used; the running ones when None, as theirs.
+
+    Raises:
+      FieldValueError: no updates, or no draws.
     """
 
     def __init__(
@@ -52,7 +56,8 @@ class ENAS(PolicySampler):
             reward=reward,
             normalization=normalization or RunningStatistics(),
         )
-        self.updates, self.draws = updates, draws
+        self.updates = check_count(updates, "updates", "ENAS")
+        self.draws = check_count(draws, "draws", "ENAS")
 
     def _bind(self) -> None:
         super()._bind()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from pliant.algorithms import Algorithm
-from pliant.space import Choice, Decisions, from_unit
+from pliant.algorithms.base import check_count
+from pliant.algorithms.policy.draw import draw_decisions
+from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..capability import NEEDS
 from ..normalization import Normalization, Recalibrated
 from ..sampler import Sampler, Step
+from .ends import largest, rank
 from .trained import TrainedSearch, make_evolution
-from .tunas import largest, largest_value
 
 
 @final
@@ -32,11 +35,35 @@ class Phase:
       free: by pattern of paths (a regular expression that is searched for), how many of the largest values may be
         drawn; None for all. What matches no pattern stays at the largest.
       networks: how many networks are drawn in each step.
+
+    Values are ranked as numbers; candidates that are no numbers count as listed from small to large.
+
+    Raises:
+      FieldTypeError, FieldValueError: a share of nothing, no networks, a pattern that is none, a count below 1.
     """
 
     share: float
     free: dict[str, int | None]
     networks: int = 1
+
+    def __post_init__(self) -> None:
+        share: Any = self.share
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < math.inf:
+            raise FieldValueError(f"the share of a Phase is a number above 0; got {share!r}.")
+        check_count(self.networks, "networks", "Phase")
+        if not isinstance(self.free, dict):
+            raise FieldTypeError(
+                f"Phase(free=...) says by pattern of paths how many values are free, such as {{'width': 2}}; got {self.free!r:.80}."
+            )
+        for pattern, count in self.free.items():
+            if count is not None:
+                check_count(count, f"free[{pattern!r}]", "Phase")
+            try:
+                re.compile(pattern)
+            except (re.error, TypeError) as error:
+                raise FieldValueError(
+                    f"the pattern {pattern!r} of a phase is no regular expression: {error}. For text as it is: re.escape(text)."
+                ) from None
 
 
 @final
@@ -64,7 +91,8 @@ class ProgressiveShrinking(Sampler):
       limit: what it must not exceed.
 
     Raises:
-      FieldTypeError, FieldValueError: there are no phases, or something else than phases.
+      FieldTypeError, FieldValueError: there are no phases, or something else than phases; the first one frees something
+        and there is to be a teacher; a cost without a limit; no evaluations or batches.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
@@ -85,11 +113,17 @@ class ProgressiveShrinking(Sampler):
         for phase in phases:
             if not isinstance(phase, Phase):
                 raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {phase!r:.80}.")
-        if not phases or min(phase.share for phase in phases) <= 0:
+        if not phases:
+            raise FieldValueError("ProgressiveShrinking needs phases; got none. Start with Phase(1, {}).")
+        if not 0 <= distillation < math.inf:
+            raise FieldValueError(f"distillation is a weight, a number from 0; got {distillation!r}.")
+        if distillation and phases[0].free:
             raise FieldValueError(
-                "ProgressiveShrinking needs phases, each with a share above 0 of the training."
+                "the largest network is trained alone before it teaches: the first phase frees nothing, Phase(share, {}). "
+                "Without a teacher: distillation=0."
             )
         self.phases, self.distillation = tuple(phases), distillation
+        self._is_ours = search is None
         self._search = TrainedSearch(
             make_evolution(population_size=100, parents=25) if search is None else search,
             evaluations=evaluations,
@@ -133,48 +167,32 @@ class ProgressiveShrinking(Sampler):
             if step.progress >= done / whole:
                 now = index
             done += phase.share
-        if now != self._phase and self._teacher is None and self.distillation:
-            self._teacher = self._make_teacher()  # the largest network, before anything smaller is trained
         self._phase = now
+        if self.phase.free and self._teacher is None and self.distillation:
+            self._teacher = self._make_teacher()  # the largest network, before anything smaller is trained
         self.supernet.activate(self.draw())
 
     def _make_teacher(self) -> nn.Module:
         """Returns the largest network as it is now, frozen."""
-        self.supernet.activate(self._largest)
-        return copy.deepcopy(self.supernet).requires_grad_(requires_grad=False).eval()
+        teacher = copy.deepcopy(self.supernet).requires_grad_(requires_grad=False).eval()
+        teacher.zero_grad(set_to_none=True)
+        teacher.activate(self._largest)
+        return teacher
 
     def draw(self) -> Decisions:
         """Returns a network that the present phase allows, at random."""
-        space, found = self.supernet.space, list[int | float]()
+        return draw_decisions(self.supernet.space, self._draw_value)
 
-        def walk(indices: tuple[int, ...]) -> None:
-            for index in indices:
-                point = space.points[index]
-                value = self._draw_value(point)
-                found.append(value)
-                if isinstance(point, Choice):
-                    walk(point.branches[int(value)])
-
-        walk(space.top)
-        return Decisions(space, found)
-
-    def _draw_value(self, point: Any) -> int | float:
-        group = point.group if isinstance(point, Choice) else None
-        if group is not None and (group.distinct or group.sorted):  # picks that depend on one another stay
-            return int(point.count - group.picks + point.pick)
-        for pattern, count in self.phase.free.items():
-            if not re.search(pattern, point.path):
-                continue
-            if not isinstance(point, Choice):
-                return from_unit(point, self.random.random())
-            ranks = (
-                sorted(range(point.count), key=point.values.__getitem__)
-                if point.values
-                else range(point.count)
-            )
-            allowed = list(ranks)[-(count or point.count) :]
-            return allowed[int(self.random.random() * len(allowed))]
-        return largest_value(point)
+    def _draw_value(self, at: int, allowed: Sequence[int] | None) -> int | float:
+        point = self.supernet.space.points[at]
+        free = [count for pattern, count in self.phase.free.items() if re.search(pattern, point.path)]
+        if not isinstance(point, (Choice, Int)):
+            return from_unit(point, self.random.random()) if free else point.max_value
+        if isinstance(point, Int) and free and free[0] is None:
+            return from_unit(point, self.random.random())
+        ranked = rank(point, allowed)
+        count = 1 if not free else len(ranked) if free[0] is None else min(free[0], len(ranked))
+        return ranked[len(ranked) - 1 - int(self.random.random() * count)]
 
     def auxiliary_loss(self, step: Step, outputs: Tensor) -> Tensor | None:
         """Returns the cross-entropy with the teacher's soft labels, weighted."""
@@ -186,7 +204,8 @@ class ProgressiveShrinking(Sampler):
         return self.distillation * -(soft * torch.log_softmax(outputs, dim=-1)).sum(-1).mean()
 
     def finish(self, step: Step) -> None:
-        self._best = self._search.run(self.supernet, step)
+        seed = self.random.getrandbits(32) if self._is_ours else None
+        self._best = self._search.run(self.supernet, step, seed=seed)
 
     def decisions(self) -> Decisions:
         """Returns the best network that was judged; before that, the largest."""
@@ -199,6 +218,7 @@ class ProgressiveShrinking(Sampler):
         return {
             "phase": self._phase,
             "best": None if self._best is None else self._best.to_json(),
+            "results": self._search.state(),
             "teacher": None if self._teacher is None else self._teacher.state_dict(),
         }
 
@@ -206,6 +226,7 @@ class ProgressiveShrinking(Sampler):
         self._phase = int(state["phase"])
         best = state["best"]
         self._best = None if best is None else Decisions.from_json(self.supernet.space, best)
+        self._search.restore(self.supernet, state["results"])
         self._teacher = None
         if state["teacher"] is not None:
             self._teacher = self._make_teacher()

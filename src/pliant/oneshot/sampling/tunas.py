@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import torch
 
 from pliant.algorithms.objectives import absolute
 from pliant.algorithms.policy import Factorized, Policy, Reinforce, Rule
-from pliant.space import Choice, Decisions, Float, Int, Point
+from pliant.algorithms.policy.draw import draw_decisions
+from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import FieldValueError
 
 from ..mutables import LayerChoice
 from ..normalization import BatchStatistics, Normalization
 from ..sampler import Step
+from .ends import largest, rank, smallest
 from .learned import PolicySampler
 
 
@@ -29,13 +31,13 @@ class TuNAS(PolicySampler):
       exponentially, until the end.
     - *Op warm-up*: over the first ``warm_up`` of all steps, with a probability that falls from 1 to 0, a choice between
       modules runs all its candidates, averaged.
-    - *Filter warm-up*: likewise, a value is the largest one.
+    - *Filter warm-up*: likewise, a number among the arguments of a module is the largest one.
     - The baseline is a moving average (0.95), corrected for its start, that holds the present reward already; Adam has
       no momentum (beta1 = 0).
 
     Theirs averages gradients over 32 accelerators that each draw a network of their own; with one device, a step
-    sees one network, and rewards vary more.  While warm-up lasts the policy does not move, so a decision that was
-    replaced teaches it nothing.
+    sees one network, and rewards vary more.  Theirs judges what warm-up made of a network; ours judges the network that
+    was drawn. While warm-up lasts the policy does not move, so this concerns its baseline alone.
 
     Args:
       cost: a cost of decisions, such as ``MultiplyAdds``; None for none.
@@ -80,6 +82,7 @@ class TuNAS(PolicySampler):
                 return quality
             return absolute(quality, cost(decisions), target, exponent=exponent)
 
+        self._is_ours = rule is None
         super().__init__(
             rule
             or Reinforce(
@@ -95,7 +98,8 @@ class TuNAS(PolicySampler):
     def _bind(self) -> None:
         super()._bind()
         self.check_target()
-        self.rule.optimizer.betas = (0.0, 0.999)
+        if self._is_ours:
+            self.rule.optimizer.betas = (0.0, 0.999)
         self._rate = self.rule.optimizer.learning_rate
         self._drawn: Decisions | None = None
         self._choices = {m.key: len(m) for m in self.supernet.network.modules() if isinstance(m, LayerChoice)}
@@ -130,14 +134,42 @@ class TuNAS(PolicySampler):
         points, selection = self.supernet.space.points, self.supernet.selection
         for index in decisions.active:
             point = points[index]
-            if self.random.random() >= share:
-                continue
             count = self._choices.get(point.path)
-            if count is not None:
-                if not isinstance(point, Choice) or not any(point.branches):
-                    selection.weights[point.path] = torch.full((count,), 1.0 / count)
-            elif not isinstance(point, Choice) or (point.group is None and not any(point.branches)):
-                selection.values[point.path] = largest_value(point)
+            is_size = isinstance(point, Int) or (
+                isinstance(point, Choice)
+                and point.group is None
+                and not any(point.branches)
+                and bool(point.values)
+            )
+            if (count is None and not is_size) or self.random.random() >= share:
+                continue
+            if count is None:
+                selection.values[point.path] = rank(point)[-1]  # type: ignore[arg-type]  # no float, by is_size
+                continue
+            selection.weights[point.path] = torch.full((count,), 1.0 / count)
+            if isinstance(point, Choice) and any(point.branches):
+                self._fill_branches(decisions, index, count)
+
+    def _fill_branches(self, decisions: Decisions, index: int, count: int) -> None:
+        """Selects something in those candidates of the choice ``index`` that were not drawn, because all are to run."""
+        space, net = self.supernet.space, self.supernet
+        drawn, own = dict(zip(decisions.active, decisions.values)), net.to_values(decisions)
+
+        for candidate in range(count):
+
+            def pick(at: int, allowed: Sequence[int] | None, forced: int = candidate) -> int | float:
+                if at == index:
+                    return forced
+                if at in drawn:
+                    return drawn[at]
+                point = space.points[at]
+                if not isinstance(point, Choice):
+                    return from_unit(point, self.random.random())
+                open_to = range(point.count) if allowed is None else allowed
+                return open_to[int(self.random.random() * len(open_to))]
+
+            values = net.to_values(draw_decisions(space, pick))
+            net.selection.values.update({key: value for key, value in values.items() if key not in own})
 
     def after_weights(self, step: Step) -> None:
         drawn = self._drawn
@@ -161,50 +193,3 @@ class TuNAS(PolicySampler):
         super()._restore(state)
         drawn = state["drawn"]
         self._drawn = None if drawn is None else Decisions.from_json(self.supernet.space, drawn)
-
-
-def largest_value(point: Point) -> int | float:
-    """Returns the decision for the largest value: by number, or the last candidate."""
-    if isinstance(point, Int):
-        return point.last
-    if isinstance(point, Float):
-        return point.max_value
-    return max(range(point.count), key=point.values.__getitem__) if point.values else point.count - 1
-
-
-def smallest_value(point: Point) -> int | float:
-    """Returns the decision for the smallest value: by number, or the first candidate."""
-    if isinstance(point, (Int, Float)):
-        return point.min_value
-    return min(range(point.count), key=point.values.__getitem__) if point.values else 0
-
-
-def largest(space: Any) -> Decisions:
-    """Returns the decisions of a space in which each value is the largest."""
-    return _with_ends(space, largest_value)
-
-
-def smallest(space: Any) -> Decisions:
-    """Returns the decisions of a space in which each value is the smallest."""
-    return _with_ends(space, smallest_value)
-
-
-def _with_ends(space: Any, end: Callable[[Point], int | float]) -> Decisions:
-    found: list[int | float] = []
-
-    def walk(indices: tuple[int, ...]) -> None:
-        for index in indices:
-            point = space.points[index]
-            value = end(point)
-            if (
-                isinstance(point, Choice)
-                and point.group is not None
-                and (point.group.distinct or point.group.sorted)
-            ):
-                value = point.pick if end is smallest_value else point.count - point.group.picks + point.pick
-            found.append(value)
-            if isinstance(point, Choice):
-                walk(point.branches[int(value)])
-
-    walk(space.top)
-    return Decisions(space, found)

@@ -23,13 +23,16 @@ class SPOS(Sampler):
     weights, with batch normalization recalibrated for each.
 
     Args:
-      search: what searches the trained super-network; the paper's evolution when None. Any algorithm of
-        ``pg.generators`` will do.
+      search: what searches the trained super-network; the paper's evolution when None, from this sampler's seed. Any
+        algorithm of ``pg.generators`` will do.
       evaluations: how many networks are judged then (the paper: 20 generations of 50).
       batches: on how many validation batches each is judged.
       normalization: which statistics are used then.
       cost: a cost of decisions, such as ``MultiplyAdds``.
       limit: what it must not exceed (the paper: 330M multiply-adds).
+
+    Raises:
+      FieldValueError: a cost without a limit, or no evaluations or batches.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
@@ -45,6 +48,7 @@ class SPOS(Sampler):
         limit: float | None = None,
     ) -> None:
         super().__init__()
+        self._is_ours = search is None
         self._search = TrainedSearch(
             make_evolution() if search is None else search,
             evaluations=evaluations,
@@ -66,15 +70,18 @@ class SPOS(Sampler):
         self.supernet.activate(self.supernet.space.sample(self.random))
 
     def finish(self, step: Step) -> None:
-        self._best = self._search.run(self.supernet, step)
+        seed = self.random.getrandbits(32) if self._is_ours else None
+        self._best = self._search.run(self.supernet, step, seed=seed)
 
     def decisions(self) -> Decisions:
         """Returns the best network that was judged; before that, a random one."""
         return self.supernet.space.sample(0) if self._best is None else self._best
 
     def _state(self) -> dict[str, Any]:
-        return {"best": None if self._best is None else self._best.to_json()}
+        best = None if self._best is None else self._best.to_json()
+        return {"best": best, "results": self._search.state()}
 
     def _restore(self, state: dict[str, Any]) -> None:
         best = state["best"]
         self._best = None if best is None else Decisions.from_json(self.supernet.space, best)
+        self._search.restore(self.supernet, state["results"])
