@@ -7,7 +7,8 @@ from math import log
 import pytest
 import torch
 
-from pliant.oneshot.gradient import DARTS, AddedCost, FBNet, LogCost, ProxylessNAS
+from pliant.oneshot.cost import MultiplyAdds
+from pliant.oneshot.gradient import DARTS, GDAS, AddedCost, FBNet, LogCost, ProxylessNAS
 
 LOSS = torch.tensor(2.0, dtype=torch.float64)
 
@@ -58,3 +59,21 @@ def test_a_logarithm_needs_a_cost_above_one(tiny):
 def test_what_is_refused(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+def test_a_cost_model_is_such_a_cost(tiny):
+    net = tiny.net(("a", "b"))
+    macs = MultiplyAdds(net, torch.zeros(1, 3))
+    sampler = GDAS(penalty=AddedCost(macs, weight=5.0, reference=100.0), learning_rate=0.2)
+    sampler.bind(net)
+    step = tiny.step(net)
+    draw = sampler._draw(step)
+    drawn = {key: row.argmax().item() for key, row in draw.values.items()}
+    assert macs(draw.values).item() == macs(drawn)
+    before = sampler.metrics()["cost"]
+    for _ in range(30):
+        sampler.before_weights(step)
+        sampler.after_weights(step)
+    assert sampler.metrics()["cost"] < before
+    assert macs(sampler.decisions()) == macs([0, 0])  # as little as there is
+    net(step.batch[0])  # the choices run as ever

@@ -157,6 +157,17 @@ def test_gates_run_closed_candidates_on_the_way_back_only(tiny):
     assert [module.runs for module in counted] == [1, 3, 2]
 
 
+def test_closed_gates_of_zeros_need_not_run(tiny):
+    zero = tiny.Count(nn.Identity())
+    zero.is_zero = True
+    gates = leaf(1.0, 0.0)
+    choice = make([nn.Linear(4, 4), zero], Gates(), gates)
+    choice(X).sum().backward()
+    assert zero.runs == 0
+    assert gates.grad[1] == 0.0
+    assert gates.grad[0] != 0.0
+
+
 def test_gates_under_autocast():
     choice = LayerChoice([nn.Linear(4, 4), nn.Linear(4, 4)], key="op")
     choice.handler = Gates()
@@ -165,7 +176,10 @@ def test_gates_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = choice(X.float())
     assert out.dtype is torch.bfloat16
-    out.float().sum().backward()
+    seen = []
+    choice[1].register_forward_hook(lambda module, args, out: seen.append(out.dtype))
+    out.float().sum().backward()  # outside of autocast, and still
+    assert seen == [torch.bfloat16]
     assert gates.grad[1].item() == pytest.approx(choice[1](X.float()).sum().item(), rel=0.05)
 
 
