@@ -137,7 +137,8 @@ def fold(program: Program) -> tuple[Folded, list[int]]:
 def _fold(block: Block, outputs: tuple[int, ...], constants: list[int | None], into: Folded) -> None:
     for line in block.lines:
         if isinstance(line, Operation):
-            if all(constants[i] is not None for i in line.inputs) and len(line.table) == 1:
+            fixed = all(constants[i] is not None for i in line.inputs)
+            if fixed and not line.is_picked:
                 into.constant += next(iter(line.table.values()))[0]
             else:
                 into.steps.append(line)
@@ -352,7 +353,7 @@ def _find_shaping(folded: Folded) -> Iterator[str]:
                 yield from _find_shaping(branch)
         elif isinstance(step, Scope):
             yield from _find_shaping(step.inner)
-        elif step.picks is not None:
+        elif step.picks is not None and step.is_picked:
             yield step.picks
     for branch in folded.rest.values():
         yield from _find_shaping(branch)

@@ -101,6 +101,11 @@ class Operation:
     table: dict[Any, tuple[float, tuple[int, ...]]] = field(default_factory=dict)
     outputs: tuple[int, ...] = ()
 
+    @property
+    def is_picked(self) -> bool:
+        """Whether it has mattered which of the inputs are taken."""
+        return self.picks is not None and any(isinstance(key[0], tuple) for key in self.table if key)
+
     def key(self, slots: Any, values: Mapping[str, Any]) -> Any:
         """Returns the place in the table."""
         shapes = tuple([slots[i] for i in self.inputs])

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..elastic import Elastic
+from ..inferred import Inferred
 from ..mutables import InputChoice, LayerChoice, ValueChoice
 from .program import Reader, Tape, read_elastic, read_one
 
@@ -289,7 +290,7 @@ class Recorder(TorchFunctionMode):
         return self.tape.leave(tuple(~self._number(x) if s is None else s for s, x in zip(slots, leaves)))
 
     def _path(self, module: nn.Module) -> str:
-        name = self._names.get(module)
+        name = module.path if isinstance(module, (Elastic, Inferred)) else self._names.get(module)
         if name is not None:
             return str(name)
         outer = next((e for e in reversed(self._entries) if e.path), None)
@@ -312,6 +313,12 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyT
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as PyTorch has it
         self._recorder = recorder
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return (
+            False  # PyTorch would import its compiler for it, which takes seconds; nothing is compiled here
+        )
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))

@@ -1,0 +1,130 @@
+"""Counting rules, what is said where one is missing, and the costs' place in the algorithms."""
+
+import pytest
+import torch
+from torch import nn
+
+import pliant as pg
+from pliant.oneshot import InputChoice, supernet
+from pliant.oneshot.cost import MultiplyAdds, Parameters, add_count_rule, count_multiply_adds
+from pliant.oneshot.gradient import AddedCost, LogCost
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError
+
+one = pg.oneof
+Sequential, Conv2d, Linear, Identity, LazyLinear, ReLU = map(
+    pg.symbolize, (nn.Sequential, nn.Conv2d, nn.Linear, nn.Identity, nn.LazyLinear, nn.ReLU)
+)
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return x * self.weight
+
+
+def test_a_layer_of_unknown_cost_names_itself_and_the_remedy():
+    net = supernet(Sequential(Linear(2, 3), one([Sequential(Scale()), Identity()])))
+    cost = MultiplyAdds(net, torch.zeros(1, 2))
+    assert cost([1]) == 6  # nobody has met it yet
+    with pytest.raises(
+        FieldValueError, match=r"the Scale at 'network.*' has weights.*add_count_rule\(Scale\)"
+    ) as caught:
+        cost([0])
+    assert "return output.numel()" in str(caught.value)
+
+    class Known(Scale):
+        pass
+
+    @add_count_rule(Known)
+    def rule(layer, inputs, output):
+        return inputs[0].numel() + output.numel()
+
+    assert count_multiply_adds(Sequential(Known()), torch.zeros(5, 3)) == 30
+
+
+def test_a_rule_covers_what_is_inside():
+    class Pair(nn.Sequential):
+        pass
+
+    add_count_rule(Pair, lambda layer, inputs, output: 7)
+    assert count_multiply_adds(Pair(nn.Linear(2, 3), Scale()), torch.zeros(1, 2)) == 7
+
+
+def test_rules_are_for_classes():
+    with pytest.raises(FieldTypeError, match="for a class of modules"):
+        add_count_rule(Scale(), lambda layer, inputs, output: 0)
+    with pytest.raises(FieldTypeError, match=r"a function \(layer, inputs, output\)"):
+        add_count_rule(Scale, 3)
+
+
+@pytest.fixture
+def net():
+    return supernet(Sequential(Conv2d(3, 4, 1), one([Conv2d(4, 4, 3, padding=1), Identity()], name="op")))
+
+
+def test_costs_serve_penalties(net):
+    cost = MultiplyAdds(net, torch.zeros(1, 3, 5, 5))
+    (key,) = (point.path for point in net.space.points)
+    for penalty in (AddedCost(cost, reference=1000.0), LogCost(cost)):
+        row = torch.tensor([0.25, 0.75], dtype=torch.double, requires_grad=True)
+        found = penalty.join(torch.tensor(1.0), penalty.measure({key: row}))
+        assert penalty.measure({key: row}).item() == 25 * (12 + 0.25 * 144)
+        (slope,) = torch.autograd.grad(found, row)
+        assert slope[0] > 0 == slope[1]
+
+
+def test_weights_that_are_missing_or_of_another_length(net):
+    cost = MultiplyAdds(net, torch.zeros(1, 3, 5, 5))
+    with pytest.raises(
+        DecisionError, match=r"depends on the decision 'args\[1\]', and no weights.*Given: args\[2\]"
+    ):
+        cost({"args[2]": torch.ones(2)})
+    with pytest.raises(FieldValueError, match=r"'args\[1\]' has 2 candidates; got weights of shape \(3,\)"):
+        cost({"args[1]": torch.ones(3)})
+    with pytest.raises(DecisionError):
+        cost([5])
+
+
+def test_what_a_cost_is_made_of():
+    with pytest.raises(FieldTypeError, match="MultiplyAdds takes a super-network"):
+        MultiplyAdds(nn.Linear(2, 2), torch.zeros(1, 2))
+    lazy = supernet(Sequential(Linear(2, one([3, 4])), LazyLinear(1)), example=torch.zeros(1, 2))
+    with pytest.raises(FieldValueError, match=r"pass Parameters\(supernet, example\)"):
+        Parameters(lazy)
+    assert Parameters(lazy, torch.zeros(1, 2))([1]) == 12 + 5
+
+
+def test_an_expectation_over_too_many_widths_is_refused():
+    widths = [one([2, 4, 6]) for _ in range(8)]
+    layers = [m for w in widths for m in (LazyLinear(w), ReLU())]
+    net = supernet(Sequential(*layers), example=torch.zeros(1, 2))
+    cost = MultiplyAdds(net, torch.zeros(1, 2))
+    weights = {p.path: torch.ones(p.count) / 3 for p in net.space.points}
+    for width in range(3):
+        cost([width] * 8)
+    with pytest.raises(SpaceError, match="change shapes that other layers see, in 6561 combinations"):
+        cost(weights)
+
+
+def test_inputs_of_several_shapes_that_are_chosen_together_have_no_expectation():
+    class Joined(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(2, 2), nn.Linear(2, 3), nn.Linear(2, 4)
+            self.inputs = InputChoice(3, 2, reduction="concat", key="inputs")
+
+        def forward(self, x):
+            return self.inputs([self.a(x), self.b(x), self.c(x)]) @ torch.ones(0, 0).new_ones(
+                self.inputs([self.a(x), self.b(x), self.c(x)]).shape[1], 1
+            )
+
+    cost = MultiplyAdds(supernet(Joined()), torch.zeros(1, 2))
+    assert cost({"inputs[0]": 0, "inputs[1]": 1}) == 2 * 18 + 5
+    assert cost({"inputs[0]": 1, "inputs[1]": 2}) == 2 * 18 + 7
+    with pytest.raises(
+        SpaceError, match="several inputs of different shapes are chosen together at 'inputs'"
+    ):
+        cost({"inputs": torch.ones(3) * 2 / 3})
