@@ -238,3 +238,9 @@ def test_sequences():
     found = check(space)
     child = pg.materialize(found, [0, 0])
     assert [child.args[1].normalized_shape, child.args[2].inner.args[1].out_features] == [4, 4]
+
+
+def test_without_memory():
+    space = Sequential(Conv2d(3, one([8, 16]), 3), BatchNorm2d(16))
+    found = follow(space, X.to("meta"))
+    assert pg.materialize(found, [0]).args[1].num_features == 8

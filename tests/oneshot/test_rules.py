@@ -173,7 +173,8 @@ def test_a_layer_without_a_rule_names_itself_and_what_to_write():
     width = one([4, 8], name="w")
     space = S(nn.Sequential)(S(nn.Linear)(3, width), ScaleS(width))
     with pytest.raises(
-        ValueError, match=r"(?s)Scale at 'args\[1\]'.*\(4,\), \(8,\).*add_rule\(Scale\).*pg\.oneof.*BatchNorm1d"
+        ValueError,
+        match=r"(?s)Scale at 'args\[1\]'.*\(4,\), \(8,\).*add_rule\(Scale\).*pg\.oneof.*BatchNorm1d",
     ):
         supernet(space)
 

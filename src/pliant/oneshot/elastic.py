@@ -23,7 +23,7 @@ from pliant.symbolic.clone import clone
 from pliant.symbolic.leaf import Ref
 from pliant.symbolic.realize import realize
 from pliant.symbolic.rebind import rebind
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
 from pliant.values.path import Path
 
 from .inferred import Inferred, infer_layers
@@ -32,6 +32,10 @@ from .sharing import SharedTensors, Skeleton, Table
 from .sweep import sweep
 
 KEPT = 4096  # so many skeletons are kept
+
+
+class EarlyReadError(PliantError, AttributeError):
+    """An attribute of a module is read that has several values, and none is selected yet."""
 
 
 @final
@@ -141,12 +145,30 @@ class Elastic(nn.Module):
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the module in the size that is selected."""
+        return self._borrow()(*args, **fields)
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what is no attribute of this module: that of the size which is selected (``stride``, ``weight``)."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith("_") or "keys" not in self.__dict__:
+                raise
+        if not all(key in self.selection.values for key in self.keys):
+            raise EarlyReadError(
+                f"{name!r} of the module at {self.path!r} is read while its values are undecided. Read it in forward, "
+                "or give the value that you need to the constructor, as a hole of the same name."
+            )
+        return getattr(self._borrow(), name)
+
+    def _borrow(self) -> nn.Module:
+        """Returns the module in the size that is selected, with its weights in place."""
         skeleton = self.skeleton(self.values())
         if self._running is not skeleton and self._running is not None:
             self._running.give_back()
         self._running = skeleton
         skeleton.borrow(self.shared.take(skeleton))
-        return skeleton.module(*args, **fields)
+        return skeleton.module
 
     _place: Tensor
 
@@ -171,14 +193,14 @@ class Elastic(nn.Module):
         kept = {values: [b for *_, b in self._own_buffers(s)] for values, s in self._skeletons.items()}
         return {
             **self.__dict__,
-            "_template": self._template.program,
+            "_template": Ref(self._template.program),  # a Ref: a deep copy would realize it
             "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
             "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]  # as PyTorch has it
-        self._template = self._fill(state["_template"])
+        self._template = self._fill(state["_template"].value)
 
     def extra_repr(self) -> str:
         return f"{self.path!r}, {len(self.keys)} values to decide"
@@ -208,7 +230,17 @@ class Elastic(nn.Module):
 
     def _make(self, values: tuple[Any, ...]) -> Skeleton:
         """Builds the module for some values, as its class does."""
-        module = realize(self._template.materialize(Decisions(self.space, values)))
+        decisions = Decisions(self.space, values)
+        try:
+            module = realize(self._template.materialize(decisions))
+        except EarlyReadError:
+            raise
+        except Exception as error:
+            if isinstance(error.__cause__, EarlyReadError):
+                raise error.__cause__ from None
+            raise FieldValueError(
+                f"what stands at {self.path or 'the root'!r} cannot be made with {decisions.to_dict()}: {error}"
+            ) from error
         if not isinstance(module, nn.Module):
             raise FieldTypeError(
                 f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."

@@ -14,7 +14,6 @@ from typing import Any, final
 import torch
 from torch import nn
 
-from pliant import schema as specs
 from pliant.hyper.hole import DerivedHole, Intv, OneOf
 from pliant.hyper.template import Template
 from pliant.space import Choice, Decisions, Space
@@ -43,8 +42,8 @@ class Weighted(DerivedHole):
     [{width=17}, {width=37}, {width=19}, {width=39}]
     """
 
-    holes: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
-    factors: specs.List(specs.Int())  # type: ignore[valid-type]  # the same
+    holes: list[Any]
+    factors: list[int]
     constant: int = 0
 
     def inner(self) -> Any:
@@ -78,7 +77,8 @@ def follow(space: Any, example: Any, *, tie: bool = False) -> Any:
     Args:
       space: a symbolic module with holes; it stays as it is.  Layers have to be symbolic to be followed; those that a
         module makes for itself have to get their widths from its arguments, or from their input (``nn.LazyConv2d``).
-      example: an input of the network, or a tuple of inputs.
+      example: an input of the network, or a tuple of inputs.  The networks are run on its device; ``meta`` needs no
+        memory, and is often slower.
       tie: whether widths that must be equal, because their tensors are added, become one decision over what they have
         in common; otherwise they are refused.
 
@@ -153,7 +153,7 @@ class _Networks:
         self.template = Template(program)
         self.space = self.template.space
         self.key_of = Rewriter(self.space, Selection()).key_of
-        self.device = "meta"
+        self.device = next((x.device for x in inputs if isinstance(x, torch.Tensor)), torch.device("cpu"))
         self.built: tuple[tuple[Any, ...], Any, list[Pair]] | None = None  # the network that was built last
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
         self.turns = range(min(TURNS, max(counts, default=1)))
@@ -243,9 +243,6 @@ class _Networks:
         try:
             return self._try(decisions, outputs)
         except Exception as error:
-            if self.device == "meta" and not chosen and not outputs:
-                self.device = "cpu"  # not everything runs without numbers
-                return self._run(decisions, outputs, chosen)
             what = f"with {dict(chosen)} and the others at their first values, " if chosen else ""
             raise FieldValueError(
                 f"{what}the network does not run on the example, so its widths cannot be followed: {error}"
@@ -265,9 +262,8 @@ class _Networks:
                     self._meet(p, modules)
         _, child, pairs = self.built
         ids = {str(p.path): id(p.child) for p in pairs}
-        inputs = tuple(x.to(self.device) if isinstance(x, torch.Tensor) else x for x in self.inputs)
         widened = {ids[path]: width for path, width in outputs.items() if path in ids}
-        return _Run(probe(child, inputs, widened), pairs)
+        return _Run(probe(child, self.inputs, widened), pairs)
 
     def _meet(self, p: Pair, modules: Mapping[str, Pair]) -> None:
         """Learns of a value that is searched, and where it stands."""

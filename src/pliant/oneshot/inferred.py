@@ -12,6 +12,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import UninitializedBuffer
 
 from pliant.values.errors import FieldValueError
 
@@ -31,7 +32,7 @@ class Inferred(nn.Module):
     def __init__(self, prototype: nn.Module, shared: SharedTensors | None, path: str) -> None:
         super().__init__()
         self.path = path
-        self._hidden = [prototype]  # in a list, so that it counts as no part of the network
+        self._hidden = _Prototype(prototype)
         self._store: list[SharedTensors] = [] if shared is None else [shared]
         self.own = SharedTensors(path, []) if shared is None else None
         self._skeletons: dict[int, Skeleton] = {}
@@ -50,7 +51,7 @@ class Inferred(nn.Module):
 
     def forward(self, x: Tensor, *args: Any, **fields: Any) -> Any:
         """Runs the layer in the width of ``x``."""
-        width = self.last = int(x.shape[-1] if isinstance(self._hidden[0], nn.LazyLinear) else x.shape[1])
+        width = self.last = int(x.shape[-1] if isinstance(self._hidden.layer, nn.LazyLinear) else x.shape[1])
         skeleton = self._skeletons.get(width)
         if skeleton is None:
             skeleton = self._make(x, args, fields)
@@ -86,7 +87,7 @@ class Inferred(nn.Module):
         return list(self._skeletons.values())
 
     def _make(self, x: Tensor, args: tuple[Any, ...], fields: dict[str, Any]) -> Skeleton:
-        module = copy.deepcopy(self._hidden[0]).train(self.training)
+        module = copy.deepcopy(self._hidden).layer.train(self.training)
         with torch.no_grad():
             if self.is_measured:
                 with torch.random.fork_rng(devices=[]):
@@ -96,7 +97,26 @@ class Inferred(nn.Module):
         return Skeleton(module)
 
     def extra_repr(self) -> str:
-        return f"{type(self._hidden[0]).__name__} at {self.path!r}"
+        return f"{type(self._hidden.layer).__name__} at {self.path!r}"
+
+
+@final
+class _Prototype:
+    """A lazy layer that saw no input, kept where it counts as no part of a network.
+
+    It can be copied: PyTorch's uninitialized buffers alone cannot.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Prototype:
+        for buffer in self.layer.buffers():
+            if isinstance(buffer, UninitializedBuffer):
+                kind: Any = UninitializedBuffer  # whose stub knows no arguments
+                fresh = kind(device=buffer.device, dtype=buffer.dtype)
+                memo.setdefault(id(buffer), fresh)
+        return _Prototype(copy.deepcopy(self.layer, memo))
 
 
 def is_lazy(module: nn.Module) -> bool:
@@ -136,7 +156,7 @@ def finish(layers: list[Inferred]) -> None:
         found = [skeleton for layer in group for skeleton in layer.measured()]
         if not found:
             raise FieldValueError(
-                f"the {type(group[0]._hidden[0]).__name__} at {group[0].path!r} saw no input, so its width is not known. "
+                f"the {type(group[0]._hidden.layer).__name__} at {group[0].path!r} saw no input, so its width is not known. "
                 "Pass an example that reaches it, or give the layer its width."
             )
         group[0].shared.share(found)

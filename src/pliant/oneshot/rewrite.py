@@ -17,12 +17,12 @@ from pliant.space import Space
 from pliant.space.build import join_ids
 from pliant.symbolic.clone import clone
 from pliant.symbolic.node import Node, children
-from pliant.symbolic.realize import realize
+from pliant.symbolic.realize import RealizationError, realize
 from pliant.symbolic.rebind import rebind
 from pliant.values.errors import FieldTypeError
 from pliant.values.path import Path, step_text
 
-from .elastic import Elastic, Part
+from .elastic import EarlyReadError, Elastic, Part
 from .inferred import infer_layers
 from .inputs import find_input_hole, open_inputs
 from .mutables import InputChoice, LayerChoice
@@ -74,9 +74,19 @@ class Rewriter:
             return infer_layers(copy.deepcopy(value), at)
         if (hole := find_input_hole(value)) is not None:
             return self._inputs(value, hole, join_ids(id, f"{location}.chosen" if location else "chosen"))
+        try:
+            return self._make(value, id, location)
+        except (
+            EarlyReadError
+        ):  # its constructor reads what is searched in a module below: they come in sizes together
+            return self._make(value, id, location, whole=True)
+
+    def _make(self, value: Any, id: str, location: str, *, whole: bool = False) -> nn.Module:
+        """Returns the network that a symbolic module, or a hole over the sizes of one, becomes."""
+        at = join_ids(id, location)
         own: dict[str, str] = {}
         program: Any = clone(value)
-        parts = dict(self._replace(value, Path(), id, location, own=own))
+        parts = dict(self._replace(value, Path(), id, location, own=own, whole=whole))
         if own:
             return Elastic(
                 program,
@@ -90,7 +100,10 @@ class Rewriter:
             program = rebind(
                 program, {place: part.value(lambda module: module) for place, part in parts.items()}
             )
-        module = realize(program)
+        try:
+            module = realize(program)
+        except RealizationError as error:
+            raise error.__cause__ if isinstance(error.__cause__, EarlyReadError) else error from None
         if not isinstance(module, nn.Module):
             raise FieldTypeError(
                 f"a module is expected at {at or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "

@@ -80,7 +80,7 @@ class SharedTensors(nn.Module):
         super().__init__()
         self.path, self.own_statistics = path, own_statistics
         self._common = list(common)  # a plain list: they are registered by their owner
-        self._classes: dict[str, type[nn.Module]] = {}  # by place, of the first layer that was met there
+        self._classes: dict[str, str] = {}  # by place, of the first layer that was met there
         self._unshared: set[str] = set()  # buffers that each size has for itself
         self._is_made = False
 
@@ -210,8 +210,9 @@ class SharedTensors(nn.Module):
     def _prefix(self, place: str, layer: nn.Module) -> str:
         """Returns the start of the names under which a layer's tensors are shared."""
         kind = type(layer)
-        first = self._classes.setdefault(place, kind)
-        named = place.replace(".", "/") + ("" if first is kind else f"({kind.__name__})")
+        first = self._classes.setdefault(place, f"{kind.__module__}.{kind.__qualname__}")
+        is_first = first == f"{kind.__module__}.{kind.__qualname__}"
+        named = place.replace(".", "/") + ("" if is_first else f"({kind.__name__})")
         if self.own_statistics and hasattr(layer, "running_mean"):
             named += f"({layer.num_features})"
         return f"{named}:" if named else ""

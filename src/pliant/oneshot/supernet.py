@@ -7,8 +7,10 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
 from pliant.space import Choice, Decisions, Space, choice, flatten
+from pliant.symbolic.leaf import Ref
 from pliant.symbolic.node import Node
 from pliant.symbolic.realize import realize
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
@@ -55,6 +57,19 @@ class Supernet(nn.Module):
         if example:
             _run_apart(self, example, checks=True)
             self.activate(first)
+
+    def __getstate__(self) -> dict[str, Any]:
+        program = (
+            None if self.template is None else Ref(self.template.program)
+        )  # a deep copy would realize it
+        return {**self.__dict__, "template": program}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # as PyTorch has it
+        program = state["template"]
+        self.template = None if program is None else Template(program.value)
+        if self.template is not None:
+            self.space = self.template.space
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the network that is selected."""
@@ -209,7 +224,7 @@ def supernet(
       FieldValueError: a layer comes in several sizes, and its class has no rule.
     """
     selection = Selection()
-    if isinstance(space, Node):
+    if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
         template = Template(space)
         rewriter = Rewriter(template.space, selection, share=share, own_statistics=own_statistics)
         network = rewriter.build(template.program)
