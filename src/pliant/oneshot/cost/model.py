@@ -83,11 +83,12 @@ class Cost(ABC):
             return self._expect(decisions)
         if decisions.__class__ is not Decisions or decisions.space is not self.supernet.space:
             decisions = self.supernet.space.parse(decisions)
-        values = (
-            dict(zip(self._paths, decisions.values))
-            if self._paths is not None
-            else self.supernet.to_values(decisions)
-        )
+        if self._paths is not None:
+            return self._look_up(dict(zip(self._paths, decisions.values)))
+        values = self.supernet.to_values(decisions)
+        for key in self.supernet.grouped:
+            if key in values:
+                values[key] = tuple(values[key])
         return self._look_up(values)
 
     def _look_up(self, values: Mapping[str, Any]) -> float:
@@ -114,7 +115,7 @@ class Cost(ABC):
         self._folded, self._slots = fold(self._program)
 
     def _run_whole(self, values: Mapping[str, Any]) -> float:
-        key = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()))
+        key = tuple(sorted(values.items()))
         found = self._known.get(key)
         if found is None:
             program = Program()
@@ -148,7 +149,7 @@ class Cost(ABC):
         for point in self.supernet.space.points:
             found[point.path] = 0 if isinstance(point, Choice) else point.min_value
         for key, picks in self.supernet.grouped.items():
-            found[key] = list(range(picks))
+            found[key] = tuple(range(picks))
         return found
 
     # ------------------------------------------------------------------ distributions
