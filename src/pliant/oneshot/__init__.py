@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from .binding import BindError, Mutable
+from .cost import (
+    Cost,
+    Latency,
+    LatencyTable,
+    MultiplyAdds,
+    Parameters,
+    add_count_rule,
+    count_multiply_adds,
+    format_key,
+    measure_latencies,
+)
 from .elastic import Elastic
 from .exactness import Differences, measure_differences
 from .follow import follow
@@ -55,6 +66,7 @@ __all__ = [
     "BatchStatistics",
     "BindError",
     "CellRule",
+    "Cost",
     "CsvLog",
     "Differences",
     "Elastic",
@@ -62,14 +74,18 @@ __all__ = [
     "FixedMutator",
     "GradientSampler",
     "InputChoice",
+    "Latency",
+    "LatencyTable",
     "LayerChoice",
     "LogCost",
     "Masks",
+    "MultiplyAdds",
     "Mutable",
     "Mutables",
     "Mutator",
     "MutatorSampler",
     "Normalization",
+    "Parameters",
     "Penalty",
     "Phase",
     "PointChoice",
@@ -89,12 +105,16 @@ __all__ = [
     "Trainer",
     "TuNAS",
     "ValueChoice",
+    "add_count_rule",
     "add_rule",
+    "count_multiply_adds",
     "derive_node",
     "export",
     "follow",
+    "format_key",
     "kendall_tau",
     "measure_differences",
+    "measure_latencies",
     "open_kernel",
     "open_network",
     "read_answer",
