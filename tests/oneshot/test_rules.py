@@ -212,3 +212,14 @@ def test_a_wrong_rule_is_seen():
     assert found.output < 1e-10
     assert found.gradients > 1e-3
     assert found.where == "gradient of 1.factors"
+
+
+def test_which_part_a_smaller_layer_uses():
+    net = supernet(S(nn.Conv2d)(3, one([2, 4]), one([3, 7])))
+    full = net.get_parameter("network.shared.weight")
+    assert torch.equal(net.inherited([0, 0])["weight"], full[:2, :, 2:5, 2:5])
+    width = one([4, 8], name="w")
+    net = supernet(S(nn.Sequential)(S(nn.Linear)(5, width), GatedS(S(nn.MultiheadAttention)(width, 2), True)))
+    (full,) = (p for name, p in net.named_parameters() if "in_proj_weight" in name)
+    part = net.inherited([0])["1.layer.in_proj_weight"]
+    assert torch.equal(part, torch.cat([full[:4, :4], full[8:12, :4], full[16:20, :4]]))
