@@ -1,0 +1,136 @@
+"""What weight sharing costs: steps of super-networks beside the same networks alone, and beside a plain implementation.
+
+    python benchmarks/oneshot.py                      everything (some minutes)
+    python benchmarks/oneshot.py --rounds 12          more rounds; a round is one step of each side
+    python benchmarks/oneshot.py --only sampled       sampled, darts, darts-large, resample, memory
+    python benchmarks/oneshot.py --json out.json      also every round's numbers
+
+``README.md`` beside this file says how it is measured.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.path = [path for path in sys.path if path]  # this file has the name of a part of the library, and is none
+
+import argparse
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import supernets
+import torch
+from core import describe_machine, tell
+from quality import format_table
+from table import format_bytes, format_seconds, judge
+from timing import Timing, measure
+
+PARTS = ("sampled", "darts", "darts-large", "resample", "memory")
+Cells = list[str]
+
+
+def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Returns the command line's arguments."""
+    parser = argparse.ArgumentParser(description="What weight sharing costs.")
+    parser.add_argument("--rounds", type=int, default=12, help="interleaved rounds (of DARTS: a third of them)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[p for p in PARTS if p != "darts-large"])
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write every round's numbers to a file")
+    return parser.parse_args(argv)
+
+
+def report_sampled(timing: Timing) -> list[Cells]:
+    """Returns the rows about a sampled step."""
+    ratio = timing.ratio("super-network", "alone") or 0.0
+    return [
+        ["MobileNetV2-like: a sampled step", format_seconds(timing.median("super-network")), f"{ratio:.2f}x (<= 1.10x)", judge([ratio <= 1.10])],
+        ["  the same architectures alone", format_seconds(timing.median("alone")), "1", "-"],
+        ["  the largest alone", format_seconds(timing.median("largest alone")), f"{timing.ratio('largest alone', 'alone') or 0:.2f}x", "-"],
+    ]  # fmt: skip
+
+
+def report_darts(timing: Timing, title: str) -> list[Cells]:
+    """Returns the rows about a weight step of DARTS."""
+    base = "plain, channels first"
+    rows = []
+    for side in ("ours, channels last", "ours, channels first", "plain, channels last", base):
+        ratio = timing.ratio(side, base) or 0.0
+        is_target = side == "ours, channels last"
+        shown = f"{ratio:.2f}x (<= 0.60x)" if is_target else f"{ratio:.2f}x"
+        text = f"{title}: a weight step, {side}" if is_target else f"  {side}"
+        rows.append([text, format_seconds(timing.median(side)), shown, judge([ratio <= 0.60] if is_target else [])])
+    return rows
+
+
+def report_resample(timing: Timing) -> list[Cells]:
+    """Returns the rows about drawing and selecting anew."""
+    rows = []
+    for side in timing.seconds:
+        median = timing.median(side) or 0.0
+        rows.append([f"resampling 8 cells: {side}", format_seconds(median), "(<= 1 ms)", judge([median <= 1e-3])])
+    return rows
+
+
+def report_memory(found: dict[str, dict[str, Any]]) -> list[Cells]:
+    """Returns the rows about peak memory."""
+    rows = []
+    for kind, one in found.items():
+        is_mobile = kind == "largest alone" or kind.startswith("sampled")
+        base = found["largest alone" if is_mobile else "one path"]
+        if "error" in one or "error" in base:
+            rows.append([f"memory, {kind}", one.get("error", "-"), "-", "not measured"])
+            continue
+        ratio, slower = one["bytes"] / base["bytes"], one["seconds"] / base["seconds"]
+        target = kind.startswith("sampled")
+        shown = f"{ratio:.2f}x{' (<= 1.00x)' if target else ''}, a step {slower:.2f}x"
+        title = f"peak memory, {'MobileNetV2-like' if is_mobile else 'DARTS'}: {kind}"
+        rows.append([title, format_bytes(one["bytes"]), shown, judge([ratio <= 1.0] if target else [])])
+    return rows
+
+
+def about_nni() -> str:
+    """Returns a line about NNI."""
+    if importlib.util.find_spec("nni") is None:
+        return "NNI 3.0 is not here, so it has no row: its package does not import without others that it does not name"
+    return "NNI is here, and has no row: this program has no runner for it"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints, and writes the numbers where asked to."""
+    args = read_arguments(argv)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    machine = describe_machine()
+    rows: list[Cells] = []
+    timings: dict[str, Timing] = {}
+    if "sampled" in args.only:
+        tell("a sampled step")
+        timings["sampled"] = measure(supernets.sampled_jobs(), rounds=args.rounds, budget=0)
+        rows += report_sampled(timings["sampled"])
+    for part, sizes in (("darts", (4, 8, 32)), ("darts-large", (8, 16, 24))):
+        if part in args.only:
+            tell(part)
+            timings[part] = measure(supernets.darts_jobs(*sizes), rounds=max(3, args.rounds // 3), budget=0)
+            rows += report_darts(timings[part], "DARTS, {} cells, {} channels, batch {}".format(*sizes))
+    if "resample" in args.only:
+        tell("resampling")
+        timings["resample"] = measure(supernets.resample_jobs(), rounds=7, budget=0.05)
+        rows += report_resample(timings["resample"])
+    memory = {}
+    if "memory" in args.only:
+        for kind in supernets.KINDS:
+            tell(f"memory: {kind}")
+            memory[kind] = supernets.ask_memory(kind)
+        memory = {k: memory[k] for k in sorted(memory, key=supernets.KINDS.index)}
+        rows += report_memory(memory)
+    print(f"\n{machine}\ntorch {torch.__version__}, 1 thread, {args.rounds} interleaved rounds; CPU time, medians; ratios are")
+    print(f"medians of the rounds' ratios. {about_nni()}.\n")
+    print(format_table(["what", "measured", "ratio (target)", "met"], rows))
+    if args.json:
+        seconds = {part: timing.seconds for part, timing in timings.items()}
+        args.json.write_text(json.dumps({"machine": machine, "seconds": seconds, "memory": memory}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Does a search find better networks than chance?  Every algorithm on a space that is known in full.
+
+    python benchmarks/small_space.py                      10 seeds of each algorithm, beside random
+    python benchmarks/small_space.py --seeds 3 --only DARTS GDAS
+    python benchmarks/small_space.py --make-table         trains all 729 networks alone, 3 times; writes small_space.json
+
+``smallnet.py`` is the space, ``smalltable.py`` trains the table.  What a search exports is looked up in the table: its
+percentile is the share of networks that are worse, those that are as good counted half.  So chance has 50.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from core import describe_machine
+from quality import format_table
+from smallnet import Batches, load, make_space, name_of
+from smalltable import BATCH, NAMES, check_alone, make_optimizer, train_all
+
+from pliant import oneshot
+from pliant.bench.curves import student
+
+TABLE = Path(__file__).with_suffix(".json")
+TRAININGS = 3  # of each network in the table
+EPOCHS = 40  # of each search
+RATE = 0.012
+"""The published 3e-4 of DARTS is for 20,000 steps; ours take 960, so it is 20 times that, and twice for round numbers' sake."""
+
+SAMPLERS: dict[str, Callable[[], oneshot.Sampler]] = {
+    "SPOS": lambda: oneshot.SPOS(evaluations=200, batches=8),
+    "ENAS": lambda: oneshot.ENAS(updates=5),
+    "TuNAS": lambda: oneshot.TuNAS(learning_rate=RATE),
+    "DARTS": lambda: oneshot.DARTS(learning_rate=RATE),
+    "DARTS, order 2": lambda: oneshot.DARTS(learning_rate=RATE, order=2),
+    "GDAS": lambda: oneshot.GDAS(learning_rate=RATE),
+    "SNAS": lambda: oneshot.SNAS(learning_rate=RATE),
+    "ProxylessNAS": lambda: oneshot.ProxylessNAS(learning_rate=RATE, every=1),
+    "FBNet": lambda: oneshot.FBNet(learning_rate=RATE),
+}
+
+
+def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Returns the command line's arguments."""
+    parser = argparse.ArgumentParser(description="One-shot searches on a space that is known in full.")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--only", nargs="+", choices=list(SAMPLERS), metavar="ALGORITHM", help=", ".join(SAMPLERS))
+    parser.add_argument("--make-table", action="store_true", help="train all networks alone first")
+    parser.add_argument("--out", type=Path, help="write what each run found to a file, as JSON")
+    return parser.parse_args(argv)
+
+
+def make_table() -> None:
+    """Trains every network alone, and writes the table."""
+    train, _, test = load()
+    columns = []
+    for seed in range(TRAININGS):
+        print(f"... training {len(NAMES)} networks alone, seed {seed}", file=sys.stderr, flush=True)
+        columns.append(train_all(NAMES, train, test, seed=seed))
+    sample = NAMES[7::145]
+    known = [columns[0][NAMES.index(name)] for name in sample]
+    alone = check_alone(sample, train, test, seed=0)
+    far = max(abs(a - b) for a, b in zip(known, alone))
+    print(f"trained one by one, {len(sample)} of them differ from the table by {far:.4f} at most", file=sys.stderr)
+    rows = {name: [round(column[i], 5) for column in columns] for i, name in enumerate(NAMES)}
+    lines = ",\n".join(f' "{name}": {json.dumps(row)}' for name, row in rows.items())
+    TABLE.write_text("{\n" + lines + "\n}\n")
+
+
+def read_table() -> dict[str, float]:
+    """Returns the mean test accuracy of each network."""
+    if not TABLE.exists():
+        sys.exit(f"{TABLE.name} is not here: run with --make-table (it takes two minutes).")
+    return {name: statistics.mean(row) for name, row in json.loads(TABLE.read_text()).items()}
+
+
+def percentile(table: dict[str, float], name: str) -> float:
+    """Returns the share of networks, in percent, that are worse than one; equal ones count half.
+
+    >>> percentile({"a": 0.1, "b": 0.2, "c": 0.3}, "b")
+    50.0
+    """
+    mine = table[name]
+    below = sum(score < mine for score in table.values())
+    equal = sum(score == mine for score in table.values())
+    return 100.0 * (below + equal / 2) / len(table)
+
+
+def search(make: Callable[[], oneshot.Sampler], seed: int) -> tuple[str, float]:
+    """Returns what one search exports, and its CPU seconds."""
+    train, valid, _ = load()
+    started = time.process_time()
+    trainer = oneshot.Trainer(
+        make_space(),
+        make(),
+        Batches(*train, size=BATCH, seed=seed),
+        Batches(*valid, size=BATCH, seed=seed + 1_000),
+        epochs=EPOCHS,
+        optimizer=make_optimizer,
+        seed=seed,
+    )
+    while trainer.session.epoch < EPOCHS:
+        trainer.run_epoch()
+    decisions = trainer.session.finish()
+    return name_of(decisions.values), time.process_time() - started
+
+
+def summarize(scores: list[float]) -> tuple[float, float]:
+    """Returns the mean, and half the width of its 95% interval."""
+    if len(scores) < 2:
+        return scores[0], math.inf
+    return statistics.mean(scores), student(len(scores) - 1) * statistics.stdev(scores) / math.sqrt(len(scores))
+
+
+def judge(mean: float, half: float) -> str:
+    """Returns the verdict over a mean percentile, of which chance has 50."""
+    if mean - half > 50:
+        return "better than chance"
+    return "WORSE THAN CHANCE" if mean + half < 50 else "NOT TOLD APART FROM CHANCE"
+
+
+def report_row(label: str, names: list[str], seconds: list[float], table: dict[str, float]) -> list[str]:
+    """Returns the cells of one algorithm."""
+    found = [percentile(table, name) for name in names]
+    mean, half = summarize(found)
+    operations = "".join(names)
+    shares = "/".join(f"{100 * operations.count(str(i)) / len(operations):.0f}" for i in range(3))
+    accuracy = statistics.mean(table[name] for name in names)
+    common = max(set(names), key=names.count)
+    return [
+        label, str(len(names)), f"{mean:.1f} [±{half:.1f}]", f"{min(found):.0f}", f"{accuracy:.4f}", shares,
+        f"{common} ({names.count(common)}x)", f"{statistics.median(seconds):.1f}", judge(mean, half),
+    ]  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Makes the table where asked to, searches, prints."""
+    args = read_arguments(argv)
+    torch.set_num_threads(1)
+    if args.make_table:
+        make_table()
+    table = read_table()
+    rows, found = [], {}
+    for label, make in SAMPLERS.items():
+        if args.only and label not in args.only:
+            continue
+        runs = []
+        for seed in range(args.seeds):
+            runs.append(search(make, seed))
+            name = runs[-1][0]
+            print(f"... {label}, seed {seed}: {name}, {percentile(table, name):.1f}", file=sys.stderr, flush=True)
+        found[label] = [name for name, _ in runs]
+        rows.append(report_row(label, found[label], [seconds for _, seconds in runs], table))
+    space = oneshot.supernet(make_space()).space
+    drawn = [name_of(space.sample(seed).values) for seed in range(args.seeds)]
+    rows.append(report_row("random", drawn, [0.0] * args.seeds, table))
+    ordered = sorted(table, key=table.__getitem__)
+    quarters = ", ".join(f"{table[ordered[round(q * (len(ordered) - 1))]]:.3f}" for q in (0, 0.25, 0.5, 0.75, 1))
+    head = ["search", "seeds", "percentile", "lowest", "accuracy", "none/skip/layer %", "most often", "CPU s", "verdict"]
+    print(f"\n{describe_machine()}\ntorch {torch.__version__}, 1 thread; {len(table)} networks, each trained alone {TRAININGS} times")
+    print(f"accuracy in the table, quartiles: {quarters}; best {ordered[-1]}, chance has percentile 50\n")
+    print(format_table(head, rows))
+    if args.out:
+        args.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
