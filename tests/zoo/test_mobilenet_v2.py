@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -82,7 +83,9 @@ def test_a_removed_layer_hands_its_input_on():
     assert torch.equal(layer(x), x)
     assert torch.equal(zoo.fit(x, 5), x[:, :5])
     wide = zoo.fit(x, 10)
-    assert wide.shape[1] == 10 and torch.equal(wide[:, :8], x) and not wide[:, 8:].any()
+    assert wide.shape[1] == 10
+    assert torch.equal(wide[:, :8], x)
+    assert not wide[:, 8:].any()
 
 
 def test_operations_and_filters_are_told_apart_by_hints():
@@ -115,7 +118,7 @@ def test_another_algorithm_is_another_line():
     torch.manual_seed(0)
     data = [(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 3]))] * 2
     texts = [PROGRAM.format(algorithm=algorithm) for algorithm in ALGORITHMS.splitlines()]
-    for text, other in zip(texts, texts[1:]):
+    for text, other in itertools.pairwise(texts):
         changed = [a for a, b in zip(text.splitlines(), other.splitlines(), strict=True) if a != b]
         assert len(changed) == 1
     for text in texts:

@@ -1,0 +1,164 @@
+"""The network that NAS-Bench-201 trains for each cell, with an operation to be chosen on each edge (PyTorch).
+
+Dong and Yang, "NAS-Bench-201", ICLR 2020, section 2.1 and figure 1.  The cells and their names, which need no PyTorch,
+are in ``nasbench201``; their accuracies are looked up by ``pliant.bench``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from pliant.hyper import oneof
+from pliant.symbolic.symbolize import symbolize
+from pliant.values.errors import FieldValueError, suggest
+
+from .nasbench201 import EDGES, OP_HINT, OPS
+from .operations import Convolution, Pooling, Zero
+
+
+@symbolize
+@final
+class Operation(nn.Module):
+    """What is on one edge, in all cells: one operation, with weights of its own in each cell.
+
+    All cells have one structure, so an edge is one decision, whatever the width of its cell.
+
+    Args:
+      name: which of ``nasbench201.OPS``.
+      filters: the channels of each cell.
+      affine: whether the normalization has weights.
+    """
+
+    def __init__(self, name: str, filters: Sequence[int], *, affine: bool = True) -> None:
+        super().__init__()
+        self.is_zero, self.is_skip = name == "none", name == "skip_connect"
+        self.by_cell = nn.ModuleList(_make_operation(name, wide, affine) for wide in filters)
+
+    def forward(self, x: Tensor, cell: int) -> Tensor:
+        """Returns what the operation of one cell makes of ``x``."""
+        out: Tensor = self.by_cell[cell](x)
+        return out
+
+
+@symbolize
+@final
+class Reduction(nn.Module):
+    """A residual block with stride 2 between stages."""
+
+    def __init__(self, filters_in: int, filters: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            Convolution(filters_in, filters, 3, stride=2), Convolution(filters, filters, 3)
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, 2, 0, ceil_mode=True), nn.Conv2d(filters_in, filters, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns half the rows and columns."""
+        out: Tensor = self.shortcut(x) + self.body(x)
+        return out
+
+
+@symbolize
+@final
+class Network(nn.Module):
+    """A convolution, cells in three stages with a reduction between them, and a linear layer.
+
+    A cell has four nodes; each is the sum of what the operations on its incoming edges make of earlier nodes.
+
+    Args:
+      edges: an ``Operation`` for each edge, in the order of ``nasbench201.EDGES``.
+      filters: the channels of each cell.
+      classes: how many logits it returns.
+    """
+
+    def __init__(self, edges: Sequence[nn.Module], filters: Sequence[int], classes: int = 10) -> None:
+        super().__init__()
+        self.operations, self.widths = nn.ModuleList(edges), tuple(filters)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, filters[0], 3, padding=1, bias=False), nn.BatchNorm2d(filters[0])
+        )
+        self.reductions = nn.ModuleList(Reduction(a, b) for a, b in pairwise(filters) if a != b)
+        self.norm = nn.Sequential(nn.BatchNorm2d(filters[-1]), nn.ReLU())
+        self.classifier = nn.Linear(filters[-1], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a logit per class."""
+        x, width, reductions = self.stem(x), self.widths[0], iter(self.reductions)
+        for cell, wide in enumerate(self.widths):
+            if wide != width:
+                x, width = next(reductions)(x), wide
+            x = self.run_cell(x, cell)
+        out: Tensor = self.classifier(self.norm(x).mean(dim=(2, 3)))
+        return out
+
+    def run_cell(self, x: Tensor, cell: int) -> Tensor:
+        """Returns the last node of one cell."""
+        nodes = [x]
+        for node in (1, 2, 3):
+            found = [
+                op(nodes[start], cell) for op, (end, start) in zip(self.operations, EDGES) if end == node
+            ]
+            nodes.append(sum(found[1:], found[0]))
+        return nodes[3]
+
+
+def make_network(
+    ops: Sequence[str], *, width: int = 16, cells: int = 5, classes: int = 10, affine: bool = True
+) -> Any:
+    """Returns the network of one cell.
+
+    >>> sum(p.numel() for p in make_network(["nor_conv_3x3"] * 6).parameters())  # the largest, as published
+    1531546
+
+    Args:
+      ops: the operation on each edge, as ``nasbench201.Cell.ops``.
+      width: channels of the first stage; each stage has twice as many as the one before.
+      cells: how many there are in a stage.
+      classes: how many logits it returns.
+      affine: whether the normalization inside cells has weights.
+
+    Raises:
+      FieldValueError: there is no operation of a name.
+    """
+    for name in ops:
+        if name not in OPS:
+            raise FieldValueError(
+                f"the operations of NAS-Bench-201 are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+            )
+    filters = _make_filters(width, cells)
+    return Network([Operation(name, filters, affine=affine) for name in ops], filters, classes)
+
+
+def make_space(*, width: int = 16, cells: int = 5, classes: int = 10, affine: bool = True) -> Any:
+    """Returns the network whose cells are open: 5 ** 6 = 15,625 networks.
+
+    A decision over an edge is an index into ``nasbench201.OPS``, as in ``nasbench201.make_space()``, and the decisions
+    of both spaces have the same vectors.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(make_space()).size
+    15625
+    """
+    filters = _make_filters(width, cells)
+    edges = [oneof([Operation(name, filters, affine=affine) for name in OPS], hints=OP_HINT) for _ in EDGES]
+    return Network(edges, filters, classes)
+
+
+def _make_filters(width: int, cells: int) -> tuple[int, ...]:
+    return tuple(width * 2**stage for stage in range(3) for _ in range(cells))
+
+
+def _make_operation(name: str, filters: int, affine: bool) -> nn.Module:
+    if name == "none":
+        return Zero()
+    if name == "skip_connect":
+        return nn.Identity()
+    if name == "avg_pool_3x3":
+        return Pooling("avg", filters)
+    return Convolution(filters, filters, int(name[-1]), affine=affine)
