@@ -67,6 +67,7 @@ FLOORS: dict[str, Row] = {
         "values schema space launch symbolic algorithms hyper study tune oneshot zoo",
         pytest=EVERYWHERE,
         hypothesis=EVERYWHERE,
+        torch=("samplers.py",),
     ),
 }
 

@@ -159,10 +159,11 @@ class Sampler(ABC):
 
     def state(self) -> dict[str, Any]:
         """Returns all that ``restore`` needs: numbers, text, lists, dicts and tensors; no weights of the super-network."""
+        space = self.supernet.space
         version, words, normal = self.random.getstate()
         return {
             "sampler": type(self).__name__,
-            "space": self.supernet.space.fingerprint,
+            "space": space.fingerprint,
             "random": [version, list(words), normal],
             "own": self._state(),
         }

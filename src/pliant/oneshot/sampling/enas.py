@@ -56,12 +56,9 @@ class ENAS(PolicySampler):
             reward=reward,
             normalization=normalization or RunningStatistics(),
         )
+        self._best: Decisions | None = None
         self.updates = check_count(updates, "updates", "ENAS")
         self.draws = check_count(draws, "draws", "ENAS")
-
-    def _bind(self) -> None:
-        super()._bind()
-        self._best: Decisions | None = None
 
     def before_weights(self, step: Step) -> None:
         self.supernet.activate(self.policy.sample(self.random)[0])
@@ -78,7 +75,8 @@ class ENAS(PolicySampler):
 
     def decisions(self) -> Decisions:
         """Returns the best of the networks that were drawn in the end; before that, the likeliest."""
-        return self.policy.mode() if self._best is None else self._best
+        likeliest = super().decisions()
+        return likeliest if self._best is None else self._best
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "best": None if self._best is None else self._best.to_json()}

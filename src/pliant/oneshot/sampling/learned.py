@@ -82,7 +82,9 @@ class PolicySampler(Sampler):
             self.rule.learn(Told(decisions, reward, log_prob), self.random)
 
     def decisions(self) -> Decisions:
-        return self.policy.mode()
+        """Returns the likeliest network."""
+        space = self.supernet.space  # none before `bind`, which is said there
+        return Decisions(space, self.policy.mode().values)
 
     def metrics(self) -> dict[str, float]:
         draw = Random(0)  # the entropy of some networks, by random numbers of their own

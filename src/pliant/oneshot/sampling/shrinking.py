@@ -124,6 +124,7 @@ class ProgressiveShrinking(Sampler):
             )
         self.phases, self.distillation = tuple(phases), distillation
         self._is_ours = search is None
+        self._best: Decisions | None = None
         self._search = TrainedSearch(
             make_evolution(population_size=100, parents=25) if search is None else search,
             evaluations=evaluations,
@@ -139,7 +140,6 @@ class ProgressiveShrinking(Sampler):
         return self._search.results
 
     def _bind(self) -> None:
-        self._best: Decisions | None = None
         self._teacher: nn.Module | None = None
         self._phase = 0
         self._largest = largest(self.supernet.space)
@@ -209,7 +209,8 @@ class ProgressiveShrinking(Sampler):
 
     def decisions(self) -> Decisions:
         """Returns the best network that was judged; before that, the largest."""
-        return self._largest if self._best is None else self._best
+        space = self.supernet.space
+        return largest(space) if self._best is None else self._best
 
     def metrics(self) -> dict[str, float]:
         return {"phase": float(self._phase)}

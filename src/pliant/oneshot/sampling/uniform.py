@@ -49,6 +49,7 @@ class SPOS(Sampler):
     ) -> None:
         super().__init__()
         self._is_ours = search is None
+        self._best: Decisions | None = None
         self._search = TrainedSearch(
             make_evolution() if search is None else search,
             evaluations=evaluations,
@@ -64,7 +65,7 @@ class SPOS(Sampler):
         return self._search.results
 
     def _bind(self) -> None:
-        self._best: Decisions | None = None
+        """Starts from nothing: there is nothing to learn."""
 
     def before_weights(self, step: Step) -> None:
         self.supernet.activate(self.supernet.space.sample(self.random))
@@ -75,7 +76,8 @@ class SPOS(Sampler):
 
     def decisions(self) -> Decisions:
         """Returns the best network that was judged; before that, a random one."""
-        return self.supernet.space.sample(0) if self._best is None else self._best
+        space = self.supernet.space
+        return space.sample(0) if self._best is None else self._best
 
     def _state(self) -> dict[str, Any]:
         best = None if self._best is None else self._best.to_json()

@@ -1,0 +1,109 @@
+"""All samplers of the library keep to the contract of samplers, and to what the table of capabilities says of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pliant import oneshot
+from pliant.oneshot import (
+    DARTS,
+    ENAS,
+    GDAS,
+    SNAS,
+    SPOS,
+    BatchStatistics,
+    FBNet,
+    Phase,
+    ProgressiveShrinking,
+    ProxylessNAS,
+    RandomMutator,
+    Recalibrated,
+    Sampler,
+    TuNAS,
+)
+from pliant.oneshot.capability import CAPABILITIES
+from pliant.oneshot.random import MutatorSampler
+from pliant.testing.samplers import SamplerSuite
+
+
+class TestDARTS(SamplerSuite):
+    def make(self):
+        return DARTS()
+
+
+class TestSecondOrderDARTS(SamplerSuite):
+    def make(self):
+        return DARTS(order=2)
+
+
+class TestSNAS(SamplerSuite):
+    def make(self):
+        return SNAS()
+
+
+class TestGDAS(SamplerSuite):
+    def make(self):
+        return GDAS()
+
+
+class TestFBNet(SamplerSuite):
+    def make(self):
+        return FBNet(warmup=0.0)
+
+
+class TestProxylessNAS(SamplerSuite):
+    def make(self):
+        return ProxylessNAS(warmup=0.0, every=1)
+
+
+class TestSPOS(SamplerSuite):
+    def make(self):
+        return SPOS(evaluations=4, batches=1, normalization=Recalibrated(10))
+
+
+class TestENAS(SamplerSuite):
+    def make(self):
+        return ENAS(updates=1, draws=3)
+
+
+class TestTuNAS(SamplerSuite):
+    epochs = 3
+
+    def make(self):
+        return TuNAS(learning_rate=0.1)
+
+
+class TestProgressiveShrinking(SamplerSuite):
+    def make(self):
+        return ProgressiveShrinking(
+            [Phase(1, {}), Phase(1, {"": None}, networks=2)],
+            evaluations=4,
+            batches=1,
+            normalization=BatchStatistics(),
+        )
+
+
+class TestMutatorSampler(SamplerSuite):
+    """Of a mutator that draws from a seed of its own, also in the end."""
+
+    seeded = settled = False
+
+    def make(self):
+        return MutatorSampler(RandomMutator)
+
+
+PUBLIC = [
+    value
+    for name in oneshot.__all__
+    if isinstance(value := getattr(oneshot, name), type) and issubclass(value, Sampler)
+]
+
+
+@pytest.mark.parametrize("name", CAPABILITIES)
+def test_the_table_says_what_the_class_says(name):
+    assert getattr(oneshot, name).capabilities == CAPABILITIES[name]
+
+
+def test_the_table_has_all_algorithms():
+    named = {cls.__name__ for cls in PUBLIC if not cls.__abstractmethods__}
+    assert named - {"MutatorSampler"} == set(CAPABILITIES)
