@@ -28,11 +28,21 @@ class Conv(nn.Sequential):
         )
 
 
+@pg.symbolize
+class Residual(nn.Module):
+    def __init__(self, kernel):
+        super().__init__()
+        self.conv = Conv(16, 16, kernel)
+
+    def forward(self, x):
+        return x + self.conv(x)
+
+
 def search_space():
     """4 layers of 5 candidates each: 625 networks."""
 
     def layer():
-        return pg.oneof([Conv(16, 16, 1), Conv(16, 16, 3), Conv(16, 16, 5), MaxPool(3, 1, 1), Identity()])
+        return pg.oneof([Residual(1), Residual(3), Residual(5), MaxPool(3, 1, 1), Identity()])
 
     return Sequential(
         Conv(1, 16, 3), layer(), layer(), MaxPool(2), layer(), layer(), MaxPool(2), Flatten(), Linear(64, 10)
