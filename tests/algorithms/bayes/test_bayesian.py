@@ -124,17 +124,22 @@ def test_a_pending_proposal_lowers_the_deviation_there_and_leaves_the_mean():
     assert after[1] < 0.5 * before[1]
 
 
-def test_doubt_grows_with_each_failure_and_goes_with_success():
-    space = flatten([choice(f"x{i}", 4) for i in range(6)])
+@pytest.mark.parametrize(
+    ("hole", "expected"),
+    [(choice("x5", 4), [1.0, 1.1, 1.2, 1.3]), (floating("x5", 0, 1), [1.0, 1.1, 1.0, 1.3])],
+)
+def test_doubt_grows_with_each_failure_and_goes_with_success(hole, expected):
+    """With floats, for every second proposal."""
+    space = flatten([*(choice(f"x{i}", 4) for i in range(5)), hole])
     algorithm = Bayesian(initial=3, seed=2)
     algorithm.setup(space)
-    rewards = [9.0, 1.0, 2.0, 3.0, None, 9.0, *[0.0] * 60, 10.0]
     doubts = []
-    for seed, reward in enumerate(rewards):
+    for seed, reward in enumerate([9.0, 1.0, 2.0, 3.0, None, 9.0, *[0.0] * 60, 10.0]):
         algorithm.feedback(space.sample(seed), reward)
         doubts.append(algorithm._doubt())
-    assert doubts[2:6] == [1.0, 1.1, 1.2, 1.3]
-    assert doubts[-2:] == [5.0, 1.0]
+    assert doubts[2:6] == expected
+    assert max(doubts[-4:-1]) == 5.0
+    assert doubts[-1] == 1.0
 
 
 def test_infeasible_decisions_are_avoided():

@@ -16,8 +16,9 @@ from ..base import Exhausted
 Score = Callable[[Sequence[Decisions]], Sequence[float]]
 
 _SMALL = 1_000  # finite spaces up to this size are looked at whole
-_STEPS = 10  # how many steps a climb has at most
-_MOVES = 6  # how many ways an infinite neighbourhood is entered, of each kind
+_STEPS = 15  # how many steps a climb has at most
+_NEAR = 200  # how many neighbours of one are looked at, drawn where there are more
+_MOVES = 10  # how many ways an infinite neighbourhood is entered, of each kind
 _SHRINK = 0.6  # by which the moves of floats become smaller at each step
 _PATIENCE = 10_000  # where a space is infinite, nearly every mutation of a float is new
 _DIGITS = 9  # scores that agree so far are equal, so that the last bits of a sum decide nothing
@@ -60,7 +61,7 @@ def maximize(
 
     Small spaces are looked at whole.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
     are scored; then, step by step, the neighbours of the best ``climbs`` so far, until those were all looked
-    around or ten steps were made.  Floats move at random, by steps that become smaller.
+    around or 15 steps were made.  Floats move at random, by steps that become smaller.
 
     Args:
       space: where to look.
@@ -76,7 +77,7 @@ def maximize(
         pool.add(space.iterate())
         return next(iter(pool.best(1)), None)
     pool.add(space.sample(random) for _ in range(samples))
-    pool.add(near for start in starts for near in neighbours(start, random))
+    pool.add(near for start in starts for near in _look_around(start, random))
     endless = space.size == math.inf
     climbed = set[Any]()
     reach = 0.1
@@ -86,7 +87,7 @@ def maximize(
         if not fresh and not endless:
             break
         climbed.update(one.values for one in fresh)
-        near = [other for one in fresh for other in neighbours(one, random)]
+        near = [other for one in fresh for other in _look_around(one, random)]
         if endless:
             near += [other for one in top for other in _move(one, random, reach)]
             reach *= _SHRINK
@@ -126,6 +127,12 @@ def draw_unseen(space: Space, random: Random, seen: Container[Any], *, count: in
         if one.values not in seen:
             break
     return one
+
+
+def _look_around(decisions: Decisions, random: Random) -> list[Decisions]:
+    """Returns neighbours: all, or as many as a step can afford."""
+    near = list(neighbours(decisions, random))
+    return near if len(near) <= _NEAR else random.sample(near, _NEAR)
 
 
 def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:

@@ -17,7 +17,7 @@ def warp(rewards: Vector) -> Vector:
     makes the upper half as wide in scores as it is in rewards; rewards from the median up are not bent.
 
     >>> warp(np.array([0.9, -1e9, 0.8, 0.7, 0.6])).round(2).tolist()
-    [1.15, -1.52, 0.65, 0.16, -0.45]
+    [1.4, -1.48, 0.7, -0.01, -0.61]
 
     Args:
       rewards: finite numbers, [n]; equal ones stay equal.
