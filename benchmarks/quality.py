@@ -15,7 +15,7 @@ from pliant.bench.curves import Curve, Spread, student, summarize
 from pliant.bench.entrant import Entrant, Named
 from pliant.cli.algorithm import read_call
 
-BEST = "predictor"
+BEST = "bayesian"
 """Our best default: the algorithm that is held against every peer."""
 
 OURS = (
@@ -29,7 +29,7 @@ OURS = (
     "ppo",
     "tpe",
     "bananas",
-    "bayesian",
+    "predictor",
     BEST,
 )
 """Our entrants, as the command line names them: their defaults, and the small population that the peer has too."""

@@ -141,7 +141,9 @@ class TuNAS(PolicySampler):
                 and not any(point.branches)
                 and bool(point.values)
             )
-            if (count is None and not is_size) or self.random.random() >= share:
+            group = point.group if isinstance(point, Choice) else None
+            is_bound = group is not None and (group.distinct or group.sorted)  # to what the other picks are
+            if (count is None and not is_size) or is_bound or self.random.random() >= share:
                 continue
             if count is None:
                 selection.values[point.path] = rank(point)[-1]  # type: ignore[arg-type]  # no float, by is_size

@@ -202,25 +202,25 @@ class Trainer:
 
     def _train_on(self, batch: Any) -> None:
         """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
-        session, count = self.session, self.sampler.networks_per_step
+        session, drawn, count = self.session, 0, 1
         batch = _order_inputs(batch) if self._order is not None else batch
-        is_first = session.done % self.accumulate == 0
-        if is_first:
+        if session.done % self.accumulate == 0:
             if self.schedule is not None:
                 factor = self.schedule(session.progress)
                 for group, rate in zip(self.optimizer.param_groups, self._rates):
                     group["lr"] = rate * factor
             self.optimizer.zero_grad(set_to_none=True)
-        for _ in range(count):
+        while drawn < count:
             step = session.begin(batch)
-            loss = session.loss(batch)
+            count = self.sampler.networks_per_step  # known once the step has begun
+            drawn += 1
+            loss, extra = self._losses(step, batch)
             value = float(loss.detach())
             if value != value or value in (float("inf"), -float("inf")):
                 raise RewardError(
                     f"the loss in epoch {session.epoch + 1} is {value}, from the network "
                     f"{session.supernet.decisions.to_params_str()}. Lower the learning rate, clip gradients (clip=...), or leave autocast."
                 )
-            extra = self._auxiliary(step, batch)
             whole = (loss if extra is None else loss + extra) / (count * self.accumulate)
             torch.autograd.backward(whole if self._scaler is None else self._scaler.scale(whole))
             self._sums[0] += value / count
@@ -229,12 +229,18 @@ class Trainer:
             self._step_weights()
         session.end()
 
-    def _auxiliary(self, step: Any, batch: Any) -> Tensor | None:
+    def _losses(self, step: Any, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """Returns the loss of a batch, and what the sampler adds to it, of the same forward pass."""
         if type(self.sampler).auxiliary_loss is Sampler.auxiliary_loss:
-            return None
+            return self.session.loss(batch), None
+        outputs: list[Any] = []
+        hook = self.supernet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+        try:
+            loss = self.session.loss(batch)
+        finally:
+            hook.remove()
         with self._autocast():
-            inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
-            return self.sampler.auxiliary_loss(step, self.model(inputs))
+            return loss, self.sampler.auxiliary_loss(step, outputs[-1])
 
     def _step_weights(self) -> None:
         scaler = self._scaler
