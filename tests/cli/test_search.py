@@ -232,4 +232,4 @@ def test_study_in_use_is_left_alone(pliant, environment, darts, folder):
 
 def test_bad_path(pliant, darts):
     output = pliant("search", "darts.py", "--study", "nowhere/a.db", status=1).output
-    assert re.search(r"'nowhere/a.db-lock' cannot be opened. Check that its folder exists", output)
+    assert re.search(r"'nowhere/a.db' cannot be opened. Check that its folder exists", output)

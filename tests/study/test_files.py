@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
+import pliant as pg
 from pliant.algorithms import Random
 from pliant.study import Study, store
-from pliant.values.errors import StudyError
+from pliant.values.errors import FieldTypeError, StudyError
 
 
 def make(path, space, count=3):
@@ -62,15 +63,29 @@ def test_folder(tmp_path, space):
             opens(tmp_path, space, Random())
 
 
+@pytest.mark.parametrize("path", [5, None, b"a.db", ["a.db"]])
+def test_what_is_no_path(path, space):
+    for opens in (Study.create, Study.open, Study.open_or_create):
+        with pytest.raises(
+            FieldTypeError, match=r"by the path of its file, such as 'studies/digits\.db'; got .* of type"
+        ):
+            opens(path, space, Random())
+
+
+def test_a_loop_over_what_is_no_path():
+    with pytest.raises(FieldTypeError, match=r"by the path of its file.* got 5 of type int"):
+        list(pg.sample(pg.Dict(x=pg.intv(1, 9)), Random(), study=5))
+
+
 def test_folder_that_is_not_there(tmp_path, space):
-    with pytest.raises(StudyError, match=r"no/a\.db-lock' cannot be opened\. Check that its folder exists"):
+    with pytest.raises(StudyError, match=r"no/a\.db' cannot be opened\. Check that its folder exists"):
         Study.create(tmp_path / "no" / "a.db", space, Random())
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that not even root may write")
 def test_folder_that_cannot_be_written(space):
     with pytest.raises(
-        StudyError, match=r"'/proc/a\.db-lock' cannot be opened\. .*that you may read and write there"
+        StudyError, match=r"'/proc/a\.db' cannot be opened\. .*that you may read and write there"
     ):
         Study.create("/proc/a.db", space, Random())
 

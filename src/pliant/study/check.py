@@ -27,9 +27,14 @@ def to_file(path: str | os.PathLike[str]) -> Path:
     """Returns the path of a study's file, which may not exist yet.
 
     Raises:
+      FieldTypeError: it is no path.
       StudyError: it is a folder, or the address of something else.
     """
-    text = os.fspath(path)
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(text := os.fspath(path), str):
+        raise FieldTypeError(
+            f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
+            f"{type(path).__name__}. How many trials it has is `trials=...`, and its seed `seed=...`."
+        )
     if "://" in text or text in ("", ":memory:"):
         raise StudyError(
             f"a study is kept in a file; {text!r} names none. Give a path, such as 'studies/digits.db'; "

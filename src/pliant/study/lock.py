@@ -25,6 +25,7 @@ class WriterLock:
     """
 
     def __init__(self, path: Path) -> None:
+        self._study = path
         self._path = path.with_name(path.name + "-lock")
         self._connection: sqlite3.Connection | None = None
 
@@ -32,9 +33,9 @@ class WriterLock:
         """Returns whether the lock is held now.
 
         Raises:
-          StudyError: the file of the lock cannot be made.
+          StudyError: the file of the lock cannot be made; it names the study.
         """
-        with as_lessons(self._path):
+        with as_lessons(self._study):  # whoever asked for the study does not know of the lock
             connection = sqlite3.connect(
                 self._path, isolation_level=None, timeout=WAIT_SECONDS, check_same_thread=False
             )
