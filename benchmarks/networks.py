@@ -71,7 +71,9 @@ def mobile_space() -> Any:
     network, inverted, identity = map(pg.symbolize, (MobileNet, Inverted, nn.Identity))
 
     def block(inputs: int, outputs: int, *, stride: int) -> Any:
-        searched = inverted(inputs, outputs, stride=stride, kernel=pg.oneof(KERNELS), expand=pg.oneof(EXPANSIONS))
+        searched = inverted(
+            inputs, outputs, stride=stride, kernel=pg.oneof(KERNELS), expand=pg.oneof(EXPANSIONS)
+        )
         return pg.oneof([searched, identity()]) if stride == 1 and inputs == outputs else searched
 
     return network(_blocks(block))
@@ -93,7 +95,9 @@ def mobile_alone(decisions: Sequence[int]) -> MobileNet:
 def mobile_largest() -> MobileNet:
     """Returns the largest network of the space, alone."""
     return MobileNet(
-        _blocks(lambda i, o, *, stride: Inverted(i, o, stride=stride, kernel=KERNELS[-1], expand=EXPANSIONS[-1]))
+        _blocks(
+            lambda i, o, *, stride: Inverted(i, o, stride=stride, kernel=KERNELS[-1], expand=EXPANSIONS[-1])
+        )
     )
 
 
@@ -129,7 +133,9 @@ class Pointwise(nn.Sequential):
     """ReLU, 1 x 1 convolution, normalization: what the inputs of a cell go through."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.ReLU(), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs, affine=False))
+        super().__init__(
+            nn.ReLU(), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs, affine=False)
+        )
 
 
 class Pool(nn.Sequential):
@@ -186,7 +192,9 @@ class Darts(nn.Module):
 
     def __init__(self, cells: Sequence[nn.Module], channels: int, outputs: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels)
+        )
         self.cells, self.classifier = nn.ModuleList(cells), nn.Linear(outputs, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -212,7 +220,9 @@ def build_darts(cells: int, channels: int, make_edge: Callable[[str, int, int, i
         second = Pointwise(one_before, width)
         starts = [start for node in range(4) for start in range(2 + node)]
         kind = "reduce" if halves else "normal"
-        edges = [make_edge(kind, e, width, 2 if halves and start < 2 else 1) for e, start in enumerate(starts)]
+        edges = [
+            make_edge(kind, e, width, 2 if halves and start < 2 else 1) for e, start in enumerate(starts)
+        ]
         made.append(Cell(first, second, edges))
         two_before, one_before, halved = one_before, 4 * width, halves
     return Darts(made, channels, one_before)
@@ -252,7 +262,9 @@ class PlainDarts(nn.Module):
         self.alphas = {kind: (1e-3 * torch.randn(EDGES, 8)).requires_grad_() for kind in ("normal", "reduce")}
         self.rows: dict[str, Tensor] = {}
         self.network = build_darts(
-            cells, channels, lambda kind, number, width, stride: MixedOp(width, stride, lambda: self.rows[kind][number])
+            cells,
+            channels,
+            lambda kind, number, width, stride: MixedOp(width, stride, lambda: self.rows[kind][number]),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,10 +10,6 @@
 
 from __future__ import annotations
 
-import sys
-
-sys.path = [path for path in sys.path if path]  # this file has the name of a part of the library, and is none
-
 import argparse
 import importlib.util
 import json
@@ -34,7 +30,9 @@ Cells = list[str]
 def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's arguments."""
     parser = argparse.ArgumentParser(description="What weight sharing costs.")
-    parser.add_argument("--rounds", type=int, default=12, help="interleaved rounds (of DARTS: a third of them)")
+    parser.add_argument(
+        "--rounds", type=int, default=12, help="interleaved rounds (of DARTS: a third of them)"
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[p for p in PARTS if p != "darts-large"])
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every round's numbers to a file")
     return parser.parse_args(argv)
@@ -43,11 +41,21 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def report_sampled(timing: Timing) -> list[Cells]:
     """Returns the rows about a sampled step."""
     ratio = timing.ratio("super-network", "alone") or 0.0
+    largest = timing.ratio("largest alone", "alone") or 0.0
+    quickest = sum_of_fastest(timing, "super-network") / sum_of_fastest(timing, "alone")
+    text, shown = "MobileNetV2-like: a sampled step", format_seconds(timing.median("super-network"))
     return [
-        ["MobileNetV2-like: a sampled step", format_seconds(timing.median("super-network")), f"{ratio:.2f}x (<= 1.10x)", judge([ratio <= 1.10])],
-        ["  the same architectures alone", format_seconds(timing.median("alone")), "1", "-"],
-        ["  the largest alone", format_seconds(timing.median("largest alone")), f"{timing.ratio('largest alone', 'alone') or 0:.2f}x", "-"],
-    ]  # fmt: skip
+        [text, shown, f"{ratio:.2f}x (<= 1.10x)", judge([ratio <= 1.10])],
+        ["  by the fastest step of each architecture", "-", f"{quickest:.2f}x", "-"],
+        ["  the same architectures alone", format_seconds(timing.median("alone")), "1.00x", "-"],
+        ["  the largest alone", format_seconds(timing.median("largest alone")), f"{largest:.2f}x", "-"],
+    ]
+
+
+def sum_of_fastest(timing: Timing, side: str) -> float:
+    """Returns the sum over the architectures of their fastest steps; round ``r`` is of architecture ``r`` modulo ``DRAWN``."""
+    seconds = timing.seconds[side]
+    return sum(min(seconds[i :: supernets.DRAWN]) for i in range(min(supernets.DRAWN, len(seconds))))
 
 
 def report_darts(timing: Timing, title: str) -> list[Cells]:
@@ -59,7 +67,9 @@ def report_darts(timing: Timing, title: str) -> list[Cells]:
         is_target = side == "ours, channels last"
         shown = f"{ratio:.2f}x (<= 0.60x)" if is_target else f"{ratio:.2f}x"
         text = f"{title}: a weight step, {side}" if is_target else f"  {side}"
-        rows.append([text, format_seconds(timing.median(side)), shown, judge([ratio <= 0.60] if is_target else [])])
+        rows.append(
+            [text, format_seconds(timing.median(side)), shown, judge([ratio <= 0.60] if is_target else [])]
+        )
     return rows
 
 
@@ -68,7 +78,9 @@ def report_resample(timing: Timing) -> list[Cells]:
     rows = []
     for side in timing.seconds:
         median = timing.median(side) or 0.0
-        rows.append([f"resampling 8 cells: {side}", format_seconds(median), "(<= 1 ms)", judge([median <= 1e-3])])
+        rows.append(
+            [f"resampling 8 cells: {side}", format_seconds(median), "(<= 1 ms)", judge([median <= 1e-3])]
+        )
     return rows
 
 
@@ -124,12 +136,16 @@ def main(argv: list[str] | None = None) -> None:
             memory[kind] = supernets.ask_memory(kind)
         memory = {k: memory[k] for k in sorted(memory, key=supernets.KINDS.index)}
         rows += report_memory(memory)
-    print(f"\n{machine}\ntorch {torch.__version__}, 1 thread, {args.rounds} interleaved rounds; CPU time, medians; ratios are")
+    print(
+        f"\n{machine}\ntorch {torch.__version__}, 1 thread, {args.rounds} interleaved rounds; CPU time, medians; ratios are"
+    )
     print(f"medians of the rounds' ratios. {about_nni()}.\n")
     print(format_table(["what", "measured", "ratio (target)", "met"], rows))
     if args.json:
         seconds = {part: timing.seconds for part, timing in timings.items()}
-        args.json.write_text(json.dumps({"machine": machine, "seconds": seconds, "memory": memory}, indent=1) + "\n")
+        args.json.write_text(
+            json.dumps({"machine": machine, "seconds": seconds, "memory": memory}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ class Norms:
     """Batch normalization of many networks at once."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
-        self.weight, self.bias = (stack(layers, name).unsqueeze(1).requires_grad_() for name in ("weight", "bias"))
+        self.weight, self.bias = (
+            stack(layers, name).unsqueeze(1).requires_grad_() for name in ("weight", "bias")
+        )
         self.mean, self.var = torch.zeros_like(self.weight), torch.ones_like(self.weight)
 
     def __call__(self, x: Tensor, *, training: bool) -> Tensor:
@@ -66,16 +68,26 @@ class Stacked:
         self.skips, self.layers, self.weights, self.norms = [], [], [], []
         for edge in range(len(EDGES)):
             having = [i for i, name in enumerate(names) if int(name[edge]) == LAYER]
-            self.skips.append(torch.tensor([i for i, name in enumerate(names) if int(name[edge]) == SKIP], dtype=torch.long))
+            self.skips.append(
+                torch.tensor([i for i, name in enumerate(names) if int(name[edge]) == SKIP], dtype=torch.long)
+            )
             self.layers.append(torch.tensor(having, dtype=torch.long))
             found: list[Any] = [networks[i].edges[edge] for i in having]
-            self.weights.append(stack([layer.linear for layer in found], "weight").mT.clone().requires_grad_())
+            self.weights.append(
+                stack([layer.linear for layer in found], "weight").mT.clone().requires_grad_()
+            )
             self.norms.append(Norms([layer.norm for layer in found]))
 
     def parameters(self) -> list[Tensor]:
         """Returns all weights."""
         norms = [self.stem_norm, self.norm, *self.norms]
-        return [self.stem, self.matrix, self.bias, *self.weights, *(t for n in norms for t in (n.weight, n.bias))]
+        return [
+            self.stem,
+            self.matrix,
+            self.bias,
+            *self.weights,
+            *(t for n in norms for t in (n.weight, n.bias)),
+        ]
 
     def __call__(self, x: Tensor, *, training: bool) -> Tensor:
         first = self.stem_norm(x @ self.stem, training=training)
@@ -105,7 +117,9 @@ def train_all(names: list[str], train: Batch, test: Batch, *, seed: int) -> list
         for images, labels in batches:
             optimizer.zero_grad()
             outputs = networks(images, training=True).flatten(0, 1)
-            loss = nn.functional.cross_entropy(outputs, labels.repeat(len(names)), reduction="sum") / len(images)
+            loss = nn.functional.cross_entropy(outputs, labels.repeat(len(names)), reduction="sum") / len(
+                images
+            )
             torch.autograd.backward(loss)
             optimizer.step()
     with torch.no_grad():

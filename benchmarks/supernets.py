@@ -23,7 +23,14 @@ from torch import Tensor, nn
 from pliant import oneshot
 
 BATCH, CLASSES, DRAWN = 32, 10, 6
-KINDS = ("largest alone", "sampled", "sampled, always the largest", "mixture", "mixture, checkpointed", "one path")
+KINDS = (
+    "largest alone",
+    "sampled",
+    "sampled, always the largest",
+    "mixture",
+    "mixture, checkpointed",
+    "one path",
+)
 
 
 def make_batch(*, size: int = BATCH, last: bool = True) -> tuple[Tensor, Tensor]:
@@ -134,7 +141,9 @@ def resample_jobs() -> dict[str, Job]:
         names = {"net": net, "space": net.space, "random": random.Random(0)}
         jobs[f"{side}, {len(net.space.points)} decisions"] = Job("net.activate(space.sample(random))", names)
         if not tied:
-            jobs["free cells, by RandomMutator"] = Job("mutator.reset()", {"mutator": oneshot.RandomMutator(net)})
+            jobs["free cells, by RandomMutator"] = Job(
+                "mutator.reset()", {"mutator": oneshot.RandomMutator(net)}
+            )
     return jobs
 
 
