@@ -8,8 +8,21 @@ import sys
 
 import pytest
 
+import pliant as pg
+from pliant.algorithms.generators import NAMES
+from pliant.cli.algorithm import make_algorithm
 from pliant.cli.text import say
 from pliant.study import Study
+
+BUDGETED = """
+import pliant as pg
+
+def search_space():
+    return pg.Dict(x=pg.floatv(0, 1), epochs=pg.intv(1, 9, name="budget"))
+
+def evaluate(program):
+    return program.x * program.epochs
+"""
 
 HOLD = """
 from pliant.study.lock import WriterLock
@@ -135,14 +148,50 @@ def test_algorithm(pliant, darts, text):
         ("regularised", r"no algorithm named 'regularised'; did you mean 'regularized_evolution'"),
         ("re(populatoin_size=3)", r"no option 'populatoin_size'; did you mean 'population_size'"),
         ("re(50)", r"a name with options such as 're\(population_size=50\)'; got 're\(50\)'"),
-        ("re(population_size=", r"a name with options such as"),
-        ("re(population_size=os.getpid())", r"a name with options such as"),
+        (
+            "re(population_size=",
+            r"a name with options such as .* a bracket is not closed: '\(' was never closed",
+        ),
+        ("re(population_size=5", r"got 're\(population_size=5': a bracket is not closed"),
+        ("re(population_size=5))", r"a bracket is closed that was not opened: unmatched '\)'"),
+        ("re(population_size=5)(seed=1)", r"more than one bracket with options"),
+        ("re(population_size=5 6)", r"it cannot be read: invalid syntax"),
+        (
+            "re(population_size=os.getpid())",
+            r"os.getpid\(\) is no value for 'population_size': write a number",
+        ),
+        ("re(population_size=ten)", r"ten is no value for 'population_size': .* population_size='ten'"),
+        ("re(**{'seed': 1})", r"options go by name, one by one"),
+        (
+            "tpe(5)",
+            r"options go by keyword, and 5 has none: write tpe\(startup=5\); 'tpe' takes .*'startup', ",
+        ),
+        ("optuna('Foo')", r"write optuna\(sampler='Foo'\); 'optuna' takes 'sampler', "),
+        ("asha('tpe')", r"write asha\(algorithm='tpe'\); 'asha' takes 'algorithm', "),
+        ("hyperband(algorithm='tep')", r"no algorithm named 'tep'; did you mean 'tpe'"),
+        ("hyperband(algorithm=tpe(startpu=5))", r"'tpe' has no option 'startpu'; did you mean 'startup'"),
         ("re(population_size=0)", r"population_size=...\) takes an integer of at least 1"),
     ],
 )
 def test_bad_algorithm(pliant, darts, folder, text, message):
     assert re.search(message, pliant("search", "darts.py", "--algorithm", text, status=1).output)
     assert not list(folder.glob("*.db"))
+
+
+def test_a_mistaken_name_is_answered_with_all_names(pliant, darts):
+    output = pliant("search", "darts.py", "--algorithm", "zzz", status=1).output
+    listed = re.search(r"Known, as `pliant bench list` shows: (.*)\.", output)[1]
+    assert listed.split(", ") == [repr(name) for name in NAMES]
+
+
+@pytest.mark.parametrize("inner", ["'tpe'", "tpe", "'tpe(startup=5)'", "tpe(startup=5)"])
+def test_algorithm_around_another_by_name(pliant, folder, inner):
+    (folder / "budgeted.py").write_text(BUDGETED)
+    text = f"hyperband(algorithm={inner})"
+    assert "Best of 5 trials" in pliant("search", "budgeted.py", "--trials", 5, "--algorithm", text).output
+    made = make_algorithm(text)
+    assert isinstance(made.algorithm, pg.generators.TPE)
+    assert made.algorithm.startup == (5 if "startup" in inner else pg.generators.TPE().startup)
 
 
 def test_changed_space_is_shown(pliant, darts):
