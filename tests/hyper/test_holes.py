@@ -250,3 +250,14 @@ def test_decide_is_for_holes_of_a_users_kind_in_a_trace():
             found.append(program())
         feedback(0)
     assert found == [1, 2, 4, 8]
+
+
+def test_a_range_is_no_wider_than_a_float():
+    with pytest.raises(
+        SpaceError, match=r"floatv.* from -1e\+308 to 1e\+308, whose width is too large for a float"
+    ):
+        pg.floatv(-1e308, 1e308)
+    with pytest.raises(SpaceError, match=r"intv.* from 0 to a number of hundreds of digits, whose width"):
+        pg.intv(0, 10**400)
+    with pytest.raises(SpaceError, match=r"max_value is a finite number"):
+        pg.floatv(0, 10**400)

@@ -182,3 +182,24 @@ def test_a_choice_is_pick_of_a_group_that_has_it():
 def test_building_takes_time_in_proportion_to_the_points():
     space = flatten([choice("x", 1000, picks=1000)])
     assert len(str(space.size)) == 2568  # 1000!
+
+
+@pytest.mark.parametrize("ends", [(-1e308, 1e308), (1e308, 1.5e308)])
+def test_a_float_range_is_no_wider_than_a_float(ends):
+    with pytest.raises(
+        SpaceError, match=r"the float at path .x. has the range from .*too large for a float. Take a smaller"
+    ):
+        flatten([floating("x", *ends)])
+
+
+@pytest.mark.parametrize("ends", [(0, 10**400), (-(10**400), 0)])
+def test_an_integer_range_is_no_wider_than_a_float(ends):
+    with pytest.raises(
+        SpaceError, match=r"the int at path .x. has .*hundreds of digits.* too large for a float"
+    ):
+        flatten([integer("x", *ends)])
+
+
+def test_a_large_range_that_a_float_can_hold():
+    space = flatten([floating("x", -8e307, 8e307), integer("n", 0, 10**300)])
+    assert all(space.sample(seed).to_json() for seed in range(20))

@@ -6,11 +6,11 @@ says what it could become; it decides nothing.
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from pliant import schema as specs
 from pliant.schema import ValueSpec
+from pliant.space.points import check_width, is_finite
 from pliant.symbolic.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 from pliant.values.path import Path, at_path
@@ -268,11 +268,12 @@ def check_range(min_value: Any, max_value: Any, scale: Any, *, verb: str, whole:
     """
     for label, value in (("min_value", min_value), ("max_value", max_value)):
         kinds = (int,) if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, kinds) or not (whole or is_finite(value)):
             kind = "whole number" if whole else "finite number"
             raise SpaceError(f"{verb}: {label} is a {kind}; got {value!r} of type {type(value).__name__}.")
     if min_value > max_value:
         raise SpaceError(f"{verb}: min_value {min_value!r} is above max_value {max_value!r}; swap them.")
+    check_width(min_value, max_value, verb)
     scale = "linear" if scale is None else scale
     if scale not in ("linear", "log", "rlog"):
         raise SpaceError(f"{verb}: scale is 'linear', 'log' or 'rlog'; got {scale!r}.")

@@ -160,7 +160,7 @@ class Float:
     def __post_init__(self) -> None:
         for what in ("min_value", "max_value"):
             value = getattr(self, what)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
                 raise SpaceError(
                     f"{what} of the float {at_path(self.path)} is a finite number; got {value!r} of type "
                     f"{type(value).__name__}."
@@ -183,7 +183,31 @@ def are_numbers(values: Iterable[Any]) -> bool:
     >>> are_numbers([1, 0.5]), are_numbers([True]), are_numbers([math.nan])
     (True, False, False)
     """
-    return all(v.__class__ in (int, float) and math.isfinite(v) for v in values)
+    return all(v.__class__ in (int, float) and is_finite(v) for v in values)
+
+
+def is_finite(value: float) -> bool:
+    """Returns whether a number is finite as a float, which a whole number may be too large for.
+
+    >>> is_finite(10**300), is_finite(10**400), is_finite(math.inf)
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def check_width(low: float, high: float, what: str) -> None:
+    """Raises a SpaceError where the width of a range, or the sum of its ends, is no finite float."""
+    if not (is_finite(low) and is_finite(high) and is_finite(abs(low) + abs(high))):
+        ends = " to ".join(
+            repr(end) if is_finite(end) else "a number of hundreds of digits" for end in (low, high)
+        )
+        raise SpaceError(
+            f"{what} has the range from {ends}, whose width is too large for a float. "
+            "Take a smaller range, or decide its logarithm: pg.floatv(-300, 300) as the exponent of 10."
+        )
 
 
 def _check_range(point: Int | Float) -> None:
@@ -193,6 +217,7 @@ def _check_range(point: Int | Float) -> None:
         raise SpaceError(
             f"the {point.kind} {where} has min_value {low!r} above max_value {high!r}; swap them?"
         )
+    check_width(low, high, f"the {point.kind} {where}")
     if point.scale not in SCALES:
         raise SpaceError(
             f"scale of the {point.kind} {where} is one of {', '.join(SCALES)}; got {point.scale!r}."
