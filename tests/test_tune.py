@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pliant as pg
-from pliant.algorithms import Algorithm
+from pliant.algorithms import Algorithm, Exhausted
 from pliant.values.errors import (
     FeedbackError,
     FieldTypeError,
@@ -462,7 +462,7 @@ def test_a_report_is_a_finite_number_in_time():
 def test_no_report_and_no_parent_for_other_algorithms():
     for _, feedback in pg.sample(space(), trials=2):
         assert feedback.parent is None
-        assert not feedback.report(-1e300, step=0)
+        assert not feedback.report(-1e150, step=0)
         feedback(0)
 
 
@@ -557,3 +557,65 @@ def test_closing_a_search_leaves_a_study_that_was_passed(tmp_path):
         with pg.sample(space(), study=study) as search:
             next(search)[1](1.0)
         assert study.ask().id == 2
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_search_without_a_first_trial_says_why(tmp_path, stored):
+    reject = pg.generators.Reject(pg.generators.Random(), lambda decisions: 5, high=4, attempts=10)
+    search = pg.sample(space(), reject, trials=4, study=tmp_path / "a.db" if stored else None)
+    with pytest.raises(
+        Exhausted, match=r"20 proposals in a row were rejected: .* costs from 5 to 5, the limits"
+    ):
+        run(search=search)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_search_says_why_it_ended_early(tmp_path, stored):
+    search = pg.sample(
+        pg.oneof([1, 2, 3]), pg.generators.Sweep(), trials=9, study=tmp_path / "a.db" if stored else None
+    )
+    assert len(run(search=search, reward=float)) == 3
+    assert re.search("all 3 decision vectors", search.ended)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_search_that_had_its_trials_did_not_end_early(tmp_path, stored):
+    search = pg.sample(space(), trials=2, study=tmp_path / "a.db" if stored else None)
+    assert search.ended is None
+    run(search=search)
+    assert search.ended is None
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    "first, second", [((1.0, 2.0), 101.0), (1.0, (1.0, 2.0)), ((1.0, 2.0), (1.0, 2.0, 3.0))]
+)
+def test_all_trials_have_the_same_objectives(tmp_path, stored, first, second):
+    class Free(Algorithm):
+        several_rewards = True
+
+        def _propose(self):
+            return self.space.sample(self.random)
+
+    search = pg.sample(space(), Free(), study=tmp_path / "a.db" if stored else None)
+    next(search)[1](first)
+    feedback = next(search)[1]
+    with pytest.raises(RewardError, match=r"trial 2 was told \d rewards?, and the trials before it \d each"):
+        feedback(second)
+    feedback(first)
+
+
+@pytest.mark.parametrize("reward", [1.1e150, -1e160, 1e308, (1e308,)])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_reward_is_one_to_compute_with(tmp_path, stored, reward):
+    feedback = next(pg.sample(space(), study=tmp_path / "a.db" if stored else None))[1]
+    with pytest.raises(RewardError, match=r"from -1e\+150 to 1e\+150; got .*. Scale rewards"):
+        feedback(reward)
+    assert not feedback.is_told
+
+
+def test_a_study_remembers_that_its_algorithm_had_nothing_left(tmp_path):
+    for _ in range(2):
+        search = pg.sample(pg.oneof([1, 2, 3]), pg.generators.Sweep(), trials=9, study=tmp_path / "a.db")
+        run(search=search, reward=float)
+        assert "nothing left" in search.ended or "all 3" in search.ended

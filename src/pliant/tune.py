@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, Random
-from pliant.algorithms.base import check_algorithm, check_step
+from pliant.algorithms.base import LARGEST, check_algorithm, check_arity, check_size, check_step
 from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
@@ -136,6 +136,8 @@ class Feedback:
 class Search(Iterator[tuple[Any, Feedback]]):
     """A search under way: yields ``(program, feedback)``.  Made by ``sample``.
 
+    An algorithm that has nothing left ends it, and ``ended`` says why; one that has no first trial raises Exhausted.
+
     Attributes:
       space: what is searched, as the algorithm sees it.
     """
@@ -177,6 +179,11 @@ class Search(Iterator[tuple[Any, Feedback]]):
         self.close()
 
     @property
+    def ended(self) -> str | None:
+        """Why the loop ended before its ``trials``, in the algorithm's words; None while it did not."""
+        return self._source.ended
+
+    @property
     def best_reward(self) -> float | None:
         """The best reward so far; None before the first."""
         return self._source.best_reward
@@ -212,6 +219,7 @@ class Source(ABC):
         self.maximize = maximize
         self.best_reward: float | None = None
         self.best_decisions: Decisions | None = None
+        self.ended: str | None = None  # why there is no next trial, where it is the algorithm that has none
         self._front: ParetoFront | None = None  # of several objectives
 
     @abstractmethod
@@ -268,13 +276,17 @@ class MemorySource(Source):
         self.algorithm = algorithm
         self.trials = trials
         self.count = 0
+        self.arity: int | None = None  # how many numbers a reward has, once it is known
 
     def ask(self) -> Feedback | None:
         if self.trials is not None and self.count >= self.trials:
             return None
         try:
             decisions = self.algorithm.propose()
-        except Exhausted:
+        except Exhausted as error:
+            if not self.count:
+                raise
+            self.ended = str(error)
             return None
         self.count += 1
         return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
@@ -283,7 +295,9 @@ class MemorySource(Source):
         return self.algorithm.report(decisions, self.turn(reward), step=step)
 
     def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+        arity = self.arity if reward is None else check_arity(id, reward, self.arity)
         self.algorithm.feedback(decisions, None if reward is None else self.turn(reward))
+        self.arity = arity
 
 
 @final
@@ -300,7 +314,14 @@ class StudySource(Source):
     def ask(self) -> Feedback | None:
         trial = self.study.ask()
         if trial is None:
+            info = self.study.info()
+            if info.exhausted:
+                self.ended = (
+                    self.study.exhaustion or "the algorithm of this study had nothing left to propose."
+                )
             self.close()
+            if self.ended and not info.proposed:
+                raise Exhausted(self.ended)
             return None
         return Feedback(self, trial.id, trial.decisions, parent=trial.parent)
 
@@ -434,7 +455,7 @@ def check_reward(reward: Any) -> Reward:
     Raises:
       RewardError: it is no finite number.
     """
-    if reward.__class__ is float and math.isfinite(reward):
+    if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
         return float(reward)
     if isinstance(reward, (tuple, list)) and reward:
         return tuple([_check_number(r, reward) for r in reward])
@@ -448,7 +469,7 @@ def _check_number(value: Any, reward: Any) -> float:
         with suppress(TypeError, ValueError, OverflowError, RuntimeError):
             number = float(value)
     if math.isfinite(number):
-        return number
+        return check_size(number)
     raise RewardError(
         f"a reward is a finite number, or a tuple of them; got {reward!r:.80} of type {type(reward).__name__}. "
         "For a trial that failed or diverged, call feedback.skip('why')."

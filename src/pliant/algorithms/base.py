@@ -33,6 +33,10 @@ Reward = float | tuple[float, ...] | None
 """What is told about decisions: a number (higher is better), several of them, or None for a failure."""
 
 
+LARGEST = 1e150
+"""The largest reward in absolute value: its square, and sums of squares, must be finite for all that learn."""
+
+
 class Exhausted(PliantError, RuntimeError):
     """An algorithm that has nothing left to propose; a loop ends on it."""
 
@@ -145,7 +149,7 @@ class Algorithm(ABC):
         space = self._space
         if space is None:
             raise _not_set_up(self, "be told a reward")
-        if reward is not None and not (reward.__class__ is float and math.isfinite(reward)):
+        if reward is not None and not (reward.__class__ is float and -LARGEST <= reward <= LARGEST):
             reward = check_reward(reward, several=self.several_rewards)
         given: Any = decisions
         if given.__class__ is not Decisions or given.space is not space:
@@ -406,7 +410,36 @@ def _check_number(reward: Any) -> float:
             f"a reward is a finite number; got {number}, with which nothing can be compared. "
             "Tell None for decisions that are infeasible or whose trial failed (diverged, say)."
         )
-    return number
+    return check_size(number)
+
+
+def check_size(reward: float) -> float:
+    """Returns a finite reward when algorithms can compute with it.
+
+    Raises:
+      RewardError: it is too large.
+    """
+    if -LARGEST <= reward <= LARGEST:
+        return reward
+    raise RewardError(
+        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {reward:g}, whose square is no finite number. "
+        "Scale rewards (divide all by a constant, or tell the logarithm), or tell a failure where a trial diverged."
+    )
+
+
+def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None) -> int:
+    """Returns how many numbers the reward of a trial has; ``known`` is how many those before it have, if any.
+
+    Raises:
+      RewardError: it has another number of them.
+    """
+    count = len(reward) if isinstance(reward, tuple) else 1
+    if known not in (None, count):
+        raise RewardError(
+            f"trial {trial} was told {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
+            "All trials of a search have the same objectives: tell as many numbers each time."
+        )
+    return count
 
 
 def _adopt(decisions: Any, space: Space) -> Decisions:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_seed
+from pliant.algorithms.base import check_seed, check_size
 from pliant.space import Space, diff
 from pliant.values.errors import (
     FeedbackError,
@@ -139,22 +139,7 @@ def check_reward(trial_id: int, reward: Any) -> float:
             f"the reward of trial {trial_id} is a finite number; got {number}, with which nothing can be "
             "compared. For a trial that diverged call `study.fail(trial_id, reason)`."
         )
-    return number
-
-
-def check_arity(trial: Trial, known: int | None) -> int:
-    """Returns how many rewards a trial has that was told; ``known`` is how many those before it have, if any.
-
-    Raises:
-      RewardError: it has another number of rewards.
-    """
-    count = 1 if trial.rewards is None else len(trial.rewards)
-    if known not in (None, count):
-        raise RewardError(
-            f"trial {trial.id} was told {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
-            "All trials of a study have the same objectives: tell as many numbers each time."
-        )
-    return count
+    return check_size(number)
 
 
 def check_settings(file: Path, recorded: dict[str, Any], *, maximize: bool, seed: int | None) -> None:
@@ -169,6 +154,15 @@ def check_settings(file: Path, recorded: dict[str, Any], *, maximize: bool, seed
             f"the study {str(file)!r} was made with seed={recorded['seed']}, and is opened with "
             f"seed={seed}. Open it with that seed, or make another study at another path."
         )
+
+
+def no_such_trial(study: str, trial_id: Any, count: int) -> FeedbackError:
+    """Returns the error for the number of a trial that a study of ``count`` trials does not have."""
+    known = f"its trials are 1 to {count}" if count else "it has no trials yet"
+    return FeedbackError(
+        f"the study {study!r} has no trial {trial_id!r:.80}; {known}. "
+        "Pass the `id` of a trial that `ask` returned."
+    )
 
 
 def ended_before(trial: Trial) -> FeedbackError:

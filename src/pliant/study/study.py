@@ -18,19 +18,19 @@ from time import monotonic
 from typing import Any, final
 
 from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.base import check_step
+from pliant.algorithms.base import check_arity, check_step
 from pliant.space import Space
-from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, StudyError, listing, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, StudyError, listing, suggest
 
 from .check import (
     check_arguments,
-    check_arity,
     check_exists,
     check_reward,
     check_rewards,
     check_settings,
     check_space,
     ended_before,
+    no_such_trial,
     to_file,
     told_twice,
 )
@@ -70,6 +70,7 @@ class Study:
       name: what the study is called.
       path: its file.
       maximize: whether higher rewards are better.
+      exhaustion: why the algorithm has nothing left, once it said so in this process; else None.
     """
 
     def __init__(self, store: Store, settings: dict[str, Any], space: Space) -> None:
@@ -80,6 +81,7 @@ class Study:
         self._store, self._record = store, store.record
         self._learner: Learner | None = None  # only when open for writing
         self._stale = True  # whether the learner may be elsewhere than the record
+        self.exhaustion: str | None = None
         self._seq = 0  # of the last event
         self._out: dict[int, tuple[Trial, float]] = {}  # handed out by this process, and when
         self._objectives: int | None = None  # how many rewards each trial has, once it is known
@@ -439,7 +441,8 @@ class Study:
             return None
         try:
             decisions = learner.propose()
-        except Exhausted:
+        except Exhausted as error:
+            self.exhaustion = str(error)
             self._record.change_settings(exhausted=True)
             return None
         trial = start_trial(progress.proposed + 1, decisions, learner.parent(decisions))
@@ -460,7 +463,8 @@ class Study:
                     self._waiting = deque(other for other in self._waiting if other.id != trial.id)
                 ended = end_trial(trial, reward, reason, seconds)
                 if reward is not None:
-                    objectives = check_arity(ended, self._objectives or count_objectives(self._record))
+                    known = self._objectives or count_objectives(self._record)
+                    objectives = check_arity(trial_id, reward, known)
                 self._seq += 1
                 if not self._record.finish_trial(ended, self._seq):
                     raise told_twice(self._find(trial_id), ended)
@@ -477,12 +481,7 @@ class Study:
     def _find(self, trial_id: int) -> Trial:
         trial = self._record.find_trial(trial_id) if trial_id.__class__ is int and trial_id > 0 else None
         if trial is None:
-            count = self._record.progress().proposed
-            known = f"its trials are 1 to {count}" if count else "it has no trials yet"
-            raise FeedbackError(
-                f"the study {self.name!r} has no trial {trial_id!r:.80}; {known}. "
-                "Pass the `id` of a trial that `ask` returned."
-            )
+            raise no_such_trial(self.name, trial_id, self._record.progress().proposed)
         return trial
 
     def _read_trials(self, status: str | None) -> Iterator[Trial]:
