@@ -24,6 +24,22 @@ def evaluate(program):
     return program.x * program.epochs
 """
 
+SEVERAL = """
+import pliant as pg
+
+def search_space():
+    return pg.Dict(x=pg.intv(0, 99), o=pg.permutate(["a", "b", "c"]), m=pg.manyof(2, [[1], "red", 3]))
+
+def evaluate(program):
+    return float(program.x), 50 - abs(program.x - 42.0)
+
+def test(program):
+    raise AssertionError("there is no winner to test")
+
+def handmade():
+    return pg.Dict(x=50, o=["a", "b", "c"], m=["red", 3])
+"""
+
 HOLD = """
 from pliant.study.lock import WriterLock
 from pathlib import Path
@@ -282,3 +298,64 @@ def test_study_in_use_is_left_alone(pliant, environment, darts, folder):
 def test_bad_path(pliant, darts):
     output = pliant("search", "darts.py", "--study", "nowhere/a.db", status=1).output
     assert re.search(r"'nowhere/a.db' cannot be opened. Check that its folder exists", output)
+
+
+@pytest.mark.parametrize("direction", ["--maximize", "--minimize"])
+def test_several_rewards_end_in_a_front(pliant, folder, direction):
+    (folder / "several.py").write_text(SEVERAL)
+    command = ("search", "several.py", "--algorithm", "nsga2(population_size=8)", direction)
+    output = pliant(*command, "--trials", 30).output
+    with Study.open("several.study.db") as study:
+        first, front = study.trial(1), study.front()
+    told = ", ".join(map(say, first.rewards))
+    assert f"search: trial 1/30: ({told}), 1 on the front, " in output
+    assert re.search(rf"search: trial 30/30: .*, {len(front)} on the front, ", output)
+    table = output.partition(f"Pareto front: {len(front)} of 30 trials")[2]
+    assert re.search(r"trial +reward 1 +reward 2 +seconds +program", table)
+    rows = [line.split() for line in table.splitlines() if re.match(r" *\d+ ", line)]
+    assert [[int(row[0]), *row[1:3]] for row in rows] == [[t.id, *map(say, t.rewards)] for t in front]
+    assert re.search(r"Of several rewards none is the best: there is no winner", output)
+    assert "Comparison" not in output
+    assert not (folder / "several.study.random.db").exists()
+    again = pliant(*command, "--trials", 30).output
+    assert again.partition("Pareto front")[2] == output.partition("Pareto front")[2]
+
+
+def test_several_rewards_of_which_some_trials_fail(pliant, folder):
+    failing = "    if program.x % 2:\n        raise ValueError('odd')\n    return float"
+    (folder / "several.py").write_text(SEVERAL.replace("    return float", failing))
+    output = pliant("search", "several.py", "--algorithm", "nsga2", "--trials", 30).output
+    with Study.open("several.study.db") as study:
+        assert study.counts()["failed"] >= 5  # more than would end a search without any reward
+    assert re.search(r"\d+ more failed; the last, trial \d+: ValueError: odd", output)
+
+
+def test_several_rewards_for_an_algorithm_of_one(pliant, folder):
+    (folder / "several.py").write_text(SEVERAL)
+    output = pliant("search", "several.py", "--trials", 9, status=1).output
+    assert re.search(
+        r"trial 1/9: failed: evaluate returned \(.*\): this algorithm takes one reward, got 2", output
+    )
+    assert re.search(r"Several rewards take such an algorithm, as in --algorithm nsga2", output)
+
+
+@pytest.mark.parametrize("options", [[], ["--algorithm", "nsga2"]])
+def test_programs_are_not_read_as_markup(pliant, folder, options):
+    text = (
+        SEVERAL if options else SEVERAL.replace("float(program.x), 50", "50").replace("raise", "return 1 #")
+    )
+    (folder / "several.py").write_text(text)
+    output = pliant("search", "several.py", "--trials", 6, *options).output
+    with Study.open("several.study.db") as study:
+        best = study.front()[0]
+    program = re.search(rf"^ *{best.id} +-?\d.*", output, re.M)[0]
+    assert re.search(r"x=\d+, o=\[[abc], [abc], [abc]\], m=\[", program)
+
+
+def test_a_search_that_decides_budgets_is_no_equal_of_random_search(pliant, folder):
+    (folder / "budgeted.py").write_text(BUDGETED)
+    note = r"the search decides 'budget' by its plan, and random search draws a random one for each trial"
+    for name in ("asha", "median_stopping(algorithm=asha)", "re"):
+        output = pliant("search", "budgeted.py", "--trials", 5, "--algorithm", name, "--restart").output
+        assert bool(re.search(note, output)) == ("asha" in name)
+        assert ("the same for all rows" in output) == ("asha" not in name)

@@ -15,7 +15,7 @@ BAD_RESULTS = {
     "math.inf": r"evaluate returned inf of type float",
     "None": r"evaluate returned None of type NoneType",
     "'0.9'": r"evaluate returned '0.9' of type str",
-    "(1.0, 2.0)": r"evaluate returned \(1.0, 2.0\) of type tuple",
+    "(1.0, 2.0)": r"evaluate returned \(1.0, 2.0\): this algorithm takes one reward, got 2",
     "1 / 0": r"ZeroDivisionError: division by zero \(task.py:6\)",
     "program.z": r"z.*\(task.py:6\)",
     "sys.exit('stop')": r"SystemExit: stop \(task.py:6\)",

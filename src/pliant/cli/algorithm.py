@@ -60,6 +60,19 @@ def read_call(text: str) -> tuple[str, dict[str, Any]]:
     return name, {_read_name(text, option): _read_value(text, option) for option in call.keywords}
 
 
+def find_budget(algorithm: Any) -> str | None:
+    """Returns the budget that an algorithm decides itself, or the one in it does; None where none does.
+
+    >>> find_budget(make_algorithm("median_stopping(algorithm='asha')")), find_budget(make_algorithm("re"))
+    ('budget', None)
+    """
+    while algorithm is not None:
+        if hasattr(type(algorithm), "budgets"):
+            return str(algorithm.budget)
+        algorithm = getattr(algorithm, INNER, None)
+    return None
+
+
 def _check_name(name: str) -> None:
     from pliant.algorithms.generators import NAMES
 

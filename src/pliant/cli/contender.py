@@ -42,8 +42,8 @@ class Contender:
 
 def choose_by_search(
     label: str, program: Any, study: Study, *, evaluate: Function, console: Console
-) -> Contender:
-    """Runs what is left of a study, and returns its best.
+) -> Contender | None:
+    """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
 
     Raises:
       EvaluationError: no trial has a reward.
@@ -55,6 +55,8 @@ def choose_by_search(
         with open_display(console, label, study) as display:
             run_trials(search, study, evaluate, display)
     if search.best_reward is None:
+        if study.front():
+            return None
         last = list(study.trials("failed"))[-1]
         raise EvaluationError(
             f"all {last.id} trials of {study.path} failed; the last one: {last.reason}. "

@@ -18,11 +18,11 @@ from pliant.study import Study
 from pliant.study.store import is_free
 from pliant.values.errors import SpaceChangedError, StudyError
 
-from .algorithm import make_algorithm, read_call
+from .algorithm import find_budget, make_algorithm, read_call
 from .console import print_line
 from .contender import choose_by_hand, choose_by_search, measure
 from .removal import remove_studies
-from .report import print_contest, print_top, print_winner
+from .report import print_contest, print_front, print_top, print_winner
 from .target import Target
 
 TRIALS = 40  # of a new study
@@ -70,17 +70,29 @@ class Contest:
         with self._open(self.path, space, self.algorithm, trials) as study:
             print_line(console, f"Algorithm: {self.algorithm}, seed {self.seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            contenders = [choose_by_search("search", program, study, **given)]
+            found = choose_by_search("search", program, study, **given)
+            if found is None:
+                print_front(console, study)
+                print_line(console, self._say_end())
+                return
             print_top(console, study, self.top)
-            print_winner(console, study, contenders[0].make())
-            count = study.info().proposed
+            print_winner(console, study, found.make())
+            contenders, count = [found], study.info().proposed
+        budget = None
         if self.baseline and read_call(self.algorithm)[0].lower() != "random":
             with self._open(baseline_path(self.path), space, "random", count) as study:
-                contenders.append(choose_by_search("random search", program, study, **given))
+                at_random = choose_by_search("random search", program, study, **given)
+                contenders += [] if at_random is None else [at_random]
+                budget = find_budget(make_algorithm(self.algorithm))
         if by_hand:
             contenders.append(choose_by_hand(target.make_handmade, evaluate))
-        print_contest(console, [measure(c, test) for c in contenders], has_test=test is not None)
-        print_line(console, f"All trials are in {self.path}; the same command with more --trials goes on.")
+        print_contest(
+            console, [measure(c, test) for c in contenders], has_test=test is not None, budget=budget
+        )
+        print_line(console, self._say_end())
+
+    def _say_end(self) -> str:
+        return f"All trials are in {self.path}; the same command with more --trials goes on."
 
     @contextmanager
     def _open(self, path: Path, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:

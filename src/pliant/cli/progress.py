@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,7 +20,7 @@ from rich.progress import (
 
 from pliant.study import Study, Trial
 
-from .text import say
+from .text import say, say_rewards
 
 _LINES = 60  # about so many lines are written for a search, however long
 
@@ -36,19 +37,26 @@ class Display(ABC):
     def __init__(self, console: Console, title: str, study: Study) -> None:
         self.console = console
         self.title = title
-        counts, best = study.counts(), study.best()
+        from pliant.algorithms.objectives import ParetoFront
+
+        self._front = ParetoFront()  # of several rewards
+        counts, front = study.counts(), study.front()
+        best = [trial for trial in front if trial.rewards is None]
         self.done = counts["completed"] + counts["failed"]
         self.total = study.info().budget
         self.best: Trial | None = best[0] if best else None
-        self._maximize = study.maximize
+        self._sign = 1.0 if study.maximize else -1.0
+        for trial in front:
+            self._note(trial)
 
     def add(self, trial: Trial) -> None:
         """Shows a trial that ended."""
         self.done += 1
+        self._note(trial)
         is_best = trial.reward is not None and (
             self.best is None
             or self.best.reward is None
-            or (trial.reward > self.best.reward if self._maximize else trial.reward < self.best.reward)
+            or (self._sign * trial.reward > self._sign * self.best.reward)
         )
         if is_best:
             self.best = trial
@@ -56,7 +64,10 @@ class Display(ABC):
 
     @property
     def best_text(self) -> str:
-        """The best so far, as text."""
+        """The best so far, as text; of several rewards, how many trials are on the front."""
+        count = sum(1 for _ in self._front)
+        if count:
+            return f"{count} on the front"
         return (
             "no reward yet" if self.best is None else f"best {say(self.best.reward)} (trial {self.best.id})"
         )
@@ -66,6 +77,10 @@ class Display(ABC):
 
     def __exit__(self, *error: object) -> None:
         return None
+
+    def _note(self, trial: Trial) -> None:
+        if trial.rewards is not None:
+            self._front.add(tuple([self._sign * reward for reward in trial.rewards]), trial.id)
 
     @abstractmethod
     def _show(self, trial: Trial, *, is_best: bool) -> None: ...
@@ -87,7 +102,7 @@ class LiveDisplay(Display):
             console=console,
         )
         self._task = self._progress.add_task(
-            title, total=self.total, completed=self.done, best=self.best_text
+            escape(title), total=self.total, completed=self.done, best=self.best_text
         )
 
     def __enter__(self) -> Display:
@@ -118,7 +133,7 @@ class LineDisplay(Display):
         ):
             return
         total = "" if self.total is None else f"/{self.total}"
-        found = f"failed: {trial.reason};" if trial.reason is not None else f"{say(trial.reward)},"
+        found = f"failed: {trial.reason};" if trial.reason is not None else f"{say_rewards(trial)},"
         seconds = time.monotonic() - self._start
         line = f"{self.title}: trial {trial.id}{total}: {found} {self.best_text}, {seconds:.0f} s"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)

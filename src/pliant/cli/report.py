@@ -7,11 +7,12 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
-from pliant.study import Study
+from pliant.study import Study, Trial
 
 from .console import print_line
 from .contender import Contender
@@ -20,15 +21,38 @@ from .text import say, summarize, to_code
 
 def print_top(console: Console, study: Study, top: int) -> None:
     """Prints the best trials of a study as a table, and how many failed."""
-    counts = study.counts()
-    table = _table(f"Best of {counts['completed']} trials")
-    for name in ("trial", "reward", "seconds"):
+    _print_trials(console, f"Best of {study.counts()['completed']} trials", ["reward"], study.best(top))
+    _print_failures(console, study)
+
+
+def print_front(console: Console, study: Study) -> None:
+    """Prints the trials of several rewards that no other beats in all, and how many failed."""
+    front = study.front()
+    names = [f"reward {i}" for i in range(1, len(front[0].rewards or ()) + 1)]
+    title = f"Pareto front: {len(front)} of {study.counts()['completed']} trials"
+    _print_trials(console, title, names, front)
+    _print_failures(console, study)
+    print_line(console, "No other trial is at least as good in all rewards and better in one.")
+    print_line(
+        console,
+        "Of several rewards none is the best: there is no winner, no random search beside it, and no comparison.",
+    )
+
+
+def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: Sequence[Trial]) -> None:
+    table = _table(title)
+    for name in ("trial", *rewards, "seconds"):
         table.add_column(name, justify="right")
     table.add_column("program")
-    for trial in study.best(top):
+    for trial in trials:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
-        table.add_row(str(trial.id), say(trial.reward), seconds, summarize(trial))
+        told = map(say, [trial.reward] if trial.rewards is None else trial.rewards)
+        table.add_row(str(trial.id), *told, seconds, escape(summarize(trial)))
     _print_table(console, table)
+
+
+def _print_failures(console: Console, study: Study) -> None:
+    counts = study.counts()
     if counts["failed"]:
         last = list(study.trials("failed"))[-1]
         print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {last.reason}")
@@ -45,17 +69,26 @@ def print_winner(console: Console, study: Study, program: Any) -> None:
     console.print()
 
 
-def print_contest(console: Console, contenders: Sequence[Contender], *, has_test: bool) -> None:
-    """Prints what each way to choose a program cost and brought."""
+def print_contest(
+    console: Console, contenders: Sequence[Contender], *, has_test: bool, budget: str | None = None
+) -> None:
+    """Prints what each way to choose a program cost and brought; ``budget`` is what the search decided itself."""
     table = _table("Comparison")
     table.add_column("")
     for name in ("evaluations", "reward", *(["test"] if has_test else [])):
         table.add_column(name, justify="right")
     for entry in contenders:
         scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
-        table.add_row(entry.label, str(entry.evaluations), *scores)
+        table.add_row(escape(entry.label), str(entry.evaluations), *scores)
     _print_table(console, table)
-    print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
+    if budget is None:
+        print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
+    else:
+        print_line(
+            console,
+            f"An evaluation is one call of evaluate(program), but not the same work in all rows: the search decides "
+            f"{budget!r} by its plan, and random search draws a random one for each trial, so their totals differ.",
+        )
     if has_test:
         print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
     for entry in contenders:

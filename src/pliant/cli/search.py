@@ -36,7 +36,7 @@ def search(target: str, *, study: Path | None, **options: Any) -> None:
 
     \b
       search_space()     -> a program with holes (FILE:name takes another function)
-      evaluate(program)  -> its reward, a number
+      evaluate(program)  -> its reward: a number, or several in a tuple
       test(program)      -> its score on data that the search never sees (optional)
       handmade()         -> a program to compare with (optional)
 

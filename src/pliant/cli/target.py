@@ -24,7 +24,7 @@ from pliant.values.errors import PliantError, suggest
 DEFAULT = "search_space"
 NAMES = {
     "search_space": "search_space() -> a program with holes",
-    "evaluate": "evaluate(program) -> its reward, a number",
+    "evaluate": "evaluate(program) -> its reward: a number, or several in a tuple",
     "test": "test(program) -> its score on data that the search never sees (optional)",
     "handmade": "handmade() -> a program to compare with (optional)",
 }

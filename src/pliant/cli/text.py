@@ -25,6 +25,13 @@ def say(number: float | None) -> str:
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e5 or number == 0 else f"{number:.4g}"
 
 
+def say_rewards(trial: Trial) -> str:
+    """Returns the reward of a trial in short; several in a bracket; a dash for none."""
+    if trial.rewards is None:
+        return say(trial.reward)
+    return f"({', '.join(map(say, trial.rewards))})"
+
+
 def to_code(program: Any) -> str:
     """Returns a program as Python code, without what has its default value."""
     from pliant.symbolic.text import format_value

@@ -44,7 +44,7 @@ def run_trials(search: Any, study: Study, evaluate: Callable[[Any], Any], displa
         trial = study.trial(feedback.id)
         display.add(trial)
         failures += trial.reason is not None
-        if search.best_reward is None and failures == PATIENCE:
+        if search.best_reward is None and failures == PATIENCE and not study.front():
             raise EvaluationError(
                 f"the first {failures} trials all failed, so the search stops. The last one: {trial.reason}\n{trace}"
                 "Mend that, and run the same command again: it goes on with the next trial."
@@ -55,8 +55,12 @@ def _tell(feedback: Any, reward: Any) -> None:
     """Gives feedback: the reward, or that it is none."""
     try:
         feedback(reward)
-    except RewardError:
+    except RewardError as error:
         text = " ".join(f"{reward!r:.60}".split())
+        if isinstance(reward, (tuple, list)) and reward:
+            several = "Several rewards take such an algorithm, as in --algorithm nsga2"
+            feedback.skip(f"evaluate returned {text}: {error} {several}")
+            return
         feedback.skip(
             f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..console import print_line
@@ -39,7 +40,7 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
 
     best = task.optimum
     table = Table(
-        title=f"{task.name}: what had the best validation so far, mean ± standard deviation over runs",
+        title=f"{escape(task.name)}: what had the best validation so far, mean ± standard deviation over runs",
         title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     table.add_column("algorithm")
@@ -47,7 +48,7 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
         table.add_column(name, justify="right")
     for label, runs in curves.items():
         for i, row in enumerate(summarize(runs, budgets)):
-            head = (label, str(len(runs))) if i == 0 else ("", "")
+            head = (escape(label), str(len(runs))) if i == 0 else ("", "")
             table.add_row(
                 *head,
                 str(row.budget),
