@@ -336,7 +336,7 @@ def test_several_rewards_for_an_algorithm_of_one(pliant, folder):
     assert re.search(
         r"trial 1/9: failed: evaluate returned \(.*\): this algorithm takes one reward, got 2", output
     )
-    assert re.search(r"Several rewards take such an algorithm, as in --algorithm nsga2", output)
+    assert re.search(r"or use an algorithm for several objectives, such as --algorithm nsga2\.", output)
 
 
 @pytest.mark.parametrize("options", [[], ["--algorithm", "nsga2"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -57,10 +58,20 @@ def _tell(feedback: Any, reward: Any) -> None:
         feedback(reward)
     except RewardError as error:
         text = " ".join(f"{reward!r:.60}".split())
-        if isinstance(reward, (tuple, list)) and reward:
-            several = "Several rewards take such an algorithm, as in --algorithm nsga2"
-            feedback.skip(f"evaluate returned {text}: {error} {several}")
+        if _is_finite(reward):
+            hint = ", such as --algorithm nsga2." if "for several objectives" in str(error) else ""
+            feedback.skip(
+                f"evaluate returned {text}: {str(error).removesuffix('.') if hint else error}{hint}"
+            )
             return
         feedback.skip(
             f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
         )
+
+
+def _is_finite(reward: Any) -> bool:
+    """Returns whether numbers are finite, so that it is not they that are wrong, but how many there are."""
+    numbers = reward if isinstance(reward, (tuple, list)) else [reward]
+    return bool(numbers) and all(
+        isinstance(number, (int, float)) and math.isfinite(number) for number in numbers
+    )
