@@ -105,3 +105,14 @@ def test_evaluation_leaves_no_trace(pliant, folder):
     (folder / "task.py").write_text(text)
     output = pliant("search", "task.py", "--trials", 3).output
     assert len(re.findall(r" 1.0000 +1.0000\n", output)) == 3
+
+
+def test_one_reward_among_several_says_how_many_are_wrong(pliant, task):
+    task("5.0", good="(1.0, float(program.x))")
+    pliant("search", "task.py", "--trials", 20, "--algorithm", "nsga2")
+    with Study.open("task.study.db") as study:
+        reasons = [trial.reason for trial in study.trials("failed")]
+    assert reasons
+    assert all(
+        re.search(r"evaluate returned .*: trial \d+ was told \d rewards?, and", one) for one in reasons
+    )
