@@ -230,3 +230,16 @@ def test_optuna_stays_as_talkative_as_it_was():
     before = optuna.logging.get_verbosity()
     ready("random", SPACES["flat"]()).propose()
     assert optuna.logging.get_verbosity() == before
+
+
+def test_a_package_that_a_sampler_needs_at_work_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    algorithm = ready("CmaEsSampler", SPACES["continuous"]())
+
+    def search():
+        for _ in range(5):
+            decisions = algorithm.propose()
+            algorithm.feedback(decisions, float(sum(decisions)))
+
+    with pytest.raises(ImportError, match=r"not installed: .*cmaes.* Install it with `pip install cmaes`"):
+        search()

@@ -100,8 +100,9 @@ class Optuna(Algorithm):
     def _propose(self) -> Decisions:
         if self._study.ended:
             raise Exhausted(f"{type(self._study.sampler).__name__} has nothing left to suggest.")
-        trial = self._study.ask()
-        decisions = Decisions._of(self.space, self._questions.ask(partial(_suggest, trial)))
+        with _needs_packages():
+            trial = self._study.ask()
+            decisions = Decisions._of(self.space, self._questions.ask(partial(_suggest, trial)))
         self._open.setdefault(decisions.values, []).append((self._proposed, trial))
         self._proposed += 1
         self._log.append(["proposed", list(decisions.values)])
@@ -120,7 +121,8 @@ class Optuna(Algorithm):
         numbers = list(reward) if isinstance(reward, tuple) else None if reward is None else [reward]
         waiting = self._open.get(decisions.values)
         place, trial = waiting[0] if waiting else (None, None)
-        self._tell(decisions, trial, numbers)
+        with _needs_packages():
+            self._tell(decisions, trial, numbers)
         if waiting:
             waiting.pop(0)
             if not waiting:
@@ -291,6 +293,19 @@ def _suggest(trial: Any, name: str, kind: Any) -> Number:
 
 
 @contextlib.contextmanager
+def _needs_packages() -> Iterator[None]:
+    """Says what to install where a sampler, made or at work, imports a package that is not there."""
+    try:
+        yield
+    except ImportError as error:
+        name = (error.name or "").partition(".")[0]
+        advice = f" Install it with `pip install {name}`, or take another sampler." if name else ""
+        raise ImportError(
+            f"this sampler of Optuna needs a package that is not installed: {error}.{advice}", name=error.name
+        ) from error
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps Optuna from announcing studies, and experimental samplers that were asked for."""
     optuna = _load()
@@ -366,13 +381,8 @@ def _checked_maker(make: Callable[[int], Any]) -> Callable[[int], Any]:
     """Returns ``make`` with its results checked."""
 
     def checked(seed: int) -> Any:
-        try:
-            with _quiet():
-                made = make(seed)
-        except ImportError as error:
-            raise ImportError(
-                f"this sampler of Optuna needs a package that is not installed: {error}"
-            ) from error
+        with _needs_packages(), _quiet():
+            made = make(seed)
         if not isinstance(made, _load().samplers.BaseSampler):
             raise FieldTypeError(
                 f"the function that Optuna(sampler=...) was given must return a sampler; got {made!r:.80} of type "
