@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pliant.algorithms import Exhausted
+from pliant.algorithms import NSGA2, HillClimb, RegularizedEvolution
 from pliant.algorithms.evolution import (
     Best,
     Chain,
@@ -116,9 +116,13 @@ class TestVariation:
             assert child.reward is None
 
     @pytest.mark.parametrize("name", ["one", "empty"])
-    def test_where_there_is_one_vector_nothing_can_be_mutated(self, name):
-        with pytest.raises(Exhausted, match="one decision vector only"):
-            Mutate()([Individual(SPACES[name]().sample(0), 1.0)], random.Random(0))
+    def test_where_there_is_one_vector_it_is_proposed_again(self, name):
+        parent = SPACES[name]().sample(0)
+        for algorithm in (RegularizedEvolution(3, 2), HillClimb(), NSGA2(3)):
+            algorithm.setup(parent.space)
+            for _ in range(20):
+                algorithm.feedback(algorithm.propose(), (1.0, 2.0) if algorithm.several_rewards else 1.0)
+        assert Mutate()([Individual(parent, 1.0)], random.Random(0)) == [Individual(parent)]
 
     @pytest.mark.parametrize("name", SPACES)
     def test_a_crossing_is_valid(self, name):

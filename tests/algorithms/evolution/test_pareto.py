@@ -18,7 +18,7 @@ from pliant.algorithms.evolution import (
 from pliant.algorithms.objectives import crowding, hypervolume, sort_fronts
 from pliant.space import flatten, floating, integer
 from pliant.testing.algorithms import SPACES, AlgorithmSuite
-from pliant.values.errors import FieldValueError, RewardError
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 FLAT = SPACES["flat"]()
 
@@ -205,3 +205,9 @@ def test_crossover_with_a_probability():
 def test_counts_are_checked(make):
     with pytest.raises(FieldValueError, match="takes an integer of at least 1; got 0"):
         make(0)
+
+
+@pytest.mark.parametrize("value, error", [(2, FieldValueError), ("a", FieldTypeError)])
+def test_nsga2_names_its_crossover(value, error):
+    with pytest.raises(error, match=r"^NSGA2\(crossover=...\) is .*from 0 to 1; got"):
+        NSGA2(crossover=value)

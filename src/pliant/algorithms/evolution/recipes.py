@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pliant.values.errors import FieldTypeError, FieldValueError
+
 from ..base import check_count
 from .engine import Evolution
 from .pareto import ParetoTop, ParetoTournament
@@ -75,6 +77,12 @@ def NSGA2(  # noqa: N802 - as above
       seed: where the random numbers start.
     """
     check_count(population_size, "population_size", "NSGA2")
+    if isinstance(crossover, bool) or not isinstance(crossover, (int, float)):
+        raise FieldTypeError(
+            f"NSGA2(crossover=...) is a number from 0 to 1; got {crossover!r:.80} of type {type(crossover).__name__}."
+        )
+    if not 0 <= crossover <= 1:
+        raise FieldValueError(f"NSGA2(crossover=...) is from 0 to 1; got {crossover!r}.")
     return Evolution(
         ParetoTournament(count=2 * population_size) >> UniformCrossover(crossover) >> Mutate(),
         survive=ParetoTop(population_size),

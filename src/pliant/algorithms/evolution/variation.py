@@ -10,14 +10,14 @@ from typing import final
 from pliant.space import mutate, recombine
 from pliant.values.errors import FieldValueError
 
-from ..base import Exhausted, check_count
+from ..base import check_count
 from .operators import Individual, Operator
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Mutate(Operator):
-    """Makes one child of each individual by changing ``times`` decisions; never equal to its parent.
+    """Makes one child of each individual by changing ``times`` decisions; never equal to its parent, where a space has two.
 
     One decision is drawn among the active ones and gets another value; what becomes active by that
     is drawn anew, the rest stays.  Decisions that were valid stay so.
@@ -37,7 +37,8 @@ class Mutate(Operator):
         for one in individuals:
             parent = one.decisions
             if parent.space.size == 1:
-                raise Exhausted("the space has one decision vector only, so nothing can be mutated.")
+                children.append(Individual(parent))
+                continue
             child = mutate(parent, random)
             if self.times > 1:
                 for _ in range(self.times - 1):
