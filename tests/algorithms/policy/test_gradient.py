@@ -232,3 +232,22 @@ def test_without_torch_the_error_names_the_extra():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError: search by policy gradient" in done.stderr
     assert "pip install 'pliant[torch]'" in done.stderr
+
+
+def test_a_recipe_names_itself_in_errors_about_its_options():
+    with pytest.raises(
+        FieldValueError, match=r"^PPO\(batch_size=...\) takes a whole number of at least 2; got 0"
+    ):
+        PPO(batch_size=0)
+    with pytest.raises(FieldTypeError, match=r"^REINFORCE\(scaled=...\) takes True or False; got 1"):
+        REINFORCE(scaled=1)
+
+
+def test_rules_and_policies_show_their_options():
+    shown = "Reinforce(batch_size=1, learning_rate=0.2, entropy=0.1, baseline_decay=0.9, scaled=True)"
+    assert repr(Reinforce(learning_rate=0.2)) == shown
+    assert repr(Recurrent(hidden=8)) == "Recurrent(hidden=8, embedding=32)"
+    assert repr(PPO(clip=0.1).rule).startswith(
+        "ProximalPolicy(batch_size=8, epochs=4, minibatches=1, clip=0.1, "
+    )
+    assert repr(Factorized()) == "Factorized()"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
@@ -52,3 +55,18 @@ def check_flag(value: Any, name: str, owner: Any) -> bool:
             f"{type(owner).__name__}({name}=...) takes True or False; got {value!r:.80} of type {type(value).__name__}."
         )
     return value
+
+
+def show(owner: Any) -> str:
+    """Returns how ``owner`` was made, as far as it keeps the arguments of its constructor."""
+    names = [name for name in inspect.signature(type(owner)).parameters if hasattr(owner, name)]
+    return f"{type(owner).__name__}({', '.join(f'{name}={getattr(owner, name)!r}' for name in names)})"
+
+
+@contextmanager
+def options_of(recipe: str, part: str) -> Iterator[None]:
+    """Names ``recipe``, which was called, in errors about options that it hands to ``part``."""
+    try:
+        yield
+    except (FieldTypeError, FieldValueError) as error:
+        raise type(error)(str(error).replace(f"{part}(", f"{recipe}(", 1)) from None

@@ -18,6 +18,7 @@ from pliant.space import Decisions, Space
 from .arrays import tensor_from_json, tensor_to_json
 from .batch import Batch, Encoder
 from .heads import Head, make_heads
+from .options import show
 
 
 class Policy(ABC):
@@ -33,6 +34,9 @@ class Policy(ABC):
     numbers: Tensor | None
     parameters: dict[str, Tensor]
     has_weights: bool
+
+    def __repr__(self) -> str:
+        return show(self)
 
     @final
     def setup(self, space: Space, random: Random) -> None:

@@ -9,6 +9,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, listing, sugge
 
 from .factorized import Factorized
 from .gradient import PolicyGradient
+from .options import options_of
 from .policy import Policy
 from .ppo import ProximalPolicy
 from .recurrent import Recurrent
@@ -54,14 +55,15 @@ def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
       FieldTypeError, FieldValueError: an option is not what it should be.
     """
     chosen = _policy(policy, "PPO")
-    rule = ProximalPolicy(
-        batch_size=batch_size,
-        epochs=epochs,
-        minibatches=minibatches,
-        clip=clip,
-        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
-        entropy=entropy,
-    )
+    with options_of("PPO", "ProximalPolicy"):
+        rule = ProximalPolicy(
+            batch_size=batch_size,
+            epochs=epochs,
+            minibatches=minibatches,
+            clip=clip,
+            learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+            entropy=entropy,
+        )
     return PolicyGradient(rule, chosen, seed=seed)
 
 
@@ -96,13 +98,14 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
       FieldTypeError, FieldValueError: an option is not what it should be.
     """
     chosen = _policy(policy, "REINFORCE")
-    rule = Reinforce(
-        batch_size=batch_size,
-        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
-        entropy=entropy,
-        baseline_decay=baseline_decay,
-        scaled=scaled,
-    )
+    with options_of("REINFORCE", "Reinforce"):
+        rule = Reinforce(
+            batch_size=batch_size,
+            learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+            entropy=entropy,
+            baseline_decay=baseline_decay,
+            scaled=scaled,
+        )
     return PolicyGradient(rule, chosen, seed=seed)
 
 

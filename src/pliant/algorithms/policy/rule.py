@@ -11,7 +11,7 @@ from typing import Any, Self, final
 from pliant.space import Decisions, Space
 
 from .adam import Adam
-from .options import check_number, check_whole
+from .options import check_number, check_whole, show
 from .policy import Policy
 
 
@@ -53,6 +53,9 @@ class Rule(ABC):
         self.batch_size = check_whole(batch_size, "batch_size", self, lowest=smallest_batch)
         self.learning_rate = check_number(learning_rate, "learning_rate", self, above=0.0)
         self.entropy = check_number(entropy, "entropy", self)
+
+    def __repr__(self) -> str:
+        return show(self)
 
     policy: Policy
     optimizer: Adam
