@@ -14,6 +14,7 @@ from pliant.algorithms import Algorithm, Exhausted, RegularizedEvolution, SetupE
 from pliant.algorithms.fidelity import ASHA, Hyperband, SuccessiveHalving
 from pliant.algorithms.fidelity.halving import plan_brackets
 from pliant.space import choice, flatten, integer
+from pliant.values.errors import FieldTypeError, FieldValueError
 
 
 def space(most=9, ops=1000):
@@ -252,3 +253,9 @@ def test_states_are_of_json_with_evolution_inside():
     twin = ready(Hyperband(RegularizedEvolution(5, 2), seed=4))
     twin.restore(json.loads(json.dumps(algorithm.state())))
     assert run(twin, 60) == run(algorithm, 60)
+
+
+@pytest.mark.parametrize("value, error", [(1, FieldValueError), ("3", FieldTypeError)])
+def test_eta_is_named_with_what_is_wrong_about_it(value, error):
+    with pytest.raises(error, match=r"^Hyperband\(eta=...\) takes an integer of at least 2.* got '?[13]"):
+        Hyperband(eta=value)

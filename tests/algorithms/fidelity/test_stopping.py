@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pliant.algorithms import Algorithm, Random
 from pliant.algorithms.fidelity import HalvingStopping, MedianStopping
 from pliant.space import flatten, integer
-from pliant.values.errors import FieldValueError, RewardError
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 SPACE = flatten([integer("x", 0, 10**6)])
 
@@ -131,11 +131,16 @@ class Inner2(Inner):
 def test_bad_arguments():
     with pytest.raises(FieldValueError, match=r"MedianStopping\(min_trials=...\) takes an integer .* got 0"):
         MedianStopping(min_trials=0)
-    with pytest.raises(RewardError, match=r"a step says how far a trial is"):
-        MedianStopping(min_step="x")
     with pytest.raises(
         FieldValueError, match=r"HalvingStopping\(min_step=...\) is a step above zero.* got 0"
     ):
         HalvingStopping(min_step=0)
     assert MedianStopping(Random(seed=3)).seed == 3
     assert MedianStopping(Random(seed=3), seed=4).seed == 4
+
+
+@pytest.mark.parametrize("kind", [MedianStopping, HalvingStopping])
+@pytest.mark.parametrize("value, error", [("a", FieldTypeError), (float("nan"), FieldValueError)])
+def test_min_step_is_named_where_it_is_no_number(kind, value, error):
+    with pytest.raises(error, match=rf"^{kind.__name__}\(min_step=...\) is a finite number"):
+        kind(min_step=value)

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from typing import Any
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..base import Algorithm, Reward, check_algorithm
 from ..random import Random
@@ -88,10 +88,11 @@ def check_eta(eta: Any, owner: str) -> int:
     """Returns ``eta`` when it is an integer of at least 2.
 
     Raises:
-      FieldTypeError: it is not.
+      FieldTypeError, FieldValueError: it is not.
     """
     if eta.__class__ is not int or eta < 2:
-        raise FieldTypeError(
+        kind = FieldValueError if eta.__class__ is int else FieldTypeError
+        raise kind(
             f"{owner}(eta=...) takes an integer of at least 2, as one in eta trials goes on; got {eta!r:.80}."
         )
     return int(eta)

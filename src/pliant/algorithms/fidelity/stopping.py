@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..base import Algorithm, Reward, check_algorithm, check_count, check_step
 from ..random import Random
@@ -121,7 +121,7 @@ class MedianStopping(Stopping):
     ) -> None:
         super().__init__(algorithm, seed)
         self.min_trials = check_count(min_trials, "min_trials", "MedianStopping")
-        self.min_step = check_step(min_step)
+        self.min_step = _check_min_step(min_step, "MedianStopping")
 
     def _setup(self) -> None:
         super()._setup()
@@ -203,7 +203,7 @@ class HalvingStopping(Stopping):
     ) -> None:
         super().__init__(algorithm, seed)
         self.eta = check_eta(eta, "HalvingStopping")
-        self.min_step = check_step(min_step)
+        self.min_step = _check_min_step(min_step, "HalvingStopping")
         if self.min_step <= 0:
             raise FieldValueError(
                 f"HalvingStopping(min_step=...) is a step above zero, from which rungs grow by eta; got {min_step!r}."
@@ -253,3 +253,19 @@ class HalvingStopping(Stopping):
             self._load(values).values: {int(rung): float(reward) for rung, reward in counted}
             for values, counted in state["counted"]
         }
+
+
+def _check_min_step(value: Any, owner: str) -> float:
+    """Returns ``min_step`` as a float when it is a finite number."""
+    try:
+        return check_step(value)
+    except RewardError:
+        kind = (
+            FieldValueError
+            if isinstance(value, (int, float)) and value.__class__ is not bool
+            else FieldTypeError
+        )
+        raise kind(
+            f"{owner}(min_step=...) is a finite number, the step before which no trial is stopped; got {value!r:.80} "
+            f"of type {type(value).__name__}."
+        ) from None
