@@ -142,7 +142,7 @@ def test_best_first_and_the_earlier_of_equals(path, space):
 
 
 def test_rewards_are_kept_to_the_last_bit(path, space):
-    rewards = [0.1 + 0.2, 5e-324, -1.7976931348623157e308, 2**53 + 1, -0.0]
+    rewards = [0.1 + 0.2, 5e-324, -9.876543210987654e149, 2**53 + 1, -0.0]
     algorithm = Listener()
     with Study.create(path, space, algorithm, trials=5) as study:
         left = iter(rewards)
