@@ -122,7 +122,7 @@ def make(name: str, **options: Any) -> Algorithm:
     found = NAMES.get(str(name).strip().lower().replace("-", "_"))
     if found is None:
         raise FieldValueError(
-            f"there is no algorithm named {name!r}{suggest(name, NAMES) or '.'} Known: {listing(NAMES)}."
+            f"there is no algorithm named {name!r}{suggest(name, NAMES) or '.'} Known: {listing(NAMES, limit=len(NAMES))}."
         )
     factory = find(found)
     allowed = list(inspect.signature(factory).parameters)
