@@ -34,8 +34,8 @@ TABLE = Path(__file__).with_suffix(".json")
 TRAININGS = 3  # of each network in the table
 EPOCHS = 20  # of each search: as many as a network alone gets
 RATE = 0.012
-"""Of all architecture parameters and policies.  The published 3e-4 of DARTS is for 20,000 steps, and these are 480: 40 times
-that, so that the parameters can go as far.  Chosen by this rule, not by looking at the table."""
+"""Of architecture parameters, and of TuNAS's policy; ENAS keeps its own.  The published 3e-4 of DARTS is for 20,000 steps, and
+these are 480: 40 times that, so that the parameters can go as far.  Chosen by this rule, not by looking at the table."""
 
 SAMPLERS: dict[str, Callable[[], oneshot.Sampler]] = {
     "SPOS": lambda: oneshot.SPOS(evaluations=200, batches=8),
