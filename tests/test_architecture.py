@@ -51,9 +51,7 @@ FLOORS: dict[str, Row] = {
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "evolve": row(5, "values space symbolic algorithms tune"),
-    "bench": row(
-        5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)
-    ),
+    "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
     "cli": row(
         6,
         "values study launch",

@@ -11,7 +11,20 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "keras", "ray", "sqlalchemy", "click", "rich", "optuna", "matplotlib")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "torch",
+    "keras",
+    "ray",
+    "sqlalchemy",
+    "click",
+    "rich",
+    "optuna",
+    "matplotlib",
+)
 MAX_OURS, MAX_OTHERS = 120, 150
 
 PROGRAM = """

@@ -235,3 +235,10 @@ def test_what_cannot_be_opened():
         open_network(two)
     with pytest.raises(ValueError, match=r"odd numbers; got \[3, 4\]"):
         open_kernel(pg.symbolize(nn.Conv2d)(3, 4, 3), [3, 4], name="k")
+
+
+def test_opening_a_network_leaves_the_names_of_its_classes_alone():
+    conv = pg.symbolize(nn.Conv2d)
+    open_network(nn.Sequential(nn.Conv2d(3, 4, 3)))
+    child = conv(3, 8, 3)
+    assert pg.from_json_str(pg.to_json_str(child)) == child

@@ -73,6 +73,7 @@ class TestAsAnOrdinaryModule:
             assert measure_differences(new, X, decisions=new.space.sample(seed)).largest < 1e-5
 
     def test_it_learns(self):
+        torch.manual_seed(0)
         net = supernet(space(), example=X)
         before = {name: p.detach().clone() for name, p in net.named_parameters()}
         train(net, 8)

@@ -177,7 +177,8 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
             *(inspect.Parameter(name, keyword, default=None) for name in children),
         ]
     )
-    names = {"__init__": __init__, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    # Under a name of its own, so that stored text that names the class still means the class.
+    names = {"__init__": __init__, "__module__": cls.__module__, "__qualname__": f"{cls.__qualname__}.opened"}
     metaclass: Any = type(cls)
     made = _classes[cls, base, children] = symbolize(metaclass(cls.__name__, (cls,), names))
     return made

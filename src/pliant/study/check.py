@@ -30,7 +30,9 @@ def to_file(path: str | os.PathLike[str]) -> Path:
       FieldTypeError: it is no path.
       StudyError: it is a folder, or the address of something else.
     """
-    if not isinstance(path, (str, os.PathLike)) or not isinstance(text := os.fspath(path), str):
+    given: Any = path
+    text = os.fspath(path) if isinstance(given, (str, os.PathLike)) else None
+    if not isinstance(text, str):
         raise FieldTypeError(
             f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
             f"{type(path).__name__}. How many trials it has is `trials=...`, and its seed `seed=...`."
