@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +41,6 @@ def test_the_absolute_reward_is_best_at_the_target_and_even_on_both_sides(qualit
 
 
 def test_numbers_of_other_libraries():
-    numpy = pytest.importorskip("numpy")
     assert weighted_product(numpy.float32(0.5), numpy.int64(80), 80) == 0.5
 
 

@@ -5,6 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -78,7 +79,6 @@ def test_a_published_table():
 
 
 def test_columns_are_read_without_numpy(tmp_path):
-    numpy = pytest.importorskip("numpy")
     path = tmp_path / "table.npz"
     numpy.savez_compressed(
         path,
