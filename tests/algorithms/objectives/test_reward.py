@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import numpy
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ def test_the_absolute_reward_is_best_at_the_target_and_even_on_both_sides(qualit
 
 
 def test_numbers_of_other_libraries():
-    assert weighted_product(numpy.float32(0.5), numpy.int64(80), 80) == 0.5
+    assert weighted_product(np.float32(0.5), np.int64(80), 80) == 0.5
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "0.5", None, True, [1]])

@@ -5,7 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -80,12 +80,12 @@ def test_a_published_table():
 
 def test_columns_are_read_without_numpy(tmp_path):
     path = tmp_path / "table.npz"
-    numpy.savez_compressed(
+    np.savez_compressed(
         path,
-        key=numpy.array([b"a", b"bb", b"a"]),
-        name=numpy.array(["ä", "b", "c"]),
-        ms=numpy.array([1.5, 2.0, 3.0], dtype=numpy.float32),
-        size=numpy.array([1, 1, 2], dtype=">i2"),
+        key=np.array([b"a", b"bb", b"a"]),
+        name=np.array(["ä", "b", "c"]),
+        ms=np.array([1.5, 2.0, 3.0], dtype=np.float32),
+        size=np.array([1, 1, 2], dtype=">i2"),
     )
     assert LatencyTable.load(path, value="ms", size=1).entries == {"a": 1.5, "bb": 2.0}
     assert LatencyTable.load(path, key="name", value="ms").entries == {"ä": 1.5, "b": 2.0, "c": 3.0}
