@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import BindError, ValueChoice, supernet
 from pliant.oneshot.gradient import DARTS, GDAS, SNAS, FBNet, ProxylessNAS, learner
+from pliant.values.errors import UnknownFieldError
 
 MAKERS = {
     "DARTS": lambda **o: DARTS(**o),
@@ -225,3 +228,71 @@ def test_gradients_are_averaged_over_processes(tiny, monkeypatch):
         sampler.before_weights(tiny.step(net))
         found.append(read()["a"])
     torch.testing.assert_close(found[1], 2 * found[0])
+
+
+SHARED = {
+    "learning_rate",
+    "betas",
+    "weight_decay",
+    "init_scale",
+    "warmup",
+    "penalty",
+    "derivation",
+    "skip_limit",
+}
+
+
+@pytest.mark.parametrize(
+    ("cls", "own", "rates"),
+    [
+        (DARTS, {"every", "checkpoint", "order", "epsilon"}, (3e-4, (0.5, 0.999), 1e-3, 0.0)),
+        (SNAS, {"checkpoint", "start", "end"}, (3e-4, (0.5, 0.999), 1e-3, 0.0)),
+        (GDAS, {"every", "start", "end"}, (3e-4, (0.5, 0.999), 1e-3, 0.0)),
+        (FBNet, {"every", "checkpoint", "start", "decay"}, (0.01, (0.9, 0.999), 5e-4, 10 / 90)),
+        (ProxylessNAS, {"every", "mode"}, (1e-3, (0.0, 0.999), 0.0, 0.25)),
+    ],
+)
+def test_a_signature_shows_all_options_with_the_defaults_of_the_method(cls, own, rates):
+    found = inspect.signature(cls).parameters
+    assert set(found) == SHARED | own
+    assert {p.kind for p in found.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert tuple(found[n].default for n in ("learning_rate", "betas", "weight_decay", "warmup")) == rates
+    made = cls()
+    assert all(getattr(made, name) == p.default for name, p in found.items())
+    assert made != cls()  # each is about its own super-network
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: DARTS(learning_rte=0.1),
+            "DARTS has no option 'learning_rte'; did you mean 'learning_rate'?",
+        ),
+        (lambda: GDAS(checkpoint=True), "GDAS has no option 'checkpoint'. Its options: 'learning_rate', "),
+        (lambda: SNAS(every=2), "SNAS has no option 'every'. Its options: "),
+        (lambda: ProxylessNAS(checkpoint=True), "ProxylessNAS has no option 'checkpoint'"),
+    ],
+)
+def test_an_option_that_is_not_there(make, message):
+    with pytest.raises(UnknownFieldError, match=re.escape(message)):
+        make()
+
+
+@every_one
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": -1.0}, r"\(learning_rate=...\) takes a finite number of at least 0"),
+        ({"betas": (0.5, 1.0)}, r"\(betas\[1\]=...\) takes a finite number of at least 0 and below 1"),
+        ({"init_scale": "small"}, r"\(init_scale=...\) takes a number; got 'small'"),
+        ({"skip_limit": 0}, r"\(skip_limit=...\) takes a whole number of at least 1; got 0"),
+        (
+            {"penalty": 3.0},
+            r"\(penalty=...\) takes AddedCost\(cost\) or LogCost\(cost\).*; got 3.0 of type float",
+        ),
+    ],
+)
+def test_bad_options(make, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(**options)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError, listing, suggest
+
+_Class = TypeVar("_Class", bound=type)
 
 
 def check_whole(value: Any, name: str, owner: Any, *, lowest: int = 1, highest: int | None = None) -> int:
@@ -55,6 +58,41 @@ def check_flag(value: Any, name: str, owner: Any) -> bool:
             f"{type(owner).__name__}({name}=...) takes True or False; got {value!r:.80} of type {type(value).__name__}."
         )
     return value
+
+
+def refuse_unknown(cls: _Class) -> _Class:
+    """Decorates a class of keyword-only options: one that it does not have is refused with the nearest that it has.
+
+    ``help`` and ``inspect.signature`` show the constructor as it was declared.
+
+    >>> from dataclasses import dataclass
+    >>> @refuse_unknown
+    ... @dataclass(kw_only=True)
+    ... class Adam:
+    ...     learning_rate: float = 1e-3
+    >>> Adam(learning_rte=0.1)
+    Traceback (most recent call last):
+      ...
+    pliant.values.errors.UnknownFieldError: Adam has no option 'learning_rte'; did you mean 'learning_rate'? ...
+
+    Raises:
+      UnknownFieldError: from the constructor: there is no such option.
+    """
+    make: Any = cls.__init__  # type: ignore[misc]  # of this very class, which its subclasses extend
+    names = list(inspect.signature(make).parameters)[1:]
+
+    @wraps(make)
+    def build(self: Any, **options: Any) -> None:
+        for name in options:
+            if name not in names:
+                near = suggest(name, names) or "."
+                raise UnknownFieldError(
+                    f"{type(self).__name__} has no option {name!r}{near} Its options: {listing(names, 20)}."
+                )
+        make(self, **options)
+
+    cls.__init__ = build  # type: ignore[misc]
+    return cls
 
 
 def show(owner: Any) -> str:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_number
+from pliant.algorithms.policy.options import check_number, refuse_unknown
 from pliant.values.errors import FieldValueError
 
 from ..capability import CAPABILITIES
 from ..sampler import Step
-from .learner import Derivation, Draw, GradientSampler
-from .penalty import Penalty
+from .learner import Draw, GradientSampler
 from .unroll import differentiate_unrolled
 
 
 @final
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class DARTS(GradientSampler):
     """Runs all candidates, weighted by a softmax, and descends the validation loss in its parameters.
 
@@ -39,55 +41,25 @@ class DARTS(GradientSampler):
 
     Args:
       order: 1, or 2 for the gradient through a step of the weights.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam.
-      weight_decay: of Adam, in the L2 form.
       epsilon: the length of the finite difference of the second order.
-      init_scale: see ``GradientSampler``, as all others.
-      warmup: see there.
-      every: see there.
-      penalty: see there.
-      derivation: see there.
-      skip_limit: see there.
-      checkpoint: see there.
+      learning_rate: of Adam; this and all others as in ``GradientSampler``.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["DARTS"]
 
-    def __init__(
-        self,
-        *,
-        order: int = 1,
-        learning_rate: float = 3e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
-        weight_decay: float = 1e-3,
-        epsilon: float = 0.01,
-        init_scale: float = 1e-3,
-        warmup: float = 0.0,
-        every: int = 1,
-        penalty: Penalty | None = None,
-        derivation: Derivation | None = None,
-        skip_limit: int | None = None,
-        checkpoint: bool = False,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            betas=betas,
-            weight_decay=weight_decay,
-            init_scale=init_scale,
-            warmup=warmup,
-            every=every,
-            penalty=penalty,
-            derivation=derivation,
-            skip_limit=skip_limit,
-            checkpoint=checkpoint,
-        )
-        if isinstance(order, bool) or order not in (1, 2):
+    order: int = 1
+    epsilon: float = 0.01
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.order, bool) or self.order not in (1, 2):
             raise FieldValueError(
-                f"DARTS(order=...) is 1 (the weights as they are) or 2 (after their next step); got {order!r:.80}."
+                f"DARTS(order=...) is 1 (the weights as they are) or 2 (after their next step); got {self.order!r:.80}."
             )
-        self.order = order
-        self.epsilon = check_number(epsilon, "epsilon", self, above=0.0)
+        self.epsilon = check_number(self.epsilon, "epsilon", self, above=0.0)
 
     def _draw(self, step: Step) -> Draw:
         soft = self._chosen(self._architecture.probabilities())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import log
 from random import Random
 from typing import Any, ClassVar, final
@@ -9,13 +10,13 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_number
+from pliant.algorithms.policy.options import check_number, refuse_unknown
 from pliant.values.errors import FieldValueError
 
 from ..capability import CAPABILITIES
 from ..sampler import Step
-from .learner import Derivation, Draw, GradientSampler
-from .penalty import LogCost, Penalty
+from .learner import Draw, GradientSampler
+from .penalty import LogCost
 
 
 def draw_gumbel(count: int, random: Random) -> Tensor:
@@ -28,6 +29,8 @@ def draw_gumbel(count: int, random: Random) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class GumbelSampler(GradientSampler):
     """The base class of algorithms that draw by ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``."""
 
@@ -50,6 +53,8 @@ class GumbelSampler(GradientSampler):
 
 
 @final
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class SNAS(GumbelSampler):
     """Draws soft weights, and learns weights and architecture parameters together, from one training loss.
 
@@ -64,48 +69,23 @@ class SNAS(GumbelSampler):
     Args:
       start: the temperature at first.
       end: the temperature in the end.
-      learning_rate: of Adam, for the architecture parameters; all others as in ``GradientSampler``.
-      betas: of Adam.
-      weight_decay: of Adam.
-      init_scale: see there.
-      warmup: see there.
-      penalty: see there.
-      derivation: see there.
-      skip_limit: see there.
-      checkpoint: see there.
+      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``every``.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["SNAS"]
 
-    def __init__(
-        self,
-        *,
-        start: float = 1.0,
-        end: float = 0.03,
-        learning_rate: float = 3e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
-        weight_decay: float = 1e-3,
-        init_scale: float = 1e-3,
-        warmup: float = 0.0,
-        penalty: Penalty | None = None,
-        derivation: Derivation | None = None,
-        skip_limit: int | None = None,
-        checkpoint: bool = False,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            betas=betas,
-            weight_decay=weight_decay,
-            init_scale=init_scale,
-            warmup=warmup,
-            penalty=penalty,
-            derivation=derivation,
-            skip_limit=skip_limit,
-            checkpoint=checkpoint,
-        )
-        self.start = check_number(start, "start", self, above=0.0)
-        self.end = check_number(end, "end", self, above=0.0)
-        if isinstance(penalty, LogCost):
+    start: float = 1.0
+    end: float = 0.03
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-3
+    every: int = field(default=1, init=False, repr=False)  # the gradients are there at each step
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.start = check_number(self.start, "start", self, above=0.0)
+        self.end = check_number(self.end, "end", self, above=0.0)
+        if isinstance(self.penalty, LogCost):
             raise FieldValueError(
                 "SNAS learns from the backward pass of the training loss, so its penalty can only be added: use AddedCost, "
                 "or FBNet for a product with the loss."
@@ -154,6 +134,8 @@ class SNAS(GumbelSampler):
 
 
 @final
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class GDAS(GumbelSampler):
     """Draws one candidate per decision and runs only that; gradients are those of the soft draw.
 
@@ -166,47 +148,23 @@ class GDAS(GumbelSampler):
     Args:
       start: the temperature at first.
       end: the temperature in the end; it goes there linearly.
-      learning_rate: of Adam, for the architecture parameters; all others as in ``GradientSampler``.
-      betas: of Adam.
-      weight_decay: of Adam.
-      init_scale: see there.
-      warmup: see there.
-      every: see there.
-      penalty: see there; it costs the candidates that were drawn.
-      derivation: see there.
-      skip_limit: see there.
+      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``checkpoint``.
+      penalty: it costs the candidates that were drawn.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["GDAS"]
 
-    def __init__(
-        self,
-        *,
-        start: float = 10.0,
-        end: float = 0.1,
-        learning_rate: float = 3e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
-        weight_decay: float = 1e-3,
-        init_scale: float = 1e-3,
-        warmup: float = 0.0,
-        every: int = 1,
-        penalty: Penalty | None = None,
-        derivation: Derivation | None = None,
-        skip_limit: int | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            betas=betas,
-            weight_decay=weight_decay,
-            init_scale=init_scale,
-            warmup=warmup,
-            every=every,
-            penalty=penalty,
-            derivation=derivation,
-            skip_limit=skip_limit,
-        )
-        self.start = check_number(start, "start", self, above=0.0)
-        self.end = check_number(end, "end", self, above=0.0)
+    start: float = 10.0
+    end: float = 0.1
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-3
+    checkpoint: bool = field(default=False, init=False, repr=False)  # only one candidate runs
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.start = check_number(self.start, "start", self, above=0.0)
+        self.end = check_number(self.end, "end", self, above=0.0)
 
     def temperature(self, step: Step) -> float:
         """Returns the temperature of this step: from ``start`` to ``end``, linearly."""

@@ -17,7 +17,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_flag, check_number, check_whole
+from pliant.algorithms.policy.options import check_flag, check_number, check_whole, refuse_unknown
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, RewardError
 
@@ -50,12 +50,17 @@ class Draw:
     unlearned: frozenset[str] = frozenset()
 
 
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class GradientSampler(Sampler):
     """The base class of algorithms that learn architecture parameters by gradients.
 
     A subclass draws weights.  By default the weights of the network are trained first and then the parameters take a
     step on a batch of the validation data (``Step.next_valid``), with Adam.  That step leaves running statistics
     as they are: only the training data makes these.
+
+    Its options are fields: a subclass is a dataclass like it (keyword-only, equal only to itself), declares those that it
+    adds, and again those to which it gives another default.
 
     Args:
       learning_rate: of Adam, for the architecture parameters.
@@ -71,38 +76,37 @@ class GradientSampler(Sampler):
       checkpoint: whether the inside of each choice is computed again in the backward pass, instead of kept.
     """
 
-    def __init__(
-        self,
-        *,
-        learning_rate: float,
-        betas: tuple[float, float],
-        weight_decay: float = 0.0,
-        init_scale: float = 1e-3,
-        warmup: float = 0.0,
-        every: int = 1,
-        penalty: Penalty | None = None,
-        derivation: Derivation | None = None,
-        skip_limit: int | None = None,
-        checkpoint: bool = False,
-    ) -> None:
+    learning_rate: float
+    betas: tuple[float, float]
+    weight_decay: float = 0.0
+    init_scale: float = 1e-3
+    warmup: float = 0.0
+    every: int = 1
+    penalty: Penalty | None = None
+    derivation: Derivation | None = None
+    skip_limit: int | None = None
+    checkpoint: bool = False
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.learning_rate = check_number(learning_rate, "learning_rate", self)
+        self.learning_rate = check_number(self.learning_rate, "learning_rate", self)
         self.betas = (
-            check_number(betas[0], "betas[0]", self, below=1.0),
-            check_number(betas[1], "betas[1]", self, below=1.0),
+            check_number(self.betas[0], "betas[0]", self, below=1.0),
+            check_number(self.betas[1], "betas[1]", self, below=1.0),
         )
-        self.weight_decay = check_number(weight_decay, "weight_decay", self)
-        self.init_scale = check_number(init_scale, "init_scale", self)
-        self.warmup = check_number(warmup, "warmup", self)
-        self.every = check_whole(every, "every", self)
-        self.skip_limit = None if skip_limit is None else check_whole(skip_limit, "skip_limit", self)
-        self.checkpoint = check_flag(checkpoint, "checkpoint", self)
-        if penalty is not None and not isinstance(penalty, Penalty):
+        self.weight_decay = check_number(self.weight_decay, "weight_decay", self)
+        self.init_scale = check_number(self.init_scale, "init_scale", self)
+        self.warmup = check_number(self.warmup, "warmup", self)
+        self.every = check_whole(self.every, "every", self)
+        if self.skip_limit is not None:
+            self.skip_limit = check_whole(self.skip_limit, "skip_limit", self)
+        self.checkpoint = check_flag(self.checkpoint, "checkpoint", self)
+        given: object = self.penalty
+        if given is not None and not isinstance(given, Penalty):
             raise FieldTypeError(
                 f"{type(self).__name__}(penalty=...) takes AddedCost(cost) or LogCost(cost), or a Penalty of your own; got "
-                f"{penalty!r:.80} of type {type(penalty).__name__}."
+                f"{given!r:.80} of type {type(given).__name__}."
             )
-        self.penalty, self.derivation = penalty, derivation
 
     @property
     def architecture(self) -> Architecture:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
+from pliant.algorithms.policy.options import refuse_unknown
 from pliant.values.errors import FieldValueError, suggest
 
 from ..capability import CAPABILITIES
 from ..sampler import Step
-from .learner import Derivation, Draw, GradientSampler
-from .penalty import Penalty
+from .learner import Draw, GradientSampler
 from .running import Gates, Runner
 
 MODES = ("two", "full")
 
 
 @final
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
 class ProxylessNAS(GradientSampler):
     """Samples one path, and differentiates by the gates that opened it.
 
@@ -36,49 +39,26 @@ class ProxylessNAS(GradientSampler):
 
     Args:
       mode: ``two`` or ``full``.
-      learning_rate: of Adam, for the architecture parameters; all others as in ``GradientSampler``.
+      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``checkpoint``.
       betas: of Adam; without momentum, so that only what was drawn moves.
-      weight_decay: of Adam.
-      init_scale: see there.
-      warmup: see there; 40 of 160 epochs.
-      every: see there.
-      penalty: see there.
-      derivation: see there.
-      skip_limit: see there.
+      warmup: the share of the training in which the parameters stay as they are; 40 of 160 epochs.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["ProxylessNAS"]
 
-    def __init__(
-        self,
-        *,
-        mode: str = "two",
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.0, 0.999),
-        weight_decay: float = 0.0,
-        init_scale: float = 1e-3,
-        warmup: float = 0.25,
-        every: int = 5,
-        penalty: Penalty | None = None,
-        derivation: Derivation | None = None,
-        skip_limit: int | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            betas=betas,
-            weight_decay=weight_decay,
-            init_scale=init_scale,
-            warmup=warmup,
-            every=every,
-            penalty=penalty,
-            derivation=derivation,
-            skip_limit=skip_limit,
-        )
-        if mode not in MODES:
+    mode: str = "two"
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.0, 0.999)
+    warmup: float = 0.25
+    every: int = 5
+    checkpoint: bool = field(default=False, init=False, repr=False)  # the gates keep one path as it is
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mode not in MODES:
             raise FieldValueError(
-                f"ProxylessNAS(mode=...) is {' or '.join(MODES)}; got {mode!r:.80}{suggest(mode, MODES) or '.'}"
+                f"ProxylessNAS(mode=...) is {' or '.join(MODES)}; got {self.mode!r:.80}{suggest(self.mode, MODES) or '.'}"
             )
-        self.mode = mode
 
     def _make_runner(self) -> Runner:
         self._gates = Gates()
