@@ -39,10 +39,14 @@ class DARTS(GradientSampler):
     >>> net.selection.weights["act"].round(decimals=1)
     tensor([0.5000, 0.5000])
 
+    All options that are not here are those of ``GradientSampler``.
+
     Args:
       order: 1, or 2 for the gradient through a step of the weights.
       epsilon: the length of the finite difference of the second order.
-      learning_rate: of Adam; this and all others as in ``GradientSampler``.
+      learning_rate: of Adam, for the architecture parameters.
+      betas: of Adam.
+      weight_decay: of Adam, in the L2 form.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["DARTS"]

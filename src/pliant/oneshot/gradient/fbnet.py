@@ -29,11 +29,16 @@ class FBNet(GumbelSampler):
     >>> from pliant.oneshot.gradient import LogCost
     >>> sampler = FBNet(penalty=LogCost(lambda weights: weights["op"] @ torch.tensor([120.0, 300.0], dtype=torch.float64)))
 
+    All options that are not here are those of ``GradientSampler``.
+
     Args:
       start: the temperature at first.
       decay: of the temperature, per epoch.
       penalty: what networks cost; without one it is the loss alone.
-      learning_rate: of Adam; this and all others as in ``GradientSampler``.
+      learning_rate: of Adam, for the architecture parameters.
+      betas: of Adam.
+      weight_decay: of Adam, in the L2 form.
+      warmup: the share of the training in which the parameters stay as they are; 10 of 90 epochs.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["FBNet"]

@@ -66,10 +66,14 @@ class SNAS(GumbelSampler):
     Behind a gradient scaler the parameters see scaled gradients, which Adam makes no difference of; steps with gradients
     that are not finite are left out, and counted as ``left_out`` in the metrics.
 
+    All options that are not here are those of ``GradientSampler``, but for ``every``.
+
     Args:
       start: the temperature at first.
       end: the temperature in the end.
-      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``every``.
+      learning_rate: of Adam, for the architecture parameters.
+      betas: of Adam.
+      weight_decay: of Adam, in the L2 form.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["SNAS"]
@@ -145,10 +149,14 @@ class GDAS(GumbelSampler):
     the sum of the output's gradient, as though they had returned ones; we do as the paper says.)  A draw is fresh for the
     weights and for the parameters, one per key: cells that are tied run the same candidates.
 
+    All options that are not here are those of ``GradientSampler``, but for ``checkpoint``.
+
     Args:
       start: the temperature at first.
       end: the temperature in the end; it goes there linearly.
-      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``checkpoint``.
+      learning_rate: of Adam, for the architecture parameters.
+      betas: of Adam.
+      weight_decay: of Adam, in the L2 form.
       penalty: it costs the candidates that were drawn.
     """
 

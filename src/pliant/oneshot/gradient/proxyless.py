@@ -37,11 +37,14 @@ class ProxylessNAS(GradientSampler):
     A penalty takes the probabilities that the gates were drawn with; the published one is ``LogCost(cost, exponent=0.3,
     reference=...)``.  The network in the end is the one of the leading candidates, not a sample.
 
+    All options that are not here are those of ``GradientSampler``, but for ``checkpoint``.
+
     Args:
       mode: ``two`` or ``full``.
-      learning_rate: of Adam; this and all others as in ``GradientSampler``; there is no ``checkpoint``.
+      learning_rate: of Adam, for the architecture parameters.
       betas: of Adam; without momentum, so that only what was drawn moves.
       warmup: the share of the training in which the parameters stay as they are; 40 of 160 epochs.
+      every: the parameters take a step after so many steps of the weights.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["ProxylessNAS"]
