@@ -85,6 +85,10 @@ class StudyError(PliantError, RuntimeError):
     """A study that cannot be opened, read or continued."""
 
 
+class LaunchError(PliantError, RuntimeError):
+    """A job that can never run where it was sent, or a launcher that cannot start."""
+
+
 def suggest(name: object, names: Iterable[object]) -> str:
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``names``, or an empty string.
 

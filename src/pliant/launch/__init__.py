@@ -1,0 +1,34 @@
+"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands.
+
+Knows nothing of trials, decisions or studies: a job is a function of JSON, or a command line.
+"""
+
+from __future__ import annotations
+
+from .base import (
+    Call,
+    Channel,
+    Command,
+    Ended,
+    Event,
+    Job,
+    Launcher,
+    Limits,
+    Message,
+    Outcome,
+    Started,
+)
+
+__all__ = [
+    "Call",
+    "Channel",
+    "Command",
+    "Ended",
+    "Event",
+    "Job",
+    "Launcher",
+    "Limits",
+    "Message",
+    "Outcome",
+    "Started",
+]
