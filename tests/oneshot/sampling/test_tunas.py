@@ -285,6 +285,22 @@ def test_a_target_that_no_network_meets(tiny, target):
         sampler.bind(tiny.choices())
 
 
+def test_a_target_that_random_networks_are_far_from(tiny):
+    """Of 3^20 networks almost all cost about 20; the last candidates are the cheapest, as identity often is."""
+    costs = (2.0, 1.0, 0.0)
+    for target in (39.0, 1.0):
+        sampler = TuNAS(cost=lambda d: sum(costs[i] for i in d.values), target=target)
+        sampler.bind(tiny.choices((3,) * 20))
+    with pytest.raises(ValueError, match=r"near the target 41: costs reach from \d+ to 40"):
+        TuNAS(cost=lambda d: sum(costs[i] for i in d.values), target=41.0).bind(tiny.choices((3,) * 20))
+
+
+def test_a_target_in_the_middle_of_unordered_candidates(tiny):
+    """Both ends of the space, first and last candidates, cost little; so do random networks."""
+    sampler = TuNAS(cost=lambda d: sum(i == 1 for i in d.values), target=20.0)
+    sampler.bind(tiny.choices((3,) * 20))
+
+
 def test_a_cost_without_a_target():
     with pytest.raises(ValueError, match=r"aims a cost at a target.*Give both, or none"):
         TuNAS(cost=lambda d: 1.0)

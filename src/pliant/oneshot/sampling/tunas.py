@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any, final
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from pliant.algorithms.objectives import absolute
 from pliant.algorithms.policy import Factorized, Policy, Reinforce, Rule
 from pliant.algorithms.policy.draw import draw_decisions
-from pliant.space import Choice, Decisions, Int, from_unit
+from pliant.space import Choice, Decisions, Int, from_unit, mutate
 from pliant.values.errors import FieldValueError
 
 from ..mutables import LayerChoice
@@ -105,20 +106,30 @@ class TuNAS(PolicySampler):
         self._choices = {m.key: len(m) for m in self.supernet.network.modules() if isinstance(m, LayerChoice)}
 
     def check_target(self) -> None:
-        """Checks that some networks cost less and some more than the target, among a few hundred random ones.
+        """Checks that some networks cost less and some more than the target: random ones, and ones on the way to it.
 
         Raises:
           FieldValueError: all cost less, or all more.
         """
         if self.cost is None or self.target is None:
             return
-        space = self.supernet.space
-        costs = [self.cost(space.sample(seed)) for seed in range(256)]
-        costs += [self.cost(end(space)) for end in (smallest, largest)]
-        if not min(costs) <= self.target <= max(costs):
+        space, target, random = self.supernet.space, self.target, Random(0)
+        found = [(self.cost(d), d) for d in (smallest(space), largest(space), *map(space.sample, range(256)))]
+        low, high = min(cost for cost, _ in found), max(cost for cost, _ in found)
+        nearest, decisions = min(found, key=lambda one: abs(one[0] - target))
+        # Random networks of a large space cost much the same, so the ends are looked for from the nearest.
+        for _ in range(1024 if space.size != 1 else 0):
+            if low <= target <= high:
+                return
+            mutant = mutate(decisions, random)
+            cost = self.cost(mutant)
+            low, high = min(low, cost), max(high, cost)
+            if abs(cost - target) <= abs(nearest - target):
+                nearest, decisions = cost, mutant
+        if not low <= target <= high:
             raise FieldValueError(
-                f"no network of this space was found near the target {self.target:g}: costs reach from {min(costs):g} to "
-                f"{max(costs):g}. Aim at a cost in between, or change the candidates."
+                f"no network of this space was found near the target {target:g}: costs reach from {low:g} to "
+                f"{high:g}. Aim at a cost in between, or change the candidates."
             )
 
     def before_weights(self, step: Step) -> None:
