@@ -1,6 +1,6 @@
 """What algorithms that decide the budget share: another algorithm for the rest of the space.
 
-``Budgeted`` splits and joins; which budget comes when is left to its subclasses.
+``Budgeted`` splits and joins, ``Laddered`` says which budgets there are; which comes when is left to subclasses.
 """
 
 from __future__ import annotations
@@ -82,6 +82,34 @@ class Budgeted(Algorithm):
     def _check_values(self, values: Any) -> Values:
         """Returns values of the space without budget that come from a state."""
         return Decisions.from_json(self._budget.space, values).values
+
+
+class Laddered(Budgeted):
+    """Abstract: tries budgets that grow ``eta``-fold, from the smallest up to the largest.
+
+    Args:
+      algorithm: what proposes all decisions but the budget; random search when None.
+      budget: the path or the name of the budget.
+      eta: one in so many trials is promoted, to a budget so many times larger.
+      seed: where the random numbers start; that of ``algorithm`` when None.
+
+    Raises:
+      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm | None = None,
+        *,
+        budget: str = "budget",
+        eta: int = 3,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(algorithm, budget, seed)
+        self.eta = check_eta(eta, type(self).__name__)
+
+    def _climb(self, budget: Budget) -> tuple[int | float, ...]:
+        return budget.ladder(self.eta)
 
 
 def check_eta(eta: Any, owner: str) -> int:

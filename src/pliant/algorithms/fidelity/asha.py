@@ -10,9 +10,8 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Algorithm, Reward
-from .around import Budgeted, Values, check_eta
-from .split import Budget
+from ..base import Reward
+from .around import Laddered, Values
 
 _FAILED = float("inf")  # sorts after every reward, whose sign is turned
 
@@ -52,7 +51,7 @@ class _Rung:
 
 
 @final
-class ASHA(Budgeted):
+class ASHA(Laddered):
     """Promotes a trial as soon as it is among the best ``1 / eta`` of those told at its budget so far.
 
     Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A system for massively parallel
@@ -85,20 +84,6 @@ class ASHA(Budgeted):
     Raises:
       SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
     """
-
-    def __init__(
-        self,
-        algorithm: Algorithm | None = None,
-        *,
-        budget: str = "budget",
-        eta: int = 3,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__(algorithm, budget, seed)
-        self.eta = check_eta(eta, "ASHA")
-
-    def _climb(self, budget: Budget) -> tuple[int | float, ...]:
-        return budget.ladder(self.eta)
 
     def _setup(self) -> None:
         super()._setup()

@@ -11,27 +11,19 @@ from typing import Any, final
 from pliant.space import Decisions
 
 from ..base import Algorithm, Exhausted, Reward, check_count
-from .around import Budgeted, Values, check_eta
+from .around import Laddered, Values
 from .bracket import Bracket
-from .split import Budget
 
 
-class Halving(Budgeted):
+class Halving(Laddered):
     """Abstract: brackets one after another; which rungs each has is the subclass's to say.
 
     While a rung waits for its last rewards, the next bracket is begun, so that no worker idles.
     """
 
-    def __init__(self, algorithm: Algorithm | None, budget: str, eta: int, seed: int | None) -> None:
-        super().__init__(algorithm, budget, seed)
-        self.eta = check_eta(eta, type(self).__name__)
-
     @abstractmethod
     def _plan(self, number: int) -> Bracket:
         """Returns bracket ``number``, from 0."""
-
-    def _climb(self, budget: Budget) -> tuple[int | float, ...]:
-        return budget.ladder(self.eta)
 
     def _setup(self) -> None:
         super()._setup()
@@ -154,7 +146,7 @@ class SuccessiveHalving(Halving):
         count: int | None = None,
         seed: int | None = None,
     ) -> None:
-        super().__init__(algorithm, budget, eta, seed)
+        super().__init__(algorithm, budget=budget, eta=eta, seed=seed)
         self.count = None if count is None else check_count(count, "count", "SuccessiveHalving")
 
     def _plan(self, number: int) -> Bracket:
@@ -194,16 +186,6 @@ class Hyperband(Halving):
     Raises:
       SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
     """
-
-    def __init__(
-        self,
-        algorithm: Algorithm | None = None,
-        *,
-        budget: str = "budget",
-        eta: int = 3,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__(algorithm, budget, eta, seed)
 
     def _plan(self, number: int) -> Bracket:
         rungs = len(self._ladder)
