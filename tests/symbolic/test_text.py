@@ -8,6 +8,7 @@ import pytest
 
 from pliant.symbolic.containers import Dict, List
 from pliant.symbolic.functor import functor
+from pliant.symbolic.leaf import Ref
 from pliant.symbolic.object import Object
 from pliant.symbolic.realize import is_realized
 from pliant.symbolic.symbolize import symbolize
@@ -101,6 +102,16 @@ class Block:
 )
 def test_one_line(value, expected):
     assert one_line(value) == expected
+
+
+def test_what_is_shared_is_printed_unless_it_takes_lines():
+    class Network:
+        def __repr__(self):
+            return "Network(\n  (layer): Linear()\n)"
+
+    assert one_line(A(Ref([1, 2]))) == "A(x=Ref([1, 2]), y='b')"
+    assert one_line(A(Ref(Network()))) == "A(x=Ref(Network(...)), y='b')"
+    assert literal(A(Ref(Network()))) == "A(x=Ref(Network(...)))"
 
 
 def test_repr_of_nodes_is_the_one_line():

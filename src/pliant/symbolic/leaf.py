@@ -52,7 +52,10 @@ class Ref(Placeholder):
         return self
 
     def __repr__(self) -> str:
-        return f"Ref({self.value!r})"
+        text = repr(self.value)
+        if "\n" in text:  # a network, an array: its pages would drown the program that shares it
+            text = f"{type(self.value).__name__}(...)"
+        return f"Ref({text})"
 
 
 def is_shared(value: Any) -> bool:
