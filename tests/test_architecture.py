@@ -55,7 +55,7 @@ FLOORS: dict[str, Row] = {
     "cli": row(
         6,
         "values study launch",
-        lazily="tune evolve zoo bench algorithms symbolic",
+        lazily="tune oneshot evolve zoo bench algorithms symbolic",
         click=EVERYWHERE,
         rich=EVERYWHERE,
     ),

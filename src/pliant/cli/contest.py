@@ -21,6 +21,7 @@ from pliant.values.errors import SpaceChangedError, StudyError
 from .algorithm import find_budget, make_algorithm, read_call
 from .console import print_line
 from .contender import choose_by_hand, choose_by_search, measure
+from .opening import Opened, open_file, open_space
 from .removal import remove_studies
 from .report import print_contest, print_front, print_top, print_winner
 from .target import Target
@@ -34,6 +35,7 @@ class Contest:
     """What was asked for, as the options of ``pliant search``; ``run`` does it."""
 
     target: Target
+    space: Path | None
     path: Path
     algorithm: str
     trials: int | None
@@ -57,7 +59,8 @@ class Contest:
         evaluate = target.function("evaluate")
         test = target.function("test") if target.has("test") else None
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
-        program = target.make_space()
+        opened = self._open_space()
+        program = opened.program
         space = sample(program).space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
@@ -76,7 +79,7 @@ class Contest:
                 print_line(console, self._say_end())
                 return
             print_top(console, study, self.top)
-            print_winner(console, study, found.make())
+            print_winner(console, study, found.make(), opened.write)
             contenders, count = [found], study.info().proposed
         budget = None
         if self.baseline and read_call(self.algorithm)[0].lower() != "random":
@@ -90,6 +93,9 @@ class Contest:
             console, [measure(c, test) for c in contenders], has_test=test is not None, budget=budget
         )
         print_line(console, self._say_end())
+
+    def _open_space(self) -> Opened:
+        return open_space(self.target.make_space()) if self.space is None else open_file(self.space)
 
     def _say_end(self) -> str:
         return f"All trials are in {self.path}; the same command with more --trials goes on."

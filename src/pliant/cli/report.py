@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
@@ -58,9 +58,9 @@ def _print_failures(console: Console, study: Study) -> None:
         print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {last.reason}")
 
 
-def print_winner(console: Console, study: Study, program: Any) -> None:
-    """Prints the best program of a study as Python code."""
-    code = to_code(program)
+def print_winner(console: Console, study: Study, program: Any, write: Callable[[Any], str] = to_code) -> None:
+    """Prints the best program of a study as Python code, or as ``write`` shows it."""
+    code = write(program)
     print_line(console, f"\nThe winner, trial {study.best()[0].id}:\n")
     if console.is_terminal:
         console.print(Padding(Syntax(code, "python", theme="ansi_dark", background_color="default"), (0, 2)))

@@ -21,6 +21,9 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
 @click.option(
     "--study", type=click.Path(path_type=Path), help="The file of the trials.  [default: NAME.study.db]"
 )
+@click.option(
+    "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), in place of search_space()."
+)
 @click.option("--maximize/--minimize", default=True, help="Which rewards are better.  [default: maximize]")
 @click.option(
     "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many trials to list."
@@ -29,16 +32,20 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
     "--baseline/--no-baseline", default=True, help="Search at random, too, and compare.  [default: yes]"
 )
 @click.option("--restart", is_flag=True, help="Delete the study first.")
-def search(target: str, *, study: Path | None, **options: Any) -> None:
+def search(target: str, *, study: Path | None, space: Path | None, **options: Any) -> None:
     """Search the space that FILE defines.
 
     FILE is a Python file, or a module such as package.digits, that defines
 
     \b
-      search_space()     -> a program with holes (FILE:name takes another function)
+      search_space()     -> a program with holes (FILE:name takes another function),
+                            or a network with LayerChoice and such in it
       evaluate(program)  -> its reward: a number, or several in a tuple
       test(program)      -> its score on data that the search never sees (optional)
       handmade()         -> a program to compare with (optional)
+
+    Of a network with choices in it, and of a search-space file, a program is an answer in the form
+    of NNI: {"KEY": {"_value": "conv", "_idx": 0}}; `pliant space FILE --json` writes such a file.
 
     Every trial is kept in the study. Stop at any time: the same command goes on from there, and with a
     higher --trials beyond its end.
@@ -52,7 +59,7 @@ def search(target: str, *, study: Path | None, **options: Any) -> None:
     try:
         loaded = load_target(target)
         path = study or Path(f"{loaded.name}.study.db")
-        Contest(loaded, path, **options).run(console)
+        Contest(loaded, space, path, **options).run(console)
     except KeyboardInterrupt:
         kept = f" What was evaluated is kept in {path}." if path is not None and path.exists() else ""
         print_line(console, f"\nStopped.{kept} The same command, without --restart, goes on from there.")

@@ -1,6 +1,8 @@
-"""``pliant space``: what a space holds, as its author sees it best: by examples."""
+"""``pliant space``: what a space holds, as its author sees it best: by examples; or as a file that other tools read."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -11,19 +13,32 @@ import click
     "--samples", type=click.IntRange(min=0), default=3, show_default=True, help="How many programs to draw."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
-def space(target: str, *, samples: int, seed: int) -> None:
-    """Show the space that FILE defines: its decisions, its size, and a few of its programs."""
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the space of a network as a search-space file, no more."
+)
+def space(target: str, *, samples: int, seed: int, as_json: bool) -> None:
+    """Show the space that FILE defines: its decisions, its size, and a few of its programs.
+
+    FILE is as for `pliant search`, or a search-space file (JSON) of NNI's form.
+    """
     from pliant.tune import sample
 
     from .console import make_console, print_line
+    from .opening import open_file, open_space, to_data, to_text
     from .target import load_target
-    from .text import to_code
 
     console = make_console()
-    program = load_target(target).make_space()
-    search = sample(program, trials=max(samples, 1), seed=seed)
+    is_file = target.endswith(".json")
+    if as_json and not is_file:
+        print_line(console, to_text(to_data(load_target(target).make_space())))
+        return
+    opened = open_file(Path(target)) if is_file else open_space(load_target(target).make_space())
+    if as_json:
+        print_line(console, Path(target).read_text("utf-8").rstrip())
+        return
+    search = sample(opened.program, trials=max(samples, 1), seed=seed)
     print_line(console, search.space.describe())
     for child, feedback in search:
         if samples:
-            print_line(console, f"\nProgram {feedback.id}:\n{to_code(child)}")
+            print_line(console, f"\nProgram {feedback.id}:\n{opened.write(child)}")
         feedback.skip()

@@ -23,7 +23,7 @@ from pliant.values.errors import PliantError, suggest
 
 DEFAULT = "search_space"
 NAMES = {
-    "search_space": "search_space() -> a program with holes",
+    "search_space": "search_space() -> a program with holes, or a network with choices in it",
     "evaluate": "evaluate(program) -> its reward: a number, or several in a tuple",
     "test": "test(program) -> its score on data that the search never sees (optional)",
     "handmade": "handmade() -> a program to compare with (optional)",
@@ -51,7 +51,7 @@ class Target:
     space_name: str = DEFAULT
 
     def make_space(self) -> Any:
-        """Returns the program with holes that the file defines; new, if it is made by a function.
+        """Returns what the file defines as its space, a program with holes for one; new, if it is made by a function.
 
         Raises:
           TargetError: there is none, or the function fails.
@@ -145,17 +145,23 @@ def _find_file(place: str) -> Path:
     path = Path(place)
     if path.is_dir():
         raise TargetError(
-            f"{place!r} is a folder; name a Python file in it{_nearest(path.glob('*.py'), place)}"
+            f"{place!r} is a folder; name a Python file in it{find_nearest(path.glob('*.py'), place)}"
         )
     if not path.exists():
         others = path.parent.glob("*.py") if path.parent.is_dir() else ()
-        raise TargetError(f"there is no file {place!r}{_nearest(others, place)} {_convention()}")
+        raise TargetError(f"there is no file {place!r}{find_nearest(others, place)} {_convention()}")
+    if path.suffix == ".json":
+        raise TargetError(
+            f"{place!r} says what is decided, and has no evaluate. Name the Python file that has it, and this one by --space: "
+            f"`pliant search FILE --space {place}`."
+        )
     if path.suffix != ".py":
         raise TargetError(f"{place!r} is no Python file; its name should end in '.py'.")
     return path.resolve()
 
 
-def _nearest(files: Iterable[Path], place: str) -> str:
+def find_nearest(files: Iterable[Path], place: str) -> str:
+    """Returns the end of a sentence about a file that is not there: the file that may have been meant, or a full stop."""
     return suggest(place, sorted(str(file) for file in files)) or "."
 
 
@@ -181,7 +187,7 @@ def _load_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise TargetError(
-                f"there is no module {name!r}{_nearest(Path().glob('*.py'), name + '.py')} "
+                f"there is no module {name!r}{find_nearest(Path().glob('*.py'), name + '.py')} "
                 "Give a file, such as digits.py, or a module that Python finds, such as package.digits."
             ) from None
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .answer import read_space
 from .binding import BindError, Mutable
 from .cost import (
     Cost,
@@ -39,6 +40,7 @@ from .random import MutatorSampler, RandomMutator, to_masks
 from .rules import add_rule
 from .sampler import Sampler, Step
 from .sampling import ENAS, SPOS, Phase, ProgressiveShrinking, TuNAS
+from .scope import MutableScope
 from .selection import Selection
 from .service import FixedMutator, read_answer, to_answer, to_json
 from .supernet import Supernet, supernet
@@ -54,6 +56,7 @@ from .training import (
     search_alone,
     train_alone,
 )
+from .widths import add_widths
 
 __all__ = [
     "DARTS",
@@ -81,6 +84,7 @@ __all__ = [
     "Masks",
     "MultiplyAdds",
     "Mutable",
+    "MutableScope",
     "Mutables",
     "Mutator",
     "MutatorSampler",
@@ -107,6 +111,7 @@ __all__ = [
     "ValueChoice",
     "add_count_rule",
     "add_rule",
+    "add_widths",
     "count_multiply_adds",
     "derive_node",
     "export",
@@ -118,6 +123,7 @@ __all__ = [
     "open_kernel",
     "open_network",
     "read_answer",
+    "read_space",
     "search_alone",
     "supernet",
     "to_answer",

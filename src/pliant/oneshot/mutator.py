@@ -20,6 +20,7 @@ from .binding import BindError, Mutable, adopt_mutables, find_mutables
 from .elastic import Elastic
 from .masks import Masks, read_masks, to_selected
 from .mutables import InputChoice, LayerChoice, PointChoice
+from .scope import MutableScope, find_scopes
 from .selection import Selection
 from .supernet import Supernet
 
@@ -80,6 +81,11 @@ class Mutables(Sequence[Mutable]):
             )
         return cls(network, found.values())
 
+    @property
+    def scopes(self) -> tuple[MutableScope, ...]:
+        """The scopes of the network, outer ones before those inside."""
+        return tuple(find_scopes(self.network))
+
     def traverse(self, *, deduplicate: bool = True) -> Iterator[Mutable]:
         """Yields the decisions; with ``deduplicate=False``, each choice that stands in the network."""
         if deduplicate:
@@ -125,6 +131,12 @@ class BaseMutator(nn.Module, ABC):
                 raise BindError(
                     f"another mutator runs the choice {mutable.key!r} already; a network has one mutator that runs its choices."
                 )
+        if any(
+            getattr(type(self), name) is not getattr(BaseMutator, name)
+            for name in ("enter_mutable_scope", "exit_mutable_scope")
+        ):
+            for scope in mutables.scopes:
+                scope.watch(self.enter_mutable_scope, self.exit_mutable_scope)
         for mutable, handler in handled:
             mutable.handler = handler
         self.__dict__["_model"], self.__dict__["_mutables"] = model, mutables  # and so no part of this module
@@ -153,6 +165,12 @@ class BaseMutator(nn.Module, ABC):
     @abstractmethod
     def on_forward_input_choice(self, mutable: Any, tensor_list: list[Tensor]) -> tuple[Any, Tensor]:
         """Runs an ``InputChoice`` on its inputs; returns its output, and the mask of what was chosen."""
+
+    def enter_mutable_scope(self, scope: MutableScope) -> None:
+        """Is told that the forward pass enters a scope; does nothing unless it is overridden."""
+
+    def exit_mutable_scope(self, scope: MutableScope) -> None:
+        """Is told that the forward pass leaves a scope, also by an error; does nothing unless it is overridden."""
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Refuses: a mutator says what the network runs, and is not run.

@@ -74,7 +74,7 @@ def read_answer(supernet: Supernet, answer: Any) -> Decisions:
 
 
 def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
-    """Returns decisions in the form of the guide's answers: the inverse of ``read_answer``.
+    """Returns decisions in the form of the guide's answers, sizes and numbers bare: the inverse of ``read_answer``.
 
     >>> from pliant.oneshot import LayerChoice, supernet
     >>> to_answer(supernet(nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))), [1])
@@ -87,19 +87,23 @@ def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
             continue
         mask, values = masks[mutable.key], _values(mutable, supernet)
         if not values:
-            found[mutable.key] = {"_value": mask.item()}
+            found[mutable.key] = mask.item()
             continue
         places = mask.nonzero().flatten().tolist()
         if isinstance(mutable, InputChoice):
             found[mutable.key] = {"_value": [values[i] for i in places], "_idx": places}
-        else:
+        elif isinstance(mutable, LayerChoice):
             found[mutable.key] = {"_value": values[places[0]], "_idx": places[0]}
+        else:
+            found[mutable.key] = values[places[0]]
     return found
 
 
 @final
 class FixedMutator(Mutator):
     """Lets a network run what is given: an answer in the guide's form, or masks, such as an exported ``Masks``.
+
+    Of an answer, names alone will do: ``{"act": "Tanh()"}``.  A list of booleans or numbers is a mask.
 
     >>> from pliant.oneshot import LayerChoice
     >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
@@ -118,8 +122,15 @@ class FixedMutator(Mutator):
     def __init__(self, model: nn.Module, fixed: Mapping[str, Any]) -> None:
         super().__init__(model)
         given: Any = fixed
-        is_answer = isinstance(given, Mapping) and any(isinstance(value, Mapping) for value in given.values())
-        self.fixed = _read(self.mutables, fixed) if is_answer else read_masks(fixed, self.mutables, "`fixed`")
+        if isinstance(given, Mapping):
+            known = {mutable.key: mutable for mutable in self.mutables}
+            given = {
+                key: _read_item(known[key], item, model)
+                if key in known and _is_answer(item, known[key])
+                else item
+                for key, item in given.items()
+            }
+        self.fixed = read_masks(given, self.mutables, "`fixed`")
         self.reset()
 
     def sample_search(self) -> dict[str, Tensor]:
@@ -129,6 +140,15 @@ class FixedMutator(Mutator):
     def sample_final(self) -> dict[str, Tensor]:
         """Returns what is fixed."""
         return self.fixed
+
+
+def _is_answer(item: Any, mutable: Mutable) -> bool:
+    """Returns whether something is an answer: not a mask, which has an item per candidate."""
+    if isinstance(item, Sequence) and not isinstance(item, str):
+        return bool(item) and all(isinstance(one, str) for one in item)
+    return isinstance(item, (Mapping, str)) or (
+        not isinstance(mutable, (LayerChoice, InputChoice)) and not hasattr(item, "shape")
+    )
 
 
 def _describe(mutable: Any, network: nn.Module) -> dict[str, Any]:

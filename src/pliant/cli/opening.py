@@ -1,0 +1,129 @@
+"""From what a file's ``search_space()`` returned, or a search-space file holds, to a program with holes that is searched.
+
+That may be such a program already.  A network with choices written into it, and data in the form of the NNI guide's
+search-space file, become a space whose programs are answers in the guide's form, which are shown as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from .target import TargetError, find_nearest
+from .text import to_code
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A space to search.
+
+    Attributes:
+      program: a program with holes.
+      write: shows what it became, as text.
+    """
+
+    program: Any
+    write: Callable[[Any], str] = to_code
+
+
+def open_space(made: Any) -> Opened:
+    """Returns the space that a file of the user's made.
+
+    Raises:
+      SpaceError: a network has no choices in it.
+      FieldTypeError: data in the guide's form is not right.
+      FieldValueError: likewise.
+    """
+    if is_network(made):
+        from pliant.oneshot import read_space, to_json
+
+        return Opened(read_space(to_json(made)), to_text)
+    if _is_data(made):
+        from pliant.oneshot import read_space
+
+        return Opened(read_space(made), to_text)
+    return Opened(made)
+
+
+def open_file(path: Path) -> Opened:
+    """Returns the space of a search-space file in the guide's form.
+
+    Raises:
+      TargetError: there is none, or it cannot be read.
+    """
+    from pliant.oneshot import read_space
+
+    if not path.is_file():
+        others = path.parent.glob("*.json") if path.parent.is_dir() else ()
+        raise TargetError(
+            f"there is no search-space file {str(path)!r}{find_nearest(others, str(path))} "
+            f"`pliant space FILE --json > {path.name}` writes one."
+        )
+    try:
+        return Opened(read_space(path.read_text("utf-8")), to_text)
+    except (ValueError, TypeError) as error:  # also of a file that is no text
+        raise TargetError(f"{path} is no search-space file: {error}") from error
+
+
+def to_data(made: Any) -> Any:
+    """Returns a space as the guide's search-space file has it.
+
+    Raises:
+      TargetError: it is no space of networks.
+    """
+    if _is_data(made):
+        from pliant.oneshot import read_space
+
+        read_space(made)  # as it says what is wrong with it
+        return made
+    if is_network(made):
+        from pliant.oneshot import to_json
+
+        return to_json(made)
+    if not _is_module(made):
+        raise TargetError(
+            f"a search-space file is about a network; this space is of a {type(made).__name__}. Return a module with LayerChoice "
+            "in it, or one of symbolized classes with holes; any other space is searched by `pliant search` as it is."
+        )
+    from pliant.oneshot import supernet, to_json
+
+    return to_json(supernet(made))
+
+
+def to_text(answer: Any) -> str:
+    """Returns data as JSON, a line per key.
+
+    >>> print(to_text({"op": {"_value": "conv", "_idx": 0}, "lr": 0.1}))
+    {
+      "op": {"_value": "conv", "_idx": 0},
+      "lr": 0.1
+    }
+    """
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in answer.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def is_network(made: Any) -> bool:
+    """Returns whether something is a network that choices may be written into, and not a program with holes."""
+    from pliant.symbolic.node import Node
+
+    return _is_module(made) and not isinstance(made, Node)
+
+
+def _is_module(made: Any) -> bool:
+    torch = sys.modules.get("torch")  # who made a module has imported it
+    return torch is not None and isinstance(made, torch.nn.Module)
+
+
+def _is_data(made: Any) -> bool:
+    """Returns whether each item has a ``_type``: data in the guide's form, right or wrong."""
+    return (
+        isinstance(made, dict)
+        and bool(made)
+        and all(isinstance(item, dict) and "_type" in item for item in made.values())
+    )
