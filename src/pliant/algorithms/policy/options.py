@@ -61,7 +61,7 @@ def check_flag(value: Any, name: str, owner: Any) -> bool:
 
 
 def refuse_unknown(cls: _Class) -> _Class:
-    """Decorates a class of keyword-only options: one that it does not have is refused with the nearest that it has.
+    """Decorates a class with many options: one that it does not have is refused with the nearest that it has.
 
     ``help`` and ``inspect.signature`` show the constructor as it was declared.
 
@@ -82,14 +82,14 @@ def refuse_unknown(cls: _Class) -> _Class:
     names = list(inspect.signature(make).parameters)[1:]
 
     @wraps(make)
-    def build(self: Any, **options: Any) -> None:
+    def build(self: Any, *given: Any, **options: Any) -> None:
         for name in options:
             if name not in names:
                 near = suggest(name, names) or "."
                 raise UnknownFieldError(
                     f"{type(self).__name__} has no option {name!r}{near} Its options: {listing(names, 20)}."
                 )
-        make(self, **options)
+        make(self, *given, **options)
 
     cls.__init__ = build  # type: ignore[misc]
     return cls

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .enas import ENAS
 from .ends import largest, smallest
 from .learned import PolicySampler
+from .searched import SearchedSampler
 from .shrinking import Phase, ProgressiveShrinking
 from .trained import TrainedSearch, make_evolution
 from .tunas import TuNAS
@@ -16,6 +17,7 @@ __all__ = [
     "Phase",
     "PolicySampler",
     "ProgressiveShrinking",
+    "SearchedSampler",
     "TrainedSearch",
     "TuNAS",
     "largest",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 import torch
@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_count
 from pliant.algorithms.policy.draw import draw_decisions
+from pliant.algorithms.policy.options import refuse_unknown
 from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..capability import NEEDS
-from ..normalization import Normalization, Recalibrated
-from ..sampler import Sampler, Step
+from ..sampler import Step
 from .ends import largest, rank
-from .trained import TrainedSearch, make_evolution
+from .searched import SearchedSampler
+from .trained import make_evolution
 
 
 @final
@@ -67,12 +68,15 @@ class Phase:
 
 
 @final
-class ProgressiveShrinking(Sampler):
+@refuse_unknown
+@dataclass(kw_only=True, eq=False)
+class ProgressiveShrinking(SearchedSampler):
     """Once-for-all's training: Cai et al., ICLR 2020, section 3.3 and appendix B.
 
     Phases widen what may be drawn: first the largest network alone, then smaller kernels, fewer layers, narrower layers; each
     step adds up the gradients of some networks, whose outputs are also held to those of the trained largest one
-    (soft labels).  Afterwards any algorithm searches the trained super-network.
+    (soft labels).  Afterwards any algorithm searches the trained super-network: ``results`` are the networks that were
+    judged and their qualities, ``decisions()`` is the best of them; before that, the largest.
 
     Theirs transforms a larger kernel to a smaller one by learned matrices, and sorts channels by importance before each
     phase of widths; here the middle of the kernel and the first channels are used as they are.
@@ -97,19 +101,12 @@ class ProgressiveShrinking(Sampler):
 
     capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
 
-    def __init__(
-        self,
-        phases: Sequence[Phase],
-        *,
-        distillation: float = 1.0,
-        search: Algorithm | None = None,
-        evaluations: int = 1000,
-        batches: int = 10,
-        normalization: Normalization | None = None,
-        cost: Callable[[Decisions], float] | None = None,
-        limit: float | None = None,
-    ) -> None:
-        super().__init__()
+    phases: Sequence[Phase] = field(kw_only=False)
+    distillation: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        phases, distillation = self.phases, self.distillation
         for phase in phases:
             if not isinstance(phase, Phase):
                 raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {phase!r:.80}.")
@@ -122,22 +119,13 @@ class ProgressiveShrinking(Sampler):
                 "the largest network is trained alone before it teaches: the first phase frees nothing, Phase(share, {}). "
                 "Without a teacher: distillation=0."
             )
-        self.phases, self.distillation = tuple(phases), distillation
-        self._is_ours = search is None
-        self._best: Decisions | None = None
-        self._search = TrainedSearch(
-            make_evolution(population_size=100, parents=25) if search is None else search,
-            evaluations=evaluations,
-            batches=batches,
-            normalization=Recalibrated() if normalization is None else normalization,
-            cost=cost,
-            limit=limit,
-        )
+        self.phases = tuple(phases)
 
-    @property
-    def results(self) -> dict[Decisions, float]:
-        """The networks that were judged after training, and their qualities."""
-        return self._search.results
+    def _make_search(self) -> Algorithm:
+        return make_evolution(population_size=100, parents=25)
+
+    def _guess(self) -> Decisions:
+        return largest(self.supernet.space)
 
     def _bind(self) -> None:
         self._teacher: nn.Module | None = None
@@ -203,31 +191,19 @@ class ProgressiveShrinking(Sampler):
             soft = torch.softmax(self._teacher(inputs), dim=-1)
         return self.distillation * -(soft * torch.log_softmax(outputs, dim=-1)).sum(-1).mean()
 
-    def finish(self, step: Step) -> None:
-        seed = self.random.getrandbits(32) if self._is_ours else None
-        self._best = self._search.run(self.supernet, step, seed=seed)
-
-    def decisions(self) -> Decisions:
-        """Returns the best network that was judged; before that, the largest."""
-        space = self.supernet.space
-        return largest(space) if self._best is None else self._best
-
     def metrics(self) -> dict[str, float]:
         return {"phase": float(self._phase)}
 
     def _state(self) -> dict[str, Any]:
         return {
+            **super()._state(),
             "phase": self._phase,
-            "best": None if self._best is None else self._best.to_json(),
-            "results": self._search.state(),
             "teacher": None if self._teacher is None else self._teacher.state_dict(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
         self._phase = int(state["phase"])
-        best = state["best"]
-        self._best = None if best is None else Decisions.from_json(self.supernet.space, best)
-        self._search.restore(self.supernet, state["results"])
         self._teacher = None
         if state["teacher"] is not None:
             self._teacher = self._make_teacher()
