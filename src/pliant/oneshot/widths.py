@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, final
 
 from torch import nn
+
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
 
 
 @final
@@ -52,6 +55,47 @@ _TABLE: dict[type[nn.Module], Widths] = {
     nn.GRU: Widths("input_size", "hidden_size", -1),
     nn.LSTM: Widths("input_size", "hidden_size", -1),
 }
+
+
+def add_widths(
+    layer: type[nn.Module], *, reads: str | None = None, writes: str | None = None, dim: int = -1
+) -> None:
+    """Says which arguments of a layer class, and of its subclasses, are widths, so that ``follow`` knows them.
+
+    >>> import torch
+    >>> class Scale(nn.Module):
+    ...     '''Multiplies each of ``width`` features by a weight.'''
+    ...     def __init__(self, width):
+    ...         super().__init__()
+    ...         self.width = width
+    ...         self.weight = nn.Parameter(torch.ones(width))
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> add_widths(Scale, reads="width")
+    >>> find_widths(Scale(3))
+    Widths(reads='width', writes=None, dim=-1)
+
+    Args:
+      layer: a class of modules.
+      reads: the argument that is the width of the input, which the layer keeps under this name; None where it takes any.
+      writes: the argument that is the width of the output; None where the output is as wide as the input.
+      dim: the dimension of the input that is meant; from the end, it is that of the output too.
+
+    Raises:
+      FieldTypeError: ``layer`` is no class of modules.
+      FieldValueError: it has no such argument.
+    """
+    given: Any = layer
+    if not (isinstance(given, type) and issubclass(given, nn.Module)):
+        raise FieldTypeError(f"widths are those of a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+    known = list(inspect.signature(given).parameters)
+    for name in (reads, writes):
+        if name is not None and name not in known:
+            raise FieldValueError(
+                f"{given.__name__} has no argument {name!r} that could be a width{suggest(name, known)}. "
+                f"It takes {listing(known)}."
+            )
+    _TABLE[layer] = Widths(reads, writes, dim)
 
 
 def find_widths(layer: nn.Module) -> Widths | None:
