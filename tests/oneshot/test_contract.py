@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pliant import oneshot
@@ -24,6 +26,22 @@ from pliant.oneshot import (
 from pliant.oneshot.capability import CAPABILITIES
 from pliant.oneshot.random import MutatorSampler
 from pliant.testing.samplers import SamplerSuite
+
+
+def read_climb():
+    """Returns the sampler that the documentation writes."""
+    page = (Path(__file__).parents[2] / "docs" / "extend" / "sampler.md").read_text("utf-8")
+    names = {"__name__": __name__}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    return names["Climb"]
+
+
+Climb = read_climb()
+
+
+class TestTheSamplerOfTheDocumentation(SamplerSuite):
+    def make(self):
+        return Climb()
 
 
 class TestDARTS(SamplerSuite):
