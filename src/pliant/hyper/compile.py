@@ -2,7 +2,8 @@
 
 The function is one expression per chosen branch, in generated code (why: see ``values.source``): it
 builds only what was chosen, and checks nothing, since candidates were checked when they were put into
-the program.  ``n`` is the next decision, ``t`` holds the values of tied holes.
+the program.  ``n`` is the next decision, ``t`` holds the values of tied holes, and under ``decided(name)`` their
+decisions where they are repeated among other candidates.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from pliant.symbolic.place import adopt, container_spec
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
-from .plan import Branch, Constant, Derived, Number, Part, Pick, Source, Tied
+from .plan import Branch, Constant, Derived, Echo, Number, Part, Pick, Source, Tied
 
-Build = Callable[[Callable[[], Any], dict[str, Any]], Any]
+Build = Callable[[Callable[[], Any], dict[Any, Any]], Any]
 
 _DEEPEST = 24  # brackets within brackets; Python's parser takes about 100
 
@@ -72,9 +73,14 @@ class _Writer:
         if isinstance(part, Derived):
             inner = self.expression(part.part, depth + 1)
             return f"{self.constant(_derive(part.hole))}({inner})"
+        if isinstance(part, Source) and part.echoed:
+            maker = _record(_Writer().function(part.part), part.name)
+            return f"{self.constant(maker)}(n, t)"
         if isinstance(part, Source):
             inner = self.expression(part.part, depth + 1)
             return f"{self.constant(_keep)}(t, {part.name!r}, {inner})"
+        if isinstance(part, Echo):
+            return f"{self.constant(_repeat(_Writer().function(part.part), part.name))}(n, t)"
         assert isinstance(part, Tied)
         return f"{self.constant(fresh_copy)}(t[{part.name!r}])"
 
@@ -167,7 +173,7 @@ def _is_loose(part: Part) -> bool:
         return isinstance(part.value, (list, dict)) and any(_is_loose(p) for p in part.parts)
     if isinstance(part, Tied):
         return _is_loose(part.source)
-    return isinstance(part, Derived) or (isinstance(part, Source) and _is_loose(part.part))
+    return isinstance(part, Derived) or (isinstance(part, (Source, Echo)) and _is_loose(part.part))
 
 
 def item_spec(holder: Any, key: Any) -> ValueSpec | None:
@@ -290,9 +296,37 @@ def _derive(hole: Any) -> Callable[[Any], Any]:
     return lambda inner: adopt(None, None, hole.build(inner))
 
 
-def _keep(tied: dict[str, Any], name: str, value: Any) -> Any:
+def _keep(tied: dict[Any, Any], name: str, value: Any) -> Any:
     tied[name] = value
     return value
+
+
+def decided(name: str) -> tuple[str, str]:
+    """Returns the key under which the decisions of a tied hole are kept, beside its value."""
+    return "decided", name
+
+
+def _record(build: Build, name: str) -> Build:
+    """Returns ``build`` that keeps its decisions and what it built."""
+
+    def record(n: Callable[[], Any], t: dict[Any, Any]) -> Any:
+        seen: list[Any] = []
+
+        def following() -> Any:
+            value = n()
+            seen.append(value)
+            return value
+
+        value = build(following, t)
+        t[decided(name)] = tuple(seen)
+        return _keep(t, name, value)
+
+    return record
+
+
+def _repeat(build: Build, name: str) -> Build:
+    """Returns ``build`` with the decisions that were kept under a name."""
+    return lambda n, t: build(iter(t[decided(name)]).__next__, t)
 
 
 def _finisher(marks: dict[str, Any]) -> Callable[[Any, dict[str, Any]], Any]:

@@ -7,6 +7,7 @@ is that of comparing each item with each candidate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pliant.symbolic.compare import equal, node_class
@@ -16,12 +17,14 @@ from pliant.values.errors import DecisionError, PliantError
 from pliant.values.path import Key, Path, at_path
 
 from .assign import assign
-from .compile import compile_part
+from .compile import compile_part, decided
 from .hole import Intv
-from .plan import Branch, Constant, Derived, Number, Part, Pick, Source, Tied
+from .plan import Branch, Constant, Derived, Echo, Number, Part, Pick, Source, Tied
 
 Vector = tuple[Any, ...]
 At = tuple[Key, ...]
+
+_UNKNOWN = object()
 
 
 def find_decisions(part: Part, child: Any) -> Vector:
@@ -30,7 +33,7 @@ def find_decisions(part: Part, child: Any) -> Vector:
     Raises:
       DecisionError: none do; names the deepest place that cannot be.
     """
-    matcher = _Matcher()
+    matcher = _Matcher(dict(_find_ahead(part, child)))
     vector = matcher.match(part, child, ())
     if vector is None:
         raise DecisionError(
@@ -40,10 +43,15 @@ def find_decisions(part: Part, child: Any) -> Vector:
 
 
 class _Matcher:
-    """One match: the values of tied holes, and the deepest place that failed, for the message."""
+    """One match: the values of tied holes, and the deepest place that failed, for the message.
 
-    def __init__(self) -> None:
-        self.tied: dict[str, Any] = {}
+    Args:
+      ahead: by name, the values of tied holes at places that always are in the program, maybe still to come.
+    """
+
+    def __init__(self, ahead: dict[str, Any]) -> None:
+        self.ahead = ahead
+        self.tied: dict[Any, Any] = {}  # as ``compile`` has it
         self.place: At = ()
         self.reason: tuple[str, tuple[Any, ...]] = ("differs", ())
 
@@ -71,13 +79,26 @@ class _Matcher:
             return self.match_derived(part, value, at)
         if isinstance(part, Source):
             vector = self.match(part.part, value, at)
-            self.tied[part.name] = value
+            self.tied[part.name], self.tied[decided(part.name)] = value, vector
             return vector
+        if isinstance(part, Echo):
+            return self.match_echo(part, value, at)
         assert isinstance(part, Tied)
         if equal(self.tied.get(part.name), value):
             return ()
         wanted = self.tied.get(part.name)
         self.fail(at, f"is {{}}; the hole named {part.name!r} was decided as {{}} before", value, wanted)
+        return None
+
+    def match_echo(self, part: Echo, value: Any, at: At) -> Vector | None:
+        """Matches what repeats a decision among candidates of its own: it is built, and compared."""
+        vector = self.tied.get(decided(part.name))
+        if vector is not None:
+            wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
+            if equal(wanted, value):
+                return ()
+            reason = f"is {{}}; as the hole named {part.name!r} was decided before, it is {{}} here"
+            self.fail(at, reason, value, wanted)
         return None
 
     def match_constant(self, wanted: Any, value: Any, at: At) -> Vector | None:
@@ -108,11 +129,29 @@ class _Matcher:
         return None
 
     def match_derived(self, part: Derived, value: Any, at: At) -> Vector | None:
-        """Matches a hole of the user's: what ``unbuild`` returns must build the value again."""
+        """Matches a hole of the user's: what ``unbuild`` returns must build the value again.
+
+        Where all in it is tied to what was met before, there is nothing to find out: it is built, and compared.
+        """
+        if _is_known(part.part):
+            wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
+            if equal(wanted, value):
+                return ()
+            self.fail(
+                at,
+                f"is {{}}; by what was decided before, the {type(part.hole).__name__} there is {{}}",
+                value,
+                wanted,
+            )
+            return None
         try:
             inner = part.hole.unbuild(value)
-        except NotImplementedError:
-            raise
+        except NotImplementedError as error:
+            inner = self.foresee(part.part)
+            if inner is _UNKNOWN:
+                raise NotImplementedError(
+                    f"the value {at_path(Path(at))} cannot be encoded: {error}"
+                ) from error
         except (PliantError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
             self.fail(at, "is {}; {} cannot make it", value, part.hole)
             return None
@@ -123,6 +162,18 @@ class _Matcher:
             self.fail(at, "is {}; {} cannot make it", value, part.hole)
             return None
         return vector
+
+    def foresee(self, part: Part) -> Any:
+        """Returns what a part becomes, as far as the other places of its names tell."""
+        if isinstance(part, Constant):
+            return part.value
+        if isinstance(part, (Source, Tied)):
+            return self.tied.get(part.name, self.ahead.get(part.name, _UNKNOWN))
+        if isinstance(part, Branch) and isinstance(part.value, (list, dict)):
+            items = [self.foresee(below) for below in part.parts]
+            if not any(item is _UNKNOWN for item in items):
+                return items if isinstance(part.value, list) else dict(zip(part.keys, items))
+        return _UNKNOWN
 
     def match_one(self, part: Pick, value: Any, at: At) -> Vector | None:
         """Matches one pick: the first candidate that fits."""
@@ -185,6 +236,24 @@ class _Matcher:
                 return None
             decided += vector
         return tuple(decided)
+
+
+def _find_ahead(part: Part, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yields the values of tied holes at places that are in every program of a space, by name."""
+    if isinstance(part, Tied):
+        yield part.name, value
+    elif isinstance(part, Branch):
+        found = dict(children(value) or ())
+        for key, below in zip(part.keys, part.parts):
+            if key in found:
+                yield from _find_ahead(below, found[key])
+
+
+def _is_known(part: Part) -> bool:
+    """Returns whether what a part becomes was decided before."""
+    if isinstance(part, Branch):
+        return all(map(_is_known, part.parts))
+    return isinstance(part, (Constant, Tied, Echo)) or (isinstance(part, Derived) and _is_known(part.part))
 
 
 def _is_like(wanted: Any, value: Any) -> bool:

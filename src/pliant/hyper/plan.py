@@ -15,15 +15,15 @@ from typing import Any
 from pliant.space import Hole as Described
 from pliant.space import choice, floating, integer
 from pliant.symbolic.clone import clone
-from pliant.symbolic.compare import equal
 from pliant.symbolic.node import ATOMS, Node, children, path
-from pliant.symbolic.text import literal, one_line
+from pliant.symbolic.text import literal
 from pliant.values.errors import SpaceError
 from pliant.values.path import Key, Path, step_text
 
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import ByPath, Where
 from .running import run_apart
+from .tie import is_alike, is_same
 
 
 @dataclass(slots=True)
@@ -76,25 +76,44 @@ class Tied:
 
 
 @dataclass(slots=True)
-class Source:
-    """A hole whose decision later ones of its name repeat."""
+class Echo:
+    """A hole that repeats the decision of an earlier one of its name, among candidates of its own."""
 
     name: str
     part: Part
 
 
-Part = Constant | Branch | Pick | Number | Derived | Tied | Source
+@dataclass(slots=True)
+class Source:
+    """A hole whose decision later ones of its name repeat.
+
+    Attributes:
+      echoed: whether some of them have candidates of their own, and so need the decision, not the value.
+    """
+
+    name: str
+    part: Part
+    echoed: bool
+
+
+Part = Constant | Branch | Pick | Number | Derived | Tied | Echo | Source
 
 
 @dataclass(slots=True)
 class Named:
-    """Where a named hole stands: in which branches of which choices."""
+    """Where a named hole stands: in which branches of which choices.
+
+    Attributes:
+      known: by name, how many named holes had been met before what is in this one.
+    """
 
     hole: Any
     spot: _Spot
     scope: tuple[tuple[int, int], ...]
     part: Part
+    known: dict[str, int]
     used: bool = False
+    echoed: bool = False
 
 
 @dataclass(slots=True)
@@ -156,6 +175,7 @@ class _Planner:
     def __init__(self, where: Where | None) -> None:
         self.where = where
         self.names: dict[str, list[Named]] = {}
+        self.met: list[tuple[str, Named]] = []  # all of them, those in echoes too
         self.left: dict[str, tuple[Any, _Spot]] = {}  # by name: a hole that was not selected, and where
         self.scope: tuple[tuple[int, int], ...] = ()
         self.serial = 0
@@ -170,7 +190,7 @@ class _Planner:
                 f"the partition selects the hole named {name!r} at {str(self.names[name][0].spot.path)!r}, but not the one "
                 f"at {str(self.left[name][1].path)!r}. One name is one decision: select all holes of this name, or none."
             )
-        used = {id(n.part): name for name, found in self.names.items() for n in found if n.used}
+        used = {id(n.part): (name, n.echoed) for name, n in self.met if n.used}
         return Plan(_mark_sources(part, used), spot.described, self.is_watched)
 
     def visit(self, original: Any, value: Any, spot: _Spot) -> Part:
@@ -215,21 +235,38 @@ class _Planner:
                 self.refuse_split(earlier.hole, earlier.spot, selected=True)
                 self.refuse_split(original, spot, selected=True)
                 earlier.used = True
-                return Tied(hole.name, earlier.part)
+                if is_same(earlier.hole, hole):
+                    return Tied(hole.name, earlier.part)
+                earlier.echoed = True
+                return Echo(hole.name, self.describe_echo(original, hole, spot, earlier))
+        known = {name: len(found) for name, found in self.names.items()}
         part = self.describe(original, hole, spot)
         if hole.name is not None:
-            self.names.setdefault(hole.name, []).append(Named(original, spot, self.scope, part))
+            met = Named(original, spot, self.scope, part, known)
+            self.names.setdefault(hole.name, []).append(met)
+            self.met.append((hole.name, met))
         return part
+
+    def describe_echo(self, original: Any, hole: Any, spot: _Spot, earlier: Named) -> Part:
+        """Returns the part for a hole that repeats the decisions of an earlier one, those in its candidates included.
+
+        Names in it are met as they were in the earlier one, so that both take as many decisions.
+        """
+        names, self.names = self.names, {n: self.names[n][:count] for n, count in earlier.known.items()}
+        try:
+            return self.describe(original, hole, _Spot(spot.location, spot.path, [], spot.symbolic))
+        finally:
+            self.names = names
 
     def tie(self, hole: Any, at: str) -> Named | None:
         """Returns the earlier hole of the same name whose decision this one repeats, if any."""
         for earlier in self.names.get(hole.name, ()):
             if self.scope[: len(earlier.scope)] == earlier.scope:
-                # Their text too: 1 equals 1.0, but a field of floats wants its own.
-                if not equal(earlier.hole, hole) or one_line(earlier.hole) != one_line(hole):
+                if not is_same(earlier.hole, hole) and not is_alike(earlier.hole, hole):
                     raise SpaceError(
                         f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {str(earlier.spot.path)!r} and "
-                        f"{hole!r} at {at!r}. One name is one decision: make them equal, or name them apart."
+                        f"{hole!r} at {at!r}. One name is one decision: make them equal (objects among the candidates may "
+                        "differ in what they are made of, not in their class or in what is open in them), or name them apart."
                     )
                 return earlier
             if not _exclusive(earlier.scope, self.scope):
@@ -329,13 +366,13 @@ def _exclusive(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -
     return False
 
 
-def _mark_sources(part: Part, sources: dict[int, str]) -> Part:
+def _mark_sources(part: Part, sources: dict[int, tuple[str, bool]]) -> Part:
     """Wraps the parts whose decision is repeated later."""
-    name = sources.get(id(part))
+    found = sources.get(id(part))
     if isinstance(part, Branch):
         part.parts = [_mark_sources(p, sources) for p in part.parts]
     elif isinstance(part, Pick):
         part.candidates = [_mark_sources(p, sources) for p in part.candidates]
-    elif isinstance(part, Derived):
+    elif isinstance(part, (Derived, Echo)):
         part.part = _mark_sources(part.part, sources)
-    return part if name is None else Source(name, part)
+    return part if found is None else Source(found[0], part, found[1])

@@ -24,10 +24,9 @@ from pliant.symbolic.rebind import rebind
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 from pliant.values.path import Path
 
+from .keys import Keys
 from .pairing import Pair, pair
 from .probe import Probe, Spot, probe
-from .rewrite import Rewriter
-from .selection import Selection
 from .widths import find_widths, is_depthwise
 
 MARGIN = 64  # by so many channels a layer's output is widened to see what it reaches
@@ -55,7 +54,8 @@ class Weighted(DerivedHole):
     def unbuild(self, value: Any) -> Any:
         if len(self.factors) != 1:
             raise NotImplementedError(
-                "what a width that is the sum of several was made of cannot be told from it"
+                f"{value} is the sum of {len(self.factors)} widths, and which they are cannot be told from it. Give each a name "
+                "and put the hole of this name where the width is given out, as follow does: there they are read."
             )
         return [(value - self.constant) // self.factors[0]]
 
@@ -152,7 +152,7 @@ class _Networks:
         self.program, self.inputs = program, inputs
         self.template = Template(program)
         self.space = self.template.space
-        self.key_of = Rewriter(self.space, Selection()).key_of
+        self.keys = Keys(self.space)
         self.device = next((x.device for x in inputs if isinstance(x, torch.Tensor)), torch.device("cpu"))
         self.built: tuple[tuple[Any, ...], Any, list[Pair]] | None = None  # the network that was built last
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
@@ -251,7 +251,7 @@ class _Networks:
     def _try(self, decisions: Decisions, outputs: Mapping[str, int]) -> _Run:
         if self.built is None or self.built[0] != decisions.values:
             child = self.template.materialize(decisions)
-            pairs = list(pair(self.program, child, decisions.to_dict(), self.key_of))
+            pairs = list(pair(self.program, child, decisions.to_dict(), self.keys))
             with torch.device(self.device), torch.random.fork_rng(devices=[]):
                 realize(child)
                 child.to(self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,6 +11,8 @@ from pliant.space.build import join_ids
 from pliant.symbolic.leaf import Ref
 from pliant.symbolic.node import children
 from pliant.values.path import Path, step_text
+
+from .keys import Keys, name_picks
 
 
 @final
@@ -33,16 +35,14 @@ class Pair:
     key: str = ""
 
 
-def pair(
-    program: Any, child: Any, chosen: Mapping[str, Any], key_of: Callable[[str, str | None], str]
-) -> Iterator[Pair]:
+def pair(program: Any, child: Any, chosen: Mapping[str, Any], keys: Keys) -> Iterator[Pair]:
     """Yields all places of a program that are in ``child`` as well, parents before children.
 
     Args:
       program: with holes.
       child: the program that ``chosen`` makes of it.
       chosen: the decisions by path.
-      key_of: from the location and the name of a hole to the path of its decision.
+      keys: the decisions that its holes get.
     """
 
     def walk(value: Any, made: Any, path: Path, id: str, location: str) -> Iterator[Pair]:
@@ -52,8 +52,7 @@ def pair(
         if isinstance(value, (OneOf, ManyOf)):
             many = isinstance(value, ManyOf)
             picks = value.num_choices if isinstance(value, ManyOf) else 1
-            for pick in range(picks):
-                decided = key_of(at if picks == 1 else f"{at}[{pick}]", value.name)
+            for pick, decided in enumerate(name_picks(keys.find(at, value.name), picks)):
                 inner = made[pick] if many else made
                 yield Pair(path, at, value, inner, decided)
                 index = chosen[decided]
@@ -62,7 +61,7 @@ def pair(
             return
         if isinstance(value, Hole):
             yield Pair(
-                path, at, value, made, "" if isinstance(value, DerivedHole) else key_of(at, value.name)
+                path, at, value, made, "" if isinstance(value, DerivedHole) else keys.find(at, value.name)
             )
             return
         yield Pair(path, at, value, made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, final
 
 from torch import nn
@@ -25,8 +26,43 @@ from pliant.values.path import Path, step_text
 from .elastic import EarlyReadError, Elastic, Part
 from .inferred import infer_layers
 from .inputs import find_input_hole, open_inputs
+from .keys import Keys, name_picks
 from .mutables import InputChoice, LayerChoice
 from .selection import Selection
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: as decisions have it, and in the program; tied holes are decided elsewhere.
+
+    Attributes:
+      id: the path of the enclosing candidate, as decisions have it.
+      own: the path of the enclosing candidate in the program, which no other place has.
+      location: where it stands in that candidate.
+    """
+
+    id: str = ""
+    own: str = ""
+    location: str = ""
+
+    @property
+    def key(self) -> str:
+        """Under which path it would be decided."""
+        return join_ids(self.id, self.location)
+
+    @property
+    def path(self) -> str:
+        """The path of the place, for names and messages."""
+        return join_ids(self.own, self.location)
+
+    def below(self, key: Any) -> Place:
+        """Returns the place of a child."""
+        return Place(self.id, self.own, self.location + step_text(key, first=not self.location))
+
+    def candidate(self, index: int, count: int, *, key: str, path: str) -> Place:
+        """Returns the place of a candidate of a hole here that is decided under ``key``, of a pick at ``path``."""
+        return Place(f"{key}[={index}/{count}]", f"{path}[={index}/{count}]")
 
 
 @final
@@ -43,50 +79,54 @@ class Rewriter:
     def __init__(
         self, space: Space, selection: Selection, *, share: bool = False, own_statistics: bool = False
     ) -> None:
-        self.space, self.selection = space, selection
+        self.keys, self.selection = Keys(space), selection
         self.share, self.own_statistics = share, own_statistics
-        self.paths = {point.path for point in space.points}
 
-    def build(self, value: Any, id: str = "", location: str = "") -> nn.Module:
+    def build(self, value: Any, place: Place | None = None) -> nn.Module:
         """Returns the network that a program becomes.
 
         Args:
           value: a symbolic module, an ordinary one, or a hole at a module's place.
-          id: the path of the enclosing candidate, as decisions have it.
-          location: where ``value`` stands in that candidate.
+          place: where it stands; the root when None.
 
         Raises:
           FieldTypeError: what stands at a module's place is none.
         """
-        at = join_ids(id, location)
+        here = Place() if place is None else place
         if isinstance(value, OneOf) and (not self.share or not _same_class(value)):
-            found = [
-                self.build(candidate, f"{at}[={i}/{len(value.candidates)}]")
-                for i, candidate in enumerate(value.candidates)
-            ]
-            return self._choice(found, self.key_of(at, value.name))
+            return self._build_choice(value, here)[here.path]
         if not isinstance(value, Node):
             if not isinstance(value, nn.Module):
-                raise FieldTypeError(
-                    f"a module is expected at {at or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
-                    "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
-                )
-            return infer_layers(copy.deepcopy(value), at)
+                raise _no_module(value, here)
+            return infer_layers(copy.deepcopy(value), here.path)
         if (hole := find_input_hole(value)) is not None:
-            return self._inputs(value, hole, join_ids(id, f"{location}.chosen" if location else "chosen"))
+            return self._inputs(value, hole, here.below("chosen"))
         try:
-            return self._make(value, id, location)
+            return self._make(value, here)
         except (
             EarlyReadError
         ):  # its constructor reads what is searched in a module below: they come in sizes together
-            return self._make(value, id, location, whole=True)
+            return self._make(value, here, whole=True)
 
-    def _make(self, value: Any, id: str, location: str, *, whole: bool = False) -> nn.Module:
+    def _build_choice(self, hole: Any, here: Place) -> dict[str, nn.Module]:
+        """Returns a choice between modules for each pick of a hole, by path."""
+        found: dict[str, nn.Module] = {}
+        count = len(hole.candidates)
+        for path, key in self._picks(hole, here):
+            candidates = [
+                self.build(candidate, here.candidate(i, count, key=key, path=path))
+                for i, candidate in enumerate(hole.candidates)
+            ]
+            choice = found[path] = LayerChoice(candidates, key=key)
+            choice.selection = self.selection
+        return found
+
+    def _make(self, value: Any, here: Place, *, whole: bool = False) -> nn.Module:
         """Returns the network that a symbolic module, or a hole over the sizes of one, becomes."""
-        at = join_ids(id, location)
+        at = here.path
         own: dict[str, str] = {}
         program: Any = clone(value)
-        parts = dict(self._replace(value, Path(), id, location, own=own, whole=whole))
+        parts = dict(self._replace(value, Path(), here, own=own, whole=whole))
         if own:
             return Elastic(
                 program,
@@ -98,114 +138,101 @@ class Rewriter:
             )
         if parts:
             program = rebind(
-                program, {place: part.value(lambda module: module) for place, part in parts.items()}
+                program, {spot: part.value(lambda module: module) for spot, part in parts.items()}
             )
         try:
             module = realize(program)
         except RealizationError as error:
             raise error.__cause__ if isinstance(error.__cause__, EarlyReadError) else error from None
         if not isinstance(module, nn.Module):
-            raise FieldTypeError(
-                f"a module is expected at {at or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
-                "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
-            )
+            raise _no_module(value, here)
         return infer_layers(module, at)
 
-    def _inputs(self, value: Any, hole: Any, at: str) -> InputChoice:
-        """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``at``."""
-        picks = hole.num_choices if isinstance(hole, ManyOf) else 1
-        key = (
-            self.key_of(at, hole.name)
-            if picks == 1
-            else self.key_of(f"{at}[0]", hole.name).removesuffix("[0]")
-        )
-        choice = open_inputs(value, hole, key)
-        choice.selection = self.selection
-        return choice
-
-    def _choice(self, found: list[nn.Module], key: str) -> LayerChoice:
-        choice = LayerChoice(found, key=key)
+    def _inputs(self, value: Any, hole: Any, here: Place) -> InputChoice:
+        """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``here``."""
+        choice = open_inputs(value, hole, self.keys.find(here.key, hole.name))
         choice.selection = self.selection
         return choice
 
     def _replace(
-        self, value: Any, path: Path, id: str, location: str, *, own: dict[str, str], whole: bool = False
+        self,
+        value: Any,
+        path: Path,
+        here: Place,
+        *,
+        own: dict[str, str],
+        whole: bool = False,
+        deep: bool = False,
     ) -> Iterator[tuple[Path, Part]]:
         """Yields what to put where in a module's program: built modules, by name, in place of modules below it.
 
         Fills ``own`` with the paths of the values that are left to decide, and their keys.  With ``whole``, symbolic
-        modules below are no parts of their own: they come in sizes together with what holds them.
+        modules below are no parts of their own: they come in sizes together with what holds them.  With ``deep``, neither
+        are choices between such.
         """
         if isinstance(value, DerivedHole):
-            inner = value.inner()
-            for _ in self._replace(inner, path, id, location, own=own):
+            for _ in self._replace(value.inner(), path, here, own=own):
                 raise FieldTypeError(
-                    f"the {type(value).__name__} at {join_ids(id, location)!r} makes modules of modules, which cannot be rewritten. "
+                    f"the {type(value).__name__} at {here.path!r} makes modules of modules, which cannot be rewritten. "
                     "Put the hole into the arguments of a symbolized module."
                 )
             return
         if isinstance(value, (OneOf, ManyOf)):
-            yield from self._replace_hole(value, path, id, location, own=own, whole=whole)
+            yield from self._replace_hole(value, path, here, own=own, whole=whole, deep=deep)
             return
         if isinstance(value, Hole):
-            at = join_ids(id, location)
-            own[at] = self.key_of(at, value.name)
+            own[here.path] = self.keys.find(here.key, value.name)
             return
         for key, child in children(value) or ():
-            below = location + step_text(key, first=not location)
-            if _is_module_place(child) and not (
-                whole and isinstance(child, Node) and not isinstance(child, Hole)
-            ):
-                yield path + key, self._part(child, id, below)
-            elif isinstance(child, ManyOf) and all(map(_is_module_place, child.candidates)):
-                yield path + key, self._picks(child, id, below)
+            below = here.below(key)
+            is_inside = isinstance(child, Node) and (deep or (whole and not isinstance(child, Hole)))
+            if _is_module_place(child) and not is_inside:
+                yield path + key, self._part(child, below)
+            elif isinstance(child, ManyOf) and not deep and all(map(_is_module_place, child.candidates)):
+                yield path + key, Part(self._build_choice(child, below), is_list=True)
             else:
-                yield from self._replace(child, path + key, id, below, own=own, whole=whole)
+                yield from self._replace(child, path + key, below, own=own, whole=whole, deep=deep)
 
     def _replace_hole(
-        self, value: Any, path: Path, id: str, location: str, *, own: dict[str, str], whole: bool
+        self, value: Any, path: Path, here: Place, *, own: dict[str, str], whole: bool, deep: bool
     ) -> Iterator[tuple[Path, Part]]:
-        """Does the same for a hole among the values: the candidates may hold values and modules of their own."""
+        """Does the same for a hole among the values: the candidates may hold values and modules of their own.
+
+        The picks of one hole stand at one place of the program, and what is in a candidate is decided for each pick; so
+        what is in it comes in sizes.
+        """
+        deep = deep or (isinstance(value, ManyOf) and value.num_choices > 1)
         is_shared = self.share and isinstance(value, OneOf) and _same_class(value)
-        at, picks = join_ids(id, location), value.num_choices if isinstance(value, ManyOf) else 1
-        for pick in range(picks):
-            here = at if picks == 1 else f"{at}[{pick}]"
-            key = own[here] = self.key_of(here, value.name)
-            if key != here:  # tied: what is below is decided there
-                continue
+        count = len(value.candidates)
+        for at, key in self._picks(value, here):
+            own[at] = key
             for i, candidate in enumerate(value.candidates):
-                inner = f"{here}[={i}/{len(value.candidates)}]"
+                inner = here.candidate(i, count, key=key, path=at)
                 spot = path + "candidates" + i
-                if _is_module_place(candidate) and not isinstance(candidate, Hole) and not is_shared:
-                    yield spot, self._part(candidate, inner, "")
+                is_inside = is_shared or (deep and isinstance(candidate, Node)) or isinstance(candidate, Hole)
+                if _is_module_place(candidate) and not is_inside:
+                    yield spot, self._part(candidate, inner)
                 else:
-                    yield from self._replace(candidate, spot, inner, "", own=own, whole=whole or is_shared)
+                    inside = self._replace(
+                        candidate, spot, inner, own=own, whole=whole or is_shared, deep=deep
+                    )
+                    yield from inside
 
-    def _part(self, value: Any, id: str, location: str) -> Part:
-        return Part({join_ids(id, location): self.build(value, id, location)})
+    def _part(self, value: Any, here: Place) -> Part:
+        return Part({here.path: self.build(value, here)})
 
-    def _picks(self, hole: Any, id: str, location: str) -> Part:
-        """Returns one choice per pick of a ``manyof`` over modules."""
-        at = join_ids(id, location)
-        found: dict[str, nn.Module] = {}
-        for pick in range(hole.num_choices):
-            here = at if hole.num_choices == 1 else f"{at}[{pick}]"
-            candidates = [
-                self.build(candidate, f"{here}[={i}/{len(hole.candidates)}]")
-                for i, candidate in enumerate(hole.candidates)
-            ]
-            found[here] = self._choice(candidates, self.key_of(here, hole.name))
-        return Part(found, is_list=True)
+    def _picks(self, hole: Any, here: Place) -> Iterator[tuple[str, str]]:
+        """Yields the path of each pick of a hole, and the one under which it is decided."""
+        picks = hole.num_choices if isinstance(hole, ManyOf) else 1
+        key = self.keys.find(here.key, hole.name)
+        return zip(name_picks(here.path, picks), name_picks(key, picks))
 
-    def key_of(self, path: str, name: str | None) -> str:
-        """Returns the path of the point that decides the hole at ``path``: its own, or that of an earlier one of its name."""
-        if path in self.paths or name is None:
-            return path
-        for point in self.space.points:
-            head = point.path[: point.path.rfind("[=")] if "[=" in point.path else ""
-            if point.name == name and path.startswith(head):
-                return point.path
-        return path
+
+def _no_module(value: Any, here: Place) -> FieldTypeError:
+    return FieldTypeError(
+        f"a module is expected at {here.path or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
+        "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
+    )
 
 
 def _is_module_place(value: Any) -> bool:

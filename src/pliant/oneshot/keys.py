@@ -1,0 +1,62 @@
+"""Which decision of a space a hole of its program gets, by where the hole stands and what it is named.
+
+Most holes are decided under their own paths; holes of one name under that of the first.  What is decided is not here.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pliant.space import Choice, Space
+
+
+@final
+class Keys:
+    """The decisions of one space, by the places of holes.
+
+    >>> import pliant as pg
+    >>> one = pg.oneof([2, 4], name="width")
+    >>> keys = Keys(pg.abstract_search_space(pg.Dict(a=one, b=one)))
+    >>> keys.find("a", "width"), keys.find("b", "width")
+    ('a', 'a')
+
+    Args:
+      space: the abstract space of a program.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._own: set[str] = set()
+        self._by_name: dict[str, list[tuple[str, str]]] = {}  # the enclosing candidate, and the hole
+        for point in space.points:
+            hole = point.hole if isinstance(point, Choice) else point.path
+            self._own.add(hole)
+            if point.name is not None:
+                self._by_name.setdefault(point.name, []).append((_enclosing(hole), hole))
+
+    def find(self, path: str, name: str | None) -> str:
+        """Returns the path under which a hole is decided.
+
+        Args:
+          path: where it stands: what encloses it as the decisions have it, without the ``[pick]`` of its own picks.
+          name: its name.
+        """
+        if path not in self._own and name is not None:
+            for candidate, hole in self._by_name.get(name, ()):
+                if path.startswith(candidate):
+                    return hole
+        return path
+
+
+def name_picks(path: str, picks: int) -> list[str]:
+    """Returns the path of each pick of a hole.
+
+    >>> name_picks("a", 1), name_picks("a", 2)
+    (['a'], ['a[0]', 'a[1]'])
+    """
+    return [path] if picks == 1 else [f"{path}[{pick}]" for pick in range(picks)]
+
+
+def _enclosing(path: str) -> str:
+    """Returns the path of the innermost candidate that a hole is in; nothing, where it is in none."""
+    start = path.rfind("[=")
+    return "" if start < 0 else path[: path.index("]", start) + 1]
