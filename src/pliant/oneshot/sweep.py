@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pliant.space import Choice, Decisions, Float, Int, Point, Space
+from pliant.space import Choice, Decisions, Int, Point, Space
 
 ENUMERATED = 256  # of so many combinations, all are looked at
+
+Branch = (
+    tuple[int, int] | None
+)  # a candidate: the place of its choice among the points, and its index; or the root
 
 
 def sweep(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decisions]:
     """Yields all decisions of a small space; of a large one, each end of each value with the others at their largest.
 
-    It takes for granted that sizes grow with each value for itself, whatever the others are.
+    Values in candidates are looked at with these candidates chosen, and the others at the largest that was met so.  It
+    takes for granted that sizes grow with each value for itself, whatever the others are.
 
     >>> from pliant.space import flatten, integer
     >>> space = flatten([integer("a", 1, 100), integer("b", 1, 100)])
@@ -29,18 +34,35 @@ def sweep(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decis
     if not math.isinf(space.size) and space.size <= ENUMERATED:
         yield from space.iterate()
         return
-    best, most, seen = space.sample(0), -math.inf, set()
+    above = dict(_find_branches(space))
+    start = _compose(space, {})
+    best: dict[Branch, tuple[float, Decisions]] = {
+        None: (-math.inf, start)
+    }  # by candidate, where it is chosen
+    seen: set[tuple[Any, ...]] = set()
     for _ in range(2):
         for index, point in enumerate(space.points):
             for end in _ends(point):
-                tried = _with(best, index, end)
-                if tried.values in seen:
+                tried = _change(_reach(best, above, index), index, end)
+                if tried is None or tried.values in seen:
                     continue
                 seen.add(tried.values)
                 yield tried
                 size = measure(tried)
-                if size > most:
-                    best, most = tried, size
+                for branch in {above[active] for active in tried.active}:
+                    if branch not in best or size > best[branch][0]:
+                        best[branch] = size, tried
+
+
+def _find_branches(space: Space) -> Iterator[tuple[int, Branch]]:
+    """Yields in which candidate each point is."""
+    for index in space.top:
+        yield index, None
+    for index, point in enumerate(space.points):
+        if isinstance(point, Choice):
+            for candidate, below in enumerate(point.branches):
+                for inner in below:
+                    yield inner, (index, candidate)
 
 
 def _ends(point: Point) -> list[Any]:
@@ -49,23 +71,77 @@ def _ends(point: Point) -> list[Any]:
     return [point.min_value, point.last if isinstance(point, Int) else point.max_value]
 
 
-def _with(decisions: Decisions, index: int, value: Any) -> Decisions:
-    """Returns decisions with the one at a point changed, as far as it is active; what it opens is drawn."""
-    active, space = decisions.active, decisions.space
-    if index not in active:
-        return decisions
-    point, at = space.points[index], active.index(index)
-    if isinstance(point, (Int, Float)) or (point.group is None and not any(point.branches)):
-        return Decisions(space, (*decisions.values[:at], value, *decisions.values[at + 1 :]))
-    given = decisions.to_dict()
-    inside = f"{point.path}[="
-    kept: dict[str, Any] = {path: v for path, v in given.items() if not path.startswith(inside)}
-    for seed in range(64):  # until a drawn one has this candidate here: groups have rules of their own
-        drawn = space.sample(seed).to_dict()
-        if drawn.get(point.path) == value:
-            below = {path: v for path, v in drawn.items() if path.startswith(inside)}
-            try:
-                return space.parse({**kept, point.path: value, **below})
-            except ValueError:  # a rule of the group
-                return space.parse(drawn)
-    return decisions
+def _reach(
+    best: Mapping[Branch, tuple[float, Decisions]], above: Mapping[int, Branch], index: int
+) -> Decisions:
+    """Returns decisions in which a point is active, if there are any: the largest around, and the largest in its candidate."""
+    branch = above[index]
+    if branch is None:
+        return best[None][1]
+    choice, candidate = branch
+    around = _reach(best, above, choice)
+    tried = _change(around, choice, candidate)
+    if branch not in best:
+        return tried or around
+    inside = best[branch][1]
+    if tried is None:
+        return inside
+    start = f"{inside.space.points[choice].path}[={candidate}/"
+    known = {path: value for path, value in inside.to_dict().items() if path.startswith(start)}
+    return _compose(inside.space, {**tried.to_dict(), **known})
+
+
+def _change(decisions: Decisions, index: int, value: Any) -> Decisions | None:
+    """Returns decisions with the one at a point changed; None where it is not active, or its group has no such picks.
+
+    What that opens gets the first values.
+    """
+    space = decisions.space
+    if index not in decisions.active:
+        return None
+    point, chosen = space.points[index], decisions.to_dict()
+    if not isinstance(point, Choice) or point.group is None:
+        return _compose(space, {**chosen, point.path: value})
+    members = [space.points[member] for member in point.group.members]
+    picks = [int(chosen[member.path]) for member in members]
+    changed = _change_pick(picks, point, value)
+    if changed is None:
+        return None
+    for member, old, new in zip(members, picks, changed):
+        if old != new:  # what is in another candidate of this pick is another point
+            chosen[member.path] = new
+    return _compose(space, chosen)
+
+
+def _change_pick(picks: list[int], point: Choice, value: int) -> list[int] | None:
+    """Returns the picks of a group with one changed, and others as far as its rule wants; None where none are allowed."""
+    group = point.group
+    assert group is not None
+    found, step = list(picks), int(group.distinct)
+    if group.sorted:
+        for pick, old in enumerate(picks):
+            bound = value + (pick - point.pick) * step
+            found[pick] = value if pick == point.pick else (min if pick < point.pick else max)(old, bound)
+        return found if found[0] >= 0 and found[-1] < point.count else None
+    if group.distinct and value in found:
+        found[found.index(value)] = found[point.pick]
+    found[point.pick] = value
+    return found
+
+
+def _compose(space: Space, chosen: Mapping[str, Any]) -> Decisions:
+    """Returns decisions: ``chosen`` by path, and the first values of all else that is active."""
+    values: list[Any] = []
+
+    def walk(indices: tuple[int, ...]) -> None:
+        for index in indices:
+            point = space.points[index]
+            if isinstance(point, Choice):
+                is_distinct = point.group is not None and point.group.distinct
+                values.append(chosen.get(point.path, point.pick if is_distinct else 0))
+                walk(point.branches[values[-1]])
+            else:
+                values.append(chosen.get(point.path, point.min_value))
+
+    walk(space.top)
+    return Decisions(space, tuple(values))
