@@ -1,5 +1,11 @@
 """Networks that somebody else wrote.  Here they are written in the style of torchvision, and never symbolized."""
 
+import copy
+import pickle
+import subprocess
+import sys
+import textwrap
+
 import pytest
 import torch
 from torch import nn
@@ -242,3 +248,85 @@ def test_opening_a_network_leaves_the_names_of_its_classes_alone():
     open_network(nn.Sequential(nn.Conv2d(3, 4, 3)))
     child = conv(3, 8, 3)
     assert pg.from_json_str(pg.to_json_str(child)) == child
+
+
+def copy_by_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, copy_by_pickle])
+def test_copies(way):
+    torch.manual_seed(0)
+    network = ResNet([1, 2], [8, 12]).eval()
+    unused = way(open_network(network))
+    used = open_network(network)
+    assert torch.equal(used(X), network(X))
+    for program in (unused, way(used)):
+        assert torch.equal(program(X), network(X))
+        changed = program.rebind({"conv1.bias": True})
+        assert "conv1.bias" in changed.state_dict()
+        assert not {id(p) for p in program.parameters()} & {id(p) for p in network.parameters()}
+    assert type(way(used)) is type(used)
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, copy_by_pickle])
+def test_copies_of_a_super_network(way):
+    torch.manual_seed(0)
+    net = supernet(search_resnet(ResNet([1, 2], [8, 12]))).double()
+    for seed in range(3):
+        decisions = net.activate(net.space.sample(seed))
+        made, child = way(net), way(net.materialize())
+        assert made.decisions == decisions
+        assert torch.equal(made.eval()(X.double()), net.eval()(X.double()))
+        assert torch.equal(child.eval()(X.double()), net(X.double()))
+        assert made.state_dict().keys() == net.state_dict().keys()
+        assert measure_differences(made, X.double(), decisions=made.space.sample(seed + 1)).largest < 1e-10
+
+
+def test_in_another_process_and_distributed(tmp_path):
+    """A process that has opened nothing reads a super-network, and trains it in DistributedDataParallel."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.Sequential(nn.BatchNorm2d(8), nn.ReLU()), nn.Conv2d(8, 2, 1)
+    )
+    space = open_network(network).rebind({"layers[0].out_channels": pg.oneof([4, 8])})
+    net = supernet(follow(space, X))
+    net.activate([1])
+    torch.save(net, tmp_path / "net.pt")
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(OTHER_PROCESS))
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=240)
+    trained = torch.load(tmp_path / "trained.pt", weights_only=False)
+    x = torch.ones(2, 3, 6, 6)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for index in range(2):
+        net.activate([index])
+        optimizer.zero_grad()
+        net(x).square().mean().backward()
+        optimizer.step()
+        assert torch.allclose(trained[index], net(x), atol=1e-6)
+
+
+OTHER_PROCESS = """
+    import sys
+    import torch
+    import torch.distributed as dist
+    from torch.nn.parallel import DistributedDataParallel
+
+    torch.set_num_threads(1)
+    folder = sys.argv[1]
+    net = torch.load(f"{folder}/net.pt", weights_only=False)
+    assert net.decisions.values == (1,)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
+    wrapped = DistributedDataParallel(net, find_unused_parameters=True)
+    optimizer = torch.optim.SGD(wrapped.parameters(), lr=0.1)
+    x, found = torch.ones(2, 3, 6, 6), []
+    for index in range(2):
+        net.activate([index])
+        optimizer.zero_grad()
+        wrapped(x).square().mean().backward()
+        optimizer.step()
+        found.append(net(x).detach())
+    torch.save(found, f"{folder}/trained.pt")
+    dist.destroy_process_group()
+"""

@@ -191,6 +191,10 @@ def test_a_ref_gives_its_value_at_the_call():
     total.rebind(rows=pg.Ref(rows))
     assert total(more=pg.Ref(rows))[0] is rows
     assert total(more=pg.Ref(rows))[1] is rows
+    anything = pg.as_functor(lambda first=0, *rest, **fields: (rest, fields))
+    (given,), fields = type(anything)(1, pg.Ref(rows), rows=pg.Ref(rows))()
+    assert given is rows
+    assert fields["rows"] is rows
 
 
 def test_other_ways_to_make_them():

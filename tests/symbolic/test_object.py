@@ -489,3 +489,19 @@ def test_a_ref_is_shared_and_read_through():
     assert data.is_deterministic
     with pytest.raises(FieldTypeError, match=r"'rows' is 3 of type int; allowed: a list"):
         Data(pg.Ref(3))
+
+
+def test_a_ref_under_a_key_of_a_wildcard_field():
+    rows = [1, 2]
+
+    @pg.members([("size", pg.typing.Int()), (pg.typing.StrKey(), pg.typing.Any())])
+    class Data(pg.Object):
+        def on_bound(self):
+            self.first = self.rows
+
+    data = Data(size=3, rows=pg.Ref(rows))
+    assert data.rows is rows
+    assert data.first is rows
+    assert data.rows is rows
+    assert data.sym_init_args["rows"] == pg.Ref(rows)
+    assert data.clone(deep=True).rows is rows

@@ -395,6 +395,22 @@ class TestArguments:
         assert x.rows is rows
         assert x.clone(deep=True).same is rows
 
+    def test_a_ref_among_arguments_of_any_name_and_number(self):
+        rows = [1, 2]
+
+        @pg.symbolize
+        class Reads:
+            def __init__(self, *more, **fields):
+                self.got = more, fields
+
+        x = Reads(pg.Ref(rows), rows=pg.Ref(rows))
+        assert x.rows is rows
+        assert x.got[0][0] is rows
+        assert x.got[1]["rows"] is rows
+        assert x.rows is rows
+        assert x.clone(deep=True).rows is rows
+        assert x.rebind(rows=3).rows == 3
+
     def test_containers_reach_the_constructor_plain(self):
         @pg.symbolize
         class Keeps:

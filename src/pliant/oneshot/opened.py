@@ -178,7 +178,15 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
         ]
     )
     # Under a name of its own, so that stored text that names the class still means the class.
-    names = {"__init__": __init__, "__module__": cls.__module__, "__qualname__": f"{cls.__qualname__}.opened"}
+    names = {
+        "__init__": __init__,
+        "__module__": cls.__module__,
+        "__qualname__": f"{cls.__qualname__}.opened",
+        "_sym_recipe": (
+            node_class,
+            (cls, base, children),
+        ),  # by which it is made again where a pickle is read
+    }
     metaclass: Any = type(cls)
     made = _classes[cls, base, children] = symbolize(metaclass(cls.__name__, (cls,), names))
     return made

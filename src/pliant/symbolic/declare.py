@@ -17,7 +17,7 @@ from pliant.values.registry import register
 
 from .compile import EXACT, check_name, make_copy, make_init, make_maker, make_values
 from .edit import Insertion, commit_one
-from .leaf import Ref
+from .leaf import bare
 from .node import ATOMS, path
 from .place import admit
 from .realize import make_twin
@@ -138,9 +138,10 @@ def _install_wild(cls: Any) -> None:
         return
 
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # installed below
-        more = object.__getattribute__(self, "__dict__")
-        if name in more.get("_sym_more", ()) and not more.get("_sym_busy"):
-            return more["_sym_more"][name]
+        state = object.__getattribute__(self, "__dict__")
+        # A user's class has no such attribute before its own constructor sets it.
+        if name in state.get("_sym_more", ()) and not (cls._sym_foreign and state.get("_sym_busy")):
+            return bare(state["_sym_more"][name])
         if fallback is not None:
             return fallback(self, name)
         raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
@@ -228,8 +229,7 @@ def _attribute(name: str, field: Field) -> property:
     stored = attrgetter("_v_" + name)
 
     def read(self: Any) -> Any:
-        value = stored(self)
-        return value.value if value.__class__ is Ref else value
+        return bare(stored(self))
 
     def assign(self: Any, value: Any) -> None:
         commit_one(self, name, value)

@@ -13,7 +13,7 @@ from pliant.schema import Schema
 from pliant.values.errors import IncompleteError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 
-from .leaf import Ref
+from .leaf import bare
 from .node import path
 from .object import Object, declare_object
 from .parameters import schema_of_signature
@@ -88,7 +88,7 @@ class Functor(Object):
         return bound
 
     def _sym_call(self, bound: dict[str, Any]) -> Any:
-        bound = {k: v.value if v.__class__ is Ref else v for k, v in bound.items()}
+        bound = {k: bare(v) for k, v in bound.items()}
         args, rest = split_arguments(type(self), bound)
         return type(self)._sym_function(*args, **rest)
 
@@ -108,7 +108,7 @@ def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[st
     before = cls._sym_names[: cls._sym_names.index(variadic)]
     args = [bound[n] for n in before if bound[n] is not MISSING_VALUE]
     more = bound[variadic]
-    args += [] if more is MISSING_VALUE else list(more)
+    args += [] if more is MISSING_VALUE else [bare(v) for v in more]
     return args, {
         n: v for n, v in bound.items() if n != variadic and n not in before and v is not MISSING_VALUE
     }

@@ -58,6 +58,11 @@ class Ref(Placeholder):
         return f"Ref({text})"
 
 
+def bare(value: Any) -> Any:
+    """Returns what a ``Ref`` holds; anything else as it is."""
+    return value.value if value.__class__ is Ref else value
+
+
 def is_shared(value: Any) -> bool:
     """Returns whether all candidates of a search may hold this very leaf.
 

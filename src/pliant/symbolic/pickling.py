@@ -46,7 +46,9 @@ def _user_state(node: Any, everything: dict[str, Any]) -> Any:
 
 
 def _class_reference(cls: Any) -> Any:
-    """Returns the class itself where pickle can find it by name, else the class it was made from."""
+    """Returns the class itself where pickle can find it by name, else how it is made."""
+    if "_sym_recipe" in cls.__dict__.get("_sym_origin", cls).__dict__:
+        return ("made", *cls._sym_recipe)
     found: Any = sys.modules.get(cls.__module__)
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)
@@ -69,7 +71,9 @@ def make_realized(reference: Any) -> Any:
 
 def make_blank(reference: Any) -> Any:
     """Returns an empty node of the class that a pickle names."""
-    if isinstance(reference, tuple):
+    if isinstance(reference, tuple) and reference[0] == "made":
+        reference = reference[1](*reference[2])
+    elif isinstance(reference, tuple):
         from .symbolize import symbolize
 
         reference = symbolize(reference[1])

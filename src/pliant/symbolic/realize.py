@@ -22,7 +22,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
-from .leaf import Ref
+from .leaf import Ref, bare
 from .node import ATOMS, Node, children, path
 
 get = object.__getattribute__
@@ -69,7 +69,7 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
         if name in own:
             return cls if name == "__class__" else get(self, name)
         if name in get(self, "__dict__").get("_sym_more", ()):
-            return get(self, "__dict__")["_sym_more"][name]
+            return bare(get(self, "__dict__")["_sym_more"][name])
         if name.startswith(_PROBES) and not hasattr(cls, name):
             raise AttributeError(name)
         realize(self)

@@ -22,7 +22,7 @@ from .compare import equal, node_class
 from .declare import declare, spec_for
 from .edit import commit_one, survey
 from .functor import functor_class, split_arguments
-from .leaf import Ref
+from .leaf import Ref, bare
 from .node import Node, children, copy_plain, rebuild
 from .object import Machinery
 from .parameters import Binding, schema_of_signature
@@ -174,8 +174,7 @@ class Argument:
     def __get__(self, owner: Any, cls: Any = None) -> Any:
         if owner is None:
             return self
-        value = self._find(owner)
-        return value.value if value.__class__ is Ref else value
+        return bare(self._find(owner))
 
     def _find(self, owner: Any) -> Any:
         state = get(owner, "__dict__")
