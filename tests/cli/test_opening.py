@@ -120,6 +120,21 @@ def test_space_of_a_program_with_holes_as_a_file(pliant, folder):
     assert "Sequential(Linear(2, " in pliant("space", "holes.py").output.replace("in_features=", "")
 
 
+def test_the_class_of_a_network_is_a_space(pliant, net):
+    assert json.loads(pliant("space", "net.py:Net", "--json").output) == FILE
+    output = pliant("search", "net.py:Net", "--trials", 3, "--no-baseline").output
+    assert "All trials are in net.Net.study.db" in output
+    assert set(winner(output)) == {"op", "skip"}
+
+
+def test_a_class_that_takes_arguments_says_so(pliant, net):
+    net.write_text(NET.replace("def __init__(self)", "def __init__(self, width)"))
+    output = pliant("space", "net.py:Net", status=1).output
+    assert re.search(
+        r"Net\(\) of net.py failed: TypeError: .* missing 1 required positional argument: 'width'", output
+    )
+
+
 def test_a_space_of_no_network_is_no_file(pliant, darts):
     output = pliant("space", "darts.py", "--json", status=1).output
     assert re.search(r"a search-space file is about a network; this space is of a Dict\.", output)

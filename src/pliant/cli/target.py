@@ -51,13 +51,14 @@ class Target:
     space_name: str = DEFAULT
 
     def make_space(self) -> Any:
-        """Returns what the file defines as its space, a program with holes for one; new, if it is made by a function.
+        """Returns what the file defines as its space, such as a program with holes; what a function or a class makes is new.
 
         Raises:
           TargetError: there is none, or the function fails.
         """
         found = self._find(self.space_name)
-        return self._call(self.space_name, found) if inspect.isroutine(found) else found
+        is_made = not (inspect.isroutine(found) or inspect.isclass(found))
+        return found if is_made else self._call(self.space_name, found)
 
     def make_handmade(self) -> Any:
         """Returns the program to compare with, new; None when the file defines none.
