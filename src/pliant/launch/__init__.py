@@ -18,17 +18,23 @@ from .base import (
     Outcome,
     Started,
 )
+from .commands import Commands
+from .place import InPlace
+from .processes import Processes
 
 __all__ = [
     "Call",
     "Channel",
     "Command",
+    "Commands",
     "Ended",
     "Event",
+    "InPlace",
     "Job",
     "Launcher",
     "Limits",
     "Message",
     "Outcome",
+    "Processes",
     "Started",
 ]

@@ -45,7 +45,8 @@ class Limits:
     memory: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("seconds", self.seconds), ("memory", self.memory)):
+        limits: dict[str, Any] = {"seconds": self.seconds, "memory": self.memory}
+        for name, value in limits.items():
             if value is None:
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)

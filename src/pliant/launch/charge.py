@@ -1,0 +1,253 @@
+"""A process that the keeper answers for, and the job that it does: how it is made, heard and judged.
+
+Decides nothing by itself: ``keeper`` does.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, final
+
+from . import tree
+from .base import How
+from .output import Output
+from .status import explain
+from .wire import Wire
+from .worker import one_line, serve
+
+_CHUNK = 1 << 16
+THREADS = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "BLIS")
+
+
+@final
+class Charge:
+    """A worker or command, in a session of its own.
+
+    Attributes:
+      pid: the process, which leads the session.
+      wire: talks to a worker; None for a command.
+      job: what it does now; None for an idle worker.
+      verdict: how its job was ended by us and why; None while it was not.
+      kill_at: when (monotonic) it is killed if it has not ended by then.
+      code: its exit code once it has ended.
+      retiring: whether it is to get no further job.
+    """
+
+    def __init__(self, pid: int, output_end: int, mark: str, wire: Wire | None = None) -> None:
+        self.pid, self.output_end, self.mark, self.wire = pid, output_end, mark, wire
+        os.set_blocking(output_end, False)
+        self.job: dict[str, Any] | None = None
+        self.verdict: tuple[How, str] | None = None
+        self.kill_at: float | None = None
+        self.code: int | None = None
+        self.retiring = False
+        self.result: dict[str, Any] | None = None
+        self._output = Output()
+        self._begun = self._killed_before = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a job."""
+        return self.job is None and not self.retiring and self.code is None
+
+    def begin(self, job: dict[str, Any], log_bytes: int) -> None:
+        """Takes a job, and tells the worker."""
+        if self.wire is not None:
+            self.drain()  # what an earlier call printed late is not this one's
+        self.job, self.verdict, self.kill_at, self.result = job, None, None, None
+        self._output = Output(Path(job["log"]) if job["log"] else None, log_bytes)
+        self._begun, self._killed_before = time.monotonic(), tree.out_of_memory_count()
+        if self.wire is not None:
+            names = ("id", "attempt", "function", "payload")
+            self.wire.send({name: job[name] for name in names})
+
+    @property
+    def deadline(self) -> float | None:
+        """When (monotonic) its job will have had its time; None without a limit, or when it is ending anyway."""
+        seconds = self.job["seconds"] if self.job is not None and self.verdict is None else None
+        return self._begun + seconds if seconds else None
+
+    def drain(self, limit: int = 32) -> bool:
+        """Reads what it printed, at most ``limit`` pieces of 64 KiB; returns whether more may come."""
+        for _ in range(limit):
+            try:
+                data = os.read(self.output_end, _CHUNK)
+            except BlockingIOError:
+                return True
+            except OSError:
+                data = b""
+            if not data:
+                return False
+            if self.job is not None:
+                self._output.feed(data)
+        return True
+
+    def refresh(self) -> None:
+        """Lets the log show the latest output."""
+        self._output.refresh()
+
+    def condemn(self, how: How, reason: str, grace: float) -> None:
+        """Asks it to end, and says when it will be killed; the first reason counts."""
+        if self.verdict is None and self.job is not None:
+            self.verdict = (how, reason)
+            self.kill_at = time.monotonic() + grace
+            tree.send(self.pid, signal.SIGTERM if grace > 0 else signal.SIGKILL)
+
+    def finish(self) -> tuple[str, dict[str, Any]]:
+        """Gives up its job; returns the id, and the outcome as a dict."""
+        assert self.job is not None
+        self.drain()
+        self._output.close()
+        how, value, reason, code = self._judge()
+        seconds = time.monotonic() - self._begun
+        job, self.job, self.verdict, self.kill_at = self.job, None, None, None
+        outcome = {"how": how, "value": value, "reason": reason, "exit_code": code, "seconds": seconds}
+        return job["id"], {**outcome, "tail": self._output.tail()}
+
+    def _judge(self) -> tuple[How, Any, str, int | None]:
+        if self.verdict is not None:
+            return self.verdict[0], None, self.verdict[1], self.code
+        if self.result is not None:
+            return self.result["how"], self.result["value"], self.result["reason"], None
+        assert self.code is not None
+        how, reason = explain(
+            self.code, out_of_memory=tree.out_of_memory_count() > self._killed_before and self.code < 0
+        )
+        if self.wire is not None and how == "returned":
+            how, reason = "exited", "its process ended with exit code 0 before the call returned (os._exit?)"
+        return how, None, reason, self.code
+
+    def close(self) -> None:
+        """Closes our ends."""
+        self._output.close()
+        os.close(self.output_end)
+        if self.wire is not None:
+            self.wire.close()
+
+
+def fork_worker(mark: str, threads: int, ours: Iterable[int]) -> Charge:
+    """Forks a worker of this process, which must have one thread only.
+
+    Args:
+      mark: identifies the family of processes.
+      threads: how many it computes with.
+      ours: file descriptors that the worker is not to inherit.
+    """
+    here, there = socket.socketpair()
+    reader, writer = os.pipe()
+    keeper = os.getpid()
+    _flush_own()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become_worker(keeper, there, writer, [*ours, here.detach(), reader])
+            _settle(mark, threads)
+            serve(there)
+        finally:
+            os._exit(1)
+    there.close()
+    os.close(writer)
+    return Charge(pid, reader, mark, Wire(here))
+
+
+def spawn_command(job: Mapping[str, Any], mark: str) -> Charge:
+    """Starts a command in a session of its own.
+
+    Raises:
+      OSError: it cannot be started.
+    """
+    reader, writer = os.pipe()
+    keeper = os.getpid()
+    env = {
+        **os.environ,
+        "PLIANT_JOB": job["id"],
+        "PLIANT_ATTEMPT": str(job["attempt"]),
+        **job["env"],
+        tree.MARK: mark,
+    }
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own program, without a shell
+            job["argv"],
+            env=env,
+            cwd=job["folder"],
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=writer,
+            start_new_session=True,
+            preexec_fn=lambda: _before_exec(keeper),  # this process has one thread
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    process.returncode = 0  # we wait for it ourselves
+    return Charge(process.pid, reader, mark)
+
+
+def refusal(error: OSError, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the outcome of a command that could not be started."""
+    reason = f"{job['argv'][0]!r} could not be started in {job['folder']!r}: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        reason += "; is it executable (chmod +x)?"
+    elif "Exec format" in str(error):
+        reason += "; a script begins with a line such as #!/bin/sh"
+    return {"how": "exited", "reason": one_line(reason)}
+
+
+def _before_exec(keeper: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    tree.end_with_parent(keeper)
+
+
+def _become_worker(keeper: int, there: socket.socket, writer: int, ours: Iterable[int]) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    tree.end_with_parent(keeper)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (writer, 1), (writer, 2)):
+        os.dup2(source, target)
+    for descriptor in (null, writer, *ours):
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def _settle(mark: str, threads: int) -> None:
+    """What a worker sets for itself before its first job."""
+    os.environ[tree.MARK] = mark
+    for name in THREADS:
+        os.environ[f"{name}_NUM_THREADS"] = str(threads)
+    torch = sys.modules.get("torch")
+    if threads > 1 and torch is not None:  # one thread is what the keeper has set before it was loaded
+        torch.set_num_threads(threads)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # where it is what Python made
+    faulthandler.enable(file=2)
+
+
+def _flush_own() -> None:
+    """Empties our buffers, or the child would print them again."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    tree.flush_streams()
+
+
+def exit_now(code: int) -> NoReturn:
+    """Ends this process without running what others left for its exit."""
+    _flush_own()
+    os._exit(code)

@@ -1,0 +1,154 @@
+"""Functions by name, so that another process can find them: ``"module:qualname"``.  No pickles.
+
+A function of the program's main file is named by the file (``"path/train.py:qualname"``), which the other
+process loads as a module of another name: what stands under ``if __name__ == "__main__":`` does not run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pliant.values.errors import LaunchError, suggest
+
+_FORM = "a function is named 'module:qualname', such as 'tasks.digits:train'"
+_files: dict[str, ModuleType] = {}
+_loading: list[str] = []
+
+
+def name_of(function: str | Callable[..., Any]) -> str:
+    """Returns the name by which another process finds a function; a name is checked as far as can be told here.
+
+    >>> name_of(name_of)
+    'pliant.launch.functions:name_of'
+    >>> name_of("json:dumps")
+    'json:dumps'
+
+    Raises:
+      LaunchError: it is a lambda, an inner function or made in an interactive session, is not found under
+        its own name, or the name has another form or names nothing.
+    """
+    if isinstance(function, str):
+        module, qualname = _split(function)
+        if module in sys.modules:
+            _member(sys.modules[module], qualname, function)
+        return function
+    qualname = getattr(function, "__qualname__", "")
+    module = getattr(function, "__module__", "") or ""
+    if not qualname:
+        raise LaunchError(
+            f"a call takes a function or its name; got {function!r:.80} of type {type(function).__name__}. "
+            f"{_FORM[0].upper()}{_FORM[1:]}; what is bound to it beforehand goes into the payload."
+        )
+    if "<" in qualname:
+        kind = "a lambda" if qualname.endswith("<lambda>") else "defined inside another function"
+        raise LaunchError(
+            f"{qualname!r} of {module!r} is {kind}, so that no other process can import it: "
+            "define it at the top of a module, and put what it needs into the payload."
+        )
+    found = sys.modules.get(module)
+    if found is None or _reach(found, qualname)[0] is not function:
+        raise LaunchError(
+            f"'{module}:{qualname}' is not the function that was given (a decorator, a bound method or a "
+            f"changed name?): a call takes a function that is found under its own name, at the top of a module."
+        )
+    return f"{_importable(found, qualname)}:{qualname}"
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """Returns the function of a name, importing its module.
+
+    >>> resolve("json:dumps")([1])
+    '[1]'
+
+    Raises:
+      LaunchError: no such module, file or function; the nearest name is suggested.
+    """
+    module, qualname = _split(name)
+    return _member(_load_file(module) if module.endswith(".py") else _load(module, name), qualname, name)
+
+
+def loading() -> str | None:
+    """Returns the file that is being loaded for one of its functions, if any: a search must not start there."""
+    return _loading[-1] if _loading else None
+
+
+def _split(name: str) -> tuple[str, str]:
+    module, _, qualname = name.rpartition(":")
+    dotted = module if not module.endswith(".py") else "file"
+    if not all(part.isidentifier() for text in (dotted, qualname) for part in text.split(".")):
+        raise LaunchError(f"{name!r:.200} names no function: {_FORM}.")
+    return module, qualname
+
+
+def _importable(module: ModuleType, qualname: str) -> str:
+    """The name that another process imports a module by."""
+    if module.__name__ != "__main__":
+        return module.__name__
+    spec = getattr(module, "__spec__", None)
+    if spec is not None:  # python -m
+        return str(spec.name)
+    file = getattr(module, "__file__", None)
+    if file and file.endswith(".py") and Path(file).is_file():
+        return str(Path(file).resolve())
+    raise LaunchError(
+        f"{qualname!r} was made in an interactive session, where no other process can find it: "
+        "put it into a file next to your notebook, and import it from there."
+    )
+
+
+def _load(module: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if module != missing and not module.startswith(f"{missing}."):
+            raise  # found, but it imports what is not there: its own traceback says where
+        raise LaunchError(
+            f"cannot import {module!r} of {name!r}: there is no module {missing!r}"
+            f"{suggest(module, sys.modules)}. {_FORM[0].upper()}{_FORM[1:]}, and its folder is on PYTHONPATH."
+        ) from None
+
+
+def _load_file(path: str) -> ModuleType:
+    if path in _files:
+        return _files[path]
+    spec = importlib.util.spec_from_file_location("__pliant_main__", path)
+    if spec is None or spec.loader is None or not Path(path).is_file():
+        raise LaunchError(f"there is no file {path!r} to load a function from.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["__pliant_main__"] = module
+    _loading.append(path)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        _loading.pop()
+    _files[path] = module
+    return module
+
+
+def _member(module: ModuleType, qualname: str, name: str) -> Callable[..., Any]:
+    found, owner, part = _reach(module, qualname)
+    if found is None:
+        near = suggest(part, [n for n in vars(owner) if not n.startswith("__")] if owner else [])
+        raise LaunchError(f"{name!r} names no function: {module.__name__!r} has no {part!r}{near}")
+    if not callable(found):
+        raise LaunchError(f"{name!r} is a {type(found).__name__}, no function.")
+    return found  # type: ignore[no-any-return]  # callable was asked
+
+
+def _reach(module: ModuleType, qualname: str) -> tuple[Any, Any, str]:
+    """What stands at a qualified name, or None; what owns the last part, and that part."""
+    owner: Any = None
+    found: Any = module
+    part = ""
+    for part in qualname.split("."):
+        owner, found = found, getattr(found, part, None)
+        if found is None:
+            break
+    return found, owner, part

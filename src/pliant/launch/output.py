@@ -1,0 +1,110 @@
+"""What a job prints, in bounded memory and disk: its beginning, its end, and how much was left out between."""
+
+from __future__ import annotations
+
+import time
+from io import FileIO
+from pathlib import Path
+from typing import final
+
+LOG_BYTES = 1 << 20
+"""The size of a log file, unless said otherwise."""
+TAIL_BYTES, TAIL_LINES = 4096, 40
+_REFRESH_SECONDS = 1.0
+
+
+@final
+class Output:
+    r"""The output of one job.
+
+    The file holds the first half of ``limit`` as it arrives; the second half of the file is the latest
+    output, renewed about once a second, and at the end.
+
+    >>> output = Output(limit=20)
+    >>> output.feed(b"begin " + b"x" * 1000 + b" end\n")
+    >>> output.tail()
+    'xxxxx end\n'
+
+    Args:
+      log: the file, replaced where it exists; None for none.
+      limit: bytes that are kept.
+    """
+
+    def __init__(self, log: Path | None = None, limit: int = LOG_BYTES) -> None:
+        self.size = 0
+        """Bytes that were printed."""
+        self._head_room = limit // 2
+        self._end_room = limit - limit // 2
+        self._end = bytearray()  # of all output while the head has room, then of what follows the head
+        self._head = 0
+        self._written = 0.0
+        self._stale = False
+        self._fault = ""
+        self._file: FileIO | None = None
+        try:
+            self._file = FileIO(str(log), "w") if log is not None else None
+        except OSError as error:
+            self._fault = f"[the log {str(log)!r} cannot be opened: {error.strerror}]"
+
+    def feed(self, data: bytes) -> None:
+        """Takes what was printed."""
+        self.size += len(data)
+        room = self._head_room - self._head
+        if room > 0:
+            self._head += len(data[:room])
+            self._write(data[:room])
+        self._end += data
+        if len(self._end) > 2 * self._end_room:
+            del self._end[: -self._end_room]
+        self._stale = self._stale or len(data) > room
+
+    def refresh(self) -> None:
+        """Writes the latest output to the file, at most about once a second."""
+        if self._stale and time.monotonic() - self._written > _REFRESH_SECONDS:
+            self._finish_file()
+
+    def close(self) -> None:
+        """Completes the file."""
+        if self._stale:
+            self._finish_file()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def tail(self) -> str:
+        """Returns the last lines, at most 40 of them and 4 KiB."""
+        data = bytes(self._end[-min(TAIL_BYTES, self._end_room) :])
+        lines = data.decode("utf-8", "replace").splitlines(keepends=True)[-TAIL_LINES:]
+        return "".join(lines) + self._fault
+
+    def _finish_file(self) -> None:
+        self._stale, self._written = False, time.monotonic()
+        after = self.size - self._head
+        end = bytes(self._end[-min(self._end_room, after) :])
+        skipped = after - len(end)
+        note = f"\n[... {skipped} bytes left out ...]\n".encode() if skipped else b""
+        if self._file is not None:
+            try:
+                self._file.seek(self._head)
+            except OSError as error:
+                self._fail(error)
+        self._write(note + end)
+        if self._file is not None:
+            try:
+                self._file.truncate()
+            except OSError as error:
+                self._fail(error)
+
+    def _write(self, data: bytes) -> None:
+        while data and self._file is not None:
+            try:
+                data = data[self._file.write(data) :]
+            except OSError as error:
+                self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """The disk is full, or gone: the job goes on without its log."""
+        if self._file is not None:
+            self._fault = f"\n[the log {self._file.name!r} cannot be written: {error.strerror}]"
+            file, self._file = self._file, None
+            file.close()
