@@ -12,7 +12,7 @@ import pytest
 
 import pliant as pg
 from pliant.algorithms import Random
-from pliant.study import Study, store
+from pliant.study import Study, sqlite
 from pliant.values.errors import FieldTypeError, StudyError
 
 
@@ -48,7 +48,7 @@ def test_a_study_is_not_overwritten(path, space):
         assert study.counts()["completed"] == 3
 
 
-@pytest.mark.parametrize("path", ["postgresql://localhost/a", "sqlite:///a.db", ":memory:", ""])
+@pytest.mark.parametrize("path", ["mysql://localhost/a", "sqlite:///a.db", ":memory:", ""])
 def test_address_that_is_no_file(path, space):
     for opens in (Study.create, Study.open, Study.open_or_create):
         with pytest.raises(
@@ -110,10 +110,10 @@ def test_file_that_is_no_database(path, space, lines):
 def test_database_that_is_no_study(path, space, tmp_path):
     change(path, "CREATE TABLE photos (id)")
     with pytest.raises(
-        StudyError, match=r"is not a study, but an SQLite database with the tables \['photos'\]"
+        StudyError, match=r"is not a study, but a database with the tables \['photos'\]"
     ):
         Study.open(path, space, Random())
-    with pytest.raises(StudyError, match=r"is not a study, but an SQLite database"):
+    with pytest.raises(StudyError, match=r"is not a study, but a database"):
         Study.open_or_create(path, space, Random())
     with pytest.raises(StudyError, match=r"there is a database at '.*' already"):
         Study.create(tmp_path / "study.db", space, Random())
@@ -129,11 +129,11 @@ def test_empty_file(path):
 
 def test_newer_version(path, space):
     make(path, space)
-    change(path, "UPDATE pliant_schema SET version = 2")
+    change(path, "UPDATE pliant_schema SET version = 3")
     for algorithm in (None, Random()):
         with pytest.raises(
             StudyError,
-            match=r"version 2 of the format, by a newer Pliant; this one knows version 1\. Upgrade",
+            match=r"version 3 of the format, by a newer Pliant; this one knows version 2\. Upgrade",
         ):
             Study.open(path, space, algorithm)
 
@@ -242,7 +242,7 @@ def test_a_study_that_is_let_go_is_free(path, space, in_a_cycle):
 
 
 def test_another_program_locks_the_file(path, space, monkeypatch):
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     with Study.create(path, space, Random()) as study:
         study.ask()
         other = sqlite3.connect(path, isolation_level=None)

@@ -181,7 +181,7 @@ def test_info(path, space):
         study.ask()
         info = study.info()
         assert (info.name, info.path, info.budget, info.proposed) == ("digits", path, 4, 1)
-        assert (info.fingerprint, info.maximize, info.schema_version) == (space.fingerprint, True, 1)
+        assert (info.fingerprint, info.maximize, info.schema_version) == (space.fingerprint, True, 2)
         assert (info.exhausted, info.is_complete) == (False, False)
         assert "population_size=9" in info.algorithm
         assert "process" in info.holder

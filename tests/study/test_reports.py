@@ -98,7 +98,7 @@ def test_reports_are_replayed(path, space, monkeypatch):
         for i in range(5):
             trial = study.ask()
             study.report(trial.id, i / 10, step=1)
-        study._learner._events = 0  # so that closing saves no snapshot
+        study._loop._learner._events = 0  # so that closing saves no snapshot
     with Study.open(path, space, Strict()) as study:
         assert study.report(5, 0.4, step=2) is True
         assert study.report(5, 0.41, step=3) is False
@@ -109,7 +109,7 @@ def test_another_answer_is_found(path, space, monkeypatch):
     monkeypatch.setattr(learner, "MIN_EVENTS", 10**6)
     with Study.create(path, space, Strict()) as study:
         study.report(study.ask().id, 0.5, step=3)
-        study._learner._events = 0
+        study._loop._learner._events = 0
     other = Strict()
     other.strictness = 1e10
     with pytest.raises(
@@ -197,7 +197,7 @@ def test_several_rewards_are_replayed(path, space, monkeypatch):
 
     with Study.create(path, space, Listener(), maximize=False) as study:
         study.tell(study.ask().id, (1, -2))
-        study._learner._events = 0
+        study._loop._learner._events = 0
     with Study.open(path, space, Listener()):
         assert heard == [(-1.0, 2.0)] * 2
 

@@ -99,7 +99,7 @@ def test_any_interleaving_proposes_the_same(name, steps, interval, maximize):
                 decisions, reward = running[trial_id], score(running[trial_id]) / (step + 1)
                 stop = study.report(trial_id, reward, step=number)
                 assert stop == alone.report(decisions, sign * reward, step=number)
-                assert (number, reward, stop) in study.trial(trial_id).reports
+                assert (number, reward, stop, None) in study.trial(trial_id).reports
             elif action in ("close", "crash"):
                 if action == "crash":  # what a killed process leaves is what is in its files now
                     for suffix in ("", "-wal"):
@@ -311,7 +311,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
     alone.setup(SPACE)
     failures = 0
     with Study.create(tmp_path / "a.db", SPACE, HillClimb(), trials=200) as study:
-        connection = study._store._connection.connection.driver_connection
+        connection = study._store.record.connection.connection.driver_connection
         (limit,) = connection.execute("PRAGMA page_count").fetchone()
 
         def insist(step, *arguments):

@@ -1,9 +1,8 @@
-"""What a study is given, checked: paths, spaces, algorithms, rewards.  Knows no database."""
+"""What a study is given, checked: spaces, algorithms, rewards.  Knows no database."""
 
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,60 +15,11 @@ from pliant.values.errors import (
     FieldValueError,
     RewardError,
     SpaceChangedError,
+    StaleError,
     StudyError,
-    suggest,
 )
 
 from .trial import COMPLETED, Trial
-
-
-def to_file(path: str | os.PathLike[str]) -> Path:
-    """Returns the path of a study's file, which may not exist yet.
-
-    Raises:
-      FieldTypeError: it is no path.
-      StudyError: it is a folder, or the address of something else.
-    """
-    given: Any = path
-    text = os.fspath(path) if isinstance(given, (str, os.PathLike)) else None
-    if not isinstance(text, str):
-        raise FieldTypeError(
-            f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
-            f"{type(path).__name__}. How many trials it has is `trials=...`, and its seed `seed=...`."
-        )
-    if "://" in text or text in ("", ":memory:"):
-        raise StudyError(
-            f"a study is kept in a file; {text!r} names none. Give a path, such as 'studies/digits.db'; "
-            "for a search that leaves no file, use pg.sample without a study."
-        )
-    file = Path(text)
-    if file.is_dir():
-        raise StudyError(f"{text!r} is a folder; name a file in it, such as {str(file / 'study.db')!r}.")
-    return file
-
-
-def check_exists(file: Path) -> None:
-    """Raises StudyError where there is no file, or an empty one."""
-    if not file.exists():
-        near = suggest(file.name, _names_in(file.parent))
-        raise StudyError(
-            f"there is no study at {str(file)!r}{near}. Make one with "
-            "Study.create(path, space, algorithm), or use Study.open_or_create."
-        )
-    if file.stat().st_size == 0:
-        raise StudyError(
-            f"{str(file)!r} is an empty file, not a study: it was cut off, or its making was interrupted. "
-            "Study.create and Study.open_or_create make a study of it."
-        )
-
-
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return sorted(
-            entry.name for entry in folder.iterdir() if not entry.name.endswith(("-wal", "-shm", "-lock"))
-        )
-    except OSError:
-        return []
 
 
 def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
@@ -96,12 +46,12 @@ def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
         )
 
 
-def check_space(file: Path, recorded: Space, given: Space | None) -> None:
+def check_space(path: Path | str, recorded: Space, given: Space | None) -> None:
     """Raises SpaceChangedError where a space is given that is not the recorded one."""
     if given is not None and given != recorded:
         lines = "\n".join(f"  {line}" for line in diff(recorded, given))
         raise SpaceChangedError(
-            f"the study {str(file)!r} searches another space than the one given. From the study's to the "
+            f"the study {str(path)!r} searches another space than the one given. From the study's to the "
             f"one given:\n{lines}\n"
             "Its trials mean nothing in the other space: undo the change, or make another study at another path."
         )
@@ -144,16 +94,19 @@ def check_reward(trial_id: int, reward: Any) -> float:
     return check_size(number)
 
 
-def check_settings(file: Path, recorded: dict[str, Any], *, maximize: bool, seed: int | None) -> None:
-    """Raises StudyError where a study has another direction, or another seed, than given."""
-    if recorded["maximize"] != maximize:
-        raise StudyError(
-            f"the study {str(file)!r} was made with maximize={recorded['maximize']}, and is opened with "
-            f"maximize={maximize}. Open it as it was made, or make another at another path."
-        )
+def check_settings(
+    path: Path | str, recorded: dict[str, Any], given: dict[str, Any], *, seed: int | None
+) -> None:
+    """Raises StudyError where a study has another direction, other constraints or another seed than given."""
+    for name, value in given.items():
+        if recorded[name] != value:
+            raise StudyError(
+                f"the study {str(path)!r} was made with {name}={recorded[name]}, and is opened with "
+                f"{name}={value}. Open it as it was made, or make another at another path."
+            )
     if seed is not None and recorded["seed"] != str(check_seed(seed)):
         raise StudyError(
-            f"the study {str(file)!r} was made with seed={recorded['seed']}, and is opened with "
+            f"the study {str(path)!r} was made with seed={recorded['seed']}, and is opened with "
             f"seed={seed}. Open it with that seed, or make another study at another path."
         )
 
@@ -174,6 +127,16 @@ def ended_before(trial: Trial) -> FeedbackError:
     )
 
 
+def reassigned(trial: Trial, token: int) -> StaleError:
+    """Returns the error for a result of an attempt that was given up."""
+    return StaleError(
+        f"attempt {token} of trial {trial.id} was given up, and the trial was handed out again as attempt {trial.attempts}"
+        f"{f' to {trial.worker}' if trial.worker else ''}: its result is not taken, and nothing was changed. A worker that "
+        "is slow keeps its trial when it says so now and then: `renew(id, token=...)`, or a longer lease.",
+        trial.id,
+    )
+
+
 def told_twice(first: Trial, second: Trial) -> FeedbackError:
     """Returns the error for a trial that ended as ``first``, and is then told to end as ``second``."""
 
@@ -186,3 +149,12 @@ def told_twice(first: Trial, second: Trial) -> FeedbackError:
         f"trial {first.id} was told twice: {say(first)} at {first.ended}, and now {say(second)}. "
         "The first stands. A trial is told once; to try the same decisions again, ask for a new trial."
     )
+
+
+def to_plain(text: str) -> str:
+    r"""Returns text that any database holds; a log may hold what is none.
+
+    >>> to_plain("a\0b") == "a\ufffdb"
+    True
+    """
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")

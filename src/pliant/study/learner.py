@@ -22,7 +22,7 @@ MIN_EVENTS = 64  # between snapshots
 BYTES_PER_EVENT = 256  # a snapshot is written when so many of its bytes fall on each event: a bounded cost
 MAX_REPLAY_SECONDS = 1.0  # ... or when the events since the last one took so long: a quick resume
 
-ASK, REPORT, TELL = "ask", "report", "tell"
+ASK, GIVE, REPORT, TELL, PRIOR = "ask", "give", "report", "tell", "prior"
 
 Reward = float | tuple[float, ...] | None
 
@@ -30,6 +30,8 @@ Reward = float | tuple[float, ...] | None
 class Event(NamedTuple):
     """A trial that was proposed (``ASK``), said how good it is on its way (``REPORT``), or ended (``TELL``).
 
+    Or one that somebody wanted to be tried, so that the algorithm hears of it when it is told (``GIVE``); or the reward
+    of a trial of another study (``PRIOR``).
     The reward is what the trial reported, or ended with: None where it failed, and of no meaning for ``ASK``.
     Step and stop are those of a report.
     """
@@ -129,7 +131,7 @@ class Learner:
             raise StudyError(f"the stored state of {name} is damaged: {error}") from error
         self._rest(snapshot)
         for event in events:
-            if event.kind == TELL:
+            if event.kind in (TELL, PRIOR):
                 self.feedback(event.decisions, event.reward)
             elif event.kind == REPORT:
                 assert isinstance(event.reward, float)
@@ -141,7 +143,7 @@ class Learner:
                         f"trial {event.trial} was told to {said} at step {event.step:g}",
                         "it now says the opposite",
                     )
-            elif (again := self.propose()) != event.decisions:
+            elif event.kind == ASK and (again := self.propose()) != event.decisions:
                 was = f"trial {event.trial} was proposed as {event.decisions!r}"
                 raise _unlike(name, was, f"it now proposes {again!r}")
         return self._events

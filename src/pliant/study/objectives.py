@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from pliant.algorithms.objectives import ParetoFront
 
-from .record import Record, read_rewards
+from .record import Record
+from .rows import read_rewards
 from .tables import HAS_SEVERAL, trials
 from .trial import Trial
 

@@ -1,100 +1,69 @@
-"""A study file as a whole: made, opened, locked, closed; and its transactions.  What is in it, ``record`` knows.
+"""What a study needs of a database: transactions, and the right to write.  What is in it, ``record`` knows.
 
-SQLite in WAL mode, so that readers see the last committed state while the writer goes on; and
-``synchronous=FULL``, so that what is committed survives a loss of power, not just a killed process.
+Two databases do this: a file (``sqlite``, the default) and a server (``postgres``).  Both are told the same statements.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import sqlalchemy as sa
 
 from pliant.values.errors import StudyError
 
-from .faults import as_lessons, explain
-from .format import check_tables, make_tables, table_names
-from .lock import WriterLock, name_process
+from .location import Location
 from .record import Record
 
-BUSY_SECONDS = 30.0
-MIN_PAGE = 512  # what is shorter, SQLite takes for an empty database, whatever is in it
+
+class LostConnection(StudyError):
+    """A database that is gone for the moment; whatever was not committed is not done."""
 
 
-@final
-class Store:
-    """An open study file.  Use ``create`` or ``open``; then ``transaction``."""
+class Store(ABC):
+    """An open database with a study.  Use ``create_store`` or ``open_store``; then ``transaction``.
 
-    def __init__(self, path: Path, *, writes: bool, creates: bool = False) -> None:
+    Attributes:
+      path: the file, or the address without password.
+      record: its tables.
+      lock: held by the thread that is in a transaction.
+    """
+
+    def __init__(self, path: Path | str, connection: sa.Connection) -> None:
         self.path = path
         self.lock = threading.RLock()
+        self.record = Record(connection, path)
         self._closed = False
         self._process = os.getpid()
-        self._right = WriterLock(path) if writes else None
-        if self._right is not None and not self._right.acquire():
-            gc.collect()  # a loop that was left by `break` may hold it, in a cycle that nothing refers to
-            if not self._right.acquire():
-                raise _held(path)
-        try:
-            self._engine, self._connection = _connect(path, writes=writes, creates=creates)
-        except BaseException:
-            if self._right is not None:
-                self._right.release()
-            raise
-        self.record = Record(self._connection, path)
 
     @classmethod
-    def create(cls, path: Path, settings: dict[str, Any], state: str) -> Store:
-        """Makes the file, with everything in it in one transaction, and opens it for writing.
-
-        Raises:
-          StudyError: the file has other contents, cannot be written, or is being written.
-        """
-        store = cls(path, writes=True, creates=True)
-        try:
-            with store.transaction() as record:
-                if table_names(record):
-                    raise StudyError(
-                        f"there is a database at {str(path)!r} already. If it is a study, go on with it by "
-                        "Study.open or Study.open_or_create; to start anew, give another path or remove the "
-                        "file together with those named alike ('-wal', '-shm', '-lock')."
-                    )
-                make_tables(record, settings, state)
-        except BaseException:
-            store.close()
-            raise
-        return store
+    @abstractmethod
+    def create(cls, location: Any, settings: dict[str, Any], state: str) -> Store:
+        """See ``create_store``."""
 
     @classmethod
-    def open(cls, path: Path, *, writes: bool) -> Store:
-        """Opens a file that ``create`` made.
+    @abstractmethod
+    def open(cls, location: Any, *, writes: bool) -> Store:
+        """See ``open_store``."""
 
-        Raises:
-          StudyError: it is no study, damaged, of a newer version, or it is to be written and another
-            process writes it.
-        """
-        if writes:
-            cls.open(path, writes=False).close()  # what is no study is not locked, or touched otherwise
-            return cls(path, writes=True)
-        store = cls(path, writes=False)
-        try:
-            with store.transaction() as record:
-                check_tables(record)
-        except BaseException:
-            store.close()
-            raise
-        return store
+    @classmethod
+    @abstractmethod
+    def is_free(cls, location: Any) -> bool:
+        """See the function ``is_free``."""
 
     @contextmanager
     def transaction(self) -> Iterator[Record]:
-        """All of the block or nothing; one thread at a time.  Within another transaction, a part of it."""
+        """All of the block or nothing; one thread at a time.  Within another transaction, a part of it.
+
+        Raises:
+          StudyError: the study is closed, of another process, or the database reports an error.
+          LostConnection: the database is gone; ``reconnect`` waits for it.
+        """
         with self.lock:
             if os.getpid() != self._process:
                 raise StudyError(
@@ -103,105 +72,69 @@ class Store:
                 )
             if self._closed:
                 raise StudyError(f"the study {str(self.path)!r} is closed; open it again with Study.open.")
-            if self._connection.in_transaction():
-                yield self.record
-                return
-            with as_lessons(self.path), self._connection.begin():
+            connection = self.record.connection
+            begin = connection.begin_nested if connection.in_transaction() else connection.begin
+            with self._lessons(), begin():
                 yield self.record
 
     def close(self) -> None:
-        """Closes the file, and lets others write it; the last one to close merges the log into it."""
+        """Closes the database, and lets others write it.  Closed twice is closed."""
         if os.getpid() != self._process:
             return  # a fork that closed its copy could take the writer's log away
         with self.lock:
-            self._closed = True
-            self._connection.close()
-            self._engine.dispose()
-            if self._right is not None:
-                self._right.release()
+            if not self._closed:
+                self._closed = True
+                self._close()
+
+    @abstractmethod
+    def beside(self, work: Callable[[Record], None]) -> None:
+        """Calls ``work`` in a transaction of its own, for the queue, which any process may fill while another writes."""
+
+    @abstractmethod
+    def reconnect(self) -> None:
+        """Waits until the database is back, and takes the right to write again.
+
+        Raises:
+          StudyError: it does not come back, or somebody else writes meanwhile.
+        """
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Gives everything back."""
+
+    @abstractmethod
+    def _lessons(self) -> AbstractContextManager[None]:
+        """Raises what the database reports in the block as a ``StudyError``."""
 
 
-def is_free(path: Path) -> bool:
-    """Returns whether a study may be made there: no file, or one without content.
+def create_store(location: Location, settings: dict[str, Any], state: str) -> Store:
+    """Makes a new study, with everything in it in one transaction, and opens it for writing.
 
-    A process that was killed while it made a study leaves an empty database.
+    Raises:
+      StudyError: there is something already, it cannot be written, or is being written.
     """
-    if not path.exists() or path.stat().st_size == 0:
-        return True
-    try:
-        store = Store(path, writes=False)
-    except StudyError:
-        return False
-    try:
-        with store.transaction() as record:
-            return not table_names(record)
-    except StudyError:
-        return False
-    finally:
-        store.close()
+    return _kind(location).create(location, settings, state)
 
 
-def _connect(path: Path, *, writes: bool, creates: bool) -> tuple[sa.Engine, sa.Connection]:
-    if path.exists() and 0 < path.stat().st_size < MIN_PAGE:
-        raise explain(sqlite3.DatabaseError("file is not a database"), path)
-    engine = _make_engine(path, "rwc" if creates else "rw", writes=writes)
-    try:
-        with as_lessons(path):
-            return engine, engine.connect()
-    except StudyError:
-        if writes or path.with_name(path.name + "-wal").exists():
-            raise
-    # In a folder that cannot be written SQLite cannot make its files for locks: read without, as none writes.
-    engine = _make_engine(path, "ro&immutable=1", writes=False)
-    with as_lessons(path):
-        return engine, engine.connect()
+def open_store(location: Location, *, writes: bool) -> Store:
+    """Opens a study that was made.
+
+    Raises:
+      StudyError: there is none, it is damaged, of a newer version, or it is to be written and another process writes it.
+    """
+    return _kind(location).open(location, writes=writes)
 
 
-def _make_engine(path: Path, mode: str, *, writes: bool) -> sa.Engine:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if writes:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-            else:
-                connection.execute("PRAGMA query_only=ON")
-                # To open a file reads nothing of it; whether it can be read shows here.
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
-    # A writer takes SQLite's lock first: a transaction that reads and then writes could fail in between.
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
+def is_free(location: Location) -> bool:
+    """Returns whether a study may be made there: nothing, or something without content."""
+    return _kind(location).is_free(location)
 
 
-def _held(path: Path) -> StudyError:
-    """Returns the error for a study that another process writes, which is named where it can be read."""
-    holder = None
-    with suppress(StudyError):
-        store = Store.open(path, writes=False)
-        try:
-            with store.transaction() as record:
-                holder = record.settings()["holder"]
-        finally:
-            store.close()
-    if holder is not None and holder.startswith(name_process()):
-        return StudyError(
-            f"the study {str(path)!r} is open for writing in this process already ({holder}). Go on with the one "
-            "that is open, or close it first: `study.close()` or `with Study...`, of a loop `search.close()`; one that "
-            "nothing refers to any more, no variable and no traceback, closes itself."
-        )
-    return StudyError(
-        f"the study {str(path)!r} is being written by {holder or 'another process'}. One process at a time "
-        "writes a study: close it there first (`with Study...` closes it), or end that process. "
-        "To read meanwhile, leave out the algorithm: Study.open(path)."
-    )
+def _kind(location: Location) -> type[Store]:
+    if isinstance(location, Path):
+        from .sqlite import SqliteStore
+
+        return SqliteStore
+    from .postgres import PostgresStore  # brings psycopg, which most studies do not need
+
+    return PostgresStore

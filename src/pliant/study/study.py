@@ -1,49 +1,34 @@
 """The durable loop: ``ask`` for a trial, try it, ``tell`` its reward, over days and any number of crashes.
 
-What is written when is decided here; how, in ``store``.  A trial is written before it is handed out, and a
-reward before ``tell`` returns, each in one transaction with the event that the algorithm's state follows
-from.
+Made and opened here; what a step does is said in ``loop``, what may be read in ``view``.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import weakref
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from time import monotonic
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, final
 
-from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.base import check_arity, check_step
+from pliant.algorithms import Algorithm
+from pliant.algorithms.base import check_step
 from pliant.space import Space
-from pliant.values.errors import FieldTypeError, FieldValueError, StudyError, listing, suggest
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, StudyError
 
-from .check import (
-    check_arguments,
-    check_exists,
-    check_reward,
-    check_rewards,
-    check_settings,
-    check_space,
-    ended_before,
-    no_such_trial,
-    to_file,
-    told_twice,
-)
-from .learner import Learner, Reward, describe, differences, to_text
+from .check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
+from .constraint import check_metrics, parse_constraints
+from .learner import Learner, describe, differences, to_text
+from .location import Place, to_location
 from .lock import describe_process, now
-from .objectives import count_objectives, find_front
-from .store import Store, is_free
-from .tables import SCHEMA_VERSION
-from .trial import RUNNING, STATUSES, Report, StudyInfo, Trial, end_trial, start_trial
+from .loop import MAX_ATTEMPTS, Loop, no_writer
+from .store import Store, create_store, is_free, open_store
+from .trial import Trial
+from .view import View
 
 
 @final
-class Study:
+class Study(View):
     """A search that is kept in a file: its space, its trials, and where its algorithm stands.
 
     Whatever was told before the process died is there when the study is opened again, and the search goes
@@ -66,32 +51,18 @@ class Study:
     two transactions, however long the study is.  Use ``create``, ``open`` or ``open_or_create``.
 
     Attributes:
-      space: what is searched.
-      name: what the study is called.
-      path: its file.
-      maximize: whether higher rewards are better.
       exhaustion: why the algorithm has nothing left, once it said so in this process; else None.
     """
 
     def __init__(self, store: Store, settings: dict[str, Any], space: Space) -> None:
-        self.space, self.path = space, store.path
-        self.name: str = settings["name"]
-        self.maximize: bool = settings["maximize"]
-        store.record.space = space
-        self._store, self._record = store, store.record
-        self._learner: Learner | None = None  # only when open for writing
-        self._stale = True  # whether the learner may be elsewhere than the record
-        self.exhaustion: str | None = None
-        self._seq = 0  # of the last event
-        self._out: dict[int, tuple[Trial, float]] = {}  # handed out by this process, and when
-        self._objectives: int | None = None  # how many rewards each trial has, once it is known
-        self._waiting: deque[Trial] = deque()  # to be handed out again
+        super().__init__(store, settings, space)
+        self._loop: Loop | None = None  # only when open for writing
         self._closing = weakref.finalize(self, store.close)
 
     @classmethod
     def create(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         space: Space,
         algorithm: Algorithm,
         *,
@@ -99,28 +70,35 @@ class Study:
         seed: int | None = None,
         maximize: bool = True,
         name: str | None = None,
+        constraints: Iterable[str] = (),
+        reuse: bool = False,
     ) -> Study:
         """Makes a new study, open for writing.
 
         Args:
-          path: of the file, which must not exist yet, in a folder which must.
+          path: of the file, which must not exist yet, in a folder which must; or the address of a PostgreSQL database with
+            a name, such as ``postgresql+psycopg://user@host/database?study=digits``.
           space: what to search.
           algorithm: how.  If it was used on this space before, the search goes on from what it learned.
           trials: how many to propose in all; None until the algorithm has nothing left.
           seed: replaces the algorithm's own, unless it was used before.
           maximize: whether higher rewards are better.
           name: what to call the study; the name of the file by default.
+          constraints: limits on what trials measure, such as ``"latency <= 10"``: ``tell`` is given the metrics, and a trial
+            that breaks one counts as failed, with its reward among its metrics.
+          reuse: whether decisions that have a reward already are told that reward at once, as trials of their own,
+            and not handed out.
 
         Raises:
           StudyError: there is a file already, or none can be made there.
           SpaceError: the algorithm cannot search this space.
         """
         check_arguments(space, algorithm, trials)
-        file = to_file(path)
+        location, limits = to_location(path), parse_constraints(constraints)
         algorithm.setup(space, seed=seed)
         learner = Learner(algorithm, maximize=maximize)
         settings = {
-            "name": file.stem if name is None else name,
+            "name": location.stem if name is None else name,
             "space": json.dumps(space.to_json(), separators=(",", ":")),
             "algorithm": json.dumps(describe(algorithm)),
             "seed": None if seed is None else str(algorithm.seed),
@@ -129,15 +107,18 @@ class Study:
             "exhausted": False,
             "created": now(),
             "holder": describe_process(),
+            "constraints": json.dumps([str(limit) for limit in limits]),
+            "reuse": reuse,
         }
-        study = cls(Store.create(file, settings, learner.save()), settings, algorithm.space)
-        study._learner = learner
+        store = create_store(location, settings, learner.save())
+        study = cls(store, {**settings, "constraints": [str(limit) for limit in limits]}, algorithm.space)
+        study._loop = Loop(store, learner, constraints=limits, reuse=reuse)
         return study
 
     @classmethod
     def open(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         space: Space | None = None,
         algorithm: Algorithm | None = None,
         *,
@@ -148,7 +129,7 @@ class Study:
         Reading needs no lock and changes nothing, so it may be done while another process writes.
 
         Args:
-          path: of the file.
+          path: of the file, or the address, as in ``create``.
           space: what the study is expected to search; not compared when None.
           algorithm: made with the arguments that the study was made with.  Where it stands is taken from
             the file, even if it was used before.
@@ -160,21 +141,20 @@ class Study:
           SpaceChangedError: it has another space.
         """
         check_arguments(space, algorithm, trials)
-        file = to_file(path)
-        check_exists(file)
+        location = to_location(path)
         if algorithm is None and trials is not None:
             raise StudyError(
                 f"a study that is open for reading keeps its number of trials; got trials={trials}. "
                 "Pass the algorithm, too: Study.open(path, space, algorithm, trials=...)."
             )
-        store = Store.open(file, writes=algorithm is not None)
+        store = open_store(location, writes=algorithm is not None)
         try:
             with store.transaction() as record:
                 settings = record.settings()
-                check_space(file, settings["space"], space)
+                check_space(store.path, settings["space"], space)
                 study = cls(store, settings, settings["space"] if space is None else space)
-                if algorithm is not None:
-                    study._go_on(settings, algorithm, trials)
+            if algorithm is not None:
+                study._go_on(settings, algorithm, trials)
         except BaseException:
             store.close()
             raise
@@ -183,7 +163,7 @@ class Study:
     @classmethod
     def open_or_create(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         space: Space,
         algorithm: Algorithm,
         *,
@@ -191,40 +171,66 @@ class Study:
         seed: int | None = None,
         maximize: bool = True,
         name: str | None = None,
+        constraints: Iterable[str] = (),
+        reuse: bool = False,
     ) -> Study:
         """Opens the study at ``path`` for writing, or makes it when there is none; arguments as in ``create``.
 
         Raises:
-          StudyError: as ``create`` and ``open``; or the study has another seed, or direction.
+          StudyError: as ``create`` and ``open``; or the study has another seed, direction, or other constraints.
           SpaceChangedError: the study has another space.
         """
-        file = to_file(path)
-        if is_free(file):
-            return cls.create(file, space, algorithm, trials=trials, seed=seed, maximize=maximize, name=name)
-        with cls.open(file, space) as study, study._store.transaction() as record:
+        location, limits = to_location(path), parse_constraints(constraints)
+        if is_free(location):
+            return cls.create(
+                location,
+                space,
+                algorithm,
+                trials=trials,
+                seed=seed,
+                maximize=maximize,
+                name=name,
+                constraints=[str(limit) for limit in limits],
+                reuse=reuse,
+            )
+        with cls.open(location, space) as study, study._store.transaction() as record:
             recorded = record.settings()
-        check_settings(file, recorded, maximize=maximize, seed=seed)
-        return cls.open(file, space, algorithm, trials=trials)
+        asked = {"maximize": maximize, "constraints": [str(limit) for limit in limits], "reuse": reuse}
+        check_settings(study.path, recorded, asked, seed=seed)
+        return cls.open(location, space, algorithm, trials=trials)
 
     # ------------------------------------------------------------------ the loop
 
-    def ask(self) -> Trial | None:
+    def ask(self, *, worker: str | None = None, lease: float | None = None) -> Trial | None:
         """Returns the next trial to try, or None when there is nothing more to propose.
 
-        Trials that a process before this one was handed and never told come first.  None comes while
-        trials are still running, too; ``is_complete`` says whether all have ended.
+        Trials that were handed out and never told come first, those of a process before this one and those whose worker
+        was lost; then what was enqueued; then what the algorithm proposes. None comes while trials are still running,
+        too; ``is_complete`` says whether all have ended.
+
+        Args:
+          worker: who will try it, as text, for whoever reads the study.
+          lease: how many seconds its worker may be silent (``report`` and ``renew`` are signs) before somebody else may have
+            the trial; None for ever, as where this process tries it itself.
 
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        with self._store.lock:
-            with self._step() as learner:
-                trial = self._take_waiting() if self._waiting else self._propose(learner)
-            if trial is not None:
-                self._out[trial.id] = trial, monotonic()
-            return trial
+        if lease is not None and lease <= 0:
+            raise FieldValueError(
+                f"lease is a number of seconds above 0, or None for ever; got {lease!r:.80}."
+            )
+        return self._writer().ask(None if worker is None else to_plain(worker), lease)
 
-    def report(self, trial_id: int, reward: float, *, step: float) -> bool:
+    def report(
+        self,
+        trial_id: int,
+        reward: float,
+        *,
+        step: float,
+        token: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> bool:
         """Records how good a running trial is so far; returns whether it should stop now.
 
         What is reported is kept and replayed like what is told, at the cost of a transaction; algorithms that stop
@@ -234,143 +240,160 @@ class Study:
           trial_id: the trial.
           reward: one finite number.
           step: how far the trial is, in any unit that grows; of two reports for one step the last counts.
+          token: as in ``tell``.
+          metrics: other numbers, by name.
 
         Raises:
-          RewardError: the reward or the step is no finite number.
+          RewardError: the reward, the step or a metric is no finite number.
           FeedbackError: there is no such trial, or it was told already.
+          StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        reward, step = check_reward(trial_id, reward), check_step(step) + 0.0
-        with self._store.lock:
-            with self._step() as learner:
-                out = self._out.get(trial_id) if trial_id.__class__ is int else None
-                trial = self._find(trial_id) if out is None else out[0]
-                if trial.status != RUNNING:
-                    raise ended_before(trial)
-                report = Report(step, reward, learner.report(trial.decisions, reward, step))
-                self._seq += 1
-                self._record.add_report(trial.id, report, self._seq)
-                self._save_if_due(learner)
-            trial = trial.with_report(report)
-            if out is not None:
-                self._out[trial.id] = trial, out[1]
-            else:
-                self._waiting = deque(trial if one.id == trial.id else one for one in self._waiting)
-            return report.stop
+        numbers = check_metrics(trial_id, metrics or {})
+        good, at = check_reward(trial_id, reward), check_step(step) + 0.0
+        return self._writer().report(trial_id, good, at, token=token, metrics=numbers)
 
-    def tell(self, trial_id: int, reward: float | tuple[float, ...]) -> Trial:
+    def tell(
+        self,
+        trial_id: int,
+        reward: float | tuple[float, ...],
+        *,
+        token: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Trial:
         """Records the reward of a running trial, and returns the trial as it ended.
 
         Args:
           trial_id: the trial.
           reward: a finite number; a tuple of them, for an algorithm of several objectives.
+          token: ``trial.token`` as it was handed out, where somebody else may have the trial meanwhile; a result that
+            comes late is taken as long as nobody has.
+          metrics: other numbers that the trial measured, by name.
 
         Raises:
-          RewardError: the reward is no finite number, or not as many numbers as the algorithm or the study takes.
+          RewardError: the reward is no finite number, or not as many numbers as the algorithm or the study takes; or a
+            constrained metric is missing.
           FeedbackError: there is no such trial, or it was told already.
+          StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        return self._end(trial_id, check_rewards(trial_id, reward), None)
+        numbers = check_metrics(trial_id, metrics or {})
+        return self._writer().end(
+            trial_id, check_rewards(trial_id, reward), None, token=token, metrics=numbers
+        )
 
-    def fail(self, trial_id: int, reason: str) -> Trial:
+    def fail(
+        self,
+        trial_id: int,
+        reason: str,
+        *,
+        token: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Trial:
         """Records that a running trial ended without reward, and why; returns the trial as it ended.
 
         Raises:
           FeedbackError: there is no such trial, or it was told already.
+          StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        if not isinstance(reason, str):
-            raise FieldTypeError(
-                f"the reason why trial {trial_id} failed is text; got {reason!r:.80} of type "
-                f"{type(reason).__name__}."
-            )
-        text = reason.encode("utf-8", "replace").decode("utf-8")  # a log may hold what is no text
-        return self._end(trial_id, None, text)
+        numbers = check_metrics(trial_id, metrics or {})
+        return self._writer().end(trial_id, None, _to_reason(trial_id, reason), token=token, metrics=numbers)
 
-    # ------------------------------------------------------------------ reading
+    def put_back(
+        self, trial_id: int, reason: str, *, token: int | None = None, attempts: int = MAX_ATTEMPTS
+    ) -> Trial:
+        """Lets a trial whose worker was lost be handed out again, before anything new; with the same decisions.
 
-    def trials(self, status: str | None = None) -> Iterator[Trial]:
-        """Returns the trials in the order of proposal: all, or those of one status.
+        Args:
+          trial_id: the trial.
+          reason: what happened to the worker; it is kept in the journal.
+          token: as in ``tell``.
+          attempts: after so many the trial itself is to blame, and ends as failed.
 
-        They are read a few hundred at a time, so trials may be asked and told in between.
-        """
-        if status is not None and status not in STATUSES:
-            raise FieldValueError(
-                f"a trial's status is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES)}."
-            )
-        return self._read_trials(status)
-
-    def trial(self, trial_id: int) -> Trial:
-        """Returns one trial.
+        Returns:
+          The trial: running still, or failed.
 
         Raises:
-          FeedbackError: there is none of this number.
+          FeedbackError: there is no such trial, or it was told already.
+          StaleError: the trial was handed out again.
+          StudyError: the study is open for reading only, or cannot be written.
         """
-        with self._store.transaction():
-            return self._find(trial_id)
+        text = _to_reason(trial_id, reason)
+        return self._writer().put_back(trial_id, text, token=token, limit=attempts)
 
-    def best(self, count: int = 1) -> list[Trial]:
-        """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
+    def renew(self, trial_id: int, *, token: int | None = None) -> None:
+        """Says that whoever has a trial is alive, so that its lease begins anew.  Writes nothing.
 
         Raises:
-          StudyError: the trials have several rewards each, of which none is the best.
+          FeedbackError: there is no such trial, or it was told already.
+          StaleError: the trial was handed out again.
+          StudyError: the study is open for reading only.
         """
-        if count.__class__ is not int or count < 1:
-            raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
-        with self._store.transaction():
-            if (count_objectives(self._record) or 1) > 1:
-                raise StudyError(
-                    f"the trials of {self.name!r} have several rewards each, so there is no best one. "
-                    "Those that no other beats are `study.front()`."
-                )
-            return self._record.best(count, maximize=self.maximize)
+        self._writer().renew(trial_id, token)
 
-    def front(self) -> list[Trial]:
-        """Returns the trials that no other beats in all objectives, those best in the first one first."""
-        with self._store.transaction():
-            return find_front(self._record, maximize=self.maximize)
+    def enqueue(self, decisions: Any, note: str = "") -> None:
+        """Has decisions tried next, before what the algorithm proposes; it hears of them when they are told.
 
-    def counts(self) -> dict[str, int]:
-        """Returns how many trials there are of each status, in the order of ``STATUSES``; reads them all."""
-        with self._store.transaction():
-            found = self._record.counts()
-        return {status: found.get(status, 0) for status in STATUSES}
+        They count as trials of the study. Of a program, ``pg.encode(space, program)`` gives the decisions.
+
+        Args:
+          decisions: of the study's space, in any form: a vector, a dict by path, a text as in a trainer's ``--nas_params_str``.
+          note: where they come from, for whoever reads the study.
+
+        Raises:
+          DecisionError: they are not of this space.
+          StudyError: the study cannot be written.
+        """
+        try:
+            found = self.space.parse(decisions)
+        except DecisionError as error:
+            raise DecisionError(f"what is enqueued is not of the space of {self.name!r}: {error}") from error
+        self._store.beside(lambda record: record.add_queued(found, to_plain(str(note))))
+
+    def learn_from(self, other: View) -> int:
+        """Tells the algorithm the rewards of another study of the same space; returns how many.
+
+        They are no trials of this study, but its algorithm knows them, after a restart, too. (Field's name: warm start.)
+
+        Args:
+          other: it has the same space, and the same direction.
+
+        Raises:
+          SpaceChangedError: it has another space.
+          StudyError: it has the other direction; or this study is open for reading only, or cannot be written.
+        """
+        loop = self._writer()
+        check_space(other.path, other.space, self.space)
+        if other.maximize != self.maximize:
+            raise StudyError(
+                f"{str(other.path)!r} has maximize={other.maximize}, and this study maximize={self.maximize}: "
+                "what is good there is bad here."
+            )
+        told = [
+            (
+                self.space.parse(trial.decisions.values),
+                trial.reward if trial.rewards is None else trial.rewards,
+                f"trial {trial.id} of {other.name}",
+            )
+            for trial in other.trials()
+            if trial.ended is not None
+        ]
+        loop.learn(told)
+        return len(told)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing is left to propose, and no trial is running."""
-        with self._store.transaction():
-            return self._record.progress().is_over and not self._record.running()
-
-    def info(self) -> StudyInfo:
-        """Returns the settings of the study and how far it is."""
-        with self._store.transaction():
-            settings, progress = self._record.settings(), self._record.progress()
-            is_complete = progress.is_over and not self._record.running()
-        return StudyInfo(
-            name=self.name,
-            path=self.path,
-            algorithm=to_text(settings["algorithm"]),
-            fingerprint=self.space.fingerprint,
-            maximize=self.maximize,
-            budget=progress.budget,
-            proposed=progress.proposed,
-            exhausted=progress.exhausted,
-            is_complete=is_complete,
-            created=settings["created"],
-            holder=settings["holder"],
-            schema_version=SCHEMA_VERSION,
-        )
+    def exhaustion(self) -> str | None:
+        """Why the algorithm has nothing left, once it said so in this process; else None."""
+        return None if self._loop is None else self._loop.exhaustion
 
     def close(self) -> None:
-        """Closes the file; trials that are running will be handed out again.  Closed twice is closed."""
+        """Closes the study; trials that are running will be handed out again.  Closed twice is closed."""
         try:
-            if self._closing.alive and self._learner is not None:
+            if self._closing.alive and self._loop is not None:
                 # Saves a replay. If it fails (the disk is full), then nothing is lost: the events are there.
-                with suppress(StudyError), self._step() as learner:
-                    if learner.has_moved:
-                        self._record.add_state(self._seq, learner.save())
-                    self._record.change_settings(holder=None)
+                with suppress(StudyError):
+                    self._loop.rest()
         finally:
             self._closing()
 
@@ -385,6 +408,11 @@ class Study:
 
     # ------------------------------------------------------------------ private
 
+    def _writer(self) -> Loop:
+        if self._loop is None:
+            raise no_writer(self.path)
+        return self._loop
+
     def _go_on(self, settings: dict[str, Any], algorithm: Algorithm, trials: int | None) -> None:
         """Takes over the writing of a study that was opened."""
         seed = settings["seed"]
@@ -397,101 +425,19 @@ class Study:
                 f"  given:        {to_text(given)}\n"
                 "Give the one in the study, or make another study at another path."
             )
-        self.space = self._record.space = algorithm.space
-        self._learner = Learner(algorithm, maximize=self.maximize)
-        self._resume(self._learner)
-        self._stale = False
-        self._record.change_settings(holder=describe_process())
-        if trials is not None:
-            self._record.change_settings(budget=trials)
+        self.space = self._store.record.space = algorithm.space
+        learner = Learner(algorithm, maximize=self.maximize)
+        limits = parse_constraints(self.constraints)
+        self._loop = Loop(self._store, learner, constraints=limits, reuse=settings["reuse"])
+        changes = {"holder": describe_process(), **({} if trials is None else {"budget": trials})}
+        self._loop.step(lambda record: record.change_settings(**changes))
 
-    @contextmanager
-    def _step(self) -> Iterator[Learner]:
-        """One transaction of the loop.  If it fails anywhere, the next one starts from the record again."""
-        learner = self._learner
-        if learner is None:
-            raise StudyError(
-                f"the study {str(self.path)!r} is open for reading. To go on with it, pass its algorithm: "
-                "Study.open(path, space, algorithm)."
-            )
-        with self._store.lock:
-            with self._store.transaction():
-                if self._stale:
-                    self._resume(learner)
-                self._stale = True
-                yield learner
-            self._stale = False
 
-    def _resume(self, learner: Learner) -> None:
-        seq, state = self._record.last_state()
-        self._seq = seq + learner.resume(state, self._record.events_after(seq))
-        running = self._record.running()
-        self._out = {trial.id: self._out[trial.id] for trial in running if trial.id in self._out}
-        self._waiting = deque(trial for trial in running if trial.id not in self._out)
-
-    def _take_waiting(self) -> Trial:
-        trial = self._waiting.popleft()
-        trial = replace(trial, attempts=trial.attempts + 1, started=now())
-        self._record.start_again(trial)
-        return trial
-
-    def _propose(self, learner: Learner) -> Trial | None:
-        progress = self._record.progress()
-        if progress.is_over:
-            return None
-        try:
-            decisions = learner.propose()
-        except Exhausted as error:
-            self.exhaustion = str(error)
-            self._record.change_settings(exhausted=True)
-            return None
-        trial = start_trial(progress.proposed + 1, decisions, learner.parent(decisions))
-        self._seq += 1
-        self._record.add_trial(trial, self._seq)
-        self._save_if_due(learner)
-        return trial
-
-    def _end(self, trial_id: int, reward: Reward, reason: str | None) -> Trial:
-        objectives = self._objectives
-        with self._store.lock:
-            with self._step() as learner:
-                out = self._out.get(trial_id) if trial_id.__class__ is int else None
-                if out is not None:
-                    trial, seconds = out[0], round(monotonic() - out[1], 6)
-                else:  # of a process before this one, unless it has ended
-                    trial, seconds = self._find(trial_id), None
-                    self._waiting = deque(other for other in self._waiting if other.id != trial.id)
-                ended = end_trial(trial, reward, reason, seconds)
-                if reward is not None:
-                    known = self._objectives or count_objectives(self._record)
-                    objectives = check_arity(trial_id, reward, known)
-                self._seq += 1
-                if not self._record.finish_trial(ended, self._seq):
-                    raise told_twice(self._find(trial_id), ended)
-                learner.feedback(ended.decisions, reward)
-                self._save_if_due(learner)
-            self._objectives = objectives
-            self._out.pop(trial_id, None)
-            return ended
-
-    def _save_if_due(self, learner: Learner) -> None:
-        if learner.is_due:
-            self._record.add_state(self._seq, learner.save())
-
-    def _find(self, trial_id: int) -> Trial:
-        trial = self._record.find_trial(trial_id) if trial_id.__class__ is int and trial_id > 0 else None
-        if trial is None:
-            raise no_such_trial(self.name, trial_id, self._record.progress().proposed)
-        return trial
-
-    def _read_trials(self, status: str | None) -> Iterator[Trial]:
-        last = 0
-        while True:
-            with self._store.transaction():
-                page = self._record.page(after=last)
-            if not page:
-                return
-            last = page[-1].id
-            for trial in page:
-                if status is None or trial.status == status:
-                    yield trial
+def _to_reason(trial_id: int, reason: Any) -> str:
+    if not isinstance(reason, str):
+        raise FieldTypeError(
+            f"the reason why trial {trial_id} failed is text; got {reason!r:.80} of type {type(reason).__name__}."
+        )
+    return (
+        reason.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    )  # a log may hold what is no text

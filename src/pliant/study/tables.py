@@ -1,20 +1,22 @@
-"""The tables of a study file, in SQLAlchemy Core, and their version.  Who writes them when, ``store`` says.
+"""The tables of a study, in SQLAlchemy Core, and their version.  Who writes them when, ``record`` says.
 
-Everything that cannot be recomputed is in ``trials`` and ``events``: the order in which trials were
+Everything that cannot be recomputed is in ``trials``, ``priors`` and ``events``: the order in which trials were
 proposed, reported on and told.  The algorithm's state is a snapshot of some moment; the events since then, replayed,
 give the present one.  So a trial costs the same however large the state is.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 
 schema = sa.Table(
-    "pliant_schema",  # by this table a file is known to be ours
+    "pliant_schema",  # by this table a database is known to be ours
     metadata,
     sa.Column("version", sa.Integer, nullable=False),
 )
@@ -31,6 +33,8 @@ study = sa.Table(
     sa.Column("exhausted", sa.Boolean, nullable=False),
     sa.Column("created", sa.Text, nullable=False),
     sa.Column("holder", sa.Text),
+    sa.Column("constraints", sa.Text),  # JSON: a list of text such as "latency <= 10"; empty without
+    sa.Column("reuse", sa.Boolean),  # whether decisions that were tried are answered from the record
 )
 
 trials = sa.Table(
@@ -42,34 +46,27 @@ trials = sa.Table(
     sa.Column("reward", sa.Double),
     sa.Column("rewards", sa.Text),  # JSON: those of several objectives; then `reward` is empty
     sa.Column("reason", sa.Text),
-    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),  # the fencing token of whoever has the trial
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("ended", sa.Text),
     sa.Column("seconds", sa.Double),
     sa.Column("parent", sa.Text),  # JSON: the decisions that the trial goes on from
+    sa.Column("worker", sa.Text),  # who has it, or had it last
+    sa.Column("origin", sa.Text),  # where it comes from, unless the algorithm proposed it to be tried
+    sa.Column("metrics", sa.Text),  # JSON: other numbers that it ended with, by name
 )
-
-IS_RUNNING = sa.text("status = 'running'")  # literal: SQLite uses no partial index for a bound value
-
-sa.Index("trials_running", trials.c.id, sqlite_where=IS_RUNNING)
-sa.Index("trials_by_reward", trials.c.reward)
-HAS_SEVERAL = sa.text("rewards IS NOT NULL")
-sa.Index("trials_of_several", trials.c.id, sqlite_where=HAS_SEVERAL)
 
 events = sa.Table(
     "events",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),  # so two writers cannot both succeed
-    sa.Column("kind", sa.Text, nullable=False),  # 'ask', 'report' or 'tell'
+    sa.Column("kind", sa.Text, nullable=False),  # 'ask', 'give', 'report' or 'tell'
     sa.Column("trial", sa.Integer, sa.ForeignKey("trials.id"), nullable=False),
-    sa.Column("step", sa.Double),  # of a report, as are the next two
+    sa.Column("step", sa.Double),  # of a report, as are the next ones
     sa.Column("reward", sa.Double),
     sa.Column("stop", sa.Boolean),
+    sa.Column("metrics", sa.Text),  # JSON
 )
-
-IS_REPORT = sa.text("kind = 'report'")  # literal, as above
-
-sa.Index("reports", events.c.trial, sqlite_where=IS_REPORT)
 
 states = sa.Table(
     "states",  # one row: the last snapshot
@@ -79,3 +76,51 @@ states = sa.Table(
     ),  # of the last event in it; 0 for none
     sa.Column("state", sa.Text, nullable=False),  # JSON
 )
+
+priors = sa.Table(
+    "priors",  # what the algorithm was told of trials of other studies
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),  # one row of numbers with the events
+    sa.Column("decisions", sa.Text, nullable=False),
+    sa.Column("reward", sa.Double),
+    sa.Column("rewards", sa.Text),
+    sa.Column("source", sa.Text, nullable=False),  # the study, and its trial
+)
+
+queue = sa.Table(
+    "queue",  # decisions that somebody wants to be tried next; any process may add some
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("decisions", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+
+journal = sa.Table(
+    "journal",  # what happened besides, for people: attempts that were lost, results that came too late
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("trial", sa.Integer),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+IS_RUNNING = sa.text("status = 'running'")  # literal: SQLite uses no partial index for a bound value
+HAS_SEVERAL = sa.text("rewards IS NOT NULL")
+IS_REPORT = sa.text("kind = 'report'")
+
+
+def _index(name: str, *columns: Any, where: Any = None) -> sa.Index:
+    only = {} if where is None else {"sqlite_where": where, "postgresql_where": where}
+    return sa.Index(name, *columns, **only)
+
+
+_index("trials_running", trials.c.id, where=IS_RUNNING)
+_index("trials_by_reward", trials.c.reward)
+_index("trials_of_several", trials.c.id, where=HAS_SEVERAL)
+_index("reports", events.c.trial, where=IS_REPORT)
+ADDED = {
+    "study": [study.c.constraints, study.c.reuse],
+    "trials": [trials.c.worker, trials.c.origin, trials.c.metrics],
+    "events": [events.c.metrics],
+}
+"""The columns that version 2 added, by table; besides the tables ``priors``, ``queue`` and ``journal``."""

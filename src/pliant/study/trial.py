@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +24,13 @@ class Report(NamedTuple):
       step: how far it was, in its own unit.
       reward: how good it was there, as it was reported.
       stop: whether the algorithm then wanted it to stop.
+      metrics: other numbers that it reported, by name; None without.
     """
 
     step: float
     reward: float
     stop: bool
+    metrics: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,19 @@ class Trial:
       status: one of ``STATUSES``.
       reward: as it was told, whether it is maximized or minimized; None without one, or with several.
       rewards: those of several objectives, as they were told; None otherwise.
-      reason: why the trial failed; None unless it did.
-      attempts: how often it was handed out; more than 1 after a crash.
+      reason: why the trial failed; of a running one, why its last attempt was lost; else None.
+      attempts: how often it was handed out; more than 1 after a crash. It is the *token* of whoever has the trial:
+        when the trial is handed out again, results with an older token are refused.
       started: when it was last handed out, in ISO 8601, UTC.
       ended: when it was told, likewise; None while it is running.
       seconds: from the one to the other by a clock that is never set back; None while the trial is
         running, or when it was handed out by a process that is gone.
       parent: the decisions of the earlier trial from whose result this one goes on; None where it begins anew.
       reports: the intermediate rewards, by step; of two for one step (after a crash, say) the last.
+      worker: who has the trial, or had it last, as text; None where nobody said.
+      origin: where the decisions come from, unless the algorithm proposed them to be tried: ``enqueued``, perhaps with
+        a note, or ``copy of trial 3``, whose reward it has, too.
+      metrics: other numbers that it ended with, by name.
     """
 
     id: int
@@ -62,6 +70,14 @@ class Trial:
     seconds: float | None
     parent: Decisions | None = None
     reports: tuple[Report, ...] = ()
+    worker: str | None = None
+    origin: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def token(self) -> int:
+        """What its holder shows when it reports or tells: the number of the attempt."""
+        return self.attempts
 
     @property
     def should_stop(self) -> bool:
@@ -74,13 +90,39 @@ class Trial:
         return replace(self, reports=tuple(sorted([*kept, report])))
 
 
-def start_trial(id: int, decisions: Decisions, parent: Decisions | None) -> Trial:
+def start_trial(
+    id: int,
+    decisions: Decisions,
+    parent: Decisions | None = None,
+    *,
+    worker: str | None = None,
+    origin: str | None = None,
+) -> Trial:
     """Returns a trial that starts now, for the first time."""
-    return Trial(id, decisions, RUNNING, None, None, None, 1, now(), None, None, parent)
+    return Trial(
+        id,
+        decisions,
+        RUNNING,
+        None,
+        None,
+        None,
+        1,
+        now(),
+        None,
+        None,
+        parent,
+        worker=worker,
+        origin=origin,
+    )
 
 
 def end_trial(
-    trial: Trial, reward: float | tuple[float, ...] | None, reason: str | None, seconds: float | None
+    trial: Trial,
+    reward: float | tuple[float, ...] | None,
+    reason: str | None,
+    seconds: float | None,
+    *,
+    metrics: Mapping[str, float] | None = None,
 ) -> Trial:
     """Returns a running trial as it ends now, with its reward or rewards, or failed without."""
     return replace(
@@ -91,6 +133,7 @@ def end_trial(
         reason=reason,
         ended=now(),
         seconds=seconds,
+        metrics=metrics or {},
     )
 
 
@@ -100,7 +143,7 @@ class StudyInfo:
 
     Attributes:
       name: what it is called.
-      path: its file.
+      path: its file, or the address of its database.
       algorithm: the algorithm with its options, as text.
       fingerprint: that of the space.
       maximize: whether higher rewards are better.
@@ -112,10 +155,12 @@ class StudyInfo:
       holder: the process that last opened it for writing and did not close it, as text; None when closed.
         The process may be gone.
       schema_version: that of the file.
+      constraints: the limits on what its trials measure, as text.
+      queued: how many hand-made decisions wait to be tried.
     """
 
     name: str
-    path: Path
+    path: Path | str
     algorithm: str
     fingerprint: str
     maximize: bool
@@ -126,3 +171,5 @@ class StudyInfo:
     created: str
     holder: str | None
     schema_version: int
+    constraints: tuple[str, ...] = ()
+    queued: int = 0

@@ -77,6 +77,18 @@ class FeedbackError(PliantError, RuntimeError):
     """Feedback that was forgotten, or given twice."""
 
 
+class StaleError(FeedbackError):
+    """A result of an attempt that was given up: the trial was handed out again meanwhile.
+
+    Attributes:
+      trial_id: the number of the trial.
+    """
+
+    def __init__(self, message: str, trial_id: int) -> None:
+        super().__init__(message)
+        self.trial_id = trial_id
+
+
 class SpaceChangedError(PliantError, ValueError):
     """A study that was opened with another space than it was made with."""
 

@@ -1,0 +1,126 @@
+"""Limits on what trials may measure besides their reward, such as ``latency <= 10``.  Knows no study."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+
+_FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
+MAX_NAME = 200  # characters in the name of a metric
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A limit on a metric of each trial.
+
+    >>> limit = Constraint.parse("latency <= 10")
+    >>> limit, limit.allows(10.0), limit.allows(10.5)
+    (Constraint(metric='latency', sign='<=', limit=10.0), True, False)
+
+    Attributes:
+      metric: its name.
+      sign: ``<=`` or ``>=``.
+      limit: in the metric's unit.
+    """
+
+    metric: str
+    sign: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: Any) -> Constraint:
+        """Returns what a text says.
+
+        Raises:
+          FieldTypeError: it is no text.
+          FieldValueError: it is not of the form ``metric <= number`` or ``metric >= number``.
+        """
+        if isinstance(text, Constraint):
+            return text
+        if not isinstance(text, str):
+            raise FieldTypeError(
+                f"a constraint is text, such as 'latency <= 10'; got {text!r:.80} of type {type(text).__name__}."
+            )
+        match = _FORM.fullmatch(text)
+        try:
+            limit = float(match["limit"]) if match else math.nan
+        except ValueError:
+            limit = math.nan
+        if match is None or not math.isfinite(limit):
+            raise FieldValueError(
+                f"a constraint is a metric, '<=' or '>=', and a number, such as 'latency <= 10'; got {text!r:.80}."
+            )
+        return cls(match["metric"], match["sign"], limit)
+
+    def allows(self, value: float) -> bool:
+        """Returns whether a value keeps within the limit."""
+        return value <= self.limit if self.sign == "<=" else value >= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.sign} {self.limit:g}"
+
+
+def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
+    """Returns constraints that are given as text.
+
+    Raises:
+      FieldTypeError: it is one text in place of a list of them.
+    """
+    if isinstance(given, (str, bytes)):
+        raise FieldTypeError(f"constraints is a list of text, such as ['latency <= 10']; got {given!r:.80}.")
+    return tuple([Constraint.parse(text) for text in given])
+
+
+def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float], trial_id: int) -> str | None:
+    """Returns which constraints a trial breaks, as text; None when it breaks none.
+
+    Raises:
+      RewardError: it lacks a metric that is constrained.
+    """
+    broken = []
+    for one in constraints:
+        if one.metric not in metrics:
+            raise RewardError(
+                f"the study has the constraint '{one}', and trial {trial_id} was told without {one.metric!r}"
+                f"{suggest(one.metric, metrics)}. Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}})."
+            )
+        if not one.allows(metrics[one.metric]):
+            broken.append(f"{one.metric} is {metrics[one.metric]:g}, not {one.sign} {one.limit:g}")
+    return f"breaks a constraint: {'; '.join(broken)}" if broken else None
+
+
+def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
+    """Returns metrics with their numbers as floats.
+
+    Raises:
+      FieldTypeError: they are no mapping, or a name is no text.
+      RewardError: a value is no finite number.
+    """
+    if not isinstance(metrics, Mapping):
+        raise FieldTypeError(
+            f"metrics is a dict of numbers by name, such as {{'latency': 3.2}}; got {metrics!r:.80} of type "
+            f"{type(metrics).__name__}."
+        )
+    found = {}
+    for name, value in metrics.items():
+        if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+            raise FieldTypeError(
+                f"the name of a metric is text of 1 to {MAX_NAME} characters; trial {trial_id} has {name!r:.80}."
+            )
+        try:
+            number = math.nan if isinstance(value, (str, bytes)) else float(value) + 0.0
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise RewardError(
+                f"the metric {name!r} of trial {trial_id} is a finite number; got {value!r:.80} of type "
+                f"{type(value).__name__}. Leave it out, or call `study.fail(trial_id, reason)`."
+            )
+        found[name.encode("utf-8", "replace").decode("utf-8")] = number
+    return found

@@ -1,0 +1,118 @@
+"""Where a study is: a file, or a database on a server.  Opens neither.
+
+A server is addressed as SQLAlchemy does, with the name of the study at its end:
+``postgresql+psycopg://user@host/database?study=digits``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from pliant.values.errors import FieldTypeError, StudyError, suggest
+
+SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A study in a database on a server.
+
+    Attributes:
+      url: the address of the database, as SQLAlchemy and psycopg take it; with a password, if it holds one.
+      study: the name of the study in it.
+    """
+
+    url: str
+    study: str
+
+    @property
+    def stem(self) -> str:
+        """What the study is called by default."""
+        return self.study
+
+    def __str__(self) -> str:  # in messages: without the password
+        hidden = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.url)
+        return f"{hidden}{'&' if '?' in hidden else '?'}study={self.study}"
+
+
+Location = Path | Server
+Place = str | os.PathLike[str] | Server  # as users give it
+
+
+def to_location(path: Any) -> Location:
+    """Returns where a study is, which may not exist yet.
+
+    >>> str(to_location("postgresql://me:secret@host/db?study=digits"))
+    'postgresql+psycopg://me:***@host/db?study=digits'
+
+    Raises:
+      FieldTypeError: it is no path and no address.
+      StudyError: it is a folder, or the address of something else.
+    """
+    if isinstance(path, Server):
+        return path
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise FieldTypeError(
+            f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
+            f"{type(path).__name__}. How many trials it has is `trials=...`, and its seed `seed=...`."
+        )
+    scheme, found, _ = text.partition("://")
+    if found and scheme in SCHEMES:
+        return _to_server(text)
+    if found or text in ("", ":memory:"):
+        shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
+        raise StudyError(
+            f"a study is kept in a file; {shown!r} names none. Give a path, such as 'studies/digits.db', or the address "
+            "of a PostgreSQL database, such as 'postgresql+psycopg://user@host/database?study=digits'; "
+            "for a search that leaves no file, use pg.sample without a study."
+        )
+    file = Path(text)
+    if file.is_dir():
+        raise StudyError(f"{text!r} is a folder; name a file in it, such as {str(file / 'study.db')!r}.")
+    return file
+
+
+def check_exists(file: Path) -> None:
+    """Raises StudyError where there is no file, or an empty one."""
+    if not file.exists():
+        near = suggest(file.name, _names_in(file.parent))
+        raise StudyError(
+            f"there is no study at {str(file)!r}{near}. Make one with "
+            "Study.create(path, space, algorithm), or use Study.open_or_create."
+        )
+    if file.stat().st_size == 0:
+        raise StudyError(
+            f"{str(file)!r} is an empty file, not a study: it was cut off, or its making was interrupted. "
+            "Study.create and Study.open_or_create make a study of it."
+        )
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(
+            entry.name for entry in folder.iterdir() if not entry.name.endswith(("-wal", "-shm", "-lock"))
+        )
+    except OSError:
+        return []
+
+
+def _to_server(text: str) -> Server:
+    base, _, query = text.partition("?")
+    options = [part for part in query.split("&") if part]
+    names = [part.removeprefix("study=") for part in options if part.startswith("study=")]
+    if len(names) != 1 or not _NAME.fullmatch(names[0]):
+        shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
+        raise StudyError(
+            f"{shown!r} names no study: the address of a database ends in ?study=NAME, where NAME is 1 to 40 of the "
+            "characters a-z, 0-9 and _, and begins with a letter or a digit."
+        )
+    rest = "&".join(part for part in options if not part.startswith("study="))
+    url = "postgresql+psycopg://" + base.split("://", 1)[1] + (f"?{rest}" if rest else "")
+    return Server(url, names[0])

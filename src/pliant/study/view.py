@@ -1,0 +1,131 @@
+"""What may be read of a study, by any number of processes, while one writes it.  Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pliant.space import Space
+from pliant.values.errors import FieldValueError, StudyError, listing, suggest
+
+from .learner import to_text
+from .loop import find_trial
+from .objectives import count_objectives, find_front
+from .store import Store
+from .tables import SCHEMA_VERSION
+from .trial import STATUSES, StudyInfo, Trial
+
+
+class View:
+    """The trials and settings of a study.  ``Study`` is this, and can go on with it.
+
+    Attributes:
+      space: what is searched.
+      name: what the study is called.
+      path: its file; on a server its address, without the password.
+      maximize: whether higher rewards are better.
+      constraints: the limits on what its trials measure, as text.
+    """
+
+    def __init__(self, store: Store, settings: dict[str, Any], space: Space) -> None:
+        self.space = space
+        self.path: Path | str = store.path
+        self.name: str = settings["name"]
+        self.maximize: bool = settings["maximize"]
+        self.constraints: tuple[str, ...] = tuple(settings["constraints"])
+        store.record.space = space
+        self._store = store
+
+    def trials(self, status: str | None = None) -> Iterator[Trial]:
+        """Returns the trials in the order of proposal: all, or those of one status.
+
+        They are read a few hundred at a time, so trials may be asked and told in between.
+        """
+        if status is not None and status not in STATUSES:
+            raise FieldValueError(
+                f"a trial's status is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES)}."
+            )
+        return self._read_trials(status)
+
+    def trial(self, trial_id: int) -> Trial:
+        """Returns one trial.
+
+        Raises:
+          FeedbackError: there is none of this number.
+        """
+        with self._store.transaction() as record:
+            return find_trial(record, trial_id)
+
+    def best(self, count: int = 1) -> list[Trial]:
+        """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
+
+        Raises:
+          StudyError: the trials have several rewards each, of which none is the best.
+        """
+        if count.__class__ is not int or count < 1:
+            raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
+        with self._store.transaction() as record:
+            if (count_objectives(record) or 1) > 1:
+                raise StudyError(
+                    f"the trials of {self.name!r} have several rewards each, so there is no best one. "
+                    "Those that no other beats are `study.front()`."
+                )
+            return record.best(count, maximize=self.maximize)
+
+    def front(self) -> list[Trial]:
+        """Returns the trials that no other beats in all objectives, those best in the first one first."""
+        with self._store.transaction() as record:
+            return find_front(record, maximize=self.maximize)
+
+    def counts(self) -> dict[str, int]:
+        """Returns how many trials there are of each status, in the order of ``STATUSES``; reads them all."""
+        with self._store.transaction() as record:
+            found = record.counts()
+        return {status: found.get(status, 0) for status in STATUSES}
+
+    def journal(self) -> list[tuple[str, int | None, str]]:
+        """Returns what happened besides: when, to which trial, and what (attempts that were lost, late results)."""
+        with self._store.transaction() as record:
+            return record.notes()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to propose, and no trial is running."""
+        with self._store.transaction() as record:
+            return record.progress().is_over and not record.running()
+
+    def info(self) -> StudyInfo:
+        """Returns the settings of the study and how far it is."""
+        with self._store.transaction() as record:
+            settings, progress = record.settings(), record.progress()
+            is_complete = progress.is_over and not record.running()
+            queued = record.count_queued()
+        return StudyInfo(
+            name=self.name,
+            path=self.path,
+            algorithm=to_text(settings["algorithm"]),
+            fingerprint=self.space.fingerprint,
+            maximize=self.maximize,
+            budget=progress.budget,
+            proposed=progress.proposed,
+            exhausted=progress.exhausted,
+            is_complete=is_complete,
+            created=settings["created"],
+            holder=settings["holder"],
+            schema_version=SCHEMA_VERSION,
+            constraints=self.constraints,
+            queued=queued,
+        )
+
+    def _read_trials(self, status: str | None) -> Iterator[Trial]:
+        last = 0
+        while True:
+            with self._store.transaction() as record:
+                page = record.page(after=last)
+            if not page:
+                return
+            last = page[-1].id
+            for trial in page:
+                if status is None or trial.status == status:
+                    yield trial
