@@ -180,6 +180,13 @@ def test_bad_files(pliant, net, folder, name, content, message):
     assert not list(folder.glob("*.db"))
 
 
+def test_wrong_data_is_no_space(pliant, folder):
+    (folder / "data.py").write_text("search_space = {'k': {'_type': 'layer', '_value': []}}\n")
+    for options in (["--json"], []):
+        output = pliant("space", "data.py", *options, status=1).output
+        assert re.search(r"the item 'k' is of the type 'layer', which is not read", output)
+
+
 def test_a_file_alone_is_not_searched(pliant, folder):
     (folder / "space.json").write_text(json.dumps(FILE))
     output = pliant("search", "space.json", status=1).output

@@ -82,6 +82,21 @@ def test_inputs_are_subsets(n_chosen, count):
     assert all(answer["_value"] == ["abbd"[i] for i in answer["_idx"]] for answer in found)
 
 
+@pytest.mark.parametrize("values", [["a", "b"], ["a", "b", "a"], ["a", "a", "a (0)"], [1, "1", 1.0]])
+def test_candidates_that_print_alike_are_told_apart(values):
+    space = read_space({"k": {"_type": "layer_choice", "_value": values}})
+    assert [answer["k"] for answer in answers(space)] == [
+        {"_value": value, "_idx": i} for i, value in enumerate(values)
+    ]
+    assert len(set(pg.abstract_search_space(space).points[0].literals)) == len(values)
+
+
+def test_texts_are_those_of_the_file_where_they_differ():
+    space = read_space({"k": {"_type": "layer_choice", "_value": ["ReLU()", "Tanh()", "ReLU()"]}})
+    literals = pg.abstract_search_space(space).points[0].literals
+    assert literals == ("'ReLU() (0)'", "'Tanh()'", "'ReLU() (2)'")
+
+
 def test_a_missing_n_chosen_is_any_number():
     space = read_space({"k": {"_type": "input_choice", "_value": {"candidates": ["a", "b"]}}})
     assert [answer["k"]["_idx"] for answer in answers(space)] == [[], [1], [0], [0, 1]]

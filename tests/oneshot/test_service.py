@@ -188,3 +188,28 @@ def test_a_fixed_mutator_runs_answers_and_exports():
     assert torch.equal(other(x), model(x))
     with pytest.raises(DecisionError, match="`fixed` returned 'opp'"):
         FixedMutator(model, {"opp": torch.tensor([True])})
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"op": {"_idx": 2}, "join": ["in2_key"], "pair": ["2", "0"]},
+        {"op": [False, False, True], "join": "in2_key", "pair": torch.tensor([True, False, True])},
+    ],
+)
+def test_a_fixed_mutator_takes_names_and_masks_side_by_side(fixed):
+    assert FixedMutator(Cell(), fixed).export().to_lists() == FixedMutator(Cell(), GOOD).export().to_lists()
+
+
+def test_a_fixed_mutator_takes_sizes_bare_and_as_masks():
+    net = supernet(Sequential(Linear(3, pg.oneof([4, 5])), Linear(pg.oneof([4, 5]), pg.intv(1, 3))))
+    sizes = {"args[0].out_features": 5, "args[1].in_features": 5, "args[1].out_features": 2}
+    FixedMutator(net, sizes)
+    assert net(torch.zeros(1, 3)).shape == (1, 2)
+    masks = FixedMutator(net, sizes).export()
+    assert masks["args[0].out_features"].tolist() == [False, True]
+    net.activate([0, 0, 1])
+    assert FixedMutator(net, masks).export().to_lists() == masks.to_lists()
+    assert FixedMutator(net, masks.to_lists()).export().to_lists() == masks.to_lists()
+    with pytest.raises(DecisionError, match="has the value 6, which none of the candidates are"):
+        FixedMutator(net, {**sizes, "args[0].out_features": 6})
