@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ import supernets
 import torch
 from core import describe_machine, tell
 from quality import format_table
+from remote import Asked, Peer, PeerError
 from table import format_bytes, format_seconds, judge
-from timing import Timing, measure
+from timing import Job, Timing, measure
 
 PARTS = ("sampled", "darts", "darts-large", "resample", "memory")
 Cells = list[str]
@@ -34,6 +35,12 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--rounds", type=int, default=12, help="interleaved rounds (of DARTS: a third of them)"
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[p for p in PARTS if p != "darts-large"])
+    parser.add_argument(
+        "--nni-python",
+        type=Path,
+        metavar="PYTHON",
+        help="of an environment with nni==3.0 and pytorch_lightning",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every round's numbers to a file")
     return parser.parse_args(argv)
 
@@ -59,17 +66,18 @@ def sum_of_fastest(timing: Timing, side: str) -> float:
 
 
 def report_darts(timing: Timing, title: str) -> list[Cells]:
-    """Returns the rows about a weight step of DARTS."""
-    base = "plain, channels first"
+    """Returns the rows about a weight step of DARTS: ours beside the plain implementation, and beside NNI where it is."""
+    ours, plain, nni = "ours, channels last", "plain, channels first", "NNI 3.0, channels first"
+    beside = {"plain": plain, **({"NNI": nni} if nni in timing.seconds else {})}
     rows = []
-    for side in ("ours, channels last", "ours, channels first", "plain, channels last", base):
-        ratio = timing.ratio(side, base) or 0.0
-        is_target = side == "ours, channels last"
-        shown = f"{ratio:.2f}x (<= 0.60x)" if is_target else f"{ratio:.2f}x"
-        text = f"{title}: a weight step, {side}" if is_target else f"  {side}"
-        rows.append(
-            [text, format_seconds(timing.median(side)), shown, judge([ratio <= 0.60] if is_target else [])]
-        )
+    for name, base in beside.items():
+        ratio = timing.ratio(ours, base) or 0.0
+        text = f"{title}: a weight step, ours beside {name}"
+        verdict = judge([ratio <= 0.60])
+        rows.append([text, format_seconds(timing.median(ours)), f"{ratio:.2f}x (<= 0.60x)", verdict])
+    for side in timing.seconds:
+        ratios = ", ".join(f"{timing.ratio(side, base) or 0.0:.2f}x {name}" for name, base in beside.items())
+        rows.append([f"  {side}", format_seconds(timing.median(side)), ratios, "-"])
     return rows
 
 
@@ -85,7 +93,7 @@ def report_resample(timing: Timing) -> list[Cells]:
 
 
 def report_memory(found: dict[str, dict[str, Any]]) -> list[Cells]:
-    """Returns the rows about peak memory."""
+    """Returns the rows about peak memory: of tensors, which is exact, and of the process, which is not."""
     rows = []
     for kind, one in found.items():
         is_mobile = kind == "largest alone" or kind.startswith("sampled")
@@ -93,19 +101,39 @@ def report_memory(found: dict[str, dict[str, Any]]) -> list[Cells]:
         if "error" in one or "error" in base:
             rows.append([f"memory, {kind}", one.get("error", "-"), "-", "not measured"])
             continue
-        ratio, slower = one["bytes"] / base["bytes"], one["seconds"] / base["seconds"]
+        ratio, resident, slower = (one[key] / base[key] for key in ("tensors", "resident", "seconds"))
         target = kind.startswith("sampled")
-        shown = f"{ratio:.2f}x{' (<= 1.00x)' if target else ''}, a step {slower:.2f}x"
+        shown = (
+            f"{ratio:.2f}x{' (<= 1.00x)' if target else ''}, process {resident:.2f}x, a step {slower:.2f}x"
+        )
         title = f"peak memory, {'MobileNetV2-like' if is_mobile else 'DARTS'}: {kind}"
-        rows.append([title, format_bytes(one["bytes"]), shown, judge([ratio <= 1.0] if target else [])])
+        verdict = judge([one["tensors"] <= base["tensors"]] if target else [])
+        rows.append([title, format_bytes(one["tensors"]), shown, verdict])
     return rows
 
 
-def about_nni() -> str:
-    """Returns a line about NNI."""
-    if importlib.util.find_spec("nni") is None:
-        return "NNI 3.0 is not here, so it has no row: its package does not import without others that it does not name"
-    return "NNI is here, and has no row: this program has no runner for it"
+def time_darts(sizes: tuple[int, int, int], args: argparse.Namespace) -> tuple[Timing, str]:
+    """Returns the times of a weight step of DARTS, and a line about NNI, which is among the sides where it can be."""
+    with ExitStack() as stack:
+        jobs: dict[str, Job | Asked] = {}
+        about = add_nni(jobs, sizes, args.nni_python, stack)
+        jobs |= supernets.darts_jobs(*sizes)
+        return measure(jobs, rounds=max(3, args.rounds // 3), budget=0), about
+
+
+def add_nni(
+    jobs: dict[str, Job | Asked], sizes: tuple[int, int, int], python: Path | None, stack: ExitStack
+) -> str:
+    """Adds NNI's jobs if it can be run; returns a line about it."""
+    if python is None:
+        return "NNI 3.0 was not asked for (--nni-python), so it has no row"
+    try:
+        peer = stack.enter_context(Peer(python, "nni_peer.py", *sizes))
+        tell(supernets.prove_nni_equal(peer, *sizes[:2]))
+        jobs |= supernets.nni_jobs(peer)
+    except (PeerError, OSError) as error:
+        return f"NNI has no row: {error}"
+    return "NNI {nni} with torch {torch}, in a process of its own".format(**peer.greeting)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -116,6 +144,7 @@ def main(argv: list[str] | None = None) -> None:
     machine = describe_machine()
     rows: list[Cells] = []
     timings: dict[str, Timing] = {}
+    about_nni = "NNI 3.0 has no row: no part with it was asked for"
     if "sampled" in args.only:
         tell("a sampled step")
         timings["sampled"] = measure(supernets.sampled_jobs(), rounds=args.rounds, budget=0)
@@ -123,7 +152,7 @@ def main(argv: list[str] | None = None) -> None:
     for part, sizes in (("darts", (4, 8, 32)), ("darts-large", (8, 16, 24))):
         if part in args.only:
             tell(part)
-            timings[part] = measure(supernets.darts_jobs(*sizes), rounds=max(3, args.rounds // 3), budget=0)
+            timings[part], about_nni = time_darts(sizes, args)
             rows += report_darts(timings[part], "DARTS, {} cells, {} channels, batch {}".format(*sizes))
     if "resample" in args.only:
         tell("resampling")
@@ -139,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     print(
         f"\n{machine}\ntorch {torch.__version__}, 1 thread, {args.rounds} interleaved rounds; CPU time, medians; ratios are"
     )
-    print(f"medians of the rounds' ratios. {about_nni()}.\n")
+    print(f"medians of the rounds' ratios. {about_nni}.\n")
     print(format_table(["what", "measured", "ratio (target)", "met"], rows))
     if args.json:
         seconds = {part: timing.seconds for part, timing in timings.items()}

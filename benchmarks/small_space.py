@@ -2,6 +2,7 @@
 
     python benchmarks/small_space.py                      10 seeds of each algorithm, beside random
     python benchmarks/small_space.py --seeds 3 --only DARTS GDAS
+    python benchmarks/small_space.py --remedies           also what is recommended against skips, for those that fail
     python benchmarks/small_space.py --make-table         trains all 729 networks alone, 3 times; writes small_space.json
 
 ``smallnet.py`` is the space, ``smalltable.py`` trains the table.  What a search exports is looked up in the table: its
@@ -17,22 +18,26 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import torch
 from core import describe_machine
 from quality import format_table
-from smallnet import Batches, load, make_space, name_of
+from smallnet import OPERATIONS, PAIRS, Batches, load, make_space, name_of
 from smalltable import BATCH, NAMES, check_alone, make_optimizer, train_all
 
 from pliant import oneshot
 from pliant.bench.curves import student
+from pliant.oneshot.gradient import GradientSampler
+from pliant.oneshot.training import make_report
 
 TABLE = Path(__file__).with_suffix(".json")
 TRAININGS = 3  # of each network in the table
 EPOCHS = 20  # of each search: as many as a network alone gets
+SHOWN = (1, 5, 10, 20)  # the epochs after which shares of skips are shown
 RATE = 0.012
 """Of architecture parameters, and of TuNAS's policy; ENAS keeps its own.  The published 3e-4 of DARTS is for 20,000 steps, and
 these are 480: 40 times that, so that the parameters can go as far.  Chosen by this rule, not by looking at the table."""
@@ -50,13 +55,46 @@ SAMPLERS: dict[str, Callable[[], oneshot.Sampler]] = {
 }
 
 
+SKIP = OPERATIONS.index("skip")
+LIMIT = 2  # skips in a cell: the number that is published for cells of 14 edges, of which 8 stay
+
+
+def keep_few_skips(rows: Mapping[str, torch.Tensor], supernet: oneshot.Supernet) -> list[int]:
+    """Returns the most probable candidates, but with ``LIMIT`` skips at most: on the edges that are surest of them.
+
+    After Chen et al., "Progressive Differentiable Architecture Search" (P-DARTS), ICCV 2019, section 3.3.
+    """
+    chosen = [int(rows[m.key].argmax()) for m in supernet.mutables]
+    keys = [m.key for m in supernet.mutables]
+    skipping = sorted(
+        (i for i, c in enumerate(chosen) if c == SKIP), key=lambda i: -float(rows[keys[i]][SKIP])
+    )
+    for i in skipping[LIMIT:]:
+        others = [(float(p), c) for c, p in enumerate(rows[keys[i]]) if c != SKIP]
+        chosen[i] = max(others)[1]
+    return chosen
+
+
+REMEDIES: dict[str, Callable[[], oneshot.Sampler]] = {
+    "DARTS, skip_limit 2": lambda: oneshot.DARTS(learning_rate=RATE, skip_limit=LIMIT),
+    "DARTS, warmup 0.5": lambda: oneshot.DARTS(learning_rate=RATE, warmup=0.5),
+    "DARTS, 2 skips derived": lambda: oneshot.DARTS(learning_rate=RATE, derivation=keep_few_skips),
+    "GDAS, skip_limit 2": lambda: oneshot.GDAS(learning_rate=RATE, skip_limit=LIMIT),
+    "FBNet, skip_limit 2": lambda: oneshot.FBNet(learning_rate=RATE, skip_limit=LIMIT),
+    "FBNet, 2 skips derived": lambda: oneshot.FBNet(learning_rate=RATE, derivation=keep_few_skips),
+    "FBNet, cooled 4.5x faster": lambda: oneshot.FBNet(learning_rate=RATE, decay=0.045 * 90 / EPOCHS),
+}
+"""What is recommended against skips, and a temperature that falls in 20 epochs as FBNet's does in 90.  One setting of each."""
+
+
 def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's arguments."""
     parser = argparse.ArgumentParser(description="One-shot searches on a space that is known in full.")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument(
-        "--only", nargs="+", choices=list(SAMPLERS), metavar="ALGORITHM", help=", ".join(SAMPLERS)
+        "--only", nargs="+", choices=[*SAMPLERS, *REMEDIES], metavar="ALGORITHM", help=", ".join(SAMPLERS)
     )
+    parser.add_argument("--remedies", action="store_true", help=", ".join(REMEDIES))
     parser.add_argument("--workers", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--make-table", action="store_true", help="train all networks alone first")
     parser.add_argument(
@@ -104,14 +142,19 @@ def percentile(table: dict[str, float], name: str) -> float:
     return 100.0 * (below + equal / 2) / len(table)
 
 
-def search(label: str, seed: int) -> tuple[str, float]:
-    """Returns what one search exports, and its CPU seconds."""
+Found = dict[str, Any]
+"""What a search exports: its ``name``, and CPU ``seconds``; for gradient algorithms also ``skips``, the share of skips that an
+epoch ended with, and on validation data the accuracies of the ``mixture`` and of what is ``derived`` from it."""
+
+
+def search(label: str, seed: int) -> Found:
+    """Runs one search."""
     torch.set_num_threads(1)
     train, valid, _ = load()
     started = time.process_time()
     trainer = oneshot.Trainer(
         make_space(),
-        SAMPLERS[label](),
+        {**SAMPLERS, **REMEDIES}[label](),
         Batches(*train, size=BATCH, seed=seed),
         Batches(*valid, size=BATCH, seed=seed + 1_000),
         epochs=EPOCHS,
@@ -121,7 +164,13 @@ def search(label: str, seed: int) -> tuple[str, float]:
     while trainer.session.epoch < EPOCHS:
         trainer.run_epoch()
     decisions = trainer.session.finish()
-    return name_of(decisions.values), time.process_time() - started
+    found: Found = {"name": name_of(decisions.values), "seconds": time.process_time() - started}
+    if isinstance(trainer.sampler, GradientSampler):
+        trainer.sampler.relax()
+        report = make_report(trainer.session, batches=PAIRS // BATCH, baseline=1)
+        found["skips"] = [round(record.metrics["skip_share"], 4) for record in trainer.records]
+        found |= {"mixture": report.mixture, "derived": report.quality}
+    return found
 
 
 def summarize(scores: list[float]) -> tuple[float, float]:
@@ -154,25 +203,31 @@ def report_row(label: str, names: list[str], seconds: list[float], table: dict[s
     ]  # fmt: skip
 
 
-def run_all(
-    labels: list[str], args: argparse.Namespace, table: dict[str, float]
-) -> dict[str, list[tuple[str, float]]]:
-    """Returns what all searches export, and their CPU seconds, by algorithm in the order of the seeds."""
-    found: dict[tuple[str, int], tuple[str, float]] = {}
+def report_skips(label: str, runs: list[Found]) -> list[str]:
+    """Returns how a gradient algorithm came to its skips: their share by epoch, and what deriving a network did."""
+    shares = [statistics.mean(run["skips"][epoch - 1] for run in runs) for epoch in SHOWN]
+    mixture, derived = (statistics.mean(run[kind] for run in runs) for kind in ("mixture", "derived"))
+    return [
+        label, *(f"{100 * share:.0f}" for share in shares), f"{mixture:.3f}", f"{derived:.3f}", f"{derived - mixture:+.3f}",
+    ]  # fmt: skip
+
+
+def run_all(labels: list[str], args: argparse.Namespace, table: dict[str, float]) -> dict[str, list[Found]]:
+    """Returns what all searches export, by algorithm in the order of the seeds."""
+    found: dict[tuple[str, int], Found] = {}
     if args.runs and args.runs.exists():
         rows = map(json.loads, args.runs.read_text().splitlines())
-        found = {(row["label"], row["seed"]): (row["name"], row["seconds"]) for row in rows}
+        found = {(row["label"], row["seed"]): row for row in rows}
     wanted = [(label, seed) for seed in range(args.seeds) for label in labels]
     with ProcessPoolExecutor(args.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         jobs = {pool.submit(search, *one): one for one in wanted if one not in found}
         for job in as_completed(jobs):
             label, seed = jobs[job]
-            name, seconds = found[label, seed] = job.result()
+            one = found[label, seed] = job.result()
             if args.runs:
-                row = {"label": label, "seed": seed, "name": name, "seconds": seconds}
                 with args.runs.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-            text = f"{label}, seed {seed}: {name}, {percentile(table, name):.1f}"
+                    file.write(json.dumps({"label": label, "seed": seed, **one}) + "\n")
+            text = f"{label}, seed {seed}: {one['name']}, {percentile(table, one['name']):.1f}"
             print(f"... {len(found)}/{len(wanted)} {text}", file=sys.stderr, flush=True)
     return {label: [found[label, seed] for seed in range(args.seeds)] for label in labels}
 
@@ -185,9 +240,11 @@ def main(argv: list[str] | None = None) -> None:
         make_table()
     table = read_table()
     rows = []
-    found = run_all([label for label in SAMPLERS if not args.only or label in args.only], args, table)
+    labels = [*SAMPLERS, *(REMEDIES if args.remedies or args.only else ())]
+    found = run_all([label for label in labels if not args.only or label in args.only], args, table)
     for label, runs in found.items():
-        rows.append(report_row(label, [name for name, _ in runs], [seconds for _, seconds in runs], table))
+        names, seconds = [run["name"] for run in runs], [run["seconds"] for run in runs]
+        rows.append(report_row(label, names, seconds, table))
     space = oneshot.supernet(make_space()).space
     drawn = [name_of(space.sample(seed).values) for seed in range(args.seeds)]
     rows.append(report_row("random", drawn, [0.0] * args.seeds, table))
@@ -211,6 +268,13 @@ def main(argv: list[str] | None = None) -> None:
     )
     print(f"accuracy in the table, quartiles: {quarters}; best {ordered[-1]}, chance has percentile 50\n")
     print(format_table(head, rows))
+    learned = [report_skips(label, runs) for label, runs in found.items() if all("skips" in r for r in runs)]
+    if learned:
+        epochs = [f"epoch {epoch}" for epoch in SHOWN]
+        print(
+            "\nmean probability of a skip, in percent (a third at first); accuracy on validation data by inherited weights\n"
+        )
+        print(format_table(["search", *epochs, "mixture", "derived network", "difference"], learned))
 
 
 if __name__ == "__main__":

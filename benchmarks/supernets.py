@@ -5,11 +5,13 @@ Every pair is first shown to compute the same.  Prints nothing, and knows no tar
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +19,18 @@ from typing import Any
 
 import torch
 from networks import EDGES, PlainDarts, darts_network, mobile_alone, mobile_largest, mobile_space
+from remote import Asked, Peer
+from steps import make_batch, make_step, order
 from timing import Job
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from pliant import oneshot
 
-BATCH, CLASSES, DRAWN = 32, 10, 6
+DRAWN = 6
+SAME_AS_OURS = ("NNI 3.0, channels first", "NNI 3.0, channels last")
+NNI_SPACE = "NNI 3.0's own space, channels first"
 KINDS = (
     "largest alone",
     "sampled",
@@ -31,32 +39,6 @@ KINDS = (
     "mixture, checkpointed",
     "one path",
 )
-
-
-def make_batch(*, size: int = BATCH, last: bool = True) -> tuple[Tensor, Tensor]:
-    """Returns random images of 32 x 32 and labels, with channels last or first."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(size, 3, 32, 32, generator=generator)
-    labels = torch.randint(0, CLASSES, (size,), generator=generator)
-    return (images.contiguous(memory_format=torch.channels_last) if last else images), labels
-
-
-def make_step(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Callable[[], None]:
-    """Returns a whole training step: forward, backward, SGD with momentum."""
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.025, momentum=0.9, weight_decay=3e-4)
-    images, labels = batch
-
-    def step() -> None:
-        optimizer.zero_grad()
-        torch.autograd.backward(nn.functional.cross_entropy(network(images), labels))
-        optimizer.step()
-
-    return step
-
-
-def order(network: nn.Module) -> nn.Module:
-    """Returns a network with channels last."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def require_equal(a: nn.Module, b: nn.Module, images: Tensor, *, within: float = 0.0) -> None:
@@ -124,6 +106,43 @@ def darts_jobs(cells: int, channels: int, size: int) -> dict[str, Job]:
     return {side: Job("step()", {"step": step}, number=1) for side, step in steps.items()}
 
 
+def prove_nni_equal(peer: Peer, cells: int, channels: int) -> str:
+    """Ends the run unless NNI's network has our parameters, multiply-adds and outputs; returns how many there are, in words."""
+    net = oneshot.supernet(darts_network(cells, channels)).train()
+    sampler = oneshot.DARTS()
+    sampler.bind(net)
+    images = make_batch(size=4, last=False)[0]
+    alphas = {key: row.detach().float() for key, row in sampler.architecture.parameters.items()}
+    given = {"weights": list(net.state_dict().values()), "alphas": alphas, "images": images}
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        path = Path(folder) / "given.pt"
+        torch.save(given, path)
+        theirs = {side: torch.tensor(peer.ask("output", side=side, path=str(path))) for side in SAME_AS_OURS}
+        with FlopCounterMode(display=False) as counter:
+            out = net(images)
+    count = {
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "multiply_adds": counter.get_total_flops() // 2 // len(images),
+    }
+    for side, other in theirs.items():
+        far, found = float((out - other).abs().max()), peer.ask("count", side=side)
+        if far > 1e-4 or found != count:
+            sys.exit(
+                f"{side} differs by {far} and has {found}, ours has {count}: there is nothing to compare."
+            )
+    text = "{parameters:,} parameters and {multiply_adds:,} multiply-adds an image"
+    own = text.format(**peer.ask("count", side=NNI_SPACE))
+    return f"both have {text.format(**count)}, and the same outputs; NNI's own space has {own}"
+
+
+def nni_jobs(peer: Peer) -> dict[str, Asked]:
+    """Returns the same step by NNI, as jobs that have run once."""
+    sides = (*SAME_AS_OURS, NNI_SPACE)
+    for side in sides:
+        peer.ask("step", side=side)
+    return {side: Asked(peer, side) for side in sides}
+
+
 def _again(network: nn.Module, cells: int, channels: int) -> nn.Module:
     """Returns another network of the same kind, ready to be trained."""
     if isinstance(network, PlainDarts):
@@ -151,12 +170,19 @@ def resample_jobs() -> dict[str, Job]:
 
 
 def ask_memory(kind: str) -> dict[str, Any]:
-    """Returns the peak memory of training steps in a fresh process: ``bytes`` above what was there, CPU ``seconds`` a step."""
-    command = [sys.executable, __file__, kind]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
-    if found.returncode:
-        return {"error": (found.stderr.strip().splitlines() or ["no message"])[-1]}
-    return json.loads(found.stdout.strip().splitlines()[-1])  # type: ignore[no-any-return]  # a dict, printed below
+    """Returns what training steps take, each found in a fresh process.
+
+    ``tensors`` is the largest sum of bytes in tensors, exact and the same each time; ``resident`` the peak of the process
+    above what was there before, with what kernels and allocator keep for themselves; ``seconds`` the CPU time of a step.
+    """
+    found: dict[str, Any] = {}
+    for how in ("resident", "tensors"):
+        command = [sys.executable, __file__, how, kind]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+        if done.returncode:
+            return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+        found |= json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
 def _steps_of(kind: str) -> Callable[[], None]:
@@ -192,18 +218,41 @@ def _read_status(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-def main() -> None:
-    """Takes some steps of one kind, and prints what they took."""
-    torch.set_num_threads(1)
-    nn.Conv2d(3, 3, 3)(make_batch(size=1)[0])  # what the first convolution loads is nobody's
-    before = _read_status("VmRSS")
-    step = _steps_of(sys.argv[1])
-    seconds = []
-    for _ in range(8 if sys.argv[1] == "sampled" else 3):
+def _take_steps(kind: str) -> list[float]:
+    """Builds the network of a kind, and trains it; returns the CPU seconds of the steps."""
+    step, seconds = _steps_of(kind), []
+    for _ in range(8 if kind == "sampled" else 3):
         started = time.process_time()
         step()
         seconds.append(time.process_time() - started)
-    print(json.dumps({"bytes": _read_status("VmHWM") - before, "seconds": min(seconds[1:])}))
+    return seconds
+
+
+def count_tensors(work: Callable[[], Any]) -> int:
+    """Returns the most bytes that tensors of some work held at a time; what it did not allocate counts nothing."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    assert profiler.profiler is not None
+    left, changes = list(profiler.profiler.kineto_results.experimental_event_tree()), []
+    while left:
+        event = left.pop()
+        left += event.children
+        if event.name == "[memory]":
+            changes.append((event.start_time_ns, event.extra_fields.alloc_size))
+    return max(itertools.accumulate(size for _, size in sorted(changes, key=lambda change: change[0])))
+
+
+def main() -> None:
+    """Takes some steps of one kind, and prints what they took."""
+    how, kind = sys.argv[1:]
+    torch.set_num_threads(1)
+    nn.Conv2d(3, 3, 3)(make_batch(size=1)[0])  # what the first convolution loads is nobody's
+    if how == "tensors":
+        print(json.dumps({"tensors": count_tensors(lambda: _take_steps(kind))}))
+        return
+    before = _read_status("VmRSS")
+    seconds = _take_steps(kind)
+    print(json.dumps({"resident": _read_status("VmHWM") - before, "seconds": min(seconds[1:])}))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 import timeit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Job:
         return timeit.Timer(self.stmt, setup, timer=time.thread_time, globals=dict(self.names))
 
 
+class Timed(Protocol):
+    """What can be measured: a ``Job``, or what keeps time elsewhere and answers as a timer does."""
+
+    @property
+    def units(self) -> int: ...
+    @property
+    def number(self) -> int | None: ...
+    def timer(self) -> Any: ...
+
+
 @dataclass
 class Timing:
     """The times of one operation: for each side the seconds per unit of each round."""
@@ -66,7 +76,7 @@ class Timing:
         return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
-def calibrate(job: Job, budget: float) -> int:
+def calibrate(job: Timed, budget: float) -> int:
     """Returns how often to run a job's statement so that it takes about ``budget`` seconds, at least once."""
     if job.number is not None:
         return job.number
@@ -84,7 +94,7 @@ def fastest(job: Job, budget: float) -> float:
     return job.timer().timeit(number) / (number * job.units)
 
 
-def measure(jobs: Mapping[str, Job], *, rounds: int, budget: float) -> Timing:
+def measure(jobs: Mapping[str, Timed], *, rounds: int, budget: float) -> Timing:
     """Times the sides of one operation in interleaved rounds; each round starts with another side.
 
     Args:
