@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from .study import Study
 from .trial import STATUSES, Report, StudyInfo, Trial
+from .view import View
 
-__all__ = ["STATUSES", "Report", "Study", "StudyInfo", "Trial"]
+__all__ = ["STATUSES", "Report", "Study", "StudyInfo", "Trial", "View"]

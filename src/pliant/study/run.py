@@ -1,0 +1,281 @@
+"""A study whose trials run somewhere: every free slot of a launcher is filled at once, whatever becomes of the jobs.
+
+Here a trial meets a job.  How jobs run is the launcher's business, what a trial means the caller's: it says how a job is
+made of a trial, and what the outcome of a job tells about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, final
+
+from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
+from pliant.values.errors import FieldTypeError, PliantError, RewardError
+
+from .interrupt import Interrupts
+from .loop import MAX_ATTEMPTS
+from .study import Study
+from .trial import FAILED, Trial
+
+TICK = 0.2  # seconds between looks at what no event tells: Ctrl-C, metrics files
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outcome that is a reward, with other numbers by name."""
+
+    reward: float | tuple[float, ...]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An outcome that is the trial's own fault."""
+
+    reason: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An outcome that is not the trial's fault, so that it is tried again."""
+
+    reason: str
+
+
+Result = Told | Failed | Lost
+
+
+class Seen(NamedTuple):
+    """What a running trial was seen to have reported: step, reward, and other numbers by name."""
+
+    step: float
+    reward: float
+    metrics: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+      how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), or ``failures``.
+      message: a line for people.
+    """
+
+    how: str
+    message: str
+
+
+def run(
+    study: Study,
+    launcher: Launcher,
+    make_job: Callable[[Trial], Job],
+    *,
+    read: Callable[[Trial, Outcome], Result] | None = None,
+    watch: Callable[[Trial], list[Seen]] | None = None,
+    on_end: Callable[[Trial], object] | None = None,
+    attempts: int = MAX_ATTEMPTS,
+    max_failures: int | None = None,
+    tick: float = TICK,
+) -> Ending:
+    """Runs what is left of a study, as many trials at once as the launcher has slots.
+
+    Ctrl-C once: nothing more is proposed, and what runs is waited for. Twice: jobs are ended at once, and
+    ``KeyboardInterrupt`` is raised; their trials run again when the study goes on. Whatever else ends this process, too,
+    leaves a study that goes on.
+
+    >>> import tempfile
+    >>> from pliant.algorithms import Random
+    >>> from pliant.launch import Call, InPlace
+    >>> from pliant.space import flatten, integer
+    >>> from pliant.study import Study
+    >>> def make_job(trial):
+    ...     return Job(f"{trial.id}.{trial.token}", Call("pliant.testing.jobs:echo", trial.decisions["x"]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Study.create(f"{folder}/a.db", flatten([integer("x", 0, 9)]), Random(), trials=8) as study:
+    ...         print(run(study, InPlace(), make_job).how, study.counts()["completed"])
+    complete 8
+
+    Args:
+      study: open for writing.
+      launcher: where the jobs run; the caller closes it.
+      make_job: makes the job of a trial. Its id must be new for each attempt: use the trial's id and token.
+      read: what the outcome of a job says; ``read_call`` when None.
+      watch: what a running trial, of which no messages come, was seen to have reported since it was last asked; asked again
+        and again, for commands that write metrics into a file.
+      on_end: called with each trial that ended. If it raises, all jobs are ended, and the error goes to the caller.
+      attempts: how often a trial is tried whose worker is lost, before it counts as failed.
+      max_failures: after so many failed trials of the study, nothing more is proposed; None for no limit.
+      tick: seconds between looks at what no event tells.
+
+    Raises:
+      KeyboardInterrupt: a second Ctrl-C.
+      LaunchError: a job can never run; the study goes on from its trial when that is mended.
+      StudyError: the study cannot be written.
+    """
+    running = _Run(
+        study,
+        launcher,
+        make_job,
+        read=read or read_call,
+        watch=watch,
+        on_end=on_end,
+        attempts=attempts,
+        max_failures=max_failures,
+    )
+    with Interrupts() as interrupts:
+        try:
+            return running.loop(interrupts, tick)
+        except BaseException:
+            running.cancel_all()
+            raise
+
+
+def read_call(trial: Trial, outcome: Outcome) -> Result:
+    """Says what the outcome of a ``Call`` means that returns its reward.
+
+    The function returns a number; a list of them, for several objectives; or a dict with ``reward`` and ``metrics``, or with
+    ``failed``, why there is no reward.
+
+    >>> read_call(None, Outcome("returned", 0.5)), read_call(None, Outcome("lost", reason="killed"))
+    (Told(reward=0.5, metrics={}), Lost(reason='killed'))
+    """
+    if outcome.how == "lost":
+        return Lost(outcome.reason)
+    if not outcome.ok:
+        return Failed(outcome.reason)
+    value, metrics = outcome.value, dict[str, float]()
+    if isinstance(value, dict):
+        if "failed" in value:
+            return Failed(str(value["failed"]), value.get("metrics") or {})
+        value, metrics = value.get("reward"), value.get("metrics") or {}
+    return Told(tuple(value) if isinstance(value, list) else value, metrics)
+
+
+@final
+class _Run:
+    """A run under way: which job is which trial."""
+
+    def __init__(
+        self, study: Study, launcher: Launcher, make_job: Callable[[Trial], Job], **options: Any
+    ) -> None:
+        self.study, self.launcher, self.make_job = study, launcher, make_job
+        self.read, self.watch, self.on_end = options["read"], options["watch"], options["on_end"]
+        self.attempts, self.max_failures = options["attempts"], options["max_failures"]
+        self.failures = study.counts()[FAILED]
+        self.trials: dict[str, Trial] = {}  # by job
+        self.stopping: set[str] = set()  # jobs that were asked to end, as they need not go on
+
+    def loop(self, interrupts: Interrupts, tick: float) -> Ending:
+        """Runs until nothing is left."""
+        while True:
+            has_failed = self.max_failures is not None and self.failures >= self.max_failures
+            if not interrupts.count and not has_failed:
+                self._fill()
+            if not self.trials:
+                break
+            for event in self.launcher.poll(tick):
+                self._handle(event)
+            if self.watch is not None:
+                self._look()
+        if interrupts.count and not self.study.is_complete:
+            return Ending("interrupted", "Stopped: all that was started has ended; the study can go on.")
+        if has_failed and not self.study.is_complete:
+            return Ending(
+                "failures", f"{self.failures} trials failed, and at most {self.max_failures} may: stopped."
+            )
+        return Ending("complete", self.study.exhaustion or "All trials have ended.")
+
+    def cancel_all(self) -> None:
+        """Ends all jobs, whose trials stay as they are, to be tried again."""
+        for job_id in self.trials:
+            self.launcher.cancel(job_id, "the search was stopped")
+        while self.trials:
+            events = self.launcher.poll(5.0)
+            for event in events:
+                if isinstance(event, Message):
+                    self.launcher.reply(event.job, {"stop": True})
+                elif isinstance(event, Ended):
+                    self.trials.pop(event.job, None)
+            if not events:  # whatever holds them, the launcher's close ends them
+                return
+
+    def _fill(self) -> None:
+        while len(self.trials) < self.launcher.slots:
+            trial = self.study.ask()
+            if trial is None:
+                return
+            job = self.make_job(trial)
+            if not isinstance(job, Job):
+                raise FieldTypeError(
+                    f"make_job returns a Job; for trial {trial.id} it returned {job!r:.80} of type {type(job).__name__}."
+                )
+            self.launcher.start(job)
+            self.trials[job.id] = trial
+
+    def _handle(self, event: Started | Message | Ended) -> None:
+        trial = self.trials.get(event.job)
+        if trial is None:
+            return
+        if isinstance(event, Ended):
+            del self.trials[event.job]
+            self._end(trial, event)
+        elif isinstance(event, Message):
+            self.launcher.reply(event.job, self._report(trial, event.payload))
+
+    def _report(self, trial: Trial, payload: Any) -> dict[str, Any]:
+        """Passes on what a call reported: ``{"reward": ..., "step": ..., "metrics": {...}}``; returns the answer."""
+        try:
+            stop = self.study.report(
+                trial.id,
+                payload["reward"],
+                step=payload["step"],
+                token=trial.token,
+                metrics=payload.get("metrics"),
+            )
+        except (PliantError, KeyError, TypeError, AttributeError) as error:
+            return {
+                "error": f"{type(error).__name__}: {error}"
+            }  # the fault of the trial, which is to hear of it
+        return {"stop": stop}
+
+    def _look(self) -> None:
+        """Passes on what running trials wrote; ends the jobs of those that should stop."""
+        for job_id, trial in list(self.trials.items()):
+            for seen in self.watch(trial):
+                try:
+                    stop = self.study.report(
+                        trial.id, seen.reward, step=seen.step, token=trial.token, metrics=seen.metrics
+                    )
+                except RewardError:
+                    continue  # a half-written or diverging metric; the outcome tells
+                if stop and job_id not in self.stopping:
+                    self.stopping.add(job_id)
+                    self.launcher.cancel(job_id, "the algorithm stopped this trial early")
+
+    def _end(self, trial: Trial, event: Ended) -> None:
+        result = self.read(trial, event.outcome)
+        if event.job in self.stopping and event.outcome.how == "cancelled" and not isinstance(result, Told):
+            self.stopping.discard(event.job)
+            reports = self.study.trial(trial.id).reports
+            result = Told(reports[-1].reward, reports[-1].metrics or {})
+        ended = self._tell(trial, result)
+        if ended.status == FAILED:
+            self.failures += 1
+        if ended.ended is not None and self.on_end is not None:
+            self.on_end(ended)
+
+    def _tell(self, trial: Trial, result: Result) -> Trial:
+        if isinstance(result, Lost):
+            return self.study.put_back(trial.id, result.reason, token=trial.token, attempts=self.attempts)
+        if isinstance(result, Told):
+            try:
+                return self.study.tell(trial.id, result.reward, token=trial.token, metrics=result.metrics)
+            except (RewardError, FieldTypeError) as error:
+                return self.study.fail(trial.id, f"no reward: {error}", token=trial.token)
+        try:
+            return self.study.fail(trial.id, result.reason, token=trial.token, metrics=result.metrics)
+        except (RewardError, FieldTypeError):
+            return self.study.fail(trial.id, result.reason, token=trial.token)
