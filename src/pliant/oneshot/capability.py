@@ -28,13 +28,16 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     "TuNAS": frozenset(NEEDS),
     "ENAS": frozenset(NEEDS),
     "ProgressiveShrinking": frozenset(NEEDS),
-    "DARTS": frozenset({"choice", "input"}),
-    "SNAS": frozenset({"choice", "input"}),
-    "GDAS": frozenset({"choice", "input"}),
-    "FBNet": frozenset({"choice"}),
+    "DARTS": frozenset({"choice", "input", "elastic"}),
+    "SNAS": frozenset({"choice", "input", "elastic"}),
+    "GDAS": frozenset({"choice", "input", "elastic"}),
+    "FBNet": frozenset({"choice", "elastic"}),
     "ProxylessNAS": frozenset({"choice"}),
 }
-"""By algorithm, what it can decide."""
+"""By algorithm, what it can decide; those that run mixtures refuse what has none (``mixable``)."""
+
+MIXING = frozenset({"DARTS", "SNAS", "GDAS", "FBNet", "ProxylessNAS"})
+"""The algorithms that run mixtures of candidates, and not one network at a time."""
 
 
 def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[str]) -> None:
@@ -48,13 +51,18 @@ def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[st
     if not refused:
         return
     need, path = refused[0]
-    wanted = {kind for kind, _ in needs}
-    able = [other for other, can in CAPABILITIES.items() if wanted <= can]
+    able = find_able(supernet, mixing=True)
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
     raise SpaceError(
         f"{name} cannot decide {NEEDS[need]}, which is at {path!r}{more}. It decides {_say(capabilities)}. "
         f"Use {' or '.join(able) or 'a sampler of your own'}, or fix these holes by their values."
     )
+
+
+def find_able(supernet: Supernet, *, mixing: bool) -> list[str]:
+    """Returns the algorithms that can make all decisions of a super-network; those that mix only if wanted."""
+    wanted = {kind for kind, _ in find_needs(supernet)}
+    return [name for name, can in CAPABILITIES.items() if wanted <= can and (mixing or name not in MIXING)]
 
 
 def find_needs(supernet: Supernet) -> Iterator[tuple[str, str]]:

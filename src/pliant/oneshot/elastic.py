@@ -27,6 +27,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
 from pliant.values.path import Path
 
 from .inferred import Inferred, infer_layers
+from .mixed import Mixed
 from .selection import Selection
 from .sharing import SharedTensors, Skeleton, Table
 from .sweep import sweep
@@ -92,6 +93,7 @@ class Elastic(nn.Module):
         self._places = {place: (tuple(part.modules), part.is_list) for place, part in parts.items()}
         self._template = self._fill(program)
         self._running: Skeleton | None = None
+        self._mixed: Mixed | None = None
         self._kept: dict[
             tuple[Any, ...], list[Tensor]
         ] = {}  # buffers of skeletons that have yet to be made again
@@ -107,6 +109,11 @@ class Elastic(nn.Module):
     def space(self) -> Space:
         """The decision points of this module alone, in the order of ``keys``."""
         return self._template.space
+
+    @property
+    def program(self) -> Any:
+        """What becomes the module: a symbolic program whose only holes are values."""
+        return self._template.program
 
     def values(self, selection: Selection | None = None) -> tuple[Any, ...]:
         """Returns the decisions of this module as they are selected now, as a vector of its own ``space``."""
@@ -144,8 +151,26 @@ class Elastic(nn.Module):
         return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
-        """Runs the module in the size that is selected."""
+        """Runs the module in the size that is selected, or the mixture of sizes whose weights are."""
+        if self.selection.weights and self.is_mixed:
+            return self.mixed.run(args, fields)
         return self._borrow()(*args, **fields)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a mixture of sizes is selected."""
+        return not self.selection.weights.keys().isdisjoint(self.keys)
+
+    @property
+    def mixed(self) -> Mixed:
+        """What runs mixtures of sizes."""
+        if self._mixed is None:
+            self._mixed = Mixed(self)
+        return self._mixed
+
+    def running(self) -> list[Skeleton]:
+        """Returns the sizes that run just now: one, or several of a mixture."""
+        return self.mixed.running() if self.is_mixed else [self.skeleton(self.values())]
 
     def __getattr__(self, name: str) -> Any:
         """Returns what is no attribute of this module: that of the size which is selected (``stride``, ``weight``)."""
@@ -154,12 +179,24 @@ class Elastic(nn.Module):
         except AttributeError:
             if name.startswith("_") or "keys" not in self.__dict__:
                 raise
+        if self.is_mixed:
+            return self._read_alike(name)
         if not all(key in self.selection.values for key in self.keys):
             raise EarlyReadError(
                 f"{name!r} of the module at {self.path!r} is read while its values are undecided. Read it in forward, "
                 "or give the value that you need to the constructor, as a hole of the same name."
             )
         return getattr(self._borrow(), name)
+
+    def _read_alike(self, name: str) -> Any:
+        """Returns an attribute that is the same in all sizes of the mixture that is selected."""
+        found = [getattr(size.module, name) for size in self.mixed.sizes()]
+        if any(isinstance(one, Tensor) or one != found[0] for one in found):
+            raise EarlyReadError(
+                f"{name!r} of the module at {self.path!r} is read while a mixture of its sizes runs, and it has no one value. "
+                "Search this module by an algorithm that runs single paths, such as SPOS."
+            )
+        return found[0]
 
     def _borrow(self) -> nn.Module:
         """Returns the module in the size that is selected, with its weights in place."""
@@ -194,6 +231,7 @@ class Elastic(nn.Module):
         return {
             **self.__dict__,
             "_template": Ref(self._template.program),  # a Ref: a deep copy would realize it
+            "_mixed": None,
             "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
             "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
         }
@@ -218,6 +256,8 @@ class Elastic(nn.Module):
     def _release(self) -> None:
         if self._running is not None:
             self._running.give_back()
+        if self._mixed is not None:
+            self._mixed.give_back()
         self._running = None
 
     def _own_buffers(self, skeleton: Skeleton) -> Iterator[tuple[Table, str, Tensor]]:

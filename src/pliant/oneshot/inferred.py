@@ -40,6 +40,11 @@ class Inferred(nn.Module):
         self._running: Skeleton | None = None
 
     @property
+    def layer(self) -> nn.Module:
+        """The layer as it was before it saw an input."""
+        return self._hidden.layer
+
+    @property
     def shared(self) -> SharedTensors:
         """The maximal tensors."""
         return self._store[0] if self.own is None else self.own

@@ -213,8 +213,8 @@ def _walk(
         return
     yield module, borrowed, wrappers
     if isinstance(module, (Elastic, Inferred)):
-        skeleton = module.skeleton(module.values()) if isinstance(module, Elastic) else module.current()
-        if skeleton is not None:
+        current = module.running() if isinstance(module, Elastic) else [module.current()]
+        for skeleton in (one for one in current if one is not None):
             tensors = module.shared.take(skeleton)
             lent = {(id(b.table), b.name): tensor for b, tensor in zip(skeleton.bindings, tensors)}
             yield from _walk(skeleton.module, lent, (*wrappers, module))

@@ -77,7 +77,7 @@ def leading(layer: nn.Module, name: str, full: Tensor) -> Tensor:
     return _cut(full, _shape(layer, name))
 
 
-def _convolution(layer: nn.Module, name: str, full: Tensor) -> Tensor:
+def centred(layer: nn.Module, name: str, full: Tensor) -> Tensor:
     """Uses the first channels, and of the kernel the middle (Cai et al., Once-for-All, ICLR 2020, section 3.2)."""
     wanted = _shape(layer, name)
     cut = _cut(full, (*wanted[:2], *full.shape[2:]))
@@ -132,7 +132,7 @@ _TABLE: dict[Rule, tuple[type[nn.Module], ...]] = {
         nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
         nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
     ),
-    _convolution: (
+    centred: (
         nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
     ),
     _attention: (nn.MultiheadAttention,),

@@ -24,11 +24,12 @@ class Selection:
       weights: by key, a weight per candidate, where a mixture of them is to be run instead.
     """
 
-    __slots__ = ("values", "weights")
+    __slots__ = ("_numbers", "values", "weights")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.weights: dict[str, Tensor] = {}
+        self._numbers: dict[str, tuple[Tensor, int, list[float]]] = {}
 
     def replace(self, values: Mapping[str, Any]) -> None:
         """Selects ``values``, by key, and no mixtures; keys that are not named keep what they had."""
@@ -48,3 +49,19 @@ class Selection:
                 f"nothing is selected for {key!r} yet{suggest(key, self.values) or '.'} Call `supernet.activate(decisions)` "
                 f"or a mutator's `reset()` before the forward pass. Selected: {listing(self.values) or 'nothing'}."
             ) from None
+
+    def numbers(self, key: str) -> list[float]:
+        """Returns the weights of ``key`` as numbers; a device is asked for them once, however many modules want them."""
+        weights = self.weights[key]
+        known = self._numbers.get(key)
+        if known is None or known[0] is not weights or known[1] != weights._version:
+            known = self._numbers[key] = (weights, weights._version, weights.tolist())
+        return known[2]
+
+    def know(self, numbers: Mapping[str, list[float]]) -> None:
+        """Takes the present weights as numbers too, so that no device has to be asked for them."""
+        self._numbers = {
+            key: (weights, weights._version, numbers[key])
+            for key, weights in self.weights.items()
+            if key in numbers
+        }

@@ -13,7 +13,7 @@ from pliant.space import Choice, Decisions, Space, choice, flatten
 from pliant.symbolic.leaf import Ref
 from pliant.symbolic.node import Node
 from pliant.symbolic.realize import realize
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 
 from .binding import Mutable, adopt_mutables
 from .elastic import Elastic
@@ -72,8 +72,26 @@ class Supernet(nn.Module):
             self.space = self.template.space
 
     def forward(self, *args: Any, **fields: Any) -> Any:
-        """Runs the network that is selected."""
-        return self.network(*args, **fields)
+        """Runs the network that is selected.
+
+        Raises:
+          FieldValueError: a candidate does not fit where it stands, which is only seen now where there was no example.
+        """
+        try:
+            return self.network(*args, **fields)
+        except (RuntimeError, ValueError, IndexError) as error:
+            if not fields and not isinstance(error, (PliantError, torch.OutOfMemoryError)):
+                self._explain(error, args)
+            raise
+
+    def _explain(self, error: Exception, args: tuple[Any, ...]) -> None:
+        """Raises FieldValueError where the network fails because of its candidates."""
+        try:
+            _run_apart(self, args, checks=True)
+        except FieldValueError as found:
+            raise found from error
+        except Exception:
+            return  # it fails whatever is selected: the first error says why
 
     def activate(self, decisions: Any) -> Decisions:
         """Selects the network of some decisions (any face of them), and returns them.
@@ -105,6 +123,11 @@ class Supernet(nn.Module):
                 if isinstance(m, InputChoice) and m.is_open and (m.n_chosen or 0) > 1
             }
         return found
+
+    @property
+    def example(self) -> tuple[Any, ...]:
+        """The inputs that this was made with; none where it was made without."""
+        return self._example
 
     def find_widths(self) -> None:
         """Shows the example to the network that is selected: layers that learn their width from their input know it then.
@@ -305,7 +328,7 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
 
 def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
     """Runs the network that is selected, or checks all candidates, so that nothing of it is changed."""
-    was_training = supernet.training
+    was_training, modes = supernet.training, [(module, module.training) for module in supernet.modules()]
     like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
     if like is not None:  # the network may have been moved or converted
         example = tuple(
@@ -314,10 +337,14 @@ def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = F
             else x
             for x in example
         )
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        supernet.eval()
-        if checks:
-            check_candidates(supernet.network, supernet.space, supernet.selection, example)
-        else:
-            supernet.network(*example)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            supernet.eval()
+            if checks:
+                check_candidates(supernet.network, supernet.space, supernet.selection, example)
+            else:
+                supernet.network(*example)
+    finally:
         supernet.train(was_training)
+        for module, mode in modes:
+            module.training = mode

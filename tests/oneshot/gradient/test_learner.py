@@ -152,9 +152,9 @@ def test_what_it_cannot_decide_is_refused(make):
     name = type(make()).__name__
     with pytest.raises(
         ValueError,
-        match=rf"{name} cannot decide a module that comes in several sizes, which is at '.*'.*TuNAS",
+        match=rf"{name} cannot decide a number out of a range, which is at '.*'.*TuNAS",
     ):
-        make().bind(supernet(sequential(linear(3, pg.oneof([4, 8])))))
+        make().bind(supernet(sequential(linear(3, pg.intv(4, 8)))))
 
 
 @every_one

@@ -22,6 +22,7 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, RewardError
 
 from ..binding import BindError
+from ..mixable import check_mixtures
 from ..mutables import InputChoice, LayerChoice
 from ..sampler import Sampler, Step
 from ..supernet import Supernet
@@ -120,6 +121,7 @@ class GradientSampler(Sampler):
         return self._architecture
 
     def _bind(self) -> None:
+        check_mixtures(self.supernet, type(self).__name__)
         self._architecture = Architecture(self.supernet, scale=self.init_scale, random=self.random)
         self._vectors = list(self._architecture.parameters.values())
         self._optimizer = torch.optim.Adam(
@@ -268,9 +270,11 @@ class GradientSampler(Sampler):
         leaf.requires_grad_(learned)
         parts = torch.split(leaf, [len(vector) for vector in self._vectors])
         weights = dict(zip(self._architecture.parameters, parts))
-        self._runner.know(weights, {key: row.tolist() for key, row in draw.values.items()})
+        numbers = {key: row.tolist() for key, row in draw.values.items()}
+        self._runner.know(weights, numbers)
         self.supernet.selection.weights.clear()
         self.supernet.selection.weights.update(weights)
+        self.supernet.selection.know(numbers)
         return leaf
 
     # ------------------------------------------------------------------ state

@@ -17,7 +17,8 @@ from torch import Tensor
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError, SpaceError, listing
 
-from ..mutables import InputChoice, LayerChoice
+from ..elastic import Elastic
+from ..mutables import InputChoice, LayerChoice, PointChoice
 from ..supernet import Supernet
 from .discrete import lead
 from .running import is_skip, is_zero
@@ -28,7 +29,7 @@ class Architecture:
     """The architecture parameters of the choices of a super-network.
 
     Args:
-      supernet: whose choices are between modules and between inputs.
+      supernet: whose choices are between modules, between inputs, and between sizes.
       scale: the parameters start normal, with this standard deviation.
       random: where they are drawn.
 
@@ -42,11 +43,14 @@ class Architecture:
 
     def __init__(self, supernet: Supernet, *, scale: float, random: Random) -> None:
         self.supernet = supernet
-        self.choices: dict[str, LayerChoice | InputChoice] = {}
+        self.choices: dict[str, LayerChoice | InputChoice | PointChoice] = {}
         for module in supernet.mutables:
             if isinstance(module, (LayerChoice, InputChoice)):
                 _check_reduction(module)
                 self.choices[module.key] = module
+            elif isinstance(module, Elastic):
+                for key in module.keys:  # a choice between modules may have the same one
+                    self.choices.setdefault(key, PointChoice(supernet.space.point(key)))
         self.parameters = {
             key: torch.tensor(
                 [random.gauss(0.0, scale) for _ in range(len(choice))], dtype=torch.float64
@@ -104,9 +108,9 @@ class Architecture:
         return [i for i, (_, zero) in enumerate(self._flags(key)) if zero]
 
     def _flags(self, key: str) -> list[tuple[bool, bool]]:
-        """Returns per candidate whether it skips, and whether it is zero; nothing for choices of inputs."""
+        """Returns per candidate whether it skips, and whether it is zero; nothing for choices of inputs and sizes."""
         choice = self.choices[key]
-        if isinstance(choice, InputChoice):
+        if not isinstance(choice, LayerChoice):
             return []
         return [(is_skip(module, name), is_zero(module)) for module, name in zip(choice, choice.names)]
 

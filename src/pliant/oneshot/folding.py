@@ -1,0 +1,265 @@
+"""Mixtures of a layer's sizes as one layer: the weighted sum of zero-padded parts of one maximal weight.
+
+A layer that is linear in its weight returns the sum of what its sizes return, if its weight is the sum of theirs; so a
+mixture costs one pass, and not one for each size.  A normalization over channels is the same with a mask over channels.
+Says which layers are so, and with which masks; runs nothing, and knows neither keys nor spaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .rules import centred, find_rule, leading
+from .sharing import Skeleton
+
+Sizes = Mapping[tuple[int, ...], Skeleton]
+"""From the place on each axis (a value, mostly) to the size that is there; every combination of places is."""
+
+Interval = tuple[int, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A part of a mask, for some dimensions.
+
+    Attributes:
+      axes: the weights of which axes it depends on.
+      table: by their places, ones where an entry is in a part; the axes first, then the dimensions.
+      shape: of the mask that results, ready to be multiplied with the tensor.
+    """
+
+    axes: tuple[int, ...]
+    table: Tensor
+    shape: tuple[int, ...]
+
+    def weigh(self, rows: Sequence[Tensor], like: Tensor) -> Tensor:
+        """Returns the mask: by entry, the weight of all sizes that have it."""
+        found = self.table.to(like.device, like.dtype)
+        for axis in self.axes:
+            found = torch.tensordot(rows[axis].to(like.device, like.dtype), found, 1)
+        return found.reshape(self.shape)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """How the sizes of a layer run as one.
+
+    Attributes:
+      largest: the size that holds all others.
+      weights: by the name of a parameter, the masks that it is multiplied with.
+      output: the masks over channels that the output is multiplied with; for layers that are not linear in their weights.
+    """
+
+    largest: Skeleton
+    weights: dict[str, list[Factor]]
+    output: list[Factor]
+
+
+def find_fold(sizes: Sizes) -> Fold | None:
+    """Returns how the sizes of a layer run as one; None where they have to run one by one."""
+    found = list(sizes.values())
+    first = found[0].module
+    if any(type(size.module) is not type(first) or not _is_plain(size) for size in found):
+        return None
+    largest = _find_largest(found)
+    if largest is None:
+        return None
+    kind = next((kind for kind, folds in _FOLDS.items() if isinstance(first, kind) and folds(found)), None)
+    if kind is None:
+        return None
+    names = [binding.name for binding in largest.bindings]
+    if kind is _BatchNorm:
+        widths = {place: [(0, _width(size))] for place, size in sizes.items()}
+        return Fold(largest, {}, find_factors(widths, [_width(largest)]))
+    shapes = {name: _shape(largest, name) for name in names}
+    boxes = {
+        name: {place: _box(_shape(size, name), shapes[name]) for place, size in sizes.items()}
+        for name in names
+    }
+    return Fold(largest, {name: find_factors(boxes[name], list(shapes[name] or ())) for name in names}, [])
+
+
+def find_factors(boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence[int]) -> list[Factor]:
+    """Returns a mask in factors: dimensions that depend on different axes are told apart.
+
+    >>> boxes = {(0, 0): [(0, 1)], (0, 1): [(0, 2)], (1, 0): [(0, 1)], (1, 1): [(0, 2)]}
+    >>> [(f.axes, f.table.tolist()) for f in find_factors(boxes, [2])]
+    [((1,), [[1.0, 0.0], [1.0, 1.0]]), ((0,), [1.0, 1.0])]
+
+    Args:
+      boxes: by the place on each axis, which entries are in the part there: from where to where, in each dimension.
+      full: how many entries there are, by dimension.
+    """
+    counts = [max(place[axis] for place in boxes) + 1 for axis in range(len(next(iter(boxes))))]
+    groups: list[tuple[set[int], list[int]]] = []  # of axes and dimensions that depend on one another
+    for dim in range(len(full)):
+        axes, dims = {axis for axis in range(len(counts)) if _matters(boxes, axis, dim)}, [dim]
+        for group in [group for group in groups if group[0] & axes]:
+            groups.remove(group)
+            axes, dims = axes | group[0], [*group[1], *dims]
+        if axes:
+            groups.append((axes, dims))
+    used = set().union(*(axes for axes, _ in groups))
+    groups += [({axis}, []) for axis in range(len(counts)) if axis not in used]
+    return [_make_factor(boxes, counts, full, sorted(axes), sorted(dims)) for axes, dims in groups]
+
+
+def _make_factor(
+    boxes: Mapping[tuple[int, ...], list[Interval]],
+    counts: list[int],
+    full: Sequence[int],
+    axes: list[int],
+    dims: list[int],
+) -> Factor:
+    table = torch.zeros([*(counts[axis] for axis in axes), *(full[dim] for dim in dims)])
+    for place, box in boxes.items():
+        if all(place[axis] == 0 for axis in range(len(counts)) if axis not in axes):
+            spot = table[tuple(place[axis] for axis in axes)]
+            spot[tuple(slice(*box[dim]) for dim in dims)] = 1.0
+    shape = tuple(full[dim] if dim in dims else 1 for dim in range(len(full)))
+    return Factor(tuple(axes), table, shape if dims else ())
+
+
+def _matters(boxes: Mapping[tuple[int, ...], list[Interval]], axis: int, dim: int) -> bool:
+    """Returns whether the interval in a dimension depends on the place on an axis."""
+    return any(box[dim] != boxes[(*place[:axis], 0, *place[axis + 1 :])][dim] for place, box in boxes.items())
+
+
+# ------------------------------------------------------------------ which layers
+
+
+def _is_plain(size: Skeleton) -> bool:
+    """Returns whether a size is one layer, whose own class does all that happens in it."""
+    module = size.module
+    return (
+        not module._modules
+        and not module._forward_pre_hooks
+        and not module._forward_hooks
+        and all(binding.layer is module for binding in size.bindings)
+    )
+
+
+def _find_largest(sizes: Sequence[Skeleton]) -> Skeleton | None:
+    """Returns the size whose tensors hold those of all others, under the same names; None if there is none."""
+    keys = {binding.name: binding.key for size in sizes for binding in size.bindings}
+    if any(keys[binding.name] != binding.key for size in sizes for binding in size.bindings):
+        return None  # each has its own: statistics by width
+    shapes = [[_shape(size, name) for size in sizes] for name in keys]
+    if any(len({len(shape) for shape in row if shape is not None}) > 1 for row in shapes):
+        return None
+    tops = [tuple(map(max, zip(*(shape for shape in row if shape is not None)))) for row in shapes]
+    return next((size for size, own in zip(sizes, zip(*shapes)) if list(own) == tops), None) if tops else None
+
+
+def _shape(size: Skeleton, name: str) -> tuple[int, ...] | None:
+    return next((tuple(binding.stand_in.shape) for binding in size.bindings if binding.name == name), None)
+
+
+def _width(norm: Skeleton) -> int:
+    return int(norm.module.num_features)  # type: ignore[arg-type]  # of all normalization layers over channels
+
+
+def _box(shape: tuple[int, ...] | None, full: tuple[int, ...] | None) -> list[Interval]:
+    """Returns where a part is: the first channels, the middle of the kernel."""
+    assert full is not None
+    if shape is None:  # a size without a bias
+        return [(0, 0) for _ in full]
+    starts = [0 if dim < 2 else (full[dim] - shape[dim]) // 2 for dim in range(len(full))]
+    return [(start, start + count) for start, count in zip(starts, shape)]
+
+
+def _same(sizes: Sequence[Skeleton], *names: str) -> bool:
+    return all(len({str(getattr(size.module, name)) for size in sizes}) == 1 for name in names)
+
+
+def _runs(module: nn.Module, kind: type[nn.Module], rule: Any, *methods: str) -> bool:
+    """Returns whether a layer runs and shares its weight as its class in PyTorch does."""
+    return find_rule(module) is rule and all(
+        getattr(type(module), name) is getattr(kind, name) for name in ("forward", *methods)
+    )
+
+
+def _folds_linear(sizes: Sequence[Skeleton]) -> bool:
+    return _runs(sizes[0].module, nn.Linear, leading)
+
+
+def _folds_embedding(sizes: Sequence[Skeleton]) -> bool:
+    module: Any = sizes[0].module
+    usual = module.max_norm is None and not module.sparse and not module.scale_grad_by_freq
+    unpadded = module.padding_idx is None  # else a row takes no gradient, and its weights would get none
+    return usual and unpadded and _same(sizes, "num_embeddings") and _runs(module, nn.Embedding, leading)
+
+
+def _folds_norm(sizes: Sequence[Skeleton]) -> bool:
+    module: Any = sizes[0].module
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    kind = next((kind for kind in kinds if isinstance(module, kind)), None)
+    same = _same(sizes, "eps", "momentum", "affine", "track_running_stats")
+    return kind is not None and same and _runs(module, kind, leading)
+
+
+def _folds_convolution(sizes: Sequence[Skeleton]) -> bool:
+    module: Any = sizes[0].module
+    kind = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d) if isinstance(module, kind))
+    if not _runs(module, kind, centred, "_conv_forward") or not _same(
+        sizes, "stride", "dilation", "padding_mode"
+    ):
+        return False
+    return _channels_fold(sizes) and _kernels_fold(sizes)
+
+
+def _channels_fold(sizes: Sequence[Skeleton]) -> bool:
+    """Returns whether the first channels of all sizes are the same channels: groups must not part them otherwise."""
+    modules: list[Any] = [size.module for size in sizes]
+    if all(m.groups == 1 for m in modules) or _same(sizes, "in_channels", "out_channels", "groups"):
+        return True
+    return (
+        all(m.groups == m.in_channels for m in modules)
+        and len({m.out_channels // m.groups for m in modules}) == 1
+    )
+
+
+def _kernels_fold(sizes: Sequence[Skeleton]) -> bool:
+    """Returns whether the middles of all kernels lie on one another, and the outputs too."""
+    modules: list[Any] = [size.module for size in sizes]
+    if _same(sizes, "kernel_size", "padding"):
+        return True
+    if modules[0].padding_mode != "zeros":
+        return False
+    pads = [_pads(m) for m in modules]
+    for dim, dilation in enumerate(modules[0].dilation):
+        kernels = [m.kernel_size[dim] for m in modules]
+        most = kernels.index(max(kernels))
+        for kernel, pad in zip(kernels, pads):
+            wider = kernels[most] - kernel
+            if wider % 2 or any(a - b != wider // 2 * dilation for a, b in zip(pads[most][dim], pad[dim])):
+                return False
+    return True
+
+
+def _pads(module: Any) -> list[Interval]:
+    """Returns how many zeros a convolution puts before and after its input, by dimension."""
+    if module.padding == "valid":
+        return [(0, 0) for _ in module.kernel_size]
+    if module.padding == "same":
+        totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
+        return [(total // 2, total - total // 2) for total in totals]
+    return [(pad, pad) for pad in module.padding]
+
+
+_FOLDS: dict[type[nn.Module], Callable[[Sequence[Skeleton]], bool]] = {
+    nn.Conv1d: _folds_convolution,
+    nn.Conv2d: _folds_convolution,
+    nn.Conv3d: _folds_convolution,
+    nn.Linear: _folds_linear,
+    nn.Embedding: _folds_embedding,
+    _BatchNorm: _folds_norm,
+}
