@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorchcv.models.mobilenetv2 import LinearBottleneck, mobilenetv2_wd4
 from torch import nn
 
 import pliant as pg
@@ -114,3 +115,29 @@ def test_each_algorithm_is_one_argument():
 def test_a_network_learns(example):
     torch.manual_seed(0)
     assert example.train_alone(example.published_network(), epochs=2) > 0.8
+
+
+def test_a_mobilenet_of_the_same_package():
+    """Depthwise convolutions have their width three times over; what may go is what the author added to its input."""
+    torch.manual_seed(0)
+    program = pg.oneshot.open_network(mobilenetv2_wd4(num_classes=10))
+    program.rebind({"features.final_pool.kernel_size": 1})
+
+    def shorten(path, value, parent):
+        can_go = isinstance(value, LinearBottleneck) and value.residual
+        return pg.oneof([value, nn.Identity()]) if can_go else value
+
+    def resize(path, value, parent):
+        if not isinstance(value, nn.Conv2d) or "stage5" not in path.keys:
+            return value
+        if value.groups > 1:
+            return pg.oneshot.open_kernel(value, [3, 5, 7], name=f"kernel of {path}")
+        return value.clone().rebind(out_channels=pg.oneof([value.out_channels // 2, value.out_channels]))
+
+    x = torch.randn(2, 3, 32, 32)
+    space = pg.oneshot.follow(program.rebind(shorten).rebind(resize), x, tie=True)
+    net = pg.oneshot.supernet(space).double()
+    assert {"features.stage2.unit2", "features.stage5.unit2"} <= {p.path for p in net.space.points}
+    for seed in range(4):
+        found = pg.oneshot.measure_differences(net, x.double(), decisions=net.space.sample(seed))
+        assert found.largest < 1e-10
