@@ -1,5 +1,7 @@
 """Widths that follow: which layers take in what others give out, and what is said where that cannot be known."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import supernet
 from pliant.oneshot.exactness import measure_differences
-from pliant.oneshot.follow import follow
+from pliant.oneshot.follow import Weighted, follow
 
 one = pg.oneof
 Conv2d, BatchNorm2d, Sequential, ReLU, Linear, Flatten, Identity, LayerNorm, GroupNorm = map(
@@ -244,3 +246,34 @@ def test_without_memory():
     space = Sequential(Conv2d(3, one([8, 16]), 3), BatchNorm2d(16))
     found = follow(space, X.to("meta"))
     assert pg.materialize(found, [0]).args[1].num_features == 8
+
+
+@pg.symbolize
+class ConsumerFirst(nn.Module):
+    """Its program has the layer that takes a concatenation in before those that give its parts out."""
+
+    def __init__(self, last, first, second):
+        super().__init__()
+        self.last, self.first, self.second = last, first, second
+
+    def forward(self, x):
+        a = self.first(x)
+        return self.last(torch.cat([x, a, self.second(a)], 1))
+
+
+def test_sums_of_widths_are_encoded():
+    """The parts of a sum are known from the layers that give them out, wherever these stand."""
+    width = pg.oneof([4, 6, 8])
+    after = follow(Sequential(Cat([Conv2d(3, width, 1), Conv2d(3, width, 1)]), Conv2d(11, 2, 1)), X)
+    before = follow(ConsumerFirst(Conv2d(11, 2, 1), Conv2d(3, width, 1), Conv2d(4, width, 1)), X)
+    for space, place in ((after, "args[1].in_channels"), (before, "last.in_channels")):
+        for decisions in pg.abstract_search_space(space).iterate():
+            assert pg.encode(space, pg.materialize(space, decisions)) == decisions
+        wrong = pg.materialize(space, [0, 0]).rebind({place: 12})
+        with pytest.raises(ValueError, match=rf"at path '{re.escape(place)}' is 12; .*Weighted"):
+            pg.encode(space, wrong)
+    alone = pg.Dict(width=Weighted([width, width], [1, 1]))
+    with pytest.raises(
+        NotImplementedError, match=r"at path 'width' cannot be encoded: 10 is the sum of 2 .* a name"
+    ):
+        pg.encode(alone, pg.Dict(width=10))

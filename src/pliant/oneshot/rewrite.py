@@ -20,7 +20,7 @@ from pliant.symbolic.clone import clone
 from pliant.symbolic.node import Node, children
 from pliant.symbolic.realize import RealizationError, realize
 from pliant.symbolic.rebind import rebind
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, FieldValueError
 from pliant.values.path import Path, step_text
 
 from .elastic import EarlyReadError, Elastic, Part
@@ -128,14 +128,22 @@ class Rewriter:
         program: Any = clone(value)
         parts = dict(self._replace(value, Path(), here, own=own, whole=whole))
         if own:
-            return Elastic(
-                program,
-                {path[len(at) :].removeprefix("."): key for path, key in own.items()},
-                self.selection,
-                path=at,
-                parts=parts,
-                own_statistics=self.own_statistics,
-            )
+            try:
+                return Elastic(
+                    program,
+                    {path[len(at) :].removeprefix("."): key for path, key in own.items()},
+                    self.selection,
+                    path=at,
+                    parts=parts,
+                    own_statistics=self.own_statistics,
+                )
+            except FieldValueError as error:
+                for where, candidate in _find_odd(value, here):
+                    raise FieldValueError(
+                        f"{str(error).rstrip('.')}. The candidate {candidate!r:.80} of type {type(candidate).__name__} at {where!r} stands beside "
+                        "modules. Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
+                    ) from error
+                raise
         if parts:
             program = rebind(
                 program, {spot: part.value(lambda module: module) for spot, part in parts.items()}
@@ -233,6 +241,20 @@ def _no_module(value: Any, here: Place) -> FieldTypeError:
         f"a module is expected at {here.path or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
         "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
     )
+
+
+def _find_odd(value: Any, here: Place) -> Iterator[tuple[str, Any]]:
+    """Yields candidates that are no modules, of holes that have modules as well, and where they are."""
+    if isinstance(value, (OneOf, ManyOf)):
+        odd = [not _is_module_place(candidate) for candidate in value.candidates]
+        for i, candidate in enumerate(value.candidates):
+            inner = here.candidate(i, len(odd), key=here.key, path=here.path)
+            if odd[i] and not all(odd) and not isinstance(candidate, Hole):
+                yield inner.path, candidate
+            yield from _find_odd(candidate, inner)
+        return
+    for key, child in children(value) or ():
+        yield from _find_odd(child, here.below(key))
 
 
 def _is_module_place(value: Any) -> bool:

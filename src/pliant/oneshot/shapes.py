@@ -1,8 +1,14 @@
-"""Whether candidates fit where they stand: each is run once on an example, before anything is trained."""
+"""Whether candidates fit where they stand: each is run once on an example, and those that do not fit are named.
+
+Done before anything is trained, where there is an example; otherwise when a network of the space has failed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +16,19 @@ from torch import Tensor, nn
 from pliant.space import Choice, Space
 from pliant.values.errors import FieldValueError
 
+from .binding import find_mutables
 from .mutables import LayerChoice
 from .selection import Selection
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a choice was run on first, and what was selected then."""
+
+    args: tuple[Any, ...]
+    fields: dict[str, Any]
+    values: dict[str, Any]
 
 
 def check_candidates(
@@ -19,59 +36,131 @@ def check_candidates(
 ) -> None:
     """Runs all candidates of all choices of a network, each on what comes in with the first ones selected.
 
-    Candidates may return different shapes where the network can go on with each.
+    Candidates may return different shapes where the network can go on with each.  Choices in candidates are looked at
+    with these candidates selected.
 
     Raises:
       FieldValueError: a candidate does not run, or the network does not go on with what it returns.
+      Exception: the network does not run, whatever is selected.
     """
-    seen: dict[LayerChoice, tuple[Any, Any]] = {}
-
-    def note(choice: nn.Module, args: Any, fields: Any, output: Any) -> None:
-        if isinstance(choice, LayerChoice) and not choice.return_mask:
-            seen.setdefault(choice, (args, fields))
-
-    choices = [module for module in network.modules() if isinstance(module, LayerChoice)]
     for point in space.points:  # those too that are not active
         selection.values.setdefault(point.path, 0 if isinstance(point, Choice) else point.min_value)
-    hooks = [choice.register_forward_hook(note, with_kwargs=True) for choice in choices]
+    check = _Check(network, selection, example)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _by_selection(network, selection), check.noted():
+        failure = check.run()
+        for choice in list(check.visits):  # one of those that were reached may say more
+            check.check_choice(choice)
+    if failure is not None:
+        raise failure
+
+
+@contextmanager
+def _by_selection(network: nn.Module, selection: Selection) -> Iterator[None]:
+    """Lets choices run what is selected, and no mixtures; afterwards all is selected as it was before."""
+    handlers = [(mutable, mutable.handler) for _, mutable in find_mutables(network)]
+    values, weights = dict(selection.values), dict(selection.weights)
+    selection.weights.clear()
+    for mutable, _ in handlers:
+        mutable.handler = None
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            network(*example)
+        yield
+    finally:
+        for mutable, handler in handlers:
+            mutable.handler = handler
+        selection.values.clear()
+        selection.values.update(values)
+        selection.weights.update(weights)
+
+
+@final
+class _Check:
+    """One check of a network: which choices it reached so far."""
+
+    def __init__(self, network: nn.Module, selection: Selection, example: tuple[Any, ...]) -> None:
+        self.network, self.example, self.values = network, example, selection.values
+        self.visits: dict[nn.Module, Visit] = {}
+        self.checked: set[nn.Module] = set()
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Notes what choices are run on."""
+
+        def note(choice: nn.Module, args: Any, fields: Any) -> None:
+            self.visits.setdefault(choice, Visit(args, fields, dict(self.values)))
+
+        hooks = [
+            module.register_forward_pre_hook(note, with_kwargs=True)
+            for module in self.network.modules()
+            if isinstance(module, LayerChoice) and not module.return_mask
+        ]
+        try:
+            yield
+        finally:
             for hook in hooks:
                 hook.remove()
-            for choice, (args, fields) in seen.items():
-                _check_choice(choice, args, fields, lambda: network(*example))
-    finally:
-        for hook in hooks:
-            hook.remove()
 
-
-def _check_choice(choice: LayerChoice, args: Any, fields: Any, run: Any) -> None:
-    before = choice.selection.values[choice.key]
-    shapes: dict[Any, int] = {}
-    for index, candidate in enumerate(choice):
+    def run(self) -> Exception | None:
+        """Runs the network; returns what went wrong."""
         try:
-            output = candidate(*args, **fields)
-        except Exception as error:
-            raise FieldValueError(
-                f"the candidate {index} at {choice.key!r}, {_name(candidate)}, does not run on what comes in there, of the shape "
-                f"{_shape(args[0]) if args else '()'}: {error}"
-            ) from error
-        shapes.setdefault(_shape(output), index)
-    if len(shapes) == 1:
-        return
-    try:
+            self.network(*self.example)
+        except Exception as error:  # noqa: BLE001  # whatever a user's module raises
+            return error
+        return None
+
+    def check_choice(self, choice: Any) -> None:
+        """Runs all candidates of a choice, and checks the choices in them.
+
+        Raises:
+          FieldValueError: one does not run, or not with the network.
+        """
+        if choice in self.checked:
+            return
+        self.checked.add(choice)
+        visit, shapes = self.visits[choice], dict[Any, int]()
+        for index, candidate in enumerate(choice):
+            self.values.update(visit.values)
+            self.values[choice.key] = index
+            failure, output = None, None
+            try:
+                output = candidate(*visit.args, **visit.fields)
+            except Exception as error:  # noqa: BLE001  # as above
+                failure = error
+            for inner in candidate.modules():  # which may say more
+                if inner in self.visits:
+                    self.check_choice(inner)
+            if failure is not None:
+                raise FieldValueError(
+                    f"the candidate {index} at {self.name(choice)}, {_name(candidate)}, does not run on what comes in there, of the "
+                    f"shape {_shape(visit.args[0]) if visit.args else '()'}: {failure}"
+                ) from failure
+            shapes.setdefault(_shape(output), index)
+        if len(shapes) > 1:
+            self.check_shapes(choice, shapes)
+
+    def check_shapes(self, choice: Any, shapes: dict[Any, int]) -> None:
+        """Checks that the network runs with candidates of several shapes.
+
+        Raises:
+          FieldValueError: it runs with some of them only.
+        """
+        failures = []
         for index in shapes.values():
-            choice.selection.values[choice.key] = index
-            run()
-    except Exception as error:
-        told = ", ".join(f"{shape} (candidate {i}, {_name(choice[i])})" for shape, i in shapes.items())
-        raise FieldValueError(
-            f"the candidates at {choice.key!r} return different shapes, and what comes after takes only one of them: {told}. Make "
-            f"their outputs alike (channels, stride, padding). {error}"
-        ) from error
-    finally:
-        choice.selection.values[choice.key] = before
+            self.values.update(self.visits[choice].values)
+            self.values[choice.key] = index
+            failures.append(self.run())
+        error = next((failure for failure in failures if failure is not None), None)
+        if error is not None and None in failures:  # where none runs, something else is wrong
+            told = ", ".join(f"{shape} (candidate {i}, {_name(choice[i])})" for shape, i in shapes.items())
+            raise FieldValueError(
+                f"the candidates at {self.name(choice)} return different shapes, and what comes after takes only one of them: {told}. "
+                f"Make their outputs alike (channels, stride, padding). {error}"
+            ) from error
+
+    def name(self, choice: Any) -> str:
+        """Returns the key of a choice; where others have it too, also which module it is."""
+        names = [(name, other) for name, other in find_mutables(self.network) if other.key == choice.key]
+        own = next(name for name, other in names if other is choice)
+        return repr(choice.key) if len(names) == 1 else f"{choice.key!r} (the module {own!r}, tied to it)"
 
 
 def _shape(value: Any) -> Any:

@@ -90,8 +90,8 @@ class Supernet(nn.Module):
             _run_apart(self, args, checks=True)
         except FieldValueError as found:
             raise found from error
-        except Exception:
-            return  # it fails whatever is selected: the first error says why
+        except Exception:  # noqa: BLE001  # it fails whatever is selected: the first error says why
+            return
 
     def activate(self, decisions: Any) -> Decisions:
         """Selects the network of some decisions (any face of them), and returns them.
