@@ -48,6 +48,7 @@ FLOORS: dict[str, Row] = {
     "hyper": row(3, "values schema symbolic space"),
     "study": row(3, "values space algorithms launch", sqlalchemy=EVERYWHERE),
     "tune": row(4, "values schema space launch symbolic algorithms hyper study"),
+    "parallel": row(5, "values space launch symbolic algorithms hyper study tune"),
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "evolve": row(5, "values space symbolic algorithms tune"),

@@ -20,7 +20,7 @@ PROGRAM = {
     "spaces": """oneof one_of manyof sublist_of permute permutate floatv intv Hole DerivedHole hyper
         abstract_search_space search_space dna_spec materialize encode iter random_sample template Template
         Space Decisions DNA DNASpec by_hints by_path""",
-    "search": """sample trace Search Feedback Study algorithms generators evolution geno objectives evolve edits
+    "search": """sample search trace Search Feedback Study algorithms generators evolution geno objectives evolve edits
         bench oneshot""",
     "errors": "PliantError",
 }

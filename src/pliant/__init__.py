@@ -49,6 +49,7 @@ from pliant.values.registry import register
 
 if TYPE_CHECKING:
     from pliant import bench, oneshot
+    from pliant.parallel import search
     from pliant.study import Study
 
 __version__ = "0.1.0"
@@ -79,6 +80,10 @@ def __getattr__(name: str) -> Any:
         from pliant.study import Study
 
         return Study
+    if name == "search":
+        from pliant.parallel import search
+
+        return search
     if name in ("bench", "oneshot"):
         return import_module(f"pliant.{name}")
     raise AttributeError(f"module 'pliant' has no attribute {name!r}")
@@ -167,6 +172,7 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "by_path",
     # searches
     "sample",
+    "search",
     "trace",
     "Search",
     "Feedback",

@@ -392,7 +392,7 @@ def sample(
     if study is not None:
         return Search(
             template.space,
-            _study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize),
+            study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize),
             make,
         )
     algorithm = algorithm or Random()
@@ -401,7 +401,7 @@ def sample(
     return Search(template.space, MemorySource(algorithm, trials, maximize=maximize), make)
 
 
-def _study_source(
+def study_source(
     study: Any,
     template: Template,
     algorithm: Algorithm | None,
@@ -409,7 +409,7 @@ def _study_source(
     trials: int | None,
     seed: int | None,
     maximize: bool,
-) -> Source:
+) -> StudySource:
     """Returns the trials of a study, given or to be opened."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
     from pliant.study.check import check_space

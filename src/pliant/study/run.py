@@ -82,9 +82,7 @@ def run(
 ) -> Ending:
     """Runs what is left of a study, as many trials at once as the launcher has slots.
 
-    Ctrl-C once: nothing more is proposed, and what runs is waited for. Twice: jobs are ended at once, and
-    ``KeyboardInterrupt`` is raised; their trials run again when the study goes on. Whatever else ends this process, too,
-    leaves a study that goes on.
+    Ctrl-C once: what runs is waited for. Twice: jobs are ended at once, and run again when the study goes on.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -103,11 +101,10 @@ def run(
       launcher: where the jobs run; the caller closes it.
       make_job: makes the job of a trial. Its id must be new for each attempt: use the trial's id and token.
       read: what the outcome of a job says; ``read_call`` when None.
-      watch: what a running trial, of which no messages come, was seen to have reported since it was last asked; asked again
-        and again, for commands that write metrics into a file.
-      on_end: called with each trial that ended. If it raises, all jobs are ended, and the error goes to the caller.
+      watch: what a running trial, such as a command that writes a file, reported since this was last asked.
+      on_end: called with each trial that ended; if it raises, all jobs are ended.
       attempts: how often a trial is tried whose worker is lost, before it counts as failed.
-      max_failures: after so many failed trials of the study, nothing more is proposed; None for no limit.
+      max_failures: after so many failed trials of the study, nothing more is proposed.
       tick: seconds between looks at what no event tells.
 
     Raises:
@@ -146,12 +143,13 @@ def read_call(trial: Trial, outcome: Outcome) -> Result:
         return Lost(outcome.reason)
     if not outcome.ok:
         return Failed(outcome.reason)
-    value, metrics = outcome.value, dict[str, float]()
-    if isinstance(value, dict):
-        if "failed" in value:
-            return Failed(str(value["failed"]), value.get("metrics") or {})
-        value, metrics = value.get("reward"), value.get("metrics") or {}
-    return Told(tuple(value) if isinstance(value, list) else value, metrics)
+    value: Any = outcome.value
+    said: dict[str, Any] = value if isinstance(value, dict) else {"reward": value}
+    metrics = said.get("metrics") or {}
+    if "failed" in said:
+        return Failed(str(said["failed"]), metrics)
+    reward: Any = said.get("reward")
+    return Told(tuple(reward) if isinstance(reward, list) else reward, metrics)
 
 
 @final

@@ -1,0 +1,270 @@
+"""``search``: a search whose trials run in worker processes, or wherever a launcher runs them.
+
+The loop of ``pg.sample`` evaluates one program after another, where it stands.  Here a function evaluates them, many at
+once, and a study keeps what it says.  A worker gets decisions, and builds the program itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, final
+
+from pliant.algorithms import Algorithm
+from pliant.algorithms.base import check_algorithm
+from pliant.hyper.template import Template
+from pliant.launch import Call, Channel, Job, Launcher, Limits, Processes
+from pliant.launch.functions import name_of, resolve
+from pliant.space import Decisions
+from pliant.symbolic.compare import equal
+from pliant.symbolic.store import from_json, to_json
+from pliant.tune import Feedback, Reward, Source, check_reward, study_source
+from pliant.values.errors import FieldTypeError, LaunchError, LoadError, PliantError, SpaceError, StudyError
+
+MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
+
+
+def search(
+    space: Any,
+    evaluate: Callable[..., Any],
+    algorithm: Algorithm | None = None,
+    trials: int | None = None,
+    *,
+    workers: int | None = None,
+    study: Any = None,
+    seed: int | None = None,
+    maximize: bool = True,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+    attempts: int = 3,
+    max_failures: int | None = None,
+    on_end: Callable[[Any], object] | None = None,
+    launcher: Launcher | None = None,
+) -> Result:
+    """Evaluates programs of a space in worker processes until there are ``trials`` of them; returns what was found.
+
+    ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
+    raises, or returns None, where there is none. With a second parameter it gets a ``Feedback`` to report how good the
+    program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker finds it by its name, so it stands
+    at the top of a module or script. A slot is refilled as soon as it is free; the trial of a worker that died is tried
+    again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
+
+    Args:
+      space: a program with holes; or a function at the top of a module that returns it.
+      evaluate: see above.
+      algorithm: who decides; random search when None.
+      trials: how many in all; None until the algorithm has nothing left.
+      workers: how many processes; None for one a processor.
+      study: as in ``sample``: where every trial is kept, or an open study; None keeps them while this runs.
+      seed: replaces the algorithm's own.
+      maximize: whether higher rewards are better.
+      limits: what one evaluation may take; beyond, it has failed.
+      attempts: how often a trial is tried whose worker is lost.
+      max_failures: after so many failed trials the search ends.
+      on_end: called with each ``Trial`` that ended.
+      launcher: where evaluations run, in place of ``workers`` processes here; closed by who made it.
+
+    Raises:
+      SpaceError: there is no hole to decide.
+      LaunchError: ``evaluate`` or the space cannot be found by another process.
+      StudyError: the study cannot be opened or written.
+      KeyboardInterrupt: a second Ctrl-C.
+    """
+    from pliant.study.run import run  # brings SQLAlchemy
+
+    sent, template = _prepare(space, evaluate, algorithm)
+    _check_known(launcher, workers)
+    with ExitStack() as stack:
+        path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
+        source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
+        stack.callback(source.close)
+        where = launcher or stack.enter_context(Processes(workers))
+        make_job = partial(_make_job, sent, limits)
+        ending = run(
+            source.study, where, make_job, on_end=on_end, attempts=attempts, max_failures=max_failures
+        )
+        return Result(template, source.study, ending.how)
+
+
+@final
+class Result:
+    """What a search found.
+
+    Attributes:
+      ended: ``complete``, ``interrupted`` or ``failures``.
+      trials: those that ended, in the order of proposal.
+    """
+
+    def __init__(self, template: Template, study: Any, ended: str) -> None:
+        self.ended = ended
+        self.trials: list[Any] = [trial for trial in study.trials() if trial.ended is not None]
+        self._template = template
+        self._front = study.front()
+
+    @property
+    def front(self) -> list[tuple[Any, Reward]]:
+        """The programs, made anew, that no other beats in all objectives, with their rewards."""
+        return [
+            (self._template.materialize(t.decisions), t.reward if t.rewards is None else t.rewards)
+            for t in self._front
+        ]
+
+    @property
+    def best_program(self) -> Any:
+        """The best program, made anew; None without a reward."""
+        return self._template.materialize(self._front[0].decisions) if self._front else None
+
+    @property
+    def best_reward(self) -> Reward | None:
+        """Its reward; of several objectives, that of the program that is best in the first one."""
+        return self.front[0][1] if self._front else None
+
+    def __repr__(self) -> str:
+        return f"<search of {len(self.trials)} trials, {self.ended}, best reward {self.best_reward}>"
+
+
+@final
+class ChannelSource(Source):
+    """The feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(maximize=True)
+        self.channel = channel
+        self.told: tuple[Reward | None, str] | None = None
+
+    def ask(self) -> Feedback | None:
+        """Returns None: the one trial that there is was given."""
+        return None
+
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        """Passes an intermediate reward on; returns whether to stop."""
+        answer = self.channel.report({"reward": reward, "step": step})
+        if "error" in answer:
+            raise StudyError(f"what trial {id} reported was refused: {answer['error']}")
+        return bool(answer["stop"])
+
+    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+        """Keeps the reward."""
+        self.told = reward, reason
+
+
+def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
+    """Evaluates one program, in a worker; returns its reward, metrics, or why it failed, as ``read_call`` takes it."""
+    evaluate = resolve(payload["evaluate"])
+    template = _template_of(json.dumps(payload["space"]))
+    decisions = Decisions(template.space, payload["decisions"])
+    parent = None if payload["parent"] is None else Decisions(template.space, payload["parent"])
+    source = ChannelSource(channel)
+    feedback = Feedback(source, payload["id"], decisions, parent=parent)
+    program = template.materialize(decisions)
+    found = evaluate(program, feedback) if _takes_feedback(evaluate) else evaluate(program)
+    if found is None and source.told is not None:
+        reward, reason = source.told
+        return {"failed": reason} if reward is None else {"reward": _to_json(reward)}
+    return _read(found)
+
+
+def _read(found: Any) -> dict[str, Any]:
+    """Returns what ``evaluate`` returned, as JSON."""
+    if found is None:
+        return {"failed": "evaluate returned None: there is no reward"}
+    metrics: Any = {}
+    if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
+        found, metrics = found
+    try:
+        reward = check_reward(found)
+        return {"reward": _to_json(reward), "metrics": {str(name): float(metrics[name]) for name in metrics}}
+    except (PliantError, TypeError, ValueError) as error:
+        return {"failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {error}"}
+
+
+def _to_json(reward: Reward) -> Any:
+    return list(reward) if isinstance(reward, tuple) else reward
+
+
+def _prepare(space: Any, evaluate: Any, algorithm: Algorithm | None) -> tuple[dict[str, Any], Template]:
+    """Returns what a worker is sent, and the template of the space."""
+    if algorithm is not None:
+        check_algorithm(algorithm, "search")
+    sent = _describe(space, evaluate)
+    template = Template(_program_of(json.dumps(sent["space"])) if "name" in sent["space"] else space)
+    if not template.space.points:
+        raise SpaceError(
+            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
+        )
+    return sent, template
+
+
+def _make_job(sent: dict[str, Any], limits: Limits, trial: Any) -> Job:
+    parent = None if trial.parent is None else list(trial.parent.values)
+    payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
+    return Job(f"{trial.id}.{trial.token}", Call(evaluate_one, payload), limits, trial.attempts)
+
+
+def _describe(space: Any, evaluate: Any) -> dict[str, Any]:
+    """Returns how a worker finds the function and the space, as JSON."""
+    name = name_of(evaluate)
+    if inspect.isfunction(space):
+        return {"evaluate": name, "space": {"name": name_of(space)}}
+    try:
+        data = to_json(space)
+        text = json.dumps(data)
+        again = from_json(json.loads(text))
+        if not equal(again, space):
+            raise LoadError("what is read back is not equal to it")
+    except (PliantError, TypeError, ValueError) as error:
+        raise LaunchError(
+            f"this {type(space).__name__} cannot be sent to another process as JSON: {error}. Give the space as a function "
+            "at the top of a module that returns it: `pg.search(make_space, evaluate, ...)`."
+        ) from error
+    return {"evaluate": name, "space": {"json": _rename(data) if ".py:" in name else data, "after": name}}
+
+
+def _rename(data: Any) -> Any:
+    """Returns the JSON of a program with the types of the main file named as a worker loads it."""
+    if isinstance(data, dict):
+        return {
+            key: LOADED_MAIN + value.removeprefix(MAIN)
+            if key == "_type" and isinstance(value, str) and value.startswith(MAIN)
+            else _rename(value)
+            for key, value in data.items()
+        }
+    return [_rename(value) for value in data] if isinstance(data, list) else data
+
+
+def _program_of(text: str) -> Any:
+    """Returns the program that a payload describes."""
+    space = json.loads(text)
+    if "name" in space:
+        return resolve(space["name"])()
+    resolve(space["after"])  # imports the module whose classes the program has
+    return from_json(space["json"])
+
+
+@lru_cache(maxsize=4)
+def _template_of(text: str) -> Template:
+    return Template(_program_of(text))
+
+
+def _takes_feedback(evaluate: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(evaluate).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _check_known(launcher: Any, workers: Any) -> None:
+    if launcher is None:
+        return
+    if not isinstance(launcher, Launcher):
+        raise FieldTypeError(
+            f"launcher takes a launcher, such as pliant.launch.Processes(4); got {launcher!r:.80} of type "
+            f"{type(launcher).__name__}."
+        )
+    if workers is not None:
+        raise FieldTypeError("a launcher has its own number of workers; leave out `workers`.")
