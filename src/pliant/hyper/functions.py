@@ -21,7 +21,8 @@ def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = No
     Args:
       candidates: values of any kind; they may hold holes themselves (a conditional space). In a traced
         program, a function without arguments stands for the candidate that it returns.
-      name: a second key for the decision; holes of one name are decided together.
+      name: a second key for the decision; holes of one name are decided together. Their candidates are equal, or
+        objects of the same classes, of which each place has its own.
       hints: anything, for whoever selects holes by it.
 
     Raises:
