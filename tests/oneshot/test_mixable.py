@@ -8,7 +8,19 @@ import torch
 from torch import nn
 
 import pliant as pg
-from pliant.oneshot import DARTS, GDAS, SNAS, SPOS, FBNet, LayerChoice, ProxylessNAS, follow, supernet
+from pliant.oneshot import (
+    DARTS,
+    GDAS,
+    SNAS,
+    SPOS,
+    AddedCost,
+    FBNet,
+    LayerChoice,
+    MultiplyAdds,
+    ProxylessNAS,
+    follow,
+    supernet,
+)
 from pliant.oneshot.mixable import check_mixtures
 from pliant.values.errors import SpaceError
 
@@ -208,6 +220,35 @@ def test_a_network_without_sizes_is_not_looked_at():
 # ------------------------------------------------------------------ learning
 
 
+def test_a_mixture_of_sizes_has_an_expected_cost():
+    """Nothing but the cost is learned from."""
+    width = one([2, 6], name="w")
+    net = supernet(
+        Sequential(Conv2d(3, width, one([1, 3]), padding="same"), Conv2d(width, width, 1)), example=IMAGES
+    )
+    cost = MultiplyAdds(net, IMAGES[:1])
+    for decisions in net.space.iterate():
+        rows = {
+            point.path: torch.eye(point.count, dtype=torch.float64)[value]
+            for point, value in zip(net.space.points, decisions.values)
+        }
+        assert cost(rows).item() == cost(decisions)
+    darts = DARTS(learning_rate=0.1, penalty=AddedCost(cost))
+    darts.bind(net)
+    for _ in range(50):
+        darts.before_weights(make_step(net, lambda batch: net(batch).sum() * 0))
+    assert darts.decisions().values == (0, 0)
+    assert darts.metrics()["cost"] < 1.3 * cost([0, 0])
+
+
+def make_step(net, loss, index=0, learning_rate=0.0):
+    return SimpleNamespace(
+        batch=IMAGES, next_valid=lambda: IMAGES, loss=loss, epoch=index // 10, progress=index / 60,
+        weights=list(net.parameters()), learning_rate=learning_rate,
+        weight_optimizer=torch.optim.SGD(net.parameters(), lr=learning_rate),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("make", [DARTS, SNAS, GDAS, FBNet], ids=lambda make: make.__name__)
 def test_sizes_are_learned(make):
     """The shared kernel blurs, as is wanted; its middle alone does not."""
@@ -217,20 +258,15 @@ def test_sizes_are_learned(make):
     sampler = make(learning_rate=0.1, warmup=0.0)
     sampler.bind(net, seed=0)
     nn.init.constant_(next(net.parameters()), 1 / 9)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)  # it would make up for the weights of the mixture
 
     def loss(batch):
         return 100 * nn.functional.mse_loss(net(x), wanted)
 
     for index in range(60):
-        step = SimpleNamespace(
-            batch=x, next_valid=lambda: x, loss=loss, epoch=index // 10, progress=index / 60,
-            weights=list(net.parameters()), weight_optimizer=optimizer, learning_rate=0.0,
-        )  # fmt: skip
+        step = make_step(net, loss, index)  # the weights stay: they would make up for those of the mixture
         sampler.before_weights(step)
-        optimizer.zero_grad()
+        net.zero_grad()
         loss(x).backward()
-        optimizer.step()
         sampler.after_weights(step)
     assert sampler.decisions().values == (1,)
     assert sampler.architecture.probabilities()["args[0].kernel_size"][1] > 0.8

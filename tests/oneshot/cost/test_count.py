@@ -1,5 +1,7 @@
 """Counting rules, what is said where one is missing, and the costs' place in the algorithms."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -97,15 +99,41 @@ def test_what_a_cost_is_made_of():
     assert Parameters(lazy, torch.zeros(1, 2))([1]) == 12 + 5
 
 
-def test_an_expectation_over_too_many_widths_is_refused():
-    widths = [one([2, 4, 6]) for _ in range(8)]
+def test_an_expectation_goes_through_what_single_layers_depend_on():
+    """Of 3 ** 12 networks, few have to run."""
+    widths = [one([2, 4, 6]) for _ in range(12)]
     layers = [m for w in widths for m in (LazyLinear(w), ReLU())]
     net = supernet(Sequential(*layers), example=torch.zeros(1, 2))
     cost = MultiplyAdds(net, torch.zeros(1, 2))
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        p.path: torch.rand(p.count, generator=generator, dtype=torch.float64).softmax(0).requires_grad_()
+        for p in net.space.points
+    }
+    means = [torch.full((), 2.0), *(row @ row.new_tensor([2, 4, 6]) for row in weights.values())]
+    wanted = sum(a * b for a, b in itertools.pairwise(means))
+    found = cost(weights)
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-12)
+    assert cost.runs < 40
+    rows = list(weights.values())
+    for a, b in zip(torch.autograd.grad(found, rows), torch.autograd.grad(wanted, rows), strict=True):
+        torch.testing.assert_close(a - a.mean(), b - b.mean())
+
+
+def test_an_expectation_over_too_many_widths_is_refused():
+    class Joined(nn.Module):
+        def __init__(self, layers):
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x):
+            return torch.cat([layer(x) for layer in self.layers], 1)
+
+    joined = pg.symbolize(Joined)([Linear(2, one([2, 4, 8 + i])) for i in range(8)])
+    net = supernet(Sequential(joined, LazyLinear(1)), example=torch.zeros(1, 2))
+    cost = MultiplyAdds(net, torch.zeros(1, 2))
     weights = {p.path: torch.ones(p.count) / 3 for p in net.space.points}
-    for width in range(3):
-        cost([width] * 8)
-    with pytest.raises(SpaceError, match="change shapes that other layers see, in 6561 combinations"):
+    with pytest.raises(SpaceError, match="together decide what one layer costs, in 6561 combinations"):
         cost(weights)
 
 

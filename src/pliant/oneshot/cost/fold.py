@@ -6,20 +6,13 @@ leads anywhere new finds no entry in some table, is run, and the program is fold
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
-
-import torch
-from torch import Tensor
 
 from .program import Block, Branching, Operation, Program, Reader
 
 REMEMBERED = 5  # a module that depends on so few decisions and shapes is one entry of a table
-
-Candidates = Callable[[str], list[Any]]
-"""From the key of a decision to its values, in the order of its weights."""
 
 
 @final
@@ -214,146 +207,3 @@ def _find_uses(folded: Folded, keys: set[str], reads: set[int], writes: set[int]
         reads.add(folded.read)
     for branch in folded.rest.values():
         _find_uses(branch, keys, reads, writes)
-
-
-# ------------------------------------------------------------------ expectation
-
-
-@final
-class Expectation:
-    """The expected cost, for independent choices.
-
-    Decisions that change shapes which other lines see are gone through in all combinations; each of the others adds
-    its own expectation.
-
-    Args:
-      folded: the program.
-      slots: to run it with.
-      weights: by key, of the values of each decision.
-      candidates: the values.
-
-    Attributes:
-      missing: the decisions, by key, of what was never met; while there are any, the result is not what it says.
-    """
-
-    def __init__(
-        self, folded: Folded, slots: list[int], weights: Mapping[str, Tensor], candidates: Candidates
-    ) -> None:
-        self._folded, self._slots, self._weights, self._candidates = folded, slots, weights, candidates
-        self.shaping = sorted(set(_find_shaping(folded)))
-        self.missing: list[dict[str, Any]] = []
-
-    def combinations(self) -> int:
-        """Returns how many combinations are gone through."""
-        count = 1
-        for key in self.shaping:
-            count *= len(self._candidates(key))
-        return count
-
-    def compute(self) -> Tensor:
-        """Returns the expected cost, a scalar that gradients flow through."""
-        total: Any = 0.0
-        for values in itertools.product(*map(self._candidates, self.shaping)):
-            fixed = dict(zip(self.shaping, values))
-            share: Any = 1.0
-            for key, value in fixed.items():
-                share = share * self._weight(key, value)
-            total = total + share * self._block(self._folded, list(self._slots), fixed)
-        if isinstance(total, Tensor):
-            return total
-        like = next(iter(self._weights.values()), torch.zeros((), dtype=torch.float64))
-        return like.new_tensor(total)
-
-    def _weight(self, key: str, value: Any) -> Tensor:
-        return self._weights[key][self._candidates(key).index(value)]
-
-    def _options(self, reader: Reader, fixed: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any], Any]]:
-        """Yields what may be decided: what the reader reads, all that is then fixed, and its weight (1.0 for certain)."""
-        if reader.elastic is not None:
-            for decisions in reader.elastic.space.iterate():
-                keys = [reader.keys[i] for i in decisions.active]
-                yield from self._option(decisions.values, dict(zip(keys, decisions.values)), fixed)
-            return
-        for values in itertools.product(*map(self._candidates, reader.keys)):
-            own = dict(zip(reader.keys, values))
-            yield from self._option(reader.read(own), own, fixed)
-
-    def _option(self, key: Any, own: dict[str, Any], fixed: dict[str, Any]) -> Iterator[Any]:
-        share: Any = 1.0
-        for name, value in own.items():
-            if name not in fixed:
-                share = share * self._weight(name, value)
-            elif fixed[name] != value:
-                return
-        yield key, {**fixed, **own}, share
-
-    def _block(self, folded: Folded, slots: list[int], fixed: dict[str, Any]) -> Any:
-        total: Any = folded.constant
-        for table in folded.tables:
-            total = total + self._table(table, fixed)
-        for step in folded.steps:
-            if isinstance(step, Fork):
-                total = total + self._fork(step, slots, fixed)
-                continue
-            if isinstance(step, Scope):
-                total = total + self._block(step.inner, slots, fixed)
-                continue
-            entry = step.table.get(step.key(slots, fixed))
-            if entry is None:
-                self.missing.append(fixed)
-                return total
-            for slot, shape in zip(step.outputs, entry[1]):
-                slots[slot] = shape
-            total = total + entry[0]
-        for slot, source in folded.copies:
-            slots[slot] = slots[source] if source >= 0 else ~source
-        if folded.read is None:
-            return total
-        rest = folded.rest.get(slots[folded.read])
-        if rest is None:
-            self.missing.append(fixed)
-            return total
-        return total + self._block(rest, slots, fixed)
-
-    def _table(self, table: Table, fixed: dict[str, Any]) -> Any:
-        keys = table.reader.keys
-        if len(keys) == 1 and keys[0] not in fixed:  # the usual case, in one product
-            values = self._candidates(keys[0])
-            costs = [table.costs.get(value) for value in values]
-            for value, cost in zip(values, costs):
-                if cost is None:
-                    self.missing.append({**fixed, keys[0]: value})
-            weights = self._weights[keys[0]]
-            return weights @ weights.new_tensor([cost or 0.0 for cost in costs])
-        total: Any = 0.0
-        for key, known, share in self._options(table.reader, fixed):
-            cost = table.costs.get(key)
-            if cost is None:
-                self.missing.append(known)
-            total = total + share * (cost or 0.0)
-        return total
-
-    def _fork(self, fork: Fork, slots: list[int], fixed: dict[str, Any]) -> Any:
-        total: Any = 0.0
-        for key, known, share in self._options(fork.reader, fixed):
-            branch = fork.branches.get(key)
-            if branch is None:
-                self.missing.append(known)
-                continue
-            total = total + share * self._block(branch, slots, known)
-        return total
-
-
-def _find_shaping(folded: Folded) -> Iterator[str]:
-    for step in folded.steps:
-        if isinstance(step, Fork):
-            if step.is_shaping:
-                yield from step.reader.keys
-            for branch in step.branches.values():
-                yield from _find_shaping(branch)
-        elif isinstance(step, Scope):
-            yield from _find_shaping(step.inner)
-        elif step.picks is not None and step.is_picked:
-            yield step.picks
-    for branch in folded.rest.values():
-        yield from _find_shaping(branch)

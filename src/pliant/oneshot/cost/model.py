@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final, overload
@@ -14,11 +15,12 @@ from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError,
 from ..elastic import Elastic
 from ..inferred import Inferred
 from ..supernet import Supernet
-from .fold import Expectation, fold
+from .expectation import Terms, TooManyError
+from .fold import Folded, fold
 from .program import Clash, Program, Tape
 from .trace import Meter, trace
 
-COMBINATIONS: Final = 4096  # of decisions that change shapes; an expectation goes through so many
+COMBINATIONS: Final = 4096  # of the decisions that one layer depends on; an expectation goes through so many
 
 
 class Cost(ABC):
@@ -56,6 +58,7 @@ class Cost(ABC):
         self._folded, self._slots = fold(self._program)
         self._known: dict[Any, float] = {}
         self._lists: dict[str, list[Any]] = {}
+        self._terms: tuple[Folded, Terms] | None = None
         self.runs = 0
 
     @abstractmethod
@@ -158,21 +161,29 @@ class Cost(ABC):
         if not self.runs:
             self._run({})
         while self._program is not None:
-            found = Expectation(self._folded, self._slots, _Weights(weights, self), self._candidates)
-            if found.combinations() > COMBINATIONS:
-                raise SpaceError(
-                    f"{listing(found.shaping)} change shapes that other layers see, in {found.combinations()} combinations; an expected "
-                    f"cost goes through all of them, and through {COMBINATIONS} at most. Fix some of them by one-hot sampling "
-                    "(call the cost with decisions), or search widths by another algorithm."
-                )
-            result = found.compute()
-            if not found.missing:
-                return result
-            self._run(_merge(found.missing))
+            terms = self._find_terms()
+            if not terms.missing:
+                return terms.expect(_Weights(weights, self))
+            self._run(_merge(terms.missing))
         raise SpaceError(
             "this network's code depends on something that shapes do not tell, so that its cost is no sum over choices and no "
             "expected cost can be had. Call the cost with decisions."
         )
+
+    def _find_terms(self) -> Terms:
+        """Returns what an expectation is the sum of, as far as it is known."""
+        if self._terms is None or self._terms[0] is not self._folded:
+            try:
+                terms = Terms(self._folded, self._slots, self._candidates, COMBINATIONS)
+            except TooManyError as error:
+                count = math.prod(len(self._candidates(key)) for key in error.args)
+                raise SpaceError(
+                    f"{listing(error.args)} together decide what one layer costs, in {count} combinations; an expected cost goes "
+                    f"through all of them, and through {COMBINATIONS} at most. Fix some of them by one-hot sampling (call the cost with "
+                    "decisions), or search widths by another algorithm."
+                ) from None
+            self._terms = self._folded, terms
+        return self._terms[1]
 
     def _candidates(self, key: str) -> list[Any]:
         """Returns the values of a decision, in the order of its weights."""
