@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import pliant as pg
-from pliant.oneshot import BatchStatistics, Recalibrated, supernet
+from pliant.oneshot import DARTS, BatchStatistics, Recalibrated, supernet
 from pliant.oneshot.elastic import EarlyReadError, Elastic
 from pliant.oneshot.mixed import find_take
 from pliant.values.errors import FieldValueError
@@ -327,6 +327,60 @@ def test_a_mode_reaches_all_sizes():
     assert torch.equal(net(ROWS), net(ROWS))
     net.train()
     assert not torch.equal(net(ROWS), net(ROWS))
+
+
+def test_autocast_does_not_round_the_weights():
+    net = build(Linear(4, one([2, 4]))).float()
+    row = torch.tensor([0.3, 0.7]) + 1e-4
+    mix(net, {"out_features": row})
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net(ROWS.float()).dtype == torch.bfloat16
+    lent = net.network.mixed.running()[0].module.weight
+    assert torch.equal(
+        lent, net.network.shared.full("weight") * torch.stack([row.sum(), row.sum(), row[1], row[1]])[:, None]
+    )
+
+
+def test_what_a_choice_computes_again_in_the_backward_pass_is_the_same():
+    def differentiate(*, checkpoint):
+        net = build(
+            Sequential(
+                one(
+                    [
+                        Sequential(Conv2d(4, 3, one([1, 3]), padding="same"), BatchNorm2d(3)),
+                        ConvTranspose2d(4, 3, 1),
+                    ]
+                )
+            )
+        )
+        darts = DARTS(checkpoint=checkpoint)
+        darts.bind(net)
+        out = net(IMAGES)
+        slopes = torch.arange(out.numel(), **double).cos().view(out.shape)
+        return [*torch.autograd.grad((out * slopes).sum(), list(net.parameters())), *net.buffers()]
+
+    torch.testing.assert_close(differentiate(checkpoint=True), differentiate(checkpoint=False))
+
+
+def test_layers_with_a_way_of_their_own_run_one_by_one():
+    """Nothing is taken for granted of a subclass that computes, or shares its weight, in another way."""
+
+    class Last(nn.Linear):
+        pass
+
+    @pg.oneshot.add_rule(Last)
+    def last(layer, name, full):
+        return full[-layer.out_features :]
+
+    class Doubled(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    for kind in (Last, Doubled):
+        net = build(pg.symbolize(kind)(4, one([2, 4])))
+        assert net.network.mixed.plan().fold is None
+        rows = rows_of(net)
+        torch.testing.assert_close(mix(net, rows)(ROWS), sum_one_by_one(net, rows, ROWS, -1))
 
 
 def test_layers_that_learn_their_width_run_one_by_one():

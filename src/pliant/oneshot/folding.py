@@ -25,7 +25,7 @@ Interval = tuple[int, int]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Factor:
     """A part of a mask, for some dimensions.
 
@@ -41,9 +41,12 @@ class Factor:
 
     def weigh(self, rows: Sequence[Tensor], like: Tensor) -> Tensor:
         """Returns the mask: by entry, the weight of all sizes that have it."""
-        found = self.table.to(like.device, like.dtype)
-        for axis in self.axes:
-            found = torch.tensordot(rows[axis].to(like.device, like.dtype), found, 1)
+        if (self.table.device, self.table.dtype) != (like.device, like.dtype):
+            self.table = self.table.to(like.device, like.dtype)  # once
+        found = self.table
+        for axis in self.axes:  # no matrix product: autocast would round it
+            row = rows[axis].to(like.device, like.dtype)
+            found = (row.reshape(-1, *[1] * (found.dim() - 1)) * found).sum(0)
         return found.reshape(self.shape)
 
 

@@ -84,7 +84,9 @@ class Mixed:
         learned = torch.is_grad_enabled() and any(row.requires_grad for row in rows)
         if len(plan.sizes) == 1 and not learned and all(1.0 in row for row in numbers):
             return self._lend(self._running[0])(*args, **fields)
-        rows = [row[list(kept)] for row, kept in zip(rows, _support(numbers))]
+        rows = [
+            row if len(kept) == len(row) else row[list(kept)] for row, kept in zip(rows, _support(numbers))
+        ]
         if plan.fold is None:
             return self._sum(plan, rows, args, fields)
         return self._run_folded(plan.fold, rows, args, fields)
