@@ -7,7 +7,8 @@ starts from the record again.  How a study is made and opened, and what may be r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar, final
 
@@ -181,6 +182,17 @@ class Loop:
             record.change_settings(holder=None)
 
         self.step(work)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Several steps in one transaction: all of them, or nothing."""
+        with self._store.lock:
+            try:
+                with self._store.transaction():
+                    yield
+            except BaseException:
+                self._stale = True
+                raise
 
     def step(self, work: Callable[[Record], Result]) -> Result:
         """Returns what ``work`` returns, in one transaction; again after a connection that was lost and came back."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, final
 
 from pliant.algorithms import Algorithm
@@ -381,6 +381,22 @@ class Study(View):
         ]
         loop.learn(told)
         return len(told)
+
+    def note(self, trial_id: int | None, text: str) -> None:
+        """Writes a line into the journal, for people.
+
+        Raises:
+          StudyError: the study is open for reading only, or cannot be written.
+        """
+        self._writer().step(lambda record: record.add_note(trial_id, to_plain(text)))
+
+    def together(self) -> AbstractContextManager[None]:
+        """Returns a context in which all steps are one transaction: one sync to the disk, and all of them or nothing.
+
+        Raises:
+          StudyError: the study is open for reading only.
+        """
+        return self._writer().together()
 
     @property
     def exhaustion(self) -> str | None:

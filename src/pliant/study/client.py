@@ -1,0 +1,213 @@
+"""A study that another process writes, asked and told over its socket: ``connect``.  The other side is ``serve``."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Self, final
+
+from pliant.space import Space
+from pliant.values.errors import StudyError
+
+from .check import check_rewards
+from .constraint import check_metrics
+from .location import Place
+from .lock import name_process
+from .trial import Trial
+from .wire import address_of, error_from_json, from_line, to_line, trial_from_json
+
+PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again
+PAUSE = 0.05  # seconds between asking again, when all that is left is with others
+
+
+@final
+class Client:
+    """A served study, as far as workers need it.  Made by ``connect``; one thread at a time may use it.
+
+    A thread says now and then that this process is alive, so that a long trial is not given to somebody else.  When the
+    server goes away, requests wait until it is back.
+
+    Attributes:
+      space: what is searched.
+      name: what the study is called.
+    """
+
+    def __init__(self, place: Place, *, worker: str | None, patience: float) -> None:
+        self._address = address_of(place)
+        self._place, self._patience = place, patience
+        self._worker = worker or name_process()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._text = b""
+        self._count = 0
+        self._closed = threading.Event()
+        with self._lock:
+            hello = self._connect()
+        self.space: Space = Space.from_json(hello["space"])
+        self.name: str = hello["name"]
+        self._beat = threading.Thread(target=self._live, args=(hello["lease"] / 4,), daemon=True)
+        self._beat.start()
+
+    def ask(self) -> Trial | None:
+        """Returns the next trial, waiting while all that is left is with others; None when the study is complete."""
+        while True:
+            answer = self._call({"do": "ask"})
+            if answer["trial"] is not None:
+                return trial_from_json(self.space, answer["trial"])
+            if answer["complete"]:
+                return None
+            time.sleep(PAUSE)
+
+    def report(
+        self,
+        trial_id: int,
+        reward: float,
+        *,
+        step: float,
+        token: int,
+        metrics: Mapping[str, float] | None = None,
+    ) -> bool:
+        """Says how good a trial is so far; returns whether it should stop.  Errors are those of ``Study.report``."""
+        given = {"reward": reward, "step": step, "metrics": check_metrics(trial_id, metrics or {})}
+        return bool(self._call({"do": "report", "id": trial_id, "token": token, **given})["stop"])
+
+    def tell(
+        self,
+        trial_id: int,
+        reward: float | tuple[float, ...],
+        *,
+        token: int,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Trial:
+        """Tells the reward of a trial; returns it as it ended.  Errors are those of ``Study.tell``.
+
+        Told again in the same words, after a crash say, it is as if it had been told once.
+        """
+        given = {
+            "reward": check_rewards(trial_id, reward),
+            "metrics": check_metrics(trial_id, metrics or {}),
+        }
+        return self._end({"do": "tell", "id": trial_id, "token": token, **given})
+
+    def fail(
+        self, trial_id: int, reason: str, *, token: int, metrics: Mapping[str, float] | None = None
+    ) -> Trial:
+        """Says that a trial has no reward, and why; returns it as it ended.  Errors are those of ``Study.fail``."""
+        given = {"reason": str(reason), "metrics": check_metrics(trial_id, metrics or {})}
+        return self._end({"do": "fail", "id": trial_id, "token": token, **given})
+
+    def put_back(self, trial_id: int, reason: str, *, token: int) -> Trial:
+        """Lets somebody else try a trial.  Errors are those of ``Study.put_back``."""
+        return self._end({"do": "put_back", "id": trial_id, "token": token, "reason": str(reason)})
+
+    def close(self) -> None:
+        """Hangs up; trials that were asked for and not told are tried again."""
+        self._closed.set()
+        with self._lock:
+            self._hang_up()
+
+    def __iter__(self) -> Iterator[Trial]:
+        while (trial := self.ask()) is not None:
+            yield trial
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ private
+
+    def _end(self, request: dict[str, Any]) -> Trial:
+        return trial_from_json(self.space, self._call(request)["trial"])
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a request; says it again to a server that came back."""
+        if self._closed.is_set():
+            raise StudyError(f"this connection to the study {self.name!r} is closed; connect again.")
+        with self._lock:
+            while True:
+                try:
+                    if self._socket is None:
+                        self._connect()
+                    answer = self._say(request)
+                    break
+                except OSError:
+                    self._hang_up()
+        if "error" in answer:
+            raise error_from_json(answer, request.get("id", 0))
+        return answer
+
+    def _say(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._socket is not None
+        self._count += 1
+        self._socket.sendall(to_line({"n": self._count, **request}))
+        while True:
+            line, found, rest = self._text.partition(b"\n")
+            if found:
+                self._text = rest
+                answer = from_line(line)
+                if answer.get("n") == self._count:
+                    return answer
+                continue
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("the server hung up")
+            self._text += data
+
+    def _connect(self) -> dict[str, Any]:
+        """Connects, waiting for a server that is away, and returns what it says first."""
+        end, pause = time.monotonic() + self._patience, 0.01
+        while True:
+            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                one.connect(self._address)
+                self._socket, self._text = one, b""
+                return self._say({"do": "hello", "worker": self._worker})
+            except OSError as error:
+                self._socket = None
+                one.close()
+                if time.monotonic() > end:
+                    raise StudyError(
+                        f"nobody serves the study {str(self._place)!r} ({error}). In the process that has it open: "
+                        "`with pliant.study.serve.serve(study): ...`."
+                    ) from error
+                time.sleep(pause)
+                pause = min(2 * pause, 0.5)
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
+    def _live(self, seconds: float) -> None:
+        """Says that this process is alive, while it holds a connection."""
+        while not self._closed.wait(seconds):
+            with self._lock:
+                if self._socket is None:
+                    continue
+                try:
+                    self._say({"do": "renew"})
+                except (OSError, StudyError):
+                    self._hang_up()
+
+
+def connect(place: Place, *, worker: str | None = None, patience: float = PATIENCE) -> Client:
+    """Connects to a study that a process of this user on this machine serves.
+
+    Args:
+      place: of the study, as it was given there: the path of its file, or its address.
+      worker: who asks, for whoever reads the study; this process by default.
+      patience: how many seconds to wait for a server that is not there (yet).
+
+    Raises:
+      StudyError: nobody serves it.
+    """
+    if not hasattr(os, "getuid"):
+        raise StudyError("a study is served over a Unix socket, which this system has not.")
+    return Client(place, worker=worker, patience=patience)

@@ -1,0 +1,286 @@
+"""A study that other processes of this machine may ask and tell: ``serve``.  They use ``client``.
+
+One process writes a study.  It answers the others over a socket, all that were heard at one time in one transaction, so
+that the price of a sync to the disk is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import threading
+from contextlib import suppress
+from typing import Any, Self, final
+
+from pliant.values.errors import FeedbackError, PliantError, StaleError, StudyError
+
+from .study import Study
+from .trial import COMPLETED, RUNNING, Trial
+from .wire import MAX_LINE, address_of, error_to_json, from_line, to_line, trial_to_json
+
+LEASE_SECONDS = 60.0  # that a client may be silent; it says that it is alive far more often
+
+
+@final
+class Server:
+    """A study that is being served, by a thread of this process, until it is closed.  Made by ``serve``.
+
+    Attributes:
+      address: the path of its socket.
+      study: the study, which this process may go on to use, too.
+    """
+
+    def __init__(self, study: Study, *, lease: float) -> None:
+        self.study = study
+        self.address = address_of(study.path)
+        self._lease = lease
+        self._selector = selectors.DefaultSelector()
+        self._peers: dict[socket.socket, _Peer] = {}
+        self._listener = _listen(self.address)
+        self._bell, self._rope = socket.socketpair()
+        for one in (self._listener, self._bell):
+            one.setblocking(False)
+            self._selector.register(one, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, name="pliant-study-server", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hangs up on all clients; their trials wait for the next.  The study stays open.  Closed twice is closed."""
+        if self._thread.is_alive():
+            self._rope.send(b"x")
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ the thread
+
+    def _serve(self) -> None:
+        try:
+            while True:
+                ready = [key.fileobj for key, _ in self._selector.select(timeout=self._lease / 4)]
+                if self._bell in ready:
+                    return
+                heard: list[tuple[_Peer, dict[str, Any]]] = []
+                gone: list[_Peer] = []
+                for one in ready:
+                    if one is self._listener:
+                        self._accept()
+                    elif (peer := self._peers.get(one)) is not None and not peer.hear(heard):  # type: ignore[call-overload]
+                        gone.append(peer)
+                self._answer_all(heard)
+                for peer in gone:
+                    self._lose(peer)
+        finally:
+            for peer in list(self._peers.values()):
+                self._lose(peer)
+            self._listener.close()
+            with suppress(OSError):
+                os.unlink(self.address)
+            self._selector.close()
+            self._bell.close()
+            self._rope.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            connection, _ = self._listener.accept()
+            connection.setblocking(False)
+            self._selector.register(connection, selectors.EVENT_READ)
+            self._peers[connection] = _Peer(connection)
+
+    def _answer_all(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> None:
+        """Answers requests in one transaction; nobody hears of anything before it is on the disk."""
+        if not heard:
+            return
+        answers: list[dict[str, Any]] = []
+        try:
+            with self.study.together():
+                answers = [self._answer(peer, request) for peer, request in heard]
+        except PliantError as error:  # the disk is full, say: nothing of it was done
+            answers = [error_to_json(error)] * len(heard)
+        for (peer, request), answer in zip(heard, answers, strict=True):
+            peer.say({"n": request.get("n"), **answer})
+
+    def _answer(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        work = self._WORK.get(str(request.get("do")))
+        try:
+            if work is None:
+                raise StudyError(
+                    f"a study is asked to {', '.join(self._WORK)}; got {request.get('do')!r:.80}."
+                )
+            found: dict[str, Any] = work(self, peer, request)
+        except (KeyError, TypeError) as error:
+            return error_to_json(StudyError(f"a request of another form: {type(error).__name__}: {error}"))
+        except PliantError as error:
+            return error_to_json(error)
+        return found
+
+    def _hello(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        peer.name = str(request["worker"])[:200]
+        return {"space": self.study.space.to_json(), "lease": self._lease, "name": self.study.name}
+
+    def _ask(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        trial = self.study.ask(worker=peer.name, lease=self._lease)
+        if trial is None:
+            return {"trial": None, "complete": self.study.is_complete}
+        peer.tokens[trial.id] = trial.token
+        return {"trial": trial_to_json(trial)}
+
+    def _report(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        given = {name: request[name] for name in ("step", "token", "metrics")}
+        return {"stop": self.study.report(request["id"], request["reward"], **given)}
+
+    def _tell(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        reward = request["reward"]
+        reward = tuple(reward) if isinstance(reward, list) else reward
+        given = {"token": request["token"], "metrics": request["metrics"]}
+        return self._end(peer, request, lambda: self.study.tell(request["id"], reward, **given))
+
+    def _fail(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        given = {"token": request["token"], "metrics": request["metrics"]}
+        return self._end(peer, request, lambda: self.study.fail(request["id"], request["reason"], **given))
+
+    def _put_back(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        peer.tokens.pop(request["id"], None)
+        trial = self.study.put_back(request["id"], request["reason"], token=request["token"])
+        return {"trial": trial_to_json(trial)}
+
+    def _renew(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        for trial_id, token in list(peer.tokens.items()):
+            try:
+                self.study.renew(trial_id, token=token)
+            except FeedbackError:
+                del peer.tokens[trial_id]
+        return {}
+
+    def _end(self, peer: _Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
+        """Ends a trial; what was told already, in the same words, is told."""
+        peer.tokens.pop(request["id"], None)
+        try:
+            return {"trial": trial_to_json(end())}
+        except StaleError:
+            raise
+        except FeedbackError as error:
+            before = self._find(request["id"])
+            if before is None or before.status == RUNNING or not _is_same(before, request):
+                if before is not None:
+                    self.study.note(before.id, str(error))
+                raise
+            return {"trial": trial_to_json(before)}
+
+    def _find(self, trial_id: Any) -> Trial | None:
+        try:
+            return self.study.trial(trial_id)
+        except FeedbackError:
+            return None
+
+    def _lose(self, peer: _Peer) -> None:
+        """Puts back what a client had that is gone."""
+        del self._peers[peer.connection]
+        self._selector.unregister(peer.connection)
+        peer.connection.close()
+        for trial_id, token in peer.tokens.items():
+            with suppress(PliantError):
+                self.study.put_back(trial_id, f"{peer.name} hung up", token=token)
+
+    _WORK = {  # noqa: RUF012  # a table of methods
+        "hello": _hello,
+        "ask": _ask,
+        "report": _report,
+        "tell": _tell,
+        "fail": _fail,
+        "put_back": _put_back,
+        "renew": _renew,
+    }
+
+
+@final
+class _Peer:
+    """A client: its socket, what it said so far of its next line, and the trials that it has."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.name = "a client"
+        self.tokens: dict[int, int] = {}
+        self._text = b""
+
+    def hear(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> bool:
+        """Adds what it said; returns whether it is still there."""
+        try:
+            data = self.connection.recv(1 << 16)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        *lines, self._text = (self._text + data).split(b"\n")
+        try:
+            heard += [(self, from_line(line)) for line in lines]
+        except StudyError:
+            return False
+        return bool(data) and len(self._text) <= MAX_LINE
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Sends a line; to one that is gone, nothing.  One that does not listen for long is hung up on."""
+        try:
+            self.connection.settimeout(5.0)
+            self.connection.sendall(to_line(message))
+            self.connection.setblocking(False)
+        except OSError:
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
+    """Lets other processes of this user on this machine ask and tell a study, until the returned server is closed.
+
+    >>> import tempfile
+    >>> from pliant.algorithms import Random
+    >>> from pliant.space import flatten, integer
+    >>> from pliant.study.client import connect
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/a.db"
+    ...     with Study.create(path, flatten([integer("x", 0, 9)]), Random(), trials=5) as study, serve(study):
+    ...         with connect(path) as client:  # in any process
+    ...             for trial in client:
+    ...                 _ = client.tell(trial.id, trial.decisions["x"], token=trial.token)
+    ...         study.is_complete
+    True
+
+    Args:
+      study: open for writing.
+      lease: seconds that a client may be silent before its trials are given to others.
+
+    Raises:
+      StudyError: the study is open for reading only, or is served already.
+    """
+    study.together()  # raises, where it is open for reading
+    return Server(study, lease=lease)
+
+
+def _listen(address: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Who writes the study holds its lock, so that a socket that is there is one that a dead process left.
+    with suppress(FileNotFoundError):
+        os.unlink(address)
+    try:
+        listener.bind(address)
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise StudyError(f"the study cannot be served at {address!r}: {error.strerror or error}.") from error
+    return listener
+
+
+def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
+    """Returns whether a trial ended as a request says, by the same attempt."""
+    if request["token"] is not None and request["token"] != trial.attempts:
+        return False
+    if request["do"] == "fail":
+        return trial.status != COMPLETED and trial.reason == request["reason"]
+    reward = request["reward"]
+    told = trial.reward if trial.rewards is None else list(trial.rewards)
+    return bool(trial.status == COMPLETED and told == reward)
