@@ -407,6 +407,9 @@ def test_only_widths_differ():
         FieldValueError, match=r"sizes of the module at '' return \(3, 3, 2, 2\) and \(3, 3, 4, 4\), and only"
     ):
         mix(net, rows_of(net))(IMAGES)
+    net = build(Conv2d(4, 3, one([2, 3]), padding=1))  # an even kernel has no middle
+    with pytest.raises(FieldValueError, match=r"return \(3, 3, 6, 6\) and \(3, 3, 7, 7\)"):
+        mix(net, rows_of(net))(IMAGES)
     heads = build(pg.symbolize(nn.GRU)(4, one([2, 3])))
     with pytest.raises(
         FieldValueError, match="the module at '' returns a tuple, and only tensors can be mixed"
