@@ -8,7 +8,7 @@ owns weights, data and optimizers.  A trainer, or a loop of one's own, calls fou
         for batch in loader:
             step = Step(...)                 # what the sampler may ask of the loop
             sampler.before_weights(step)     # selects what is trained now
-            ...                              # forward, backward, optimizer: any training step
+            ...                              # forward, backward, optimizer: any training step (see Session)
             sampler.after_weights(step)      # learns from what was trained
         sampler.end_epoch(step)
     sampler.finish(step)
@@ -17,6 +17,7 @@ owns weights, data and optimizers.  A trainer, or a loop of one's own, calls fou
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -121,6 +122,15 @@ class Sampler(ABC):
         self._bind()
 
     @property
+    def options(self) -> dict[str, Any]:
+        """What its constructor was given, by name, as far as it keeps that under the same names.
+
+        A checkpoint tells by them whether a search goes on as it was begun.
+        """
+        names = inspect.signature(type(self)).parameters
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    @property
     def networks_per_step(self) -> int:
         """How many networks' gradients one step of the weights adds up: ``before_weights`` is called for each."""
         return 1
@@ -145,6 +155,14 @@ class Sampler(ABC):
     @abstractmethod
     def decisions(self) -> Decisions:
         """Returns the network that this sampler finds best, as far as it knows by now."""
+
+    def select_mixture(self) -> bool:
+        """Selects the mixture of candidates that was trained, and of which ``decisions`` is the discretization.
+
+        Returns:
+          whether there is one: False, and nothing is selected, where single networks are trained.
+        """
+        return False
 
     def metrics(self) -> dict[str, float]:
         """Returns numbers that say how the search stands.

@@ -178,6 +178,10 @@ class GDAS(GumbelSampler):
         """Returns the temperature of this step: from ``start`` to ``end``, linearly."""
         return self.start + (self.end - self.start) * min(step.progress, 1.0)
 
+    def select_mixture(self) -> bool:
+        """Returns False: single networks are trained."""
+        return False
+
     def _draw(self, step: Step) -> Draw:
         soft = self._soft(step)
         return Draw({key: one_hot(row, self._architecture.count(key)) for key, row in soft.items()}, soft)

@@ -169,6 +169,11 @@ class GradientSampler(Sampler):
             found = self.architecture.probabilities()
         self._select(Draw(self._chosen(found), {}))
 
+    def select_mixture(self) -> bool:
+        """Selects the mixture of all candidates by their present probabilities."""
+        self.relax()
+        return True
+
     def decisions(self) -> Decisions:
         """Returns the network that the derivation rule makes of the present probabilities."""
         with torch.no_grad():

@@ -73,6 +73,10 @@ class ProxylessNAS(GradientSampler):
             rows = self._architecture.probabilities()
         self.supernet.selection.replace({key: self._pick(row.tolist()) for key, row in rows.items()})
 
+    def select_mixture(self) -> bool:
+        """Returns False: single paths are trained."""
+        return False
+
     def _draw(self, step: Step) -> Draw:
         """Draws the gates for the parameters to learn by."""
         values, soft, resting = dict[str, Tensor](), dict[str, Tensor](), set[str]()

@@ -51,6 +51,12 @@ class PolicySampler(Sampler):
         self.policy.setup(self.supernet.space, Random(self.random.random()))
         self.rule = rule.begin(self.policy)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its constructor was given, the policy and the rule as they were then."""
+        rule, policy = self._blank
+        return {**super().options, "rule": rule, "policy": policy}
+
     def judge(self, step: Step, decisions: Decisions, batch: Any = None) -> float:
         """Returns the reward of a network on a batch of the validation data.
 

@@ -31,7 +31,7 @@ class SearchedSampler(Sampler):
       evaluations: how many networks are judged then.
       batches: on how many validation batches each is judged.
       normalization: which statistics are used then; recalibrated ones when None.
-      cost: a cost of decisions.
+      cost: any function of decisions to a number: ``MultiplyAdds(net, example)``, or one of your own.
       limit: what it must not exceed.
 
     Raises:

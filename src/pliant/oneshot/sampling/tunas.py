@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, final
@@ -41,7 +42,7 @@ class TuNAS(PolicySampler):
     was drawn. While warm-up lasts the policy does not move, so this concerns its baseline alone.
 
     Args:
-      cost: a cost of decisions, such as ``MultiplyAdds``; None for none.
+      cost: any function of decisions to a number: ``MultiplyAdds(net, example)``, or one of your own; None for none.
       target: what the cost is to be.
       exponent: how much a deviation costs; negative.
       learning_rate: of the policy when the delay ends (theirs: 3e-4 for each 256 images of a batch).
@@ -52,7 +53,7 @@ class TuNAS(PolicySampler):
       normalization: which statistics a network is judged by; those of the batch when None.
 
     Raises:
-      FieldValueError: a cost without a target, a warm-up longer than the delay.
+      FieldValueError: a cost without a target, an exponent that is not negative, a warm-up longer than the delay.
     """
 
     def __init__(
@@ -83,6 +84,12 @@ class TuNAS(PolicySampler):
                 return quality
             return absolute(quality, cost(decisions), target, exponent=exponent)
 
+        if isinstance(exponent, bool) or not isinstance(exponent, (int, float)) or not -math.inf < exponent < 0:
+            raise FieldValueError(
+                f"TuNAS(exponent=...) is what a deviation from the target costs, a number below 0, such as -0.1; got {exponent!r:.80}. "
+                "From 0 on it would reward the distance."
+            )
+        self.exponent, self.learning_rate = exponent, learning_rate
         self._is_ours = rule is None
         super().__init__(
             rule

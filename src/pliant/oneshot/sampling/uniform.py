@@ -26,7 +26,7 @@ class SPOS(SearchedSampler):
       evaluations: how many networks are judged then (the paper: 20 generations of 50).
       batches: on how many validation batches each is judged.
       normalization: which statistics are used then.
-      cost: a cost of decisions, such as ``MultiplyAdds``.
+      cost: any function of decisions to a number: ``MultiplyAdds(net, example)``, or one of your own.
       limit: what it must not exceed (the paper: 330M multiply-adds).
 
     Raises:
