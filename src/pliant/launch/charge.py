@@ -36,14 +36,16 @@ class Charge:
       pid: the process, which leads the session.
       wire: talks to a worker; None for a command.
       job: what it does now; None for an idle worker.
+      mark: what the programs that this job starts bear in their environment.
       verdict: how its job was ended by us and why; None while it was not.
       kill_at: when (monotonic) it is killed if it has not ended by then.
       code: its exit code once it has ended.
       retiring: whether it is to get no further job.
     """
 
-    def __init__(self, pid: int, output_end: int, mark: str, wire: Wire | None = None) -> None:
-        self.pid, self.output_end, self.mark, self.wire = pid, output_end, mark, wire
+    def __init__(self, pid: int, output_end: int, wire: Wire | None = None) -> None:
+        self.pid, self.output_end, self.wire = pid, output_end, wire
+        self.mark = ""
         os.set_blocking(output_end, False)
         self.job: dict[str, Any] | None = None
         self.verdict: tuple[How, str] | None = None
@@ -63,11 +65,11 @@ class Charge:
         """Takes a job, and tells the worker."""
         if self.wire is not None:
             self.drain()  # what an earlier call printed late is not this one's
-        self.job, self.verdict, self.kill_at, self.result = job, None, None, None
+        self.job, self.mark, self.verdict, self.kill_at, self.result = job, job["mark"], None, None, None
         self._output = Output(Path(job["log"]) if job["log"] else None, log_bytes)
         self._begun, self._killed_before = time.monotonic(), tree.out_of_memory_count()
         if self.wire is not None:
-            names = ("id", "attempt", "function", "payload")
+            names = ("id", "attempt", "mark", "function", "payload")
             self.wire.send({name: job[name] for name in names})
 
     @property
@@ -109,7 +111,7 @@ class Charge:
         self._output.close()
         how, value, reason, code = self._judge()
         seconds = time.monotonic() - self._begun
-        job, self.job, self.verdict, self.kill_at = self.job, None, None, None
+        job, self.job, self.mark, self.verdict, self.kill_at = self.job, None, "", None, None
         outcome = {"how": how, "value": value, "reason": reason, "exit_code": code, "seconds": seconds}
         return job["id"], {**outcome, "tail": self._output.tail()}
 
@@ -134,11 +136,10 @@ class Charge:
             self.wire.close()
 
 
-def fork_worker(mark: str, threads: int, ours: Iterable[int]) -> Charge:
+def fork_worker(threads: int, ours: Iterable[int]) -> Charge:
     """Forks a worker of this process, which must have one thread only.
 
     Args:
-      mark: identifies the family of processes.
       threads: how many it computes with.
       ours: file descriptors that the worker is not to inherit.
     """
@@ -150,16 +151,16 @@ def fork_worker(mark: str, threads: int, ours: Iterable[int]) -> Charge:
     if pid == 0:
         try:
             _become_worker(keeper, there, writer, [*ours, here.detach(), reader])
-            _settle(mark, threads)
+            _settle(threads)
             serve(there)
         finally:
             os._exit(1)
     there.close()
     os.close(writer)
-    return Charge(pid, reader, mark, Wire(here))
+    return Charge(pid, reader, Wire(here))
 
 
-def spawn_command(job: Mapping[str, Any], mark: str) -> Charge:
+def spawn_command(job: Mapping[str, Any]) -> Charge:
     """Starts a command in a session of its own.
 
     Raises:
@@ -172,7 +173,7 @@ def spawn_command(job: Mapping[str, Any], mark: str) -> Charge:
         "PLIANT_JOB": job["id"],
         "PLIANT_ATTEMPT": str(job["attempt"]),
         **job["env"],
-        tree.MARK: mark,
+        tree.MARK: job["mark"],
     }
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own program, without a shell
@@ -191,7 +192,7 @@ def spawn_command(job: Mapping[str, Any], mark: str) -> Charge:
     finally:
         os.close(writer)
     process.returncode = 0  # we wait for it ourselves
-    return Charge(process.pid, reader, mark)
+    return Charge(process.pid, reader)
 
 
 def refusal(error: OSError, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,9 +226,8 @@ def _become_worker(keeper: int, there: socket.socket, writer: int, ours: Iterabl
             os.close(descriptor)
 
 
-def _settle(mark: str, threads: int) -> None:
+def _settle(threads: int) -> None:
     """What a worker sets for itself before its first job."""
-    os.environ[tree.MARK] = mark
     for name in THREADS:
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
     torch = sys.modules.get("torch")

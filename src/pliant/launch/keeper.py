@@ -130,7 +130,8 @@ class Keeper:
 
     def _fill(self) -> None:
         while self.waiting and sum(c.job is not None for c in self.charges.values()) < self.options["slots"]:
-            job = self.waiting.popleft()
+            self._marks += 1
+            job = {**self.waiting.popleft(), "mark": f"{os.getpid()}.{self._marks}"}
             try:
                 charge = self._place(job)
             except OSError as error:
@@ -146,12 +147,9 @@ class Keeper:
             for charge in self.charges.values():
                 if charge.is_idle:
                     return charge
-        self._marks += 1
-        mark = f"{os.getpid()}.{self._marks}"
-        if "function" in job:
-            charge = fork_worker(mark, self.options["threads"], self._descriptors())
+            charge = fork_worker(self.options["threads"], self._descriptors())
         else:
-            charge = spawn_command(job, mark)
+            charge = spawn_command(job)
         self.charges[charge.pid] = charge
         self._selector.register(charge.output_end, selectors.EVENT_READ, lambda: self._hear_output(charge))
         if charge.wire is not None:

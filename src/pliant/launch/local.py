@@ -111,6 +111,11 @@ class LocalLauncher(Launcher):
             self._keeper.end([pid for pid in self._jobs.values() if pid])
             self._jobs.clear()
 
+    @property
+    def keeper_pid(self) -> int:
+        """The process that keeps the jobs; all of them descend from it."""
+        return self._keeper.pid
+
     def _receive(self) -> None:
         """Takes in what the keeper says; when it is gone, its jobs are lost."""
         wire = self._keeper.wire
@@ -157,6 +162,7 @@ class _Keeper:
                 start_new_session=True,
             )
         self.wire = Wire(here)
+        self.pid = self._process.pid
         self._finalizer = weakref.finalize(self, _abandon, self.wire, self._process, os.getpid())
         try:
             self._shake_hands(options)
@@ -218,9 +224,9 @@ def _leads(pid: int, found: Mapping[int, tree.Entry]) -> bool:
 
 def _abandon(wire: Wire, process: subprocess.Popen[bytes], owner: int) -> None:
     """Ends a keeper whose launcher was forgotten."""
-    wire.close()
     if os.getpid() == owner:
+        wire.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
     else:
-        process.returncode = 0  # another process's child
+        process.returncode = 0  # another process's child, and its conversation

@@ -28,7 +28,7 @@ from .base import (
     Started,
     dump,
 )
-from .check import check_job
+from .check import check_job, prepare_log
 from .commands import Commands, describe_command
 from .functions import name_of
 from .output import TAIL_BYTES
@@ -79,6 +79,7 @@ class InPlace(Launcher):
             dump(job.work.payload, f"the payload of job {job.id!r}")
         else:
             describe_command(job.work)
+            prepare_log(job.work.log)
         self._jobs[job.id] = job
         self._waiting.append(job)
 

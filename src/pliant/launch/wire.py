@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from typing import Any, final
 
 _CHUNK = 1 << 18
@@ -82,6 +83,8 @@ class Wire:
         return [json.loads(line) for line in lines if line]
 
     def close(self) -> None:
-        """Closes this end."""
+        """Ends the conversation, for a forked process that holds this end by inheritance, too."""
         self.ended = True
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()

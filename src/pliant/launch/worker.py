@@ -60,6 +60,7 @@ def serve(end: socket.socket) -> NoReturn:
     lines = iter(end.makefile("rb"))
     for line in lines:
         job = json.loads(line)
+        os.environ[tree.MARK] = job["mark"]
         channel = WorkerChannel(end, lines, job["id"], job["attempt"])
         done = run(job["function"], job["payload"], channel, show=_print_error)
         if os.getpid() != pid:  # the function has forked, and returned twice

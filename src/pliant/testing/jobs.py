@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from pliant.launch import Channel
+from pliant.launch import Call, Channel, Ended, Job, Processes
 
 
 def echo(payload: Any, channel: Channel) -> Any:
@@ -22,6 +22,11 @@ def echo(payload: Any, channel: Channel) -> Any:
 def report(payload: Any, channel: Channel) -> Any:
     """Reports each item of a list; returns the replies."""
     return [channel.report(item) for item in payload]
+
+
+def report_object(payload: Any, channel: Channel) -> Any:
+    """Reports what is no JSON."""
+    return channel.report(object())
 
 
 def fail(payload: Any, channel: Channel) -> Any:
@@ -120,8 +125,8 @@ def spawn(payload: Any, channel: Channel) -> Any:
             os.execv(sys.executable, arguments)  # noqa: S606 - our own program
         os._exit(0)
     os.wait()
-    if payload.get("report", True):
-        channel.report("spawned")
+    if channel.report("spawned") == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(payload["seconds"])
     return os.getpid()
 
@@ -161,11 +166,56 @@ def threads(payload: Any, channel: Channel) -> Any:
     return [os.environ["OMP_NUM_THREADS"], torch and torch.get_num_threads()]
 
 
-def start_thread() -> None:
-    """Leaves a thread behind: what a preload must not do."""
-    import threading
+def daemon(payload: Any, channel: Channel) -> Any:
+    """Starts a daemon, with a text among its arguments, and returns."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)", payload])  # noqa: S606 - our own program
+        os._exit(0)
+    os.wait()
 
-    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+def descriptors(payload: Any, channel: Channel) -> Any:
+    """Returns the open file descriptors that are sockets, pipes or pollers (Linux)."""
+    kinds = {fd: os.path.basename(os.readlink(f"/proc/self/fd/{fd}")) for fd in range(64) if _is_open(fd)}
+    return sorted(
+        fd for fd, kind in kinds.items() if kind.startswith(("socket", "pipe", "anon_inode")) or fd < 3
+    )
+
+
+def pool(payload: Any, channel: Channel) -> Any:
+    """Runs calls in a pool of its own; returns what they return."""
+    with Processes(2) as launcher:
+        for i in range(payload):
+            launcher.start(Job(str(i), Call("pliant.testing.jobs:echo", i)))
+        values: dict[str, Any] = {}
+        while len(values) < payload:
+            for event in launcher.poll(None):
+                if isinstance(event, Ended):
+                    values[event.job] = event.outcome.value
+    return [values[str(i)] for i in range(payload)]
+
+
+def compute() -> float:
+    """One step of training with torch; also to preload."""
+    torch: Any = __import__("torch")
+    layer = torch.nn.Linear(256, 256)
+    loss = (layer(torch.ones(256, 256)) ** 2).mean()
+    loss.backward()
+    return float(loss)
+
+
+def compute_again(payload: Any, channel: Channel) -> Any:
+    """The same as a call."""
+    return compute()
+
+
+def _is_open(descriptor: int) -> bool:
+    with contextlib.suppress(OSError):
+        os.fstat(descriptor)
+        return True
+    return False
 
 
 class _Owner:

@@ -1,0 +1,580 @@
+"""The contract of ``Launcher`` as tests: subclass a suite and say how yours is made.
+
+::
+
+    class TestMine(LauncherSuite):
+        def make(self, slots: int) -> Launcher:
+            return Mine(slots)
+
+``LauncherSuite`` is about calls, ``CommandSuite`` about commands.  They run under pytest, without further
+setup; put ``pytest.register_assert_rewrite("pliant.testing.launchers")`` into ``conftest.py`` for messages
+that show values.  The class attributes say what yours can do.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pliant.launch import (
+    Call,
+    Command,
+    Ended,
+    Event,
+    Job,
+    Launcher,
+    Limits,
+    Message,
+    Outcome,
+    Started,
+    tree,
+)
+from pliant.values.errors import LaunchError
+
+from . import jobs
+
+PATIENCE = 60.0
+"""Seconds after which a test gives up; what works takes a fraction of one."""
+
+
+def call(name: str, payload: Any = None, **options: Any) -> Call:
+    """Returns a call of a function of ``pliant.testing.jobs``."""
+    return Call(f"pliant.testing.jobs:{name}", payload, **options)
+
+
+def living(token: str) -> set[int]:
+    """Returns the processes of this machine that have a text among their arguments (Linux)."""
+    found = set()
+    for pid in tree.table():
+        with suppress(OSError):
+            if token.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Returns whether a condition comes true."""
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Suite:
+    """What the suites share; see the top of this file."""
+
+    forced = True
+    """Whether it ends a job that does not cooperate, and holds it to its memory limit."""
+    here = True
+    """Whether jobs are processes of this machine."""
+
+    def make(self, slots: int) -> Launcher:
+        """Returns a new launcher; the one method to write."""
+        raise NotImplementedError("write `make(self, slots)`, which returns a new launcher of yours.")
+
+    # ------------------------------------------------------------------ tools
+
+    def run(self, *works: Call | Command, slots: int = 1, limits: Limits | None = None) -> list[Outcome]:
+        """Runs jobs to their end on a new launcher; messages are answered with themselves."""
+        with self.make(slots) as launcher:
+            for i, work in enumerate(works):
+                launcher.start(Job(str(i), work, limits or Limits()))
+            ended = self.finish(launcher, [str(i) for i in range(len(works))])
+        return [ended[str(i)] for i in range(len(works))]
+
+    def finish(
+        self, launcher: Launcher, names: Iterable[str], events: list[Event] | None = None
+    ) -> dict[str, Outcome]:
+        """Polls until jobs have ended; returns how, and adds all events to ``events``."""
+        wanted = set(names)
+        found: dict[str, Outcome] = {}
+        events = [] if events is None else events
+        limit = time.monotonic() + PATIENCE
+        while wanted - set(found):
+            assert time.monotonic() < limit, f"no end of {wanted - set(found)}; events: {events[-5:]}"
+            for event in launcher.poll(1.0):
+                events.append(event)
+                if isinstance(event, Message):
+                    launcher.reply(event.job, event.payload)
+                elif isinstance(event, Ended):
+                    assert event.job not in found, "one end each"
+                    found[event.job] = event.outcome
+        return found
+
+    def wait_for(self, launcher: Launcher, kind: type, count: int = 1) -> list[Event]:
+        """Polls until there were events of a kind; returns all."""
+        events: list[Event] = []
+        limit = time.monotonic() + PATIENCE
+        while sum(isinstance(event, kind) for event in events) < count:
+            assert time.monotonic() < limit, f"no {kind.__name__} among {events}"
+            events += launcher.poll(1.0)
+        return events
+
+    def work(self, seconds: float = 0.0) -> Call | Command:
+        """Returns work that takes a while."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ what all work has in common
+
+    def test_events_come_in_order(self) -> None:
+        with self.make(2) as launcher:
+            assert launcher.slots >= 1
+            launcher.start(Job("a", self.work()))
+            events: list[Event] = []
+            outcome = self.finish(launcher, ["a"], events)["a"]
+            assert [type(event) for event in events] == [Started, Ended]
+            started = events[0]
+            assert isinstance(started, Started)
+            assert started.where
+            assert outcome.ok
+            assert (outcome.how, outcome.reason) == ("returned", "")
+            assert outcome.seconds >= 0
+            assert launcher.poll(0) == launcher.poll(None) == []
+
+    def test_polling_with_nothing_to_do(self) -> None:
+        with self.make(1) as launcher:
+            assert launcher.poll(0) == launcher.poll(0.01) == launcher.poll(None) == []
+
+    def test_polling_gives_up_when_the_time_is_over(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("a", self.work(1.0)))
+            self.wait_for(launcher, Started)
+            assert launcher.poll(0) == []
+            assert launcher.poll(0.01) == []
+            assert self.finish(launcher, ["a"])["a"].ok
+
+    def test_many_jobs_all_end_once_and_never_too_many_at_once(self) -> None:
+        names = [str(i) for i in range(60)]
+        events: list[Event] = []
+        with self.make(2) as launcher:
+            for name in names:
+                launcher.start(Job(name, self.work()))
+            ended = self.finish(launcher, names, events)
+            assert launcher.poll(0) == []
+        assert all(outcome.ok for outcome in ended.values())
+        running: set[str] = set()
+        for event in events:
+            if isinstance(event, Started):
+                running.add(event.job)
+            elif isinstance(event, Ended):
+                running.remove(event.job)
+            assert len(running) <= launcher.slots
+        assert [event.job for event in events if isinstance(event, Started)] == names
+
+    def test_an_id_may_be_used_again_after_its_end(self) -> None:
+        with self.make(1) as launcher:
+            for _ in range(2):
+                launcher.start(Job("a", self.work()))
+                assert self.finish(launcher, ["a"])["a"].ok
+
+    def test_cancelled_while_it_waits(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("first", self.work(0.3)))
+            for i in range(launcher.slots):
+                launcher.start(Job(f"other {i}", self.work(0.3)))
+            launcher.start(Job("waits", self.work()))
+            launcher.cancel("waits", "not wanted any more")
+            events: list[Event] = []
+            ended = self.finish(launcher, ["first", "waits"], events)
+        assert (ended["waits"].how, ended["waits"].reason) == ("cancelled", "not wanted any more")
+        assert ended["first"].ok
+        assert "waits" not in [event.job for event in events if isinstance(event, Started)]
+
+    def test_cancelling_what_is_not_there(self) -> None:
+        with self.make(1) as launcher:
+            launcher.cancel("nothing", "no reason")
+            launcher.start(Job("a", self.work()))
+            assert self.finish(launcher, ["a"])["a"].ok
+            launcher.cancel("a", "too late")
+            assert launcher.poll(0.05) == []
+
+    def test_a_job_that_does_not_cooperate_is_cancelled(self) -> None:
+        if not self.forced:
+            return
+        with self.make(1) as launcher:
+            launcher.start(Job("a", self.work(600)))
+            self.wait_for(launcher, Started)
+            launcher.cancel("a", "enough")
+            launcher.cancel("a", "said twice")
+            outcome = self.finish(launcher, ["a"])["a"]
+            assert (outcome.how, outcome.reason) == ("cancelled", "enough")
+            launcher.start(Job("b", self.work()))
+            assert self.finish(launcher, ["b"])["b"].ok
+
+    def test_beyond_its_time(self) -> None:
+        (outcome,) = self.run(self.work(600 if self.forced else 0.4), limits=Limits(seconds=0.2))
+        assert outcome.how == "timeout"
+        assert "longer than its limit of 0.2 s" in outcome.reason
+        assert not outcome.ok
+
+    def test_within_its_limits(self) -> None:
+        (outcome,) = self.run(self.work(), limits=Limits(seconds=1000, memory=1 << 40))
+        assert outcome.ok
+
+    def test_closing_ends_all_and_may_be_repeated(self) -> None:
+        launcher = self.make(2)
+        for name in "abc":
+            launcher.start(Job(name, self.work(600 if self.forced else 0.2)))
+        self.wait_for(launcher, Started)
+        launcher.close()
+        launcher.close()
+        assert launcher.poll(0) == launcher.poll(None) == []
+        launcher.cancel("a", "closed")
+        launcher.reply("a", None)
+        with pytest.raises(LaunchError, match="is closed; make a new one"):
+            launcher.start(Job("d", self.work()))
+
+    def test_bad_jobs_are_refused(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("taken", self.work(0.2)))
+            for job, message in (
+                (Job("taken", self.work()), "'taken' is already under way"),
+                (Job(7, self.work()), "id is text"),  # type: ignore[arg-type]  # that is the test
+                (Job("", self.work()), "id is text"),
+                (Job("x", self.work(), attempt=0), "attempt is an integer from 1"),
+                (Job("x", self.work(), (1, 2)), r"Limits\(seconds"),  # type: ignore[arg-type]  # that is the test
+                ("x", "start takes a Job"),
+            ):
+                with pytest.raises(LaunchError, match=message):
+                    launcher.start(job)  # type: ignore[arg-type]  # that is the test
+            assert set(self.finish(launcher, ["taken"])) == {"taken"}
+            assert launcher.poll(0) == []
+
+
+class LauncherSuite(Suite):
+    """Tests that every launcher of calls passes."""
+
+    captures = True
+    """Whether ``tail`` shows what a call prints."""
+
+    def work(self, seconds: float = 0.0) -> Call | Command:
+        return call("sleep", seconds)
+
+    def test_values_cross_as_json(self) -> None:
+        value = {"a": [1, 2.5, None, True, "é\n\u2028"], "b": {"c": []}, "": 10**30, "nan": [1e308 * 10]}
+        (outcome,) = self.run(call("echo", value))
+        assert outcome.value == value
+
+    def test_large_values_cross(self) -> None:
+        value = ["x" * 1000] * 5000
+        (outcome,) = self.run(call("report", [value]))
+        assert outcome.value == [value]
+
+    def test_a_function_given_as_such(self) -> None:
+        (outcome,) = self.run(Call(jobs.echo, 7))
+        assert outcome.value == 7
+
+    def test_a_call_knows_its_job(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("the job", call("attempt"), attempt=3))
+            assert self.finish(launcher, ["the job"])["the job"].value == ["the job", 3]
+
+    def test_exceptions_are_outcomes(self) -> None:
+        fail, leave, thing, long = self.run(
+            call("fail", "no\nsuch layer"), call("leave", 3), call("give_object"), call("fail", "x" * 9999)
+        )
+        assert (fail.how, fail.reason) == ("raised", "ValueError: no such layer")
+        assert "in fail" in fail.tail
+        assert fail.tail.rstrip().endswith("such layer")
+        assert (leave.how, leave.reason) == ("raised", "SystemExit: 3")
+        assert thing.how == "raised"
+        assert "crosses to another process as JSON" in thing.reason
+        assert "at path 'model'" in thing.reason
+        assert "float(x)" in thing.reason
+        assert len(long.reason) <= 500
+
+    def test_messages_wait_for_their_replies(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("a", call("report", [{"step": 1}, {"step": 2}])))
+            for step in (1, 2):
+                (message,) = [e for e in self.wait_for(launcher, Message) if isinstance(e, Message)]
+                assert message.payload == {"step": step}
+                assert launcher.poll(0.02) == []
+                launcher.reply("a", {"stop": step == 2})
+                with pytest.raises(LaunchError, match="waits for no reply: answer each Message event once"):
+                    launcher.reply("a", None)
+            outcome = self.finish(launcher, ["a"])["a"]
+            assert outcome.value == [{"stop": False}, {"stop": True}]
+            launcher.reply("a", "too late")
+
+    def test_messages_of_several_jobs_find_their_own_replies(self) -> None:
+        works = [call("report", [[i, j] for j in range(20)]) for i in range(6)]
+        outcomes = self.run(*works, slots=3)
+        assert [outcome.value for outcome in outcomes] == [work.payload for work in works]
+
+    def test_a_message_that_is_no_json(self) -> None:
+        (outcome,) = self.run(Call("pliant.testing.jobs:report_object"))
+        assert outcome.how == "raised"
+        assert "a reported message crosses to another process as JSON" in outcome.reason
+
+    def test_a_reply_that_is_no_json(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("a", call("report", [1])))
+            self.wait_for(launcher, Message)
+            with pytest.raises(LaunchError, match="a reply crosses"):
+                launcher.reply("a", object())
+            launcher.reply("a", 2)
+            assert self.finish(launcher, ["a"])["a"].value == [2]
+
+    def test_cancelled_while_it_waits_for_a_reply(self) -> None:
+        with self.make(1) as launcher:
+            launcher.start(Job("a", call("report", [1, 2, 3])))
+            self.wait_for(launcher, Message)
+            launcher.cancel("a", "enough")
+            outcome = self.finish(launcher, ["a"])["a"]
+            assert (outcome.how, outcome.reason) == ("cancelled", "enough")
+            launcher.start(Job("b", call("echo", 1)))
+            assert self.finish(launcher, ["b"])["b"].ok
+
+    def test_functions_that_no_other_process_finds(self) -> None:
+        def inside(payload: Any, channel: Any) -> Any: ...
+
+        with self.make(1) as launcher:
+            for function, message in (
+                (lambda payload, channel: payload, "is a lambda, so that no other process can import it"),
+                (inside, "is defined inside another function"),
+                (jobs.bound, "is not the function that was given"),
+                (7, "a call takes a function or its name; got 7 of type int"),
+                ("pliant.testing.jobs", "names no function: a function is named 'module:qualname'"),
+                ("pliant.testing.jobs:1", "names no function"),
+                ("pliant.testing.jobs:eco", "has no 'eco'; did you mean 'echo'"),
+                ("pliant.testing.jobs:CONSTANT", "is a int, no function"),
+            ):
+                with pytest.raises(LaunchError, match=message):
+                    launcher.start(Job("a", Call(function, 1)))  # type: ignore[arg-type]  # that is the test
+            with pytest.raises(LaunchError, match=r"the payload of job 'a' crosses .* at path 'x\[1\]'"):
+                launcher.start(Job("a", call("echo", {"x": [1, {2}]})))
+            assert launcher.poll(0) == []
+
+    def test_a_module_that_is_not_there(self) -> None:
+        (outcome,) = self.run(Call("no_such_module:train"))
+        assert outcome.how == "raised"
+        assert "there is no module 'no_such_module'" in outcome.reason
+        assert "PYTHONPATH" in outcome.reason
+
+    def test_prints_are_in_the_tail(self) -> None:
+        if self.captures:
+            shout, flood, after = self.run(call("shout", "épochs"), call("flood", 3), call("echo", 1))
+            assert shout.tail == "épochs\n"
+            assert flood.tail.endswith("the last line\n")
+            assert len(flood.tail) <= 8192
+            assert after.tail == ""
+
+    # ------------------------------------------------------------------ crashes
+
+    @pytest.mark.parametrize(
+        ("name", "payload", "how", "code", "reason"),
+        [
+            ("stop", "SIGKILL", "lost", -9, "ended from outside with SIGKILL"),
+            ("stop", "SIGTERM", "lost", -15, "ended from outside with SIGTERM"),
+            ("stop", "SIGABRT", "exited", -6, "SIGABRT: it aborted"),
+            ("read_nowhere", None, "exited", -11, "SIGSEGV: a segmentation fault"),
+            ("exit_at_once", 0, "exited", 0, "exit code 0 before the call returned"),
+            ("exit_at_once", 3, "exited", 3, "exit code 3"),
+            ("exit_at_once", 137, "exited", 137, "probably out of memory"),
+            ("close_everything", None, "exited", -9, "closed the connection"),
+        ],
+    )
+    def test_a_crash_is_an_outcome_and_others_go_on(
+        self, name: str, payload: Any, how: str, code: int, reason: str
+    ) -> None:
+        if not self.forced:
+            return  # it would take the tests along
+        crash, *others = self.run(call(name, payload), *[call("echo", i) for i in range(3)], slots=2)
+        assert (crash.how, crash.exit_code) == (how, code)
+        assert reason in crash.reason
+        assert [other.value for other in others] == [0, 1, 2]
+
+    def test_beyond_its_memory(self) -> None:
+        if not self.forced:
+            return
+        own, child, after = self.run(
+            call("fill", 600), call("fill_in_child", 600), call("echo", 1), limits=Limits(memory=200 << 20)
+        )
+        assert own.how == child.how == "memory"
+        assert "more than its limit of 200 MiB" in own.reason
+        assert after.ok
+
+    def test_a_call_that_forks_without_end(self) -> None:
+        if self.forced and self.here:
+            bomb, after = self.run(call("multiply", 400), call("echo", 1))
+            assert bomb.how == "exited"
+            assert "processes at once" in bomb.reason
+            assert after.ok
+
+    def test_a_call_that_returns_in_two_processes(self) -> None:
+        if self.forced:
+            assert [o.value for o in self.run(call("return_twice", 1), call("echo", 2))] == [1, 2]
+
+    def test_a_call_that_ignores_requests_to_end(self) -> None:
+        if self.forced:
+            with self.make(1) as launcher:
+                launcher.start(Job("a", call("defy", 600)))
+                self.wait_for(launcher, Message)
+                launcher.reply("a", None)
+                launcher.cancel("a", "enough")
+                assert self.finish(launcher, ["a"])["a"].how == "cancelled"
+
+    @pytest.mark.parametrize("end", ["close", "cancel", "timeout", "return", "crash"])
+    def test_no_process_is_left(self, end: str) -> None:
+        if not (self.forced and self.here):
+            return
+        token = uuid.uuid4().hex
+        payload = {"token": token, "seconds": 0 if end in ("return", "crash") else 600}
+        with self.make(1) as launcher:
+            launcher.start(Job("a", call("spawn", payload), Limits(seconds=3 if end == "timeout" else None)))
+            self.wait_for(launcher, Message)
+            assert wait_until(lambda: len(living(token)) == 3)
+            launcher.reply("a", "die" if end == "crash" else None)
+            if end == "cancel":
+                launcher.cancel("a", "enough")
+            if end != "close":
+                self.finish(launcher, ["a"])
+                assert wait_until(lambda: not living(token))
+        assert not living(token)
+
+
+class CommandSuite(Suite):
+    """Tests that every launcher of commands passes."""
+
+    python = sys.executable
+    """A Python where the commands run."""
+
+    def work(self, seconds: float = 0.0) -> Call | Command:
+        return Command(("sleep", str(seconds)))
+
+    def script(self, text: str, **options: Any) -> Command:
+        """Returns a command that runs Python code."""
+        return Command((self.python, "-c", text), **options)
+
+    def test_arguments_are_not_for_a_shell(self) -> None:
+        (outcome,) = self.run(Command(("echo", "$HOME; exit 3", "a  b", "é", "`ls`", "")))
+        assert outcome.tail == "$HOME; exit 3 a  b é `ls` \n"
+        assert outcome.value is None
+
+    def test_environment_and_folder(self, tmp_path: Path) -> None:
+        text = "import os; print(os.environ['MINE'], os.environ['PLIANT_ATTEMPT'], os.getcwd(), 'PATH' in os.environ)"
+        with self.make(1) as launcher:
+            launcher.start(
+                Job("a", self.script(text, env={"MINE": "a=b"}, folder=tmp_path), Limits(), attempt=2)
+            )
+            assert self.finish(launcher, ["a"])["a"].tail == f"a=b 2 {tmp_path} True\n"
+
+    def test_input_is_empty(self) -> None:
+        assert self.run(self.script("print(repr(input.__name__), __import__('sys').stdin.read())"))[0].ok
+
+    @pytest.mark.parametrize(
+        ("code", "how", "exit_code", "reason"),
+        [
+            ("raise SystemExit(1)", "exited", 1, "exit code 1"),
+            ("raise SystemExit(137)", "exited", 137, "killed .SIGKILL., probably out of memory"),
+            ("raise SystemExit(139)", "exited", 139, "segmentation fault"),
+            ("raise SystemExit(127)", "exited", 127, "a program was not found"),
+            ("import os; os.kill(os.getpid(), 11)", "exited", -11, "segmentation fault"),
+            ("import os; os.kill(os.getpid(), 9)", "lost", -9, "from outside with SIGKILL"),
+        ],
+    )
+    def test_exit_codes_are_explained(self, code: str, how: str, exit_code: int, reason: str) -> None:
+        failed, after = self.run(self.script(f"print('here', flush=True); {code}"), self.work())
+        assert (failed.how, failed.exit_code, failed.tail) == (how, exit_code, "here\n")
+        with pytest.raises(ValueError, match=reason):
+            raise ValueError(failed.reason)
+        assert after.ok
+
+    def test_output_is_merged_and_logged(self, tmp_path: Path) -> None:
+        log = tmp_path / "logs" / "a.log"
+        text = "import os; os.write(1, b'one\\n'); os.write(2, b'two\\n'); os.write(1, b'\\xff')"
+        (outcome,) = self.run(self.script(text, log=log))
+        assert log.read_bytes() == b"one\ntwo\n\xff"
+        assert outcome.tail == "one\ntwo\n\ufffd"
+
+    def test_a_flood_is_cut(self, tmp_path: Path) -> None:
+        log = tmp_path / "a.log"
+        text = "import sys; print('first'); [sys.stdout.write('x' * 1023 + '\\n') for _ in range(65536)]; print('last')"
+        (outcome,) = self.run(self.script(text, log=log))
+        assert outcome.ok
+        kept = log.read_bytes()
+        assert len(kept) < 4 << 20
+        assert kept.startswith(b"first\n")
+        assert kept.endswith(b"\nlast\n")
+        assert b"bytes left out" in kept
+        assert outcome.tail.endswith("\nlast\n")
+        assert len(outcome.tail) <= 8192
+
+    def test_what_cannot_run_is_refused(self, tmp_path: Path) -> None:
+        plain = tmp_path / "plain"
+        plain.write_text("echo", "utf-8")
+        with self.make(1) as launcher:
+            for command, message in (
+                (Command(("no-such-program",)), "there is no program 'no-such-program' on PATH"),
+                (Command(("./no-such",), folder=tmp_path), "there is no program '.*no-such'"),
+                (Command((str(plain),)), "is not executable: chmod"),
+                (Command(("echo",), folder=tmp_path / "none"), "the folder '.*none' .* does not exist"),
+                (Command(("echo",), log=plain / "a.log"), "the log '.*' cannot be written"),
+                (Command("echo hello"), "as separate texts, .* No shell splits it"),  # type: ignore[arg-type]  # that is the test
+                (Command(()), "as separate texts"),
+                (Command(("echo", "a\0b")), "text without NUL"),
+                (Command(("echo",), env={"A": 1}), "text without NUL; got 1"),  # type: ignore[dict-item]  # that is the test
+            ):
+                with pytest.raises(LaunchError, match=message):
+                    launcher.start(Job("a", command))
+            assert launcher.poll(0) == []
+
+    def test_a_file_that_is_no_program(self, tmp_path: Path) -> None:
+        program = tmp_path / "program"
+        program.write_text("no first line\n", "utf-8")
+        program.chmod(0o755)
+        failed, after = self.run(Command((str(program),)), self.work())
+        assert failed.how == "exited"
+        assert "begins with a line such as #!/bin/sh" in failed.reason
+        assert after.ok
+
+    def test_a_request_to_end_comes_before_the_end(self) -> None:
+        text = (
+            "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('saved'), sys.exit(0)));"
+            "print('ready', flush=True); time.sleep(600)"
+        )
+        with self.make(1) as launcher:
+            launcher.start(Job("a", self.script(text), Limits(seconds=3)))
+            outcome = self.finish(launcher, ["a"])["a"]
+        assert (outcome.how, outcome.tail) == ("timeout", "ready\nsaved\n")
+
+    def test_a_command_that_ignores_it_is_killed(self) -> None:
+        text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+        (outcome,) = self.run(self.script(text), limits=Limits(seconds=1))
+        assert outcome.how == "timeout"
+
+    def test_beyond_its_memory(self) -> None:
+        text = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; x = b\"x\" * (600 << 20); time.sleep(600)'])"
+        (outcome,) = self.run(self.script(text), limits=Limits(memory=200 << 20))
+        assert outcome.how == "memory"
+
+    @pytest.mark.parametrize("end", ["close", "cancel", "return"])
+    def test_no_process_is_left(self, end: str) -> None:
+        if not self.here:
+            return
+        token = uuid.uuid4().hex
+        text = (
+            "import subprocess, sys, time; a = [sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]];"
+            "subprocess.Popen(a); subprocess.Popen(a, start_new_session=True); time.sleep(float(sys.argv[2]))"
+        )
+        command = Command((self.python, "-c", text, token, "1" if end == "return" else "600"))
+        with self.make(1) as launcher:
+            launcher.start(Job("a", command))
+            self.wait_for(launcher, Started)
+            assert wait_until(lambda: len(living(token)) == 3)
+            if end == "cancel":
+                launcher.cancel("a", "enough")
+            if end != "close":
+                self.finish(launcher, ["a"])
+                assert wait_until(lambda: not living(token))
+        assert not living(token)
