@@ -46,9 +46,16 @@ FLOORS: dict[str, Row] = {
         2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED, optuna=("optuna.py",)
     ),
     "hyper": row(3, "values schema symbolic space"),
-    "study": row(3, "values space algorithms launch", sqlalchemy=EVERYWHERE),
+    "study": row(
+        3,
+        "values space algorithms launch",
+        sqlalchemy=EVERYWHERE,
+        pandas=("export.py",),
+        pyarrow=("export.py",),
+    ),
     "tune": row(4, "values schema space launch symbolic algorithms hyper study"),
     "parallel": row(5, "values space launch symbolic algorithms hyper study tune"),
+    "trial": row(4, "values space symbolic hyper"),
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "evolve": row(5, "values space symbolic algorithms tune"),

@@ -10,6 +10,7 @@ import click
 from pliant.values.errors import PliantError
 
 from .bench.command import bench
+from .nas.group import nas
 from .search import search
 from .space import space
 
@@ -31,5 +32,6 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(nas)
 main.add_command(search)
 main.add_command(space)

@@ -1,0 +1,1 @@
+"""The NAS tutorial: its search spaces, and a trainer for them."""

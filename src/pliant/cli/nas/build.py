@@ -1,0 +1,74 @@
+"""``pliant nas build``: makes the image of a trainer with docker or podman, whichever is there.  Runs no trial."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .fault import NasError
+
+ENGINES = ("docker", "podman")
+_NAME = "an image is named by letters, digits, '_', '-', '.' and '/'"
+
+
+def name_image(docker_id: str, project: str | None, region: str | None) -> str:
+    """Returns the whole name of a trainer's image.
+
+    >>> name_image("mnist", None, None), name_image("mnist", "me", "us-central1")
+    ('localhost/nas/mnist:latest', 'us-central1-docker.pkg.dev/me/nas/mnist:latest')
+    >>> name_image("registry/team/mnist:2", None, None)  # a whole name already
+    'registry/team/mnist:2'
+
+    Raises:
+      NasError: it is no name, or a project is given without a region.
+    """
+    if not docker_id or docker_id.startswith(("-", "/")) or docker_id.split() != [docker_id]:
+        raise NasError(f"--trainer_docker_id: {_NAME}; got {docker_id!r:.80}.")
+    if "/" in docker_id or ":" in docker_id:
+        return docker_id
+    if not project:
+        return f"localhost/nas/{docker_id}:latest"
+    if not region:
+        raise NasError("an image of a cloud project is in a region: give --region, such as us-central1, too.")
+    return f"{region}-docker.pkg.dev/{project}/nas/{docker_id}:latest"
+
+
+def find_engine(names: Sequence[str] = ENGINES) -> str:
+    """Returns the program that makes and runs containers.
+
+    Raises:
+      NasError: there is none.
+    """
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise NasError(
+        "building an image needs docker or podman, and neither is on PATH. Install one; or run the trainer as a program: "
+        "--local_binary=trainer.py --run_local_binary=true, which needs no image."
+    )
+
+
+def build_image(image: str, file: str, *, use_cache: bool, push: bool) -> None:
+    """Builds an image of the current folder, and pushes it when asked to; what the engine says is shown.
+
+    Raises:
+      NasError: there is no such file, no engine, or it fails.
+    """
+    if not Path(file).is_file():
+        raise NasError(f"--trainer_docker_file names a container file; there is no {file!r}.")
+    engine = find_engine()
+    cache = [] if use_cache else ["--no-cache"]
+    _run([engine, "build", *cache, "-f", file, "-t", image, "."])
+    if push:
+        _run([engine, "push", image])
+
+
+def _run(command: list[str]) -> None:
+    try:
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - no shell; the engine was found on PATH
+    except OSError as error:
+        raise NasError(f"{command[0]} cannot be run: {error.strerror or error}.") from error
+    if code:
+        raise NasError(f"`{' '.join(command)}` failed with exit code {code}; what it said is above.")

@@ -1,0 +1,145 @@
+"""How flags are typed, as the cloud client takes them: ``--flag=value``, either spelling, and lists of ``key=value``.
+
+Reads text only; what the flags mean is said where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from .fault import NasError
+
+LISTS = ("search_docker_flags", "train_docker_flags", "local_binary_flags", "latency_docker_flags")
+"""Flags that take any number of ``key=value`` after them."""
+CLOUD = (
+    "project_id",
+    "region",
+    "service_endpoint",
+    "service_account",
+    "accelerator_type",
+    "num_gpus",
+    "master_machine_type",
+    "num_mirror_machines",
+    "train_accelerator_type",
+    "train_num_gpus",
+    "train_master_machine_type",
+    "train_num_mirror_machines",
+    "target_device_type",
+)
+"""Flags that choose machines of the cloud: they are taken, and change nothing here."""
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class NasCommand(click.Command):
+    """A command whose flags may be spelled with ``-`` or ``_``, and whose lists go on until the next flag."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(args: Sequence[str]) -> list[str]:
+    """Returns arguments with names spelled one way, and a flag before each item of a list.
+
+    >>> spread(["--search-docker-flags", "a=1", "b=2", "--job-name=x"])
+    ['--search_docker_flags=a=1', '--search_docker_flags=b=2', '--job_name=x']
+    >>> spread(["--train_docker_flags"])  # an empty list was given
+    ['--train_docker_flags=']
+    """
+    spelled: list[str] = []
+    current = ""
+    count = 0
+    for position, token in enumerate(args):
+        if token == "--":  # noqa: S105 - no password
+            return _close(spelled, current, count) + list(args[position:])
+        if token.startswith("--"):
+            _close(spelled, current, count)
+            name, equals, value = token.partition("=")
+            name = "--" + name[2:].replace("-", "_")
+            current, count = (name, 0) if name[2:] in LISTS else ("", 0)
+            if not current:
+                spelled.append(name + equals + value)
+            elif value:
+                spelled.append(f"{name}={value}")
+                count = 1
+        elif current:
+            spelled.append(f"{current}={token}")
+            count += 1
+        else:
+            spelled.append(token)
+    return _close(spelled, current, count)
+
+
+def _close(spelled: list[str], current: str, count: int) -> list[str]:
+    if current and not count:
+        spelled.append(f"{current}=")
+    return spelled
+
+
+def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict[str, str]:
+    """Returns flags for a trainer by name; the first ``=`` splits, and later ones belong to the value.
+
+    >>> split_flags(["search_space=basic", "filter=a=b--c"])
+    {'search_space': 'basic', 'filter': 'a=b--c'}
+
+    Raises:
+      NasError: an item has no ``=``, no name before it, or a name that is given twice.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        key = key.removeprefix("--")
+        if not equals or not key or key.split() != [key]:
+            raise NasError(
+                f"--{name} takes flags of the form 'flag=value', such as `--{name} epochs=3 lr=0.1`; got {item!r:.80}. "
+                "The first '=' splits, and a value with spaces is quoted: 'note=a b'."
+            )
+        if key in found:
+            raise NasError(
+                f"--{name} gives {key!r} twice: {found[key]!r:.60} and {value!r:.60}. Leave one out."
+            )
+        found[key] = value
+    return found
+
+
+def read_bool(text: str | None, name: str) -> bool:
+    """Returns what ``true`` or ``false`` says; False for None.
+
+    Raises:
+      NasError: it is neither.
+    """
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+    if text is None:
+        return False
+    if text.strip().lower() not in known:
+        raise NasError(f"--{name} is 'true' or 'false'; got {text!r:.40}.")
+    return known[text.strip().lower()]
+
+
+def flag(name: str, **settings: Any) -> Callable[[Function], Function]:
+    """Returns the decorator of an option that is spelled with underscores."""
+    return click.option(f"--{name}", name, **settings)
+
+
+def flag_list(name: str, text: str) -> Callable[[Function], Function]:
+    """Returns the decorator of an option that takes any number of ``key=value``; None where it was not given."""
+
+    def read(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+        return split_flags([value for value in values if value], name) if values else None
+
+    return click.option(f"--{name}", name, multiple=True, metavar="KEY=VALUE ...", help=text, callback=read)
+
+
+def cloud_flags(function: Function) -> Function:
+    """Adds the flags that choose machines of the cloud, hidden; they arrive by name, None where not given."""
+    for name in CLOUD:
+        function = click.option(f"--{name}", name, hidden=True)(function)
+    return function
+
+
+def name_ignored(options: dict[str, Any]) -> list[str]:
+    """Takes the flags of the cloud out of options, but those that name an image; returns which were given."""
+    names = [name for name in CLOUD if name not in ("project_id", "region")]
+    return [f"--{name}" for name in names if options.pop(name, None) not in (None, "")]

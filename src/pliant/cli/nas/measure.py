@@ -1,0 +1,173 @@
+"""What a trainer reported: read from the files of its folder, of which nothing is trusted.
+
+The files are read from their end, up to a limit, whatever stands in them; a line that is no report is counted and left
+out. No metric's name or path that they hold is ever used as one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 1 << 20  # that are read of a metrics file: thousands of reports
+MAX_LINE = 1 << 16
+MAX_NAME, MAX_METRICS = 200, 100  # of a metric; of a report
+STEP, FLOPS = "global_step", "model_flops"
+LATENCY_FILE = Path("saved_model", "model_latency.json")
+STATUS_FILE = Path("job_status.json")
+_OTHERS = {"timestamp", "trial", "checkpoint_path", STEP}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One report of a trainer.
+
+    Attributes:
+      step: how far training was; the number of the report where none was said.
+      values: numbers by name, NaN and infinities among them.
+    """
+
+    step: float
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a metrics file held.
+
+    Attributes:
+      measurements: the reports, in the order of the file.
+      faults: what else was found, with counts.
+    """
+
+    measurements: tuple[Measurement, ...] = ()
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def say_faults(self) -> str:
+        """Returns the faults as text; nothing without any."""
+        return "; ".join(
+            f"{count} lines {what}" if count > 1 else f"a line {what}" for what, count in self.faults.items()
+        )
+
+
+def read_measurements(path: Path) -> Reading:
+    """Returns what a metrics file holds; nothing where there is no such file.
+
+    A last line without an end is taken where it can be read, and else is being written just now.
+    """
+    text, is_cut = read_end(path, MAX_BYTES)
+    if text is None:
+        return Reading()
+    lines = text.split(b"\n")
+    if is_cut:
+        lines = lines[1:] or [b"x" * (MAX_LINE + 1)]  # one line fills all that is read
+    found: list[Measurement] = []
+    faults = Counter[str]()
+    for number, line in enumerate(lines, 1):
+        is_last = number == len(lines)
+        if not line.strip():
+            continue
+        if len(line) > MAX_LINE:
+            faults[f"longer than {MAX_LINE} bytes"] += 1
+            continue
+        values = _parse(line)
+        if values is None:
+            faults["that was cut off" if is_last else "that is no JSON object"] += 1
+            continue
+        found.append(_to_measurement(values, len(found) + 1))
+    return Reading(tuple(found), faults)
+
+
+def read_numbers(path: Path) -> dict[str, float]:
+    """Returns the numbers of a small JSON object in a file; none where it cannot be read."""
+    text, is_cut = read_end(path, MAX_LINE)
+    values = None if text is None or is_cut else _parse(text)
+    return {name: number for name, number in _numbers(values or {}).items() if math.isfinite(number)}
+
+
+def read_status(folder: Path) -> str:
+    """Returns what a trainer wrote as its ``job_status``, in short; nothing where it wrote none."""
+    text, is_cut = read_end(folder / STATUS_FILE, MAX_LINE)
+    values = None if text is None or is_cut else _parse(text)
+    return clean(str((values or {}).get("job_status", "")), 40)
+
+
+def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
+    """Returns the last ``limit`` bytes of a file, and whether there was more before; None for what is no plain file.
+
+    A link is not followed, and a pipe is not waited for.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None, False
+    with open(descriptor, "rb") as file:
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                return None, False
+            file.seek(max(found.st_size - limit, 0))
+            return file.read(limit), found.st_size > limit
+        except OSError:
+            return None, False
+
+
+def clean(text: str, limit: int) -> str:
+    r"""Returns text of a trainer's for people: on one line, without control characters, and limited.
+
+    >>> clean("a\x1b[31mb" + "c" * 99, 8)
+    'a?[31mbc'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text[:limit])
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _to_measurement(values: dict[str, Any], number: int) -> Measurement:
+    said = _to_float(values.get(STEP))
+    step = float(number) if said is None or not math.isfinite(said) or said <= 0 else said
+    pairs = {
+        value: values.get(f"value_{name[4:]}")
+        for name, value in values.items()
+        if name.startswith("key_") and isinstance(value, str)
+    }
+    named = {
+        name: value
+        for name, value in values.items()
+        if name not in _OTHERS and not name.startswith(("key_", "value_"))
+    }
+    numbers = _numbers({**pairs, **named})
+    if numbers.get(FLOPS) == 0.0:  # the reporter's way to say that they were not counted
+        del numbers[FLOPS]
+    return Measurement(step, numbers)
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        number = _to_float(value)
+        is_name = 0 < len(name) <= MAX_NAME and name.isprintable()
+        if number is not None and is_name and len(found) < MAX_METRICS:
+            found[name] = number
+    return found
+
+
+def _to_float(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

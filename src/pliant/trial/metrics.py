@@ -1,0 +1,171 @@
+"""How good a trial is, into the file that the search reads: a line of JSON for each report.
+
+The form is that of the cloud service, whose readers read it, too: all values but the time are text, and other metrics
+are pairs ``key_0``, ``value_0``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+from pliant.values.errors import FieldTypeError, RewardError, listing, suggest
+
+from .files import write_atomic
+from .status import TRIAL_ID
+
+METRIC_FILE, METRIC_TAG = "CLOUD_ML_HP_METRIC_FILE", "CLOUD_ML_HP_METRIC_TAG"
+DEFAULT_TAG = "training/hptuning/metric"
+MAX_NAME = 64
+KEPT = 1000  # lines
+_ZERO = 1e-8  # the service takes a reward of exactly 0 for none
+_log = logging.getLogger(__name__)
+
+
+@final
+class MetricsReporter:
+    """Writes the metrics file of this trial.  One process of a trial reports.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     reporter = MetricsReporter(f"{folder}/output.metrics")
+    ...     reporter.report_metrics("top_1_accuracy", 0.983, global_step=2, other_metrics={"latency": 3.5})
+    ...     line = json.loads(reporter.path.read_text())
+    >>> line["top_1_accuracy"], line["global_step"], line["key_0"], line["value_0"]
+    ('0.983', '2', 'latency', '3.5')
+
+    Attributes:
+      path: of the file.
+
+    Args:
+      path: by default what ``CLOUD_ML_HP_METRIC_FILE`` says, else ``hypertune/output.metrics`` in the folder for
+        temporary files.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        default = os.environ.get(METRIC_FILE) or Path(tempfile.gettempdir(), "hypertune", "output.metrics")
+        self.path = Path(default if path is None else path)
+
+    def report_metrics(
+        self,
+        hyperparameter_metric_tag: str | None,
+        metric_value: Any,
+        global_step: int | None = None,
+        checkpoint_path: str = "",
+        *,
+        model_flops: float = 0.0,
+        other_metrics: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Adds a report to the file, of which the last 1000 are kept.
+
+        Args:
+          hyperparameter_metric_tag: the name of the reward.
+          metric_value: the reward; ``nan`` says that training diverged. 0 is written as 1e-8.
+          global_step: how far training is.
+          checkpoint_path: where it could go on from.
+          model_flops: of the model.
+          other_metrics: numbers by name, at most 64 characters each; longer ones are left out with a warning.
+
+        Raises:
+          RewardError: a value is no number.
+          TrialFileError: the file cannot be written.
+        """
+        tag = hyperparameter_metric_tag or DEFAULT_TAG
+        entry: dict[str, Any] = {
+            "timestamp": time.time(),
+            "trial": os.environ.get(TRIAL_ID, "0"),
+            tag: str(_to_number(metric_value, tag) or _ZERO),
+            "global_step": str(int(global_step or 0)),
+            "checkpoint_path": str(checkpoint_path),
+            "model_flops": str(_to_number(model_flops, "model_flops")),
+        }
+        others = {name: value for name, value in (other_metrics or {}).items() if _is_usable(name, tag)}
+        for index, (name, value) in enumerate(others.items()):
+            entry[f"key_{index}"], entry[f"value_{index}"] = name, str(_to_number(value, name))
+        self._add(json.dumps(entry, sort_keys=True))
+
+    def report_hyperparameter_tuning_metric(
+        self,
+        hyperparameter_metric_tag: str | None,
+        metric_value: Any,
+        global_step: int | None = None,
+        checkpoint_path: str = "",
+    ) -> None:
+        """Adds a report, called as the service's ``hypertune`` package is; see ``report_metrics``."""
+        self.report_metrics(hyperparameter_metric_tag, metric_value, global_step, checkpoint_path)
+
+    def _add(self, line: str) -> None:
+        try:
+            before = self.path.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            before = []
+        write_atomic(self.path, "\n".join([*before[1 - KEPT :], line]) + "\n")
+
+
+def report(
+    metrics: Mapping[str, Any],
+    *,
+    step: int | None = None,
+    checkpoint_path: str = "",
+    model_flops: float = 0.0,
+) -> bool:
+    """Reports what was measured; the search picks the metric that it wants as reward from among them.
+
+    >>> report({"top_1_accuracy": 0.98, "latency": 3.5}, step=10)  # outside of a search
+    False
+
+    Args:
+      metrics: numbers by name.
+      step: how far training is; it grows from report to report.
+      checkpoint_path: where training could go on from.
+      model_flops: of the model.
+
+    Returns:
+      Whether something was written: not outside of a search, where ``CLOUD_ML_HP_METRIC_TAG`` names no reward.
+
+    Raises:
+      RewardError: the metric that the search wants is missing, or one is no number.
+      TrialFileError: the metrics file cannot be written.
+    """
+    if not isinstance(metrics, Mapping):
+        raise FieldTypeError(
+            f"report takes numbers by name, such as {{'top_1_accuracy': 0.98}}; got {metrics!r:.80}."
+        )
+    tag = os.environ.get(METRIC_TAG, "")
+    if not tag:
+        return False
+    if tag not in metrics:
+        raise RewardError(
+            f"the search wants the metric {tag!r} (CLOUD_ML_HP_METRIC_TAG), and {listing(metrics)} were reported"
+            f"{suggest(tag, metrics) or '.'} Report it, or start the search with --nas_target_reward_metric=NAME."
+        )
+    others = {name: value for name, value in metrics.items() if name != tag}
+    MetricsReporter().report_metrics(
+        tag, metrics[tag], step, checkpoint_path, model_flops=model_flops, other_metrics=others
+    )
+    return True
+
+
+def _to_number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise RewardError(
+            f"the metric {name!r} is a number; got {value!r:.80} of type {type(value).__name__}. "
+            "Of a tensor or an array, pass one element: `float(x)`."
+        ) from None
+
+
+def _is_usable(name: Any, tag: str) -> bool:
+    protected = name in (tag, "model_flops", "global_step")
+    if protected or not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        why = "the report has it already" if protected else f"a name is text of at most {MAX_NAME} characters"
+        _log.warning("The metric %.80r is left out: %s.", name, why)
+        return False
+    return True
