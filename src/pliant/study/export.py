@@ -1,0 +1,307 @@
+"""A study as a table for other programs: rows, CSV, JSON, Parquet, pandas.  Reads; changes nothing.
+
+One row a trial; what trials reported on their way is a second table.  pandas and pyarrow are imported by the function
+that needs them.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+from ast import literal_eval
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pliant.space import Choice, Float
+from pliant.values.errors import StudyError
+
+from .trial import Trial
+from .view import View
+
+Row = dict[str, Any]
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+)  # what a spreadsheet takes for the start of a formula, or strips first
+
+
+class _Column(NamedTuple):
+    """A column: its name, the type of its cells where they are not empty, and the cell of a trial."""
+
+    name: str
+    kind: type[Any]
+    read: Callable[[Trial, dict[str, Any]], Any]
+
+
+def to_rows(study: View) -> list[Row]:
+    """Returns the trials, one row each, in the order of proposal; all rows have the same columns, None where empty.
+
+    The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.PATH`` for
+    each point of the space, a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``attempts``, ``started``,
+    ``ended``, ``seconds``, ``worker`` and ``origin``, as in ``Trial``.  A decision is the candidate itself where that is a
+    number, else its text; None where the point does not apply.
+
+    >>> import tempfile
+    >>> from pliant.algorithms import Random
+    >>> from pliant.space import choice, flatten
+    >>> from pliant.study import Study
+    >>> space = flatten([choice("op", 1, literals=["conv"]), choice("size", 1, values=[64])])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Study.create(f"{folder}/a.db", space, Random(), trials=1) as study:
+    ...         _ = study.tell(study.ask().id, 0.5, metrics={"latency": 9})
+    ...         row = to_rows(study)[0]
+    >>> row["decisions.op"], row["decisions.size"], row["reward"], row["metrics.latency"]
+    ('conv', 64, 0.5, 9.0)
+    """
+    trials = list(study.trials())
+    return _rows(trials, _columns(study, trials))
+
+
+def to_report_rows(study: View) -> list[Row]:
+    """Returns what trials reported on their way, one row a report: ``trial``, ``step``, ``reward``, ``stop``, ``metrics.NAME``."""
+    reports = [(trial.id, report) for trial in study.trials() for report in trial.reports]
+    names = sorted({name for _, report in reports for name in report.metrics or ()})
+    return [
+        {
+            "trial": trial_id,
+            "step": report.step,
+            "reward": report.reward,
+            "stop": report.stop,
+            **{f"metrics.{name}": (report.metrics or {}).get(name) for name in names},
+        }
+        for trial_id, report in reports
+    ]
+
+
+def to_csv(study: View, *, reports: bool = False) -> str:
+    """Returns the trials as CSV with a line of names; with ``reports``, the reports in their place.
+
+    Names of metrics, reasons and such are text of others: a cell that a spreadsheet would run as a formula begins with an
+    apostrophe here.
+    """
+    rows = to_report_rows(study) if reports else to_rows(study)
+    names = _names(study, rows, reports=reports)
+    return rows_to_csv(names, ([row[name] for name in names] for row in rows))
+
+
+def to_json(study: View) -> str:
+    """Returns the study as JSON text: its settings, and ``trials``, each with its decisions, metrics and reports nested."""
+    info = study.info()
+    return json.dumps(
+        {
+            "name": info.name,
+            "algorithm": info.algorithm,
+            "fingerprint": info.fingerprint,
+            "maximize": info.maximize,
+            "constraints": list(info.constraints),
+            "budget": info.budget,
+            "created": info.created,
+            "trials": [trial_to_json(trial) for trial in study.trials()],
+        },
+        indent=1,
+        allow_nan=False,
+    )
+
+
+def to_pandas(study: View) -> Any:
+    """Returns the rows as a ``pandas.DataFrame``, its index the numbers of the trials.
+
+    Raises:
+      StudyError: pandas is not installed.
+    """
+    pandas = _import("pandas", "to_rows(study) gives the same as a list of dicts")
+    trials = list(study.trials())
+    columns = _columns(study, trials)
+    frame = pandas.DataFrame(_rows(trials, columns), columns=[column.name for column in columns])
+    dtypes = {float: "float64", int: "Int64", str: "object"}  # Int64: whole numbers that may be missing
+    return frame.astype({column.name: dtypes[column.kind] for column in columns}).set_index("id")
+
+
+def to_parquet(study: View, path: Path | str) -> None:
+    """Writes the rows into a Parquet file.
+
+    Raises:
+      StudyError: pyarrow is not installed, or the file cannot be written.
+    """
+    arrow = _import("pyarrow", "to_csv and to_json need nothing")
+    parquet = importlib.import_module("pyarrow.parquet")
+    trials = list(study.trials())
+    columns = _columns(study, trials)
+    kinds = {float: arrow.float64(), int: arrow.int64(), str: arrow.string()}
+    schema = arrow.schema([(column.name, kinds[column.kind]) for column in columns])
+    rows = _rows(trials, columns)
+    for column in columns:
+        for row in rows:
+            if row[column.name] is not None:
+                row[column.name] = column.kind(row[column.name])  # as pyarrow rounds no whole number itself
+    try:
+        parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), str(path))
+    except OSError as error:
+        raise StudyError(f"{str(path)!r} cannot be written: {error}.") from error
+
+
+def trial_to_json(trial: Trial) -> dict[str, Any]:
+    """Returns a trial as JSON data: what it has, without what is empty."""
+    data: dict[str, Any] = {
+        "id": trial.id,
+        "status": trial.status,
+        "reward": trial.reward,
+        "rewards": None if trial.rewards is None else list(trial.rewards),
+        "decisions": decided(trial),
+        "metrics": dict(trial.metrics),
+        "reason": trial.reason,
+        "attempts": trial.attempts,
+        "started": trial.started,
+        "ended": trial.ended,
+        "seconds": trial.seconds,
+        "worker": trial.worker,
+        "origin": trial.origin,
+        "reports": [
+            {name: value for name, value in report._asdict().items() if value is not None}
+            for report in trial.reports
+        ],
+    }
+    return {name: value for name, value in data.items() if value is not None and value not in ({}, [])}
+
+
+def decided(trial: Trial) -> dict[str, Any]:
+    """Returns what was decided, by path: numbers, and candidates as they are written in the space."""
+    found: dict[str, Any] = {}
+    for index, value in zip(trial.decisions.active, trial.decisions.values, strict=True):
+        point = trial.decisions.space.points[index]
+        if isinstance(point, Choice):
+            candidates: Sequence[Any] = point.values or _plain(point.literals)
+            found[point.path] = candidates[int(value)]
+        else:
+            found[point.path] = value
+    return found
+
+
+def rows_to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Returns lines of cells as CSV, none of which a spreadsheet runs."""
+    lines: list[str] = []
+    # A writer quotes what its line ending is made of: by this one both kinds of breaks within a cell.
+    writer = csv.writer(_Lines(lines), lineterminator="\r\n")
+    for row in (names, *rows):
+        writer.writerow(map(_as_text, row))
+    return "".join([line.removesuffix("\r\n") + "\n" for line in lines])
+
+
+class _Lines(NamedTuple):
+    """A file that keeps what is written, a row at a time."""
+
+    lines: list[str]
+
+    def write(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def _as_text(cell: Any) -> Any:
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _is_number(cell):
+        return cell
+    return f"'{cell}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _columns(study: View, trials: Sequence[Trial]) -> list[_Column]:
+    count = max((len(trial.rewards or ()) for trial in trials), default=0)
+    metrics = sorted({name for trial in trials for name in trial.metrics})
+    rewards = (
+        [_Column(f"reward {i + 1}", float, _reward(i)) for i in range(count)]
+        if count
+        else [_field("reward", float)]
+    )
+    return [
+        _field("id", int),
+        _field("status", str),
+        *rewards,
+        *[
+            _Column(f"decisions.{point.path}", _kind(point), _decision(point.path))
+            for point in study.space.points
+        ],
+        *[_Column(f"metrics.{name}", float, _metric(name)) for name in metrics],
+        _field("reason", str),
+        _field("attempts", int),
+        _field("started", str),
+        _field("ended", str),
+        _field("seconds", float),
+        _field("worker", str),
+        _field("origin", str),
+    ]
+
+
+def _field(name: str, kind: type[Any]) -> _Column:
+    return _Column(name, kind, lambda trial, _: getattr(trial, name))
+
+
+def _reward(index: int) -> Callable[[Trial, dict[str, Any]], Any]:
+    return lambda trial, _: None if trial.rewards is None else trial.rewards[index]
+
+
+def _decision(path: str) -> Callable[[Trial, dict[str, Any]], Any]:
+    return lambda _, values: values.get(path)
+
+
+def _metric(name: str) -> Callable[[Trial, dict[str, Any]], Any]:
+    return lambda trial, _: trial.metrics.get(name)
+
+
+def _kind(point: Any) -> type[Any]:
+    if isinstance(point, Float):
+        return float
+    if isinstance(point, Choice) and not point.values:
+        return str
+    values = point.values if isinstance(point, Choice) else (point.min_value, point.max_value)
+    return int if all(isinstance(value, int) and abs(value) < 1 << 63 for value in values) else float
+
+
+@lru_cache(maxsize=256)
+def _plain(literals: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns candidates as text, without the quotes of those that are text, unless two were then the same."""
+    plain = tuple([_unquote(text) for text in literals])
+    return plain if len(set(plain)) == len(set(literals)) else literals
+
+
+def _unquote(text: str) -> str:
+    try:
+        return str(literal_eval(text)) if text[:1] in ("'", '"') else text
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _rows(trials: Sequence[Trial], columns: Sequence[_Column]) -> list[Row]:
+    found = []
+    for trial in trials:
+        values = decided(trial)
+        found.append({column.name: column.read(trial, values) for column in columns})
+    return found
+
+
+def _names(study: View, rows: Sequence[Row], *, reports: bool) -> list[str]:
+    if rows:
+        return list(rows[0])
+    return ["trial", "step", "reward", "stop"] if reports else [column.name for column in _columns(study, [])]
+
+
+def _import(name: str, instead: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"this needs {name}, which is not installed; install it with `pip install {name}`. Without it, {instead}."
+        ) from error
