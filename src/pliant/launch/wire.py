@@ -52,8 +52,10 @@ class Wire:
 
     def flush(self) -> None:
         """Sends what waits, as much as goes."""
+        if self.ended:
+            self._out.clear()
         try:
-            while self._out and not self.ended:
+            while self._out:
                 del self._out[: self.socket.send(bytes(self._out[:_CHUNK]))]
         except BlockingIOError:
             pass
