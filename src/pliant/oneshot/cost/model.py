@@ -54,6 +54,9 @@ class Cost(ABC):
             else [point.path for point in space.points]
         )
         self._usual = self._make_usual()
+        self._names = {getattr(p, "hole", p.path): p.name for p in space.points if p.name} | {
+            p.path: p.name for p in space.points if p.name
+        }
         self._program: Program | None = Program()
         self._folded, self._slots = fold(self._program)
         self._known: dict[Any, float] = {}
@@ -75,7 +78,8 @@ class Cost(ABC):
         """Returns what a network costs, or what networks cost on the average.
 
         Args:
-          decisions: any face of them; or by key the weights of the candidates, as gradient algorithms have them.
+          decisions: any face of them; or by key (a hole's path, or its name) the weights of the candidates, as gradient
+            algorithms have them.
             Then the result is a scalar tensor, the expected cost of independent choices with these probabilities,
             through which gradients flow; for one-hot weights it is the cost of that network.
 
@@ -219,13 +223,16 @@ class _Weights(dict[str, Tensor]):
 
     def __getitem__(self, key: str) -> Tensor:
         if key not in self._checked:
-            if key not in self._given:
+            name = self._cost._names.get(key)
+            if key not in self._given and name in self._given:
+                self[key] = self._given[name]
+            if key not in self:
                 raise DecisionError(
                     f"the cost depends on the decision {key!r}, and no weights are given for it{suggest(key, self._given) or '.'} "
                     f"Given: {listing(self._given) or 'none'}."
                 )
             count = len(self._cost._candidates(key))
-            row = self._given[key]
+            row = super().__getitem__(key)
             if tuple(row.shape) != (count,):
                 raise FieldValueError(
                     f"{key!r} has {count} candidates; got weights of shape {tuple(row.shape)}. Give one weight for each."

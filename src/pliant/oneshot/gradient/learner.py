@@ -24,6 +24,7 @@ from pliant.values.errors import FieldTypeError, RewardError
 from ..binding import BindError
 from ..mixable import check_mixtures
 from ..mutables import InputChoice, LayerChoice
+from ..naming import Named
 from ..sampler import Sampler, Step
 from ..supernet import Supernet
 from .mixture import Architecture
@@ -31,7 +32,7 @@ from .penalty import Penalty
 from .running import Mixture, Runner, keep_buffers
 
 Derivation = Callable[[Mapping[str, Tensor], Supernet], Any]
-"""From probabilities by key, and the super-network, to any face of its decisions."""
+"""From probabilities by key (a hole's path, or its name), and the super-network, to any face of its decisions."""
 
 
 @dataclass(slots=True)
@@ -180,7 +181,8 @@ class GradientSampler(Sampler):
             found = self.architecture.probabilities()
         if self.derivation is None:
             return self.architecture.leading(found)
-        return self.supernet.space.parse(self.derivation(found, self.supernet))
+        named = Named(found, self.supernet.space)
+        return self.supernet.space.parse(self.derivation(named, self.supernet))
 
     def metrics(self) -> dict[str, float]:
         """Returns the metrics of ``Architecture``; ``cost``, the expected one, with a penalty; ``frozen``, with a limit of skips."""
@@ -188,7 +190,7 @@ class GradientSampler(Sampler):
         if self.penalty is not None:
             with torch.no_grad():
                 rows = self._chosen(self.architecture.probabilities())
-                found["cost"] = float(self.penalty.measure(rows))
+                found["cost"] = float(self.penalty.measure(Named(rows, self.supernet.space)))
         if self.skip_limit is not None:
             found["frozen"] = float(self._frozen)
         return found
@@ -229,7 +231,8 @@ class GradientSampler(Sampler):
         priced = {
             key: row.detach().clone().requires_grad_() for key, row in (draw.priced or draw.values).items()
         }
-        return self.penalty.join(loss.cpu(), self.penalty.measure(priced)), priced
+        cost = self.penalty.measure(Named(priced, self.supernet.space))
+        return self.penalty.join(loss.cpu(), cost), priced
 
     def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
         """Pulls gradients back through a draw, and lets Adam take a step."""

@@ -1,7 +1,7 @@
 """What a network costs, as a part of the loss that its architecture is learned by.
 
 A cost is any function from weights by key (of the candidates, for each decision) to a scalar that gradients flow
-through: the expected latency, multiply-adds, anything.
+through: the expected latency, multiply-adds, anything.  The key is the path of a hole; its name does as well.
 """
 
 from __future__ import annotations

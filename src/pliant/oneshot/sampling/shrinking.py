@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
@@ -17,9 +16,10 @@ from pliant.algorithms.base import check_count
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.algorithms.policy.options import refuse_unknown
 from pliant.space import Choice, Decisions, Int, from_unit
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 
 from ..capability import NEEDS
+from ..naming import find_decisions
 from ..sampler import Step
 from .ends import largest, rank
 from .searched import SearchedSampler
@@ -33,14 +33,14 @@ class Phase:
 
     Attributes:
       share: of all training, as a weight beside the other phases'.
-      free: by pattern of paths (a regular expression that is searched for), how many of the largest values may be
-        drawn; None for all. What matches no pattern stays at the largest.
+      free: by the name of a hole, its path, or a pattern of these (``"layers[*].kernel"``; ``"*"`` for all), how many of
+        the largest values may be drawn; None for all.  What is not in here stays at the largest.
       networks: how many networks are drawn in each step.
 
     Values are ranked as numbers; candidates that are no numbers count as listed from small to large.
 
     Raises:
-      FieldTypeError, FieldValueError: a share of nothing, no networks, a pattern that is none, a count below 1.
+      FieldTypeError, FieldValueError: a share of nothing, no networks, no names, a count below 1.
     """
 
     share: float
@@ -54,17 +54,16 @@ class Phase:
         check_count(self.networks, "networks", "Phase")
         if not isinstance(self.free, dict):
             raise FieldTypeError(
-                f"Phase(free=...) says by pattern of paths how many values are free, such as {{'width': 2}}; got {self.free!r:.80}."
+                f"Phase(free=...) says by name, path or pattern how many values are free, such as {{'width': 2}}; got {self.free!r:.80}."
             )
         for pattern, count in self.free.items():
             if count is not None:
                 check_count(count, f"free[{pattern!r}]", "Phase")
-            try:
-                re.compile(pattern)
-            except (re.error, TypeError) as error:
-                raise FieldValueError(
-                    f"the pattern {pattern!r} of a phase is no regular expression: {error}. For text as it is: re.escape(text)."
-                ) from None
+            if not isinstance(pattern, str):
+                raise FieldTypeError(
+                    f"Phase(free=...) says by name, path or pattern how many values are free; got the key {pattern!r:.80} of type "
+                    f"{type(pattern).__name__}."
+                )
 
 
 @final
@@ -96,7 +95,7 @@ class ProgressiveShrinking(SearchedSampler):
 
     Raises:
       FieldTypeError, FieldValueError: there are no phases, or something else than phases; the first one frees something
-        and there is to be a teacher; a cost without a limit; no evaluations or batches.
+        and there is to be a teacher; when it is bound, a phase frees what is not there, or frees something twice; a cost without a limit; no evaluations or batches.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
@@ -131,13 +130,24 @@ class ProgressiveShrinking(SearchedSampler):
         self._teacher: nn.Module | None = None
         self._phase = 0
         self._largest = largest(self.supernet.space)
-        for phase in self.phases:
-            for pattern in phase.free:
-                if not any(re.search(pattern, point.path) for point in self.supernet.space.points):
+        self._free = [self._resolve(phase) for phase in self.phases]
+
+    def _resolve(self, phase: Phase) -> dict[int, int | None]:
+        """Returns by point how many of its values are free."""
+        points, found, by = self.supernet.space.points, dict[int, int | None](), dict[int, str]()
+        for text, count in phase.free.items():
+            try:
+                indices = find_decisions(self.supernet.space, text)
+            except DecisionError as error:
+                raise FieldValueError(f"Phase(free={{{text!r}: ...}}): {error}") from None
+            for index in indices:
+                if index in found and found[index] != count:
                     raise FieldValueError(
-                        f"the pattern {pattern!r} of a phase matches no decision of this space; its paths are "
-                        f"{', '.join(point.path for point in self.supernet.space.points[:6])}, ..."
+                        f"a phase frees the decision at {points[index].path!r} twice: {by[index]!r} says {found[index]!r}, and {text!r} says "
+                        f"{count!r}. Let one of them mean it."
                     )
+                found[index], by[index] = count, text
+        return found
 
     @property
     def phase(self) -> Phase:
@@ -172,14 +182,14 @@ class ProgressiveShrinking(SearchedSampler):
         return draw_decisions(self.supernet.space, self._draw_value)
 
     def _draw_value(self, at: int, allowed: Sequence[int] | None) -> int | float:
-        point = self.supernet.space.points[at]
-        free = [count for pattern, count in self.phase.free.items() if re.search(pattern, point.path)]
+        point, free = self.supernet.space.points[at], self._free[self._phase]
+        is_free, most = at in free, free.get(at)
         if not isinstance(point, (Choice, Int)):
-            return from_unit(point, self.random.random()) if free else point.max_value
-        if isinstance(point, Int) and free and free[0] is None:
+            return from_unit(point, self.random.random()) if is_free else point.max_value
+        if isinstance(point, Int) and is_free and most is None:
             return from_unit(point, self.random.random())
         ranked = rank(point, allowed)
-        count = 1 if not free else len(ranked) if free[0] is None else min(free[0], len(ranked))
+        count = 1 if not is_free else len(ranked) if most is None else min(most, len(ranked))
         return ranked[len(ranked) - 1 - int(self.random.random() * count)]
 
     def auxiliary_loss(self, step: Step, outputs: Tensor) -> Tensor | None:

@@ -86,6 +86,7 @@ class TrainedSearch:
           RewardError: all that were judged failed.
         """
         data = [step.next_valid() for _ in range(self.batches)]
+        self.results.clear()  # what was judged before has other weights by now
         self.algorithm.setup(supernet.space, seed=seed)
         was_training, failed = supernet.training, 0
         supernet.eval()

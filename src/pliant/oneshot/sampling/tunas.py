@@ -84,7 +84,8 @@ class TuNAS(PolicySampler):
                 return quality
             return absolute(quality, cost(decisions), target, exponent=exponent)
 
-        if isinstance(exponent, bool) or not isinstance(exponent, (int, float)) or not -math.inf < exponent < 0:
+        given: Any = exponent
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not -math.inf < given < 0:
             raise FieldValueError(
                 f"TuNAS(exponent=...) is what a deviation from the target costs, a number below 0, such as -0.1; got {exponent!r:.80}. "
                 "From 0 on it would reward the distance."
