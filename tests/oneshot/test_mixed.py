@@ -329,6 +329,12 @@ def test_a_mode_reaches_all_sizes():
     assert not torch.equal(net(ROWS), net(ROWS))
 
 
+def test_statistics_by_width_are_those_of_each_size():
+    net = build(BatchNorm2d(one([2, 4])), own_statistics=True).eval()
+    rows = rows_of(net)
+    torch.testing.assert_close(mix(net, rows)(IMAGES), sum_one_by_one(net, rows, IMAGES, -3))
+
+
 def test_autocast_does_not_round_the_weights():
     net = build(Linear(4, one([2, 4]))).float()
     row = torch.tensor([0.3, 0.7]) + 1e-4
