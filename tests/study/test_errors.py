@@ -78,7 +78,7 @@ def test_unknown_trial(study, trial_id):
         study.tell(trial_id, 0.5)
     study.ask()
     with pytest.raises(
-        FeedbackError, match=r"the study 'study' has no trial .*; its trials are 1 to 1\. Pass the `id`"
+        FeedbackError, match=r"the study 'study\w*' has no trial .*; its trials are 1 to 1\. Pass the `id`"
     ):
         study.tell(trial_id, 0.5)
     with pytest.raises(FeedbackError, match="has no trial"):
@@ -115,17 +115,17 @@ def test_algorithm_that_is_none(path, space):
     assert not path.exists()
 
 
-def test_space_that_is_none(path):
+def test_space_that_is_none(place):
     with pytest.raises(
         FieldTypeError, match=r"takes a Space; got \{'a': 1\} of type dict.*pg\.abstract_search_space"
     ):
-        Study.create(path, {"a": 1}, Random())
+        Study.create(place, {"a": 1}, Random())
 
 
 @pytest.mark.parametrize("trials", [0, -1, 1.0, True, "9"])
-def test_number_of_trials_that_is_none(path, space, trials):
+def test_number_of_trials_that_is_none(place, space, trials):
     with pytest.raises(FieldValueError, match=r"an integer of at least 1, or None for no limit; got"):
-        Study.create(path, space, Random(), trials=trials)
+        Study.create(place, space, Random(), trials=trials)
 
 
 def test_space_that_the_algorithm_cannot_search(path, space):
@@ -190,41 +190,41 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("other", "message"), OTHERS.values(), ids=OTHERS)
-def test_another_algorithm(path, flat, other, message):
-    make(path, flat)
+def test_another_algorithm(place, flat, other, message):
+    make(place, flat)
     for opens in (Study.open, Study.open_or_create):
         with pytest.raises(StudyError, match="is searched by another algorithm") as caught:
-            opens(path, flat, other)
+            opens(place, flat, other)
         caught.match(message)
         caught.match("Give the one in the study, or make another study at another path")
-    with Study.open(path, flat, Random()) as study:
+    with Study.open(place, flat, Random()) as study:
         assert study.ask().id == 4
 
 
-def test_another_option_deep_inside(path, space):
-    with Study.create(path, space, Deduplicate(RegularizedEvolution(10, 5))) as study:
+def test_another_option_deep_inside(place, space):
+    with Study.create(place, space, Deduplicate(RegularizedEvolution(10, 5))) as study:
         study.ask()
     with pytest.raises(StudyError, match=r"algorithm=.*Tournament\(size=5.* against .*Tournament\(size=4"):
-        Study.open(path, space, Deduplicate(RegularizedEvolution(10, 4)))
+        Study.open(place, space, Deduplicate(RegularizedEvolution(10, 4)))
 
 
-def test_algorithm_of_another_space(path, space, flat):
-    make(path, space)
+def test_algorithm_of_another_space(place, space, flat):
+    make(place, space)
     used = Random()
     used.setup(flat)
     with pytest.raises(SpaceError, match="already searches another space"):
-        Study.open(path, space, used)
-    with Study.open(path, space, Random()) as study:
+        Study.open(place, space, used)
+    with Study.open(place, space, Random()) as study:
         assert study.ask().id == 4
 
 
-def test_another_direction_and_another_seed(path, space):
-    Study.create(path, space, Random(), seed=3, maximize=False).close()
+def test_another_direction_and_another_seed(place, space):
+    Study.create(place, space, Random(), seed=3, maximize=False).close()
     with pytest.raises(StudyError, match="was made with maximize=False, and is opened with maximize=True"):
-        Study.open_or_create(path, space, Random(), seed=3)
+        Study.open_or_create(place, space, Random(), seed=3)
     with pytest.raises(StudyError, match="was made with seed=3, and is opened with seed=4"):
-        Study.open_or_create(path, space, Random(), seed=4, maximize=False)
-    Study.open_or_create(path, space, Random(), seed=3, maximize=False).close()
+        Study.open_or_create(place, space, Random(), seed=4, maximize=False)
+    Study.open_or_create(place, space, Random(), seed=3, maximize=False).close()
 
 
 # --- algorithms that break their contract ------------------------------------------------------------------

@@ -16,6 +16,12 @@ from pliant.study import Study, sqlite
 from pliant.values.errors import FieldTypeError, StudyError
 
 
+@pytest.fixture
+def study(path, space):
+    with Study.create(path, space, Random(), trials=9) as study:
+        yield study
+
+
 def make(path, space, count=3):
     with Study.create(path, space, Random()) as study:
         for _ in range(count):

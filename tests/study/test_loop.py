@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta
@@ -40,26 +41,26 @@ def run(study, reward=lambda decisions: float(sum(decisions.values))):
     return trials
 
 
-def test_proposes_what_the_algorithm_alone_would(path, space):
+def test_proposes_what_the_algorithm_alone_would(place, space):
     alone = RegularizedEvolution(8, 3, seed=5)
     alone.setup(space)
-    with Study.create(path, space, RegularizedEvolution(8, 3, seed=5), trials=60) as study:
+    with Study.create(place, space, RegularizedEvolution(8, 3, seed=5), trials=60) as study:
         for trial in run(study):
             decisions = alone.propose()
             assert trial.decisions == decisions
             alone.feedback(decisions, float(sum(decisions.values)))
 
 
-def test_exactly_so_many_trials_numbered_from_one(path, space):
-    with Study.create(path, space, Random(), trials=10) as study:
+def test_exactly_so_many_trials_numbered_from_one(place, space):
+    with Study.create(place, space, Random(), trials=10) as study:
         assert [trial.id for trial in run(study)] == list(range(1, 11))
         assert study.ask() is None
         assert study.ask() is None
         assert study.is_complete
 
 
-def test_budget_counts_running_trials(path, space):
-    with Study.create(path, space, Random(), trials=3) as study:
+def test_budget_counts_running_trials(place, space):
+    with Study.create(place, space, Random(), trials=3) as study:
         running = [study.ask() for _ in range(3)]
         assert study.ask() is None
         assert not study.is_complete
@@ -69,17 +70,17 @@ def test_budget_counts_running_trials(path, space):
         assert study.is_complete
 
 
-def test_ends_when_the_algorithm_is_exhausted(path, flat):
-    with Study.create(path, flat, Sweep()) as study:
+def test_ends_when_the_algorithm_is_exhausted(place, flat):
+    with Study.create(place, flat, Sweep()) as study:
         trials = run(study)
         assert [trial.decisions for trial in trials] == list(flat.iterate())
         assert study.info().exhausted
         assert study.is_complete
-    with Study.open(path, flat, Sweep(), trials=100) as study:
+    with Study.open(place, flat, Sweep(), trials=100) as study:
         assert study.ask() is None
 
 
-def test_exhausted_algorithm_is_not_asked_again(path, flat):
+def test_exhausted_algorithm_is_not_asked_again(place, flat):
     class Once(Algorithm):
         asked = 0
 
@@ -87,13 +88,13 @@ def test_exhausted_algorithm_is_not_asked_again(path, flat):
             Once.asked += 1
             raise Exhausted("nothing left.")
 
-    with Study.create(path, flat, Once()) as study:
+    with Study.create(place, flat, Once()) as study:
         assert study.ask() is study.ask() is None
     assert Once.asked == 1
 
 
-def test_trial_is_frozen_and_says_when(path, space):
-    with Study.create(path, space, Random()) as study:
+def test_trial_is_frozen_and_says_when(place, space):
+    with Study.create(place, space, Random()) as study:
         asked = study.ask()
         assert (asked.status, asked.reward, asked.reason, asked.attempts) == ("running", None, None, 1)
         assert asked.ended is asked.seconds is None
@@ -109,9 +110,9 @@ def test_trial_is_frozen_and_says_when(path, space):
             told.reward = 1.0
 
 
-def test_a_failed_trial_has_a_reason_and_the_algorithm_knows(path, space):
+def test_a_failed_trial_has_a_reason_and_the_algorithm_knows(place, space):
     algorithm = Listener()
-    with Study.create(path, space, algorithm) as study:
+    with Study.create(place, space, algorithm) as study:
         first, second = study.ask(), study.ask()
         failed = study.fail(second.id, "out of memory \udc80")
         assert (failed.status, failed.reward, failed.reason) == ("failed", None, "out of memory ?")
@@ -121,9 +122,9 @@ def test_a_failed_trial_has_a_reason_and_the_algorithm_knows(path, space):
         assert tuple(study.counts()) == STATUSES
 
 
-def test_minimizing_negates_for_the_algorithm_only(path, space):
+def test_minimizing_negates_for_the_algorithm_only(place, space):
     algorithm = Listener()
-    with Study.create(path, space, algorithm, maximize=False, trials=9) as study:
+    with Study.create(place, space, algorithm, maximize=False, trials=9) as study:
         rewards = iter([3.0, 1.5, -2.0, 4.0, 7.0, -2.0, 0.0, 9.0, 1.0])
         trials = run(study, lambda _: next(rewards))
         assert [reward for _, reward in algorithm.told] == [-trial.reward for trial in trials]
@@ -131,8 +132,8 @@ def test_minimizing_negates_for_the_algorithm_only(path, space):
         assert not study.info().maximize
 
 
-def test_best_first_and_the_earlier_of_equals(path, space):
-    with Study.create(path, space, Random(), trials=6) as study:
+def test_best_first_and_the_earlier_of_equals(place, space):
+    with Study.create(place, space, Random(), trials=6) as study:
         assert study.best() == []
         rewards = iter([1.0, 3.0, 2.0, 3.0, -1.0, 0.0])
         run(study, lambda _: next(rewards))
@@ -141,69 +142,73 @@ def test_best_first_and_the_earlier_of_equals(path, space):
         assert [trial.reward for trial in study.best(100)] == [3.0, 3.0, 2.0, 1.0, 0.0, -1.0]
 
 
-def test_rewards_are_kept_to_the_last_bit(path, space):
+def test_rewards_are_kept_to_the_last_bit(place, space):
     rewards = [0.1 + 0.2, 5e-324, -9.876543210987654e149, 2**53 + 1, -0.0]
     algorithm = Listener()
-    with Study.create(path, space, algorithm, trials=5) as study:
+    with Study.create(place, space, algorithm, trials=5) as study:
         left = iter(rewards)
         run(study, lambda _: next(left))
-    with Study.open(path) as study:
+    with Study.open(place) as study:
         stored = [trial.reward for trial in study.trials()]
     assert stored == [float(reward) for reward in rewards]
     told = [reward for _, reward in algorithm.told]
     assert [math.copysign(1, reward) for reward in stored] == [math.copysign(1, reward) for reward in told]
 
 
-def test_numbers_of_other_libraries_are_rewards(path, space):
+def test_numbers_of_other_libraries_are_rewards(place, space):
     numpy = pytest.importorskip("numpy")
-    with Study.create(path, space, Random()) as study:
+    with Study.create(place, space, Random()) as study:
         assert study.tell(study.ask().id, numpy.float32(0.5)).reward == 0.5
         assert study.tell(study.ask().id, numpy.array(2)).reward == 2.0
 
 
-def test_trials_can_be_asked_and_told_while_they_are_read(path, space):
-    with Study.create(path, space, Random(), trials=700) as study:
+def test_trials_can_be_asked_and_told_while_they_are_read(place, space, monkeypatch):
+    monkeypatch.setattr("pliant.study.reading.PAGE", 30)
+    with Study.create(place, space, Random(), trials=70) as study:
         run(study)
-    with Study.open(path, space, Random(), trials=720) as study:
+    with Study.open(place, space, Random(), trials=90) as study:
         seen = []
         for trial in study.trials():  # more than one page of them
             seen.append(trial.id)
             if len(seen) <= 20:
                 study.tell(study.ask().id, 0.0)
-        assert seen == list(range(1, 721))
+        assert seen == list(range(1, 91))
         study.ask()
         assert list(study.trials("failed")) == []
-        assert len(list(study.trials("completed"))) == 720
+        assert len(list(study.trials("completed"))) == 90
 
 
-def test_info(path, space):
-    with Study.create(path, space, RegularizedEvolution(9, 3), trials=4, name="digits") as study:
+def test_info(place, space):
+    with Study.create(place, space, RegularizedEvolution(9, 3), trials=4, name="digits") as study:
         study.ask()
         info = study.info()
-        assert (info.name, info.path, info.budget, info.proposed) == ("digits", path, 4, 1)
+        assert (info.name, info.path, info.budget, info.proposed) == ("digits", study.path, 4, 1)
         assert (info.fingerprint, info.maximize, info.schema_version) == (space.fingerprint, True, 2)
         assert (info.exhausted, info.is_complete) == (False, False)
         assert "population_size=9" in info.algorithm
         assert "process" in info.holder
-        assert repr(study) == f"<study 'digits' in {str(path)!r}>"
-    with Study.open(path) as study:
+        assert repr(study) == f"<study 'digits' in {str(study.path)!r}>"
+    with Study.open(place) as study:
         assert (study.name, study.space, study.maximize) == ("digits", space, True)
         assert study.info().holder is None
-    with Study.create(path.with_name("other.db"), space, Random()) as study:
-        assert study.name == "other"
 
 
-def test_decisions_are_of_the_space_that_was_given(path, space):
-    with Study.create(path, space, Random()) as study:
+def test_a_study_is_called_like_its_place(make_place, space):
+    with Study.create(make_place("other"), space, Random()) as study:
+        assert re.fullmatch("other(_[0-9a-f]+)?", study.name)
+
+
+def test_decisions_are_of_the_space_that_was_given(place, space):
+    with Study.create(place, space, Random()) as study:
         assert study.ask().decisions.space is space
-    with Study.open(path, space, Random()) as study:
+    with Study.open(place, space, Random()) as study:
         trial = study.ask()
         assert isinstance(trial.decisions, Decisions)
         assert trial.decisions.space is space
 
 
-def test_threads_share_a_study(path, space):
-    with Study.create(path, space, HillClimb(), trials=120) as study:
+def test_threads_share_a_study(place, space):
+    with Study.create(place, space, HillClimb(), trials=120) as study:
         faults = []
 
         def work():
@@ -223,7 +228,7 @@ def test_threads_share_a_study(path, space):
         assert study.is_complete
 
 
-def test_a_study_of_a_used_algorithm_goes_on_from_what_it_learned(tmp_path, space):
+def test_a_study_of_a_used_algorithm_goes_on_from_what_it_learned(place, space):
     def learned():
         algorithm = HillClimb(seed=3)
         algorithm.setup(space)
@@ -233,20 +238,20 @@ def test_a_study_of_a_used_algorithm_goes_on_from_what_it_learned(tmp_path, spac
         return algorithm
 
     alone = learned()
-    with Study.create(tmp_path / "a.db", space, learned()) as study:
+    with Study.create(place, space, learned()) as study:
         assert study.ask().decisions == alone.propose()
-    with Study.open(tmp_path / "a.db", space, HillClimb(seed=3)) as study:
+    with Study.open(place, space, HillClimb(seed=3)) as study:
         study.tell(study.ask().id, 0.0)
         alone.feedback(study.trial(1).decisions, 0.0)
         assert study.ask().decisions == alone.propose()
 
 
 @pytest.mark.parametrize("seed", [None, 0, 7, -3, 2**80])
-def test_seed(path, space, seed):
+def test_seed(place, space, seed):
     alone = Random(seed=5)
     alone.setup(space, seed=seed)
-    with Study.create(path, space, Random(seed=5), seed=seed) as study:
+    with Study.create(place, space, Random(seed=5), seed=seed) as study:
         assert study.ask().decisions == alone.propose()
-    with Study.open_or_create(path, space, Random(seed=5), seed=seed) as study:
+    with Study.open_or_create(place, space, Random(seed=5), seed=seed) as study:
         assert study.ask().id == 1
         assert study.ask().decisions == alone.propose()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from pliant.algorithms import Algorithm, Random, RegularizedEvolution
@@ -40,8 +38,8 @@ class Strict(Algorithm):
         self.last = None if state["last"] is None else self._load(state["last"])
 
 
-def test_reports_are_kept_and_answered(path, space):
-    with Study.create(path, space, Strict()) as study:
+def test_reports_are_kept_and_answered(place, space):
+    with Study.create(place, space, Strict()) as study:
         first, second = study.ask(), study.ask()
         assert (first.reports, first.parent, second.parent) == ((), None, first.decisions)
         assert study.report(first.id, 0.5, step=1) is False
@@ -53,13 +51,13 @@ def test_reports_are_kept_and_answered(path, space):
         assert study.trial(1) == told
         assert [trial.should_stop for trial in study.trials()] == [False, True]
         assert [trial.reports for trial in study.best()] == [told.reports]
-    with Study.open(path) as study:
+    with Study.open(place) as study:
         assert study.trial(1) == told
         assert study.trial(2).parent == first.decisions
 
 
-def test_the_last_of_two_reports_for_a_step_counts(path, space):
-    with Study.create(path, space, Strict()) as study:
+def test_the_last_of_two_reports_for_a_step_counts(place, space):
+    with Study.create(place, space, Strict()) as study:
         study.ask()
         for reward, step in ((0.5, 2), (0.1, 1), (0.9, 2)):
             study.report(1, reward, step=step)
@@ -67,9 +65,9 @@ def test_the_last_of_two_reports_for_a_step_counts(path, space):
         assert study.tell(1, 0).reports == study.trial(1).reports == expected
 
 
-def test_minimizing_negates_reports_for_the_algorithm_only(path, space):
+def test_minimizing_negates_reports_for_the_algorithm_only(place, space):
     algorithm = Strict()
-    with Study.create(path, space, algorithm, maximize=False) as study:
+    with Study.create(place, space, algorithm, maximize=False) as study:
         study.ask()
         study.report(1, 3.0, step=1)
         assert algorithm.best == -3.0
@@ -92,22 +90,22 @@ def test_bad_reports(study):
     assert study.trial(1).reports == ()
 
 
-def test_reports_are_replayed(path, space, monkeypatch):
+def test_reports_are_replayed(place, space, monkeypatch):
     monkeypatch.setattr(learner, "MIN_EVENTS", 10**6)  # no snapshot but the first
-    with Study.create(path, space, Strict()) as study:
+    with Study.create(place, space, Strict()) as study:
         for i in range(5):
             trial = study.ask()
             study.report(trial.id, i / 10, step=1)
         study._loop._learner._events = 0  # so that closing saves no snapshot
-    with Study.open(path, space, Strict()) as study:
+    with Study.open(place, space, Strict()) as study:
         assert study.report(5, 0.4, step=2) is True
         assert study.report(5, 0.41, step=3) is False
         assert len(study.trial(5).reports) == 3
 
 
-def test_another_answer_is_found(path, space, monkeypatch):
+def test_another_answer_is_found(place, space, monkeypatch):
     monkeypatch.setattr(learner, "MIN_EVENTS", 10**6)
-    with Study.create(path, space, Strict()) as study:
+    with Study.create(place, space, Strict()) as study:
         study.report(study.ask().id, 0.5, step=3)
         study._loop._learner._events = 0
     other = Strict()
@@ -116,13 +114,13 @@ def test_another_answer_is_found(path, space, monkeypatch):
         StudyError,
         match=r"Strict did not repeat itself: trial 1 was told to go on at step 3, .* now says the opposite",
     ):
-        Study.open(path, space, other)
+        Study.open(place, space, other)
 
 
-def test_a_trial_of_a_process_before_reports_again(path, space):
-    with Study.create(path, space, Strict()) as study:
+def test_a_trial_of_a_process_before_reports_again(place, space):
+    with Study.create(place, space, Strict()) as study:
         study.report(study.ask().id, 0.5, step=1)
-    with Study.open(path, space, Strict()) as study:
+    with Study.open(place, space, Strict()) as study:
         assert study.report(1, 0.7, step=1) is False
         again = study.ask()
         assert (again.id, again.attempts, again.reports) == (1, 2, (Report(1.0, 0.7, False),))
@@ -132,9 +130,9 @@ def test_a_trial_of_a_process_before_reports_again(path, space):
 # --- several objectives ------------------------------------------------------------------------------------
 
 
-def test_several_rewards_are_kept_and_have_a_front(path, space):
+def test_several_rewards_are_kept_and_have_a_front(place, space):
     rewards = [(1.0, 5.0), (2.0, 4.0), (1.5, 4.5), (1.0, 4.0), (2.0, 4.0), (3.0, -0.0)]
-    with Study.create(path, space, Strict()) as study:
+    with Study.create(place, space, Strict()) as study:
         assert study.front() == []
         for reward in rewards:
             told = study.tell(study.ask().id, reward)
@@ -151,8 +149,8 @@ def test_several_rewards_are_kept_and_have_a_front(path, space):
             study.tell(1, (1, 1))
 
 
-def test_the_front_of_smaller_is_better(path, space):
-    with Study.create(path, space, Random(), maximize=False) as study:
+def test_the_front_of_smaller_is_better(place, space):
+    with Study.create(place, space, Random(), maximize=False) as study:
         for reward in [(1, 5), (2, 4), (3, 4)]:
             study.tell(study.ask().id, reward)
         assert [trial.rewards for trial in study.front()] == [(1.0, 5.0), (2.0, 4.0)]
@@ -165,29 +163,29 @@ def test_one_reward_has_a_front_of_one(study):
 
 
 @pytest.mark.parametrize(("first", "second"), [((1, 2), 1), (1, (1, 2)), ((1, 2), (1, 2, 3))])
-def test_all_trials_have_the_same_objectives(path, space, first, second):
-    with Study.create(path, space, Random()) as study:
+def test_all_trials_have_the_same_objectives(place, space, first, second):
+    with Study.create(place, space, Random()) as study:
         study.ask(), study.ask(), study.ask()
         study.tell(1, first)
         with pytest.raises(
             RewardError, match=r"trial 2 was told \d rewards?, and the trials before it \d each"
         ):
             study.tell(2, second)
-    with Study.open(path, space, Random()) as study:
+    with Study.open(place, space, Random()) as study:
         with pytest.raises(RewardError, match=r"same objectives: tell as many numbers each time"):
             study.tell(2, second)
         study.tell(2, first)
 
 
-def test_an_algorithm_of_one_reward_refuses_several(path, space):
-    with Study.create(path, space, RegularizedEvolution()) as study:
+def test_an_algorithm_of_one_reward_refuses_several(place, space):
+    with Study.create(place, space, RegularizedEvolution()) as study:
         study.ask()
         with pytest.raises(RewardError, match="this algorithm takes one reward, got 2"):
             study.tell(1, (1, 2))
         assert study.tell(1, 1.0).reward == 1.0
 
 
-def test_several_rewards_are_replayed(path, space, monkeypatch):
+def test_several_rewards_are_replayed(place, space, monkeypatch):
     monkeypatch.setattr(learner, "MIN_EVENTS", 10**6)
     heard = []
 
@@ -195,22 +193,19 @@ def test_several_rewards_are_replayed(path, space, monkeypatch):
         def _feedback(self, decisions, reward):
             heard.append(reward)
 
-    with Study.create(path, space, Listener(), maximize=False) as study:
+    with Study.create(place, space, Listener(), maximize=False) as study:
         study.tell(study.ask().id, (1, -2))
         study._loop._learner._events = 0
-    with Study.open(path, space, Listener()):
+    with Study.open(place, space, Listener()):
         assert heard == [(-1.0, 2.0)] * 2
 
 
-def test_damaged_rewards(path, space):
-    with Study.create(path, space, Random()) as study:
+def test_damaged_rewards(place, space, execute):
+    with Study.create(place, space, Random()) as study:
         study.tell(study.ask().id, (1, 2))
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE trials SET rewards = '[1,'")
-    connection.close()
+    execute(place, "UPDATE trials SET rewards = '[1,'")
     with (
-        Study.open(path) as study,
+        Study.open(place) as study,
         pytest.raises(StudyError, match=r"trial 1: its rewards are no list of numbers"),
     ):
         list(study.trials())

@@ -63,7 +63,7 @@ class Constraint:
         return value <= self.limit if self.sign == "<=" else value >= self.limit
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.sign} {self.limit:g}"
+        return f"{self.metric} {self.sign} {_to_text(self.limit)}"
 
 
 def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
@@ -91,7 +91,9 @@ def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float],
                 f"{suggest(one.metric, metrics)}. Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}})."
             )
         if not one.allows(metrics[one.metric]):
-            broken.append(f"{one.metric} is {metrics[one.metric]:g}, not {one.sign} {one.limit:g}")
+            broken.append(
+                f"{one.metric} is {_to_text(metrics[one.metric])}, not {one.sign} {_to_text(one.limit)}"
+            )
     return f"breaks a constraint: {'; '.join(broken)}" if broken else None
 
 
@@ -124,3 +126,9 @@ def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
             )
         found[name.encode("utf-8", "replace").decode("utf-8")] = number
     return found
+
+
+def _to_text(number: float) -> str:
+    """Returns a number as it may be read back; a study keeps its constraints as text."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

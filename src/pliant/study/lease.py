@@ -45,6 +45,7 @@ class Leases:
         self.clock = clock
         self._out: dict[int, Lease] = {}
         self._waiting: deque[Trial] = deque()
+        self._lost: dict[int, Lease] = {}  # those of waiting trials, for holders who give a sign all the same
 
     def find(self, trial_id: int) -> Lease | None:
         """Returns the lease of a trial, or None when it is not out."""
@@ -56,29 +57,36 @@ class Leases:
         self._out[trial.id] = Lease(trial, start, seconds, None if seconds is None else start + seconds)
 
     def renew(self, trial: Trial) -> None:
-        """Notes that the holder of a trial gave a sign; ``trial`` is the trial as it is now."""
-        lease = self._out[trial.id]
+        """Notes that the holder of a trial gave a sign; ``trial`` is the trial as it is now.
+
+        A holder whose trial waits has it back; of one before this process it is not known how long it may be silent, so
+        that its trial goes on waiting.
+        """
+        lease = self._out.get(trial.id) or self._lost.pop(trial.id, None)
+        if lease is None:
+            self._waiting = deque([trial if one.id == trial.id else one for one in self._waiting])
+            return
+        self._waiting = deque([one for one in self._waiting if one.id != trial.id])
         until = None if lease.seconds is None else self.clock() + lease.seconds
         self._out[trial.id] = replace(lease, trial=trial, until=until)
 
     def end(self, trial_id: int) -> None:
         """Notes that a trial ended, whether it was out or waited."""
         self._out.pop(trial_id, None)
+        self._lost.pop(trial_id, None)
         if any(trial.id == trial_id for trial in self._waiting):
             self._waiting = deque([trial for trial in self._waiting if trial.id != trial_id])
 
     def put_back(self, trial: Trial) -> None:
         """Lets a trial wait to be handed out again."""
-        self._out.pop(trial.id, None)
-        self._waiting.append(trial)
+        lease = self._out.pop(trial.id, None)
+        if lease is not None:
+            self._lost[trial.id] = lease
+        self._waiting = deque([*(one for one in self._waiting if one.id != trial.id), trial])
 
     def next_waiting(self) -> Trial | None:
         """Returns the trial that waits longest, or None."""
         return self._waiting[0] if self._waiting else None
-
-    def update_waiting(self, trial: Trial) -> None:
-        """Notes what a waiting trial reported all the same."""
-        self._waiting = deque([trial if one.id == trial.id else one for one in self._waiting])
 
     def expired(self) -> list[Trial]:
         """Returns the trials whose holders were silent for too long, those first that were so first."""
@@ -92,6 +100,7 @@ class Leases:
         """Agrees with a record that was read again: what runs and is not out waits."""
         found = {trial.id: trial for trial in running}
         self._out = {key: lease for key, lease in self._out.items() if key in found}
+        self._lost = {key: lease for key, lease in self._lost.items() if key in found}
         waiting = [trial.id for trial in self._waiting if trial.id in found and trial.id not in self._out]
         rest = [key for key in found if key not in self._out and key not in waiting]
         self._waiting = deque([found[key] for key in [*waiting, *rest]])

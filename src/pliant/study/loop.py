@@ -21,7 +21,7 @@ from .check import ended_before, no_such_trial, reassigned, told_twice
 from .constraint import Constraint, find_broken
 from .learner import GIVE, Learner, Reward
 from .lease import Leases
-from .lock import now
+from .lock import name_process, now
 from .objectives import count_objectives
 from .reading import Progress
 from .record import Record
@@ -54,6 +54,7 @@ class Loop:
         self._seq = 0  # of the last event
         self._objectives: int | None = None  # how many rewards each trial has, once it is known
         self._stale = True  # whether the learner may be elsewhere than the record
+        self._losses = store.losses  # of the connection; somebody else may have written meanwhile
 
     def ask(self, worker: str | None, seconds: float | None) -> Trial | None:
         """Hands out the next trial: one that was lost, one that was enqueued, or one that the algorithm proposes."""
@@ -97,10 +98,7 @@ class Loop:
 
         with self._store.lock:
             trial, report = self.step(work)
-            if self.leases.find(trial_id) is not None:
-                self.leases.renew(trial)
-            else:
-                self.leases.update_waiting(trial)
+            self.leases.renew(trial)
             return report.stop
 
     def end(
@@ -119,7 +117,7 @@ class Loop:
             nonlocal found
             trial = self._find(record, trial_id)
             broken = None if reward is None else find_broken(self._constraints, metrics, trial_id)
-            numbers = metrics if broken is None else {**metrics, **_by_name(reward)}
+            numbers = metrics if broken is None else {**metrics, **by_name(reward)}
             told = reward if broken is None else None
             ended = end_trial(trial, told, broken or reason, self._seconds_of(trial_id), metrics=numbers)
             if trial.status != RUNNING:
@@ -159,7 +157,11 @@ class Loop:
             if lease is not None and token in (None, lease.trial.attempts):
                 self.leases.renew(lease.trial)
                 return
-            self.step(lambda record: self._find_running(record, trial_id, token))
+            self.leases.renew(self.step(lambda record: self._find_running(record, trial_id, token)))
+
+    def enqueue(self, decisions: Decisions, note: str) -> None:
+        """Has decisions tried next."""
+        self.step(lambda record: record.add_queued(decisions, note))
 
     def learn(self, told: list[tuple[Decisions, Reward, str]]) -> None:
         """Tells the algorithm rewards of trials of another study."""
@@ -195,19 +197,30 @@ class Loop:
                 raise
 
     def step(self, work: Callable[[Record], Result]) -> Result:
-        """Returns what ``work`` returns, in one transaction; again after a connection that was lost and came back."""
+        """Returns what ``work`` returns, in one transaction; again after a connection that was lost and came back.
+
+        What was lost may be the answer only: a step that is found in the record is not done again.
+        """
         with self._store.lock:
             is_part = self._store.record.connection.in_transaction()
+            done: tuple[int, Result] | None = None  # the number of its last event, and what it returned
             while True:
                 try:
                     with self._store.transaction() as record:
-                        if self._stale:
+                        if self._stale or self._losses != self._store.losses:
+                            self._stale = True
                             self._resume(record)
-                        self._stale = True
-                        result = work(record)
+                            self._losses = self._store.losses
+                        if done is not None and done[0] == self._seq and is_ours(record):
+                            result = done[1]
+                        else:
+                            self._stale, start, done = True, self._seq, None
+                            result = work(record)
+                            done = (self._seq, result) if self._seq > start else None
                 except LostConnection:
                     if is_part:
                         raise
+                    self._stale = True
                     self._store.reconnect()
                     continue
                 self._stale = False
@@ -348,7 +361,12 @@ def find_trial(record: Record, trial_id: int) -> Trial:
     return trial
 
 
-def _by_name(reward: Reward) -> dict[str, float]:
+def is_ours(record: Record) -> bool:
+    """Returns whether this process was the last to take the right to write."""
+    return str(record.settings()["holder"]).startswith(f"{name_process()},")
+
+
+def by_name(reward: Reward) -> dict[str, float]:
     """Returns a reward as metrics, for a trial that keeps it but is not judged by it."""
     if isinstance(reward, tuple):
         return {f"reward {i}": one for i, one in enumerate(reward, 1)}

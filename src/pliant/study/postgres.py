@@ -18,7 +18,7 @@ from pliant.values.errors import StudyError
 
 from .format import make_tables, read_version, table_names
 from .location import Server
-from .lock import WAIT_SECONDS
+from .lock import WAIT_SECONDS, name_process
 from .migrate import migrate
 from .record import Record
 from .store import LostConnection, Store
@@ -40,7 +40,7 @@ class PostgresStore(Store):
         super().__init__(str(server), connection)
         if writes and not self._take_right():
             connection.close()
-            raise _held(server)
+            raise _held(server, _find_holder(server))
 
     @classmethod
     def create(cls, location: Server, settings: dict[str, Any], state: str) -> PostgresStore:
@@ -90,11 +90,7 @@ class PostgresStore(Store):
             store.close()
 
     def beside(self, work: Callable[[Record], None]) -> None:
-        """Writes by this store, where it may; else by a short connection of its own."""
-        if self._writes:
-            with self.transaction() as record:
-                work(record)
-            return
+        """Writes by a short connection of its own."""
         engine = _make_engine(self._server, writes=True)
         with _lessons(str(self.path), waits=False), engine.connect() as connection, connection.begin():
             record = Record(connection, self.path)
@@ -104,6 +100,7 @@ class PostgresStore(Store):
 
     def reconnect(self) -> None:
         """Waits up to a minute for the server, longer between tries each time."""
+        self.losses += 1
         end, pause = time.monotonic() + PATIENCE, 0.05
         while True:
             time.sleep(pause)
@@ -119,7 +116,9 @@ class PostgresStore(Store):
                 if time.monotonic() > end:
                     raise
                 continue
-            raise _held(self._server)
+            holder = _find_holder(self._server)
+            if time.monotonic() > end or not str(holder).startswith(f"{name_process()},"):
+                raise _held(self._server, holder)  # else it is our lost session, which the server has yet to miss
 
     def _lessons(self) -> AbstractContextManager[None]:
         return _lessons(str(self.path), waits=True)
@@ -205,16 +204,21 @@ def _lessons(path: str, *, waits: bool) -> Iterator[None]:
         raise StudyError(f"{path!r} cannot be used: PostgreSQL reports: {said}.") from error
 
 
-def _held(server: Server) -> StudyError:
-    """Returns the error for a study that another process writes, which is named where it can be read."""
-    holder = None
+def _find_holder(server: Server) -> str | None:
+    """Returns who writes a study, where that can be read."""
     with suppress(StudyError):
         store = PostgresStore.open(server, writes=False)
         try:
             with store.transaction() as record:
-                holder = record.settings()["holder"]
+                holder: str | None = record.settings()["holder"]
+                return holder
         finally:
             store.close()
+    return None
+
+
+def _held(server: Server, holder: str | None) -> StudyError:
+    """Returns the error for a study that another process writes."""
     return StudyError(
         f"the study {str(server)!r} is being written by {holder or 'another process'}. One process at a time "
         "writes a study: close it there first (`with Study...` closes it), or end that process. "

@@ -30,7 +30,7 @@ _progress = sa.select(
     sa.select(sa.func.max(trials.c.id)).scalar_subquery(),
     sa.select(sa.func.min(queue.c.id)).scalar_subquery(),
 )
-_page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(PAGE)
+_page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(sa.bindparam("size"))
 _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _tried = (
@@ -157,7 +157,7 @@ class Reading:
 
     def page(self, after: int) -> list[Trial]:
         """Returns the next ``PAGE`` trials after number ``after``."""
-        return self._read_trials(self.connection.execute(_page, {"after": after}).all())
+        return self._read_trials(self.connection.execute(_page, {"after": after, "size": PAGE}).all())
 
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""

@@ -108,11 +108,7 @@ class SqliteStore(Store):
             store.close()
 
     def beside(self, work: Callable[[Record], None]) -> None:
-        """Writes by this store, where it may; else by a short connection of its own."""
-        if self._right is not None:
-            with self.transaction() as record:
-                work(record)
-            return
+        """Writes by a short connection of its own."""
         engine, connection = _connect(self.path, writes=True, creates=False)
         try:
             with as_lessons(self.path), connection.begin():

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,6 +19,9 @@ from pliant.values.errors import StudyError
 
 from .location import Location
 from .record import Record
+
+
+Result = TypeVar("Result")
 
 
 class LostConnection(StudyError):
@@ -32,11 +35,13 @@ class Store(ABC):
       path: the file, or the address without password.
       record: its tables.
       lock: held by the thread that is in a transaction.
+      losses: how often the connection was lost, and made anew.
     """
 
     def __init__(self, path: Path | str, connection: sa.Connection) -> None:
         self.path = path
         self.lock = threading.RLock()
+        self.losses = 0
         self.record = Record(connection, path)
         self._closed = False
         self._process = os.getpid()
@@ -86,13 +91,26 @@ class Store(ABC):
                 self._closed = True
                 self._close()
 
+    def read(self, work: Callable[[Record], Result]) -> Result:
+        """Returns what ``work`` returns, which only reads; again after a connection that was lost and came back."""
+        with self.lock:
+            is_part = self.record.connection.in_transaction()
+            while True:
+                try:
+                    with self.transaction() as record:
+                        return work(record)
+                except LostConnection:
+                    if is_part:
+                        raise
+                    self.reconnect()
+
     @abstractmethod
     def beside(self, work: Callable[[Record], None]) -> None:
-        """Calls ``work`` in a transaction of its own, for the queue, which any process may fill while another writes."""
+        """Calls ``work`` in a transaction of its own, for the queue, which may be filled while another process writes."""
 
     @abstractmethod
     def reconnect(self) -> None:
-        """Waits until the database is back, and takes the right to write again.
+        """Waits until the database is back, and takes the right to write again; counts a loss.
 
         Raises:
           StudyError: it does not come back, or somebody else writes meanwhile.

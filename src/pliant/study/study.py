@@ -349,7 +349,11 @@ class Study(View):
             found = self.space.parse(decisions)
         except DecisionError as error:
             raise DecisionError(f"what is enqueued is not of the space of {self.name!r}: {error}") from error
-        self._store.beside(lambda record: record.add_queued(found, to_plain(str(note))))
+        text = to_plain(str(note))
+        if self._loop is not None:
+            self._loop.enqueue(found, text)
+        else:
+            self._store.beside(lambda record: record.add_queued(found, text))
 
     def learn_from(self, other: View) -> int:
         """Tells the algorithm the rewards of another study of the same space; returns how many.

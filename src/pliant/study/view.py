@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 from .learner import to_text
 from .loop import find_trial
 from .objectives import count_objectives, find_front
+from .record import Record
 from .store import Store
 from .tables import SCHEMA_VERSION
 from .trial import STATUSES, StudyInfo, Trial
@@ -54,8 +56,7 @@ class View:
         Raises:
           FeedbackError: there is none of this number.
         """
-        with self._store.transaction() as record:
-            return find_trial(record, trial_id)
+        return self._store.read(lambda record: find_trial(record, trial_id))
 
     def best(self, count: int = 1) -> list[Trial]:
         """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
@@ -65,7 +66,8 @@ class View:
         """
         if count.__class__ is not int or count < 1:
             raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
-        with self._store.transaction() as record:
+
+        def work(record: Record) -> list[Trial]:
             if (count_objectives(record) or 1) > 1:
                 raise StudyError(
                     f"the trials of {self.name!r} have several rewards each, so there is no best one. "
@@ -73,59 +75,61 @@ class View:
                 )
             return record.best(count, maximize=self.maximize)
 
+        return self._store.read(work)
+
     def front(self) -> list[Trial]:
         """Returns the trials that no other beats in all objectives, those best in the first one first."""
-        with self._store.transaction() as record:
-            return find_front(record, maximize=self.maximize)
+        return self._store.read(lambda record: find_front(record, maximize=self.maximize))
 
     def counts(self) -> dict[str, int]:
         """Returns how many trials there are of each status, in the order of ``STATUSES``; reads them all."""
-        with self._store.transaction() as record:
-            found = record.counts()
+        found = self._store.read(lambda record: record.counts())
         return {status: found.get(status, 0) for status in STATUSES}
 
     def journal(self) -> list[tuple[str, int | None, str]]:
         """Returns what happened besides: when, to which trial, and what (attempts that were lost, late results)."""
-        with self._store.transaction() as record:
-            return record.notes()
+        return self._store.read(lambda record: record.notes())
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to propose, and no trial is running."""
-        with self._store.transaction() as record:
-            return record.progress().is_over and not record.running()
+        return self._store.read(_is_complete)
 
     def info(self) -> StudyInfo:
         """Returns the settings of the study and how far it is."""
-        with self._store.transaction() as record:
+
+        def work(record: Record) -> StudyInfo:
             settings, progress = record.settings(), record.progress()
-            is_complete = progress.is_over and not record.running()
-            queued = record.count_queued()
-        return StudyInfo(
-            name=self.name,
-            path=self.path,
-            algorithm=to_text(settings["algorithm"]),
-            fingerprint=self.space.fingerprint,
-            maximize=self.maximize,
-            budget=progress.budget,
-            proposed=progress.proposed,
-            exhausted=progress.exhausted,
-            is_complete=is_complete,
-            created=settings["created"],
-            holder=settings["holder"],
-            schema_version=SCHEMA_VERSION,
-            constraints=self.constraints,
-            queued=queued,
-        )
+            return StudyInfo(
+                name=self.name,
+                path=self.path,
+                algorithm=to_text(settings["algorithm"]),
+                fingerprint=self.space.fingerprint,
+                maximize=self.maximize,
+                budget=progress.budget,
+                proposed=progress.proposed,
+                exhausted=progress.exhausted,
+                is_complete=_is_complete(record),
+                created=settings["created"],
+                holder=settings["holder"],
+                schema_version=SCHEMA_VERSION,
+                constraints=self.constraints,
+                queued=record.count_queued(),
+            )
+
+        return self._store.read(work)
 
     def _read_trials(self, status: str | None) -> Iterator[Trial]:
         last = 0
         while True:
-            with self._store.transaction() as record:
-                page = record.page(after=last)
+            page = self._store.read(partial(Record.page, after=last))
             if not page:
                 return
             last = page[-1].id
             for trial in page:
                 if status is None or trial.status == status:
                     yield trial
+
+
+def _is_complete(record: Record) -> bool:
+    return record.progress().is_over and not record.running()
