@@ -77,10 +77,17 @@ class Store(ABC):
                 )
             if self._closed:
                 raise StudyError(f"the study {str(self.path)!r} is closed; open it again with Study.open.")
+            if self.is_lost:  # SQLAlchemy would connect anew, but without the right to write
+                raise LostConnection(f"the database of {str(self.path)!r} was gone, and may be back.")
             connection = self.record.connection
             begin = connection.begin_nested if connection.in_transaction() else connection.begin
             with self._lessons(), begin():
                 yield self.record
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database was gone when it was last used."""
+        return self.record.connection.closed or self.record.connection.invalidated
 
     def close(self) -> None:
         """Closes the database, and lets others write it.  Closed twice is closed."""

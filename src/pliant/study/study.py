@@ -410,7 +410,7 @@ class Study(View):
     def close(self) -> None:
         """Closes the study; trials that are running will be handed out again.  Closed twice is closed."""
         try:
-            if self._closing.alive and self._loop is not None:
+            if self._closing.alive and self._loop is not None and not self._store.is_lost:
                 # Saves a replay. If it fails (the disk is full), then nothing is lost: the events are there.
                 with suppress(StudyError):
                     self._loop.rest()
