@@ -11,9 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from pliant.study import Study
+from pliant.study.constraint import parse_constraints
 from pliant.study.run import Ending
 from pliant.values.errors import StudyError
 
+from ..algorithm import make_algorithm
 from ..console import make_console, print_line
 from . import listing
 from .build import name_image
@@ -134,6 +136,8 @@ def _begin(
     _say_ignored(console, ignored)
     space = make_space(load_program(settings.space_module, settings.prebuilt), settings.space_name)
     make_launcher(settings, 1).close()
+    make_algorithm(settings.algorithm).setup(space, seed=settings.seed)
+    parse_constraints(settings.rules.constraints)
     if folder is None:
         folder = new_folder(options["root_output_dir"], options["job_name"])
     return _run(folder, settings, console, force=options.get("force_new_space", False), space=space)

@@ -52,7 +52,8 @@ class Reading:
     def say_faults(self) -> str:
         """Returns the faults as text; nothing without any."""
         return "; ".join(
-            f"{count} lines {what}" if count > 1 else f"a line {what}" for what, count in self.faults.items()
+            f"{count} lines that are {what}" if count > 1 else f"a line that is {what}"
+            for what, count in self.faults.items()
         )
 
 
@@ -78,7 +79,7 @@ def read_measurements(path: Path) -> Reading:
             continue
         values = _parse(line)
         if values is None:
-            faults["that was cut off" if is_last else "that is no JSON object"] += 1
+            faults["cut off" if is_last else "no JSON object"] += 1
             continue
         found.append(_to_measurement(values, len(found) + 1))
     return Reading(tuple(found), faults)
@@ -107,15 +108,24 @@ def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None, False
-    with open(descriptor, "rb") as file:
-        try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                return None, False
-            file.seek(max(found.st_size - limit, 0))
-            return file.read(limit), found.st_size > limit
-        except OSError:
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             return None, False
+        begin = max(found.st_size - limit, 0)
+        return _read_from(descriptor, begin, limit), begin > 0
+    except OSError:
+        return None, False
+    finally:
+        os.close(descriptor)
+
+
+def _read_from(descriptor: int, begin: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.pread(descriptor, limit, begin)):
+        parts.append(part)
+        begin, limit = begin + len(part), limit - len(part)
+    return b"".join(parts)
 
 
 def clean(text: str, limit: int) -> str:

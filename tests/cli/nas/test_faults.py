@@ -1,0 +1,335 @@
+"""What goes wrong: trainers that fail in every way, what is typed wrong, folders and studies that are not right."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pliant.study import Study
+
+GOOD = 'report(decided("x"))\n'
+BAD = 1  # the decision with which things go wrong
+
+
+@pytest.fixture
+def failed():
+    """Returns the reasons why trials failed, by number."""
+
+    def read(stage="search"):
+        with Study.open(f"out/{stage}.study.db") as study:
+            return {trial.id: trial.reason for trial in study.trials("failed")}
+
+    return read
+
+
+FAULTS = {
+    "NaN": ("report(float('nan'), step=3)", "top_1_accuracy is nan at step 3: training diverged"),
+    "infinite at last": ("report(0.5); report(float('inf'), step=2)", "top_1_accuracy is inf at step 2"),
+    "nothing": (
+        "pass",
+        "no reward: the trainer did not report 'top_1_accuracy': it wrote no report into the file that CLOUD_ML_HP_METRIC_FILE names; it printed nothing",
+    ),
+    "another name": (
+        "tag = 'top_1_acuracy'; report(0.5)",
+        r"did not report 'top_1_accuracy': it reported 'top_1_acuracy'; did you mean 'top_1_acuracy'\?",
+    ),
+    "half a line": (
+        "open(path, 'w').write('{\"top_1_accur')",
+        "the metrics file has a line that is cut off",
+    ),
+    "no JSON": (
+        "open(path, 'w').write('accuracy 0.9\\n[1]\\n')",
+        "the metrics file has 2 lines that are no JSON object",
+    ),
+    "deep": ("open(path, 'w').write('[' * 60000 + '\\n')", "a line that is no JSON object"),
+    "long": ("open(path, 'wb').truncate(100_000_000)", "a line that is longer than 65536 bytes"),
+    "exit 1": ("sys.exit(1)", "the trainer ended with exited: exit code 1; it printed nothing"),
+    "exit 3": ("print('CUDA out of memory'); sys.exit(3)", "exit code 3; its last line: CUDA out of memory"),
+    "exit 137": ("report(0.9); sys.exit(137)", r"exit code 137: killed \(SIGKILL\), probably out of memory"),
+    "raises": ("raise ValueError('no such layer')", "exit code 1; its last line: ValueError: no such layer"),
+    "control characters": (
+        r"print('\x1b[2J\x1b]0;title\x07'); sys.exit(1)",
+        r"its last line: \?\[2J\?\]0;title\?",
+    ),
+    "status": (
+        "json.dump({'job_status': 'failed_with_nan_error'}, open(job_dir + '/job_status.json', 'w')); report(0.9)",
+        "the trainer wrote job_status 'failed_with_nan_error'",
+    ),
+    "a pipe": ("os.mkfifo(path)", "it wrote no report"),
+    "a device": ("os.symlink('/dev/zero', path)", "it wrote no report"),
+    "a folder": ("os.mkdir(path)", "it wrote no report"),
+    "a crash": ("os.kill(os.getpid(), 11)", "SIGSEGV"),
+    "too slow": ("time.sleep(60)", "timeout: it took longer than its limit of 5 s"),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), FAULTS.values(), ids=FAULTS)
+def test_a_trainer_fails_and_the_search_goes_on(local, trainer, failed, body, reason):
+    trainer(f'if decided("x") == {BAD}:\n    {body}\nelse:\n    {GOOD}')
+    out = local(
+        "--max_nas_trial=3",
+        "--max_parallel_nas_trial=3",
+        "--algorithm=sweep",
+        *(["--trial_timeout=5"] if "limit of 5 s" in reason else []),
+        space="small",
+    )
+    (found,) = failed().values()
+    assert re.search(reason, found), found
+    assert "1 trials failed; the last, trial 2: " in out
+    with Study.open("out/search.study.db") as study:
+        assert study.counts()["completed"] == 2
+
+
+def test_a_good_line_after_a_huge_one_counts(local, trainer):
+    trainer("open(path, 'wb').truncate(100_000_000)\nopen(path, 'a').write('\\n')\nreport(0.5)\n")
+    assert "0.5000" in local()
+
+
+def test_a_good_last_line_without_an_end_counts(local, trainer):
+    trainer("open(path, 'w').write('{\"top_1_accuracy\": 0.25}')\n")
+    assert "0.2500" in local()
+
+
+def test_output_is_bounded(local, trainer, folder):
+    trainer("print('x' * 1000 + '\\n', end='')\nfor _ in range(300): print('y' * 100_000)\nreport(0.5)\n")
+    out = local()
+    (log,) = (folder / "out" / "logs" / "search").iterdir()
+    assert log.stat().st_size < 1_100_000
+    assert len(out) < 1_000_000
+    assert "[much more is printed: " in out
+
+
+def test_names_that_a_trainer_reports_are_only_names(local, trainer, listed, folder):
+    names = ["../../../evil", "x'; DROP TABLE trials; --", "__class__", "[bold]", "\x1b[31m"]
+    trainer(f"report(0.5, **dict.fromkeys({names!r}, 7))\n")
+    local()
+    metrics = {m["metricId"]: m["value"] for m in listed()[0]["searchTrial"]["finalMeasurement"]["metrics"]}
+    assert metrics == {"top_1_accuracy": 0.5, **dict.fromkeys(names[:-1], 7.0)}
+    assert "[bold]" in local("--max_nas_trial=2")
+    assert not list(folder.parent.rglob("evil*"))
+
+
+def test_too_many_failures_end_the_job(local, trainer, failed):
+    trainer("sys.exit(1)")
+    out = local("--max_nas_trial=50", "--max_failed_nas_trial=3", status=1)
+    assert "3 trials failed, and at most 3 may: stopped." in out
+    assert len(failed()) == 3
+
+
+def test_one_trial_that_fails_fails_the_command(local, trainer):
+    trainer("print('no data'); sys.exit(7)")
+    out = local(status=1)
+    assert re.search("trial 1: the trainer ended with exited: exit code 7; its last line: no data", out)
+
+
+def test_failed_trials_are_tried_again(local, trainer, folder):
+    trainer('if os.environ["PLIANT_ATTEMPT"] != "3": sys.exit(1)\nreport(0.5)\n')
+    local("--max_retries=2")
+    assert sorted(path.name for path in (folder / "out/logs/search").iterdir()) == [
+        "1.1.log",
+        "1.2.log",
+        "1.3.log",
+    ]
+    local("--local_output_dir=again", "--max_retries=1", status=1)
+
+
+def test_a_missing_metric_of_a_constraint(local, trainer, failed):
+    trainer("report(0.5, latncy=3)\n")
+    local("--constraint=latency <= 5", status=1)
+    assert failed()[1] == (
+        "the constraint 'latency <= 5' needs the metric 'latency', and the trainer reported 'global_step', 'latncy', "
+        "'top_1_accuracy'; did you mean 'latncy'?"
+    )
+
+
+def test_a_missing_latency(local, trainer, failed):
+    trainer("report(0.5)\n")
+    local("--target_latency=5", status=1)
+    assert "the reward for --target_latency needs the metric 'latency_in_milliseconds'" in failed()[1]
+
+
+# ---------------------------------------------------------------- what is typed
+
+TYPED = {
+    "no space": (["--search_space_module="], "one search space is searched, and none was given"),
+    "two spaces": (["--prebuilt_search_space=darts"], "one search space is searched, and both were given"),
+    "unknown published space": (
+        ["--search_space_module=", "--prebuilt_search_space=nasbench20"],
+        "there is no published space 'nasbench20'; did you mean 'nasbench20?1?",
+    ),
+    "no module": (["--search_space_module=spases.board"], "there is no module 'spases'"),
+    "no dot": (["--search_space_module=board"], "names a module and a function in it .* got 'board'"),
+    "no function": (
+        ["--search_space_module=spaces.bord"],
+        r"spaces defines no function 'bord'; did you mean 'board'\? It has: 'board', ",
+    ),
+    "needs arguments": (
+        ["--search_space_module=spaces.needs"],
+        r"needs of spaces is called without arguments, and its signature is needs\(size\)",
+    ),
+    "returns nothing": (["--search_space_module=spaces.nothing"], r"nothing\(\) of spaces returned None"),
+    "returns no space": (
+        ["--search_space_module=spaces.plain"],
+        "spaces.plain returned a dict that cannot be searched: there is nothing to search",
+    ),
+    "raises": (
+        ["--search_space_module=spaces.broken"],
+        r"broken\(\) of spaces failed: KeyError: 'no data' \(spaces.py:\d+\)",
+    ),
+    "no callable": (["--search_space_module=spaces.NUMBER"], "NUMBER of spaces is a int, and no function"),
+    "no flag=value": (
+        ["--search_docker_flags", "epochs=3", "fast"],
+        "--search_docker_flags takes flags of the form 'flag=value', .* got 'fast'",
+    ),
+    "a flag twice": (["--search_docker_flags", "a=1", "a=2"], "gives 'a' twice: '1' and '2'"),
+    "no name": (["--search_docker_flags", "=1"], "of the form 'flag=value', .* got '=1'"),
+    "unknown flag": (["--max_nas_trials=3"], "No such option:? .?--max_nas_trials"),
+    "no trainer": (["--local_binary="], "a trial needs a trainer: --local_binary=FILE"),
+    "a trainer that is not there": (["--local_binary=gone.py"], "there is no file 'gone.py'"),
+    "not executable": (["--local_binary=notes.txt"], "notes.txt is not executable: chmod"),
+    "no truth": (["--run_local_binary=maybe"], "--run_local_binary is 'true' or 'false'; got 'maybe'"),
+    "no limit": (["--latency_limit=sof"], "'soft' or 'hard'; got 'sof'; did you mean 'soft'"),
+    "no constraint": (["--constraint=latency < 3"], "a constraint is a metric, '<=' or '>=', and a number"),
+    "no algorithm": (["--algorithm=randm"], "there is no algorithm named 'randm'; did you mean 'random'"),
+    "no trials": (["--max_nas_trial=0"], "0 is not in the range x>=1"),
+    "a bad metric": (["--nas_target_reward_metric=a\nb"], "names the metric that the trainer reports"),
+    "a calculator": (["--latency_calculator_docker_id=x"], "latency calculators .* are not run here"),
+}
+
+
+@pytest.mark.parametrize(("flags", "message"), TYPED.values(), ids=TYPED)
+def test_what_is_typed_wrong(local, trainer, folder, flags, message):
+    trainer(GOOD)
+    (folder / "notes.txt").write_text("")
+    out = local(*flags, status=2 if "such option" in message or "range" in message else 1)
+    assert re.search(message, " ".join(out.split())), out
+    assert "Traceback" not in out
+    assert not (folder / "out").exists()  # nothing was begun
+
+
+def test_search_needs_a_metric_and_a_name(nas, trainer):
+    trainer(GOOD)
+    flags = ["--search_space_module=spaces.board", "--local_binary=trainer.py", "--root_output_dir=jobs"]
+    out = nas("search", *flags, "--job_name=a", status=1)
+    assert "--nas_target_reward_metric names the metric that the trainer reports as the reward" in out
+    out = nas("search", *flags, "--job_name=../a", "--nas_target_reward_metric=m", status=1)
+    assert "--job_name is the beginning of a folder's name" in out
+
+
+# ---------------------------------------------------------------- folders and studies
+
+
+def test_an_output_folder_that_cannot_be_made(local, trainer, folder):
+    trainer(GOOD)
+    (folder / "out").write_text("a file")
+    assert re.search(
+        r"the output folder '.*out' cannot be written: (File exists|Not a directory)", local(status=1)
+    )
+
+
+def test_a_disk_that_is_full(local, trainer, folder, monkeypatch):
+    trainer(GOOD)
+    local("--max_nas_trial=2", "--algorithm=sweep", space="small")
+    real = Path.write_text
+
+    def write_text(self, *args, **settings):
+        if "nas_params_str" in self.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return real(self, *args, **settings)
+
+    more = ["--max_nas_trial=4", "--algorithm=sweep"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", write_text)
+        out = local(*more, space="small", status=1)
+    assert re.search("cannot be written: No space left on device .* Make room", out)
+    out = local(*more, space="small")  # the trial that could not begin comes first
+    with Study.open("out/search.study.db") as study:
+        assert study.counts() == {"running": 0, "completed": 4, "failed": 0}
+
+
+def test_a_study_that_is_none(local, trainer, folder):
+    trainer(GOOD)
+    (folder / "out").mkdir()
+    (folder / "out" / "search.study.db").write_text("no database" * 100)
+    assert "so it is no study" in local(status=1)
+    (folder / "out" / "search.study.db").unlink()
+    with sqlite3.connect(folder / "out" / "search.study.db") as other:
+        other.execute("create table mine (x)")
+    other.close()
+    assert "is not a study, but a database with the tables ['mine']" in local(status=1)
+
+
+def test_a_study_that_another_process_writes(local, trainer, folder):
+    trainer(GOOD)
+    local(space="small")
+    from pliant.cli.algorithm import make_algorithm
+    from pliant.cli.nas.settings import ALGORITHM
+
+    with Study.open("out/search.study.db") as study:
+        space = study.space
+    with Study.open("out/search.study.db", space, make_algorithm(ALGORITHM)):
+        out = local("--max_nas_trial=2", space="small", status=1)
+    assert f"pid {os.getpid()}" in out or str(os.getpid()) in out
+
+
+def test_a_study_of_a_newer_version(local, trainer, folder, nas):
+    trainer(GOOD)
+    local(space="small")
+    with sqlite3.connect("out/search.study.db") as database:
+        database.execute("UPDATE pliant_schema SET version = 99")
+    database.close()
+    assert re.search(
+        "version 99 of the format, by a newer Pliant", local("--max_nas_trial=2", space="small", status=1)
+    )
+
+
+def test_a_job_that_is_not_there(nas, folder):
+    for command in (
+        ["list-trials", "--job_id=gone"],
+        ["resume", "--job_id=gone"],
+        ["train", "--search_job_id=gone"],
+    ):
+        assert "there is no NAS job 'gone'" in nas(*command, status=1)
+    assert "resume needs the job" in nas("resume", status=1)
+
+
+def test_settings_that_are_damaged(local, trainer, nas, folder):
+    trainer(GOOD)
+    local(space="small")
+    for text, message in (
+        ("{", "does not hold the settings of a NAS job"),
+        ('{"version": 9}', "is of version 9, and this Pliant knows 1"),
+        ('{"version": 1, "trainer": 3}', "does not hold the settings"),
+    ):
+        (folder / "out" / "nas_job.json").write_text(text)
+        assert message in nas("resume", "--job_id=out", status=1)
+
+
+def test_a_space_that_changed(local, trainer, nas, folder):
+    trainer(GOOD)
+    local("--max_nas_trial=2", space="small")
+    out = local("--max_nas_trial=4", space="other", status=1)
+    assert "spaces.other is not the space that this job began with" in out
+    assert re.search(r"4 candidates|0\.\.3|x", out)
+    out = local("--max_nas_trial=4", "--force-new-space", space="other")
+    assert re.search("What was done before is in .*before_", out)
+    with Study.open("out/search.study.db") as study:
+        assert study.counts()["completed"] == 4
+    (aside,) = (folder / "out").glob("before_*")
+    assert sorted(p.name for p in (aside / "nas" / "search").iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("seed", 2), ("algorithm", "random"), ("nas_target_reward_metric", "AP"), ("constraint", "x <= 1")],
+)
+def test_another_search_in_the_same_folder(local, trainer, flag, value):
+    trainer(GOOD)
+    local(space="small")
+    out = local(f"--{flag}={value}", "--max_nas_trial=2", space="small", status=1)
+    assert f"was begun with --{flag}=" in out
