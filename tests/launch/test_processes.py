@@ -80,6 +80,9 @@ def test_other_arguments():
     for seconds in (-1, "5", None, float("nan")):
         with pytest.raises(LaunchError, match="grace_seconds is a number of seconds from 0"):
             Processes(1, grace_seconds=seconds)
+    for name in ("threads", "max_processes", "log_bytes"):
+        with pytest.raises(LaunchError, match=f"{name} is an integer from 1; got 0"):
+            Processes(1, **{name: 0})
     for limits in ({"seconds": 0}, {"seconds": float("inf")}, {"memory": -1}, {"memory": "1G"}):
         with pytest.raises(
             LaunchError, match=r"is a number above 0, or None for no limit; got .*Limits\(seconds=60"

@@ -45,9 +45,18 @@ def check_workers(workers: Any) -> int:
     """
     if workers is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        raise LaunchError(f"workers is an integer from 1, or None for one a processor; got {workers!r:.80}.")
-    return workers
+    return check_count(workers, "workers", ", or None for one a processor")
+
+
+def check_count(value: Any, name: str, otherwise: str = "") -> int:
+    """Returns an integer above 0.
+
+    Raises:
+      LaunchError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise LaunchError(f"{name} is an integer from 1{otherwise}; got {value!r:.80}.")
+    return value
 
 
 def check_seconds(value: Any, name: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any, final
 from pliant.values.errors import LaunchError
 
 from .base import Command, Job
-from .check import check_seconds, check_workers
+from .check import check_count, check_seconds, check_workers
 from .local import LocalLauncher
 from .output import LOG_BYTES
 
@@ -20,7 +20,8 @@ class Commands(LocalLauncher):
     r"""Runs command lines, without a shell.
 
     Each is in a session of its own, with stdin empty, and with ``PLIANT_JOB`` and ``PLIANT_ATTEMPT`` in its
-    environment.  When it ends, what it left in the background is killed.
+    environment, which is that of this process when the launcher was made.  When it ends, what it left in
+    the background is killed.
 
     >>> from pliant.launch import Command, Commands, Job
     >>> with Commands(workers=1) as launcher:
@@ -55,8 +56,8 @@ class Commands(LocalLauncher):
             "threads": 1,
             "reuse": True,
             "grace": check_seconds(grace_seconds, "grace_seconds"),
-            "processes": check_workers(max_processes),
-            "log_bytes": log_bytes,
+            "processes": check_count(max_processes, "max_processes"),
+            "log_bytes": check_count(log_bytes, "log_bytes"),
         }
         super().__init__(check_workers(workers), options, {})
 

@@ -49,6 +49,7 @@ class Keeper:
         self._own = tree.descendants([os.getpid()], tree.table())
         self._marks = 0
         self._next_sample = 0.0
+        self._untidy = False  # whether something may be left of what has ended
         self._selector = selectors.DefaultSelector()
         self._selector.register(wire, selectors.EVENT_READ, self._hear_launcher)
         self._signals = self._catch_signals()
@@ -200,6 +201,7 @@ class Keeper:
         if charge.job is not None:
             self._say_ended(*charge.finish())
         del self.charges[charge.pid]
+        self._untidy = True
         self._forget(charge.output_end)
         if charge.wire is not None:
             self._forget(charge.wire)
@@ -221,7 +223,7 @@ class Keeper:
                 charge.kill_at = now + _IDLE_SECONDS  # again, should a process have got away
                 if charge.code is not None:
                     self._bury(charge)
-        if now >= self._next_sample and self.charges:
+        if now >= self._next_sample and (self.charges or self._untidy):
             self._sample()
             took = time.monotonic() - now
             self._next_sample = now + max(_SAMPLE_SECONDS, took / _SAMPLE_SHARE)
@@ -242,8 +244,9 @@ class Keeper:
                 verdict = self._judge(charge.job, mine, found)
                 if verdict is not None:
                     charge.condemn(*verdict, grace=0)
-        orphans = {pid for pid, entry in found.items() if entry.parent == os.getpid()}
-        tree.end(orphans - known - self._own)
+        orphans = {pid for pid, entry in found.items() if entry.parent == os.getpid()} - known - self._own
+        tree.end(orphans)
+        self._untidy = bool(orphans)  # what they leave is ours next
 
     def _judge(
         self, job: dict[str, Any], mine: set[int], found: dict[int, tree.Entry]
@@ -267,7 +270,7 @@ class Keeper:
         """Seconds until something is to be done without being told."""
         moments = [moment for c in self.charges.values() for moment in (c.deadline, c.kill_at) if moment]
         now = time.monotonic()
-        busy = any(c.job is not None or c.retiring for c in self.charges.values())
+        busy = self._untidy or any(c.job is not None or c.retiring for c in self.charges.values())
         moments.append(self._next_sample if busy else now + _IDLE_SECONDS)
         return min(max(min(moments) - now, 0.0), _IDLE_SECONDS)
 

@@ -121,7 +121,7 @@ class LocalLauncher(Launcher):
         wire = self._keeper.wire
         for said in wire.receive():
             self._events.append(self._event(said))
-        if wire.ended and not self._closed:
+        if wire.ended and self._jobs:
             code = self._keeper.end([pid for pid in self._jobs.values() if pid])
             reason = f"the process that kept this job ended ({explain(code)[1] or 'exit code 0'}), and the job with it"
             for job_id in self._jobs:

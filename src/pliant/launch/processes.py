@@ -9,7 +9,7 @@ from pliant.values.errors import LaunchError
 
 from .base import Call, Job, dump
 from .charge import THREADS
-from .check import check_seconds, check_workers
+from .check import check_count, check_seconds, check_workers
 from .functions import name_of
 from .local import LocalLauncher
 from .output import LOG_BYTES
@@ -68,11 +68,11 @@ class Processes(LocalLauncher):
                 )
         options = {
             "preload": names,
-            "threads": check_workers(threads),
+            "threads": check_count(threads, "threads"),
             "reuse": bool(reuse),
             "grace": check_seconds(grace_seconds, "grace_seconds"),
-            "processes": check_workers(max_processes),
-            "log_bytes": log_bytes,
+            "processes": check_count(max_processes, "max_processes"),
+            "log_bytes": check_count(log_bytes, "log_bytes"),
         }
         env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
         env["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU must not spoil it for forked processes
