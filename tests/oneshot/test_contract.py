@@ -94,7 +94,7 @@ class TestTuNAS(SamplerSuite):
 class TestProgressiveShrinking(SamplerSuite):
     def make(self):
         return ProgressiveShrinking(
-            [Phase(1, {}), Phase(1, {"": None}, networks=2)],
+            [Phase(1, {}), Phase(1, {"*": None}, networks=2)],
             evaluations=4,
             batches=1,
             normalization=BatchStatistics(),

@@ -107,8 +107,12 @@ def train(session, steps, *, epoch=None, weights=True, seed=0):
         found.append(net.decisions)
         if weights:
             optimizer.zero_grad()
-            session.loss(batch).backward()
+            session.backward()
             optimizer.step()
+        else:  # as a loop would that trains all networks of the step
+            for _ in range(1, session.sampler.networks_per_step):
+                session.begin(batch)
+            session.auxiliary_loss(torch.zeros(16, 2).double())
         session.end()
         if epoch and session.done % epoch == 0:
             session.end_epoch()

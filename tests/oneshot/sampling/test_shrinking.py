@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from pliant.oneshot import Phase, ProgressiveShrinking, Recalibrated, RunningStatistics
 from pliant.space import choice, flatten, floating, integer
+from pliant.values.errors import FieldValueError
 
 WIDTH, ACT, OP = "width", "act", "op"
 
@@ -24,18 +26,13 @@ def paths(net):
     return {point.name: point.path for point in net.space.points}
 
 
-def phases_for(net):
-    by = {name: f"^{path.replace('[', '.').replace(']', '.')}$" for name, path in paths(net).items()}
-    return [
-        Phase(1, {}),
-        Phase(1, {by[WIDTH]: 2}),
-        Phase(2, {by[WIDTH]: None, by[ACT]: 2}, networks=2),
-    ]
+def phases_for():
+    return [Phase(1, {}), Phase(1, {WIDTH: 2}), Phase(2, {WIDTH: None, ACT: 2}, networks=2)]
 
 
 def test_phases_follow_one_another_by_their_shares(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), distillation=0.0)
+    sampler = quick(phases_for(), distillation=0.0)
     session = tiny.session(net, sampler, steps=400)
     found, at = tiny.train(session, 400, weights=False), paths(net)
     first, second, third = found[:100], found[100:200], found[200:]
@@ -50,7 +47,7 @@ def test_phases_follow_one_another_by_their_shares(tiny):
 
 def test_what_a_phase_allows_a_later_one_does_too(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), distillation=0.0)
+    sampler = quick(phases_for(), distillation=0.0)
     tiny.session(net, sampler)
     seen = []
     for index in range(3):
@@ -62,7 +59,7 @@ def test_what_a_phase_allows_a_later_one_does_too(tiny):
 
 def test_draws_are_uniform(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), distillation=0.0)
+    sampler = quick(phases_for(), distillation=0.0)
     tiny.session(net, sampler)
     sampler._phase = 2
     counts = Counter(sampler.draw().values for _ in range(1800))
@@ -71,7 +68,7 @@ def test_draws_are_uniform(tiny):
 
 def test_how_many_networks_a_step_adds_up(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), distillation=0.0)
+    sampler = quick(phases_for(), distillation=0.0)
     session = tiny.session(net, sampler, steps=40)
     tiny.train(session, 10, weights=False)
     assert sampler.networks_per_step == 1
@@ -81,7 +78,7 @@ def test_how_many_networks_a_step_adds_up(tiny):
 
 def test_the_teacher_is_the_trained_largest_network_and_stays_so(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net))
+    sampler = quick(phases_for())
     session = tiny.session(net, sampler, steps=40)
     tiny.train(session, 10)
     x, y = tiny.batches(1)[0]
@@ -105,7 +102,7 @@ def test_the_weight_of_the_teacher(tiny):
     found = []
     for weight in (0.5, 1.0):
         net = tiny.net()
-        sampler = quick(phases_for(net), distillation=weight)
+        sampler = quick(phases_for(), distillation=weight)
         session = tiny.session(net, sampler, steps=40)
         tiny.train(session, 12)
         step = session.begin(tiny.batches(1)[0])
@@ -115,7 +112,7 @@ def test_the_weight_of_the_teacher(tiny):
 
 def test_making_the_teacher_changes_nothing(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net))
+    sampler = quick(phases_for())
     session = tiny.session(net, sampler, steps=4)
     tiny.train(session, 1)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -128,7 +125,7 @@ def test_making_the_teacher_changes_nothing(tiny):
 
 def test_without_distillation_there_is_no_teacher(tiny):
     net = tiny.net()
-    sampler = quick([Phase(1, {paths(net)[ACT].replace("[", ".").replace("]", "."): None})], distillation=0)
+    sampler = quick([Phase(1, {paths(net)[ACT]: None})], distillation=0)
     session = tiny.session(net, sampler)
     tiny.train(session, 5)
     assert sampler.auxiliary_loss(session.step, torch.zeros(16, 2)) is None
@@ -136,7 +133,7 @@ def test_without_distillation_there_is_no_teacher(tiny):
 
 def test_the_teacher_is_a_part_of_the_state(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net))
+    sampler = quick(phases_for())
     session = tiny.session(net, sampler, steps=40)
     tiny.train(session, 15)
     state, weights = sampler.state(), {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -145,7 +142,7 @@ def test_the_teacher_is_a_part_of_the_state(tiny):
 
     other = tiny.net()
     other.load_state_dict(weights)
-    again = quick(phases_for(other))
+    again = quick(phases_for())
     second = tiny.session(other, again, steps=40, seed=8)
     selected = dict(other.selection.values)
     again.restore(state)
@@ -159,7 +156,7 @@ def test_the_teacher_is_a_part_of_the_state(tiny):
 
 def test_in_the_end_the_best_is_searched(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), evaluations=18)
+    sampler = quick(phases_for(), evaluations=18)
     session = tiny.session(net, sampler, quality=lambda d: -sum(d.values))
     assert sampler.decisions().values == (2, 2, 1)
     assert session.finish().values == (0, 0, 0)
@@ -169,7 +166,7 @@ def test_in_the_end_the_best_is_searched(tiny):
 
 def test_a_limit(tiny):
     net = tiny.net()
-    sampler = quick(phases_for(net), evaluations=18, cost=lambda d: sum(d.values), limit=2)
+    sampler = quick(phases_for(), evaluations=18, cost=lambda d: sum(d.values), limit=2)
     assert sum(tiny.session(net, sampler, quality=lambda d: sum(d.values)).finish().values) == 2
 
 
@@ -180,7 +177,7 @@ def draws(space, free, count=200):
     """Draws from a space of a phase, without a network."""
     sampler = quick([Phase(1, free)], distillation=0)
     sampler._supernet = type("Net", (), {"space": space})()
-    sampler._phase = 0
+    sampler._bind()
     return [sampler.draw() for _ in range(count)]
 
 
@@ -227,8 +224,8 @@ def test_more_values_than_there_are():
         (lambda: Phase(0, {}), "share of a Phase is a number above 0; got 0"),
         (lambda: Phase("x", {}), "share of a Phase is a number above 0; got 'x'"),
         (lambda: Phase(1, {"a": 0}), r"Phase\(free\['a'\]"),
-        (lambda: Phase(1, {"(": 1}), r"'\(' of a phase is no regular expression"),
-        (lambda: Phase(1, ["a"]), "by pattern of paths"),
+        (lambda: Phase(1, {3: 1}), "by name, path or pattern how many values are free; got the key 3"),
+        (lambda: Phase(1, ["a"]), "by name, path or pattern"),
         (lambda: Phase(1, {}, networks=0), "networks"),
     ],
 )
@@ -237,6 +234,26 @@ def test_bad_options(make, lesson):
         make()
 
 
-def test_a_pattern_that_matches_nothing(tiny):
-    with pytest.raises(ValueError, match=r"the pattern 'kernel' of a phase matches no decision.*paths are"):
-        quick([Phase(1, {}), Phase(1, {"kernel": 1})]).bind(tiny.net())
+@pytest.mark.parametrize("text", ["kernel", "wid", "args", "idth", "^width$", "args[9]"])
+def test_what_names_no_decision_is_refused(tiny, text):
+    lesson = (
+        rf"{re.escape(repr(text))} is no decision of this space.* Its names and paths: 'width', 'act', 'op'"
+    )
+    with pytest.raises(FieldValueError, match=lesson):
+        quick([Phase(1, {}), Phase(1, {text: 1})]).bind(tiny.net())
+
+
+def test_a_part_of_a_name_is_not_the_name():
+    space = flatten([choice("a.k", 3, name="k"), choice("kernel", 3), choice("b[0].ks", 3)])
+    assert {(d["kernel"], d["b[0].ks"]) for d in draws(space, {"k": None})} == {(2, 2)}
+    assert {d["a.k"] for d in draws(space, {"k": None})} == {0, 1, 2}
+    assert {(d["a.k"], d["kernel"]) for d in draws(space, {"b[*].k?": None})} == {(2, 2)}
+
+
+def test_a_decision_that_two_patterns_mean():
+    space = flatten([choice("a.k", 3), choice("b.k", 3)])
+    assert {d["b.k"] for d in draws(space, {"*.k": 2, "a.*": 2})} == {1, 2}
+    with pytest.raises(
+        FieldValueError, match=r"frees the decision at 'a.k' twice: '\*.k' says 2, and 'a.\*' says None"
+    ):
+        draws(space, {"*.k": 2, "a.*": None})

@@ -12,7 +12,11 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import (
     DARTS,
+    GDAS,
+    SNAS,
     SPOS,
+    FBNet,
+    ProxylessNAS,
     Session,
     TuNAS,
     export,
@@ -89,11 +93,33 @@ def test_a_report_has_a_baseline_and_a_gap():
     assert len(report.random) == 8
     assert report.gap == report.mixture - report.quality
     text = str(report)
-    assert "8 random networks" in text
+    assert "8 random networks, on validation data that it was chosen by" in text
     assert "gap" in text
     assert session.supernet.decisions == report.decisions
     with pytest.raises(FieldValueError, match="one batch and one random network at least; got batches=0"):
         make_report(session, batches=0)
+
+
+@pytest.mark.parametrize("make", [SPOS, TuNAS, GDAS, ProxylessNAS])
+def test_a_report_has_no_gap_where_there_is_no_mixture(make):
+    session, _ = run(make(evaluations=2, batches=1) if make is SPOS else make())
+    session.finish()
+    report = make_report(session, batches=1, baseline=2)
+    assert (report.mixture, report.gap) == (None, None)
+    assert "gap" not in str(report)
+
+
+@pytest.mark.parametrize("make", [DARTS, SNAS, FBNet])
+def test_the_gap_is_the_same_at_every_report(make):
+    session, _ = run(make(learning_rate=0.3), epochs=3)
+    session.supernet.double()  # so that qualities differ where networks do
+    batch = [one.double() if one.is_floating_point() else one for one in next(iter(loader(seed=1)))]
+    object.__setattr__(session, "_valid", lambda: batch)
+    object.__setattr__(session, "_quality", None)
+    session.step = session._make_step(None)
+    first = make_report(session, batches=1, baseline=2)
+    assert first.gap
+    assert make_report(session, batches=1, baseline=2) == first
 
 
 def test_skips_are_counted():

@@ -40,7 +40,7 @@ SAMPLERS = {
     "ENAS": lambda: ENAS(updates=1, draws=3),
     "TuNAS": lambda: TuNAS(learning_rate=0.1),
     "ProgressiveShrinking": lambda: ProgressiveShrinking(
-        [Phase(1, {}), Phase(2, {"args": None}, networks=2)], evaluations=3, batches=1
+        [Phase(1, {}), Phase(2, {"*": None}, networks=2)], evaluations=3, batches=1
     ),
 }
 SIZED = ("SPOS", "ENAS", "TuNAS", "ProgressiveShrinking")
@@ -255,7 +255,17 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path, capsys):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    trainer = Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=tmp_path / "no" / "a.pt")
+    with pytest.raises(LoadError, match=r"cannot be written: there is no folder '.*no'. Make it"):
+        Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=tmp_path / "no" / "a.pt")
+    with pytest.raises(LoadError, match=r"is a folder. Name a file in it: '.*search.pt'"):
+        Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=tmp_path)
+
+
+def test_a_folder_that_goes_away(tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    trainer = Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=folder / "a.pt")
+    folder.rmdir()
     with pytest.raises(LoadError, match=r"cannot be written: .*the last one is kept"):
         trainer.fit()
 

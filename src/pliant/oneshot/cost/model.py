@@ -224,7 +224,7 @@ class _Weights(dict[str, Tensor]):
     def __getitem__(self, key: str) -> Tensor:
         if key not in self._checked:
             name = self._cost._names.get(key)
-            if key not in self._given and name in self._given:
+            if key not in self._given and name is not None and name in self._given:
                 self[key] = self._given[name]
             if key not in self:
                 raise DecisionError(

@@ -12,7 +12,7 @@ import torch
 from pliant.space import Space
 from pliant.values.errors import LoadError, SpaceChangedError
 
-VERSION = 1
+VERSION = 2
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], space: Space) -> None:

@@ -21,10 +21,14 @@ from .session import Session, evaluating
 class Report:
     """The outcome of a search, by inherited weights on validation data.
 
+    The search chose its network by the same validation data, the random ones were chosen by nothing: that it beats them
+    says that the search worked, not how good the network is.  Test that on data that the search never saw.
+
     Attributes:
       decisions: the network that was found.
       quality: of it.
-      mixture: the quality of what the sampler had selected in the end; a mixture, with gradient algorithms.
+      mixture: the quality of the mixture that was trained and of which the network was derived; None with samplers that train
+        single networks (all but DARTS, SNAS and FBNet).
       random: the qualities of networks drawn at random, the baseline.
       skips: the share of its decisions that picked a candidate which does nothing (identity, zero).
       metrics: the sampler's last.
@@ -32,15 +36,15 @@ class Report:
 
     decisions: Decisions
     quality: float
-    mixture: float
+    mixture: float | None
     random: tuple[float, ...]
     skips: float
     metrics: dict[str, float]
 
     @property
-    def gap(self) -> float:
-        """The discretization gap: by how much the network is worse than what it was derived from."""
-        return self.mixture - self.quality
+    def gap(self) -> float | None:
+        """The discretization gap: by how much the network is worse than the mixture it was derived from; None without one."""
+        return None if self.mixture is None else self.mixture - self.quality
 
     @property
     def percentile(self) -> float:
@@ -50,10 +54,16 @@ class Report:
     def __str__(self) -> str:
         mean = statistics.fmean(self.random) if self.random else float("nan")
         spread = statistics.pstdev(self.random) if self.random else float("nan")
+        gap = (
+            ""
+            if self.gap is None
+            else f"gap        {self.gap:+.4f} from the mixture to the discretized network\n"
+        )
         return (
-            f"found      quality {self.quality:.4f}, better than {self.percentile:.0f} % of {len(self.random)} random networks\n"
+            f"found      quality {self.quality:.4f}, better than {self.percentile:.0f} % of {len(self.random)} random networks, "
+            "on validation data that it was chosen by\n"
             f"random     quality {mean:.4f} +- {spread:.4f}\n"
-            f"gap        {self.gap:+.4f} from what was trained to the discretized network\n"
+            f"{gap}"
             f"skips      {100 * self.skips:.0f} % of the decisions pick a candidate that does nothing\n"
             f"decisions  {self.decisions.to_params_str()}"
         )
@@ -88,7 +98,7 @@ def make_report(
         with evaluating(net), statistics_.applied(net, train, session.loss):
             return statistics.fmean(map(session.quality, data))
 
-    mixture = judge()
+    mixture = judge() if session.sampler.select_mixture() else None
     best = session.sampler.decisions()
     draw = Random(seed)
     net.activate(best)

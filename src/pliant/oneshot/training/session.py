@@ -1,4 +1,4 @@
-"""The three functions around a training step of one's own: ``begin``, ``end``, ``end_epoch``.
+"""The functions around a training step of one's own: ``begin``, ``backward``, ``end``, ``end_epoch``.
 
 A session holds what a sampler may ask of a loop.  It owns no weights, no optimizer and no data; ``Trainer`` is a loop
 that uses it.
@@ -6,6 +6,7 @@ that uses it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, final
@@ -15,6 +16,9 @@ import torch.distributed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
+
+from ..binding import BindError
 from ..sampler import Sampler, Step
 from ..supernet import Supernet
 
@@ -33,24 +37,44 @@ class Session:
             for batch in train:
                 session.begin(batch)           # selects what is trained
                 optimizer.zero_grad()
-                loss(net, batch).backward()
+                session.backward()             # of all that this step trains
                 optimizer.step()
                 session.end()                  # the sampler learns
             session.end_epoch()
         best = session.finish()
 
+    ``backward`` is the same for all samplers.  With those that train one network per step and add nothing to its loss
+    (all but ``ProgressiveShrinking``) a backward pass of one's own does as well: ``loss(net, batch).backward()``.
+
+    What a loop is to go on from after a restart is what it owns, and ``state_dict()``::
+
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "session": session.state_dict(),
+                    "random": torch.get_rng_state()}, path)      # at the end of an epoch, and the place of its data
+
+        found = torch.load(path, weights_only=True)              # after all was made as at first
+        net.load_state_dict(found["net"])
+        optimizer.load_state_dict(found["optimizer"])
+        session.load_state_dict(found["session"])
+        torch.set_rng_state(found["random"])
+        for epoch in range(session.epoch, epochs):
+            ...
+
     Args:
       supernet: what is trained.
-      sampler: bound to it, or not yet bound.
+      sampler: a new one; or one that is bound to this very super-network, which goes on.
       valid: returns the next batch of the data that networks are judged by.
       loss: from a network and a batch to the loss, a scalar.
       quality: from a network and a batch to a number of which more is better; the negative loss when None.
-      steps: how many training steps there will be.
+      steps: how many training steps there will be; ``math.inf`` while nobody knows.
       optimizer: of the weights.
       model: what runs, where that is not the super-network itself: wrapped for several processes, say.
       train_batches: makes an iterator over training batches, for statistics of normalization layers.
       seed: where the sampler's random numbers start.
       autocast: makes a context in which networks run.
+
+    Raises:
+      BindError: the sampler is bound to another super-network.
+      SpaceError: it cannot search this one.
     """
 
     def __init__(
@@ -60,7 +84,7 @@ class Session:
         *,
         valid: Callable[[], Any],
         loss: Loss,
-        steps: int,
+        steps: float,
         quality: Quality | None = None,
         optimizer: Optimizer | None = None,
         model: nn.Module | None = None,
@@ -76,6 +100,13 @@ class Session:
         self._train_batches = train_batches or (lambda: iter(()))
         if not sampler.is_bound:
             sampler.bind(supernet, seed=seed)
+        elif sampler.supernet is not supernet:
+            name = type(sampler).__name__
+            raise BindError(
+                f"this {name} is bound to another super-network, the one of an earlier search, which it would go on to train. Make a "
+                f"new sampler for each search: {name}(...) inside the loop, not before it."
+            )
+        self._begun, self._asked = 0, False  # networks of the present step; whether their outputs were told
         self.step = self._make_step(None)
 
     @property
@@ -87,26 +118,85 @@ class Session:
         """Selects what the weights are trained on next; returns the step."""
         self.step = self._make_step(batch)
         self.sampler.before_weights(self.step)
+        self._begun += 1
         return self.step
 
-    def loss(self, batch: Any) -> Tensor:
-        """Returns the loss of the selected network on a batch."""
+    def backward(self, *, share: float = 1.0, scaler: Any = None) -> float:
+        """Adds up the gradients of all that this step trains: of each network that the sampler wants, with what it adds to the loss.
+
+        Args:
+          share: what the loss is multiplied by, such as 1 / 4 where the gradients of 4 batches are added up.
+          scaler: a ``torch.amp.GradScaler`` that scales the loss first.
+
+        Returns:
+          the mean loss of these networks, without what the sampler adds.
+
+        Raises:
+          RewardError: a loss is no finite number.
+          FeedbackError: no step has begun.
+        """
+        self._check_begun("backward")
+        batch, total = self.step.batch, 0.0
+        count = self.sampler.networks_per_step  # known once the step has begun
+        for drawn in range(count):
+            if drawn:
+                self.begin(batch)
+            loss, extra = self._losses(batch)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise RewardError(
+                    f"the loss in epoch {self.epoch + 1} is {value}, from the network {self.supernet.decisions.to_params_str()}. "
+                    "Lower the learning rate, clip gradients (clip=...), or leave autocast."
+                )
+            whole = (loss if extra is None else loss + extra) * (share / count)
+            if not whole.requires_grad:
+                raise FieldValueError(
+                    "no gradients flow through the loss, so nothing can be trained by it. Compute it from the network's output, without "
+                    "detach(), item() or torch.no_grad()."
+                )
+            torch.autograd.backward(whole if scaler is None else scaler.scale(whole))
+            total += value / count
+        return total
+
+    def auxiliary_loss(self, outputs: Tensor) -> Tensor | None:
+        """Returns what the sampler adds to the loss of the network that is selected, given its outputs; None for nothing.
+
+        ``backward`` adds it by itself; this is for a backward pass of one's own.
+        """
+        self._asked = True
         with self._autocast():
-            return self._loss(self.model, batch)
+            return self.sampler.auxiliary_loss(self.step, outputs)
+
+    def loss(self, batch: Any) -> Tensor:
+        """Returns the loss of the selected network on a batch.
+
+        Raises:
+          FieldTypeError, FieldValueError: it is no tensor with one number, or the batch has another precision than the weights.
+        """
+        with self._autocast():
+            return check_loss(self._run(self._loss, self.model, batch))
 
     def quality(self, batch: Any) -> float:
         """Returns the quality of the selected network on a batch, the mean over all processes where there are several."""
         with torch.no_grad(), self._autocast():
             if self._quality is None:
-                found = -float(self._loss(self.supernet, batch))
+                found = -float(check_loss(self._run(self._loss, self.supernet, batch)))
             else:
-                found = float(self._quality(self.supernet, batch))
+                found = float(self._run(self._quality, self.supernet, batch))
         return mean_over_processes(found)
 
     def end(self) -> None:
-        """Lets the sampler learn from the step that the weights took."""
+        """Lets the sampler learn from the step that the weights took.
+
+        Raises:
+          FeedbackError: no step has begun; or the sampler wanted more networks to be trained, or something added to their loss,
+            and the loop did not see to it.
+        """
+        self._check_begun("end")
+        self._check_complete()
         self.sampler.after_weights(self.step)
         self.done += 1
+        self._begun, self._asked = 0, False
 
     def end_epoch(self) -> None:
         """Lets the sampler learn from the epoch."""
@@ -119,6 +209,77 @@ class Session:
         self.step.progress = 1.0
         self.sampler.finish(self.step)
         return self.sampler.decisions()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns where the search is: the sampler's state, steps and epochs.  No weights, optimizers or data.
+
+        Between ``end`` and ``begin``; best after ``end_epoch``, where the data begin anew.
+        """
+        return {"sampler": self.sampler.state(), "done": self.done, "epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes back to what ``state_dict`` returned; load the super-network's weights first.
+
+        Raises:
+          LoadError: this is no such state, or that of another kind of sampler.
+          SpaceChangedError: it is of a search in another space.
+        """
+        given: Any = state
+        if not isinstance(given, dict) or not {"sampler", "done", "epoch"} <= given.keys():
+            raise LoadError(f"{given!r:.80} is no state of a session. Pass what `state_dict()` returned.")
+        self.sampler.restore(state["sampler"])
+        self.done, self.epoch = int(state["done"]), int(state["epoch"])
+        self._begun, self._asked = 0, False
+        self.step = self._make_step(None)
+
+    def _losses(self, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """Returns the loss of a batch, and what the sampler adds to it, of the same forward pass."""
+        if not self._adds:
+            return self.loss(batch), None
+        outputs: list[Any] = []
+        hook = self.supernet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+        try:
+            loss = self.loss(batch)
+        finally:
+            hook.remove()
+        if not outputs:
+            raise FieldTypeError(
+                f"{type(self.sampler).__name__} adds to the loss of the network's outputs, and the loss never called the network that it "
+                "was given. Call it: `loss = lambda network, batch: criterion(network(batch[0]), batch[1])`."
+            )
+        return loss, self.auxiliary_loss(outputs[-1])
+
+    def _run(self, function: Callable[[nn.Module, Any], Any], network: nn.Module, batch: Any) -> Any:
+        try:
+            return function(network, batch)
+        except (RuntimeError, ValueError) as error:
+            check_precision(self.supernet, batch, error)
+            raise
+
+    @property
+    def _adds(self) -> bool:
+        return type(self.sampler).auxiliary_loss is not Sampler.auxiliary_loss
+
+    def _check_begun(self, hook: str) -> None:
+        if not self._begun:
+            raise FeedbackError(
+                f"no step has begun, so there is nothing to {hook}. Call session.begin(batch) first, in each step."
+            )
+
+    def _check_complete(self) -> None:
+        name, wanted = type(self.sampler).__name__, self.sampler.networks_per_step
+        missing = []
+        if self._begun < wanted:
+            missing.append(
+                f"adds up the gradients of {wanted} networks in this step, and {self._begun} began"
+            )
+        if self._adds and not self._asked:
+            missing.append("adds to the loss of the weights, and was not asked what")
+        if missing:
+            raise FeedbackError(
+                f"{name} {'; it '.join(missing)}. Write `session.backward()` in place of `loss(net, batch).backward()`: it does all of it. "
+                "By hand: session.begin(batch) for each network, and add session.auxiliary_loss(outputs) to its loss where it is not None."
+            )
 
     def _make_step(self, batch: Any) -> Step:
         optimizer = self._optimizer
@@ -134,6 +295,49 @@ class Session:
             train_batches=self._train_batches,
             weight_optimizer=optimizer,
         )
+
+
+def check_loss(found: Any) -> Tensor:
+    """Returns a loss, when it is one number to take gradients of.
+
+    Raises:
+      FieldTypeError, FieldValueError: it is not.
+    """
+    if not isinstance(found, Tensor):
+        raise FieldTypeError(
+            f"a loss is a tensor with one number, through which gradients flow; got {found!r:.80} of type {type(found).__name__}. "
+            "Return what the criterion returned, without item() or float()."
+        )
+    if found.numel() != 1:
+        raise FieldValueError(
+            f"a loss is a tensor with one number; got one of shape {tuple(found.shape)}. Take the mean over the batch: "
+            "reduction='mean', or loss.mean()."
+        )
+    return found
+
+
+def check_precision(network: nn.Module, batch: Any, error: Exception) -> None:
+    """Explains an error of a network that got numbers of another precision than its weights; does nothing for others.
+
+    Raises:
+      FieldTypeError: that is so.
+    """
+    mine = {p.dtype for p in network.parameters() if p.is_floating_point()}
+    given = {tensor.dtype for tensor in _tensors(batch) if tensor.is_floating_point()}
+    if mine and given and not mine & given:
+        mine_, given_ = (", ".join(sorted(str(one) for one in some)) for some in (mine, given))
+        raise FieldTypeError(
+            f"the batches hold {given_}, the weights are {mine_}, so the network cannot run. Make the data alike, x.to({mine_.split(', ')[0]}), "
+            f"or the network: supernet(space).to({given_.split(', ')[0]})."
+        ) from error
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, (list, tuple, dict)):
+        for part in batch.values() if isinstance(batch, dict) else batch:
+            yield from _tensors(part)
 
 
 def mean_over_processes(value: float) -> float:

@@ -6,6 +6,7 @@ one algorithm from another.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,18 +20,29 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from pliant.space import Choice, Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
+from pliant.values.errors import FieldValueError
 
 from ..normalization import Normalization
 from ..sampler import Sampler
 from ..supernet import Supernet, supernet
+from .arguments import (
+    MakeOptimizer,
+    check_autocast,
+    check_checkpoint,
+    check_clip,
+    check_counts,
+    check_device,
+    check_sampler,
+    make_optimizer,
+)
 from .checkpoint import read_checkpoint, write_checkpoint
 from .feed import Feed, mover
 from .logs import Callback, Record
+from .randomness import read_random, write_random
 from .report import Report, make_report
 from .session import Loss, Quality, Session
+from .settings import check_settings, describe, describe_optimizer, describe_sampler
 
-MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 Schedule = Callable[[float], float]
 """From the progress of the training, 0 to 1, to a factor of the learning rate."""
 
@@ -62,19 +74,23 @@ class Trainer:
     Args:
       space: a space of networks, or its super-network.
       sampler: the algorithm.
-      train: batches that weights are trained on; can be iterated again and again.
+      train: batches that weights are trained on; can be iterated again and again.  Where it has no length (a
+        ``DataLoader`` of an ``IterableDataset``), the first epoch counts: until it ends, ``Step.progress`` is 0.
       valid: batches that networks are judged by.
       epochs: how often ``train`` is gone through.
       loss: from a network and a batch to the loss; cross-entropy of ``batch = (inputs, labels)`` when None.
       quality: from a network and a batch to a number of which more is better; accuracy when both are None.
       optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).
       schedule: the learning rate's factor by progress; None keeps it.
-      clip: the largest norm of all gradients; None for none.
-      accumulate: over how many batches gradients are added up for one step.
+      clip: the largest norm of all gradients, above 0; None for none.
+      accumulate: over how many batches gradients are averaged for one step; what is left at the end of an epoch makes a
+        step of its own.
       device: where to train.
-      autocast: the type that autocast computes in, such as ``torch.bfloat16``; None for none.
+      autocast: the type that autocast computes in, ``torch.bfloat16`` or ``torch.float16``; None for none.  With
+        ``float16`` losses are scaled, and gradients unscaled before they are clipped (``torch.amp.GradScaler``).
       channels_last: whether 4-dimensional weights and inputs are kept in that order, which most machines are faster with.
-      checkpoint: a file that is written after each epoch, and gone on from when it is there.
+      checkpoint: a file that is written after each epoch, and gone on from when it is there: with the same settings,
+        but for the number of epochs.  It holds the global random numbers of PyTorch, Python and, where it is loaded, NumPy.
       checkpoint_steps: write it after so many steps of the weights, too.
       callbacks: are told a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, a function.
       normalization: which statistics the report judges by.
@@ -82,8 +98,10 @@ class Trainer:
       seed: of the weights' start, of dropout, of the sampler, of shuffling.
 
     Raises:
-      FieldTypeError, FieldValueError: an argument makes no sense.
+      FieldTypeError, FieldValueError: an argument makes no sense, or the checkpoint is of a search with other settings.
+      BindError: the sampler is that of another search.
       SpaceError: the sampler cannot search this space.
+      LoadError: the checkpoint is none, or there is no folder for it.
     """
 
     def __init__(
@@ -110,22 +128,26 @@ class Trainer:
         example: Any = None,
         seed: int = 0,
     ) -> None:
-        _check_arguments(sampler, epochs, accumulate)
-        self.device = torch.device(device)
+        check_counts(epochs=epochs, accumulate=accumulate)
+        if checkpoint_steps is not None:
+            check_counts(checkpoint_steps=checkpoint_steps)
+        check_sampler(sampler)
+        self.clip, self._autocast_type = check_clip(clip), check_autocast(autocast)
+        self._path, self.device = check_checkpoint(checkpoint), check_device(device)
+        asked = describe_sampler(sampler)
         self._order = torch.channels_last if channels_last else None
         self.supernet = self._place(space, example, seed)
         move = mover(self.device)
         self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
-        self.epochs, self.clip, self.accumulate = epochs, clip, accumulate
-        self.optimizer = (optimizer or _sgd)(list(self.supernet.parameters()))
+        self.epochs, self.accumulate = epochs, accumulate
+        self.optimizer = make_optimizer(
+            _sgd if optimizer is None else optimizer, list(self.supernet.parameters())
+        )
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.callbacks, self.normalization, self.seed = tuple(callbacks), normalization, seed
-        self._path = None if checkpoint is None else Path(checkpoint)
         self._checkpoint_steps = checkpoint_steps
-        self._autocast_type = autocast
-        fp16 = autocast is torch.float16 and self.device.type == "cuda"
-        self._scaler = torch.amp.GradScaler("cuda") if fp16 else None
+        self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)
         plain = loss is None and quality is None
         self.session = Session(
@@ -134,15 +156,26 @@ class Trainer:
             valid=self.valid.next,
             loss=loss or _cross_entropy,
             quality=_accuracy if plain else quality,
-            steps=epochs * _count(train),
+            steps=epochs * (self.train.length or math.inf),
             optimizer=self.optimizer,
             model=self.model,
             train_batches=self.train.pass_over,
             seed=seed,
             autocast=self._autocast,
         )
-        self._sums = [0.0, 0.0, 0.0]  # of the epoch: losses, qualities, steps
+        self._sums = [0.0, 0.0]  # of the epoch: losses, batches
+        self._held, self._steps = 0, 0  # batches whose gradients wait for a step; steps of the weights so far
         self._is_finished, self.records = False, list[Record]()
+        self._asked = {f"{type(sampler).__name__}({name})": text for name, text in asked.items()} | {
+            "seed": describe(seed),
+            "accumulate": describe(accumulate),
+            "clip": describe(self.clip),
+            "autocast": describe(autocast),
+            "optimizer": describe_optimizer(self.optimizer),
+            "schedule": describe(schedule),
+            "loss": describe(loss),
+            "quality": describe(quality),
+        }
         if self._path is not None and self._path.exists():
             self._restore(read_checkpoint(self._path, self.supernet.space))
 
@@ -167,16 +200,21 @@ class Trainer:
 
     def run_epoch(self) -> Record:
         """Trains for one epoch, or what is left of one, and returns its record."""
-        started = time.perf_counter()
+        started, self._is_finished = time.perf_counter(), False
         self.supernet.train()
         while (batch := self.train.next_in_pass()) is not None:
             self._train_on(batch)
-            if self._checkpoint_steps and self.session.done % (self._checkpoint_steps * self.accumulate) == 0:
+            is_time = self._checkpoint_steps and self._steps % self._checkpoint_steps == 0
+            if is_time and not self._held:
                 self._write()
+        if self._held:
+            self._step_weights()
         self.session.end_epoch()
+        if self.train.length is None:  # what was counted is what the next ones will have
+            self.session.steps = self.epochs * self.train.read
         record = self._make_record(time.perf_counter() - started)
         self.records.append(record)
-        self._sums = [0.0, 0.0, 0.0]
+        self._sums = [0.0, 0.0]
         self._write()
         if _is_first_process():
             for callback in self.callbacks:
@@ -202,50 +240,31 @@ class Trainer:
 
     def _train_on(self, batch: Any) -> None:
         """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
-        session, drawn, count = self.session, 0, 1
+        session = self.session
         batch = _order_inputs(batch) if self._order is not None else batch
-        if session.done % self.accumulate == 0:
+        if not self._held:
             if self.schedule is not None:
                 factor = self.schedule(session.progress)
                 for group, rate in zip(self.optimizer.param_groups, self._rates):
                     group["lr"] = rate * factor
             self.optimizer.zero_grad(set_to_none=True)
-        while drawn < count:
-            step = session.begin(batch)
-            count = self.sampler.networks_per_step  # known once the step has begun
-            drawn += 1
-            loss, extra = self._losses(step, batch)
-            value = float(loss.detach())
-            if value != value or value in (float("inf"), -float("inf")):
-                raise RewardError(
-                    f"the loss in epoch {session.epoch + 1} is {value}, from the network "
-                    f"{session.supernet.decisions.to_params_str()}. Lower the learning rate, clip gradients (clip=...), or leave autocast."
-                )
-            whole = (loss if extra is None else loss + extra) / (count * self.accumulate)
-            torch.autograd.backward(whole if self._scaler is None else self._scaler.scale(whole))
-            self._sums[0] += value / count
-        self._sums[2] += 1
-        if (session.done + 1) % self.accumulate == 0:
+        session.begin(batch)
+        self._sums[0] += session.backward(share=1 / self.accumulate, scaler=self._scaler)
+        self._sums[1] += 1
+        self._held += 1
+        if self._held == self.accumulate:
             self._step_weights()
         session.end()
 
-    def _losses(self, step: Any, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """Returns the loss of a batch, and what the sampler adds to it, of the same forward pass."""
-        if type(self.sampler).auxiliary_loss is Sampler.auxiliary_loss:
-            return self.session.loss(batch), None
-        outputs: list[Any] = []
-        hook = self.supernet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
-        try:
-            loss = self.session.loss(batch)
-        finally:
-            hook.remove()
-        with self._autocast():
-            return loss, self.sampler.auxiliary_loss(step, outputs[-1])
-
     def _step_weights(self) -> None:
+        """Takes a step along the mean of the gradients that were added up."""
         scaler = self._scaler
         if scaler is not None:
             scaler.unscale_(self.optimizer)
+        if self._held < self.accumulate:  # what is left of an epoch
+            for parameter in self.supernet.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(self.accumulate / self._held)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.supernet.parameters(), self.clip)
         if scaler is None:
@@ -253,6 +272,7 @@ class Trainer:
         else:
             scaler.step(self.optimizer)
             scaler.update()
+        self._held, self._steps = 0, self._steps + 1
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self._autocast_type is None:
@@ -260,7 +280,7 @@ class Trainer:
         return torch.autocast(self.device.type, self._autocast_type)
 
     def _make_record(self, seconds: float) -> Record:
-        loss, _, steps = self._sums
+        loss, steps = self._sums
         quality = float("nan")
         if self.session.step.batch is not None:
             self.supernet.eval()
@@ -285,14 +305,15 @@ class Trainer:
             "weights": self.supernet.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": None if self._scaler is None else self._scaler.state_dict(),
-            "sampler": self.sampler.state(),
             "name": type(self.sampler).__name__,
             "train": self.train.state(),
             "valid": self.valid.state(),
-            "rng": torch.get_rng_state(),
-            "done": self.session.done,
-            "epoch": self.session.epoch,
+            "random": read_random(),
+            "session": self.session.state_dict(),
+            "length": self.session.steps / self.epochs,  # of an epoch, as far as it is known
+            "steps": self._steps,
             "sums": self._sums,
+            "asked": self._asked,
             "finished": self._is_finished,
         }
         write_checkpoint(self._path, state, self.supernet.space)
@@ -304,32 +325,22 @@ class Trainer:
                 f"the checkpoint {str(self._path)!r} is of a search by {state['name']}, this is one by {name}. Use {state['name']}, "
                 "or another file."
             )
+        check_settings(self._asked, state["asked"], str(self._path))
         self.supernet.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self._scaler is not None and state["scaler"] is not None:
             self._scaler.load_state_dict(state["scaler"])
-        self.sampler.restore(state["sampler"])
-        self.session.done, self.session.epoch = int(state["done"]), int(state["epoch"])
-        self._sums, self._is_finished = list(state["sums"]), bool(state["finished"])
+        self.session.load_state_dict(state["session"])
+        if self.train.length is None:
+            self.session.steps = self.epochs * state["length"]
+        self._sums, self._steps, self._is_finished = (
+            list(state["sums"]),
+            int(state["steps"]),
+            bool(state["finished"]),
+        )
         self.train.restore(state["train"])
         self.valid.restore(state["valid"])
-        torch.set_rng_state(state["rng"])
-
-
-def _check_arguments(sampler: Any, epochs: Any, accumulate: Any) -> None:
-    for name, value in (("epochs", epochs), ("accumulate", accumulate)):
-        if value.__class__ is not int or value < 1:
-            raise FieldValueError(f"Trainer({name}=...) is a whole number from 1; got {value!r}.")
-    if not isinstance(sampler, Sampler):
-        raise FieldTypeError(
-            f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {sampler!r:.80} of type {type(sampler).__name__}. "
-            "A black-box algorithm, such as pg.generators.Random(), searches networks that are trained alone: `search_alone`."
-        )
-
-
-def _count(batches: Any) -> int:
-    """Returns how many batches there are; 1 where it cannot be known."""
-    return max(len(batches), 1) if hasattr(batches, "__len__") else 1
+        write_random(state["random"])
 
 
 def _sgd(weights: list[nn.Parameter]) -> Optimizer:
