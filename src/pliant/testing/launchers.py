@@ -385,7 +385,7 @@ class LauncherSuite(Suite):
         ],
     )
     def test_a_crash_is_an_outcome_and_others_go_on(
-        self, name: str, payload: Any, how: str, code: int, reason: str
+        self, name: str, payload: Any, *, how: str, code: int, reason: str
     ) -> None:
         if not self.forced:
             return  # it would take the tests along
@@ -483,7 +483,7 @@ class CommandSuite(Suite):
             ("import os; os.kill(os.getpid(), 9)", "lost", -9, "from outside with SIGKILL"),
         ],
     )
-    def test_exit_codes_are_explained(self, code: str, how: str, exit_code: int, reason: str) -> None:
+    def test_exit_codes_are_explained(self, code: str, *, how: str, exit_code: int, reason: str) -> None:
         failed, after = self.run(self.script(f"print('here', flush=True); {code}"), self.work())
         assert (failed.how, failed.exit_code, failed.tail) == (how, exit_code, "here\n")
         with pytest.raises(ValueError, match=reason):
