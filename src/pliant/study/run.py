@@ -7,11 +7,12 @@ made of a trial, and what the outcome of a job tells about it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
-from pliant.values.errors import FieldTypeError, PliantError, RewardError
+from pliant.values.errors import FeedbackError, FieldTypeError, PliantError, RewardError
 
 from .interrupt import Interrupts
 from .loop import MAX_ATTEMPTS
@@ -187,31 +188,46 @@ class _Run:
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
 
     def cancel_all(self) -> None:
-        """Ends all jobs, whose trials stay as they are, to be tried again."""
-        for job_id in self.trials:
+        """Ends all jobs, and puts their trials back, which are tried again when the study goes on."""
+        running = set(self.trials)
+        for job_id in running:
             self.launcher.cancel(job_id, "the search was stopped")
-        while self.trials:
+        while running:
             events = self.launcher.poll(5.0)
             for event in events:
                 if isinstance(event, Message):
                     self.launcher.reply(event.job, {"stop": True})
                 elif isinstance(event, Ended):
-                    self.trials.pop(event.job, None)
+                    running.discard(event.job)
             if not events:  # whatever holds them, the launcher's close ends them
-                return
+                break
+        with suppress(PliantError):  # a study that cannot be written hands them out again when it is opened
+            for trial in self.trials.values():
+                self._give_back(trial)
+        self.trials.clear()
 
     def _fill(self) -> None:
         while len(self.trials) < self.launcher.slots:
             trial = self.study.ask()
             if trial is None:
                 return
-            job = self.make_job(trial)
-            if not isinstance(job, Job):
-                raise FieldTypeError(
-                    f"make_job returns a Job; for trial {trial.id} it returned {job!r:.80} of type {type(job).__name__}."
-                )
-            self.launcher.start(job)
+            try:
+                job = self.make_job(trial)
+                if not isinstance(job, Job):
+                    raise FieldTypeError(
+                        f"make_job returns a Job; for trial {trial.id} it returned {job!r:.80} of type {type(job).__name__}."
+                    )
+                self.launcher.start(job)
+            except BaseException:
+                self._give_back(trial)
+                raise
             self.trials[job.id] = trial
+
+    def _give_back(self, trial: Trial) -> None:
+        """Puts a trial back that is not to blame, however often it was tried."""
+        self.study.put_back(
+            trial.id, "the search was stopped", token=trial.token, attempts=trial.attempts + 1
+        )
 
     def _handle(self, event: Started | Message | Ended) -> None:
         trial = self.trials.get(event.job)
@@ -233,10 +249,9 @@ class _Run:
                 token=trial.token,
                 metrics=payload.get("metrics"),
             )
-        except (PliantError, KeyError, TypeError, AttributeError) as error:
-            return {
-                "error": f"{type(error).__name__}: {error}"
-            }  # the fault of the trial, which is to hear of it
+        except (RewardError, FeedbackError, FieldTypeError, KeyError, TypeError, AttributeError) as error:
+            # The fault of the trial, which is to hear of it; that of the study is raised.
+            return {"error": f"{type(error).__name__}: {error}"}
         return {"stop": stop}
 
     def _look(self) -> None:
@@ -254,7 +269,11 @@ class _Run:
                     self.launcher.cancel(job_id, "the algorithm stopped this trial early")
 
     def _end(self, trial: Trial, event: Ended) -> None:
-        result = self.read(trial, event.outcome)
+        try:
+            result = self.read(trial, event.outcome)
+        except BaseException:
+            self._give_back(trial)
+            raise
         if event.job in self.stopping and event.outcome.how == "cancelled" and not isinstance(result, Told):
             self.stopping.discard(event.job)
             reports = self.study.trial(trial.id).reports
