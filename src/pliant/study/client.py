@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Self, final
 
 from pliant.space import Space
-from pliant.values.errors import StudyError
+from pliant.values.errors import FeedbackError, StudyError
 
 from .check import check_rewards
 from .constraint import check_metrics
@@ -21,6 +21,7 @@ from .trial import Trial
 from .wire import address_of, error_from_json, from_line, to_line, trial_from_json
 
 PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again
+LOOK = 0.5  # seconds between looks at whether the server is there
 PAUSE = 0.05  # seconds between asking again, when all that is left is with others
 
 
@@ -29,7 +30,7 @@ class Client:
     """A served study, as far as workers need it.  Made by ``connect``; one thread at a time may use it.
 
     A thread says now and then that this process is alive, so that a long trial is not given to somebody else.  When the
-    server goes away, requests wait until it is back.
+    server goes away, requests wait until it is back, and it is told which trials are here.
 
     Attributes:
       space: what is searched.
@@ -44,9 +45,11 @@ class Client:
         self._socket: socket.socket | None = None
         self._text = b""
         self._count = 0
+        self._held: dict[int, int] = {}  # the token of each trial that is here
+        self._process = os.getpid()
         self._closed = threading.Event()
         with self._lock:
-            hello = self._connect()
+            hello = self._connect(patience)
         self.space: Space = Space.from_json(hello["space"])
         self.name: str = hello["name"]
         self._beat = threading.Thread(target=self._live, args=(hello["lease"] / 4,), daemon=True)
@@ -57,7 +60,9 @@ class Client:
         while True:
             answer = self._call({"do": "ask"})
             if answer["trial"] is not None:
-                return trial_from_json(self.space, answer["trial"])
+                trial = trial_from_json(self.space, answer["trial"])
+                self._held[trial.id] = trial.token
+                return trial
             if answer["complete"]:
                 return None
             time.sleep(PAUSE)
@@ -123,17 +128,28 @@ class Client:
     # ------------------------------------------------------------------ private
 
     def _end(self, request: dict[str, Any]) -> Trial:
-        return trial_from_json(self.space, self._call(request)["trial"])
+        try:
+            ended = trial_from_json(self.space, self._call(request)["trial"])
+        except FeedbackError:
+            self._held.pop(request["id"], None)
+            raise
+        self._held.pop(ended.id, None)
+        return ended
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Returns the answer to a request; says it again to a server that came back."""
         if self._closed.is_set():
             raise StudyError(f"this connection to the study {self.name!r} is closed; connect again.")
+        if os.getpid() != self._process:
+            raise StudyError(
+                f"this connection to the study {self.name!r} was made by process {self._process}, and a fork of it cannot "
+                "use it: connect in the process that asks and tells."
+            )
         with self._lock:
             while True:
                 try:
                     if self._socket is None:
-                        self._connect()
+                        self._connect(self._patience)
                     answer = self._say(request)
                     break
                 except OSError:
@@ -159,15 +175,19 @@ class Client:
                 raise ConnectionResetError("the server hung up")
             self._text += data
 
-    def _connect(self) -> dict[str, Any]:
+    def _connect(self, patience: float) -> dict[str, Any]:
         """Connects, waiting for a server that is away, and returns what it says first."""
-        end, pause = time.monotonic() + self._patience, 0.01
+        end, pause = time.monotonic() + patience, 0.01
         while True:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 one.connect(self._address)
                 self._socket, self._text = one, b""
-                return self._say({"do": "hello", "worker": self._worker})
+                hello = self._say({"do": "hello", "worker": self._worker, "held": list(self._held.items())})
+                if "error" in hello:
+                    self._hang_up()
+                    raise error_from_json(hello, 0)
+                return hello
             except OSError as error:
                 self._socket = None
                 one.close()
@@ -186,15 +206,30 @@ class Client:
             self._socket = None
 
     def _live(self, seconds: float) -> None:
-        """Says that this process is alive, while it holds a connection."""
-        while not self._closed.wait(seconds):
+        """Says that this process is alive, and finds a server that came back, while this process does something else."""
+        last = time.monotonic()
+        while not self._closed.wait(min(seconds, LOOK)):
             with self._lock:
-                if self._socket is None:
-                    continue
                 try:
-                    self._say({"do": "renew"})
+                    if self._socket is not None and _is_gone(self._socket):
+                        self._hang_up()
+                    if self._socket is None:
+                        self._connect(0.0)
+                    elif time.monotonic() - last >= seconds:
+                        last = time.monotonic()
+                        self._say({"do": "renew"})
                 except (OSError, StudyError):
                     self._hang_up()
+
+
+def _is_gone(one: socket.socket) -> bool:
+    """Returns whether the other side of a connection hung up."""
+    try:
+        return not one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def connect(place: Place, *, worker: str | None = None, patience: float = PATIENCE) -> Client:

@@ -117,7 +117,7 @@ class Loop:
             nonlocal found
             trial = self._find(record, trial_id)
             broken = None if reward is None else find_broken(self._constraints, metrics, trial_id)
-            numbers = metrics if broken is None else {**metrics, **by_name(reward)}
+            numbers = metrics if broken is None else {**metrics, **_by_name(reward)}
             told = reward if broken is None else None
             ended = end_trial(trial, told, broken or reason, self._seconds_of(trial_id), metrics=numbers)
             if trial.status != RUNNING:
@@ -150,14 +150,18 @@ class Loop:
             self._settle(trial)
             return trial
 
-    def renew(self, trial_id: int, token: int | None) -> None:
+    def renew(self, trial_id: int, token: int | None, seconds: float | None = None) -> None:
         """Notes that the holder of a trial is alive; one whose trial waits again has it back."""
         with self._store.lock:
             lease = self.leases.find(trial_id)
             if lease is not None and token in (None, lease.trial.attempts):
                 self.leases.renew(lease.trial)
                 return
-            self.leases.renew(self.step(lambda record: self._find_running(record, trial_id, token)))
+            trial = self.step(lambda record: self._find_running(record, trial_id, token))
+            self.leases.renew(trial)
+            if seconds is not None and self.leases.find(trial_id) is None:
+                self.leases.end(trial_id)
+                self.leases.grant(trial, seconds)
 
     def enqueue(self, decisions: Decisions, note: str) -> None:
         """Has decisions tried next."""
@@ -366,7 +370,7 @@ def is_ours(record: Record) -> bool:
     return str(record.settings()["holder"]).startswith(f"{name_process()},")
 
 
-def by_name(reward: Reward) -> dict[str, float]:
+def _by_name(reward: Reward) -> dict[str, float]:
     """Returns a reward as metrics, for a trial that keeps it but is not judged by it."""
     if isinstance(reward, tuple):
         return {f"reward {i}": one for i, one in enumerate(reward, 1)}

@@ -10,16 +10,22 @@ import os
 import selectors
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any, Self, final
 
-from pliant.values.errors import FeedbackError, PliantError, StaleError, StudyError
+from pliant.values.errors import FeedbackError, FieldValueError, PliantError, StaleError, StudyError
 
+from .check import check_rewards, to_plain
+from .loop import MAX_ATTEMPTS
+from .store import LostConnection
 from .study import Study
 from .trial import COMPLETED, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, from_line, to_line, trial_to_json
 
+LISTEN_SECONDS = 5.0  # that a client may take to read an answer
 LEASE_SECONDS = 60.0  # that a client may be silent; it says that it is alive far more often
+RETURN_SECONDS = 2.0  # for the clients of a server before this one to say which trials they have
 
 
 @final
@@ -37,6 +43,8 @@ class Server:
         self._lease = lease
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, _Peer] = {}
+        self._before = {trial.id for trial in study.trials("running")}  # whose clients may come back
+        self._patience = time.monotonic() + RETURN_SECONDS
         self._listener = _listen(self.address)
         self._bell, self._rope = socket.socketpair()
         for one in (self._listener, self._bell):
@@ -77,7 +85,7 @@ class Server:
                     self._lose(peer)
         finally:
             for peer in list(self._peers.values()):
-                self._lose(peer)
+                self._lose(peer, "the server was closed", attempts=1 << 31)
             self._listener.close()
             with suppress(OSError):
                 os.unlink(self.address)
@@ -93,17 +101,36 @@ class Server:
             self._peers[connection] = _Peer(connection)
 
     def _answer_all(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> None:
-        """Answers requests in one transaction; nobody hears of anything before it is on the disk."""
+        """Answers requests; nobody hears of anything before it is on the disk."""
         if not heard:
             return
-        answers: list[dict[str, Any]] = []
+        before = {peer: dict(peer.tokens) for peer, _ in heard}
+        answers = self._try(heard)
+        while answers is None:
+            for peer, tokens in before.items():
+                peer.tokens = dict(tokens)
+            answers = self._wait(heard) or self._try(heard)
+        for (peer, request), answer in zip(heard, answers, strict=True):
+            if not peer.say({"n": request.get("n"), **answer}) and peer.connection in self._peers:
+                self._lose(peer)
+
+    def _try(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+        """Returns the answers, all of one transaction; None where the database went away."""
         try:
             with self.study.together():
-                answers = [self._answer(peer, request) for peer, request in heard]
-        except PliantError as error:  # the disk is full, say: nothing of it was done
-            answers = [error_to_json(error)] * len(heard)
-        for (peer, request), answer in zip(heard, answers, strict=True):
-            peer.say({"n": request.get("n"), **answer})
+                return [self._answer(peer, request) for peer, request in heard]
+        except LostConnection:
+            return None
+        except Exception as error:  # noqa: BLE001  # the disk is full, say: nothing was done, and the next may be
+            return [error_to_json(error)] * len(heard)
+
+    def _wait(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+        """Waits for a database that went away; returns the answers where it does not come back."""
+        try:
+            self.study.counts()
+        except Exception as error:  # noqa: BLE001  # likewise
+            return [error_to_json(error)] * len(heard)
+        return None
 
     def _answer(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
         work = self._WORK.get(str(request.get("do")))
@@ -113,17 +140,27 @@ class Server:
                     f"a study is asked to {', '.join(self._WORK)}; got {request.get('do')!r:.80}."
                 )
             found: dict[str, Any] = work(self, peer, request)
-        except (KeyError, TypeError) as error:
-            return error_to_json(StudyError(f"a request of another form: {type(error).__name__}: {error}"))
+        except LostConnection:
+            raise
         except PliantError as error:
             return error_to_json(error)
+        except Exception as error:  # noqa: BLE001  # whatever one client says, the others are served
+            return error_to_json(StudyError(f"a request of another form: {type(error).__name__}: {error}"))
         return found
 
     def _hello(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        peer.name = str(request["worker"])[:200]
+        peer.name = to_plain(str(request["worker"])[:200])
+        for trial_id, token in request.get("held", ()):
+            with suppress(FeedbackError):  # it was handed out again, or told
+                self.study.renew(trial_id, token=token, lease=self._lease)
+                peer.tokens[trial_id] = token
+                self._before.discard(trial_id)
         return {"space": self.study.space.to_json(), "lease": self._lease, "name": self.study.name}
 
     def _ask(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+        if self._before and time.monotonic() < self._patience:
+            return {"trial": None, "complete": False}  # asks again
+        self._before.clear()
         trial = self.study.ask(worker=peer.name, lease=self._lease)
         if trial is None:
             return {"trial": None, "complete": self.study.is_complete}
@@ -145,8 +182,8 @@ class Server:
         return self._end(peer, request, lambda: self.study.fail(request["id"], request["reason"], **given))
 
     def _put_back(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        peer.tokens.pop(request["id"], None)
         trial = self.study.put_back(request["id"], request["reason"], token=request["token"])
+        peer.tokens.pop(trial.id, None)
         return {"trial": trial_to_json(trial)}
 
     def _renew(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
@@ -159,9 +196,10 @@ class Server:
 
     def _end(self, peer: _Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
         """Ends a trial; what was told already, in the same words, is told."""
-        peer.tokens.pop(request["id"], None)
         try:
-            return {"trial": trial_to_json(end())}
+            ended: Trial = end()
+        except LostConnection:
+            raise
         except StaleError:
             raise
         except FeedbackError as error:
@@ -170,7 +208,10 @@ class Server:
                 if before is not None:
                     self.study.note(before.id, str(error))
                 raise
-            return {"trial": trial_to_json(before)}
+            ended = before
+        peer.tokens.pop(ended.id, None)
+        self._before.discard(ended.id)
+        return {"trial": trial_to_json(ended)}
 
     def _find(self, trial_id: Any) -> Trial | None:
         try:
@@ -178,14 +219,16 @@ class Server:
         except FeedbackError:
             return None
 
-    def _lose(self, peer: _Peer) -> None:
+    def _lose(self, peer: _Peer, why: str | None = None, *, attempts: int = MAX_ATTEMPTS) -> None:
         """Puts back what a client had that is gone."""
         del self._peers[peer.connection]
         self._selector.unregister(peer.connection)
         peer.connection.close()
         for trial_id, token in peer.tokens.items():
-            with suppress(PliantError):
-                self.study.put_back(trial_id, f"{peer.name} hung up", token=token)
+            with suppress(
+                Exception
+            ):  # it was told meanwhile; or the study is closed, and hands it out when it is opened
+                self.study.put_back(trial_id, why or f"{peer.name} hung up", token=token, attempts=attempts)
 
     _WORK = {  # noqa: RUF012  # a table of methods
         "hello": _hello,
@@ -223,15 +266,15 @@ class _Peer:
             return False
         return bool(data) and len(self._text) <= MAX_LINE
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Sends a line; to one that is gone, nothing.  One that does not listen for long is hung up on."""
+    def say(self, message: dict[str, Any]) -> bool:
+        """Sends a line; returns whether it is there, and listens."""
         try:
-            self.connection.settimeout(5.0)
+            self.connection.settimeout(LISTEN_SECONDS)
             self.connection.sendall(to_line(message))
             self.connection.setblocking(False)
-        except OSError:
-            with suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
+        except (OSError, ValueError):  # ValueError: what it said, said back, is no JSON
+            return False
+        return True
 
 
 def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
@@ -256,17 +299,23 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
 
     Raises:
       StudyError: the study is open for reading only, or is served already.
+      FieldValueError: ``lease`` is not above 0.
     """
     study.together()  # raises, where it is open for reading
+    if not 0 < lease < float("inf"):
+        raise FieldValueError(f"lease is a number of seconds above 0; got {lease!r:.80}.")
     return Server(study, lease=lease)
 
 
 def _listen(address: str) -> socket.socket:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
+        probe.connect(address)
+        raise StudyError("this study is served already, by this process; all clients may use that server.")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Who writes the study holds its lock, so that a socket that is there is one that a dead process left.
-    with suppress(FileNotFoundError):
-        os.unlink(address)
+    # Who writes the study holds its lock, so that a socket that nobody answers is one that a dead process left.
     try:
+        with suppress(FileNotFoundError):
+            os.unlink(address)
         listener.bind(address)
         listener.listen(256)
     except OSError as error:
@@ -279,8 +328,13 @@ def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
     """Returns whether a trial ended as a request says, by the same attempt."""
     if request["token"] is not None and request["token"] != trial.attempts:
         return False
+    metrics = request["metrics"]
     if request["do"] == "fail":
-        return trial.status != COMPLETED and trial.reason == request["reason"]
-    reward = request["reward"]
-    told = trial.reward if trial.rewards is None else list(trial.rewards)
-    return bool(trial.status == COMPLETED and told == reward)
+        return trial.reason == to_plain(request["reason"]) and trial.metrics == metrics
+    told = check_rewards(trial.id, request["reward"])
+    if trial.status == COMPLETED:
+        return told == (trial.reward if trial.rewards is None else trial.rewards) and trial.metrics == metrics
+    kept = tuple([value for name, value in trial.metrics.items() if name not in metrics])
+    return kept == (
+        told if isinstance(told, tuple) else (told,)
+    )  # it broke a constraint: the reward is a metric

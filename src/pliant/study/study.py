@@ -322,15 +322,21 @@ class Study(View):
         text = _to_reason(trial_id, reason)
         return self._writer().put_back(trial_id, text, token=token, limit=attempts)
 
-    def renew(self, trial_id: int, *, token: int | None = None) -> None:
+    def renew(self, trial_id: int, *, token: int | None = None, lease: float | None = None) -> None:
         """Says that whoever has a trial is alive, so that its lease begins anew.  Writes nothing.
+
+        Args:
+          trial_id: the trial.
+          token: as in ``tell``.
+          lease: as in ``ask``, for a trial that was handed out by a process before this one: it has its holder again. Without,
+            that trial goes on waiting to be handed out.
 
         Raises:
           FeedbackError: there is no such trial, or it was told already.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only.
         """
-        self._writer().renew(trial_id, token)
+        self._writer().renew(trial_id, token, lease)
 
     def enqueue(self, decisions: Any, note: str = "") -> None:
         """Has decisions tried next, before what the algorithm proposes; it hears of them when they are told.

@@ -41,7 +41,14 @@ def address_of(place: Place) -> str:
     location = to_location(place)
     text = str(location.resolve()) if isinstance(location, Path) else str(location)
     folder = Path(tempfile.gettempdir(), f"pliant-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        if not isinstance(error, FileExistsError):
+            raise StudyError(
+                f"{str(folder)!r}, where the sockets of studies are, cannot be made: {error.strerror}. Set TMPDIR to a "
+                "folder of your own."
+            ) from error
     found = folder.lstat()
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
         raise StudyError(
@@ -64,7 +71,7 @@ def from_line(line: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise StudyError(f"what was said over the socket of a study is no JSON object: {line[:80]!r}.")
@@ -104,10 +111,13 @@ def trial_from_json(space: Space, data: dict[str, Any]) -> Trial:
     )
 
 
-def error_to_json(error: PliantError) -> dict[str, Any]:
+def error_to_json(error: Exception) -> dict[str, Any]:
     """Returns an error as JSON; one that is not expected as a ``StudyError``."""
     name = type(error).__name__
-    return {"error": name if name in ERRORS else "StudyError", "text": str(error)}
+    text = (
+        str(error) if isinstance(error, PliantError) else f"the server of the study failed: {name}: {error}"
+    )
+    return {"error": name if name in ERRORS else "StudyError", "text": text}
 
 
 def error_from_json(data: dict[str, Any], trial_id: int) -> PliantError:
