@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("pliant.testing.launchers")
+pytest.register_assert_rewrite("pliant.testing.launchers", "pliant.testing.commands")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pliant.launch import Commands, InPlace, Processes
-from pliant.testing.launchers import CommandSuite, LauncherSuite
+from pliant.testing.commands import CommandSuite
+from pliant.testing.launchers import LauncherSuite
 
 
 class TestInPlaceCalls(LauncherSuite):

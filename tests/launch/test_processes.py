@@ -133,10 +133,22 @@ def test_threads(threads):
     assert outcome.value == [str(threads), threads]
 
 
-def test_threads_of_torch_after_one_step_of_training():
+TRAINING = """
+import torch
+def step(payload=None, channel=None):
+    layer = torch.nn.Linear(256, 256)
+    loss = (layer(torch.ones(256, 256)) ** 2).mean()
+    loss.backward()
+    return float(loss.detach()) > 0
+"""
+
+
+def test_threads_of_torch_after_one_step_of_training(tmp_path, monkeypatch):
     """Forking is safe as long as the keeper has computed with one thread only."""
-    with Processes(2, preload=("torch", "pliant.testing.jobs:compute"), threads=2) as launcher:
-        assert all(outcome.ok for outcome in outcomes(launcher, *[call("compute_again")] * 4))
+    (tmp_path / "one_step.py").write_text(TRAINING, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Processes(2, preload="one_step:step", threads=2) as launcher:
+        assert all(outcome.value for outcome in outcomes(launcher, *[Call("one_step:step")] * 4))
 
 
 def test_descriptors_are_not_inherited():

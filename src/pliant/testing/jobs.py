@@ -197,20 +197,6 @@ def pool(payload: Any, channel: Channel) -> Any:
     return [values[str(i)] for i in range(payload)]
 
 
-def compute() -> float:
-    """One step of training with torch; also to preload."""
-    torch: Any = __import__("torch")
-    layer = torch.nn.Linear(256, 256)
-    loss = (layer(torch.ones(256, 256)) ** 2).mean()
-    loss.backward()
-    return float(loss.detach())
-
-
-def compute_again(payload: Any, channel: Channel) -> Any:
-    """The same as a call."""
-    return compute()
-
-
 def _is_open(descriptor: int) -> bool:
     with contextlib.suppress(OSError):
         os.fstat(descriptor)
