@@ -1,7 +1,7 @@
 """What every launcher is: jobs in, events out.  No process, container or cluster here, and no trial.
 
-``Launcher`` is the interface; ``Job``, ``Call``, ``Command``, ``Limits``, the events and ``Outcome`` are the
-frozen data that cross it; ``Channel`` is what a running call talks through.  Whatever crosses the border of
+``Launcher`` is the interface; ``Job``, ``Call``, ``Command``, ``Container``, ``Limits``, the events and
+``Outcome`` are the frozen data that cross it; ``Channel`` is what a running call talks through.  Whatever crosses the border of
 a process is JSON.
 """
 
@@ -92,19 +92,63 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or file of this machine that a container sees.
+
+    >>> Mount(Path("data"), "/data")
+    Mount(source=PosixPath('data'), target='/data', writable=False)
+
+    Attributes:
+      source: here.
+      target: its absolute path in the container.
+      writable: whether the container may change it.
+    """
+
+    source: Path
+    target: str
+    writable: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A program to run in a container, never through a shell of ours.
+
+    Attributes:
+      image: its name, as the engine on this machine knows it.
+      argv: what follows the image's entry point; where it has none, the program and its arguments; empty
+        for what the image does by itself.
+      env: variables set in the container.
+      mounts: what it sees of this machine.
+      folder: where it runs, in the container; None for where the image says.
+      log: a file on this machine for its stdout and stderr, as in ``Command``.
+    """
+
+    image: str
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    folder: str | None = None
+    log: Path | None = None
+
+
+Work = Call | Command | Container
+"""What a job may be about; each launcher says which of them it runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Work under a name.
 
     Attributes:
       id: names the job in events; no two that run at once have the same.
-      work: a ``Call`` or a ``Command``.
+      work: a ``Call``, a ``Command`` or a ``Container``.
       limits: what it may use.
       attempt: the how-manieth try this is, from 1; launchers only tell it to the job
-        (environment variable ``PLIANT_ATTEMPT`` of commands, ``Channel.attempt`` of calls).
+        (environment variable ``PLIANT_ATTEMPT`` of programs, ``Channel.attempt`` of calls).
     """
 
     id: str
-    work: Call | Command
+    work: Work
     limits: Limits = Limits()
     attempt: int = 1
 

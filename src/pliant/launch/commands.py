@@ -64,7 +64,8 @@ class Commands(LocalLauncher):
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Command):
             raise LaunchError(
-                f"Commands runs command lines; for a {type(job.work).__name__}, take Processes."
+                f"Commands runs command lines; got a {type(job.work).__name__}. For a Call, take Processes; "
+                "for a Container, Containers."
             )
         return describe_command(job.work)
 

@@ -77,9 +77,13 @@ class InPlace(Launcher):
         if isinstance(job.work, Call):
             name_of(job.work.function)
             dump(job.work.payload, f"the payload of job {job.id!r}")
-        else:
+        elif isinstance(job.work, Command):
             describe_command(job.work)
             prepare_log(job.work.log)
+        else:
+            raise LaunchError(
+                f"InPlace runs calls and commands; got a {type(job.work).__name__}. For a Container, take Containers."
+            )
         self._jobs[job.id] = job
         self._waiting.append(job)
 

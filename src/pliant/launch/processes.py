@@ -81,7 +81,10 @@ class Processes(LocalLauncher):
 
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Call):
-            raise LaunchError(f"Processes runs calls; for a {type(job.work).__name__}, take Commands.")
+            raise LaunchError(
+                f"Processes runs calls; got a {type(job.work).__name__}. For a Command, take Commands; for a "
+                "Container, Containers."
+            )
         function = name_of(job.work.function)
         dump(job.work.payload, f"the payload of job {job.id!r}")
         return {"function": function, "payload": job.work.payload}
