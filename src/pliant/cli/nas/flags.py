@@ -37,6 +37,7 @@ class NasCommand(click.Command):
     """A command whose flags may be spelled with ``-`` or ``_``, and whose lists go on until the next flag."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads arguments; see click."""
         return super().parse_args(ctx, spread(args))
 
 
