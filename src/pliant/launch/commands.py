@@ -9,7 +9,7 @@ from typing import Any, final
 
 from pliant.values.errors import LaunchError
 
-from .base import Command, Job
+from .base import Command, Container, Job
 from .check import check_count, check_seconds, check_workers
 from .local import LocalLauncher
 from .output import LOG_BYTES
@@ -63,10 +63,8 @@ class Commands(LocalLauncher):
 
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Command):
-            raise LaunchError(
-                f"Commands runs command lines; got a {type(job.work).__name__}. For a Call, take Processes; "
-                "for a Container, Containers."
-            )
+            other = "Containers" if isinstance(job.work, Container) else "Processes"
+            raise LaunchError(f"Commands runs command lines; for a {type(job.work).__name__}, take {other}.")
         return describe_command(job.work)
 
 

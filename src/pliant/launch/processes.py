@@ -7,7 +7,7 @@ from typing import Any, final
 
 from pliant.values.errors import LaunchError
 
-from .base import Call, Job, dump
+from .base import Call, Container, Job, dump
 from .charge import THREADS
 from .check import check_count, check_seconds, check_workers
 from .functions import name_of
@@ -81,10 +81,8 @@ class Processes(LocalLauncher):
 
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Call):
-            raise LaunchError(
-                f"Processes runs calls; got a {type(job.work).__name__}. For a Command, take Commands; for a "
-                "Container, Containers."
-            )
+            other = "Containers" if isinstance(job.work, Container) else "Commands"
+            raise LaunchError(f"Processes runs calls; for a {type(job.work).__name__}, take {other}.")
         function = name_of(job.work.function)
         dump(job.work.payload, f"the payload of job {job.id!r}")
         return {"function": function, "payload": job.work.payload}
