@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+import pliant as pg
+from pliant.oneshot import DARTS, GDAS, SNAS, AddedCost, FBNet, Parameters, Trainer, supernet
 from pliant.oneshot.naming import Named, all_names, find_decisions
 from pliant.space import choice, flatten
-from pliant.values.errors import DecisionError
+from pliant.values.errors import DecisionError, FieldValueError
+
+Linear, Sequential, ReLU, Tanh, Identity = map(
+    pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh, nn.Identity)
+)
 
 SPACE = flatten(
     [
@@ -76,3 +84,50 @@ def test_values_by_name():
         DecisionError, match=r"nothing for the decision 'blocks\[0\].kernel'. Given: 'stem.kernel', 'edges'"
     ):
         named["blocks[0].kernel"]
+
+
+# ---------------------------------------------------------------------- where names are taken
+
+
+def make_net():
+    width = pg.oneof([4, 8], name="width")
+    op = pg.oneof([ReLU(), Tanh(), Identity()], name="op")
+    return supernet(Sequential(Linear(3, width), op, Linear(width, 2)))
+
+
+X = torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_cost_takes_weights_by_name():
+    net = make_net()
+    cost = Parameters(net, X)
+    row = torch.tensor([0.25, 0.75], dtype=torch.float64, requires_grad=True)
+    found = cost({"width": row})
+    assert float(found.detach()) == pytest.approx(0.25 * cost([0, 0]) + 0.75 * cost([1, 0]))
+    assert torch.autograd.grad(found, row)[0].tolist() == pytest.approx([cost([0, 0]), cost([1, 0])])
+    path = net.space.point("width").path
+    assert float(cost({path: row}).detach()) == float(found.detach())
+    with pytest.raises(FieldValueError, match=r"has 2 candidates; got weights of shape \(3,\)"):
+        cost({"width": torch.ones(3)})
+    with pytest.raises(DecisionError, match="no weights are given for it"):
+        cost({"wid": row})
+
+
+@pytest.mark.parametrize("make", [DARTS, SNAS, GDAS, FBNet])
+def test_penalties_and_derivations_take_names(make):
+    rows = []
+
+    def cost(weights):
+        rows.append((weights["op"], weights["width"]))
+        return weights["width"] @ torch.tensor([1.0, 2.0], dtype=torch.float64)
+
+    net = make_net()
+    sampler = make(
+        penalty=AddedCost(cost), derivation=lambda found, net: {"op": int(found["op"].argmax()), "width": 1}
+    )
+    data = [(X, (X[:, 0] > 0).long())]
+    trainer = Trainer(net, sampler, data, data, epochs=2)
+    trainer.fit()
+    assert rows
+    assert trainer.sampler.decisions().to_dict()[net.space.point("width").path] == 1
+    assert 1 <= trainer.sampler.metrics()["cost"] <= 2
