@@ -8,12 +8,25 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import (
+    DARTS,
+    ENAS,
+    SPOS,
     BindError,
+    FixedMutator,
     InputChoice,
     LayerChoice,
+    Masks,
+    MultiplyAdds,
+    MutatorSampler,
     RandomMutator,
+    Trainer,
+    TuNAS,
     ValueChoice,
+    count_multiply_adds,
+    read_answer,
     supernet,
+    to_answer,
+    to_masks,
 )
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError
 
@@ -253,8 +266,65 @@ def test_handwritten_choices_are_a_space():
         net.activate(decisions)
         twin.activate(decisions.values)
         assert torch.equal(net(x), twin(x))
-    with pytest.raises(SpaceError, match="InputChoice 'k' chooses any number of inputs"):
-        supernet(nn.Sequential(InputChoice(2, key="k")))
+
+
+class AnyInputs(nn.Module):
+    """Adds any number of inputs, and goes on by an operation."""
+
+    def __init__(self):
+        super().__init__()
+        self.pick = InputChoice(3, key="pick")
+        self.op, self.last = LayerChoice([nn.Linear(2, 2), nn.Tanh()], key="op"), nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.last(self.op(self.pick([x, 10 * x, 100 * x])))
+
+
+def test_any_number_of_inputs_is_a_decision_per_input():
+    net = supernet(AnyInputs())
+    assert net.space.size == 2**3 * 2
+    assert [p.path for p in net.space.points] == ["pick[0]", "pick[1]", "pick[2]", "op"]
+    assert net.decisions.values == (1, 1, 1, 0)  # all inputs, at first
+    x = torch.ones(1, 2)
+    for decisions in net.space.iterate():
+        net.activate(decisions)
+        assert net.decisions == decisions
+        assert torch.equal(net(x), net.materialize()(x))
+        masks = to_masks(net, decisions)
+        assert masks["pick"].tolist() == [value == 1 for value in decisions.values[:3]]
+        assert net.space.parse(masks) == decisions
+        assert read_answer(net, to_answer(net, decisions)) == decisions
+        FixedMutator(net, to_answer(net, decisions))
+        assert net.decisions == decisions
+    net.activate([1, 0, 1, 1])
+    assert torch.equal(net(x), net.network.last((101 * x).tanh()))
+    assert net.space.parse(Masks(pick=torch.tensor([0.9, 0.1, 0.6]), op=torch.tensor([0.0, 1.0]))).values == (
+        1,
+        0,
+        1,
+        1,
+    )
+    with pytest.raises(DecisionError, match="the mask of 'pick' has an item for each of its 3 candidates"):
+        net.space.parse(Masks(pick=torch.tensor([True, False]), op=torch.tensor([True, False])))
+
+
+def test_any_number_of_inputs_is_driven_by_samplers_and_costs():
+    for sampler in (SPOS(evaluations=4, batches=1), TuNAS(), ENAS(), MutatorSampler(RandomMutator)):
+        batches = [(torch.randn(4, 2), torch.tensor([0, 1, 0, 1]))] * 2
+        trainer = Trainer(AnyInputs(), sampler, batches, batches, epochs=1)
+        report = trainer.fit()
+        network = trainer.network(report.decisions)
+        trainer.supernet.activate(report.decisions)
+        assert torch.equal(trainer.supernet(batches[0][0]), network(batches[0][0]))
+    net = supernet(AnyInputs())
+    cost = MultiplyAdds(net, torch.zeros(1, 2))
+    for decisions in net.space.iterate():
+        assert cost(decisions) == count_multiply_adds(net.materialize(decisions), torch.zeros(1, 2))
+    with pytest.raises(
+        SpaceError,
+        match=r"DARTS cannot decide a choice of any number of inputs, which is at 'pick'.*Use SPOS",
+    ):
+        DARTS().bind(net)
 
 
 def test_nothing_selected_says_so():

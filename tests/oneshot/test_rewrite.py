@@ -11,6 +11,7 @@ from pliant.oneshot import (
     CellRule,
     LayerChoice,
     MultiplyAdds,
+    RandomMutator,
     Trainer,
     count_multiply_adds,
     supernet,
@@ -268,3 +269,24 @@ class TestBadInput:
             supernet(within)
         with pytest.raises(TypeError, match=r"a module is expected at '\[=1/2\]'"):
             supernet(one([ReLU(), odd]))
+
+
+# --- a choice at the root ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["r", None])
+def test_a_choice_at_the_root(name):
+    inner = Sequential(
+        Linear(4, one([2, 3], name="w")), one([ReLU(), Tanh()]), Linear(one([2, 3], name="w"), 4)
+    )
+    net = check(one([Linear(4, 4), inner], name=name))
+    assert net.space.size == 1 + 4
+    mutator = RandomMutator(net)
+    for _ in range(5):
+        mutator.reset()
+        assert net.space.parse(mutator.export()) is not None
+    x = torch.zeros(1, 4)
+    cost = MultiplyAdds(net.float(), x)
+    assert [cost(d) for d in net.space.iterate()] == [
+        count_multiply_adds(net.materialize(d), x) for d in net.space.iterate()
+    ]

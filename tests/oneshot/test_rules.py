@@ -214,6 +214,39 @@ def test_a_wrong_rule_is_seen():
     assert found.where == "gradient of 1.factors"
 
 
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            lambda layer, name, full: full,
+            r"returns \(8,\) of the maximal tensor of shape \(8,\), where \(4,\) is wanted",
+        ),
+        (
+            lambda layer, name, full: full[:4, 0],
+            r"fails on the maximal tensor of shape \(8,\), of which \(4,\) is wanted: too many",
+        ),
+        (lambda layer, name, full: 3, r"returns a int of the maximal tensor"),
+    ],
+)
+def test_a_rule_whose_part_does_not_fit_is_named_at_once(rule, message):
+    class Misfit(Scale):
+        pass
+
+    pg.oneshot.add_rule(Misfit, rule)
+    where = r"the rule of Misfit for factors of the layer at 'args\[0\]' "
+    with pytest.raises(ValueError, match=where + message + r".*`layer.factors.shape`"):
+        supernet(pg.symbolize(nn.Sequential)(pg.symbolize(Misfit)(one([4, 8]))))
+
+
+def test_sizes_of_several_dimensions_are_no_parts_of_one_weight():
+    shape = one([(4,), (3, 4)])
+    with pytest.raises(
+        ValueError,
+        match=r"LayerNorm at 'args\[0\]' has weight of several numbers of dimensions, \(3, 4\) and \(4,\)",
+    ):
+        supernet(pg.symbolize(nn.Sequential)(pg.symbolize(nn.LayerNorm)(shape)))
+
+
 def test_which_part_a_smaller_layer_uses():
     net = supernet(S(nn.Conv2d)(3, one([2, 4]), one([3, 7])))
     full = net.get_parameter("network.shared.weight")

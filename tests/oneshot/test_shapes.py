@@ -94,3 +94,34 @@ def test_what_is_not_the_fault_of_candidates():
 def test_candidates_of_different_shapes_where_any_will_do():
     net = supernet(Sequential(one([Linear(4, 4), Linear(4, 5)]), ReLU()), example=X)
     assert [net(X).shape[1] for _ in map(net.activate, ([0], [1]))] == [4, 5]
+
+
+# --- sizes --------------------------------------------------------------------------------------------------
+
+X4 = torch.randn(2, 4)
+SIZES = r"runs with the size '4' at 'args\[0\].out_features', and not with '8'.*follow.*cannot be multiplied"
+
+
+def test_sizes_that_do_not_fit_what_comes_after():
+    space = Sequential(Linear(4, one([4, 8])), Linear(4, one([2, 3])))
+    with pytest.raises(ValueError, match=SIZES):
+        supernet(space, example=X4)
+    net = supernet(space)
+    assert net.activate([0, 0]) is not None
+    assert net(X4).shape == (2, 2)
+    kept = net.activate([1, 1])
+    with pytest.raises(ValueError, match=SIZES):
+        net(X4)
+    assert net.decisions == kept
+
+
+def test_sizes_in_a_candidate():
+    inner = Sequential(Linear(4, one([4, 8])), Linear(4, 4))
+    with pytest.raises(ValueError, match=r"not with '8'|candidate 1 at"):
+        supernet(Sequential(one([Linear(4, 4), inner])), example=X4)
+
+
+def test_sizes_that_fit():
+    width = one([4, 8], name="w")
+    net = supernet(Sequential(Linear(4, width), Linear(width, one([2, 3]))), example=X4)
+    assert [net(X4).shape[1] for _ in map(net.activate, ([0, 0], [1, 1]))] == [2, 3]

@@ -17,6 +17,7 @@ from .cost import (
 )
 from .elastic import Elastic
 from .exactness import Differences, measure_differences
+from .fixed import fix_choices
 from .follow import follow
 from .gradient import (
     DARTS,
@@ -115,6 +116,7 @@ __all__ = [
     "count_multiply_adds",
     "derive_node",
     "export",
+    "fix_choices",
     "follow",
     "format_key",
     "kendall_tau",

@@ -59,6 +59,11 @@ class Mutable(nn.Module):
         return self.selection.value(self.key) if found is None else found
 
     @property
+    def is_decided(self) -> bool:
+        """Whether anything is selected."""
+        return self.key in self.selection.values or self.key in self.selection.weights
+
+    @property
     def kind(self) -> tuple[Any, ...]:
         """What choices of one key must have in common."""
         return type(self).__name__, len(self)

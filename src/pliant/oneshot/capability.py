@@ -17,6 +17,7 @@ from .supernet import Supernet
 NEEDS = {
     "choice": "a choice between modules",
     "input": "a choice of inputs",
+    "inputs": "a choice of any number of inputs",
     "elastic": "a module that comes in several sizes",
     "number": "a number out of a range",
     "value": "a choice between values",
@@ -77,7 +78,7 @@ def _needs_of(module: nn.Module) -> Iterator[tuple[str, str]]:
     if isinstance(module, LayerChoice):
         yield "choice", module.key
     elif isinstance(module, InputChoice):
-        yield "input", module.key
+        yield ("inputs" if module.n_chosen is None else "input"), module.key
     elif isinstance(module, ValueChoice):
         yield "value", module.key
     elif isinstance(module, Elastic):

@@ -27,6 +27,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
 from pliant.values.path import Path
 
 from .inferred import Inferred, infer_layers
+from .misplaced import explain_misplaced, refuse_misplaced
 from .mixed import Mixed
 from .selection import Selection
 from .sharing import SharedTensors, Skeleton, Table
@@ -278,6 +279,8 @@ class Elastic(nn.Module):
         except Exception as error:
             if isinstance(error.__cause__, EarlyReadError):
                 raise error.__cause__ from None
+            if (lesson := explain_misplaced(error, self.path)) is not None:
+                raise lesson from error
             raise FieldValueError(
                 f"what stands at {self.path or 'the root'!r} cannot be made with {decisions.to_dict()}: {error}"
             ) from error
@@ -285,6 +288,7 @@ class Elastic(nn.Module):
             raise FieldTypeError(
                 f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."
             )
+        refuse_misplaced(module, self.path)
         next(module.parameters(), None)  # realizes it, if nothing did so far
         module = infer_layers(module, self.path, self._lazy_tensors)
         return Skeleton(module.train(self.training))

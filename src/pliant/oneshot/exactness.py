@@ -173,4 +173,4 @@ def _difference(a: Tensor, b: Tensor) -> float:
     if a.numel() == 0:
         return 0.0
     gap = (a.double() - b.double()).abs().max().item()
-    return math.inf if math.isnan(gap) else gap / max(1.0, b.abs().max().item())
+    return math.inf if math.isnan(gap) else gap / max(1.0, b.double().abs().max().item())

@@ -45,7 +45,10 @@ def _weights(
 ) -> Iterator[tuple[str, Tensor]]:
     """Does the same below a module; ``tensors`` are what the skeleton around it borrows."""
     if isinstance(module, LayerChoice):
-        yield from _weights(module[int(selection.value(module.key))], prefix, selection, {})
+        index = int(selection.value(module.key))
+        if module.return_mask:  # what is left of it names the candidate
+            prefix += f"candidates.{list(module.candidates)[index]}."
+        yield from _weights(module[index], prefix, selection, {})
         return
     if isinstance(module, (Elastic, Inferred)):
         skeleton = (

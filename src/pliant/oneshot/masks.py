@@ -16,7 +16,7 @@ from pliant.space import Choice, Decisions, Float, Space
 from pliant.values.errors import DecisionError, FieldTypeError, listing, suggest
 
 from .binding import Mutable
-from .mutables import InputChoice, LayerChoice, PointChoice, to_mask
+from .mutables import NO_YES, InputChoice, LayerChoice, PointChoice, to_mask
 
 
 @final
@@ -86,6 +86,9 @@ class Masks(dict[str, Tensor]):
         mask = torch.as_tensor(found).detach()
         if not isinstance(point, Choice):
             return _read_number(mask, point.path, is_float=isinstance(point, Float))
+        if _is_free(point) and point.path not in self:
+            check_size(mask, picks, point.hole)
+            return int(mask[pick] if mask.dtype == torch.bool else mask[pick] > 0.5)
         check_size(mask, len(point.literals), point.path)
         if mask.dtype == torch.bool:
             places: list[int] = mask.nonzero().flatten().tolist()
@@ -202,6 +205,11 @@ def _check_count(count: int, mutable: Mutable) -> None:
             f"the mask of {mutable.key!r} selects {count} of {len(mutable)} candidates; select "
             f"{'one, or several whose outputs are joined' if isinstance(mutable, LayerChoice) else 'one'}."
         )
+
+
+def _is_free(point: Choice) -> bool:
+    """Returns whether a point says of one input of an input choice whether it is taken."""
+    return point.literals == NO_YES and point.group is not None and not point.group.distinct
 
 
 def _read_number(mask: Tensor, key: str, *, is_float: bool) -> Any:

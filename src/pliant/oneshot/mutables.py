@@ -18,6 +18,9 @@ from pliant.values.errors import FieldTypeError, FieldValueError, suggest
 
 from .binding import BindError, Mutable
 
+NO_YES = ("no", "yes")
+"""The candidates of each decision of an input choice that takes any number of inputs."""
+
 REDUCTIONS = ("sum", "mean", "concat", "none")
 
 
@@ -270,6 +273,17 @@ class InputChoice(Mutable):
         self.names = tuple(self.names[i] for i in sources)
         self._sources, self.n_candidates, self.n_chosen = tuple(sources), len(sources), n_chosen
 
+    def fix(self, chosen: Sequence[int]) -> InputChoice:
+        """Returns an input choice that takes the same tensors, and has these candidates chosen for good."""
+        sources = range(len(self)) if self._sources is None else self._sources
+        return InputChoice(
+            self._expected,
+            reduction=self.reduction,
+            choose_from=self._inputs if self._expected == len(self._inputs) else None,
+            chosen=[sources[i] for i in chosen],
+            return_mask=self.return_mask,
+        )
+
     def extra_repr(self) -> str:
         if self.chosen is not None:
             return f"chosen={list(self.chosen)}"
@@ -346,14 +360,21 @@ def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
         return found[0]
     if reduction == "concat":
         return torch.cat(found, dim=1)
-    shapes = {tuple(one.shape) for one in found if isinstance(one, Tensor)}
-    if len(shapes) > 1:
+    tracing: Any = torch.jit
+    if not tracing.is_tracing() and not _are_alike(found):  # there, sizes are tensors, and compare as such
+        shapes = sorted({tuple(map(int, one.shape)) for one in found if isinstance(one, Tensor)})
         raise FieldValueError(
-            f"the candidates at {key!r} return different shapes, {' and '.join(map(str, sorted(shapes)))}, which cannot be added. "
+            f"the candidates at {key!r} return different shapes, {' and '.join(map(str, shapes))}, which cannot be added. "
             "Make their outputs alike (channels, stride, padding), or use reduction='concat'."
         )
     total = sum(found[1:], found[0])
     return total / len(found) if reduction == "mean" else total
+
+
+def _are_alike(found: list[Any]) -> bool:
+    """Returns whether the tensors among outputs have one shape; sizes may be symbols, where a network is exported."""
+    shapes = [one.shape for one in found if isinstance(one, Tensor)]
+    return all(shape == shapes[0] for shape in shapes[1:])
 
 
 def to_mask(selected: Any, count: int) -> Tensor:

@@ -1,7 +1,8 @@
 """Mutators: samplers of one's own that say, before each forward pass, what the choices of a network run.
 
 A mutator is bound to one network, for good, and is a module itself: its parameters are those of the sampler, never
-those of the network.  The learning algorithms that a trainer drives are not here (``sampler``).
+those of the network.  A network has one mutator: the one that was bound last says what runs, and those before it refuse
+to.  The learning algorithms that a trainer drives are not here (``sampler``).
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class BaseMutator(nn.Module, ABC):
         for mutable, _ in handled:
             if mutable.handler is not None:
                 raise BindError(
-                    f"another mutator runs the choice {mutable.key!r} already; a network has one mutator that runs its choices."
+                    f"another mutator runs the choice {mutable.key!r} already; a network has one mutator that runs its choices. "
+                    "Call `release()` of that one first."
                 )
         if any(
             getattr(type(self), name) is not getattr(BaseMutator, name)
@@ -140,6 +142,7 @@ class BaseMutator(nn.Module, ABC):
         for mutable, handler in handled:
             mutable.handler = handler
         self.__dict__["_model"], self.__dict__["_mutables"] = model, mutables  # and so no part of this module
+        self.__dict__["_mark"] = mutables.selection.holder = [type(self).__name__]
 
     @property
     def model(self) -> nn.Module:
@@ -171,6 +174,47 @@ class BaseMutator(nn.Module, ABC):
 
     def exit_mutable_scope(self, scope: MutableScope) -> None:
         """Is told that the forward pass leaves a scope, also by an error; does nothing unless it is overridden."""
+
+    def release(self) -> None:
+        """Gives the network back: its choices run what is selected, and this mutator selects nothing any more.
+
+        So another mutator that runs choices its own way, or a super-network, can have it.
+
+        >>> from pliant.oneshot import LayerChoice, RandomMutator
+        >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
+        >>> mutator = RandomMutator(model)
+        >>> mutator.release()
+        >>> mutator.reset()
+        Traceback (most recent call last):
+        ...
+        pliant.oneshot.binding.BindError: this RandomMutator released its network. Make a new one to select what it runs.
+        """
+        for mutable in self.mutables.traverse(deduplicate=False):
+            if getattr(mutable.handler, "__self__", None) is self:
+                mutable.handler = None
+        for scope in self.mutables.scopes:
+            scope.unwatch(self)
+        if self.mutables.selection.holder is self.__dict__["_mark"]:
+            self.mutables.selection.holder = None
+        self.__dict__["_mark"] = None
+
+    def _check_holds(self) -> None:
+        """Checks that this mutator is the one that says what the network runs.
+
+        Raises:
+          BindError: another one was bound since, or it released the network.
+        """
+        mark, holder = self.__dict__["_mark"], self.mutables.selection.holder
+        if mark is None:
+            raise BindError(
+                f"this {type(self).__name__} released its network. Make a new one to select what it runs."
+            )
+        if holder is not None and holder is not mark:
+            raise BindError(
+                f"a {holder[0]} was bound to this network after this {type(self).__name__}, and has taken it over: what either selects, "
+                "both would have to run. Make a new mutator to take the network back, or give each a copy of the network "
+                "(copy.deepcopy)."
+            )
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Refuses: a mutator says what the network runs, and is not run.
@@ -241,8 +285,10 @@ class Mutator(BaseMutator):
         Elastic modules that were not decided stay as they are.
 
         Raises:
+          BindError: another mutator was bound to the network since, or this one released it.
           DecisionError: a decision is missing, strange, or does not fit; the network stays as it was.
         """
+        self._check_holds()
         masks = read_masks(self.sample_search(), self.mutables, f"{type(self).__name__}.sample_search")
         self._select(masks)
         self.__dict__["_sampled"] = masks

@@ -107,15 +107,18 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
 
 
 def _open(module: nn.Module) -> Any:
-    children: dict[str, Any] = {n: _open(child) for n, child in module._modules.items() if child is not None}
-    if children and list(children) == [str(i) for i in range(len(children))]:
-        children = {"layers": list(children.values())}
-    elif not all(map(str.isidentifier, children)):
-        children = {"layers": children}
+    children = name_children({n: _open(child) for n, child in module._modules.items() if child is not None})
     base = _base(type(module))
     arguments = None if base is None else _arguments(module, base)
     cls = node_class(type(module), None if arguments is None else base, tuple(children))
     return cls(**(arguments or {}), opened=Ref(module), **children)
+
+
+def name_children(children: dict[str, Any]) -> dict[str, Any]:
+    """Returns the children of a module as fields of its node: by name, or, where they are numbered, as the list ``layers``."""
+    if children and list(children) == [str(i) for i in range(len(children))]:
+        return {"layers": list(children.values())}
+    return children if all(map(str.isidentifier, children)) else {"layers": children}
 
 
 def _base(cls: type[nn.Module]) -> type[nn.Module] | None:
@@ -195,6 +198,10 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
 def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: dict[str, Any]) -> None:
     """Makes ``module`` a copy of ``source``, with other children, and as a layer of another size."""
     state = dict(source.__dict__)
+    for name, child in list(children.items()):  # values, and modules that stood at attributes as holes
+        state.pop(name, None)
+        if child is not None and not isinstance(child, nn.Module):
+            state[name] = children.pop(name)
     for name in ("_parameters", "_buffers"):
         state[name] = {n: None if t is None else _fresh(t) for n, t in state[name].items()}
     state["_modules"] = children
@@ -221,10 +228,9 @@ def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: d
 def _by_name(source: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
     """Returns children by the names that they have in the module, in its order."""
     layers = given.get("layers")
-    if isinstance(layers, list) and "layers" not in source._modules:
-        return {str(i): layer for i, layer in enumerate(layers)}
-    if isinstance(layers, dict) and "layers" not in source._modules:
-        given = layers
+    if isinstance(layers, (list, dict)) and "layers" not in source._modules:
+        named = layers if isinstance(layers, dict) else {str(i): layer for i, layer in enumerate(layers)}
+        given = {**named, **{name: value for name, value in given.items() if name != "layers"}}
     return {**{name: given.get(name) for name in source._modules}, **given}
 
 

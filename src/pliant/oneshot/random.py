@@ -43,6 +43,7 @@ class RandomMutator(Mutator):
 
     def reset(self) -> None:
         """Draws what the network runs until the next ``reset``."""
+        self._check_holds()
         if isinstance(self.model, Supernet):  # decisions need no checks, and masks only where somebody asks
             self._drawn = self.model.activate(self.model.space.sample(self.random))
         else:
@@ -138,5 +139,6 @@ def to_masks(supernet: Supernet, decisions: Any) -> Masks:
     for key, picks in supernet.grouped.items():
         found = [masks.pop(f"{key}[{pick}]") for pick in range(picks) if f"{key}[{pick}]" in masks]
         if found:
-            masks[key] = torch.stack(found).any(dim=0)
+            stacked = torch.stack(found)
+            masks[key] = stacked[:, 1] if key in supernet.free else stacked.any(dim=0)
     return masks

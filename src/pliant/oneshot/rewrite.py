@@ -27,6 +27,7 @@ from .elastic import EarlyReadError, Elastic, Part
 from .inferred import infer_layers
 from .inputs import find_input_hole, open_inputs
 from .keys import Keys, name_picks
+from .misplaced import explain_misplaced, refuse_misplaced
 from .mutables import InputChoice, LayerChoice
 from .selection import Selection
 
@@ -117,7 +118,8 @@ class Rewriter:
                 self.build(candidate, here.candidate(i, count, key=key, path=path))
                 for i, candidate in enumerate(hole.candidates)
             ]
-            choice = found[path] = LayerChoice(candidates, key=key)
+            choice = found[path] = LayerChoice(candidates, key=key or None)
+            choice.key = key  # that of the root has no letters
             choice.selection = self.selection
         return found
 
@@ -152,8 +154,11 @@ class Rewriter:
             module = realize(program)
         except RealizationError as error:
             raise error.__cause__ if isinstance(error.__cause__, EarlyReadError) else error from None
+        except Exception as error:  # noqa: BLE001  # whatever a user's constructor raises
+            raise explain_misplaced(error, at) or error from None
         if not isinstance(module, nn.Module):
             raise _no_module(value, here)
+        refuse_misplaced(module, at)
         return infer_layers(module, at)
 
     def _inputs(self, value: Any, hole: Any, here: Place) -> InputChoice:

@@ -6,6 +6,7 @@ A mutator is told when the forward pass enters and leaves one, and finds the dec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -73,9 +74,15 @@ class MutableScope(nn.Module):
         """
         if self._hooks is not None:
             raise BindError(
-                f"another mutator watches the scope {self.key!r} already; a network has one mutator that is told of its scopes."
+                f"another mutator watches the scope {self.key!r} already; a network has one mutator that is told of its scopes. "
+                "Call `release()` of that one first."
             )
         self._hooks = enter, leave
+
+    def unwatch(self, watcher: Any) -> None:
+        """Has the functions of ``watcher`` called no more."""
+        if self._hooks is not None and getattr(self._hooks[0], "__self__", None) is watcher:
+            self._hooks = None
 
     def __call__(self, *args: Any, **fields: Any) -> Any:
         """Runs the module, between what watches it."""
@@ -87,6 +94,19 @@ class MutableScope(nn.Module):
             return super().__call__(*args, **fields)
         finally:
             leave(self)
+
+
+@contextmanager
+def unwatched(network: nn.Module) -> Iterator[None]:
+    """Lets nothing watch the scopes of a network, for a while: a copy that is made then has no part in a mutator."""
+    kept = [(module, module._hooks) for module in network.modules() if isinstance(module, MutableScope)]
+    for scope, _ in kept:
+        scope._hooks = None
+    try:
+        yield
+    finally:
+        for scope, hooks in kept:
+            scope._hooks = hooks
 
 
 def find_scopes(network: nn.Module) -> Iterator[MutableScope]:

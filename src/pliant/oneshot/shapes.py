@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from pliant.space import Choice, Space
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, listing
 
 from .binding import find_mutables
+from .elastic import Elastic
+from .misplaced import explain_misplaced
 from .mutables import LayerChoice
 from .selection import Selection
 
@@ -45,13 +47,16 @@ def check_candidates(
     """
     for point in space.points:  # those too that are not active
         selection.values.setdefault(point.path, 0 if isinstance(point, Choice) else point.min_value)
+    values = dict(selection.values)
     check = _Check(network, selection, example)
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _by_selection(network, selection), check.noted():
         failure = check.run()
         for choice in list(check.visits):  # one of those that were reached may say more
             check.check_choice(choice)
+        check.values.update(values)
+        check.check_sizes(space, failure)
     if failure is not None:
-        raise failure
+        raise explain_misplaced(failure) or failure
 
 
 @contextmanager
@@ -156,11 +161,64 @@ class _Check:
                 f"Make their outputs alike (channels, stride, padding). {error}"
             ) from error
 
+    def check_sizes(self, space: Space, failure: Exception | None) -> None:
+        """Checks that the network runs with other sizes of its modules too: the last ones, and, if these fail, each alone.
+
+        Args:
+          space: where the sizes are decided.
+          failure: what went wrong with the present ones.
+
+        Raises:
+          FieldValueError: it runs with some values of a decision only.
+        """
+        keys = {
+            key for module in self.network.modules() if isinstance(module, Elastic) for key in module.keys
+        }
+        tried = {p.path: _find_ends(p) for p in space.points if p.path in keys and p.count > 1}
+        present = dict(self.values)
+        if not tried or (
+            failure is None and self._run_with({k: ends[-1] for k, ends in tried.items()}, present) is None
+        ):
+            return
+        for key, ends in tried.items():
+            failures = {
+                value: self._run_with({key: value}, present) for value in dict.fromkeys([*ends, present[key]])
+            }
+            error = next((found for found in failures.values() if found is not None), None)
+            if error is not None and None in failures.values():
+                point = space.point(key)
+                good, bad = (
+                    [_say(point, v) for v, e in failures.items() if (e is None) is ok] for ok in (True, False)
+                )
+                raise FieldValueError(
+                    f"the network runs with the size {listing(good)} at {key!r}, and not with {listing(bad)}: what comes after takes only "
+                    "some of these sizes. Give what comes after the same hole (holes of one name are one decision), let it learn its width "
+                    f"from its input (nn.LazyLinear, with an example), or call pg.oneshot.follow. {error}"
+                ) from error
+
+    def _run_with(self, changes: dict[str, Any], present: dict[str, Any]) -> Exception | None:
+        """Runs the network with some values changed; returns what went wrong."""
+        self.values.update(present)
+        self.values.update(changes)
+        try:
+            return self.run()
+        finally:
+            self.values.update(present)
+
     def name(self, choice: Any) -> str:
         """Returns the key of a choice; where others have it too, also which module it is."""
         names = [(name, other) for name, other in find_mutables(self.network) if other.key == choice.key]
         own = next(name for name, other in names if other is choice)
         return repr(choice.key) if len(names) == 1 else f"{choice.key!r} (the module {own!r}, tied to it)"
+
+
+def _find_ends(point: Any) -> list[Any]:
+    """Returns the first and the last value of a decision."""
+    return [0, int(point.count) - 1] if isinstance(point, Choice) else [point.min_value, point.max_value]
+
+
+def _say(point: Any, value: Any) -> str:
+    return point.literals[value] if isinstance(point, Choice) else str(value)
 
 
 def _shape(value: Any) -> Any:

@@ -135,6 +135,12 @@ class SharedTensors(nn.Module):
         is_weight = isinstance(tensors[0], nn.Parameter)
         if not is_weight and not _is_state(uses[0].layer, uses[0].name) and not _are_parts(tensors):
             return False
+        if len({len(shape) for shape in shapes}) > 1:
+            raise FieldValueError(
+                f"the {type(uses[0].layer).__name__} at {_join(self.path, uses[0].place)!r} has {uses[0].name} of several numbers of "
+                f"dimensions, {' and '.join(map(str, shapes))}, which are no parts of one weight. Choose between whole layers: "
+                "pg.oneof at the place of the layer, not in its arguments."
+            )
         if len(shapes) > 1 and uses[0].rule is None:
             raise missing_rule(uses[0].layer, _join(self.path, uses[0].place), shapes)
         full_shape = tuple(map(max, *shapes)) if len(shapes) > 1 else shapes[0]
@@ -177,12 +183,18 @@ class SharedTensors(nn.Module):
             wanted = tuple(tensor.shape)
             if tuple(full.shape) == wanted:
                 binding.rule = None
-            elif binding.rule is None or any(a > b for a, b in zip(wanted, full.shape)):
+            elif (
+                binding.rule is None
+                or len(wanted) != full.dim()
+                or any(a > b for a, b in zip(wanted, full.shape))
+            ):
                 raise FieldValueError(
                     f"the {type(binding.layer).__name__} at {_join(self.path, binding.place)!r} needs {binding.name} of shape "
                     f"{wanted}, and the largest that was measured has {tuple(full.shape)}. List the sizes with pg.oneof, the "
                     "largest included; where layers find their sizes from their input, pass an example that reaches the largest."
                 )
+            else:
+                self._check_rule(binding, full, wanted)
         for binding in skeleton.bindings:
             tensor = binding.table[binding.name]
             stand_in = torch.empty_like(tensor, device="meta")
@@ -191,6 +203,28 @@ class SharedTensors(nn.Module):
                 nn.Parameter(stand_in, requires_grad=tensor.requires_grad) if is_weight else stand_in
             )
             binding.table[binding.name] = binding.stand_in
+
+    def _check_rule(self, binding: Binding, full: Tensor, wanted: tuple[int, ...]) -> None:
+        """Checks that the rule of a layer's class gives a part of the layer's own shape.
+
+        Raises:
+          FieldValueError: it gives something else, or fails.
+        """
+        kind = type(binding.layer).__name__
+        where = f"the rule of {kind} for {binding.name} of the layer at {_join(self.path, binding.place)!r}"
+        advice = f"The layer's own is `layer.{binding.name}.shape`: return the part of the tensor `full` that has it."
+        try:
+            with torch.no_grad():
+                part = binding.rule(binding.layer, binding.name, full)
+        except Exception as error:
+            raise FieldValueError(
+                f"{where} fails on the maximal tensor of shape {tuple(full.shape)}, of which {wanted} is wanted: {error}. {advice}"
+            ) from error
+        if not isinstance(part, Tensor) or tuple(part.shape) != wanted:
+            given = tuple(part.shape) if isinstance(part, Tensor) else f"a {type(part).__name__}"
+            raise FieldValueError(
+                f"{where} returns {given} of the maximal tensor of shape {tuple(full.shape)}, where {wanted} is wanted. {advice}"
+            )
 
     def layers(self, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         """Yields the modules of a skeleton by path, without those that all sizes have in common."""

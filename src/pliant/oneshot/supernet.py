@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, final
 
 import torch
@@ -15,11 +17,14 @@ from pliant.symbolic.node import Node
 from pliant.symbolic.realize import realize
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 
-from .binding import Mutable, adopt_mutables
+from .binding import BindError, Mutable, adopt_mutables, find_mutables
 from .elastic import Elastic
+from .enclosed import enclose
+from .fixed import fix_choices
 from .inferred import Inferred, finish, infer_layers
 from .inherit import give_weights, name_weights
-from .mutables import InputChoice, LayerChoice, ValueChoice
+from .misplaced import explain_misplaced
+from .mutables import NO_YES, InputChoice, LayerChoice, ValueChoice
 from .rewrite import Rewriter
 from .selection import Selection
 from .shapes import check_candidates
@@ -49,7 +54,7 @@ class Supernet(nn.Module):
         super().__init__()
         self.network, self.space, self.selection = network, space, selection
         self.template = None if program is None else Template(program)
-        first = space.sample(0) if space.size == float("inf") else next(space.iterate())
+        first = self._find_first()
         self.activate(first)
         self._example = example
         _measure(self, example)
@@ -76,9 +81,12 @@ class Supernet(nn.Module):
 
         Raises:
           FieldValueError: a candidate does not fit where it stands, which is only seen now where there was no example.
+          SpaceError: code of the network makes a hole.
         """
         try:
             return self.network(*args, **fields)
+        except TypeError as error:
+            raise explain_misplaced(error) or error from None
         except (RuntimeError, ValueError, IndexError) as error:
             if not fields and not isinstance(error, (PliantError, torch.OutOfMemoryError)):
                 self._explain(error, args)
@@ -105,23 +113,36 @@ class Supernet(nn.Module):
         return decisions  # type: ignore[no-any-return]  # parsed above, if it was something else
 
     def to_values(self, decisions: Decisions) -> dict[str, Any]:
-        """Returns decisions by key, as choices read them: the picks of one input choice as a list."""
+        """Returns decisions by key, as choices read them: what one input choice takes as a list."""
         found: dict[str, Any] = decisions.to_dict()
         for key, picks in self.grouped.items():
             if f"{key}[0]" in found:
-                found[key] = [found.pop(f"{key}[{pick}]") for pick in range(picks)]
+                taken = [found.pop(f"{key}[{pick}]") for pick in range(picks)]
+                found[key] = [i for i, yes in enumerate(taken) if yes] if key in self.free else taken
         return found
 
     @property
     def grouped(self) -> dict[str, int]:
-        """By key, how many inputs are chosen by each input choice of more than one."""
+        """By key, how many decisions are those of one input choice: its picks, or one per input where any number is taken."""
         found = self.__dict__.get("_grouped")
         if found is None:
             found = self.__dict__["_grouped"] = {
-                m.key: m.n_chosen
+                m.key: len(m) if m.n_chosen is None else m.n_chosen
                 for m in self.network.modules()
-                if isinstance(m, InputChoice) and m.is_open and (m.n_chosen or 0) > 1
+                if isinstance(m, InputChoice) and m.is_open and m.n_chosen != 1
             }
+        return found
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The keys of the input choices that take any number of inputs: each input is a decision, no (0) or yes (1)."""
+        found: frozenset[str] | None = self.__dict__.get("_free")
+        if found is None:
+            found = self.__dict__["_free"] = frozenset(
+                m.key
+                for m in self.network.modules()
+                if isinstance(m, InputChoice) and m.is_open and m.n_chosen is None
+            )
         return found
 
     @property
@@ -161,15 +182,16 @@ class Supernet(nn.Module):
           inherit: whether it gets the weights that it has in here, as copies; otherwise it is initialized anew
             when it is first used.
 
+        Where choices were written by hand, it is a copy of the network in which the candidate stands at the place of its
+        choice (``fix_choices``), and is initialized at once.
+
         Raises:
-          SpaceError: the choices of this network were written by hand, so there is no program.
+          SpaceError: weights are to be new, and a layer in a network with choices written by hand cannot be initialized.
         """
-        if self.template is None:
-            raise SpaceError(
-                "this network's choices were written by hand, so there is no program to make a network of. Export its decisions, "
-                "and activate them; or write the network as a space, with pg.oneof in place of LayerChoice."
-            )
         chosen = self.decisions if decisions is None else self.space.parse(decisions)
+        if self.template is None:
+            with self._selected(chosen):
+                return fix_choices(self.network, inherit=inherit)
         child = self.template.materialize(chosen)
         if inherit:
             weights = self.inherited(chosen)
@@ -183,15 +205,29 @@ class Supernet(nn.Module):
 
         Parts of shared tensors are views of them: copy what is to stay as it is.
         """
-        kept = Selection()
-        kept.values, kept.weights = dict(self.selection.values), dict(self.selection.weights)
-        try:
-            self.activate(self.decisions if decisions is None else decisions)
+        with self._selected(self.decisions if decisions is None else decisions):
             if _find_inferred(self.network):
                 self.find_widths()
             return dict(name_weights(self.network, self.selection))
+
+    @contextmanager
+    def _selected(self, decisions: Any) -> Iterator[None]:
+        """Selects decisions for a while."""
+        kept = dict(self.selection.values), dict(self.selection.weights)
+        try:
+            self.activate(decisions)
+            yield
         finally:
-            self.selection.values, self.selection.weights = kept.values, kept.weights
+            self.selection.values, self.selection.weights = kept
+
+    def _find_first(self) -> Decisions:
+        """Returns the decisions that are selected at first: the first candidates, and all inputs where any number is taken."""
+        space = self.space
+        first = space.sample(0) if space.size == float("inf") else next(space.iterate())
+        if not self.free:
+            return first
+        yes = {f"{key}[{i}]": 1 for key in self.free for i in range(self.grouped[key])}
+        return space.parse({key: yes.get(key, value) for key, value in first.to_dict().items()})
 
     def _active(self) -> list[Any]:
         values, found, points = self.selection.values, [], self.space.points
@@ -201,7 +237,8 @@ class Supernet(nn.Module):
                 point = points[index]
                 value = values.get(point.path)
                 if value is None and isinstance(point, Choice) and point.group is not None:
-                    value = values[point.hole][point.pick]
+                    taken = values[point.hole]
+                    value = int(point.pick in taken) if point.hole in self.free else taken[point.pick]
                 found.append(value)
                 if isinstance(point, Choice) and value is not None and point.branches[value]:
                     walk(point.branches[value])
@@ -246,21 +283,17 @@ def supernet(
       FieldTypeError: it is no module, or something at a module's place is none.
       FieldValueError: a layer comes in several sizes, and its class has no rule.
     """
-    selection = Selection()
-    if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
-        template = Template(space)
-        rewriter = Rewriter(template.space, selection, share=share, own_statistics=own_statistics)
-        network = rewriter.build(template.program)
-        described = template.space
-        program: Any = template.program
-    elif isinstance(space, nn.Module):
-        network, program, described = space, None, flatten([])
+    selection, program, described = Selection(), _read_program(space), flatten([])
+    if program is None:
+        selection, written = _adopt_plain(space)
+        network: Any = space
     else:
-        raise FieldTypeError(
-            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
-            f"of type {type(space).__name__}."
-        )
-    described = _adopt_mutables(network, selection, described)
+        described = Template(program).space
+        rewriter = Rewriter(described, selection, share=share, own_statistics=own_statistics)
+        network = rewriter.build(program)
+        written = adopt_mutables(network, selection)
+    if written:
+        described, program = _describe_written(written, described), None
     if not described.points:
         raise SpaceError(
             f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
@@ -269,11 +302,49 @@ def supernet(
     return Supernet(infer_layers(network, ""), program, described, selection, example=inputs)
 
 
-def _adopt_mutables(network: nn.Module, selection: Selection, space: Space) -> Space:
-    """Lets choices that were written by hand read ``selection``; returns the space with their decisions."""
-    found = adopt_mutables(network, selection)
-    if not found:
+def _read_program(space: Any) -> Any:
+    """Returns the symbolic program that a space is; None for an ordinary module without holes.
+
+    Raises:
+      FieldTypeError: it is no module.
+    """
+    if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
         return space
+    if not isinstance(space, nn.Module):
+        raise FieldTypeError(
+            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
+            f"of type {type(space).__name__}."
+        )
+    return enclose(space)
+
+
+def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
+    """Returns what the choices of an ordinary network read, and the choices by key.
+
+    Super-networks and mutators of one network read one selection, so that what was selected last is what runs.
+
+    Raises:
+      BindError: a mutator runs choices of it its own way.
+    """
+    choices = [module for _, module in find_mutables(network)]
+    bound = {id(module.selection): module.selection for module in choices if module.is_bound}
+    selection = next(iter(bound.values())) if len(bound) == 1 else Selection()
+    adopt_mutables(network, selection)
+    for module in choices:
+        mutator = getattr(module.handler, "__self__", None)
+        if isinstance(mutator, nn.Module):
+            raise BindError(
+                f"a {type(mutator).__name__} runs the choice {module.key!r} its own way, whatever a super-network selects. Call its "
+                "`release()` first, or make the network anew."
+            )
+    found: dict[str, Mutable] = {}
+    for module in choices:
+        found.setdefault(module.key, module)
+    return selection, found
+
+
+def _describe_written(found: dict[str, Mutable], space: Space) -> Space:
+    """Returns the decisions of choices that were written by hand."""
     if space.points:
         raise SpaceError(
             f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
@@ -284,10 +355,7 @@ def _adopt_mutables(network: nn.Module, selection: Selection, space: Space) -> S
 def _describe(module: Any) -> Any:
     if isinstance(module, InputChoice):
         if module.n_chosen is None:
-            raise SpaceError(
-                f"the InputChoice {module.key!r} chooses any number of inputs, which is no decision that an algorithm could make. "
-                "Set n_chosen, or drive it by a mutator of your own."
-            )
+            return choice(module.key, len(NO_YES), literals=NO_YES, picks=len(module), distinct=False)
         return choice(module.key, len(module), literals=module.names, picks=module.n_chosen, sorted=True)
     assert isinstance(module, (LayerChoice, ValueChoice))
     return choice(module.key, len(module), literals=module.names)

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from torch import nn
 
+from ..fixed import fix_if_open
 from ..supernet import Supernet
 from .count import count_operation, find_count_rule, missing_count_rule
 from .fold import fold
@@ -54,6 +55,8 @@ class MultiplyAdds(Cost):
 def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
     """Returns how many multiply-adds a forward pass of an ordinary module takes, as ``MultiplyAdds`` counts them.
 
+    Of a network with choices in it, those of what is selected.
+
     >>> import torch
     >>> count_multiply_adds(nn.Conv2d(3, 8, 3, padding=1), torch.zeros(1, 3, 10, 10))
     21600
@@ -62,7 +65,7 @@ def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
       FieldValueError: a layer has weights, and no rule says what it takes.
     """
     program = Program()
-    trace(module, inputs, Counter(), Tape(program, {}))
+    trace(fix_if_open(module), inputs, Counter(), Tape(program, {}))
     folded, slots = fold(program)
     return int(folded.run(slots, {}))
 
