@@ -57,3 +57,10 @@ def test_training_stops_where_it_is_wanted(tmp_path, monkeypatch):
     for hours, stop in ((1.4, False), (1.6, True)):
         monkeypatch.setattr(status.time, "monotonic", lambda hours=hours: begun + 3600 * hours)
         assert stops(1) is stop
+
+
+def test_the_trial_to_go_on_from(monkeypatch):
+    monkeypatch.delenv("PLIANT_PARENT_DIR", raising=False)
+    assert trial.get_parent_dir() is None
+    monkeypatch.setenv("PLIANT_PARENT_DIR", "/a/nas/search/3")
+    assert trial.get_parent_dir() == "/a/nas/search/3"

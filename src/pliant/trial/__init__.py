@@ -12,13 +12,14 @@ from .params import (
     parse_and_save_nas_params_str,
     serialize_and_save_tunable_object,
 )
-from .status import JOB_STATUSES, get_model_dir, get_trial_id, should_stop, write_job_status
+from .status import JOB_STATUSES, get_model_dir, get_parent_dir, get_trial_id, should_stop, write_job_status
 
 __all__ = [
     "JOB_STATUSES",
     "MetricsReporter",
     "get_finetune_nas_params_str",
     "get_model_dir",
+    "get_parent_dir",
     "get_trial_id",
     "parse_and_save_nas_params_str",
     "report",

@@ -46,6 +46,14 @@ def get_model_dir(job_dir: str | os.PathLike[str]) -> str:
     return found[0]
 
 
+def get_parent_dir() -> str | None:
+    """Returns the folder of the trial from whose result this one is to go on (its checkpoint, say); None to begin anew.
+
+    Algorithms that promote or copy trials ask for that; ``PLIANT_PARENT_DIR`` says it.
+    """
+    return os.environ.get("PLIANT_PARENT_DIR") or None
+
+
 def write_job_status(model_dir: str | os.PathLike[str], status: str) -> None:
     """Writes how the trial went into its folder, as ``job_status.json``; one that says ``failed`` gets no reward.
 

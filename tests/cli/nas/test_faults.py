@@ -118,6 +118,7 @@ def test_too_many_failures_end_the_job(local, trainer, failed):
     trainer("sys.exit(1)")
     out = local("--max_nas_trial=50", "--max_failed_nas_trial=3", status=1)
     assert "3 trials failed, and at most 3 may: stopped." in out
+    assert "--max_failed_nas_trial=N` goes on" in out
     assert len(failed()) == 3
 
 
@@ -198,6 +199,14 @@ TYPED = {
     "no algorithm": (["--algorithm=randm"], "there is no algorithm named 'randm'; did you mean 'random'"),
     "no trials": (["--max_nas_trial=0"], "0 is not in the range x>=1"),
     "a bad metric": (["--nas_target_reward_metric=a\nb"], "names the metric that the trainer reports"),
+    "a container": (
+        ["--local_binary=", "--trainer_docker_id=mnist"],
+        "the trainer is the container 'localhost/nas/mnist:latest', and containers are not launched yet",
+    ),
+    "a bucket": (
+        ["--local_output_dir=gs://bucket/jobs"],
+        "trials run on this machine, .* got 'gs:/bucket/jobs'",
+    ),
     "a calculator": (["--latency_calculator_docker_id=x"], "latency calculators .* are not run here"),
 }
 

@@ -208,3 +208,53 @@ def test_the_list_has_other_forms(local, trainer, nas, folder):
     assert set(entry["searchTrial"]) == {"id", "state", "finalMeasurement", "startTime", "endTime"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", entry["searchTrial"]["endTime"])
     assert entry["searchTrial"]["finalMeasurement"]["stepCount"] == "1"
+
+
+def test_trials_that_go_on_from_another_know_its_folder(local, trainer):
+    trainer(
+        """
+parent = os.environ.get("PLIANT_PARENT_DIR")
+if parent:
+    assert os.path.exists(parent + "/checkpoint") and parent != job_dir
+open(job_dir + "/checkpoint", "w").close()
+report(decided("x"), has_parent=int(bool(parent)))
+"""
+    )
+    local("--max_nas_trial=8", "--algorithm=pbt(population_size=2)", space="paced")
+    with Study.open("out/search.study.db") as study:
+        trials = list(study.trials())
+    assert {trial.status for trial in trials} == {"completed"}
+    assert [trial.metrics["has_parent"] for trial in trials] == [float(t.parent is not None) for t in trials]
+    assert any(trial.parent is not None for trial in trials)
+
+
+def test_a_job_is_resumed_from_another_folder(local, nas, trainer, folder, monkeypatch):
+    trainer(GOOD)
+    local("--max_nas_trial=2")
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "spaces.py").write_text("def board(): raise ValueError('another one')")
+    monkeypatch.chdir(folder / "elsewhere")
+    monkeypatch.delitem(__import__("sys").modules, "spaces")
+    nas("resume", "--job_id=../out", "--max_nas_trial=3")
+    with Study.open("../out/search.study.db") as study:
+        assert study.counts()["completed"] == 3
+
+
+def test_a_space_in_a_file(nas, trainer):
+    trainer(GOOD)
+    flags = ["--search_space_module=spaces.py:board", "--local_binary=trainer.py", "--local_output_dir=out"]
+    assert "spaces.py:board: Space of size 20" in nas("search-in-local", *flags)
+
+
+def test_a_published_space(nas, trainer):
+    trainer("report(len(params))\n")
+    flags = ["--prebuilt_search_space=nasbench_macro", "--local_binary=trainer.py", "--local_output_dir=out"]
+    assert "8.0000" in nas("search-in-local", *flags)
+
+
+def test_a_program_of_any_kind(local, folder, spaces):
+    (folder / "train.sh").write_text(
+        '#!/bin/sh\nprintf \'{"%s": "0.5"}\\n\' "$CLOUD_ML_HP_METRIC_TAG" > "$CLOUD_ML_HP_METRIC_FILE"\n'
+    )
+    (folder / "train.sh").chmod(0o755)
+    assert "0.5000" in local(trainer="train.sh")

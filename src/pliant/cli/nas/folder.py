@@ -130,6 +130,7 @@ def new_folder(root: Path, job_name: str) -> JobFolder:
             "--job_name is the beginning of a folder's name: letters, digits, '_', '-' and '.', at most 128; "
             f"got {job_name!r:.140}."
         )
+    check_place(root)
     stamp = now()
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
@@ -141,6 +142,17 @@ def new_folder(root: Path, job_name: str) -> JobFolder:
                 continue
             return JobFolder(path)
     raise NasError(f"there are 999 jobs {job_name}_{stamp} in {str(root)!r}; take another --job_name.")
+
+
+def check_place(path: Path) -> None:
+    """Checks that a path is one of this machine.
+
+    Raises:
+      NasError: it is the address of a bucket, say.
+    """
+    scheme, colon, _ = str(path).partition(":/")
+    if colon and scheme.isalnum():
+        raise NasError(f"trials run on this machine, so their folder is one of it; got {str(path)!r}.")
 
 
 def find_folder(job: str, root: Path | None) -> JobFolder:

@@ -21,11 +21,11 @@ from . import listing
 from .build import name_image
 from .fault import NasError
 from .flags import read_bool
-from .folder import SEARCH, TRAIN, JobFolder, find_folder, new_folder, writing
+from .folder import SEARCH, TRAIN, JobFolder, check_place, find_folder, new_folder, writing
+from .place import check_binary, make_launcher
 from .settings import DEFAULT_TAG, Rules, Settings, Trainer, check_latency, check_metric
 from .stage import Stage, choose_trials, say_end
 from .target import load_program, make_space
-from .work import check_binary, make_launcher
 
 DONE, FAILED, STOPPED = 0, 1, 130  # exit codes
 
@@ -40,6 +40,7 @@ def search(ignored: Sequence[str], **options: Any) -> int:
 def search_in_local(ignored: Sequence[str], **options: Any) -> int:
     """Makes a job in a folder of its own, or goes on with the one that is there; returns the exit code."""
     settings = _read_settings(check_metric(options["nas_target_reward_metric"] or DEFAULT_TAG), options)
+    check_place(options["local_output_dir"])
     folder = JobFolder(options["local_output_dir"].absolute())
     if folder.has_job() and not options["force_new_space"]:
         before = folder.load()
@@ -87,8 +88,7 @@ def train(ignored: Sequence[str], **options: Any) -> int:
     if suffix and not suffix.replace("-", "_").isidentifier():
         raise NasError(f"--train_job_suffix is a word, such as 'long'; got {suffix!r:.60}.")
     folder = JobFolder(searched.path / suffix) if suffix else searched
-    space = make_space(load_program(settings.space_module, settings.prebuilt), settings.space_name)
-    return _train(Stage(folder, settings, space, console), numbers, searched)
+    return _train(Stage(folder, settings, _load_space(settings), console), numbers, searched)
 
 
 def list_job(
@@ -134,7 +134,7 @@ def _begin(
     """Runs a job after all that could be wrong with what was typed was looked at."""
     console = make_console()
     _say_ignored(console, ignored)
-    space = make_space(load_program(settings.space_module, settings.prebuilt), settings.space_name)
+    space = _load_space(settings)
     make_launcher(settings, 1).close()
     make_algorithm(settings.algorithm).setup(space, seed=settings.seed)
     parse_constraints(settings.rules.constraints)
@@ -146,7 +146,7 @@ def _begin(
 def _run(folder: JobFolder, settings: Settings, console: Console, *, force: bool, space: Any = None) -> int:
     """Runs what is left of a job; returns the exit code."""
     if space is None:
-        space = make_space(load_program(settings.space_module, settings.prebuilt), settings.space_name)
+        space = _load_space(settings)
     if force and folder.study(SEARCH).exists():
         Study.open(folder.study(SEARCH)).close()  # nothing that is no study is moved
         print_line(console, f"What was done before is in {folder.put_aside()}.")
@@ -190,6 +190,11 @@ def _report(console: Console, folder: JobFolder, settings: Settings, stage: str,
     return DONE if best and ending.how == "complete" else FAILED
 
 
+def _load_space(settings: Settings) -> Any:
+    program = load_program(settings.space_module, settings.prebuilt, settings.trainer.folder)
+    return make_space(program, settings.space_name)
+
+
 def _read_settings(tag: str, options: Mapping[str, Any]) -> Settings:
     rules = Rules(
         metric=tag,
@@ -198,6 +203,7 @@ def _read_settings(tag: str, options: Mapping[str, Any]) -> Settings:
         latency_limit=check_latency(options["latency_limit"]),
         constraints=tuple(options["constraint"]),
         timeout=options["trial_timeout"],
+        memory=None if options["trial_memory"] is None else int(options["trial_memory"] * 2**20),
         retries=options["max_retries"],
     )
     trainer = _read_trainer(options)

@@ -92,6 +92,7 @@ def latency_and_limits(function: Function) -> Function:
             help="A trial that breaks it has failed; may be repeated.",
         ),
         flag("trial_timeout", type=positive, help="Seconds for a trial."),
+        flag("trial_memory", type=positive, metavar="MIB", help="Memory for a trial."),
         flag(
             "max_retries", type=at(0), default=0, show_default=True, help="Tries more of a trial that fails."
         ),

@@ -45,6 +45,7 @@ class Rules:
       latency_limit: ``soft`` or ``hard``.
       constraints: limits on metrics, as text.
       timeout: seconds for a trial; None for no limit.
+      memory: bytes for a trial; None for no limit.
       retries: how often a trial that failed is tried again.
     """
 
@@ -54,6 +55,7 @@ class Rules:
     latency_limit: str = "soft"
     constraints: tuple[str, ...] = ()
     timeout: float | None = None
+    memory: int | None = None
     retries: int = 0
 
 

@@ -22,9 +22,10 @@ from ..progress import open_display
 from .echo import Echo
 from .fault import NasError
 from .folder import SEARCH, TRAIN, JobFolder, writing
+from .place import make_launcher
 from .settings import Settings
 from .verdict import Judge
-from .work import Work, make_launcher
+from .work import Work
 
 LOST_ATTEMPTS = 3  # of a trial whose job was ended from outside
 
@@ -55,7 +56,7 @@ class Stage:
           StudyError: the study cannot be opened or written.
         """
         with self._open_search() as study:
-            work = Work(self.folder, self.settings, SEARCH)
+            work = Work(self.folder, self.settings, SEARCH, study=study)
             return self._run(study, work, "search", self.settings.parallel)
 
     def train(self, numbers: Sequence[int], searched: JobFolder) -> Ending:
@@ -167,7 +168,10 @@ class Stage:
 
 def say_end(ending: Ending, folder: JobFolder, stage: str) -> str:
     """Returns how a stage ended, and what can be done now."""
-    goes_on = "" if ending.how == "complete" else f" `pliant nas resume --job_id={folder.path}` goes on."
+    more = " --max_failed_nas_trial=N" if ending.how == "failures" else ""
+    goes_on = (
+        "" if ending.how == "complete" else f" `pliant nas resume --job_id={folder.path}{more}` goes on."
+    )
     return f"{stage}: {ending.message}{goes_on}"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pliant.values.errors import listing, suggest
@@ -14,8 +16,13 @@ from .fault import NasError
 PREBUILT = ("darts", "mobilenet_v2", "nasbench101", "nasbench201", "nasbench_macro", "transformer")
 
 
-def load_program(module: str | None, prebuilt: str | None) -> Any:
+def load_program(module: str | None, prebuilt: str | None, folder: str) -> Any:
     """Returns the program with holes that ``--search_space_module`` or ``--prebuilt_search_space`` names.
+
+    Args:
+      module: ``package.module.function``, or ``FILE.py:function``.
+      prebuilt: the name of a published space.
+      folder: where modules are imported from first, and files are found.
 
     Raises:
       NasError: both are given or none, or what is named is no search space.
@@ -30,7 +37,11 @@ def load_program(module: str | None, prebuilt: str | None) -> Any:
     if prebuilt:
         return _load_prebuilt(prebuilt)
     assert module is not None
-    return _call(module)
+    for place in (str(Path.cwd()), folder):
+        if place in sys.path:
+            sys.path.remove(place)
+        sys.path.insert(0, place)
+    return _call(module, Path(folder))
 
 
 def make_space(program: Any, name: str) -> Any:
@@ -59,7 +70,7 @@ def _load_prebuilt(name: str) -> Any:
     return import_module(f"pliant.zoo.{name}").make_space()
 
 
-def _call(text: str) -> Any:
+def _call(text: str, folder: Path) -> Any:
     """Returns what the function makes that ``package.module.function`` or ``FILE.py:function`` names."""
     place, _, function = text.rpartition(":" if ":" in text else ".")
     if not place or not function.isidentifier():
@@ -67,6 +78,8 @@ def _call(text: str) -> Any:
             "--search_space_module names a module and a function in it that returns a program with holes, such as "
             f"tutorial.search_spaces.basic_one_of_search_space; got {text!r:.120}."
         )
+    if place.endswith(".py"):
+        place = str(folder / place)
     target = load_target(f"{place}:{function}")
     found = getattr(target.module, function, None)
     if found is None:

@@ -1,23 +1,21 @@
 """From a trial to the job that trains it: its command line, environment and folders, as trainers of the service expect them.
 
-``make_launcher`` is the one place that knows where jobs run.
+Where and as what it runs is said in ``place``.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pliant.launch import Command, Commands, Job, Launcher, Limits
-from pliant.study import Trial
+from pliant.launch import Job, Limits
+from pliant.study import Study, Trial
 
-from .fault import NasError
 from .folder import JobFolder, writing
-from .settings import Settings, Trainer
+from .place import make_command
+from .settings import Settings
 
 MAX_ARGUMENT = 100_000  # bytes of --nas_params_str; what is longer goes by way of its file
 PARAMS_FILE = "nas_params_str.json"
@@ -33,6 +31,7 @@ class Work:
       stage: ``search`` or ``train``.
       retrained: in stage 2, the trials of the search that are trained, in order.
       searched: in stage 2, the folder with a folder for each trial of the search.
+      study: where the trial is found from whose result another goes on.
     """
 
     folder: JobFolder
@@ -40,6 +39,7 @@ class Work:
     stage: str
     retrained: tuple[int, ...] = ()
     searched: Path | None = None
+    study: Study | None = None
 
     def make_job(self, trial: Trial) -> Job:
         """Returns the job of a trial, its folders made.
@@ -65,15 +65,20 @@ class Work:
             "CLOUD_ML_HP_METRIC_FILE": str(metrics),
             "AIP_MODEL_DIR": str(home / "model"),
         }
-        command = Command(
-            (*_program(trainer), *self.arguments(trial, params)),
-            {**env, **_python_path(trainer)},
-            Path(trainer.folder),
-            log,
-        )
-        return Job(
-            f"{self.stage}.{trial.id}.{trial.token}", command, Limits(seconds=rules.timeout), trial.attempts
-        )
+        if (parent := self._find_parent(trial)) is not None:
+            env["PLIANT_PARENT_DIR"] = str(self.folder.trial(self.stage, parent))
+        seen = [Path(env["PLIANT_PARENT_DIR"])] if "PLIANT_PARENT_DIR" in env else []
+        seen += [self.searched] if self.searched is not None else []
+        command = make_command(trainer, self.arguments(trial, params), env, home=home, seen=seen, log=log)
+        limits = Limits(seconds=rules.timeout, memory=rules.memory)
+        return Job(f"{self.stage}.{trial.id}.{trial.token}", command, limits, trial.attempts)
+
+    def _find_parent(self, trial: Trial) -> int | None:
+        """Returns the latest trial with the decisions that this one goes on from."""
+        if trial.parent is None or self.study is None:
+            return None
+        found = [one.id for one in self.study.trials("completed") if one.decisions == trial.parent]
+        return max(found, default=None)
 
     def arguments(self, trial: Trial, params: str) -> list[str]:
         """Returns the flags of the trainer: the user's own first, then ours."""
@@ -89,44 +94,3 @@ class Work:
             given.append(f"--retrain_search_job_dir={self.searched}")
             given.append(f"--retrain_search_job_trials={','.join(map(str, self.retrained))}")
         return given
-
-
-def make_launcher(settings: Settings, parallel: int) -> Launcher:
-    """Returns what runs the jobs of these settings, ``parallel`` at once.
-
-    Raises:
-      NasError: nothing here runs containers.
-    """
-    if settings.trainer.image is None:
-        return Commands(parallel)
-    raise NasError(
-        f"the trainer is the container {settings.trainer.image!r}, and containers are not launched yet. Run its program "
-        "here: --local_binary=trainer.py --run_local_binary=true."
-    )
-
-
-def check_binary(path: str) -> str:
-    """Returns the absolute path of a trainer.
-
-    Raises:
-      NasError: there is no such program, or it cannot be run.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise NasError(
-            f"--local_binary names a trainer of this machine, a Python file or a program; there is no file {path!r}."
-        )
-    if file.suffix != ".py" and not os.access(file, os.X_OK):
-        raise NasError(f"--local_binary={path} is not executable: chmod +x it, or name a Python file.")
-    return str(file.absolute())
-
-
-def _program(trainer: Trainer) -> tuple[str, ...]:
-    assert trainer.binary is not None
-    return (sys.executable, trainer.binary) if trainer.binary.endswith(".py") else (trainer.binary,)
-
-
-def _python_path(trainer: Trainer) -> dict[str, str]:
-    """A Python trainer imports from where the job was started, as the search space was imported from there."""
-    known = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([trainer.folder, *([known] if known else [])])}
