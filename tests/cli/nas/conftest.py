@@ -23,6 +23,9 @@ def other():
 def wavy():
     return pg.Dict(lr=pg.floatv(0.001, 1.0, scale="log"))
 
+def many():
+    return pg.Dict(x=pg.oneof(list(range(40))))
+
 def paced():
     return pg.Dict(x=pg.intv(0, 9), epochs=pg.intv(1, 4, name="budget"))
 
