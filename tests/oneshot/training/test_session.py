@@ -16,6 +16,9 @@ from pliant.oneshot import (
     SNAS,
     SPOS,
     FBNet,
+    FixedMutator,
+    InputChoice,
+    LayerChoice,
     ProxylessNAS,
     Session,
     TuNAS,
@@ -207,6 +210,64 @@ def test_export(tmp_path, ending):
     path = export(child, x, tmp_path / f"net{ending}")
     loaded = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
     torch.testing.assert_close(loaded(x), child.eval()(x))
+
+
+class Written(nn.Module):
+    """Choices written by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.op = LayerChoice([nn.Linear(4, 4), nn.Tanh()], key="op")
+        self.pick = InputChoice(3, 2, key="pick")
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.pick([x, self.op(x), x.sin()]))
+
+
+@pytest.mark.parametrize("ending", [".pt", ".pt2"])
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, by PyTorch itself
+def test_what_is_exported_takes_any_batch_size(tmp_path, ending, size):
+    model = Written().eval()
+    FixedMutator(model, {"op": {"_idx": 0}, "pick": {"_idx": [0, 1]}})
+    path = export(model, torch.randn(size, 4), tmp_path / f"net{ending}")
+    loaded = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
+    for x in (torch.randn(1, 4), torch.randn(7, 4)):
+        torch.testing.assert_close(loaded(x), model(x))
+
+
+def test_an_export_for_one_batch_size(tmp_path):
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return x.reshape(3, 2, 2)
+
+    loaded = torch.export.load(export(Fixed(), torch.zeros(3, 4), tmp_path / "net.pt2")).module()
+    assert loaded(torch.ones(3, 4)).shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_choices_written_by_hand_are_searched_alone(adopted):
+    model = Written()
+    net = supernet(model) if adopted else None
+    kept = model.last.weight.clone()
+    best, found = search_alone(
+        model,
+        pg.generators.Random(replace=False),
+        loader(),
+        loader(seed=1),
+        trials=6,
+        quality=accuracy_of,
+        **options(),
+    )
+    assert len(found) == 6  # all there are
+    assert found[best] == max(found.values())
+    assert torch.equal(model.last.weight, kept)
+    net = net or supernet(model)
+    torch.manual_seed(0)
+    network = net.materialize(best, inherit=False)
+    train_alone(network, loader(), **options())
+    assert judge_alone(network, loader(seed=1), accuracy_of) == pytest.approx(found[best])
 
 
 def test_bad_exports(tmp_path):

@@ -25,7 +25,7 @@ from pliant.oneshot import (
 )
 from pliant.oneshot.training.feed import Feed
 from pliant.oneshot.training.randomness import read_random, write_random
-from pliant.oneshot.training.settings import describe, describe_sampler
+from pliant.oneshot.training.settings import describe, describe_settings
 from pliant.values.errors import FieldValueError, LoadError
 
 from .conftest import loader, make_data, make_space
@@ -117,8 +117,8 @@ def test_a_search_that_goes_on_after_its_end_is_finished_anew(tmp_path):
 def test_descriptions_are_the_same_in_every_process():
     code = (
         "from pliant.oneshot import *; from pliant.algorithms import generators;"
-        "from pliant.oneshot.training.settings import describe_sampler as d;"
-        "print([d(s) for s in (DARTS(penalty=AddedCost(sum)), ENAS(), TuNAS(cost=len, target=1.),"
+        "from pliant.oneshot.training.settings import describe_settings as d;"
+        "print([d(s, {}) for s in (DARTS(penalty=AddedCost(sum)), ENAS(), TuNAS(cost=len, target=1.),"
         "SPOS(search=generators.TPE()), ProgressiveShrinking([Phase(1, {})]))])"
     )
     found = {
@@ -139,11 +139,23 @@ def test_descriptions_are_the_same_in_every_process():
     assert "Reinforce(batch_size=10" in text
 
 
+class Shy:
+    """Keeps one argument, forgets another, and does not like to be asked for the third."""
+
+    def __init__(self, kept, forgotten=1, secret=2):
+        self.kept = kept
+
+    @property
+    def secret(self):
+        raise RuntimeError
+
+
 def test_what_is_said_of_options():
-    assert describe_sampler(TuNAS(exponent=-0.5))["exponent"] == "-0.5"
-    assert describe_sampler(SPOS(search=generators.Random()))["search"].startswith("Random")
+    assert describe_settings(TuNAS(exponent=-0.5), {})["TuNAS(exponent)"] == "-0.5"
+    assert describe_settings(SPOS(search=generators.Random()), {})["SPOS(search)"].startswith("Random")
     assert describe(np.float64(0.5)) == "0.5"
     assert describe([torch.zeros(2, 3), print]) == "(a tensor of shape (2, 3), print)"
+    assert describe(Shy(3)) == "Shy(kept=3)"
     knot: list = []
     knot.append(knot)
     assert "list" in describe(knot)

@@ -21,19 +21,18 @@ from ..sampler import Sampler
 DEEPEST: Final = 5  # parts of parts of an option; what is deeper is told by its type
 
 
-def describe_sampler(sampler: Sampler) -> dict[str, str]:
-    """Returns the options of a sampler as text, by name.
+def describe_settings(sampler: Sampler, others: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the options of a sampler and other settings as text, by name.
 
-    >>> from pliant.oneshot import DARTS, SPOS, Recalibrated
-    >>> describe_sampler(DARTS(order=2))["order"], describe_sampler(SPOS(normalization=Recalibrated(10)))["normalization"]
-    ('2', 'Recalibrated(images=10)')
+    >>> from pliant.oneshot import SPOS, Recalibrated
+    >>> found = describe_settings(SPOS(normalization=Recalibrated(10)), {"seed": 3})
+    >>> found["SPOS(normalization)"], found["seed"]
+    ('Recalibrated(images=10)', '3')
     """
-    return {name: describe(value) for name, value in sampler.options.items()}
-
-
-def describe_optimizer(optimizer: Optimizer) -> str:
-    """Returns an optimizer's class and defaults as text."""
-    return f"{type(optimizer).__name__}({_join(optimizer.defaults, 1)})"
+    options = {
+        f"{type(sampler).__name__}({name})": describe(value) for name, value in sampler.options.items()
+    }
+    return options | {name: describe(value) for name, value in others.items()}
 
 
 def describe(value: Any, depth: int = 0) -> str:
@@ -46,6 +45,8 @@ def describe(value: Any, depth: int = 0) -> str:
         return repr(float(value))
     if value is None or isinstance(value, (bool, int, str, torch.dtype, torch.device)):
         return repr(value)
+    if isinstance(value, Optimizer):
+        return f"{type(value).__name__}({_join(value.defaults, depth + 1)})"
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, type) or inspect.isroutine(value):
@@ -61,7 +62,7 @@ def describe(value: Any, depth: int = 0) -> str:
         names = inspect.signature(type(value)).parameters
     except (TypeError, ValueError):
         return type(value).__name__
-    kept = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    kept = {name: found for name in names if (found := _read(value, name)) is not _NOTHING}
     return f"{type(value).__name__}({_join(kept, depth + 1)})"
 
 
@@ -86,3 +87,13 @@ def check_settings(asked: Mapping[str, str], kept: Mapping[str, str], path: str)
 
 def _join(options: Mapping[str, Any], depth: int) -> str:
     return ", ".join(f"{name}={describe(value, depth)}" for name, value in options.items())
+
+
+_NOTHING: Final = object()
+
+
+def _read(value: Any, name: str) -> Any:
+    try:
+        return getattr(value, name)
+    except Exception:  # noqa: BLE001  # a property of somebody else's class may raise anything
+        return _NOTHING

@@ -41,7 +41,7 @@ from .logs import Callback, Record
 from .randomness import read_random, write_random
 from .report import Report, make_report
 from .session import Loss, Quality, Session
-from .settings import check_settings, describe, describe_optimizer, describe_sampler
+from .settings import check_settings, describe_settings
 
 Schedule = Callable[[float], float]
 """From the progress of the training, 0 to 1, to a factor of the learning rate."""
@@ -129,53 +129,27 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         check_counts(epochs=epochs, accumulate=accumulate)
-        if checkpoint_steps is not None:
-            check_counts(checkpoint_steps=checkpoint_steps)
+        check_counts(checkpoint_steps=1 if checkpoint_steps is None else checkpoint_steps)
         check_sampler(sampler)
         self.clip, self._autocast_type = check_clip(clip), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
-        asked = describe_sampler(sampler)
         self._order = torch.channels_last if channels_last else None
         self.supernet = self._place(space, example, seed)
         move = mover(self.device)
         self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
         self.epochs, self.accumulate = epochs, accumulate
-        self.optimizer = make_optimizer(
-            _sgd if optimizer is None else optimizer, list(self.supernet.parameters())
-        )
+        self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.callbacks, self.normalization, self.seed = tuple(callbacks), normalization, seed
         self._checkpoint_steps = checkpoint_steps
         self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)
-        plain = loss is None and quality is None
-        self.session = Session(
-            self.supernet,
-            sampler,
-            valid=self.valid.next,
-            loss=loss or _cross_entropy,
-            quality=_accuracy if plain else quality,
-            steps=epochs * (self.train.length or math.inf),
-            optimizer=self.optimizer,
-            model=self.model,
-            train_batches=self.train.pass_over,
-            seed=seed,
-            autocast=self._autocast,
-        )
+        self._asked = describe_settings(sampler, self._list_settings(loss, quality))  # before it is bound
+        self.session = self._make_session(sampler, loss, quality)
         self._sums = [0.0, 0.0]  # of the epoch: losses, batches
         self._held, self._steps = 0, 0  # batches whose gradients wait for a step; steps of the weights so far
         self._is_finished, self.records = False, list[Record]()
-        self._asked = {f"{type(sampler).__name__}({name})": text for name, text in asked.items()} | {
-            "seed": describe(seed),
-            "accumulate": describe(accumulate),
-            "clip": describe(self.clip),
-            "autocast": describe(autocast),
-            "optimizer": describe_optimizer(self.optimizer),
-            "schedule": describe(schedule),
-            "loss": describe(loss),
-            "quality": describe(quality),
-        }
         if self._path is not None and self._path.exists():
             self._restore(read_checkpoint(self._path, self.supernet.space))
 
@@ -237,6 +211,35 @@ class Trainer:
         if self._order is not None:
             _order_weights(net)
         return net
+
+    def _list_settings(self, loss: Loss | None, quality: Quality | None) -> dict[str, Any]:
+        """Returns what a search that goes on must have in common with the one that began."""
+        return {
+            "seed": self.seed,
+            "accumulate": self.accumulate,
+            "clip": self.clip,
+            "autocast": self._autocast_type,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "loss": loss,
+            "quality": quality,
+        }
+
+    def _make_session(self, sampler: Sampler, loss: Loss | None, quality: Quality | None) -> Session:
+        plain = loss is None and quality is None
+        return Session(
+            self.supernet,
+            sampler,
+            valid=self.valid.next,
+            loss=loss or _cross_entropy,
+            quality=_accuracy if plain else quality,
+            steps=self.epochs * (self.train.length or math.inf),
+            optimizer=self.optimizer,
+            model=self.model,
+            train_batches=self.train.pass_over,
+            seed=self.seed,
+            autocast=self._autocast,
+        )
 
     def _train_on(self, batch: Any) -> None:
         """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
