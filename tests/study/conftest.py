@@ -18,7 +18,9 @@ from pliant.space import choice, flatten, floating, integer
 from pliant.study import Study
 
 POSTGRES = os.environ.get("PLIANT_POSTGRES", "")
-NO_POSTGRES = "PLIANT_POSTGRES is not set: it names a server, such as postgresql://postgres@127.0.0.1:5432/postgres"
+NO_POSTGRES = (
+    "PLIANT_POSTGRES is not set: it names a server, such as postgresql://postgres@127.0.0.1:5432/postgres"
+)
 
 
 @pytest.fixture

@@ -34,15 +34,20 @@ def test_every_limit_is_kept_to_the_last_bit(limit):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "latency", "latency < 10", "latency <= ten", "<= 10", "latency <= nan", "latency <= inf", "a == 1"]
+    "text",
+    ["", "latency", "latency < 10", "latency <= ten", "<= 10", "latency <= nan", "latency <= inf", "a == 1"],
 )
 def test_what_is_no_constraint(text, place, space):
-    with pytest.raises(FieldValueError, match=r"a constraint is a metric, '<=' or '>=', and a number, such as"):
+    with pytest.raises(
+        FieldValueError, match=r"a constraint is a metric, '<=' or '>=', and a number, such as"
+    ):
         Study.create(place, space, Random(), constraints=[text])
 
 
 def test_what_is_no_text():
-    with pytest.raises(FieldTypeError, match=r"a constraint is text, such as 'latency <= 10'; got 5 of type int"):
+    with pytest.raises(
+        FieldTypeError, match=r"a constraint is text, such as 'latency <= 10'; got 5 of type int"
+    ):
         parse_constraints([5])
     with pytest.raises(FieldTypeError, match=r"constraints is a list of text, .*; got 'latency <= 10'"):
         parse_constraints("latency <= 10")
@@ -110,7 +115,8 @@ def test_a_constrained_metric_that_is_missing(place, space):
 def test_other_constraints_are_another_study(place, space):
     Study.create(place, space, Random(), constraints=["a <= 1"]).close()
     with pytest.raises(
-        StudyError, match=r"was made with constraints=\['a <= 1'\], and is opened with constraints=\['a <= 2'\]"
+        StudyError,
+        match=r"was made with constraints=\['a <= 1'\], and is opened with constraints=\['a <= 2'\]",
     ):
         Study.open_or_create(place, space, Random(), constraints=["a <= 2"])
     Study.open_or_create(place, space, Random(), constraints=["a<=1.0"]).close()
@@ -150,10 +156,14 @@ def test_a_metric_that_is_no_number(study, value):
 
 @pytest.mark.parametrize("metrics", [{"": 1}, {1: 1}, {"x" * (MAX_NAME + 1): 1}])
 def test_a_metric_without_a_name(study, metrics):
-    with pytest.raises(FieldTypeError, match=r"the name of a metric is text of 1 to 200 characters; trial 1 has"):
+    with pytest.raises(
+        FieldTypeError, match=r"the name of a metric is text of 1 to 200 characters; trial 1 has"
+    ):
         study.tell(study.ask().id, 0.5, metrics=metrics)
 
 
 def test_metrics_that_are_no_mapping(study):
-    with pytest.raises(FieldTypeError, match=r"metrics is a dict of numbers by name, .*; got \[1\] of type list"):
+    with pytest.raises(
+        FieldTypeError, match=r"metrics is a dict of numbers by name, .*; got \[1\] of type list"
+    ):
         study.tell(study.ask().id, 0.5, metrics=[1])

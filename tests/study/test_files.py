@@ -115,9 +115,7 @@ def test_file_that_is_no_database(path, space, lines):
 
 def test_database_that_is_no_study(path, space, tmp_path):
     change(path, "CREATE TABLE photos (id)")
-    with pytest.raises(
-        StudyError, match=r"is not a study, but a database with the tables \['photos'\]"
-    ):
+    with pytest.raises(StudyError, match=r"is not a study, but a database with the tables \['photos'\]"):
         Study.open(path, space, Random())
     with pytest.raises(StudyError, match=r"is not a study, but a database"):
         Study.open_or_create(path, space, Random())

@@ -188,7 +188,9 @@ class Model(RuleBasedStateMachine):
     def agrees(self):
         waiting = self.leases.next_waiting()
         assert (waiting and waiting.id) == (self.waiting[0] if self.waiting else None)
-        assert all((self.leases.find(key) is not None) == (key in self.out) for key in range(1, self.count + 1))
+        assert all(
+            (self.leases.find(key) is not None) == (key in self.out) for key in range(1, self.count + 1)
+        )
         late = [
             (sign + seconds, key)
             for key, (seconds, sign) in self.out.items()

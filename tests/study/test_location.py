@@ -43,7 +43,8 @@ def test_an_address_without_password_or_options():
 )
 def test_an_address_without_a_name(rest):
     with pytest.raises(
-        StudyError, match=r"'postgresql://me:\*\*\*@host/db.*' names no study: the address of a database ends in"
+        StudyError,
+        match=r"'postgresql://me:\*\*\*@host/db.*' names no study: the address of a database ends in",
     ) as caught:
         to_location(f"postgresql://me:s3cret@host/db{rest}")
     assert "s3cret" not in str(caught.value)

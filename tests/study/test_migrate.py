@@ -20,9 +20,7 @@ from pliant.values.errors import SpaceChangedError, StudyError
 
 # Made by the last code that wrote version 1: 12 trials of a search, of which two were running when it was killed.
 OLD = Path(__file__).parent / "data" / "version1.sql"
-SPACE = flatten(
-    [choice("op", [choice("k", 3), None, integer("n", 1, 40)]), choice("b", 3, values=[1, 2, 4])]
-)
+SPACE = flatten([choice("op", [choice("k", 3), None, integer("n", 1, 40)]), choice("b", 3, values=[1, 2, 4])])
 
 
 def make():
@@ -103,7 +101,8 @@ def test_a_reader_sees_a_copy_of_the_present_version_and_changes_nothing(old):
         assert study.info().queued == 0
         assert [trial.metrics for trial in study.trials()] == [{}] * 12
         with pytest.raises(
-            StudyError, match=r"is of version 1 of the format, and is brought up to date when its search goes on: do"
+            StudyError,
+            match=r"is of version 1 of the format, and is brought up to date when its search goes on: do",
         ):
             study.enqueue([1, 0])
     assert old.read_bytes() == before
@@ -118,7 +117,9 @@ def test_a_migrated_study_is_like_a_new_one(old, tmp_path):
         with closing(sqlite3.connect(path)) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             return {
-                name: sorted(connection.execute(f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{name}')"))
+                name: sorted(
+                    connection.execute(f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{name}')")
+                )
                 for (name,) in names.fetchall()
             }
 
@@ -232,7 +233,9 @@ def test_on_a_server(server, execute):
     for table in ("priors", "queue", "journal"):
         execute(place, f"DROP TABLE {table}")
     execute(place, "UPDATE pliant_schema SET version = 1")
-    with pytest.raises(StudyError, match=r"is of version 1 of the format, and is brought up to date when its"):
+    with pytest.raises(
+        StudyError, match=r"is of version 1 of the format, and is brought up to date when its"
+    ):
         Study.open(place)
     with Study.open(place, SPACE, make()) as study:
         study.enqueue([1, 0])

@@ -110,7 +110,9 @@ def test_studies_of_one_database_do_not_meet(server):
 def test_what_is_there_is_not_overwritten(server):
     place = server()
     Study.create(place, SPACE, make()).close()
-    with pytest.raises(StudyError, match=r"there is a study at '.*' already\. Go on with it by Study\.open or"):
+    with pytest.raises(
+        StudyError, match=r"there is a study at '.*' already\. Go on with it by Study\.open or"
+    ):
         Study.create(place, SPACE, make())
 
 
@@ -142,7 +144,8 @@ def test_no_such_study(server):
     place = server("digits")
     Study.create(server("letters"), SPACE, make()).close()
     with pytest.raises(
-        StudyError, match=r"there is no study at '.*study=digits_\w+'\. Make one with .*in this database: .*letters_"
+        StudyError,
+        match=r"there is no study at '.*study=digits_\w+'\. Make one with .*in this database: .*letters_",
     ):
         Study.open(place)
 
@@ -154,7 +157,8 @@ def test_no_server():
     place = f"postgresql://me:s3cret@127.0.0.1:{port}/db?study=a"
     for opens in (Study.open, Study.create, Study.open_or_create):
         with pytest.raises(
-            StudyError, match=r"'postgresql\+psycopg://me:\*\*\*@.*' cannot be reached\. Check the address, that the"
+            StudyError,
+            match=r"'postgresql\+psycopg://me:\*\*\*@.*' cannot be reached\. Check the address, that the",
         ) as caught:
             opens(place, SPACE, make())
         assert "s3cret" not in str(caught.value)
@@ -163,14 +167,17 @@ def test_no_server():
 def test_no_database(server):
     base, _, query = server().partition("?")
     place = f"{base.rpartition('/')[0]}/no_such_database?{query}"
-    with pytest.raises(StudyError, match=r"cannot be reached\..*`createdb NAME`.*\"no_such_database\" does not"):
+    with pytest.raises(
+        StudyError, match=r"cannot be reached\..*`createdb NAME`.*\"no_such_database\" does not"
+    ):
         Study.create(place, SPACE, make())
 
 
 def test_without_psycopg(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
-        StudyError, match=r"a study on a server needs psycopg; install it with `pip install 'pliant\[postgres\]'`"
+        StudyError,
+        match=r"a study on a server needs psycopg; install it with `pip install 'pliant\[postgres\]'`",
     ):
         Study.open("postgresql://host/db?study=a")
 
@@ -230,7 +237,9 @@ class Cluster:
     def run_sql(self, statement):
         import psycopg
 
-        with psycopg.connect(f"host={self.folder} port={self.port} user=postgres dbname=postgres") as connection:
+        with psycopg.connect(
+            f"host={self.folder} port={self.port} user=postgres dbname=postgres"
+        ) as connection:
             connection.execute(statement)
 
     def start(self):
@@ -261,7 +270,9 @@ def cluster():
     programs = find_programs()
     if isinstance(programs, str):
         pytest.skip(programs)
-    folder = Path(tempfile.mkdtemp(prefix="pliant-"))  # short: the name of a socket has at most 107 characters
+    folder = Path(
+        tempfile.mkdtemp(prefix="pliant-")
+    )  # short: the name of a socket has at most 107 characters
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     try:
@@ -273,7 +284,9 @@ def cluster():
 
 
 def test_a_wrong_password(cluster):
-    with pytest.raises(StudyError, match=r"cannot be reached\..*and your rights.*password authentication") as caught:
+    with pytest.raises(
+        StudyError, match=r"cannot be reached\..*and your rights.*password authentication"
+    ) as caught:
         Study.create(cluster.url.replace("right", "wr0ng") + "?study=a", SPACE, make())
     assert "wr0ng" not in str(caught.value)
 
@@ -418,7 +431,8 @@ def test_a_server_that_does_not_come_back(server, monkeypatch):
 
         monkeypatch.setattr(study._store._engine, "connect", refuse)
         with pytest.raises(
-            StudyError, match=r"the server of '.*' is gone, and did not come back within 0\.1 s\. Start it, and go on"
+            StudyError,
+            match=r"the server of '.*' is gone, and did not come back within 0\.1 s\. Start it, and go on",
         ):
             study.tell(1, 0.5)
         monkeypatch.undo()

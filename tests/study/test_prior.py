@@ -29,18 +29,20 @@ def test_it_is_as_if_the_algorithm_had_been_told(make_place, space, monkeypatch)
     alone = make()
     alone.setup(space)
     target = make_place("target")
-    with fill(make_place("source"), space, Random(seed=9), 7) as source:
-        with Study.create(target, space, make(), trials=10) as study:
-            first = study.ask()
-            assert first.decisions == alone.propose()
-            assert study.learn_from(source) == 7
-            for trial in source.trials():
-                if trial.ended:
-                    alone.feedback(trial.decisions, trial.reward)
-            study.tell(1, 0.5)
-            alone.feedback(first.decisions, 0.5)
-            assert study.ask().decisions == alone.propose()
-            study._loop._learner._events = 0  # so that closing saves no snapshot
+    with (
+        fill(make_place("source"), space, Random(seed=9), 7) as source,
+        Study.create(target, space, make(), trials=10) as study,
+    ):
+        first = study.ask()
+        assert first.decisions == alone.propose()
+        assert study.learn_from(source) == 7
+        for trial in source.trials():
+            if trial.ended:
+                alone.feedback(trial.decisions, trial.reward)
+        study.tell(1, 0.5)
+        alone.feedback(first.decisions, 0.5)
+        assert study.ask().decisions == alone.propose()
+        study._loop._learner._events = 0  # so that closing saves no snapshot
     with Study.open(target, space, make()) as study:  # all of it is replayed
         study.tell(2, 1.0)
         alone.feedback(study.trial(2).decisions, 1.0)
@@ -55,9 +57,11 @@ def test_it_is_as_if_the_algorithm_had_been_told(make_place, space, monkeypatch)
 
 def test_where_it_came_from_is_kept(make_place, space, execute):
     target = make_place("target")
-    with fill(make_place("source"), space, Random(), 3, name="last year's") as source:
-        with Study.create(target, space, HillClimb()) as study:
-            study.learn_from(source)
+    with (
+        fill(make_place("source"), space, Random(), 3, name="last year's") as source,
+        Study.create(target, space, HillClimb()) as study,
+    ):
+        study.learn_from(source)
     assert execute(target, "SELECT source FROM priors ORDER BY seq") == [
         (f"trial {i} of last year's",) for i in (1, 2, 3)
     ]
@@ -85,26 +89,33 @@ def test_an_open_study_may_learn_from_itself(study):
 
 
 def test_a_study_of_another_space(make_place, space, flat):
-    with fill(make_place("source"), space, Random(), 3) as source:
-        with Study.create(make_place("target"), flat, Random()) as study:
-            with pytest.raises(SpaceChangedError, match=r"searches another space than the one given.*\n.*- op"):
-                study.learn_from(source)
-            assert study.ask().id == 1
+    with (
+        fill(make_place("source"), space, Random(), 3) as source,
+        Study.create(make_place("target"), flat, Random()) as study,
+    ):
+        with pytest.raises(SpaceChangedError, match=r"searches another space than the one given.*\n.*- op"):
+            study.learn_from(source)
+        assert study.ask().id == 1
 
 
 def test_a_study_of_the_other_direction(make_place, space):
-    with fill(make_place("source"), space, Random(), 3, maximize=False) as source:
-        with Study.create(make_place("target"), space, Random()) as study:
-            with pytest.raises(
-                StudyError, match=r"has maximize=False, and this study maximize=True: what is good there is bad"
-            ):
-                study.learn_from(source)
+    with (
+        fill(make_place("source"), space, Random(), 3, maximize=False) as source,
+        Study.create(make_place("target"), space, Random()) as study,
+    ):
+        with pytest.raises(
+            StudyError,
+            match=r"has maximize=False, and this study maximize=True: what is good there is bad",
+        ):
+            study.learn_from(source)
 
 
 def test_a_study_that_is_open_for_reading(make_place, space):
-    with fill(make_place("source"), space, Random(), 3) as source:
-        with pytest.raises(StudyError, match="is open for reading"):
-            source.learn_from(source)
+    with (
+        fill(make_place("source"), space, Random(), 3) as source,
+        pytest.raises(StudyError, match="is open for reading"),
+    ):
+        source.learn_from(source)
 
 
 def test_all_or_nothing(make_place):

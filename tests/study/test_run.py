@@ -224,7 +224,9 @@ def test_reports_are_answered(name, path, line, processes):
 
 
 def test_a_study_that_cannot_be_written_is_no_fault_of_the_trial(path, line, monkeypatch):
-    launcher = Scripted(lambda job: launcher.events.append(Message(job.id, {"reward": 1, "step": 1})), slots=1)
+    launcher = Scripted(
+        lambda job: launcher.events.append(Message(job.id, {"reward": 1, "step": 1})), slots=1
+    )
     with Study.create(path, line, Random(), trials=2) as study:
 
         def break_down(*arguments, **options):
@@ -267,8 +269,8 @@ def test_a_job_that_ends_by_itself_as_it_is_stopped_counts_by_its_outcome(path, 
             launcher.end(f"{trial.id}.1", Outcome("returned", 7.0))
         return [Seen(1, 0.0)]
 
-    launcher.cancel = lambda job_id, reason: job_id == "1.1" and launcher.end(
-        job_id, Outcome("exited", reason="exit code 1")
+    launcher.cancel = lambda job_id, reason: (
+        job_id == "1.1" and launcher.end(job_id, Outcome("exited", reason="exit code 1"))
     )
     with Study.create(path, line, Strict(), trials=2) as study:
         run(study, launcher, jobs_of([None]), watch=watch, tick=0.01)
@@ -353,7 +355,9 @@ def test_what_the_caller_gives_fails(path, line):
             run(study, Scripted(), fail)
         with pytest.raises(KeyError, match="of the caller"):
             run(study, Scripted(), jobs_of([None]), read=fail)
-        with pytest.raises(FieldTypeError, match=r"make_job returns a Job; for trial \d it returned 5 of type int"):
+        with pytest.raises(
+            FieldTypeError, match=r"make_job returns a Job; for trial \d it returned 5 of type int"
+        ):
             run(study, Scripted(), lambda trial: 5)
         launcher = Scripted()
         launcher.start = fail
@@ -365,7 +369,9 @@ def test_what_the_caller_gives_fails(path, line):
         assert study.counts()["completed"] == 1
         assert run(study, Scripted(), jobs_of([None])).how == "complete"
         assert study.counts() == {"running": 0, "completed": 4, "failed": 0}
-        assert {text for _, _, text in study.journal() if not text.endswith("the search was stopped")} == set()
+        assert {
+            text for _, _, text in study.journal() if not text.endswith("the search was stopped")
+        } == set()
 
 
 def test_jobs_that_do_not_end_do_not_hold_it(path, line):

@@ -118,7 +118,9 @@ class PostgresStore(Store):
                 continue
             holder = _find_holder(self._server)
             if time.monotonic() > end or not str(holder).startswith(f"{name_process()},"):
-                raise _held(self._server, holder)  # else it is our lost session, which the server has yet to miss
+                raise _held(
+                    self._server, holder
+                )  # else it is our lost session, which the server has yet to miss
 
     def _lessons(self) -> AbstractContextManager[None]:
         return _lessons(str(self.path), waits=True)

@@ -30,7 +30,12 @@ _progress = sa.select(
     sa.select(sa.func.max(trials.c.id)).scalar_subquery(),
     sa.select(sa.func.min(queue.c.id)).scalar_subquery(),
 )
-_page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(sa.bindparam("size"))
+_page = (
+    sa.select(trials)
+    .where(trials.c.id > sa.bindparam("after"))
+    .order_by(trials.c.id)
+    .limit(sa.bindparam("size"))
+)
 _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _tried = (

@@ -20,7 +20,6 @@ from pliant.values.errors import StudyError
 from .location import Location
 from .record import Record
 
-
 Result = TypeVar("Result")
 
 

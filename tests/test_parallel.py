@@ -1,0 +1,333 @@
+"""``pg.search``: what a function may return and report, spaces that are sent or made anew, and deaths of all kinds."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pliant as pg
+from pliant.algorithms import Random, RegularizedEvolution
+from pliant.algorithms.fidelity import MedianStopping
+from pliant.launch import Commands, InPlace, Limits, Processes
+from pliant.study import Study
+from pliant.values.errors import FieldTypeError, LaunchError, SpaceError
+
+HERE = Path(__file__).parent
+PATHS = os.pathsep.join([str(Path(pg.__file__).parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")])
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    """The module that workers import by name, as they have our path."""
+    sys.path.insert(0, str(HERE))
+    try:
+        import parallel_tasks
+
+        yield parallel_tasks
+    finally:
+        sys.path.remove(str(HERE))
+
+
+@pytest.fixture(scope="module")
+def workers(tasks):
+    with Processes(2, grace_seconds=0.5) as launcher:
+        yield launcher
+
+
+@pytest.fixture
+def space(tasks):
+    return tasks.make_space()
+
+
+# --- what a function returns -------------------------------------------------------------------------------
+
+
+def test_the_best_is_found_and_made_anew(tasks, space, workers):
+    result = pg.search(space, tasks.give_number, Random(seed=1), 8, launcher=workers)
+    assert (result.ended, [trial.id for trial in result.trials]) == ("complete", list(range(1, 9)))
+    best = max(result.trials, key=lambda trial: trial.reward)
+    assert result.best_reward == best.reward == tasks.score(result.best_program)
+    assert repr(result) == f"<search of 8 trials, complete, best reward {best.reward}>"
+    assert result.front == [(result.best_program, best.reward)]
+
+
+def test_metrics_are_kept(tasks, space):
+    result = pg.search(space, tasks.give_metrics, Random(), 4, launcher=InPlace())
+    assert all(trial.metrics == {"size": float(trial.decisions["x"])} for trial in result.trials)
+
+
+def test_several_rewards_have_a_front(tasks, space):
+    result = pg.search(space, tasks.give_several, Random(), 12, launcher=InPlace())
+    rewards = [trial.rewards for trial in result.trials]
+    found = [reward for _, reward in result.front]
+    assert set(found) <= set(rewards)
+    assert all(not any(a[0] > b[0] and a[1] > b[1] for a in rewards) for b in found)
+    assert result.best_reward == found[0]
+    assert [(program.x, -program.z) for program, _ in result.front] == found
+
+
+def test_smaller_is_better(tasks, space):
+    result = pg.search(space, tasks.give_number, Random(), 8, maximize=False, launcher=InPlace())
+    assert result.best_reward == min(trial.reward for trial in result.trials)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("give_nothing", r"^evaluate returned None: there is no reward$"),
+        ("give_text", r"^evaluate returned 'good': "),
+        ("give_bad_metrics", r"^evaluate returned \(1\.0, \{'size': 'large'\}\): could not convert"),
+        ("fail", r"^ValueError: no such layer: [abc]$"),
+        ("skip", r"^too large$"),
+        ("report_nonsense", r"RewardError: a reward is a finite number, .*got nan"),
+    ],
+)
+def test_there_is_no_reward(tasks, space, name, reason):
+    result = pg.search(space, getattr(tasks, name), Random(), 2, launcher=InPlace())
+    assert (result.best_program, result.best_reward, result.front) == (None, None, [])
+    for trial in result.trials:
+        assert trial.status == "failed"
+        assert re.search(reason, trial.reason)
+
+
+def test_reports_stop_trials(tasks, space, workers):
+    algorithm = MedianStopping(Random(seed=3), min_trials=2)
+    result = pg.search(space, tasks.report, algorithm, 12, launcher=workers)
+    stopped = [trial for trial in result.trials if trial.should_stop]
+    assert stopped
+    for trial in result.trials:
+        assert trial.reward == trial.decisions["x"]
+        steps = [report.step for report in trial.reports]
+        assert steps == ([1, 2, 3] if not trial.should_stop else list(range(1, len(steps) + 1)))
+        assert [report.reward for report in trial.reports] == [trial.reward * step for step in steps]
+
+
+# --- who evaluates -----------------------------------------------------------------------------------------
+
+
+def test_one_worker_finds_what_a_loop_finds(tasks, space, workers):
+    alone = []
+    for program, feedback in pg.sample(space, RegularizedEvolution(5, 2, seed=4), 20):
+        feedback(tasks.score(program))
+        alone.append(feedback.decisions)
+    for launcher in (InPlace(), None):
+        options = {"workers": 1} if launcher is None else {"launcher": launcher}
+        result = pg.search(space, tasks.give_number, RegularizedEvolution(5, 2, seed=4), 20, **options)
+        assert [trial.decisions for trial in result.trials] == alone
+
+
+def test_random_search_where_no_algorithm_is_given(tasks, space):
+    same = [
+        [
+            trial.decisions
+            for trial in pg.search(space, tasks.give_number, trials=5, seed=7, launcher=InPlace()).trials
+        ]
+        for _ in range(2)
+    ]
+    assert same[0] == same[1]
+
+
+def test_an_open_study_and_a_file(tasks, space, tmp_path):
+    ended = []
+    path = tmp_path / "a.db"
+    first = pg.search(
+        space, tasks.give_number, Random(), 4, study=path, launcher=InPlace(), on_end=ended.append
+    )
+    assert [trial.id for trial in ended] == [1, 2, 3, 4]
+    again = pg.search(space, tasks.give_number, Random(), 6, study=path, launcher=InPlace())
+    assert [trial.decisions for trial in again.trials[:4]] == [trial.decisions for trial in first.trials]
+    assert len(again.trials) == 6
+    with Study.open(path) as study:
+        assert study.counts()["completed"] == 6
+
+
+def test_limits_and_failures(tasks, space):
+    result = pg.search(space, tasks.fail, Random(), 50, max_failures=3, launcher=InPlace())
+    assert (result.ended, len(result.trials)) == ("failures", 3)
+
+
+def test_over_its_time(tasks, space, workers):
+    result = pg.search(space, "time:sleep", Random(), 1, limits=Limits(seconds=0.05), launcher=workers)
+    assert result.trials[0].status == "failed"
+
+
+# --- spaces ------------------------------------------------------------------------------------------------
+
+
+def test_a_space_by_function(tasks, workers):
+    result = pg.search(tasks.make_space, tasks.give_number, Random(seed=1), 4, launcher=workers)
+    sent = pg.search(tasks.make_space(), tasks.give_number, Random(seed=1), 4, workers=1)
+    assert sorted(trial.reward for trial in result.trials) == sorted(trial.reward for trial in sent.trials)
+
+
+def test_a_space_that_cannot_be_json(tasks):
+    space = pg.Dict(x=pg.oneof([object(), object()]))
+    with pytest.raises(
+        LaunchError,
+        match=r"this Dict cannot be sent to another process as JSON: .* Give the space as a function",
+    ):
+        pg.search(space, tasks.give_number, Random(), 2)
+
+
+def test_a_space_without_holes(tasks):
+    with pytest.raises(
+        SpaceError, match=r"there is nothing to search: this Dict has no hole\. Put one in, such as"
+    ):
+        pg.search(pg.Dict(x=1), tasks.give_number, Random(), 2)
+
+
+# --- wrong arguments ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda: lambda program: 1.0, lambda: tuple, lambda: 5])
+def test_a_function_that_no_worker_can_find(space, make):
+    function = make()
+    if function is tuple:
+
+        def function(program):
+            return 1.0
+
+    with pytest.raises(
+        LaunchError, match=r"is a lambda|inside another function|takes a function or its name; got 5"
+    ):
+        pg.search(space, function, Random(), 2)
+
+
+def test_a_launcher_that_is_none(tasks, space):
+    with pytest.raises(FieldTypeError, match=r"launcher takes a launcher, such as .*; got 4 of type int"):
+        pg.search(space, tasks.give_number, Random(), 2, launcher=4)
+    with pytest.raises(
+        FieldTypeError, match=r"a launcher has its own number of workers; leave out `workers`"
+    ):
+        pg.search(space, tasks.give_number, Random(), 2, launcher=InPlace(), workers=2)
+
+
+def test_an_algorithm_that_is_none(tasks, space):
+    with pytest.raises(FieldTypeError, match=r"`Random\(\.\.\.\)`|Random"):
+        pg.search(space, tasks.give_number, Random, 2)
+
+
+def test_a_launcher_of_commands(tasks, space):
+    with Commands(1) as launcher, pytest.raises(LaunchError, match=r"Commands"):
+        pg.search(space, tasks.give_number, Random(), 2, launcher=launcher)
+
+
+# --- deaths ------------------------------------------------------------------------------------------------
+
+
+def test_workers_that_are_killed_at_random(tasks, space, tmp_path, monkeypatch):
+    """F4: each such trial comes again with the same decisions, until it has had its attempts."""
+    monkeypatch.setenv("PLIANT_TEST_FOLDER", str(tmp_path))
+    path, count = tmp_path / "a.db", 40
+    result = pg.search(space, tasks.die_at_random, Random(seed=5), count, workers=2, study=path, attempts=3)
+    alone = Random(seed=5)
+    alone.setup(result.trials[0].decisions.space)
+    lost = 0
+    for number, trial in enumerate(result.trials, 1):
+        program = pg.Dict(x=trial.decisions["x"], y="abc"[trial.decisions["y"]], z=trial.decisions["z"])
+        deaths = tasks.deaths_of(program)
+        assert (trial.id, trial.decisions) == (number, alone.propose())
+        assert trial.attempts == min(deaths + 1, 3)
+        if deaths < 3:
+            assert (trial.status, trial.reward) == ("completed", tasks.score(program))
+        else:
+            assert trial.status == "failed"
+            assert re.search(r"SIGKILL.*\(attempt 3 of 3\)", trial.reason)
+        lost += min(deaths, 3)
+    assert len(result.trials) == count
+    assert lost > count // 5
+    with Study.open(path) as study:
+        assert len(study.journal()) == lost
+
+
+SCRIPT = """
+import sys
+import pliant as pg
+import parallel_tasks as tasks
+
+
+class Layer(pg.Object):
+    x: int
+    y: str
+    z: float
+
+
+def evaluate(program):
+    return tasks.note_process(program)
+
+
+if __name__ == "__main__":
+    space = Layer(x=pg.intv(0, 99), y=pg.oneof(["a", "b"]), z=pg.floatv(0.0, 1.0))
+    algorithm = pg.generators.RegularizedEvolution(6, 3, seed=2)
+    result = pg.search(space, evaluate, algorithm, int(sys.argv[2]), workers=2, study=sys.argv[1])
+    assert type(result.best_program) is Layer, type(result.best_program)
+    print(result)
+"""
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(path, count, process):
+    """Waits until a search has completed so many trials."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and process.poll() is None:
+        if path.exists() and path.stat().st_size > 4096:
+            with Study.open(path) as study:
+                if study.counts()["completed"] >= count:
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"the search is not there yet: {process.poll()}")
+
+
+def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path):
+    """The class and the function are of the script itself; no worker outlives it, and no trial is lost or told twice."""
+    script, path, kills = tmp_path / "search.py", tmp_path / "a.db", 3
+    script.write_text(SCRIPT)
+    env = {**os.environ, "PYTHONPATH": PATHS, "PLIANT_TEST_FOLDER": str(tmp_path)}
+    command = [sys.executable, str(script), str(path)]
+    draw, told = random.Random(0), set()
+    for _ in range(kills):
+        process = subprocess.Popen([*command, "100000"], env=env, stderr=subprocess.PIPE, text=True)
+        wait_for(path, len(told) + draw.randrange(3, 12), process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        with Study.open(path) as study:
+            before, told = told, {trial.id for trial in study.trials("completed")}
+            count = study.info().proposed + 5
+        assert before < told
+    done = subprocess.run([*command, str(count)], env=env, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"<search of {count} trials, complete, best reward 0.")
+    limit = time.monotonic() + 20
+    pids = [int(file.stem) for file in tmp_path.glob("*.pid")]
+    while any(is_alive(pid) for pid in pids) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not any(is_alive(pid) for pid in pids)
+    with Study.open(path) as study:
+        trials = list(study.trials())
+        with study._store.transaction() as record:
+            events = list(record.events_after(0))
+    assert [trial.id for trial in trials] == list(range(1, count + 1))
+    assert all(trial.status == "completed" for trial in trials)
+    assert sum(trial.attempts - 1 for trial in trials) <= 2 * kills
+    alone = RegularizedEvolution(6, 3, seed=2)
+    alone.setup(trials[0].decisions.space)
+    for event in events:
+        if event.kind == "ask":
+            assert event.decisions == alone.propose()
+        else:
+            alone.feedback(event.decisions, event.reward)
