@@ -102,12 +102,12 @@ def test_a_study_of_the_other_direction(make_place, space):
     with (
         fill(make_place("source"), space, Random(), 3, maximize=False) as source,
         Study.create(make_place("target"), space, Random()) as study,
-    ):
-        with pytest.raises(
+        pytest.raises(
             StudyError,
             match=r"has maximize=False, and this study maximize=True: what is good there is bad",
-        ):
-            study.learn_from(source)
+        ),
+    ):
+        study.learn_from(source)
 
 
 def test_a_study_that_is_open_for_reading(make_place, space):

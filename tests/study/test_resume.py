@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import sqlite3
 import tempfile
@@ -48,14 +49,152 @@ ALGORITHMS = {
     "halving": lambda: HalvingStopping(ASHA(budget="b", eta=2, seed=9), eta=2),
 }
 STEPS = st.one_of(
-    st.just(("ask", 0)),
+    st.tuples(st.just("ask"), st.sampled_from([0, 0, 10, 30])),  # seconds of the lease; 0 for ever
     st.tuples(st.sampled_from(["tell", "tell", "fail", "report", "report"]), st.integers(0, 5)),
+    st.tuples(st.sampled_from(["put_back", "renew"]), st.integers(0, 5)),
+    st.tuples(st.just("wait"), st.sampled_from([5, 11, 31])),
+    st.tuples(st.just("enqueue"), st.integers(0, 5)),
+    st.just(("learn", 0)),
     st.sampled_from([("close", 0), ("crash", 0)]),
 )
 
 
 def score(decisions):
     return float(hash(decisions.values) % 1000)  # of numbers, so the same in every process
+
+
+class Interleaving:
+    """A study beside the algorithm alone, told in the same order, in a process that is never left.
+
+    What is out, what waits to be handed out again, and who may be silent for how long is kept here a second time.
+    """
+
+    def __init__(self, folder, name, maximize):
+        self.folder, self.make, self.maximize = folder, ALGORITHMS[name], maximize
+        self.sign = 1 if maximize else -1
+        self.alone = self.make()
+        self.alone.setup(SPACE)
+        self.path = Path(folder, "0.db")
+        self.study = Study.create(self.path, SPACE, self.make(), maximize=maximize)
+        self.draw = random.Random(0)
+        self.time, self.count = 0.0, 0
+        self.decisions, self.attempts = {}, {}  # of all that run
+        self.out = {}  # id -> (seconds, when silent for too long)
+        self.waiting, self.queue, self.lost = [], [], {}
+        self.set_clock()
+
+    def set_clock(self):
+        self.study._loop.leases.clock = lambda: self.time
+
+    def feedback(self, decisions, reward):
+        self.alone.feedback(decisions, None if reward is None else self.sign * reward)
+
+    def pick(self, number):
+        return sorted(self.decisions)[number % len(self.decisions)]
+
+    def lose(self, trial_id, limit):
+        """A trial whose worker was lost; at its limit it has failed."""
+        self.lost[trial_id] = self.out.pop(trial_id, self.lost.get(trial_id))
+        self.waiting = [other for other in self.waiting if other != trial_id]
+        if self.attempts[trial_id] < limit:
+            self.waiting.append(trial_id)
+        else:
+            self.feedback(self.end(trial_id), None)
+
+    def end(self, trial_id):
+        self.out.pop(trial_id, None)
+        self.lost.pop(trial_id, None)
+        self.waiting = [other for other in self.waiting if other != trial_id]
+        return self.decisions.pop(trial_id)
+
+    def hear(self, trial_id):
+        """A sign of life: whoever had a trial that waits has it back, if that was in this process."""
+        lease = self.out.get(trial_id) or self.lost.pop(trial_id, None)
+        if lease is not None:
+            self.waiting = [other for other in self.waiting if other != trial_id]
+            self.out[trial_id] = (lease[0], self.time + lease[0] if lease[0] else None)
+
+    def ask(self, seconds):
+        late = [
+            (until, key) for key, (_, until) in self.out.items() if until is not None and until < self.time
+        ]
+        for _, trial_id in sorted(late):
+            self.lose(trial_id, 3)
+        trial = self.study.ask(lease=seconds or None)
+        if self.waiting:
+            assert trial.id == self.waiting.pop(0)
+            assert trial.decisions == self.decisions[trial.id]
+            self.attempts[trial.id] += 1
+        else:
+            self.count += 1
+            expected = self.queue.pop(0) if self.queue else self.alone.propose()
+            assert (trial.id, trial.decisions) == (self.count, expected)
+            self.attempts[trial.id] = 1
+        assert trial.attempts == self.attempts[trial.id]
+        self.lost.pop(trial.id, None)
+        self.decisions[trial.id] = trial.decisions
+        self.out[trial.id] = (seconds, self.time + seconds if seconds else None)
+
+    def tell(self, number):
+        trial_id = self.pick(number)
+        decisions = self.end(trial_id)
+        self.study.tell(trial_id, score(decisions), token=self.attempts[trial_id])
+        self.feedback(decisions, score(decisions))
+
+    def fail(self, number):
+        trial_id = self.pick(number)
+        self.study.fail(trial_id, "why", token=self.attempts[trial_id])
+        self.feedback(self.end(trial_id), None)
+
+    def report(self, number):
+        trial_id = self.pick(number)
+        decisions, reward = self.decisions[trial_id], self.draw.random()
+        stop = self.study.report(trial_id, reward, step=number)
+        assert stop == self.alone.report(decisions, self.sign * reward, step=number)
+        assert (number, reward, stop, None) in self.study.trial(trial_id).reports
+        self.hear(trial_id)
+
+    def renew(self, number):
+        trial_id = self.pick(number)
+        self.study.renew(trial_id, token=self.attempts[trial_id])
+        self.hear(trial_id)
+
+    def put_back(self, number):
+        trial_id = self.pick(number)
+        trial = self.study.put_back(trial_id, "gone", attempts=2 + number % 2)
+        self.lose(trial_id, 2 + number % 2)
+        assert (trial.status == "running") == (trial_id in self.decisions)
+
+    def wait(self, seconds):
+        self.time += seconds
+
+    def enqueue(self, number):
+        decisions = SPACE.sample(random.Random(number))
+        self.study.enqueue(decisions)
+        self.queue.append(decisions)
+
+    def learn(self, _):
+        """From itself: whatever has ended is told once more, which is nonsense, and kept in order all the same."""
+        ended = [trial for trial in self.study.trials() if trial.ended]
+        assert self.study.learn_from(self.study) == len(ended)
+        for trial in ended:
+            self.feedback(trial.decisions, trial.reward)
+
+    def close(self, _):
+        self.study.close()
+        self.study = Study.open(self.path, SPACE, self.make())
+        self.set_clock()
+        # All may be told or asked for; asking comes in order.
+        self.waiting, self.out, self.lost = sorted(self.decisions), {}, {}
+
+    def crash(self, number):
+        """What a killed process leaves is what is in its files now."""
+        copy = Path(self.folder, f"{number}.db")
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{self.path}{suffix}", f"{copy}{suffix}")
+        self.study.close()
+        self.path = copy
+        self.close(0)
 
 
 @given(
@@ -67,48 +206,15 @@ def score(decisions):
 @settings(max_examples=80)
 def test_any_interleaving_proposes_the_same(name, steps, interval, maximize):
     """Against the algorithm alone, told in the same order, in a process that is never left."""
-    make = ALGORITHMS[name]
-    alone = make()
-    alone.setup(SPACE)
-    sign = 1 if maximize else -1
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(learner, "MIN_EVENTS", interval)
         patch.setattr(learner, "BYTES_PER_EVENT", 1 << 20)
-        path = Path(folder, "0.db")
-        study = Study.create(path, SPACE, make(), maximize=maximize)
-        running, waiting, count = {}, [], 0
-        for step, (action, number) in enumerate(steps):
-            if action == "ask":
-                trial = study.ask()
-                if waiting:
-                    assert (trial.id, trial.decisions) == waiting.pop(0)
-                    assert trial.attempts > 1
-                else:
-                    count += 1
-                    assert (trial.id, trial.decisions) == (count, alone.propose())
-                running[trial.id] = trial.decisions
-            elif action in ("tell", "fail") and running:
-                trial_id = sorted(running)[number % len(running)]
-                decisions = running.pop(trial_id)
-                reward = score(decisions) if action == "tell" else None
-                waiting = [other for other in waiting if other[0] != trial_id]
-                study.tell(trial_id, reward) if action == "tell" else study.fail(trial_id, "why")
-                alone.feedback(decisions, None if reward is None else sign * reward)
-            elif action == "report" and running:
-                trial_id = sorted(running)[number % len(running)]
-                decisions, reward = running[trial_id], score(running[trial_id]) / (step + 1)
-                stop = study.report(trial_id, reward, step=number)
-                assert stop == alone.report(decisions, sign * reward, step=number)
-                assert (number, reward, stop, None) in study.trial(trial_id).reports
-            elif action in ("close", "crash"):
-                if action == "crash":  # what a killed process leaves is what is in its files now
-                    for suffix in ("", "-wal"):
-                        shutil.copy(f"{path}{suffix}", Path(folder, f"{step + 1}.db{suffix}"))
-                study.close()
-                path = Path(folder, f"{step + 1}.db") if action == "crash" else path
-                study = Study.open(path, SPACE, make())
-                waiting = sorted(running.items())  # all may be told or asked for; asking comes in order
-        study.close()
+        both = Interleaving(folder, name, maximize)
+        for at, (action, number) in enumerate(steps, 1):
+            if action in ("tell", "fail", "report", "renew", "put_back") and not both.decisions:
+                continue
+            getattr(both, action)(at if action == "crash" else number)
+        both.study.close()
 
 
 @pytest.mark.parametrize("name", ["sweep", "without replacement", "deduplicated"])
