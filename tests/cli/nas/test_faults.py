@@ -203,9 +203,9 @@ TYPED = {
     "no algorithm": (["--algorithm=randm"], "there is no algorithm named 'randm'; did you mean 'random'"),
     "no trials": (["--max_nas_trial=0"], "0 is not in the range x>=1"),
     "a bad metric": (["--nas_target_reward_metric=a\nb"], "names the metric that the trainer reports"),
-    "a container": (
-        ["--local_binary=", "--trainer_docker_id=mnist"],
-        "the trainer is the container 'localhost/nas/mnist:latest', and containers are not launched yet",
+    "no data": (
+        ["--run_local_binary=false", "--trainer_docker_id=mnist", "--local_data_dir=gone"],
+        "there is no 'gone'",
     ),
     "a bucket": (
         ["--local_output_dir=gs://bucket/jobs"],

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from .fault import NasError
 
-ENGINES = ("docker", "podman")
 _NAME = "an image is named by letters, digits, '_', '-', '.' and '/'"
 
 
@@ -35,34 +32,22 @@ def name_image(docker_id: str, project: str | None, region: str | None) -> str:
     return f"{region}-docker.pkg.dev/{project}/nas/{docker_id}:latest"
 
 
-def find_engine(names: Sequence[str] = ENGINES) -> str:
-    """Returns the program that makes and runs containers.
-
-    Raises:
-      NasError: there is none.
-    """
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    raise NasError(
-        "building an image needs docker or podman, and neither is on PATH. Install one; or run the trainer as a program: "
-        "--local_binary=trainer.py --run_local_binary=true, which needs no image."
-    )
-
-
 def build_image(image: str, file: str, *, use_cache: bool, push: bool) -> None:
     """Builds an image of the current folder, and pushes it when asked to; what the engine says is shown.
 
     Raises:
-      NasError: there is no such file, no engine, or it fails.
+      NasError: there is no such file, or the engine fails.
+      LaunchError: there is no engine that answers.
     """
+    from pliant.launch.engine import find_engine
+
     if not Path(file).is_file():
         raise NasError(f"--trainer_docker_file names a container file; there is no {file!r}.")
-    engine = find_engine()
+    engine = find_engine().argv
     cache = [] if use_cache else ["--no-cache"]
-    _run([engine, "build", *cache, "-f", file, "-t", image, "."])
+    _run([*engine, "build", *cache, "-f", file, "-t", image, "."])
     if push:
-        _run([engine, "push", image])
+        _run([*engine, "push", image])
 
 
 def _run(command: list[str]) -> None:

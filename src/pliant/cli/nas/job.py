@@ -248,7 +248,10 @@ def _read_trainer(options: Mapping[str, Any]) -> Trainer:
             "--trainer_docker_id=NAME, the image that `pliant nas build` made."
         )
     image = name_image(docker_id, options["project_id"], options["region"])
-    return Trainer(None, image, folder, None if data is None else str(data.absolute()))
+    if data is not None and not data.is_dir():
+        raise NasError(f"--local_data_dir is a folder that the container sees; there is no {str(data)!r}.")
+    given = None if data is None else str(data.absolute())
+    return Trainer(None, image, folder, given, tuple(options["container_option"]))
 
 
 def _check_same(before: Settings, now: Settings, folder: JobFolder) -> None:

@@ -28,6 +28,12 @@ def space_and_trainer(function: Function) -> Function:
         flag("local_binary", metavar="FILE", help="The trainer as a program or Python file, in its place."),
         flag("run_local_binary", metavar="BOOL", help="Whether --local_binary is run.  [default: if given]"),
         flag("local_data_dir", type=click.Path(path_type=Path), help="/test_data in a container."),
+        flag(
+            "container_option",
+            multiple=True,
+            metavar="OPTION",
+            help="Of docker or podman, such as --container_option=--gpus=all; may be repeated.",
+        ),
         flag_list("search_docker_flags", "Flags of the trainer."),
         flag_list("local_binary_flags", "More flags of the trainer, where it is a program."),
         flag("latency_calculator_docker_id", hidden=True),

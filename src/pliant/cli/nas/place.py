@@ -10,24 +10,31 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pliant.launch import Command, Commands, Launcher
+from pliant.launch import Command, Commands, Container, Launcher, Mount
 
 from .fault import NasError
 from .settings import Settings, Trainer
 
+DATA = "/test_data"  # where a container sees --local_data_dir
 
-def make_launcher(settings: Settings, parallel: int) -> Launcher:
+
+def make_launcher(settings: Settings, parallel: int, owner: Path | None = None) -> Launcher:
     """Returns what runs the jobs of these settings, ``parallel`` at once.
 
+    Args:
+      settings: of the job.
+      parallel: how many at once.
+      owner: the folder of the job, whose containers of a run that died are removed; None before there is one.
+
     Raises:
-      NasError: nothing here runs containers.
+      LaunchError: nothing here runs containers.
     """
-    if settings.trainer.image is None:
+    trainer = settings.trainer
+    if trainer.image is None:
         return Commands(parallel)
-    raise NasError(
-        f"the trainer is the container {settings.trainer.image!r}, and containers are not launched yet. Run its program "
-        "here: --local_binary=trainer.py --run_local_binary=true."
-    )
+    from pliant.launch.containers import Containers
+
+    return Containers(parallel, owner=str(owner or ""), options=trainer.options)
 
 
 def check_binary(path: str) -> str:
@@ -54,7 +61,7 @@ def make_command(
     home: Path,
     seen: Sequence[Path],
     log: Path,
-) -> Command:
+) -> Command | Container:
     """Returns the work of a job.
 
     Args:
@@ -65,6 +72,10 @@ def make_command(
       seen: folders that a container may read besides.
       log: a file for its output, out of the reach of a container.
     """
+    if trainer.image is not None:
+        data = [] if trainer.data is None else [Mount(Path(trainer.data), DATA)]
+        mounts = [Mount(home, str(home), writable=True), *(Mount(path, str(path)) for path in seen), *data]
+        return Container(trainer.image, tuple(flags), env, tuple(mounts), log=log)
     return Command((*_program(trainer), *flags), {**env, **_python_path(trainer)}, Path(trainer.folder), log)
 
 

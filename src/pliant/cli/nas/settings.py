@@ -26,12 +26,14 @@ class Trainer:
       image: of a container; None for a program.
       folder: where the job was started; programs run there, and Python ones import from there.
       data: a folder that a container sees as ``/test_data``.
+      options: of docker or podman, for its containers.
     """
 
     binary: str | None
     image: str | None
     folder: str
     data: str | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,12 @@ class Settings:
             data = dict(json.loads(text))
             version = data.pop("version")
             if version == VERSION:
-                trainer, rules = Trainer(**data.pop("trainer")), dict(data.pop("rules"))
-                rules["constraints"] = tuple(rules["constraints"])
-                return cls(trainer=trainer, rules=Rules(**rules), **data)
+                trainer, rules = dict(data.pop("trainer")), dict(data.pop("rules"))
+                trainer["options"], rules["constraints"] = (
+                    tuple(trainer["options"]),
+                    tuple(rules["constraints"]),
+                )
+                return cls(trainer=Trainer(**trainer), rules=Rules(**rules), **data)
         except (ValueError, TypeError, KeyError) as error:
             raise NasError(
                 f"{str(path)!r} does not hold the settings of a NAS job: {type(error).__name__}: {error}. "

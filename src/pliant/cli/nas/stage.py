@@ -95,7 +95,7 @@ class Stage:
             return judge.read(trial, outcome)
 
         with (
-            make_launcher(self.settings, parallel) as launcher,
+            make_launcher(self.settings, parallel, self.folder.path) as launcher,
             open_display(self.console, title, study) as display,
         ):
             return run(

@@ -140,7 +140,9 @@ def _finite(values: Mapping[str, float], without: str) -> dict[str, float]:
 
 
 def _explain(outcome: Outcome) -> str:
-    return f"the trainer ended with {outcome.how}: {outcome.reason}{_say_tail(outcome)}"
+    tail = _say_tail(outcome)
+    repeats = tail.rpartition(": ")[2] in outcome.reason
+    return f"the trainer ended with {outcome.how}: {outcome.reason}{'' if repeats else tail}"
 
 
 def _say_tail(outcome: Outcome) -> str:
