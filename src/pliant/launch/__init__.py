@@ -1,9 +1,11 @@
-"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands.
+"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands, on a cluster.
 
 Knows nothing of trials, decisions or studies: a job is a function of JSON, or a command line.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .base import (
     Call,
@@ -24,6 +26,9 @@ from .commands import Commands
 from .place import InPlace
 from .processes import Processes
 
+if TYPE_CHECKING:
+    from .ray_tasks import RayTasks
+
 __all__ = [
     "Call",
     "Channel",
@@ -40,5 +45,14 @@ __all__ = [
     "Mount",
     "Outcome",
     "Processes",
+    "RayTasks",
     "Started",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "RayTasks":  # for those who have a cluster
+        from .ray_tasks import RayTasks
+
+        return RayTasks
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -311,8 +311,16 @@ class Keeper:
         self._ended = True
 
 
-def main(descriptor: int) -> None:
-    """Runs a keeper that talks on a socket; what a launcher starts."""
+def main(descriptor: int, *, shielded: bool = False) -> None:
+    """Runs a keeper that talks on a socket; what a launcher starts.
+
+    Args:
+      descriptor: of the socket.
+      shielded: whether another process stands between it and its launcher, for launchers whose process is ended together
+        with its children, without the last look that a keeper needs.
+    """
+    if shielded:
+        _go_on_in_child(descriptor)
     wire = Wire(socket.socket(fileno=descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tree.adopt_orphans()
@@ -361,6 +369,17 @@ def preload(names: list[str]) -> None:
         )
     gc.collect()
     gc.freeze()  # so that collecting garbage in a worker copies no pages
+
+
+def _go_on_in_child(descriptor: int) -> None:
+    """Forks, and returns in the child only; the parent ends as the child does, which notices the end of the parent."""
+    pid = os.fork()
+    if pid:
+        os.close(descriptor)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        os._exit(code)
 
 
 def _await_options(wire: Wire, parent: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class LocalLauncher(Launcher):
 
     Args:
       slots: how many jobs run at once.
-      options: for the keeper.
+      options: for the keeper; ``shielded`` as in ``keeper.main``.
       env: variables that it starts with, besides ours.
     """
 
@@ -151,7 +151,8 @@ class _Keeper:
         here, there = socket.socketpair()
         program = (
             f"import sys; sys.path[:] = {[p or os.getcwd() for p in sys.path]!r}; "
-            f"from pliant.launch.keeper import main; main({there.fileno()})"
+            f"from pliant.launch.keeper import main; "
+            f"main({there.fileno()}, shielded={bool(options.get('shielded'))})"
         )
         with there:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

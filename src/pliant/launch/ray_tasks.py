@@ -6,19 +6,20 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import count
 from typing import Any, final
 
 from pliant.values.errors import LaunchError
 
 from .base import JSON, Call, Command, Ended, Event, Job, Launcher, Message, Outcome, Started, dump
-from .check import check_count, check_job
+from .check import check_count, check_job, check_seconds, prepare_log
 from .commands import describe_command
 from .functions import name_of
 from .ray_work import Mailbox, work
 from .worker import one_line
 
-GIVE_UP_SECONDS = 10.0  # after which a task that was cancelled counts as ended
+GIVE_UP_SECONDS = 20.0  # after which a task that was told to end is ended by force
+ANSWER_SECONDS = 5.0  # for the mailbox to say that it has an order
 
 
 @final
@@ -36,8 +37,9 @@ class RayTasks(Launcher):
       cpus: processors a job takes.
       gpus: GPUs a job takes; a fraction lets jobs share one.
       resources: other resources of Ray that a job takes, by name.
-      preload: as in ``Processes``.
-      runtime_env: of Ray, for a new connection.
+      preload: as in ``Processes``, in each of Ray's workers.
+      grace_seconds: how long a job that is cancelled or over its time may take to end (SIGTERM) before it is killed.
+      runtime_env: of Ray, for a new connection: the packages, files and variables of its workers.
 
     Raises:
       LaunchError: Ray is not installed, does not start, or is not found; or no node has room for one job.
@@ -52,24 +54,28 @@ class RayTasks(Launcher):
         gpus: float = 0.0,
         resources: Mapping[str, float] | None = None,
         preload: str | Sequence[str] = (),
+        grace_seconds: float = 5.0,
         runtime_env: Mapping[str, Any] | None = None,
     ) -> None:
         self._ray = _import_ray()
+        needs = {"CPU": cpus, "GPU": gpus, **(resources or {})}
+        self._node: dict[str, Any] = {
+            "preload": [preload] if isinstance(preload, str) else list(preload),
+            "grace": check_seconds(grace_seconds, "grace_seconds"),
+        }
         self._owned = _connect(self._ray, address, runtime_env)
-        self._needs = {"CPU": cpus, "GPU": gpus, **(resources or {})}
-        self._preload = [preload] if isinstance(preload, str) else list(preload)
         try:
-            self.slots = check_count(_room(self._ray, self._needs) if slots is None else slots, "slots")
+            self._task = _task(self._ray, cpus, gpus, resources)
+            self.slots = check_count(_room(self._ray, needs) if slots is None else slots, "slots")
+            self._node["threads"] = max(1, int(cpus))
             self._mailbox = self._make_mailbox()
         except BaseException:
             self._disconnect()
             raise
-        self._task = self._ray.remote(work).options(
-            num_cpus=cpus, num_gpus=gpus, resources=dict(resources or {}) or None, max_retries=0
-        )
-        self._news = self._mailbox.take.remote(1.0)
+        self._news = self._mailbox.take.remote()
+        self._keys = count()
         self._jobs: dict[str, _Running | None] = {}  # None while it waits
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._events: deque[Event] = deque()
         self._closed = False
 
@@ -78,9 +84,9 @@ class RayTasks(Launcher):
         if self._closed:
             raise LaunchError("this RayTasks is closed; make a new one.")
         check_job(job, self._jobs)
-        _describe(job, self._preload)
+        said = {**_describe(job), "node": self._node}
         self._jobs[job.id] = None
-        self._waiting.append(job)
+        self._waiting.append((job.id, said))
         self._fill()
 
     def poll(self, timeout: float | None) -> list[Event]:
@@ -105,19 +111,19 @@ class RayTasks(Launcher):
         if running is None or not running.asks:
             raise LaunchError(f"job {job_id!r} waits for no reply: answer each Message event once.")
         running.asks = False
-        self._mailbox.reply.remote(job_id, message)
+        self._mailbox.order.remote(running.key, {"reply": message})
 
     def cancel(self, job_id: str, reason: str) -> None:
         """See ``Launcher.cancel``."""
-        waiting = next((job for job in self._waiting if job.id == job_id), None)
-        if waiting is not None:
-            self._waiting.remove(waiting)
-            self._end(job_id, Outcome("cancelled", reason=reason))
+        if job_id not in self._jobs:
             return
-        running = self._jobs.get(job_id)
-        if running is not None and running.cancelled is None:
-            running.cancelled = reason, time.monotonic()
-            self._ray.cancel(running.task, force=False)
+        running = self._jobs[job_id]
+        if running is None:
+            self._waiting = deque(pair for pair in self._waiting if pair[0] != job_id)
+            self._end(job_id, Outcome("cancelled", reason=reason))
+        elif running.cancelled is None:
+            running.cancelled = reason, time.monotonic() + self._node["grace"] + GIVE_UP_SECONDS
+            self._order([running], {"cancel": reason})
 
     def close(self) -> None:
         """See ``Launcher.close``."""
@@ -125,11 +131,16 @@ class RayTasks(Launcher):
             return
         self._closed = True
         self._events.clear()
-        for running in self._jobs.values():
-            if running is not None:
-                self._ray.cancel(running.task, force=True)
+        running = [one for one in self._jobs.values() if one is not None]
         self._jobs.clear()
         self._waiting.clear()
+        self._order(running, {"close": True})
+        tasks = [one.task for one in running]
+        _, late = (
+            self._ray.wait(tasks, num_returns=len(tasks), timeout=GIVE_UP_SECONDS) if tasks else ([], [])
+        )
+        for task in late:
+            self._ray.cancel(task, force=True)
         self._ray.kill(self._mailbox, no_restart=True)
         self._disconnect()
 
@@ -138,44 +149,54 @@ class RayTasks(Launcher):
     def _fill(self) -> None:
         busy = sum(running is not None for running in self._jobs.values())
         while self._waiting and busy < self.slots:
-            job = self._waiting.popleft()
-            task = self._task.remote(self._mailbox, _describe(job, self._preload))
-            self._jobs[job.id] = _Running(task)
-            self._events.append(Started(job.id, "a node of the cluster"))
+            job_id, said = self._waiting.popleft()
+            key = next(self._keys)
+            self._jobs[job_id] = _Running(key, self._task.remote(self._mailbox, key, said))
+            self._events.append(Started(job_id, "a node of the cluster"))
             busy += 1
 
     def _hear(self, seconds: float) -> None:
         """Takes what the mailbox has and what ended."""
         tasks = {running.task: job_id for job_id, running in self._jobs.items() if running is not None}
-        ready, _ = self._ray.wait([self._news, *tasks], num_returns=1, timeout=seconds)
-        ready, _ = self._ray.wait([self._news, *tasks], num_returns=len(tasks) + 1, timeout=0)
+        refs = [self._news, *tasks]
+        self._ray.wait(refs, num_returns=1, timeout=seconds)
+        ready, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
         if self._news in ready:
-            self._take_news(self._news)
-            self._news = self._mailbox.take.remote(1.0)
-        ended = [tasks[task] for task in ready if task in tasks]
-        if ended:  # what a job said before its end is heard before its end
-            self._take_news(self._mailbox.take.remote(0.0))
-        for job_id in ended:
+            self._take_news()
+        for job_id in [tasks[task] for task in ready if task in tasks]:
             running = self._jobs[job_id]
             assert running is not None
             self._end(job_id, self._outcome_of(running))
         present = time.monotonic()
         for job_id, running in list(self._jobs.items()):
-            if running and running.cancelled and present - running.cancelled[1] > GIVE_UP_SECONDS:
+            if running and running.cancelled and present > running.cancelled[1]:
                 self._ray.cancel(running.task, force=True)
                 self._end(job_id, Outcome("cancelled", reason=running.cancelled[0]))
 
-    def _take_news(self, news: Any) -> None:
+    def _take_news(self) -> None:
         try:
-            found = self._ray.get(news)
-        except self._ray.exceptions.RayError:
-            self._mailbox = self._make_mailbox()  # it died, and the jobs that waited for a reply with it
-            return
-        for job_id, payload in found:
-            running = self._jobs.get(job_id)
-            if running is not None:
+            found = self._ray.get(self._news)
+        except self._ray.exceptions.RayError:  # it died, and the jobs that listened to it end with it
+            self._mailbox = self._make_mailbox()
+            found = []
+        self._news = self._mailbox.take.remote()
+        by_key = {running.key: (job_id, running) for job_id, running in self._jobs.items() if running}
+        for key, payload in found:
+            if key in by_key:
+                job_id, running = by_key[key]
                 running.asks = True
                 self._events.append(Message(job_id, payload))
+
+    def _order(self, jobs: list[_Running], order: dict[str, Any]) -> None:
+        """Gives jobs an order to end; those that Ray has not begun with, it is to forget."""
+        answers = [(one, self._mailbox.order.remote(one.key, order)) for one in jobs]
+        for one, answer in answers:
+            try:
+                begun = self._ray.get(answer, timeout=ANSWER_SECONDS)
+            except self._ray.exceptions.RayError:  # without a mailbox, jobs that have begun end by themselves
+                begun = False
+            if not begun:
+                self._ray.cancel(one.task, force=False)
 
     def _outcome_of(self, running: _Running) -> Outcome:
         """Returns how a task ended."""
@@ -196,7 +217,9 @@ class RayTasks(Launcher):
         return Outcome(how, reason=one_line(reason), seconds=seconds)  # type: ignore[arg-type]  # one of them
 
     def _end(self, job_id: str, outcome: Outcome) -> None:
-        del self._jobs[job_id]
+        running = self._jobs.pop(job_id)
+        if running is not None:
+            self._mailbox.forget.remote(running.key)
         self._events.append(Ended(job_id, outcome))
 
     def _make_mailbox(self) -> Any:
@@ -216,14 +239,14 @@ class RayTasks(Launcher):
 class _Running:
     """A job that was handed to Ray."""
 
-    def __init__(self, task: Any) -> None:
-        self.task = task
+    def __init__(self, key: int, task: Any) -> None:
+        self.key, self.task = key, task
         self.since = time.monotonic()
         self.asks = False
-        self.cancelled: tuple[str, float] | None = None
+        self.cancelled: tuple[str, float] | None = None  # why, and when it is to have ended
 
 
-def _describe(job: Job, preload: list[str]) -> dict[str, Any]:
+def _describe(job: Job) -> dict[str, Any]:
     """Returns a job as JSON for its task.
 
     Raises:
@@ -236,11 +259,22 @@ def _describe(job: Job, preload: list[str]) -> dict[str, Any]:
         said = {"kind": "call", "function": name_of(work_.function), "payload": work_.payload}
     elif isinstance(work_, Command):
         said = {"kind": "command", **describe_command(work_)}
-        said["folder"] = Path(said["folder"])
     else:
         raise LaunchError(f"RayTasks runs calls and commands; got a {type(work_).__name__}.")
     limits = {"seconds": job.limits.seconds, "memory": job.limits.memory}
-    return {**said, "id": job.id, "attempt": job.attempt, "limits": limits, "preload": preload}
+    return {**said, "id": job.id, "attempt": job.attempt, "limits": limits, "log": prepare_log(work_.log)}
+
+
+def _task(ray: Any, cpus: Any, gpus: Any, resources: Any) -> Any:
+    """Returns the task of Ray that runs a job."""
+    options = {"num_cpus": cpus, "num_gpus": gpus, "resources": dict(resources or {}) or None}
+    try:
+        return ray.remote(work).options(**options, max_retries=0)
+    except (ValueError, TypeError) as error:
+        raise LaunchError(
+            f"what a job takes are numbers from 0, such as RayTasks(cpus=2, gpus=0.5, resources={{'tpu': 1}}); Ray says: "
+            f"{one_line(str(error))}"
+        ) from error
 
 
 def _import_ray() -> Any:
@@ -258,35 +292,50 @@ def _import_ray() -> Any:
 def _connect(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | None) -> bool:
     """Connects to Ray; returns whether it is ours to shut down."""
     if ray.is_initialized():
+        _check_connection(ray, address, runtime_env)
         return False
+    options: dict[str, Any] = {"address": address or "local", "runtime_env": dict(runtime_env or {}) or None}
+    if address is None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        options["include_dashboard"] = False
     try:
-        ray.init(
-            address=address or "local",
-            runtime_env=dict(runtime_env) if runtime_env else None,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
+        ray.init(**options, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        what = "Ray does not start here" if address is None else f"there is no cluster at {address!r}"
         raise LaunchError(
-            f"Ray does not start, or there is no cluster at {address!r}: {one_line(str(error))}. Start one with "
-            "`ray start --head`, or leave out the address for one on this machine."
+            f"{what}: {one_line(str(error))}. Start one with `ray start --head`, or leave out the address for one on "
+            "this machine."
         ) from error
     return True
+
+
+def _check_connection(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | None) -> None:
+    """Checks that a connection which exists is the one that is wanted."""
+    if runtime_env:
+        raise LaunchError(
+            "this process is connected to Ray already, and runtime_env belongs to the connection: give it to your ray.init, "
+            "or leave the connection to RayTasks."
+        )
+    own = ray.get_runtime_context().gcs_address
+    if address not in (None, "auto", own):
+        raise LaunchError(
+            f"this process is connected to the cluster at {own!r}, not to {address!r}; leave out the address, or call "
+            "ray.shutdown() first."
+        )
 
 
 def _room(ray: Any, needs: Mapping[str, float]) -> int:
     """Returns how many jobs the nodes have room for."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     asked = {name: amount for name, amount in needs.items() if amount}
-    count = sum(
-        int(min([node.get(name, 0.0) / amount for name, amount in asked.items()], default=1))
+    total = sum(
+        int(min([node.get(name, 0.0) / amount + 1e-6 for name, amount in asked.items()], default=1))
         for node in nodes
     )
-    if not count:
+    if not total:
         raise LaunchError(
             f"no node of the cluster has room for one job that takes {asked}; the nodes have "
             f"{[{name: node.get(name, 0.0) for name in asked} for node in nodes]}. Ask for less, or say how many `slots` "
             "to use on a cluster that grows."
         )
-    return count
+    return total

@@ -7,85 +7,156 @@ dies costs the jobs that used it an attempt.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, final
 
-from .base import Call, Command, Ended, Job, Launcher, Limits, Message
-from .commands import Commands
-from .processes import Processes
+from pliant.values.errors import LaunchError
 
-_launchers: dict[tuple[Any, ...], Launcher] = {}  # of this worker, which does many tasks
+from .base import Call, Command, Ended, Job, Limits, Message, Outcome
+from .charge import THREADS
+from .local import LocalLauncher
+from .output import LOG_BYTES
+from .worker import one_line
+
+LOOK_SECONDS = 0.2  # between looks at what our side orders; a job that waits for a reply hears it at once
+
+_launchers: dict[tuple[Any, ...], NodeLauncher] = {}  # of this worker of Ray, which does many tasks
 
 
+@final
 class Mailbox:
-    """Messages on their way to the launcher, and replies on their way back; an actor, whose calls wait without threads."""
+    """Messages of jobs on their way to the launcher, and its orders on their way back; an actor.
+
+    Its calls wait without threads, as many as there are jobs.
+    """
 
     def __init__(self) -> None:
-        self._messages: list[list[Any]] = []
+        self._messages: list[tuple[int, Any]] = []
         self._news = asyncio.Event()
-        self._replies: dict[str, asyncio.Future[Any]] = {}
+        self._orders: dict[int, asyncio.Queue[dict[str, Any] | None]] = defaultdict(asyncio.Queue)
+        self._begun: set[int] = set()
 
-    async def ask(self, job: str, message: Any) -> Any:
-        """Adds a message, and returns the reply to it."""
-        self._replies[job] = asyncio.get_running_loop().create_future()
-        self._messages.append([job, message])
+    async def listen(self, key: int) -> dict[str, Any] | None:
+        """Returns the next order to a job, waiting for it; None when the job is over."""
+        self._begun.add(key)
+        return await self._orders[key].get()
+
+    async def say(self, key: int, message: Any) -> None:
+        """Adds a message of a job; its reply comes as an order."""
+        self._messages.append((key, message))
         self._news.set()
-        return await self._replies[job]
 
-    async def reply(self, job: str, message: Any) -> None:
-        """Answers the message of a job; one that nobody waits for is dropped."""
-        waiting = self._replies.pop(job, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(message)
-
-    async def take(self, wait: float) -> list[list[Any]]:
-        """Returns the messages so far; waits for the first one, but not longer than so many seconds."""
-        if not self._messages and wait:
-            try:
-                await asyncio.wait_for(self._news.wait(), wait)
-            except TimeoutError:
-                return []
+    async def take(self) -> list[tuple[int, Any]]:
+        """Returns the messages so far, waiting for the first one."""
+        await self._news.wait()
         self._news.clear()
         messages, self._messages = self._messages, []
         return messages
 
+    async def order(self, key: int, order: dict[str, Any]) -> bool:
+        """Gives a job an order; returns whether it has begun, otherwise it finds the order when it does."""
+        self._orders[key].put_nowait(order)
+        return key in self._begun
 
-def work(mailbox: Any, task: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job to its end, and returns its outcome as a dict; what it reports goes through the mailbox."""
-    import ray
+    async def forget(self, key: int) -> None:
+        """Lets go of a job that is over."""
+        self._begun.discard(key)
+        orders = self._orders.pop(key, None)
+        if orders is not None:
+            orders.put_nowait(None)
 
+
+@final
+class NodeLauncher(LocalLauncher):
+    """Runs the jobs of one worker of Ray, one after another, as they were described on our side.
+
+    Ray kills the children of its workers when it ends one; the keeper is no child, and so ends what a job has started.
+    """
+
+    def __init__(self, *, calls: bool, preload: Sequence[str], threads: int, grace: float) -> None:
+        options = {
+            "preload": list(preload) if calls else [],
+            "threads": threads,
+            "reuse": True,
+            "grace": grace,
+            "processes": 256,
+            "log_bytes": LOG_BYTES,
+            "shielded": True,
+        }
+        count = "1" if calls else str(threads)  # a process that is to be forked computes with one
+        env = {f"{name}_NUM_THREADS": count for name in THREADS}
+        super().__init__(1, options, {**env, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"})
+
+    def _describe(self, job: Job) -> dict[str, Any]:
+        work_ = job.work
+        if isinstance(work_, Call):
+            return {"function": work_.function, "payload": work_.payload}
+        return {"argv": list(work_.argv), "env": dict(work_.env), "folder": str(work_.folder)}
+
+
+def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
+    """Runs a job to its end, and returns its outcome as a dict; what it reports goes through the mailbox.
+
+    When the mailbox is gone, or Ray cancels the task, the job is ended, and this raises.
+    """
     job = Job(task["id"], _read(task), Limits(**task["limits"]), task["attempt"])
-    launcher = _launcher_of(task)
     try:
-        launcher.start(job)
-        while True:
-            for event in launcher.poll(None):
-                if isinstance(event, Message):
-                    launcher.reply(job.id, ray.get(mailbox.ask.remote(job.id, event.payload)))
-                elif isinstance(event, Ended):
-                    return asdict(event.outcome)
-    except BaseException:  # cancelled, or the mailbox is gone: the job ends with its processes
+        launcher = _launcher_of(task)
+        return asdict(_run(launcher, job, mailbox, key))
+    except LaunchError as error:  # it cannot run on this node, such as when `preload` fails
+        return asdict(Outcome("raised", reason=one_line(str(error))))
+    except BaseException:
         _forget(task)
         raise
 
 
+def _run(launcher: NodeLauncher, job: Job, mailbox: Any, key: int) -> Outcome:
+    import ray
+
+    orders = mailbox.listen.remote(key)
+    launcher.start(job)
+    asks = False
+    while True:
+        for event in launcher.poll(0.0 if asks else LOOK_SECONDS):
+            if isinstance(event, Message):
+                asks = True
+                mailbox.say.remote(key, event.payload)
+            elif isinstance(event, Ended):
+                return event.outcome
+        if not ray.wait([orders], timeout=LOOK_SECONDS if asks else 0)[0]:
+            continue
+        order = ray.get(orders)
+        if order is None or "close" in order:
+            raise KeyboardInterrupt("the launcher was closed")
+        orders = mailbox.listen.remote(key)
+        if "cancel" in order:
+            launcher.cancel(job.id, order["cancel"])
+        elif asks:
+            asks = False
+            launcher.reply(job.id, order["reply"])
+
+
 def _read(task: dict[str, Any]) -> Call | Command:
+    log = None if task["log"] is None else Path(task["log"])
     if task["kind"] == "call":
-        return Call(task["function"], task["payload"])
-    return Command(tuple(task["argv"]), task["env"], task["folder"])
+        return Call(task["function"], task["payload"], log)
+    return Command(tuple(task["argv"]), task["env"], Path(task["folder"]), log)
 
 
 def _key(task: dict[str, Any]) -> tuple[Any, ...]:
-    return task["kind"], tuple(task["preload"]), os.environ.get("CUDA_VISIBLE_DEVICES")
+    return task["kind"], json.dumps(task["node"]), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def _launcher_of(task: dict[str, Any]) -> Launcher:
+def _launcher_of(task: dict[str, Any]) -> NodeLauncher:
     """Returns a warm launcher of this worker."""
     key = _key(task)
     if key not in _launchers:
-        is_call = task["kind"] == "call"
-        _launchers[key] = Processes(1, preload=task["preload"]) if is_call else Commands(1)
+        _launchers[key] = NodeLauncher(calls=task["kind"] == "call", **task["node"])
     return _launchers[key]
 
 
