@@ -10,6 +10,8 @@ import pliant as pg
 from pliant.oneshot import supernet
 from pliant.oneshot.exactness import measure_differences
 from pliant.oneshot.follow import Weighted, follow
+from pliant.oneshot.opened import open_network
+from pliant.values.errors import SpaceError
 
 one = pg.oneof
 Conv2d, BatchNorm2d, Sequential, ReLU, Linear, Flatten, Identity, LayerNorm, GroupNorm = map(
@@ -277,3 +279,19 @@ def test_sums_of_widths_are_encoded():
         NotImplementedError, match=r"at path 'width' cannot be encoded: 10 is the sum of 2 .* a name"
     ):
         pg.encode(alone, pg.Dict(width=10))
+
+
+def test_a_unit_that_may_go_and_decides_a_width_says_so():
+    network = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 6), nn.ReLU()), nn.Linear(6, 2))
+    width = "layers[1].layers[0].out_features"
+    program = open_network(network).rebind(lambda k, v, p: pg.oneof([3, 6]) if k == width else v)
+    shorter = follow(program, torch.zeros(1, 4)).rebind(
+        lambda k, v, p: pg.oneof([v, nn.Identity()]) if k == "layers[1]" else v
+    )
+    with pytest.raises(SpaceError, match=r"active only for some.*a candidate since.*search widths inside it"):
+        supernet(shorter)
+    plain = Sequential(
+        one([Linear(2, one([2, 3], name="w")), Linear(2, 2)]), Linear(one([2, 3], name="w"), 1)
+    )
+    with pytest.raises(SpaceError, match=r"name them apart\.$"):
+        supernet(plain)

@@ -210,6 +210,28 @@ def test_weights_that_fit_are_kept():
     assert torch.equal(larger[0].weight[:, :, 1:4, 1:4], network[0].weight)
 
 
+def test_weights_of_larger_layers_whose_parts_are_put_together():
+    network = nn.Sequential(nn.MultiheadAttention(4, 2))
+    larger = open_network(network).rebind({f"layers[0].{name}": 8 for name in ("embed_dim", "kdim", "vdim")})[
+        0
+    ]
+    for part in range(3):  # query, key, value
+        mine = larger.in_proj_weight[8 * part : 8 * part + 4, :4]
+        assert torch.equal(mine, network[0].in_proj_weight[4 * part : 4 * part + 4])
+    assert torch.equal(larger.out_proj.weight[:4, :4], network[0].out_proj.weight)
+
+
+def test_a_rule_that_computes_leaves_larger_weights_as_they_are_made():
+    class Mean(nn.Linear):
+        pass
+
+    pg.oneshot.add_rule(Mean, lambda layer, name, full: 0.5 * full[: getattr(layer, name).shape[0]])
+    network = nn.Sequential(Mean(4, 2))
+    larger = open_network(network).rebind({"layers[0].out_features": 3})[0]
+    assert not torch.equal(larger.weight[:2], network[0].weight)
+    assert bool(larger.weight.isfinite().all())
+
+
 def test_attention_and_other_layers():
     torch.manual_seed(0)
     network = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).double()

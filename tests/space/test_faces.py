@@ -87,10 +87,22 @@ def test_text_that_trainers_take(space, values, text):
     ],
 )
 def test_what_reads_as_the_same(face):
-    parsed = SPACE.parse(list(face) if isinstance(face, np.ndarray) else face)
+    parsed = SPACE.parse(face)
     assert parsed == LONG
     assert [type(v) for v in parsed.values] == [int, int, float, int, int, int]
     assert SPACE.validate(parsed) == LONG
+
+
+@pytest.mark.parametrize(
+    "make", [np.array, lambda v: np.array(v, dtype=np.uint8), lambda v: range(v[0], v[0] + 1)]
+)
+def test_arrays_and_ranges_are_their_numbers(make):
+    space = flatten([choice("op", 3)])
+    parsed = space.parse(make([2]))
+    assert parsed.values == (2,)
+    assert type(parsed.values[0]) is int
+    with pytest.raises(DecisionError, match=r"'op' .*0.5"):
+        space.parse(np.array([0.5]))
 
 
 def test_an_integer_is_read_as_a_float_where_floats_are_decided():

@@ -14,6 +14,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from .nested import find_leaves
 from .supernet import Supernet
 
 
@@ -157,14 +158,7 @@ def _project(output: Tensor) -> Tensor:
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _tensors(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _tensors(one)
+    return (leaf for leaf in find_leaves(value) if isinstance(leaf, Tensor))
 
 
 def _difference(a: Tensor, b: Tensor) -> float:

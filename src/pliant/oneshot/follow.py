@@ -29,6 +29,7 @@ from .pairing import Pair, pair
 from .probe import Probe, Spot, probe
 from .widths import find_widths, is_depthwise
 
+WIDTH_NAME = "width of "  # how the names of holes begin that other layers follow, and that had none
 MARGIN = 64  # by so many channels a layer's output is widened to see what it reaches
 TURNS = 16  # so many networks are looked at, at most, to have seen every candidate of every choice
 
@@ -419,7 +420,7 @@ def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, Source
             )
         first = sources[keys[0]]
         kept = [n for n in first.numbers.values() if n in common]
-        name = first.hole.name or f"width of {first.key}"
+        name = first.hole.name or f"{WIDTH_NAME}{first.key}"
         hole = first.hole if len(kept) == len(first.numbers) else OneOf(kept)
         one = rebind(clone(hole), name=name)
         for key in keys:
@@ -446,7 +447,7 @@ def _at(program: Any, path: Path) -> Any:
 
 
 def _named(hole: Any, key: str) -> Any:
-    return clone(hole) if hole.name is not None else rebind(clone(hole), name=f"width of {key}")
+    return clone(hole) if hole.name is not None else rebind(clone(hole), name=f"{WIDTH_NAME}{key}")
 
 
 def _fixed_outputs(run: _Run) -> Iterator[tuple[str, int]]:

@@ -21,6 +21,7 @@ from pliant.values.errors import PliantError, SpaceError
 
 from .capability import find_able
 from .elastic import Elastic
+from .nested import find_leaves
 from .supernet import Supernet
 
 MOST = 256  # so many sizes of one module are mixed
@@ -190,7 +191,9 @@ class _Check:
             row[min(turn, len(row) - 1)] = 1.0
             selection.weights[key] = row
         output = self.supernet.network(*self.example)
-        return [x for x in _leaves(output) if isinstance(x, Tensor) and x.is_floating_point() and x.numel()]
+        return [
+            x for x in find_leaves(output) if isinstance(x, Tensor) and x.is_floating_point() and x.numel()
+        ]
 
 
 def _vary(value: Any) -> Any:
@@ -212,13 +215,3 @@ def _ripples(like: Tensor, start: int = 0) -> Tensor:
     """Returns numbers from -1 to 1 that differ from entry to entry, and from start to start."""
     places = torch.arange(like.numel(), dtype=torch.float32, device=like.device)
     return (places + start).cos().view(like.shape).to(like.dtype)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _leaves(one)
-    else:
-        yield value

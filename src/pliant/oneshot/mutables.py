@@ -230,6 +230,11 @@ class InputChoice(Mutable):
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
 
     @property
+    def selected(self) -> Any:
+        """What is selected, or chosen for good (`torch.jit` reads it of all modules)."""
+        return super().selected if self.chosen is None else self.chosen
+
+    @property
     def kind(self) -> tuple[Any, ...]:
         """What choices of one key must have in common."""
         return *super().kind, self.n_chosen
@@ -250,7 +255,7 @@ class InputChoice(Mutable):
         if self.handler is not None:
             out, mask = self.handler(self, tensors)
         else:
-            mask = self.selected if self.chosen is None else self.chosen
+            mask = self.selected
             out = self.run(mask, tensors)
         return (out, to_mask(mask, len(self))) if self.return_mask else out
 

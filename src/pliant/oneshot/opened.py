@@ -256,7 +256,21 @@ def _inherit(layer: nn.Module, source: nn.Module) -> None:
             elif rule is not None and new.dim() == old.dim() and all(a <= b for a, b in pairs):
                 new.copy_(rule(layer, name, old))
             elif rule is not None and new.dim() == old.dim() and all(a >= b for a, b in pairs):
-                rule(source, name, new).copy_(old)
+                _write(rule, source, name, new, old)
+
+
+def _write(rule: Any, source: nn.Module, name: str, new: Tensor, old: Tensor) -> None:
+    """Writes a weight to the part of a larger one that a rule takes, be that part a view or put together (attention)."""
+    places = torch.arange(new.numel(), device=new.device).reshape(new.shape)
+    try:
+        part = rule(source, name, places)
+    except RuntimeError:
+        return  # a rule that computes, and takes no whole numbers: what it returns is no part
+    if part.dtype == places.dtype and part.shape == old.shape:
+        before = new.clone()
+        new.view(-1)[part.flatten()] = old.flatten()
+        if not torch.equal(rule(source, name, new), old):
+            new.copy_(before)
 
 
 def _both(layer: nn.Module, source: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:

@@ -174,7 +174,11 @@ class _Check:
         keys = {
             key for module in self.network.modules() if isinstance(module, Elastic) for key in module.keys
         }
-        tried = {p.path: _find_ends(p) for p in space.points if p.path in keys and p.count > 1}
+        tried = {
+            p.path: _find_ends(p)
+            for p in space.points  # save picks of one hole, which may exclude each other
+            if p.path in keys and p.count > 1 and getattr(p, "group", None) is None
+        }
         present = dict(self.values)
         if not tried or (
             failure is None and self._run_with({k: ends[-1] for k, ends in tried.items()}, present) is None

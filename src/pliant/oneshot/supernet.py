@@ -21,6 +21,7 @@ from .binding import BindError, Mutable, adopt_mutables, find_mutables
 from .elastic import Elastic
 from .enclosed import enclose
 from .fixed import fix_choices
+from .follow import WIDTH_NAME
 from .inferred import Inferred, finish, infer_layers
 from .inherit import give_weights, name_weights
 from .misplaced import explain_misplaced
@@ -288,7 +289,7 @@ def supernet(
         selection, written = _adopt_plain(space)
         network: Any = space
     else:
-        described = Template(program).space
+        described = _describe_program(program)
         rewriter = Rewriter(described, selection, share=share, own_statistics=own_statistics)
         network = rewriter.build(program)
         written = adopt_mutables(network, selection)
@@ -316,6 +317,25 @@ def _read_program(space: Any) -> Any:
             f"of type {type(space).__name__}."
         )
     return enclose(space)
+
+
+def _describe_program(program: Any) -> Space:
+    """Returns the decisions of a program.
+
+    Raises:
+      SpaceError: one name is two decisions, or a width that others follow is decided only sometimes.
+    """
+    try:
+        return Template(program).space
+    except SpaceError as error:
+        if f"the hole named '{WIDTH_NAME}" not in str(error) or "active only for some" not in str(error):
+            raise
+        raise SpaceError(
+            f"{error} As `follow` named it, it is a width that other layers follow; the layer that decides it has become a candidate since "
+            "(a unit that may be left out, say), and without that layer nothing decides how wide the others are. Let the width at the "
+            "end of such a unit be as it is, and search widths inside it; or have it decided outside of the unit, too: "
+            "`follow(program, example, tie=True)`, where what the unit returns is added to what comes in."
+        ) from error
 
 
 def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:

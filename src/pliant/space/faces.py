@@ -93,6 +93,8 @@ def read(space: Space, face: Any) -> Vector:
     """
     if isinstance(face, str):
         face = _load(face)
+    elif isinstance(face, range) or (hasattr(face, "tolist") and not isinstance(face, Mapping)):
+        face = list(face) if isinstance(face, range) else face.tolist()  # an array or tensor is its numbers
     if isinstance(face, Mapping):
         return _read_dict(space, face)
     if isinstance(face, (list, tuple)):

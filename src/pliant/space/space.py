@@ -144,7 +144,7 @@ class Space:
         """Returns the decisions that ``face`` stands for.
 
         Args:
-          face: ``Decisions``, a list of the active values, a nested tree, a dict by path or name (numbers or
+          face: ``Decisions``, a list (or array, or tensor) of the active values, a nested tree, a dict by path or name (numbers or
             ``'<index>/<count> (<literal>)'``; a list of picks under the path of a ``manyof``), such a dict as JSON text, or
             anything with a method ``to_decisions(space)``, such as what a mutator exports.
 

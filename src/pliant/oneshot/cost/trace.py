@@ -7,10 +7,9 @@ network runs.  What anything costs is asked of a ``Meter``.
 
 from __future__ import annotations
 
-import copy
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, final
@@ -24,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..elastic import Elastic
 from ..inferred import Inferred
 from ..mutables import InputChoice, LayerChoice, ValueChoice
+from ..nested import change_leaves, find_leaves
 from .program import Reader, Tape, read_elastic, read_one
 
 _LOCK = threading.Lock()  # the hooks are global: one run at a time
@@ -132,8 +132,8 @@ class Recorder(TorchFunctionMode):
 
     def take(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the inputs of the network, in slots."""
-        given = _rebuild(inputs, lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf)
-        found = [leaf for leaf in _leaves(given) if isinstance(leaf, Tensor)]
+        given = change_leaves(inputs, lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf)
+        found = [leaf for leaf in find_leaves(given) if isinstance(leaf, Tensor)]
         for tensor, slot in zip(found, self.tape.operate("inputs", (), 0.0, tuple(map(self._number, found)))):
             self._mark(tensor, slot)
         return given  # type: ignore[no-any-return]  # a tuple, as inputs is
@@ -149,7 +149,7 @@ class Recorder(TorchFunctionMode):
         return slot if owner is self else None
 
     def _slots(self, value: Any) -> tuple[int, ...]:
-        return tuple(slot for slot in map(self._slot, _leaves(value)) if slot is not None)
+        return tuple(slot for slot in map(self._slot, find_leaves(value)) if slot is not None)
 
     def _number(self, value: Any) -> int:
         shape = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ("value", value)
@@ -162,7 +162,7 @@ class Recorder(TorchFunctionMode):
           output: what it returns.
           write: from its tensors and other values to their slots.
         """
-        slots = iter(write([leaf for leaf in _leaves(output) if _counts(leaf)]))
+        slots = iter(write([leaf for leaf in find_leaves(output) if _counts(leaf)]))
 
         def put(leaf: Any) -> Any:
             if not _counts(leaf):
@@ -175,7 +175,7 @@ class Recorder(TorchFunctionMode):
             self._mark(found, slot)
             return found
 
-        return _rebuild(output, put)
+        return change_leaves(output, put)
 
     # ------------------------------------------------------------------ operations between modules
 
@@ -196,7 +196,7 @@ class Recorder(TorchFunctionMode):
                 if name in LOOKS:
                     self._look(inputs)
                 return output
-        found = [leaf for leaf in _leaves(output) if isinstance(leaf, Tensor)]
+        found = [leaf for leaf in find_leaves(output) if isinstance(leaf, Tensor)]
         if not found:
             if cost:
                 self.tape.operate(name, inputs, cost, ())
@@ -217,7 +217,7 @@ class Recorder(TorchFunctionMode):
             self._mark(leaf, next(taken))
             return leaf
 
-        return _rebuild(output, put)
+        return change_leaves(output, put)
 
     def _look(self, slots: tuple[int, ...]) -> None:
         for slot in slots:
@@ -340,27 +340,3 @@ def _reader(module: nn.Module) -> Reader | None:
 
 def _counts(value: Any) -> bool:
     return isinstance(value, (Tensor, bool, int, float, str))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """Yields what is in nested tuples, lists and mappings; other objects are leaves."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _leaves(one)
-    else:
-        yield value
-
-
-def _rebuild(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Returns the same with its leaves changed."""
-    if isinstance(value, Mapping):
-        found: Any = copy.copy(value)
-        for name, one in value.items():
-            found[name] = _rebuild(one, change)
-        return found
-    if isinstance(value, (list, tuple)):
-        items = [_rebuild(one, change) for one in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return change(value)

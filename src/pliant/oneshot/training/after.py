@@ -12,9 +12,13 @@ from torch.optim import Optimizer
 
 from pliant.algorithms import Algorithm, Exhausted
 from pliant.hyper.template import Template
-from pliant.space import Decisions
+from pliant.space import Decisions, Space
+from pliant.symbolic.node import Node
 from pliant.values.errors import FieldTypeError, PliantError
 
+from ..fixed import fix_if_open
+from ..supernet import Supernet, supernet
+from .arguments import check_clip
 from .session import Loss, Quality, evaluating
 
 
@@ -38,9 +42,10 @@ def train_alone(
       loss: from the network and a batch to the loss.
       optimizer: from the weights to their optimizer.
       schedule: the learning rate's factor by progress, 0 to 1.
-      clip: the largest norm of all gradients.
+      clip: the largest norm of all gradients, above 0; None for none.
       seed: of weights that are yet to be made, of dropout, of shuffling.
     """
+    clip = check_clip(clip)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         stepper = optimizer(list(network.parameters()))
@@ -79,7 +84,8 @@ def search_alone(
     """Searches with a black-box algorithm, every network trained alone: what weight sharing is to be compared with.
 
     Args:
-      space: a space of networks.
+      space: a space of networks, as ``supernet`` takes it; also a network with choices written by hand, whose networks are
+        copies with new weights.
       algorithm: any of ``pg.generators``.
       train: what networks are trained on.
       valid: what they are judged by.
@@ -91,19 +97,35 @@ def search_alone(
     Returns:
       the best decisions, and the quality of all that were tried.
     """
-    template = Template(space)
-    algorithm.setup(template.space, seed=seed)
+    decided, make = _open_space(space, seed)
+    algorithm.setup(decided, seed=seed)
     found: dict[Decisions, float] = {}
     for _ in range(trials):
         try:
             decisions = algorithm.propose()
         except Exhausted:
             break
-        network = template.materialize(decisions)
+        network = make(decisions)
         train_alone(network, train, seed=seed, **training)
         found[decisions] = judge_alone(network, valid, quality)
         algorithm.feedback(decisions, found[decisions])
     return max(found, key=found.__getitem__), found
+
+
+def _open_space(space: Any, seed: int) -> tuple[Space, Callable[[Decisions], nn.Module]]:
+    """Returns the decisions of a space, and what makes a network of them, whose weights are new."""
+    template = None if isinstance(space, nn.Module) and not isinstance(space, Node) else Template(space)
+    if template is not None and (template.space.points or not isinstance(space, nn.Module)):
+        return template.space, template.materialize
+    net = space if isinstance(space, Supernet) else supernet(space)
+
+    def make(decisions: Decisions) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made: nn.Module = net.materialize(decisions, inherit=False)
+            return made
+
+    return net.space, make
 
 
 class ExportError(PliantError, RuntimeError):
@@ -114,33 +136,33 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
     """Writes a concrete network for use elsewhere, by the ending of the path: ``.onnx``, ``.pt`` or ``.pt2``.
 
     ``.pt`` is a TorchScript trace, ``.pt2`` a ``torch.export`` program, ``.onnx`` needs the packages ``onnx`` and
-    ``onnxscript``.
+    ``onnxscript``.  What is written takes any batch size (the first dimension of ``example``), unless the network's own code
+    allows only one; then it takes that of ``example``.
 
     Args:
-      network: a concrete network, not a super-network.
-      example: an input of it.
+      network: a concrete network, not a super-network.  Of one with choices in it, what is selected is written.
+      example: an input of it, with a batch of any size.
       path: where to.
 
     Raises:
       FieldTypeError: the ending is none of these, or this is a super-network.
       ExportError: PyTorch refused.
     """
-    from ..supernet import Supernet
-
     target = Path(path)
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."
         )
     writers: dict[str, Callable[[], Any]] = {
-        ".onnx": lambda: torch.onnx.export(network, (example,), str(target), dynamo=True),
+        ".onnx": lambda: torch.onnx.export(_export(network, example), (example,), str(target), dynamo=True),
         ".pt": lambda: _save_trace(network, example, target),
-        ".pt2": lambda: torch.export.save(torch.export.export(network, (example,)), str(target)),
+        ".pt2": lambda: torch.export.save(_export(network, example), str(target)),
     }
     if target.suffix not in writers:
         raise FieldTypeError(
             f"export writes {', '.join(writers)}; got {str(target)!r}. The ending says which."
         )
+    network = fix_if_open(network)
     with evaluating(network), torch.no_grad():
         try:
             writers[target.suffix]()
@@ -154,3 +176,14 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
 def _save_trace(network: nn.Module, example: Tensor, target: Path) -> None:
     trace: Any = torch.jit.trace
     torch.jit.save(trace(network, example), str(target))
+
+
+def _export(network: nn.Module, example: Tensor) -> Any:
+    """Returns a network as a program that takes any batch size, or, where that cannot be, the example's."""
+    if example.dim() > 1:
+        many = example if len(example) > 1 else torch.cat([example, example])  # one is taken as a constant
+        try:
+            return torch.export.export(network, (many,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        except Exception:  # noqa: BLE001, S110  # it looks at the batch size, or the first dimension is none
+            pass
+    return torch.export.export(network, (example,))

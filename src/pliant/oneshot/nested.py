@@ -1,0 +1,39 @@
+"""What modules take and return: tensors and other values in nested tuples, lists and mappings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+
+def find_leaves(value: Any) -> Iterator[Any]:
+    """Yields what is in nested tuples, lists and mappings, in order; other objects are leaves.
+
+    >>> list(find_leaves((1, {"a": [2, 3]})))
+    [1, 2, 3]
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from find_leaves(one)
+    else:
+        yield value
+
+
+def change_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Returns the same with its leaves changed, in order.
+
+    >>> change_leaves((1, {"a": [2, 3]}), lambda leaf: -leaf)
+    (-1, {'a': [-2, -3]})
+    """
+    if isinstance(value, Mapping):
+        found: Any = copy.copy(value)
+        for name, one in value.items():
+            found[name] = change_leaves(one, change)
+        return found
+    if isinstance(value, (list, tuple)):
+        items = [change_leaves(one, change) for one in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return change(value)
