@@ -120,6 +120,26 @@ def test_space_of_a_program_with_holes_as_a_file(pliant, folder):
     assert "Sequential(Linear(2, " in pliant("space", "holes.py").output.replace("in_features=", "")
 
 
+def test_a_symbolized_network_with_choices_written_into_it(pliant, net):
+    net.write_text(NET.replace("class Net(", "import pliant as pg\n\n@pg.symbolize\nclass Net("))
+    assert json.loads(pliant("space", "net.py", "--json").output) == FILE
+    found = winner(pliant("search", "net.py", "--trials", 3, "--no-baseline").output)
+    assert set(found) == {"op", "skip"}
+
+
+def test_an_ordinary_network_with_holes_in_it(pliant, folder):
+    (folder / "inside.py").write_text(
+        "import torch\nimport pliant as pg\nfrom torch import nn\nLinear = pg.symbolize(nn.Linear)\n"
+        "def search_space(): return nn.Sequential(nn.ReLU(), Linear(2, pg.oneof([3, 4])))\n"
+        "def evaluate(network): return network(torch.ones(1, 2)).shape[1]\n"
+    )
+    assert json.loads(pliant("space", "inside.py", "--json").output) == {
+        "layers[1].out_features": {"_type": "choice", "_value": [3, 4]}
+    }
+    output = pliant("search", "inside.py", "--algorithm", "sweep", "--trials", 2, "--no-baseline").output
+    assert re.search(r"search +2 +4.0000", output)
+
+
 def test_the_class_of_a_network_is_a_space(pliant, net):
     assert json.loads(pliant("space", "net.py:Net", "--json").output) == FILE
     output = pliant("search", "net.py:Net", "--trials", 3, "--no-baseline").output

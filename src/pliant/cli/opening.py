@@ -41,8 +41,10 @@ def open_space(made: Any) -> Opened:
     """
     if is_network(made):
         from pliant.oneshot import read_space, to_json
+        from pliant.oneshot.enclosed import enclose
 
-        return Opened(read_space(to_json(made)), to_text)
+        program = enclose(made)
+        return Opened(read_space(to_json(made)), to_text) if program is None else Opened(program)
     if _is_data(made):
         from pliant.oneshot import read_space
 
@@ -82,9 +84,10 @@ def to_data(made: Any) -> Any:
         read_space(made)  # as it says what is wrong with it
         return made
     if is_network(made):
-        from pliant.oneshot import to_json
+        from pliant.oneshot import supernet, to_json
+        from pliant.oneshot.enclosed import enclose
 
-        return to_json(made)
+        return to_json(made if enclose(made) is None else supernet(made))
     if not _is_module(made):
         raise TargetError(
             f"a search-space file is about a network; this space is of a {type(made).__name__}. Return a module with LayerChoice "
@@ -111,8 +114,15 @@ def to_text(answer: Any) -> str:
 def is_network(made: Any) -> bool:
     """Returns whether something is a network that choices may be written into, and not a program with holes."""
     from pliant.symbolic.node import Node
+    from pliant.symbolic.realize import hole_paths
 
-    return _is_module(made) and not isinstance(made, Node)
+    if not _is_module(made):
+        return False
+    if not isinstance(made, Node):
+        return True
+    from pliant.oneshot import Mutable
+
+    return not hole_paths(made) and any(isinstance(module, Mutable) for module in made.modules())
 
 
 def _is_module(made: Any) -> bool:

@@ -20,7 +20,7 @@ from .opened import name_children, node_class
 
 
 def enclose(network: nn.Module) -> Any:
-    """Returns a program that makes copies of an ordinary module with what its holes become; None if it has no holes.
+    """Returns a program that makes copies of an ordinary module with what its holes become; None if it has none, or is symbolic itself.
 
     A hole may stand in the arguments of a symbolic module in it, or at an attribute of a module: ``self.act =
     pg.oneof([ReLU(), Tanh()])``.
@@ -28,7 +28,7 @@ def enclose(network: nn.Module) -> Any:
     Raises:
       FieldValueError: a module or weight of it stands at two places.
     """
-    if not _has_holes(network):
+    if isinstance(network, Node) or not _has_holes(network):
         return None
     _refuse_shared(network)
     return _enclose(network)
