@@ -2,6 +2,7 @@
 #
 #   make demo     a real architecture search, in an environment of its own (.venv)
 #   make test     the whole suite: tests, doc examples, lint, types, docs
+#   make faults   searches that are killed in every way; PLIANT_POSTGRES names a server to do it there, too
 #
 # Variables:
 #   PYTHON=...    the interpreter that makes the environment (default: the first of python3, python3.11, ...)
@@ -24,7 +25,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BAC
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment is none
 .NOTPARALLEL: # two installs at once would fight over it
-.PHONY: help demo test lint format docs bench quality clean
+.PHONY: help demo test faults lint format docs bench quality clean
 
 help: ## Show this help
 	@echo "make <target>, where <target> is one of:"
@@ -35,6 +36,10 @@ demo: $(VENV)/stamp-demo ## Search a network for handwritten digits (40 trials),
 
 test: $(VENV)/stamp-test ## Run the whole suite
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+faults: $(VENV)/stamp-test ## Kill searches at many points and go on; print a table (some minutes)
+	$(TEST_ENV) $(BIN)/python tests/faults/campaign.py
+	$(TEST_ENV) PLIANT_FAULTS=1 $(BIN)/python -m pytest -q tests/faults/test_disk.py
 
 lint: $(VENV)/stamp-test ## Check style and types only
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from pliant.values.errors import StudyError
 
+from .failpoint import reach
 from .record import Record
 from .rows import damaged
 from .tables import SCHEMA_VERSION, metadata, schema, study
@@ -33,6 +34,7 @@ def make_tables(record: Record, settings: dict[str, Any], state: str) -> None:
     record.connection.execute(sa.insert(schema), {"version": SCHEMA_VERSION})
     record.connection.execute(sa.insert(study), settings)
     record.add_state(0, state)
+    reach("made")
 
 
 def read_version(record: Record, *, exactly: bool = False) -> int:

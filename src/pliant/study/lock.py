@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from .failpoint import reach
 from .faults import as_lessons
 
 WAIT_SECONDS = 0.5  # for a holder that was killed this moment, and is not gone yet
@@ -50,6 +51,7 @@ class WriterLock:
                     return False
                 raise
         self._connection = connection
+        reach("locked")
         return True
 
     def release(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from .failpoint import reach
 from .record import Record
 from .tables import ADDED, SCHEMA_VERSION, journal, metadata, priors, queue, schema
 
@@ -19,6 +20,7 @@ def migrate(record: Record, version: int) -> None:
     for number in range(version, SCHEMA_VERSION):
         _STEPS[number](record)
     record.connection.execute(sa.update(schema), {"version": SCHEMA_VERSION})
+    reach("migrated")
 
 
 def _from_1(record: Record) -> None:

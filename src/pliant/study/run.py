@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, final
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.values.errors import FeedbackError, FieldTypeError, PliantError, RewardError
 
+from .failpoint import reach
 from .interrupt import Interrupts
 from .loop import MAX_ATTEMPTS
 from .study import Study
@@ -217,7 +218,9 @@ class _Run:
                     raise FieldTypeError(
                         f"make_job returns a Job; for trial {trial.id} it returned {job!r:.80} of type {type(job).__name__}."
                     )
+                reach("hand-over")
                 self.launcher.start(job)
+                reach("started")
             except BaseException:
                 self._give_back(trial)
                 raise
@@ -269,6 +272,7 @@ class _Run:
                     self.launcher.cancel(job_id, "the algorithm stopped this trial early")
 
     def _end(self, trial: Trial, event: Ended) -> None:
+        reach("ended")
         try:
             result = self.read(trial, event.outcome)
         except BaseException:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from pliant.values.errors import StudyError
 
+from .failpoint import reach
 from .location import Location
 from .record import Record
 
@@ -80,8 +81,11 @@ class Store(ABC):
                 raise LostConnection(f"the database of {str(self.path)!r} was gone, and may be back.")
             connection = self.record.connection
             begin = connection.begin_nested if connection.in_transaction() else connection.begin
+            reach("begin")
             with self._lessons(), begin():
                 yield self.record
+                reach("commit")
+            reach("committed")
 
     @property
     def is_lost(self) -> bool:
@@ -95,7 +99,9 @@ class Store(ABC):
         with self.lock:
             if not self._closed:
                 self._closed = True
+                reach("closing")
                 self._close()
+                reach("closed")
 
     def read(self, work: Callable[[Record], Result]) -> Result:
         """Returns what ``work`` returns, which only reads; again after a connection that was lost and came back."""

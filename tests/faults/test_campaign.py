@@ -1,0 +1,101 @@
+"""A part of the campaign of `make faults`; and that the campaign finds what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pliant
+from pliant.study import Study, failpoint
+
+PROGRAM = Path(__file__).with_name("campaign.py")
+PATHS = os.pathsep.join([str(Path(pliant.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the searches are forked, for speed")
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    spec = importlib.util.spec_from_file_location("campaign", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_nothing_is_lost_or_doubled_and_searches_go_on_the_same():
+    done = subprocess.run(
+        [sys.executable, PROGRAM, "--quick"],
+        env={**os.environ, "PYTHONPATH": PATHS},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^(F\d+) +(\w+): .*?(\d+) +(\d+) +[\d.]+$", done.stdout, re.MULTILINE)
+    kinds = {"SQLite", "PostgreSQL"} if os.environ.get("PLIANT_POSTGRES") else {"SQLite"}
+    assert {(number, kind) for number, kind, *_ in rows} == {
+        (number, kind) for number in ("F1", "F2", "F3", "F12", "F22") for kind in kinds
+    }
+    for number, kind, points, passed in rows:
+        assert points == passed
+        assert int(points) >= (16 if number == "F3" else 3), (number, kind)
+
+
+def test_every_failpoint_of_a_search_is_reached(campaign, tmp_path):
+    seen = {}
+    for number, search in enumerate([campaign.search_by_hand, campaign.search_by_launcher]):
+        file = tmp_path / f"{number}.db"
+        passed = []
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("store", "lock", "format", "migrate", "run"):
+                patch.setattr(f"pliant.study.{name}.reach", passed.append)
+            search(file, campaign.make_plain, 2, 1, lambda trial_id: None)
+        seen[number] = set(passed)
+    assert seen[1] == set(failpoint.POINTS) - {"migrated"}  # which test_migrate.py sees to
+    assert seen[0] == seen[1] - {"hand-over", "started", "ended"}
+
+
+def test_the_variable_is_read_when_a_process_starts(tmp_path):
+    program = (
+        "import sys\nfrom pliant.algorithms import Random\nfrom pliant.space import flatten, integer\n"
+        "from pliant.study import Study\n"
+        "with Study.create(sys.argv[1], flatten([integer('x', 0, 9)]), Random()) as study:\n"
+        "    for _ in range(9): study.tell(study.ask().id, 0.5)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": PATHS, "PLIANT_FAILPOINT": "commit:6"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "a.db")], env=env, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (9, b"")
+    with Study.open(tmp_path / "a.db") as study:  # 1 made it; then two a trial, of which the last is missing
+        assert study.counts() == {"running": 0, "completed": 2, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)", "not one end for each trial"),
+        ("UPDATE trials SET status = 'failed', reward = NULL WHERE id = 3", "lost: [3]"),
+        ("UPDATE trials SET reward = 0.5 WHERE id = 3", "another reward than was told"),
+        ("UPDATE trials SET decisions = '[1,3,9]' WHERE id = 4", "trial 4 is another one"),
+        ("UPDATE trials SET id = 9 WHERE id = 5", "numbers: [1, 2, 3, 4, 9]"),
+        ("UPDATE events SET reward = 0.5 WHERE seq = 2", "trial 1 reported something else"),
+        ("UPDATE events SET stop = NOT stop WHERE seq = 2", "trial 1 was stopped otherwise"),
+    ],
+)
+def test_the_campaign_finds_what_is_wrong(campaign, tmp_path, statement, fault):
+    import sqlite3
+    from contextlib import closing
+
+    file, told = tmp_path / "a.db", []
+    campaign.search_by_hand(file, campaign.make_stopping, 5, 1, told.append)
+    assert campaign.find_faults(file, campaign.make_stopping, 5, told) == []
+    assert campaign.find_faults(file, campaign.make_stopping, 5, [*told, 2])[0] == "told twice: [2]"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+    assert fault in campaign.find_faults(file, campaign.make_stopping, 5, told)
