@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -36,14 +37,21 @@ events_logger = "file"
 
 
 @pytest.fixture
-def settings(folder, environment, monkeypatch):
+def short_folder():
+    """A folder for the engine's sockets; where the path of one is too long, each run waits for 20 s."""
+    with tempfile.TemporaryDirectory(prefix="nas", ignore_cleanup_errors=True) as place:
+        yield place
+
+
+@pytest.fixture
+def settings(folder, environment, monkeypatch, short_folder):
     """A folder in which images are built and run; what is kept of them is gone with it."""
     busybox = shutil.which("busybox")
     if busybox is None:
         pytest.skip("an image is made of busybox here, and there is none")
     if shutil.which("podman") and shutil.which("runc"):
         (folder / "containers.conf").write_text(CONTAINERS)
-        storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+        storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{short_folder}/storage"\nrunroot = "{short_folder}/run"\n'
         (folder / "storage.conf").write_text(storage)
         monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
