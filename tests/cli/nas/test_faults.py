@@ -265,6 +265,16 @@ def test_a_disk_that_is_full(local, trainer, folder, monkeypatch):
         assert study.counts() == {"running": 0, "completed": 4, "failed": 0}
 
 
+def test_a_study_that_is_gone(local, trainer, nas, folder):
+    trainer(GOOD)
+    local(space="small")
+    (folder / "out" / "search.study.db").unlink()
+    assert "there is no study at" in nas("list-trials", "--job_id=out", status=1)
+    assert "has folders of trials, and their record" in nas("resume", "--job_id=out", status=1)
+    nas("resume", "--job_id=out", "--force_new_space")
+    assert len(list((folder / "out").glob("before_*/nas/search/1"))) == 1
+
+
 def test_a_study_that_is_none(local, trainer, folder):
     trainer(GOOD)
     (folder / "out").mkdir()

@@ -104,6 +104,25 @@ class JobFolder:
         """Returns whether a job was begun here."""
         return (self.path / SETTINGS).is_file()
 
+    def check_study(self, stage: str) -> None:
+        """Checks that trials which were begun are recorded.
+
+        Raises:
+          NasError: there are folders of trials, and no study.
+        """
+        if self.has_trials(stage) and not self.study(stage).exists():
+            raise NasError(
+                f"{str(self.trials(stage))!r} has folders of trials, and their record {str(self.study(stage))!r} is gone. Bring it "
+                "back; or --force_new_space puts what was done aside, and starts anew."
+            )
+
+    def has_trials(self, stage: str) -> bool:
+        """Returns whether a trial was begun here."""
+        try:
+            return any(self.trials(stage).iterdir())
+        except OSError:
+            return False
+
     def put_aside(self) -> Path:
         """Moves what a job did into a folder beside, so that it may begin anew; returns that folder.
 

@@ -64,7 +64,7 @@ def resume(ignored: Sequence[str], **options: Any) -> int:
     }
     settings = dataclasses.replace(settings, **{k: v for k, v in changes.items() if v is not None})
     console = make_console()
-    _say_ignored(console, ignored)
+    say_ignored(console, ignored)
     return _run(folder, settings, console, force=options["force_new_space"])
 
 
@@ -82,13 +82,13 @@ def train(ignored: Sequence[str], **options: Any) -> int:
         rules=dataclasses.replace(settings.rules, timeout=options["trial_timeout"]),
     )
     console = make_console()
-    _say_ignored(console, ignored)
+    say_ignored(console, ignored)
     numbers = choose_trials(searched, options["train_nas_trial_numbers"], settings.train_trials)
     suffix = options["train_job_suffix"]
     if suffix and not suffix.replace("-", "_").isidentifier():
         raise NasError(f"--train_job_suffix is a word, such as 'long'; got {suffix!r:.60}.")
     folder = JobFolder(searched.path / suffix) if suffix else searched
-    return _train(Stage(folder, settings, _load_space(settings), console), numbers, searched)
+    return _train(Stage(folder, settings, load_space(settings), console), numbers, searched)
 
 
 def list_job(
@@ -133,8 +133,8 @@ def _begin(
 ) -> int:
     """Runs a job after all that could be wrong with what was typed was looked at."""
     console = make_console()
-    _say_ignored(console, ignored)
-    space = _load_space(settings)
+    say_ignored(console, ignored)
+    space = load_space(settings)
     make_launcher(settings, 1).close()
     make_algorithm(settings.algorithm).setup(space, seed=settings.seed)
     parse_constraints(settings.rules.constraints)
@@ -146,9 +146,10 @@ def _begin(
 def _run(folder: JobFolder, settings: Settings, console: Console, *, force: bool, space: Any = None) -> int:
     """Runs what is left of a job; returns the exit code."""
     if space is None:
-        space = _load_space(settings)
-    if force and folder.study(SEARCH).exists():
-        Study.open(folder.study(SEARCH)).close()  # nothing that is no study is moved
+        space = load_space(settings)
+    if force and (folder.study(SEARCH).exists() or folder.has_trials(SEARCH)):
+        if folder.study(SEARCH).exists():
+            Study.open(folder.study(SEARCH)).close()  # nothing that is no study is moved
         print_line(console, f"What was done before is in {folder.put_aside()}.")
     folder.save(settings)
     print_line(console, f"{settings.space_name}: {str(space).splitlines()[0]}")
@@ -190,7 +191,12 @@ def _report(console: Console, folder: JobFolder, settings: Settings, stage: str,
     return DONE if best and ending.how == "complete" else FAILED
 
 
-def _load_space(settings: Settings) -> Any:
+def load_space(settings: Settings) -> Any:
+    """Returns the abstract space that is searched.
+
+    Raises:
+      NasError: there is none.
+    """
     program = load_program(settings.space_module, settings.prebuilt, settings.trainer.folder)
     return make_space(program, settings.space_name)
 
@@ -206,7 +212,7 @@ def _read_settings(tag: str, options: Mapping[str, Any]) -> Settings:
         memory=None if options["trial_memory"] is None else int(options["trial_memory"] * 2**20),
         retries=options["max_retries"],
     )
-    trainer = _read_trainer(options)
+    trainer = read_trainer(options)
     seed = options["seed"]
     flags = {**(options["search_docker_flags"] or {})}
     if trainer.binary is not None:
@@ -228,8 +234,12 @@ def _read_settings(tag: str, options: Mapping[str, Any]) -> Settings:
     )
 
 
-def _read_trainer(options: Mapping[str, Any]) -> Trainer:
-    """Returns what trains a trial: a program, where one is given and not turned off, else a container."""
+def read_trainer(options: Mapping[str, Any]) -> Trainer:
+    """Returns what trains a trial: a program, where one is given and not turned off, else a container.
+
+    Raises:
+      NasError: none is given, or it is not there.
+    """
     if options["latency_calculator_docker_id"]:
         raise NasError(
             "latency calculators in containers of their own are not run here: let the trainer report the latency as a metric, or write it "
@@ -271,6 +281,7 @@ def _check_same(before: Settings, now: Settings, folder: JobFolder) -> None:
             )
 
 
-def _say_ignored(console: Console, ignored: Sequence[str]) -> None:
+def say_ignored(console: Console, ignored: Sequence[str]) -> None:
+    """Prints which flags change nothing here."""
     if ignored:
         print_line(console, f"Not used here, as trials run on this machine: {', '.join(ignored)}")

@@ -112,6 +112,7 @@ class Stage:
     @contextmanager
     def _open_search(self) -> Iterator[Study]:
         settings, path = self.settings, self.folder.study(SEARCH)
+        self.folder.check_study(SEARCH)
         try:
             study = Study.open_or_create(
                 path,
