@@ -44,7 +44,7 @@ class Feed:
         if not hasattr(batches, "__iter__") or isinstance(batches, Iterator):
             raise FieldTypeError(
                 f"{name} takes batches that can be iterated again and again, such as a DataLoader or a list; got {batches!r:.60} of "
-                f"type {type(batches).__name__}. Of a generator, make a list."
+                f"type {type(batches).__name__}. Of a generator, make a list; of a dataset, a DataLoader."
             )
         self.batches, self.name = batches, name
         self._generator: Any = getattr(batches, "generator", None)  # of a DataLoader
