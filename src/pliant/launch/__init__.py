@@ -23,6 +23,7 @@ from .base import (
     Started,
 )
 from .commands import Commands
+from .containers import Containers
 from .place import InPlace
 from .processes import Processes
 
@@ -35,6 +36,7 @@ __all__ = [
     "Command",
     "Commands",
     "Container",
+    "Containers",
     "Ended",
     "Event",
     "InPlace",

@@ -1,8 +1,9 @@
 """The keeper: a process between a launcher and its jobs, which starts, hears, limits and ends them.
 
 It has one thread, so that it may fork; it has imported what the workers need, once; it adopts orphans, so
-that no descendant of a job gets away; and when its launcher ends, by whatever death, it ends all and then
-itself.  It knows no trials, and decides nothing about what a job is worth.
+that no descendant of a job gets away (unless jobs are but clients of what runs elsewhere); and when its launcher
+ends, by whatever death, it ends all and then itself.  It knows no trials, and decides nothing about what a job
+is worth.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Keeper:
 
     Args:
       wire: to the launcher.
-      options: ``slots``, ``threads``, ``grace``, ``reuse``, ``processes`` and ``log_bytes``.
+      options: ``slots``, ``threads``, ``grace``, ``reuse``, ``processes`` and ``log_bytes``; ``adopts``, whether
+        what jobs leave behind is theirs; ``farewell``, a function's name and payload, to call when the launcher
+        is gone without a word.
     """
 
     def __init__(self, wire: Wire, options: dict[str, Any]) -> None:
@@ -53,7 +56,7 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._selector.register(wire, selectors.EVENT_READ, self._hear_launcher)
         self._signals = self._catch_signals()
-        self._ended = False
+        self._ended = self._dismissed = False
 
     def run(self) -> None:
         """Works until the launcher says so, or is gone; then ends everything."""
@@ -70,6 +73,9 @@ class Keeper:
         for charge in self.charges.values():
             charge.drain()
             charge.close()
+        farewell = self.options.get("farewell")
+        if farewell and not self._dismissed and (self.wire.ended or os.getppid() != self.parent):
+            resolve(farewell[0])(farewell[1])
 
     # ------------------------------------------------------------------ hearing
 
@@ -95,7 +101,7 @@ class Keeper:
             self._say_ended(job["id"], {"how": "cancelled", "reason": order["reason"]})
 
     def _do_close(self, _: dict[str, Any]) -> None:
-        self._ended = True
+        self._ended = self._dismissed = True
 
     def _hear_worker(self, charge: Charge) -> None:
         assert charge.wire is not None
@@ -323,9 +329,10 @@ def main(descriptor: int, *, shielded: bool = False) -> None:
         _go_on_in_child(descriptor)
     wire = Wire(socket.socket(fileno=descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tree.adopt_orphans()
     parent = os.getppid()
     options = _await_options(wire, parent)
+    if options.get("adopts", True):
+        tree.adopt_orphans()
     fault = _guarded(lambda: preload(options["preload"]), parent)
     if fault:
         wire.socket.setblocking(True)
