@@ -274,6 +274,8 @@ def test_bad_exports(tmp_path):
     net = supernet(make_space())
     with pytest.raises(FieldTypeError, match=r"takes a concrete network; this is a super-network"):
         export(net, torch.zeros(1, 4), tmp_path / "a.pt")
+    with pytest.raises(FieldTypeError, match=r"got Decisions\(.* become one by `supernet.materialize"):
+        export(net.decisions, torch.zeros(1, 4), tmp_path / "a.pt")
     with pytest.raises(FieldTypeError, match=r"export writes .onnx, .pt, .pt2; got"):
         export(net.materialize(), torch.zeros(1, 4), tmp_path / "a.zip")
     with pytest.raises(ExportError, match=r"PyTorch cannot export this Sequential as .pt2: "):

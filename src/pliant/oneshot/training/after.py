@@ -145,13 +145,19 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
       path: where to.
 
     Raises:
-      FieldTypeError: the ending is none of these, or this is a super-network.
+      FieldTypeError: the ending is none of these, or this is a super-network, or no network.
       ExportError: PyTorch refused.
     """
     target = Path(path)
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."
+        )
+    given: Any = network
+    if not isinstance(given, nn.Module):
+        raise FieldTypeError(
+            f"export takes a concrete network; got {given!r:.80} of type {type(given).__name__}. Decisions become one by "
+            "`supernet.materialize(decisions)`."
         )
     writers: dict[str, Callable[[], Any]] = {
         ".onnx": lambda: torch.onnx.export(_export(network, example), (example,), str(target), dynamo=True),
