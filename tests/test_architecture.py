@@ -63,7 +63,7 @@ FLOORS: dict[str, Row] = {
     "cli": row(
         6,
         "values study launch",
-        lazily="tune oneshot evolve zoo bench algorithms symbolic",
+        lazily="tune parallel oneshot evolve zoo bench algorithms symbolic hyper",
         click=EVERYWHERE,
         rich=EVERYWHERE,
     ),

@@ -23,7 +23,7 @@ from pliant.launch.functions import name_of, resolve
 from pliant.space import Decisions
 from pliant.symbolic.compare import equal
 from pliant.symbolic.store import from_json, to_json
-from pliant.tune import Feedback, Reward, Source, check_reward, study_source
+from pliant.tune import Feedback, Metrics, Reward, Source, check_reward, study_source
 from pliant.values.errors import FieldTypeError, LaunchError, LoadError, PliantError, SpaceError, StudyError
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
@@ -49,7 +49,8 @@ def search(
 
     ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
     raises, or returns None, where there is none. With a second parameter it gets a ``Feedback`` to report how good the
-    program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker finds it by its name, so it stands
+    program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A parameter with a default is left alone, unless
+    it is called ``feedback``. A worker finds it by its name, so it stands
     at the top of a module or script. A slot is refilled as soon as it is free; the trial of a worker that died is tried
     again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
 
@@ -83,9 +84,13 @@ def search(
         source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
         stack.callback(source.close)
         where = launcher or stack.enter_context(Processes(workers))
-        make_job = partial(_make_job, sent, limits)
         ending = run(
-            source.study, where, make_job, on_end=on_end, attempts=attempts, max_failures=max_failures
+            source.study,
+            where,
+            partial(make_job, evaluate_one, sent, limits),
+            on_end=on_end,
+            attempts=attempts,
+            max_failures=max_failures,
         )
         return Result(template, source.study, ending.how)
 
@@ -134,7 +139,7 @@ class ChannelSource(Source):
     def __init__(self, channel: Channel) -> None:
         super().__init__(maximize=True)
         self.channel = channel
-        self.told: tuple[Reward | None, str] | None = None
+        self.told: dict[str, Any] | None = None  # as ``evaluate_one`` returns it
 
     def ask(self) -> Feedback | None:
         """Returns None: the one trial that there is was given."""
@@ -147,39 +152,51 @@ class ChannelSource(Source):
             raise StudyError(f"what trial {id} reported was refused: {answer['error']}")
         return bool(answer["stop"])
 
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
         """Keeps the reward."""
-        self.told = reward, reason
+        self.told = {"failed": reason} if reward is None else read_result((reward, dict(metrics or {})))
+        return reward is not None
 
 
 def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     """Evaluates one program, in a worker; returns its reward, metrics, or why it failed, as ``read_call`` takes it."""
-    evaluate = resolve(payload["evaluate"])
-    template = _template_of(json.dumps(payload["space"]))
+    evaluate, template = resolve(payload["evaluate"]), _template_of(json.dumps(payload["space"]))
+    found, told = run_one(evaluate, template, payload, channel)
+    return read_result(found) if told is None else told
+
+
+def run_one(
+    evaluate: Callable[..., Any], template: Template, payload: Any, channel: Channel
+) -> tuple[Any, dict[str, Any] | None]:
+    """Evaluates the program of the payload's decisions; returns what that returned, and what it told its feedback, if any."""
     decisions = Decisions(template.space, payload["decisions"])
     parent = None if payload["parent"] is None else Decisions(template.space, payload["parent"])
     source = ChannelSource(channel)
     feedback = Feedback(source, payload["id"], decisions, parent=parent)
     program = template.materialize(decisions)
-    found = evaluate(program, feedback) if _takes_feedback(evaluate) else evaluate(program)
-    if found is None and source.told is not None:
-        reward, reason = source.told
-        return {"failed": reason} if reward is None else {"reward": _to_json(reward)}
-    return _read(found)
+    found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
+    return found, source.told if found is None else None
 
 
-def _read(found: Any) -> dict[str, Any]:
+def read_result(found: Any) -> dict[str, Any]:
     """Returns what ``evaluate`` returned, as JSON."""
     if found is None:
         return {"failed": "evaluate returned None: there is no reward"}
-    metrics: Any = {}
-    if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
-        found, metrics = found
+    reward, metrics = split_metrics(found)
     try:
-        reward = check_reward(found)
-        return {"reward": _to_json(reward), "metrics": {str(name): float(metrics[name]) for name in metrics}}
+        good = check_reward(reward)
+        return {"reward": _to_json(good), "metrics": {str(name): float(metrics[name]) for name in metrics}}
     except (PliantError, TypeError, ValueError) as error:
         return {"failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {error}"}
+
+
+def split_metrics(found: Any) -> tuple[Any, dict[Any, Any]]:
+    """Returns the reward and the metrics in what a function returned: ``(reward, {name: number})``, or a reward alone."""
+    if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
+        return found[0], found[1]
+    return found, {}
 
 
 def _to_json(reward: Reward) -> Any:
@@ -199,10 +216,13 @@ def _prepare(space: Any, evaluate: Any, algorithm: Algorithm | None) -> tuple[di
     return sent, template
 
 
-def _make_job(sent: dict[str, Any], limits: Limits, trial: Any) -> Job:
+def make_job(
+    function: Callable[[Any, Channel], Any], sent: dict[str, Any], limits: Limits, trial: Any
+) -> Job:
+    """Returns the job of a trial: a call of a function such as ``evaluate_one``, with what is sent of the trial beside."""
     parent = None if trial.parent is None else list(trial.parent.values)
     payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
-    return Job(f"{trial.id}.{trial.token}", Call(evaluate_one, payload), limits, trial.attempts)
+    return Job(f"{trial.id}.{trial.token}", Call(function, payload), limits, trial.attempts)
 
 
 def _describe(space: Any, evaluate: Any) -> dict[str, Any]:
@@ -250,12 +270,17 @@ def _template_of(text: str) -> Template:
     return Template(_program_of(text))
 
 
-def _takes_feedback(evaluate: Callable[..., Any]) -> bool:
+def takes_feedback(evaluate: Callable[..., Any]) -> bool:
+    """Returns whether a function has a second parameter for feedback: one without a default, or of this name."""
     try:
-        inspect.signature(evaluate).bind(None, None)
+        parameters = list(inspect.signature(evaluate).parameters.values())[1:2]
     except (TypeError, ValueError):
         return False
-    return True
+    return any(
+        one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        and (one.default is one.empty or one.name == "feedback")
+        for one in parameters
+    )
 
 
 def _check_known(launcher: Any, workers: Any) -> None:

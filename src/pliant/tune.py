@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, final
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pliant.study import Study
 
 Reward = float | tuple[float, ...]
+Metrics = Mapping[str, float] | None
 
 
 @final
@@ -86,17 +87,18 @@ class Feedback:
         self.should_stop = self.should_stop or stop
         return stop
 
-    def __call__(self, reward: Any) -> None:
+    def __call__(self, reward: Any, *, metrics: Metrics = None) -> None:
         """Tells the reward of this trial.
 
         Args:
           reward: a finite number; a tuple of them for an algorithm of several objectives.
+          metrics: other numbers that it measured, by name, for a study: kept there, and held to its constraints.
 
         Raises:
           RewardError: it is no finite number; the trial stays open.
           FeedbackError: this trial was told already.
         """
-        self._tell(check_reward(reward), "")
+        self._tell(check_reward(reward), "", metrics)
 
     def skip(self, reason: str = "") -> None:
         """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).
@@ -120,15 +122,15 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._source is None
 
-    def _tell(self, reward: Reward | None, reason: str) -> None:
+    def _tell(self, reward: Reward | None, reason: str, metrics: Mapping[str, float] | None = None) -> None:
         source = self._source
         if source is None:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
                 "(to say more about a trial, tell it before, or start another trial)."
             )
-        source.tell(self.id, self.decisions, reward, reason)
-        source.note(self.decisions, reward)
+        counts = source.tell(self.id, self.decisions, reward, reason, metrics=metrics)
+        source.note(self.decisions, reward if counts else None)
         self._source = None  # so that a study is free when only this is left of its loop
 
 
@@ -231,8 +233,10 @@ class Source(ABC):
         """Passes an intermediate reward on; returns whether the trial should stop."""
 
     @abstractmethod
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
-        """Passes a reward on; or why there is none."""
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
+        """Passes a reward on; or why there is none.  Returns whether the reward counts: not where a constraint is broken."""
 
     def close(self) -> None:  # noqa: B027 - a hook that may stay empty
         """Gives back what was opened for the loop."""
@@ -294,10 +298,13 @@ class MemorySource(Source):
     def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(decisions, self.turn(reward), step=step)
 
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
         arity = self.arity if reward is None else check_arity(id, reward, self.arity)
         self.algorithm.feedback(decisions, None if reward is None else self.turn(reward))
         self.arity = arity
+        return reward is not None
 
 
 @final
@@ -332,11 +339,12 @@ class StudySource(Source):
         if self.owned:
             self.study.close()
 
-    def tell(self, id: int, decisions: Decisions, reward: Reward | None, reason: str) -> None:
-        if reward is None:
-            self.study.fail(id, reason)
-        else:
-            self.study.tell(id, reward)
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
+        study = self.study
+        ended = study.fail(id, reason) if reward is None else study.tell(id, reward, metrics=metrics)
+        return ended.reason is None
 
 
 def sample(

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from pliant.study import Study
 
-from .progress import open_display
+from .progress import Display, open_display
 from .target import explain
-from .trials import EvaluationError, run_trials
+from .trials import EvaluationError
 
 Function = Callable[[Any], Any]
+Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for a study
 
 
 @final
@@ -41,9 +42,16 @@ class Contender:
 
 
 def choose_by_search(
-    label: str, program: Any, study: Study, *, evaluate: Function, console: Console
+    label: str, program: Any, study: Study, *, runs: Runner, console: Console
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
+
+    Args:
+      label: what to call it.
+      program: with holes.
+      study: open for writing.
+      runs: runs the trials of a search, which it is given with its study and a display.
+      console: where to show them.
 
     Raises:
       EvaluationError: no trial has a reward.
@@ -53,7 +61,8 @@ def choose_by_search(
     search = sample(program, study=study)
     if not study.is_complete:
         with open_display(console, label, study) as display:
-            run_trials(search, study, evaluate, display)
+            runs(search, study, display)
+        search = sample(program, study=study)  # which knows what workers found, too
     if search.best_reward is None:
         if study.front():
             return None
@@ -67,9 +76,11 @@ def choose_by_search(
 
 def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
     """Evaluates a program that somebody wrote down, once."""
+    from pliant.parallel import split_metrics
+
     hand = Contender("hand-made", 1, make)
     try:
-        reward = float(evaluate(make()))
+        reward = float(split_metrics(evaluate(make()))[0])
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the search is done, and its report is due
         return replace(hand, note=f"evaluate failed: {explain(error)}")
     return (

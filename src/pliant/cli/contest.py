@@ -6,25 +6,29 @@ that way too.  ``test`` is called when all choices have been made, once for each
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from rich.console import Console
 
 from pliant.study import Study
+from pliant.study.location import Location, Server
 from pliant.study.store import is_free
 from pliant.values.errors import SpaceChangedError, StudyError
 
 from .algorithm import find_budget, make_algorithm, read_call
 from .console import print_line
-from .contender import choose_by_hand, choose_by_search, measure
+from .contender import Function, Runner, choose_by_hand, choose_by_search, measure
 from .opening import Opened, open_file, open_space
 from .removal import remove_studies
 from .report import print_contest, print_front, print_top, print_winner
 from .target import Target
+from .text import say_count
+from .trials import run_trials
+from .workers import Pool, describe_target, run_in_workers
 
 TRIALS = 40  # of a new study
 
@@ -36,14 +40,19 @@ class Contest:
 
     target: Target
     space: Path | None
-    path: Path
+    path: Location
     algorithm: str
     trials: int | None
-    seed: int
+    seed: int | None
     maximize: bool
     baseline: bool
     top: int
     restart: bool
+    pool: Pool | None = None  # None: one after another, in this process
+    constraints: tuple[str, ...] = ()
+    reuse: bool = False
+    goes_on: bool = False  # with the study that is there, whatever its settings are
+    make: Callable[[str], Any] = make_algorithm
 
     def run(self, console: Console) -> None:
         """Runs what is left to run, and prints the report.
@@ -68,10 +77,16 @@ class Contest:
             make_algorithm(self.algorithm).setup(space, seed=self.seed)
             remove_studies(self.path, baseline_path(self.path))
 
-        given: dict[str, Any] = {"evaluate": evaluate, "console": console}
+        given: dict[str, Any] = {"runs": self._choose_runner(evaluate), "console": console}
+        if self.pool is not None:
+            print_line(
+                console,
+                f"{say_count(self.pool.workers, 'worker')}. Ctrl-C: once waits for them, twice does not.",
+            )
         trials = self.trials or (TRIALS if is_free(self.path) else None)
         with self._open(self.path, space, self.algorithm, trials) as study:
-            print_line(console, f"Algorithm: {self.algorithm}, seed {self.seed}")
+            seed = "" if self.seed is None else f", seed {self.seed}"
+            print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
             found = choose_by_search("search", program, study, **given)
             if found is None:
@@ -100,16 +115,35 @@ class Contest:
     def _say_end(self) -> str:
         return f"All trials are in {self.path}; the same command with more --trials goes on."
 
+    def _choose_runner(self, evaluate: Function) -> Runner:
+        if self.pool is None:
+            return lambda search, study, display: run_trials(search, study, evaluate, display)
+        sent, pool = describe_target(self.target, self.space), self.pool
+        return lambda _, study, display: run_in_workers(study, sent, pool, display)
+
     @contextmanager
-    def _open(self, path: Path, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
+    def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
         """Opens a study; where it is another one, says what to type."""
-        made = make_algorithm(algorithm)
+        made = self.make(algorithm)
         try:
-            study = Study.open_or_create(
-                path, space, made, trials=trials, seed=self.seed, maximize=self.maximize
+            study = (
+                Study.open(path, space, made, trials=trials)
+                if self.goes_on
+                else Study.open_or_create(
+                    path,
+                    space,
+                    made,
+                    trials=trials,
+                    seed=self.seed,
+                    maximize=self.maximize,
+                    constraints=self.constraints,
+                    reuse=self.reuse,
+                )
             )
         except (StudyError, SpaceChangedError) as error:
             if "at another path" not in str(error):
+                raise
+            if self.goes_on:
                 raise
             raise StudyError(
                 f"{error}\nWith --study PATH there is another study; --restart deletes this one, and begins anew."
@@ -118,12 +152,14 @@ class Contest:
             yield study
 
 
-def baseline_path(path: Path) -> Path:
+def baseline_path(path: Location) -> Location:
     """Returns where the random search beside a study is kept.
 
     >>> baseline_path(Path("digits.study.db")).name
     'digits.study.random.db'
     """
+    if isinstance(path, Server):
+        return replace(path, study=f"{path.study}_random")
     return path.with_name(f"{path.stem}.random{path.suffix}")
 
 

@@ -13,6 +13,7 @@ from .bench.command import bench
 from .nas.group import nas
 from .search import search
 from .space import space
+from .study.group import study
 
 
 class Commands(click.Group):
@@ -35,3 +36,4 @@ main.add_command(bench)
 main.add_command(nas)
 main.add_command(search)
 main.add_command(space)
+main.add_command(study)

@@ -6,19 +6,23 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pliant.study import Study
+from pliant.study.location import Location, Server
 from pliant.study.lock import WriterLock
 from pliant.values.errors import StudyError
 
 _BESIDE = ("-wal", "-shm", "-journal")  # the file of the lock stays, as others may be about to take it
 
 
-def remove_studies(*paths: Path) -> None:
-    """Deletes the studies at ``paths``, all or none; where there is no file, does nothing.
+def remove_studies(*places: Location) -> None:
+    """Deletes the studies at ``places``, of files all or none; where there is nothing, does nothing.
 
     Raises:
       StudyError: a file is no study, or another process writes it.
     """
-    studies = [path for path in paths if path.exists()]
+    for place in places:
+        if isinstance(place, Server):
+            _remove_from_server(place)
+    studies = [place for place in places if isinstance(place, Path) and place.exists()]
     for path in studies:
         Study.open(path).close()
     with ExitStack() as held:
@@ -32,3 +36,11 @@ def remove_studies(*paths: Path) -> None:
         for path in studies:
             for file in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
                 file.unlink(missing_ok=True)
+
+
+def _remove_from_server(place: Server) -> None:
+    from pliant.study.postgres import remove_study  # brings psycopg
+    from pliant.study.store import is_free
+
+    if not is_free(place):
+        remove_study(place)

@@ -48,7 +48,7 @@ def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: 
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         told = map(say, [trial.reward] if trial.rewards is None else trial.rewards)
         table.add_row(str(trial.id), *told, seconds, escape(summarize(trial)))
-    _print_table(console, table)
+    print_table(console, table)
 
 
 def _print_failures(console: Console, study: Study) -> None:
@@ -80,7 +80,7 @@ def print_contest(
     for entry in contenders:
         scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
         table.add_row(escape(entry.label), str(entry.evaluations), *scores)
-    _print_table(console, table)
+    print_table(console, table)
     if budget is None:
         print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
     else:
@@ -100,7 +100,7 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
-def _print_table(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """Prints a table, in a log without the blanks that fill its lines."""
     if console.is_terminal:
         console.print(table)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
+
+from .options import make_pool, pool_options, stop
 
 ALGORITHM = "re(population_size=12, tournament_size=6)"
 
@@ -19,7 +20,9 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
     "--algorithm", default=ALGORITHM, show_default=True, help="Its name, or NAME(OPTION=VALUE, ...)."
 )
 @click.option(
-    "--study", type=click.Path(path_type=Path), help="The file of the trials.  [default: NAME.study.db]"
+    "--study",
+    metavar="PLACE",
+    help="The file of the trials, or postgresql://...?study=NAME.  [default: NAME.study.db]",
 )
 @click.option(
     "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), in place of search_space()."
@@ -32,7 +35,18 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
     "--baseline/--no-baseline", default=True, help="Search at random, too, and compare.  [default: yes]"
 )
 @click.option("--restart", is_flag=True, help="Delete the study first.")
-def search(target: str, *, study: Path | None, space: Path | None, **options: Any) -> None:
+@click.option(
+    "--constraint",
+    "constraints",
+    multiple=True,
+    metavar="TEXT",
+    help="A limit on a metric, such as 'latency <= 10'; a program that breaks it has failed. May be repeated.",
+)
+@click.option("--reuse", is_flag=True, help="Programs that were evaluated before keep their reward.")
+@pool_options
+def search(
+    target: str, *, study: str | None, space: Path | None, constraints: tuple[str, ...], **options: Any
+) -> None:
     """Search the space that FILE defines.
 
     FILE is a Python file, or a module such as package.digits, that defines
@@ -40,7 +54,8 @@ def search(target: str, *, study: Path | None, space: Path | None, **options: An
     \b
       search_space()     -> a program with holes (FILE:name takes another function),
                             or a network with LayerChoice and such in it
-      evaluate(program)  -> its reward: a number, or several in a tuple
+      evaluate(program)  -> its reward: a number, or several in a tuple;
+                            with what else it measured: (reward, {"latency": 9.5})
       test(program)      -> its score on data that the search never sees (optional)
       handmade()         -> a program to compare with (optional)
 
@@ -50,17 +65,18 @@ def search(target: str, *, study: Path | None, space: Path | None, **options: An
     Every trial is kept in the study. Stop at any time: the same command goes on from there, and with a
     higher --trials beyond its end.
     """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
-    from .console import make_console, print_line
-    from .contest import Contest
-    from .target import load_target
+    from .console import make_console
 
-    console = make_console()
-    path = study
+    console, place = make_console(), None
     try:
+        from pliant.study.location import to_location
+
+        from .contest import Contest
+        from .target import load_target
+
         loaded = load_target(target)
-        path = study or Path(f"{loaded.name}.study.db")
-        Contest(loaded, space, path, **options).run(console)
+        place = to_location(study or f"{loaded.name}.study.db")
+        pool = make_pool(options)
+        Contest(loaded, space, place, pool=pool, constraints=constraints, **options).run(console)
     except KeyboardInterrupt:
-        kept = f" What was evaluated is kept in {path}." if path is not None and path.exists() else ""
-        print_line(console, f"\nStopped.{kept} The same command, without --restart, goes on from there.")
-        sys.exit(130)
+        stop(console, place, "The same command, without --restart, goes on from there.")

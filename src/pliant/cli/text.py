@@ -32,6 +32,15 @@ def say_rewards(trial: Trial) -> str:
     return f"({', '.join(map(say, trial.rewards))})"
 
 
+def say_count(number: int, noun: str) -> str:
+    """Returns a number of things.
+
+    >>> say_count(1, "worker"), say_count(4, "worker")
+    ('1 worker', '4 workers')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def to_code(program: Any) -> str:
     """Returns a program as Python code, without what has its default value."""
     from pliant.symbolic.text import format_value

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
-from pliant.study import Study
-from pliant.values.errors import PliantError, RewardError
+from pliant.study import Study, Trial
+from pliant.values.errors import FieldTypeError, PliantError, RewardError
 
 from .progress import Display
 from .target import explain
@@ -20,7 +20,7 @@ class EvaluationError(PliantError, RuntimeError):
     """Trials that all failed."""
 
 
-def run_trials(search: Any, study: Study, evaluate: Callable[[Any], Any], display: Display) -> None:
+def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
     """Runs what is left of a search; a trial whose program fails is recorded as such, and the next one follows.
 
     Args:
@@ -32,41 +32,71 @@ def run_trials(search: Any, study: Study, evaluate: Callable[[Any], Any], displa
     Raises:
       EvaluationError: the first trials all failed. What was recorded stays; the loop may be run again.
     """
-    failures = 0
+    from pliant.parallel import takes_feedback
+
+    patience = Patience(study)
+    has_two = takes_feedback(evaluate)
     for program, feedback in search:
         trace = ""
         try:
-            reward = evaluate(program)
+            found = evaluate(program, feedback) if has_two else evaluate(program)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever one program does, the search goes on
             trace = "".join(traceback.format_exception(error))
-            feedback.skip(explain(error))
+            feedback.is_told or feedback.skip(explain(error))
         else:
-            _tell(feedback, reward)
+            _tell(feedback, found)
         trial = study.trial(feedback.id)
         display.add(trial)
-        failures += trial.reason is not None
-        if search.best_reward is None and failures == PATIENCE and not study.front():
+        patience.note(trial, trace)
+
+
+@final
+class Patience:
+    """Ends a search whose first trials all fail: that is a fault of the code, not of the programs."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._failures = 0
+        self._is_over = False
+
+    def note(self, trial: Trial, trace: str) -> None:
+        """Counts a trial that ended.
+
+        Raises:
+          EvaluationError: it was one failure too many.
+        """
+        self._failures += trial.reason is not None
+        if self._is_over or self._failures != PATIENCE:
+            return
+        self._is_over = True
+        if not self._study.front():
             raise EvaluationError(
-                f"the first {failures} trials all failed, so the search stops. The last one: {trial.reason}\n{trace}"
+                f"the first {PATIENCE} trials all failed, so the search stops. The last one: {trial.reason}\n{trace}"
                 "Mend that, and run the same command again: it goes on with the next trial."
             )
 
 
-def _tell(feedback: Any, reward: Any) -> None:
+def _tell(feedback: Any, found: Any) -> None:
     """Gives feedback: the reward, or that it is none."""
+    from pliant.parallel import split_metrics
+
+    if found is None and feedback.is_told:
+        return
+    reward, metrics = split_metrics(found)
     try:
-        feedback(reward)
-    except RewardError as error:
-        text = " ".join(f"{reward!r:.60}".split())
-        if _is_finite(reward):
-            hint = ", such as --algorithm nsga2." if "for several objectives" in str(error) else ""
-            feedback.skip(
-                f"evaluate returned {text}: {str(error).removesuffix('.') if hint else error}{hint}"
-            )
-            return
-        feedback.skip(
-            f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
-        )
+        feedback(reward, metrics=metrics)
+    except (RewardError, FieldTypeError) as error:
+        feedback.skip(explain_reward(reward, error))
+
+
+def explain_reward(reward: Any, error: Exception) -> str:
+    """Returns why what ``evaluate`` returned is no reward, or none for this search."""
+    text = " ".join(f"{reward!r:.60}".split())
+    if not _is_finite(reward):
+        return f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
+    hint = ", such as --algorithm nsga2." if "for several objectives" in str(error) else ""
+    said = str(error).partition(" Pass it:")[0]
+    return f"evaluate returned {text}: {said.removesuffix('.') if hint else said}{hint}"
 
 
 def _is_finite(reward: Any) -> bool:

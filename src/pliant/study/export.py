@@ -41,8 +41,8 @@ class _Column(NamedTuple):
     read: Callable[[Trial, dict[str, Any]], Any]
 
 
-def to_rows(study: View) -> list[Row]:
-    """Returns the trials, one row each, in the order of proposal; all rows have the same columns, None where empty.
+def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
+    """Returns the trials (all, or those given), one row each; all rows have the same columns, None where empty.
 
     The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.PATH`` for
     each point of the space, a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``attempts``, ``started``,
@@ -61,8 +61,8 @@ def to_rows(study: View) -> list[Row]:
     >>> row["decisions.op"], row["decisions.size"], row["reward"], row["metrics.latency"]
     ('conv', 64, 0.5, 9.0)
     """
-    trials = list(study.trials())
-    return _rows(trials, _columns(study, trials))
+    found = list(study.trials() if trials is None else trials)
+    return _rows(found, _columns(study, found))
 
 
 def to_report_rows(study: View) -> list[Row]:
@@ -81,13 +81,13 @@ def to_report_rows(study: View) -> list[Row]:
     ]
 
 
-def to_csv(study: View, *, reports: bool = False) -> str:
-    """Returns the trials as CSV with a line of names; with ``reports``, the reports in their place.
+def to_csv(study: View, trials: Iterable[Trial] | None = None, *, reports: bool = False) -> str:
+    """Returns the trials (all, or those given) as CSV with a line of names; with ``reports``, all reports in their place.
 
     Names of metrics, reasons and such are text of others: a cell that a spreadsheet would run as a formula begins with an
     apostrophe here.
     """
-    rows = to_report_rows(study) if reports else to_rows(study)
+    rows = to_report_rows(study) if reports else to_rows(study, trials)
     names = _names(study, rows, reports=reports)
     return rows_to_csv(names, ([row[name] for name in names] for row in rows))
 

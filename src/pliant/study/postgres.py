@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, final
 
 import sqlalchemy as sa
@@ -17,12 +18,12 @@ import sqlalchemy as sa
 from pliant.values.errors import StudyError
 
 from .format import make_tables, read_version, table_names
-from .location import Server
+from .location import Server, to_location
 from .lock import WAIT_SECONDS, name_process
 from .migrate import migrate
 from .record import Record
 from .store import LostConnection, Store
-from .tables import SCHEMA_VERSION
+from .tables import SCHEMA_VERSION, schema
 
 PATIENCE = 60.0  # seconds that a server may be gone
 LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they are not another program's
@@ -69,7 +70,7 @@ class PostgresStore(Store):
                 if not table_names(record):
                     raise StudyError(
                         f"there is no study at {str(location)!r}. Make one with Study.create(path, space, algorithm), or "
-                        f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)) or 'none'}."
+                        f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)[:20]) or 'none'}."
                     )
                 version = read_version(record, exactly=not writes)
                 if version < SCHEMA_VERSION:
@@ -146,6 +147,35 @@ class PostgresStore(Store):
             time.sleep(0.05)
 
 
+def find_studies(address: str) -> list[Server]:
+    """Returns the studies in a database, which ``address`` names without a study, by name.
+
+    Raises:
+      StudyError: it cannot be reached.
+    """
+    place = to_location(f"{address}{'&' if '?' in address else '?'}study=x")
+    assert isinstance(place, Server)
+    store = PostgresStore(place, writes=False)
+    try:
+        return store.read(lambda record: [replace(place, study=name) for name in _studies(record)])
+    finally:
+        store.close()
+
+
+def remove_study(server: Server) -> None:
+    """Deletes a study.
+
+    Raises:
+      StudyError: there is none, or another process writes it.
+    """
+    store = PostgresStore.open(server, writes=True)
+    try:
+        with store.transaction() as record:
+            record.connection.execute(sa.schema.DropSchema(_schema(server), cascade=True))
+    finally:
+        store.close()
+
+
 def _schema(server: Server) -> str:
     return f"study_{server.study}"
 
@@ -174,7 +204,8 @@ def _make_engine(server: Server, *, writes: bool) -> sa.Engine:
 
 def _studies(record: Record) -> list[str]:
     names = record.connection.execute(
-        sa.text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'study\\_%' ORDER BY nspname LIMIT 20")
+        sa.text("SELECT schemaname FROM pg_tables WHERE schemaname LIKE 'study\\_%' AND tablename = :name ORDER BY 1"),
+        {"name": schema.name},
     )
     return [name.removeprefix("study_") for (name,) in names]
 

@@ -1,0 +1,92 @@
+"""The options that commands share about where trials run: ``--workers``, ``--seconds``, ``--memory``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pliant.study.location import Location
+
+    from .workers import Pool
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+FORMATS = ("table", "json", "csv")
+
+show_as = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+
+
+@final
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A number of bytes as it is typed: ``2G``, ``500 MB``; K, M, G and T are powers of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Returns the number of bytes."""
+        match = _SIZE.fullmatch(str(value).strip())
+        count = round(float(match[1]) * 1024 ** _UNITS[match[2].upper()]) if match else 0
+        if count < 1:
+            self.fail(f"{value!r} is no size; write 500M or 2G, for example.", param, ctx)
+        return count
+
+
+def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options to a command, which passes them to ``make_pool``."""
+    for option in (
+        click.option("--memory", type=Size(), help="What an evaluation in a worker may take, such as 2G."),
+        click.option(
+            "--seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            help="How long an evaluation in a worker may take (the first loads FILE, too); beyond, it has failed.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Evaluate in so many processes at once.  [default: one after another, in this one]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def make_pool(options: dict[str, Any]) -> Pool | None:
+    """Returns where trials run, taking the options that say so out of ``options``; None for in this process."""
+    workers, limits = options.pop("workers"), {name: options.pop(name) for name in ("seconds", "memory")}
+    if workers is None:
+        for name, value in limits.items():
+            if value is not None:
+                raise click.UsageError(
+                    f"--{name} limits evaluations in worker processes, as nothing can be forced on this one: add --workers 1."
+                )
+        return None
+    from pliant.launch import Limits
+
+    from .workers import Pool
+
+    return Pool(workers, Limits(**limits))
+
+
+def stop(console: Console, place: Location | None, how: str) -> None:
+    """Ends a command that was interrupted: says what is kept, and how to go on."""
+    from pliant.study.store import is_free
+
+    from .console import print_line
+
+    kept = "" if place is None or is_free(place) else f" What was evaluated is kept in {place}."
+    print_line(console, f"\nStopped.{kept} {how}")
+    sys.exit(130)

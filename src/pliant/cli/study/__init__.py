@@ -1,0 +1,1 @@
+"""``pliant study``: what is in studies, and what to do with them.  A search is run by ``pliant search``."""

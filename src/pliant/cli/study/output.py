@@ -1,0 +1,115 @@
+"""Studies and trials as they are printed: tables for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from pliant.study import Study, Trial
+from pliant.study.export import rows_to_csv, to_csv, trial_to_json
+
+from ..console import make_console, print_line
+from ..report import print_table
+from ..text import say, summarize
+from .places import Entry
+
+_LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")
+
+
+def print_studies(entries: Sequence[Entry], form: str) -> None:
+    """Prints what was found, a line a study."""
+    if form == "json":
+        _print_json([{**entry.data, **({"fault": entry.fault} if entry.fault else {})} for entry in entries])
+        return
+    if form == "csv":
+        names = [*dict.fromkeys(name for entry in entries for name in entry.data), "fault"]
+        click.echo(
+            rows_to_csv(
+                names or _LISTED,
+                [[_cell({**e.data, "fault": e.fault}.get(name)) for name in names] for e in entries],
+            ),
+            nl=False,
+        )
+        return
+    table = _table("state", "trials", "failed", "best", "algorithm", first="study")
+    for entry in entries:
+        if entry.fault is not None:
+            table.add_row(escape(entry.place), "unreadable", "", "", "", escape(entry.fault.splitlines()[0]))
+            continue
+        data = entry.data
+        count = str(data["trials"]) if data["budget"] is None else f"{data['trials']}/{data['budget']}"
+        table.add_row(
+            escape(entry.place),
+            data["state"],
+            count,
+            str(data["failed"]),
+            _say_best(data["best"]),
+            escape(data["algorithm"]),
+        )
+    print_table(make_console(), table)
+
+
+def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, str]], form: str) -> None:
+    """Prints what there is to know of one study, and the last lines of its journal."""
+    lines = [{"time": time, "trial": trial, "text": text} for time, trial, text in journal]
+    if form == "json":
+        _print_json({**data, "journal": lines})
+        return
+    if form == "csv":
+        click.echo(rows_to_csv(list(data), [[_cell(value) for value in data.values()]]), nl=False)
+        return
+    console = make_console()
+    for name, value in data.items():
+        if value is not None and value != []:
+            print_line(console, f"{name + ':':12} {_cell(value)}")
+    if lines:
+        print_line(console, "journal:")
+    for time, trial, text in journal:
+        about = "" if trial is None else f"trial {trial}: "
+        print_line(console, f"  {time[:19].replace('T', ' ')} {about}{text}")
+
+
+def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
+    """Prints trials."""
+    if form == "json":
+        _print_json([trial_to_json(trial) for trial in trials])
+        return
+    if form == "csv":
+        click.echo(to_csv(study, trials), nl=False)
+        return
+    count = max((len(trial.rewards or ()) for trial in trials), default=0)
+    rewards = [f"reward {i}" for i in range(1, count + 1)] or ["reward"]
+    table = _table("status", *rewards, "seconds", "program", first="trial")
+    for trial in trials:
+        told = [trial.reward] if not count else list(trial.rewards or [None] * count)
+        program = summarize(trial)
+        about = program if trial.reason is None else f"{program}: {trial.reason}"
+        seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
+        table.add_row(str(trial.id), trial.status, *map(say, told), seconds, escape(" ".join(about.split())))
+    print_table(make_console(), table)
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=1))
+
+
+def _table(*names: str, first: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _say_best(best: Any) -> str:
+    return f"({', '.join(map(say, best))})" if isinstance(best, list) else say(best)
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

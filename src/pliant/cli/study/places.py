@@ -1,0 +1,109 @@
+"""Where studies are: found in a folder or in a database, opened by what was typed.  Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from pliant.study import Study
+from pliant.study.location import Location, to_location
+from pliant.values.errors import PliantError, StudyError
+
+_MAGIC = b"SQLite format 3\0"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A study that was found.
+
+    Attributes:
+      place: its file, or its address without the password.
+      data: what there is to know, by name, as ``describe`` returns it.
+      fault: why it cannot be read; None where it can.
+    """
+
+    place: str
+    data: dict[str, Any]
+    fault: str | None = None
+
+
+def find_all(text: str) -> list[Entry]:
+    """Returns the studies in a folder, or in the database of an address without a study.
+
+    Raises:
+      StudyError: there is no such folder or database.
+    """
+    return [_read(place) for place in _places(text)]
+
+
+def describe(study: Study) -> dict[str, Any]:
+    """Returns the state of a study as JSON data."""
+    info, counts = study.info(), study.counts()
+    front = study.front()
+    best = front[0] if front else None
+    return {
+        "name": info.name,
+        "path": str(info.path),
+        "state": "complete" if info.is_complete else "goes on" if info.proposed else "new",
+        "trials": info.proposed,
+        "budget": info.budget,
+        **counts,
+        "queued": info.queued,
+        "best": None if best is None else best.reward if best.rewards is None else list(best.rewards),
+        "best_trial": None if best is None else best.id,
+        "algorithm": info.algorithm,
+        "maximize": info.maximize,
+        "constraints": list(info.constraints),
+        "created": info.created,
+        "writer": info.holder,
+        "fingerprint": info.fingerprint,
+    }
+
+
+def _read(place: Location) -> Entry:
+    try:
+        with Study.open(place) as study:
+            return Entry(str(place), describe(study))
+    except PliantError as error:
+        return Entry(str(place), {"name": place.stem, "path": str(place)}, str(error))
+
+
+def _places(text: str) -> Iterator[Location]:
+    if "://" in text:
+        yield from _in_database(text)
+        return
+    folder = Path(text)
+    if not folder.is_dir():
+        raise StudyError(
+            f"{text!r} is {'a file' if folder.exists() else 'no folder'}: studies are listed in a folder, or in a database, such as "
+            "postgresql://user@host/database. About one study, ask `pliant study show PATH`."
+        )
+    yield from sorted(path for path in folder.iterdir() if path.is_file() and _is_study(path))
+
+
+def _in_database(text: str) -> list[Location]:
+    if "study=" in text:
+        return [to_location(text)]
+    from pliant.study.postgres import find_studies  # brings psycopg
+
+    return [*find_studies(text)]
+
+
+def _is_study(path: Path) -> bool:
+    """Returns whether a file is a database that has our tables, or had them once: other databases are none of ours."""
+    if path.name.endswith(("-wal", "-shm", "-lock", "-journal")):
+        return False
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return False
+    except OSError:
+        return False
+    try:
+        Study.open(path).close()
+    except StudyError as error:
+        return "is not a study" not in str(error)
+    return True

@@ -1,0 +1,99 @@
+"""The trials of a command in worker processes, many at once; ``trials`` runs them one after another, in this one."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, final
+
+from pliant.launch import Channel, Limits, Outcome, Processes
+from pliant.study import Study, Trial
+from pliant.study.run import Result, read_call, run
+from pliant.values.errors import RewardError
+
+from .progress import Display
+from .target import Target, explain, load_target
+from .trials import Patience, explain_reward
+
+PRELOAD = (
+    "pliant.cli.workers",
+    "pliant.parallel",
+)  # what all workers share; the user's file each loads itself
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Where trials run: how many at once, and what each may take."""
+
+    workers: int
+    limits: Limits
+
+
+def describe_target(target: Target, space: Path | None) -> dict[str, str]:
+    """Returns what a worker needs to load the same file again, as JSON."""
+    file = getattr(target.module, "__file__", None)
+    place = str(file) if target.label.endswith(".py") and file else target.label
+    return {"target": f"{place}:{target.space_name}", "space": "" if space is None else str(space.resolve())}
+
+
+def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Display) -> None:
+    """Runs what is left of a study in worker processes.
+
+    Raises:
+      EvaluationError: the first trials all failed.
+      KeyboardInterrupt: it was interrupted; after the first Ctrl-C, the trials that ran have ended.
+    """
+    from pliant.parallel import make_job
+
+    traces: dict[int, str] = {}
+    patience = Patience(study)
+
+    def read(trial: Trial, outcome: Outcome) -> Result:
+        said = outcome.value if isinstance(outcome.value, dict) else {}
+        traces[trial.id] = str(said.get("trace", outcome.tail))
+        return read_call(trial, outcome)
+
+    def on_end(trial: Trial) -> None:
+        display.add(trial)
+        patience.note(trial, traces.pop(trial.id, ""))
+
+    with Processes(pool.workers, preload=PRELOAD) as launcher:
+        jobs = partial(make_job, evaluate_target, sent, pool.limits)
+        ending = run(study, launcher, jobs, read=read, on_end=on_end)
+    if ending.how == "interrupted":
+        raise KeyboardInterrupt
+
+
+def evaluate_target(payload: Any, channel: Channel) -> dict[str, Any]:
+    """Evaluates one program of a user's file, in a worker; returns what ``read_call`` takes."""
+    from pliant.parallel import read_result, run_one, split_metrics
+    from pliant.tune import check_reward
+
+    template, evaluate = _load(payload["target"], payload["space"])
+    try:
+        found, told = run_one(evaluate, template, payload, channel)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as in `trials`, and with the place in the user's file
+        return {"failed": explain(error), "trace": "".join(traceback.format_exception(error))}
+    if told is not None:
+        return told
+    reward, _ = split_metrics(found)
+    try:
+        check_reward(reward)
+    except RewardError as error:
+        return {"failed": explain_reward(reward, error)}
+    return read_result(found)
+
+
+@lru_cache(maxsize=2)
+def _load(target: str, space: str) -> tuple[Any, Callable[..., Any]]:
+    from pliant.hyper.template import Template
+
+    from .opening import open_file, open_space
+
+    loaded = load_target(target)
+    opened = open_file(Path(space)) if space else open_space(loaded.make_space())
+    return Template(opened.program), loaded.function("evaluate")

@@ -1,0 +1,325 @@
+"""`pliant study`: what is in studies, in three forms, and what is done with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from pliant.algorithms import Random
+from pliant.algorithms.evolution import NSGA2
+from pliant.algorithms.generators import NAMES
+from pliant.cli.algorithm import make_algorithm
+from pliant.cli.study.algorithm import read_algorithm
+from pliant.cli.study.places import find_all
+from pliant.space import choice, flatten, integer
+from pliant.study import Study
+from pliant.study.learner import describe, to_text
+from pliant.values.errors import StudyError
+
+SPACE = flatten([integer("x", 0, 9), choice("op", [None, None], literals=["conv", "pool"])])
+
+
+class Own(Random):
+    """An algorithm of somebody's program."""
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pliant.study.lock import WriterLock
+lock = WriterLock(Path(sys.argv[1]))
+assert lock.acquire()
+print("held", flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def made(folder):
+    """A study of 9 trials: three told, one failed, one running, one enqueued."""
+    with Study.create("a.db", SPACE, Random(seed=1), trials=9, constraints=["latency <= 10"]) as study:
+        for reward in (1.0, 3.0, 2.0):
+            study.tell(study.ask(worker="w1").id, reward, metrics={"latency": reward})
+        study.report(study.ask().id, 0.5, step=1)
+        study.fail(4, "=1+1 is no\nreward")
+        study.put_back(study.ask().id, "the node is gone")
+        study.enqueue({"x": 1, "op": 0}, "mine")
+    return "a.db"
+
+
+def read_json(result):
+    return json.loads(result.output)
+
+
+def read_csv(result):
+    return list(csv.DictReader(io.StringIO(result.output, newline="")))
+
+
+# ------------------------------------------------------------------ list
+
+
+def test_list(pliant, made, folder):
+    with Study.create("b.db", SPACE, NSGA2(4), trials=2, name="two") as study:
+        for rewards in ((1.0, 2.0), (2.0, 3.0)):
+            study.tell(study.ask().id, rewards)
+    Study.create("c.study", SPACE, Random()).close()
+    (folder / "notes.txt").write_text("SQLite format 3")
+    (folder / "empty.db").touch()
+    sqlite3.connect("other.db").execute("CREATE TABLE t (x)").connection.close()
+    (folder / "inner").mkdir()
+    broken = (folder / "a.db").read_bytes()
+    (folder / "broken.db").write_bytes(broken[: len(broken) // 2])
+    found = read_json(pliant("study", "list", "--format", "json"))
+    assert [entry["path"] for entry in found] == ["a.db", "b.db", "broken.db", "c.study"]
+    assert [entry.get("state") for entry in found] == ["goes on", "complete", None, "new"]
+    assert (found[0]["best"], found[0]["best_trial"], found[0]["queued"]) == (3.0, 2, 1)
+    assert found[1]["best"] == [2.0, 3.0]
+    assert "damaged" in found[2]["fault"]
+    lines = pliant("study", "list", folder).output.strip().splitlines()
+    assert lines[0].split() == ["study", "state", "trials", "failed", "best", "algorithm"]
+    assert any(line.split()[1:5] == ["goes", "on", "5/9", "1"] for line in lines)
+    assert any("unreadable" in line and "broken.db" in line for line in lines)
+    rows = read_csv(pliant("study", "list", "--format", "csv"))
+    assert [row["name"] for row in rows] == ["a", "two", "broken", "c"]
+
+
+def test_list_of_nothing(pliant, folder):
+    assert read_json(pliant("study", "list", "--format", "json")) == []
+    output = pliant("study", "list", "nowhere", status=1).output
+    assert "Error: 'nowhere' is no folder: studies are listed in a folder, or in a database" in output
+    (folder / "a.txt").touch()
+    assert "'a.txt' is a file" in pliant("study", "list", "a.txt", status=1).output
+
+
+# ------------------------------------------------------------------ show, best, trials
+
+
+def test_show(pliant, made):
+    output = pliant("study", "show", "a.db").output
+    assert "state:       goes on\n" in output
+    assert "constraints: latency <= 10\n" in output
+    assert "trial 5: attempt 1 was lost: the node is gone\n" in output
+    assert "journal:" not in pliant("study", "show", "a.db", "--journal", 0).output
+    data = read_json(pliant("study", "show", "a.db", "--format", "json"))
+    assert (data["completed"], data["failed"], data["running"], data["budget"]) == (3, 1, 1, 9)
+    assert data["journal"][0]["trial"] == 5
+    (row,) = read_csv(pliant("study", "show", "a.db", "--format", "csv"))
+    assert (row["name"], row["queued"]) == ("a", "1")
+
+
+def test_best(pliant, made):
+    found = read_json(pliant("study", "best", "a.db", "--count", 2, "--format", "json"))
+    assert [trial["id"] for trial in found] == [2, 3]
+    assert set(found[0]["decisions"]) == {"x", "op"}
+    assert len(pliant("study", "best", "a.db").output.strip().splitlines()) == 3
+
+
+def test_best_of_several_rewards_is_the_front(pliant, folder):
+    with Study.create("b.db", SPACE, NSGA2(4), trials=3) as study:
+        for rewards in ((1.0, 2.0), (2.0, 1.0), (0.0, 0.0)):
+            study.tell(study.ask().id, rewards)
+    output = pliant("study", "best", "b.db").output
+    assert output.split()[:6] == ["trial", "status", "reward", "1", "reward", "2"]
+    found = read_json(pliant("study", "best", "b.db", "--format", "json"))
+    assert [trial["rewards"] for trial in found] == [[2.0, 1.0], [1.0, 2.0]]
+
+
+def test_trials(pliant, made):
+    lines = pliant("study", "trials", "a.db").output.strip().splitlines()
+    assert lines[0].split() == ["trial", "status", "reward", "seconds", "program"]
+    assert [line.split()[:2] for line in lines[2:]] == [
+        ["1", "completed"],
+        ["2", "completed"],
+        ["3", "completed"],
+        ["4", "failed"],
+        ["5", "running"],
+    ]
+    assert "=1+1 is no reward" in lines[5]
+    found = read_json(pliant("study", "trials", "a.db", "--limit", 2, "--format", "json"))
+    assert [trial["id"] for trial in found] == [4, 5]
+    assert found[0]["reports"][0]["reward"] == 0.5
+    failed = read_csv(pliant("study", "trials", "a.db", "--status", "failed", "--format", "csv"))
+    assert [(row["id"], row["reason"]) for row in failed] == [("4", "'=1+1 is no\nreward")]
+    assert len(read_json(pliant("study", "trials", "a.db", "--limit", 0, "--format", "json"))) == 5
+
+
+@pytest.mark.parametrize("command", ["show", "best", "trials", "export", "enqueue", "upgrade", "rm"])
+def test_no_study(pliant, folder, command):
+    more = ["{}"] if command == "enqueue" else []
+    output = pliant("study", command, "none.db", *more, status=1).output
+    assert "Error: there is no study at 'none.db'" in output
+
+
+# ------------------------------------------------------------------ export
+
+
+def test_export(pliant, made, folder):
+    rows = read_csv(pliant("study", "export", "a.db"))
+    assert [row["reward"] for row in rows] == ["1.0", "3.0", "2.0", "", ""]
+    pliant("study", "export", "a.db", "-o", "a.csv")
+    assert list(csv.DictReader(io.StringIO((folder / "a.csv").read_bytes().decode(), newline=""))) == rows
+    pliant("study", "export", "a.db", "-o", "a.json")
+    assert len(json.loads((folder / "a.json").read_text())["trials"]) == 5
+    assert len(read_json(pliant("study", "export", "a.db", "--format", "json"))["trials"]) == 5
+    assert read_csv(pliant("study", "export", "a.db", "--reports"))[0]["trial"] == "4"
+    pliant("study", "export", "a.db", "-o", "a.parquet")
+    import pyarrow.parquet
+
+    assert pyarrow.parquet.read_table("a.parquet").num_rows == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--format", "parquet"], 2, "name it by --output FILE"),
+        (["--reports", "--format", "json"], 2, "--reports is a table of its own"),
+        (["-o", "nowhere/a.csv"], 1, "'nowhere/a.csv' cannot be written: No such file"),
+    ],
+)
+def test_export_that_cannot_be(pliant, made, options, status, message):
+    assert message in pliant("study", "export", "a.db", *options, status=status).output
+
+
+# ------------------------------------------------------------------ rm, enqueue, upgrade
+
+
+def test_rm(pliant, made, folder):
+    output = pliant("study", "rm", "a.db", status=1).output  # nobody answers
+    assert "a.db: 5 trials" in output
+    assert (folder / "a.db").exists()
+    pliant("study", "rm", "a.db", "--yes")
+    assert not list(folder.glob("a.db*")) or [path.name for path in folder.glob("a.db*")] == ["a.db-lock"]
+
+
+def test_rm_of_what_is_in_use_or_no_study(pliant, made, folder, environment):
+    (folder / "thesis.db").write_text("very important" * 100)
+    assert "thesis.db" in pliant("study", "rm", "a.db", "thesis.db", "--yes", status=1).output
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, "a.db"], env=environment, stdin=-1, stdout=-1, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        output = pliant("study", "rm", "a.db", "--yes", status=1).output
+        holder.communicate("\n")
+    assert "is being written by another process" in output
+    assert (folder / "a.db").exists()
+    assert (folder / "thesis.db").exists()
+
+
+def test_enqueue(pliant, made, folder):
+    assert (
+        pliant("study", "enqueue", "a.db", '{"x": 7, "op": "1/2 (pool)"}').output
+        == "2 in the queue of a.db.\n"
+    )
+    pliant("study", "enqueue", "a.db", "[3, 0]", "--note", "a list")
+    (folder / "d.json").write_text('{"x": 2, "op": 1}')
+    pliant("study", "enqueue", "a.db", "@d.json")
+    with Study.open("a.db", SPACE, Random(seed=1)) as study:
+        found = [study.ask() for _ in range(4)]
+        assert [trial.decisions.values for trial in found[1:]] == [(1, 0), (7, 1), (3, 0)]
+        assert found[3].origin == "enqueued: a list"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{x: 3}", r"'{x: 3}' is no JSON: "),
+        ("@none.json", r"'none.json' cannot be read: No such file"),
+        ('{"x": 99, "op": 0}', r"what is enqueued is not of the space of 'a'"),
+        ("3", r"what is enqueued is not of the space of 'a'"),
+    ],
+)
+def test_enqueue_of_what_is_none(pliant, made, text, message):
+    assert message in pliant("study", "enqueue", "a.db", text, status=1).output
+
+
+def test_upgrade(pliant, made):
+    assert pliant("study", "upgrade", "a.db").output == "a.db is of version 2 of the format.\n"
+
+
+# ------------------------------------------------------------------ resume
+
+
+def test_resume_is_the_same_search(pliant, darts):
+    """By the algorithm that the study knows; as if the first command had gone on."""
+    given = [
+        "darts.py",
+        "--no-baseline",
+        "--seed",
+        3,
+        "--algorithm",
+        "median_stopping(algorithm=re(population_size=6, tournament_size=3))",
+    ]
+    pliant("search", *given, "--trials", 30, "--study", "whole.db")
+    pliant("search", *given, "--trials", 12, "--study", "part.db")
+    output = pliant("study", "resume", "part.db", "darts.py", "--trials", 30).output
+    assert "Study: part.db (goes on after 12 of 30 trials)" in output
+    assert "Best of 30 trials" in output
+    with Study.open("whole.db") as whole, Study.open("part.db") as part:
+        assert [(t.decisions.values, t.reward) for t in part.trials()] == [
+            (t.decisions.values, t.reward) for t in whole.trials()
+        ]
+
+
+def test_resume_keeps_what_the_study_was_made_with(pliant, darts):
+    text = darts.read_text().replace("return -abs", "return (program.x, {'y': program.y}) if True else -abs")
+    darts.write_text(text)
+    given = ["--no-baseline", "--minimize", "--constraint", "y <= 0.5", "--reuse", "--study", "a.db"]
+    pliant("search", "darts.py", *given, "--trials", 10)
+    pliant("study", "resume", "a.db", "darts.py", "--trials", 20)
+    with Study.open("a.db") as study:
+        assert study.counts()["running"] == 0
+        assert study.info().proposed == 20
+        assert study.counts()["failed"] > 0
+        for trial in study.trials():
+            assert (trial.status == "failed") == (trial.metrics["y"] > 0.5)
+
+
+def test_resume_of_another_space_or_of_an_algorithm_of_code(pliant, darts, made):
+    output = pliant("study", "resume", "a.db", "darts.py", status=1).output
+    assert "Error: the study 'a.db' searches another space" in output
+    with Study.open(made) as study:
+        space = study.space
+    Study.create("own.db", space, Own(seed=3)).close()
+    output = pliant("study", "resume", "own.db", "darts.py", status=1).output
+    assert (
+        "is Own(seed=3, replace=True, uniform=False), which cannot be made from that text (Pliant has no 'Own')"
+        in output
+    )
+    assert "Name the one that the study was made with by --algorithm" in output
+    output = pliant("study", "resume", "own.db", "darts.py", "--algorithm", "re", status=1).output
+    assert "is searched by another algorithm: a Own against a Evolution" in output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_algorithm_is_read_from_its_record(name):
+    made = make_algorithm(name)
+    text = to_text(describe(made))
+    if name == "optuna":  # its sampler is an object of somebody else's
+        with pytest.raises(StudyError, match="cannot be made from that text"):
+            read_algorithm(text)
+        return
+    assert to_text(describe(read_algorithm(text))) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os')", "Random(seed=open('x'))", "print(1)", "Random", "Random(", "make(name='re')", "1"],
+)
+def test_nothing_else_is_read(text):
+    if text == "1":
+        assert read_algorithm(text) == 1
+        return
+    with pytest.raises(StudyError, match="cannot be made from that text"):
+        read_algorithm(text)
+
+
+def test_find_all_says_what_it_found(made):
+    (entry,) = find_all(".")
+    assert entry.fault is None
+    assert entry.data["writer"] is None
