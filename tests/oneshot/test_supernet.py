@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -233,6 +234,13 @@ class TestBadInput:
             net.activate([7])
         net.activate([1])
         assert net.decisions.values == (1,)
+
+    def test_vectors_may_be_arrays_and_tensors(self):
+        net = supernet(Sequential(Linear(2, one([2, 3])), one([ReLU(), Identity()])))
+        for vector in (torch.tensor([1, 0]), np.array([1, 0]), (1, 0)):
+            assert net.activate(vector).values == (1, 0)
+        with pytest.raises(ValueError, match=r"1.5"):
+            net.activate(torch.tensor([1.5, 0.0]))
 
     def test_what_is_no_module(self):
         with pytest.raises(

@@ -122,7 +122,8 @@ def is_network(made: Any) -> bool:
         return True
     from pliant.oneshot import Mutable
 
-    return not hole_paths(made) and any(isinstance(module, Mutable) for module in made.modules())
+    network: Any = made
+    return not hole_paths(made) and any(isinstance(module, Mutable) for module in network.modules())
 
 
 def _is_module(made: Any) -> bool:
