@@ -239,7 +239,7 @@ def main():
         "--postgres", default=os.environ.get("PLIANT_POSTGRES", ""), help="address of a server"
     )
     options = parser.parse_args()
-    kills, trials, small = (6, 40, 4) if options.quick else (60, 200, 12)
+    kills, trials, small = (6, 40, 4) if options.quick else (60, 200, 8)
     rows, width = [], 66
     with tempfile.TemporaryDirectory() as folder:
         count, names = iter(range(10**6)), []
