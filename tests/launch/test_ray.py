@@ -9,19 +9,21 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 import ray
 
-from pliant.launch import Call, Job, Limits, Message, RayTasks, Started
+from pliant.launch import Call, Job, Limits, Message, RayTasks, Started, ray_work, tree
 from pliant.testing.commands import CommandSuite
-from pliant.testing.launchers import LauncherSuite, call
+from pliant.testing.launchers import LauncherSuite, call, wait_until
 from pliant.values.errors import LaunchError
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     ray.init(
+        address="local",
         num_cpus=4,
         resources={"oven": 2},
         include_dashboard=False,
@@ -207,6 +209,21 @@ def test_a_cluster_of_its_own_ends_with_the_launcher(tmp_path):
             print(ray.is_initialized())
         """
     assert run_program(program, tmp_path).split() == ["8", "False"]
+
+
+def test_a_worker_of_ray_keeps_no_process_for_long(monkeypatch):
+    monkeypatch.setattr(ray_work, "IDLE_SECONDS", 0.2)
+    task = {"kind": "call", "node": {"preload": [], "threads": 1, "grace": 1.0}}
+    kept = ray_work._borrow(("a",), task)
+    ray_work._give_back(("a",))
+    again = ray_work._borrow(("a",), task)
+    assert again is kept
+    time.sleep(0.5)
+    again.start(Job("a", call("echo", 1)))  # in use, however long
+    ray_work._give_back(("a",))
+    assert wait_until(lambda: kept.keeper_pid not in tree.table())
+    assert not ray_work._launchers
+    assert not ray_work._idle_since
 
 
 def test_names():

@@ -225,7 +225,7 @@ class RayTasks(Launcher):
     def _make_mailbox(self) -> Any:
         ray = self._ray
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=True
+            ray.get_runtime_context().get_node_id(), soft=False
         )
         options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
         return ray.remote(Mailbox).options(**options).remote()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,9 +25,14 @@ from .local import LocalLauncher
 from .output import LOG_BYTES
 from .worker import one_line
 
+IDLE_SECONDS = 60.0  # after which a launcher without jobs is closed: Ray keeps its workers for longer
 LOOK_SECONDS = 0.2  # between looks at what our side orders; a job that waits for a reply hears it at once
 
-_launchers: dict[tuple[Any, ...], NodeLauncher] = {}  # of this worker of Ray, which does many tasks
+_launchers: dict[
+    tuple[Any, ...], NodeLauncher
+] = {}  # of this worker of Ray, which does many tasks, one at a time
+_idle_since: dict[tuple[Any, ...], float] = {}
+_lock = threading.Lock()  # of the two
 
 
 @final
@@ -105,14 +112,17 @@ def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
     When the mailbox is gone, or Ray cancels the task, the job is ended, and this raises.
     """
     job = Job(task["id"], _read(task), Limits(**task["limits"]), task["attempt"])
+    name = task["kind"], json.dumps(task["node"]), os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
-        launcher = _launcher_of(task)
-        return asdict(_run(launcher, job, mailbox, key))
+        launcher = _borrow(name, task)
+        outcome = _run(launcher, job, mailbox, key)
     except LaunchError as error:  # it cannot run on this node, such as when `preload` fails
-        return asdict(Outcome("raised", reason=one_line(str(error))))
+        outcome = Outcome("raised", reason=one_line(str(error)))
     except BaseException:
-        _forget(task)
+        _discard(name)
         raise
+    _give_back(name)
+    return asdict(outcome)
 
 
 def _run(launcher: NodeLauncher, job: Job, mailbox: Any, key: int) -> Outcome:
@@ -148,19 +158,39 @@ def _read(task: dict[str, Any]) -> Call | Command:
     return Command(tuple(task["argv"]), task["env"], Path(task["folder"]), log)
 
 
-def _key(task: dict[str, Any]) -> tuple[Any, ...]:
-    return task["kind"], json.dumps(task["node"]), os.environ.get("CUDA_VISIBLE_DEVICES")
+def _borrow(name: tuple[Any, ...], task: dict[str, Any]) -> NodeLauncher:
+    """Returns the launcher of a name, which stays warm between the tasks of this worker."""
+    with _lock:
+        _idle_since.pop(name, None)
+        if name not in _launchers:
+            _launchers[name] = NodeLauncher(calls=task["kind"] == "call", **task["node"])
+            if len(_launchers) == 1:
+                threading.Thread(target=_sweep, daemon=True).start()
+        return _launchers[name]
 
 
-def _launcher_of(task: dict[str, Any]) -> NodeLauncher:
-    """Returns a warm launcher of this worker."""
-    key = _key(task)
-    if key not in _launchers:
-        _launchers[key] = NodeLauncher(calls=task["kind"] == "call", **task["node"])
-    return _launchers[key]
+def _give_back(name: tuple[Any, ...]) -> None:
+    with _lock:
+        _idle_since[name] = time.monotonic()
 
 
-def _forget(task: dict[str, Any]) -> None:
-    launcher = _launchers.pop(_key(task), None)
-    if launcher is not None:
-        launcher.close()
+def _discard(name: tuple[Any, ...]) -> None:
+    with _lock:
+        launcher = _launchers.pop(name, None)
+        if launcher is not None:
+            launcher.close()
+
+
+def _sweep() -> None:
+    """Closes what has had no job for long, as long as there is something to close."""
+    while True:
+        time.sleep(IDLE_SECONDS / 4)
+        with _lock:
+            late = time.monotonic() - IDLE_SECONDS
+            for name in [name for name, since in _idle_since.items() if since < late]:
+                del _idle_since[name]
+                launcher = _launchers.pop(name, None)
+                if launcher is not None:
+                    launcher.close()
+            if not _launchers:
+                return

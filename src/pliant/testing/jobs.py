@@ -24,6 +24,14 @@ def report(payload: Any, channel: Channel) -> Any:
     return [channel.report(item) for item in payload]
 
 
+def train(payload: Any, channel: Channel) -> Any:
+    """Reports each of ``reports``, then takes ``seconds``, and returns ``value``."""
+    for item in payload["reports"]:
+        channel.report(item)
+    time.sleep(payload["seconds"])
+    return payload["value"]
+
+
 def report_object(payload: Any, channel: Channel) -> Any:
     """Reports what is no JSON."""
     return channel.report(object())
