@@ -179,15 +179,28 @@ class _Check:
             for p in space.points  # save picks of one hole, which may exclude each other
             if p.path in keys and p.count > 1 and getattr(p, "group", None) is None
         }
-        present = dict(self.values)
-        if not tried or (
-            failure is None and self._run_with({k: ends[-1] for k, ends in tried.items()}, present) is None
-        ):
+        if not tried:
             return
+        last = {key: ends[-1] for key, ends in tried.items()}
+        choices = [
+            p for p in space.points if isinstance(p, Choice) and p.path not in keys and p.group is None
+        ]
+        present = dict(self.values)
+        for turn in range(1 if failure else max((p.count for p in choices), default=1)):
+            turned = {p.path: min(turn, p.count - 1) for p in choices} if turn else {}
+            around = {**present, **turned}  # so that sizes in all candidates have their turn
+            if failure is not None or self._run_with(last, around) is not None:
+                self._check_each(space, tried, around)
+        self.values.update(present)
+
+    def _check_each(self, space: Space, tried: dict[str, list[Any]], around: dict[str, Any]) -> None:
+        """Checks that the network runs with each of the sizes that are tried, all else as it is ``around``.
+
+        Raises:
+          FieldValueError: it runs with some values of a decision only.
+        """
         for key, ends in tried.items():
-            failures = {
-                value: self._run_with({key: value}, present) for value in dict.fromkeys([*ends, present[key]])
-            }
+            failures = {v: self._run_with({key: v}, around) for v in dict.fromkeys([*ends, around[key]])}
             error = next((found for found in failures.values() if found is not None), None)
             if error is not None and None in failures.values():
                 point = space.point(key)
