@@ -179,6 +179,7 @@ def kill_at_random(new_place, make, *, trials, parallel, kills, seed):
 
 def count_points(new_place, search, make, trials):
     """Returns how often a search that is not killed comes by each point, counted in a fork."""
+    place = new_place()
     reader, writer = os.pipe()
     if not os.fork():
         os.close(reader)
@@ -188,7 +189,7 @@ def count_points(new_place, search, make, trials):
         for module in [value for value in sys.modules.values() if hasattr(value, "reach")]:
             module.reach = failpoint.reach
         try:
-            search(new_place(), make, trials, 1, lambda trial_id: None)
+            search(place, make, trials, 1, lambda trial_id: None)
         finally:
             os.write(writer, "".join(f"{name}:{count}\n" for name, count in counted.items()).encode())
             os._exit(0)
