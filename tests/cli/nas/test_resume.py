@@ -168,6 +168,8 @@ def test_stage_2_that_was_killed_goes_on(local, start, nas, trainer):
     process.wait()
     nas(*command)
     assert [reward for _, reward in decisions("out/train.study.db")] == [10.0, 11.0, 12.0, 13.0]
+    with Study.open("out/train.study.db") as study:
+        assert study.info().queued == 0  # none was enqueued again
 
 
 def test_search_with_train_flags_does_both_stages(nas, trainer, folder):
