@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -72,6 +73,7 @@ class TestContract(Suite):
     """What all launchers keep."""
 
     here = False
+    many = 6
 
     @pytest.fixture(autouse=True)
     def _box(self, box):
@@ -263,27 +265,38 @@ def test_a_container_whose_client_was_killed_is_heard_out(box, tmp_path):
         assert box.containers() == []
 
 
-@pytest.mark.parametrize("end", ["cancel", "timeout", "close", "client again"])
+@pytest.mark.parametrize("end", ["cancelled", "timeout", "lost"])
 def test_what_follows_the_death_of_a_client(box, end):
     work = box.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
+    events = []
     with Containers(1) as launcher:
-        name = start(launcher, work, Limits(seconds=5 if end == "timeout" else None))
+        name = start(launcher, work, Limits(seconds=6 if end == "timeout" else None))
         kill_client(name)
-        assert launcher.poll(2) == []
-        if end == "close":
-            launcher.close()
-        elif end == "client again":
-            for _ in range(3):
-                kill_client(name)
-                launcher.poll(2)
-        if end == "cancel":
+        if end == "cancelled":
+            events += launcher.poll(1)
             launcher.cancel("a", "enough")
-        if end != "close":
-            outcome = SUITE.finish(launcher, ["a"])["a"]
-            assert outcome.how == {"cancel": "cancelled", "timeout": "timeout"}.get(end, "lost")
+        while end == "lost" and not events:  # all clients that come back to it die
+            events += launcher.poll(0.1)
+            if (pid := client_of(name)) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if not events:
+            SUITE.finish(launcher, ["a"], events)
         assert box.containers() == []
-    if end == "client again":
-        assert "the clients of its container were ended 4 times" in outcome.reason
+    (ended,) = events
+    assert ended.outcome.how == end
+    reasons = {
+        "cancelled": "^enough$",
+        "timeout": "limit of",
+        "lost": "its container were ended 4 times; the last",
+    }
+    assert re.search(reasons[end], ended.outcome.reason)
+
+
+def test_close_after_the_death_of_a_client(box):
+    with Containers(1) as launcher:
+        kill_client(start(launcher, box.shell("sleep 600")))
+    assert box.containers() == []
 
 
 def test_the_keeper_is_killed(box):

@@ -75,6 +75,8 @@ class Suite:
     """Whether it ends a job that does not cooperate, and holds it to its memory limit."""
     here = True
     """Whether jobs are processes of this machine."""
+    many = 60
+    """How many jobs are started at once; fewer where each takes long."""
 
     def make(self, slots: int) -> Launcher:
         """Returns a new launcher; the one method to write."""
@@ -152,7 +154,7 @@ class Suite:
             assert self.finish(launcher, ["a"])["a"].ok
 
     def test_many_jobs_all_end_once_and_never_too_many_at_once(self) -> None:
-        names = [str(i) for i in range(60)]
+        names = [str(i) for i in range(self.many)]
         events: list[Event] = []
         with self.make(2) as launcher:
             for name in names:
