@@ -10,8 +10,13 @@ import click
 
 from .flags import NasCommand, cloud_flags, flag, flag_list, name_ignored
 from .options import at, latency_and_limits, search_flags, space_and_trainer
+from .proxy.commands import measure_proxy_variance, search_proxy_task, select_proxy_models
 
-ALIASES = {"search_resume": "resume", "search-resume": "resume"}
+ALIASES = {
+    "search-resume": "resume",
+    "select-proxy-task-models": "select-proxy-models",
+    "measure-proxy-task-variance": "measure-proxy-variance",
+}
 
 
 class NasGroup(click.Group):
@@ -20,13 +25,17 @@ class NasGroup(click.Group):
     command_class = NasCommand
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = ALIASES.get(cmd_name, cmd_name).replace("_", "-")
-        return super().get_command(ctx, name)
+        name = cmd_name.replace("_", "-")
+        return super().get_command(ctx, ALIASES.get(name, name))
 
 
 @click.group(cls=NasGroup)
 def nas() -> None:
     """Search with trainers that are programs of their own, as the cloud NAS client does."""
+
+
+for _command in (select_proxy_models, search_proxy_task, measure_proxy_variance):
+    nas.add_command(_command)
 
 
 @nas.command()
