@@ -48,10 +48,9 @@ def search(
     """Evaluates programs of a space in worker processes until there are ``trials`` of them; returns what was found.
 
     ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
-    raises, or returns None, where there is none. With a second parameter it gets a ``Feedback`` to report how good the
-    program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A parameter with a default is left alone, unless
-    it is called ``feedback``. A worker finds it by its name, so it stands
-    at the top of a module or script. A slot is refilled as soon as it is free; the trial of a worker that died is tried
+    raises, or returns None, where there is none. A second parameter (without a default, or called ``feedback``) gets a
+    ``Feedback`` to report how good the program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker
+    finds it by its name, so it stands at the top of a module or script. A slot is refilled as soon as it is free; the trial of a worker that died is tried
     again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
 
     Args:
@@ -84,14 +83,8 @@ def search(
         source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
         stack.callback(source.close)
         where = launcher or stack.enter_context(Processes(workers))
-        ending = run(
-            source.study,
-            where,
-            partial(make_job, evaluate_one, sent, limits),
-            on_end=on_end,
-            attempts=attempts,
-            max_failures=max_failures,
-        )
+        make = partial(make_job, evaluate_one, sent, limits)
+        ending = run(source.study, where, make, on_end=on_end, attempts=attempts, max_failures=max_failures)
         return Result(template, source.study, ending.how)
 
 
