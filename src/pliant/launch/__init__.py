@@ -1,6 +1,7 @@
-"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands, on a cluster.
+"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands,
+in containers, on a cluster.
 
-Knows nothing of trials, decisions or studies: a job is a function of JSON, or a command line.
+Knows nothing of trials, decisions or studies: a job is a function of JSON, or a program and its arguments.
 """
 
 from __future__ import annotations
