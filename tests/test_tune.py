@@ -619,3 +619,18 @@ def test_a_study_remembers_that_its_algorithm_had_nothing_left(tmp_path):
         search = pg.sample(pg.oneof([1, 2, 3]), pg.generators.Sweep(), trials=9, study=tmp_path / "a.db")
         run(search=search, reward=float)
         assert "nothing left" in search.ended or "all 3" in search.ended
+
+
+def test_metrics_are_kept_in_a_study_and_held_to_its_constraints(tmp_path):
+    """A reward whose trial breaks a constraint is not the best of the loop."""
+    space = pg.Dict(x=pg.intv(0, 9))
+    abstract = pg.abstract_search_space(space)
+    with pg.Study.create(
+        tmp_path / "a.db", abstract, pg.generators.Sweep(), trials=10, constraints=["size <= 4"]
+    ) as study:
+        search = pg.sample(space, study=study)
+        for program, feedback in search:
+            feedback(program.x, metrics={"size": program.x})
+        assert (search.best_reward, search.best_program.x) == (4.0, 4)
+        assert study.counts() == {"running": 0, "completed": 5, "failed": 5}
+        assert study.trial(10).metrics == {"size": 9.0, "reward": 9.0}
