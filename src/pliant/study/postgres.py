@@ -204,7 +204,9 @@ def _make_engine(server: Server, *, writes: bool) -> sa.Engine:
 
 def _studies(record: Record) -> list[str]:
     names = record.connection.execute(
-        sa.text("SELECT schemaname FROM pg_tables WHERE schemaname LIKE 'study\\_%' AND tablename = :name ORDER BY 1"),
+        sa.text(
+            "SELECT schemaname FROM pg_tables WHERE schemaname LIKE 'study\\_%' AND tablename = :name ORDER BY 1"
+        ),
         {"name": schema.name},
     )
     return [name.removeprefix("study_") for (name,) in names]

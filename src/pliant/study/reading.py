@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
 
+from .direct import execute
 from .learner import PRIOR, TELL, Event
 from .rows import damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
 from .tables import IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
@@ -129,7 +130,7 @@ class Reading:
 
     def progress(self) -> Progress:
         """Returns the budget, whether the algorithm is exhausted, and how many trials there are."""
-        budget, exhausted, proposed, queued = self.connection.execute(_progress).one()
+        budget, exhausted, proposed, queued = execute(self.connection, _progress, {}).fetchone()
         return Progress(budget, exhausted, proposed or 0, queued)
 
     def last_state(self) -> tuple[int, str]:

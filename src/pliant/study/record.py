@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from pliant.space import Decisions
 
+from .direct import execute
 from .learner import ASK, REPORT, TELL, Reward
 from .lock import now
 from .reading import Reading
@@ -51,8 +52,8 @@ class Record(Reading):
             "worker": trial.worker,
             "origin": trial.origin,
         }
-        self.connection.execute(_add_trial, row)
-        self.connection.execute(_add_event, {"seq": seq, "kind": kind, "trial": trial.id})
+        execute(self.connection, _add_trial, row)
+        execute(self.connection, _add_event, {"seq": seq, "kind": kind, "trial": trial.id})
 
     def start_again(self, trial: Trial) -> None:
         """Writes that a running trial was handed out once more."""
@@ -76,16 +77,16 @@ class Record(Reading):
             "seconds": trial.seconds,
             "metrics": metrics_to_text(trial.metrics),
         }
-        if self.connection.execute(_finish, values).rowcount != 1:
+        if execute(self.connection, _finish, values).rowcount != 1:
             return False
-        self.connection.execute(_add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
+        execute(self.connection, _add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
         return True
 
     def add_report(self, trial_id: int, report: Report, seq: int) -> None:
         """Writes an intermediate reward of a trial, as event ``seq``."""
         row = {"seq": seq, "kind": REPORT, "trial": trial_id, **report._asdict()}
         row["metrics"] = metrics_to_text(report.metrics)
-        self.connection.execute(_add_event, row)
+        execute(self.connection, _add_event, row)
 
     def add_prior(self, seq: int, decisions: Decisions, reward: Reward, source: str) -> None:
         """Writes what the algorithm is told of a trial of another study, as event ``seq``."""
