@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from .ray_work import Mailbox, work
 from .worker import one_line
 
 GIVE_UP_SECONDS = 20.0  # after which a task that was told to end is ended by force
+START_SECONDS = 300.0  # for a worker to be there, which `runtime_env` may make slow
 ANSWER_SECONDS = 5.0  # for the mailbox to say that it has an order
 
 
@@ -69,6 +71,7 @@ class RayTasks(Launcher):
             self.slots = check_count(_room(self._ray, needs) if slots is None else slots, "slots")
             self._node["threads"] = max(1, int(cpus))
             self._mailbox = self._make_mailbox()
+            self._await_mailbox()
         except BaseException:
             self._disconnect()
             raise
@@ -188,14 +191,14 @@ class RayTasks(Launcher):
                 self._events.append(Message(job_id, payload))
 
     def _order(self, jobs: list[_Running], order: dict[str, Any]) -> None:
-        """Gives jobs an order to end; those that Ray has not begun with, it is to forget."""
+        """Gives jobs an order to end; those that do not listen (yet), Ray is to forget or to interrupt."""
         answers = [(one, self._mailbox.order.remote(one.key, order)) for one in jobs]
         for one, answer in answers:
             try:
-                begun = self._ray.get(answer, timeout=ANSWER_SECONDS)
+                listens = self._ray.get(answer, timeout=ANSWER_SECONDS)
             except self._ray.exceptions.RayError:  # without a mailbox, jobs that have begun end by themselves
-                begun = False
-            if not begun:
+                listens = False
+            if not listens:
                 self._ray.cancel(one.task, force=False)
 
     def _outcome_of(self, running: _Running) -> Outcome:
@@ -218,8 +221,8 @@ class RayTasks(Launcher):
 
     def _end(self, job_id: str, outcome: Outcome) -> None:
         running = self._jobs.pop(job_id)
-        if running is not None:
-            self._mailbox.forget.remote(running.key)
+        if running is not None and (running.cancelled or outcome.how == "lost"):
+            self._mailbox.forget.remote(running.key)  # others have done it themselves
         self._events.append(Ended(job_id, outcome))
 
     def _make_mailbox(self) -> Any:
@@ -229,6 +232,16 @@ class RayTasks(Launcher):
         )
         options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
         return ray.remote(Mailbox).options(**options).remote()
+
+    def _await_mailbox(self) -> None:
+        """Waits until the mailbox is there, so that no job's time is spent on that."""
+        try:
+            self._ray.get(self._mailbox.forget.remote(-1), timeout=START_SECONDS)
+        except self._ray.exceptions.RayError as error:
+            raise LaunchError(
+                f"the workers of this cluster cannot begin: {one_line(str(error))}. They need this version of pliant, by the "
+                "same environment on all nodes, or by runtime_env={'pip': [...]}."
+            ) from error
 
     def _disconnect(self) -> None:
         if self._owned:
@@ -299,7 +312,7 @@ def _connect(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | Non
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options["include_dashboard"] = False
     try:
-        ray.init(**options, log_to_driver=False, configure_logging=False)
+        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         what = "Ray does not start here" if address is None else f"there is no cluster at {address!r}"
         raise LaunchError(

@@ -46,11 +46,11 @@ class Mailbox:
         self._messages: list[tuple[int, Any]] = []
         self._news = asyncio.Event()
         self._orders: dict[int, asyncio.Queue[dict[str, Any] | None]] = defaultdict(asyncio.Queue)
-        self._begun: set[int] = set()
+        self._listening: set[int] = set()
 
     async def listen(self, key: int) -> dict[str, Any] | None:
         """Returns the next order to a job, waiting for it; None when the job is over."""
-        self._begun.add(key)
+        self._listening.add(key)
         return await self._orders[key].get()
 
     async def say(self, key: int, message: Any) -> None:
@@ -66,13 +66,13 @@ class Mailbox:
         return messages
 
     async def order(self, key: int, order: dict[str, Any]) -> bool:
-        """Gives a job an order; returns whether it has begun, otherwise it finds the order when it does."""
+        """Gives a job an order; returns whether it has listened; otherwise it finds the order when it does."""
         self._orders[key].put_nowait(order)
-        return key in self._begun
+        return key in self._listening
 
     async def forget(self, key: int) -> None:
         """Lets go of a job that is over."""
-        self._begun.discard(key)
+        self._listening.discard(key)
         orders = self._orders.pop(key, None)
         if orders is not None:
             orders.put_nowait(None)
@@ -128,22 +128,27 @@ def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
 def _run(launcher: NodeLauncher, job: Job, mailbox: Any, key: int) -> Outcome:
     import ray
 
-    orders = mailbox.listen.remote(key)
+    orders: Any = None  # what we wait for from the mailbox; a short job that says nothing needs none
+    asks = listened = False
     launcher.start(job)
-    asks = False
+    begun = time.monotonic()
     while True:
         for event in launcher.poll(0.0 if asks else LOOK_SECONDS):
             if isinstance(event, Message):
                 asks = True
                 mailbox.say.remote(key, event.payload)
             elif isinstance(event, Ended):
+                if listened:
+                    mailbox.forget.remote(key)
                 return event.outcome
-        if not ray.wait([orders], timeout=LOOK_SECONDS if asks else 0)[0]:
+        if orders is None and (asks or time.monotonic() - begun >= LOOK_SECONDS):
+            orders, listened = mailbox.listen.remote(key), True
+        if orders is None or not ray.wait([orders], timeout=LOOK_SECONDS if asks else 0)[0]:
             continue
         order = ray.get(orders)
+        orders = None
         if order is None or "close" in order:
             raise KeyboardInterrupt("the launcher was closed")
-        orders = mailbox.listen.remote(key)
         if "cancel" in order:
             launcher.cancel(job.id, order["cancel"])
         elif asks:
