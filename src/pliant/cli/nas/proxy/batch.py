@@ -145,13 +145,18 @@ class Batch:
             open_display(console, self.folder.name, study) as display,
         ):
             room = _Room(self, supervisor, study, launcher)
+
+            def on_end(trial: Trial) -> None:
+                display.add(trial)
+                room.end(trial)
+
             return run(
                 study,
                 launcher,
                 room.make_job,
                 read=room.read,
                 watch=room.watch,
-                on_end=display.add,
+                on_end=on_end,
                 attempts=max(LOST_ATTEMPTS, rules.retries + 1),
                 max_failures=self.settings.max_failures or None,
             )
@@ -254,12 +259,18 @@ class _Room:
         """Says what the end of a job means; of one that went on too long, what it has learned counts."""
         result = self.judge.read(trial, outcome)
         if isinstance(result, Lost):
+            self.board.curves.pop(trial.id, None)  # it begins anew
             return result
         curve = self.batch.read(trial, outcome.seconds)
         if isinstance(result, Failed) and self.jobs[trial.id] in self.stopped and curve.points:
             result = Told(curve.points[-1].accuracy)
         self._close(trial, curve if isinstance(result, Told) else None)
         return result
+
+    def end(self, trial: Trial) -> None:
+        """Notes that a trial has ended, which failed for good if it was lost too often."""
+        if trial.status == "failed":
+            self._close(trial, None)
 
     def _close(self, trial: Trial, curve: Curve | None) -> None:
         self.board.ended.add(trial.id)
