@@ -1,5 +1,4 @@
-"""Runs a call or a command somewhere, and says how it went: in place, in worker processes, as commands,
-in containers, on a cluster.
+"""Runs calls and programs somewhere, and says how it went: in place, in processes, in containers, on a cluster.
 
 Knows nothing of trials, decisions or studies: a job is a function of JSON, or a program and its arguments.
 """
