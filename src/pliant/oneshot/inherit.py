@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from .elastic import Elastic
@@ -15,6 +16,18 @@ from .selection import Selection
 def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str, Tensor]]:
     """Yields the tensors of the network that is selected; parts of shared tensors are views of them, if possible."""
     yield from _weights(network, "", selection, {})
+
+
+def has_trained(network: nn.Module, selection: Selection) -> bool:
+    """Returns whether what is selected has weights that get gradients: of a mixture, whether one of its networks has."""
+    mixed = {key: [i for i, one in enumerate(selection.numbers(key)) if one] for key in selection.weights}
+    for turn in range(max(map(len, mixed.values()), default=1)):
+        single = Selection()
+        single.replace({**selection.values, **{key: runs[turn % len(runs)] for key, runs in mixed.items()}})
+        with torch.enable_grad():  # parts of weights are views of them, which get gradients where these do
+            if any(tensor.requires_grad for _, tensor in name_weights(network, single)):
+                return True
+    return False
 
 
 def give_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -34,6 +34,11 @@ from .binding import BindError
 from .capability import check_capabilities
 from .supernet import Supernet
 
+NO_GRADIENTS = (
+    "no gradients flow through the loss, so nothing can be trained by it. Compute it from the network's output, without "
+    "detach(), item() or torch.no_grad()."
+)
+
 
 @dataclass(slots=True)
 class Step:

@@ -16,21 +16,15 @@ from pliant.oneshot import (
     SNAS,
     SPOS,
     FBNet,
-    FixedMutator,
-    InputChoice,
-    LayerChoice,
     ProxylessNAS,
     Session,
     TuNAS,
-    export,
     kendall_tau,
-    search_alone,
     supernet,
-    train_alone,
 )
-from pliant.oneshot.training import ExportError, Feed, judge_alone, make_report
+from pliant.oneshot.training import Feed, make_report
 from pliant.oneshot.training.report import count_skips
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldValueError
 
 from .conftest import loader, make_space
 
@@ -168,115 +162,3 @@ def test_looking_over_the_data_changes_nothing():
     before = torch.get_rng_state()
     assert len(list(feed.pass_over())) == 4
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def options():
-    return {"epochs": 3, "loss": loss_of, "optimizer": lambda w: torch.optim.Adam(w, 0.05)}
-
-
-def test_networks_trained_alone():
-    space = make_space()
-    best, found = search_alone(
-        space,
-        pg.generators.Random(replace=False),
-        loader(),
-        loader(seed=1),
-        trials=3,
-        quality=accuracy_of,
-        **options(),
-    )
-    assert len(found) == 3
-    assert found[best] == max(found.values())
-    network = pg.materialize(space, best)
-    train_alone(network, loader(), **options())
-    assert judge_alone(network, loader(seed=1), accuracy_of) == pytest.approx(found[best])
-
-
-def test_training_alone_leaves_the_generator_alone():
-    torch.manual_seed(5)
-    expected = torch.randn(3)
-    torch.manual_seed(5)
-    train_alone(nn.Linear(4, 2), loader(shuffle=False), **options())
-    torch.manual_seed(5)
-    assert torch.equal(torch.randn(3), expected)
-
-
-@pytest.mark.parametrize("ending", [".pt", ".pt2"])
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, by PyTorch itself
-def test_export(tmp_path, ending):
-    net = supernet(make_space())
-    child = net.materialize([1, 1, 0])
-    x = torch.randn(3, 4)
-    path = export(child, x, tmp_path / f"net{ending}")
-    loaded = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
-    torch.testing.assert_close(loaded(x), child.eval()(x))
-
-
-class Written(nn.Module):
-    """Choices written by hand."""
-
-    def __init__(self):
-        super().__init__()
-        self.op = LayerChoice([nn.Linear(4, 4), nn.Tanh()], key="op")
-        self.pick = InputChoice(3, 2, key="pick")
-        self.last = nn.Linear(4, 2)
-
-    def forward(self, x):
-        return self.last(self.pick([x, self.op(x), x.sin()]))
-
-
-@pytest.mark.parametrize("ending", [".pt", ".pt2"])
-@pytest.mark.parametrize("size", [1, 3])
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, by PyTorch itself
-def test_what_is_exported_takes_any_batch_size(tmp_path, ending, size):
-    model = Written().eval()
-    FixedMutator(model, {"op": {"_idx": 0}, "pick": {"_idx": [0, 1]}})
-    path = export(model, torch.randn(size, 4), tmp_path / f"net{ending}")
-    loaded = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
-    for x in (torch.randn(1, 4), torch.randn(7, 4)):
-        torch.testing.assert_close(loaded(x), model(x))
-
-
-def test_an_export_for_one_batch_size(tmp_path):
-    class Fixed(nn.Module):
-        def forward(self, x):
-            return x.reshape(3, 2, 2)
-
-    loaded = torch.export.load(export(Fixed(), torch.zeros(3, 4), tmp_path / "net.pt2")).module()
-    assert loaded(torch.ones(3, 4)).shape == (3, 2, 2)
-
-
-@pytest.mark.parametrize("adopted", [False, True])
-def test_choices_written_by_hand_are_searched_alone(adopted):
-    model = Written()
-    net = supernet(model) if adopted else None
-    kept = model.last.weight.clone()
-    best, found = search_alone(
-        model,
-        pg.generators.Random(replace=False),
-        loader(),
-        loader(seed=1),
-        trials=6,
-        quality=accuracy_of,
-        **options(),
-    )
-    assert len(found) == 6  # all there are
-    assert found[best] == max(found.values())
-    assert torch.equal(model.last.weight, kept)
-    net = net or supernet(model)
-    torch.manual_seed(0)
-    network = net.materialize(best, inherit=False)
-    train_alone(network, loader(), **options())
-    assert judge_alone(network, loader(seed=1), accuracy_of) == pytest.approx(found[best])
-
-
-def test_bad_exports(tmp_path):
-    net = supernet(make_space())
-    with pytest.raises(FieldTypeError, match=r"takes a concrete network; this is a super-network"):
-        export(net, torch.zeros(1, 4), tmp_path / "a.pt")
-    with pytest.raises(FieldTypeError, match=r"got Decisions\(.* become one by `supernet.materialize"):
-        export(net.decisions, torch.zeros(1, 4), tmp_path / "a.pt")
-    with pytest.raises(FieldTypeError, match=r"export writes .onnx, .pt, .pt2; got"):
-        export(net.materialize(), torch.zeros(1, 4), tmp_path / "a.zip")
-    with pytest.raises(ExportError, match=r"PyTorch cannot export this Sequential as .pt2: "):
-        export(net.materialize(), torch.zeros(1, 5), tmp_path / "a.pt2")

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from pliant.algorithms.policy.options import check_flag, check_number, check_whole, refuse_unknown
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, RewardError
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..binding import BindError
 from ..mixable import check_mixtures
 from ..mutables import InputChoice, LayerChoice
 from ..naming import Named
-from ..sampler import Sampler, Step
+from ..sampler import NO_GRADIENTS, Sampler, Step
 from ..supernet import Supernet
 from .mixture import Architecture
 from .penalty import Penalty
@@ -215,7 +215,10 @@ class GradientSampler(Sampler):
         self, step: Step, draw: Draw, leaf: Tensor
     ) -> tuple[Tensor | None, dict[str, Tensor | None]]:
         """Returns the gradients of the loss on a validation batch: by the weights of the draw, and by what is priced."""
-        total, priced = self._objective(step.loss(step.next_valid()), draw)
+        loss = step.loss(step.next_valid())
+        if not loss.requires_grad:
+            raise FieldValueError(NO_GRADIENTS)
+        total, priced = self._objective(loss, draw)
         found = torch.autograd.grad(total, [leaf, *priced.values()], allow_unused=True)
         return found[0], dict(zip(priced, found[1:]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pliant.values.errors import FieldTypeError, PliantError
 from ..fixed import fix_if_open
 from ..supernet import Supernet, supernet
 from .arguments import check_clip
+from .logs import MissingLibraryError
 from .session import Loss, Quality, evaluating
 
 
@@ -36,7 +38,7 @@ def train_alone(
     """Trains one network, from scratch or, where it has inherited weights, further; returns it.
 
     Args:
-      network: an ordinary module, such as ``Supernet.materialize`` returns.
+      network: an ordinary module, such as ``Supernet.materialize`` returns.  One without weights is returned as it is.
       train: batches; can be iterated again and again.
       epochs: how often.
       loss: from the network and a batch to the loss.
@@ -48,6 +50,10 @@ def train_alone(
     clip = check_clip(clip)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if not any(
+            weight.requires_grad for weight in network.parameters()
+        ):  # where they are new, they are made here
+            return network
         stepper = optimizer(list(network.parameters()))
         rates = [group["lr"] for group in stepper.param_groups]
         network.train()
@@ -136,7 +142,7 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
     """Writes a concrete network for use elsewhere, by the ending of the path: ``.onnx``, ``.pt`` or ``.pt2``.
 
     ``.pt`` is a TorchScript trace, ``.pt2`` a ``torch.export`` program, ``.onnx`` needs the packages ``onnx`` and
-    ``onnxscript``.  What is written takes any batch size (the first dimension of ``example``), unless the network's own code
+    ``onnxscript`` (one file with the weights in it; those that do not fit into its 2 GiB lie beside it).  What is written takes any batch size (the first dimension of ``example``), unless the network's own code
     allows only one; then it takes that of ``example``.
 
     Args:
@@ -146,6 +152,7 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
 
     Raises:
       FieldTypeError: the ending is none of these, or this is a super-network, or no network.
+      MissingLibraryError: a package that ``.onnx`` needs is not installed.
       ExportError: PyTorch refused.
     """
     target = Path(path)
@@ -160,7 +167,7 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
             "`supernet.materialize(decisions)`."
         )
     writers: dict[str, Callable[[], Any]] = {
-        ".onnx": lambda: torch.onnx.export(_export(network, example), (example,), str(target), dynamo=True),
+        ".onnx": lambda: _save_onnx(network, example, target),
         ".pt": lambda: _save_trace(network, example, target),
         ".pt2": lambda: torch.export.save(_export(network, example), str(target)),
     }
@@ -168,6 +175,8 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
         raise FieldTypeError(
             f"export writes {', '.join(writers)}; got {str(target)!r}. The ending says which."
         )
+    if target.suffix == ".onnx":
+        _require("onnx", "onnxscript")
     network = fix_if_open(network)
     with evaluating(network), torch.no_grad():
         try:
@@ -182,6 +191,23 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
 def _save_trace(network: nn.Module, example: Tensor, target: Path) -> None:
     trace: Any = torch.jit.trace
     torch.jit.save(trace(network, example), str(target))
+
+
+def _save_onnx(network: nn.Module, example: Tensor, target: Path) -> None:
+    traced = _export(network, example)
+    names: Any = ({0: "batch"},) if traced.range_constraints else None  # as a server shows it
+    program = torch.onnx.export(traced, (example,), dynamic_shapes=names, verbose=False)
+    assert program is not None  # no path was given
+    program.save(str(target), external_data=None)  # in one file, if there is room
+
+
+def _require(*packages: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise MissingLibraryError(
+            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
+            "export to .pt2 or .pt, which need nothing but PyTorch."
+        )
 
 
 def _export(network: nn.Module, example: Tensor) -> Any:

@@ -103,10 +103,12 @@ class CsvLog:
 
 @final
 class TensorBoardLog:
-    """Writes scalars for TensorBoard.
+    """Writes scalars for TensorBoard: ``loss``, ``quality``, ``learning_rate``, and the sampler's as ``sampler/...``, by epoch.
+
+    What an earlier run wrote of the same epochs is not shown any more.
 
     Args:
-      folder: where to.
+      folder: where to; made with the first epoch.
 
     Raises:
       MissingLibraryError: the package ``tensorboard`` is not installed.
@@ -120,9 +122,13 @@ class TensorBoardLog:
                 "TensorBoardLog needs the package tensorboard, which is not installed. Install it with "
                 "`pip install tensorboard`, or use CsvLog."
             ) from error
-        self._writer: Any = SummaryWriter(str(folder))
+        self.folder = Path(folder)
+        self._make: Callable[..., Any] = SummaryWriter
+        self._writer: Any = None
 
     def __call__(self, record: Record) -> None:
+        if self._writer is None:
+            self._writer = self._make(str(self.folder), purge_step=record.epoch)
         for name in ("loss", "quality", "learning_rate"):
             self._writer.add_scalar(name, getattr(record, name), record.epoch)
         for name, value in record.metrics.items():

@@ -19,7 +19,9 @@ from torch.optim import Optimizer
 from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
 
 from ..binding import BindError
-from ..sampler import Sampler, Step
+from ..inherit import has_trained
+from ..mutables import InputChoice
+from ..sampler import NO_GRADIENTS, Sampler, Step
 from ..supernet import Supernet
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -124,6 +126,8 @@ class Session:
     def backward(self, *, share: float = 1.0, scaler: Any = None) -> float:
         """Adds up the gradients of all that this step trains: of each network that the sampler wants, with what it adds to the loss.
 
+        A network without weights, as skips alone are, is left out: no weight gets a gradient from it.
+
         Args:
           share: what the loss is multiplied by, such as 1 / 4 where the gradients of 4 batches are added up.
           scaler: a ``torch.amp.GradScaler`` that scales the loss first.
@@ -133,6 +137,7 @@ class Session:
 
         Raises:
           RewardError: a loss is no finite number.
+          FieldValueError: no gradients flow through a loss, though the network has weights.
           FeedbackError: no step has begun.
         """
         self._check_begun("backward")
@@ -141,7 +146,7 @@ class Session:
         for drawn in range(count):
             if drawn:
                 self.begin(batch)
-            loss, extra = self._losses(batch)
+            loss, extra, outputs = self._losses(batch)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise RewardError(
@@ -149,13 +154,11 @@ class Session:
                     "Lower the learning rate, clip gradients (clip=...), or leave autocast."
                 )
             whole = (loss if extra is None else loss + extra) * (share / count)
-            if not whole.requires_grad:
-                raise FieldValueError(
-                    "no gradients flow through the loss, so nothing can be trained by it. Compute it from the network's output, without "
-                    "detach(), item() or torch.no_grad()."
-                )
-            torch.autograd.backward(whole if scaler is None else scaler.scale(whole))
             total += value / count
+            if whole.requires_grad:
+                torch.autograd.backward(whole if scaler is None else scaler.scale(whole))
+            elif self._uses_weights(outputs):
+                raise FieldValueError(NO_GRADIENTS)
         return total
 
     def auxiliary_loss(self, outputs: Tensor) -> Tensor | None:
@@ -232,22 +235,32 @@ class Session:
         self._begun, self._asked = 0, False
         self.step = self._make_step(None)
 
-    def _losses(self, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """Returns the loss of a batch, and what the sampler adds to it, of the same forward pass."""
-        if not self._adds:
-            return self.loss(batch), None
+    def _losses(self, batch: Any) -> tuple[Tensor, Tensor | None, list[Any]]:
+        """Returns the loss of a batch, what the sampler adds to it, and what the network returned, of one forward pass."""
         outputs: list[Any] = []
         hook = self.supernet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
         try:
             loss = self.loss(batch)
         finally:
             hook.remove()
+        if not self._adds:
+            return loss, None, outputs
         if not outputs:
             raise FieldTypeError(
                 f"{type(self.sampler).__name__} adds to the loss of the network's outputs, and the loss never called the network that it "
                 "was given. Call it: `loss = lambda network, batch: criterion(network(batch[0]), batch[1])`."
             )
-        return loss, self.auxiliary_loss(outputs[-1])
+        return loss, self.auxiliary_loss(outputs[-1]), outputs
+
+    def _uses_weights(self, outputs: list[Any]) -> bool:
+        """Returns whether weights that are trained take part in what was run, so that a loss of it has gradients."""
+        if not self.step.weights:
+            return True  # all are frozen: no step can ever train anything, and that is to be said
+        if not has_trained(self.supernet.network, self.supernet.selection):
+            return False
+        found = list(_tensors(outputs))
+        may_miss = any(isinstance(module, InputChoice) for module in self.supernet.mutables)
+        return not (may_miss and found) or any(tensor.requires_grad for tensor in found)
 
     def _run(self, function: Callable[[nn.Module, Any], Any], network: nn.Module, batch: Any) -> Any:
         try:

@@ -262,6 +262,8 @@ class Trainer:
     def _step_weights(self) -> None:
         """Takes a step along the mean of the gradients that were added up."""
         scaler = self._scaler
+        if all(weight.grad is None for group in self.optimizer.param_groups for weight in group["params"]):
+            scaler = None  # networks without weights: nothing to unscale, which a scaler takes for a mistake
         if scaler is not None:
             scaler.unscale_(self.optimizer)
         if self._held < self.accumulate:  # what is left of an epoch

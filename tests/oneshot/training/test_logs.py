@@ -1,0 +1,79 @@
+"""What a training reports, as its readers read it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pliant.oneshot import DARTS, TensorBoardLog, Trainer
+from pliant.oneshot.training import Record
+from pliant.oneshot.training.logs import MissingLibraryError
+
+from .conftest import loader, make_space
+
+
+def read(folder):
+    """Returns the scalars of a folder as TensorBoard shows them: by name, pairs of a step and a value."""
+    events = EventAccumulator(str(folder)).Reload()
+    return {
+        name: [(one.step, one.value) for one in events.Scalars(name)] for name in events.Tags()["scalars"]
+    }
+
+
+def record(epoch, loss, **metrics):
+    return Record(
+        epoch=epoch,
+        epochs=3,
+        loss=loss,
+        quality=0.5,
+        learning_rate=0.1,
+        seconds=1.0,
+        metrics=metrics,
+        leading={"op": "ReLU()"},
+    )
+
+
+def test_tensorboard_shows_what_a_search_logged(tmp_path):
+    trainer = Trainer(
+        make_space(),
+        DARTS(),
+        loader(),
+        loader(seed=1),
+        epochs=2,
+        callbacks=[TensorBoardLog(tmp_path / "log")],
+    )
+    trainer.fit()
+    shown = read(tmp_path / "log")
+    assert set(shown) == {"loss", "quality", "learning_rate"} | {
+        f"sampler/{name}" for name in trainer.records[0].metrics
+    }
+    assert "sampler/entropy" in shown
+    for name, pairs in shown.items():
+        expected = [
+            one.metrics[name.removeprefix("sampler/")] if "/" in name else getattr(one, name)
+            for one in trainer.records
+        ]
+        assert [step for step, _ in pairs] == [1, 2]
+        assert [value for _, value in pairs] == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_a_restarted_search_repeats_is_shown_once(tmp_path):
+    first = TensorBoardLog(tmp_path)
+    for epoch in (1, 2, 3):
+        first(record(epoch, 10.0 * epoch, entropy=1.0))
+    again = TensorBoardLog(tmp_path)
+    for epoch in (2, 3):
+        again(record(epoch, float(epoch), entropy=0.5))
+    shown = read(tmp_path)
+    assert shown["loss"] == [(1, 10.0), (2, 2.0), (3, 3.0)]
+    assert shown["sampler/entropy"] == [(1, 1.0), (2, 0.5), (3, 0.5)]
+
+
+def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(
+        MissingLibraryError, match=r"needs the package tensorboard.*`pip install tensorboard`, or use CsvLog"
+    ):
+        TensorBoardLog(tmp_path)
