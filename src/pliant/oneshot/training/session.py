@@ -46,7 +46,8 @@ class Session:
         best = session.finish()
 
     ``backward`` is the same for all samplers.  With those that train one network per step and add nothing to its loss
-    (all but ``ProgressiveShrinking``) a backward pass of one's own does as well: ``loss(net, batch).backward()``.
+    (all but ``ProgressiveShrinking``) a backward pass of one's own does as well, ``loss(net, batch).backward()``, if every
+    network of the space has weights: ``session.backward()`` leaves out those that have none, and PyTorch refuses them.
 
     What a loop is to go on from after a restart is what it owns, and ``state_dict()``::
 
