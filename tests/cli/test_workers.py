@@ -143,7 +143,9 @@ def test_limits(pliant, task):
         if not kind:
             assert trial.reward == 1.0
         else:
-            assert ("more than its limit of 600 MiB" if kind == 1 else "longer than its limit of 3 s") in trial.reason
+            assert (
+                "more than its limit of 600 MiB" if kind == 1 else "longer than its limit of 3 s"
+            ) in trial.reason
     assert kinds == {0, 1, 2}
 
 

@@ -38,7 +38,9 @@ def find_decisions(space: Space, text: str) -> list[int]:
         return named or placed
     pattern = re.compile(".*".join(".".join(map(re.escape, part.split("?"))) for part in text.split("*")))
     found = [
-        i for i, point in enumerate(points) if any(map(pattern.fullmatch, (*_paths(point), point.name or point.path)))
+        i
+        for i, point in enumerate(points)
+        if any(map(pattern.fullmatch, (*_paths(point), point.name or point.path)))
     ]
     if not found:
         raise DecisionError(
