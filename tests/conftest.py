@@ -12,7 +12,11 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Before any test imports them: messages of the suites that ship with the package show values, too.
+pytest.register_assert_rewrite("pliant.testing.launchers", "pliant.testing.commands")
 
 # No deadline: two workers share a machine with whatever else runs on it, and a slow example is no fault.
 # `ci` repeats the same examples in every run; `explore` draws new ones (HYPOTHESIS_PROFILE=explore).
@@ -24,5 +28,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_make_parametrize_id(config, val):
     """Ids of parametrized tests without memory addresses: all workers must collect the same names."""
-    text = repr(val)
-    return re.sub(r" at 0x[0-9a-f]+", "", text)[:80]
+    text = repr(sorted(val, key=repr)) if isinstance(val, (set, frozenset)) else repr(val)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)[:80]

@@ -181,7 +181,9 @@ class Noisy(torch.utils.data.Dataset):
         return x + 0.1 * self.draw(), y
 
 
-@pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(()).item()])
+@pytest.mark.parametrize(
+    "draw", [random.random, np.random.rand, lambda: torch.rand(()).item()], ids=["python", "numpy", "torch"]
+)
 @pytest.mark.parametrize("generator", [False, True])
 def test_augmentation_by_global_generators_goes_on_exactly(tmp_path, draw, generator):
     def make():
