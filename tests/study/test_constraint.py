@@ -44,6 +44,49 @@ def test_what_is_no_constraint(text, place, space):
         Study.create(place, space, Random(), constraints=[text])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lat <= 3 and lat>=1",
+        "1 <= lat <= 3",
+        "lat <= 3, size <= 4",
+        "lat <= 3; size >= 4",
+        "lat >= 1 & lat <= 3",
+        "lat and size <= 3",
+        "not lat <= 3",
+        "lat = 3 <= 4",
+        "lat < 3 >= 4",
+        "3 <= 10",
+        "-1e3 <= 10",
+    ],
+)
+def test_what_is_more_than_one_or_none(text):
+    with pytest.raises(
+        FieldValueError,
+        match=r"is no name of a metric.* One limit each, such as \['latency <= 10', 'latency >= 1'\]; got ",
+    ):
+        parse_constraints(["size <= 1", text])
+
+
+@pytest.mark.parametrize("name", ["reward", "reward 2", "Rewards"])
+def test_a_limit_on_the_reward(name, place, space):
+    text = f"{name} >= 2"
+    with pytest.raises(
+        FieldValueError,
+        match=rf"'{text}' limits the reward, which is what is searched for.* a metric of another name, such as "
+        r"'accuracy >= 2', and tell it: tell\(id, reward, metrics=\{'accuracy': \.\.\.\}\)",
+    ):
+        Study.create(place, space, Random(), constraints=[text])
+
+
+def test_a_study_that_has_a_limit_on_the_reward_goes_on(place, space, execute):
+    """It was made before that was refused."""
+    Study.create(place, space, Random(), constraints=["cost >= 2"]).close()
+    execute(place, "UPDATE study SET constraints = '[\"reward >= 2\"]'")
+    with Study.open(place, space, Random()) as study:
+        assert study.tell(study.ask().id, 1, metrics={"reward": 1}).status == "failed"
+
+
 def test_what_is_no_text():
     with pytest.raises(
         FieldTypeError, match=r"a constraint is text, such as 'latency <= 10'; got 5 of type int"
@@ -91,6 +134,19 @@ def test_who_breaks_one_has_failed_and_keeps_its_reward_as_a_metric(place, space
         assert study.constraints == study.info().constraints == ("latency <= 10", "accuracy >= 0.5")
     with Study.open(place, space, Listener()) as study:  # they hold after a restart, too
         assert study.tell(study.ask().id, 1.0, metrics={"latency": 11, "accuracy": 1}).status == "failed"
+
+
+def test_a_metric_that_is_called_reward_stays(place, space):
+    """Told again by a client, in the same words, it is the same: see test_serve."""
+    with Study.create(place, space, Random(), constraints=["latency <= 10"]) as study:
+        told = study.tell(study.ask().id, 0.9, metrics={"reward": 7, "latency": 11})
+        assert told.metrics == {"reward": 7.0, "latency": 11.0, "(reward)": 0.9}
+        told = study.tell(study.ask().id, 0.9, metrics={"reward": 7, "(reward)": 8, "latency": 11})
+        assert told.metrics == {"reward": 7.0, "(reward)": 8.0, "latency": 11.0, "((reward))": 0.9}
+        told = study.tell(study.ask().id, (1, 2), metrics={"reward 2": 7, "latency": 11})
+        assert told.metrics == {"reward 2": 7.0, "latency": 11.0, "reward 1": 1.0, "(reward 2)": 2.0}
+        told = study.tell(study.ask().id, (1, 2), metrics={"reward 1": 7, "latency": 9})
+        assert (told.metrics, told.rewards) == ({"reward 1": 7.0, "latency": 9.0}, (1.0, 2.0))
 
 
 def test_several_rewards_are_kept_as_metrics(place, space):

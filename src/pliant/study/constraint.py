@@ -11,7 +11,10 @@ from typing import Any, final
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
 
 _FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
+_MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # what makes a text more than one limit
+_REWARD = re.compile(r"rewards?( \d+)?", re.IGNORECASE)
 MAX_NAME = 200  # characters in the name of a metric
+BROKEN = "breaks a constraint: "  # how the reason of a trial begins that does
 
 
 @final
@@ -56,7 +59,13 @@ class Constraint:
             raise FieldValueError(
                 f"a constraint is a metric, '<=' or '>=', and a number, such as 'latency <= 10'; got {text!r:.80}."
             )
-        return cls(match["metric"], match["sign"], limit)
+        name = match["metric"]
+        if _MORE.search(name) or _is_number(name):
+            raise FieldValueError(
+                f"{name!r:.80} is no name of a metric, which a constraint begins with. One limit each, such as "
+                f"['latency <= 10', 'latency >= 1']; got {text!r:.80}."
+            )
+        return cls(name, match["sign"], limit)
 
     def allows(self, value: float) -> bool:
         """Returns whether a value keeps within the limit."""
@@ -71,10 +80,19 @@ def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
 
     Raises:
       FieldTypeError: it is one text in place of a list of them.
+      FieldValueError: one is not of the form, or limits the reward.
     """
     if isinstance(given, (str, bytes)):
         raise FieldTypeError(f"constraints is a list of text, such as ['latency <= 10']; got {given!r:.80}.")
-    return tuple([Constraint.parse(text) for text in given])
+    limits = tuple([Constraint.parse(text) for text in given])
+    for one in limits:
+        if _REWARD.fullmatch(one.metric):
+            raise FieldValueError(
+                f"'{one}' limits the reward, which is what is searched for: a trial beyond the limit is only worse, or "
+                f"better. To rule trials out by it, give it as a metric of another name, such as 'accuracy {one.sign} "
+                f"{_to_text(one.limit)}', and tell it: tell(id, reward, metrics={{'accuracy': ...}})."
+            )
+    return limits
 
 
 def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float], trial_id: int) -> str | None:
@@ -94,7 +112,7 @@ def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float],
             broken.append(
                 f"{one.metric} is {_to_text(metrics[one.metric])}, not {one.sign} {_to_text(one.limit)}"
             )
-    return f"breaks a constraint: {'; '.join(broken)}" if broken else None
+    return BROKEN + "; ".join(broken) if broken else None
 
 
 def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
@@ -126,6 +144,14 @@ def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
             )
         found[name.encode("utf-8", "replace").decode("utf-8")] = number
     return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _to_text(number: float) -> str:

@@ -30,6 +30,7 @@ from .trial import RUNNING, Report, Trial, end_trial, start_trial
 
 Result = TypeVar("Result")
 MAX_COPIES = 1000  # trials in a row that are answered from the record; then the algorithm has nothing new
+COPY = "copy of trial "  # how the origin of a trial begins that got the reward of an earlier one
 MAX_ATTEMPTS = 3  # of a trial whose worker was lost, before the trial is to blame
 
 
@@ -117,7 +118,7 @@ class Loop:
             nonlocal found
             trial = self._find(record, trial_id)
             broken = None if reward is None else find_broken(self._constraints, metrics, trial_id)
-            numbers = metrics if broken is None else {**metrics, **_by_name(reward)}
+            numbers = metrics if broken is None else _with_reward(metrics, reward)
             told = reward if broken is None else None
             ended = end_trial(trial, told, broken or reason, self._seconds_of(trial_id), metrics=numbers)
             if trial.status != RUNNING:
@@ -266,7 +267,7 @@ class Loop:
                 progress.proposed + 1, decisions, self._learner.parent(decisions), worker=worker
             )
             known = record.find_tried(decisions) if self._reuse else None
-            self._add(record, trial if known is None else replace(trial, origin=f"copy of trial {known.id}"))
+            self._add(record, trial if known is None else replace(trial, origin=f"{COPY}{known.id}"))
             if known is None:
                 return trial
             self._copy(record, trial, known)
@@ -370,11 +371,20 @@ def is_ours(record: Record) -> bool:
     return str(record.settings()["holder"]).startswith(f"{name_process()},")
 
 
-def _by_name(reward: Reward) -> dict[str, float]:
-    """Returns a reward as metrics, for a trial that keeps it but is not judged by it."""
-    if isinstance(reward, tuple):
-        return {f"reward {i}": one for i, one in enumerate(reward, 1)}
-    return {} if reward is None else {"reward": reward}
+def _with_reward(metrics: Mapping[str, float], reward: Reward) -> dict[str, float]:
+    """Returns metrics with a reward among them, for a trial that keeps it but is not judged by it.
+
+    It is called ``reward``, in brackets where the trial has a metric of that name.
+    """
+    named = {f"reward {i}": one for i, one in enumerate(reward, 1)} if isinstance(reward, tuple) else {}
+    if isinstance(reward, float):
+        named = {"reward": reward}
+    found = dict(metrics)
+    for name, number in named.items():
+        while name in found:
+            name = f"({name})"
+        found[name] = number
+    return found
 
 
 def no_writer(path: object) -> StudyError:

@@ -17,7 +17,7 @@ from pliant.space import Space
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, StudyError
 
 from .check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
-from .constraint import check_metrics, parse_constraints
+from .constraint import Constraint, check_metrics, parse_constraints
 from .learner import Learner, describe, differences, to_text
 from .location import Place, to_location
 from .lock import describe_process, now
@@ -453,7 +453,7 @@ class Study(View):
             )
         self.space = self._store.record.space = algorithm.space
         learner = Learner(algorithm, maximize=self.maximize)
-        limits = parse_constraints(self.constraints)
+        limits = tuple(map(Constraint.parse, self.constraints))
         self._loop = Loop(self._store, learner, constraints=limits, reuse=settings["reuse"])
         changes = {"holder": describe_process(), **({} if trials is None else {"budget": trials})}
         self._loop.step(lambda record: record.change_settings(**changes))
