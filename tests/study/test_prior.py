@@ -7,7 +7,7 @@ import pytest
 from pliant.algorithms import HillClimb, Random, RegularizedEvolution
 from pliant.space import choice, flatten
 from pliant.study import Study
-from pliant.values.errors import SpaceChangedError, StudyError
+from pliant.values.errors import FieldTypeError, SpaceChangedError, StudyError
 
 
 def value(decisions):
@@ -80,6 +80,54 @@ def test_several_rewards(make_place, space):
         with Study.create(make_place("target"), space, Listener(), maximize=False) as study:
             study.learn_from(source)
     assert heard == [(-1.0, 2.0)]
+
+
+def test_it_learns_once(make_place, space, execute):
+    """A script that is run again makes the same study: what is known is not told again."""
+    target = make_place("target")
+
+    def run(place):
+        algorithm = RegularizedEvolution(4, 2, seed=3)
+        with Study.open_or_create(target, space, algorithm, trials=20) as study:
+            count = study.learn_from(place)
+            trial = study.ask()
+            study.tell(trial.id, value(trial.decisions))
+            return count
+
+    source = make_place("source")
+    fill(source, space, Random(seed=9), 7, name="last year's").close()
+    assert [run(source), run(source), run(source)] == [7, 0, 0]
+    assert execute(target, "SELECT count(*) FROM priors") == [(7,)]
+    with Study.open(source, space, Random(seed=9)) as study:  # it has gone on
+        for _ in range(2):
+            trial = study.ask()
+            study.tell(trial.id, value(trial.decisions))
+    assert [run(source), run(source)] == [2, 0]
+    other = make_place("other")
+    fill(other, space, Random(seed=10), 3, name="last year's").close()  # of the same name
+    assert [run(other), run(other), run(source)] == [3, 0, 0]
+
+
+def test_a_study_by_its_place(make_place, space, tmp_path):
+    source = make_place("source")
+    fill(source, space, Random(), 3).close()
+    with Study.create(make_place("target"), space, Random()) as study:
+        with pytest.raises(StudyError, match=r"there is no study at '.*none\.db'"):
+            study.learn_from(tmp_path / "none.db")
+        with pytest.raises(
+            FieldTypeError,
+            match=r"learn_from takes a study, or the path of one, such as 'studies/digits\.db'; got 5 of type int",
+        ):
+            study.learn_from(5)
+        assert study.learn_from(str(source)) == 3
+    Study.open(source, space, Random()).close()  # it was closed
+
+
+def test_several_rewards_are_learned_once(make_place, space):
+    with Study.create(make_place("source"), space, Random()) as source:
+        source.tell(source.ask().id, (1, 0.1))
+        with Study.create(make_place("target"), space, Random()) as study:
+            assert [study.learn_from(source), study.learn_from(source)] == [1, 0]
 
 
 def test_an_open_study_may_learn_from_itself(study):

@@ -81,6 +81,7 @@ class Interleaving:
         self.decisions, self.attempts = {}, {}  # of all that run
         self.out = {}  # id -> (seconds, when silent for too long)
         self.waiting, self.queue, self.lost = [], [], {}
+        self.learned = set()  # numbers of trials
         self.set_clock()
 
     def set_clock(self):
@@ -174,10 +175,11 @@ class Interleaving:
         self.queue.append(decisions)
 
     def learn(self, _):
-        """From itself: whatever has ended is told once more, which is nonsense, and kept in order all the same."""
-        ended = [trial for trial in self.study.trials() if trial.ended]
+        """From itself: what has ended is told once more, which is nonsense, and kept in order all the same."""
+        ended = [trial for trial in self.study.trials() if trial.ended and trial.id not in self.learned]
         assert self.study.learn_from(self.study) == len(ended)
         for trial in ended:
+            self.learned.add(trial.id)
             self.feedback(trial.decisions, trial.reward)
 
     def close(self, _):

@@ -58,6 +58,22 @@ def test_copies_are_trials_with_the_reward_of_the_first(place, line):
         assert [trial.id for trial in study.best(9)] == [1, 3, 4, 2]
 
 
+def test_who_broke_a_constraint_is_a_copy_too(place, line):
+    algorithm = Listed(3, 3, 4, 3)
+    with Study.create(place, line, algorithm, constraints=["latency <= 1"], reuse=True) as study:
+        first = study.tell(study.ask().id, 0.5, metrics={"latency": 2})
+        assert study.ask().decisions.values == (4,)
+        copy = study.trial(2)
+        assert (copy.status, copy.origin, copy.reason) == ("failed", "copy of trial 1", first.reason)
+        assert copy.metrics == first.metrics == {"latency": 2.0, "reward": 0.5}
+        assert algorithm.told == [[3, None], [3, None]]
+        study.enqueue([3])  # somebody measures it again, and it keeps within the limit
+        assert study.ask().id == 4
+        study.tell(4, 0.75, metrics={"latency": 1})
+        assert study.ask() is None
+        assert (study.trial(5).reward, study.trial(5).origin) == (0.75, "copy of trial 4")
+
+
 def test_who_failed_or_runs_is_tried_again(place, line):
     with Study.create(place, line, Listed(3, 3, 4, 4), reuse=True) as study:
         study.fail(study.ask().id, "no")

@@ -30,7 +30,6 @@ from .trial import RUNNING, Report, Trial, end_trial, start_trial
 
 Result = TypeVar("Result")
 MAX_COPIES = 1000  # trials in a row that are answered from the record; then the algorithm has nothing new
-COPY = "copy of trial "  # how the origin of a trial begins that got the reward of an earlier one
 MAX_ATTEMPTS = 3  # of a trial whose worker was lost, before the trial is to blame
 
 
@@ -42,7 +41,7 @@ class Loop:
       store: open for writing.
       learner: the algorithm.
       constraints: limits on what trials measure.
-      reuse: whether decisions that have a reward in the record are answered from there.
+      reuse: whether decisions that have a reward in the record, or broke a constraint, are answered from there.
     """
 
     def __init__(
@@ -168,17 +167,20 @@ class Loop:
         """Has decisions tried next."""
         self.step(lambda record: record.add_queued(decisions, note))
 
-    def learn(self, told: list[tuple[Decisions, Reward, str]]) -> None:
-        """Tells the algorithm rewards of trials of another study."""
+    def learn(self, told: list[tuple[Decisions, Reward, str]]) -> int:
+        """Tells the algorithm rewards of trials of another study, those that it was not told before; returns how many."""
 
-        def work(record: Record) -> None:
-            for decisions, reward, source in told:
+        def work(record: Record) -> int:
+            known = set(record.priors())
+            new = [one for one in told if one not in known]
+            for decisions, reward, source in new:
                 self._seq += 1
                 record.add_prior(self._seq, decisions, reward, source)
                 self._learner.feedback(decisions, reward)
             self._save_if_due(record)
+            return len(new)
 
-        self.step(work)
+        return self.step(work)
 
     def rest(self) -> None:
         """Saves a replay, before the study is closed."""
@@ -267,7 +269,7 @@ class Loop:
                 progress.proposed + 1, decisions, self._learner.parent(decisions), worker=worker
             )
             known = record.find_tried(decisions) if self._reuse else None
-            self._add(record, trial if known is None else replace(trial, origin=f"{COPY}{known.id}"))
+            self._add(record, trial if known is None else replace(trial, origin=f"copy of trial {known.id}"))
             if known is None:
                 return trial
             self._copy(record, trial, known)
@@ -291,9 +293,9 @@ class Loop:
         self._save_if_due(record)
 
     def _copy(self, record: Record, trial: Trial, known: Trial) -> None:
-        """Ends a trial with the reward of an earlier one of the same decisions."""
+        """Ends a trial as an earlier one of the same decisions: with its reward, or as breaking a constraint."""
         reward = known.reward if known.rewards is None else known.rewards
-        ended = end_trial(trial, reward, None, 0.0, metrics=known.metrics)
+        ended = end_trial(trial, reward, known.reason, 0.0, metrics=known.metrics)
         self._seq += 1
         record.finish_trial(ended, self._seq)
         self._learner.feedback(ended.decisions, reward)

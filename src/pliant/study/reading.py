@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
 
+from .constraint import BROKEN
 from .direct import execute
-from .learner import PRIOR, TELL, Event
+from .learner import PRIOR, TELL, Event, Reward
 from .rows import damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
 from .tables import IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
-from .trial import Report, Trial
+from .trial import COMPLETED, FAILED, Report, Trial
 
 PAGE = 500  # trials that are read at once
 
@@ -41,8 +42,14 @@ _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _tried = (
     sa.select(trials)
-    .where(trials.c.decisions == sa.bindparam("text"), trials.c.status == "completed")
-    .order_by(trials.c.id)
+    .where(
+        trials.c.decisions == sa.bindparam("text"),
+        sa.or_(
+            trials.c.status == COMPLETED,
+            sa.and_(trials.c.status == FAILED, trials.c.reason.startswith(BROKEN)),
+        ),
+    )
+    .order_by(trials.c.status != COMPLETED, trials.c.id)
     .limit(1)
 )
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
@@ -73,6 +80,7 @@ _events_after = (
     .order_by(events.c.seq)
 )
 _priors_after = sa.select(priors).where(priors.c.seq > sa.bindparam("after")).order_by(priors.c.seq)
+_priors = sa.select(priors).order_by(priors.c.seq)
 _journal = sa.select(journal.c.time, journal.c.trial, journal.c.text).order_by(journal.c.id)
 
 
@@ -157,7 +165,7 @@ class Reading:
         return None if row is None else self._read_trials([row])[0]
 
     def find_tried(self, decisions: Decisions) -> Trial | None:
-        """Returns the first trial of these decisions that has a reward, or None."""
+        """Returns the first trial of these decisions that has a reward, else the first that broke a constraint, or None."""
         row = self.connection.execute(_tried, {"text": to_text(decisions)}).one_or_none()
         return None if row is None else self._read_trials([row])[0]
 
@@ -187,6 +195,10 @@ class Reading:
         """Returns the journal: when, which trial, and what."""
         return [(row[0], row[1], row[2]) for row in self.connection.execute(_journal)]
 
+    def priors(self) -> Iterator[tuple[Decisions, Reward, str]]:
+        """Returns what the algorithm was told of trials of other studies: decisions, reward, and which trial it was."""
+        return map(self._read_prior, self.connection.execute(_priors))
+
     # ------------------------------------------------------------------ private
 
     def _trial_events(self, seq: int) -> Iterator[Event]:
@@ -199,10 +211,14 @@ class Reading:
             yield Event(number, kind, trial, decisions, reward, *report)
 
     def _prior_events(self, seq: int) -> Iterator[Event]:
-        for number, text, reward, several, _ in self.connection.execute(_priors_after, {"after": seq}):
-            decisions = read_decisions(self.path, self.space, number, text)
-            told = reward if several is None else read_rewards(self.path, number, several)
-            yield Event(number, PRIOR, 0, decisions, told)
+        for row in self.connection.execute(_priors_after, {"after": seq}):
+            decisions, reward, _ = self._read_prior(row)
+            yield Event(row.seq, PRIOR, 0, decisions, reward)
+
+    def _read_prior(self, row: Any) -> tuple[Decisions, Reward, str]:
+        decisions = read_decisions(self.path, self.space, row.seq, row.decisions)
+        several = None if row.rewards is None else read_rewards(self.path, row.seq, row.rewards)
+        return decisions, row.reward if several is None else several, row.source
 
     def _read_trials(self, rows: Sequence[Any]) -> list[Trial]:
         reports: dict[int, dict[float, Report]] = {}

@@ -6,6 +6,7 @@ Made and opened here; what a step does is said in ``loop``, what may be read in 
 from __future__ import annotations
 
 import json
+import os
 import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -19,7 +20,7 @@ from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError,
 from .check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
 from .constraint import Constraint, check_metrics, parse_constraints
 from .learner import Learner, describe, differences, to_text
-from .location import Place, to_location
+from .location import Place, Server, to_location
 from .lock import describe_process, now
 from .loop import MAX_ATTEMPTS, Loop, no_writer
 from .store import Store, create_store, is_free, open_store
@@ -87,7 +88,7 @@ class Study(View):
           constraints: limits on what trials measure, such as ``"latency <= 10"``: ``tell`` is given the metrics, and a trial
             that breaks one counts as failed, with its reward among its metrics.
           reuse: whether decisions that have a reward already are told that reward at once, as trials of their own,
-            and not handed out.
+            and not handed out; those that broke a constraint likewise. Trials that failed otherwise are tried again.
 
         Raises:
           StudyError: there is a file already, or none can be made there.
@@ -361,19 +362,29 @@ class Study(View):
         else:
             self._store.beside(lambda record: record.add_queued(found, text))
 
-    def learn_from(self, other: View) -> int:
-        """Tells the algorithm the rewards of another study of the same space; returns how many.
+    def learn_from(self, other: View | Place) -> int:
+        """Tells the algorithm the rewards of another study of the same space; returns how many were new.
 
-        They are no trials of this study, but its algorithm knows them, after a restart, too. (Field's name: warm start.)
+        They are no trials of this study, but its algorithm knows them, after a restart, too; a script that is run again tells
+        none twice, but those that the other study has meanwhile. (Field's name: warm start.)
 
         Args:
-          other: it has the same space, and the same direction.
+          other: it has the same space, and the same direction. A study that is open, or where one is, as in ``create``.
 
         Raises:
+          FieldTypeError: it is no study and no place.
           SpaceChangedError: it has another space.
           StudyError: it has the other direction; or this study is open for reading only, or cannot be written.
         """
         loop = self._writer()
+        if not isinstance(other, View):
+            if not isinstance(other, (str, os.PathLike, Server)):
+                raise FieldTypeError(
+                    "learn_from takes a study, or the path of one, such as 'studies/digits.db'; "
+                    f"got {other!r:.80} of type {type(other).__name__}."
+                )
+            with Study.open(other) as opened:
+                return self.learn_from(opened)
         check_space(other.path, other.space, self.space)
         if other.maximize != self.maximize:
             raise StudyError(
@@ -389,8 +400,7 @@ class Study(View):
             for trial in other.trials()
             if trial.ended is not None
         ]
-        loop.learn(told)
-        return len(told)
+        return loop.learn(told)
 
     def note(self, trial_id: int | None, text: str) -> None:
         """Writes a line into the journal, for people.
