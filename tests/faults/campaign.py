@@ -10,9 +10,11 @@ algorithm alone, told in the recorded order by a process that nobody kills, prop
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import os
 import random
-import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,159 +23,41 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from pliant.algorithms import RegularizedEvolution
-from pliant.algorithms.fidelity import ASHA, MedianStopping
-from pliant.launch import Call, InPlace, Job
-from pliant.space import choice, flatten, floating, integer
-from pliant.study import Study, failpoint, run
-
-SPACE = flatten(
-    [choice("op", [floating("lr", 1e-4, 1, scale="log"), None]), choice("a", 4), integer("n", 1, 64)]
+from conditions import find_difference, find_faults
+from searches import (
+    deaths_of,
+    make_plain,
+    make_stopping,
+    run_child,
+    search_by,
+    search_by_hand,
 )
 
+from pliant.study import Study, failpoint
 
-def make_plain():
-    return RegularizedEvolution(10, 4, seed=2)
-
-
-def make_stopping():
-    return MedianStopping(ASHA(budget="n", seed=4), min_trials=3)
+CLIENTS = Path(__file__).parents[1] / "study" / "clients.py"
+WIDTH = 66
 
 
-def reward_of(decisions):
-    return random.Random(str(decisions.values)).random()
+def kill_at_random(new_place, *, make, search, trials, parallel, kills, seed, delay=0.01):
+    """Kills searches at random until there were so many kills; returns the number of points, and the faults.
 
-
-def report_of(decisions, step):
-    return random.Random(f"{decisions.values}/{float(step)}").random()
-
-
-# --- searches that may be killed ---------------------------------------------------------------------------
-
-
-def search_by_hand(place, make, trials, parallel, say):
-    """Tells the reward of one of the trials that are out, any of them, and asks for the next."""
-    pick = random.Random(os.getpid())
-    with Study.open_or_create(place, SPACE, make(), trials=trials) as study:
-        out = []
-        while True:
-            while len(out) < parallel and (trial := study.ask()):
-                out.append(trial)
-            if not out:
-                return
-            trial = out.pop(pick.randrange(len(out)))
-            if make is make_stopping:
-                for step in (1, 2, 3):
-                    if study.report(trial.id, report_of(trial.decisions, step), step=step):
-                        break
-            study.tell(trial.id, reward_of(trial.decisions))
-            say(trial.id)
-
-
-def search_by_launcher(place, make, trials, parallel, say):
-    """The same by a launcher, which has one slot."""
-
-    def make_job(trial):
-        reward = reward_of(trial.decisions)
-        return Job(f"{trial.id}.{trial.token}", Call("pliant.testing.jobs:echo", reward))
-
-    with Study.open_or_create(place, SPACE, make(), trials=trials) as study, InPlace() as launcher:
-        run.run(study, launcher, make_job, on_end=lambda trial: say(trial.id), tick=0.01)
-
-
-def run_child(work, *, die="", patience=None, delay=0.0):
-    """Does the work in a fork that dies at a failpoint, or is killed after having told ``patience`` trials.
-
-    Returns what it told, and whether it came to its end.
+    The record of a search of one trial at a time is that of a search that nobody killed, event by event.
     """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reader)
-        try:
-            failpoint.arm(die)
-            work(lambda trial_id: os.write(writer, f"{trial_id}\n".encode()))
-            os._exit(0)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the parent is to show it
-            os.write(writer, f"{type(error).__name__}: {error}\n".encode())
-            os._exit(1)
-    os.close(writer)
-    with os.fdopen(reader) as lines:
-        told = []
-        if patience is not None:
-            told += [next(lines, "") for _ in range(patience)]
-            time.sleep(delay)
-            os.kill(child, signal.SIGKILL)
-        told += lines
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 9, -signal.SIGKILL):
-        raise AssertionError(f"a search failed: {told[-1:]}")
-    return [int(line) for line in told if line.strip()], code == 0
-
-
-# --- what must hold ----------------------------------------------------------------------------------------
-
-
-def find_faults(place, make, trials, told):
-    """Returns what is wrong with a search that came to its end, as text; nothing where all holds."""
-    faults = []
-    if doubled := [key for key, count in Counter(told).items() if count > 1]:
-        faults.append(f"told twice: {doubled}")
-    with Study.open(place, SPACE) as study:
-        found = list(study.trials())
-        events = study._store.read(lambda record: list(record.events_after(0)))
-        if not study.is_complete:
-            faults.append("not complete")
-    if [trial.id for trial in found] != list(range(1, trials + 1)):
-        faults.append(f"numbers: {[trial.id for trial in found]}")
-    completed = {trial.id for trial in found if trial.status == "completed"}
-    if lost := set(told) - completed or set(range(1, trials + 1)) - completed:
-        faults.append(f"lost: {sorted(lost)}")
-    if any(trial.reward != reward_of(trial.decisions) for trial in found):
-        faults.append("another reward than was told")
-    if [event.seq for event in events] != list(range(1, len(events) + 1)):
-        faults.append("events have gaps")
-    if Counter(event.kind for event in events)["tell"] != trials:
-        faults.append("not one end for each trial")
-    return faults + find_divergence(make, found, events)
-
-
-def find_divergence(make, trials, events):
-    """Returns where the algorithm alone does something else, told in the recorded order."""
-    alone = make()
-    alone.setup(SPACE)
-    for event in events:
-        if event.kind == "ask":
-            if alone.propose() != event.decisions:
-                return [f"trial {event.trial} is another one"]
-            if alone.parent(event.decisions) != trials[event.trial - 1].parent:
-                return [f"trial {event.trial} goes on from another one"]
-        elif event.kind == "report":
-            if event.reward != report_of(event.decisions, event.step):
-                return [f"trial {event.trial} reported something else"]
-            if alone.report(event.decisions, event.reward, step=event.step) != event.stop:
-                return [f"trial {event.trial} was stopped otherwise"]
-        else:
-            alone.feedback(event.decisions, event.reward)
-    return []
-
-
-# --- the rows ----------------------------------------------------------------------------------------------
-
-
-def kill_at_random(new_place, make, *, trials, parallel, kills, seed):
-    """Kills searches at random until there were so many kills; returns the number of points, and the faults."""
-    draw, points, faults = random.Random(seed), 0, []
+    draw, points, faults, reference = random.Random(seed), 0, [], None
+    if parallel == 1:
+        reference = new_place()
+        run_child(partial(search, reference, make, trials, 1))
     while points < kills:
         place, told, ended = new_place(), [], False
-        work = partial(search_by_hand, place, make, trials, parallel)
+        work = partial(search, place, make, trials, parallel)
         while not ended:
-            patience = draw.choice([0, 1, 3, 7]) if points < kills else trials + 1
-            some, ended = run_child(work, patience=patience, delay=draw.random() * 0.01)
+            patience = draw.choice([0, 1, 3, 7]) if points < kills else None
+            some, ended = run_child(work, patience=patience, delay=draw.random() * delay)
             told += some
             points += not ended
         faults += find_faults(place, make, trials, told)
+        faults += find_difference(place, reference) if reference else []
     return points, faults
 
 
@@ -200,12 +84,13 @@ def count_points(new_place, search, make, trials):
     return {name: int(count) for name, count in found}
 
 
-def die_everywhere(new_place, make, *, search, trials, every):
+def die_everywhere(new_place, *, make, search, trials, every, only=failpoint.POINTS):
     """Dies at each point once, at ``every`` passing of it or the first and the last few; then goes on."""
     points, faults, seen = 0, [], count_points(new_place, search, make, trials)
-    for name, count in seen.items():
-        numbers = range(1, count + 1)
-        for number in numbers if every else sorted({1, 2, count // 2 + 1, count} & set(numbers)):
+    for name in [name for name in only if name in seen]:
+        numbers = range(1, seen[name] + 1)
+        few = sorted({1, 2, seen[name] // 2 + 1, seen[name]} & set(numbers))
+        for number in numbers if every else few:
             place = new_place()
             work = partial(search, place, make, trials, 1)
             told, ended = run_child(work, die=f"{name}:{number}")
@@ -217,7 +102,39 @@ def die_everywhere(new_place, make, *, search, trials, every):
     return points, faults
 
 
-def reboot(new_place, make, *, trials, times):
+def kill_trainers(new_place, *, kind, trials):
+    """F4: a fifth of the trials have trainers that are killed, some of them always; nothing else is."""
+    place = new_place()
+    told, _ = run_child(partial(search_by(kind, deaths=deaths_of), place, make_plain, trials, 4))
+    with Study.open(place) as study:
+        points = sum(trial.attempts - (trial.status == "completed") for trial in study.trials())
+    return points, find_faults(place, make_plain, trials, told, deaths=deaths_of)
+
+
+def crowd(new_place, *, count, trials):
+    """F8: so many processes ask for trials of one study and tell them; each trial is a point."""
+    place, faults = str(new_place()), []
+    serving = subprocess.Popen(
+        [sys.executable, CLIENTS, "serve", place, str(trials)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with serving:
+        assert serving.stdout.readline().strip() == "serving"
+        command = [sys.executable, CLIENTS, "crowd", place, str(count)]
+        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        serving.communicate("\n")
+    faults += said["errors"] + [f"a client ended with {code}" for code in said["codes"] if code]
+    if sorted(trial for _, trial, _ in said["told"]) != list(range(1, trials + 1)):
+        faults.append(f"told were {len(said['told'])} trials")
+    with Study.open(place) as study:
+        if study.counts() != {"running": 0, "completed": trials, "failed": 0}:
+            faults.append(f"the study has {study.counts()}")
+    return trials, faults
+
+
+def reboot(new_place, *, make, trials, times):
     """F12: everything that only a running system has is gone: locks, shared memory."""
     faults = []
     for number in range(times):
@@ -232,69 +149,93 @@ def reboot(new_place, make, *, trials, times):
     return times, faults
 
 
+def list_rows(*, quick, seed):
+    """Returns what is done in each kind of store, by name: functions of how a new study gets its place."""
+    kills, trials, small = (6, 40, 4) if quick else (60, 200, 5)
+    at_random = partial(kill_at_random, search=search_by_hand, trials=trials, kills=kills, seed=seed)
+    everywhere = partial(die_everywhere, trials=small, every=not quick)
+    in_place = search_by("in place")
+    rows = {
+        "F1  {}: kill -9, 4 trials at once": partial(at_random, make=make_plain, parallel=4),
+        "F2  {}: kill -9, 1 trial at once": partial(at_random, make=make_plain, parallel=1),
+        "F22 {}: kill -9, trials that are stopped": partial(at_random, make=make_stopping, parallel=4),
+        "F3  {}: each failpoint, by hand": partial(everywhere, make=make_stopping, search=search_by_hand),
+        "F3  {}: each failpoint, by launcher": partial(everywhere, make=make_plain, search=in_place),
+        "F12 {}: as after a reboot": partial(reboot, make=make_stopping, trials=trials // 4, times=3),
+    }
+    # Worker processes and Ray take longer to start: of them, test_parallel and test_ray_faults are what is quick.
+    kinds = ["commands"] if quick else ["processes", "commands"]
+    kinds += ["Ray"] if not quick and importlib.util.find_spec("ray") else []
+    for kind in kinds:
+        few = {"kills": 3 if quick or kind == "Ray" else 15, "delay": 0.5, "trials": trials // 4}
+        count = 50 if kind == "Ray" else trials // 2
+        search = partial(at_random, make=make_plain, search=search_by(kind), parallel=4)
+        rows[f"F1  {{}}: kill -9, 4 at once by {kind}"] = partial(search, **few)
+        rows[f"F4  {{}}: a fifth of the trainers killed, {kind}"] = partial(
+            kill_trainers, kind=kind, trials=count
+        )
+    if not quick:
+        rows["F3  {}: job failpoints, by processes"] = partial(
+            everywhere, make=make_plain, search=search_by("processes"), only=("hand-over", "started", "ended")
+        )
+        rows["F8  {}: trials of 64 processes"] = partial(crowd, count=64, trials=2000)
+    return rows
+
+
+def try_row(work, place):
+    """Returns the points and faults of a row, one of them its own failure."""
+    try:
+        return work(place)
+    except AssertionError as error:
+        return 1, [str(error)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a part of it, in seconds")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="rows with this text in their name")
     parser.add_argument(
         "--postgres", default=os.environ.get("PLIANT_POSTGRES", ""), help="address of a server"
     )
     options = parser.parse_args()
-    kills, trials, small = (6, 40, 4) if options.quick else (60, 200, 8)
-    rows, width = [], 66
+    rows, names, failed = list_rows(quick=options.quick, seed=options.seed), [], []
     with tempfile.TemporaryDirectory() as folder:
-        count, names = iter(range(10**6)), []
 
         def new_file():
-            return Path(folder, f"{next(count)}.db")
+            return Path(folder, f"{uuid.uuid4().hex}.db")
 
         def new_name():
             names.append(f"faults_{uuid.uuid4().hex[:12]}")
             return f"{options.postgres}{'&' if '?' in options.postgres else '?'}study={names[-1]}"
 
         places = {"SQLite": new_file, **({"PostgreSQL": new_name} if options.postgres else {})}
-        for kind, place in places.items():
-            at_random = partial(kill_at_random, place, trials=trials, kills=kills, seed=options.seed)
-            everywhere = partial(die_everywhere, place, trials=small, every=not options.quick)
-            rows += [
-                (f"F1  {kind}: kill -9, 4 at once", partial(at_random, make_plain, parallel=4)),
-                (f"F2  {kind}: kill -9, 1 at once", partial(at_random, make_plain, parallel=1)),
-                (
-                    f"F22 {kind}: kill -9, trials that are stopped",
-                    partial(at_random, make_stopping, parallel=4),
-                ),
-                (
-                    f"F3  {kind}: each failpoint, by hand",
-                    partial(everywhere, make_stopping, search=search_by_hand),
-                ),
-                (
-                    f"F3  {kind}: each failpoint, by launcher",
-                    partial(everywhere, make_plain, search=search_by_launcher),
-                ),
-                (
-                    f"F12 {kind}: as after a reboot",
-                    partial(reboot, place, make_stopping, trials=trials // 4, times=3),
-                ),
-            ]
-        print(f"{'':{width}} points  passed  seconds")
-        failed = []
-        for name, work in rows:
-            start = time.monotonic()
-            points, faults = work()
-            print(
-                f"{name:{width}} {points:6}  {points - len(faults):6}  {time.monotonic() - start:7.1f}",
-                flush=True,
-            )
-            failed += [f"{name}: {fault}" for fault in faults]
-        if options.postgres:
+        print(f"{'':{WIDTH}} points  passed  seconds")
+        try:
+            for pattern, work in rows.items():
+                for kind, place in places.items():
+                    name, start = pattern.format(kind), time.monotonic()
+                    if options.only not in name:
+                        continue
+                    points, faults = try_row(work, place)
+                    seconds = time.monotonic() - start
+                    print(
+                        f"{name:{WIDTH}} {points:6}  {max(points - len(faults), 0):6}  {seconds:7.1f}",
+                        flush=True,
+                    )
+                    failed += [f"{name}: {fault}" for fault in faults]
+        finally:
             drop(options.postgres, names)
-        else:
-            print("PostgreSQL was left out: PLIANT_POSTGRES names no server.")
+    if not options.postgres:
+        print("PostgreSQL was left out: PLIANT_POSTGRES names no server.")
     print(*failed, sep="\n", end="\n" if failed else "")
     return 1 if failed else 0
 
 
 def drop(url, names):
+    """Removes studies from a server."""
+    if not names:
+        return
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:

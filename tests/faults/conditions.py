@@ -35,7 +35,8 @@ def find_faults(place, make, trials, told, *, deaths=None):
     fatal = {trial.id for trial in found if deaths and deaths(trial.decisions) >= ATTEMPTS}
     completed = {trial.id for trial in found if trial.status == "completed"}
     if lost := (set(told) - fatal - completed) | (set(range(1, trials + 1)) - fatal - completed):
-        faults.append(f"lost: {sorted(lost)}")
+        reasons = [trial.reason for trial in found if trial.id in lost and trial.reason]
+        faults.append(f"lost: {sorted(lost)}{f' ({reasons[0]})' if reasons else ''}")
     if any(trial.reward != reward_of(trial.decisions) for trial in found if trial.id not in fatal):
         faults.append("another reward than was told")
     if deaths:

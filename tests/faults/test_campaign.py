@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,10 +24,12 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the searches ar
 
 @pytest.fixture(scope="module")
 def campaign():
-    spec = importlib.util.spec_from_file_location("campaign", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The modules of the campaign, which import each other by name, as it runs as a program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(PROGRAM.parent)
+        yield importlib.import_module("searches"), importlib.import_module("conditions")
+    for name in ("searches", "conditions"):
+        del sys.modules[name]
 
 
 def test_nothing_is_lost_or_doubled_and_searches_go_on_the_same():
@@ -39,7 +44,7 @@ def test_nothing_is_lost_or_doubled_and_searches_go_on_the_same():
     rows = re.findall(r"^(F\d+) +(\w+): .*?(\d+) +(\d+) +[\d.]+$", done.stdout, re.MULTILINE)
     kinds = {"SQLite", "PostgreSQL"} if os.environ.get("PLIANT_POSTGRES") else {"SQLite"}
     assert {(number, kind) for number, kind, *_ in rows} == {
-        (number, kind) for number in ("F1", "F2", "F3", "F12", "F22") for kind in kinds
+        (number, kind) for number in ("F1", "F2", "F3", "F4", "F12", "F22") for kind in kinds
     }
     for number, kind, points, passed in rows:
         assert points == passed
@@ -48,13 +53,14 @@ def test_nothing_is_lost_or_doubled_and_searches_go_on_the_same():
 
 def test_every_failpoint_of_a_search_is_reached(campaign, tmp_path):
     seen = {}
-    for number, search in enumerate([campaign.search_by_hand, campaign.search_by_launcher]):
+    searches, _ = campaign
+    for number, search in enumerate([searches.search_by_hand, searches.search_by_launcher]):
         file = tmp_path / f"{number}.db"
         passed = []
         with pytest.MonkeyPatch.context() as patch:
             for name in ("store", "lock", "format", "migrate", "run"):
                 patch.setattr(f"pliant.study.{name}.reach", passed.append)
-            search(file, campaign.make_plain, 2, 1, lambda trial_id: None)
+            search(file, searches.make_plain, 2, 1, lambda trial_id: None)
         seen[number] = set(passed)
     assert seen[1] == set(failpoint.POINTS) - {"migrated"}  # which test_migrate.py sees to
     assert seen[0] == seen[1] - {"hand-over", "started", "ended"}
@@ -89,13 +95,62 @@ def test_the_variable_is_read_when_a_process_starts(tmp_path):
     ],
 )
 def test_the_campaign_finds_what_is_wrong(campaign, tmp_path, statement, fault):
-    import sqlite3
-    from contextlib import closing
-
+    searches, conditions = campaign
     file, told = tmp_path / "a.db", []
-    campaign.search_by_hand(file, campaign.make_stopping, 5, 1, told.append)
-    assert campaign.find_faults(file, campaign.make_stopping, 5, told) == []
-    assert campaign.find_faults(file, campaign.make_stopping, 5, [*told, 2])[0] == "told twice: [2]"
+    searches.search_by_hand(file, searches.make_stopping, 5, 1, told.append)
+    find = partial(conditions.find_faults, file, searches.make_stopping, 5)
+    assert find(told) == []
+    assert find([*told, 2])[0] == "told twice: [2]"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(statement)
-    assert fault in campaign.find_faults(file, campaign.make_stopping, 5, told)
+    assert fault in find(told)
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE trials SET attempts = 2 WHERE id = {twice}", "trial {twice} had 2 attempts, and 0 of its"),
+        (
+            "UPDATE trials SET reason = 'gone' WHERE id = {fatal}",
+            "trial {fatal} is failed, for the reason 'gone'",
+        ),
+    ],
+)
+def test_the_campaign_finds_trials_that_ended_wrong(campaign, tmp_path, statement, fault):
+    searches, conditions = campaign
+    file, told = tmp_path / "a.db", []
+    search = searches.search_by("commands", deaths=searches.deaths_of)
+    search(file, searches.make_plain, 20, 2, told.append)
+    find = partial(conditions.find_faults, file, searches.make_plain, 20, told, deaths=searches.deaths_of)
+    assert find() == []
+    with Study.open(file) as study:
+        trials = list(study.trials())
+    numbers = {
+        "twice": next(trial.id for trial in trials if trial.attempts == 1),
+        "fatal": next(trial.id for trial in trials if trial.status == "failed"),
+    }
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement.format(**numbers))
+    assert find()[0].startswith(fault.format(**numbers))
+
+
+@pytest.mark.parametrize(
+    ("statement", "at"),
+    [("UPDATE trials SET reward = 0.5 WHERE id = 2", 3), ("DELETE FROM events WHERE seq > 9", 10)],
+)
+def test_the_campaign_finds_where_two_records_differ(campaign, tmp_path, statement, at):
+    searches, conditions = campaign
+    files = [tmp_path / f"{number}.db" for number in range(2)]
+    for file in files:
+        searches.search_by_hand(file, searches.make_plain, 5, 1, lambda trial_id: None)
+    assert conditions.find_difference(*files) == []
+    with closing(sqlite3.connect(files[0])) as connection, connection:
+        connection.execute(statement)
+    assert conditions.find_difference(*files) == [f"event {at} is not that of a search that nobody killed"]
+
+
+def test_the_campaign_finds_processes_that_are_left(campaign):
+    searches, _ = campaign
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert list(searches.wait_for_end({program.pid}, seconds=0.1)) == [program.pid]
+    assert program.wait() == -9
