@@ -161,7 +161,7 @@ def test_a_constrained_metric_that_is_missing(place, space):
         with pytest.raises(
             RewardError,
             match=r"the study has the constraint 'latency <= 10', and trial 1 was told without 'latency'; did you mean "
-            r"'latencies'\?\. Pass it: tell\(id, reward, metrics=\{'latency': \.\.\.\}\)",
+            r"'latencies'\? Pass it: tell\(id, reward, metrics=\{'latency': \.\.\.\}\)",
         ):
             study.tell(1, 0.5, metrics={"latencies": 1})
         assert study.trial(1).status == "running"

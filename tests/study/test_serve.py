@@ -390,6 +390,44 @@ def test_a_server_that_is_closed(place, space):
         assert study.trial(1).reward == 0.5
 
 
+def test_a_client_that_outlives_the_server(place, space):
+    """What became of the study, and of what the client has, is in the study itself."""
+    with Study.create(place, space, Random(), trials=2) as study:
+        server = serve(study)
+        client = connect(place, worker="slow", patience=0.1)
+        client.ask(), client.ask()
+        client.tell(2, 0.25, token=1)
+        server.close()
+        with pytest.raises(
+            StudyError,
+            match=r"nobody serves .* Trial 1 waits to be handed out again, so its result is not lost yet",
+        ):
+            client.tell(1, 0.5, token=1)
+        assert study.ask(worker="fast").attempts == 2
+        with pytest.raises(
+            StudyError,
+            match=r"nobody serves .* Trial 1 was handed out again, to fast, so its result is not wanted",
+        ):
+            client.report(1, 0.5, step=1, token=1)
+        with pytest.raises(StudyError, match=r"nobody serves the study '.*' \(.*\)\. In the process that"):
+            client.ask()
+        study.tell(1, 0.5)
+        for tell in (
+            lambda: client.tell(1, 0.5, token=1),
+            lambda: client.fail(1, "late", token=1),
+            lambda: client.put_back(1, "late", token=1),
+        ):
+            with pytest.raises(
+                StudyError,
+                match=r"The study is complete: 2 trials\. Trial 1 was handed out again, and has ended",
+            ):
+                tell()
+        assert client.ask() is None
+        with pytest.raises(StudyError, match=r"nobody serves .* The study is complete: 2 trials\.$"):
+            connect(place, patience=0.1)
+        client.close()
+
+
 def test_served_twice(served, place):
     with pytest.raises(StudyError, match="is served already"):
         serve(served)

@@ -11,13 +11,14 @@ from contextlib import suppress
 from typing import Any, Self, final
 
 from pliant.space import Space
-from pliant.values.errors import FeedbackError, StudyError
+from pliant.values.errors import FeedbackError, FieldTypeError, StudyError
 
 from .check import check_rewards
 from .constraint import check_metrics
-from .location import Place
+from .location import Place, to_location
 from .lock import name_process
-from .trial import Trial
+from .study import Study
+from .trial import RUNNING, Trial
 from .wire import address_of, error_from_json, from_line, to_line, trial_from_json
 
 PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again
@@ -49,16 +50,27 @@ class Client:
         self._process = os.getpid()
         self._closed = threading.Event()
         with self._lock:
-            hello = self._connect(patience)
+            hello = self._connect()
         self.space: Space = Space.from_json(hello["space"])
         self.name: str = hello["name"]
         self._beat = threading.Thread(target=self._live, args=(hello["lease"] / 4,), daemon=True)
         self._beat.start()
 
     def ask(self) -> Trial | None:
-        """Returns the next trial, waiting while all that is left is with others; None when the study is complete."""
+        """Returns the next trial, waiting while all that is left is with others; None when the study is complete.
+
+        A server that is gone for good leaves a study that may be complete, too.
+
+        Raises:
+          StudyError: nobody serves the study, which is not complete.
+        """
         while True:
-            answer = self._call({"do": "ask"})
+            try:
+                answer = self._call({"do": "ask"})
+            except _Away as error:
+                if error.is_complete:
+                    return None
+                raise
             if answer["trial"] is not None:
                 trial = trial_from_json(self.space, answer["trial"])
                 self._held[trial.id] = trial.token
@@ -149,7 +161,7 @@ class Client:
             while True:
                 try:
                     if self._socket is None:
-                        self._connect(self._patience)
+                        self._connect(request.get("id"), request.get("token"))
                     answer = self._say(request)
                     break
                 except OSError:
@@ -175,7 +187,14 @@ class Client:
                 raise ConnectionResetError("the server hung up")
             self._text += data
 
-    def _connect(self, patience: float) -> dict[str, Any]:
+    def _connect(self, trial_id: int | None = None, token: int | None = None) -> dict[str, Any]:
+        """Connects, waiting for a server that is away; where none comes, says what became of the study and of a trial."""
+        try:
+            return self._reach(self._patience)
+        except OSError as error:
+            raise _Away(self._place, error, trial_id, token) from error
+
+    def _reach(self, patience: float) -> dict[str, Any]:
         """Connects, waiting for a server that is away, and returns what it says first."""
         end, pause = time.monotonic() + patience, 0.01
         while True:
@@ -188,14 +207,11 @@ class Client:
                     self._hang_up()
                     raise error_from_json(hello, 0)
                 return hello
-            except OSError as error:
+            except OSError:
                 self._socket = None
                 one.close()
                 if time.monotonic() > end:
-                    raise StudyError(
-                        f"nobody serves the study {str(self._place)!r} ({error}). In the process that has it open: "
-                        "`with pliant.study.serve.serve(study): ...`."
-                    ) from error
+                    raise
                 time.sleep(pause)
                 pause = min(2 * pause, 0.5)
 
@@ -214,12 +230,47 @@ class Client:
                     if self._socket is not None and _is_gone(self._socket):
                         self._hang_up()
                     if self._socket is None:
-                        self._connect(0.0)
+                        self._reach(0.0)
                     elif time.monotonic() - last >= seconds:
                         last = time.monotonic()
                         self._say({"do": "renew"})
                 except (OSError, StudyError):
                     self._hang_up()
+
+
+@final
+class _Away(StudyError):
+    """Nobody serves a study.  What became of it, and of a trial, is read in the study itself."""
+
+    def __init__(self, place: Place, error: OSError, trial_id: int | None, token: int | None) -> None:
+        self.is_complete = False
+        found = [f"nobody serves the study {str(to_location(place))!r} ({error})"]
+        with suppress(StudyError, FeedbackError, FieldTypeError), Study.open(place) as study:
+            info = study.info()
+            self.is_complete = info.is_complete
+            if info.is_complete:
+                found.append(f"The study is complete: {info.proposed} trials")
+            if trial_id is not None:
+                found.append(_say_fate(study.trial(trial_id), token))
+        if not self.is_complete:
+            found.append("In the process that has it open: `with pliant.study.serve.serve(study): ...`")
+        super().__init__(". ".join(found) + ".")
+
+
+def _say_fate(trial: Trial, token: int | None) -> str:
+    """Returns what became of a trial whose holder could not say how it ended."""
+    again = f"Trial {trial.id} was handed out again" if token not in (None, trial.attempts) else ""
+    if trial.status != RUNNING:
+        return (
+            f"{again}, and has ended ({trial.status})"
+            if again
+            else f"Trial {trial.id} has ended ({trial.status})"
+        )
+    if again:
+        return (
+            f"{again}{f', to {trial.worker}' if trial.worker else ''}, so its result is not wanted any more"
+        )
+    return f"Trial {trial.id} waits to be handed out again, so its result is not lost yet: tell it to the next server"
 
 
 def _is_gone(one: socket.socket) -> bool:
@@ -241,7 +292,7 @@ def connect(place: Place, *, worker: str | None = None, patience: float = PATIEN
       patience: how many seconds to wait for a server that is not there (yet).
 
     Raises:
-      StudyError: nobody serves it.
+      StudyError: nobody serves it; it says so if it is complete.
     """
     if not hasattr(os, "getuid"):
         raise StudyError("a study is served over a Unix socket, which this system has not.")

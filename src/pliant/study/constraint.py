@@ -106,7 +106,7 @@ def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float],
         if one.metric not in metrics:
             raise RewardError(
                 f"the study has the constraint '{one}', and trial {trial_id} was told without {one.metric!r}"
-                f"{suggest(one.metric, metrics)}. Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}})."
+                f"{suggest(one.metric, metrics) or '.'} Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}})."
             )
         if not one.allows(metrics[one.metric]):
             broken.append(

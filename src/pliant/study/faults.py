@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ import sqlalchemy as sa
 
 from pliant.values.errors import StudyError
 
+_READ_ONLY = (
+    "is on a file system that is read-only here, so it cannot be written. To read it, leave out the algorithm: "
+    "Study.open(path). To go on with it, copy it to where you may write."
+)
 # What SQLite says -> what it means here; the first part that is found counts.
 _LESSONS = {
     "not a database": "is not an SQLite database, so it is no study. Give the path of a file that Study.create made.",
@@ -21,7 +26,8 @@ _LESSONS = {
     "out the algorithm: Study.open(path).",
     "unable to open": "cannot be opened. Check that its folder exists, and that you may read and write there.",
     "full": "could not be written, as the disk is full. Free some space and go on: what was told before is kept.",
-    "disk i/o": "could not be read or written: the disk reports an error. What was told before is kept.",
+    "disk i/o": "could not be read or written: the disk reports an error, or the file may not grow, by a limit on the size of "
+    "files (`ulimit -f`) or a quota. What was told before is kept.",
     "no such table": "lacks a table that every study has: it is damaged, or was changed by another program.",
     "no such column": "lacks a column that every study has: it is damaged, or was changed by another program.",
 }
@@ -52,7 +58,17 @@ def explain(cause: BaseException, path: Path) -> StudyError:
             f"{str(path)!r} was changed by another program between two steps of this one ({said}). "
             "One process at a time writes a study: end the other, and open the study again."
         )
+    if any(sign in said.lower() for sign in ("readonly", "unable to open")) and _is_read_only(path.parent):
+        return StudyError(f"{str(path)!r} {_READ_ONLY} (SQLite: {said}.)")
     for sign, lesson in _LESSONS.items():
         if sign in said.lower():
             return StudyError(f"{str(path)!r} {lesson} (SQLite: {said}.)")
     return StudyError(f"{str(path)!r} cannot be used: SQLite reports: {said}.")
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Returns whether a folder is on a file system that nobody may write."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # a system without, or no such folder
+        return False

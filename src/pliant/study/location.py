@@ -84,7 +84,7 @@ def check_exists(file: Path) -> None:
     if not file.exists():
         near = suggest(file.name, _names_in(file.parent))
         raise StudyError(
-            f"there is no study at {str(file)!r}{near}. Make one with "
+            f"there is no study at {str(file)!r}{near or '.'} Make one with "
             "Study.create(path, space, algorithm), or use Study.open_or_create."
         )
     if file.stat().st_size == 0:

@@ -46,7 +46,7 @@ class View:
         """
         if status is not None and status not in STATUSES:
             raise FieldValueError(
-                f"a trial's status is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES)}."
+                f"a trial's status is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES) or '.'}"
             )
         return self._read_trials(status)
 
