@@ -8,6 +8,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from pliant.algorithms.evolution import NSGA2
 from pliant.algorithms.generators import NAMES
 from pliant.cli.algorithm import make_algorithm
 from pliant.cli.study.algorithm import read_algorithm
+from pliant.cli.study.output import print_studies
 from pliant.cli.study.places import find_all
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
@@ -95,6 +97,19 @@ def test_list_of_nothing(pliant, folder):
     assert "Error: 'nowhere' is no folder: studies are listed in a folder, or in a database" in output
     (folder / "a.txt").touch()
     assert "'a.txt' is a file" in pliant("study", "list", "a.txt", status=1).output
+
+
+@pytest.mark.parametrize("fault", [None, "it is damaged"])
+def test_a_study_in_a_database_is_listed_by_its_name(made, capsys, fault):
+    """The address is that of all of them, and was typed; programs get it in full."""
+    (entry,) = find_all(".")
+    place = "postgresql+psycopg://me:***@db.example.org:5432/searches?sslmode=require&study=digits"
+    print_studies([replace(entry, place=place, fault=fault, data={**entry.data, "path": place})], "table")
+    print_studies([replace(entry, place=place, fault=fault, data={**entry.data, "path": place})], "json")
+    table, _, data = capsys.readouterr().out.partition("[")
+    assert table.strip().splitlines()[-1].split()[0] == "digits"
+    assert "example.org" not in table
+    assert json.loads("[" + data)[0]["path"] == place
 
 
 # ------------------------------------------------------------------ show, best, trials
@@ -179,11 +194,27 @@ def test_export(pliant, made, folder):
     [
         (["--format", "parquet"], 2, "name it by --output FILE"),
         (["--reports", "--format", "json"], 2, "--reports is a table of its own"),
+        (
+            ["-o", "a.xlsx"],
+            2,
+            "'a.xlsx' ends in none of .csv, .json, .parquet: name a file that does, or say",
+        ),
+        (["-o", "a.tar.gz", "--reports"], 2, "'a.tar.gz' ends in none of .csv, .json, .parquet"),
         (["-o", "nowhere/a.csv"], 1, "'nowhere/a.csv' cannot be written: No such file"),
     ],
 )
-def test_export_that_cannot_be(pliant, made, options, status, message):
-    assert message in pliant("study", "export", "a.db", *options, status=status).output
+def test_export_that_cannot_be(pliant, made, folder, options, status, message):
+    output = pliant("study", "export", "a.db", *options, status=status).output
+    assert message in " ".join(output.replace("│", "").split())
+    assert not list(folder.glob("a.[!d]*"))
+
+
+def test_export_in_a_form_that_is_said(pliant, made, folder):
+    for name in ("a.txt", "plain"):
+        pliant("study", "export", "a.db", "-o", name, "--format", "csv")
+        assert (folder / name).read_text().startswith("id,status,reward,")
+    pliant("study", "export", "a.db", "-o", "bare")
+    assert (folder / "bare").read_text() == (folder / "a.txt").read_text()
 
 
 # ------------------------------------------------------------------ rm, enqueue, upgrade
@@ -225,9 +256,77 @@ def test_enqueue(pliant, made, folder):
         assert found[3].origin == "enqueued: a list"
 
 
+def test_enqueue_what_export_wrote(pliant, folder):
+    """Candidates as `pliant study export` and `trials` write them, by their text or number."""
+    space = flatten(
+        [
+            integer("x", 0, 9),
+            choice("op", [None, None], literals=["'conv'", "'pool'"]),
+            choice("size", 3, values=[8, 64, 256]),
+            choice("drop", 2, values=[0.0, 0.5]),
+            choice("pair", 3, picks=2, distinct=True, ordered=False, literals=["a", "b", "c"]),
+        ]
+    )
+    with Study.create("e.db", space, Random(seed=1), trials=4) as study:
+        while trial := study.ask():
+            study.tell(trial.id, 1.0)
+        decided = [trial.decisions.values for trial in study.trials()]
+    found = read_json(pliant("study", "export", "e.db", "--format", "json"))["trials"]
+    for trial in found:
+        pliant("study", "enqueue", "e.db", json.dumps(trial["decisions"]))
+    with Study.open("e.db", space, Random(seed=1), trials=8) as study:
+        assert [study.ask().decisions.values for _ in range(4)] == decided
+
+
+def test_enqueue_of_a_number_that_is_an_index_and_a_candidate(pliant, folder):
+    """What is meant cannot be told, unless both are the same."""
+    space = flatten([choice("size", 4, values=[2, 1, 64, 7], literals=["2", "1", "64", "7"])])
+    Study.create("e.db", space, Random(seed=1)).close()
+    output = pliant("study", "enqueue", "e.db", '{"size": 2}', status=1).output
+    assert (
+        "Error: the decision at path 'size' is 2, which is a candidate, 0/4 (2), and the index of another, 2/4 (64): "
+        "write '0/4 (2)' or '2/4 (64)'.\n" in output
+    )
+    for text in ('{"size": 64}', '{"size": 1}', '{"size": 3}', '{"size": "0/4 (2)"}', "[2]"):
+        pliant("study", "enqueue", "e.db", text)
+    with Study.open("e.db", space, Random(seed=1)) as study:
+        assert [study.ask().decisions.values for _ in range(5)] == [(2,), (1,), (3,), (0,), (2,)]
+
+
+def test_enqueue_of_picks_by_their_hole(pliant, folder):
+    space = flatten([choice("ops", 3, picks=2, literals=["'a'", "'b'", "'c'"])])
+    Study.create("e.db", space, Random(seed=1)).close()
+    pliant("study", "enqueue", "e.db", '{"ops": ["c", "a"]}')
+    pliant("study", "enqueue", "e.db", '{"ops": [1, 0]}')
+    with Study.open("e.db", space, Random(seed=1)) as study:
+        assert [study.ask().decisions.values for _ in range(2)] == [(2, 0), (1, 0)]
+
+
+def test_enqueue_where_nothing_runs(pliant, folder):
+    with Study.create("f.db", SPACE, Random(), trials=2) as study:
+        study.tell(study.ask().id, 1.0)
+    output = pliant("study", "enqueue", "f.db", "[3, 0]").output
+    assert output == "1 in the queue of f.db.\n"
+    output = pliant("study", "enqueue", "f.db", "[4, 0]").output
+    assert output == (
+        "2 in the queue of f.db.\n"
+        "The study has 1 of its 2 trials, which is no room for all of them: "
+        "`pliant study resume f.db FILE --trials 3` makes it.\n"
+    )
+    with Study.open("f.db", SPACE, Random()) as study:
+        study.tell(study.ask().id, 1.0)
+    output = pliant("study", "enqueue", "f.db", "[5, 0]").output
+    assert output == (
+        "2 in the queue of f.db.\n"
+        "The study has all of its 2 trials, and tries nothing more until it may have more: "
+        "`pliant study resume f.db FILE --trials 4`.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('{"x": 3, "op": "avg"}', "write the index, or"),
         ("{x: 3}", r"'{x: 3}' is no JSON: "),
         ("@none.json", r"'none.json' cannot be read: No such file"),
         ('{"x": 99, "op": 0}', r"what is enqueued is not of the space of 'a'"),
@@ -264,6 +363,18 @@ def test_resume_is_the_same_search(pliant, darts):
         assert [(t.decisions.values, t.reward) for t in part.trials()] == [
             (t.decisions.values, t.reward) for t in whole.trials()
         ]
+
+
+def test_resume_with_fewer_trials_than_there_are(pliant, darts):
+    pliant("search", "darts.py", "--no-baseline", "--trials", 6, "--study", "a.db")
+    output = pliant("study", "resume", "a.db", "darts.py", "--trials", 4, status=2).output
+    assert (
+        "'a.db' has 6 trials already, and --trials is how many it has in all: --trials 10 runs 4 more."
+        in " ".join(output.replace("│", "").split())
+    )
+    with Study.open("a.db") as study:
+        assert study.info().budget == 6
+    assert "Best of 6 trials" in pliant("study", "resume", "a.db", "darts.py", "--trials", 6).output
 
 
 def test_resume_keeps_what_the_study_was_made_with(pliant, darts):

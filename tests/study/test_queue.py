@@ -37,6 +37,20 @@ class Listener(Algorithm):
         self.told = state["told"]
 
 
+def test_a_program_is_encoded_first(study):
+    class Program:
+        pass
+
+    with pytest.raises(
+        DecisionError,
+        match=r"got <.*Program.*\. Of a program, pg\.encode\(space, program\) gives the decisions\.",
+    ):
+        study.enqueue(Program())
+    with pytest.raises(DecisionError) as caught:
+        study.enqueue([99])
+    assert "pg.encode" not in str(caught.value)
+
+
 def test_what_is_enqueued_comes_next_in_order(place, flat):
     alone = Random()
     alone.setup(flat)

@@ -10,13 +10,14 @@ import csv
 import importlib
 import json
 from ast import literal_eval
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pliant.space import Choice, Float
-from pliant.values.errors import StudyError
+from pliant.space import Choice, Float, Space
+from pliant.values.errors import DecisionError, StudyError
+from pliant.values.path import at_path
 
 from .trial import Trial
 from .view import View
@@ -183,6 +184,49 @@ def decided(trial: Trial) -> dict[str, Any]:
         else:
             found[point.path] = value
     return found
+
+
+def read_decided(space: Space, given: Any) -> Any:
+    """Returns what ``decided`` returned, as anybody may write it, with indices in place of candidates.
+
+    >>> from pliant.space import choice, flatten
+    >>> space = flatten([choice("op", 2, literals=["'conv'", "'pool'"]), choice("size", 2, values=[32, 64])])
+    >>> read_decided(space, {"op": "pool", "size": 32})
+    {'op': 1, 'size': 0}
+
+    What is no dict, no candidate, or an index, is left as it is, for ``space.parse`` to read.
+
+    Raises:
+      DecisionError: a number is a candidate, and the index of another.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    holes: dict[Any, Choice] = {}
+    for point in space.points:
+        if isinstance(point, Choice):
+            for key in (point.path, point.name, point.hole):
+                holes.setdefault(key, point)
+    return {key: _to_index(holes[key], value) if key in holes else value for key, value in given.items()}
+
+
+def _to_index(point: Choice, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_to_index(point, one) for one in value]
+    if isinstance(value, str):
+        names: Sequence[Any] = [str(one) for one in point.values] or _plain(point.literals)
+    else:
+        names = point.values
+    found = [index for index, name in enumerate(names) if name == value and not isinstance(value, bool)]
+    if len(found) != 1:
+        return value
+    index = found[0]
+    if isinstance(value, int) and value != index and 0 <= value < point.count:
+        this, other = [f"{i}/{point.count} ({point.literals[i]})" for i in (index, value)]
+        raise DecisionError(
+            f"the decision {at_path(point.path)} is {value}, which is a candidate, {this}, and the index of another, {other}: "
+            f"write {this!r} or {other!r}."
+        )
+    return index
 
 
 def rows_to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

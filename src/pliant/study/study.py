@@ -355,7 +355,11 @@ class Study(View):
         try:
             found = self.space.parse(decisions)
         except DecisionError as error:
-            raise DecisionError(f"what is enqueued is not of the space of {self.name!r}: {error}") from error
+            is_plain = isinstance(decisions, (dict, list, tuple, str, int, float))
+            hint = "" if is_plain else " Of a program, pg.encode(space, program) gives the decisions."
+            raise DecisionError(
+                f"what is enqueued is not of the space of {self.name!r}: {error}{hint}"
+            ) from error
         text = to_plain(str(note))
         if self._loop is not None:
             self._loop.enqueue(found, text)

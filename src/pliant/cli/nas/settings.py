@@ -153,6 +153,6 @@ def check_latency(limit: str) -> str:
     """
     if limit not in ("soft", "hard"):
         raise NasError(
-            f"--latency_limit is 'soft' or 'hard'; got {limit!r:.40}{suggest(limit, ('soft', 'hard'))}."
+            f"--latency_limit is 'soft' or 'hard'; got {limit!r:.40}{suggest(limit, ('soft', 'hard')) or '.'}"
         )
     return limit

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 
-from pliant.study import Study
+from pliant.study import Study, StudyInfo
 from pliant.study.location import Location, to_location
 from pliant.study.store import open_store
 from pliant.values.errors import StudyError
@@ -24,6 +25,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     Raises:
       StudyError: there is none, or its algorithm cannot be made from what is recorded of it.
       SpaceChangedError: the file defines another space.
+      UsageError: it has more trials already.
     """
     from ..contest import Contest
     from ..options import make_pool
@@ -31,6 +33,12 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
 
     with Study.open(place) as study:
         info = study.info()
+    trials = options["trials"]
+    if trials is not None and trials < info.proposed:
+        raise click.UsageError(
+            f"{str(info.path)!r} has {info.proposed} trials already, and --trials is how many it has in all: --trials "
+            f"{info.proposed + trials} runs {trials} more."
+        )
     typed = options.pop("algorithm")
     make = read_algorithm if typed is None else make_algorithm
     algorithm = info.algorithm if typed is None else typed
@@ -70,6 +78,17 @@ def read_decisions(text: str) -> Any:
             f'{text!r:.80} is no JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
             "the list of them all; in a shell within single quotes."
         ) from error
+
+
+def say_room(info: StudyInfo) -> str:
+    """Returns a line where a study may not have as many trials as would try its whole queue; else nothing."""
+    wanted = info.proposed + info.queued
+    if info.budget is None or wanted <= info.budget:
+        return ""
+    command = f"`pliant study resume {info.path} FILE --trials {wanted}`"
+    if info.proposed >= info.budget:
+        return f"\nThe study has all of its {info.budget} trials, and tries nothing more until it may have more: {command}."
+    return f"\nThe study has {info.proposed} of its {info.budget} trials, which is no room for all of them: {command} makes it."
 
 
 def upgrade(place: Location) -> None:

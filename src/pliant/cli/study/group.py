@@ -9,6 +9,7 @@ import click
 
 from ..options import pool_options, show_as, stop
 
+FORMS = ("csv", "json", "parquet")
 STATUSES = ("running", "completed", "failed")
 
 
@@ -86,7 +87,7 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=click.Choice(FORMS),
     help="In which form.  [default: as OUTPUT ends, or csv]",
 )
 @click.option(
@@ -100,7 +101,12 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
     from .change import open_place
 
     named = "" if output is None else output.suffix[1:].lower()
-    chosen = form or (named if named in ("json", "parquet") else "csv")
+    if form is None and named not in ("", *FORMS):
+        raise click.UsageError(
+            f"{str(output)!r} ends in none of {', '.join(f'.{name}' for name in FORMS)}: name a file that does, or say "
+            "which of them it is by --format."
+        )
+    chosen = form or named or "csv"
     if reports and chosen != "csv":
         raise click.UsageError(
             "--reports is a table of its own, as csv; json holds the reports of each trial anyway."
@@ -173,13 +179,19 @@ def resume(place: str, target: str, **options: Any) -> None:
 @click.argument("decisions")
 @click.option("--note", default="", help="Where they come from, for whoever reads the study.")
 def enqueue(place: str, decisions: str, *, note: str) -> None:
-    """Have DECISIONS tried next: JSON by path or as a list, as in a trainer's --nas_params_str; @FILE, or - to read them."""
-    from .change import open_place, read_decisions
+    """Have DECISIONS tried next: JSON by path, as `export` writes them or as in a trainer's --nas_params_str, or as a list.
+
+    @FILE reads them from a file, and - what is piped.
+    """
+    from pliant.study.export import read_decided
+
+    from .change import open_place, read_decisions, say_room
 
     found = read_decisions(decisions)
     with open_place(place) as opened:
-        opened.enqueue(found, note)
-        click.echo(f"{opened.info().queued} in the queue of {opened.path}.")
+        opened.enqueue(read_decided(opened.space, found), note)
+        info = opened.info()
+    click.echo(f"{info.queued} in the queue of {info.path}.{say_room(info)}")
 
 
 @study.command()

@@ -40,12 +40,12 @@ def print_studies(entries: Sequence[Entry], form: str) -> None:
     table = _table("state", "trials", "failed", "best", "algorithm", first="study")
     for entry in entries:
         if entry.fault is not None:
-            table.add_row(escape(entry.place), "unreadable", "", "", "", escape(entry.fault.splitlines()[0]))
+            table.add_row(escape(entry.label), "unreadable", "", "", "", escape(entry.fault.splitlines()[0]))
             continue
         data = entry.data
         count = str(data["trials"]) if data["budget"] is None else f"{data['trials']}/{data['budget']}"
         table.add_row(
-            escape(entry.place),
+            escape(entry.label),
             data["state"],
             count,
             str(data["failed"]),

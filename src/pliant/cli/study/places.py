@@ -29,6 +29,11 @@ class Entry:
     data: dict[str, Any]
     fault: str | None = None
 
+    @property
+    def label(self) -> str:
+        """What a table calls it: its file, or its name in the database that the table is about."""
+        return self.place.rpartition("study=")[2] if "://" in self.place else self.place
+
 
 def find_all(text: str) -> list[Entry]:
     """Returns the studies in a folder, or in the database of an address without a study.

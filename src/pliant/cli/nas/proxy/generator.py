@@ -80,7 +80,7 @@ def _load(text: str, folder: Path) -> Any:
     found = getattr(target.module, function, None)
     if not callable(found):
         raise NasError(
-            f"{target.label} defines no function {function!r}{suggest(function, vars(target.module))}."
+            f"{target.label} defines no function {function!r}{suggest(function, vars(target.module)) or '.'}"
         )
     return found
 
