@@ -47,6 +47,15 @@ def fail(program):
     raise ValueError(f"no such layer: {program.y}")
 
 
+def give_nan_metric(program):
+    return 2.0, {"size": float("nan"), "depth": 3}
+
+
+def give_small(program):
+    """Of few values, so that a search comes to the same program again."""
+    return float(program.x), {"latency": program.x}
+
+
 def report(program, feedback):
     """Reports three times unless it is stopped; returns nothing, as it was told."""
     for step in (1, 2, 3):

@@ -18,7 +18,7 @@ from pliant.algorithms import Random, RegularizedEvolution
 from pliant.algorithms.fidelity import MedianStopping
 from pliant.launch import Commands, InPlace, Limits, Processes
 from pliant.study import Study
-from pliant.values.errors import FieldTypeError, LaunchError, SpaceError
+from pliant.values.errors import EvaluationError, FieldTypeError, LaunchError, SpaceError
 
 HERE = Path(__file__).parent
 PATHS = os.pathsep.join([str(Path(pg.__file__).parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")])
@@ -159,6 +159,86 @@ def test_over_its_time(tasks, space, workers):
     assert result.trials[0].status == "failed"
 
 
+def test_a_fault_of_the_set_up_ends_the_search(tasks, space, tmp_path):
+    """The first five fail, and nothing has a reward: it is not the programs. What follows goes on from there."""
+    path, ended = tmp_path / "a.db", []
+    for count in (5, 10):
+        with pytest.raises(EvaluationError, match=r"the first 5 trials all failed") as caught:
+            pg.search(space, tasks.fail, Random(), 50, study=path, launcher=InPlace(), on_end=ended.append)
+        assert re.search(
+            r"(?s)The last one: ValueError: no such layer: [abc]\nTraceback .*raise ValueError.*Mend that, and call again",
+            str(caught.value),
+        )
+        assert len(ended) == count
+        with Study.open(path) as study:
+            assert study.counts() == {"running": 0, "completed": 0, "failed": count}
+    result = pg.search(space, tasks.give_number, Random(), 12, study=path, launcher=InPlace())
+    assert repr(result).startswith("<search of 12 trials, 10 of them failed, complete, best reward 0.")
+    result = pg.search(space, tasks.fail, Random(), 20, study=path, launcher=InPlace())  # it has a reward
+    assert (result.ended, len(result.trials)) == ("complete", 20)
+
+
+def test_failures_that_are_meant_do_not_end_the_search(tasks, space, tmp_path):
+    result = pg.search(space, tasks.skip, Random(), 8, launcher=InPlace())
+    assert (result.ended, len(result.trials)) == ("complete", 8)
+    result = pg.search(space, tasks.fail, Random(), 8, launcher=InPlace(), max_failures=8)
+    assert (result.ended, len(result.trials)) == ("complete", 8)
+    abstract = pg.abstract_search_space(space)
+    options = {"trials": 8, "constraints": ["latency <= -1"]}
+    with Study.create(tmp_path / "a.db", abstract, Random(), **options) as study:
+        result = pg.search(space, tasks.give_small, study=study, launcher=InPlace())
+    assert (result.ended, len(result.trials), result.best_reward) == ("complete", 8, None)
+
+
+def test_rewards_that_do_not_count_are_kept(tasks, space, tmp_path):
+    path = tmp_path / "a.db"
+    with pytest.raises(EvaluationError, match=r"the first 5 trials all failed.* objective"):
+        pg.search(space, tasks.give_several, RegularizedEvolution(5, 2), 50, study=path, launcher=InPlace())
+    with Study.open(path) as study:
+        for trial in study.trials():
+            assert trial.metrics == {"reward 1": trial.decisions["x"], "reward 2": -trial.decisions["z"]}
+    result = pg.search(space, tasks.give_nan_metric, Random(), 1, launcher=InPlace())
+    assert result.trials[0].metrics == {"reward": 2.0, "depth": 3.0}
+    assert "the metric 'size' is nan, no finite number" in result.trials[0].reason
+
+
+def test_what_a_failure_printed_is_in_the_journal(tasks, space, tmp_path, workers):
+    for number, launcher in enumerate([InPlace(), workers]):
+        path = tmp_path / f"{number}.db"
+        pg.search(space, tasks.fail, Random(), 2, study=path, launcher=launcher)
+        with Study.open(path) as study:
+            told = {trial_id: text for _, trial_id, text in study.journal()}
+        assert sorted(told) == [1, 2]
+        assert re.search(
+            r"^its last output:\n(?s:.*)in fail\n(?s:.*)ValueError: no such layer: [abc]$", told[1]
+        )
+
+
+def test_the_direction_of_an_open_study(tasks, space, tmp_path):
+    abstract = pg.abstract_search_space(space)
+    with Study.create(tmp_path / "a.db", abstract, Random(), trials=2, maximize=False) as study:
+        for call in (
+            lambda: pg.search(space, tasks.give_number, study=study, maximize=True, launcher=InPlace()),
+            lambda: pg.sample(space, study=study, maximize=True),
+        ):
+            with pytest.raises(
+                FieldTypeError, match=r"an open study has its own maximize; leave out maximize=True"
+            ):
+                call()
+        result = pg.search(space, tasks.give_number, study=study, maximize=False, launcher=InPlace())
+        assert result.best_reward == min(trial.reward for trial in result.trials)
+
+
+def test_copies_of_trials_are_told_of(tasks, tmp_path):
+    ended, space = [], pg.Dict(x=pg.intv(0, 3))
+    abstract = pg.abstract_search_space(space)
+    with Study.create(tmp_path / "a.db", abstract, Random(seed=0), trials=20, reuse=True) as study:
+        pg.search(space, tasks.give_small, study=study, launcher=InPlace(), on_end=ended.append)
+        copies = [trial for trial in study.trials() if (trial.origin or "").startswith("copy of")]
+    assert len(copies) >= 16
+    assert sorted(trial.id for trial in ended) == list(range(1, 21))
+
+
 # --- spaces ------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +298,59 @@ def test_an_algorithm_that_is_none(tasks, space):
 def test_a_launcher_of_commands(tasks, space):
     with Commands(1) as launcher, pytest.raises(LaunchError, match=r"Commands"):
         pg.search(space, tasks.give_number, Random(), 2, launcher=launcher)
+
+
+BROKEN = """
+import sys
+import pliant as pg
+
+LINE
+
+
+def evaluate(program):
+    return program.x
+
+
+GUARD
+    pg.search(pg.Dict(x=pg.intv(0, 9)), evaluate, pg.generators.Random(seed=1), 9, workers=2, study=__file__ + ".db")
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "guard", "lesson"),
+    [
+        (
+            "",
+            "if True:",
+            r"starts a search while a worker loads it .*: put what is to happen once under `if __",
+        ),
+        ("if __name__ != '__main__': import no_such_module", None, "ModuleNotFoundError: No module named"),
+        ("if __name__ != '__main__': 1 / 0", None, r"ZeroDivisionError(?s:.*)Traceback(?s:.*)Mend that"),
+        ("if __name__ != '__main__': sys.exit(3)", None, "SystemExit: 3"),
+    ],
+)
+def test_a_file_that_workers_cannot_load(tmp_path, line, guard, lesson):
+    """It is said at once, and costs no trial."""
+    script, path = tmp_path / "search.py", tmp_path / "search.py.db"
+    text = BROKEN.replace("GUARD", guard or "if __name__ == '__main__':")
+    script.write_text(text.replace("LINE", line))
+    command = [sys.executable, str(script)]
+    options = {
+        "env": {**os.environ, "PYTHONPATH": PATHS},
+        "capture_output": True,
+        "text": True,
+        "timeout": 60,
+    }
+    done = subprocess.run(command, **options)
+    assert done.returncode == 1
+    assert re.search(rf"LaunchError: a worker cannot load '.*search.py:evaluate'.*: .*{lesson}", done.stderr)
+    with Study.open(path) as study:
+        assert study.counts()["failed"] == study.counts()["completed"] == 0
+    script.write_text(BROKEN.replace("GUARD", "if __name__ == '__main__':").replace("LINE", ""))
+    done = subprocess.run(command, **options)
+    assert (done.returncode, done.stderr) == (0, "")
+    with Study.open(path) as study:
+        assert study.counts() == {"running": 0, "completed": 9, "failed": 0}
 
 
 # --- deaths ------------------------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import sys
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import lru_cache, partial
@@ -18,8 +21,9 @@ from typing import Any, final
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_algorithm
 from pliant.hyper.template import Template
-from pliant.launch import Call, Channel, Job, Launcher, Limits, Processes
+from pliant.launch import Call, Channel, Job, Launcher, Limits, Outcome, Processes
 from pliant.launch.functions import name_of, resolve
+from pliant.launch.worker import describe
 from pliant.space import Decisions
 from pliant.symbolic.compare import equal
 from pliant.symbolic.store import from_json, to_json
@@ -27,6 +31,10 @@ from pliant.tune import Feedback, Metrics, Reward, Source, check_reward, study_s
 from pliant.values.errors import FieldTypeError, LaunchError, LoadError, PliantError, SpaceError, StudyError
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
+ADVICE = (
+    "Mend that, and call again: with the same `study` it goes on with the next trial. Where so many programs are bound to "
+    "fail, give max_failures=..., the number that may."
+)
 
 
 def search(
@@ -38,7 +46,7 @@ def search(
     workers: int | None = None,
     study: Any = None,
     seed: int | None = None,
-    maximize: bool = True,
+    maximize: bool | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     attempts: int = 3,
     max_failures: int | None = None,
@@ -50,8 +58,9 @@ def search(
     ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
     raises, or returns None, where there is none. A second parameter (without a default, or called ``feedback``) gets a
     ``Feedback`` to report how good the program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker
-    finds it by its name, so it stands at the top of a module or script. A slot is refilled as soon as it is free; the trial of a worker that died is tried
-    again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
+    finds it by its name, so it stands at the top of a module or script. A slot is refilled as soon as it is free; the trial of
+    a worker that died is tried again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call
+    goes on from there.
 
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
@@ -61,30 +70,46 @@ def search(
       workers: how many processes; None for one a processor.
       study: as in ``sample``: where every trial is kept, or an open study; None keeps them while this runs.
       seed: replaces the algorithm's own.
-      maximize: whether higher rewards are better.
+      maximize: whether higher rewards are better; they are when None, but an open study says so itself.
       limits: what one evaluation may take; beyond, it has failed.
       attempts: how often a trial is tried whose worker is lost.
-      max_failures: after so many failed trials the search ends.
-      on_end: called with each ``Trial`` that ended.
+      max_failures: after so many failed trials of the study the search ends; None stops with an error where the first five
+        fail before there is a reward, those aside that ``feedback.skip`` ended or that break a constraint.
+      on_end: called here with each ``Trial`` that ended; when it raises, the search ends with that.
       launcher: where evaluations run, in place of ``workers`` processes here; closed by who made it.
 
     Raises:
       SpaceError: there is no hole to decide.
-      LaunchError: ``evaluate`` or the space cannot be found by another process.
+      LaunchError: ``evaluate`` or the space cannot be found by another process, or fails to load there; no trial is spent.
+      EvaluationError: the first trials all failed.
       StudyError: the study cannot be opened or written.
       KeyboardInterrupt: a second Ctrl-C.
     """
+    from pliant.study.interrupt import undisturbed
     from pliant.study.run import run  # brings SQLAlchemy
 
     sent, template = _prepare(space, evaluate, algorithm)
     _check_known(launcher, workers)
     with ExitStack() as stack:
         path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
+        if (
+            launcher is None
+        ):  # first: it says so when a worker runs this that only wants a function of the file
+            launcher = Processes(workers)
+            stack.callback(undisturbed, launcher.close)
         source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
-        stack.callback(source.close)
-        where = launcher or stack.enter_context(Processes(workers))
-        make = partial(make_job, evaluate_one, sent, limits)
-        ending = run(source.study, where, make, on_end=on_end, attempts=attempts, max_failures=max_failures)
+        stack.callback(undisturbed, source.close)
+        watch = _Watch(source.study, sent["evaluate"], on_end, is_patient=max_failures is not None)
+        ending = run(
+            source.study,
+            launcher,
+            partial(make_job, evaluate_one, sent, limits),
+            read=watch.read,
+            on_end=watch.end,
+            on_interrupt=announce,
+            attempts=attempts,
+            max_failures=max_failures,
+        )
         return Result(template, source.study, ending.how)
 
 
@@ -122,7 +147,47 @@ class Result:
         return self.front[0][1] if self._front else None
 
     def __repr__(self) -> str:
-        return f"<search of {len(self.trials)} trials, {self.ended}, best reward {self.best_reward}>"
+        failures = sum(trial.reason is not None for trial in self.trials)
+        failed = f"{failures} of them failed, " if failures else ""
+        return f"<search of {len(self.trials)} trials, {failed}{self.ended}, best reward {self.best_reward}>"
+
+
+@final
+class _Watch:
+    """Tells faults of the set-up from failures of programs, as outcomes come in."""
+
+    def __init__(
+        self, study: Any, evaluate: str, on_end: Callable[[Any], object] | None, *, is_patient: bool
+    ) -> None:
+        from pliant.study.patience import Patience
+
+        self._evaluate, self._on_end = evaluate, on_end
+        self._patience = None if is_patient else Patience(study, ADVICE)
+        self._skipped: set[int] = set()  # trials that ended without reward as they should
+        self._traces: dict[int, str] = {}
+
+    def read(self, trial: Any, outcome: Outcome) -> Any:
+        """Says what an outcome means; raises where the worker could not load what it is to call."""
+        from pliant.study.run import read_call
+
+        said = outcome.value if isinstance(outcome.value, dict) else {}
+        if "unloadable" in said:
+            raise LaunchError(
+                f"a worker cannot load {self._evaluate!r} or the space: {said['unloadable']}\n{said['trace']}"
+                "Mend that, and call again: no trial was spent on it."
+            )
+        if said.get("skipped"):
+            self._skipped.add(trial.id)
+        self._traces[trial.id] = outcome.tail
+        return read_call(trial, outcome)
+
+    def end(self, trial: Any) -> None:
+        """Passes a trial on that ended; raises where it is one of too many failures."""
+        trace = self._traces.pop(trial.id, "")
+        if self._on_end is not None:
+            self._on_end(trial)
+        if self._patience is not None and trial.id not in self._skipped:
+            self._patience.note(trial, trace)
 
 
 @final
@@ -149,13 +214,29 @@ class ChannelSource(Source):
         self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
     ) -> bool:
         """Keeps the reward."""
-        self.told = {"failed": reason} if reward is None else read_result((reward, dict(metrics or {})))
+        if reward is None:
+            self.told = {"failed": reason, "skipped": True}
+        else:
+            self.told = read_result((reward, dict(metrics or {})))
         return reward is not None
+
+
+def announce(count: int) -> None:
+    """Says on stderr, after the first Ctrl-C, what is waited for."""
+    sys.stderr.write(
+        f"waiting for {count} evaluation{'s' if count != 1 else ''}; Ctrl-C again ends {'them' if count != 1 else 'it'}\n"
+    )
+    sys.stderr.flush()
 
 
 def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     """Evaluates one program, in a worker; returns its reward, metrics, or why it failed, as ``read_call`` takes it."""
-    evaluate, template = resolve(payload["evaluate"]), _template_of(json.dumps(payload["space"]))
+    try:
+        evaluate, template = resolve(payload["evaluate"]), _template_of(json.dumps(payload["space"]))
+    except LaunchError as error:  # a lesson, which needs no traceback
+        return {"unloadable": str(error), "trace": ""}
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a file does as it is imported
+        return {"unloadable": describe(error), "trace": "".join(traceback.format_exception(error)[-8:])}
     found, told = run_one(evaluate, template, payload, channel)
     return read_result(found) if told is None else told
 
@@ -178,11 +259,38 @@ def read_result(found: Any) -> dict[str, Any]:
     if found is None:
         return {"failed": "evaluate returned None: there is no reward"}
     reward, metrics = split_metrics(found)
+    numbers: dict[str, float] = {}
     try:
-        good = check_reward(reward)
-        return {"reward": _to_json(good), "metrics": {str(name): float(metrics[name]) for name in metrics}}
+        numbers, fault = _to_floats(metrics)
+        good = _to_json(check_reward(reward))
+        if fault is None:
+            return {"reward": good, "metrics": numbers}
+        named = (
+            {f"reward {i}": one for i, one in enumerate(good, 1)}
+            if isinstance(good, list)
+            else {"reward": good}
+        )
+        numbers = {**named, **numbers}
     except (PliantError, TypeError, ValueError) as error:
-        return {"failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {error}"}
+        fault = str(error)
+    return {
+        "failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {fault}",
+        "metrics": numbers,
+    }
+
+
+def _to_floats(metrics: dict[Any, Any]) -> tuple[dict[str, float], str | None]:
+    """Returns those metrics that are finite numbers, and what is wrong with another."""
+    found, fault = {}, None
+    for name, value in metrics.items():
+        try:
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError(f"the metric {str(name)!r:.80} is {number}, no finite number")
+            found[str(name)] = number
+        except (TypeError, ValueError) as error:
+            fault = fault or str(error)
+    return found, fault
 
 
 def split_metrics(found: Any) -> tuple[Any, dict[Any, Any]]:

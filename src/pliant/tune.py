@@ -354,7 +354,7 @@ def sample(
     partition_fn: Any = None,
     *,
     seed: int | None = None,
-    maximize: bool = True,
+    maximize: bool | None = None,
     study: Any = None,
     search_space: Any = MISSING_VALUE,
     where: Any = None,
@@ -369,7 +369,7 @@ def sample(
       partition_fn: which holes to decide: a function of the hole, or a regular expression of paths; the others
         stay open in the programs, for a loop inside the loop.
       seed: replaces the algorithm's own, unless it was used before; same seed, same search.
-      maximize: whether higher rewards are better.
+      maximize: whether higher rewards are better; they are when None, but an open study says so itself.
       study: the path of a file in which every trial is kept, so that the same call later goes on where this
         one stopped; or an open ``pg.Study``, which has its own algorithm and number of trials.
       search_space: another name of ``space``.
@@ -398,15 +398,12 @@ def sample(
         check_algorithm(algorithm, "sample")
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
     if study is not None:
-        return Search(
-            template.space,
-            study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize),
-            make,
-        )
+        source = study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize)
+        return Search(template.space, source, make)
     algorithm = algorithm or Random()
     algorithm.setup(template.space, seed=seed)
     template.space = algorithm.space  # an equal one, when the algorithm was used before
-    return Search(template.space, MemorySource(algorithm, trials, maximize=maximize), make)
+    return Search(template.space, MemorySource(algorithm, trials, maximize=maximize is not False), make)
 
 
 def study_source(
@@ -416,20 +413,22 @@ def study_source(
     *,
     trials: int | None,
     seed: int | None,
-    maximize: bool,
+    maximize: bool | None,
 ) -> StudySource:
     """Returns the trials of a study, given or to be opened."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
     from pliant.study.check import check_space
 
     if not isinstance(study, Study):
+        up = True if maximize is None else maximize
         study = Study.open_or_create(
-            study, template.space, algorithm or Random(), trials=trials, seed=seed, maximize=maximize
+            study, template.space, algorithm or Random(), trials=trials, seed=seed, maximize=up
         )
         template.space = study.space
         return StudySource(study, owned=True)
-    for name, value in (("algorithm", algorithm), ("trials", trials), ("seed", seed)):
-        if value is not None:
+    given = {"algorithm": algorithm, "trials": trials, "seed": seed, "maximize": maximize}
+    for name, value in given.items():
+        if value is not None and not (name == "maximize" and value == study.maximize):
             raise FieldTypeError(
                 f"an open study has its own {name}; leave out {name}={value!r:.80}, or pass the study's path as `study`."
             )

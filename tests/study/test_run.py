@@ -477,3 +477,57 @@ def test_twice_it_ends_at_once(path, line, tmp_path):
         assert study.counts() == {"running": 2, "completed": 0, "failed": 0}
         assert [text for _, _, text in study.journal()] == ["attempt 1 was lost: the search was stopped"] * 2
         assert [study.ask().id for _ in range(3)] == [1, 2, 3]
+
+
+def test_whoever_asked_hears_what_is_waited_for(path, line):
+    launcher, said = Scripted(lambda job: None), []
+
+    def watch(trial):
+        if said:
+            launcher.end(f"{trial.id}.1", Outcome("returned", 1.0))
+        else:
+            signal.raise_signal(signal.SIGINT)
+        return []
+
+    def on_interrupt(count):
+        said.append(count)
+
+    # the second trial's look would be the second Ctrl-C
+    launcher.slots = 1
+    with Study.create(path, line, Random(), trials=4) as study:
+        ending = run(study, launcher, jobs_of([None]), watch=watch, on_interrupt=on_interrupt, tick=0.01)
+        assert (ending.how, said) == ("interrupted", [1])
+
+
+def test_more_of_them_do_not_disturb_the_end(path, line):
+    launcher = Scripted(lambda job: None)
+    cancel = launcher.cancel
+
+    def cancel_under_fire(job_id, reason):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        cancel(job_id, reason)
+
+    def watch(trial):
+        signal.raise_signal(signal.SIGINT)
+        return []
+
+    launcher.cancel = cancel_under_fire
+    with Study.create(path, line, Random(), trials=4) as study:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run(study, launcher, jobs_of([None]), watch=watch, tick=0.01)
+        assert caught.value.__context__ is None
+        assert len(launcher.cancelled) == 2
+        assert run(study, Scripted(), jobs_of([None])).how == "complete"
+
+
+def test_after_an_error_none_disturbs_the_end(path, line):
+    launcher = Scripted(lambda job: None)
+    cancel = launcher.cancel
+    launcher.cancel = lambda *given: [signal.raise_signal(signal.SIGINT) for _ in "12"] and cancel(*given)
+
+    def watch(trial):
+        raise KeyError("of the caller")
+
+    with Study.create(path, line, Random(), trials=4) as study, pytest.raises(KeyError):
+        run(study, launcher, jobs_of([None]), watch=watch)

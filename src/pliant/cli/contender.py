@@ -10,10 +10,10 @@ from typing import Any, final
 from rich.console import Console
 
 from pliant.study import Study
+from pliant.values.errors import EvaluationError
 
 from .progress import Display, open_display
 from .target import explain
-from .trials import EvaluationError
 
 Function = Callable[[Any], Any]
 Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for a study

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any
 
-from pliant.study import Study, Trial
-from pliant.values.errors import FieldTypeError, PliantError, RewardError
+from pliant.study import Study
+from pliant.study.patience import Patience
+from pliant.values.errors import FieldTypeError, RewardError
 
 from .progress import Display
 from .target import explain
 
-PATIENCE = 5  # so many failures before the first reward are a fault of the code, not of the programs
-
-
-class EvaluationError(PliantError, RuntimeError):
-    """Trials that all failed."""
+ADVICE = "Mend that, and run the same command again: it goes on with the next trial."
 
 
 def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
@@ -34,7 +31,7 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
     """
     from pliant.parallel import takes_feedback
 
-    patience = Patience(study)
+    patience = Patience(study, ADVICE)
     has_two = takes_feedback(evaluate)
     for program, feedback in search:
         trace = ""
@@ -48,32 +45,6 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
         trial = study.trial(feedback.id)
         display.add(trial)
         patience.note(trial, trace)
-
-
-@final
-class Patience:
-    """Ends a search whose first trials all fail: that is a fault of the code, not of the programs."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._failures = 0
-        self._is_over = False
-
-    def note(self, trial: Trial, trace: str) -> None:
-        """Counts a trial that ended.
-
-        Raises:
-          EvaluationError: it was one failure too many.
-        """
-        self._failures += trial.reason is not None
-        if self._is_over or self._failures != PATIENCE:
-            return
-        self._is_over = True
-        if not self._study.front():
-            raise EvaluationError(
-                f"the first {PATIENCE} trials all failed, so the search stops. The last one: {trial.reason}\n{trace}"
-                "Mend that, and run the same command again: it goes on with the next trial."
-            )
 
 
 def _tell(feedback: Any, found: Any) -> None:

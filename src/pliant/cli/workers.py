@@ -11,12 +11,14 @@ from typing import Any, final
 
 from pliant.launch import Channel, Limits, Outcome, Processes
 from pliant.study import Study, Trial
+from pliant.study.interrupt import undisturbed
+from pliant.study.patience import Patience
 from pliant.study.run import Result, read_call, run
 from pliant.values.errors import RewardError
 
 from .progress import Display
 from .target import Target, explain, load_target
-from .trials import Patience, explain_reward
+from .trials import ADVICE, explain_reward
 
 PRELOAD = (
     "pliant.cli.workers",
@@ -47,10 +49,10 @@ def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Disp
       EvaluationError: the first trials all failed.
       KeyboardInterrupt: it was interrupted; after the first Ctrl-C, the trials that ran have ended.
     """
-    from pliant.parallel import make_job
+    from pliant.parallel import announce, make_job
 
     traces: dict[int, str] = {}
-    patience = Patience(study)
+    patience = Patience(study, ADVICE)
 
     def read(trial: Trial, outcome: Outcome) -> Result:
         said = outcome.value if isinstance(outcome.value, dict) else {}
@@ -61,9 +63,12 @@ def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Disp
         display.add(trial)
         patience.note(trial, traces.pop(trial.id, ""))
 
-    with Processes(pool.workers, preload=PRELOAD) as launcher:
+    launcher = Processes(pool.workers, preload=PRELOAD)
+    try:
         jobs = partial(make_job, evaluate_target, sent, pool.limits)
-        ending = run(study, launcher, jobs, read=read, on_end=on_end)
+        ending = run(study, launcher, jobs, read=read, on_end=on_end, on_interrupt=announce)
+    finally:
+        undisturbed(launcher.close)
     if ending.how == "interrupted":
         raise KeyboardInterrupt
 

@@ -43,13 +43,13 @@ def name_of(function: str | Callable[..., Any]) -> str:
     if not qualname:
         raise LaunchError(
             f"a call takes a function or its name; got {function!r:.80} of type {type(function).__name__}. "
-            f"{_FORM[0].upper()}{_FORM[1:]}; what is bound to it beforehand goes into the payload."
+            f"{_FORM[0].upper()}{_FORM[1:]}; one that calls it with what was bound to it (by partial, say) will do."
         )
     if "<" in qualname:
         kind = "a lambda" if qualname.endswith("<lambda>") else "defined inside another function"
         raise LaunchError(
             f"{qualname!r} of {module!r} is {kind}, so that no other process can import it: "
-            "define it at the top of a module, and put what it needs into the payload."
+            "define it at the top of a module; what it needs beside its arguments, it finds there."
         )
     found = sys.modules.get(module)
     if found is None or _reach(found, qualname)[0] is not function:

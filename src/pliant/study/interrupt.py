@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self, final
 
@@ -21,10 +22,12 @@ class Interrupts:
 
     Attributes:
       count: how many there were.
+      is_cleaning: set when what runs is being ended: from then on, signals change nothing.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.is_cleaning = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -42,5 +45,16 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-        if self.count > 1:
+        if self.count > 1 and not self.is_cleaning:
+            self.is_cleaning = True
             raise KeyboardInterrupt
+
+
+def undisturbed(clean_up: Callable[[], object]) -> None:
+    """Calls a function during which Ctrl-C and SIGTERM change nothing, such as one that ends worker processes.
+
+    >>> undisturbed(lambda: signal.raise_signal(signal.SIGINT))
+    """
+    with Interrupts() as interrupts:
+        interrupts.is_cleaning = True
+        clean_up()

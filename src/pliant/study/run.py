@@ -14,12 +14,14 @@ from typing import Any, NamedTuple, final
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.values.errors import FeedbackError, FieldTypeError, PliantError, RewardError
 
+from .constraint import check_metrics
 from .failpoint import reach
 from .interrupt import Interrupts
 from .loop import MAX_ATTEMPTS
 from .study import Study
 from .trial import FAILED, Trial
 
+LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
 TICK = 0.2  # seconds between looks at what no event tells: Ctrl-C, metrics files
 
 
@@ -33,10 +35,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An outcome that is the trial's own fault."""
+    """An outcome that is the trial's own fault; the end of its output goes into the study's journal."""
 
     reason: str
     metrics: Mapping[str, float] = field(default_factory=dict)
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,13 @@ def run(
     on_end: Callable[[Trial], object] | None = None,
     attempts: int = MAX_ATTEMPTS,
     max_failures: int | None = None,
+    on_interrupt: Callable[[int], object] | None = None,
     tick: float = TICK,
 ) -> Ending:
     """Runs what is left of a study, as many trials at once as the launcher has slots.
 
-    Ctrl-C once: what runs is waited for. Twice: jobs are ended at once, and run again when the study goes on.
+    Ctrl-C once: what runs is waited for. Twice: jobs are ended at once, and run again when the study goes on; more of them
+    change nothing.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -104,9 +109,10 @@ def run(
       make_job: makes the job of a trial. Its id must be new for each attempt: use the trial's id and token.
       read: what the outcome of a job says; ``read_call`` when None.
       watch: what a running trial, such as a command that writes a file, reported since this was last asked.
-      on_end: called with each trial that ended; if it raises, all jobs are ended.
+      on_end: called with each trial that ended, copies of earlier ones included; if it raises, all jobs are ended.
       attempts: how often a trial is tried whose worker is lost, before it counts as failed.
       max_failures: after so many failed trials of the study, nothing more is proposed.
+      on_interrupt: called once, after the first Ctrl-C, with how many jobs are waited for.
       tick: seconds between looks at what no event tells.
 
     Raises:
@@ -123,11 +129,13 @@ def run(
         on_end=on_end,
         attempts=attempts,
         max_failures=max_failures,
+        on_interrupt=on_interrupt,
     )
     with Interrupts() as interrupts:
         try:
             return running.loop(interrupts, tick)
         except BaseException:
+            interrupts.is_cleaning = True
             running.cancel_all()
             raise
 
@@ -136,7 +144,7 @@ def read_call(trial: Trial, outcome: Outcome) -> Result:
     """Says what the outcome of a ``Call`` means that returns its reward.
 
     The function returns a number; a list of them, for several objectives; or a dict with ``reward`` and ``metrics``, or with
-    ``failed``, why there is no reward.
+    ``failed``, why there is no reward, and perhaps ``trace``, lines about where.
 
     >>> read_call(None, Outcome("returned", 0.5)), read_call(None, Outcome("lost", reason="killed"))
     (Told(reward=0.5, metrics={}), Lost(reason='killed'))
@@ -144,12 +152,12 @@ def read_call(trial: Trial, outcome: Outcome) -> Result:
     if outcome.how == "lost":
         return Lost(outcome.reason)
     if not outcome.ok:
-        return Failed(outcome.reason)
+        return Failed(outcome.reason, output=outcome.tail)
     value: Any = outcome.value
     said: dict[str, Any] = value if isinstance(value, dict) else {"reward": value}
     metrics = said.get("metrics") or {}
     if "failed" in said:
-        return Failed(str(said["failed"]), metrics)
+        return Failed(str(said["failed"]), metrics, str(said.get("trace") or outcome.tail))
     reward: Any = said.get("reward")
     return Told(tuple(reward) if isinstance(reward, list) else reward, metrics)
 
@@ -164,6 +172,7 @@ class _Run:
         self.study, self.launcher, self.make_job = study, launcher, make_job
         self.read, self.watch, self.on_end = options["read"], options["watch"], options["on_end"]
         self.attempts, self.max_failures = options["attempts"], options["max_failures"]
+        self.on_interrupt = options["on_interrupt"]
         self.failures = study.counts()[FAILED]
         self.trials: dict[str, Trial] = {}  # by job
         self.stopping: set[str] = set()  # jobs that were asked to end, as they need not go on
@@ -176,6 +185,9 @@ class _Run:
                 self._fill()
             if not self.trials:
                 break
+            if interrupts.count and self.on_interrupt is not None:
+                self.on_interrupt, tell = None, self.on_interrupt
+                tell(len(self.trials))
             for event in self.launcher.poll(tick):
                 self._handle(event)
             if self.watch is not None:
@@ -209,10 +221,12 @@ class _Run:
 
     def _fill(self) -> None:
         while len(self.trials) < self.launcher.slots:
+            proposed = self.study.info().proposed if self.on_end is not None else 0
             trial = self.study.ask()
-            if trial is None:
-                return
             try:
+                self._tell_copies(proposed)
+                if trial is None:
+                    return
                 job = self.make_job(trial)
                 if not isinstance(job, Job):
                     raise FieldTypeError(
@@ -222,9 +236,19 @@ class _Run:
                 self.launcher.start(job)
                 reach("started")
             except BaseException:
-                self._give_back(trial)
+                if trial is not None:
+                    self._give_back(trial)
                 raise
             self.trials[job.id] = trial
+
+    def _tell_copies(self, proposed: int) -> None:
+        """Tells of trials that ended as they were proposed: copies of earlier ones, where a study reuses rewards."""
+        if self.on_end is None:
+            return
+        for number in range(proposed + 1, self.study.info().proposed + 1):
+            trial = self.study.trial(number)
+            if trial.ended is not None and (trial.origin or "").startswith("copy of trial "):
+                self.on_end(trial)
 
     def _give_back(self, trial: Trial) -> None:
         """Puts a trial back that is not to blame, however often it was tried."""
@@ -295,8 +319,35 @@ class _Run:
             try:
                 return self.study.tell(trial.id, result.reward, token=trial.token, metrics=result.metrics)
             except (RewardError, FieldTypeError) as error:
-                return self.study.fail(trial.id, f"no reward: {error}", token=trial.token)
-        try:
-            return self.study.fail(trial.id, result.reason, token=trial.token, metrics=result.metrics)
-        except (RewardError, FieldTypeError):
-            return self.study.fail(trial.id, result.reason, token=trial.token)
+                told = {**to_numbers(_by_name(result.reward)), **to_numbers(result.metrics)}
+                return self.study.fail(trial.id, f"no reward: {error}", token=trial.token, metrics=told)
+        ended = self.study.fail(
+            trial.id, result.reason, token=trial.token, metrics=to_numbers(result.metrics)
+        )
+        if lines := _last_lines(result.output):
+            self.study.note(trial.id, f"its last output:\n{lines}")
+        return ended
+
+
+def to_numbers(metrics: Any) -> dict[str, float]:
+    """Returns those of the metrics of a failed trial that are finite numbers; the others are left out.
+
+    >>> to_numbers({"loss": 2, "size": "large", "latency": float("nan")})
+    {'loss': 2.0}
+    """
+    found = {}
+    for name, value in metrics.items() if isinstance(metrics, Mapping) else ():
+        with suppress(PliantError):
+            found.update(check_metrics(0, {str(name): value}))
+    return found
+
+
+def _by_name(reward: Any) -> dict[str, Any]:
+    if isinstance(reward, tuple):
+        return {f"reward {number}": one for number, one in enumerate(reward, 1)}
+    return {"reward": reward}
+
+
+def _last_lines(output: str) -> str:
+    """Returns the end of an output."""
+    return "\n".join(output.rstrip().splitlines()[-LINES:])[-LETTERS:]

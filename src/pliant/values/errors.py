@@ -101,6 +101,10 @@ class LaunchError(PliantError, RuntimeError):
     """A job that can never run where it was sent, or a launcher that cannot start."""
 
 
+class EvaluationError(PliantError, RuntimeError):
+    """Trials that all failed before the first reward: a fault of what evaluates them, not of the programs."""
+
+
 def suggest(name: object, names: Iterable[object]) -> str:
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``names``, or an empty string.
 
