@@ -58,9 +58,8 @@ def search(
     ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
     raises, or returns None, where there is none. A second parameter (without a default, or called ``feedback``) gets a
     ``Feedback`` to report how good the program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker
-    finds it by its name, so it stands at the top of a module or script. A slot is refilled as soon as it is free; the trial of
-    a worker that died is tried again. Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call
-    goes on from there.
+    finds it by its name, so it stands at the top of a module or script. The trial of a worker that died is tried again.
+    Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
 
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
@@ -73,44 +72,31 @@ def search(
       maximize: whether higher rewards are better; they are when None, but an open study says so itself.
       limits: what one evaluation may take; beyond, it has failed.
       attempts: how often a trial is tried whose worker is lost.
-      max_failures: after so many failed trials of the study the search ends; None stops with an error where the first five
-        fail before there is a reward, those aside that ``feedback.skip`` ended or that break a constraint.
+      max_failures: after so many failed trials the search ends; None: an error when the first five fail, not skipped.
       on_end: called here with each ``Trial`` that ended; when it raises, the search ends with that.
       launcher: where evaluations run, in place of ``workers`` processes here; closed by who made it.
 
     Raises:
       SpaceError: there is no hole to decide.
-      LaunchError: ``evaluate`` or the space cannot be found by another process, or fails to load there; no trial is spent.
+      LaunchError: ``evaluate`` or the space cannot be found by another process, or not be loaded there.
       EvaluationError: the first trials all failed.
-      StudyError: the study cannot be opened or written.
-      KeyboardInterrupt: a second Ctrl-C.
+      StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.
     """
-    from pliant.study.interrupt import undisturbed
-    from pliant.study.run import run  # brings SQLAlchemy
+    from pliant.study.interrupt import undisturbed  # brings SQLAlchemy
 
-    sent, template = _prepare(space, evaluate, algorithm)
     _check_known(launcher, workers)
+    sent, template = _prepare(space, evaluate, algorithm)
     with ExitStack() as stack:
         path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
         if (
             launcher is None
         ):  # first: it says so when a worker runs this that only wants a function of the file
-            launcher = Processes(workers)
-            stack.callback(undisturbed, launcher.close)
+            stack.callback(undisturbed, (launcher := Processes(workers)).close)
         source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
         stack.callback(undisturbed, source.close)
         watch = _Watch(source.study, sent["evaluate"], on_end, is_patient=max_failures is not None)
-        ending = run(
-            source.study,
-            launcher,
-            partial(make_job, evaluate_one, sent, limits),
-            read=watch.read,
-            on_end=watch.end,
-            on_interrupt=announce,
-            attempts=attempts,
-            max_failures=max_failures,
-        )
-        return Result(template, source.study, ending.how)
+        how = watch.run(launcher, sent, limits, attempts=attempts, max_failures=max_failures)
+        return Result(template, source.study, how)
 
 
 @final
@@ -161,10 +147,19 @@ class _Watch:
     ) -> None:
         from pliant.study.patience import Patience
 
-        self._evaluate, self._on_end = evaluate, on_end
+        self._study, self._evaluate, self._on_end = study, evaluate, on_end
         self._patience = None if is_patient else Patience(study, ADVICE)
         self._skipped: set[int] = set()  # trials that ended without reward as they should
         self._traces: dict[int, str] = {}
+
+    def run(self, launcher: Launcher, sent: dict[str, Any], limits: Limits, **options: Any) -> str:
+        """Runs what is left of the study; returns how it ended."""
+        from pliant.study.run import run
+
+        make = partial(make_job, evaluate_one, sent, limits)
+        return run(
+            self._study, launcher, make, read=self.read, on_end=self.end, on_interrupt=announce, **options
+        ).how
 
     def read(self, trial: Any, outcome: Outcome) -> Any:
         """Says what an outcome means; raises where the worker could not load what it is to call."""

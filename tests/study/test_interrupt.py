@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pliant.study.interrupt import Interrupts
+from pliant.study.interrupt import Interrupts, undisturbed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -65,3 +65,25 @@ def test_one_within_another():
             signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         assert (outer.count, inner.count) == (1, 1)
+
+
+def test_the_third_changes_nothing():
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.count == 3
+
+
+def test_a_clean_up_is_not_disturbed():
+    before, done = signal.getsignal(signal.SIGINT), []
+
+    def clean_up():
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        done.append(True)
+
+    undisturbed(clean_up)
+    assert done == [True]
+    assert signal.getsignal(signal.SIGINT) is before

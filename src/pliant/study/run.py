@@ -120,17 +120,8 @@ def run(
       LaunchError: a job can never run; the study goes on from its trial when that is mended.
       StudyError: the study cannot be written.
     """
-    running = _Run(
-        study,
-        launcher,
-        make_job,
-        read=read or read_call,
-        watch=watch,
-        on_end=on_end,
-        attempts=attempts,
-        max_failures=max_failures,
-        on_interrupt=on_interrupt,
-    )
+    hears = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
+    running = _Run(study, launcher, make_job, **hears, attempts=attempts, max_failures=max_failures)
     with Interrupts() as interrupts:
         try:
             return running.loop(interrupts, tick)
