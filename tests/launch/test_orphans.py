@@ -83,7 +83,7 @@ def test_the_death_of_the_keeper_loses_its_jobs_and_a_new_one_takes_over(number,
         ended = SUITE.finish(launcher, ["a", "b"])
         assert {outcome.how for outcome in ended.values()} == {"lost"}
         assert "the process that kept this job ended" in ended["a"].reason
-        assert gone([first, int(started.where.split()[1])])
+        assert wait_until(lambda: gone([first, int(started.where.split()[1])]))
         launcher.start(Job("a", call("echo", 2)))
         assert SUITE.finish(launcher, ["a"])["a"].value == 2
         assert launcher.keeper_pid != first
