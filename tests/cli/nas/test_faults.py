@@ -143,6 +143,40 @@ def test_failed_trials_are_tried_again(local, trainer, folder):
     local("--local_output_dir=again", "--max_retries=1", status=1)
 
 
+AGAIN = """
+first = os.environ["PLIANT_ATTEMPT"] == "1"
+if first:
+    json.dump({"job_status": "failed"}, open(job_dir + "/job_status.json", "w"))
+    os.mkdir(job_dir + "/saved_model")
+    json.dump({"latency_in_milliseconds": 7}, open(job_dir + "/saved_model/model_latency.json", "w"))
+    open(job_dir + "/checkpoint", "w").write("half")
+    report(0.9, size=3)
+    sys.exit(1)
+assert open(job_dir + "/checkpoint").read() == "half"
+report(0.5)
+"""
+
+
+def test_what_an_attempt_left_does_not_speak_for_the_next(local, trainer, listed):
+    trainer(AGAIN)
+    local("--max_retries=1")
+    (trial,) = listed()
+    assert trial["searchTrial"]["state"] == "SUCCEEDED"
+    measured = trial["searchTrial"]["finalMeasurement"]["metrics"]
+    assert measured == [{"metricId": "top_1_accuracy", "value": 0.5}]
+
+
+def test_links_that_an_attempt_left_are_removed_and_not_followed(local, trainer, folder):
+    (folder / "mine").mkdir()
+    (folder / "mine" / "model_latency.json").write_text("{}")
+    trainer(
+        f'if os.environ["PLIANT_ATTEMPT"] == "1":\n    os.symlink({str(folder / "mine")!r}, job_dir + "/saved_model")\n'
+        '    os.mkdir(job_dir + "/job_status.json")\n    sys.exit(1)\nreport(0.5)\n'
+    )
+    local("--max_retries=1")
+    assert (folder / "mine" / "model_latency.json").exists()
+
+
 def test_a_missing_metric_of_a_constraint(local, trainer, failed):
     trainer("report(0.5, latncy=3)\n")
     local("--constraint=latency <= 5", status=1)

@@ -14,6 +14,7 @@ from pliant.launch import Job, Limits
 from pliant.study import Study, Trial
 
 from .folder import JobFolder, writing
+from .measure import LATENCY_FILE, STATUS_FILE
 from .place import make_command
 from .settings import Settings
 
@@ -52,6 +53,7 @@ class Work:
         params = trial.decisions.to_params_str()
         with writing(self.folder.path):
             metrics.parent.mkdir(parents=True, exist_ok=True)
+            _forget(home, metrics)
             temporary = home / f".{PARAMS_FILE}.{trial.token}"
             temporary.unlink(missing_ok=True)
             temporary.write_text(json.dumps(json.loads(params)), "utf-8")
@@ -94,3 +96,12 @@ class Work:
             given.append(f"--retrain_search_job_dir={self.searched}")
             given.append(f"--retrain_search_job_trials={','.join(map(str, self.retrained))}")
         return given
+
+
+def _forget(home: Path, metrics: Path) -> None:
+    """Removes what an earlier attempt said about itself, so that it does not speak for the next; checkpoints stay."""
+    if (home / LATENCY_FILE.parent).is_symlink():  # nothing outside of the folder is touched
+        (home / LATENCY_FILE.parent).unlink()
+    for path in (home / STATUS_FILE, home / LATENCY_FILE, metrics):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            path.unlink()
