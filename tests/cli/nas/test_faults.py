@@ -390,3 +390,27 @@ def test_another_search_in_the_same_folder(local, trainer, flag, value):
     local(space="small")
     out = local(f"--{flag}={value}", "--max_nas_trial=2", space="small", status=1)
     assert f"was begun with --{flag}=" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--search_docker_flags", "epochs=9", "lr=1"],
+            "with --search_docker_flags epochs=1, and now it is epochs=9 lr=1",
+        ),
+        (
+            ["--local_binary=other.py", "--search_docker_flags", "epochs=1"],
+            r"with --local_binary=\S+trainer.py, and now it is \S+other.py",
+        ),
+        (["--search_docker_flags"], "with --search_docker_flags epochs=1, and now it is nothing"),
+    ],
+)
+def test_another_trainer_in_the_same_folder(local, trainer, flags, message):
+    trainer(GOOD)
+    trainer(GOOD, "other.py")
+    local("--search_docker_flags", "epochs=1", space="small")
+    out = local("--max_nas_trial=2", *flags, space="small", status=1)
+    assert re.search(message, out), out
+    assert "another --local_output_dir; --force_new_space puts" in out
+    local("--max_nas_trial=2", "--force_new_space", *flags, space="small")

@@ -172,6 +172,20 @@ def test_stage_2_that_was_killed_goes_on(local, start, nas, trainer):
         assert study.info().queued == 0  # none was enqueued again
 
 
+def test_stage_2_keeps_the_flags_that_it_began_with(local, nas, trainer, folder):
+    trainer(TRAIN)
+    local("--max_nas_trial=2", "--algorithm=sweep", "--search_docker_flags", "epochs=1", space="small")
+    command = ["train", "--search_job_id=out", "--train_nas_trial_numbers=1,2"]
+    nas(*command, "--train_docker_flags", "epochs=9")
+    out = nas(*command, "--train_docker_flags", "epochs=90", status=1)
+    assert "was begun with --train_docker_flags epochs=9, and now it is epochs=90" in out
+    assert "--train_job_suffix=NAME" in out
+    nas(*command)  # those that it began with are meant
+    nas(*command, "--train_job_suffix=long", "--train_docker_flags", "epochs=90")
+    assert json.loads((folder / "out/nas_train.json").read_text())["train_flags"] == {"epochs": "9"}
+    assert json.loads((folder / "out/long/nas_train.json").read_text())["train_flags"] == {"epochs": "90"}
+
+
 def test_search_with_train_flags_does_both_stages(nas, trainer, folder):
     trainer(TRAIN)
     out = nas(

@@ -20,6 +20,7 @@ from .fault import NasError
 from .settings import Settings
 
 SETTINGS = "nas_job.json"
+TRAIN_SETTINGS = "nas_train.json"  # what stage 2 was begun with
 SEARCH, TRAIN = "search", "train"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,127}")
 _STAMP = "%Y%m%d_%H%M%S"
@@ -72,30 +73,30 @@ class JobFolder:
         """Returns the file with what an attempt printed."""
         return self.path / "logs" / stage / f"{trial_id}.{attempt}.log"
 
-    def save(self, settings: Settings) -> None:
-        """Writes the settings of the job.
+    def save(self, settings: Settings, name: str = SETTINGS) -> None:
+        """Writes the settings of the job, or with ``TRAIN_SETTINGS`` those of its stage 2.
 
         Raises:
           NasError: the folder cannot be written.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            temporary = self.path / f".{SETTINGS}.new"
+            temporary = self.path / f".{name}.new"
             temporary.write_text(settings.to_text(), "utf-8")
-            temporary.replace(self.path / SETTINGS)
+            temporary.replace(self.path / name)
 
-    def load(self) -> Settings:
-        """Returns the settings of the job.
+    def load(self, name: str = SETTINGS) -> Settings:
+        """Returns what ``save`` wrote.
 
         Raises:
           NasError: there are none, or they are damaged.
         """
-        file = self.path / SETTINGS
+        file = self.path / name
         try:
             text = file.read_text("utf-8", "replace")
         except OSError as error:
             raise NasError(
-                f"{str(self.path)!r} is no folder of a NAS job: it has no {SETTINGS} ({error.strerror}). "
+                f"{str(self.path)!r} is no folder of a NAS job: it has no {name} ({error.strerror}). "
                 "`pliant nas search` and `pliant nas search-in-local` make one."
             ) from error
         return Settings.from_text(text, file)
@@ -133,7 +134,7 @@ class JobFolder:
         with writing(self.path):
             aside.mkdir(parents=True)
             for entry in sorted(self.path.iterdir()):
-                if entry.name in ("nas", "logs", SETTINGS) or ".study.db" in entry.name:
+                if entry.name in ("nas", "logs", SETTINGS, TRAIN_SETTINGS) or ".study.db" in entry.name:
                     entry.rename(aside / entry.name)
         return aside
 

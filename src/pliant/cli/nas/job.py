@@ -13,7 +13,6 @@ from rich.console import Console
 from pliant.study import Study
 from pliant.study.constraint import parse_constraints
 from pliant.study.run import Ending
-from pliant.values.errors import StudyError
 
 from ..algorithm import make_algorithm
 from ..console import make_console, print_line
@@ -23,6 +22,7 @@ from .fault import NasError
 from .flags import read_bool
 from .folder import SEARCH, TRAIN, JobFolder, check_place, find_folder, new_folder, writing
 from .place import check_binary, make_launcher
+from .same import check_search, keep_training
 from .settings import DEFAULT_TAG, Rules, Settings, Trainer, check_latency, check_metric
 from .stage import Stage, choose_trials, say_end
 from .target import load_program, make_space
@@ -46,7 +46,7 @@ def search_in_local(ignored: Sequence[str], **options: Any) -> int:
         before = folder.load()
         if options["seed"] is None:
             settings = dataclasses.replace(settings, seed=before.seed)
-        _check_same(before, settings, folder)
+        check_search(before, settings, folder)
     return _begin(settings, folder, options, ignored)
 
 
@@ -88,6 +88,7 @@ def train(ignored: Sequence[str], **options: Any) -> int:
     if suffix and not suffix.replace("-", "_").isidentifier():
         raise NasError(f"--train_job_suffix is a word, such as 'long'; got {suffix!r:.60}.")
     folder = JobFolder(searched.path / suffix) if suffix else searched
+    settings = keep_training(folder, settings, is_given=flags is not None)
     return _train(Stage(folder, settings, load_space(settings), console), numbers, searched)
 
 
@@ -160,6 +161,7 @@ def _run(folder: JobFolder, settings: Settings, console: Console, *, force: bool
     code = _report(console, folder, settings, SEARCH, ending)
     if code == DONE and settings.train_flags is not None:
         numbers = choose_trials(folder, None, settings.train_trials)
+        stage = dataclasses.replace(stage, settings=keep_training(folder, settings, is_given=False))
         return _train(stage, numbers, folder)
     return code
 
@@ -262,23 +264,6 @@ def read_trainer(options: Mapping[str, Any]) -> Trainer:
         raise NasError(f"--local_data_dir is a folder that the container sees; there is no {str(data)!r}.")
     given = None if data is None else str(data.absolute())
     return Trainer(None, image, folder, given, tuple(options["container_option"]))
-
-
-def _check_same(before: Settings, now: Settings, folder: JobFolder) -> None:
-    """Checks that a command goes on with the search that its folder has."""
-    for name, old, new in (
-        ("algorithm", before.algorithm, now.algorithm),
-        ("seed", before.seed, now.seed),
-        ("minimize", before.minimize, now.minimize),
-        ("nas_target_reward_metric", before.rules.metric, now.rules.metric),
-        ("target_latency", before.rules.target_latency, now.rules.target_latency),
-        ("constraint", list(before.rules.constraints), list(now.rules.constraints)),
-    ):
-        if old != new:
-            raise StudyError(
-                f"the job in {str(folder.path)!r} was begun with --{name}={old}, and now it is {new}. Give the same, or another "
-                "--local_output_dir; --force_new_space puts what was done aside, and starts anew."
-            )
 
 
 def say_ignored(console: Console, ignored: Sequence[str]) -> None:

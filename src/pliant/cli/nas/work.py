@@ -6,7 +6,6 @@ Where and as what it runs is said in ``place``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pliant.study import Study, Trial
 from .folder import JobFolder, writing
 from .measure import LATENCY_FILE, STATUS_FILE
 from .place import make_command
+from .same import choose_flags
 from .settings import Settings
 
 MAX_ARGUMENT = 100_000  # bytes of --nas_params_str; what is longer goes by way of its file
@@ -85,9 +85,7 @@ class Work:
     def arguments(self, trial: Trial, params: str) -> list[str]:
         """Returns the flags of the trainer: the user's own first, then ours."""
         home = self.folder.trial(self.stage, trial.id)
-        flags: Mapping[str, str] = self.settings.search_flags
-        if self.retrained and self.settings.train_flags is not None:
-            flags = self.settings.train_flags
+        flags = choose_flags(self.settings) if self.retrained else self.settings.search_flags
         if self.retrained or len(params.encode()) > MAX_ARGUMENT:
             params = str(home / PARAMS_FILE)
         given = [f"--{name}={value}" for name, value in flags.items()]
