@@ -105,7 +105,7 @@ class Target:
     def _call(self, name: str, function: Callable[[], Any]) -> Any:
         try:
             made = function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TargetError(f"{name}() of {self.label} failed: {explain(error)}") from error
         if made is None:
             raise TargetError(f"{name}() of {self.label} returned None; does it lack a `return`?")

@@ -41,6 +41,9 @@ def plain():
 def broken():
     raise KeyError("no data")
 
+def leaves():
+    raise SystemExit(3)
+
 NUMBER = 3
 """
 

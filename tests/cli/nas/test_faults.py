@@ -46,7 +46,14 @@ FAULTS = {
         "the metrics file has 2 lines that are no JSON object",
     ),
     "deep": ("open(path, 'w').write('[' * 60000 + '\\n')", "a line that is no JSON object"),
-    "long": ("open(path, 'wb').truncate(100_000_000)", "a line that is longer than 65536 bytes"),
+    "long": (
+        "open(path, 'wb').truncate(100_000_000)",
+        "longer than 65536 bytes, the most that is read of a report; 1048576 bytes at its end that are read",
+    ),
+    "long and short": (
+        "open(path, 'w').write(json.dumps({tag: 1, 'x': 'y' * 70000}) + '\\n{\"loss\": 1}\\n')",
+        "it reported 'loss'.*the metrics file has a line that is longer than 65536 bytes",
+    ),
     "exit 1": ("sys.exit(1)", "the trainer ended with exited: exit code 1; it printed nothing"),
     "exit 3": ("print('CUDA out of memory'); sys.exit(3)", "exit code 3; its last line: CUDA out of memory"),
     "exit 137": ("report(0.9); sys.exit(137)", r"exit code 137: killed \(SIGKILL\), probably out of memory"),
@@ -220,6 +227,15 @@ TYPED = {
         ["--search_space_module=spaces.broken"],
         r"broken\(\) of spaces failed: KeyError: 'no data' \(spaces.py:\d+\)",
     ),
+    "exits": (["--search_space_module=spaces.leaves"], r"leaves\(\) of spaces failed: SystemExit: 3"),
+    "a flag of the search's own": (
+        ["--search_docker_flags", "job-dir=/data"],
+        "--search_docker_flags: each trial is given its own --job-dir by the search, so 'job-dir=/data' would mislead",
+    ),
+    "the decisions": (
+        ["--local_binary_flags", "nas_params_str={}"],
+        "its own --nas_params_str by the search",
+    ),
     "no callable": (["--search_space_module=spaces.NUMBER"], "NUMBER of spaces is a int, and no function"),
     "no flag=value": (
         ["--search_docker_flags", "epochs=3", "fast"],
@@ -343,6 +359,14 @@ def test_a_study_of_a_newer_version(local, trainer, folder, nas):
     assert re.search(
         "version 99 of the format, by a newer Pliant", local("--max_nas_trial=2", space="small", status=1)
     )
+
+
+def test_stage_2_that_has_not_begun(local, trainer, nas):
+    trainer(GOOD)
+    local(space="small")
+    out = nas("list-trials", "--job_id=out", "--stage=train", status=1)
+    assert re.search(r"stage 2 of 'out' has not begun: `pliant nas train --search_job_id=\S+out`", out)
+    assert "Study.open" not in out
 
 
 def test_a_job_that_is_not_there(nas, folder):

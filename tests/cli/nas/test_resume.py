@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -89,9 +90,34 @@ def test_interrupted_once_it_waits_for_what_runs(start, nas, trainer):
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
+    assert "waiting for 1 trial that runs; Ctrl-C again to stop now" in out
     assert re.search(r"`pliant nas resume --job_id=\S+out` goes on", out)
     with Study.open("out/search.study.db") as study:
         assert study.counts()["running"] == 0
+    assert "12/12" in nas("resume", "--job_id=out")
+
+
+def test_interrupted_twice_it_stops_and_says_how_to_go_on(start, nas, trainer, folder):
+    trainer('time.sleep(60 if decided("x") >= 0 and not os.path.exists("go") else 0)\nreport(decided("x"))\n')
+    process = start(*FLAGS)
+    wait_for(lambda: (folder / "out/nas/search/1/nas_params_str.json").exists())
+    other = start(*FLAGS)
+    told, _ = other.communicate(timeout=60)
+    assert re.search(r"another command runs the job in '\S+out': process \d+", told), told
+    assert "list-trials --job_id=" in told
+    assert "Study.open" not in told
+    process.send_signal(signal.SIGINT)
+    lines = []
+    while not lines or "waiting for" not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], lines
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert re.search(
+        r"Stopped now; what ran is run again when `pliant nas resume --job_id=\S+out` goes on", out
+    ), out
+    (folder / "go").touch()
     assert "12/12" in nas("resume", "--job_id=out")
 
 
@@ -135,6 +161,15 @@ def test_the_best_are_trained_in_full(local, nas, listed, trainer, folder):
         for number, reward, searched in [(1, 13.0, 4.0), (2, 12.0, 3.0)]
     ]
     assert sorted(path.name for path in (folder / "out" / "nas" / "train").iterdir()) == ["1", "2"]
+    assert [t["trainTrial"]["nas_trial_id"] for t in trained] == ["4", "3"]
+    rows = list(
+        csv.DictReader(nas("list-trials", "--job_id=out", "--stage=train", "--format=csv").splitlines())
+    )
+    assert [(row["id"], row["nas_trial_id"], row["metrics.nas_trial_id"]) for row in rows] == [
+        ("1", "4", "4.0"),
+        ("2", "3", "3.0"),
+    ]
+    assert "nas_trial_id" in nas("list-trials", "--job_id=out", "--stage=train", "--format=table")
 
 
 def test_listed_trials_are_trained_beside(local, nas, listed, trainer, folder):

@@ -14,6 +14,13 @@ from .fault import NasError
 
 LISTS = ("search_docker_flags", "train_docker_flags", "local_binary_flags", "latency_docker_flags")
 """Flags that take any number of ``key=value`` after them."""
+RESERVED = (
+    "nas_params_str",
+    "job_dir",
+    "retrain_search_job_dir",
+    "retrain_search_job_trials",
+)
+"""Flags of a trainer that each trial is given by the search."""
 CLOUD = (
     "project_id",
     "region",
@@ -86,7 +93,7 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
     {'search_space': 'basic', 'filter': 'a=b--c'}
 
     Raises:
-      NasError: an item has no ``=``, no name before it, or a name that is given twice.
+      NasError: an item has no ``=``, no name before it, a name that is given twice, or one that the search gives itself.
     """
     found: dict[str, str] = {}
     for item in items:
@@ -96,6 +103,10 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
             raise NasError(
                 f"--{name} takes flags of the form 'flag=value', such as `--{name} epochs=3 lr=0.1`; got {item!r:.80}. "
                 "The first '=' splits, and a value with spaces is quoted: 'note=a b'."
+            )
+        if key.replace("-", "_") in RESERVED:
+            raise NasError(
+                f"--{name}: each trial is given its own --{key} by the search, so {item!r:.80} would mislead the trainer. Leave it out."
             )
         if key in found:
             raise NasError(

@@ -112,6 +112,10 @@ def list_job(
     folder = find_folder(job_id, root_output_dir)
     settings = folder.load()
     console = make_console()
+    if stage == TRAIN and not folder.study(TRAIN).exists():
+        raise NasError(
+            f"stage 2 of {folder.name!r} has not begun: `pliant nas train --search_job_id={folder.path}` trains its best trials in full."
+        )
     with Study.open(folder.study(stage)) as study:
         trials = listing.choose(study, state.upper(), max_trials)
         if format == "table" and not trials_output_file:
@@ -171,7 +175,8 @@ def _train(stage: Stage, numbers: Sequence[int], searched: JobFolder) -> int:
         stage.console, f"Stage 2 trains {len(numbers)} trials of the search: {', '.join(map(str, numbers))}"
     )
     ending = stage.train(numbers, searched)
-    print_line(stage.console, f"train: {ending.message}")
+    goes_on = "" if ending.how == "complete" else " The same command goes on."
+    print_line(stage.console, f"train: {ending.message}{goes_on}")
     return _report(stage.console, stage.folder, stage.settings, TRAIN, ending)
 
 

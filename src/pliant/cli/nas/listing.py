@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pliant.study import Study, Trial
+from pliant.study.export import rows_to_csv
 
 from ..text import say, summarize
 from .measure import STEP
@@ -21,6 +21,8 @@ from .settings import Settings
 
 STATES = {"completed": "SUCCEEDED", "failed": "INFEASIBLE", "running": "ACTIVE"}
 """The service's names for what a trial is."""
+SOURCE = "nas_trial_id"  # in stage 2, the trial of the search
+COLUMNS = {"id", "state", SOURCE, "reward", "step", "seconds", "attempts", "stopped", "reason"}
 
 
 def choose(study: Study, state: str, count: int) -> list[Trial]:
@@ -32,8 +34,14 @@ def choose(study: Study, state: str, count: int) -> list[Trial]:
 
 
 def to_data(trial: Trial, stage: str, settings: Settings) -> dict[str, Any]:
-    """Returns a trial in the service's form; one that failed has its ``reason``, too."""
+    """Returns a trial in the service's form.
+
+    Where it is so, it also has a ``reason`` why it failed, ``attempts``, ``stopped`` (early, by the algorithm), and in stage 2
+    ``nas_trial_id``, the trial of the search.
+    """
     entry: dict[str, Any] = {"id": str(trial.id), "state": STATES[trial.status]}
+    if (source := find_source(trial)) is not None:
+        entry[SOURCE] = str(source)
     metrics = list_metrics(trial, settings)
     if metrics:
         entry["finalMeasurement"] = {
@@ -47,8 +55,25 @@ def to_data(trial: Trial, stage: str, settings: Settings) -> dict[str, Any]:
         entry["reason"] = trial.reason
     if trial.attempts > 1:
         entry["attempts"] = trial.attempts
+    if trial.should_stop:
+        entry["stopped"] = True
     name = "searchTrial" if stage == "search" else "trainTrial"
     return {"name": f"nas/{stage}/{trial.id}", "parameters": trial.decisions.to_params_str(), name: entry}
+
+
+def say_source(number: int) -> str:
+    """Returns the note of a trial of stage 2 about the trial of the search."""
+    return f"trial {number} of the search"
+
+
+def find_source(trial: Trial) -> int | None:
+    """Returns the trial of the search that a trial of stage 2 trains; None for others.
+
+    >>> say_source(7)
+    'trial 7 of the search'
+    """
+    found = re.search(say_source(0).replace("0", r"(\d+)"), trial.origin or "")
+    return int(found[1]) if found else None
 
 
 def list_metrics(trial: Trial, settings: Settings) -> dict[str, float]:
@@ -71,21 +96,21 @@ def to_json(trials: Iterable[Trial], stage: str, settings: Settings) -> str:
 
 
 def to_csv(trials: Sequence[Trial], settings: Settings) -> str:
-    """Returns trials as a table in text: a row for each, a column for each metric and decision."""
+    """Returns trials as a table in text: a row for each, a column for each metric and decision.
+
+    A metric with the name of another column is ``metrics.NAME``, and no cell is one that a spreadsheet would run.
+    """
     rows = [_to_row(trial, settings) for trial in trials]
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["id", "state"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
+    return rows_to_csv(names, [[row.get(name, "") for name in names] for row in rows]).rstrip("\n")
 
 
 def print_table(console: Console, title: str, trials: Sequence[Trial], settings: Settings) -> None:
     """Prints trials for people."""
     metrics = list(dict.fromkeys(name for trial in trials for name in list_metrics(trial, settings)))
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("trial", "state", *metrics, "seconds"):
+    of_search = [SOURCE] if any(find_source(trial) is not None for trial in trials) else []
+    for name in ("trial", *of_search, "state", *metrics, "seconds"):
         table.add_column(escape(name), justify="right")
     table.add_column("decisions, or why not", overflow="fold")
     for trial in trials:
@@ -93,21 +118,33 @@ def print_table(console: Console, title: str, trials: Sequence[Trial], settings:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         text = summarize(trial) if trial.reason is None else trial.reason
         numbers = [say(found.get(name)) for name in metrics]
-        table.add_row(str(trial.id), STATES[trial.status], *numbers, seconds, escape(text))
+        state = STATES[trial.status] + (", stopped" if trial.should_stop else "")
+        source = [str(find_source(trial) or "-")] if of_search else []
+        table.add_row(str(trial.id), *source, state, *numbers, seconds, escape(text))
     console.print(table)
 
 
 def _to_row(trial: Trial, settings: Settings) -> Mapping[str, Any]:
+    source = find_source(trial)
+    metrics = list_metrics(trial, settings)
+    own = {"reward"} if settings.rules.metric in trial.metrics else set()  # the trial's, and no report's
     return {
         "id": trial.id,
+        **({} if source is None else {SOURCE: source}),
         "state": STATES[trial.status],
-        **list_metrics(trial, settings),
+        **{_name_column(name, COLUMNS - own): value for name, value in metrics.items()},
         "step": trial.metrics.get(STEP, ""),
         "seconds": "" if trial.seconds is None else round(trial.seconds, 3),
         "attempts": trial.attempts,
+        "stopped": "yes" if trial.should_stop else "",
         "reason": trial.reason or "",
         **{f"params.{path}": value for path, value in trial.decisions.to_params().items()},
     }
+
+
+def _name_column(metric: str, taken: set[str]) -> str:
+    is_taken = metric in taken or metric.startswith(("params.", "metrics."))
+    return f"metrics.{metric}" if is_taken else metric
 
 
 def _to_zulu(time: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 MAX_BYTES = 1 << 20  # that are read of a metrics file: thousands of reports
 MAX_LINE = 1 << 16
+TOO_LONG = f"longer than {MAX_LINE} bytes, the most that is read of a report"
 MAX_NAME, MAX_METRICS = 200, 100  # of a metric; of a report
 STEP, FLOPS = "global_step", "model_flops"
 LATENCY_FILE = Path("saved_model", "model_latency.json")
@@ -44,17 +45,22 @@ class Reading:
     Attributes:
       measurements: the reports, in the order of the file.
       faults: what else was found, with counts.
+      is_cut: whether the file is longer than what is read of it, its end.
     """
 
     measurements: tuple[Measurement, ...] = ()
     faults: Counter[str] = field(default_factory=Counter)
+    is_cut: bool = False
 
     def say_faults(self) -> str:
         """Returns the faults as text; nothing without any."""
-        return "; ".join(
+        parts = [
             f"{count} lines that are {what}" if count > 1 else f"a line that is {what}"
             for what, count in self.faults.items()
-        )
+        ]
+        if self.is_cut:
+            parts.append(f"{MAX_BYTES} bytes at its end that are read, and more before them that are not")
+        return "; ".join(parts)
 
 
 def read_measurements(path: Path) -> Reading:
@@ -75,14 +81,14 @@ def read_measurements(path: Path) -> Reading:
         if not line.strip():
             continue
         if len(line) > MAX_LINE:
-            faults[f"longer than {MAX_LINE} bytes"] += 1
+            faults[TOO_LONG] += 1
             continue
         values = _parse(line)
         if values is None:
             faults["cut off" if is_last else "no JSON object"] += 1
             continue
         found.append(_to_measurement(values, len(found) + 1))
-    return Reading(tuple(found), faults)
+    return Reading(tuple(found), faults, is_cut)
 
 
 def read_numbers(path: Path) -> dict[str, float]:

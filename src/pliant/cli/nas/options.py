@@ -11,6 +11,18 @@ import click
 from .flags import Function, flag, flag_list
 from .settings import ALGORITHM
 
+CLOUD_NAMES = {"GRID_SEARCH": "sweep", "REINFORCEMENT_LEARNING": "ppo"}
+"""The service's names of algorithms, and what they are here."""
+
+
+def name_algorithm(text: str) -> str:
+    """Returns an algorithm as it is named here.
+
+    >>> name_algorithm("GRID_SEARCH"), name_algorithm("re(population_size=4)")
+    ('sweep', 're(population_size=4)')
+    """
+    return CLOUD_NAMES.get(text.strip().upper(), text)
+
 
 def at(least: int) -> click.IntRange:
     """Returns the type of whole numbers from ``least`` on."""
@@ -61,6 +73,7 @@ def search_flags(*, trials: int, parallel: int, failures: int) -> Callable[[Func
                 "algorithm",
                 default=ALGORITHM,
                 show_default=True,
+                callback=lambda _, __, text: name_algorithm(text),
                 help="Who decides: NAME, or NAME(OPTION=VALUE, ...); those that stop trials early read the metrics file.",
             ),
             flag("seed", type=int, help="Same seed, same search.  [default: drawn, and kept with the job]"),

@@ -18,10 +18,12 @@ from pliant.study.run import Ending, run
 from pliant.values.errors import PliantError, RewardError, SpaceChangedError, StudyError, listing
 
 from ..algorithm import make_algorithm
+from ..console import print_line
 from ..progress import open_display
 from .echo import Echo
 from .fault import NasError
 from .folder import SEARCH, TRAIN, JobFolder, writing
+from .listing import say_source
 from .place import make_launcher
 from .settings import Settings
 from .verdict import Judge
@@ -55,7 +57,7 @@ class Stage:
           NasError: the folder cannot be written, or the space is another one than before.
           StudyError: the study cannot be opened or written.
         """
-        with self._open_search() as study:
+        with _alone(self.folder), self._open_search() as study:
             work = Work(self.folder, self.settings, SEARCH, study=study)
             return self._run(study, work, "search", self.settings.parallel)
 
@@ -70,7 +72,7 @@ class Stage:
           NasError: the folder cannot be written, or another list of trials was begun here.
           StudyError: there is no such search, or a study cannot be written.
         """
-        with self._open_train(numbers, searched) as study:
+        with _alone(self.folder), self._open_train(numbers, searched) as study:
             work = Work(self.folder, self.settings, TRAIN, tuple(numbers), searched.trials(SEARCH))
             return self._run(study, work, "train", min(self.settings.train_trials, len(numbers)))
 
@@ -95,6 +97,7 @@ class Stage:
             return judge.read(trial, outcome)
 
         with (
+            self._say_stopped(work),
             make_launcher(self.settings, parallel, self.folder.path) as launcher,
             open_display(self.console, title, study) as display,
         ):
@@ -107,7 +110,20 @@ class Stage:
                 on_end=display.add,
                 attempts=max(LOST_ATTEMPTS, rules.retries + 1),
                 max_failures=self.settings.max_failures or None,
+                on_interrupt=lambda count: print_line(self.console, say_waiting(count)),
             )
+
+    @contextmanager
+    def _say_stopped(self, work: Work) -> Iterator[None]:
+        """Says after a second Ctrl-C how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            print_line(
+                self.console,
+                f"Stopped now; what ran is run again when {say_command(self.folder, work.stage)} goes on.",
+            )
+            raise
 
     @contextmanager
     def _open_search(self) -> Iterator[Study]:
@@ -154,7 +170,7 @@ class Stage:
                     "with, or a place of its own: --train_job_suffix=NAME."
                 )
             for trial in chosen[len(begun) + study.info().queued :]:  # those that a crash left out
-                study.enqueue(trial.decisions, note=f"trial {trial.id} of the search")
+                study.enqueue(trial.decisions, note=say_source(trial.id))
             yield study
 
     def _open(self, path: Path) -> Study:
@@ -165,6 +181,38 @@ class Stage:
             raise NasError(
                 f"{self.settings.space_name} is not the space that was searched: {error}\nRestore it."
             ) from error
+
+
+@contextmanager
+def _alone(folder: JobFolder) -> Iterator[None]:
+    """Turns the error of a study that another process writes into one about commands."""
+    try:
+        yield
+    except StudyError as error:
+        _, found, rest = str(error).partition(" is being written by ")
+        if not found:
+            raise
+        raise NasError(
+            f"another command runs the job in {str(folder.path)!r}: {rest.partition('. ')[0]}. Let it end, or stop it (Ctrl-C there); "
+            f"`pliant nas list-trials --job_id={folder.path} --state=all` shows meanwhile how far it is."
+        ) from error
+
+
+def say_waiting(count: int) -> str:
+    """Returns what is said after the first Ctrl-C.
+
+    >>> say_waiting(2)
+    'Stopping: waiting for 2 trials that run; Ctrl-C again to stop now.'
+    """
+    trials = "1 trial that runs" if count == 1 else f"{count} trials that run"
+    return f"Stopping: waiting for {trials}; Ctrl-C again to stop now."
+
+
+def say_command(folder: JobFolder, stage: str) -> str:
+    """Returns the command that goes on with a stage."""
+    if stage == TRAIN:
+        return "the same `pliant nas` command"
+    return f"`pliant nas resume --job_id={folder.path}`"
 
 
 def say_end(ending: Ending, folder: JobFolder, stage: str) -> str:

@@ -156,6 +156,8 @@ def _explain_nothing(tag: str, reading: Reading) -> str:
     names = sorted({name for one in reading.measurements for name in one.values})
     if names:
         found = f"it reported {listing([clean(name, 60) for name in names])}{suggest(tag, names)}"
+        if faults := reading.say_faults():
+            found = f"{found.removesuffix('.')}; and the metrics file has {faults}"
     elif reading.faults:
         found = f"the metrics file has {reading.say_faults()}"
     else:
