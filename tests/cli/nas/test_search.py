@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -173,7 +174,7 @@ report(0.5)
     }
 
 
-def test_hopeless_trials_are_stopped_by_their_metrics_file(local, trainer, folder):
+def test_hopeless_trials_are_stopped_by_their_metrics_file(local, nas, listed, trainer, folder):
     trainer(
         """
 value = 3 - decided("x")
@@ -189,6 +190,11 @@ open(job_dir + "/finished", "w").close()
     with Study.open("out/search.study.db") as study:
         last = study.trial(4)
     assert last.should_stop
+    trials = {one["searchTrial"]["id"]: one["searchTrial"] for one in listed()}
+    assert [number for number, one in trials.items() if one.get("stopped")] == [str(last.id)]
+    rows = list(csv.DictReader(nas("list-trials", "--job_id=out", "--format=csv").splitlines()))
+    assert [row["id"] for row in rows if row["stopped"]] == [str(last.id)]
+    assert re.search(r"SUCCEEDED,\s+stopped", nas("list-trials", "--job_id=out", "--format=table"))
     assert last.status == "completed", out
     assert last.reward == 0.0
     assert not Path("out/nas/search/4/finished").exists()
@@ -208,6 +214,25 @@ def test_the_list_has_other_forms(local, trainer, nas, folder):
     assert set(entry["searchTrial"]) == {"id", "state", "finalMeasurement", "startTime", "endTime"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", entry["searchTrial"]["endTime"])
     assert entry["searchTrial"]["finalMeasurement"]["stepCount"] == "1"
+
+
+def test_metrics_take_no_column_of_the_trial_and_no_cell_is_a_formula(local, nas, trainer):
+    trainer("report(0.5, id=7, state=8, reward=9, **{'=cmd()': 1, 'params.x': 2})\n")
+    local()
+    (row,) = csv.DictReader(nas("list-trials", "--job_id=out", "--format=csv").splitlines())
+    assert (row["id"], row["state"], row["top_1_accuracy"]) == ("1", "SUCCEEDED", "0.5")
+    assert (row["metrics.id"], row["metrics.state"], row["metrics.reward"]) == ("7.0", "8.0", "9.0")
+    assert row["'=cmd()"] == "1.0"
+    assert row["metrics.params.x"] == "2.0"
+    assert "=cmd()" not in row
+
+
+@pytest.mark.parametrize(
+    ("name", "here"), [("GRID_SEARCH", "sweep"), ("reinforcement_learning", "ppo"), ("tpe", "tpe")]
+)
+def test_algorithms_go_by_the_names_of_the_service_too(local, trainer, name, here):
+    trainer('report(decided("x"))\n')
+    assert f"(algorithm {here}, seed 1)" in local(f"--algorithm={name}", space="small")
 
 
 def test_trials_that_go_on_from_another_know_its_folder(local, trainer):

@@ -117,14 +117,14 @@ def list_job(
             f"stage 2 of {folder.name!r} has not begun: `pliant nas train --search_job_id={folder.path}` trains its best trials in full."
         )
     with Study.open(folder.study(stage)) as study:
-        trials = listing.choose(study, state.upper(), max_trials)
+        trials, stopped = listing.choose(study, state.upper(), max_trials), listing.find_stopped(study)
         if format == "table" and not trials_output_file:
-            listing.print_table(console, f"{folder.name}, {stage}", trials, settings)
+            listing.print_table(console, f"{folder.name}, {stage}", trials, settings, stopped=stopped)
             return
     if format == "csv":
-        text = listing.to_csv(trials, settings)
+        text = listing.to_csv(trials, settings, stopped=stopped)
     else:
-        text = listing.to_json(trials, stage, settings)
+        text = listing.to_json(trials, stage, settings, stopped=stopped)
     if not trials_output_file:
         print_line(console, text)
         return
@@ -183,10 +183,10 @@ def _train(stage: Stage, numbers: Sequence[int], searched: JobFolder) -> int:
 def _report(console: Console, folder: JobFolder, settings: Settings, stage: str, ending: Ending) -> int:
     """Prints the best trials and the failures; returns the exit code."""
     with Study.open(folder.study(stage)) as study:
-        best = listing.choose(study, "SUCCEEDED", 5)
+        best, stopped = listing.choose(study, "SUCCEEDED", 5), listing.find_stopped(study)
         failed = list(study.trials("failed"))
     if best:
-        listing.print_table(console, f"The best of {stage}", best, settings)
+        listing.print_table(console, f"The best of {stage}", best, settings, stopped=stopped)
         print_line(console, f"The best is in {folder.trial(stage, best[0].id)}")
     if failed:
         last = failed[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -21,6 +21,7 @@ from .settings import Settings
 
 STATES = {"completed": "SUCCEEDED", "failed": "INFEASIBLE", "running": "ACTIVE"}
 """The service's names for what a trial is."""
+STOPPED_EARLY = "stopped early: the algorithm asked for it"  # in the journal of a study
 SOURCE = "nas_trial_id"  # in stage 2, the trial of the search
 COLUMNS = {"id", "state", SOURCE, "reward", "step", "seconds", "attempts", "stopped", "reason"}
 
@@ -33,7 +34,7 @@ def choose(study: Study, state: str, count: int) -> list[Trial]:
     return wanted[:count] if count else wanted
 
 
-def to_data(trial: Trial, stage: str, settings: Settings) -> dict[str, Any]:
+def to_data(trial: Trial, stage: str, settings: Settings, *, stopped: Collection[int] = ()) -> dict[str, Any]:
     """Returns a trial in the service's form.
 
     Where it is so, it also has a ``reason`` why it failed, ``attempts``, ``stopped`` (early, by the algorithm), and in stage 2
@@ -55,10 +56,15 @@ def to_data(trial: Trial, stage: str, settings: Settings) -> dict[str, Any]:
         entry["reason"] = trial.reason
     if trial.attempts > 1:
         entry["attempts"] = trial.attempts
-    if trial.should_stop:
+    if trial.id in stopped:
         entry["stopped"] = True
     name = "searchTrial" if stage == "search" else "trainTrial"
     return {"name": f"nas/{stage}/{trial.id}", "parameters": trial.decisions.to_params_str(), name: entry}
+
+
+def find_stopped(study: Study) -> set[int]:
+    """Returns the trials that were ended early; one that was asked to stop as it came to its end is none of them."""
+    return {number for _, number, text in study.journal() if number is not None and text == STOPPED_EARLY}
 
 
 def say_source(number: int) -> str:
@@ -90,22 +96,29 @@ def list_metrics(trial: Trial, settings: Settings) -> dict[str, float]:
     return {**found, **others}
 
 
-def to_json(trials: Iterable[Trial], stage: str, settings: Settings) -> str:
+def to_json(trials: Iterable[Trial], stage: str, settings: Settings, *, stopped: Collection[int] = ()) -> str:
     """Returns trials as the service's JSON list."""
-    return json.dumps([to_data(trial, stage, settings) for trial in trials], indent=4)
+    return json.dumps([to_data(trial, stage, settings, stopped=stopped) for trial in trials], indent=4)
 
 
-def to_csv(trials: Sequence[Trial], settings: Settings) -> str:
+def to_csv(trials: Sequence[Trial], settings: Settings, *, stopped: Collection[int] = ()) -> str:
     """Returns trials as a table in text: a row for each, a column for each metric and decision.
 
     A metric with the name of another column is ``metrics.NAME``, and no cell is one that a spreadsheet would run.
     """
-    rows = [_to_row(trial, settings) for trial in trials]
+    rows = [_to_row(trial, settings, stopped) for trial in trials]
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["id", "state"]
     return rows_to_csv(names, [[row.get(name, "") for name in names] for row in rows]).rstrip("\n")
 
 
-def print_table(console: Console, title: str, trials: Sequence[Trial], settings: Settings) -> None:
+def print_table(
+    console: Console,
+    title: str,
+    trials: Sequence[Trial],
+    settings: Settings,
+    *,
+    stopped: Collection[int] = (),
+) -> None:
     """Prints trials for people."""
     metrics = list(dict.fromkeys(name for trial in trials for name in list_metrics(trial, settings)))
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
@@ -118,13 +131,13 @@ def print_table(console: Console, title: str, trials: Sequence[Trial], settings:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         text = summarize(trial) if trial.reason is None else trial.reason
         numbers = [say(found.get(name)) for name in metrics]
-        state = STATES[trial.status] + (", stopped" if trial.should_stop else "")
+        state = STATES[trial.status] + (", stopped" if trial.id in stopped else "")
         source = [str(find_source(trial) or "-")] if of_search else []
         table.add_row(str(trial.id), *source, state, *numbers, seconds, escape(text))
     console.print(table)
 
 
-def _to_row(trial: Trial, settings: Settings) -> Mapping[str, Any]:
+def _to_row(trial: Trial, settings: Settings, stopped: Collection[int]) -> Mapping[str, Any]:
     source = find_source(trial)
     metrics = list_metrics(trial, settings)
     own = {"reward"} if settings.rules.metric in trial.metrics else set()  # the trial's, and no report's
@@ -136,7 +149,7 @@ def _to_row(trial: Trial, settings: Settings) -> Mapping[str, Any]:
         "step": trial.metrics.get(STEP, ""),
         "seconds": "" if trial.seconds is None else round(trial.seconds, 3),
         "attempts": trial.attempts,
-        "stopped": "yes" if trial.should_stop else "",
+        "stopped": "yes" if trial.id in stopped else "",
         "reason": trial.reason or "",
         **{f"params.{path}": value for path, value in trial.decisions.to_params().items()},
     }

@@ -23,10 +23,10 @@ from ..progress import open_display
 from .echo import Echo
 from .fault import NasError
 from .folder import SEARCH, TRAIN, JobFolder, writing
-from .listing import say_source
+from .listing import STOPPED_EARLY, say_source
 from .place import make_launcher
 from .settings import Settings
-from .verdict import Judge
+from .verdict import STOPPED, Judge
 from .work import Work
 
 LOST_ATTEMPTS = 3  # of a trial whose job was ended from outside
@@ -94,6 +94,8 @@ class Stage:
                     study.report(
                         trial.id, seen.reward, step=seen.step, token=trial.token, metrics=seen.metrics
                     )
+            if outcome.how == STOPPED:
+                study.note(trial.id, STOPPED_EARLY)
             return judge.read(trial, outcome)
 
         with (
