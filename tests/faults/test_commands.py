@@ -125,5 +125,7 @@ def test_trainers_that_end_in_every_way(place, tmp_path):
                 assert trial.reward == (0.25 if kind == "good" else 0.5)
             else:
                 assert (trial.status, bool(re.search(REASONS[kind], trial.reason))) == ("failed", True), trial
-        assert study.journal() == []
+        notes = study.journal()  # what failed trials printed last, and nothing that was lost
+        assert all(text.startswith("its last output:") for _, _, text in notes)
+        assert {trial for _, trial, _ in notes} <= {trial.id for trial in study.trials("failed")}
     assert max(path.stat().st_size for path in tmp_path.glob("*.log")) < 4 << 20
