@@ -85,7 +85,7 @@ def test_killed_and_resumed_is_as_never_killed(start, nas, trainer, folder):
 
 
 def test_interrupted_once_it_waits_for_what_runs(start, nas, trainer):
-    trainer(SLOW)
+    trainer('time.sleep(2 if os.environ["CLOUD_ML_TRIAL_ID"] == "3" else 0.05)\nreport(decided("x"))\n')
     process = start(*FLAGS)
     wait_for(lambda: Path("out/nas/search/3").exists())  # so that one runs
     process.send_signal(signal.SIGINT)
