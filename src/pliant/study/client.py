@@ -226,6 +226,8 @@ class Client:
         last = time.monotonic()
         while not self._closed.wait(min(seconds, LOOK)):
             with self._lock:
+                if self._closed.is_set():  # while this waited for the lock: what is closed connects no more
+                    return
                 try:
                     if self._socket is not None and _is_gone(self._socket):
                         self._hang_up()
