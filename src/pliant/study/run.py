@@ -165,6 +165,7 @@ class _Run:
         self.attempts, self.max_failures = options["attempts"], options["max_failures"]
         self.on_interrupt = options["on_interrupt"]
         self.failures = study.counts()[FAILED]
+        self.seen = study.info().proposed  # the last trial of which is known whether it is a copy
         self.trials: dict[str, Trial] = {}  # by job
         self.stopping: set[str] = set()  # jobs that were asked to end, as they need not go on
 
@@ -212,10 +213,9 @@ class _Run:
 
     def _fill(self) -> None:
         while len(self.trials) < self.launcher.slots:
-            proposed = self.study.info().proposed if self.on_end is not None else 0
             trial = self.study.ask()
             try:
-                self._tell_copies(proposed)
+                self._tell_copies(trial)
                 if trial is None:
                     return
                 job = self.make_job(trial)
@@ -232,14 +232,21 @@ class _Run:
                 raise
             self.trials[job.id] = trial
 
-    def _tell_copies(self, proposed: int) -> None:
-        """Tells of trials that ended as they were proposed: copies of earlier ones, where a study reuses rewards."""
+    def _tell_copies(self, trial: Trial | None) -> None:
+        """Tells of trials that ended as they were proposed: copies of earlier ones, where a study reuses rewards.
+
+        They have the numbers before that of the trial which was asked for, if it is new; or are the last, if there is none.
+        """
         if self.on_end is None:
             return
-        for number in range(proposed + 1, self.study.info().proposed + 1):
-            trial = self.study.trial(number)
-            if trial.ended is not None and (trial.origin or "").startswith("copy of trial "):
-                self.on_end(trial)
+        before, self.seen = (
+            self.seen,
+            max(self.seen, self.study.info().proposed if trial is None else trial.id),
+        )
+        for number in range(before + 1, self.seen + (trial is None)):
+            found = self.study.trial(number)
+            if found.ended is not None and (found.origin or "").startswith("copy of trial "):
+                self.on_end(found)
 
     def _give_back(self, trial: Trial) -> None:
         """Puts a trial back that is not to blame, however often it was tried."""
