@@ -117,10 +117,7 @@ class Result:
     @property
     def front(self) -> list[tuple[Any, Reward]]:
         """The programs, made anew, that no other beats in all objectives, with their rewards."""
-        return [
-            (self._template.materialize(t.decisions), t.reward if t.rewards is None else t.rewards)
-            for t in self._front
-        ]
+        return [(self._template.materialize(trial.decisions), trial.told) for trial in self._front]
 
     @property
     def best_program(self) -> Any:
@@ -130,7 +127,7 @@ class Result:
     @property
     def best_reward(self) -> Reward | None:
         """Its reward; of several objectives, that of the program that is best in the first one."""
-        return self.front[0][1] if self._front else None
+        return self._front[0].told if self._front else None
 
     def __repr__(self) -> str:
         failures = sum(trial.reason is not None for trial in self.trials)

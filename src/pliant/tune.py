@@ -316,7 +316,7 @@ class StudySource(Source):
         self.study = study
         self.owned = owned  # opened for this loop, to be closed when it ends
         for trial in study.front():
-            self.note(trial.decisions, trial.reward if trial.rewards is None else trial.rewards)
+            self.note(trial.decisions, trial.told)
 
     def ask(self) -> Feedback | None:
         trial = self.study.ask()

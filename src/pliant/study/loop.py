@@ -294,7 +294,7 @@ class Loop:
 
     def _copy(self, record: Record, trial: Trial, known: Trial) -> None:
         """Ends a trial as an earlier one of the same decisions: with its reward, or as breaking a constraint."""
-        reward = known.reward if known.rewards is None else known.rewards
+        reward = known.told
         ended = end_trial(trial, reward, known.reason, 0.0, metrics=known.metrics)
         self._seq += 1
         record.finish_trial(ended, self._seq)

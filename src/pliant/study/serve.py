@@ -333,7 +333,7 @@ def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
         return trial.reason == to_plain(request["reason"]) and trial.metrics == metrics
     told = check_rewards(trial.id, request["reward"])
     if trial.status == COMPLETED:
-        return told == (trial.reward if trial.rewards is None else trial.rewards) and trial.metrics == metrics
+        return told == trial.told and trial.metrics == metrics
     kept = tuple([value for name, value in trial.metrics.items() if name not in metrics])
     return kept == (
         told if isinstance(told, tuple) else (told,)

@@ -398,7 +398,7 @@ class Study(View):
         told = [
             (
                 self.space.parse(trial.decisions.values),
-                trial.reward if trial.rewards is None else trial.rewards,
+                trial.told,
                 f"trial {trial.id} of {other.name}",
             )
             for trial in other.trials()

@@ -80,6 +80,11 @@ class Trial:
         return self.attempts
 
     @property
+    def told(self) -> float | tuple[float, ...] | None:
+        """What it was told: its reward, or, of several objectives, its rewards; None without."""
+        return self.reward if self.rewards is None else self.rewards
+
+    @property
     def should_stop(self) -> bool:
         """Whether one of its reports was answered with a stop."""
         return any(report.stop for report in self.reports)
