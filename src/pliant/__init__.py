@@ -12,35 +12,41 @@ from typing import TYPE_CHECKING, Any
 from pliant import algorithms, hyper
 from pliant import schema as typing
 from pliant.algorithms import evolution, generators, objectives
-from pliant.evolve import edits, evolve
 from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
 from pliant.hyper.partition import by_hints, by_path
 from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
 from pliant.hyper.template import iterate as iter
 from pliant.hyper.template import template_of as template
-from pliant.hyper.trace import trace
+from pliant.hyper.tracing import trace
+from pliant.open_ended import edits, evolve
 from pliant.space import Decisions, Space
-from pliant.symbolic.clone import clone
-from pliant.symbolic.compare import equal as eq
-from pliant.symbolic.compare import hash_of as hash
-from pliant.symbolic.compare import less as lt
-from pliant.symbolic.containers import Dict, List
-from pliant.symbolic.diff import Diff, diff
-from pliant.symbolic.edit import Change, Insertion
-from pliant.symbolic.functor import Functor, as_functor, functor, functor_class
-from pliant.symbolic.leaf import Ref
-from pliant.symbolic.methods import Symbolic
-from pliant.symbolic.node import parent, path, root
-from pliant.symbolic.object import Object, members
-from pliant.symbolic.patch import patch_on_key, patch_on_member, patch_on_path, patch_on_type, patch_on_value
-from pliant.symbolic.query import contains, get, has, query
-from pliant.symbolic.realize import is_realized, realize
-from pliant.symbolic.rebind import rebind
-from pliant.symbolic.store import from_json, from_json_str, load, save, to_json, to_json_str
-from pliant.symbolic.symbolize import symbolize
-from pliant.symbolic.text import format_value as format
-from pliant.symbolic.traverse import TraverseAction, traverse
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.edit.commit import Change, Insertion
+from pliant.symbolic.edit.patch import (
+    patch_on_key,
+    patch_on_member,
+    patch_on_path,
+    patch_on_type,
+    patch_on_value,
+)
+from pliant.symbolic.edit.rebind import rebind
+from pliant.symbolic.json.documents import from_json, from_json_str, load, save, to_json, to_json_str
+from pliant.symbolic.objects.containers import Dict, List
+from pliant.symbolic.objects.functor import Functor, as_functor, functor, functor_class
+from pliant.symbolic.objects.methods import Symbolic
+from pliant.symbolic.objects.object import Object, members
+from pliant.symbolic.objects.symbolize import symbolize
+from pliant.symbolic.read.compare import equal as eq
+from pliant.symbolic.read.compare import hash_of as hash
+from pliant.symbolic.read.compare import less as lt
+from pliant.symbolic.read.diff import Diff, diff
+from pliant.symbolic.read.query import contains, get, has, query
+from pliant.symbolic.read.text import format_value as format
+from pliant.symbolic.read.traverse import TraverseAction, traverse
+from pliant.symbolic.tree.leaf import Ref
+from pliant.symbolic.tree.node import parent, path, root
+from pliant.symbolic.tree.realize import is_realized, realize
 from pliant.tune import Feedback, Search, sample
 from pliant.values.errors import PliantError
 from pliant.values.missing import KEEP, MISSING_VALUE

@@ -25,8 +25,8 @@ from pliant.launch import Call, Channel, Job, Launcher, Limits, Outcome, Process
 from pliant.launch.functions import name_of, resolve
 from pliant.launch.worker import describe
 from pliant.space import Decisions
-from pliant.symbolic.compare import equal
-from pliant.symbolic.store import from_json, to_json
+from pliant.symbolic.json.documents import from_json, to_json
+from pliant.symbolic.read.compare import equal
 from pliant.tune import Feedback, Metrics, Reward, Source, check_reward, study_source
 from pliant.values.errors import FieldTypeError, LaunchError, LoadError, PliantError, SpaceError, StudyError
 

@@ -17,15 +17,9 @@ from pliant.algorithms.base import LARGEST, check_algorithm, check_arity, check_
 from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
-from pliant.hyper.trace import Trace
+from pliant.hyper.tracing import Trace
 from pliant.space import Decisions, Space
-from pliant.values.errors import (
-    FeedbackError,
-    FieldTypeError,
-    FieldValueError,
-    RewardError,
-    SpaceError,
-)
+from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, RewardError, SpaceError
 from pliant.values.missing import MISSING_VALUE
 
 if TYPE_CHECKING:
@@ -417,7 +411,7 @@ def study_source(
 ) -> StudySource:
     """Returns the trials of a study, given or to be opened."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
-    from pliant.study.check import check_space
+    from pliant.study.trials.check import check_space
 
     if not isinstance(study, Study):
         up = True if maximize is None else maximize

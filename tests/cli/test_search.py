@@ -41,7 +41,7 @@ def handmade():
 """
 
 HOLD = """
-from pliant.study.lock import WriterLock
+from pliant.study.store.lock import WriterLock
 from pathlib import Path
 lock = WriterLock(Path("darts.study.db"))
 assert lock.acquire()

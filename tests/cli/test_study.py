@@ -21,7 +21,7 @@ from pliant.cli.study.output import print_studies
 from pliant.cli.study.places import find_all
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
-from pliant.study.learner import describe, to_text
+from pliant.study.trials.learner import describe, to_text
 from pliant.values.errors import StudyError
 
 SPACE = flatten([integer("x", 0, 9), choice("op", [None, None], literals=["conv", "pool"])])
@@ -34,7 +34,7 @@ class Own(Random):
 HOLD = """
 import sys
 from pathlib import Path
-from pliant.study.lock import WriterLock
+from pliant.study.store.lock import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
 assert lock.acquire()
 print("held", flush=True)

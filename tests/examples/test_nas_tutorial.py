@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import pliant as pg
-from pliant import trial
+from pliant.nas import trial
 from pliant.study import Study
 from pliant.values.errors import StudyError
 

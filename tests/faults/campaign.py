@@ -33,7 +33,8 @@ from searches import (
     search_by_hand,
 )
 
-from pliant.study import Study, failpoint
+from pliant.study import Study
+from pliant.study.store import failpoint
 
 CLIENTS = Path(__file__).parents[1] / "study" / "clients.py"
 WIDTH = 66

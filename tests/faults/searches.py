@@ -18,7 +18,8 @@ from pliant.algorithms import RegularizedEvolution
 from pliant.algorithms.fidelity import ASHA, MedianStopping
 from pliant.launch import Call, Command, Commands, InPlace, Job, Processes, tree
 from pliant.space import choice, flatten, floating, integer
-from pliant.study import Study, failpoint, run
+from pliant.study import Study, run
+from pliant.study.store import failpoint
 
 SPACE = flatten(
     [choice("op", [floating("lr", 1e-4, 1, scale="log"), None]), choice("a", 4), integer("n", 1, 64)]

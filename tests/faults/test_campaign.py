@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import pliant
-from pliant.study import Study, failpoint
+from pliant.study import Study
+from pliant.study.store import failpoint
 
 PROGRAM = Path(__file__).with_name("campaign.py")
 PATHS = os.pathsep.join([str(Path(pliant.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])

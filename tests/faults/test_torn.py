@@ -16,10 +16,10 @@ from pliant.cli.nas.measure import LATENCY_FILE, read_measurements, read_numbers
 from pliant.cli.nas.settings import Rules
 from pliant.cli.nas.verdict import Judge
 from pliant.launch import Outcome
+from pliant.nas.trial import MetricsReporter, write_job_status
 from pliant.space import Decisions, flatten, integer
 from pliant.study.run import Failed, Told
-from pliant.study.trial import start_trial
-from pliant.trial import MetricsReporter, write_job_status
+from pliant.study.trials.trial import start_trial
 
 TAG = "top_1_accuracy"
 ENDED = Outcome("returned")

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import pliant as pg
-from pliant.symbolic.node import ATOMS, Node, children
-from pliant.symbolic.realize import hole_paths
+from pliant.symbolic.tree.node import ATOMS, Node, children
+from pliant.symbolic.tree.realize import hole_paths
 from pliant.testing.programs import programs
 
 SEEDS = st.integers(0, 2**32)

@@ -24,7 +24,7 @@ from pliant.oneshot import (
     TuNAS,
 )
 from pliant.oneshot.capability import CAPABILITIES
-from pliant.oneshot.random import MutatorSampler
+from pliant.oneshot.mutators.random import MutatorSampler
 from pliant.testing.samplers import SamplerSuite
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pliant.study.faults import explain
+from pliant.study.store.faults import explain
 
 
 @pytest.fixture

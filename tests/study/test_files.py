@@ -12,7 +12,8 @@ import pytest
 
 import pliant as pg
 from pliant.algorithms import Random
-from pliant.study import Study, sqlite
+from pliant.study import Study
+from pliant.study.store import sqlite
 from pliant.values.errors import FieldTypeError, StudyError
 
 
@@ -219,7 +220,7 @@ def test_damage(path, space, statement, message):
 
 
 def test_second_writer_in_one_process_is_refused(path, space, study, monkeypatch):
-    monkeypatch.setattr("pliant.study.lock.WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("pliant.study.store.lock.WAIT_SECONDS", 0.01)
     message = (
         rf"is open for writing in this process already \(process {os.getpid()} on .*, since 2.*close it first"
     )

@@ -163,7 +163,7 @@ def test_numbers_of_other_libraries_are_rewards(place, space):
 
 
 def test_trials_can_be_asked_and_told_while_they_are_read(place, space, monkeypatch):
-    monkeypatch.setattr("pliant.study.reading.PAGE", 30)
+    monkeypatch.setattr("pliant.study.store.reading.PAGE", 30)
     with Study.create(place, space, Random(), trials=70) as study:
         run(study)
     with Study.open(place, space, Random(), trials=90) as study:

@@ -15,7 +15,8 @@ import pytest
 import pliant
 from pliant.algorithms import Random, RegularizedEvolution
 from pliant.space import choice, flatten, integer
-from pliant.study import Study, migrate, sqlite
+from pliant.study import Study
+from pliant.study.store import migrate, sqlite
 from pliant.values.errors import SpaceChangedError, StudyError
 
 # Made by the last code that wrote version 1: 12 trials of a search, of which two were running when it was killed.

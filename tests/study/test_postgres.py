@@ -22,7 +22,8 @@ import pytest
 import pliant
 from pliant.algorithms import Random, RegularizedEvolution
 from pliant.space import choice, flatten
-from pliant.study import Study, postgres
+from pliant.study import Study
+from pliant.study.store import postgres
 from pliant.values.errors import StudyError
 
 SPACE = flatten([choice("a", 5), choice("b", 5), choice("c", 5, picks=2)])

@@ -24,7 +24,7 @@ def fill(place, space, algorithm, count, **options):
 
 
 def test_it_is_as_if_the_algorithm_had_been_told(make_place, space, monkeypatch):
-    monkeypatch.setattr("pliant.study.learner.MIN_EVENTS", 10**6)  # no snapshot but the first
+    monkeypatch.setattr("pliant.study.trials.learner.MIN_EVENTS", 10**6)  # no snapshot but the first
     make = lambda: RegularizedEvolution(4, 2, seed=3)  # noqa: E731
     alone = make()
     alone.setup(space)

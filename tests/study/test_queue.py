@@ -106,7 +106,7 @@ def test_the_algorithm_hears_of_them_when_they_are_told(place, flat):
 
 
 def test_they_are_replayed(place, flat, monkeypatch):
-    monkeypatch.setattr("pliant.study.learner.MIN_EVENTS", 10**6)  # no snapshot but the first
+    monkeypatch.setattr("pliant.study.trials.learner.MIN_EVENTS", 10**6)  # no snapshot but the first
     alone = Listener()
     alone.setup(flat)
     with Study.create(place, flat, Listener()) as study:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pliant.algorithms import Algorithm, Random, RegularizedEvolution
-from pliant.study import Report, Study, learner
+from pliant.study import Report, Study
+from pliant.study.trials import learner
 from pliant.values.errors import FeedbackError, RewardError, StudyError
 
 

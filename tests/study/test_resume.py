@@ -26,7 +26,8 @@ from pliant.algorithms import (
 )
 from pliant.algorithms.fidelity import ASHA, HalvingStopping, MedianStopping
 from pliant.space import choice, flatten, integer
-from pliant.study import Study, learner
+from pliant.study import Study
+from pliant.study.trials import learner
 from pliant.values.errors import StudyError
 
 SPACE = flatten(

@@ -123,7 +123,7 @@ def test_what_is_enqueued_is_tried_all_the_same(place, line):
 
 
 def test_it_is_replayed_and_goes_on_after_a_restart(place, line, monkeypatch):
-    monkeypatch.setattr("pliant.study.learner.MIN_EVENTS", 10**6)
+    monkeypatch.setattr("pliant.study.trials.learner.MIN_EVENTS", 10**6)
     values = (3, 4, 3, 4, 5, 3)
     with Study.create(place, line, Listed(*values), reuse=True) as study:
         study.tell(study.ask().id, 0.5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 import pliant as pg
-from pliant.symbolic.node import Node, children
+from pliant.symbolic.tree.node import Node, children
 from pliant.values.errors import PliantError
 
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.nn import functional
 
-from pliant import trial
+from pliant.nas import trial
 from tutorial import search_spaces
 
 

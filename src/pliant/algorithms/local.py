@@ -26,7 +26,7 @@ class LocalSearch(Algorithm):
     NAS-Bench-Macro (`docs/how/quality.md`).  Nothing is proposed twice in one climb (across
     climbs it may be: ``Deduplicate(LocalSearch())`` answers such proposals from its record).
 
-    A neighbour is what ``pliant.space.neighbours`` yields: it differs in one decision, and what becomes
+    A neighbour is what ``pliant.space.neighbourhood`` yields: it differs in one decision, and what becomes
     active by that is drawn.  A float has two neighbours, one on each side, at a random distance of 0.1%
     to 30% of its range on its scale.
 

@@ -15,8 +15,8 @@ from typing import Any, final
 from rich.console import Console
 
 from pliant.study import Study
-from pliant.study.location import Location, Server
-from pliant.study.store import is_free
+from pliant.study.store.location import Location, Server
+from pliant.study.store.store import is_free
 from pliant.values.errors import SpaceChangedError, StudyError
 
 from .algorithm import find_budget, make_algorithm, read_call

@@ -41,7 +41,7 @@ def open_space(made: Any) -> Opened:
     """
     if is_network(made):
         from pliant.oneshot import read_space, to_json
-        from pliant.oneshot.enclosed import enclose
+        from pliant.oneshot.rewrite.embedded import enclose
 
         program = enclose(made)
         return Opened(read_space(to_json(made)), to_text) if program is None else Opened(program)
@@ -85,7 +85,7 @@ def to_data(made: Any) -> Any:
         return made
     if is_network(made):
         from pliant.oneshot import supernet, to_json
-        from pliant.oneshot.enclosed import enclose
+        from pliant.oneshot.rewrite.embedded import enclose
 
         return to_json(made if enclose(made) is None else supernet(made))
     if not _is_module(made):
@@ -113,8 +113,8 @@ def to_text(answer: Any) -> str:
 
 def is_network(made: Any) -> bool:
     """Returns whether something is a network that choices may be written into, and not a program with holes."""
-    from pliant.symbolic.node import Node
-    from pliant.symbolic.realize import hole_paths
+    from pliant.symbolic.tree.node import Node
+    from pliant.symbolic.tree.realize import hole_paths
 
     if not _is_module(made):
         return False

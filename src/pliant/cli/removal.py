@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pliant.study import Study
-from pliant.study.location import Location, Server
-from pliant.study.lock import WriterLock
+from pliant.study.store.location import Location, Server
+from pliant.study.store.lock import WriterLock
 from pliant.values.errors import StudyError
 
 _BESIDE = ("-wal", "-shm", "-journal")  # the file of the lock stays, as others may be about to take it
@@ -39,8 +39,8 @@ def remove_studies(*places: Location) -> None:
 
 
 def _remove_from_server(place: Server) -> None:
-    from pliant.study.postgres import remove_study  # brings psycopg
-    from pliant.study.store import is_free
+    from pliant.study.store.postgres import remove_study  # brings psycopg
+    from pliant.study.store.store import is_free
 
     if not is_free(place):
         remove_study(place)

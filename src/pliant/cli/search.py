@@ -69,7 +69,7 @@ def search(
 
     console, place = make_console(), None
     try:
-        from pliant.study.location import to_location
+        from pliant.study.store.location import to_location
 
         from .contest import Contest
         from .target import load_target

@@ -43,7 +43,7 @@ def say_count(number: int, noun: str) -> str:
 
 def to_code(program: Any) -> str:
     """Returns a program as Python code, without what has its default value."""
-    from pliant.symbolic.text import format_value
+    from pliant.symbolic.read.text import format_value
 
     return format_value(program, hide_default_values=True)
 

@@ -5,7 +5,7 @@ from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import by_hints, by_path
 from .running import decide
 from .template import Template, abstract_search_space, encode, iterate, materialize, random_sample
-from .trace import Trace, trace
+from .tracing import Trace, trace
 
 __all__ = [
     "DerivedHole",

@@ -15,11 +15,11 @@ from typing import Any
 
 from pliant import schema as specs
 from pliant.schema import ValueSpec
-from pliant.symbolic.compile import own
-from pliant.symbolic.containers import Dict, List
-from pliant.symbolic.leaf import fresh, is_shared
-from pliant.symbolic.node import ATOMS, Node, children, rebuild
-from pliant.symbolic.place import adopt, container_spec
+from pliant.symbolic.objects.compile import own
+from pliant.symbolic.objects.containers import Dict, List
+from pliant.symbolic.tree.leaf import fresh, is_shared
+from pliant.symbolic.tree.node import ATOMS, Node, children, rebuild
+from pliant.symbolic.tree.place import adopt, container_spec
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pliant import schema as specs
 from pliant.schema import ValueSpec
 from pliant.space.points import check_width, is_finite
-from pliant.symbolic.object import Object
+from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 from pliant.values.path import Path, at_path
 from pliant.values.placeholder import Placeholder

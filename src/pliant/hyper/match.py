@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pliant.symbolic.compare import equal, node_class
-from pliant.symbolic.node import ATOMS, Node, children, is_dataclass
-from pliant.symbolic.text import one_line
+from pliant.symbolic.read.compare import equal, node_class
+from pliant.symbolic.read.text import one_line
+from pliant.symbolic.tree.node import ATOMS, Node, children, is_dataclass
 from pliant.values.errors import DecisionError, PliantError
 from pliant.values.path import Key, Path, at_path
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any, final
 
-from pliant.symbolic.compare import equal
-from pliant.symbolic.node import path
+from pliant.symbolic.read.compare import equal
+from pliant.symbolic.tree.node import path
 from pliant.values.errors import FieldTypeError, FieldValueError
 from pliant.values.path import Path
 

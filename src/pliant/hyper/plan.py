@@ -14,9 +14,9 @@ from typing import Any
 
 from pliant.space import Hole as Described
 from pliant.space import choice, floating, integer
-from pliant.symbolic.clone import clone
-from pliant.symbolic.node import ATOMS, Node, children, path
-from pliant.symbolic.text import literal
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.read.text import literal
+from pliant.symbolic.tree.node import ATOMS, Node, children, path
 from pliant.values.errors import SpaceError
 from pliant.values.path import Key, Path, step_text
 

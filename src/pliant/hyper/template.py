@@ -11,8 +11,8 @@ from random import Random
 from typing import Any, final
 
 from pliant.space import Decisions, Space, flatten
-from pliant.symbolic.node import Node
-from pliant.symbolic.realize import hole_paths
+from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import SpaceError, listing
 
 from .compile import compile_part

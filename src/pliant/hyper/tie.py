@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from pliant.symbolic.compare import equal, node_class
-from pliant.symbolic.leaf import Ref, is_shared
-from pliant.symbolic.node import ATOMS, Node, children
-from pliant.symbolic.text import one_line
+from pliant.symbolic.read.compare import equal, node_class
+from pliant.symbolic.read.text import one_line
+from pliant.symbolic.tree.leaf import Ref, is_shared
+from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.path import Path
 
 from .hole import DerivedHole, Hole, ManyOf, OneOf

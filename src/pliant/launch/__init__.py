@@ -23,8 +23,8 @@ from .base import (
     Started,
 )
 from .commands import Commands
-from .containers import Containers
-from .place import InPlace
+from .containers.launcher import Containers
+from .in_place import InPlace
 from .processes import Processes
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from pliant.values.errors import LaunchError
 
 from . import tree
 from .base import How
-from .charge import Charge, exit_now, fork_worker, refusal, spawn_command
+from .child import Charge, exit_now, fork_worker, refusal, spawn_command
 from .functions import resolve
 from .wire import Wire
 from .worker import describe

@@ -8,8 +8,8 @@ from typing import Any, final
 from pliant.values.errors import LaunchError
 
 from .base import Call, Container, Job, dump
-from .charge import THREADS
 from .check import check_count, check_seconds, check_workers
+from .child import THREADS
 from .functions import name_of
 from .local import LocalLauncher
 from .output import LOG_BYTES

@@ -20,7 +20,7 @@ from typing import Any, final
 from pliant.values.errors import LaunchError
 
 from .base import Call, Command, Ended, Job, Limits, Message, Outcome
-from .charge import THREADS
+from .child import THREADS
 from .local import LocalLauncher
 from .output import LOG_BYTES
 from .worker import one_line

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from .answer import read_space
-from .binding import BindError, Mutable
+from .channels.propagation import follow
+from .choices.choice import InputChoice, LayerChoice, PointChoice, ValueChoice
+from .choices.mutable import BindError, Mutable
+from .choices.scope import MutableScope
+from .choices.selection import Selection
 from .cost import (
     Cost,
     Latency,
@@ -15,10 +18,10 @@ from .cost import (
     format_key,
     measure_latencies,
 )
-from .elastic import Elastic
+from .elastic.module import Elastic
+from .elastic.rules import add_rule
+from .elastic.widths import add_widths
 from .exactness import Differences, measure_differences
-from .fixed import fix_choices
-from .follow import follow
 from .gradient import (
     DARTS,
     GDAS,
@@ -32,19 +35,17 @@ from .gradient import (
     ProxylessNAS,
     derive_node,
 )
-from .masks import Masks
-from .mutables import InputChoice, LayerChoice, PointChoice, ValueChoice
-from .mutator import BaseMutator, Mutables, Mutator
+from .mutators.masks import Masks
+from .mutators.mutator import BaseMutator, Mutables, Mutator
+from .mutators.random import MutatorSampler, RandomMutator, to_masks
+from .nni.answers import FixedMutator, read_answer, to_answer, to_json
+from .nni.search_space import read_space
 from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics
-from .opened import open_kernel, open_network
-from .random import MutatorSampler, RandomMutator, to_masks
-from .rules import add_rule
+from .rewrite.concrete import fix_choices
+from .rewrite.foreign import open_kernel, open_network
+from .rewrite.network import Supernet, supernet
 from .sampler import Sampler, Step
 from .sampling import ENAS, SPOS, Phase, ProgressiveShrinking, TuNAS
-from .scope import MutableScope
-from .selection import Selection
-from .service import FixedMutator, read_answer, to_answer, to_json
-from .supernet import Supernet, supernet
 from .training import (
     CsvLog,
     ProgressLine,
@@ -57,7 +58,6 @@ from .training import (
     search_alone,
     train_alone,
 )
-from .widths import add_widths
 
 __all__ = [
     "DARTS",

@@ -9,10 +9,10 @@ from torch import nn
 from pliant.space import Float, Int
 from pliant.values.errors import SpaceError
 
-from .binding import Mutable
-from .elastic import Elastic
-from .mutables import InputChoice, LayerChoice, ValueChoice
-from .supernet import Supernet
+from .choices.choice import InputChoice, LayerChoice, ValueChoice
+from .choices.mutable import Mutable
+from .elastic.module import Elastic
+from .rewrite.network import Supernet
 
 NEEDS = {
     "choice": "a choice between modules",

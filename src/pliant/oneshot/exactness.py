@@ -14,8 +14,8 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from .nested import find_leaves
-from .supernet import Supernet
+from .choices.nested import find_leaves
+from .rewrite.network import Supernet
 
 
 @final

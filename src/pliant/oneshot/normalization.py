@@ -19,10 +19,10 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from pliant.values.errors import FieldValueError
 
-from .elastic import Elastic
-from .inferred import Inferred
-from .mutables import LayerChoice
-from .supernet import Supernet
+from .choices.choice import LayerChoice
+from .elastic.lazy import Inferred
+from .elastic.module import Elastic
+from .rewrite.network import Supernet
 
 Batches = Callable[[], Iterable[Any]]
 Run = Callable[[Any], Any]

@@ -30,9 +30,9 @@ from torch.optim import Optimizer
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, LoadError, SpaceChangedError
 
-from .binding import BindError
 from .capability import check_capabilities
-from .supernet import Supernet
+from .choices.mutable import BindError
+from .rewrite.network import Supernet
 
 NO_GRADIENTS = (
     "no gradients flow through the loss, so nothing can be trained by it. Compute it from the network's output, without "

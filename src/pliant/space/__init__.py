@@ -6,11 +6,11 @@ Programs, and holes in them, live in ``hyper``.
 
 from .build import Hole, choice, flatten, floating, integer
 from .decisions import Decisions
-from .diff import diff
-from .mutate import mutate
-from .neighbours import neighbours
+from .difference import diff
+from .mutation import mutate
+from .neighbourhood import neighbours
 from .points import Choice, Float, Group, Int, Point
-from .recombine import recombine
+from .recombination import recombine
 from .sample import as_random
 from .scale import from_unit, to_unit
 from .space import Space

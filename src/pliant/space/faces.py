@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pliant.values.errors import DecisionError, suggest
 from pliant.values.path import at_path
 
-from .diff import diff
+from .difference import diff
 from .points import Choice, Point
 from .validate import Vector, allowed, check_pick, check_value, check_vector
 

@@ -12,7 +12,7 @@ from pliant.values.errors import LoadError, SpaceError
 
 from . import faces, sample, serialize, text, walk
 from .decisions import Decisions
-from .diff import diff as diff_spaces
+from .difference import diff as diff_spaces
 from .layout import Units, check_layout, make_units, measure
 from .points import Float, Point
 from .validate import check_vector

@@ -6,7 +6,7 @@ A study holds decisions and numbers only.  Programs, and what is done with them,
 from __future__ import annotations
 
 from .study import Study
-from .trial import STATUSES, Report, StudyInfo, Trial
+from .trials.trial import STATUSES, Report, StudyInfo, Trial
 from .view import View
 
 __all__ = ["STATUSES", "Report", "Study", "StudyInfo", "Trial", "View"]

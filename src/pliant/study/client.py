@@ -13,12 +13,12 @@ from typing import Any, Self, final
 from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, StudyError
 
-from .check import check_rewards
-from .constraint import check_metrics
-from .location import Place, to_location
-from .lock import name_process
+from .store.location import Place, to_location
+from .store.lock import name_process
 from .study import Study
-from .trial import RUNNING, Trial
+from .trials.check import check_rewards
+from .trials.constraint import check_metrics
+from .trials.trial import RUNNING, Trial
 from .wire import address_of, error_from_json, from_line, to_line, trial_from_json
 
 PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again

@@ -19,7 +19,7 @@ from pliant.space import Choice, Float, Space
 from pliant.values.errors import DecisionError, StudyError
 from pliant.values.path import at_path
 
-from .trial import Trial
+from .trials.trial import Trial
 from .view import View
 
 Row = dict[str, Any]

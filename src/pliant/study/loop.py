@@ -17,16 +17,16 @@ from pliant.algorithms.base import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
 
-from .check import ended_before, no_such_trial, reassigned, told_twice
-from .constraint import Constraint, find_broken
-from .learner import GIVE, Learner, Reward
-from .lease import Leases
-from .lock import name_process, now
-from .objectives import count_objectives
-from .reading import Progress
-from .record import Record
-from .store import LostConnection, Store
-from .trial import RUNNING, Report, Trial, end_trial, start_trial
+from .store.lock import name_process, now
+from .store.objectives import count_objectives
+from .store.reading import Progress
+from .store.record import Record
+from .store.store import LostConnection, Store
+from .trials.check import ended_before, no_such_trial, reassigned, told_twice
+from .trials.constraint import Constraint, find_broken
+from .trials.learner import GIVE, Learner, Reward
+from .trials.lease import Leases
+from .trials.trial import RUNNING, Report, Trial, end_trial, start_trial
 
 Result = TypeVar("Result")
 MAX_COPIES = 1000  # trials in a row that are answered from the record; then the algorithm has nothing new

@@ -9,8 +9,8 @@ from typing import final
 
 from pliant.values.errors import EvaluationError, RewardError
 
-from .constraint import Constraint, find_broken
-from .trial import Trial
+from .trials.constraint import Constraint, find_broken
+from .trials.trial import Trial
 from .view import View
 
 PATIENCE = 5  # so many failures before the first reward are a fault of the code, not of the programs

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, final
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.values.errors import FeedbackError, FieldTypeError, PliantError, RewardError
 
-from .constraint import check_metrics
-from .failpoint import reach
 from .interrupt import Interrupts
 from .loop import MAX_ATTEMPTS
+from .store.failpoint import reach
 from .study import Study
-from .trial import FAILED, Trial
+from .trials.constraint import check_metrics
+from .trials.trial import FAILED, Trial
 
 LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
 TICK = 0.2  # seconds between looks at what no event tells: Ctrl-C, metrics files

@@ -16,11 +16,11 @@ from typing import Any, Self, final
 
 from pliant.values.errors import FeedbackError, FieldValueError, PliantError, StaleError, StudyError
 
-from .check import check_rewards, to_plain
 from .loop import MAX_ATTEMPTS
-from .store import LostConnection
+from .store.store import LostConnection
 from .study import Study
-from .trial import COMPLETED, RUNNING, Trial
+from .trials.check import check_rewards, to_plain
+from .trials.trial import COMPLETED, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, from_line, to_line, trial_to_json
 
 LISTEN_SECONDS = 5.0  # that a client may take to read an answer

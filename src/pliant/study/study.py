@@ -17,14 +17,14 @@ from pliant.algorithms.base import check_step
 from pliant.space import Space
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, StudyError
 
-from .check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
-from .constraint import Constraint, check_metrics, parse_constraints
-from .learner import Learner, describe, differences, to_text
-from .location import Place, Server, to_location
-from .lock import describe_process, now
 from .loop import MAX_ATTEMPTS, Loop, no_writer
-from .store import Store, create_store, is_free, open_store
-from .trial import Trial
+from .store.location import Place, Server, to_location
+from .store.lock import describe_process, now
+from .store.store import Store, create_store, is_free, open_store
+from .trials.check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
+from .trials.constraint import Constraint, check_metrics, parse_constraints
+from .trials.learner import Learner, describe, differences, to_text
+from .trials.trial import Trial
 from .view import View
 
 

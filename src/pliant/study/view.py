@@ -10,13 +10,13 @@ from typing import Any
 from pliant.space import Space
 from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 
-from .learner import to_text
 from .loop import find_trial
-from .objectives import count_objectives, find_front
-from .record import Record
-from .store import Store
-from .tables import SCHEMA_VERSION
-from .trial import STATUSES, StudyInfo, Trial
+from .store.objectives import count_objectives, find_front
+from .store.record import Record
+from .store.store import Store
+from .store.tables import SCHEMA_VERSION
+from .trials.learner import to_text
+from .trials.trial import STATUSES, StudyInfo, Trial
 
 
 class View:

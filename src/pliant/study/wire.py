@@ -18,8 +18,8 @@ from pliant.space import Decisions, Space
 from pliant.values import errors
 from pliant.values.errors import PliantError, StaleError, StudyError
 
-from .location import Place, to_location
-from .trial import Trial
+from .store.location import Place, to_location
+from .trials.trial import Trial
 
 MAX_LINE = 1 << 20  # bytes of one message
 ERRORS = (

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from pliant.launch import Container, Mount
-from pliant.launch.engine import Engine, find_engine
+from pliant.launch.containers.engine import Engine, find_engine
 from pliant.values.errors import LaunchError
 
 IMAGE = "localhost/pliant-here:1"

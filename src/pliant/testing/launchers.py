@@ -22,19 +22,7 @@ from typing import Any
 
 import pytest
 
-from pliant.launch import (
-    Call,
-    Command,
-    Ended,
-    Event,
-    Job,
-    Launcher,
-    Limits,
-    Message,
-    Outcome,
-    Started,
-    tree,
-)
+from pliant.launch import Call, Command, Ended, Event, Job, Launcher, Limits, Message, Outcome, Started, tree
 from pliant.values.errors import LaunchError
 
 from . import jobs

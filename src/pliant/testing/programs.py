@@ -20,9 +20,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pliant.hyper import floatv, intv, manyof, oneof, permute
-from pliant.symbolic.clone import clone
-from pliant.symbolic.containers import Dict, List
-from pliant.symbolic.object import Object
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.objects.containers import Dict, List
+from pliant.symbolic.objects.object import Object
 
 
 class Box(Object):

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from pliant.hyper import intv, oneof
 from pliant.oneshot import InputChoice, LayerChoice, Sampler, Session, Supernet, ValueChoice, supernet
 from pliant.oneshot.capability import NEEDS
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, SpaceChangedError, SpaceError
 
 _LINEAR, _SEQUENTIAL, _TANH, _IDENTITY, _NORM = map(

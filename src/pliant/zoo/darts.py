@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.hyper import manyof, oneof
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
 from .operations import Convolution, FactorizedReduce, Pooling, Separable, Zero

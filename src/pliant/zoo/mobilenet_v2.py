@@ -14,9 +14,9 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from pliant.hyper import oneof
-from pliant.symbolic.clone import clone
-from pliant.symbolic.rebind import rebind
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.edit.rebind import rebind
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
 from .operations import Zero

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import final
 
 from pliant.hyper import oneof
-from pliant.symbolic.object import Object
+from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 INPUT, OUTPUT = "input", "output"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import final
 
 from pliant.hyper import oneof
-from pliant.symbolic.object import Object
+from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldValueError
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

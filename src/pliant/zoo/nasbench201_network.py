@@ -13,7 +13,7 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from pliant.hyper import oneof
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
 from .nasbench201 import EDGES, OP_HINT, OPS

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import final
 
 from pliant.hyper import oneof
-from pliant.symbolic.object import Object
+from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldValueError
 
 BLOCKS = ("identity", "mb3_k3", "mb6_k5")

@@ -11,7 +11,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 Identity: Any = symbolize(nn.Identity)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pliant.hyper import oneof
-from pliant.symbolic.clone import clone
-from pliant.symbolic.symbolize import symbolize
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 from .operations import Identity

@@ -7,12 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from pliant.algorithms.predictor import (
-    FeedForwardPredictor,
-    LSTMPredictor,
-    OneHotEncoding,
-    SequenceEncoding,
-)
+from pliant.algorithms.predictor import FeedForwardPredictor, LSTMPredictor, OneHotEncoding, SequenceEncoding
 from pliant.algorithms.predictor.feedforward import _backward, _forward, _start, example_weights
 from pliant.algorithms.predictor.predictor import standardize
 from pliant.space import choice, flatten, integer

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from pliant.launch.engine import find_engine
+from pliant.launch.containers.engine import find_engine
 from pliant.study import Study
 from pliant.values.errors import LaunchError, StudyError
 

@@ -10,18 +10,7 @@ from scipy.stats import kendalltau
 from torch import nn
 
 import pliant as pg
-from pliant.oneshot import (
-    DARTS,
-    GDAS,
-    SNAS,
-    SPOS,
-    FBNet,
-    ProxylessNAS,
-    Session,
-    TuNAS,
-    kendall_tau,
-    supernet,
-)
+from pliant.oneshot import DARTS, GDAS, SNAS, SPOS, FBNet, ProxylessNAS, Session, TuNAS, kendall_tau, supernet
 from pliant.oneshot.training import Feed, make_report
 from pliant.oneshot.training.report import count_skips
 from pliant.values.errors import FieldValueError

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from .dominance import crowding, dominates, sort_fronts
 from .front import Member, ParetoFront
-from .hypervolume import hypervolume
 from .reject import Reject
 from .reward import HARD, SOFT, absolute, weighted_product
+from .volume import hypervolume
 
 __all__ = [
     "HARD",

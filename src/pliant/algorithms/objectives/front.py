@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, final
 
 from .dominance import Rewards, as_rewards, dominates
-from .hypervolume import hypervolume
+from .volume import hypervolume
 
 
 class Member(NamedTuple):

@@ -39,7 +39,7 @@ def build_image(image: str, file: str, *, use_cache: bool, push: bool) -> None:
       NasError: there is no such file, or the engine fails.
       LaunchError: there is no engine that answers.
     """
-    from pliant.launch.engine import find_engine
+    from pliant.launch.containers.engine import find_engine
 
     if not Path(file).is_file():
         raise NasError(f"--trainer_docker_file names a container file; there is no {file!r}.")

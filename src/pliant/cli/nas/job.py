@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from pliant.study import Study
-from pliant.study.constraint import parse_constraints
 from pliant.study.run import Ending
+from pliant.study.trials.constraint import parse_constraints
 
 from ..algorithm import make_algorithm
 from ..console import make_console, print_line

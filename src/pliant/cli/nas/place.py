@@ -32,7 +32,7 @@ def make_launcher(settings: Settings, parallel: int, owner: Path | None = None) 
     trainer = settings.trainer
     if trainer.image is None:
         return Commands(parallel)
-    from pliant.launch.containers import Containers
+    from pliant.launch.containers.launcher import Containers
 
     return Containers(parallel, owner=str(owner or ""), options=trainer.options)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pliant.launch import Outcome
 from pliant.study import Trial
-from pliant.study.constraint import Constraint
 from pliant.study.run import Failed, Lost, Result, Seen, Told
+from pliant.study.trials.constraint import Constraint
 from pliant.values.errors import PliantError, listing, suggest
 
 from .folder import JobFolder

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 
 from pliant.study import Study, StudyInfo
-from pliant.study.location import Location, to_location
-from pliant.study.store import open_store
+from pliant.study.store.location import Location, to_location
+from pliant.study.store.store import open_store
 from pliant.values.errors import StudyError
 
 from ..algorithm import make_algorithm

@@ -133,7 +133,7 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rm(places: tuple[str, ...], *, yes: bool) -> None:
     """Delete studies, all or none; not one that is in use."""
-    from pliant.study.location import to_location
+    from pliant.study.store.location import to_location
 
     from ..removal import remove_studies
     from .change import open_place
@@ -162,7 +162,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 @pool_options
 def resume(place: str, target: str, **options: Any) -> None:
     """Go on with a study by its own algorithm and settings; FILE is as for `pliant search`."""
-    from pliant.study.location import to_location
+    from pliant.study.store.location import to_location
 
     from ..console import make_console
     from .change import resume as go_on
@@ -198,7 +198,7 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 @click.argument("place")
 def upgrade(place: str) -> None:
     """Bring a study of an older version up to date; a search that goes on does that, too."""
-    from pliant.study.location import to_location
+    from pliant.study.store.location import to_location
 
     from .change import open_place
     from .change import upgrade as bring_up

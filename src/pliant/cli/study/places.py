@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.study import Study
-from pliant.study.location import Location, to_location
+from pliant.study.store.location import Location, to_location
 from pliant.values.errors import PliantError, StudyError
 
 _MAGIC = b"SQLite format 3\0"
@@ -92,7 +92,7 @@ def _places(text: str) -> Iterator[Location]:
 def _in_database(text: str) -> list[Location]:
     if "study=" in text:
         return [to_location(text)]
-    from pliant.study.postgres import find_studies  # brings psycopg
+    from pliant.study.store.postgres import find_studies  # brings psycopg
 
     return [*find_studies(text)]
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 
-from ..inferred import Inferred
-from ..supernet import Supernet
+from ..elastic.lazy import Inferred
+from ..rewrite.network import Supernet
 from .model import Cost, run_metered
 from .program import Program
 from .table import LatencyTable

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from pliant.space import Choice, Decisions, Float
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
 
-from ..elastic import Elastic
-from ..inferred import Inferred
-from ..supernet import Supernet
+from ..elastic.lazy import Inferred
+from ..elastic.module import Elastic
+from ..rewrite.network import Supernet
 from .expectation import Terms, TooManyError
 from .fold import Folded, fold
 from .program import Clash, Program, Tape

@@ -7,8 +7,8 @@ from typing import Any, final
 
 from torch import nn
 
-from ..fixed import fix_if_open
-from ..supernet import Supernet
+from ..rewrite.concrete import fix_if_open
+from ..rewrite.network import Supernet
 from .count import count_operation, find_count_rule, missing_count_rule
 from .fold import fold
 from .model import Cost, run_metered

@@ -10,10 +10,10 @@ from torch.nn.parameter import UninitializedParameter
 
 from pliant.values.errors import FieldValueError
 
-from ..elastic import Elastic
-from ..inferred import Inferred
-from ..mutables import LayerChoice
-from ..supernet import Supernet
+from ..choices.choice import LayerChoice
+from ..elastic.lazy import Inferred
+from ..elastic.module import Elastic
+from ..rewrite.network import Supernet
 from .model import Cost, has_inferred, run_metered
 from .program import Program, Tape, read_elastic, read_one
 from .trace import Call, Meter

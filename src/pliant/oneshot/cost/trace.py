@@ -20,10 +20,10 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..elastic import Elastic
-from ..inferred import Inferred
-from ..mutables import InputChoice, LayerChoice, ValueChoice
-from ..nested import change_leaves, find_leaves
+from ..choices.choice import InputChoice, LayerChoice, ValueChoice
+from ..choices.nested import change_leaves, find_leaves
+from ..elastic.lazy import Inferred
+from ..elastic.module import Elastic
 from .program import Reader, Tape, read_elastic, read_one
 
 _LOCK = threading.Lock()  # the hooks are global: one run at a time

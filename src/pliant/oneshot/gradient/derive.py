@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pliant.values.errors import FieldValueError, SpaceError, suggest
 
-from ..mutables import LayerChoice
-from ..supernet import Supernet
+from ..choices.choice import LayerChoice
+from ..rewrite.network import Supernet
 from .discrete import lead
 from .mixture import spread
 from .running import is_zero

@@ -21,12 +21,12 @@ from pliant.algorithms.policy.options import check_flag, check_number, check_who
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
-from ..binding import BindError
-from ..mixable import check_mixtures
-from ..mutables import InputChoice, LayerChoice
-from ..naming import Named
+from ..choices.choice import InputChoice, LayerChoice
+from ..choices.mutable import BindError
+from ..choices.patterns import Named
+from ..rewrite.network import Supernet
 from ..sampler import NO_GRADIENTS, Sampler, Step
-from ..supernet import Supernet
+from .mixable import check_mixtures
 from .mixture import Architecture
 from .penalty import Penalty
 from .running import Mixture, Runner, keep_buffers

@@ -17,9 +17,9 @@ from torch import Tensor
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError, SpaceError, listing
 
-from ..elastic import Elastic
-from ..mutables import InputChoice, LayerChoice, PointChoice
-from ..supernet import Supernet
+from ..choices.choice import InputChoice, LayerChoice, PointChoice
+from ..elastic.module import Elastic
+from ..rewrite.network import Supernet
 from .discrete import lead
 from .running import is_skip, is_zero
 

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint as run_checkpointed
 
 from pliant.values.errors import FieldTypeError
 
-from ..mutables import InputChoice, LayerChoice, reduce_outputs
+from ..choices.choice import InputChoice, LayerChoice, reduce_outputs
 from .weighted import sum_by_weight
 
 ZEROS = frozenset({"Zero", "ZeroLayer"})

@@ -19,7 +19,7 @@ from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 
 from ..capability import NEEDS
-from ..naming import find_decisions
+from ..choices.patterns import find_decisions
 from ..sampler import Step
 from .ends import largest, rank
 from .searched import SearchedSampler

@@ -20,8 +20,8 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, RewardError, SpaceError
 
 from ..normalization import Normalization
+from ..rewrite.network import Supernet
 from ..sampler import Step
-from ..supernet import Supernet
 
 
 def make_evolution(*, population_size: int = 50, parents: int = 10, seed: int = 0) -> Algorithm:

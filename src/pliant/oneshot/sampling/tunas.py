@@ -15,7 +15,7 @@ from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit, mutate
 from pliant.values.errors import FieldValueError
 
-from ..mutables import LayerChoice
+from ..choices.choice import LayerChoice
 from ..normalization import BatchStatistics, Normalization
 from ..sampler import Step
 from .ends import largest, rank, smallest

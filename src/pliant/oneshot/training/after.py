@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from pliant.algorithms import Algorithm, Exhausted
 from pliant.hyper.template import Template
 from pliant.space import Decisions, Space
-from pliant.symbolic.node import Node
+from pliant.symbolic.tree.node import Node
 from pliant.values.errors import FieldTypeError, PliantError
 
-from ..fixed import fix_if_open
-from ..supernet import Supernet, supernet
+from ..rewrite.concrete import fix_if_open
+from ..rewrite.network import Supernet, supernet
 from .arguments import check_clip
 from .logs import MissingLibraryError
 from .session import Loss, Quality, evaluating

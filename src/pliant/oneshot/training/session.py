@@ -18,11 +18,11 @@ from torch.optim import Optimizer
 
 from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
 
-from ..binding import BindError
-from ..inherit import has_trained
-from ..mutables import InputChoice
+from ..choices.choice import InputChoice
+from ..choices.mutable import BindError
+from ..rewrite.network import Supernet
+from ..rewrite.weights import has_trained
 from ..sampler import NO_GRADIENTS, Sampler, Step
-from ..supernet import Supernet
 
 Loss = Callable[[nn.Module, Any], Tensor]
 Quality = Callable[[nn.Module, Any], float]

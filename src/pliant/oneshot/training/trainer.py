@@ -23,8 +23,8 @@ from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
 
 from ..normalization import Normalization
+from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
-from ..supernet import Supernet, supernet
 from .arguments import (
     MakeOptimizer,
     check_autocast,

@@ -282,12 +282,12 @@ class _Room:
 
 
 def write_percent(home: Path, percent: float) -> None:
-    """Tells a trial how far it is trained; ``pliant.trial.should_stop`` reads it."""
+    """Tells a trial how far it is trained; ``pliant.nas.trial.should_stop`` reads it."""
     write_whole(home / PERCENT_FILE, json.dumps({"desired_training_pct": percent}))
 
 
 def write_hours(home: Path, hours: float) -> None:
-    """Tells a trial how long it may train; ``pliant.trial.should_stop`` reads it."""
+    """Tells a trial how long it may train; ``pliant.nas.trial.should_stop`` reads it."""
     write_whole(home / HOURS_FILE, json.dumps({"max_training_time_in_hrs": hours}))
 
 

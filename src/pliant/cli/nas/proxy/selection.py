@@ -118,7 +118,7 @@ def _explain_invalid(state: SelectionState, now: Round, count: int, results: lis
     names = sorted({name for one in results for name in one.trial.metrics})
     return (
         f"{count} of {len(results)} models have {wanted} at {now.percent:.4g} % of training, and {MIN_VALID:.0%} are needed. "
-        f"{reasons[-1] + '. ' if reasons else ''}The trainer reported {listing(names)}. It stops where pliant.trial.should_stop says so, after "
+        f"{reasons[-1] + '. ' if reasons else ''}The trainer reported {listing(names)}. It stops where pliant.nas.trial.should_stop says so, after "
         "a report."
     )
 

@@ -1,0 +1,313 @@
+"""Define-by-run: a running program whose holes are found by running it (paper, appendix B.4).
+
+The first run collects: each hole function notes its hole and returns its first candidate.  Later runs, in
+the context of an example, return what was decided.  A candidate given as a function without arguments is
+run for its value; the holes met while it runs lie below that candidate, to any depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from types import FunctionType
+from typing import Any, final
+
+from pliant.symbolic.objects.containers import Dict, List
+from pliant.symbolic.read.compare import equal
+from pliant.symbolic.tree.node import Node
+from pliant.values.errors import SpaceError
+
+from .compile import fresh_copy
+from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
+from .partition import Where
+from .running import Recorder, Traced, current
+from .template import template_of
+
+Met = dict[
+    str, tuple[Any, list["Met"]]
+]  # by key: a hole as the first run met it, and what each candidate met
+
+_COMPARED = (bool, int, float, complex, str, bytes, type, Enum)
+CO_VARARGS, CO_VARKEYWORDS = (
+    0x04,
+    0x08,
+)  # flags of code objects; `inspect`, which names them, is slow to import
+
+
+@final
+class Trace(Traced):
+    """A function whose holes are decided while it runs; made by ``pg.trace``, searched by ``pg.sample``.
+
+    >>> import pliant as pg
+    >>> def program():
+    ...     return pg.oneof([lambda: pg.oneof([1, 2]) * 10, 5]) + pg.intv(0, 1, name="n")
+    >>> traced = pg.trace(program)
+    >>> pg.abstract_search_space(traced.space).size
+    6
+    >>> with traced.apply([0, 1, 1]):
+    ...     program()
+    21
+    """
+
+    __slots__ = ("_met", "function", "where")
+
+    def __init__(self, function: Callable[[], Any], where: Where | None = None) -> None:
+        if not callable(function):
+            raise SpaceError(
+                f"trace takes a function without arguments; got {function!r} of type {type(function).__name__}."
+            )
+        self.function = function
+        self.where = where
+        self.space, self._met = _collect(function, where)
+
+    @contextmanager
+    def apply(self, decisions: Any) -> Iterator[None]:
+        """Returns a context in which the program runs with these decisions (any face of them).
+
+        Raises:
+          SpaceError: at its end, when the program did not ask for all of them.
+        """
+        with self.run(template_of(self.space).materialize(decisions)):
+            yield
+
+    @contextmanager
+    def run(self, child: Any) -> Iterator[None]:
+        """Returns a context in which the program runs as ``child``, a program made of ``space``."""
+        applier = _Applier(child, self._met, where=self.where, outer=current.get())
+        token = current.set(applier)
+        try:
+            yield
+        finally:
+            current.reset(token)
+        applier.finish()
+
+
+def trace(function: Callable[[], Any], where: Where | None = None, **options: Any) -> Trace:
+    """Runs ``function`` once to find its holes, and returns it as a search space.
+
+    Args:
+      function: a program without arguments that calls ``pg.oneof`` and its like while it runs.
+      where: which holes are open; the others are left to an enclosing trace, or stay holes.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    Raises:
+      SpaceError: no function; or a name that stands for two different holes.
+
+    >>> import pliant as pg
+    >>> def train():
+    ...     return pg.oneof([1, 2], name="depth") * pg.floatv(0.5, 1.0)
+    >>> for example, feedback in pg.sample(pg.trace(train), pg.generators.Random(seed=1), 2):
+    ...     with example():
+    ...         feedback(train())
+    """
+    return Trace(function, where)
+
+
+def _collect(function: Callable[[], Any], where: Where | None) -> tuple[Any, Met]:
+    """Returns the holes that a program meets, as a ``Dict`` in the order in which it meets them; and as met."""
+    collector = _Collector(where, current.get())
+    token = current.set(collector)
+    try:
+        function()
+    finally:
+        current.reset(token)
+    return Dict(collector.found), collector.met
+
+
+class _Collector:
+    """The first run: notes holes, and answers with first candidates."""
+
+    def __init__(self, where: Where | None, outer: Recorder | None) -> None:
+        self.found: dict[str, Any] = {}
+        self.met: Met = {}
+        self.where = where
+        self.outer = outer
+
+    def decide(self, hole: Any) -> Any:
+        """Notes a hole; returns the first value that it could have."""
+        if self.where is not None and not self.where(hole):
+            return hole if self.outer is None else self.outer.decide(hole)
+        opened, value, below = self.first(hole)
+        key = self.key(hole, opened)
+        self.found.setdefault(key, opened)
+        self.met.setdefault(key, (hole, below))
+        return value
+
+    def key(self, hole: Any, opened: Any) -> str:
+        """Returns the key of a hole in the space: its name, or its number of meeting."""
+        if hole.name is None:
+            number = len(self.found)
+            while f"decision_{number}" in self.found:
+                number += 1
+            return f"decision_{number}"
+        before = self.found.get(hole.name)
+        if before is not None and (before.name is None or not equal(before, opened)):
+            raise SpaceError(
+                f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. One name is "
+                "one decision: make them equal, or name them apart (names such as 'decision_0' are those of holes without one)."
+            )
+        return str(hole.name)
+
+    def first(self, hole: Any) -> tuple[Any, Any, list[Met]]:
+        """Returns the hole as the space will hold it, its value in the first run, and what candidates met."""
+        if isinstance(hole, (Floatv, Intv)):
+            return hole, hole.min_value, []
+        if isinstance(hole, DerivedHole):
+            template = template_of(hole)
+            return hole, template.materialize(template.space.sample(0)), []
+        met: list[Met] = []
+        if not any(is_lazy(c) for c in hole.candidates):
+            opened, values = list(hole.candidates), [fresh_copy(c) for c in hole.candidates]
+        else:
+            opened, values = [], []
+            for i, candidate in enumerate(hole.candidates):
+                found, value = self.below(candidate)
+                opened.append(Dict(pick=i, below=found.found))
+                met.append(found.met)
+                values.append(value)
+        arguments = {**hole.sym_init_args, "candidates": opened}
+        return type(hole)(**arguments), values[0] if isinstance(hole, OneOf) else values_of(hole, values), met
+
+    def below(self, candidate: Any) -> tuple[_Collector, Any]:
+        """Returns what found the holes below a candidate, and its value."""
+        inner = _Collector(self.where, self.outer)
+        if not is_lazy(candidate):
+            return inner, fresh_copy(candidate)
+        token = current.set(inner)
+        try:
+            value = candidate()
+        finally:
+            current.reset(token)
+        return inner, value
+
+
+class _Applier:
+    """A later run: answers each hole with what was decided for it, in the order of the first run."""
+
+    def __init__(self, child: Any, met: Met, *, where: Where | None, outer: Recorder | None) -> None:
+        self.items = list(dict.items(child))
+        self.met = met
+        self.next = 0
+        self.named: dict[str, Any] = {}
+        self.where = where
+        self.outer = outer
+
+    def decide(self, hole: Any) -> Any:
+        """Returns the value that was decided for a hole."""
+        if self.where is not None and not self.where(hole):
+            return hole if self.outer is None else self.outer.decide(hole)
+        if hole.name is not None and hole.name in self.named:
+            return self.value(hole, self.named[hole.name], hole.name)
+        if self.next >= len(self.items):
+            raise SpaceError(
+                f"the program asked for {hole!r}, which its first run did not meet. Holes behind an `if` are found only as "
+                "candidates: write `pg.oneof([lambda: ..., ...])` instead of branching on an earlier choice."
+            )
+        key, decided = self.items[self.next]
+        self.next += 1
+        if hole.name is not None:
+            if key != hole.name:
+                raise SpaceError(
+                    f"the program asked for the hole {hole.name!r}, but its first run met {key!r} at this point; a traced "
+                    "program must meet its holes in the same order in every run."
+                )
+            self.named[hole.name] = decided
+        return self.value(hole, decided, key)
+
+    def value(self, hole: Any, decided: Any, key: str) -> Any:
+        """Returns a decided value; runs the candidate that was chosen, when it is a function."""
+        met, below = self.met[key]
+        if not is_same_hole(met, hole):
+            raise SpaceError(
+                f"the program asked for {hole!r:.200}, but its first run met {met!r:.200} at this point; a traced program "
+                "must meet the same holes in the same order in every run. Where a hole depends on an earlier choice, "
+                "make it a candidate: write `pg.oneof([lambda: ..., ...])` instead of branching."
+            )
+        if not below:
+            return fresh_copy(decided)  # of one name, each place its own
+        if isinstance(hole, ManyOf):
+            return List([self.run_choice(hole, d, below) for d in decided])
+        return self.run_choice(hole, decided, below)
+
+    def run_choice(self, hole: Any, decided: Any, met: list[Met]) -> Any:
+        """Returns the value of one pick among candidates of which some are functions."""
+        index = decided["pick"]
+        candidate = hole.candidates[index]
+        if not is_lazy(candidate):
+            return fresh_copy(candidate)
+        inner = _Applier(decided["below"], met[index], where=self.where, outer=self.outer)
+        token = current.set(inner)
+        try:
+            value = candidate()
+        finally:
+            current.reset(token)
+        inner.finish()
+        return value
+
+    def finish(self) -> None:
+        """Raises SpaceError when some decisions were not asked for."""
+        if self.next < len(self.items):
+            raise SpaceError(
+                f"the program ended without asking for {self.items[self.next][0]!r}, which its first run met; a traced "
+                "program must meet the same holes in every run."
+            )
+
+
+def is_same_hole(met: Any, hole: Any) -> bool:
+    """Returns whether a hole is the one that a first run met: of its kind, with its name, range and candidates.
+
+    Functions to be run are compared by what they ask for when they run.
+
+    >>> from .functions import oneof
+    >>> is_same_hole(oneof([1, lambda: 2]), oneof([1, lambda: 2])), is_same_hole(oneof([1, 2]), oneof([1, 3]))
+    (True, False)
+    """
+    return _is_alike(met, hole)
+
+
+def _is_alike(met: Any, value: Any) -> bool:
+    """Returns whether two values may be one value made twice; of an object that only it knows, its class says."""
+    if met is value:
+        return True
+    if type(met) is not type(value):
+        return False
+    if isinstance(met, dict):
+        return met.keys() == value.keys() and all(
+            _is_alike(one, dict.__getitem__(value, key)) for key, one in dict.items(met)
+        )
+    if isinstance(met, list):  # as it is: reading a node's items must not build them
+        return len(met) == len(value) and all(map(_is_alike, list.__iter__(met), list.__iter__(value)))
+    if isinstance(met, tuple):
+        return len(met) == len(value) and all(map(_is_alike, met, value))
+    if isinstance(met, Node):
+        before, now = (dict(zip(node._sym_keys(), node._sym_values())) for node in (met, value))
+        if isinstance(met, Hole):
+            before["hints"] = now["hints"] = None
+        return _is_alike(before, now)
+    if isinstance(met, FunctionType):
+        return (is_lazy(met) and is_lazy(value)) or met.__code__ is value.__code__
+    return not isinstance(met, _COMPARED) or equal(met, value)
+
+
+def is_lazy(candidate: Any) -> bool:
+    """Returns whether a candidate is a function that is to be run for its value.
+
+    That is one without parameters; of a lambda, defaults count as none (``lambda i=i: ...``, which keeps
+    the value of a loop's variable).
+
+    >>> is_lazy(lambda: 1), is_lazy(lambda i=1: i), is_lazy(lambda x: x), is_lazy(abs)
+    (True, True, False, False)
+    """
+    if not isinstance(candidate, FunctionType):
+        return False
+    code = candidate.__code__
+    if code.co_argcount + code.co_kwonlyargcount == 0:
+        return not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
+    defaults = len(candidate.__defaults__ or ()) + len(candidate.__kwdefaults__ or ())
+    return candidate.__name__ == "<lambda>" and defaults == code.co_argcount + code.co_kwonlyargcount
+
+
+def values_of(hole: Any, values: list[Any]) -> list[Any]:
+    """Returns the picks of a ``manyof`` in the first run."""
+    return [values[i if hole.distinct else 0] for i in range(hole.num_choices)]

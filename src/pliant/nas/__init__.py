@@ -1,0 +1,1 @@
+"""The NAS client: searches whose trials are programs or containers."""

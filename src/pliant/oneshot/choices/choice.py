@@ -1,0 +1,411 @@
+"""Choices inside a network: between modules, between inputs, between values.  What to choose is not decided here.
+
+A super-network is made of these by ``supernet``; they can also be written into a module by hand, each with a
+``key``: equal keys are one decision.  What is selected they read from a ``Selection``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.space import Choice, Float, Int
+from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+
+from .mutable import BindError, Mutable
+
+NO_YES = ("no", "yes")
+"""The candidates of each decision of an input choice that takes any number of inputs."""
+
+REDUCTIONS = ("sum", "mean", "concat", "none")
+
+
+@final
+class LayerChoice(Mutable):
+    """One of several modules, or a mixture of them.
+
+    >>> choice = LayerChoice([nn.Identity(), nn.Flatten()], key="op")
+    >>> choice.selection.replace({"op": 1})
+    >>> choice(torch.zeros(2, 3, 4)).shape, len(choice), choice.names
+    (torch.Size([2, 12]), 2, ('0', '1'))
+
+    Args:
+      op_candidates: the modules; with a mapping, their names are its keys.
+      reduction: how the outputs are joined when several run: ``sum``, ``mean``, ``concat`` or ``none``.
+      return_mask: whether to return ``(output, mask)``, the mask with an item per candidate: booleans, or weights.
+      key: the name of the decision; its path in the network when None.
+    """
+
+    def __init__(
+        self,
+        op_candidates: Sequence[nn.Module] | Mapping[str, nn.Module],
+        reduction: str = "sum",
+        *,
+        return_mask: bool = False,
+        key: str | None = None,
+    ) -> None:
+        super().__init__(key)
+        self.reduction, self.return_mask = _check_reduction(reduction), return_mask
+        named = (
+            dict(op_candidates)
+            if isinstance(op_candidates, Mapping)
+            else {str(i): module for i, module in enumerate(op_candidates)}
+        )
+        if not named:
+            raise FieldValueError("LayerChoice has no candidates; give it one module at least.")
+        for name, module in named.items():
+            if not isinstance(module, nn.Module):
+                raise FieldTypeError(
+                    f"the candidates of a LayerChoice are modules; got {module!r:.80} of type "
+                    f"{type(module).__name__} for candidate {name!r}. Use ValueChoice for values."
+                )
+        self.candidates = nn.ModuleDict()
+        for name, module in named.items():
+            self.candidates[self._make_name(name)] = module
+        self.names, self._is_named = tuple(named), isinstance(op_candidates, Mapping)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The candidates in words: their names where they were named, otherwise what they print as, on one line."""
+        return self.names if self._is_named else tuple(" ".join(repr(module).split()) for module in self)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self.candidates.values())
+
+    def __getitem__(self, index: int | str) -> nn.Module:
+        """Returns a candidate by its place or its name."""
+        return list(self)[self._index(index)]
+
+    def __setitem__(self, index: int | str, module: nn.Module) -> None:
+        """Puts another module at the place of a candidate."""
+        if not isinstance(module, nn.Module):
+            raise FieldTypeError(
+                f"the candidates of a LayerChoice are modules; got {module!r:.80} of type {type(module).__name__}."
+            )
+        self.candidates[list(self.candidates)[self._index(index)]] = module
+
+    def __delitem__(self, index: int | str | slice) -> None:
+        """Takes candidates away, by place, name or slice, as long as nobody decides among them.
+
+        Raises:
+          BindError: a super-network or a mutator has this choice among its decisions already.
+          FieldValueError: none would be left.
+        """
+        if self.is_bound:
+            raise BindError(
+                f"the choice {self.key!r} has {len(self)} candidates in a super-network or mutator that counts on them. "
+                "Take candidates away before it is made."
+            )
+        places = range(len(self))
+        gone = set(places[index] if isinstance(index, slice) else [places[self._index(index)]])
+        if len(gone) == len(self):
+            raise FieldValueError(f"no candidate would be left in the LayerChoice {self.key!r}; keep one.")
+        for i, name in enumerate(list(self.candidates)):
+            if i in gone:
+                del self.candidates[name]
+        self.names = tuple(name for i, name in enumerate(self.names) if i not in gone)
+
+    def _index(self, index: int | str) -> int:
+        if not isinstance(index, str):
+            return index
+        if index not in self.names:
+            raise FieldValueError(
+                f"the LayerChoice {self.key!r} has no candidate {index!r}{suggest(index, self.names) or '.'} "
+                f"Its candidates: {', '.join(self.names)}."
+            )
+        return self.names.index(index)
+
+    def _make_name(self, name: str) -> str:
+        """Returns a name that a submodule may have: without dots, new, and not that of a method."""
+        found = name.replace(".", "_") or "_"
+        while found in self.candidates or hasattr(self.candidates, found):
+            found += "_"
+        return found
+
+    def forward(self, *args: Any, **fields: Any) -> Any:
+        """Runs what is selected."""
+        if self.handler is not None:
+            out, mask = self.handler(self, *args, **fields)
+        else:
+            mask = self.selected
+            out = self.run(mask, *args, **fields)
+        return (out, to_mask(mask, len(self))) if self.return_mask else out
+
+    def run(self, mask: Any, *args: Any, **fields: Any) -> Any:
+        """Runs candidates on the inputs.
+
+        Args:
+          mask: an index: that one runs; booleans: those that they select; weights: all whose weight is not zero,
+            scaled by it.
+          *args: what the candidates take.
+          **fields: the same, by name.
+        """
+        modules = list(self.candidates.values())
+        if not isinstance(mask, Tensor):
+            return modules[int(mask)](*args, **fields)
+        flags = mask.detach()
+        if flags.dtype == torch.bool:
+            found = [module(*args, **fields) for module, on in zip(modules, flags.tolist()) if on]
+        else:
+            found = [
+                weight * module(*args, **fields)
+                for module, weight, on in zip(modules, mask, flags.tolist())
+                if on != 0 or mask.requires_grad
+            ]
+        return reduce_outputs(found, self.reduction, self.key)
+
+    def extra_repr(self) -> str:
+        return f"key={self.key!r}"
+
+
+@final
+class InputChoice(Mutable):
+    """Some of several tensors, joined in their own order.
+
+    Write it into a module with a key; or symbolize it and put a hole at ``chosen``, as in
+    ``InputChoice(chosen=pg.manyof(2, range(4)))``.
+
+    >>> choice = InputChoice(3, 2, reduction="sum", key="inputs")
+    >>> choice.selection.replace({"inputs": [0, 2]})
+    >>> tensors = [torch.tensor(1), torch.tensor(10), torch.tensor(100)]
+    >>> choice(tensors), InputChoice(chosen=[1, 2])(tensors)
+    (tensor(101), tensor(110))
+
+    Args:
+      n_candidates: how many tensors there are.
+      n_chosen: how many are chosen; any number of them when None.
+      reduction: how they are joined: ``sum``, ``mean``, ``concat`` (along dimension 1) or ``none`` (a list).  Of none,
+        the sum and mean are zeros, and the concatenation has no channels.
+      choose_from: names of the tensors; then ``forward`` also takes a dict of them.
+      chosen: which are chosen, by place, where nothing is left to decide.
+      return_mask: whether to return ``(output, mask)``, the mask with an item per tensor: booleans, or weights.
+      key: the name of the decision; its path in the network when None.
+    """
+
+    NO_KEY = ""
+
+    def __init__(
+        self,
+        n_candidates: int | None = None,
+        n_chosen: int | None = None,
+        reduction: str = "sum",
+        *,
+        choose_from: Sequence[str] | None = None,
+        chosen: int | Sequence[int] | None = None,
+        return_mask: bool = False,
+        key: str | None = None,
+    ) -> None:
+        super().__init__(key)
+        count = len(choose_from) if n_candidates is None and choose_from is not None else n_candidates
+        self.chosen = None if chosen is None else _check_chosen(chosen, count)
+        if self.chosen is not None:
+            self.is_open = False
+            n_chosen, size = len(self.chosen), max(self.chosen, default=-1) + 1 if count is None else count
+        elif not isinstance(count, int) or count < 1 or (choose_from and count != len(choose_from)):
+            raise FieldValueError(
+                f"InputChoice takes the number of its tensors, or their names in choose_from; got n_candidates="
+                f"{n_candidates!r} and choose_from={choose_from!r}."
+            )
+        else:
+            size = count
+            if n_chosen is not None and not 1 <= n_chosen <= count:
+                raise FieldValueError(
+                    f"InputChoice chooses n_chosen of its {count} tensors; got {n_chosen!r}. None chooses any number."
+                )
+        self.n_candidates, self.n_chosen = size, n_chosen
+        self._expected, self._least = (
+            count,
+            size,
+        )  # exactly so many tensors where that is known, and at least so many
+        self._sources: tuple[int, ...] | None = None  # which of the tensors the candidates are, if not all
+        self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(size)))
+        self._inputs = self.names
+        self.reduction, self.return_mask = _check_reduction(reduction), return_mask
+
+    @property
+    def selected(self) -> Any:
+        """What is selected, or chosen for good (`torch.jit` reads it of all modules)."""
+        return super().selected if self.chosen is None else self.chosen
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What choices of one key must have in common."""
+        return *super().kind, self.n_chosen
+
+    def __len__(self) -> int:
+        return self.n_candidates
+
+    def forward(self, inputs: Sequence[Tensor] | Mapping[str, Tensor]) -> Any:
+        """Joins what is selected of the inputs."""
+        tensors = [inputs[name] for name in self._inputs] if isinstance(inputs, Mapping) else list(inputs)
+        expected = self._expected or self._least
+        if len(tensors) < expected or len(tensors) > (self._expected or inf):
+            raise FieldValueError(
+                f"the InputChoice {self.key!r} chooses among {'' if self._expected else 'at least '}{expected} tensors; got {len(tensors)}."
+            )
+        if self._sources is not None:
+            tensors = [tensors[i] for i in self._sources]
+        if self.handler is not None:
+            out, mask = self.handler(self, tensors)
+        else:
+            mask = self.selected
+            out = self.run(mask, tensors)
+        return (out, to_mask(mask, len(self))) if self.return_mask else out
+
+    def run(self, mask: Any, tensors: Sequence[Tensor]) -> Any:
+        """Joins tensors: those of a list of indices or a mask of booleans, or all, scaled by weights."""
+        if not isinstance(mask, Tensor):
+            found = [tensors[i] for i in sorted([mask] if isinstance(mask, int) else mask)]
+        elif mask.dtype == torch.bool:
+            found = [t for t, on in zip(tensors, mask.tolist()) if on]
+        else:
+            flags = mask.detach().tolist()
+            found = [w * t for t, w, on in zip(tensors, mask, flags) if on != 0 or mask.requires_grad]
+        if not found and self.reduction != "none":
+            return tensors[0][:, :0] if self.reduction == "concat" else torch.zeros_like(tensors[0])
+        return reduce_outputs(found, self.reduction, self.key)
+
+    def choose_among(self, sources: Sequence[int], n_chosen: int) -> None:
+        """Makes some of the tensors the candidates, by place, of which ``n_chosen`` are chosen."""
+        self.chosen, self.is_open = None, True
+        self.names = tuple(self.names[i] for i in sources)
+        self._sources, self.n_candidates, self.n_chosen = tuple(sources), len(sources), n_chosen
+
+    def fix(self, chosen: Sequence[int]) -> InputChoice:
+        """Returns an input choice that takes the same tensors, and has these candidates chosen for good."""
+        sources = range(len(self)) if self._sources is None else self._sources
+        return InputChoice(
+            self._expected,
+            reduction=self.reduction,
+            choose_from=self._inputs if self._expected == len(self._inputs) else None,
+            chosen=[sources[i] for i in chosen],
+            return_mask=self.return_mask,
+        )
+
+    def extra_repr(self) -> str:
+        if self.chosen is not None:
+            return f"chosen={list(self.chosen)}"
+        return f"n_candidates={self.n_candidates}, n_chosen={self.n_chosen}, key={self.key!r}"
+
+
+@final
+class ValueChoice(Mutable):
+    """One of several values; call it to get the present one.
+
+    >>> choice = ValueChoice([0.1, 0.5], key="dropout")
+    >>> choice.selection.replace({"dropout": 1})
+    >>> choice()
+    0.5
+
+    Args:
+      candidates: the values.
+      key: the name of the decision; its path in the network when None.
+    """
+
+    def __init__(self, candidates: Sequence[Any], *, key: str | None = None) -> None:
+        super().__init__(key)
+        self.values = tuple(candidates)
+        if not self.values:
+            raise FieldValueError("ValueChoice has no candidates; give it one value at least.")
+        self.names = tuple(map(str, self.values))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def forward(self) -> Any:
+        """Returns the value that is selected; of a mixture of numbers, its mean."""
+        found = self.selected
+        if isinstance(found, Tensor):
+            return (found * torch.as_tensor(self.values, dtype=found.dtype, device=found.device)).sum()
+        return self.values[int(found)]
+
+    def extra_repr(self) -> str:
+        return f"{list(self.values)!r}, key={self.key!r}"
+
+
+@final
+class PointChoice(Mutable):
+    """A decision of elastic modules, as mutators see it: a size, or a number.  It stands in no network, and runs nothing.
+
+    Attributes:
+      point: its point in the space of the super-network.
+      names: the text of each candidate; none for numbers.
+    """
+
+    def __init__(self, point: Choice | Int | Float) -> None:
+        super().__init__(point.path)
+        self.point = point
+        self.names = point.literals if isinstance(point, Choice) else ()
+
+    def __len__(self) -> int:
+        """How many candidates there are; 0 where numbers cannot be counted."""
+        return 0 if self.point.count == inf else int(self.point.count)
+
+
+def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
+    """Returns several outputs as one.
+
+    Raises:
+      FieldValueError: there are none, or their shapes differ; the decision is named.
+    """
+    if reduction == "none":
+        return found
+    if not found:
+        raise FieldValueError(
+            f"nothing is selected at {key!r}, so there is no output. Select one candidate at least."
+        )
+    if len(found) == 1:
+        return found[0]
+    if reduction == "concat":
+        return torch.cat(found, dim=1)
+    tracing: Any = torch.jit
+    if not tracing.is_tracing() and not _are_alike(found):  # there, sizes are tensors, and compare as such
+        shapes = sorted({tuple(map(int, one.shape)) for one in found if isinstance(one, Tensor)})
+        raise FieldValueError(
+            f"the candidates at {key!r} return different shapes, {' and '.join(map(str, shapes))}, which cannot be added. "
+            "Make their outputs alike (channels, stride, padding), or use reduction='concat'."
+        )
+    total = sum(found[1:], found[0])
+    return total / len(found) if reduction == "mean" else total
+
+
+def _are_alike(found: list[Any]) -> bool:
+    """Returns whether the tensors among outputs have one shape; sizes may be symbols, where a network is exported."""
+    shapes = [one.shape for one in found if isinstance(one, Tensor)]
+    return all(shape == shapes[0] for shape in shapes[1:])
+
+
+def to_mask(selected: Any, count: int) -> Tensor:
+    """Returns what is selected with an item per candidate: a tensor as it is, indices as booleans.
+
+    >>> to_mask(1, 3), to_mask([0, 2], 3)
+    (tensor([False,  True, False]), tensor([ True, False,  True]))
+    """
+    if isinstance(selected, Tensor):
+        return selected
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[selected if isinstance(selected, int) else list(selected)] = True
+    return mask
+
+
+def _check_chosen(chosen: Any, count: int | None) -> tuple[int, ...]:
+    places = tuple(chosen) if isinstance(chosen, Sequence) else (chosen,)
+    below = inf if count is None else count
+    if len(set(places)) < len(places) or not all(p.__class__ is int and 0 <= p < below for p in places):
+        raise FieldValueError(
+            f"chosen are places of inputs, each once, from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
+        )
+    return places
+
+
+def _check_reduction(reduction: str) -> str:
+    if reduction not in REDUCTIONS:
+        raise FieldValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}.")
+    return reduction

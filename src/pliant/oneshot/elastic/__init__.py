@@ -1,0 +1,1 @@
+"""Elastic modules: layers of several sizes that share one maximal weight."""

@@ -1,0 +1,242 @@
+"""How an elastic module runs as a mixture: the sum, by weight, of what its sizes return, as wide as the widest.
+
+What a narrow size returns is filled up with zeros, and of a wide input it takes its part.  So a mixture of sizes is what
+one of candidates is, and where all weight is on one size, it is that size.  Sizes of one layer mostly run as one
+(``folding``), all others one by one.  Sizes of weight zero do not run.  What the weights are is not decided here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pliant.space import Choice, Decisions
+from pliant.values.errors import FieldValueError
+
+from .lazy import Inferred
+from .sharing import Skeleton
+from .superkernel import Fold, find_fold
+from .widths import find_widths, input_width
+
+if TYPE_CHECKING:
+    from .module import Elastic
+
+KEPT = 64  # so many plans are kept: one for each set of sizes that have weight
+
+Support = tuple[tuple[int, ...], ...]
+"""By axis, the places that have weight."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the sizes that have weight run.
+
+    Attributes:
+      sizes: by the place on each axis, counted among those that have weight.
+      fold: how they run as one; None where they run one by one.
+      dim: which dimension is that of channels, from the end if negative; None if it is not known.
+      takes: by size, how many channels of the input it takes; None for all.
+    """
+
+    sizes: dict[tuple[int, ...], Skeleton]
+    fold: Fold | None
+    dim: int | None
+    takes: tuple[int | None, ...]
+
+    def running(self) -> list[Skeleton]:
+        """Returns the sizes whose layers run: the largest, where all run as one."""
+        return [self.fold.largest] if self.fold else list(self.sizes.values())
+
+
+@final
+class Mixed:
+    """Runs one elastic module by the weights that are selected for its keys.
+
+    The weight of a size is the product of those of its values.  An axis is a key; where some values are decided only
+    under others, all of them are one axis.
+    """
+
+    def __init__(self, elastic: Elastic) -> None:
+        self._elastic = elastic
+        points = elastic.space.points
+        self._is_joint = any(isinstance(point, Choice) and any(point.branches) for point in points)
+        self._all = list(elastic.space.iterate()) if self._is_joint else []
+        self._plans: dict[Support, Plan] = {}
+        self._running: list[Skeleton] = []
+
+    def run(self, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+        """Runs the module.
+
+        Raises:
+          FieldValueError: the sizes do not return tensors that differ in nothing but how many channels they have.
+        """
+        rows, numbers = self._rows()
+        plan = self.plan(_support(numbers))
+        self.give_back()
+        self._running = plan.running()
+        learned = torch.is_grad_enabled() and any(row.requires_grad for row in rows)
+        if len(plan.sizes) == 1 and not learned and all(1.0 in row for row in numbers):
+            return self._lend(self._running[0])(*args, **fields)
+        rows = [
+            row if len(kept) == len(row) else row[list(kept)] for row, kept in zip(rows, _support(numbers))
+        ]
+        if plan.fold is None:
+            return self._sum(plan, rows, args, fields)
+        return self._run_folded(plan.fold, rows, args, fields)
+
+    def running(self) -> list[Skeleton]:
+        """Returns the sizes whose layers run for the present weights: the largest, where all run as one."""
+        return self.plan(_support(self._rows()[1])).running()
+
+    def sizes(self) -> list[Skeleton]:
+        """Returns the sizes that have weight."""
+        return list(self.plan(_support(self._rows()[1])).sizes.values())
+
+    def plan(self, support: Support | None = None) -> Plan:
+        """Returns how the sizes that have weight run; all of them when None."""
+        counts = [len(self._all)] if self._is_joint else [int(p.count) for p in self._elastic.space.points]
+        kept = tuple(tuple(range(count)) for count in counts) if support is None else support
+        found = self._plans.get(kept)
+        if found is None:
+            if len(self._plans) >= KEPT:
+                self._plans.clear()
+            sizes = {
+                place: self._elastic.skeleton(self._values([axis[i] for axis, i in zip(kept, place)]))
+                for place in itertools.product(*(range(len(axis)) for axis in kept))
+            }
+            fold = None if self._elastic.inferred() else find_fold(sizes)
+            takes = [find_take(size.module) for size in sizes.values()]
+            found = self._plans[kept] = Plan(sizes, fold, takes[0][0], tuple(take for _, take in takes))
+        return found
+
+    def give_back(self) -> None:
+        """Gives the weights back that the sizes borrowed."""
+        for skeleton in self._running:
+            skeleton.give_back()
+        self._running = []
+
+    # ------------------------------------------------------------------ weights
+
+    def _rows(self) -> tuple[list[Tensor], list[list[float]]]:
+        """Returns by axis the weights, and the same as numbers."""
+        selection, keys = self._elastic.selection, self._elastic.keys
+        like = next(selection.weights[key] for key in keys if key in selection.weights)
+        rows: list[Tensor] = []
+        numbers: list[list[float]] = []
+        for key, point in zip(keys, self._elastic.space.points):
+            if key in selection.weights:
+                rows.append(selection.weights[key])
+                numbers.append(selection.numbers(key))
+            else:  # it is decided
+                value = selection.values.get(key, 0)
+                numbers.append([float(i == value) for i in range(int(point.count))])
+                rows.append(like.new_tensor(numbers[-1]))
+        return self._join(rows, numbers) if self._is_joint else (rows, numbers)
+
+    def _join(self, rows: list[Tensor], numbers: list[list[float]]) -> tuple[list[Tensor], list[list[float]]]:
+        """Returns the one axis of a module some of whose values are decided only under others."""
+        joint, known = [], []
+        for decisions in self._all:
+            picked = [(i, int(value)) for i, value in zip(decisions.active, decisions.values)]
+            joint.append(torch.stack([rows[i][value] for i, value in picked]).prod())
+            number = 1.0
+            for i, value in picked:
+                number *= numbers[i][value]
+            known.append(number)
+        return [torch.stack(joint)], [known]
+
+    def _values(self, places: Sequence[int]) -> tuple[Any, ...]:
+        """Returns the values of the module's own space at places on the axes."""
+        if self._is_joint:
+            return self._all[places[0]].values
+        return Decisions(self._elastic.space, places).values
+
+    # ------------------------------------------------------------------ running
+
+    def _lend(self, size: Skeleton) -> nn.Module:
+        size.borrow(self._elastic.shared.take(size))
+        return size.module
+
+    def _run_folded(self, fold: Fold, rows: list[Tensor], args: Any, fields: Any) -> Any:
+        tensors = self._elastic.shared.take(fold.largest)
+        for i, binding in enumerate(fold.largest.bindings):
+            for factor in fold.weights.get(binding.name, ()):
+                tensors[i] = tensors[i] * factor.weigh(rows, tensors[i])
+        fold.largest.borrow(tensors)
+        output = fold.largest.module(*args, **fields)
+        for factor in fold.output:
+            output = output * _over_channels(factor.weigh(rows, output), output)
+        return output
+
+    def _sum(self, plan: Plan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
+        """Runs the sizes one by one."""
+        parts: list[Tensor] = []
+        for size, take in zip(plan.sizes.values(), plan.takes):
+            taken = (_cut(args[0], plan.dim, take), *args[1:]) if args else args
+            part = self._lend(size)(*taken, **fields)
+            if not isinstance(part, Tensor):
+                raise FieldValueError(
+                    f"the module at {self._elastic.path!r} returns a {type(part).__name__}, and only tensors can be mixed."
+                )
+            parts.append(part)
+        wide = self._widen(parts, plan.dim)
+        total: Any = 0.0
+        for place, part in zip(plan.sizes, wide):
+            share = torch.stack([row[i] for row, i in zip(rows, place)]).prod()
+            total = total + share.to(part.dtype) * part
+        return total  # type: ignore[no-any-return]  # there is one size at least
+
+    def _widen(self, parts: list[Tensor], dim: int | None) -> list[Tensor]:
+        """Fills the channels of outputs up with zeros."""
+        shapes = sorted({tuple(part.shape) for part in parts})
+        if len(shapes) == 1:
+            return parts
+        count = len(shapes[0])
+        dim = None if dim is None else dim % count
+        others = {shape[:dim] + shape[dim + 1 :] for shape in shapes} if dim is not None else set(shapes)
+        if len(others) > 1 or dim is None:
+            raise FieldValueError(
+                f"the sizes of the module at {self._elastic.path!r} return {' and '.join(map(str, shapes[:4]))}, and only how many "
+                "channels there are may differ in a mixture. Sizes that change the stride, or kernels without padding to match, do not."
+            )
+        widest = max(shape[dim] for shape in shapes)
+        behind = [0, 0] * (count - 1 - dim)
+        return [functional.pad(part, [*behind, 0, widest - part.shape[dim]]) for part in parts]
+
+
+def find_take(module: nn.Module) -> tuple[int | None, int | None]:
+    """Returns which dimension of a module's input is that of channels, and how many it takes: as its first layer says.
+
+    >>> find_take(nn.Sequential(nn.ReLU(), nn.Linear(3, 4)))
+    (-1, 3)
+    """
+    for layer in module.modules():
+        is_inferred = isinstance(layer, Inferred)
+        widths = find_widths(layer.layer if is_inferred else layer)  # type: ignore[arg-type]  # a layer's is a module
+        if widths is not None:
+            return widths.dim, None if is_inferred else input_width(layer, widths)
+    return None, None
+
+
+def _cut(value: Any, dim: int | None, take: int | None) -> Any:
+    """Returns the first channels of an input, as many as are taken."""
+    if dim is None or take is None or not isinstance(value, Tensor):
+        return value
+    if not -value.dim() <= dim < value.dim() or value.shape[dim] <= take:
+        return value
+    return value.narrow(dim, 0, take)
+
+
+def _over_channels(mask: Tensor, output: Tensor) -> Tensor:
+    return mask.reshape(-1, *[1] * (output.dim() - 2)) if mask.dim() else mask
+
+
+def _support(numbers: Sequence[Sequence[float]]) -> Support:
+    return tuple(tuple(i for i, n in enumerate(row) if n != 0.0) or (0,) for row in numbers)

@@ -1,0 +1,322 @@
+"""A module that comes in several sizes, all of them parts of one maximal weight.
+
+How: for each combination of its values the module is built by its own constructor, once, as a skeleton that borrows
+its weights (``sharing``).  So whatever a concrete network computes, the super-network computes with the same code, and
+nothing has to be known of the module's class.
+
+Not here: which modules become elastic (``rewrite``), and which values are selected (``Selection``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+
+from pliant.hyper.template import Template
+from pliant.space import Choice, Decisions, Space
+from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.edit.rebind import rebind
+from pliant.symbolic.tree.leaf import Ref
+from pliant.symbolic.tree.realize import realize
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
+from pliant.values.path import Path
+
+from ..choices.runtime_holes import explain_misplaced, refuse_misplaced
+from ..choices.selection import Selection
+from .coverage import sweep
+from .lazy import Inferred, infer_layers
+from .mixed import Mixed
+from .sharing import SharedTensors, Skeleton, Table
+
+KEPT = 4096  # so many skeletons are kept
+
+
+class EarlyReadError(PliantError, AttributeError):
+    """An attribute of a module is read that has several values, and none is selected yet."""
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """What stands at one place of a program and is the same in all its sizes.
+
+    Attributes:
+      modules: by name, the path of each in the space.
+      is_list: whether there is a list of them, rather than the module itself.
+    """
+
+    modules: dict[str, nn.Module]
+    is_list: bool = False
+
+    def value(self, wrap: Callable[[nn.Module], Any]) -> Any:
+        """Returns it as it stands in the program, each module wrapped."""
+        found = [wrap(module) for module in self.modules.values()]
+        return found if self.is_list else found[0]
+
+
+@final
+class Elastic(nn.Module):
+    """A module with values to be decided, over one maximal weight.  Made by ``supernet``.
+
+    Args:
+      program: what becomes the module: a symbolic program whose only holes are values.
+      keys: by path in ``program``, under which key each of its values is decided.
+      selection: where the present values are read.
+      path: where the module stands in the space, for messages.
+      parts: the modules that all sizes have in common: by place in ``program``.
+      own_statistics: whether normalization layers keep weights and statistics of their own for each width,
+        instead of using parts of the widest one's.
+
+    Raises:
+      FieldValueError: a layer comes in several sizes, and its class has no rule.
+    """
+
+    def __init__(
+        self,
+        program: Any,
+        keys: dict[str, str],
+        selection: Selection,
+        *,
+        path: str,
+        parts: Mapping[Path, Part],
+        own_statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        self.selection, self.path = selection, path
+        named = {name: module for part in parts.values() for name, module in part.modules.items()}
+        self.parts = nn.ModuleDict({name.replace(".", "/"): module for name, module in named.items()})
+        self.shared = SharedTensors(path, list(named.values()), own_statistics=own_statistics)
+        self._places = {place: (tuple(part.modules), part.is_list) for place, part in parts.items()}
+        self._template = self._fill(program)
+        self._running: Skeleton | None = None
+        self._mixed: Mixed | None = None
+        self._kept: dict[
+            tuple[Any, ...], list[Tensor]
+        ] = {}  # buffers of skeletons that have yet to be made again
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # knows the device and the type
+        self._first_dtype = torch.get_default_dtype()
+        self.keys = [keys[point.path] for point in self.space.points]
+        self.lazy = nn.ModuleDict()  # by place, the tensors of layers that learn their width from their input
+        measured = {found.values: self._make(found.values) for found in sweep(self.space, self._measure)}
+        self.shared.share(list(measured.values()))
+        self._skeletons = measured if len(measured) <= KEPT else {}
+
+    @property
+    def space(self) -> Space:
+        """The decision points of this module alone, in the order of ``keys``."""
+        return self._template.space
+
+    @property
+    def program(self) -> Any:
+        """What becomes the module: a symbolic program whose only holes are values."""
+        return self._template.program
+
+    def values(self, selection: Selection | None = None) -> tuple[Any, ...]:
+        """Returns the decisions of this module as they are selected now, as a vector of its own ``space``."""
+        chosen = self.selection if selection is None else selection
+        points, found = self.space.points, []
+
+        def walk(indices: tuple[int, ...]) -> None:
+            for index in indices:
+                value = chosen.value(self.keys[index])
+                found.append(value)
+                point = points[index]
+                if isinstance(point, Choice) and point.branches[value]:
+                    walk(point.branches[value])
+
+        walk(self.space.top)
+        return tuple(found)
+
+    def skeleton(self, values: tuple[Any, ...]) -> Skeleton:
+        """Returns the module for some values of ``space``; made when it is first asked for, the last few thousand are kept."""
+        found = self._skeletons.get(values)
+        if found is None:
+            with torch.random.fork_rng(devices=[]):  # what is drawn here is thrown away
+                found = self._make(values)
+            self.shared.bind(found)
+            self.shared.strip(found)
+            own = list(self._own_buffers(found))
+            kept = self._kept.pop(values, None) or [self._to_place(tensor) for *_, tensor in own]
+            for (table, name, _), tensor in zip(own, kept):
+                table[name] = tensor
+            if len(self._skeletons) >= KEPT:
+                self._skeletons.clear()
+            self._skeletons[values] = found
+        if found.module.training is not self.training:  # it was made in another mode
+            found.module.train(self.training)
+        return found
+
+    def forward(self, *args: Any, **fields: Any) -> Any:
+        """Runs the module in the size that is selected, or the mixture of sizes whose weights are."""
+        if self.selection.weights and self.is_mixed:
+            return self.mixed.run(args, fields)
+        return self._borrow()(*args, **fields)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a mixture of sizes is selected."""
+        return not self.selection.weights.keys().isdisjoint(self.keys)
+
+    @property
+    def mixed(self) -> Mixed:
+        """What runs mixtures of sizes."""
+        if self._mixed is None:
+            self._mixed = Mixed(self)
+        return self._mixed
+
+    def running(self) -> list[Skeleton]:
+        """Returns the sizes that run just now: one, or several of a mixture."""
+        return self.mixed.running() if self.is_mixed else [self.skeleton(self.values())]
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what is no attribute of this module: that of the size which is selected (``stride``, ``weight``)."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith("_") or "keys" not in self.__dict__:
+                raise
+        if self.is_mixed:
+            return self._read_alike(name)
+        if not all(key in self.selection.values for key in self.keys):
+            raise EarlyReadError(
+                f"{name!r} of the module at {self.path!r} is read while its values are undecided. Read it in forward, "
+                "or give the value that you need to the constructor, as a hole of the same name."
+            )
+        return getattr(self._borrow(), name)
+
+    def _read_alike(self, name: str) -> Any:
+        """Returns an attribute that is the same in all sizes of the mixture that is selected."""
+        found = [getattr(size.module, name) for size in self.mixed.sizes()]
+        if any(isinstance(one, Tensor) or one != found[0] for one in found):
+            raise EarlyReadError(
+                f"{name!r} of the module at {self.path!r} is read while a mixture of its sizes runs, and it has no one value. "
+                "Search this module by an algorithm that runs single paths, such as SPOS."
+            )
+        return found[0]
+
+    def _borrow(self) -> nn.Module:
+        """Returns the module in the size that is selected, with its weights in place."""
+        skeleton = self.skeleton(self.values())
+        if self._running is not skeleton and self._running is not None:
+            self._running.give_back()
+        self._running = skeleton
+        skeleton.borrow(self.shared.take(skeleton))
+        return skeleton.module
+
+    _place: Tensor
+
+    def train(self, mode: bool = True) -> Elastic:
+        """Sets the mode of all sizes."""
+        super().train(mode)
+        for skeleton in self._skeletons.values():
+            skeleton.module.train(mode)
+        return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:  # as in PyTorch
+        self._release()
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # as PyTorch has it
+        for skeleton in self._skeletons.values():
+            for table, name, tensor in self._own_buffers(skeleton):
+                table[name] = fn(tensor)
+        self._kept = {values: [fn(tensor) for tensor in found] for values, found in self._kept.items()}
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._release()
+        kept = {values: [b for *_, b in self._own_buffers(s)] for values, s in self._skeletons.items()}
+        return {
+            **self.__dict__,
+            "_template": Ref(self._template.program),  # a Ref: a deep copy would realize it
+            "_mixed": None,
+            "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
+            "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # as PyTorch has it
+        self._template = self._fill(state["_template"].value)
+
+    def extra_repr(self) -> str:
+        return f"{self.path!r}, {len(self.keys)} values to decide"
+
+    # ------------------------------------------------------------------ making
+
+    def _fill(self, program: Any) -> Template:
+        """Returns the template of a program with the modules that all sizes have in common at their places."""
+        updates: dict[Path, Any] = {}
+        for place, (names, is_list) in self._places.items():
+            modules = {name: self.parts[name.replace(".", "/")] for name in names}
+            updates[place] = Part(modules, is_list).value(Ref)  # a Ref: each size holds the module itself
+        return Template(rebind(clone(program), updates) if updates else program)
+
+    def _release(self) -> None:
+        if self._running is not None:
+            self._running.give_back()
+        if self._mixed is not None:
+            self._mixed.give_back()
+        self._running = None
+
+    def _own_buffers(self, skeleton: Skeleton) -> Iterator[tuple[Table, str, Tensor]]:
+        """Yields the buffers of a skeleton that it shares with no other."""
+        bound = {(id(b.table), b.name) for b in skeleton.bindings}
+        for _, layer in self.shared.layers(skeleton.module):
+            for name, tensor in layer._buffers.items():
+                if tensor is not None and (id(layer._buffers), name) not in bound:
+                    yield layer._buffers, name, tensor
+
+    def _make(self, values: tuple[Any, ...]) -> Skeleton:
+        """Builds the module for some values, as its class does."""
+        decisions = Decisions(self.space, values)
+        try:
+            module = realize(self._template.materialize(decisions))
+        except EarlyReadError:
+            raise
+        except Exception as error:
+            if isinstance(error.__cause__, EarlyReadError):
+                raise error.__cause__ from None
+            if (lesson := explain_misplaced(error, self.path)) is not None:
+                raise lesson from error
+            raise FieldValueError(
+                f"what stands at {self.path or 'the root'!r} cannot be made with {decisions.to_dict()}: {error}"
+            ) from error
+        if not isinstance(module, nn.Module):
+            raise FieldTypeError(
+                f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."
+            )
+        refuse_misplaced(module, self.path)
+        next(module.parameters(), None)  # realizes it, if nothing did so far
+        module = infer_layers(module, self.path, self._lazy_tensors)
+        return Skeleton(module.train(self.training))
+
+    def _to_place(self, tensor: Tensor) -> Tensor:
+        """Returns a new tensor as it would be, had it been there when this module was moved or converted."""
+        place = self._place
+        converts = place.dtype != self._first_dtype and tensor.is_floating_point()
+        return tensor.to(place.device, place.dtype if converts else tensor.dtype)
+
+    def _lazy_tensors(self, place: str) -> SharedTensors:
+        key = place.replace(".", "/") or "self"
+        if key not in self.lazy:
+            self.lazy[key] = SharedTensors(f"{self.path}.{place}" if place else self.path, [])
+        found = self.lazy[key]
+        assert isinstance(found, SharedTensors)
+        return found
+
+    def inferred(self) -> list[Inferred]:
+        """Returns the layers of all sizes that learn their width from their input."""
+        return [
+            layer
+            for skeleton in self._skeletons.values()
+            for _, layer in self.shared.layers(skeleton.module)
+            if isinstance(layer, Inferred)
+        ]
+
+    def _measure(self, decisions: Decisions) -> int:
+        with torch.random.fork_rng(devices=[]):
+            found = self._make(decisions.values).module
+            return sum(p.numel() for p in found.parameters() if not isinstance(p, UninitializedParameter))

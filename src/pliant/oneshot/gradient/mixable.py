@@ -1,0 +1,217 @@
+"""Whether the sizes of elastic modules can be mixed; checked before anything is trained.
+
+What can be seen of a module alone is looked at first.  Then, where there is an example, the network runs with nearly all
+weight on one size of each module, and has to return what it returns with that size alone.  How mixtures run is in
+``mixed``; which algorithm wants them is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.hyper.hole import DerivedHole
+from pliant.space import Choice
+from pliant.symbolic.tree.node import children
+from pliant.values.errors import PliantError, SpaceError
+
+from ..capability import find_able
+from ..choices.nested import find_leaves
+from ..elastic.module import Elastic
+from ..rewrite.network import Supernet
+
+MOST = 256  # so many sizes of one module are mixed
+LITTLE = 1e-7  # the weight of what is to have none
+ALIKE = 1e-3  # outputs that differ by less, in proportion to the largest entry, are the same
+
+
+def check_mixtures(supernet: Supernet, name: str) -> None:
+    """Checks that the elastic modules of a super-network can run as mixtures of their sizes.
+
+    Raises:
+      SpaceError: one cannot; the message says which, why, and which algorithms run one size at a time.
+    """
+    found = [module for module in supernet.network.modules() if isinstance(module, Elastic)]
+    if not found:
+        return
+    able = " or ".join(find_able(supernet, mixing=False)) or "a sampler of your own"
+
+    def refuse(path: str, reason: str) -> SpaceError:
+        return SpaceError(
+            f"{name} runs all sizes of a module as a weighted sum, which it cannot at {path!r}: {reason} "
+            f"Use {able}, which run one network at a time, or fix this hole by its value."
+        )
+
+    for elastic in found:
+        reason = _find_reason(elastic, has_example=bool(supernet.example))
+        if reason is not None:
+            raise refuse(elastic.keys[0], reason)
+    if supernet.example:
+        with _apart(supernet):
+            failed = _Check(supernet, found).find()
+        if failed is not None:
+            raise refuse(*failed)
+
+
+def _find_reason(elastic: Elastic, *, has_example: bool) -> str | None:
+    """Returns why a module cannot run as a mixture, as far as is seen of it alone; None if nothing is seen."""
+    space = elastic.space
+    if any(isinstance(point, Choice) and point.group is not None for point in space.points):
+        return "several values are picked together there, and a weight for each does not tell how often which are."
+    if space.size > MOST:
+        return f"it comes in {space.size} sizes, and {MOST} at most are mixed."
+    if len(set(elastic.keys)) < len(elastic.keys):
+        return "two of its values are one decision without being one hole. Give them one name."
+    if has_example:
+        return None
+    if elastic.mixed.plan().fold is None:
+        return (
+            "its sizes run one by one, and whether their outputs can be added is seen on an example only. "
+            "Pass supernet(space, example=torch.zeros(...))."
+        )
+    if _is_derived(elastic):
+        return (
+            "a width is computed from others, and whether the same channels stand in the same places is seen on an example only. "
+            "Pass supernet(space, example=torch.zeros(...))."
+        )
+    return None
+
+
+def _is_derived(elastic: Elastic) -> bool:
+    """Returns whether a value of a module is computed from what is decided."""
+
+    def walk(value: Any) -> Iterator[Any]:
+        yield value
+        for _, child in children(value) or ():
+            yield from walk(child)
+
+    return any(isinstance(value, DerivedHole) for value in walk(elastic.program))
+
+
+@contextmanager
+def _apart(supernet: Supernet) -> Iterator[None]:
+    """Lets the network run so that nothing of it is changed, and the choices in it their own way.
+
+    Meanwhile tensors of ones and zeros, which new normalization layers have, are no longer so: as they are, these layers
+    do nothing, whatever is wrong with them.
+    """
+    modules = list(supernet.modules())
+    modes = [(module, module.training) for module in modules]
+    handlers = [(m, m.handler) for m in modules if getattr(m, "handler", None) is not None]
+    kept = [(tensor, tensor.detach().clone()) for tensor in _find_flat(supernet.network)]
+    selection = supernet.selection
+    values, weights = dict(selection.values), dict(selection.weights)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            supernet.eval()
+            for index, (tensor, _) in enumerate(kept):
+                if tensor.is_floating_point():
+                    tensor.add_(_ripples(tensor, index), alpha=0.1)
+            for module, _ in handlers:
+                module.handler = None  # type: ignore[assignment]  # choices run their own way
+            yield
+    finally:
+        selection.values = values
+        selection.weights.clear()
+        selection.weights.update(weights)
+        for module, handler in handlers:
+            module.handler = handler
+        for module, mode in modes:
+            module.training = mode
+        with torch.no_grad():
+            for tensor, before in kept:
+                tensor.copy_(before)
+
+
+@final
+class _Check:
+    """Compares mixtures with what they ought to be, on the example of a super-network."""
+
+    def __init__(self, supernet: Supernet, found: list[Elastic]) -> None:
+        self.supernet = supernet
+        self.counts = {
+            key: int(point.count)
+            for elastic in found
+            for key, point in zip(elastic.keys, elastic.space.points)
+        }
+        like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
+        self.like = torch.zeros(()) if like is None else like
+        self.example = tuple(
+            x.to(self.like.device, self.like.dtype if x.is_floating_point() else x.dtype)
+            if isinstance(x, Tensor)
+            else x
+            for x in map(_vary, supernet.example)
+        )
+
+    def find(self) -> tuple[str, str] | None:
+        """Returns the first decision that cannot be mixed, and why; None if all can."""
+        for turn in range(max(self.counts.values())):
+            wanted = self._run(turn, ())
+            reason = self._compare(wanted, turn, tuple(self.counts))
+            if reason is None:
+                continue
+            for key in self.counts:  # which of them?
+                own = self._compare(wanted, turn, (key,))
+                if own is not None:
+                    return key, own
+            return next(iter(self.counts)), reason
+        return None
+
+    def _compare(self, wanted: list[Tensor], turn: int, keys: tuple[str, ...]) -> str | None:
+        try:
+            given = self._run(turn, keys)
+        except PliantError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - it is code of others, and may raise anything
+            return f"the network does not run with it ({type(error).__name__}: {error})."
+        for one, other in zip(given, wanted):
+            if not other.isfinite().all():  # nothing can be told from it
+                continue
+            most = max(ALIKE, 16 * torch.finfo(other.dtype).eps) * other.abs().max().item()
+            if one.shape == other.shape and not (one - other).abs().max().item() <= most:
+                return (
+                    "with nearly all weight on one size, the network does not return what it returns with that size alone. Code between "
+                    "the layers depends on how wide they are, makes something of channels that are zero, or puts the same channels in other places."
+                )
+        return None
+
+    def _run(self, turn: int, keys: tuple[str, ...]) -> list[Tensor]:
+        """Runs the candidates number ``turn``, or the last; those of ``keys`` as a mixture."""
+        selection = self.supernet.selection
+        selection.weights.clear()
+        for point in self.supernet.space.points:
+            if isinstance(point, Choice) and point.group is None:
+                selection.values[point.path] = min(turn, point.count - 1)
+        for key in keys:
+            row = self.like.new_full((self.counts[key],), LITTLE)
+            row[min(turn, len(row) - 1)] = 1.0
+            selection.weights[key] = row
+        output = self.supernet.network(*self.example)
+        return [
+            x for x in find_leaves(output) if isinstance(x, Tensor) and x.is_floating_point() and x.numel()
+        ]
+
+
+def _vary(value: Any) -> Any:
+    """Returns an example whose entries are not all alike, as zeros are."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return value
+    return value + _ripples(value)
+
+
+def _find_flat(network: nn.Module) -> Iterator[Tensor]:
+    """Yields all buffers, and the parameters that have one value only."""
+    yield from network.buffers()
+    for parameter in network.parameters():
+        if parameter.numel() and bool((parameter == parameter.flatten()[0]).all()):
+            yield parameter
+
+
+def _ripples(like: Tensor, start: int = 0) -> Tensor:
+    """Returns numbers from -1 to 1 that differ from entry to entry, and from start to start."""
+    places = torch.arange(like.numel(), dtype=torch.float32, device=like.device)
+    return (places + start).cos().view(like.shape).to(like.dtype)

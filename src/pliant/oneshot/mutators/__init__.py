@@ -1,0 +1,1 @@
+"""Mutators: user-defined samplers that decide the choices of a network before each forward pass."""

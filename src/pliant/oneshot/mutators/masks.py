@@ -1,0 +1,228 @@
+"""What mutators say: a tensor per decision; checked, and turned into what a ``Selection`` holds, and into decisions.
+
+A tensor of booleans says which candidates run, one of numbers how they are weighed.  A decision about a number out of
+a range is a tensor with just that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from pliant.space import Choice, Decisions, Float, Space
+from pliant.values.errors import DecisionError, FieldTypeError, listing, suggest
+
+from ..choices.choice import NO_YES, InputChoice, LayerChoice, PointChoice, to_mask
+from ..choices.mutable import Mutable
+
+
+@final
+class Masks(dict[str, Tensor]):
+    """Decisions as tensors by key: what ``Mutator.export`` returns.
+
+    ``supernet.activate``, ``supernet.materialize`` and ``pg.materialize(space, masks)`` take it.  A mask has no order: the
+    inputs that it selects are picks in rising order.
+
+    >>> from pliant.space import choice, flatten
+    >>> space = flatten([choice("op", 3), choice("inputs", 4, picks=2)])
+    >>> masks = Masks(op=torch.tensor([False, True, False]), inputs=torch.tensor([0.1, 0.4, 0.2, 0.3]))
+    >>> space.parse(masks).to_dict()
+    {'op': 1, 'inputs[0]': 1, 'inputs[1]': 3}
+    >>> Masks(masks.to_lists()).to_decisions(space) == space.parse(masks)
+    True
+    """
+
+    @classmethod
+    def from_decisions(cls, decisions: Decisions) -> Masks:
+        """Returns what is active in some decisions, as masks; the picks of one hole each have a mask."""
+        points = decisions.space.points
+        return cls(
+            (points[i].path, _point_mask(points[i], value))
+            for i, value in zip(decisions.active, decisions.values)
+        )
+
+    def to_lists(self) -> dict[str, Any]:
+        """Returns the same as lists of booleans or numbers, which are JSON data; ``Masks`` takes them too."""
+        return {key: torch.as_tensor(mask).detach().cpu().tolist() for key, mask in self.items()}
+
+    def to_decisions(self, space: Space) -> Decisions:
+        """Returns the decisions of ``space`` that the masks stand for: of weights, the largest.
+
+        Masks of decisions that are not active are not used.
+
+        Raises:
+          DecisionError: one is missing, or does not decide, or is of no decision of this space.
+        """
+        points, values = space.points, []
+        known = {p.path for p in points} | {p.hole for p in points if isinstance(p, Choice)}
+        strange = [key for key in self if key not in known]
+        if strange:
+            raise DecisionError(
+                f"these masks are of another space: it has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
+                f"Its decisions: {listing(known)}."
+            )
+
+        def walk(indices: Iterable[int]) -> None:
+            for index in indices:
+                point = points[index]
+                value = self._value(point)
+                values.append(value)
+                if isinstance(point, Choice) and point.branches[value]:
+                    walk(point.branches[value])
+
+        walk(space.top)
+        return space.parse(values)
+
+    def _value(self, point: Any) -> Any:
+        picks, pick = 1, 0
+        found = self.get(point.path)
+        if found is None and isinstance(point, Choice) and point.group is not None:
+            found, picks, pick = self.get(point.hole), point.group.picks, point.pick
+        if found is None:
+            raise DecisionError(f"there is no mask for {point.path!r}. There are: {listing(self) or 'none'}.")
+        mask = torch.as_tensor(found).detach()
+        if not isinstance(point, Choice):
+            return _read_number(mask, point.path, is_float=isinstance(point, Float))
+        if _is_free(point) and point.path not in self:
+            check_size(mask, picks, point.hole)
+            return int(mask[pick] if mask.dtype == torch.bool else mask[pick] > 0.5)
+        check_size(mask, len(point.literals), point.path)
+        if mask.dtype == torch.bool:
+            places: list[int] = mask.nonzero().flatten().tolist()
+            if len(places) != picks:
+                raise DecisionError(
+                    f"the mask of {point.path!r} selects {len(places)} of {len(mask)} candidates, where {picks} is decided: "
+                    f"{mask.tolist()}."
+                )
+        else:
+            check_finite(mask, point.path)
+            places = sorted(mask.topk(picks).indices.tolist())
+        return places[pick]
+
+
+def read_masks(given: Any, mutables: Iterable[Mutable], what: str) -> Masks:
+    """Checks what a mutator sampled; returns it in the order of the decisions.
+
+    Args:
+      given: tensors by key.
+      mutables: the decisions, one per key.
+      what: what gave it, for messages.
+
+    Raises:
+      FieldTypeError: it is no mapping.
+      DecisionError: a key is of no decision, or a mask does not fit its decision.
+    """
+    if not isinstance(given, Mapping):
+        raise FieldTypeError(
+            f"{what} returns a dict with a tensor per key of a decision; got {given!r:.80} of type {type(given).__name__}."
+        )
+    known = {mutable.key: mutable for mutable in mutables}
+    strange = [key for key in given if key not in known]
+    if strange:
+        raise DecisionError(
+            f"{what} returned {listing(strange)}, where there is no decision{suggest(str(strange[0]), known) or '.'} "
+            f"The decisions: {listing(known)}."
+        )
+    return Masks((key, _read_mask(given[key], known[key])) for key in known if key in given)
+
+
+def to_selected(mask: Tensor, mutable: Mutable) -> Any:
+    """Returns what a ``Selection`` holds for a checked mask: an index, indices, a number; or a tensor, to be run as such."""
+    if isinstance(mutable, PointChoice) and not isinstance(mutable.point, Choice):
+        return mask.item()
+    if mask.dtype != torch.bool:
+        return mask
+    places = [i for i, on in enumerate(mask.tolist()) if on]  # a list is faster than tensors of a few items
+    if isinstance(mutable, InputChoice) and mutable.n_chosen != 1:
+        return places
+    return places[0] if len(places) == 1 else mask
+
+
+def check_size(mask: Tensor, count: int, key: str) -> None:
+    """Checks that a mask has one item per candidate.
+
+    Raises:
+      DecisionError: it has not.
+    """
+    if mask.shape != (count,):
+        raise DecisionError(
+            f"the mask of {key!r} has an item for each of its {count} candidates; got a tensor of shape {tuple(mask.shape)}."
+        )
+
+
+def check_finite(mask: Tensor, key: str) -> None:
+    """Checks that weights are numbers.
+
+    Raises:
+      DecisionError: some are not.
+    """
+    if not bool(torch.isfinite(mask).all()):
+        raise DecisionError(
+            f"the weights of {key!r} are not all numbers: {mask.tolist()}. Look at what they are computed from."
+        )
+
+
+def _read_mask(given: Any, mutable: Mutable) -> Tensor:
+    try:
+        mask = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise FieldTypeError(
+            f"what is selected for {mutable.key!r} is a tensor; got {given!r:.80} of type {type(given).__name__}."
+        ) from None
+    if isinstance(mutable, PointChoice) and not isinstance(mutable.point, Choice):
+        number = _read_number(mask.detach(), mutable.key, is_float=isinstance(mutable.point, Float))
+        return torch.tensor(number, dtype=torch.float64 if isinstance(mutable.point, Float) else torch.long)
+    check_size(mask, len(mutable), mutable.key)
+    if not mask.is_floating_point() and mask.dtype != torch.bool:
+        if not bool(((mask == 0) | (mask == 1)).all()):
+            raise DecisionError(
+                f"the mask of {mutable.key!r} has booleans, or floating-point weights; got {mask.tolist()} of {mask.dtype}. "
+                "It has an item per candidate, not their indices."
+            )
+        mask = mask.bool()
+    if mask.dtype == torch.bool:
+        _check_count(sum(mask.tolist()), mutable)
+    else:
+        check_finite(mask.detach(), mutable.key)
+        if isinstance(mutable, PointChoice):
+            raise DecisionError(
+                f"{mutable.key!r} decides a size of a module, which cannot be a mixture; got weights. Give booleans with one True."
+            )
+    return mask
+
+
+def _check_count(count: int, mutable: Mutable) -> None:
+    if isinstance(mutable, InputChoice):
+        if mutable.n_chosen not in (None, count):
+            raise DecisionError(
+                f"the input choice {mutable.key!r} takes {mutable.n_chosen} of {len(mutable)} inputs; the mask selects {count}."
+            )
+    elif count < 1 or (count > 1 and not isinstance(mutable, LayerChoice)):
+        raise DecisionError(
+            f"the mask of {mutable.key!r} selects {count} of {len(mutable)} candidates; select "
+            f"{'one, or several whose outputs are joined' if isinstance(mutable, LayerChoice) else 'one'}."
+        )
+
+
+def _is_free(point: Choice) -> bool:
+    """Returns whether a point says of one input of an input choice whether it is taken."""
+    return point.literals == NO_YES and point.group is not None and not point.group.distinct
+
+
+def _read_number(mask: Tensor, key: str, *, is_float: bool) -> Any:
+    if mask.numel() != 1:
+        raise DecisionError(
+            f"{key!r} decides a number, so its tensor has one item; got one of shape {tuple(mask.shape)}."
+        )
+    check_finite(mask, key)
+    number = mask.item()
+    return float(number) if is_float else int(number) if number == int(number) else number
+
+
+def _point_mask(point: Any, value: Any) -> Tensor:
+    if isinstance(point, Choice):
+        return to_mask(value, len(point.literals))
+    return torch.tensor(value, dtype=torch.float64 if isinstance(point, Float) else torch.long)

@@ -1,0 +1,1 @@
+"""NNI's search-space files and tuner answers, read and written."""

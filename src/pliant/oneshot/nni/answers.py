@@ -1,0 +1,235 @@
+"""The form in which the NNI guide's search-space file and its tuners' answers speak of a network's decisions.
+
+The file has ``{"_type": "layer_choice" | "input_choice", "_value": ...}`` per key, an answer ``{"_value": ..., "_idx": ...}``.
+Sizes and numbers, which the guide's networks do not have, are ``choice``, ``randint`` (without its upper end), ``uniform`` and
+``loguniform``, as in its files for hyper-parameters.  Who talks to whom is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from pliant.space import Choice, Decisions, Float, Int
+from pliant.values.errors import DecisionError, FieldTypeError, SpaceError, listing, suggest
+
+from ..choices.choice import InputChoice, LayerChoice, PointChoice, to_mask
+from ..choices.mutable import Mutable
+from ..mutators.masks import Masks, read_masks
+from ..mutators.mutator import Mutables, Mutator, find_texts
+from ..mutators.random import to_masks
+from ..rewrite.network import Supernet
+
+_INDEX = ("_idx", "_idex")  # the second is how the guide's example prints it
+
+
+def to_json(network: nn.Module) -> dict[str, Any]:
+    """Returns the decisions of a network as the guide's search-space file has them.
+
+    Conditional decisions are in it like all others: what is not active is not used.
+
+    >>> from pliant.oneshot import InputChoice, LayerChoice
+    >>> network = nn.Sequential(
+    ...     LayerChoice({"conv": nn.Conv2d(3, 3, 1), "pool": nn.MaxPool2d(1)}, key="op"),
+    ...     InputChoice(choose_from=["a", "b"], n_chosen=1, key="input"),
+    ... )
+    >>> to_json(network)["op"]
+    {'_type': 'layer_choice', '_value': ['conv', 'pool']}
+    >>> to_json(network)["input"]
+    {'_type': 'input_choice', '_value': {'candidates': ['a', 'b'], 'n_chosen': 1}}
+
+    Args:
+      network: a super-network, or a module with choices in it.
+
+    Raises:
+      SpaceError: there is nothing to decide.
+    """
+    return {mutable.key: _describe(mutable, network) for mutable in Mutables.of(network)}
+
+
+def read_answer(supernet: Supernet, answer: Any) -> Decisions:
+    """Returns the decisions that an answer in the guide's form stands for.
+
+    >>> from pliant.oneshot import LayerChoice, supernet
+    >>> net = supernet(nn.Sequential(LayerChoice({"relu": nn.ReLU(), "tanh": nn.Tanh()}, key="act")))
+    >>> read_answer(net, {"act": {"_value": "tanh", "_idx": 1}}).to_dict()
+    {'act': 1}
+
+    Args:
+      supernet: whose ``to_json`` was answered.
+      answer: by key ``{"_value": ..., "_idx": ...}``, where one of both is enough; for sizes and numbers also the bare
+        value.
+
+    Raises:
+      DecisionError: a key is of no decision or missing, an index does not fit its value, or a pick is not allowed.
+    """
+    if not isinstance(supernet, Supernet):
+        raise SpaceError(
+            f"decisions are of a super-network; got a {type(supernet).__name__}. Make one by `pg.oneshot.supernet`, "
+            "or apply the answer to the network by `FixedMutator(network, answer)`."
+        )
+    return supernet.space.parse(_read(Mutables.of(supernet), answer))
+
+
+def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
+    """Returns decisions in the form of the guide's answers, sizes and numbers bare: the inverse of ``read_answer``.
+
+    >>> from pliant.oneshot import LayerChoice, supernet
+    >>> to_answer(supernet(nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))), [1])
+    {'act': {'_value': 'Tanh()', '_idx': 1}}
+    """
+    masks = to_masks(supernet, decisions)
+    found: dict[str, Any] = {}
+    for mutable in Mutables.of(supernet):
+        if mutable.key not in masks:
+            continue
+        mask, values = masks[mutable.key], _values(mutable, supernet)
+        if not values:
+            found[mutable.key] = mask.item()
+            continue
+        places = mask.nonzero().flatten().tolist()
+        if isinstance(mutable, InputChoice):
+            found[mutable.key] = {"_value": [values[i] for i in places], "_idx": places}
+        elif isinstance(mutable, LayerChoice):
+            found[mutable.key] = {"_value": values[places[0]], "_idx": places[0]}
+        else:
+            found[mutable.key] = values[places[0]]
+    return found
+
+
+@final
+class FixedMutator(Mutator):
+    """Lets a network run what is given: an answer in the guide's form, or masks, such as an exported ``Masks``.
+
+    Of an answer, names alone will do: ``{"act": "Tanh()"}``.  A list of booleans or numbers is a mask.
+
+    >>> from pliant.oneshot import LayerChoice
+    >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
+    >>> mutator = FixedMutator(model, {"act": {"_value": "Tanh()", "_idx": 1}})
+    >>> mutator.export()
+    {'act': tensor([False,  True])}
+
+    Args:
+      model: the network, with choices in it; or a super-network.
+      fixed: by key, what is selected.
+
+    Raises:
+      DecisionError: it does not fit the network's decisions.
+    """
+
+    def __init__(self, model: nn.Module, fixed: Mapping[str, Any]) -> None:
+        super().__init__(model)
+        given: Any = fixed
+        if isinstance(given, Mapping):
+            known = {mutable.key: mutable for mutable in self.mutables}
+            given = {
+                key: _read_item(known[key], item, model)
+                if key in known and _is_answer(item, known[key])
+                else item
+                for key, item in given.items()
+            }
+        self.fixed = read_masks(given, self.mutables, "`fixed`")
+        self.reset()
+
+    def sample_search(self) -> dict[str, Tensor]:
+        """Returns what is fixed."""
+        return self.fixed
+
+    def sample_final(self) -> dict[str, Tensor]:
+        """Returns what is fixed."""
+        return self.fixed
+
+
+def _is_answer(item: Any, mutable: Mutable) -> bool:
+    """Returns whether something is an answer: not a mask, which has an item per candidate."""
+    if isinstance(item, Sequence) and not isinstance(item, str):
+        return bool(item) and all(isinstance(one, str) for one in item)
+    return isinstance(item, (Mapping, str)) or (
+        not isinstance(mutable, (LayerChoice, InputChoice)) and not hasattr(item, "shape")
+    )
+
+
+def _describe(mutable: Any, network: nn.Module) -> dict[str, Any]:
+    values = _values(mutable, network)
+    if isinstance(mutable, LayerChoice):
+        return {"_type": "layer_choice", "_value": values}
+    if isinstance(mutable, InputChoice):
+        return {"_type": "input_choice", "_value": {"candidates": values, "n_chosen": mutable.n_chosen}}
+    point = getattr(mutable, "point", None)
+    if isinstance(point, Int):
+        if point.step == 1:
+            return {"_type": "randint", "_value": [point.min_value, point.max_value + 1]}
+        return {"_type": "choice", "_value": list(range(point.min_value, point.last + 1, point.step))}
+    if isinstance(point, Float):
+        kind = "loguniform" if point.scale == "log" else "uniform"
+        return {"_type": kind, "_value": [point.min_value, point.max_value]}
+    return {"_type": "choice", "_value": values}
+
+
+def _values(mutable: Any, network: nn.Module) -> list[Any]:
+    """Returns what stands for each candidate: numbers as such, the others as text; nothing for a range."""
+    if isinstance(mutable, PointChoice):
+        point = mutable.point
+        return (list(point.values) or list(point.literals)) if isinstance(point, Choice) else []
+    return list(find_texts(mutable, network))
+
+
+def _read(mutables: Mutables, answer: Any) -> Masks:
+    if not isinstance(answer, Mapping):
+        raise FieldTypeError(
+            f"an answer is a dict with `_value` and `_idx` per key; got {answer!r:.80} of type {type(answer).__name__}."
+        )
+    known = {mutable.key: mutable for mutable in mutables}
+    strange = [key for key in answer if key not in known]
+    if strange:
+        raise DecisionError(
+            f"the answer decides {listing(strange)}, where there is no decision{suggest(str(strange[0]), known) or '.'} "
+            f"The decisions: {listing(known)}."
+        )
+    found = {key: _read_item(known[key], answer[key], mutables.network) for key in known if key in answer}
+    return read_masks(found, mutables, "the answer")
+
+
+def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
+    values = _values(mutable, network)
+    fields = item if isinstance(item, Mapping) else {"_value": item}
+    given, places = fields.get("_value"), next((fields[name] for name in _INDEX if name in fields), None)
+    if given is None and places is None:
+        raise DecisionError(f"the answer for {mutable.key!r} has neither `_value` nor `_idx`: {item!r:.80}.")
+    if not values:
+        return given
+    is_many = isinstance(mutable, InputChoice)
+    names = _as_list(given) if is_many else [given]
+    if places is None:
+        places = [_find(name, values, mutable.key) for name in names]
+    elif not is_many or not isinstance(places, Sequence):
+        places = [places]
+    for i in places:
+        if i.__class__ is not int or not 0 <= i < len(values):
+            raise DecisionError(
+                f"the answer for {mutable.key!r} has the index {i!r}; there are {len(values)} candidates, from 0."
+            )
+    if given is not None and [values[i] for i in places] != names:
+        raise DecisionError(
+            f"the answer for {mutable.key!r} has the values {names} beside the indices {list(places)}, which are "
+            f"{[values[i] for i in places]}. Was it made for another search space?"
+        )
+    if len(set(places)) < len(places):
+        raise DecisionError(f"the answer for {mutable.key!r} picks an input twice: {list(places)}.")
+    return to_mask(list(places), len(values))
+
+
+def _as_list(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+
+
+def _find(name: Any, values: list[Any], key: str) -> int:
+    found = [i for i, value in enumerate(values) if value == name]
+    if len(found) != 1:
+        raise DecisionError(
+            f"the answer for {key!r} has the value {name!r}, which {len(found) or 'none'} of the candidates are"
+            f"{suggest(str(name), map(str, values)) or '.'} Give `_idx` too. The candidates: {listing(map(str, values))}."
+        )
+    return found[0]

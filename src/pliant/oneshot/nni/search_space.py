@@ -1,0 +1,193 @@
+"""A search-space file in the guide's form as an ordinary space: its programs are the answers to the file.
+
+So any algorithm answers such a file, by ``pg.sample`` or from the command line.  The network that the file is about is
+not needed, and not known here; ``service`` writes the file of a network, and reads what was answered.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from pliant.hyper.functions import floatv, intv, manyof, oneof
+from pliant.hyper.hole import DerivedHole
+from pliant.symbolic.objects.containers import Dict
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, listing, suggest
+
+TYPES = ("layer_choice", "input_choice", "choice", "randint", "uniform", "loguniform")
+
+
+@final
+class LayerAnswer(DerivedHole):
+    """One of the candidates of a ``layer_choice``: becomes ``{"_value": ..., "_idx": ...}``.
+
+    Attributes:
+      values: the candidates, as the file has them.
+    """
+
+    values: list[Any]
+
+    def inner(self) -> Any:
+        """Returns a choice among the candidates, by texts that tell them apart."""
+        return oneof(_make_texts(self.values))
+
+    def build(self, value: Any) -> Any:
+        """Returns the answer for a candidate's text."""
+        place = _make_texts(self.values).index(value)
+        return {"_value": self.values[place], "_idx": place}
+
+    def unbuild(self, value: Any) -> Any:
+        """Returns the text of the candidate that was answered."""
+        return _make_texts(self.values)[value["_idx"]]
+
+
+@final
+class InputAnswer(DerivedHole):
+    """Some of the candidates of an ``input_choice``: becomes ``{"_value": [...], "_idx": [...]}``, in rising order.
+
+    Attributes:
+      values: the candidates, as the file has them.
+      n_chosen: how many are chosen; any number of them, none too, when None.
+    """
+
+    values: list[Any]
+    n_chosen: int | None = None
+
+    def inner(self) -> Any:
+        """Returns picks among the candidates, or, for any number of them, whether each is picked."""
+        if self.n_chosen is None:
+            return [oneof([False, True]) for _ in self.values]
+        return manyof(self.n_chosen, _make_texts(self.values), distinct=True, sorted=True)
+
+    def build(self, value: Any) -> Any:
+        """Returns the answer for the picks."""
+        texts = _make_texts(self.values)
+        places = (
+            [i for i, on in enumerate(value) if on]
+            if self.n_chosen is None
+            else [texts.index(text) for text in value]
+        )
+        return {"_value": [self.values[i] for i in places], "_idx": places}
+
+    def unbuild(self, value: Any) -> Any:
+        """Returns the picks that were answered."""
+        if self.n_chosen is None:
+            return [i in value["_idx"] for i in range(len(self.values))]
+        texts = _make_texts(self.values)
+        return [texts[i] for i in value["_idx"]]
+
+
+def read_space(given: Mapping[str, Any] | str) -> Dict:
+    """Returns the space of a search-space file in the guide's form; each of its programs is an answer to it.
+
+    A ``layer_choice`` is answered by ``{"_value": ..., "_idx": ...}``, an ``input_choice`` by the same with lists, where
+    ``n_chosen`` null is any number of inputs.  Of the types for hyper-parameters, ``choice``, ``randint`` (without its upper
+    end), ``uniform`` and ``loguniform`` are answered by the bare value.
+
+    >>> import pliant as pg
+    >>> space = read_space('{"op": {"_type": "layer_choice", "_value": ["conv", "pool"]}}')
+    >>> for answer, feedback in pg.sample(space, pg.generators.Sweep()):
+    ...     print(json.dumps(answer))
+    ...     feedback(1.0)
+    {"op": {"_value": "conv", "_idx": 0}}
+    {"op": {"_value": "pool", "_idx": 1}}
+
+    Args:
+      given: what the file holds: ``to_json`` of a network, or its text.
+
+    Raises:
+      FieldTypeError: it is no dict of items with ``_type`` and ``_value``.
+      FieldValueError: it is no JSON, or an item is of another type, or cannot be what its type says.
+      SpaceError: there is nothing to decide.
+    """
+    data = _parse(given) if isinstance(given, str) else given
+    if not isinstance(data, Mapping):
+        raise FieldTypeError(
+            f"a search space is a dict of keys, each with `_type` and `_value`; got {data!r:.80} of type {type(data).__name__}."
+        )
+    if not data:
+        raise SpaceError("there is nothing to decide: this search space has no keys.")
+    return Dict({str(key): _read_item(str(key), item) for key, item in data.items()})
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FieldValueError(
+            f"a search space is JSON; this is none: {error}. It begins with {text[:40]!r}. Write one by `pliant space FILE --json`."
+        ) from None
+
+
+def _read_item(key: str, item: Any) -> Any:
+    if not isinstance(item, Mapping) or "_type" not in item or "_value" not in item:
+        raise FieldTypeError(
+            f"the item {key!r} of a search space has `_type` and `_value`; got {item!r:.80}. "
+            'For example: {"_type": "layer_choice", "_value": ["conv", "pool"]}.'
+        )
+    kind, value = item["_type"], item["_value"]
+    if kind not in TYPES:
+        raise FieldValueError(
+            f"the item {key!r} is of the type {kind!r}, which is not read{suggest(str(kind), TYPES) or '.'} "
+            f"Types: {listing(TYPES, limit=len(TYPES))}."
+        )
+    if kind == "layer_choice":
+        return LayerAnswer(_read_candidates(key, kind, value))
+    if kind == "input_choice":
+        return _read_inputs(key, value)
+    if kind == "choice":
+        return oneof(_read_candidates(key, kind, value))
+    return _read_range(key, kind, value)
+
+
+def _read_candidates(key: str, kind: str, value: Any) -> list[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise FieldValueError(f"the {kind} {key!r} has a list of its candidates; got {value!r:.80}.")
+    return list(value)
+
+
+def _read_inputs(key: str, value: Any) -> InputAnswer:
+    if not isinstance(value, Mapping) or "candidates" not in value:
+        raise FieldValueError(
+            f'the input_choice {key!r} has {{"candidates": [...], "n_chosen": ...}}; got {value!r:.80}.'
+        )
+    candidates = _read_candidates(key, "input_choice", value["candidates"])
+    chosen = value.get("n_chosen")
+    if chosen is not None and (chosen.__class__ is not int or not 1 <= chosen <= len(candidates)):
+        raise FieldValueError(
+            f"the input_choice {key!r} chooses `n_chosen` of its {len(candidates)} candidates, or, with null, any number of them; "
+            f"got {chosen!r}."
+        )
+    return InputAnswer(candidates, chosen)
+
+
+def _read_range(key: str, kind: str, value: Any) -> Any:
+    ends = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    allowed: Any = int if kind == "randint" else (int, float)
+    if len(ends) != 2 or not all(
+        isinstance(end, allowed) and not isinstance(end, bool) and math.isfinite(end) for end in ends
+    ):
+        numbers = "whole numbers" if kind == "randint" else "numbers"
+        raise FieldValueError(f"the {kind} {key!r} has two {numbers}, [lower, upper]; got {value!r:.80}.")
+    low, high = ends
+    if not (low < high if kind == "randint" else low <= high) or (kind == "loguniform" and low <= 0):
+        raise FieldValueError(
+            f"the {kind} {key!r} goes from a lower to an upper end"
+            f"{', which is not drawn' if kind == 'randint' else ', both above 0' if kind == 'loguniform' else ''}; got {ends}."
+        )
+    if kind == "randint":
+        return intv(low, high - 1)
+    return floatv(float(low), float(high), scale="log" if kind == "loguniform" else None)
+
+
+def _make_texts(values: Sequence[Any]) -> list[str]:
+    """Returns a text for each candidate, no two alike.
+
+    >>> _make_texts(["ReLU()", "Tanh()", "ReLU()"])
+    ['ReLU() (0)', 'Tanh()', 'ReLU() (2)']
+    """
+    texts = [str(value) for value in values]
+    found = [f"{text} ({i})" if texts.count(text) > 1 else text for i, text in enumerate(texts)]
+    return found if len(set(found)) == len(found) else [f"{i}: {text}" for i, text in enumerate(texts)]

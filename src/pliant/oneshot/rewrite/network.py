@@ -1,0 +1,438 @@
+"""The super-network: one ordinary module that holds every network of a space, and can be told which one to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from pliant.hyper.hole import Hole
+from pliant.hyper.template import Template
+from pliant.space import Choice, Decisions, Space, choice, flatten
+from pliant.symbolic.tree.leaf import Ref
+from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.realize import realize
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
+
+from ..channels.propagation import WIDTH_NAME
+from ..choices.choice import NO_YES, InputChoice, LayerChoice, ValueChoice
+from ..choices.mutable import BindError, Mutable, adopt_mutables, find_mutables
+from ..choices.runtime_holes import explain_misplaced
+from ..choices.selection import Selection
+from ..elastic.coverage import sweep
+from ..elastic.lazy import Inferred, finish, infer_layers
+from ..elastic.module import Elastic
+from .concrete import fix_choices
+from .embedded import enclose
+from .rewriter import Rewriter
+from .shapes import check_candidates
+from .weights import give_weights, name_weights
+
+
+@final
+class Supernet(nn.Module):
+    """All networks of a space in one module, with shared weights.  Made by ``supernet``.
+
+    Attributes:
+      network: the module that runs.
+      template: the program with holes that it was made from; None where all choices were written by hand.
+      space: its decisions, as algorithms see them.
+      selection: what is decided just now.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        program: Any,
+        space: Space,
+        selection: Selection,
+        *,
+        example: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.network, self.space, self.selection = network, space, selection
+        self.template = None if program is None else Template(program)
+        first = self._find_first()
+        self.activate(first)
+        self._example = example
+        _measure(self, example)
+        self.activate(first)
+        if example:
+            _run_apart(self, example, checks=True)
+            self.activate(first)
+
+    def __getstate__(self) -> dict[str, Any]:
+        program = (
+            None if self.template is None else Ref(self.template.program)
+        )  # a deep copy would realize it
+        return {**self.__dict__, "template": program}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # as PyTorch has it
+        program = state["template"]
+        self.template = None if program is None else Template(program.value)
+        if self.template is not None:
+            self.space = self.template.space
+
+    def forward(self, *args: Any, **fields: Any) -> Any:
+        """Runs the network that is selected.
+
+        Raises:
+          FieldValueError: a candidate does not fit where it stands, which is only seen now where there was no example.
+          SpaceError: code of the network makes a hole.
+        """
+        try:
+            return self.network(*args, **fields)
+        except TypeError as error:
+            raise explain_misplaced(error) or error from None
+        except (RuntimeError, ValueError, IndexError) as error:
+            if not fields and not isinstance(error, (PliantError, torch.OutOfMemoryError)):
+                self._explain(error, args)
+            raise
+
+    def _explain(self, error: Exception, args: tuple[Any, ...]) -> None:
+        """Raises FieldValueError where the network fails because of its candidates."""
+        try:
+            _run_apart(self, args, checks=True)
+        except FieldValueError as found:
+            raise found from error
+        except Exception:  # noqa: BLE001  # it fails whatever is selected: the first error says why
+            return
+
+    def activate(self, decisions: Any) -> Decisions:
+        """Selects the network of some decisions (any face of them), and returns them.
+
+        Raises:
+          DecisionError: they are not of this space.
+        """
+        if decisions.__class__ is not Decisions or decisions.space is not self.space:
+            decisions = self.space.parse(decisions)
+        self.selection.replace(self.to_values(decisions))
+        return decisions  # type: ignore[no-any-return]  # parsed above, if it was something else
+
+    def to_values(self, decisions: Decisions) -> dict[str, Any]:
+        """Returns decisions by key, as choices read them: what one input choice takes as a list."""
+        found: dict[str, Any] = decisions.to_dict()
+        for key, picks in self.grouped.items():
+            if f"{key}[0]" in found:
+                taken = [found.pop(f"{key}[{pick}]") for pick in range(picks)]
+                found[key] = [i for i, yes in enumerate(taken) if yes] if key in self.free else taken
+        return found
+
+    @property
+    def grouped(self) -> dict[str, int]:
+        """By key, how many decisions are those of one input choice: its picks, or one per input where any number is taken."""
+        found = self.__dict__.get("_grouped")
+        if found is None:
+            found = self.__dict__["_grouped"] = {
+                m.key: len(m) if m.n_chosen is None else m.n_chosen
+                for m in self.network.modules()
+                if isinstance(m, InputChoice) and m.is_open and m.n_chosen != 1
+            }
+        return found
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The keys of the input choices that take any number of inputs: each input is a decision, no (0) or yes (1)."""
+        found: frozenset[str] | None = self.__dict__.get("_free")
+        if found is None:
+            found = self.__dict__["_free"] = frozenset(
+                m.key
+                for m in self.network.modules()
+                if isinstance(m, InputChoice) and m.is_open and m.n_chosen is None
+            )
+        return found
+
+    @property
+    def example(self) -> tuple[Any, ...]:
+        """The inputs that this was made with; none where it was made without."""
+        return self._example
+
+    def find_widths(self) -> None:
+        """Shows the example to the network that is selected: layers that learn their width from their input know it then.
+
+        Changes nothing else.
+        """
+        if self._example:
+            _run_apart(self, self._example)
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions that are selected now."""
+        return self.space.parse(self._active())
+
+    @property
+    def mutables(self) -> tuple[nn.Module, ...]:
+        """All choices and elastic modules, in the order of the network; of equal keys the first."""
+        found: dict[Any, nn.Module] = {}
+        for module in self.network.modules():
+            if isinstance(module, Mutable) and module.is_open:
+                found.setdefault(module.key, module)
+            elif isinstance(module, Elastic):
+                found[id(module)] = module
+        return tuple(found.values())
+
+    def materialize(self, decisions: Any = None, *, inherit: bool = True) -> Any:
+        """Returns the concrete network of some decisions, an ordinary program.
+
+        Args:
+          decisions: any face of them; those that are selected now when None.
+          inherit: whether it gets the weights that it has in here, as copies; otherwise it is initialized anew
+            when it is first used.
+
+        Where choices were written by hand, it is a copy of the network in which the candidate stands at the place of its
+        choice (``fix_choices``), and is initialized at once.
+
+        Raises:
+          SpaceError: weights are to be new, and a layer in a network with choices written by hand cannot be initialized.
+        """
+        chosen = self.decisions if decisions is None else self.space.parse(decisions)
+        if self.template is None:
+            with self._selected(chosen):
+                return fix_choices(self.network, inherit=inherit)
+        child = self.template.materialize(chosen)
+        if inherit:
+            weights = self.inherited(chosen)
+            with torch.random.fork_rng(devices=[]):
+                realize(child)
+            give_weights(child, weights)
+        return child
+
+    def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
+        """Returns the weights that the network of some decisions has in here, under the names that it has alone.
+
+        Parts of shared tensors are views of them: copy what is to stay as it is.
+        """
+        with self._selected(self.decisions if decisions is None else decisions):
+            if _find_inferred(self.network):
+                self.find_widths()
+            return dict(name_weights(self.network, self.selection))
+
+    @contextmanager
+    def _selected(self, decisions: Any) -> Iterator[None]:
+        """Selects decisions for a while."""
+        kept = dict(self.selection.values), dict(self.selection.weights)
+        try:
+            self.activate(decisions)
+            yield
+        finally:
+            self.selection.values, self.selection.weights = kept
+
+    def _find_first(self) -> Decisions:
+        """Returns the decisions that are selected at first: the first candidates, and all inputs where any number is taken."""
+        space = self.space
+        first = space.sample(0) if space.size == float("inf") else next(space.iterate())
+        if not self.free:
+            return first
+        yes = {f"{key}[{i}]": 1 for key in self.free for i in range(self.grouped[key])}
+        return space.parse({key: yes.get(key, value) for key, value in first.to_dict().items()})
+
+    def _active(self) -> list[Any]:
+        values, found, points = self.selection.values, [], self.space.points
+
+        def walk(indices: tuple[int, ...]) -> None:
+            for index in indices:
+                point = points[index]
+                value = values.get(point.path)
+                if value is None and isinstance(point, Choice) and point.group is not None:
+                    taken = values[point.hole]
+                    value = int(point.pick in taken) if point.hole in self.free else taken[point.pick]
+                found.append(value)
+                if isinstance(point, Choice) and value is not None and point.branches[value]:
+                    walk(point.branches[value])
+
+        walk(self.space.top)
+        return found
+
+
+def supernet(
+    space: Any, *, example: Any = None, share: bool = False, own_statistics: bool = False
+) -> Supernet:
+    """Rewrites a space of networks into one network with shared weights.
+
+    Holes at a module's place become choices between modules, each with weights of its own.  Holes in the arguments
+    of a module make it elastic: all its sizes are parts of one maximal weight.  What a super-network computes for
+    decisions is what the concrete network computes with the same weights, because it runs the same code.
+
+    >>> import pliant as pg
+    >>> Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
+    >>> width = pg.oneof([4, 8], name="width")
+    >>> net = supernet(Sequential(Linear(2, width), pg.oneof([ReLU(), Tanh()]), Linear(width, 1)))
+    >>> net.space.size, sum(p.numel() for p in net.parameters())
+    (4, 33)
+    >>> x = torch.ones(5, 2)
+    >>> decisions = net.activate([0, 1])
+    >>> torch.equal(net(x), net.materialize(decisions)(x))
+    True
+
+    Args:
+      space: a symbolic module with holes, an ordinary module that contains such, or one with ``LayerChoice``,
+        ``InputChoice`` and ``ValueChoice`` written into it.  It stays as it is.
+      example: an input of the network (a tuple of them, where it takes several), needed where layers learn their
+        width from it, as ``nn.LazyConv2d`` does; what its batch size is does not matter.  With one, all candidates
+        of choices are run once, and those that do not fit are named.
+      share: whether a choice between modules of one class becomes one elastic module over one maximal weight,
+        instead of modules with weights of their own.
+      own_statistics: whether normalization layers keep weights and statistics of their own for each width
+        (Yu et al., "Slimmable neural networks", ICLR 2019), instead of parts of the widest one's.
+
+    Raises:
+      SpaceError: there is nothing to decide.
+      FieldTypeError: it is no module, or something at a module's place is none.
+      FieldValueError: a layer comes in several sizes, and its class has no rule.
+    """
+    selection, program, described = Selection(), _read_program(space), flatten([])
+    if program is None:
+        selection, written = _adopt_plain(space)
+        network: Any = space
+    else:
+        described = _describe_program(program)
+        rewriter = Rewriter(described, selection, share=share, own_statistics=own_statistics)
+        network = rewriter.build(program)
+        written = adopt_mutables(network, selection)
+    if written:
+        described, program = _describe_written(written, described), None
+    if not described.points:
+        raise SpaceError(
+            f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
+        )
+    inputs = () if example is None else example if isinstance(example, tuple) else (example,)
+    return Supernet(infer_layers(network, ""), program, described, selection, example=inputs)
+
+
+def _read_program(space: Any) -> Any:
+    """Returns the symbolic program that a space is; None for an ordinary module without holes.
+
+    Raises:
+      FieldTypeError: it is no module.
+    """
+    if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
+        return space
+    if not isinstance(space, nn.Module):
+        raise FieldTypeError(
+            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
+            f"of type {type(space).__name__}."
+        )
+    return enclose(space)
+
+
+def _describe_program(program: Any) -> Space:
+    """Returns the decisions of a program.
+
+    Raises:
+      SpaceError: one name is two decisions, or a width that others follow is decided only sometimes.
+    """
+    try:
+        return Template(program).space
+    except SpaceError as error:
+        if f"the hole named '{WIDTH_NAME}" not in str(error) or "active only for some" not in str(error):
+            raise
+        raise SpaceError(
+            f"{error} As `follow` named it, it is a width that other layers follow; the layer that decides it has become a candidate since "
+            "(a unit that may be left out, say), and without that layer nothing decides how wide the others are. Let the width at the "
+            "end of such a unit be as it is, and search widths inside it; or have it decided outside of the unit, too: "
+            "`follow(program, example, tie=True)`, where what the unit returns is added to what comes in."
+        ) from error
+
+
+def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
+    """Returns what the choices of an ordinary network read, and the choices by key.
+
+    Super-networks and mutators of one network read one selection, so that what was selected last is what runs.
+
+    Raises:
+      BindError: a mutator runs choices of it its own way.
+    """
+    choices = [module for _, module in find_mutables(network)]
+    bound = {id(module.selection): module.selection for module in choices if module.is_bound}
+    selection = next(iter(bound.values())) if len(bound) == 1 else Selection()
+    adopt_mutables(network, selection)
+    for module in choices:
+        mutator = getattr(module.handler, "__self__", None)
+        if isinstance(mutator, nn.Module):
+            raise BindError(
+                f"a {type(mutator).__name__} runs the choice {module.key!r} its own way, whatever a super-network selects. Call its "
+                "`release()` first, or make the network anew."
+            )
+    found: dict[str, Mutable] = {}
+    for module in choices:
+        found.setdefault(module.key, module)
+    return selection, found
+
+
+def _describe_written(found: dict[str, Mutable], space: Space) -> Space:
+    """Returns the decisions of choices that were written by hand."""
+    if space.points:
+        raise SpaceError(
+            f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
+        )
+    return flatten([_describe(module) for module in found.values()])
+
+
+def _describe(module: Any) -> Any:
+    if isinstance(module, InputChoice):
+        if module.n_chosen is None:
+            return choice(module.key, len(NO_YES), literals=NO_YES, picks=len(module), distinct=False)
+        return choice(module.key, len(module), literals=module.names, picks=module.n_chosen, sorted=True)
+    assert isinstance(module, (LayerChoice, ValueChoice))
+    return choice(module.key, len(module), literals=module.names)
+
+
+def _find_inferred(network: nn.Module) -> list[Inferred]:
+    """Returns all layers that learn their width from their input."""
+    found = [module for module in network.modules() if isinstance(module, Inferred)]
+    for module in network.modules():
+        if isinstance(module, Elastic):
+            found += module.inferred()
+    return found
+
+
+def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
+    """Shows all widths to the layers that learn theirs from their input.
+
+    Raises:
+      FieldValueError: there are such layers, and no example.
+    """
+    if not _find_inferred(supernet.network):
+        return
+    if not example:
+        first = _find_inferred(supernet.network)[0]
+        raise FieldValueError(
+            f"{first.extra_repr()} learns its width from its input, so the super-network has to see one: "
+            "pass supernet(space, example=torch.zeros(...)), an input of the network."
+        )
+
+    def widths(decisions: Decisions) -> float:
+        return sum(layer.last or 0 for layer in _find_inferred(supernet.network))
+
+    for decisions in sweep(supernet.space, widths):
+        supernet.activate(decisions)
+        _run_apart(supernet, example)
+    finish(_find_inferred(supernet.network))
+
+
+def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
+    """Runs the network that is selected, or checks all candidates, so that nothing of it is changed."""
+    was_training, modes = supernet.training, [(module, module.training) for module in supernet.modules()]
+    like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
+    if like is not None:  # the network may have been moved or converted
+        example = tuple(
+            x.to(like.device, like.dtype if x.is_floating_point() else x.dtype)
+            if isinstance(x, Tensor)
+            else x
+            for x in example
+        )
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            supernet.eval()
+            if checks:
+                check_candidates(supernet.network, supernet.space, supernet.selection, example)
+            else:
+                supernet.network(*example)
+    finally:
+        supernet.train(was_training)
+        for module, mode in modes:
+            module.training = mode

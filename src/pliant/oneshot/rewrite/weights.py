@@ -1,0 +1,83 @@
+"""The weights that one network of a super-network has in it, by the names that they have in the network alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..choices.choice import LayerChoice
+from ..choices.selection import Selection
+from ..elastic.lazy import Inferred
+from ..elastic.module import Elastic
+
+
+def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str, Tensor]]:
+    """Yields the tensors of the network that is selected; parts of shared tensors are views of them, if possible."""
+    yield from _weights(network, "", selection, {})
+
+
+def has_trained(network: nn.Module, selection: Selection) -> bool:
+    """Returns whether what is selected has weights that get gradients: of a mixture, whether one of its networks has."""
+    mixed = {key: [i for i, one in enumerate(selection.numbers(key)) if one] for key in selection.weights}
+    for turn in range(max(map(len, mixed.values()), default=1)):
+        single = Selection()
+        single.replace({**selection.values, **{key: runs[turn % len(runs)] for key, runs in mixed.items()}})
+        with torch.enable_grad():  # parts of weights are views of them, which get gradients where these do
+            if any(tensor.requires_grad for _, tensor in name_weights(network, single)):
+                return True
+    return False
+
+
+def give_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copies weights into a network, which gets their types and devices as well.
+
+    Raises:
+      RuntimeError: the network has others.
+    """
+    child.load_state_dict(weights)
+    own = {
+        **dict(child.named_parameters(remove_duplicate=False)),
+        **dict(child.named_buffers(remove_duplicate=False)),
+    }
+    for name, given in weights.items():
+        tensor = own[name]
+        if (tensor.dtype, tensor.device) != (given.dtype, given.device):
+            tensor.data = given.detach().clone()
+    given_types = {(t.dtype, t.device) for t in weights.values() if t.is_floating_point()}
+    if len(given_types) == 1:  # buffers that are not stored go along
+        dtype, device = given_types.pop()
+        for name, tensor in own.items():
+            if name not in weights:
+                tensor.data = tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+
+
+def _weights(
+    module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    """Does the same below a module; ``tensors`` are what the skeleton around it borrows."""
+    if isinstance(module, LayerChoice):
+        index = int(selection.value(module.key))
+        if module.return_mask:  # what is left of it names the candidate
+            prefix += f"candidates.{list(module.candidates)[index]}."
+        yield from _weights(module[index], prefix, selection, {})
+        return
+    if isinstance(module, (Elastic, Inferred)):
+        skeleton = (
+            module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
+        )
+        if skeleton is None:  # a lazy layer that has not run
+            return
+        tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
+        module = skeleton.module
+        if isinstance(module, Inferred):  # a lazy layer that has other values to decide
+            yield from _weights(module, prefix, selection, {})
+            return
+    for table in (module._parameters, module._buffers):
+        for name, tensor in table.items():
+            if tensor is not None and name not in module._non_persistent_buffers_set:
+                yield prefix + name, tensors.get((id(table), name), tensor)
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _weights(child, f"{prefix}{name}.", selection, tensors)

@@ -1,0 +1,106 @@
+"""``evolve``: the function that begins a search, and the checks of what it is given; the search is in ``loop``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pliant.algorithms.base import check_count, check_seed
+from pliant.algorithms.evolution import Chain, Either, Mutate, Newest, Operator, Tournament, UniformCrossover
+from pliant.algorithms.evolution.operators import check_operator
+from pliant.symbolic.tree.node import Node
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from .loop import Evolving
+from .variation import EditFn, Edits
+
+
+def evolve(
+    program: Any,
+    edits: Sequence[EditFn] | Mapping[str, EditFn],
+    trials: int | None = None,
+    *,
+    population_size: int = 100,
+    select: Operator | None = None,
+    survive: Operator | None = None,
+    weights: Sequence[float] | None = None,
+    check: Callable[[Any], Any] | None = None,
+    attempts: int = 100,
+    seed: int = 0,
+    maximize: bool = True,
+    record: str | os.PathLike[str] | None = None,
+) -> Evolving:
+    """Evolves programs by edits, with no space laid down before: ``for program, feedback in pg.evolve(...)``.
+
+    The first trial is ``program``, each later one a child of one that was told; ``Evolving`` says how.
+
+    >>> import pliant as pg
+    >>> from pliant.open_ended import Delete, Insert, Replace, evolve
+    >>> edits = [Insert("terms", [1, 2, 5]), Replace(int, [1, 2, 5]), Delete()]
+    >>> search = evolve(pg.Dict(terms=[]), edits, 200)
+    >>> for program, feedback in search:
+    ...     feedback(-abs(sum(program.terms) - 11) - 0.1 * len(program.terms))
+    >>> sorted(search.best_program.terms), round(search.best_reward, 2)
+    ([1, 5, 5], -0.3)
+
+    Args:
+      program: where evolution starts: a symbolic object, Dict or List.  It is not changed.
+      edits: functions ``(program, random) -> program | None``, ready ones (``Insert``, ...) or yours; a dict names them.
+      trials: how many turns, counting those in the file; None for no end.
+      population_size: how many survive by default.
+      select: chooses a parent: ``Tournament(10)`` by default; ``ParetoTournament()`` for several objectives.
+      survive: chooses who stays: ``Newest(population_size)`` by default.
+      weights: how likely each edit is drawn; all alike by default.
+      check: returns whether a program may be tried; keeps programs from growing without end.
+      attempts: how many edits are tried for one trial.
+      seed: where the random numbers start.
+      maximize: whether higher rewards are better.
+      record: the path of a file for the records.
+
+    Raises:
+      FieldTypeError, FieldValueError: an argument is not as said.
+      RecordError, LoadError: the file is of another search, is being written, or cannot be replayed.
+    """
+    return Evolving(
+        _check_program(program),
+        Edits(edits, weights, check),
+        trials=trials if trials is None else check_count(trials, "trials", "evolve"),
+        select=_check_chooser(select or Tournament(10), "select"),
+        survive=_check_chooser(
+            survive or Newest(check_count(population_size, "population_size", "evolve")), "survive"
+        ),
+        seed=check_seed(seed),
+        maximize=maximize,
+        attempts=check_count(attempts, "attempts", "evolve"),
+        record=record,
+    )
+
+
+def _check_program(program: Any) -> Any:
+    if not isinstance(program, Node):
+        raise FieldTypeError(
+            f"evolve starts from a symbolic object, Dict or List; got {program!r:.80} of type "
+            f"{type(program).__name__}. Wrap plain containers: `pg.Dict(...)`, `pg.List(...)`."
+        )
+    return program
+
+
+def _check_chooser(value: Any, name: str) -> Operator:
+    """Returns an operator that chooses, and changes nothing."""
+    operator = check_operator(value, name, "evolve")
+    for part in _parts(operator):
+        if isinstance(part, (Mutate, UniformCrossover)):
+            raise FieldValueError(
+                f"evolve({name}=...) only chooses; {type(part).__name__} changes decisions, which these programs "
+                "have none of. Programs are changed by `edits`."
+            )
+    return operator
+
+
+def _parts(operator: Operator) -> list[Operator]:
+    if isinstance(operator, Chain):
+        return [part for step in operator.steps for part in _parts(step)]
+    if isinstance(operator, Either):
+        return [*_parts(operator.first), *_parts(operator.second)]
+    return [operator]

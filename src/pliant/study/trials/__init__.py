@@ -1,0 +1,1 @@
+"""Trials, and what is checked and decided about them.  Knows no database."""

@@ -1,0 +1,1 @@
+"""Changing and copying trees: all-or-nothing edits, rebind, patch, clone."""

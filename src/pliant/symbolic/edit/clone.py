@@ -1,0 +1,66 @@
+"""Copies of trees.  ``clone`` copies the program; ``copy.deepcopy`` of a realized object copies its state too."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import Any
+
+from ..tree.node import PROGRAM, Node, copy_plain
+from ..tree.realize import get, is_realized, put, realize, slot_state
+from .commit import attach
+from .rebind import rebind
+
+
+def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
+    """Returns a copy of a program: its nodes are copied, what it computed from them is not.
+
+    Args:
+      x: a node, or a plain container of nodes.
+      deep: whether leaves that can change (objects that are not symbolic) are copied too, with
+        ``copy.deepcopy``; otherwise they are shared.
+      override: changes to make on the copy, as for ``rebind``.
+      memo: as for ``copy.deepcopy``.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> d = Dict(a=1, b=[2])
+    >>> clone(d) == d, clone(d, override={"b[0]": 5})
+    (True, {a=1, b=[5]})
+    """
+    if deep:
+        memo = {} if memo is None else memo
+        memo[PROGRAM] = True
+    made = (
+        x._sym_copy(None, None, memo if deep else None)
+        if isinstance(x, Node)
+        else copy_plain(x, memo if deep else None)
+    )
+    if override:
+        rebind(made, override)
+    return made
+
+
+def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
+    """Returns what ``copy.deepcopy`` returns for a node: all below it copied, computed state (weights) too."""
+    made: Any
+    if isinstance(node, list):
+        made = memo[id(node)] = list.__new__(type(node))
+        list.extend(made, [copy.deepcopy(v, memo) for v in node])
+    elif isinstance(node, dict):
+        made = memo[id(node)] = dict.__new__(type(node))
+        dict.update(made, {k: copy.deepcopy(v, memo) for k, v in dict.items(node)})
+    else:
+        if hasattr(type(node), "_sym_origin") and PROGRAM not in memo:
+            with contextlib.suppress(Exception):  # as the class's user expects, the copy has the same weights
+                realize(node)
+        made = memo[id(node)] = type(node)._sym_blank()
+        if is_realized(node):
+            put(made, "__class__", type(node))
+    target = get(made, "__dict__")
+    for name, value in get(node, "__dict__").items():
+        if name not in ("_sym_parent", "_sym_key", "_sym_template"):
+            target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
+    for name, value in slot_state(node).items():
+        put(made, name, copy.deepcopy(value, memo))
+    attach(made, zip(made._sym_keys(), made._sym_values()))
+    return made

@@ -1,0 +1,249 @@
+"""All-or-nothing changes: plan, swap, tell the ancestors; and back again when anything fails.
+
+Every change to a tree (``rebind``, assignment, ``List.append``, ...) is one ``commit``: first each holder
+plans what it would hold (values checked, copied, placed), then all holders swap old for new, then the
+changed nodes and their ancestors forget what they had computed, children before parents, each once, and
+hooks are told.  If a plan, a hook or a check fails, every holder gets its old content back.
+
+A holder takes part through two private methods: ``_sym_plan(changes, fresh)`` returns its new content
+and ``_sym_swap(content)`` installs it and returns the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, final
+
+from pliant.values.errors import PliantError, SealedError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path, at_path
+
+from ..tree.node import ATOMS, Node, path
+from ..tree.place import release
+
+
+@final
+class Insertion:
+    """A new value for ``rebind`` that goes in *before* the list item at its path, instead of replacing it.
+
+    >>> from pliant.symbolic.objects.containers import List
+    >>> from pliant.symbolic.edit.rebind import rebind
+    >>> rebind(List([1, 3]), {"[1]": Insertion(2)})
+    [1, 2, 3]
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"insert({self.value!r})"
+
+
+@final
+class Change:
+    """What happened at one path: the value before and after, or ``MISSING_VALUE``; told to ``on_change``."""
+
+    __slots__ = ("new_value", "old_value", "path")
+
+    def __init__(self, path: Path, old_value: Any, new_value: Any) -> None:
+        self.path = path
+        self.old_value = old_value
+        self.new_value = new_value
+
+    def __repr__(self) -> str:
+        return f"Change({str(self.path)!r}, {self.old_value!r} -> {self.new_value!r})"
+
+
+def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
+    """Returns which of the holders and their ancestors take notice of a change, and whether any has a change hook.
+
+    Each comes once, and after its ancestors.  Most nodes take no notice: they keep nothing and listen to nothing.
+
+    Raises:
+      SealedError: one of them is sealed.
+    """
+    seen: set[int] = set()
+    nodes: list[Any] = []
+    listens = False
+    for holder in holders:
+        first = len(nodes)
+        at = holder
+        while at is not None:
+            identity = id(at)
+            if identity in seen:
+                break
+            seen.add(identity)
+            if at._sym_heavy or at._sym_mark:
+                if at._sym_sealed:
+                    raise SealedError(
+                        f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so "
+                        f"{at_path(path(holder))} nothing changes. "
+                        "Change a copy (`x.clone().rebind(...)`), or unseal it with `x.seal(False)`."
+                    )
+                listens = listens or at._sym_listens
+                nodes.append(at)
+            at = at._sym_parent
+        if len(nodes) > first + 1:
+            nodes[first:] = nodes[first:][::-1]
+    return nodes, listens
+
+
+def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) -> None:
+    """Makes all changes, given as ``(holder, {key: new value})`` pairs, or none of them."""
+    nodes, listens = survey([holder for holder, _ in changes])
+    atoms = None if listens else plan_atoms(changes)
+    if atoms is not None:
+        for holder, slot, value in atoms:
+            setattr(holder, slot, value)
+        reset(nodes)
+        return
+    fresh: list[tuple[Any, Any]] = []
+    plans = []
+    try:
+        for holder, updates in changes:
+            plans.append((holder, holder._sym_plan(updates, fresh)))
+    except BaseException:
+        withdraw(fresh)
+        raise
+    undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
+    try:
+        for holder, old in undo:
+            tell_left(holder, old)
+        reset(nodes)
+        if listens and notify:
+            tell(nodes, changes, undo)
+    except BaseException:
+        for holder, content in reversed(undo):
+            holder._sym_swap(content)
+        reset(nodes)
+        raise
+
+
+def withdraw(fresh: list[tuple[Any, Any]]) -> None:
+    """Undoes what plans that failed had adopted, but for what stands at its place already, in an older tuple."""
+    for holder, value in fresh:
+        release(holder, (value,))
+        if value.__class__ not in ATOMS and isinstance(value, tuple):
+            attach(holder, zip(holder._sym_keys(), holder._sym_values()))
+
+
+def reset(nodes: list[Any]) -> None:
+    """Lets nodes forget what they computed, children before parents; takes them as ``survey`` returns them."""
+    for node in reversed(nodes):
+        if node._sym_stateful or node._sym_template is not None:
+            node._sym_reset()
+
+
+def plan_atoms(changes: list[tuple[Any, dict[Any, Any]]]) -> list[tuple[Any, str, Any]] | None:
+    """Returns changes as attributes to set, where each replaces an atom in a plain object by another; else None.
+
+    The usual case when a function edits a whole tree: nothing is adopted, nothing can fail half-way.
+    """
+    planned = []
+    for holder, updates in changes:
+        slots = holder._sym_slots
+        if not slots or not holder._sym_plain:
+            return None
+        for key, value in updates.items():
+            slot = slots.get(key)
+            if slot is None or value.__class__ not in ATOMS or value is MISSING_VALUE:
+                return None
+            if getattr(holder, slot).__class__ not in ATOMS:
+                return None
+            try:
+                planned.append((holder, slot, holder._sym_checks[key](value)))
+            except PliantError:
+                return None  # the long way raises it again, with the whole path
+    return planned
+
+
+def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> None:
+    """Makes one change, as an assignment does: ``commit`` for the most frequent case, without its tables."""
+    at = holder
+    while at is not None:
+        if at._sym_heavy or at._sym_mark:
+            commit([(holder, {key: value})], notify=notify)
+            return
+        at = at._sym_parent
+    # Nobody up to the root listens, is sealed, or keeps anything computed: only the value itself changes.
+    if value.__class__ in ATOMS and holder._sym_assign(key, value):
+        return
+    fresh: list[tuple[Any, Any]] = []
+    try:
+        content = holder._sym_plan({key: value}, fresh)
+    except BaseException:
+        withdraw(fresh)
+        raise
+    old = holder._sym_swap(content)
+    try:
+        tell_left(holder, old)
+    except BaseException:
+        holder._sym_swap(old)
+        raise
+
+
+def tell_left(holder: Any, old: Any) -> None:
+    """Runs the hooks of nodes that ``holder`` held until now and that nobody holds any more."""
+    for value in old.values() if isinstance(old, dict) else old:
+        if value.__class__ in ATOMS or not isinstance(value, Node):
+            continue
+        if value._sym_hears_parent and value._sym_parent is None:
+            value._sym_moved(holder, None)
+
+
+def tell(nodes: list[Any], changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> None:
+    """Runs the change hooks of the nodes that have one, children before parents, each once."""
+    told = _told(changes, undo)
+    for node in reversed(nodes):
+        if id(node) in told:
+            base = path(node).depth
+            node._sym_tell({Path(c.path.keys[base:]): c for c in told[id(node)]})
+
+
+def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> dict[int, list[Change]]:
+    """Returns, for each listening node, the changes at and below it; empty when none listens."""
+    told: dict[int, list[Change]] = {}
+    for (holder, updates), (_, old) in zip(changes, undo):
+        listeners = []
+        at = holder
+        while at is not None:
+            if at._sym_listens:
+                listeners.append(at)
+            at = at._sym_parent
+        if not listeners:
+            continue
+        before = old if isinstance(old, dict) else dict(enumerate(old))
+        here = path(holder)
+        for key, value in updates.items():
+            if isinstance(holder, list) and key < 0:
+                key += len(before) if isinstance(old, list) else len(holder)
+            new = value.value if isinstance(value, Insertion) else value
+            was = MISSING_VALUE if isinstance(value, Insertion) else before.get(key, MISSING_VALUE)
+            change = Change(here + key, was, new)
+            for node in listeners:
+                told.setdefault(id(node), []).append(change)
+    return told
+
+
+def detach(holder: Any, values: Any, kept: set[int]) -> None:
+    """Tells nodes that ``holder`` no longer holds that they have no parent."""
+    for value in values:
+        if isinstance(value, Node):
+            if id(value) not in kept and value._sym_parent is holder:
+                value._sym_parent = None
+                value._sym_key = None
+        elif isinstance(value, tuple):
+            detach(holder, value, kept)
+
+
+def attach(holder: Any, items: Any) -> None:
+    """Tells the nodes among ``(key, value)`` items that ``holder`` holds them there."""
+    for key, value in items:
+        if isinstance(value, Node):
+            value._sym_parent = holder
+            value._sym_key = key
+        elif isinstance(value, tuple):
+            steps = key if key.__class__ is tuple else (key,)
+            attach(holder, [((*steps, i), v) for i, v in enumerate(value)])

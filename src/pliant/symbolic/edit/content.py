@@ -1,0 +1,219 @@
+"""What a ``List`` or a ``Dict`` will hold after changes, and putting it there; see ``edit.commit``.
+
+A plan is the new content.  Where most of it stays (one item is set, items are added at the end), the plan
+is only what changes, so that building a long list step by step costs time in proportion to its length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pliant.values.errors import PathError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import at_path
+
+from ..tree.node import ATOMS, Node, path
+from ..tree.place import admit, adopt, item_spec
+from .commit import Insertion, attach, detach
+
+
+class Whole(dict[Any, Any]):
+    """Updates that stand for the whole content of a container."""
+
+    __slots__ = ("items_",)
+
+    def __init__(self, items: Any) -> None:
+        super().__init__(dict(enumerate(items)) if isinstance(items, list) else items)
+        self.items_ = items
+
+
+def plan_list(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> Any:
+    """Returns the new values by index where all other items stay, else all items."""
+    if isinstance(updates, Whole):
+        return _admit_items(holder, list(updates.items_), fresh)
+    few = _few_items(holder, updates)
+    if few is None:
+        return _plan_items(holder, updates, fresh)
+    element = holder._sym_spec.element if holder._sym_spec is not None else None
+    for i, value in few.items():
+        if value is not MISSING_VALUE:
+            few[i] = admit(holder, i, value, element)
+            fresh.append((holder, few[i]))
+    return few
+
+
+def _few_items(holder: Any, updates: dict[Any, Any]) -> dict[int, Any] | None:
+    """Returns updates by index when they leave all other items where they are: one item, or new ones at the end."""
+    n = at = len(holder)
+    spec = holder._sym_spec
+    few = {}
+    for key, value in updates.items():
+        if key.__class__ is not int or value.__class__ is Insertion or key < -n:
+            return None
+        if value is MISSING_VALUE:
+            if len(updates) > 1 or key not in (n - 1, -1) or (spec is not None and n <= (spec.min_size or 0)):
+                return None
+            few[n - 1] = value
+        elif key >= n:
+            few[at] = value
+            at += 1
+        elif len(updates) > 1:
+            return None
+        else:
+            few[key % n] = value
+    grown = at > n and spec is not None and spec.max_size is not None and at > spec.max_size
+    return None if grown or (spec is not None and spec.frozen) else few
+
+
+def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[Any]:
+    """Returns all items as they will be after any updates."""
+    n = len(holder)
+    before: dict[int, Any] = {}
+    slots: list[Any] = list(holder)
+    tail: list[Any] = []
+    for key, value in updates.items():
+        if key.__class__ is not int:
+            raise PathError(
+                f"a List {at_path(path(holder))} is indexed by whole numbers; got {key!r}. It has {n} items."
+            )
+        if key >= n:
+            tail.append(value.value if isinstance(value, Insertion) else value)
+            continue
+        if key < -n:
+            raise PathError(f"a List {at_path(path(holder))} has {n} items; there is no item {key}.")
+        if isinstance(value, Insertion):
+            before[key % n] = value.value
+        else:
+            slots[key % n] = value
+    items = []
+    for i, value in enumerate(slots):
+        if i in before:
+            items.append(before[i])
+        if value is not MISSING_VALUE:
+            items.append(value)
+    return _admit_items(holder, [*items, *(v for v in tail if v is not MISSING_VALUE)], fresh)
+
+
+def _admit_items(holder: Any, items: list[Any], fresh: list[Any]) -> list[Any]:
+    """Returns items as ``holder`` stores them; those that are new to it are noted in ``fresh``."""
+    spec = holder._sym_spec
+    if spec is not None:
+        items = spec.check(items, path(holder))
+    made = []
+    mine = {id(v) for v in holder}
+    for i, value in enumerate(items):
+        if value.__class__ in ATOMS:
+            made.append(value)
+            continue
+        if id(value) in mine:
+            mine.remove(id(value))  # it stays or moves; a second time it is copied
+            made.append(value)
+            continue
+        new = adopt(holder, i, value, spec.element if spec is not None else None)
+        fresh.append((holder, new))
+        made.append(new)
+    return made
+
+
+def swap_list(holder: Any, content: Any) -> Any:
+    """Puts what was planned into a List; returns what undoes it."""
+    if isinstance(content, dict):
+        return _swap_items(holder, content)
+    old = list(holder)
+    detach(holder, old, {id(v) for v in content})
+    list.__setitem__(holder, slice(None), content)
+    attach(holder, enumerate(content))
+    return old
+
+
+def _swap_items(holder: Any, content: dict[int, Any]) -> dict[int, Any]:
+    """Sets items by index, adds those past the end, and takes those that are to go from the end."""
+    old = {}
+    for i, value in content.items():
+        if value is MISSING_VALUE:
+            old[i] = list.pop(holder)
+        elif i == len(holder):
+            old[i] = MISSING_VALUE
+            list.append(holder, value)
+        else:
+            old[i] = list.__getitem__(holder, i)
+            list.__setitem__(holder, i, value)
+        if old[i].__class__ not in ATOMS and old[i] is not value:
+            detach(holder, (old[i],), set())
+        if value.__class__ not in ATOMS:
+            attach(holder, ((i, value),))
+    return old
+
+
+def plan_dict(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
+    """Returns the new value alone when there is one, else the new content as a ``Whole``."""
+    spec = holder._sym_spec
+    if len(updates) == 1 and updates.__class__ is not Whole and (spec is None or not spec.frozen):
+        for key, value in updates.items():
+            inner = item_spec(spec, key)
+            if value is MISSING_VALUE or isinstance(value, Insertion) or (spec is not None and inner is None):
+                break
+            new = admit(holder, key, value, inner)
+            fresh.append((holder, new))
+            return {key: new}
+    return _plan_entries(holder, updates, fresh)
+
+
+def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
+    """Returns all that it will hold after any updates."""
+    content = dict(updates.items_) if isinstance(updates, Whole) else {**holder, **updates}
+    for key, value in list(content.items()):
+        if isinstance(value, Insertion):
+            content[key] = value.value
+        if value is MISSING_VALUE:
+            if key not in holder:
+                raise PathError(
+                    f"the Dict {at_path(path(holder))} has no {key!r} to delete{suggest(key, holder) or '.'} "
+                    f"It has: {listing(holder)}."
+                )
+            del content[key]
+    spec = holder._sym_spec
+    if spec is not None:
+        content = spec.check(content, path(holder))
+    mine = {id(v) for v in dict.values(holder)}
+    for key, value in content.items():
+        if value.__class__ in ATOMS:
+            continue
+        if (
+            id(value) in mine
+            and isinstance(value, Node)
+            and (value._sym_key == key or value is not content.get(value._sym_key))
+        ):
+            mine.remove(id(value))  # it stays or moves; a second time it is copied
+            continue
+        content[key] = adopt(holder, key, value, item_spec(spec, key))
+        fresh.append((holder, content[key]))
+    return Whole(content)
+
+
+def swap_dict(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
+    """Puts what was planned into a Dict; returns what undoes it."""
+    if content.__class__ is not Whole:
+        return _swap_entries(holder, content)
+    old = Whole(dict(holder))
+    detach(holder, old.values(), {id(v) for v in content.values()})
+    dict.clear(holder)
+    dict.update(holder, content)
+    attach(holder, content.items())
+    return old
+
+
+def _swap_entries(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
+    """Sets some keys, and takes away those without a value."""
+    old = {}
+    for key, value in content.items():
+        before = old[key] = dict.get(holder, key, MISSING_VALUE)
+        if value is MISSING_VALUE:
+            dict.pop(holder, key, None)
+        else:
+            dict.__setitem__(holder, key, value)
+        if before.__class__ not in ATOMS and before is not value:
+            detach(holder, (before,), set())
+        if value.__class__ not in ATOMS:
+            attach(holder, ((key, value),))
+    return old

@@ -1,0 +1,143 @@
+"""Changing all values of a tree that fit: by key, path, type, value, or member of a class.
+
+Each is one ``rebind`` by function.  That nothing fits is no error.  The root itself is never replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pliant.values.errors import FieldTypeError
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path
+
+from ..read.compare import equal
+from ..read.query import compile_pattern
+from .rebind import rebind
+
+ValueFn = Callable[[Any], Any]
+
+
+def patch_on_key(
+    src: Any,
+    regex: str,
+    value: Any = MISSING_VALUE,
+    *,
+    value_fn: ValueFn | None = None,
+    skip_notification: bool | None = None,
+) -> Any:
+    """Replaces every value whose key begins with what ``regex`` matches; returns ``src``.
+
+    Args:
+      src: a node; it is changed.
+      regex: as for ``re.match``.
+      value: the new value.
+      value_fn: returns the new value for an old one; give this or ``value``.
+      skip_notification: True to run no ``on_change`` hook.
+
+    Raises:
+      FieldTypeError: neither ``value`` nor ``value_fn`` was given, or both.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> patch_on_key(Dict(a=1, b=Dict(a=2)), "a$", value_fn=lambda v: v + 10)
+    {a=11, b={a=12}}
+    """
+    match = compile_pattern(regex).match
+    fits = lambda k, v, p: isinstance(k.key, str) and match(k.key)  # noqa: E731  # one of five of this form
+    return _patch(src, fits, value, value_fn, skip_notification)
+
+
+def patch_on_path(
+    src: Any,
+    regex: str,
+    value: Any = MISSING_VALUE,
+    *,
+    value_fn: ValueFn | None = None,
+    skip_notification: bool | None = None,
+) -> Any:
+    """Replaces every value whose path begins with what ``regex`` matches; the rest as for ``patch_on_key``.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> patch_on_path(Dict(a=1, b=Dict(a=2)), "b[.]a", 5)
+    {a=1, b={a=5}}
+    """
+    match = compile_pattern(regex).match
+    return _patch(src, lambda k, v, p: match(str(k)), value, value_fn, skip_notification)
+
+
+def patch_on_value(
+    src: Any,
+    old_value: Any,
+    value: Any = MISSING_VALUE,
+    *,
+    value_fn: ValueFn | None = None,
+    skip_notification: bool | None = None,
+) -> Any:
+    """Replaces every value that equals ``old_value``; the rest as for ``patch_on_key``.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> patch_on_value(Dict(a=1, b=Dict(a=2, c=1)), 1, 5)
+    {a=5, b={a=2, c=5}}
+    """
+    return _patch(src, lambda k, v, p: equal(v, old_value), value, value_fn, skip_notification)
+
+
+def patch_on_type(
+    src: Any,
+    value_type: type | tuple[type, ...],
+    value: Any = MISSING_VALUE,
+    *,
+    value_fn: ValueFn | None = None,
+    skip_notification: bool | None = None,
+) -> Any:
+    """Replaces every value of a type; the rest as for ``patch_on_key``.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> patch_on_type(Dict(a=1, b="x"), str, value_fn=str.upper)
+    {a=1, b='X'}
+    """
+    return _patch(src, lambda k, v, p: isinstance(v, value_type), value, value_fn, skip_notification)
+
+
+def patch_on_member(
+    src: Any,
+    cls: type | tuple[type, ...],
+    name: str,
+    value: Any = MISSING_VALUE,
+    *,
+    value_fn: ValueFn | None = None,
+    skip_notification: bool | None = None,
+) -> Any:
+    """Replaces the field ``name`` of every object of class ``cls``; the rest as for ``patch_on_key``.
+
+    >>> from pliant.symbolic.objects.object import Object
+    >>> class Conv(Object):
+    ...     filters: int
+    >>> patch_on_member(Conv(8), Conv, "filters", 16)
+    Conv(filters=16)
+    """
+    fits = lambda k, v, p: isinstance(p, cls) and k.key == name  # noqa: E731  # one of five of this form
+    return _patch(src, fits, value, value_fn, skip_notification)
+
+
+def _patch(
+    src: Any,
+    fits: Callable[[Path, Any, Any], Any],
+    value: Any,
+    value_fn: ValueFn | None,
+    skip_notification: bool | None,
+) -> Any:
+    """Replaces what fits below the root."""
+    if (value is MISSING_VALUE) is (value_fn is None):
+        given = "neither was" if value_fn is None else "both were"
+        raise FieldTypeError(
+            f"a patch takes a new value (`value=`) or what makes it of the old one (`value_fn=`); {given} given."
+        )
+
+    def replace(k: Path, v: Any, p: Any) -> Any:
+        if not k or not fits(k, v, p):
+            return v
+        return value if value_fn is None else value_fn(v)
+
+    return rebind(src, replace, raise_on_no_change=False, skip_notification=bool(skip_notification))

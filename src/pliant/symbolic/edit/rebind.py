@@ -1,0 +1,268 @@
+"""``rebind``: the one verb that changes a tree, by path, by keyword or by function.
+
+All paths refer to the tree as it was before the call; list indices too.  The call is all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
+from pliant.values.missing import KEEP, MISSING_VALUE
+from pliant.values.path import ROOT, Path, at_path
+
+from ..read.signature import positional_arity
+from ..tree.node import ATOMS, Node, children, path, rebuild
+from .commit import Insertion, commit, commit_one
+
+
+def rebind(
+    x: Any,
+    updates: Mapping[Any, Any] | Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    /,
+    *,
+    raise_on_no_change: bool = True,
+    skip_notification: bool = False,
+    **fields: Any,
+) -> Any:
+    """Changes a symbolic tree in place and returns it.
+
+    Args:
+      x: a node.
+      updates: what to change. A dict from path to new value; or a function of ``(k, v)`` or
+        ``(k, v, parent)`` that is asked for every node from the root down and returns the new value, or
+        ``v`` itself to leave it (what it replaces is not entered); or a function of ``(k)`` alone that
+        returns ``pg.KEEP`` to leave a value; or a list of such functions, applied one after another.
+        ``k`` is a ``Path``: it equals a string that is the whole path or its last key.
+        A new value may be ``pg.insert(v)`` (into a list, before the item) or ``pg.MISSING_VALUE``
+        (delete an item or key; a field gets its default).
+      raise_on_no_change: whether functions that change nothing at all are an error.
+      skip_notification: True to run no ``on_change`` hook.
+      **fields: new values by name, for the node's own fields.
+
+    Raises:
+      PathError: a path that is not there. FieldTypeError, FieldValueError, CycleError, SealedError: as for
+        assignment. The tree is then as it was.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> rebind(Dict(a=1, b=Dict(c=2)), {"b.c": 3}, a=5)
+    {a=5, b={c=3}}
+    >>> rebind(Dict(a=1, b=Dict(a=2)), lambda k, v: v * 10 if k == "a" else v)
+    {a=10, b={a=20}}
+    """
+    if not isinstance(x, Node):
+        raise FieldTypeError(
+            f"rebind changes symbolic objects, Dicts and Lists; got {x!r} of type {type(x).__name__}. "
+            "Wrap plain containers first: `pg.Dict(...)`, `pg.List(...)`."
+        )
+    notify = not skip_notification
+    if updates.__class__ is dict and len(updates) == 1 and not fields:
+        for text, value in updates.items():
+            at = Path.parse(text)
+            holder, key, rest = _locate(x, at)
+            new = _replace_inside(holder._sym_child(key), rest, value, at) if rest else value
+            commit_one(holder, key, new, notify=notify)
+    else:
+        _rebind(x, updates, fields, notify, raise_on_no_change)
+    return x
+
+
+def _rebind(x: Any, updates: Any, fields: dict[str, Any], notify: bool, must_change: bool) -> None:
+    """As ``rebind``, for all forms of updates."""
+    if callable(updates) and not isinstance(updates, Mapping):
+        updates = [updates]
+    if isinstance(updates, (list, tuple)):
+        changed = [_rebind_by_function(x, fn, notify) for fn in updates]
+        if must_change and not any(changed) and not fields:
+            raise FieldValueError(
+                "the rebind function changed nothing: it returned every value as it was. "
+                "If that is right, pass raise_on_no_change=False."
+            )
+        updates = None
+    elif updates is not None and not isinstance(updates, Mapping):
+        raise FieldTypeError(
+            f"rebind takes a dict of paths, a function, a list of functions, or keywords; got {updates!r}."
+        )
+    if updates or fields:
+        commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
+
+
+def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]]]:
+    """Returns updates by path as changes by holder."""
+    grouped: dict[int, tuple[Any, dict[Any, Any]]] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for text, value in updates.items():
+        at = Path.parse(text)
+        holder, key, rest = _locate(x, at)
+        planned = grouped.setdefault(id(holder), (holder, {}))[1]
+        if rest:  # inside a tuple, say, which another update may have changed already
+            value = _replace_inside(planned.get(key, holder._sym_child(key)), rest, value, at)
+        planned[key] = value
+        seen.add(at.keys)
+    for keys in seen if len(seen) > 1 else ():
+        for n in range(1, len(keys)):
+            if keys[:n] in seen:
+                raise FieldValueError(
+                    f"rebind was given both {str(Path(keys[:n]))!r} and {str(Path(keys))!r}, which lies below it; "
+                    "give the new value whole, or rebind twice."
+                )
+    return list(grouped.values())
+
+
+def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Returns the node that holds the place ``at``, the key there, and the steps below it in a plain container."""
+    holder, steps = x, at.keys
+    last = len(steps) - 1
+    if last < 0:
+        raise PathError(
+            "the root itself cannot be replaced by rebind; assign the new value to your variable instead."
+        )
+    i = 0
+    while i < last:
+        key = steps[i]
+        slot = holder._sym_slots.get(key)
+        child = holder._sym_child(key) if slot is None else getattr(holder, slot)
+        i += 1
+        if isinstance(child, Node):
+            holder = child
+            continue
+        if child is MISSING_VALUE:
+            child_at(holder, key, at)
+        inner, below = child, i
+        while not isinstance(inner, Node):  # a node inside a tuple, or the end of the path
+            if below == last or children(inner) is None:
+                return holder, key, steps[i:]
+            inner = child_at(inner, steps[below], at)
+            below += 1
+        holder, i = inner, below
+    return holder, steps[last], ()
+
+
+def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) -> Any:
+    """Returns a copy of a plain container (a tuple, say) with the item at ``steps`` replaced."""
+    items = children(plain)
+    if items is None:
+        raise PathError(f"no {str(at)!r}: {plain!r} of type {type(plain).__name__} has nothing below it.")
+    if isinstance(value, Insertion) or value is MISSING_VALUE:
+        raise FieldValueError(
+            f"{at_path(at)} stands in a {type(plain).__name__}; items are inserted and deleted in lists and dicts only."
+        )
+    keys = [k for k, _ in items]
+    if steps[0] not in keys:
+        raise PathError(
+            f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys) or '.'}"
+        )
+    new = [
+        v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at)
+        for k, v in items
+    ]
+    return rebuild(plain, new)
+
+
+def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
+    """Returns the child of ``holder`` under ``key``.
+
+    Raises:
+      PathError: there is none; names those that are.
+    """
+    found = (
+        holder._sym_child(key)
+        if isinstance(holder, Node)
+        else dict(children(holder) or ()).get(key, MISSING_VALUE)
+    )
+    if found is MISSING_VALUE:
+        keys = [k for k, _ in children(holder) or ()]
+        whole = f" (in {str(at)!r})" if at else ""
+        raise PathError(
+            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r}{whole}{suggest(key, keys) or '.'} "
+            f"It has: {listing(keys)}."
+        )
+    return found
+
+
+def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
+    """Applies ``fn`` to every value from the root down; returns whether anything changed."""
+    arity = positional_arity(fn, most=3)
+    if arity not in (1, 2, 3):
+        raise FieldTypeError(
+            f"a rebind function takes (k), (k, v) or (k, v, parent); {getattr(fn, '__name__', fn)!r} takes {arity}."
+        )
+    if _ask(fn, arity, ROOT, x, None) is not x:
+        raise FieldValueError(
+            "the rebind function replaced the root itself, which keeps its identity; "
+            "return `v` for it (`if not k: return v`), or rebind its parent."
+        )
+    changes: list[tuple[Any, dict[Any, Any]]] = []
+    _ask_below(x, (), fn, arity, changes)
+    if changes:
+        commit(changes, notify=notify)
+    return bool(changes)
+
+
+def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
+    """Returns what a function of one, two or three arguments makes of a value."""
+    if arity == 1:
+        new = fn(k)
+        return v if new is KEEP else new
+    new = fn(k, v) if arity == 2 else fn(k, v, p)
+    return v if new is KEEP else new
+
+
+_new_path = object.__new__
+
+
+def _ask_below(
+    node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]
+) -> None:
+    """Asks ``fn`` for each child of a node, and below those that it leaves; notes what it changes."""
+    updates: dict[Any, Any] | None = None
+    below: list[Any] = []
+    for key, value in zip(node._sym_keys(), node._sym_values()):
+        if value is MISSING_VALUE:
+            continue
+        # Written out, since every call and every tuple more is felt when it is made for each value.
+        k = _new_path(Path)
+        k._above = keys
+        k._last = key
+        if arity == 2:
+            new = fn(k, value)
+        elif arity == 3:
+            new = fn(k, value, node)
+        else:
+            new = _ask(fn, arity, k, value, node)
+        if new is value:
+            if value.__class__ in ATOMS:
+                continue
+            if isinstance(value, Node):
+                below.append((value, (*keys, key)))
+                continue
+            new = _ask_inside(value, (*keys, key), fn, arity, below)
+        if new is not value and new is not KEEP:
+            if updates is None:
+                updates = {}
+            updates[key] = new
+    if updates is not None:
+        changes.append((node, updates))
+    for value, here in below:
+        _ask_below(value, here, fn, arity, changes)
+
+
+def _ask_inside(
+    plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]
+) -> Any:
+    """As ``_ask_below`` for a plain container, which is rebuilt when something in it changes."""
+    items = children(plain)
+    if not items:
+        return plain
+    new_items = []
+    for key, value in items:
+        here = (*keys, key)
+        new = _ask(fn, arity, Path(here), value, plain)
+        if new is value and value.__class__ not in ATOMS:
+            if isinstance(value, Node):
+                below.append((value, here))
+            else:
+                new = _ask_inside(value, here, fn, arity, below)
+        new_items.append(new)
+    return plain if all(new is old for new, (_, old) in zip(new_items, items)) else rebuild(plain, new_items)

@@ -1,0 +1,1 @@
+"""Trees as JSON and pickles: written, read, stored in files."""

@@ -1,0 +1,210 @@
+"""Trees as JSON, to keep and to send; exact, readable, and safe to load from anyone.
+
+Loading makes objects of registered or allowed classes and nothing else: it imports nothing, unpickles
+nothing, and what it makes is checked as in a constructor call.  The JSON conforms to the standard.
+The forms are described in ``jsonform``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
+
+from ..read.compare import node_class
+from ..tree.place import PLAIN
+from .form import Fault, locate
+from .reader import Reader
+from .writer import Writer
+
+_DEEP = "it is nested too deeply (or contains itself)."
+
+
+def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
+    """Returns a value as data that ``json`` can write: dicts, lists, text, finite numbers, booleans, None.
+
+    Fields without a value are left out.  Subclasses of ``str``, ``int`` and ``float`` (as NumPy's
+    ``float64``) become what they derive from; a plain container and its symbolic twin are not told apart.
+
+    Args:
+      value: a node, or anything made of nodes, containers and simple values.
+      hide_default_values: whether fields that have their default value are left out.
+
+    Raises:
+      FieldTypeError: something in it has no JSON form; the message names its path.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> to_json(Dict(kernel=(3, 3), rate=float("inf")))
+    {'kernel': ['__tuple__', 3, 3], 'rate': {'_type': 'float', 'value': 'inf'}}
+    """
+    try:
+        return Writer(hide=hide_default_values).write(value)
+    except (Fault, PliantError) as error:
+        cause, place = locate(error)
+        raise FieldTypeError(f"{place}: {cause}") from None
+    except RecursionError:
+        raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
+
+
+def to_json_str(value: Any, *, json_indent: int | None = None, hide_default_values: bool = False) -> str:
+    """Returns a value as JSON text; see ``to_json``.
+
+    >>> to_json_str({"kernel": (3, 3)})
+    '{"kernel": ["__tuple__", 3, 3]}'
+    """
+    data = to_json(value, hide_default_values=hide_default_values)
+    try:
+        # `to_json` refuses cycles, so the encoder need not look for them.
+        return json.dumps(data, indent=json_indent, allow_nan=False, check_circular=False)
+    except RecursionError:
+        raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
+
+
+def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any) -> Any:
+    """Returns the value that ``to_json`` made ``data`` of; dicts and lists become symbolic.
+
+    Args:
+      data: what ``to_json`` returned.
+      allow: classes, functions and enums that may be named in it, beside the registered ones.
+      allow_partial: whether objects may lack required fields.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    Raises:
+      UnregisteredTypeError: it names a type that is neither registered nor allowed.
+      LoadError: it is not of the form that ``to_json`` writes, or a class refuses what it holds.
+
+    >>> from_json({"kernel": ["__tuple__", 3, 3]})
+    {kernel=(3, 3)}
+    """
+    try:
+        return _symbolic(Reader(tuple(allow), partial=allow_partial).read(data))
+    except (Fault, PliantError) as error:
+        cause, place = locate(error)
+        kind = UnregisteredTypeError if isinstance(cause, UnregisteredTypeError) else LoadError
+        raise kind(f"the stored value {place} cannot be loaded: {cause}") from cause
+    except RecursionError:
+        raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
+
+
+def from_json_str(
+    text: str, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any
+) -> Any:
+    """Returns the value that ``to_json_str`` made ``text`` of; arguments and errors as for ``from_json``.
+
+    >>> from_json_str('{"kernel": ["__tuple__", 3, 3]}').kernel
+    (3, 3)
+    """
+    if not isinstance(text, str):
+        raise LoadError(
+            f"from_json_str takes JSON text; got {one_type(text)}. Use `pg.from_json` for data, `pg.load` for files."
+        )
+    try:
+        data = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        hint = " The text ends too early: it was cut off." if cut else ""
+        raise LoadError(
+            f"this is no JSON: {error.msg} (line {error.lineno}, column {error.colno}).{hint}"
+        ) from error
+    except RecursionError:
+        raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
+    except LoadError:
+        raise
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise LoadError(f"the stored value cannot be loaded: {error}.") from error
+    return from_json(data, allow=allow, allow_partial=allow_partial)
+
+
+def save(
+    value: Any, path: str | os.PathLike[str], *, indent: int | None = 2, hide_default_values: bool = False
+) -> None:
+    """Writes a value to a JSON file, whole or not at all: a crash leaves the old file as it was.
+
+    Args:
+      value: as for ``to_json``.
+      path: the file; its folder must be there.
+      indent: spaces a level, or None for one line.
+      hide_default_values: as for ``to_json``.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save({"filters": 8}, folder + "/model.json")
+    ...     load(folder + "/model.json")
+    {filters=8}
+    """
+    text = to_json_str(value, json_indent=indent, hide_default_values=hide_default_values)
+    target = os.path.realpath(path)  # through a link, which stays
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with open(temporary, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Makes a renaming in ``folder`` durable, where the system lets folders be opened."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def load(
+    path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any
+) -> Any:
+    """Returns the value that ``save`` wrote; arguments and errors as for ``from_json``.
+
+    Raises:
+      OSError: the file cannot be read.
+      LoadError: as for ``from_json``; the message names the file.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return from_json_str(file.read(), allow=allow, allow_partial=allow_partial)
+    except UnicodeDecodeError as error:
+        raise LoadError(f"{os.fspath(path)}: this is no JSON, nor text at all: {error}.") from error
+    except LoadError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns a JSON object as a dict.
+
+    Raises:
+      LoadError: a key stands in it twice.
+    """
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LoadError(
+            f"the key {twice!r} stands twice in one JSON object; which value is meant is unknown."
+        )
+    return made
+
+
+def _symbolic(value: Any) -> Any:
+    """Returns a loaded value with its plain containers made symbolic."""
+    maker = PLAIN.get(value.__class__)
+    if maker is not None:
+        return maker(value, None)
+    return tuple(map(_symbolic, value)) if value.__class__ is tuple else value
+
+
+def one_type(value: Any) -> str:
+    """Returns how a message names a value by its type: ``"a Conv"``."""
+    return f"a {node_class(value).__qualname__}"

@@ -1,0 +1,109 @@
+"""Pickling of nodes, for worker processes and ``torch.save``.  Stored programs are JSON: see ``store``.
+
+A node is pickled as its class, its symbolic part and, when realized, what the user's class keeps of
+itself.  Parents are not followed: the pickle of a node is that node's tree.  As with every pickle, load
+only what you trust.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..edit.commit import attach
+from ..read.compare import node_class
+from ..tree.realize import get, is_realized, put, slot_state
+
+_PLACE = ("_sym_parent", "_sym_key", "_sym_template")
+
+
+def reduce_node(node: Any) -> tuple[Any, ...]:
+    """Returns what ``__reduce_ex__`` returns for a node."""
+    cls = node_class(node)
+    if isinstance(node, list):
+        state: Any = (list(node), get(node, "_sym_spec"))
+    elif isinstance(node, dict):
+        state = (dict(node), get(node, "_sym_spec"))
+    else:
+        everything = get(node, "__dict__")
+        own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
+        state = (own, _user_state(node, everything) if is_realized(node) else None)
+    maker = make_realized if is_realized(node) else make_blank
+    return maker, (_class_reference(cls),), state, None, None, set_state
+
+
+def _user_state(node: Any, everything: dict[str, Any]) -> Any:
+    """Returns what the user's class keeps of a realized object."""
+    cls: Any = type(node)
+    if cls.__getstate__ is not object.__getstate__:
+        state = cls.__getstate__(node)
+        if not isinstance(state, dict):
+            return state
+        everything = state
+    user = {k: v for k, v in everything.items() if not k.startswith(("_v_", "_sym_"))}
+    slots = slot_state(node) if cls.__getstate__ is object.__getstate__ else {}
+    return (user, slots) if slots else user  # as `object.__getstate__` gives it
+
+
+def _class_reference(cls: Any) -> Any:
+    """Returns the class itself where pickle can find it by name, else how it is made."""
+    if "_sym_recipe" in cls.__dict__.get("_sym_origin", cls).__dict__:
+        return ("made", *cls._sym_recipe)
+    found: Any = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is cls or "_sym_origin" not in cls.__dict__:
+        return cls
+    return ("symbolized", cls._sym_origin)
+
+
+def make_realized(reference: Any) -> Any:
+    """Returns an empty node of the class that a pickle names, which counts as realized from the start.
+
+    What it holds may refer back to it (a hook, say) before its own state is there, and must not make it run
+    its constructor.
+    """
+    made = make_blank(reference)
+    if not isinstance(made, (list, dict)):
+        put(made, "__class__", node_class(made))
+    return made
+
+
+def make_blank(reference: Any) -> Any:
+    """Returns an empty node of the class that a pickle names."""
+    if isinstance(reference, tuple) and reference[0] == "made":
+        reference = reference[1](*reference[2])
+    elif isinstance(reference, tuple):
+        from ..objects.symbolize import symbolize
+
+        reference = symbolize(reference[1])
+    if issubclass(reference, list):
+        return list.__new__(reference)
+    if issubclass(reference, dict):
+        return dict.__new__(reference)
+    return reference._sym_blank()
+
+
+def set_state(node: Any, state: tuple[Any, Any]) -> None:
+    """Gives a blank node what ``reduce_node`` took of it."""
+    if isinstance(node, list):
+        list.extend(node, state[0])
+        object.__setattr__(node, "_sym_spec", state[1])
+        attach(node, enumerate(state[0]))
+        return
+    if isinstance(node, dict):
+        dict.update(node, state[0])
+        object.__setattr__(node, "_sym_spec", state[1])
+        attach(node, state[0].items())
+        return
+    own, user_state = state
+    get(node, "__dict__").update(own)
+    attach(node, zip(node._sym_keys(), node._sym_values()))
+    if user_state is not None:
+        if hasattr(type(node), "__setstate__"):
+            node.__setstate__(user_state)
+        else:
+            attributes, slots = user_state if isinstance(user_state, tuple) else (user_state, {})
+            get(node, "__dict__").update(attributes)
+            for name, value in slots.items():
+                put(node, name, value)

@@ -1,0 +1,1 @@
+"""Symbolic objects, functors and containers, and how they are declared."""

@@ -1,0 +1,354 @@
+"""``Dict`` and ``List``: the symbolic containers.  They are a dict and a list, and nodes of the tree.
+
+Every way to change them (item and slice assignment, ``append``, ``update``, ...) is a ``commit``: checked,
+all or nothing, and told to the ancestors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+from pliant.schema import ValueSpec
+from pliant.values.errors import FieldTypeError, PathError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import at_path
+
+from ..edit.commit import commit, commit_one
+from ..edit.content import Whole, plan_dict, plan_list, swap_dict, swap_list
+from ..read.compare import equal, hash_of
+from ..tree.node import ATOMS, Node, path
+from ..tree.place import CONTAINERS, PLAIN, adopt, item_spec
+from .compile import copy_child
+from .methods import Symbolic
+
+
+@final
+class List(list[Any], Symbolic):
+    """A list whose items are nodes of a symbolic tree.
+
+    Args:
+      items: the items; plain lists and dicts among them become symbolic.
+      value_spec: what it may hold, as ``pg.typing.List(...)``.
+
+    >>> layers = List([1, [2, 3]])
+    >>> layers.rebind({"[1][0]": 5})
+    [1, [5, 3]]
+    """
+
+    _sym_spec: Any = None
+    _sym_plain = True
+    _sym_listens = False
+
+    def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
+        _fill_list(self, list(items), value_spec)
+
+    __repr__ = Symbolic.__repr__
+    __str__ = Symbolic.__str__
+
+    def _sym_keys(self) -> range:
+        return range(len(self))
+
+    def _sym_values(self) -> List:
+        return self
+
+    def _sym_child(self, key: Any) -> Any:
+        if key.__class__ is int and -len(self) <= key < len(self):
+            return list.__getitem__(self, key)
+        return MISSING_VALUE
+
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> List:
+        made = _new(List)
+        made._sym_parent = parent
+        made._sym_key = key
+        made._sym_spec = self._sym_spec
+        items = [
+            v
+            if v.__class__ in ATOMS
+            else v._sym_copy(made, i, memo)
+            if isinstance(v, Node)
+            else copy_child(v, made, i, memo)
+            for i, v in enumerate(self)
+        ]
+        _extend(made, items)
+        return made
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        list.__setitem__(self, key, value)
+
+    def _sym_reset(self) -> None:
+        if self._sym_template is not None:
+            self._sym_template = None
+
+    _sym_plan = plan_list
+    _sym_swap = swap_list
+
+    def _become(self, items: list[Any]) -> None:
+        """Replaces all items, as one change."""
+        commit([(self, Whole(items))])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            items = list(self)
+            items[index] = value
+            self._become(items)
+        else:
+            if not -len(self) <= index < len(self):
+                raise PathError(
+                    f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}."
+                )
+            commit_one(self, index, value)
+
+    def __delitem__(self, index: Any) -> None:
+        items = list(self)
+        del items[index]
+        self._become(items)
+
+    def append(self, value: Any) -> None:
+        """Adds an item at the end."""
+        commit_one(self, len(self), value)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Adds items at the end."""
+        n = len(self)
+        commit([(self, {n + i: value for i, value in enumerate(values)})])
+
+    def insert(self, index: Any, value: Any) -> None:
+        """Adds an item before ``index``."""
+        items = list(self)
+        items.insert(index, value)
+        self._become(items)
+
+    def pop(self, index: Any = -1) -> Any:
+        """Removes an item and returns it."""
+        if index == -1 and self:
+            value = list.__getitem__(self, -1)
+            commit_one(self, len(self) - 1, MISSING_VALUE)
+            return value
+        items = list(self)
+        value = items.pop(index)
+        self._become(items)
+        return value
+
+    def remove(self, value: Any) -> None:
+        """Removes the first item that equals ``value``."""
+        items = list(self)
+        items.remove(value)
+        self._become(items)
+
+    def clear(self) -> None:
+        """Removes all items."""
+        self._become([])
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        """Sorts the items in place."""
+        self._become(sorted(self, key=key, reverse=reverse))
+
+    def reverse(self) -> None:
+        """Turns the order of the items round."""
+        self._become(list(self)[::-1])
+
+    def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[misc]  # list's overloads
+        self.extend(values)
+        return self
+
+    def __imul__(self, n: Any) -> List:  # type: ignore[misc]  # list's `*` returns a plain list
+        self._become(list(self) * n)
+        return self
+
+    def copy(self) -> List:
+        """Returns a symbolic copy."""
+        return self._sym_copy()
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if isinstance(other, list) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not equal(self, other) if isinstance(other, list) else NotImplemented
+
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
+        return hash_of(self)
+
+
+_new = list.__new__
+_extend = list.extend
+_append = list.append
+
+
+def _fill_list(made: List, items: list[Any], spec: Any) -> List:
+    """Gives a new list its items."""
+    if spec is not None:
+        made._sym_spec = spec
+        items = spec.check(items)
+    element = spec.element if spec is not None else None
+    _extend(made, [v if v.__class__ in ATOMS else adopt(made, i, v, element) for i, v in enumerate(items)])
+    return made
+
+
+@final
+class Dict(dict[Any, Any], Symbolic):
+    """A dict whose values are nodes of a symbolic tree; its keys can also be read as attributes.
+
+    Args:
+      items: a mapping or pairs. value_spec: what it may hold, as ``pg.typing.Dict(...)``.
+      **fields: more items.
+
+    >>> d = Dict(kernel=3, layer={"filters": 8})
+    >>> d.layer.filters, d["kernel"]
+    (8, 3)
+    """
+
+    _sym_spec: Any = None
+    _sym_plain = False
+    _sym_listens = False
+
+    def __init__(self, items: Any = (), /, *, value_spec: ValueSpec | None = None, **fields: Any) -> None:
+        _fill_dict(self, {**dict(items), **fields}, value_spec)
+
+    def _sym_keys(self) -> Any:
+        return dict.keys(self)
+
+    def _sym_values(self) -> Any:
+        return dict.values(self)
+
+    def _sym_child(self, key: Any) -> Any:
+        return dict.get(self, key, MISSING_VALUE)
+
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> Dict:
+        made = dict.__new__(Dict)
+        made._sym_parent = parent
+        made._sym_key = key
+        for k, v in dict.items(self):
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k, memo))
+        if self._sym_spec is not None:
+            made._sym_spec = self._sym_spec
+        return made
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, value)
+
+    def _sym_reset(self) -> None:
+        if self._sym_template is not None:
+            self._sym_template = None
+
+    _sym_plan = plan_dict
+    _sym_swap = swap_dict
+    __repr__ = Symbolic.__repr__
+    __str__ = Symbolic.__str__
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return dict.__getitem__(self, name)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"Dict has no key {name!r}{suggest(name, self) or '.'} It has: {listing(self)}.")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_sym_"):
+            object.__setattr__(self, name, value)
+        else:
+            self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        commit_one(self, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        commit([(self, {key: MISSING_VALUE})])
+
+    def update(self, *args: Any, **fields: Any) -> None:
+        """Sets several items, as one change."""
+        commit([(self, dict(*args, **fields))])
+
+    def __ior__(self, other: Any) -> Dict:  # type: ignore[misc]  # dict's overloads
+        self.update(other)
+        return self
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Returns the value at ``key``, which becomes ``default`` first if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Removes a key and returns its value."""
+        if key not in self:
+            return {}.pop(key, *default)
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Removes the last item and returns it."""
+        key, value = next(reversed(dict.items(self)))
+        del self[key]
+        return key, value
+
+    def clear(self) -> None:
+        """Removes all items."""
+        commit([(self, Whole({}))])
+
+    def copy(self) -> Dict:
+        """Returns a symbolic copy."""
+        return self._sym_copy()
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if isinstance(other, dict) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not equal(self, other) if isinstance(other, dict) else NotImplemented
+
+    def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
+        return hash_of(self)
+
+
+def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
+    """Gives a new dict its items."""
+    if not isinstance(items, Mapping):
+        raise FieldTypeError(f"a Dict is made of a mapping, pairs or keywords; got {items!r}.")
+    if spec is not None:
+        object.__setattr__(made, "_sym_spec", spec)
+        items = spec.check(dict(items))
+    for k, v in items.items():
+        if v is not MISSING_VALUE:  # "nothing here" is no value
+            dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
+    return made
+
+
+def _list_node(items: list[Any], spec: Any) -> List:
+    """Makes the node of a plain list whose items were checked already."""
+    made = _new(List)
+    if spec is not None:
+        made._sym_spec = spec
+    element = spec.element if spec is not None else None
+    for i, v in enumerate(items):
+        if v.__class__ not in ATOMS:
+            if (
+                isinstance(v, Node)
+                and v._sym_parent is None
+                and v.__class__ not in CONTAINERS
+                and not v._sym_hears_parent
+            ):
+                v._sym_parent = made
+                v._sym_key = i
+            else:
+                v = adopt(made, i, v, element)
+        _append(made, v)
+    return made
+
+
+def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
+    """Makes the node of a plain dict whose items were checked already."""
+    made = dict.__new__(Dict)
+    if spec is not None:
+        object.__setattr__(made, "_sym_spec", spec)
+    for k, v in items.items():
+        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
+    return made
+
+
+PLAIN[list] = _list_node
+PLAIN[dict] = _dict_node
+CONTAINERS.update((List, Dict))

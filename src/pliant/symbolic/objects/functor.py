@@ -1,0 +1,202 @@
+"""Functors: functions as symbolic objects, whose arguments are bound now, later, or at the call.
+
+A functor class is made from a function by ``functor`` (or ``symbolize``); making an object of it binds
+arguments, calling the object runs the function (paper, appendix B.1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pliant.schema import Schema
+from pliant.values.errors import IncompleteError, UnknownFieldError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
+
+from ..tree.leaf import bare
+from ..tree.node import path
+from ..tree.realize import require_complete
+from .object import Object, declare_object
+from .parameters import schema_of_signature
+
+
+class Functor(Object):
+    """The base class of all functors; its objects are called with the arguments that are still open."""
+
+    _sym_partial_ok = True
+    _sym_function: Any = None
+    _sym_variadic: str | None = None
+    _sym_given: frozenset[str] = frozenset()
+    _sym_by_place: tuple[str, ...] = ()
+
+    def __call__(
+        self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
+    ) -> Any:
+        """Runs the function with the bound arguments and these.
+
+        Args:
+          *args: arguments for this call only, by position.
+          **fields: arguments for this call only, by name.
+          override_args: whether these may replace arguments that were bound before.
+          ignore_extra_args: whether names that the function does not have are passed over.
+
+        Raises:
+          TypeError: an argument was bound before (and ``override_args`` is False), is unknown or missing.
+        """
+        bound = self._sym_bind(args, fields, override_args, ignore_extra_args)
+        missing = [n for n, v in bound.items() if v is MISSING_VALUE]
+        if missing:
+            raise IncompleteError(
+                f"{type(self).__name__} was called without {listing(missing)}. Bind it when the functor is made, "
+                f"by `x.rebind({missing[0]}=...)`, or at the call: `x({missing[0]}=...)`."
+            )
+        for value in bound.values():
+            require_complete(value)
+        return self._sym_call(bound)
+
+    def _sym_bind(self, args: Any, fields: dict[str, Any], override: bool, ignore: bool) -> dict[str, Any]:
+        """Returns all arguments of a call, by name."""
+        cls = type(self)
+        names = list(self._sym_names)
+        given = dict(zip(self._sym_by_place, args))
+        if len(args) > len(given):
+            if self._sym_variadic is not None:
+                given[self._sym_variadic] = list(args[len(given) :])
+            elif not ignore:
+                raise UnknownFieldError(
+                    f"{cls.__name__} takes {len(names)} arguments ({', '.join(names)}); {len(args)} were given."
+                )
+        for name, value in fields.items():
+            if name in given:
+                raise UnknownFieldError(f"{cls.__name__} was given {name!r} twice, by position and by name.")
+            given[name] = value
+        bound = dict(zip(self._sym_keys(), self._sym_values()))
+        for name, value in given.items():
+            field = self._sym_fields.get(name) or (cls.__schema__.field_for(name) if self._sym_wild else None)
+            if field is None:
+                if ignore:
+                    continue
+                raise UnknownFieldError(
+                    f"{cls.__name__} has no argument {name!r}{suggest(name, names) or '.'} Its arguments are: {listing(names)}."
+                )
+            if name in self._sym_given and not override:
+                raise UnknownFieldError(
+                    f"the argument {name!r} of {cls.__name__} is bound already, to {bound[name]!r}; "
+                    "pass override_args=True to use another value for this call, or rebind it."
+                )
+            bound[name] = field.value_spec.check(value, path(self) + name)
+        return bound
+
+    def _sym_call(self, bound: dict[str, Any]) -> Any:
+        bound = {k: bare(v) for k, v in bound.items()}
+        args, rest = split_arguments(type(self), bound)
+        return type(self)._sym_function(*args, **rest)
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        super()._sym_put(key, value)
+        given = self._sym_given - {key} if value is MISSING_VALUE else self._sym_given | {key}
+        object.__setattr__(self, "_sym_given", given)
+
+
+def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Returns bound arguments as a call passes them: by position where the function demands it, else by name."""
+    variadic = cls._sym_variadic
+    positional = cls._sym_positional_only
+    if variadic is None:
+        args = [bound[n] for n in positional]
+        return args, {n: v for n, v in bound.items() if n not in positional and v is not MISSING_VALUE}
+    before = cls._sym_names[: cls._sym_names.index(variadic)]
+    args = [bound[n] for n in before if bound[n] is not MISSING_VALUE]
+    more = bound[variadic]
+    args += [] if more is MISSING_VALUE else [bare(v) for v in more]
+    return args, {
+        n: v for n, v in bound.items() if n != variadic and n not in before and v is not MISSING_VALUE
+    }
+
+
+def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, **options: Any) -> Any:
+    """Makes a functor class of a function: ``@pg.functor``, ``@pg.functor([('x', pg.typing.Int())])``.
+
+    Args:
+      fields: constraints for arguments, as for ``members``; or the function itself.
+      returns: a spec that the result is checked against.
+      base_class: a ``Functor`` subclass to derive from.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    >>> @functor
+    ... def scale(x, factor=2):
+    ...     return x * factor
+    >>> double = scale(factor=2)
+    >>> double(3), double(3, factor=5, override_args=True), scale(4)()
+    (6, 15, 8)
+    """
+    if callable(fields) and not isinstance(fields, (list, dict)):
+        return functor_class(fields)
+    return lambda function: functor_class(function, fields, returns, base_class=base_class)
+
+
+def functor_class(
+    function: Callable[..., Any], fields: Any = None, returns: Any = None, *, base_class: Any = None
+) -> Any:
+    """Returns the functor class of a function; the function itself is left as it is."""
+    from pliant.schema import schema_from_members
+
+    own = schema_from_members(fields) if fields else Schema([])
+    found = schema_of_signature(function, own, owner=function.__name__, annotated=True)
+    namespace = {
+        "__module__": function.__module__,
+        "__qualname__": function.__qualname__,
+        "__doc__": function.__doc__,
+        "_sym_function": staticmethod(function),
+        "_sym_variadic": found.variadic,
+        "_sym_positional_only": found.positional_only,
+    }
+    cls: Any = type(function.__name__, (base_class or Functor,), namespace)
+    declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
+    cls._sym_by_place = tuple(
+        n for n in cls._sym_names if n not in found.keyword_only and n != found.variadic
+    )
+    _record_given(cls)
+    if returns is not None:
+        cls._sym_call = _checked_call(cls, returns)
+    return cls
+
+
+def _record_given(cls: Any) -> None:
+    """Makes the constructor note which arguments were given, as opposed to left to their defaults."""
+    init = cls._sym_init
+    names = cls._sym_by_place
+    copy = cls._sym_copy
+
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
+        init(self, *args, **fields)
+        given: Iterable[str] = [*names[: len(args)], *fields]
+        if len(args) > len(names) and cls._sym_variadic:
+            given = [*given, cls._sym_variadic]
+        object.__setattr__(self, "_sym_given", frozenset(given))
+
+    def _sym_copy(self: Any, parent: Any = None, key: Any = None, memo: Any = None) -> Any:
+        made = copy(self, parent, key, memo)
+        object.__setattr__(made, "_sym_given", self._sym_given)
+        return made
+
+    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
+    __init__.__doc__ = f"Binds arguments of {cls.__name__}; others may follow later or at the call."
+    cls.__init__ = __init__
+    cls._sym_init = __init__
+    cls._sym_copy = _sym_copy
+
+
+def _checked_call(cls: Any, returns: Any) -> Any:
+    """Returns ``_sym_call`` with a check of the result."""
+    call = cls._sym_call
+
+    def _sym_call(self: Any, bound: dict[str, Any]) -> Any:
+        return returns.check(call(self, bound))
+
+    return _sym_call
+
+
+def as_functor(function: Callable[..., Any], **options: Any) -> Any:
+    """Returns a functor object of a function, with nothing bound."""
+    return functor_class(function)()

@@ -1,0 +1,103 @@
+"""``Symbolic``: the few public methods that nodes have; each one calls the free function of its name.
+
+A user's class may use any of these names for its own fields and methods: Pliant itself never calls
+them, and ``pg.rebind(x, …)``, ``pg.clone(x)``, ``pg.query(x, …)`` always work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pliant.values.path import Path
+
+from ..edit import clone, rebind
+from ..json import documents as store
+from ..json.pickling import reduce_node
+from ..read import query
+from ..read.text import format_value, one_line
+from ..tree import node
+from ..tree.node import Node
+from ..tree.realize import hole_paths, missing_paths
+
+
+class Symbolic(Node):
+    """What every symbolic object, dict and list can be asked."""
+
+    __slots__ = ()
+    _sym_listens = False
+    _sym_stateful = False
+
+    rebind = rebind.rebind
+
+    def clone(self, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
+        """Returns a copy of this tree; see ``pg.clone``."""
+        return clone.clone(self, deep=deep, override=override, memo=memo)
+
+    def query(
+        self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False
+    ) -> dict[str, Any]:
+        """Returns the values below, by path, that are selected; see ``pg.query``."""
+        return query.query(self, path_regex, where, enter_selected=enter_selected)
+
+    def seal(self, sealed: bool = True) -> Any:
+        """Makes this tree read-only (or writable again) and returns it."""
+        object.__setattr__(self, "_sym_sealed", sealed)
+        object.__setattr__(self, "_sym_mark", True)
+        return self
+
+    def save(self, path: Any, **options: Any) -> None:
+        """Writes this tree to a JSON file; see ``pg.save``."""
+        store.save(self, path, **options)
+
+    def to_json(self, **options: Any) -> Any:
+        """Returns this tree as JSON-able data; see ``pg.to_json``."""
+        return store.to_json(self, **options)
+
+    def to_json_str(self, **options: Any) -> str:
+        """Returns this tree as JSON text; see ``pg.to_json_str``."""
+        return store.to_json_str(self, **options)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this node, or one that holds it, was sealed."""
+        return any(at._sym_sealed for at in (self, *node.ancestors(self)))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a field at or below this node has no value."""
+        return bool(missing_paths(self))
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether no hole is left at or below this node: a program, and no search space."""
+        return not hole_paths(self)
+
+    @property
+    def sym_parent(self) -> Any:
+        """The node that holds this one, or None."""
+        return self._sym_parent
+
+    @property
+    def sym_path(self) -> Path:
+        """The path from the root of the tree to this node."""
+        return node.path(self)
+
+    @property
+    def sym_root(self) -> Any:
+        """The root of the tree that this node stands in."""
+        return node.root(self)
+
+    def __copy__(self) -> Any:
+        return self._sym_copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return clone.deep_copy(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return reduce_node(self)
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def __str__(self) -> str:
+        return format_value(self)

@@ -1,0 +1,319 @@
+"""``Object``: the base class of symbolic classes.  Fields are declared by annotations or by ``members``.
+
+An object is its fields: it is compared, hashed, printed, stored, copied and changed by them.  What a
+class computes from its fields belongs into ``on_bound``, which runs when the object is first used and
+again after a change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import sys
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, dataclass_transform
+
+from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
+from pliant.values.errors import PliantError, SchemaError
+from pliant.values.missing import MISSING_VALUE
+
+from ..edit.commit import attach, detach
+from ..read.compare import equal, hash_of, less, node_class
+from ..tree.node import ATOMS
+from ..tree.realize import forget, put
+from .arguments import Arguments
+from .declare import declare, plan_fields
+from .methods import Symbolic
+from .parameters import FieldSignature, declared_default
+
+
+class Machinery(Symbolic):
+    """What the classes that store fields have in common: ``Object`` and symbolized classes."""
+
+    __slots__ = ()
+    __schema__: ClassVar[Schema] = Schema([])
+    __signature__ = FieldSignature()
+    _sym_fields: ClassVar[dict[str, Field]] = {}
+    _sym_names: ClassVar[tuple[str, ...]] = ()
+    _sym_stateful = False
+    _sym_twin: ClassVar[Any] = None
+    _sym_plain: ClassVar[bool] = False
+    _sym_lazy: ClassVar[bool] = False
+    _sym_wild: ClassVar[bool] = False
+    _sym_partial_ok = False
+    _sym_busy = False
+
+    def _sym_keys(self) -> Any:
+        if self._sym_wild:
+            more = object.__getattribute__(self, "__dict__").get("_sym_more")
+            if more:
+                return (*self._sym_names, *more)
+        return self._sym_names
+
+    def _sym_child(self, key: Any) -> Any:
+        slot = self._sym_slots.get(key)
+        if slot is not None:
+            return object.__getattribute__(self, slot)
+        return object.__getattribute__(self, "__dict__").get("_sym_more", {}).get(key, MISSING_VALUE)
+
+    def _sym_assign(self, key: Any, value: Any) -> bool:
+        slot = self._sym_slots.get(key)
+        if slot is None or not self._sym_plain or value is MISSING_VALUE:
+            return False
+        if object.__getattribute__(self, slot).__class__ not in ATOMS:
+            return False
+        try:
+            value = self._sym_fields[key].value_spec.check(value)
+        except PliantError:
+            return False  # the long way raises it again, with the whole path
+        object.__setattr__(self, slot, value)
+        return True
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        slot = self._sym_slots.get(key)
+        if slot is not None:
+            put(self, slot, value)
+        else:
+            more = object.__getattribute__(self, "__dict__").setdefault("_sym_more", {})
+            if value is MISSING_VALUE:
+                more.pop(key, None)
+            else:
+                more[key] = value
+
+    def _sym_plan(self, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
+        return plan_fields(self, updates, fresh)
+
+    def _sym_swap(self, content: dict[Any, Any]) -> dict[Any, Any]:
+        old = {}
+        slots = self._sym_slots
+        for key, value in content.items():
+            slot = slots.get(key)
+            before = old[key] = self._sym_child(key) if slot is None else getattr(self, slot)
+            if before.__class__ not in ATOMS and before is not value:
+                detach(self, (before,), set())
+            if slot is not None and self._sym_plain:
+                put(self, slot, value)
+            else:
+                self._sym_put(key, value)
+            if value.__class__ not in ATOMS:
+                attach(self, ((key, value),))
+        return old
+
+    def _sym_reset(self) -> None:
+        if self._sym_template is not None:
+            put(self, "_sym_template", None)
+        if not self._sym_stateful:
+            return
+        twin = self._sym_twin
+        if twin is None:
+            state = object.__getattribute__(self, "__dict__")
+            for name in [n for n in state if n[:3] != "_v_" and n[:5] != "_sym_"]:
+                del state[name]
+        elif type(self) is not twin and not self._sym_busy:
+            forget(self, twin)
+
+    def _sym_tell(self, changes: dict[Any, Any]) -> None:
+        """Runs the change hook."""
+
+    @property
+    def sym_init_args(self) -> Arguments:
+        """The arguments of this object by name, as a live view: of the very nodes, not of copies."""
+        return Arguments(self)
+
+    @classmethod
+    def partial(cls, *args: Any, **fields: Any) -> Any:
+        """Makes an object whose required fields may still be missing; give them later with ``rebind``."""
+        made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
+        put(made, "_sym_partial_ok", True)
+        cls._sym_init(made, *args, **fields)  # type: ignore[attr-defined]  # set by declare
+        return made
+
+    @classmethod
+    def _sym_build(cls, **fields: Any) -> Any:
+        """Makes an object of its fields, also where the user's ``__init__`` takes other arguments."""
+        made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
+        cls._sym_init(made, **fields)  # type: ignore[attr-defined]  # set by declare
+        return made
+
+    @classmethod
+    def from_json(cls, json_value: Any, **options: Any) -> Any:
+        """Makes an object from what ``to_json`` returned; see ``pg.from_json``."""
+        from ..json.documents import from_json
+
+        return from_json(json_value, **options)
+
+
+@dataclass_transform(kw_only_default=False, field_specifiers=(dataclasses.field,))
+class Object(Machinery):
+    """A symbolic object.
+
+    >>> class Conv(Object):
+    ...     filters: int
+    ...     kernel: tuple[int, int] = (3, 3)
+    >>> conv = Conv(8)
+    >>> conv.rebind(filters=16), conv == Conv(16), conv.clone(override={"kernel": (5, 5)}).kernel
+    (Conv(filters=16, kernel=(3, 3)), True, (5, 5))
+
+    Subclasses inherit fields and may narrow them; an assignment without annotation in the class body
+    (``filters = 32``) gives an inherited field another default.  A subclass may have an ``__init__`` of its
+    own that passes the fields on: ``super().__init__(filters=2 * width)``.
+    """
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        type(self)._sym_init(self, *args, **fields)  # type: ignore[attr-defined]  # set by declare
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "_sym_twin_of" in cls.__dict__:
+            return
+        frame = sys._getframe(1)
+        # A chain, not a copy: what the module defines later is found when an annotation is first needed.
+        modules = (frame.f_globals, vars(sys.modules.get(cls.__module__, sys)))
+        scope: ChainMap[str, Any] = ChainMap({}, frame.f_locals, *modules)
+        declare_object(cls, Schema(annotated_fields(cls, scope)))
+        scope.maps[0][cls.__name__] = cls
+
+    def on_bound(self) -> None:
+        """Computes what follows from the fields. Override it; runs before the object is first used."""
+
+    def on_change(self, changes: dict[Any, Any]) -> None:
+        """Hears of changes at and below this object, as ``{relative path: Change}``. Override it."""
+
+    def on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+        """Hears that this object was put into another tree or taken out of one. Override it.
+
+        A copy is made with its parent, and is not told of it.
+        """
+
+    def _on_bound(self) -> None:
+        """The name that PyGlove programs give ``on_bound``."""
+
+    def _on_change(self, changes: dict[Any, Any]) -> None:
+        """The name that PyGlove programs give ``on_change``."""
+
+    def _on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+        """The name that PyGlove programs give ``on_parent_change``."""
+
+    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
+        self._on_parent_change(old_parent, new_parent)
+        self.on_parent_change(old_parent, new_parent)
+
+    def _sym_run(self) -> None:
+        self._on_bound()
+        self.on_bound()
+
+    def _sym_tell(self, changes: dict[Any, Any]) -> None:
+        self._on_change(changes)
+        self.on_change(changes)
+
+    def __eq__(self, other: Any) -> Any:
+        return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash_of(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return less(self, other) if isinstance(other, Object) else NotImplemented
+
+
+def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
+    """Returns the fields that a class body declares, and takes their defaults out of it."""
+    fields = []
+    annotations = inspect.get_annotations(cls)
+    inherited = inherited_schema(cls)
+    for name, annotation in annotations.items():
+        if name.startswith("_") or _is_class_variable(annotation):
+            continue
+        with _naming(cls, name):
+            spec = from_annotation(annotation, globals=scope, owner_name=cls.__name__)
+            fields.append(Field(name, with_default(spec, cls.__dict__.get(name, MISSING_VALUE))))
+    for name, value in list(cls.__dict__.items()):
+        if name in annotations or name.startswith("_") or callable(value) or hasattr(type(value), "__get__"):
+            continue
+        field = inherited.get(name)
+        if field is not None:
+            with _naming(cls, name):
+                fields.append(Field(name, with_default(field.value_spec, value), field.description))
+    return fields
+
+
+@contextlib.contextmanager
+def _naming(cls: Any, name: str) -> Iterator[None]:
+    """Lets a SchemaError say which field of which class it is about."""
+    try:
+        yield
+    except SchemaError as error:
+        raise SchemaError(f"{cls.__name__}.{name}: {error}") from error
+
+
+def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
+    """Returns the spec with a default value (or the spec that a declaration gave as the value)."""
+    if isinstance(default, ValueSpec):
+        return default
+    default = declared_default(default)
+    return spec if default is MISSING_VALUE else spec.with_default(default)
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return "ClassVar" in text.split("[")[0]
+
+
+def inherited_schema(cls: Any) -> Schema:
+    """Returns the fields that a class inherits; of several bases, the earlier one's win."""
+    schema = Schema([])
+    for base in reversed(cls.__bases__):
+        found = getattr(base, "__schema__", None)
+        if found is not None:
+            schema = Schema([*found.values()]).extend(schema) if len(schema) else found
+    return schema
+
+
+def declare_object(
+    cls: Any, own: Schema, *, variadic: str | None = None, keyword_only: Any = frozenset()
+) -> None:
+    """Gives an ``Object`` subclass its own fields beside the inherited ones; the rest as for ``declare``."""
+    base = inherited_schema(cls) if "_sym_own" not in cls.__dict__ else cls.__schema__
+    cls._sym_own = True
+    runs = _overrides(cls, "on_bound", "_on_bound")
+    cls._sym_listens = _overrides(cls, "on_change", "_on_change")
+    cls._sym_hears_parent = _overrides(cls, "on_parent_change", "_on_parent_change")
+    declare(
+        cls,
+        own.extend(base),
+        attributes=True,
+        runs=runs,
+        variadic=variadic,
+        keyword_only=keyword_only,
+    )
+
+
+def _overrides(cls: Any, *hooks: str) -> bool:
+    """Returns whether a class has a hook of its own."""
+    return any(getattr(cls, name) is not getattr(Object, name) for name in hooks)
+
+
+def members(fields: Any, **options: Any) -> Any:
+    """Declares fields of an ``Object`` subclass by a list: ``@pg.members([('x', pg.typing.Int()), …])``.
+
+    Args:
+      fields: ``(name, spec)``, ``(name, spec, description)`` or a dict of them; the name may be a
+        ``pg.typing.StrKey()`` to allow any other names.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    >>> from pliant import schema as typing
+    >>> @members([("x", typing.Int(min_value=1)), ("y", typing.Str("a"))])
+    ... class A(Object):
+    ...     pass
+    >>> A(2)
+    A(x=2, y='a')
+    """
+    own = schema_from_members(fields)
+
+    def decorate(cls: Any) -> Any:
+        declare_object(cls, own)
+        return cls
+
+    return decorate

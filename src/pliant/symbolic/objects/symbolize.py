@@ -1,0 +1,376 @@
+"""``symbolize``: makes an existing class or function symbolic without touching its source.
+
+A class gets a subclass whose objects are their constructor's arguments; the user's own ``__init__`` runs
+when something that is not symbolic is first asked for (``realize``).  A function becomes a functor.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import threading
+import weakref
+from types import BuiltinFunctionType
+from typing import Any
+
+from pliant.schema import Schema, schema_from_members
+from pliant.values.errors import SchemaError
+from pliant.values.missing import MISSING_VALUE
+
+from ..edit.commit import commit_one, survey
+from ..read.compare import equal, node_class
+from ..tree.leaf import Ref, bare
+from ..tree.node import Node, children, copy_plain, rebuild
+from ..tree.place import admit
+from ..tree.realize import get, is_twin, put, realize
+from .declare import declare, spec_for
+from .functor import functor_class, split_arguments
+from .object import Machinery
+from .parameters import Binding, schema_of_signature
+
+_made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_cradle = threading.local()
+
+
+def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **options: Any) -> Any:
+    """Returns a symbolic class for a class or function.  Also a decorator, with or without constraints.
+
+    Args:
+      target: the class or function; or the constraints, when used as ``@pg.symbolize([...])``.
+      fields: constraints for some arguments, as for ``pg.members``.
+      eq: whether ``==`` compares symbolically; otherwise (and in ``hash``) objects keep the identity of
+        their class. ``pg.eq`` and ``pg.hash`` always compare symbolically.
+      **options: accepted for programs written for PyGlove, and ignored.
+
+    Raises:
+      SchemaError: what is given cannot be symbolized, or a constraint names no argument.
+
+    >>> class Block:
+    ...     def __init__(self, filters):
+    ...         self.width = filters * 2
+    >>> SymbolicBlock = symbolize(Block)
+    >>> block = SymbolicBlock(4)
+    >>> block.width, block.rebind(filters=8).width, block, isinstance(block, Block)
+    (8, 16, Block(filters=8), True)
+    """
+    if target is None or isinstance(target, (list, dict)):
+        constraints = target if target is not None else fields
+        return lambda it: symbolize(it, constraints, eq=eq, **options)
+    if isinstance(target, type):
+        return symbolize_class(target, fields, eq=eq)
+    if callable(target):
+        if isinstance(target, Node):
+            raise SchemaError(f"{target!r} is symbolic already.")
+        return functor_class(target, fields)
+    raise SchemaError(
+        f"symbolize takes a class or a function; got {target!r} of type {type(target).__name__}."
+    )
+
+
+def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
+    """Returns the symbolic subclass of ``base``; the same one each time when no constraints are given."""
+    if issubclass(base, Node):
+        return base
+    if fields is None and eq and base in _made:
+        return _made[base]
+    _refuse(base)
+    own = schema_from_members(fields) if fields else Schema([])
+    namespace = {
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "__doc__": base.__doc__,
+        "_sym_origin": base,
+        "_sym_user_init": base.__init__,
+        **_METHODS,
+    }
+    if base.__eq__ is not object.__eq__ or not eq:
+        del namespace["__eq__"]
+    namespace["__hash__"] = base.__hash__
+    if hasattr(base, "__class_getitem__"):  # a generic class: its parameters are for readers
+        namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
+    cls = _metaclass(type(base))(base.__name__, (base, Machinery, Cradle), namespace)
+    cls._sym_owner = cls
+    _declare_foreign(cls, own)
+    if fields is None and eq:
+        _made[base] = cls
+    return cls
+
+
+def _refuse(base: Any) -> None:
+    """Raises SchemaError for a class whose objects keep their content where it cannot be made later."""
+    if base.__init__ is object.__init__ and isinstance(base.__new__, BuiltinFunctionType):
+        immutable = base.__new__ is not object.__new__
+    else:
+        immutable = issubclass(base, (int, float, str, bytes, tuple, frozenset, enum.Enum))
+    if immutable:
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: its objects are immutable values, whose content is fixed before "
+            "__init__ runs. Use it as a plain value, or symbolize a function that returns it."
+        )
+    if issubclass(base, (dict, list, set, bytearray, BaseException)):
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: its content lies outside its attributes, where the built-in methods of "
+            "its base find it without asking. Use pg.Dict or pg.List, or symbolize a function that returns it."
+        )
+
+
+def _declare_foreign(cls: Any, own: Schema) -> None:
+    """Gives a class its fields from the signature of its user's ``__init__``."""
+    init = cls._sym_user_init
+    maker = _user_new(cls) if init is object.__init__ else init
+    if maker is None:
+        found = Binding(Schema([]), None, frozenset(), ())
+    else:
+        found = schema_of_signature(maker, own, owner=cls.__name__, annotated=False, method_of=cls)
+    cls._sym_variadic = found.variadic
+    cls._sym_positional_only = found.positional_only
+    cls._sym_partial_ok = False
+    cls._sym_listens = False
+    for field in found.schema.values():
+        if isinstance(field.key, str) and not hasattr(cls._sym_origin, field.key):
+            setattr(cls, field.key, Argument(field.key, getattr(cls._sym_origin, "__getattr__", None)))
+    declare(
+        cls,
+        found.schema,
+        attributes=False,
+        runs=True,
+        variadic=found.variadic,
+        keyword_only=found.keyword_only,
+        foreign=True,
+    )
+    _defer_to_user(cls, cls._sym_init, init, maker)
+
+
+def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> None:
+    """Lets a subclass's own ``__init__`` call this class's through ``super()`` while it is realized."""
+
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
+        if get(self, "__dict__").get("_sym_busy"):
+            if user_init is not object.__init__:
+                user_init(self, *args, **fields)
+        else:
+            symbolic_init(self, *args, **fields)
+
+    if maker is not None:  # as the user wrote it: scikit-learn, for one, reads it
+        __init__.__signature__ = inspect.signature(maker)  # type: ignore[attr-defined]
+        cls._sym_maker = staticmethod(maker)
+    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
+    __init__.__doc__ = symbolic_init.__doc__
+    cls.__init__ = __init__
+    cls._sym_init = __init__
+
+
+class Argument:
+    """A constructor argument read as an attribute; steps back for what the user's class stores itself."""
+
+    __slots__ = ("fallback", "name")
+
+    def __init__(self, name: str, fallback: Any) -> None:
+        self.name = name
+        self.fallback = fallback
+
+    def __get__(self, owner: Any, cls: Any = None) -> Any:
+        if owner is None:
+            return self
+        return bare(self._find(owner))
+
+    def _find(self, owner: Any) -> Any:
+        state = get(owner, "__dict__")
+        if self.fallback is not None and not is_twin(type(owner)):
+            try:
+                return self.fallback(owner, self.name)
+            except AttributeError:
+                if state.get("_sym_busy"):
+                    raise
+        elif state.get("_sym_busy"):
+            raise AttributeError(self.name)  # as in the user's class, whose __init__ has not set it yet
+        return state["_v_" + self.name]
+
+
+class Cradle:
+    """Stands last in the bases of a symbolized class, where the user's ``__new__`` ends up.
+
+    While an object is being realized, it hands back that object instead of making another one.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *args: Any, **fields: Any) -> Any:
+        """Returns the object that is being realized, or a new one."""
+        pending = getattr(_cradle, "pending", None)
+        if pending is not None and node_class(pending) is cls:
+            _cradle.pending = None
+            return pending
+        return object.__new__(cls)
+
+
+def _metaclass(base: Any) -> Any:
+    """Returns the metaclass of a symbolized class: that of its base, but what that does at a call is done later."""
+    if base.__call__ is type.__call__:
+        return base
+    if base not in _metaclasses:
+
+        def __call__(cls: Any, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
+            pending = getattr(_cradle, "pending", None)
+            call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
+            return call(cls, *args, **fields)
+
+        _metaclasses[base] = type(base.__name__, (base,), {"__call__": __call__})
+    return _metaclasses[base]
+
+
+def _new(cls: Any, *args: Any, **fields: Any) -> Any:
+    """Returns a blank object; while one is being realized, that very object, after the user's ``__new__`` ran."""
+    pending = getattr(_cradle, "pending", None)
+    if pending is None or node_class(pending) is not cls:
+        return cls._sym_blank()
+    user_new = _user_new(cls)
+    made = user_new(cls, *args, **fields) if user_new is not None else pending
+    _cradle.pending = None
+    if made is not pending:
+        if not isinstance(made, cls):
+            raise SchemaError(
+                f"{cls.__name__}.__new__ returned a {type(made).__name__}, so it cannot be realized in place. "
+                "Symbolize a function that builds it instead."
+            )
+        get(pending, "__dict__").update(get(made, "__dict__"))
+    return pending
+
+
+def _run(self: Any) -> None:
+    """Runs the user's ``__new__`` and ``__init__`` on this very object."""
+    cls = node_class(self)
+    bound: dict[str, Any] = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
+    args, rest = split_arguments(cls, bound)
+    _cradle.pending = self
+    try:
+        cls(*args, **rest)
+    finally:
+        _cradle.pending = None
+
+
+def _user_new(cls: Any) -> Any:
+    """Returns the user's own ``__new__``, or None when there is none."""
+    for base in cls.__mro__:
+        if base is Machinery or base is Cradle or base is object:
+            return None
+        found = base.__dict__.get("__new__")
+        if isinstance(found, staticmethod) and found.__func__ is not _new:
+            return found.__func__
+    return None
+
+
+def plain(value: Any) -> Any:
+    """Returns an argument as the user's constructor gets it: symbolic containers as plain ones, no ``Ref``."""
+    if value.__class__ is Ref:
+        return value.value
+    if isinstance(value, (list, dict)) and isinstance(value, Node):
+        items = [plain(v) for _, v in children(value) or ()]
+        return items if isinstance(value, list) else dict(zip(dict.keys(value), items))
+    if value.__class__ is tuple:
+        items = children(value) or []
+        new = [plain(v) for _, v in items]
+        return value if all(a is b for a, (_, b) in zip(new, items)) else rebuild(value, new)
+    return value
+
+
+def _setattr(self: Any, name: str, value: Any) -> None:
+    """Assigns: a field is rebound; once realized, the live attribute and the recorded argument change together."""
+    if name[:5] == "_sym_" or name[:3] == "_v_":
+        put(self, name, value)
+        return
+    cls: Any = type(self)
+    if name == "__class__" and not issubclass(value, Node):
+        value = become(cls, value)
+    twin = is_twin(cls)
+    if not self._sym_busy and (name in cls._sym_fields or name in get(self, "__dict__").get("_sym_more", ())):
+        if twin:
+            commit_one(self, name, value)
+            return
+        survey((self,))  # a sealed one is not changed
+        record = admit(self, name, copy_plain(value), spec_for(cls, name))
+        super(cls._sym_owner, self).__setattr__(name, value)
+        self._sym_swap({name: record})
+        return
+    if twin:
+        realize(self)
+    super(cls._sym_owner, self).__setattr__(name, value)
+
+
+@functools.cache
+def become(cls: Any, other: Any) -> Any:
+    """Returns ``other`` as the class of an object that is still the program it was.
+
+    Some classes change the class of their objects in use: a ``torch.nn.LazyLinear`` becomes a ``Linear`` once it
+    knows its input.  The object's methods are then those of ``other``, its fields and its class in JSON as before.
+    """
+    kept = {
+        n: v
+        for base in reversed(cls.__mro__[:-1])
+        for n, v in base.__dict__.items()
+        if n in _METHODS or n[:5] == "_sym_"
+    }
+    kept |= {
+        n: base.__dict__[n]
+        for base in cls.__mro__
+        for n in cls._sym_fields
+        if type(base.__dict__.get(n)) is Argument
+    }
+    kept.pop("_sym_twin_of", None)
+    namespace = {
+        **kept,
+        "__module__": other.__module__,
+        "__qualname__": other.__qualname__,
+        "__doc__": other.__doc__,
+        "__hash__": other.__hash__,
+        "__schema__": cls.__schema__,
+        "_sym_stands_for": getattr(cls, "_sym_stands_for", None) or cls,
+    }
+    made = _metaclass(type(other))(other.__name__, (other, Machinery, Cradle), namespace)
+    made._sym_owner = made
+    return made
+
+
+def _delattr(self: Any, name: str) -> None:
+    if name in type(self)._sym_fields and is_twin(type(self)):
+        commit_one(self, name, MISSING_VALUE)
+        return
+    realize(self)
+    super(type(self)._sym_owner, self).__delattr__(name)
+
+
+def _eq(self: Any, other: Any) -> Any:
+    return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
+
+
+def _sklearn_clone(self: Any) -> Any:
+    return self._sym_copy()
+
+
+def _init_subclass(cls: Any, /, **options: Any) -> None:
+    """Makes a subclass of a symbolized class symbolic in place."""
+    if "_sym_twin_of" in cls.__dict__ or "_sym_origin" in cls.__dict__:
+        return
+    super(cls._sym_owner, cls).__init_subclass__(**options)
+    own_init = cls.__dict__.get("__init__")
+    if own_init is not None:
+        cls._sym_user_init = own_init
+        del cls.__init__
+    _declare_foreign(cls, Schema([]))
+
+
+_METHODS: dict[str, Any] = {
+    "__new__": staticmethod(_new),
+    "__setattr__": _setattr,
+    "__delattr__": _delattr,
+    "__eq__": _eq,
+    "__repr__": Machinery.__repr__,
+    "__copy__": Machinery.__copy__,
+    "__deepcopy__": Machinery.__deepcopy__,
+    "__reduce_ex__": Machinery.__reduce_ex__,
+    "__sklearn_clone__": _sklearn_clone,
+    "__init_subclass__": classmethod(_init_subclass),
+    "_sym_run": _run,
+}

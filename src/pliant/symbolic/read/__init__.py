@@ -1,0 +1,1 @@
+"""Reading trees: comparison, difference, queries, traversal, text."""

@@ -1,0 +1,168 @@
+"""Equality, hash and order of symbolic trees: by type and values, never by place or computed state.
+
+Two nodes are equal when their classes and their children are (paper, appendix A.1); a ``Dict`` equals a
+dict and a ``List`` a list with equal items.  ``hash_of`` agrees with ``equal`` on everything, also on
+dicts whose keys stand in another order.  Not a number is equal to itself here, so that a program equals its
+copy and what was stored of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tree.node import ATOMS, Node, is_dataclass
+
+
+def node_class(value: Any) -> Any:
+    """Returns the class of a value as the user knows it: of a lazy object not its twin, nor what it became in use."""
+    cls: Any = type(value)
+    return getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
+
+
+def equal(x: Any, y: Any) -> bool:
+    """Returns whether two values are symbolically equal.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> equal(Dict(a=[1, 2]), {"a": [1, 2]}), equal(Dict(a=1), Dict(a=2))
+    (True, False)
+    """
+    if x is y:
+        return True
+    cx = x.__class__
+    if cx is y.__class__ and getattr(cx, "_sym_flat", False) and x._sym_values() == y._sym_values():
+        return True  # plain objects of numbers and text, compared as tuples; NaN is left to the long way
+    if cx in ATOMS:
+        return bool(x == y or (x != x and y != y)) if y.__class__ in ATOMS else False
+    if isinstance(x, dict):
+        return isinstance(y, dict) and _equal_dicts(x, y)
+    if isinstance(x, list):
+        return isinstance(y, list) and _equal_items(x, y)
+    if isinstance(x, tuple):
+        return isinstance(y, tuple) and _equal_items(x, y)
+    if isinstance(x, Node):
+        return (
+            isinstance(y, Node)
+            and node_class(x) is node_class(y)
+            and _equal_keys(x, y)
+            and _equal_items(x._sym_values(), y._sym_values())
+        )
+    return _equal_leaves(x, y)
+
+
+def _equal_keys(x: Any, y: Any) -> bool:
+    a, b = x._sym_keys(), y._sym_keys()
+    return a is b or tuple(a) == tuple(b)
+
+
+def _equal_items(x: Any, y: Any) -> bool:
+    if len(x) != len(y):
+        return False
+    for a, b in zip(x, y):
+        if a is b:
+            continue
+        if a.__class__ in ATOMS:
+            if b.__class__ not in ATOMS or (a != b and (a == a or b == b)):
+                return False
+        elif not equal(a, b):
+            return False
+    return True
+
+
+def _equal_dicts(x: Any, y: Any) -> bool:
+    if len(x) != len(y):
+        return False
+    for key, a in dict.items(x):
+        if key not in y:
+            return False
+        b = dict.__getitem__(y, key)
+        if a is not b and not equal(a, b):
+            return False
+    return True
+
+
+def _equal_leaves(x: Any, y: Any) -> bool:
+    """Compares what is not symbolic with its own ``==``; arrays are equal when all their items are."""
+    if is_dataclass(x):
+        return type(x) is type(y) and all(
+            equal(getattr(x, name), getattr(y, name)) for name in type(x).__dataclass_fields__
+        )
+    try:
+        same = x == y
+        if isinstance(same, bool):
+            return same or (_has_open_state(x) and type(x) is type(y) and equal(vars(x), vars(y)))
+        if getattr(x, "shape", None) != getattr(y, "shape", None):
+            return False
+        return bool(same.all() if hasattr(same, "all") else same)
+    except (TypeError, ValueError, RuntimeError):
+        return False  # values that refuse to be compared, or hold themselves, are not equal
+
+
+_HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
+
+
+def _has_open_state(value: Any) -> bool:
+    """Returns whether an object without an ``==`` of its own is all in its attributes, so that they tell it apart."""
+    cls: Any = type(value)
+    if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
+        return False
+    return all(
+        base is object or (base.__flags__ & _HEAP_TYPE and not base.__dict__.get("__slots__"))
+        for base in cls.__mro__
+    )
+
+
+def hash_of(value: Any) -> int:
+    """Returns a hash that agrees with ``equal``; takes time proportional to the tree.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> hash_of(Dict(a=1, b=2)) == hash_of(Dict(b=2, a=1))
+    True
+    """
+    if value.__class__ in ATOMS:
+        return hash(value) if value == value else hash(float)
+    if isinstance(value, dict):
+        return hash(("dict", frozenset((k, hash_of(v)) for k, v in dict.items(value))))
+    if isinstance(value, list):
+        return hash(("list", *map(hash_of, value)))
+    if isinstance(value, tuple):
+        return hash(("tuple", *map(hash_of, value)))
+    if isinstance(value, Node):
+        return hash((node_class(value), *map(hash_of, value._sym_values())))
+    if is_dataclass(value):
+        return hash((type(value), *(hash_of(getattr(value, n)) for n in type(value).__dataclass_fields__)))
+    if hasattr(value, "shape"):
+        return hash(tuple(value.shape))  # arrays: equal ones have equal shapes, whatever their class
+    cls: Any = type(value)
+    if cls.__hash__ is object.__hash__:
+        return hash(type(value).__name__)  # compared by its attributes, if it is
+    try:
+        return hash(value)
+    except TypeError:
+        return hash(type(value).__name__)
+
+
+def less(x: Any, y: Any) -> bool:
+    """Returns whether ``x`` comes before ``y``: by kind, then class name, then children in order.
+
+    A total order on trees of ordinary values: None, booleans and numbers, text, tuples, lists, dicts, nodes.
+    """
+    return bool(_rank(x) < _rank(y))
+
+
+def _rank(value: Any) -> Any:
+    """Returns a key whose order is the order of trees."""
+    if value is None:
+        return (0,)
+    if isinstance(value, (bool, int, float)):
+        return (1, value)
+    if isinstance(value, str):
+        return (2, value)
+    if isinstance(value, tuple):
+        return (3, [_rank(v) for v in value])
+    if isinstance(value, list):
+        return (4, [_rank(v) for v in value])
+    if isinstance(value, dict):
+        return (5, sorted(((str(k), _rank(v)) for k, v in dict.items(value)), key=lambda kv: kv[0]))
+    if isinstance(value, Node):
+        return (6, node_class(value).__qualname__, [_rank(v) for v in value._sym_values()])
+    return (7, type(value).__qualname__, repr(value))

@@ -1,0 +1,282 @@
+"""Finding values in a tree: by a pattern of their paths, by a predicate, by a path.
+
+All of it works on nodes and on plain containers alike, never changes anything and never realizes a lazy
+object (but a predicate may).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Path, at_path, step_text
+
+from ..tree.node import ATOMS, Node, children
+from .compare import equal, node_class
+from .signature import positional_names
+
+_PATH_NAMES = ("k", "key", "key_path", "path")
+_Test = Callable[[str, Any, Any, Any], Any]  # of path text, keys (or None), value, parent
+
+
+def query(
+    x: Any,
+    path_regex: str | re.Pattern[str] | Callable[..., Any] | None = None,
+    where: Callable[..., Any] | None = None,
+    *,
+    enter_selected: bool = False,
+    custom_selector: Callable[..., Any] | None = None,
+) -> dict[str, Any]:
+    """Returns the values in a tree that fit all that is asked for, by their paths relative to ``x``.
+
+    ``x`` itself is asked for too, under the path ``''``.
+
+    Args:
+      x: a node or a plain container.
+      path_regex: a regular expression that the path must begin with, as in ``re.match``; or a predicate,
+        which then is ``where``.
+      where: a predicate of ``(value)``, ``(value, parent)`` or ``(k, value, parent)``; of ``(k, value)``
+        when its first argument is called k, key, key_path or path.  ``k`` is a ``Path``.
+      enter_selected: whether values below a selected one are asked for.
+      custom_selector: a predicate of ``(k, value)`` or ``(k, value, parent)``.
+
+    Raises:
+      FieldValueError: ``path_regex`` is no regular expression.
+      FieldTypeError: an argument is neither text nor a function, or a function takes too many arguments.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> model = Dict(a=Dict(filters=8), b=[Dict(filters=16), Dict(units=4)])
+    >>> query(model, ".*filters")
+    {'a.filters': 8, 'b[0].filters': 16}
+    >>> query(model, lambda v: v == 4)
+    {'b[1].units': 4}
+    """
+    if path_regex is not None and callable(path_regex):
+        if where is not None:
+            raise FieldTypeError("query was given two predicates; pass one of them, as `where=`.")
+        path_regex, where = None, path_regex
+    match = None if path_regex is None else compile_pattern(path_regex).match
+    found: dict[str, Any] = {}
+    arguments = None if where is None else _arguments_of(where)
+    if match is None and custom_selector is None and where is not None and arguments == "v":
+        _find_values(x, "", where, enter_selected, found, {})
+        return found
+    tests = [] if where is None else [_adapt(where, arguments or "")]
+    if custom_selector is not None:
+        count = len(_required_names(custom_selector))
+        tests.append(_adapt(custom_selector, "kv" if count == 2 else "kvp"))
+    test = None if not tests else tests[0] if len(tests) == 1 else _both(*tests)
+    if (match is None or match("")) and (test is None or test("", (), x, None)):
+        found[""] = x
+        if not enter_selected:
+            return found
+    if x.__class__ not in ATOMS:
+        _find(x, "", None if test is None else (), match, test, (enter_selected, found, {}))
+    return found
+
+
+def compile_pattern(path_regex: Any) -> re.Pattern[str]:
+    """Returns the regular expression that keys or paths are matched with, compiled.
+
+    Raises:
+      FieldValueError, FieldTypeError: it is none, or no text.
+    """
+    if not isinstance(path_regex, (str, re.Pattern)):
+        raise FieldTypeError(
+            f"a path is matched with a regular expression such as '.*filters', or values with a predicate; "
+            f"got {path_regex!r} of type {type(path_regex).__name__}."
+        )
+    try:
+        return re.compile(path_regex)
+    except re.error as error:
+        raise FieldValueError(
+            f"{path_regex!r} is no regular expression: {error}. Brackets and dots of paths are written '\\[', '\\.'."
+        ) from error
+
+
+def _required_names(fn: Callable[..., Any]) -> list[str]:
+    """Returns the names of the arguments that a predicate must be given, without those with defaults."""
+    if not callable(fn):
+        raise FieldTypeError(f"a predicate is a function; got {fn!r} of type {type(fn).__name__}.")
+    names = positional_names(fn, 3)
+    return names[: max(1, len(names) - len(getattr(fn, "__defaults__", None) or ()))]
+
+
+def _arguments_of(where: Callable[..., Any]) -> str:
+    """Returns what a predicate is to be given: ``v``, ``vp``, ``kv`` or ``kvp``."""
+    names = _required_names(where)
+    if len(names) > 3:
+        raise FieldTypeError(
+            f"a predicate takes (value), (value, parent), (k, value) or (k, value, parent); "
+            f"{getattr(where, '__name__', where)!r} takes {len(names)} arguments: {', '.join(names)}."
+        )
+    if len(names) == 2:
+        return "kv" if names[0] in _PATH_NAMES else "vp"
+    return "v" if len(names) < 2 else "kvp"
+
+
+def _adapt(fn: Callable[..., Any], arguments: str) -> _Test:
+    """Returns a predicate in the one form that ``_find`` calls."""
+    if arguments == "v":
+        return lambda text, keys, value, parent: fn(value)
+    if arguments == "vp":
+        return lambda text, keys, value, parent: fn(value, parent)
+    if arguments == "kv":
+        return lambda text, keys, value, parent: fn(Path(keys), value)
+    return lambda text, keys, value, parent: fn(Path(keys), value, parent)
+
+
+def _both(first: _Test, second: _Test) -> _Test:
+    return lambda *given: first(*given) and second(*given)
+
+
+def _find_values(
+    value: Any,
+    text: str,
+    where: Callable[..., Any],
+    enter: bool,
+    found: dict[str, Any],
+    steps: dict[Any, str],
+) -> None:
+    """Notes what ``where`` selects at and below a value; paths are written only for what is not a leaf."""
+    if text == "" and where(value):
+        found[""] = value
+        if not enter:
+            return
+    if isinstance(value, Node):
+        pairs: Any = zip(value._sym_keys(), value._sym_values())
+    else:
+        pairs = children(value) or ()
+    for key, child in pairs:
+        if child is MISSING_VALUE:
+            continue
+        chosen = where(child)
+        if not chosen and child.__class__ in ATOMS:
+            continue
+        if key.__class__ is int:
+            here = f"{text}[{key}]"
+        elif text and key in steps:
+            here = text + steps[key]
+        else:
+            here = text + _step(key, text, steps)
+        if chosen:
+            found[here] = child
+        if (enter or not chosen) and child.__class__ not in ATOMS:
+            _find_values(child, here, where, enter, found, steps)
+
+
+def _step(key: Any, text: str, steps: dict[Any, str]) -> str:
+    """Returns how a key is written after ``text``, and keeps it in ``steps`` for the next time."""
+    if not text:
+        return step_text(key, first=True)
+    step = steps[key] = step_text(key, first=False)
+    return step
+
+
+def _find(
+    value: Any,
+    text: str,
+    keys: Any,
+    match: Any,
+    test: _Test | None,
+    rest: tuple[bool, dict[str, Any], dict[Any, str]],
+) -> None:
+    """Notes what fits below a value; ``keys`` is None when nothing asks for paths other than as text."""
+    enter, found, steps = rest
+    if isinstance(value, Node):
+        pairs: Any = zip(value._sym_keys(), value._sym_values())
+    else:
+        pairs = children(value) or ()
+    for key, child in pairs:
+        if child is MISSING_VALUE:
+            continue
+        if key.__class__ is int:
+            here = f"{text}[{key}]"
+        elif text and key in steps:
+            here = text + steps[key]
+        else:
+            here = text + _step(key, text, steps)
+        below = None if keys is None else (*keys, key)
+        if (match is None or match(here)) and (test is None or test(here, below, child, value)):
+            found[here] = child
+            if not enter:
+                continue
+        if child.__class__ not in ATOMS:
+            _find(child, here, below, match, test, rest)
+
+
+def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
+    """Returns the value at a path.
+
+    Args:
+      x: a node or a plain container.
+      path: the path relative to ``x``.
+      default: what to return when there is nothing; without it, that is an error.
+
+    Raises:
+      PathError: there is nothing at the path; names what is near it.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> get(Dict(a=[1, 2]), "a[1]"), get(Dict(a=[1, 2]), "b", None)
+    (2, None)
+    """
+    at = Path.parse(path)
+    value = x
+    for i, key in enumerate(at.keys):
+        child = _child(value, key)
+        if child is MISSING_VALUE:
+            if default is not MISSING_VALUE:
+                return default
+            names = [k for k, _ in children(value) or ()]
+            raise PathError(
+                f"there is nothing at path {str(at)!r}: the {node_class(value).__name__} {at_path(Path(at.keys[:i]))} "
+                f"has no {key!r}{suggest(key, names) or '.'} It has: {listing(names)}."
+            )
+        value = child
+    return value
+
+
+def _child(value: Any, key: Any) -> Any:
+    """Returns the child under a key, or MISSING_VALUE."""
+    if isinstance(value, Node):
+        return value._sym_child(key)
+    return dict(children(value) or ()).get(key, MISSING_VALUE)
+
+
+def has(x: Any, path: str | int | Path) -> bool:
+    """Returns whether there is a value at a path.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> has(Dict(a=[1, 2]), "a[1]"), has(Dict(a=[1, 2]), "a[2]")
+    (True, False)
+    """
+    absent = object()
+    return get(x, path, absent) is not absent
+
+
+def contains(x: Any, value: Any = MISSING_VALUE, type: type | tuple[type, ...] | None = None) -> bool:
+    """Returns whether a value equal to ``value``, or one of type ``type``, is at or below ``x``.
+
+    Raises:
+      FieldTypeError: neither was given.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> contains(Dict(a=[1, 2]), 2), contains(Dict(a=[1, 2]), type=str)
+    (True, False)
+    """
+    if value is MISSING_VALUE and type is None:
+        raise FieldTypeError("contains looks for a value or for a type; give `value=` or `type=`.")
+
+    def fits(at: Any) -> bool:
+        if type is not None and not isinstance(at, type):
+            return False
+        return value is MISSING_VALUE or equal(at, value)
+
+    return _any(x, fits)
+
+
+def _any(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return fits(value) or any(_any(child, fits) for _, child in children(value) or ())

@@ -1,0 +1,103 @@
+"""Walking a tree: with visitors, or as a loop.
+
+Visitors see every value, nodes and leaves, from the root down (before what is below it) or up (after).
+They are not for changing the tree: that is ``rebind``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pliant.values.errors import FieldTypeError
+from pliant.values.path import ROOT, Path, at_path
+
+from ..tree.node import ATOMS, children
+
+
+class TraverseAction(enum.Enum):
+    """What is to happen after a visit.  A visitor that returns None says ``ENTER``."""
+
+    ENTER = enum.auto()
+    """Go on, with what is below."""
+    CONTINUE = enum.auto()
+    """Go on, without what is below."""
+    STOP = enum.auto()
+    """Visit nothing any more."""
+
+
+Visitor = Callable[[Path, Any, Any], TraverseAction | None]
+
+
+def traverse(
+    x: Any,
+    preorder: Visitor | None = None,
+    postorder: Visitor | None = None,
+    *,
+    preorder_visitor_fn: Visitor | None = None,
+    postorder_visitor_fn: Visitor | None = None,
+) -> bool:
+    """Visits every value of a tree; returns whether all were visited, that is, no visitor said ``STOP``.
+
+    Args:
+      x: a node or a plain container.
+      preorder: called with ``(path, value, parent)`` before what is below the value.
+      postorder: called so after what is below it; it may return ``STOP``, else what it returns is nothing.
+      preorder_visitor_fn: the name of ``preorder`` in PyGlove programs.
+      postorder_visitor_fn: and that of ``postorder``.
+
+    Raises:
+      FieldTypeError: a visitor returned something else than a ``TraverseAction`` or None.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> seen = []
+    >>> traverse(Dict(a=1, b=[2]), lambda k, v, p: seen.append(str(k)))
+    True
+    >>> seen
+    ['', 'a', 'b', 'b[0]']
+    """
+    before, after = preorder or preorder_visitor_fn, postorder or postorder_visitor_fn
+    return _visit(ROOT, x, None, before, after)
+
+
+def _visit(at: Path, value: Any, parent: Any, before: Visitor | None, after: Visitor | None) -> bool:
+    """Visits a value and what is below; returns whether to go on."""
+    action = TraverseAction.ENTER if before is None else _ask(before, at, value, parent)
+    if action is TraverseAction.STOP:
+        return False
+    if action is TraverseAction.ENTER and value.__class__ not in ATOMS:
+        for key, child in children(value) or ():
+            if not _visit(at + key, child, value, before, after):
+                return False
+    return after is None or _ask(after, at, value, parent) is not TraverseAction.STOP
+
+
+def _ask(visitor: Visitor, at: Path, value: Any, parent: Any) -> TraverseAction:
+    """Returns what a visitor says."""
+    action = visitor(at, value, parent)
+    if action is None:
+        return TraverseAction.ENTER
+    if not isinstance(action, TraverseAction):
+        raise FieldTypeError(
+            f"a visitor returns pg.TraverseAction.ENTER, CONTINUE or STOP, or None; {at_path(at)} "
+            f"{getattr(visitor, '__name__', visitor)!r} returned {action!r}."
+        )
+    return action
+
+
+def walk(x: Any) -> Iterator[tuple[Path, Any, Any]]:
+    """Yields ``(path, value, parent)`` for every value of a tree, the root first, in depth-first order.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> [str(path) for path, value, parent in walk(Dict(a=1, b=[2]))]
+    ['', 'a', 'b', 'b[0]']
+    """
+    pending: list[tuple[Path, Any, Any]] = [(ROOT, x, None)]
+    while pending:
+        at, value, parent = pending.pop()
+        yield at, value, parent
+        if value.__class__ not in ATOMS:
+            below = children(value)
+            if below:
+                pending += [(at + key, child, value) for key, child in reversed(below)]

@@ -1,0 +1,1 @@
+"""The tree itself: nodes, leaves, their places, and lazily realized objects."""

@@ -1,0 +1,200 @@
+"""The node protocol: what makes a value part of a symbolic tree, and the few functions over it.
+
+A *node* is an ``Object``, a symbolized class's instance, a functor, a ``Dict`` or a ``List``; it knows
+its parent and its key.  Plain dicts, lists, tuples and dataclasses are looked through: ``children``
+sees into them, but they know no parent.  Everything else is a leaf.  Editing is not here: ``rebind``.
+
+Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespace belongs to the user):
+
+``_sym_parent``, ``_sym_key``   the node that holds it, and its key there (a tuple of keys when it
+                                stands inside a tuple of its parent's)
+``_sym_keys()``, ``_sym_values()``   its children, in order, as two parallel sequences
+``_sym_child(key)``             one child, or MISSING_VALUE
+``_sym_copy(parent, key, memo)``  a copy of the tree below it, placed there: nodes copied; leaves shared, or
+                                copied deep when there is a memo
+``_sym_reset()``               forgets what was computed from its values
+``_sym_assign(key, atom)``     the quick way to set a field, where it is safe; returns whether it was
+``_sym_heavy``                 whether its class listens to changes, or has code that may keep what it computes
+``_sym_mark``                  whether this node is sealed, or keeps a template
+``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is to be called when its parent changes
+``_sym_slots``                 the attributes in which its fields are stored, by name
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, ClassVar
+
+from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import Key, Path
+
+ATOMS: frozenset[type] = frozenset(
+    {int, float, str, bool, type(None), bytes, complex, type, FunctionType, BuiltinFunctionType}
+    | {type(MISSING_VALUE), Path, range, type(...)}
+)
+"""Classes whose values are leaves that never change, so that copies share them."""
+
+
+class Node:
+    """The root class of all nodes; holds the defaults of what a node knows about its place."""
+
+    __slots__ = ()
+    _sym_parent: Any = None
+    _sym_key: Any = None
+    _sym_sealed: bool = False
+    _sym_template: Any = None
+    _sym_mark: bool = False
+    _sym_heavy: bool = False
+    _sym_hears_parent: ClassVar[bool] = False
+    _sym_slots: ClassVar[dict[str, str]] = {}
+
+    def _sym_keys(self) -> Sequence[Key]:
+        raise NotImplementedError
+
+    def _sym_assign(self, key: Key, value: Any) -> bool:
+        return False
+
+    def _sym_values(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def _sym_child(self, key: Any) -> Any:
+        raise NotImplementedError
+
+    def _sym_put(self, key: Any, value: Any) -> None:
+        raise NotImplementedError
+
+    def _sym_copy(self, parent: Any = None, key: Any = None, memo: dict[int, Any] | None = None) -> Any:
+        raise NotImplementedError
+
+    def _sym_reset(self) -> None:
+        raise NotImplementedError
+
+    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
+        raise NotImplementedError
+
+
+def is_node(value: Any) -> bool:
+    """Returns whether ``value`` is a node, that is, knows its place in a symbolic tree."""
+    return isinstance(value, Node)
+
+
+def is_dataclass(value: Any) -> bool:
+    """Returns whether ``value`` is an instance of a plain dataclass, which trees look through."""
+    return hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type)
+
+
+def children(value: Any) -> list[tuple[Key, Any]] | None:
+    """Returns the children of a value as ``(key, child)`` pairs, or None when it is a leaf.
+
+    Fields without a value (of partial objects) are left out.
+
+    >>> children({"a": 1, "b": (2, 3)})
+    [('a', 1), ('b', (2, 3))]
+    >>> children((2, 3)), children(2)
+    ([(0, 2), (1, 3)], None)
+    """
+    cls = value.__class__
+    if cls in ATOMS:
+        return None
+    if isinstance(value, Node):
+        return [(k, v) for k, v in zip(value._sym_keys(), value._sym_values()) if v is not MISSING_VALUE]
+    if isinstance(value, (list, tuple)):
+        return list(enumerate(value))
+    if isinstance(value, dict):
+        return list(value.items())
+    if is_dataclass(value):
+        return [(name, getattr(value, name)) for name in type(value).__dataclass_fields__]
+    return None
+
+
+def rebuild(value: Any, new_children: Sequence[Any]) -> Any:
+    """Returns a plain container like ``value`` that holds ``new_children`` in the order of ``children``.
+
+    >>> rebuild({"a": 1, "b": 2}, [3, 4])
+    {'a': 3, 'b': 4}
+    """
+    if isinstance(value, Node):
+        raise TypeError(f"a {type(value).__name__} is edited with rebind, not rebuilt.")
+    if isinstance(value, tuple):
+        # A named tuple takes its values one by one, a tuple takes one iterable.
+        return type(value)(*new_children) if hasattr(value, "_fields") else tuple(new_children)
+    if isinstance(value, dict):
+        made = (
+            {} if type(value) is dict else copy.copy(value)
+        )  # keeps what a subclass knows: an order, a default
+        made.update(zip(value.keys(), new_children))
+        return made
+    if isinstance(value, list):
+        if type(value) is list:
+            return list(new_children)
+        items = copy.copy(value)
+        items[:] = new_children
+        return items
+    return rebuild_dataclass(value, new_children)
+
+
+def rebuild_dataclass(value: Any, new_children: Sequence[Any]) -> Any:
+    """Returns a copy of a dataclass instance with new field values; runs no ``__init__``."""
+    made = object.__new__(type(value))
+    for name in getattr(value, "__dict__", {}):
+        object.__setattr__(made, name, value.__dict__[name])
+    for name, child in zip(type(value).__dataclass_fields__, new_children):
+        object.__setattr__(made, name, child)
+    return made
+
+
+PROGRAM: Any = "pliant: a copy of the program"
+"""A key in the memo of a deep copy: only the program is copied, so nothing is realized for it."""
+
+
+def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
+    if value.__class__ in ATOMS:
+        return value
+    if isinstance(value, Node):
+        return value._sym_copy(None, None, memo)
+    items = children(value)
+    if items is None:
+        return value if memo is None else copy.deepcopy(value, memo)
+    return rebuild(value, [copy_plain(v, memo) for _, v in items])
+
+
+def parent(node: Any) -> Any:
+    """Returns the node that holds ``node``, or None for the root of a tree (and for what is no node)."""
+    return node._sym_parent if isinstance(node, Node) else None
+
+
+def root(node: Any) -> Any:
+    """Returns the root of the tree that ``node`` stands in."""
+    while isinstance(node, Node) and node._sym_parent is not None:
+        node = node._sym_parent
+    return node
+
+
+def ancestors(node: Any) -> Iterator[Any]:
+    """Yields the parent of ``node``, its parent, and so on up to the root."""
+    node = parent(node)
+    while node is not None:
+        yield node
+        node = node._sym_parent
+
+
+def path(node: Any) -> Path:
+    """Returns the path from the root of its tree to ``node``; computed when asked for.
+
+    >>> from pliant.symbolic.objects.containers import Dict
+    >>> str(path(Dict(a=[Dict()]).a[0]))
+    'a[0]'
+    """
+    keys: list[Key] = []
+    while isinstance(node, Node) and node._sym_parent is not None:
+        key = node._sym_key
+        if key.__class__ is tuple:
+            keys.extend(reversed(key))
+        else:
+            keys.append(key)
+        node = node._sym_parent
+    keys.reverse()
+    return Path(keys)

@@ -1,0 +1,446 @@
+"""Programs in containers of a real engine: how they end, what they may use, and that none is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pliant.launch import Call, Command, Container, Containers, Ended, Job, Limits, Mount, Started, tree
+from pliant.launch.containers.engine import find_engine
+from pliant.launch.containers.leftovers import LAUNCHER, identify, is_alive
+from pliant.testing.boxes import IMAGE, open_box
+from pliant.testing.launchers import Suite, wait_until
+from pliant.values.errors import LaunchError
+
+SUITE = Suite()
+PROGRAM = str(Path(__file__).with_name("castaways.py"))
+
+
+@pytest.fixture(scope="module")
+def box():
+    with open_box() as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(box):
+    yield
+    assert box.containers() == []
+
+
+def run(work, *, limits=None, **options):
+    """Runs one job to its end."""
+    with Containers(1, grace_seconds=1, **options) as launcher:
+        launcher.start(Job("a", work, limits or Limits()))
+        return SUITE.finish(launcher, ["a"])["a"]
+
+
+def start(launcher, work, limits=None):
+    """Starts a job; returns the name of its container once it runs."""
+    launcher.start(Job("a", work, limits or Limits()))
+    (started,) = SUITE.wait_for(launcher, Started)
+    name = started.where.split()[1]
+    inside = ("inspect", "--format", "{{.State.Status}}", name)
+    assert wait_until(lambda: launcher.engine.ask(*inside)[1].strip() == "running")
+    return name
+
+
+def client_of(name):
+    """Returns the process of the client that runs or hears a container."""
+    for pid in tree.table():
+        words = (
+            Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") if Path(f"/proc/{pid}").exists() else []
+        )
+        if name.encode() in words and (b"run" in words or b"logs" in words):
+            return pid
+    return None
+
+
+def kill_client(name):
+    assert wait_until(lambda: client_of(name) is not None)
+    os.kill(client_of(name), signal.SIGKILL)
+
+
+class TestContract(Suite):
+    """What all launchers keep."""
+
+    here = False
+    many = 6
+
+    @pytest.fixture(autouse=True)
+    def _box(self, box):
+        self.box = box
+
+    def make(self, slots):
+        return Containers(slots, grace_seconds=1)
+
+    def work(self, seconds=0.0):
+        return self.box.shell(f"sleep {seconds}")
+
+
+# ---------------------------------------------------------------------- what a job is given
+
+
+def test_arguments_environment_and_folder(box):
+    text = 'echo "$MINE|$PLIANT_JOB|$PLIANT_ATTEMPT|$(pwd)|$1|$2"; read x || echo no input'
+    work = box.shell(text, env={"MINE": "a=b c"}, folder="/work")
+    work = Container(work.image, (*work.argv, "-", "$HOME; `ls`", "é"), work.env, work.mounts, work.folder)
+    with Containers(1) as launcher:
+        launcher.start(Job("j", work, attempt=2))
+        outcome = SUITE.finish(launcher, ["j"])["j"]
+    assert outcome.tail == "a=b c|j|2|/work|$HOME; `ls`|é\nno input\n"
+    assert (outcome.how, outcome.reason, outcome.exit_code) == ("returned", "", 0)
+
+
+def test_mounts(box, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in" / "a").write_text("data")
+    usr, data = Mount("/usr", "/usr"), Mount(tmp_path / "in", "/data")
+    text = "cat /data/a > /out/b; echo no > /data/c"
+    mounts = (usr, data, Mount(tmp_path / "out", "/out", writable=True))
+    outcome = run(Container(IMAGE, ("sh", "-c", text), mounts=mounts))
+    assert "Read-only" in outcome.tail
+    assert (tmp_path / "out" / "b").read_text() == "data"
+    assert os.listdir(tmp_path / "in") == ["a"]
+
+
+def test_a_python_trainer(box, tmp_path):
+    """The machine's own Python, with what it has installed."""
+    text = (
+        "import json, os, click; from pliant.values import errors;"
+        "json.dump({'trial': os.environ['TRIAL']}, open('/out/metrics', 'w')); print('trained')"
+    )
+    out = Mount(tmp_path, "/out", writable=True)
+    path = str(Path(__file__).parents[3] / "src")
+    outcome = run(box.python(text, mounts=(out,), env={"TRIAL": "7", "PYTHONPATH": path}), network="none")
+    assert outcome.tail == "trained\n"
+    assert (tmp_path / "metrics").read_text() == '{"trial": "7"}'
+
+
+def test_network_and_options(box):
+    text = "tail -n +3 /proc/net/dev | grep -vc lo:; cat /proc/sys/kernel/hostname; ulimit -n; ulimit -Hn"
+    options = ("--hostname", "elsewhere")
+    outcome = run(box.shell(text), network="none", options=options, ulimits={"nofile": (99, 111)})
+    assert outcome.tail == "0\nelsewhere\n99\n111\n"
+
+
+def test_output_is_merged_logged_and_bounded(box, tmp_path):
+    log = tmp_path / "logs" / "a.log"
+    text = "echo first; echo second >&2; yes 0123456789012345678901234567890 | head -c 8000000; echo last"
+    outcome = run(box.shell(text, log=log), log_bytes=10_000)
+    kept = log.read_bytes()
+    assert outcome.ok
+    assert b"first\n" in kept[:100]
+    assert b"second\n" in kept[:100]
+    assert b"bytes left out" in kept
+    assert kept.endswith(b"\nlast\n")
+    assert len(kept) < 11_000
+    assert outcome.tail.endswith("\nlast\n")
+    assert len(outcome.tail) <= 4096
+
+
+# ---------------------------------------------------------------------- how it ends
+
+
+ENDS = [
+    (("sh", "-c", "exit 3"), "exited", 3, "^exit code 3$"),
+    (("sh", "-c", "exit 125"), "exited", 125, "^exit code 125 of the program itself$"),
+    (("sh", "-c", "exit 126"), "exited", 126, "126 of the program itself, or of a shell"),
+    (("sh", "-c", "no-such-tool"), "exited", 127, "127 of the program itself, or of a shell"),
+    (("/no/such",), "exited", 127, "of the engine: there is no '/no/such' in the image 'localhost/"),
+    (("/denied",), "exited", 126, "of the engine: '/denied' cannot be run in the image"),
+    (
+        ("sh", "-c", "sh -c 'kill -SEGV $$'; exit $?"),
+        "exited",
+        139,
+        "^exit code 139: SIGSEGV: a segmentation",
+    ),
+    (("sh", "-c", "exit 137"), "lost", 137, "^exit code 137: .*from outside with SIGKILL"),
+]
+
+
+def test_exit_codes():
+    with Containers(2) as launcher:
+        for i, (argv, *_) in enumerate(ENDS):
+            launcher.start(Job(str(i), Container(IMAGE, argv, mounts=(Mount("/usr", "/usr"),))))
+        outcomes = SUITE.finish(launcher, map(str, range(len(ENDS))))
+    for i, (_, how, code, reason) in enumerate(ENDS):
+        outcome = outcomes[str(i)]
+        assert (outcome.how, outcome.exit_code) == (how, code)
+        assert re.search(reason, outcome.reason), outcome.reason
+
+
+def test_what_the_engine_refuses(box):
+    outcome = run(box.shell("echo never"), network="no-such-network")
+    assert (outcome.how, outcome.exit_code) == ("lost", 125)
+    assert "exit code 125 of the engine, which could not start the container" in outcome.reason
+    assert "no-such-network" in outcome.reason
+
+
+def test_beyond_its_memory(box):
+    outcome = run(box.python("x = b'x' * (300 << 20); print(len(x))"), limits=Limits(memory=64 << 20))
+    assert (outcome.how, outcome.exit_code) == ("memory", 137)
+    assert "64 MiB" in outcome.reason
+
+
+def test_beyond_its_time(box):
+    """The first ends at a polite request; the second hears none (it is process 1), and is killed."""
+    polite = run(
+        box.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
+        limits=Limits(seconds=4),
+    )
+    assert (polite.how, polite.tail) == ("timeout", "ready\nsaved\n")
+    assert polite.reason == "it took longer than its limit of 4 s"
+    deaf = run(box.shell("sleep 600"), limits=Limits(seconds=2))
+    assert deaf.how == "timeout"
+    assert 2 <= deaf.seconds < 30
+
+
+def test_cancelled(box):
+    with Containers(1, grace_seconds=0.5) as launcher:
+        launcher.start(Job("b", box.shell("sleep 600")))
+        launcher.start(Job("c", box.shell("sleep 600")))
+        launcher.cancel("c", "not begun")
+        assert SUITE.finish(launcher, ["c"])["c"].reason == "not begun"
+        launcher.cancel("b", "enough")
+        launcher.cancel("b", "twice")
+        launcher.cancel("none", "such")
+        outcome = SUITE.finish(launcher, ["b"])["b"]
+        assert (outcome.how, outcome.reason) == ("cancelled", "enough")
+        assert box.containers() == []
+
+
+def test_killed_from_outside(box):
+    with Containers(1) as launcher:
+        name = start(launcher, box.shell("sleep 600"))
+        assert launcher.engine.ask("kill", name)[0] == 0
+        outcome = SUITE.finish(launcher, ["a"])["a"]
+    assert (outcome.how, outcome.exit_code) == ("lost", 137)
+
+
+def test_removed_from_outside(box):
+    with Containers(1) as launcher:
+        name = start(launcher, box.shell("sleep 600"))
+        assert launcher.engine.ask(*launcher.engine.removal([name])[len(launcher.engine.argv) :])[0] == 0
+        outcome = SUITE.finish(launcher, ["a"])["a"]
+    assert outcome.how == "lost"
+
+
+def test_close_leaves_nothing(box):
+    launcher = Containers(2)
+    start(launcher, box.shell("sleep 600"))
+    launcher.start(Job("b", box.shell("sleep 600")))
+    launcher.start(Job("c", box.shell("sleep 600")))
+    launcher.close()
+    launcher.close()
+    assert box.containers() == []
+    with pytest.raises(LaunchError, match="this Containers is closed"):
+        launcher.start(Job("d", box.shell("")))
+
+
+# ---------------------------------------------------------------------- clients and launchers that are killed
+
+
+def test_a_container_whose_client_was_killed_is_heard_out(box, tmp_path):
+    log = tmp_path / "a.log"
+    work = box.shell("for i in 1 2 3 4 5 6; do echo step $i; sleep 0.5; done; exit 4", log=log)
+    with Containers(1) as launcher:
+        kill_client(start(launcher, work))
+        events = []
+        outcome = SUITE.finish(launcher, ["a"], events)["a"]
+        assert [type(event) for event in events] == [Ended]  # it is still the same start
+        assert (outcome.how, outcome.exit_code, outcome.reason) == ("exited", 4, "exit code 4")
+        assert log.read_text() == "".join(f"step {i}\n" for i in range(1, 7))
+        assert outcome.tail == log.read_text()
+        assert outcome.seconds > 2
+        assert box.containers() == []
+
+
+@pytest.mark.parametrize("end", ["cancelled", "timeout", "lost"])
+def test_what_follows_the_death_of_a_client(box, end):
+    work = box.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
+    events = []
+    with Containers(1) as launcher:
+        name = start(launcher, work, Limits(seconds=6 if end == "timeout" else None))
+        kill_client(name)
+        if end == "cancelled":
+            events += launcher.poll(1)
+            launcher.cancel("a", "enough")
+        while end == "lost" and not events:  # all clients that come back to it die
+            events += launcher.poll(0.1)
+            if (pid := client_of(name)) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if not events:
+            SUITE.finish(launcher, ["a"], events)
+        assert box.containers() == []
+    (ended,) = events
+    assert ended.outcome.how == end
+    reasons = {
+        "cancelled": "^enough$",
+        "timeout": "limit of",
+        "lost": "its container were ended 4 times; the last",
+    }
+    assert re.search(reasons[end], ended.outcome.reason)
+
+
+def test_close_after_the_death_of_a_client(box):
+    with Containers(1) as launcher:
+        kill_client(start(launcher, box.shell("sleep 600")))
+    assert box.containers() == []
+
+
+def test_the_keeper_is_killed(box):
+    with Containers(1) as launcher:
+        start(launcher, box.shell("sleep 3; echo done"))
+        os.kill(launcher.keeper_pid, signal.SIGKILL)
+        outcome = SUITE.finish(launcher, ["a"])["a"]
+    assert (outcome.how, outcome.tail) == ("returned", "done\n")
+
+
+@pytest.fixture
+def castaway():
+    """Starts a process with a launcher and a running container; returns it, its keeper, and what to call it."""
+    begun = []
+
+    def strand(owner):
+        command = [sys.executable, PROGRAM, owner]
+        program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        begun.append(program)
+        return program, int(program.stdout.readline())
+
+    yield strand
+    for program in begun:
+        program.kill()
+        program.communicate()
+
+
+def test_the_launcher_is_killed(box, castaway):
+    program, _ = castaway("study")
+    assert len(box.containers()) == 1
+    program.kill()
+    assert wait_until(lambda: box.containers() == [])
+
+
+def test_the_launcher_and_its_keeper_are_killed(box, castaway):
+    program, keeper = castaway("study")
+    with Containers(1, owner="study"):  # a launcher that lives keeps its own
+        assert len(box.containers("status=running")) == 1
+    os.kill(program.pid, signal.SIGSTOP)  # or it would start another keeper
+    os.kill(keeper, signal.SIGKILL)
+    program.kill()
+    program.wait()
+    time.sleep(0.5)
+    assert len(box.containers("status=running")) == 1
+    with Containers(1, owner="another study"):
+        assert len(box.containers()) == 1
+    with Containers(1, owner="study") as launcher:
+        assert box.containers() == []
+        launcher.start(Job("a", box.shell("echo on")))
+        assert SUITE.finish(launcher, ["a"])["a"].tail == "on\n"
+
+
+def test_identities():
+    assert is_alive(identify())
+    with subprocess.Popen(["sleep", "600"]) as process:
+        identity = identify(process.pid)
+        assert is_alive(identity)
+        process.kill()
+    assert not is_alive(identity)
+    host, boot, pid, begin = identify().split("|")
+    assert not is_alive(f"{host}|{boot}|{pid}|{int(begin) + 1}")  # the number was given away again
+    assert not is_alive(f"{host}|another boot|{pid}|{begin}")
+    assert is_alive("what is this")
+
+
+# ---------------------------------------------------------------------- what is refused
+
+
+def test_what_cannot_run_is_refused(box, tmp_path):
+    with Containers(1) as launcher:
+        for work, message in (
+            (
+                Container("localhost/none:1", ("echo",)),
+                "has no image 'localhost/none:1' here .*: build it, .* or fetch it",
+            ),
+            (Container(""), "image is the name of an image, such as 'localhost/trainer:1'; got ''"),
+            (Container("--privileged"), "image is the name of an image"),
+            (Container(IMAGE, "echo hello"), "as separate texts, .* No shell splits it"),
+            (Container(IMAGE, ("a\0b",)), "text without NUL"),
+            (Container(IMAGE, env={"A=B": "c"}), "a variable is text without '='; got 'A=B'"),
+            (Container(IMAGE, env={"A": 1}), "text without NUL; got 1"),
+            (Container(IMAGE, folder="here"), "an absolute path without ':'; got 'here'"),
+            (
+                Container(IMAGE, mounts=(Mount(tmp_path / "none", "/a"),)),
+                "to see '.*none' as '/a', and there is no such",
+            ),
+            (Container(IMAGE, mounts=(Mount(tmp_path, "a"),)), "an absolute path in the container"),
+            (Container(IMAGE, mounts=(tmp_path,)), r"mounts are Mount\(source, target\)"),
+            (Container(IMAGE, log=Path("/dev/null/a")), "the log '.*' cannot be written"),
+            (Call("pliant.testing.jobs:echo"), "for a Call, take Processes"),
+            (Command(("echo",)), "for a Command, take Commands"),
+        ):
+            with pytest.raises(LaunchError, match=message):
+                launcher.start(Job("a", work))
+        with pytest.raises(LaunchError, match="a job's id is one line"):
+            launcher.start(Job("a\nb", box.shell("")))
+        launcher.reply("a", None)
+        start(launcher, box.shell("sleep 600"))
+        with pytest.raises(LaunchError, match="'a' waits for no reply"):
+            launcher.reply("a", None)
+        with pytest.raises(LaunchError, match="a job 'a' is already under way"):
+            launcher.start(Job("a", box.shell("")))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"options": "--cpus 2"}, r"options are separate texts, such as \('--gpus=all', '--cpus=2'\)"),
+        ({"options": ("--rm",)}, "the option '--rm' is not for jobs"),
+        ({"options": ("--name=a",)}, "the option '--name=a' is not for jobs"),
+        ({"ulimits": {"nofile": "many"}}, "ulimits are integers, .* got 'nofile': 'many'"),
+        ({"owner": "a\nb"}, "owner is one line of text"),
+        ({"network": 3}, "network is one line of text; got 3"),
+        ({"engine": ()}, "engine is 'docker', 'podman', or one of them with options"),
+        (
+            {"engine": "no-such-engine"},
+            "none answers here: there is no program 'no-such-engine' on PATH. Install one",
+        ),
+        ({"engine": "false"}, "`false info` failed: it said nothing"),
+        ({"workers": 0}, "workers is an integer from 1"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(LaunchError, match=message):
+        Containers(**options)
+
+
+def test_without_an_engine(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        LaunchError, match=r"no program 'docker' on PATH; there is no program 'podman' on PATH. Install"
+    ):
+        Containers(1)
+
+
+def test_the_engine_that_answers_is_taken(monkeypatch, tmp_path):
+    for name, code in (("docker", 1), ("podman", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} here; exit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert find_engine().kind == "podman"
+    with pytest.raises(LaunchError, match="`docker info` failed: docker here"):
+        find_engine("docker")
+    (tmp_path / "docker").write_text("#!/bin/sh\necho podman version 9\n")  # in disguise
+    assert find_engine() == find_engine("docker")
+    assert find_engine().kind == "podman"
+    assert LAUNCHER in find_engine(("podman", f"--x={LAUNCHER}")).argv[1]
