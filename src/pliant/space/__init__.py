@@ -4,6 +4,7 @@ A ``Space`` holds decision points (``Choice``, ``Int``, ``Float``); ``Decisions`
 Programs, and holes in them, live in ``hyper``.
 """
 
+from .active import find_parents, walk_points
 from .build import Hole, choice, flatten, floating, integer
 from .decisions import Decisions
 from .difference import diff
@@ -27,6 +28,7 @@ __all__ = [
     "as_random",
     "choice",
     "diff",
+    "find_parents",
     "flatten",
     "floating",
     "from_unit",
@@ -35,4 +37,5 @@ __all__ = [
     "neighbours",
     "recombine",
     "to_unit",
+    "walk_points",
 ]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
 from . import faces, serialize
-from .validate import Vector, active_points, check_vector
+from .active import active_points
+from .validate import Vector, check_vector
 
 if TYPE_CHECKING:
     from .space import Space

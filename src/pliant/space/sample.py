@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import SpaceError
 
+from .active import active_points
 from .compile import Sampler, compile_sampler
 from .layout import Units, make_units, measure
 from .scale import from_unit
-from .validate import Vector, active_points
+from .validate import Vector
 from .walk import unrank_units
 
 if TYPE_CHECKING:

@@ -1,7 +1,4 @@
-"""Whether a vector of numbers is a decision vector of a space, and which points its numbers decide.
-
-The one place that says why not; reading other forms than flat vectors is the business of ``faces``.
-"""
+"""Checks decision vectors: types, ranges, the rules of groups.  Other formats are read in ``formats``."""
 
 from __future__ import annotations
 
@@ -11,30 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pliant.values.errors import DecisionError
 from pliant.values.path import at_path
 
+from .active import active_points
 from .points import Choice, Float, Int, Point
 
 if TYPE_CHECKING:
     from .space import Space
 
 Vector = tuple[int | float, ...]
-
-
-def active_points(space: Space, values: Sequence[int | float]) -> tuple[int, ...]:
-    """Returns the indices of the points that a *valid* vector decides, one per value."""
-    points = space.points
-    if len(points) == len(space.top):  # nothing is conditional
-        return space.top
-    active: list[int] = []
-    pending = list(reversed(space.top))
-    for value in values:
-        index = pending.pop()
-        active.append(index)
-        point = points[index]
-        if point.__class__ is Choice:
-            branch = point.branches[value]  # type: ignore[index]  # an int
-            if branch:
-                pending.extend(reversed(branch))
-    return tuple(active)
 
 
 def check_vector(space: Space, values: Sequence[Any]) -> Vector:
