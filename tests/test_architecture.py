@@ -68,6 +68,8 @@ FLOORS: dict[str, Row] = {
         rich=EVERYWHERE,
     ),
     "dashboard": row(6, "values space study", starlette=EVERYWHERE, uvicorn=EVERYWHERE),
+    "trial": row(6, "nas"),  # deprecated names of modules
+    "evolve": row(6, "open_ended"),
     "testing": row(
         5,  # conformance suites: they use all floors up to 4, and nothing uses them
         "values schema space launch symbolic algorithms hyper study tune oneshot zoo",
