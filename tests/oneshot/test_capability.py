@@ -8,7 +8,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import BindError, InputChoice, LayerChoice, Sampler, ValueChoice, supernet
-from pliant.oneshot.capability import CAPABILITIES, NEEDS, find_needs
+from pliant.oneshot.capability import CAPABILITIES, DECISION_KINDS, find_decision_kinds
 from pliant.values.errors import FieldTypeError, SpaceError
 
 torch.set_num_threads(1)
@@ -54,7 +54,7 @@ def test_kinds_of_decisions_with_their_paths():
             Linear(width, pg.oneof([1, 2])),
         )
     )
-    assert sorted(set(find_needs(net))) == [
+    assert sorted(set(find_decision_kinds(net))) == [
         ("choice", "args[2]"),
         ("elastic", "args[3].out_features"),
         ("input", "args[0].join.chosen"),
@@ -122,5 +122,5 @@ def test_state_holds_the_random_numbers():
 
 
 def test_table_speaks_of_kinds_that_there_are():
-    assert all(can <= set(NEEDS) for can in CAPABILITIES.values())
-    assert any(can == set(NEEDS) for can in CAPABILITIES.values())
+    assert all(can <= set(DECISION_KINDS) for can in CAPABILITIES.values())
+    assert any(can == set(DECISION_KINDS) for can in CAPABILITIES.values())

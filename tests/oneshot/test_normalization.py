@@ -11,7 +11,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import BatchStatistics, LayerChoice, Recalibrated, RunningStatistics, supernet
-from pliant.oneshot.normalization import count_images, find_norms
+from pliant.oneshot.normalization import count_examples, find_norm_layers
 
 Linear, Sequential, BatchNorm, LazyBatchNorm, LazyLinear, Tanh, Identity = map(
     pg.symbolize,
@@ -70,7 +70,7 @@ def trained(make):
 
 def snapshot(net):
     modes = [module.training for module in net.modules()]
-    options = [(norm.layer.momentum, norm.layer.track_running_stats) for norm in find_norms(net)]
+    options = [(norm.layer.momentum, norm.layer.track_running_stats) for norm in find_norm_layers(net)]
     return {name: tensor.clone() for name, tensor in net.state_dict().items()}, modes, options
 
 
@@ -192,7 +192,7 @@ def test_running_statistics_are_those_of_training():
 def test_a_layer_that_was_frozen_stays_so():
     net = trained(fixed)
     net.train()
-    norm = find_norms(net)[0].layer
+    norm = find_norm_layers(net)[0].layer
     norm.eval()
     for policy in (BatchStatistics(), Recalibrated()):
         with policy.applied(net, lambda: make_batches(2), net):
@@ -203,17 +203,17 @@ def test_a_layer_that_was_frozen_stays_so():
 def test_only_what_is_selected_is_measured():
     net = trained(fixed)
     net.activate([0])
-    assert len(find_norms(net)) == 1
+    assert len(find_norm_layers(net)) == 1
     net.activate([1])
-    assert len(find_norms(net)) == 2
+    assert len(find_norm_layers(net)) == 2
     net.selection.weights["2"] = torch.full((2,), 0.5)  # a mixture runs both
-    assert len(find_norms(net)) == 2
+    assert len(find_norm_layers(net)) == 2
 
 
 def test_a_layer_in_two_places_is_one():
     norm = nn.BatchNorm1d(3)
     net = supernet(nn.Sequential(norm, norm, LayerChoice([nn.Tanh(), nn.Identity()], key="a")))
-    assert len(find_norms(net)) == 1
+    assert len(find_norm_layers(net)) == 1
 
 
 def test_as_many_images_as_asked_for():
@@ -264,4 +264,4 @@ def test_a_number_of_images_that_is_none(images):
     ],
 )
 def test_the_images_of_a_batch(batch, count):
-    assert count_images(batch) == count
+    assert count_examples(batch) == count

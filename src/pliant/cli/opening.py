@@ -41,9 +41,9 @@ def open_space(made: Any) -> Opened:
     """
     if is_network(made):
         from pliant.oneshot import read_space, to_json
-        from pliant.oneshot.rewrite.embedded import enclose
+        from pliant.oneshot.rewrite.embedded import open_holes
 
-        program = enclose(made)
+        program = open_holes(made)
         return Opened(read_space(to_json(made)), to_text) if program is None else Opened(program)
     if _is_data(made):
         from pliant.oneshot import read_space
@@ -85,9 +85,9 @@ def to_data(made: Any) -> Any:
         return made
     if is_network(made):
         from pliant.oneshot import supernet, to_json
-        from pliant.oneshot.rewrite.embedded import enclose
+        from pliant.oneshot.rewrite.embedded import open_holes
 
-        return to_json(made if enclose(made) is None else supernet(made))
+        return to_json(made if open_holes(made) is None else supernet(made))
     if not _is_module(made):
         raise TargetError(
             f"a search-space file is about a network; this space is of a {type(made).__name__}. Return a module with LayerChoice "

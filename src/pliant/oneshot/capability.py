@@ -14,7 +14,7 @@ from .choices.mutable import Mutable
 from .elastic.module import Elastic
 from .rewrite.network import Supernet
 
-NEEDS = {
+DECISION_KINDS = {
     "choice": "a choice between modules",
     "input": "a choice of inputs",
     "inputs": "a choice of any number of inputs",
@@ -25,10 +25,10 @@ NEEDS = {
 """The kinds of decisions, and what they are in words."""
 
 CAPABILITIES: dict[str, frozenset[str]] = {
-    "SPOS": frozenset(NEEDS),
-    "TuNAS": frozenset(NEEDS),
-    "ENAS": frozenset(NEEDS),
-    "ProgressiveShrinking": frozenset(NEEDS),
+    "SPOS": frozenset(DECISION_KINDS),
+    "TuNAS": frozenset(DECISION_KINDS),
+    "ENAS": frozenset(DECISION_KINDS),
+    "ProgressiveShrinking": frozenset(DECISION_KINDS),
     "DARTS": frozenset({"choice", "input", "elastic"}),
     "SNAS": frozenset({"choice", "input", "elastic"}),
     "GDAS": frozenset({"choice", "input", "elastic"}),
@@ -47,26 +47,26 @@ def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[st
     Raises:
       SpaceError: it cannot; the message names the first decision, its path, and the algorithms that can make all.
     """
-    needs = list(find_needs(supernet))
+    needs = list(find_decision_kinds(supernet))
     refused = [(need, path) for need, path in needs if need not in capabilities]
     if not refused:
         return
     need, path = refused[0]
-    able = find_able(supernet, mixing=True)
+    able = find_capable_samplers(supernet, mixing=True)
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
     raise SpaceError(
-        f"{name} cannot decide {NEEDS[need]}, which is at {path!r}{more}. It decides {_say(capabilities)}. "
+        f"{name} cannot decide {DECISION_KINDS[need]}, which is at {path!r}{more}. It decides {_say(capabilities)}. "
         f"Use {' or '.join(able) or 'a sampler of your own'}, or fix these holes by their values."
     )
 
 
-def find_able(supernet: Supernet, *, mixing: bool) -> list[str]:
+def find_capable_samplers(supernet: Supernet, *, mixing: bool) -> list[str]:
     """Returns the algorithms that can make all decisions of a super-network; those that mix only if wanted."""
-    wanted = {kind for kind, _ in find_needs(supernet)}
+    wanted = {kind for kind, _ in find_decision_kinds(supernet)}
     return [name for name, can in CAPABILITIES.items() if wanted <= can and (mixing or name not in MIXING)]
 
 
-def find_needs(supernet: Supernet) -> Iterator[tuple[str, str]]:
+def find_decision_kinds(supernet: Supernet) -> Iterator[tuple[str, str]]:
     """Yields what kind of decision there is in a super-network, and at which path."""
     for module in supernet.network.modules():
         yield from _needs_of(module)
@@ -87,4 +87,4 @@ def _needs_of(module: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def _say(capabilities: frozenset[str]) -> str:
-    return " and ".join(NEEDS[need] for need in NEEDS if need in capabilities)
+    return " and ".join(DECISION_KINDS[need] for need in DECISION_KINDS if need in capabilities)

@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from pliant.values.errors import FieldValueError
 
 from .choices.choice import LayerChoice
-from .elastic.lazy import Inferred
+from .elastic.lazy import LazyLayer
 from .elastic.module import Elastic
 from .rewrite.network import Supernet
 
@@ -57,7 +57,7 @@ class BatchStatistics(Normalization):
 
     @contextmanager
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> Iterator[None]:
-        found = find_norms(supernet)
+        found = find_norm_layers(supernet)
         tracked = [norm.layer.track_running_stats for norm in found]
         with _kept(found, statistics=False):
             try:
@@ -93,7 +93,7 @@ class Recalibrated(Normalization):
         Raises:
           FieldValueError: there are normalization layers, and no training batches.
         """
-        found = find_norms(supernet)
+        found = find_norm_layers(supernet)
         with _kept(found, statistics=True):
             if found:
                 self._measure(found, batches, run)
@@ -109,7 +109,7 @@ class Recalibrated(Normalization):
                 for norm in found:
                     norm.average(index)
                 run(batch)
-                seen += count_images(batch)
+                seen += count_examples(batch)
                 if seen >= self.images:
                     break
         if not seen:
@@ -174,18 +174,18 @@ def _kept(found: list[Norm], *, statistics: bool) -> Iterator[None]:
                     tensor.copy_(value)
 
 
-def count_images(batch: Any) -> int:
+def count_examples(batch: Any) -> int:
     """Returns how many examples a batch holds: the length of the first tensor in it."""
     if isinstance(batch, Tensor):
         return int(batch.shape[0]) if batch.dim() else 1
     if isinstance(batch, dict):
         batch = list(batch.values())
-    return next((count_images(part) for part in batch if isinstance(part, (Tensor, list, tuple, dict))), 1)
+    return next((count_examples(part) for part in batch if isinstance(part, (Tensor, list, tuple, dict))), 1)
 
 
-def find_norms(supernet: Supernet) -> list[Norm]:
+def find_norm_layers(supernet: Supernet) -> list[Norm]:
     """Returns the normalization layers with running statistics of the network that is selected, each once."""
-    if any(isinstance(module, Inferred) for module, *_ in _walk(supernet.network, {}, ())):
+    if any(isinstance(module, LazyLayer) for module, *_ in _walk(supernet.network, {}, ())):
         supernet.find_widths()  # they have yet to see the width that is selected now
     found: dict[int, Norm] = {}
     for module, borrowed, wrappers in _walk(supernet.network, {}, ()):
@@ -212,7 +212,7 @@ def _walk(
             yield from _walk(module[index], {}, ())
         return
     yield module, borrowed, wrappers
-    if isinstance(module, (Elastic, Inferred)):
+    if isinstance(module, (Elastic, LazyLayer)):
         current = module.running() if isinstance(module, Elastic) else [module.current()]
         for skeleton in (one for one in current if one is not None):
             tensors = module.shared.take(skeleton)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import intv, oneof
 from pliant.oneshot import InputChoice, LayerChoice, Sampler, Session, Supernet, ValueChoice, supernet
-from pliant.oneshot.capability import NEEDS
+from pliant.oneshot.capability import DECISION_KINDS
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, SpaceChangedError, SpaceError
 
@@ -213,7 +213,7 @@ class SamplerSuite:
 
     def test_capabilities_are_known_kinds(self) -> None:
         assert self.make().capabilities
-        assert self.make().capabilities <= set(NEEDS)
+        assert self.make().capabilities <= set(DECISION_KINDS)
 
     # ------------------------------------------------------------------ random numbers
 

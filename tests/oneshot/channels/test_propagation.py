@@ -8,7 +8,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import supernet
-from pliant.oneshot.channels.propagation import Weighted, follow
+from pliant.oneshot.channels.propagation import WidthSum, follow
 from pliant.oneshot.exactness import measure_differences
 from pliant.oneshot.rewrite.foreign import open_network
 from pliant.values.errors import SpaceError
@@ -272,9 +272,9 @@ def test_sums_of_widths_are_encoded():
         for decisions in pg.abstract_search_space(space).iterate():
             assert pg.encode(space, pg.materialize(space, decisions)) == decisions
         wrong = pg.materialize(space, [0, 0]).rebind({place: 12})
-        with pytest.raises(ValueError, match=rf"at path '{re.escape(place)}' is 12; .*Weighted"):
+        with pytest.raises(ValueError, match=rf"at path '{re.escape(place)}' is 12; .*WidthSum"):
             pg.encode(space, wrong)
-    alone = pg.Dict(width=Weighted([width, width], [1, 1]))
+    alone = pg.Dict(width=WidthSum([width, width], [1, 1]))
     with pytest.raises(
         NotImplementedError, match=r"at path 'width' cannot be encoded: 10 is the sum of 2 .* a name"
     ):

@@ -12,7 +12,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import DARTS, GDAS, SNAS, AddedCost, FBNet, Parameters, Trainer, supernet
-from pliant.oneshot.choices.patterns import Named, all_names, find_decisions
+from pliant.oneshot.choices.patterns import NamedValues, all_names, find_decisions
 from pliant.space import choice, flatten
 from pliant.values.errors import DecisionError, FieldValueError
 
@@ -77,7 +77,7 @@ def test_the_name_of_one_that_is_the_path_of_another():
 
 
 def test_values_by_name():
-    named = Named({"stem.kernel": 1, "edges": 2}, SPACE)
+    named = NamedValues({"stem.kernel": 1, "edges": 2}, SPACE)
     assert (named["kernel"], named["stem.kernel"], named["edges[0]"]) == (1, 1, 2)
     assert dict(named) == {"stem.kernel": 1, "edges": 2}
     with pytest.raises(

@@ -6,7 +6,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import supernet
-from pliant.oneshot.choices.runtime_holes import explain_misplaced
+from pliant.oneshot.choices.runtime_holes import explain_runtime_hole
 from pliant.values.errors import SpaceError
 
 Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
@@ -77,5 +77,5 @@ def test_in_forward(run):
 def test_other_errors_stay_as_they_are():
     with pytest.raises(TypeError, match="unsupported operand"):
         supernet(Sequential(symbolize_forward(lambda x: x + "a"), pg.oneof([ReLU(), Tanh()])))(torch.zeros(1))
-    assert explain_misplaced(TypeError("got a OneOffThing")) is None
-    assert explain_misplaced(RuntimeError("OneOf")) is None
+    assert explain_runtime_hole(TypeError("got a OneOffThing")) is None
+    assert explain_runtime_hole(RuntimeError("OneOf")) is None

@@ -6,7 +6,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import measure_differences, supernet
-from pliant.oneshot.elastic.coverage import ENUMERATED, sweep
+from pliant.oneshot.elastic.coverage import ENUMERATED, cover_sizes
 from pliant.space import choice, flatten, integer
 
 one = pg.oneof
@@ -18,7 +18,7 @@ FILL = [choice(f"fill{i}", 5) for i in range(4)]  # so that a space is not enume
 
 
 def seen(space, measure=lambda decisions: sum(decisions.values)):
-    found = list(sweep(space, measure))
+    found = list(cover_sizes(space, measure))
     assert all(space.parse(list(decisions.values)) == decisions for decisions in found)
     assert len({decisions.values for decisions in found}) == len(found)
     return [decisions.to_dict() for decisions in found]

@@ -34,11 +34,11 @@ MARGIN = 64  # by so many channels a layer's output is widened to see what it re
 TURNS = 16  # so many networks are looked at, at most, to have seen every candidate of every choice
 
 
-class Weighted(DerivedHole):
+class WidthSum(DerivedHole):
     """A width that is a sum of other widths, as a concatenation has it: ``constant + factors[0] * holes[0] + ...``.
 
     >>> import pliant as pg
-    >>> list(pg.iter(pg.Dict(width=Weighted([pg.oneof([2, 4]), pg.oneof([1, 3])], [1, 10], 5))))
+    >>> list(pg.iter(pg.Dict(width=WidthSum([pg.oneof([2, 4]), pg.oneof([1, 3])], [1, 10], 5))))
     [{width=17}, {width=37}, {width=19}, {width=39}]
     """
 
@@ -350,12 +350,12 @@ class _Networks:
             assert widths.reads is not None
             holes = [_named(self.sources[key].hole, key) for key in factors]
             is_same = constant == 0 and list(factors.values()) == [1]
-            width: Any = holes[0] if is_same else Weighted(holes, list(factors.values()), constant)
+            width: Any = holes[0] if is_same else WidthSum(holes, list(factors.values()), constant)
             yield layers[name].path + widths.reads, width
             if is_depthwise(layer):
                 times = layer.out_channels // layer.in_channels
                 yield layers[name].path + "groups", clone(width)
-                scaled = Weighted(
+                scaled = WidthSum(
                     list(map(clone, holes)), [f * times for f in factors.values()], constant * times
                 )
                 yield layers[name].path + "out_channels", clone(width) if times == 1 else scaled

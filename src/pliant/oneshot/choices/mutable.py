@@ -84,7 +84,7 @@ def find_mutables(network: nn.Module) -> Iterator[tuple[str, Mutable]]:
             yield name, module
 
 
-def adopt_mutables(network: nn.Module, selection: Selection) -> dict[str, Mutable]:
+def share_selection(network: nn.Module, selection: Selection) -> dict[str, Mutable]:
     """Lets all choices of a network read ``selection``; returns those that did not so far, by key.
 
     A choice without a key gets its path as key.

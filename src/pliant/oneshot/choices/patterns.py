@@ -56,11 +56,11 @@ def all_names(space: Space) -> list[str]:
 
 
 @final
-class Named(dict[str, _Value]):
+class NamedValues(dict[str, _Value]):
     """Values by path, which are found by the names of the decisions too.
 
     >>> from pliant.space import choice, flatten
-    >>> Named({"args[0].k": 3}, flatten([choice("args[0].k", 2, name="kernel")]))["kernel"]
+    >>> NamedValues({"args[0].k": 3}, flatten([choice("args[0].k", 2, name="kernel")]))["kernel"]
     3
     """
 

@@ -25,7 +25,7 @@ _LESSON = (
 )
 
 
-def refuse_misplaced(module: nn.Module, path: str) -> None:
+def check_no_holes(module: nn.Module, path: str) -> None:
     """Checks that no hole was made by the constructors of a module.
 
     Args:
@@ -43,7 +43,7 @@ def refuse_misplaced(module: nn.Module, path: str) -> None:
         )
 
 
-def explain_misplaced(error: Exception, path: str = "") -> SpaceError | None:
+def explain_runtime_hole(error: Exception, path: str = "") -> SpaceError | None:
     """Returns the lesson for an error that a hole caused which running code met; None for any other error.
 
     Args:

@@ -21,16 +21,16 @@ class Selection:
     Attributes:
       values: by key, what is selected: the index of a candidate, a number, or for an input choice a list
         of indices.
-      holder: which mutator says what is selected: a list with its name, which is compared by identity; None without one.
+      owner: which mutator says what is selected: a list with its name, which is compared by identity; None without one.
       weights: by key, a weight per candidate, where a mixture of them is to be run instead.
     """
 
-    __slots__ = ("_numbers", "holder", "values", "weights")
+    __slots__ = ("_numbers", "owner", "values", "weights")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.weights: dict[str, Tensor] = {}
-        self.holder: list[str] | None = None
+        self.owner: list[str] | None = None
         self._numbers: dict[str, tuple[Tensor, int, list[float]]] = {}
 
     def replace(self, values: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ class Selection:
             known = self._numbers[key] = (weights, weights._version, weights.tolist())
         return known[2]
 
-    def know(self, numbers: Mapping[str, list[float]]) -> None:
+    def set_numbers(self, numbers: Mapping[str, list[float]]) -> None:
         """Takes the present weights as numbers too, so that no device has to be asked for them."""
         self._numbers = {
             key: (weights, weights._version, numbers[key])

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 
-from ..elastic.lazy import Inferred
+from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
 from .model import Cost, run_metered
 from .program import Program
@@ -226,5 +226,5 @@ class _Collect(Meter):
 
 def _settled(module: nn.Module) -> nn.Module:
     """Returns a module as an ordinary layer, where it is one that follows the width of its input."""
-    current = module.current() if isinstance(module, Inferred) else None
+    current = module.current() if isinstance(module, LazyLayer) else None
     return module if current is None else current.module

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pliant.space import Choice, Decisions, Float
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
 
-from ..elastic.lazy import Inferred
+from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
 from .expectation import Terms, TooManyError
@@ -264,7 +264,7 @@ def measured_inputs(network: nn.Module, example: tuple[Any, ...]) -> tuple[Any, 
 def has_inferred(network: nn.Module) -> bool:
     """Returns whether some layers learn their width from their input."""
     return any(
-        isinstance(module, Inferred) or (isinstance(module, Elastic) and bool(module.inferred()))
+        isinstance(module, LazyLayer) or (isinstance(module, Elastic) and bool(module.lazy_layers()))
         for module in network.modules()
     )
 

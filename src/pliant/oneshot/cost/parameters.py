@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 from pliant.values.errors import FieldValueError
 
 from ..choices.choice import LayerChoice
-from ..elastic.lazy import Inferred
+from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
 from .model import Cost, has_inferred, run_metered
@@ -103,7 +103,7 @@ def _count_elastic(elastic: Elastic, tape: Tape, met: set[Any]) -> None:
 
 def _walk(module: nn.Module, met: set[Any], choices: list[nn.Module]) -> Iterator[nn.Module]:
     """Yields the modules in which nothing is decided; puts the first choices below into a list."""
-    if module in met or isinstance(module, Inferred):
+    if module in met or isinstance(module, LazyLayer):
         return
     if isinstance(module, Elastic) or (isinstance(module, LayerChoice) and module.is_open):
         met.add(module)
@@ -134,7 +134,7 @@ class _Widths(Meter):
     def price(self, call: Call) -> float:
         """Returns their number, and of other modules what is inside."""
         layer = call.module
-        if not isinstance(layer, Inferred):
+        if not isinstance(layer, LazyLayer):
             return call.inside
         current = layer.current()
         key = (layer, layer.last)

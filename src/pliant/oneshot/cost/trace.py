@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..choices.choice import InputChoice, LayerChoice, ValueChoice
 from ..choices.nested import change_leaves, find_leaves
-from ..elastic.lazy import Inferred
+from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from .program import Reader, Tape, read_elastic, read_one
 
@@ -290,7 +290,7 @@ class Recorder(TorchFunctionMode):
         return self.tape.leave(tuple(~self._number(x) if s is None else s for s, x in zip(slots, leaves)))
 
     def _path(self, module: nn.Module) -> str:
-        name = module.path if isinstance(module, (Elastic, Inferred)) else self._names.get(module)
+        name = module.path if isinstance(module, (Elastic, LazyLayer)) else self._names.get(module)
         if name is not None:
             return str(name)
         outer = next((e for e in reversed(self._entries) if e.path), None)

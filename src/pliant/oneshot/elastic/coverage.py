@@ -15,7 +15,7 @@ Branch = (
 )  # a candidate: the place of its choice among the points, and its index; or the root
 
 
-def sweep(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decisions]:
+def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decisions]:
     """Yields all decisions of a small space; of a large one, each end of each value with the others at their largest.
 
     Values in candidates are looked at with these candidates chosen, and the others at the largest that was met so.  It
@@ -23,7 +23,7 @@ def sweep(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decis
 
     >>> from pliant.space import flatten, integer
     >>> space = flatten([integer("a", 1, 100), integer("b", 1, 100)])
-    >>> found = list(sweep(space, lambda decisions: sum(decisions.values)))
+    >>> found = list(cover_sizes(space, lambda decisions: sum(decisions.values)))
     >>> (100, 100) in [d.values for d in found], len(found) < 10
     (True, True)
 

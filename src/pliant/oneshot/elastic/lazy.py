@@ -20,7 +20,7 @@ from .sharing import SharedTensors, Skeleton
 
 
 @final
-class Inferred(nn.Module):
+class LazyLayer(nn.Module):
     """A lazy layer over one maximal weight, of which each input uses the part that fits it.
 
     Args:
@@ -129,7 +129,7 @@ def is_lazy(module: nn.Module) -> bool:
     return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
 
 
-def infer_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
+def replace_lazy_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
     """Replaces the lazy layers of a module by layers that follow their input; returns it, or what replaces it.
 
     Args:
@@ -138,23 +138,23 @@ def infer_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
       shared: a function from the path of a layer in ``module`` to its ``SharedTensors``; None gives each its own.
     """
     if is_lazy(module):
-        return Inferred(module, None if shared is None else shared(""), path)
+        return LazyLayer(module, None if shared is None else shared(""), path)
     for place, holder in list(module.named_modules()):
         for name, child in list(holder.named_children()):
             if is_lazy(child):
                 at = f"{place}.{name}" if place else name
                 known = None if shared is None else shared(at)
-                setattr(holder, name, Inferred(child, known, f"{path}.{at}" if path else at))
+                setattr(holder, name, LazyLayer(child, known, f"{path}.{at}" if path else at))
     return module
 
 
-def finish(layers: list[Inferred]) -> None:
+def finish(layers: list[LazyLayer]) -> None:
     """Makes the maximal tensors of layers, after all their widths were seen.
 
     Raises:
       FieldValueError: one of them saw no input.
     """
-    groups: dict[int, list[Inferred]] = {}
+    groups: dict[int, list[LazyLayer]] = {}
     for layer in layers:
         groups.setdefault(id(layer.shared), []).append(layer)
     for group in groups.values():

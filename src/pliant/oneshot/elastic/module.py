@@ -26,17 +26,17 @@ from pliant.symbolic.tree.realize import realize
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
 from pliant.values.path import Path
 
-from ..choices.runtime_holes import explain_misplaced, refuse_misplaced
+from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
 from ..choices.selection import Selection
-from .coverage import sweep
-from .lazy import Inferred, infer_layers
-from .mixed import Mixed
+from .coverage import cover_sizes
+from .lazy import LazyLayer, replace_lazy_layers
+from .mixture import SizeMixture
 from .sharing import SharedTensors, Skeleton, Table
 
-KEPT = 4096  # so many skeletons are kept
+MAX_SKELETONS = 4096  # so many skeletons are kept
 
 
-class EarlyReadError(PliantError, AttributeError):
+class UndecidedAttributeError(PliantError, AttributeError):
     """An attribute of a module is read that has several values, and none is selected yet."""
 
 
@@ -94,7 +94,7 @@ class Elastic(nn.Module):
         self._places = {place: (tuple(part.modules), part.is_list) for place, part in parts.items()}
         self._template = self._fill(program)
         self._running: Skeleton | None = None
-        self._mixed: Mixed | None = None
+        self._mixture: SizeMixture | None = None
         self._kept: dict[
             tuple[Any, ...], list[Tensor]
         ] = {}  # buffers of skeletons that have yet to be made again
@@ -102,9 +102,11 @@ class Elastic(nn.Module):
         self._first_dtype = torch.get_default_dtype()
         self.keys = [keys[point.path] for point in self.space.points]
         self.lazy = nn.ModuleDict()  # by place, the tensors of layers that learn their width from their input
-        measured = {found.values: self._make(found.values) for found in sweep(self.space, self._measure)}
+        measured = {
+            found.values: self._make(found.values) for found in cover_sizes(self.space, self._measure)
+        }
         self.shared.share(list(measured.values()))
-        self._skeletons = measured if len(measured) <= KEPT else {}
+        self._skeletons = measured if len(measured) <= MAX_SKELETONS else {}
 
     @property
     def space(self) -> Space:
@@ -144,7 +146,7 @@ class Elastic(nn.Module):
             kept = self._kept.pop(values, None) or [self._to_place(tensor) for *_, tensor in own]
             for (table, name, _), tensor in zip(own, kept):
                 table[name] = tensor
-            if len(self._skeletons) >= KEPT:
+            if len(self._skeletons) >= MAX_SKELETONS:
                 self._skeletons.clear()
             self._skeletons[values] = found
         if found.module.training is not self.training:  # it was made in another mode
@@ -154,7 +156,7 @@ class Elastic(nn.Module):
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the module in the size that is selected, or the mixture of sizes whose weights are."""
         if self.selection.weights and self.is_mixed:
-            return self.mixed.run(args, fields)
+            return self.mixture.run(args, fields)
         return self._borrow()(*args, **fields)
 
     @property
@@ -163,15 +165,15 @@ class Elastic(nn.Module):
         return not self.selection.weights.keys().isdisjoint(self.keys)
 
     @property
-    def mixed(self) -> Mixed:
+    def mixture(self) -> SizeMixture:
         """What runs mixtures of sizes."""
-        if self._mixed is None:
-            self._mixed = Mixed(self)
-        return self._mixed
+        if self._mixture is None:
+            self._mixture = SizeMixture(self)
+        return self._mixture
 
     def running(self) -> list[Skeleton]:
         """Returns the sizes that run just now: one, or several of a mixture."""
-        return self.mixed.running() if self.is_mixed else [self.skeleton(self.values())]
+        return self.mixture.running() if self.is_mixed else [self.skeleton(self.values())]
 
     def __getattr__(self, name: str) -> Any:
         """Returns what is no attribute of this module: that of the size which is selected (``stride``, ``weight``)."""
@@ -183,7 +185,7 @@ class Elastic(nn.Module):
         if self.is_mixed:
             return self._read_alike(name)
         if not all(key in self.selection.values for key in self.keys):
-            raise EarlyReadError(
+            raise UndecidedAttributeError(
                 f"{name!r} of the module at {self.path!r} is read while its values are undecided. Read it in forward, "
                 "or give the value that you need to the constructor, as a hole of the same name."
             )
@@ -191,9 +193,9 @@ class Elastic(nn.Module):
 
     def _read_alike(self, name: str) -> Any:
         """Returns an attribute that is the same in all sizes of the mixture that is selected."""
-        found = [getattr(size.module, name) for size in self.mixed.sizes()]
+        found = [getattr(size.module, name) for size in self.mixture.sizes()]
         if any(isinstance(one, Tensor) or one != found[0] for one in found):
-            raise EarlyReadError(
+            raise UndecidedAttributeError(
                 f"{name!r} of the module at {self.path!r} is read while a mixture of its sizes runs, and it has no one value. "
                 "Search this module by an algorithm that runs single paths, such as SPOS."
             )
@@ -232,7 +234,7 @@ class Elastic(nn.Module):
         return {
             **self.__dict__,
             "_template": Ref(self._template.program),  # a Ref: a deep copy would realize it
-            "_mixed": None,
+            "_mixture": None,
             "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
             "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
         }
@@ -257,8 +259,8 @@ class Elastic(nn.Module):
     def _release(self) -> None:
         if self._running is not None:
             self._running.give_back()
-        if self._mixed is not None:
-            self._mixed.give_back()
+        if self._mixture is not None:
+            self._mixture.give_back()
         self._running = None
 
     def _own_buffers(self, skeleton: Skeleton) -> Iterator[tuple[Table, str, Tensor]]:
@@ -274,12 +276,12 @@ class Elastic(nn.Module):
         decisions = Decisions(self.space, values)
         try:
             module = realize(self._template.materialize(decisions))
-        except EarlyReadError:
+        except UndecidedAttributeError:
             raise
         except Exception as error:
-            if isinstance(error.__cause__, EarlyReadError):
+            if isinstance(error.__cause__, UndecidedAttributeError):
                 raise error.__cause__ from None
-            if (lesson := explain_misplaced(error, self.path)) is not None:
+            if (lesson := explain_runtime_hole(error, self.path)) is not None:
                 raise lesson from error
             raise FieldValueError(
                 f"what stands at {self.path or 'the root'!r} cannot be made with {decisions.to_dict()}: {error}"
@@ -288,9 +290,9 @@ class Elastic(nn.Module):
             raise FieldTypeError(
                 f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."
             )
-        refuse_misplaced(module, self.path)
+        check_no_holes(module, self.path)
         next(module.parameters(), None)  # realizes it, if nothing did so far
-        module = infer_layers(module, self.path, self._lazy_tensors)
+        module = replace_lazy_layers(module, self.path, self._lazy_tensors)
         return Skeleton(module.train(self.training))
 
     def _to_place(self, tensor: Tensor) -> Tensor:
@@ -307,13 +309,13 @@ class Elastic(nn.Module):
         assert isinstance(found, SharedTensors)
         return found
 
-    def inferred(self) -> list[Inferred]:
+    def lazy_layers(self) -> list[LazyLayer]:
         """Returns the layers of all sizes that learn their width from their input."""
         return [
             layer
             for skeleton in self._skeletons.values()
             for _, layer in self.shared.layers(skeleton.module)
-            if isinstance(layer, Inferred)
+            if isinstance(layer, LazyLayer)
         ]
 
     def _measure(self, decisions: Decisions) -> int:

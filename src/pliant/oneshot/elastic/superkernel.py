@@ -26,7 +26,7 @@ Interval = tuple[int, int]
 
 @final
 @dataclass(slots=True, eq=False)
-class Factor:
+class MaskFactor:
     """A part of a mask, for some dimensions.
 
     Attributes:
@@ -52,7 +52,7 @@ class Factor:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fold:
+class Superkernel:
     """How the sizes of a layer run as one.
 
     Attributes:
@@ -62,11 +62,11 @@ class Fold:
     """
 
     largest: Skeleton
-    weights: dict[str, list[Factor]]
-    output: list[Factor]
+    weights: dict[str, list[MaskFactor]]
+    output: list[MaskFactor]
 
 
-def find_fold(sizes: Sizes) -> Fold | None:
+def find_superkernel(sizes: Sizes) -> Superkernel | None:
     """Returns how the sizes of a layer run as one; None where they have to run one by one."""
     found = list(sizes.values())
     first = found[0].module
@@ -75,26 +75,30 @@ def find_fold(sizes: Sizes) -> Fold | None:
     largest = _find_largest(found)
     if largest is None:
         return None
-    kind = next((kind for kind, folds in _FOLDS.items() if isinstance(first, kind) and folds(found)), None)
+    kind = next((kind for kind, folds in _FOLDABLE.items() if isinstance(first, kind) and folds(found)), None)
     if kind is None:
         return None
     names = [binding.name for binding in largest.bindings]
     if kind is _BatchNorm:
         widths = {place: [(0, _width(size))] for place, size in sizes.items()}
-        return Fold(largest, {}, find_factors(widths, [_width(largest)]))
+        return Superkernel(largest, {}, find_mask_factors(widths, [_width(largest)]))
     shapes = {name: _shape(largest, name) for name in names}
     boxes = {
         name: {place: _box(_shape(size, name), shapes[name]) for place, size in sizes.items()}
         for name in names
     }
-    return Fold(largest, {name: find_factors(boxes[name], list(shapes[name] or ())) for name in names}, [])
+    return Superkernel(
+        largest, {name: find_mask_factors(boxes[name], list(shapes[name] or ())) for name in names}, []
+    )
 
 
-def find_factors(boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence[int]) -> list[Factor]:
+def find_mask_factors(
+    boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence[int]
+) -> list[MaskFactor]:
     """Returns a mask in factors: dimensions that depend on different axes are told apart.
 
     >>> boxes = {(0, 0): [(0, 1)], (0, 1): [(0, 2)], (1, 0): [(0, 1)], (1, 1): [(0, 2)]}
-    >>> [(f.axes, f.table.tolist()) for f in find_factors(boxes, [2])]
+    >>> [(f.axes, f.table.tolist()) for f in find_mask_factors(boxes, [2])]
     [((1,), [[1.0, 0.0], [1.0, 1.0]]), ((0,), [1.0, 1.0])]
 
     Args:
@@ -112,23 +116,23 @@ def find_factors(boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence
             groups.append((axes, dims))
     used = set().union(*(axes for axes, _ in groups))
     groups += [({axis}, []) for axis in range(len(counts)) if axis not in used]
-    return [_make_factor(boxes, counts, full, sorted(axes), sorted(dims)) for axes, dims in groups]
+    return [_make_mask_factor(boxes, counts, full, sorted(axes), sorted(dims)) for axes, dims in groups]
 
 
-def _make_factor(
+def _make_mask_factor(
     boxes: Mapping[tuple[int, ...], list[Interval]],
     counts: list[int],
     full: Sequence[int],
     axes: list[int],
     dims: list[int],
-) -> Factor:
+) -> MaskFactor:
     table = torch.zeros([*(counts[axis] for axis in axes), *(full[dim] for dim in dims)])
     for place, box in boxes.items():
         if all(place[axis] == 0 for axis in range(len(counts)) if axis not in axes):
             spot = table[tuple(place[axis] for axis in axes)]
             spot[tuple(slice(*box[dim]) for dim in dims)] = 1.0
     shape = tuple(full[dim] if dim in dims else 1 for dim in range(len(full)))
-    return Factor(tuple(axes), table, shape if dims else ())
+    return MaskFactor(tuple(axes), table, shape if dims else ())
 
 
 def _matters(boxes: Mapping[tuple[int, ...], list[Interval]], axis: int, dim: int) -> bool:
@@ -190,18 +194,18 @@ def _runs(module: nn.Module, kind: type[nn.Module], rule: Any, *methods: str) ->
     )
 
 
-def _folds_linear(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_linear(sizes: Sequence[Skeleton]) -> bool:
     return _runs(sizes[0].module, nn.Linear, leading)
 
 
-def _folds_embedding(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_embedding(sizes: Sequence[Skeleton]) -> bool:
     module: Any = sizes[0].module
     usual = module.max_norm is None and not module.sparse and not module.scale_grad_by_freq
     unpadded = module.padding_idx is None  # else a row takes no gradient, and its weights would get none
     return usual and unpadded and _same(sizes, "num_embeddings") and _runs(module, nn.Embedding, leading)
 
 
-def _folds_norm(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_norm(sizes: Sequence[Skeleton]) -> bool:
     module: Any = sizes[0].module
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
     kind = next((kind for kind in kinds if isinstance(module, kind)), None)
@@ -209,17 +213,17 @@ def _folds_norm(sizes: Sequence[Skeleton]) -> bool:
     return kind is not None and same and _runs(module, kind, leading)
 
 
-def _folds_convolution(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_convolution(sizes: Sequence[Skeleton]) -> bool:
     module: Any = sizes[0].module
     kind = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d) if isinstance(module, kind))
     if not _runs(module, kind, centred, "_conv_forward") or not _same(
         sizes, "stride", "dilation", "padding_mode"
     ):
         return False
-    return _channels_fold(sizes) and _kernels_fold(sizes)
+    return _can_fold_channels(sizes) and _can_fold_kernels(sizes)
 
 
-def _channels_fold(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_channels(sizes: Sequence[Skeleton]) -> bool:
     """Returns whether the first channels of all sizes are the same channels: groups must not part them otherwise."""
     modules: list[Any] = [size.module for size in sizes]
     if all(m.groups == 1 for m in modules) or _same(sizes, "in_channels", "out_channels", "groups"):
@@ -230,7 +234,7 @@ def _channels_fold(sizes: Sequence[Skeleton]) -> bool:
     )
 
 
-def _kernels_fold(sizes: Sequence[Skeleton]) -> bool:
+def _can_fold_kernels(sizes: Sequence[Skeleton]) -> bool:
     """Returns whether the middles of all kernels lie on one another, and the outputs too."""
     modules: list[Any] = [size.module for size in sizes]
     if _same(sizes, "kernel_size", "padding"):
@@ -258,11 +262,11 @@ def _pads(module: Any) -> list[Interval]:
     return [(pad, pad) for pad in module.padding]
 
 
-_FOLDS: dict[type[nn.Module], Callable[[Sequence[Skeleton]], bool]] = {
-    nn.Conv1d: _folds_convolution,
-    nn.Conv2d: _folds_convolution,
-    nn.Conv3d: _folds_convolution,
-    nn.Linear: _folds_linear,
-    nn.Embedding: _folds_embedding,
-    _BatchNorm: _folds_norm,
+_FOLDABLE: dict[type[nn.Module], Callable[[Sequence[Skeleton]], bool]] = {
+    nn.Conv1d: _can_fold_convolution,
+    nn.Conv2d: _can_fold_convolution,
+    nn.Conv3d: _can_fold_convolution,
+    nn.Linear: _can_fold_linear,
+    nn.Embedding: _can_fold_embedding,
+    _BatchNorm: _can_fold_norm,
 }

@@ -23,7 +23,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..choices.choice import InputChoice, LayerChoice
 from ..choices.mutable import BindError
-from ..choices.patterns import Named
+from ..choices.patterns import NamedValues
 from ..rewrite.network import Supernet
 from ..sampler import NO_GRADIENTS, Sampler, Step
 from .mixable import check_mixtures
@@ -181,7 +181,7 @@ class GradientSampler(Sampler):
             found = self.architecture.probabilities()
         if self.derivation is None:
             return self.architecture.leading(found)
-        named = Named(found, self.supernet.space)
+        named = NamedValues(found, self.supernet.space)
         return self.supernet.space.parse(self.derivation(named, self.supernet))
 
     def metrics(self) -> dict[str, float]:
@@ -190,7 +190,7 @@ class GradientSampler(Sampler):
         if self.penalty is not None:
             with torch.no_grad():
                 rows = self._chosen(self.architecture.probabilities())
-                found["cost"] = float(self.penalty.measure(Named(rows, self.supernet.space)))
+                found["cost"] = float(self.penalty.measure(NamedValues(rows, self.supernet.space)))
         if self.skip_limit is not None:
             found["frozen"] = float(self._frozen)
         return found
@@ -234,7 +234,7 @@ class GradientSampler(Sampler):
         priced = {
             key: row.detach().clone().requires_grad_() for key, row in (draw.priced or draw.values).items()
         }
-        cost = self.penalty.measure(Named(priced, self.supernet.space))
+        cost = self.penalty.measure(NamedValues(priced, self.supernet.space))
         return self.penalty.join(loss.cpu(), cost), priced
 
     def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
@@ -282,10 +282,10 @@ class GradientSampler(Sampler):
         parts = torch.split(leaf, [len(vector) for vector in self._vectors])
         weights = dict(zip(self._architecture.parameters, parts))
         numbers = {key: row.tolist() for key, row in draw.values.items()}
-        self._runner.know(weights, numbers)
+        self._runner.set_numbers(weights, numbers)
         self.supernet.selection.weights.clear()
         self.supernet.selection.weights.update(weights)
-        self.supernet.selection.know(numbers)
+        self.supernet.selection.set_numbers(numbers)
         return leaf
 
     # ------------------------------------------------------------------ state

@@ -19,7 +19,7 @@ from pliant.space import Choice
 from pliant.symbolic.tree.node import children
 from pliant.values.errors import PliantError, SpaceError
 
-from ..capability import find_able
+from ..capability import find_capable_samplers
 from ..choices.nested import find_leaves
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
@@ -38,7 +38,7 @@ def check_mixtures(supernet: Supernet, name: str) -> None:
     found = [module for module in supernet.network.modules() if isinstance(module, Elastic)]
     if not found:
         return
-    able = " or ".join(find_able(supernet, mixing=False)) or "a sampler of your own"
+    able = " or ".join(find_capable_samplers(supernet, mixing=False)) or "a sampler of your own"
 
     def refuse(path: str, reason: str) -> SpaceError:
         return SpaceError(
@@ -68,7 +68,7 @@ def _find_reason(elastic: Elastic, *, has_example: bool) -> str | None:
         return "two of its values are one decision without being one hole. Give them one name."
     if has_example:
         return None
-    if elastic.mixed.plan().fold is None:
+    if elastic.mixture.plan().superkernel is None:
         return (
             "its sizes run one by one, and whether their outputs can be added is seen on an example only. "
             "Pass supernet(space, example=torch.zeros(...))."

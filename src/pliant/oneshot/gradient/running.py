@@ -71,7 +71,7 @@ class Runner(ABC):
         self.checkpoint = checkpoint
         self._numbers: dict[str, tuple[Tensor, list[float]]] = {}
 
-    def know(self, weights: Mapping[str, Tensor], numbers: Mapping[str, list[float]]) -> None:
+    def set_numbers(self, weights: Mapping[str, Tensor], numbers: Mapping[str, list[float]]) -> None:
         """Takes the weights as numbers too, so that no device has to be asked for them."""
         self._numbers = {key: (weights[key], numbers[key]) for key in weights}
 

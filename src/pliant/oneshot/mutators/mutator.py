@@ -18,7 +18,7 @@ from pliant.space import Choice, Space
 from pliant.values.errors import DecisionError, FieldTypeError, SpaceError
 
 from ..choices.choice import InputChoice, LayerChoice, PointChoice
-from ..choices.mutable import BindError, Mutable, adopt_mutables, find_mutables
+from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
 from ..choices.scope import MutableScope, find_scopes
 from ..choices.selection import Selection
 from ..elastic.module import Elastic
@@ -66,7 +66,7 @@ class Mutables(Sequence[Mutable]):
             )
         if not isinstance(network, Supernet):
             bound = [module.selection for _, module in find_mutables(network) if module.is_bound]
-            adopt_mutables(network, bound[0] if bound else Selection())
+            share_selection(network, bound[0] if bound else Selection())
         points = {p.path: p for p in network.space.points} if isinstance(network, Supernet) else {}
         found: dict[str, Mutable] = {}
         for module in network.modules():
@@ -142,7 +142,7 @@ class BaseMutator(nn.Module, ABC):
         for mutable, handler in handled:
             mutable.handler = handler
         self.__dict__["_model"], self.__dict__["_mutables"] = model, mutables  # and so no part of this module
-        self.__dict__["_mark"] = mutables.selection.holder = [type(self).__name__]
+        self.__dict__["_mark"] = mutables.selection.owner = [type(self).__name__]
 
     @property
     def model(self) -> nn.Module:
@@ -194,8 +194,8 @@ class BaseMutator(nn.Module, ABC):
                 mutable.handler = None
         for scope in self.mutables.scopes:
             scope.unwatch(self)
-        if self.mutables.selection.holder is self.__dict__["_mark"]:
-            self.mutables.selection.holder = None
+        if self.mutables.selection.owner is self.__dict__["_mark"]:
+            self.mutables.selection.owner = None
         self.__dict__["_mark"] = None
 
     def _check_holds(self) -> None:
@@ -204,14 +204,14 @@ class BaseMutator(nn.Module, ABC):
         Raises:
           BindError: another one was bound since, or it released the network.
         """
-        mark, holder = self.__dict__["_mark"], self.mutables.selection.holder
+        mark, owner = self.__dict__["_mark"], self.mutables.selection.owner
         if mark is None:
             raise BindError(
                 f"this {type(self).__name__} released its network. Make a new one to select what it runs."
             )
-        if holder is not None and holder is not mark:
+        if owner is not None and owner is not mark:
             raise BindError(
-                f"a {holder[0]} was bound to this network after this {type(self).__name__}, and has taken it over: what either selects, "
+                f"a {owner[0]} was bound to this network after this {type(self).__name__}, and has taken it over: what either selects, "
                 "both would have to run. Make a new mutator to take the network back, or give each a copy of the network "
                 "(copy.deepcopy)."
             )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError
 
-from ..capability import NEEDS
+from ..capability import DECISION_KINDS
 from ..choices.choice import InputChoice
 from ..choices.mutable import Mutable
 from ..rewrite.network import Supernet
@@ -98,7 +98,7 @@ class MutatorSampler(Sampler):
       make: makes the mutator of the super-network.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
+    capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
 
     def __init__(self, make: Callable[[Supernet], Mutator]) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from pliant.values.errors import FieldValueError
 from .foreign import name_children, node_class
 
 
-def enclose(network: nn.Module) -> Any:
+def open_holes(network: nn.Module) -> Any:
     """Returns a program that makes copies of an ordinary module with what its holes become; None if it has none, or is symbolic itself.
 
     A hole may stand in the arguments of a symbolic module in it, or at an attribute of a module: ``self.act =

@@ -19,17 +19,17 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, S
 
 from ..channels.propagation import WIDTH_NAME
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, ValueChoice
-from ..choices.mutable import BindError, Mutable, adopt_mutables, find_mutables
-from ..choices.runtime_holes import explain_misplaced
+from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
+from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
-from ..elastic.coverage import sweep
-from ..elastic.lazy import Inferred, finish, infer_layers
+from ..elastic.coverage import cover_sizes
+from ..elastic.lazy import LazyLayer, finish, replace_lazy_layers
 from ..elastic.module import Elastic
 from .concrete import fix_choices
-from .embedded import enclose
+from .embedded import open_holes
 from .rewriter import Rewriter
 from .shapes import check_candidates
-from .weights import give_weights, name_weights
+from .weights import load_weights, name_weights
 
 
 @final
@@ -87,7 +87,7 @@ class Supernet(nn.Module):
         try:
             return self.network(*args, **fields)
         except TypeError as error:
-            raise explain_misplaced(error) or error from None
+            raise explain_runtime_hole(error) or error from None
         except (RuntimeError, ValueError, IndexError) as error:
             if not fields and not isinstance(error, (PliantError, torch.OutOfMemoryError)):
                 self._explain(error, args)
@@ -198,7 +198,7 @@ class Supernet(nn.Module):
             weights = self.inherited(chosen)
             with torch.random.fork_rng(devices=[]):
                 realize(child)
-            give_weights(child, weights)
+            load_weights(child, weights)
         return child
 
     def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
@@ -207,7 +207,7 @@ class Supernet(nn.Module):
         Parts of shared tensors are views of them: copy what is to stay as it is.
         """
         with self._selected(self.decisions if decisions is None else decisions):
-            if _find_inferred(self.network):
+            if _find_lazy_layers(self.network):
                 self.find_widths()
             return dict(name_weights(self.network, self.selection))
 
@@ -292,7 +292,7 @@ def supernet(
         described = _describe_program(program)
         rewriter = Rewriter(described, selection, share=share, own_statistics=own_statistics)
         network = rewriter.build(program)
-        written = adopt_mutables(network, selection)
+        written = share_selection(network, selection)
     if written:
         described, program = _describe_written(written, described), None
     if not described.points:
@@ -300,7 +300,7 @@ def supernet(
             f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
         )
     inputs = () if example is None else example if isinstance(example, tuple) else (example,)
-    return Supernet(infer_layers(network, ""), program, described, selection, example=inputs)
+    return Supernet(replace_lazy_layers(network, ""), program, described, selection, example=inputs)
 
 
 def _read_program(space: Any) -> Any:
@@ -316,7 +316,7 @@ def _read_program(space: Any) -> Any:
             f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
             f"of type {type(space).__name__}."
         )
-    return enclose(space)
+    return open_holes(space)
 
 
 def _describe_program(program: Any) -> Space:
@@ -349,7 +349,7 @@ def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
     choices = [module for _, module in find_mutables(network)]
     bound = {id(module.selection): module.selection for module in choices if module.is_bound}
     selection = next(iter(bound.values())) if len(bound) == 1 else Selection()
-    adopt_mutables(network, selection)
+    share_selection(network, selection)
     for module in choices:
         mutator = getattr(module.handler, "__self__", None)
         if isinstance(mutator, nn.Module):
@@ -381,12 +381,12 @@ def _describe(module: Any) -> Any:
     return choice(module.key, len(module), literals=module.names)
 
 
-def _find_inferred(network: nn.Module) -> list[Inferred]:
+def _find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
     """Returns all layers that learn their width from their input."""
-    found = [module for module in network.modules() if isinstance(module, Inferred)]
+    found = [module for module in network.modules() if isinstance(module, LazyLayer)]
     for module in network.modules():
         if isinstance(module, Elastic):
-            found += module.inferred()
+            found += module.lazy_layers()
     return found
 
 
@@ -396,22 +396,22 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
     Raises:
       FieldValueError: there are such layers, and no example.
     """
-    if not _find_inferred(supernet.network):
+    if not _find_lazy_layers(supernet.network):
         return
     if not example:
-        first = _find_inferred(supernet.network)[0]
+        first = _find_lazy_layers(supernet.network)[0]
         raise FieldValueError(
             f"{first.extra_repr()} learns its width from its input, so the super-network has to see one: "
             "pass supernet(space, example=torch.zeros(...)), an input of the network."
         )
 
     def widths(decisions: Decisions) -> float:
-        return sum(layer.last or 0 for layer in _find_inferred(supernet.network))
+        return sum(layer.last or 0 for layer in _find_lazy_layers(supernet.network))
 
-    for decisions in sweep(supernet.space, widths):
+    for decisions in cover_sizes(supernet.space, widths):
         supernet.activate(decisions)
         _run_apart(supernet, example)
-    finish(_find_inferred(supernet.network))
+    finish(_find_lazy_layers(supernet.network))
 
 
 def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:

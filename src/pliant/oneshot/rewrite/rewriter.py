@@ -25,10 +25,10 @@ from pliant.values.path import Path, step_text
 
 from ..choices.choice import InputChoice, LayerChoice
 from ..choices.hole_keys import Keys, name_picks
-from ..choices.runtime_holes import explain_misplaced, refuse_misplaced
+from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
 from ..choices.selection import Selection
-from ..elastic.lazy import infer_layers
-from ..elastic.module import EarlyReadError, Elastic, Part
+from ..elastic.lazy import replace_lazy_layers
+from ..elastic.module import Elastic, Part, UndecidedAttributeError
 from .inputs import find_input_hole, open_inputs
 
 
@@ -99,13 +99,13 @@ class Rewriter:
         if not isinstance(value, Node):
             if not isinstance(value, nn.Module):
                 raise _no_module(value, here)
-            return infer_layers(copy.deepcopy(value), here.path)
+            return replace_lazy_layers(copy.deepcopy(value), here.path)
         if (hole := find_input_hole(value)) is not None:
             return self._inputs(value, hole, here.below("chosen"))
         try:
             return self._make(value, here)
         except (
-            EarlyReadError
+            UndecidedAttributeError
         ):  # its constructor reads what is searched in a module below: they come in sizes together
             return self._make(value, here, whole=True)
 
@@ -153,13 +153,13 @@ class Rewriter:
         try:
             module = realize(program)
         except RealizationError as error:
-            raise error.__cause__ if isinstance(error.__cause__, EarlyReadError) else error from None
+            raise error.__cause__ if isinstance(error.__cause__, UndecidedAttributeError) else error from None
         except Exception as error:  # noqa: BLE001  # whatever a user's constructor raises
-            raise explain_misplaced(error, at) or error from None
+            raise explain_runtime_hole(error, at) or error from None
         if not isinstance(module, nn.Module):
             raise _no_module(value, here)
-        refuse_misplaced(module, at)
-        return infer_layers(module, at)
+        check_no_holes(module, at)
+        return replace_lazy_layers(module, at)
 
     def _inputs(self, value: Any, hole: Any, here: Place) -> InputChoice:
         """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``here``."""

@@ -18,7 +18,7 @@ from pliant.values.errors import FieldValueError, listing
 
 from ..choices.choice import LayerChoice
 from ..choices.mutable import find_mutables
-from ..choices.runtime_holes import explain_misplaced
+from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.module import Elastic
 
@@ -56,7 +56,7 @@ def check_candidates(
         check.values.update(values)
         check.check_sizes(space, failure)
     if failure is not None:
-        raise explain_misplaced(failure) or failure
+        raise explain_runtime_hole(failure) or failure
 
 
 @contextmanager

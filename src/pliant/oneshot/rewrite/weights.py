@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..choices.choice import LayerChoice
 from ..choices.selection import Selection
-from ..elastic.lazy import Inferred
+from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 
 
@@ -18,7 +18,7 @@ def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str
     yield from _weights(network, "", selection, {})
 
 
-def has_trained(network: nn.Module, selection: Selection) -> bool:
+def has_trainable_weights(network: nn.Module, selection: Selection) -> bool:
     """Returns whether what is selected has weights that get gradients: of a mixture, whether one of its networks has."""
     mixed = {key: [i for i, one in enumerate(selection.numbers(key)) if one] for key in selection.weights}
     for turn in range(max(map(len, mixed.values()), default=1)):
@@ -30,7 +30,7 @@ def has_trained(network: nn.Module, selection: Selection) -> bool:
     return False
 
 
-def give_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copies weights into a network, which gets their types and devices as well.
 
     Raises:
@@ -63,7 +63,7 @@ def _weights(
             prefix += f"candidates.{list(module.candidates)[index]}."
         yield from _weights(module[index], prefix, selection, {})
         return
-    if isinstance(module, (Elastic, Inferred)):
+    if isinstance(module, (Elastic, LazyLayer)):
         skeleton = (
             module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
         )
@@ -71,7 +71,7 @@ def _weights(
             return
         tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
         module = skeleton.module
-        if isinstance(module, Inferred):  # a lazy layer that has other values to decide
+        if isinstance(module, LazyLayer):  # a lazy layer that has other values to decide
             yield from _weights(module, prefix, selection, {})
             return
     for table in (module._parameters, module._buffers):

@@ -17,7 +17,7 @@ from pliant.algorithms.policy import Policy, Rule, Told
 from pliant.space import Decisions
 from pliant.values.errors import RewardError
 
-from ..capability import NEEDS
+from ..capability import DECISION_KINDS
 from ..normalization import BatchStatistics, Normalization
 from ..sampler import Sampler, Step
 
@@ -34,7 +34,7 @@ class PolicySampler(Sampler):
       normalization: which statistics are used while a network is judged.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
+    capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
 
     def __init__(
         self, rule: Rule, policy: Policy, *, reward: Reward | None, normalization: Normalization | None

@@ -18,7 +18,7 @@ from pliant.algorithms.policy.options import refuse_unknown
 from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 
-from ..capability import NEEDS
+from ..capability import DECISION_KINDS
 from ..choices.patterns import find_decisions
 from ..sampler import Step
 from .ends import largest, rank
@@ -98,7 +98,7 @@ class ProgressiveShrinking(SearchedSampler):
         and there is to be a teacher; when it is bound, a phase frees what is not there, or frees something twice; a cost without a limit; no evaluations or batches.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
+    capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
 
     phases: Sequence[Phase] = field(kw_only=False)
     distillation: float = 1.0

@@ -6,7 +6,7 @@ from typing import ClassVar, final
 
 from pliant.space import Decisions
 
-from ..capability import NEEDS
+from ..capability import DECISION_KINDS
 from ..sampler import Step
 from .searched import SearchedSampler
 
@@ -33,7 +33,7 @@ class SPOS(SearchedSampler):
       FieldValueError: a cost without a limit, or no evaluations or batches.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(NEEDS)
+    capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
 
     def _bind(self) -> None:
         """Starts from nothing: there is nothing to learn."""

@@ -21,7 +21,7 @@ from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError,
 from ..choices.choice import InputChoice
 from ..choices.mutable import BindError
 from ..rewrite.network import Supernet
-from ..rewrite.weights import has_trained
+from ..rewrite.weights import has_trainable_weights
 from ..sampler import NO_GRADIENTS, Sampler, Step
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -257,7 +257,7 @@ class Session:
         """Returns whether weights that are trained take part in what was run, so that a loss of it has gradients."""
         if not self.step.weights:
             return True  # all are frozen: no step can ever train anything, and that is to be said
-        if not has_trained(self.supernet.network, self.supernet.selection):
+        if not has_trainable_weights(self.supernet.network, self.supernet.selection):
             return False
         found = list(_tensors(outputs))
         may_miss = any(isinstance(module, InputChoice) for module in self.supernet.mutables)

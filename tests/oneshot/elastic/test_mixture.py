@@ -12,8 +12,8 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import DARTS, BatchStatistics, Recalibrated, supernet
-from pliant.oneshot.elastic.mixed import find_take
-from pliant.oneshot.elastic.module import EarlyReadError, Elastic
+from pliant.oneshot.elastic.mixture import find_input_channels
+from pliant.oneshot.elastic.module import Elastic, UndecidedAttributeError
 from pliant.values.errors import FieldValueError
 
 torch.set_num_threads(1)
@@ -89,7 +89,7 @@ def sum_one_by_one(net, rows, x, dim):
         weight = math.prod(
             rows[net.space.points[i].path][v] for i, v in zip(decisions.active, decisions.values)
         )
-        _, take = find_take(net.network.skeleton(net.network.values()).module)
+        _, take = find_input_channels(net.network.skeleton(net.network.values()).module)
         cut = x if take is None or x.shape[dim] <= take else x.narrow(dim, 0, take)
         parts.append((weight, net(cut)))
     shape = tuple(map(max, zip(*(out.shape for _, out in parts))))
@@ -137,7 +137,7 @@ LAYERS = {  # program, input, dimension of channels, whether all sizes run as on
 def test_a_mixture_is_the_weighted_sum_of_what_its_sizes_return(name):
     program, x, dim, folds = LAYERS[name]
     net = build(program, own_statistics=False).eval()
-    assert (net.network.mixed.plan().fold is not None) is folds
+    assert (net.network.mixture.plan().superkernel is not None) is folds
     rows = rows_of(net, learned=True)
     x = x.clone().requires_grad_(x.is_floating_point())
     sources = [*rows.values(), *net.parameters(), *([x] if x.requires_grad else [])]
@@ -296,7 +296,8 @@ def test_what_has_no_one_value_is_not_read_from_a_mixture():
     assert net.network.stride == (2, 2)
     for name in ("out_channels", "weight"):
         with pytest.raises(
-            EarlyReadError, match=f"'{name}' of the module at '' is read while a mixture .* no one value"
+            UndecidedAttributeError,
+            match=f"'{name}' of the module at '' is read while a mixture .* no one value",
         ):
             getattr(net.network, name)
 
@@ -341,7 +342,7 @@ def test_autocast_does_not_round_the_weights():
     mix(net, {"out_features": row})
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert net(ROWS.float()).dtype == torch.bfloat16
-    lent = net.network.mixed.running()[0].module.weight
+    lent = net.network.mixture.running()[0].module.weight
     assert torch.equal(
         lent, net.network.shared.full("weight") * torch.stack([row.sum(), row.sum(), row[1], row[1]])[:, None]
     )
@@ -384,7 +385,7 @@ def test_layers_with_a_way_of_their_own_run_one_by_one():
 
     for kind in (Last, Doubled):
         net = build(pg.symbolize(kind)(4, one([2, 4])))
-        assert net.network.mixed.plan().fold is None
+        assert net.network.mixture.plan().superkernel is None
         rows = rows_of(net)
         torch.testing.assert_close(mix(net, rows)(ROWS), sum_one_by_one(net, rows, ROWS, -1))
 
@@ -425,4 +426,4 @@ def test_only_widths_differ():
 
 @pytest.mark.parametrize("module, take", [(nn.Conv1d(3, 2, 1), (-2, 3)), (nn.ReLU(), (None, None))])
 def test_how_many_channels_a_module_takes(module, take):
-    assert find_take(module) == take
+    assert find_input_channels(module) == take

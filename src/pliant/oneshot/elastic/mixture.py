@@ -19,15 +19,15 @@ from torch.nn import functional
 from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
 
-from .lazy import Inferred
+from .lazy import LazyLayer
 from .sharing import Skeleton
-from .superkernel import Fold, find_fold
+from .superkernel import Superkernel, find_superkernel
 from .widths import find_widths, input_width
 
 if TYPE_CHECKING:
     from .module import Elastic
 
-KEPT = 64  # so many plans are kept: one for each set of sizes that have weight
+MAX_PLANS = 64  # so many plans are kept: one for each set of sizes that have weight
 
 Support = tuple[tuple[int, ...], ...]
 """By axis, the places that have weight."""
@@ -35,28 +35,28 @@ Support = tuple[tuple[int, ...], ...]
 
 @final
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MixturePlan:
     """How the sizes that have weight run.
 
     Attributes:
       sizes: by the place on each axis, counted among those that have weight.
-      fold: how they run as one; None where they run one by one.
+      superkernel: how they run as one; None where they run one by one.
       dim: which dimension is that of channels, from the end if negative; None if it is not known.
       takes: by size, how many channels of the input it takes; None for all.
     """
 
     sizes: dict[tuple[int, ...], Skeleton]
-    fold: Fold | None
+    superkernel: Superkernel | None
     dim: int | None
     takes: tuple[int | None, ...]
 
     def running(self) -> list[Skeleton]:
         """Returns the sizes whose layers run: the largest, where all run as one."""
-        return [self.fold.largest] if self.fold else list(self.sizes.values())
+        return [self.superkernel.largest] if self.superkernel else list(self.sizes.values())
 
 
 @final
-class Mixed:
+class SizeMixture:
     """Runs one elastic module by the weights that are selected for its keys.
 
     The weight of a size is the product of those of its values.  An axis is a key; where some values are decided only
@@ -68,7 +68,7 @@ class Mixed:
         points = elastic.space.points
         self._is_joint = any(isinstance(point, Choice) and any(point.branches) for point in points)
         self._all = list(elastic.space.iterate()) if self._is_joint else []
-        self._plans: dict[Support, Plan] = {}
+        self._plans: dict[Support, MixturePlan] = {}
         self._running: list[Skeleton] = []
 
     def run(self, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
@@ -87,9 +87,9 @@ class Mixed:
         rows = [
             row if len(kept) == len(row) else row[list(kept)] for row, kept in zip(rows, _support(numbers))
         ]
-        if plan.fold is None:
+        if plan.superkernel is None:
             return self._sum(plan, rows, args, fields)
-        return self._run_folded(plan.fold, rows, args, fields)
+        return self._run_superkernel(plan.superkernel, rows, args, fields)
 
     def running(self) -> list[Skeleton]:
         """Returns the sizes whose layers run for the present weights: the largest, where all run as one."""
@@ -99,21 +99,23 @@ class Mixed:
         """Returns the sizes that have weight."""
         return list(self.plan(_support(self._rows()[1])).sizes.values())
 
-    def plan(self, support: Support | None = None) -> Plan:
+    def plan(self, support: Support | None = None) -> MixturePlan:
         """Returns how the sizes that have weight run; all of them when None."""
         counts = [len(self._all)] if self._is_joint else [int(p.count) for p in self._elastic.space.points]
         kept = tuple(tuple(range(count)) for count in counts) if support is None else support
         found = self._plans.get(kept)
         if found is None:
-            if len(self._plans) >= KEPT:
+            if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             sizes = {
                 place: self._elastic.skeleton(self._values([axis[i] for axis, i in zip(kept, place)]))
                 for place in itertools.product(*(range(len(axis)) for axis in kept))
             }
-            fold = None if self._elastic.inferred() else find_fold(sizes)
-            takes = [find_take(size.module) for size in sizes.values()]
-            found = self._plans[kept] = Plan(sizes, fold, takes[0][0], tuple(take for _, take in takes))
+            superkernel = None if self._elastic.lazy_layers() else find_superkernel(sizes)
+            takes = [find_input_channels(size.module) for size in sizes.values()]
+            found = self._plans[kept] = MixturePlan(
+                sizes, superkernel, takes[0][0], tuple(take for _, take in takes)
+            )
         return found
 
     def give_back(self) -> None:
@@ -164,18 +166,18 @@ class Mixed:
         size.borrow(self._elastic.shared.take(size))
         return size.module
 
-    def _run_folded(self, fold: Fold, rows: list[Tensor], args: Any, fields: Any) -> Any:
-        tensors = self._elastic.shared.take(fold.largest)
-        for i, binding in enumerate(fold.largest.bindings):
-            for factor in fold.weights.get(binding.name, ()):
+    def _run_superkernel(self, superkernel: Superkernel, rows: list[Tensor], args: Any, fields: Any) -> Any:
+        tensors = self._elastic.shared.take(superkernel.largest)
+        for i, binding in enumerate(superkernel.largest.bindings):
+            for factor in superkernel.weights.get(binding.name, ()):
                 tensors[i] = tensors[i] * factor.weigh(rows, tensors[i])
-        fold.largest.borrow(tensors)
-        output = fold.largest.module(*args, **fields)
-        for factor in fold.output:
+        superkernel.largest.borrow(tensors)
+        output = superkernel.largest.module(*args, **fields)
+        for factor in superkernel.output:
             output = output * _over_channels(factor.weigh(rows, output), output)
         return output
 
-    def _sum(self, plan: Plan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
+    def _sum(self, plan: MixturePlan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
         """Runs the sizes one by one."""
         parts: list[Tensor] = []
         for size, take in zip(plan.sizes.values(), plan.takes):
@@ -211,14 +213,14 @@ class Mixed:
         return [functional.pad(part, [*behind, 0, widest - part.shape[dim]]) for part in parts]
 
 
-def find_take(module: nn.Module) -> tuple[int | None, int | None]:
+def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
     """Returns which dimension of a module's input is that of channels, and how many it takes: as its first layer says.
 
-    >>> find_take(nn.Sequential(nn.ReLU(), nn.Linear(3, 4)))
+    >>> find_input_channels(nn.Sequential(nn.ReLU(), nn.Linear(3, 4)))
     (-1, 3)
     """
     for layer in module.modules():
-        is_inferred = isinstance(layer, Inferred)
+        is_inferred = isinstance(layer, LazyLayer)
         widths = find_widths(layer.layer if is_inferred else layer)  # type: ignore[arg-type]  # a layer's is a module
         if widths is not None:
             return widths.dim, None if is_inferred else input_width(layer, widths)
