@@ -53,8 +53,8 @@ FLOORS: dict[str, Row] = {
         pandas=("export.py",),
         pyarrow=("export.py",),
     ),
-    "tune": row(4, "values schema space launch symbolic algorithms hyper study"),
-    "parallel": row(5, "values space launch symbolic algorithms hyper study tune"),
+    "tune": row(4, "values schema space launch symbolic algorithms hyper study", rich=("progress.py",)),
+    "parallel": row(5, "tune"),  # deprecated name of tune
     "nas": row(5, "values space symbolic hyper"),
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
@@ -62,8 +62,8 @@ FLOORS: dict[str, Row] = {
     "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
     "cli": row(
         6,
-        "values study launch",
-        lazily="tune parallel oneshot open_ended zoo bench algorithms symbolic hyper",
+        "values study launch tune",
+        lazily="oneshot open_ended zoo bench algorithms symbolic hyper",
         click=EVERYWHERE,
         rich=EVERYWHERE,
     ),
@@ -301,7 +301,7 @@ BAD_IMPORTS = {
     "third party, lazily": ("pliant.hyper.holes", "def f():\n    import numpy.random", "no third party"),
     "third party, wrong file": ("pliant.algorithms.random", "import torch", "policy.py or policy/*"),
     "ray, wrong file": ("pliant.launch.processes", "import ray", "ray.py or ray_*.py only"),
-    "lazily only": ("pliant.cli.search", "from pliant.tune import sample", "inside functions only"),
+    "lazily only": ("pliant.cli.search", "from pliant.zoo import darts", "inside functions only"),
     "an unknown folder": ("pliant.magic.wand", "", "no row for 'magic'"),
 }
 GOOD_IMPORTS = {
@@ -311,7 +311,7 @@ GOOD_IMPORTS = {
     "standard library": ("pliant.values.path", "import ast, collections.abc\nfrom os import path"),
     "torch where it belongs": ("pliant.algorithms.policy.ppo", "import torch.nn"),
     "ray where it belongs": ("pliant.launch.ray", "def f():\n    import ray"),
-    "lazily": ("pliant.cli.search", "def f():\n    from pliant.tune import sample"),
+    "lazily": ("pliant.cli.search", "def f():\n    from pliant.zoo import darts"),
     "the root": ("pliant.__init__", "from pliant.zoo import mobile\nimport torch"),
     "not an import": ("pliant.values.path", "load('numpy')\nimport_module(name)"),
 }

@@ -55,8 +55,8 @@ from pliant.values.registry import register
 
 if TYPE_CHECKING:
     from pliant import bench, oneshot
-    from pliant.parallel import search
     from pliant.study import Study
+    from pliant.tune import search
 
 __version__ = "0.1.0"
 
@@ -87,7 +87,7 @@ def __getattr__(name: str) -> Any:
 
         return Study
     if name == "search":
-        from pliant.parallel import search
+        from pliant.tune import search
 
         return search
     if name in ("bench", "oneshot"):

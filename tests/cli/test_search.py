@@ -11,8 +11,8 @@ import pytest
 import pliant as pg
 from pliant.algorithms.generators import NAMES
 from pliant.cli.algorithm import make_algorithm
-from pliant.cli.text import say
 from pliant.study import Study
+from pliant.tune.text import say
 
 BUDGETED = """
 import pliant as pg

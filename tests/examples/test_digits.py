@@ -13,7 +13,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.cli.target import load_target
-from pliant.cli.text import to_code
+from pliant.tune.text import to_code
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "examples" / "digits.py"

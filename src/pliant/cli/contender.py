@@ -10,9 +10,9 @@ from typing import Any, final
 from rich.console import Console
 
 from pliant.study import Study
+from pliant.tune.progress import Display, open_display
 from pliant.values.errors import EvaluationError
 
-from .progress import Display, open_display
 from .target import explain
 
 Function = Callable[[Any], Any]
@@ -76,7 +76,7 @@ def choose_by_search(
 
 def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
     """Evaluates a program that somebody wrote down, once."""
-    from pliant.parallel import split_metrics
+    from pliant.tune.worker import split_metrics
 
     hand = Contender("hand-made", 1, make)
     try:

@@ -17,6 +17,7 @@ from rich.console import Console
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
 from pliant.study.store.store import is_free
+from pliant.tune.text import say_count
 from pliant.values.errors import SpaceChangedError, StudyError
 
 from .algorithm import find_budget, make_algorithm, read_call
@@ -26,7 +27,6 @@ from .opening import Opened, open_file, open_space
 from .removal import remove_studies
 from .report import print_contest, print_front, print_top, print_winner
 from .target import Target
-from .text import say_count
 from .trials import run_trials
 from .workers import Pool, describe_target, run_in_workers
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from pliant.tune.text import to_code
+
 from .target import TargetError, find_nearest
-from .text import to_code
 
 
 @final

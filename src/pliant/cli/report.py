@@ -13,10 +13,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from pliant.study import Study, Trial
+from pliant.tune.text import say, summarize, to_code
 
 from .console import print_line
 from .contender import Contender
-from .text import say, summarize, to_code
 
 
 def print_top(console: Console, study: Study, top: int) -> None:

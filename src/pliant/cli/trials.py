@@ -9,9 +9,9 @@ from typing import Any
 
 from pliant.study import Study
 from pliant.study.patience import Patience
+from pliant.tune.progress import Display
 from pliant.values.errors import FieldTypeError, RewardError
 
-from .progress import Display
 from .target import explain
 
 ADVICE = "Mend that, and run the same command again: it goes on with the next trial."
@@ -29,7 +29,7 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
     Raises:
       EvaluationError: the first trials all failed. What was recorded stays; the loop may be run again.
     """
-    from pliant.parallel import takes_feedback
+    from pliant.tune.worker import takes_feedback
 
     patience = Patience(study, ADVICE)
     has_two = takes_feedback(evaluate)
@@ -49,7 +49,7 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
 
 def _tell(feedback: Any, found: Any) -> None:
     """Gives feedback: the reward, or that it is none."""
-    from pliant.parallel import split_metrics
+    from pliant.tune.worker import split_metrics
 
     if found is None and feedback.is_told:
         return

@@ -14,15 +14,15 @@ from pliant.study import Study, Trial
 from pliant.study.interrupt import undisturbed
 from pliant.study.patience import Patience
 from pliant.study.run import Result, read_call, run
+from pliant.tune.progress import Display
 from pliant.values.errors import RewardError
 
-from .progress import Display
 from .target import Target, explain, load_target
 from .trials import ADVICE, explain_reward
 
 PRELOAD = (
     "pliant.cli.workers",
-    "pliant.parallel",
+    "pliant.tune.worker",
 )  # what all workers share; the user's file each loads itself
 
 
@@ -49,7 +49,8 @@ def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Disp
       EvaluationError: the first trials all failed.
       KeyboardInterrupt: it was interrupted; after the first Ctrl-C, the trials that ran have ended.
     """
-    from pliant.parallel import announce, make_job
+    from pliant.tune.parallel import announce
+    from pliant.tune.worker import make_job
 
     traces: dict[int, str] = {}
     patience = Patience(study, ADVICE)
@@ -75,8 +76,8 @@ def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Disp
 
 def evaluate_target(payload: Any, channel: Channel) -> dict[str, Any]:
     """Evaluates one program of a user's file, in a worker; returns what ``read_call`` takes."""
-    from pliant.parallel import read_result, run_one, split_metrics
     from pliant.tune import check_reward
+    from pliant.tune.worker import read_result, run_one, split_metrics
 
     template, evaluate = _load(payload["target"], payload["space"])
     try:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pliant.tune.text import say
+
 from ..console import print_line
-from ..text import say
 
 Curves = Mapping[str, Sequence[Any]]  # of pliant.bench.curves.Curve, which only functions may import
 

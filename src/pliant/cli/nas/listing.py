@@ -14,8 +14,8 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import rows_to_csv
+from pliant.tune.text import say, summarize
 
-from ..text import say, summarize
 from .measure import STEP
 from .settings import Settings
 

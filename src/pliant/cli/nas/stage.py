@@ -15,11 +15,11 @@ from rich.console import Console
 
 from pliant.study import Study, Trial
 from pliant.study.run import Ending, run
+from pliant.tune.progress import open_display
 from pliant.values.errors import PliantError, RewardError, SpaceChangedError, StudyError, listing
 
 from ..algorithm import make_algorithm
 from ..console import print_line
-from ..progress import open_display
 from .echo import Echo
 from .fault import NasError
 from .folder import SEARCH, TRAIN, JobFolder, writing

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import rows_to_csv, to_csv, trial_to_json
+from pliant.tune.text import say, summarize
 
 from ..console import make_console, print_line
 from ..report import print_table
-from ..text import say, summarize
 from .places import Entry
 
 _LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")

@@ -18,10 +18,10 @@ from rich.console import Console
 from pliant.launch import Job, Launcher, Outcome
 from pliant.study import Study, Trial
 from pliant.study.run import Ending, Failed, Lost, Result, Told, run
+from pliant.tune.progress import open_display
 from pliant.values.errors import SpaceChangedError
 
 from ...algorithm import make_algorithm
-from ...progress import open_display
 from ..fault import NasError
 from ..folder import SEARCH, JobFolder
 from ..measure import MAX_BYTES, read_end

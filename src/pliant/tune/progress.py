@@ -1,26 +1,20 @@
-"""How a search under way looks: a live bar in a terminal, plain lines elsewhere (in a log, say)."""
+"""Progress display of a search: a live bar in a terminal, plain lines elsewhere, such as in a log."""
 
 from __future__ import annotations
 
 import math
 import time
 from abc import ABC, abstractmethod
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
-from pliant.study import Study, Trial
+from pliant.algorithms.objectives import ParetoFront
 
 from .text import say, say_rewards
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pliant.study import Study, Trial
 
 _LINES = 60  # about so many lines are written for a search, however long
 
@@ -37,8 +31,6 @@ class Display(ABC):
     def __init__(self, console: Console, title: str, study: Study) -> None:
         self.console = console
         self.title = title
-        from pliant.algorithms.objectives import ParetoFront
-
         self._front = ParetoFront()  # of several rewards
         counts, front = study.counts(), study.front()
         best = [trial for trial in front if trial.rewards is None]
@@ -91,6 +83,16 @@ class LiveDisplay(Display):
     """A bar that moves."""
 
     def __init__(self, console: Console, title: str, study: Study) -> None:
+        from rich.markup import escape
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         super().__init__(console, title, study)
         self._progress = Progress(
             SpinnerColumn(),

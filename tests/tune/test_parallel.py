@@ -467,3 +467,9 @@ def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path):
             assert event.decisions == alone.propose()
         else:
             alone.feedback(event.decisions, event.reward)
+
+
+def test_the_old_module_name_still_works():
+    with pytest.warns(DeprecationWarning, match=r"pliant\.parallel\.search is now pliant\.tune\.search"):
+        from pliant.parallel import search
+    assert search is pg.search

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pliant.study import Trial
+if TYPE_CHECKING:
+    from pliant.study import Trial
 
 _KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _CLASS = re.compile(r"<(?:class|function) '?([\w.<>]+)'?.*>")

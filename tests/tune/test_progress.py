@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 import pliant as pg
-from pliant.cli.progress import LineDisplay, LiveDisplay, open_display
-from pliant.cli.text import say, summarize
 from pliant.study import Study, Trial
+from pliant.tune.progress import LineDisplay, LiveDisplay, open_display
+from pliant.tune.text import say, summarize
 
 
 class Conv(pg.Object):

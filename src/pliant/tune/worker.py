@@ -1,0 +1,198 @@
+"""Evaluates a trial in a worker process: what is sent to it, and what it returns, as JSON."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import traceback
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, final
+
+from pliant.hyper.template import Template
+from pliant.launch import Call, Channel, Job, Limits
+from pliant.launch.functions import name_of, resolve
+from pliant.launch.worker import describe
+from pliant.space import Decisions
+from pliant.symbolic.json.documents import from_json, to_json
+from pliant.symbolic.read.compare import equal
+from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
+
+from .feedback import Feedback, Metrics, Reward, check_reward
+from .source import Source
+
+MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
+
+
+@final
+class ChannelSource(Source):
+    """The feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(maximize=True)
+        self.channel = channel
+        self.told: dict[str, Any] | None = None  # as ``evaluate_one`` returns it
+
+    def ask(self) -> Feedback | None:
+        """Returns None: the one trial that there is was given."""
+        return None
+
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        """Passes an intermediate reward on; returns whether to stop."""
+        answer = self.channel.report({"reward": reward, "step": step})
+        if "error" in answer:
+            raise StudyError(f"what trial {id} reported was refused: {answer['error']}")
+        return bool(answer["stop"])
+
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
+        """Keeps the reward."""
+        if reward is None:
+            self.told = {"failed": reason, "skipped": True}
+        else:
+            self.told = read_result((reward, dict(metrics or {})))
+        return reward is not None
+
+
+def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
+    """Evaluates one program, in a worker; returns its reward, metrics, or why it failed, as ``read_call`` takes it."""
+    try:
+        evaluate, template = resolve(payload["evaluate"]), _template_of(json.dumps(payload["space"]))
+    except LaunchError as error:  # a lesson, which needs no traceback
+        return {"unloadable": str(error), "trace": ""}
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a file does as it is imported
+        return {"unloadable": describe(error), "trace": "".join(traceback.format_exception(error)[-8:])}
+    found, told = run_one(evaluate, template, payload, channel)
+    return read_result(found) if told is None else told
+
+
+def run_one(
+    evaluate: Callable[..., Any], template: Template, payload: Any, channel: Channel
+) -> tuple[Any, dict[str, Any] | None]:
+    """Evaluates the program of the payload's decisions; returns what that returned, and what it told its feedback, if any."""
+    decisions = Decisions(template.space, payload["decisions"])
+    parent = None if payload["parent"] is None else Decisions(template.space, payload["parent"])
+    source = ChannelSource(channel)
+    feedback = Feedback(source, payload["id"], decisions, parent=parent)
+    program = template.materialize(decisions)
+    found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
+    return found, source.told if found is None else None
+
+
+def read_result(found: Any) -> dict[str, Any]:
+    """Returns what ``evaluate`` returned, as JSON."""
+    if found is None:
+        return {"failed": "evaluate returned None: there is no reward"}
+    reward, metrics = split_metrics(found)
+    numbers: dict[str, float] = {}
+    try:
+        numbers, fault = _to_floats(metrics)
+        good = _to_json(check_reward(reward))
+        if fault is None:
+            return {"reward": good, "metrics": numbers}
+        named = (
+            {f"reward {i}": one for i, one in enumerate(good, 1)}
+            if isinstance(good, list)
+            else {"reward": good}
+        )
+        numbers = {**named, **numbers}
+    except (PliantError, TypeError, ValueError) as error:
+        fault = str(error)
+    return {
+        "failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {fault}",
+        "metrics": numbers,
+    }
+
+
+def _to_floats(metrics: dict[Any, Any]) -> tuple[dict[str, float], str | None]:
+    """Returns those metrics that are finite numbers, and what is wrong with another."""
+    found, fault = {}, None
+    for name, value in metrics.items():
+        try:
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError(f"the metric {str(name)!r:.80} is {number}, no finite number")
+            found[str(name)] = number
+        except (TypeError, ValueError) as error:
+            fault = fault or str(error)
+    return found, fault
+
+
+def split_metrics(found: Any) -> tuple[Any, dict[Any, Any]]:
+    """Returns the reward and the metrics in what a function returned: ``(reward, {name: number})``, or a reward alone."""
+    if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
+        return found[0], found[1]
+    return found, {}
+
+
+def _to_json(reward: Reward) -> Any:
+    return list(reward) if isinstance(reward, tuple) else reward
+
+
+def make_job(
+    function: Callable[[Any, Channel], Any], sent: dict[str, Any], limits: Limits, trial: Any
+) -> Job:
+    """Returns the job of a trial: a call of a function such as ``evaluate_one``, with what is sent of the trial beside."""
+    parent = None if trial.parent is None else list(trial.parent.values)
+    payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
+    return Job(f"{trial.id}.{trial.token}", Call(function, payload), limits, trial.attempts)
+
+
+def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:
+    """Returns how a worker finds the function and the space, as JSON."""
+    name = name_of(evaluate)
+    if inspect.isfunction(space):
+        return {"evaluate": name, "space": {"name": name_of(space)}}
+    try:
+        data = to_json(space)
+        text = json.dumps(data)
+        again = from_json(json.loads(text))
+        if not equal(again, space):
+            raise LoadError("what is read back is not equal to it")
+    except (PliantError, TypeError, ValueError) as error:
+        raise LaunchError(
+            f"this {type(space).__name__} cannot be sent to another process as JSON: {error}. Give the space as a function "
+            "at the top of a module that returns it: `pg.search(make_space, evaluate, ...)`."
+        ) from error
+    return {"evaluate": name, "space": {"json": _rename(data) if ".py:" in name else data, "after": name}}
+
+
+def _rename(data: Any) -> Any:
+    """Returns the JSON of a program with the types of the main file named as a worker loads it."""
+    if isinstance(data, dict):
+        return {
+            key: LOADED_MAIN + value.removeprefix(MAIN)
+            if key == "_type" and isinstance(value, str) and value.startswith(MAIN)
+            else _rename(value)
+            for key, value in data.items()
+        }
+    return [_rename(value) for value in data] if isinstance(data, list) else data
+
+
+def program_of(text: str) -> Any:
+    """Returns the program that a payload describes."""
+    space = json.loads(text)
+    if "name" in space:
+        return resolve(space["name"])()
+    resolve(space["after"])  # imports the module whose classes the program has
+    return from_json(space["json"])
+
+
+@lru_cache(maxsize=4)
+def _template_of(text: str) -> Template:
+    return Template(program_of(text))
+
+
+def takes_feedback(evaluate: Callable[..., Any]) -> bool:
+    """Returns whether a function has a second parameter for feedback: one without a default, or of this name."""
+    try:
+        parameters = list(inspect.signature(evaluate).parameters.values())[1:2]
+    except (TypeError, ValueError):
+        return False
+    return any(
+        one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        and (one.default is one.empty or one.name == "feedback")
+        for one in parameters
+    )
