@@ -19,7 +19,6 @@ from pliant.hyper.template import Template, abstract_search_space, encode, mater
 from pliant.hyper.template import iterate as iter
 from pliant.hyper.template import template_of as template
 from pliant.hyper.tracing import trace
-from pliant.open_ended import edits, evolve
 from pliant.space import Decisions, Space
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.commit import Change, Insertion
@@ -55,6 +54,7 @@ from pliant.values.registry import register
 
 if TYPE_CHECKING:
     from pliant import bench, oneshot
+    from pliant.open_ended import edits, evolve
     from pliant.study import Study
     from pliant.tune import search
 
@@ -80,19 +80,21 @@ def gt(x: Any, y: Any) -> bool:
     return lt(y, x)
 
 
+_LAZY = {  # loaded when first used: what not every program needs, and where it is
+    "Study": "pliant.study",
+    "search": "pliant.tune",
+    "evolve": "pliant.open_ended",
+    "edits": "pliant.open_ended",
+    "bench": "",
+    "oneshot": "",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Loads what is too heavy for every program when it is first asked for."""
-    if name == "Study":
-        from pliant.study import Study
-
-        return Study
-    if name == "search":
-        from pliant.tune import search
-
-        return search
-    if name in ("bench", "oneshot"):
-        return import_module(f"pliant.{name}")
-    raise AttributeError(f"module 'pliant' has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pliant' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name) if _LAZY[name] else import_module(f"pliant.{name}")
 
 
 def __dir__() -> list[str]:
