@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from peers import PEERS, Peer
 
+from pliant.algorithms.naming import read_call
 from pliant.bench.curves import Curve, Spread, student, summarize
 from pliant.bench.entrant import Entrant, Named
-from pliant.cli.algorithm import read_call
 
 BEST = "bayesian"
 """Our best default: the algorithm that is held against every peer."""

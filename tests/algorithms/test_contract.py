@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pliant.algorithms import (
     Algorithm,
+    Auto,
     Deduplicate,
     Evolution,
     HillClimb,
@@ -25,6 +26,18 @@ from pliant.algorithms.evolution import (
     UniformCrossover,
 )
 from pliant.testing.algorithms import AlgorithmSuite
+
+
+class TestAuto(AlgorithmSuite):
+    def make(self, seed: int) -> Algorithm:
+        return Auto(seed)
+
+
+class TestAutoOfSeveralObjectives(AlgorithmSuite):
+    objectives = 2
+
+    def make(self, seed: int) -> Algorithm:
+        return Auto(seed)
 
 
 class TestRandom(AlgorithmSuite):

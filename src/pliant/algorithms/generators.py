@@ -1,7 +1,7 @@
-"""Every algorithm under its public name, and ``make`` for names that come as text.
+"""All search algorithms under their public names, their names as text, and ``make``, which makes one from such a name.
 
-Public as ``pg.generators``, the name that the listings of the PyGlove paper use.  Algorithms that stand on
-NumPy, SciPy, PyTorch or Optuna are loaded when they are first asked for, so that importing stays light.
+Public as ``pg.generators``, the name in the listings of the PyGlove paper; ``pg.algorithms`` has the same algorithms.
+Those that need NumPy, SciPy, PyTorch or Optuna are loaded on first use, so that importing stays fast.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .random import Random
 from .sweep import Sweep
 
 if TYPE_CHECKING:
+    from .auto import Auto
     from .bayes import TPE, Bayesian
     from .fidelity import ASHA, PBT, HalvingStopping, Hyperband, MedianStopping, SuccessiveHalving
     from .objectives import Reject
@@ -36,6 +37,7 @@ __all__ = [
     "PPO",
     "REINFORCE",
     "TPE",
+    "Auto",
     "Bayesian",
     "Deduping",
     "Deduplicate",
@@ -61,6 +63,7 @@ Sweeping = Sweep
 Deduping = Deduplicate
 
 LATER = {
+    "Auto": ".auto",
     "Bayesian": ".bayes",
     "TPE": ".bayes",
     "ASHA": ".fidelity",
@@ -77,9 +80,10 @@ LATER = {
     "BANANAS": ".predictor",
     "PredictorSearch": ".predictor",
 }
-"""In which module each algorithm is that is loaded when first asked for."""
+"""The modules of the algorithms that are loaded on first use."""
 
 NAMES: dict[str, str] = {
+    "auto": "Auto",
     "random": "Random",
     "sweep": "Sweep",
     "local_search": "LocalSearch",
@@ -102,29 +106,44 @@ NAMES: dict[str, str] = {
     "pbt": "PBT",
     "optuna": "Optuna",
 }
-"""The names that ``make`` knows, and the public name of what each makes."""
+"""The name of each algorithm as text, and its public name."""
+
+ALIASES = {
+    "agingevolution": "regularized_evolution",
+    "bayes": "bayesian",
+    "bayesianoptimization": "bayesian",
+    "bo": "bayesian",
+    "evolution": "regularized_evolution",
+    "exhaustive": "sweep",
+    "gaussianprocess": "bayesian",
+    "genetic": "regularized_evolution",
+    "grid": "sweep",
+    "gridsearch": "sweep",
+    "hillclimbing": "hill_climb",
+    "nsgaii": "nsga2",
+    "randomsearch": "random",
+}
+"""Other usual names of algorithms, in small letters and without hyphens, underscores and spaces."""
+
+SAMPLERS = ("DARTS", "ENAS", "FBNet", "GDAS", "ProgressiveShrinking", "ProxylessNAS", "SNAS", "SPOS", "TuNAS")
+"""The weight-sharing algorithms of ``pliant.oneshot``: not search algorithms, and named here only to point to them."""
 
 
 def make(name: str, **options: Any) -> Algorithm:
-    """Returns the algorithm of this name, as a command line gives it.
+    """Returns a new algorithm of this name, such as ``tpe``.
 
     >>> make("re", population_size=50, seed=3).population_size
     50
 
     Args:
-      name: a key of ``NAMES``, such as ``random``, ``re``, ``ppo`` or ``tpe``; hyphens and capitals do not matter.
-      options: what the algorithm takes by keyword.
+      name: a key of ``NAMES``, such as ``random``, ``re``, ``ppo`` or ``tpe``, or another usual name of one.
+      options: arguments of the algorithm, by keyword.
 
     Raises:
       FieldValueError: there is no algorithm of that name.
       UnknownFieldError: the algorithm has no such option.
     """
-    found = NAMES.get(str(name).strip().lower().replace("-", "_"))
-    if found is None:
-        raise FieldValueError(
-            f"there is no algorithm named {name!r}{suggest(name, NAMES) or '.'} Known: {listing(NAMES, limit=len(NAMES))}."
-        )
-    factory = find(found)
+    factory = find(NAMES[find_name(name)])
     allowed = list(inspect.signature(factory).parameters)
     for option in options:
         if option not in allowed:
@@ -135,6 +154,39 @@ def make(name: str, **options: Any) -> Algorithm:
     return factory(**options)
 
 
+def find_name(name: str) -> str:
+    """Returns the key of ``NAMES`` that a name stands for; capitals, hyphens and spaces do not matter.
+
+    >>> find_name("Local-Search"), find_name("HillClimb"), find_name("grid search")
+    ('local_search', 'hill_climb', 'sweep')
+
+    Raises:
+      FieldValueError: there is no algorithm of that name.
+    """
+    plain = _squash(name)
+    known = {_squash(key): key for key in NAMES} | ALIASES
+    if plain in known:
+        return known[plain]
+    sampler = next((one for one in SAMPLERS if one.lower() == plain), None)
+    more = f" {point_to_sampler(sampler)}" if sampler else ""
+    near = "." if sampler else suggest(name, NAMES) or "."
+    raise FieldValueError(
+        f"there is no algorithm named {name!r}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
+    )
+
+
+def point_to_sampler(name: str) -> str:
+    """Returns where the sampler of this name is, and how it is used, for a message."""
+    return (
+        f"{name} is a weight-sharing sampler, which trains a super-network: "
+        f"pliant.oneshot.{name}(...), used with pliant.oneshot.Trainer."
+    )
+
+
+def _squash(name: str) -> str:
+    return "".join(letter for letter in str(name).lower() if letter not in "-_ ")
+
+
 def find(name: str) -> Callable[..., Algorithm]:
     """Returns the algorithm with this public name, such as ``Random`` or ``PPO``."""
     found: Callable[..., Algorithm] = globals()[name] if name in globals() else __getattr__(name)
@@ -142,15 +194,17 @@ def find(name: str) -> Callable[..., Algorithm]:
 
 
 def __getattr__(name: str) -> Any:
-    """Loads an algorithm when it is first asked for."""
+    """Loads an algorithm on first use."""
+    if name in SAMPLERS:
+        raise AttributeError(f"there is no search algorithm {name!r}. {point_to_sampler(name)}")
     if name not in LATER:
-        raise AttributeError(
-            f"there is no algorithm {name!r}{suggest(name, __all__) or '.'} There are: {listing(__all__)}."
-        )
+        meant = next((known for known in __all__ if known.lower() == name.lower()), None)
+        near = f"; did you mean {meant!r}?" if meant else suggest(name, __all__) or "."
+        raise AttributeError(f"there is no algorithm {name!r}{near} There are: {listing(__all__)}.")
     found = globals()[name] = getattr(import_module(LATER[name], __package__), name)
     return found
 
 
 def __dir__() -> list[str]:
-    """Returns the public names, those that are loaded later included."""
-    return sorted({*globals(), *__all__})
+    """Returns the public names."""
+    return sorted(__all__)

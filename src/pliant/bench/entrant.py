@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.generators import NAMES, find, make
+from pliant.algorithms.generators import NAMES, find, find_name, make
 
 from .curves import Curve, Recorder
 from .task import Task
@@ -68,7 +68,7 @@ class Named(Entrant):
     def stamp(self) -> str:
         """The version of Pliant, and a digest of the algorithm's own sources: its file, or all of its folder."""
         version = sys.modules["pliant"].__version__
-        return f"pliant {version} {_digest_sources(self.name.strip().lower().replace('-', '_'))}"
+        return f"pliant {version} {_digest_sources(find_name(self.name))}"
 
     def make(self, *, seed: int) -> Algorithm:
         """Returns the algorithm, new.
@@ -90,7 +90,8 @@ class Named(Entrant):
 def _digest_sources(name: str) -> str:
     file = Path(inspect.getfile(find(NAMES[name])))
     home = Path(inspect.getfile(Algorithm)).parent
-    files = [file] if file.parent == home else sorted(file.parent.rglob("*.py"))
+    alone = file.parent == home and name != "auto"  # which runs others
+    files = [file] if alone else sorted(file.parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 

@@ -20,7 +20,7 @@ from pliant.study.store.store import is_free
 from pliant.tune.text import say_count
 from pliant.values.errors import SpaceChangedError, StudyError
 
-from .algorithm import find_budget, make_algorithm, read_call
+from .algorithm import find_budget, make_algorithm
 from .console import print_line
 from .contender import Function, Runner, choose_by_hand, choose_by_search, measure
 from .opening import Opened, open_file, open_space
@@ -97,7 +97,7 @@ class Contest:
             print_winner(console, study, found.make(), opened.write)
             contenders, count = [found], study.info().proposed
         budget = None
-        if self.baseline and read_call(self.algorithm)[0].lower() != "random":
+        if self.baseline and type(make_algorithm(self.algorithm)).__name__ != "Random":
             with self._open(baseline_path(self.path), space, "random", count) as study:
                 at_random = choose_by_search("random search", program, study, **given)
                 contenders += [] if at_random is None else [at_random]

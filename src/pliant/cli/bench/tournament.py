@@ -10,7 +10,6 @@ from rich.console import Console
 
 from pliant.values.errors import FieldValueError
 
-from ..algorithm import read_call
 from ..console import print_line
 from .display import open_display
 from .report import print_results, write_pictures, write_tables
@@ -38,6 +37,7 @@ class Tournament:
         Raises:
           PliantError: there is no such task, table or algorithm, or an algorithm cannot search the task.
         """
+        from pliant.algorithms.naming import read_call
         from pliant.bench.entrant import Named
         from pliant.bench.records import Archive
         from pliant.bench.run import load_task, plan, run_all
