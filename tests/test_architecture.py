@@ -80,6 +80,14 @@ FLOORS: dict[str, Row] = {
 }
 
 
+# Floors inside a folder that is divided: its folders, lowest first ("." is its root files); one line, one floor.
+INNER: dict[str, list[str]] = {
+    "oneshot": [
+        "choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
+    ],
+}  # fmt: skip
+
+
 Sources = Mapping[str, str]
 
 
@@ -206,6 +214,29 @@ def judge_import(imported: Import, folder: str, allowed: Row) -> list[str]:
     return []
 
 
+def check_inner_floors(sources: Sources) -> list[str]:
+    """Imports inside a divided folder (in functions and for type checkers as well) that do not go downwards."""
+    found = []
+    for module, text in sources.items():
+        outer = folder_of(module)
+        floors = {name: floor for floor, row_ in enumerate(INNER.get(outer, [])) for name in row_.split()}
+        mine = inner_folder(module, floors)
+        if not floors or module == f"pliant.{outer}.__init__":
+            continue
+        for imported in read_imports(module, text):
+            if not imported.target.startswith(f"pliant.{outer}."):
+                continue
+            other = inner_folder(imported.target, floors)
+            if other != mine and floors[other] >= floors[mine]:
+                found.append(f"{imported}: {outer}/{mine} is not above {outer}/{other}")
+    return found
+
+
+def inner_folder(name: str, floors: Mapping[str, int]) -> str:
+    part = name.split(".")[2]
+    return part if part in floors else "."
+
+
 def check_cycles(sources: Sources) -> list[str]:
     """Modules that need each other while they load (imports in functions and for type checkers do not count)."""
     edges = {module: load_edges(module, sources) for module in sources}
@@ -240,7 +271,7 @@ def load_edges(module: str, sources: Sources) -> set[str]:
     return edges - {module}
 
 
-CHECKS = [check_floors, check_cycles]
+CHECKS = [check_floors, check_inner_floors, check_cycles]
 
 
 # --- the package -----------------------------------------------------------------------------------------
@@ -327,6 +358,16 @@ def test_bad_import_is_found(module, text, message):
 @pytest.mark.parametrize(("module", "text"), GOOD_IMPORTS.values(), ids=GOOD_IMPORTS)
 def test_good_import_passes(module, text):
     assert check_floors({module: text}) == []
+
+
+def test_inner_floors():
+    upwards = {"pliant.oneshot.cost.model": "def f():\n    from ..training.session import Session"}
+    (found,) = check_inner_floors(upwards)
+    assert found.endswith("Session: oneshot/cost is not above oneshot/training")
+    sideways = {"pliant.oneshot.gradient.darts": "from ..sampling import SPOS"}
+    assert len(check_inner_floors(sideways)) == 1
+    downwards = {"pliant.oneshot.cost.model": "from ..sampler import Step\nfrom .latency import Latency"}
+    assert check_inner_floors(downwards) == []
 
 
 def test_cycle_is_found():

@@ -23,7 +23,7 @@ from pliant.oneshot import (
     Trainer,
     TuNAS,
 )
-from pliant.oneshot.training.feed import Feed
+from pliant.oneshot.training.batches import Feed
 from pliant.oneshot.training.randomness import read_random, write_random
 from pliant.oneshot.training.settings import describe, describe_settings
 from pliant.values.errors import FieldValueError, LoadError

@@ -16,9 +16,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from .fold import Folded, Fork, Scope
-from .fold import Table as CostTable
-from .program import Operation, Reader
+from .compiled import Folded, Fork, Scope
+from .compiled import Table as CostTable
+from .graph import Operation, Reader
 
 Candidates = Callable[[str], list[Any]]
 """From the key of a decision to its values, in the order of its weights."""

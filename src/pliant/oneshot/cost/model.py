@@ -15,9 +15,9 @@ from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError,
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
+from .compiled import Folded, fold
 from .expectation import Terms, TooManyError
-from .fold import Folded, fold
-from .program import Clash, Program, Tape
+from .graph import Clash, Program, Tape
 from .trace import Meter, trace
 
 COMBINATIONS: Final = 4096  # of the decisions that one layer depends on; an expectation goes through so many

@@ -2,18 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import flop_registry
+
+from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet
-from .count import count_operation, find_count_rule, missing_count_rule
-from .fold import fold
+from .compiled import fold
+from .graph import Program, Tape
 from .model import Cost, run_metered
-from .program import Program, Tape
 from .trace import Call, Meter, trace
+
+CountRule = Callable[[nn.Module, Sequence[Any], Any], int]
+"""From a layer, what it is called with (positional first, then named), and what it returns, to multiply-adds.  Only
+shapes of the tensors may be looked at."""
+
+_rules: dict[type[nn.Module], CountRule] = {}
+
+
+def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any:
+    """Adds, or replaces, the counting rule of a layer class and its subclasses; also a decorator.
+
+    What runs inside such a layer is not counted once more.
+
+    >>> class Scale(nn.Module):
+    ...     '''Multiplies each channel by a weight.'''
+    ...     def __init__(self, width):
+    ...         super().__init__()
+    ...         self.weight = nn.Parameter(torch.ones(width))
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> @add_count_rule(Scale)
+    ... def scale(layer, inputs, output):
+    ...     return output.numel()
+
+    Args:
+      layer: a class of modules.
+      rule: see ``CountRule``.
+
+    Raises:
+      FieldTypeError: ``layer`` is no class of modules, or ``rule`` cannot be called.
+    """
+    given: Any = layer
+    if not (isinstance(given, type) and issubclass(given, nn.Module)):
+        raise FieldTypeError(
+            f"a counting rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}."
+        )
+    if rule is None:
+        return lambda given: add_count_rule(layer, given)
+    if not callable(rule):
+        raise FieldTypeError(
+            f"a counting rule is a function (layer, inputs, output) -> int; got {rule!r:.80}."
+        )
+    _rules[layer] = rule
+    return rule
+
+
+def find_count_rule(layer: nn.Module) -> CountRule | None:
+    """Returns the rule of a layer's class, or of the nearest class that it derives from; None without one."""
+    return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
+
+
+def missing_count_rule(layer: nn.Module, place: str) -> FieldValueError:
+    """Returns the error for a layer that has weights, and of which nobody knows what it takes to apply them."""
+    name = type(layer).__name__
+    return FieldValueError(
+        f"the {name} at {place!r} has weights, but no rule says how many multiply-adds it takes, and nothing that it calls "
+        f"is known to take any. Write a rule: `@pg.oneshot.add_count_rule({name})` over "
+        "`def rule(layer, inputs, output): return output.numel()` (0 where it counts for nothing, as normalization does)."
+    )
+
+
+def count_operation(operation: Any, args: Sequence[Any], fields: Any, output: Any) -> int:
+    """Returns the multiply-adds of one call of a torch operation (``aten``), 0 for those that have none."""
+    packet = operation.overloadpacket
+    own = _OPERATIONS.get(packet)
+    if own is not None:
+        return own(args)
+    formula = flop_registry.get(packet)
+    return 0 if formula is None else int(formula(*args, **fields, out_val=output)) // 2
+
+
+def _attend(args: Sequence[Any]) -> int:
+    query, key, value = args[:3]
+    return int(query.numel() * key.shape[-2] + math.prod(query.shape[:-1]) * key.shape[-2] * value.shape[-1])
+
+
+_aten = torch.ops.aten
+_OPERATIONS: dict[Any, Callable[[Sequence[Any]], int]] = {  # those that PyTorch's own counter passes over
+    _aten._scaled_dot_product_flash_attention_for_cpu: _attend,
+    _aten.mv: lambda args: int(args[0].numel()),
+    _aten.addmv: lambda args: int(args[1].numel()),
+    _aten.dot: lambda args: int(args[0].numel()),
+}
+
+
+# ------------------------------------------------------------------ the table
+
+
+def _count_nothing(layer: Any, inputs: Sequence[Any], output: Any) -> int:
+    return 0
+
+
+def _count_linear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
+    return output.numel() * int(layer.weight.shape[1])
+
+
+def _count_bilinear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
+    out, left, right = layer.weight.shape
+    return output.numel() // int(out) * int(out * (left * right + right))
+
+
+def _count_convolution(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
+    return int(output.numel() * math.prod(layer.weight.shape[1:]))
+
+
+def _count_transposed(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
+    return int(inputs[0].numel() * math.prod(layer.weight.shape[1:]))
+
+
+def _count_attention(layer: Any, inputs: Sequence[Any], output: Any) -> int:
+    """Projections of query, key and value, the two products of attention, and the projection of the result."""
+    query, key, value = inputs[:3]
+    width, rows = int(layer.embed_dim), query.numel() // layer.embed_dim
+    batch = 1 if query.dim() == 2 else query.shape[0 if layer.batch_first else 1]
+    sources = key.numel() // layer.kdim
+    extra = batch * ((layer.bias_k is not None) + bool(layer.add_zero_attn))
+    pairs = rows * ((sources + extra) // batch)
+    return int(rows * width * width * 2 + (key.numel() + value.numel()) * width + 2 * pairs * width)
+
+
+def _count_recurrent(layer: Any, inputs: Sequence[Any], output: Any) -> int:
+    given: Any = inputs[0]
+    steps = int(given.data.shape[0]) if hasattr(given, "batch_sizes") else given.numel() // given.shape[-1]
+    weights = [p.numel() for name, p in layer.named_parameters() if name.startswith("weight")]
+    return int(steps) * int(sum(weights))
+
+
+_NOTHING = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm,
+    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.Embedding, nn.EmbeddingBag, nn.PReLU,
+)  # fmt: skip
+_TABLE: dict[CountRule, tuple[type[nn.Module], ...]] = {
+    _count_nothing: _NOTHING,
+    _count_linear: (nn.Linear,),
+    _count_bilinear: (nn.Bilinear,),
+    _count_convolution: (nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    _count_transposed: (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    _count_attention: (nn.MultiheadAttention,),
+    _count_recurrent: (nn.RNNBase, nn.RNNCellBase),
+}
+for _rule, _layers in _TABLE.items():
+    for _layer in _layers:
+        add_count_rule(_layer, _rule)
 
 
 @final

@@ -14,8 +14,8 @@ from ..choices.choice import LayerChoice
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
+from .graph import Program, Tape, read_elastic, read_one
 from .model import Cost, has_inferred, run_metered
-from .program import Program, Tape, read_elastic, read_one
 from .trace import Call, Meter
 
 

@@ -24,7 +24,7 @@ from ..choices.choice import InputChoice, LayerChoice, ValueChoice
 from ..choices.nested import change_leaves, find_leaves
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
-from .program import Reader, Tape, read_elastic, read_one
+from .graph import Reader, Tape, read_elastic, read_one
 
 _LOCK = threading.Lock()  # the hooks are global: one run at a time
 LOOKS = frozenset({"shape", "ndim", "nbytes", "itemsize"})  # attributes that tell of a shape

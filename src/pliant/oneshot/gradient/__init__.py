@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from .darts import DARTS
 from .derive import CellRule, derive_node
-from .fbnet import FBNet
-from .gumbel import GDAS, SNAS
+from .gumbel import GDAS, SNAS, FBNet
 from .learner import GradientSampler
 from .penalty import AddedCost, LogCost, Penalty
 from .proxyless import ProxylessNAS

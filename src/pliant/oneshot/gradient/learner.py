@@ -26,10 +26,10 @@ from ..choices.mutable import BindError
 from ..choices.patterns import NamedValues
 from ..rewrite.network import Supernet
 from ..sampler import NO_GRADIENTS, Sampler, Step
+from .architecture import Architecture
 from .mixable import check_mixtures
-from .mixture import Architecture
 from .penalty import Penalty
-from .running import Mixture, Runner, keep_buffers
+from .runners import Mixture, Runner, keep_buffers
 
 Derivation = Callable[[Mapping[str, Tensor], Supernet], Any]
 """From probabilities by key (a hole's path, or its name), and the super-network, to any face of its decisions."""

@@ -15,7 +15,7 @@ from pliant.values.errors import FieldValueError, suggest
 from ..capability import CAPABILITIES
 from ..sampler import Step
 from .learner import Draw, GradientSampler
-from .running import Gates, Runner
+from .runners import Gates, Runner
 
 MODES = ("two", "full")
 

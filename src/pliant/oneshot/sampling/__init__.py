@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from .enas import ENAS
-from .ends import largest, smallest
-from .learned import PolicySampler
-from .searched import SearchedSampler
+from .extremes import largest, smallest
+from .policy_sampler import PolicySampler
+from .search import SearchedSampler, TrainedSearch, make_evolution
 from .shrinking import Phase, ProgressiveShrinking
-from .trained import TrainedSearch, make_evolution
+from .spos import SPOS
 from .tunas import TuNAS
-from .uniform import SPOS
 
 __all__ = [
     "ENAS",

@@ -10,7 +10,7 @@ from pliant.space import Decisions
 
 from ..normalization import Normalization, RunningStatistics
 from ..sampler import Step
-from .learned import PolicySampler, Reward
+from .policy_sampler import PolicySampler, Reward
 
 
 @final

@@ -21,9 +21,8 @@ from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 from ..capability import DECISION_KINDS
 from ..choices.patterns import find_decisions
 from ..sampler import Step
-from .ends import largest, rank
-from .searched import SearchedSampler
-from .trained import make_evolution
+from .extremes import largest, rank
+from .search import SearchedSampler, make_evolution
 
 
 @final

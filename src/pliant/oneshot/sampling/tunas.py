@@ -18,8 +18,8 @@ from pliant.values.errors import FieldValueError
 from ..choices.choice import LayerChoice
 from ..normalization import BatchStatistics, Normalization
 from ..sampler import Step
-from .ends import largest, rank, smallest
-from .learned import PolicySampler
+from .extremes import largest, rank, smallest
+from .policy_sampler import PolicySampler
 
 
 @final

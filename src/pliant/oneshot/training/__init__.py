@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .after import ExportError, export, judge_alone, search_alone, train_alone
-from .feed import Feed
+from .batches import Feed
 from .logs import CsvLog, ProgressLine, Record, TensorBoardLog
 from .report import Report, kendall_tau, make_report
 from .session import Session
+from .standalone import ExportError, export, judge_alone, search_alone, train_alone
 from .trainer import Trainer, cosine
 
 __all__ = [

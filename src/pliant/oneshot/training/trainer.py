@@ -25,7 +25,13 @@ from pliant.values.errors import FieldValueError
 from ..normalization import Normalization
 from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
-from .arguments import (
+from .batches import Feed, mover
+from .checkpoint import read_checkpoint, write_checkpoint
+from .logs import Callback, Record
+from .randomness import read_random, write_random
+from .report import Report, make_report
+from .session import Loss, Quality, Session
+from .settings import (
     MakeOptimizer,
     check_autocast,
     check_checkpoint,
@@ -33,15 +39,10 @@ from .arguments import (
     check_counts,
     check_device,
     check_sampler,
+    check_settings,
+    describe_settings,
     make_optimizer,
 )
-from .checkpoint import read_checkpoint, write_checkpoint
-from .feed import Feed, mover
-from .logs import Callback, Record
-from .randomness import read_random, write_random
-from .report import Report, make_report
-from .session import Loss, Quality, Session
-from .settings import check_settings, describe_settings
 
 Schedule = Callable[[float], float]
 """From the progress of the training, 0 to 1, to a factor of the learning rate."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from .program import Block, Branching, Operation, Program, Reader
+from .graph import Block, Branching, Operation, Program, Reader
 
 REMEMBERED = 5  # a module that depends on so few decisions and shapes is one entry of a table
 

@@ -14,14 +14,14 @@ from typing import final
 import torch
 from torch import Tensor
 
-from pliant.space import Decisions, Space
+from pliant.space import Decisions
 from pliant.values.errors import LoadError, SpaceError, listing
 
 from ..choices.choice import InputChoice, LayerChoice, PointChoice
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
-from .discrete import lead
-from .running import is_skip, is_zero
+from .derive import lead, spread
+from .runners import is_skip, is_zero
 
 
 @final
@@ -135,16 +135,6 @@ class Architecture:
         with torch.no_grad():
             for key, vector in self.parameters.items():
                 vector.copy_(state[key])
-
-
-def spread(space: Space, probabilities: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Returns probabilities by the path of a decision point; several inputs chosen together share those of their key."""
-    rows = {key: row.tolist() for key, row in probabilities.items()}
-    for point in space.points:
-        hole = getattr(point, "hole", point.path)
-        if point.path not in rows and hole in rows:
-            rows[point.path] = rows[hole]
-    return rows
 
 
 def entropy(probabilities: Tensor) -> float:

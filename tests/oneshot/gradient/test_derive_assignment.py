@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pliant.oneshot.gradient.discrete import assign, lead
+from pliant.oneshot.gradient.derive import assign, lead
 from pliant.space import choice, flatten, floating, integer
 
 PROBABILITY = st.integers(0, 20).map(lambda n: n / 20)

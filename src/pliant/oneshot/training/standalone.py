@@ -19,9 +19,9 @@ from pliant.values.errors import FieldTypeError, PliantError
 
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet, supernet
-from .arguments import check_clip
 from .logs import MissingLibraryError
 from .session import Loss, Quality, evaluating
+from .settings import check_clip
 
 
 def train_alone(

@@ -11,7 +11,7 @@ from torch import nn
 
 from pliant.oneshot import BindError, LayerChoice
 from pliant.oneshot.gradient import DARTS, SNAS
-from pliant.oneshot.gradient.running import Gates, Mixture, keep_buffers
+from pliant.oneshot.gradient.runners import Gates, Mixture, keep_buffers
 
 X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double()
 

@@ -8,7 +8,7 @@ from pliant.space import Decisions
 
 from ..capability import DECISION_KINDS
 from ..sampler import Step
-from .searched import SearchedSampler
+from .search import SearchedSampler
 
 
 @final

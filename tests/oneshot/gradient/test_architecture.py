@@ -11,7 +11,7 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import InputChoice, supernet
 from pliant.oneshot.gradient import DARTS, GDAS, SNAS
-from pliant.oneshot.gradient.running import is_skip, is_zero
+from pliant.oneshot.gradient.runners import is_skip, is_zero
 
 
 def bind(net, sampler=None):

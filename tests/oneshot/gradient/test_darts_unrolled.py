@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pliant.oneshot.gradient.unroll import differentiate_unrolled
+from pliant.oneshot.gradient.darts import differentiate_unrolled
 
 
 class Problem:

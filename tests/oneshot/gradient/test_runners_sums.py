@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pliant.oneshot.gradient.weighted import dot, sum_by_weight
+from pliant.oneshot.gradient.runners import dot, sum_by_weight
 
 LAYOUTS = {
     "contiguous": lambda t: t.contiguous(),
