@@ -220,9 +220,9 @@ def check_inner_floors(sources: Sources) -> list[str]:
     for module, text in sources.items():
         outer = folder_of(module)
         floors = {name: floor for floor, row_ in enumerate(INNER.get(outer, [])) for name in row_.split()}
-        mine = inner_folder(module, floors)
         if not floors or module == f"pliant.{outer}.__init__":
             continue
+        mine = inner_folder(module, floors)
         for imported in read_imports(module, text):
             if not imported.target.startswith(f"pliant.{outer}."):
                 continue
