@@ -17,7 +17,7 @@ from pliant.space import choice, floating, integer
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.read.text import literal
 from pliant.symbolic.tree.node import ATOMS, Node, children, path
-from pliant.values.errors import SpaceError
+from pliant.values.errors import ConditionalHoleError, SpaceError
 from pliant.values.path import Key, Path, step_text
 
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
@@ -270,9 +270,10 @@ class _Planner:
                     )
                 return earlier
             if not _exclusive(earlier.scope, self.scope):
-                raise SpaceError(
+                raise ConditionalHoleError(
                     f"the hole named {hole.name!r} at {at!r} repeats the one at {str(earlier.spot.path)!r}, which is "
-                    "active only for some decisions. Put one hole of this name where it is always active, or name them apart."
+                    "active only for some decisions. Put one hole of this name where it is always active, or name them apart.",
+                    name=hole.name,
                 )
         return None
 

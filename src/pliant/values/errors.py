@@ -38,7 +38,15 @@ class MissingFieldError(PliantError, TypeError):
 
 
 class IncompleteError(PliantError, TypeError):
-    """A program that was used although fields are missing or holes are undecided."""
+    """A program that was used although fields are missing or holes are undecided.
+
+    Attributes:
+      holes: the paths of undecided holes.
+    """
+
+    def __init__(self, message: str = "", *, holes: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.holes = tuple(holes)
 
 
 class SchemaError(PliantError, TypeError):
@@ -63,6 +71,18 @@ class UnregisteredTypeError(LoadError, TypeError):
 
 class SpaceError(PliantError, ValueError):
     """A search space that cannot be: no candidates, more picks than candidates, ..."""
+
+
+class ConditionalHoleError(SpaceError):
+    """A hole repeats a hole of the same name that is active only for some decisions.
+
+    Attributes:
+      name: the name of both holes.
+    """
+
+    def __init__(self, message: str = "", *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class DecisionError(PliantError, ValueError):

@@ -16,7 +16,7 @@ from torch import nn
 
 from pliant.hyper.hole import DerivedHole, Intv, OneOf
 from pliant.hyper.template import Template
-from pliant.space import Choice, Decisions, Space
+from pliant.space import Choice, Decisions, Point, Space, walk_points
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.node import Node
@@ -379,21 +379,14 @@ class _Networks:
 
 def compose(space: Space, turn: int, chosen: Mapping[str, Any]) -> Decisions:
     """Returns decisions: ``chosen`` by path, the first of numbers, the ``turn``-th candidates (in a circle) of all else."""
-    values: list[Any] = []
 
-    def walk(indices: tuple[int, ...]) -> None:
-        for index in indices:
-            point = space.points[index]
-            if not isinstance(point, Choice):
-                values.append(chosen.get(point.path, point.min_value))
-                continue
-            first = 0 if point.values else (turn + point.pick) % point.count
-            values.append(chosen.get(point.path, first))
-            walk(point.branches[values[-1]])
+    def decide(_: int, point: Point) -> Any:
+        if not isinstance(point, Choice):
+            return chosen.get(point.path, point.min_value)
+        return chosen.get(point.path, 0 if point.values else (turn + point.pick) % point.count)
 
-    walk(space.top)
     try:
-        return space.parse(values)
+        return space.parse(walk_points(space, decide))
     except DecisionError:  # the picks of a group have rules of their own
         drawn = space.sample(turn).to_dict()
         return space.parse({**drawn, **{key: value for key, value in chosen.items() if key in drawn}})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pliant.space import Choice, Decisions, Int, Point, Space
+from pliant.space import Choice, Decisions, Int, Point, Space, find_parents, walk_points
 
 ENUMERATED = 256  # of so many combinations, all are looked at
 
@@ -34,7 +34,7 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
     if not math.isinf(space.size) and space.size <= ENUMERATED:
         yield from space.iterate()
         return
-    above = dict(_find_branches(space))
+    above = find_parents(space)
     start = _compose(space, {})
     best: dict[Branch, tuple[float, Decisions]] = {
         None: (-math.inf, start)
@@ -54,26 +54,13 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
                         best[branch] = size, tried
 
 
-def _find_branches(space: Space) -> Iterator[tuple[int, Branch]]:
-    """Yields in which candidate each point is."""
-    for index in space.top:
-        yield index, None
-    for index, point in enumerate(space.points):
-        if isinstance(point, Choice):
-            for candidate, below in enumerate(point.branches):
-                for inner in below:
-                    yield inner, (index, candidate)
-
-
 def _ends(point: Point) -> list[Any]:
     if isinstance(point, Choice):
         return list(range(point.count))
     return [point.min_value, point.last if isinstance(point, Int) else point.max_value]
 
 
-def _reach(
-    best: Mapping[Branch, tuple[float, Decisions]], above: Mapping[int, Branch], index: int
-) -> Decisions:
+def _reach(best: Mapping[Branch, tuple[float, Decisions]], above: Sequence[Branch], index: int) -> Decisions:
     """Returns decisions in which a point is active, if there are any: the largest around, and the largest in its candidate."""
     branch = above[index]
     if branch is None:
@@ -131,17 +118,11 @@ def _change_pick(picks: list[int], point: Choice, value: int) -> list[int] | Non
 
 def _compose(space: Space, chosen: Mapping[str, Any]) -> Decisions:
     """Returns decisions: ``chosen`` by path, and the first values of all else that is active."""
-    values: list[Any] = []
 
-    def walk(indices: tuple[int, ...]) -> None:
-        for index in indices:
-            point = space.points[index]
-            if isinstance(point, Choice):
-                is_distinct = point.group is not None and point.group.distinct
-                values.append(chosen.get(point.path, point.pick if is_distinct else 0))
-                walk(point.branches[values[-1]])
-            else:
-                values.append(chosen.get(point.path, point.min_value))
+    def decide(_: int, point: Point) -> Any:
+        if not isinstance(point, Choice):
+            return chosen.get(point.path, point.min_value)
+        is_distinct = point.group is not None and point.group.distinct
+        return chosen.get(point.path, point.pick if is_distinct else 0)
 
-    walk(space.top)
-    return Decisions(space, tuple(values))
+    return Decisions(space, tuple(walk_points(space, decide)))

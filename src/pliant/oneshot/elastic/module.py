@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from pliant.hyper.template import Template
-from pliant.space import Choice, Decisions, Space
+from pliant.space import Decisions, Space, walk_points
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.leaf import Ref
@@ -121,18 +121,7 @@ class Elastic(nn.Module):
     def values(self, selection: Selection | None = None) -> tuple[Any, ...]:
         """Returns the decisions of this module as they are selected now, as a vector of its own ``space``."""
         chosen = self.selection if selection is None else selection
-        points, found = self.space.points, []
-
-        def walk(indices: tuple[int, ...]) -> None:
-            for index in indices:
-                value = chosen.value(self.keys[index])
-                found.append(value)
-                point = points[index]
-                if isinstance(point, Choice) and point.branches[value]:
-                    walk(point.branches[value])
-
-        walk(self.space.top)
-        return tuple(found)
+        return tuple(walk_points(self.space, lambda index, _: chosen.value(self.keys[index])))
 
     def skeleton(self, values: tuple[Any, ...]) -> Skeleton:
         """Returns the module for some values of ``space``; made when it is first asked for, the last few thousand are kept."""

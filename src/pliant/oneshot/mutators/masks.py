@@ -12,7 +12,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from pliant.space import Choice, Decisions, Float, Space
+from pliant.space import Choice, Decisions, Float, Space, walk_points
 from pliant.values.errors import DecisionError, FieldTypeError, listing, suggest
 
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, PointChoice, to_mask
@@ -56,25 +56,14 @@ class Masks(dict[str, Tensor]):
         Raises:
           DecisionError: one is missing, or does not decide, or is of no decision of this space.
         """
-        points, values = space.points, []
-        known = {p.path for p in points} | {p.hole for p in points if isinstance(p, Choice)}
+        known = {p.path for p in space.points} | {p.hole for p in space.points if isinstance(p, Choice)}
         strange = [key for key in self if key not in known]
         if strange:
             raise DecisionError(
                 f"these masks are of another space: it has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
                 f"Its decisions: {listing(known)}."
             )
-
-        def walk(indices: Iterable[int]) -> None:
-            for index in indices:
-                point = points[index]
-                value = self._value(point)
-                values.append(value)
-                if isinstance(point, Choice) and point.branches[value]:
-                    walk(point.branches[value])
-
-        walk(space.top)
-        return space.parse(values)
+        return space.parse(walk_points(space, lambda _, point: self._value(point)))
 
     def _value(self, point: Any) -> Any:
         picks, pick = 1, 0

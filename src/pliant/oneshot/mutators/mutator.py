@@ -14,7 +14,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from pliant.space import Choice, Space
+from pliant.space import Choice, Point, Space, walk_points
 from pliant.values.errors import DecisionError, FieldTypeError, SpaceError
 
 from ..choices.choice import InputChoice, LayerChoice, PointChoice
@@ -385,18 +385,15 @@ def _find_active(space: Space, selection: Selection) -> set[str]:
     """Returns the keys that are active, as far as what is selected says; below a mixture, none."""
     found: set[str] = set()
 
-    def walk(indices: Iterable[int]) -> None:
-        for index in indices:
-            point = space.points[index]
-            key = point.path
-            if isinstance(point, Choice) and point.hole in selection.values:
-                key = point.hole
-            found.update({key, getattr(point, "hole", key)})
-            value = selection.values.get(key)
-            if isinstance(point, Choice) and isinstance(value, int) and key not in selection.weights:
-                walk(point.branches[value])
+    def read(_: int, point: Point) -> int | None:
+        key = point.path
+        if isinstance(point, Choice) and point.hole in selection.values:
+            key = point.hole
+        found.update({key, getattr(point, "hole", key)})
+        value = selection.values.get(key)
+        return value if isinstance(value, int) and key not in selection.weights else None
 
-    walk(space.top)
+    walk_points(space, read)
     return found
 
 

@@ -11,11 +11,17 @@ from torch import Tensor, nn
 
 from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
-from pliant.space import Choice, Decisions, Space, choice, flatten
+from pliant.space import Choice, Decisions, Point, Space, choice, flatten, walk_points
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
+from pliant.values.errors import (
+    ConditionalHoleError,
+    FieldTypeError,
+    FieldValueError,
+    PliantError,
+    SpaceError,
+)
 
 from ..channels.propagation import WIDTH_NAME
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, ValueChoice
@@ -231,21 +237,16 @@ class Supernet(nn.Module):
         return space.parse({key: yes.get(key, value) for key, value in first.to_dict().items()})
 
     def _active(self) -> list[Any]:
-        values, found, points = self.selection.values, [], self.space.points
+        values = self.selection.values
 
-        def walk(indices: tuple[int, ...]) -> None:
-            for index in indices:
-                point = points[index]
-                value = values.get(point.path)
-                if value is None and isinstance(point, Choice) and point.group is not None:
-                    taken = values[point.hole]
-                    value = int(point.pick in taken) if point.hole in self.free else taken[point.pick]
-                found.append(value)
-                if isinstance(point, Choice) and value is not None and point.branches[value]:
-                    walk(point.branches[value])
+        def read(_: int, point: Point) -> Any:
+            value = values.get(point.path)
+            if value is None and isinstance(point, Choice) and point.group is not None:
+                taken = values[point.hole]
+                return int(point.pick in taken) if point.hole in self.free else taken[point.pick]
+            return value
 
-        walk(self.space.top)
-        return found
+        return walk_points(self.space, read)
 
 
 def supernet(
@@ -327,14 +328,14 @@ def _describe_program(program: Any) -> Space:
     """
     try:
         return Template(program).space
-    except SpaceError as error:
-        if f"the hole named '{WIDTH_NAME}" not in str(error) or "active only for some" not in str(error):
+    except ConditionalHoleError as error:
+        if not error.name.startswith(WIDTH_NAME):
             raise
         raise SpaceError(
-            f"{error} As `follow` named it, it is a width that other layers follow; the layer that decides it has become a candidate since "
-            "(a unit that may be left out, say), and without that layer nothing decides how wide the others are. Let the width at the "
-            "end of such a unit be as it is, and search widths inside it; or have it decided outside of the unit, too: "
-            "`follow(program, example, tie=True)`, where what the unit returns is added to what comes in."
+            f"{error} `follow` named this hole: other layers follow its width. The layer that decides the width has become a candidate "
+            "since then (of a unit that may be left out, for example), and without that layer nothing decides the width of the others. "
+            "Fix the width at the end of such a unit and search widths inside it. If the output of the unit is added to its input, "
+            "call `follow(program, example, tie=True)`, which also decides the width outside the unit."
         ) from error
 
 

@@ -318,5 +318,6 @@ def require_complete(value: Any) -> None:
     if holes:
         raise IncompleteError(
             f"{name} is a search space, not yet a program: undecided at {', '.join(map(repr, holes[:8]))}. "
-            "Decide its holes first with `pg.materialize`, `pg.random_sample` or `pg.sample`."
+            "Decide its holes first with `pg.materialize`, `pg.random_sample` or `pg.sample`.",
+            holes=holes,
         )
