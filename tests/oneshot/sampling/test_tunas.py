@@ -87,7 +87,7 @@ def test_the_gradient_is_that_of_reinforce(tiny):
     sampler = TuNAS(learning_rate=1.0, delay=0.0, warm_up=0.0)
     tiny.session(net, sampler)
     grads = []
-    sampler.rule.optimizer.step = lambda loss: grads.append(
+    sampler.rule.descend = lambda loss: grads.append(
         torch.autograd.grad(loss, sampler.policy.parameters["logits"])[0][0]
     )
     sampler.learn(net.space.parse([0]), 1.0)

@@ -1,36 +1,36 @@
-"""Tensors of doubles as JSON, exact to the bit.  Nothing else is stored here."""
+"""Arrays of doubles as JSON, exact to the bit."""
 
 from __future__ import annotations
 
 import base64
-import math
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 
-def tensor_to_json(tensor: Tensor) -> str:
-    """Returns the numbers of a float64 tensor as base64 text, little-endian, in row-major order.
+def array_to_json(array: NDArray[np.float64]) -> str:
+    """Returns the numbers of an array as base64 text, little-endian, in row-major order.
 
-    >>> tensor_to_json(torch.tensor([1.0], dtype=torch.float64))
+    >>> array_to_json(np.array([1.0]))
     'AAAAAAAA8D8='
     """
-    return base64.b64encode(tensor.detach().numpy().astype("<f8").tobytes()).decode("ascii")
+    return base64.b64encode(array.astype("<f8").tobytes()).decode("ascii")
 
 
-def tensor_from_json(text: str, shape: tuple[int, ...]) -> Tensor:
-    """Returns the tensor of this shape that ``tensor_to_json`` wrote.
+def fill_from_json(array: NDArray[np.float64], text: str) -> None:
+    """Fills an array with the numbers that ``array_to_json`` wrote.
 
     Raises:
       ValueError: the text holds another number of doubles, or numbers that are not finite.
 
-    >>> tensor_from_json("AAAAAAAA8D8=", (1, 1))
-    tensor([[1.]], dtype=torch.float64)
+    >>> array = np.zeros((1, 1))
+    >>> fill_from_json(array, "AAAAAAAA8D8=")
+    >>> array
+    array([[1.]])
     """
-    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8").astype(np.float64)
-    if found.size != math.prod(shape):
-        raise ValueError(f"{found.size} weights were stored where this policy has {math.prod(shape)}.")
+    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
+    if found.size != array.size:
+        raise ValueError(f"{found.size} weights were stored where this policy has {array.size}.")
     if not np.isfinite(found).all():
         raise ValueError("a stored weight is not finite.")
-    return torch.from_numpy(found.reshape(shape).copy())
+    array[...] = found.reshape(array.shape)

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pliant.space import Decisions, Space
 
-from .arrays import tensor_from_json, tensor_to_json
+from .arrays import array_to_json, fill_from_json
 from .batch import Batch, Encoder
 from .heads import Head, make_heads
 from .options import show
@@ -93,10 +95,15 @@ class Policy(ABC):
         """Returns the log-probabilities of decisions, ``[B]``; density where a decision is a float's."""
         return self.evaluate(self.encode(decisions), entropy=False)[0]
 
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The weights by name as arrays that share their memory."""
+        return {name: weight.detach().numpy() for name, weight in self.parameters.items()}
+
     @final
     def state(self) -> dict[str, Any]:
         """Returns the weights as JSON."""
-        return {name: tensor_to_json(weight) for name, weight in self.parameters.items()}
+        return {name: array_to_json(array) for name, array in self.arrays.items()}
 
     @final
     def restore(self, state: dict[str, Any]) -> None:
@@ -105,7 +112,6 @@ class Policy(ABC):
         Raises:
           ValueError: a weight is missing, or of another shape.
         """
-        with torch.no_grad():
-            for name, weight in self.parameters.items():
-                weight.copy_(tensor_from_json(state[name], tuple(weight.shape)))
+        for name, array in self.arrays.items():
+            fill_from_json(array, state[name])
         self.refresh()

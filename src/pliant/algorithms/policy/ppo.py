@@ -64,7 +64,7 @@ class ProximalPolicy(Rule):
                 ratio = (log_prob - old[at]).clamp(max=_LARGEST).exp()
                 clipped = ratio.clamp(1.0 - self.clip, 1.0 + self.clip)
                 gain = torch.minimum(ratio * advantages[at], clipped * advantages[at]).mean()
-                self.optimizer.step(-gain - self.entropy * entropy.mean())
+                self.descend(-gain - self.entropy * entropy.mean())
 
 
 def normalize(rewards: Sequence[float]) -> list[float]:

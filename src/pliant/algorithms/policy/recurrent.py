@@ -132,7 +132,7 @@ class Recurrent(Policy):
 
     def _unroll(self, decide: Callable[[Head, list[float], Sequence[int] | None], int | float]) -> Decisions:
         """Returns the decisions that ``decide`` makes of each head's outputs, one after another."""
-        weights = {name: weight.detach().numpy() for name, weight in self.parameters.items()}
+        weights = self.arrays
         values, size = weights["values"], self.hidden
         decided, hidden, cell = values[self._first], np.zeros(size), np.zeros(size)
 

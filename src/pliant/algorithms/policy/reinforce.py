@@ -58,7 +58,7 @@ class Reinforce(Rule):
         advantages = torch.tensor([self._advantage(one.reward) for one in told], dtype=torch.float64)
         batch = self.policy.encode([one.decisions for one in told])
         log_prob, entropy = self.policy.evaluate(batch, entropy=self.entropy > 0.0)
-        self.optimizer.step(-(advantages * log_prob).mean() - self.entropy * entropy.mean())
+        self.descend(-(advantages * log_prob).mean() - self.entropy * entropy.mean())
 
     def _advantage(self, reward: float) -> float:
         """Takes a reward into the baseline, and returns how much better it is."""

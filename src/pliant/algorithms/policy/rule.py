@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Self, final
 
+import torch
+from torch import Tensor
+
 from pliant.space import Decisions, Space
 
-from .adam import Adam
+from ..adam import Adam
+from .arrays import array_to_json, fill_from_json
 from .options import check_number, check_whole, show
 from .policy import Policy
 
@@ -66,7 +70,7 @@ class Rule(ABC):
         """Returns a copy of this rule, without memory, that changes ``policy``."""
         own = copy.copy(self)
         own.policy, own.waiting = policy, []
-        own.optimizer = Adam(policy.parameters, own.learning_rate)
+        own.optimizer = Adam(policy.arrays, own.learning_rate)
         own._start()
         return own
 
@@ -81,12 +85,18 @@ class Rule(ABC):
 
     @abstractmethod
     def update(self, told: list[Told], random: Random) -> None:
-        """Changes ``self.policy`` by ``self.optimizer``.
+        """Changes the weights of ``self.policy``, by ``self.descend``.
 
         Args:
           told: a batch, in the order in which rewards came.
           random: for shuffles.
         """
+
+    @final
+    def descend(self, loss: Tensor) -> None:
+        """Takes one step of Adam down the gradient of ``loss``, a scalar."""
+        gradients = torch.autograd.grad(loss, list(self.policy.parameters.values()))
+        self.optimizer.step([gradient.numpy() for gradient in gradients])
 
     def _start(self) -> None:  # noqa: B027 - a hook that may stay empty
         """Starts with no memory."""
@@ -101,12 +111,24 @@ class Rule(ABC):
     @final
     def state(self) -> dict[str, Any]:
         """Returns the optimizer, the batch that is not full yet, and the memory as JSON."""
-        waiting = [told.to_json() for told in self.waiting]
-        return {"optimizer": self.optimizer.state(), "waiting": waiting, "memory": self._state()}
+        adam = self.optimizer
+        return {
+            "optimizer": {
+                "steps": adam.steps,
+                "means": {name: array_to_json(array) for name, array in adam.means.items()},
+                "squares": {name: array_to_json(array) for name, array in adam.squares.items()},
+            },
+            "waiting": [told.to_json() for told in self.waiting],
+            "memory": self._state(),
+        }
 
     @final
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what ``state`` returned."""
-        self.optimizer.restore(state["optimizer"])
+        adam, stored = self.optimizer, state["optimizer"]
+        adam.steps = int(stored["steps"])
+        for name in adam.weights:
+            fill_from_json(adam.means[name], stored["means"][name])
+            fill_from_json(adam.squares[name], stored["squares"][name])
         self.waiting = [Told.from_json(self.policy.space, one) for one in state["waiting"]]
         self._restore(state["memory"])

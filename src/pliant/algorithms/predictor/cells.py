@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import embedding
 
+from ..adam import Adam
+
 _ROWS = 1024  # how many sequences are predicted at a time
 
 
@@ -115,7 +117,8 @@ def train(
     count, members = len(x), readers.members
     size = min(batch_size, count)
     parameters = [weights.requires_grad_() for weights in readers.parameters]
-    adam = _Adam(parameters, learning_rate)
+    arrays = {str(at): weights.detach().view(members, -1).numpy() for at, weights in enumerate(parameters)}
+    adam = Adam(arrays, learning_rate, epsilon=1e-7)
     for _ in range(epochs):
         order = torch.rand(members, count, generator=readers.generator).argsort(1)
         order = torch.cat([order, order[:, : -count % size]], 1)
@@ -125,26 +128,6 @@ def train(
             slopes = [slope.view(members, -1) for slope in torch.autograd.grad(loss, parameters)]
             sizes = torch.stack([slope.square().sum(1) for slope in slopes]).sum(0).sqrt()
             scale = (clip / (sizes + 1e-6)).clamp(max=1)[:, None]
-            adam.step([slope * scale for slope in slopes])
+            adam.step([(slope * scale).numpy() for slope in slopes])
     for weights in parameters:
         weights.requires_grad_(False)
-
-
-class _Adam:
-    """Kingma and Ba, ICLR 2015, Algorithm 1; `torch.optim` takes two seconds to import."""
-
-    def __init__(self, parameters: list[torch.Tensor], learning_rate: float) -> None:
-        self._parameters, self._rate, self._count = parameters, learning_rate, 0
-        self._means = [torch.zeros_like(weights) for weights in parameters]
-        self._squares = [torch.zeros_like(weights) for weights in parameters]
-
-    @torch.no_grad()
-    def step(self, slopes: list[torch.Tensor]) -> None:
-        """Moves the parameters by gradients of as many elements."""
-        self._count += 1
-        rate = self._rate * math.sqrt(1 - 0.999**self._count) / (1 - 0.9**self._count)
-        for weights, slope, mean, square in zip(self._parameters, slopes, self._means, self._squares):
-            slope = slope.view_as(weights)
-            mean.lerp_(slope, 0.1)
-            square.mul_(0.999).addcmul_(slope, slope, value=0.001)
-            weights.addcdiv_(mean, square.sqrt().add_(1e-7), value=-rate)

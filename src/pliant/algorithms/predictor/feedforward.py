@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError, suggest
 
+from ..adam import Adam
 from ..base import check_count
 from .predictor import Model, Predictor, standardize
 
 Array = NDArray[np.float32]
 LOSSES = ("mae", "mape", "mse")
-_BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-7
 _ROWS = 4096  # how many queries are predicted at a time
 
 
@@ -100,7 +100,7 @@ class FeedForwardPredictor(Predictor):
         count = len(x)
         size = min(self.batch_size, count)
         steps = -(-count // size)
-        adam = _Adam(nets, self.learning_rate)
+        adam = Adam({"all": nets.flat}, self.learning_rate, betas=(0.9, 0.99), epsilon=1e-7)
         for _ in range(self.epochs):
             order = random.permuted(np.tile(np.arange(count), (self.members, 1)), axis=1)
             order = np.concatenate([order, order[:, : steps * size - count]], axis=1)
@@ -110,7 +110,7 @@ class FeedForwardPredictor(Predictor):
                 error = outputs[-1] - y[rows][..., None]
                 slope = 2 * error if self.loss == "mse" else np.sign(error) * weights[rows][..., None]
                 _backward(nets, outputs, slope / np.float32(size))
-                adam.step()
+                adam.step([nets.slopes])
 
 
 def example_weights(targets: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
@@ -193,31 +193,3 @@ def _backward(nets: _Nets, outputs: list[Array], slope: Array) -> None:
         if at:
             slope = np.matmul(slope, nets.layers[at][0].transpose(0, 2, 1))
             slope *= outputs[at] > 0
-
-
-class _Adam:
-    """Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, Algorithm 1."""
-
-    def __init__(self, nets: _Nets, learning_rate: float) -> None:
-        self._flat, self._slopes, self._rate = nets.flat, nets.slopes, learning_rate
-        self._mean, self._square, self._work = (np.zeros_like(nets.flat) for _ in range(3))
-        self._count = 0
-
-    def step(self) -> None:
-        """Moves the parameters by their gradient."""
-        self._count += 1
-        mean, square, work = self._mean, self._square, self._work
-        mean *= np.float32(_BETA1)
-        np.multiply(self._slopes, np.float32(1 - _BETA1), out=work)
-        mean += work
-        square *= np.float32(_BETA2)
-        np.multiply(self._slopes, self._slopes, out=work)
-        work *= np.float32(1 - _BETA2)
-        square += work
-        # Both corrections for the zeros at the start, put into the rate (the end of their section 2).
-        rate = self._rate * np.sqrt(1 - _BETA2**self._count) / (1 - _BETA1**self._count)
-        np.sqrt(square, out=work)
-        work += np.float32(_EPSILON)
-        np.divide(mean, work, out=work)
-        work *= np.float32(rate)
-        self._flat -= work
