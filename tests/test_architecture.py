@@ -79,6 +79,12 @@ FLOORS: dict[str, Row] = {
     ),
 }
 
+# The order of the parts of a divided folder: a part (a folder or a file) imports only parts of its own line and of the lines
+# before, also inside functions.  Its own __init__ offers names of all parts.
+PLANS: dict[str, tuple[str, ...]] = {
+    "symbolic": ("tree", "read", "edit", "json", "objects"),
+}
+
 
 # Floors inside a folder that is divided: its folders, lowest first ("." is its root files); one line, one floor.
 INNER: dict[str, list[str]] = {
@@ -237,6 +243,50 @@ def inner_folder(name: str, floors: Mapping[str, int]) -> str:
     return part if part in floors else "."
 
 
+def check_plans(sources: Sources) -> list[str]:
+    """Imports inside a divided folder from a later part, and parts that its plan does not know."""
+    found = []
+    for module, text in sources.items():
+        _, top, *rest = module.split(".")
+        if top not in PLANS or rest in ([], ["__init__"]):
+            continue
+        order = {part: line for line, parts in enumerate(PLANS[top]) for part in parts.split()}
+        if rest[0] not in order:
+            found.append(f"{file_of(module)}: no part {rest[0]!r} in PLANS[{top!r}]; give it a place")
+            continue
+        for imported in read_imports(module, text):
+            part = f"{imported.target}...".split(".")[2]
+            is_inside = imported.target.startswith(f"pliant.{top}.") and part in order and not imported.typing
+            if is_inside and order[part] > order[rest[0]]:
+                found.append(f"{imported}: in {top}, {rest[0]} comes before {part}")
+    return found
+
+
+def check_names(sources: Sources) -> list[str]:
+    """Names of a package that hide a module or folder beside it, so that importing the module gives something else."""
+    found = []
+    for module, text in sources.items():
+        package = module.removesuffix(".__init__")
+        if package == module:
+            continue
+        beside = {
+            name[len(package) + 1 :].split(".")[0] for name in sources if name.startswith(package + ".")
+        }
+        for node in ast.parse(text).body:
+            names: list[str] = []
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names = [node.name]
+            elif isinstance(node, ast.ImportFrom):
+                own = package if node.level == 1 and node.module is None else node.module
+                names = [a.asname or a.name for a in node.names if own != package]
+            found += [
+                f"{file_of(module)}:{node.lineno} offers {name!r}, which hides the module {package}.{name}"
+                for name in names
+                if name in beside
+            ]
+    return found
+
+
 def check_cycles(sources: Sources) -> list[str]:
     """Modules that need each other while they load (imports in functions and for type checkers do not count)."""
     edges = {module: load_edges(module, sources) for module in sources}
@@ -272,6 +322,9 @@ def load_edges(module: str, sources: Sources) -> set[str]:
 
 
 CHECKS = [check_floors, check_inner_floors, check_cycles]
+
+
+CHECKS = [check_floors, check_plans, check_names, check_cycles]
 
 
 # --- the package -----------------------------------------------------------------------------------------
@@ -368,6 +421,60 @@ def test_inner_floors():
     assert len(check_inner_floors(sideways)) == 1
     downwards = {"pliant.oneshot.cost.model": "from ..sampler import Step\nfrom .latency import Latency"}
     assert check_inner_floors(downwards) == []
+
+
+BAD_PLANS = {
+    "upwards": (
+        "pliant.symbolic.json.reader",
+        "from ..objects.symbolize import symbolize",
+        "json comes before objects",
+    ),
+    "in a function": (
+        "pliant.symbolic.tree.node",
+        "def f():\n    from ..edit import clone",
+        "node.py:2 imports",
+    ),
+    "absolute": ("pliant.symbolic.read.text", "import pliant.symbolic.edit.clone", "read comes before edit"),
+    "an unknown part": ("pliant.symbolic.wand.magic", "", "no part 'wand' in PLANS"),
+    "a file without a place": ("pliant.symbolic.loose", "", "no part 'loose' in PLANS"),
+}
+GOOD_PLANS = {
+    "downwards": ("pliant.symbolic.json.reader", "from ..tree.node import Node\nfrom .form import TUPLE"),
+    "for type checkers": (
+        "pliant.symbolic.tree.node",
+        "if TYPE_CHECKING:\n    from ..objects.object import Object",
+    ),
+    "the folder itself": ("pliant.symbolic.__init__", "from .objects.object import Object"),
+    "another folder": ("pliant.symbolic.tree.node", "from pliant.schema import objects"),
+    "a folder without a plan": ("pliant.space.points", "from .space import Space"),
+}
+
+
+@pytest.mark.parametrize(("module", "text", "message"), BAD_PLANS.values(), ids=BAD_PLANS)
+def test_bad_order_of_parts_is_found(module, text, message):
+    (found,) = check_plans({module: text})
+    assert message in found
+
+
+@pytest.mark.parametrize(("module", "text"), GOOD_PLANS.values(), ids=GOOD_PLANS)
+def test_good_order_of_parts_passes(module, text):
+    assert check_plans({module: text}) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["from .walk import walk", "def walk(): ...", "from .other import go as walk"]
+)
+def test_name_that_hides_a_module_is_found(line):
+    for module in ("pliant.space.walk", "pliant.space.walk.__init__"):
+        (found,) = check_names({"pliant.space.__init__": line, module: ""})
+        assert found.endswith("offers 'walk', which hides the module pliant.space.walk")
+
+
+@pytest.mark.parametrize(
+    "line", ["from .walk import go", "from . import walk", "from pliant.space import walk"]
+)
+def test_name_of_its_own_passes(line):
+    assert check_names({"pliant.space.__init__": line, "pliant.space.walk": "def walk(): ..."}) == []
 
 
 def test_cycle_is_found():

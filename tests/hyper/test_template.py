@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pliant as pg
-from pliant.hyper.assign import assign
+from pliant.hyper.match import assign
 from pliant.testing.programs import Box, Opaque, Pair
 from pliant.values.errors import DecisionError, FieldTypeError, SpaceError
 

@@ -1,9 +1,9 @@
 """Floor 3: programs with holes, and the way between them and decisions."""
 
+from .context import decide
 from .functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import by_hints, by_path
-from .running import decide
 from .template import Template, abstract_search_space, encode, iterate, materialize, random_sample
 from .tracing import Trace, trace
 

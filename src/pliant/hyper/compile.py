@@ -17,9 +17,9 @@ from pliant import schema as specs
 from pliant.schema import ValueSpec
 from pliant.symbolic.objects.compile import own
 from pliant.symbolic.objects.containers import Dict, List
+from pliant.symbolic.tree.adoption import adopt, container_spec
 from pliant.symbolic.tree.leaf import fresh, is_shared
 from pliant.symbolic.tree.node import ATOMS, Node, children, rebuild
-from pliant.symbolic.tree.place import adopt, container_spec
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 

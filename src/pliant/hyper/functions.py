@@ -9,8 +9,8 @@ from typing import Any
 from pliant.values.errors import SpaceError
 from pliant.values.registry import is_taken, register, type_name
 
+from .context import decide
 from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates, check_range
-from .running import decide
 
 
 def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = None) -> Any:

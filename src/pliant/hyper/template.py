@@ -16,10 +16,10 @@ from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import SpaceError, listing
 
 from .compile import compile_part
+from .context import Traced
 from .match import find_decisions
 from .partition import Where, to_where
 from .plan import make_plan
-from .running import Traced
 
 
 @final

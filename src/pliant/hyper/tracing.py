@@ -19,9 +19,9 @@ from pliant.symbolic.tree.node import Node
 from pliant.values.errors import SpaceError
 
 from .compile import fresh_copy
+from .context import Recorder, Traced, current
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import Where
-from .running import Recorder, Traced, current
 from .template import template_of
 
 Met = dict[

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
-from . import faces, serialize
+from . import formats, serialize
 from .active import active_points
 from .validate import Vector, check_vector
 
@@ -67,19 +67,19 @@ class Decisions:
 
     def to_dict(self) -> dict[str, int | float]:
         """Returns ``{path: value}`` of the active points."""
-        return faces.to_dict(self)
+        return formats.to_dict(self)
 
     def to_params(self) -> dict[str, str | float]:
         """Returns ``{path: '<index>/<count> (<literal>)'}``, with bare numbers for integers and floats."""
-        return faces.to_params(self)
+        return formats.to_params(self)
 
     def to_params_str(self) -> str:
         """Returns ``to_params`` as JSON text, which trainers take as ``--nas_params_str``."""
-        return faces.to_params_str(self)
+        return formats.to_params_str(self)
 
     def to_tree(self) -> list[Any]:
-        """Returns the decisions nested as the space is; see ``pliant.space.faces``."""
-        return faces.to_tree(self)
+        """Returns the decisions nested as the space is; see ``pliant.space.formats``."""
+        return formats.to_tree(self)
 
     def to_json(self) -> list[int | float]:
         """Returns the values as plain JSON data; the space is stored apart."""
@@ -101,7 +101,7 @@ class Decisions:
         Raises:
           DecisionError: the space has no such point, or several active ones of this name.
         """
-        return faces.get(self, key)
+        return formats.get(self, key)
 
     def __len__(self) -> int:
         return len(self._values)

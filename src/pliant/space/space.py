@@ -10,7 +10,7 @@ from typing import Any, final
 
 from pliant.values.errors import LoadError, SpaceError
 
-from . import faces, sample, serialize, text, walk
+from . import enumeration, formats, sample, serialize, text
 from .decisions import Decisions
 from .difference import diff as diff_spaces
 from .layout import Units, check_layout, make_units, measure
@@ -82,7 +82,7 @@ class Space:
         Raises:
           DecisionError: there is none; the message suggests the nearest.
         """
-        return self._points[faces.find_points(self, key)[0]]
+        return self._points[formats.find_points(self, key)[0]]
 
     def sample(self, seed: int | Random | None = None, *, uniform: bool = False) -> Decisions:
         """Draws decisions.
@@ -106,9 +106,9 @@ class Space:
         Raises:
           SpaceError: the space is infinite, or ``start`` is negative.
         """
-        walk.check_countable(self, "iterate")
+        enumeration.check_countable(self, "iterate")
         self._check_rank(start, "start", self._size)
-        return map(partial(Decisions._of, self), walk.walk_units(self._units, start))
+        return map(partial(Decisions._of, self), enumeration.walk_units(self._units, start))
 
     def unrank(self, rank: int) -> Decisions:
         """Returns the decisions number ``rank`` of ``iterate``, at once.
@@ -116,9 +116,9 @@ class Space:
         Raises:
           SpaceError: the space is infinite, or ``rank`` is not in ``0..size-1``.
         """
-        walk.check_countable(self, "count to a rank")
+        enumeration.check_countable(self, "count to a rank")
         self._check_rank(rank, "rank", self._size - 1)
-        return Decisions._of(self, tuple(walk.unrank_units(self._units, rank)))
+        return Decisions._of(self, tuple(enumeration.unrank_units(self._units, rank)))
 
     def rank(self, decisions: Any) -> int:
         """Returns the number at which ``iterate`` yields ``decisions`` (any face).
@@ -127,8 +127,8 @@ class Space:
           SpaceError: the space is infinite.
           DecisionError: see ``parse``.
         """
-        walk.check_countable(self, "rank")
-        return walk.rank_units(self._units, self.parse(decisions).values)[0]
+        enumeration.check_countable(self, "rank")
+        return enumeration.rank_units(self._units, self.parse(decisions).values)[0]
 
     def validate(self, decisions: Any) -> Decisions:
         """Returns decisions of this space after checking every value again; like ``parse``, it reads any face.
@@ -137,7 +137,7 @@ class Space:
           DecisionError: they are not of this space; the message names the point, what was given and what is allowed.
         """
         if isinstance(decisions, Decisions):
-            return Decisions._of(self, check_vector(self, faces.read_decisions(self, decisions)))
+            return Decisions._of(self, check_vector(self, formats.read_decisions(self, decisions)))
         return self.parse(decisions)
 
     def parse(self, face: Any) -> Decisions:
@@ -152,10 +152,10 @@ class Space:
           DecisionError: it stands for none of this space.
         """
         if isinstance(face, Decisions):
-            return face if face.space is self else Decisions._of(self, faces.read_decisions(self, face))
+            return face if face.space is self else Decisions._of(self, formats.read_decisions(self, face))
         if hasattr(face, "to_decisions"):
             return self.parse(face.to_decisions(self))
-        return Decisions._of(self, faces.read(self, face))
+        return Decisions._of(self, formats.read(self, face))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the space as plain JSON data (hints that are not JSON data are left out)."""

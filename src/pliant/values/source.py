@@ -2,7 +2,7 @@
 
 Why there is any: constructing, copying and sampling run for every node of every candidate of a search,
 and straight-line code runs four to ten times as fast as a loop over a table of fields.  Three modules
-write such text (``symbolic.compile``, ``space.compile``, ``hyper.compile``).  What they write consists of
+write such text (``symbolic.objects.compile``, ``space.sample``, ``hyper.compile``).  What they write consists of
 names of their own choosing and of checked identifiers; every value of a user's (a spec, a default, a
 candidate) is passed in ``scope``, never as text.
 """

@@ -17,8 +17,8 @@ class Leaf(pg.Object):
 
 def assert_placed(node) -> None:
     """Every node below knows its parent and the key under which the parent holds it."""
-    for key, child in pg.symbolic.node.children(node) or ():
-        if pg.symbolic.node.is_node(child):
+    for key, child in pg.symbolic.tree.node.children(node) or ():
+        if pg.symbolic.tree.node.is_node(child):
             assert pg.parent(child) is node
             assert child._sym_key == key
             assert_placed(child)

@@ -18,8 +18,8 @@ from pliant.values.errors import PliantError, SealedError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 
+from ..tree.adoption import release
 from ..tree.node import ATOMS, Node, path
-from ..tree.place import release
 
 
 @final

@@ -16,7 +16,7 @@ from typing import Any
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
 
 from ..read.compare import node_class
-from ..tree.place import PLAIN
+from ..tree.adoption import PLAIN
 from .form import Fault, locate
 from .reader import Reader
 from .writer import Writer

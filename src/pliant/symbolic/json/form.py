@@ -13,12 +13,16 @@ JSON lacks is an object with one of these types:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import NoneType
 from typing import Any, final
 
 from pliant.values.errors import UnregisteredTypeError
 from pliant.values.path import ROOT, Path, at_path
 from pliant.values.registry import find_type
+
+SYMBOLIZERS: list[Callable[[Any], Any]] = []
+"""``symbolize``, which makes a user's class symbolic; registered by ``objects.symbolize``."""
 
 TUPLE = "__tuple__"
 AS_IS = frozenset({str, bool, NoneType})

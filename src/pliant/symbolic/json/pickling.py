@@ -13,6 +13,7 @@ from typing import Any
 from ..edit.commit import attach
 from ..read.compare import node_class
 from ..tree.realize import get, is_realized, put, slot_state
+from .form import SYMBOLIZERS
 
 _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
@@ -74,9 +75,7 @@ def make_blank(reference: Any) -> Any:
     if isinstance(reference, tuple) and reference[0] == "made":
         reference = reference[1](*reference[2])
     elif isinstance(reference, tuple):
-        from ..objects.symbolize import symbolize
-
-        reference = symbolize(reference[1])
+        reference = SYMBOLIZERS[0](reference[1])
     if issubclass(reference, list):
         return list.__new__(reference)
     if issubclass(reference, dict):

@@ -18,7 +18,7 @@ from pliant.values.registry import find_type, type_name
 
 from ..read.text import one_line
 from ..tree.node import Node
-from .form import AS_IS, TUPLE, Fault, at_key, origin, registered
+from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin, registered
 
 _SIMPLE = AS_IS | {int, float}
 _PLAIN_TYPES = {
@@ -135,9 +135,7 @@ def _buildable(cls: Any, name: str) -> Any:
     if isinstance(cls, type):
         if issubclass(cls, Node) or hasattr(cls, "__dataclass_fields__") or hasattr(cls, "_fields"):
             return cls
-        from ..objects.symbolize import symbolize
-
-        return symbolize(cls)
+        return SYMBOLIZERS[0](cls)
     raise LoadError(
         f"{name!r} is a function, which has no objects. Symbolize it, so that its arguments can be stored."
     )

@@ -20,8 +20,8 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
+from ..tree.adoption import release
 from ..tree.node import ATOMS, Node, copy_plain
-from ..tree.place import release
 
 get_dict = object.__getattribute__
 

@@ -15,10 +15,10 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
 from ..edit.commit import commit, commit_one
-from ..edit.content import Whole, plan_dict, plan_list, swap_dict, swap_list
+from ..edit.items import Whole, plan_dict, plan_list, swap_dict, swap_list
 from ..read.compare import equal, hash_of
+from ..tree.adoption import CONTAINERS, PLAIN, adopt, item_spec
 from ..tree.node import ATOMS, Node, path
-from ..tree.place import CONTAINERS, PLAIN, adopt, item_spec
 from .compile import copy_child
 from .methods import Symbolic
 

@@ -15,12 +15,14 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 from pliant.values.registry import register
 
+from ..edit.clone import clone
 from ..edit.commit import Insertion, commit_one
+from ..tree.adoption import admit
 from ..tree.leaf import bare
 from ..tree.node import ATOMS, path
-from ..tree.place import admit
 from ..tree.realize import make_twin
 from .compile import EXACT, check_name, make_copy, make_init, make_maker, make_values
+from .methods import Symbolic
 
 PUBLIC = frozenset(
     """rebind clone query seal save to_json to_json_str is_sealed is_partial is_deterministic sym_parent sym_path sym_root
@@ -187,8 +189,6 @@ def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
 
 def _answered(cls: Any, names: list[str]) -> frozenset[str]:
     """Returns the public names that an unrealized object answers itself: Pliant's, and its fields."""
-    from .methods import Symbolic
-
     ours = {n for n in PUBLIC if getattr(cls, n, None) is not None and _defined_by_us(cls, n, Symbolic)}
     fields = {n for n in names if hasattr(type(cls.__dict__.get(n)), "__get__") or _is_argument(cls, n)}
     return frozenset(ours | fields)
@@ -255,8 +255,6 @@ def admit_field(holder: Any, name: str, value: Any) -> Any:
 
 def fresh_default(field: Field) -> Any:
     """Returns the default of a field, copied when it could change."""
-    from ..edit.clone import clone
-
     default = field.value_spec.default
     return default if default is MISSING_VALUE else clone(default, deep=True)
 

@@ -19,10 +19,11 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 
 from ..edit.commit import commit_one, survey
+from ..json.form import SYMBOLIZERS
 from ..read.compare import equal, node_class
+from ..tree.adoption import admit
 from ..tree.leaf import Ref, bare
 from ..tree.node import Node, children, copy_plain, rebuild
-from ..tree.place import admit
 from ..tree.realize import get, is_twin, put, realize
 from .declare import declare, spec_for
 from .functor import functor_class, split_arguments
@@ -31,7 +32,7 @@ from .parameters import Binding, schema_of_signature
 
 _made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 _metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
-_cradle = threading.local()
+_realizing = threading.local()
 
 
 def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **options: Any) -> Any:
@@ -90,7 +91,7 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     namespace["__hash__"] = base.__hash__
     if hasattr(base, "__class_getitem__"):  # a generic class: its parameters are for readers
         namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
-    cls = _metaclass(type(base))(base.__name__, (base, Machinery, Cradle), namespace)
+    cls = _metaclass(type(base))(base.__name__, (base, Machinery, InPlaceNew), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
     if fields is None and eq:
@@ -189,7 +190,7 @@ class Argument:
         return state["_v_" + self.name]
 
 
-class Cradle:
+class InPlaceNew:
     """Stands last in the bases of a symbolized class, where the user's ``__new__`` ends up.
 
     While an object is being realized, it hands back that object instead of making another one.
@@ -199,9 +200,9 @@ class Cradle:
 
     def __new__(cls, *args: Any, **fields: Any) -> Any:
         """Returns the object that is being realized, or a new one."""
-        pending = getattr(_cradle, "pending", None)
+        pending = getattr(_realizing, "pending", None)
         if pending is not None and node_class(pending) is cls:
-            _cradle.pending = None
+            _realizing.pending = None
             return pending
         return object.__new__(cls)
 
@@ -213,7 +214,7 @@ def _metaclass(base: Any) -> Any:
     if base not in _metaclasses:
 
         def __call__(cls: Any, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
-            pending = getattr(_cradle, "pending", None)
+            pending = getattr(_realizing, "pending", None)
             call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
             return call(cls, *args, **fields)
 
@@ -223,12 +224,12 @@ def _metaclass(base: Any) -> Any:
 
 def _new(cls: Any, *args: Any, **fields: Any) -> Any:
     """Returns a blank object; while one is being realized, that very object, after the user's ``__new__`` ran."""
-    pending = getattr(_cradle, "pending", None)
+    pending = getattr(_realizing, "pending", None)
     if pending is None or node_class(pending) is not cls:
         return cls._sym_blank()
     user_new = _user_new(cls)
     made = user_new(cls, *args, **fields) if user_new is not None else pending
-    _cradle.pending = None
+    _realizing.pending = None
     if made is not pending:
         if not isinstance(made, cls):
             raise SchemaError(
@@ -244,17 +245,17 @@ def _run(self: Any) -> None:
     cls = node_class(self)
     bound: dict[str, Any] = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
     args, rest = split_arguments(cls, bound)
-    _cradle.pending = self
+    _realizing.pending = self
     try:
         cls(*args, **rest)
     finally:
-        _cradle.pending = None
+        _realizing.pending = None
 
 
 def _user_new(cls: Any) -> Any:
     """Returns the user's own ``__new__``, or None when there is none."""
     for base in cls.__mro__:
-        if base is Machinery or base is Cradle or base is object:
+        if base is Machinery or base is InPlaceNew or base is object:
             return None
         found = base.__dict__.get("__new__")
         if isinstance(found, staticmethod) and found.__func__ is not _new:
@@ -328,7 +329,7 @@ def become(cls: Any, other: Any) -> Any:
         "__schema__": cls.__schema__,
         "_sym_stands_for": getattr(cls, "_sym_stands_for", None) or cls,
     }
-    made = _metaclass(type(other))(other.__name__, (other, Machinery, Cradle), namespace)
+    made = _metaclass(type(other))(other.__name__, (other, Machinery, InPlaceNew), namespace)
     made._sym_owner = made
     return made
 
@@ -374,3 +375,5 @@ _METHODS: dict[str, Any] = {
     "__init_subclass__": classmethod(_init_subclass),
     "_sym_run": _run,
 }
+
+SYMBOLIZERS.append(symbolize)

@@ -6,7 +6,7 @@ from enum import Enum
 import pytest
 
 import pliant as pg
-from pliant.hyper.tie import is_alike, is_same
+from pliant.hyper.plan import is_alike, is_same
 from pliant.values.errors import DecisionError, SpaceError
 
 

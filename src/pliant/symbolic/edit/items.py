@@ -12,8 +12,8 @@ from pliant.values.errors import PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
+from ..tree.adoption import admit, adopt, item_spec
 from ..tree.node import ATOMS, Node, path
-from ..tree.place import admit, adopt, item_spec
 from .commit import Insertion, attach, detach
 
 
