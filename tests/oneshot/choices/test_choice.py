@@ -79,7 +79,7 @@ def test_candidates_are_exchanged_and_removed():
     assert len(choice) == choice.length == 2
     x = torch.randn(3)
     assert torch.equal(select(choice, 1)(x), x.sigmoid())
-    with pytest.raises(FieldValueError, match="no candidate would be left in the LayerChoice 'k'"):
+    with pytest.raises(FieldValueError, match="the LayerChoice 'k' would have no candidates left"):
         del choice[:]
     with pytest.raises(FieldTypeError, match="the candidates of a LayerChoice are modules; got 3"):
         choice[0] = 3
@@ -105,7 +105,7 @@ def test_bad_layer_choices():
         LayerChoice([])
     with pytest.raises(FieldValueError, match="reduction is one of sum, mean, concat, none; got 'max'"):
         LayerChoice([nn.ReLU()], "max")
-    with pytest.raises(FieldTypeError, match="the key of a LayerChoice is a name"):
+    with pytest.raises(FieldTypeError, match="the key of a LayerChoice is a non-empty string"):
         LayerChoice([nn.ReLU()], key=3)
 
 
@@ -146,7 +146,7 @@ def test_inputs_by_name_and_mask():
 
 
 def test_bad_input_choices():
-    with pytest.raises(FieldValueError, match="takes the number of its tensors, or their names"):
+    with pytest.raises(FieldValueError, match="needs the number of its tensors, or their names"):
         InputChoice()
     with pytest.raises(FieldValueError, match="chooses n_chosen of its 2 tensors; got 3"):
         InputChoice(2, 3)

@@ -1,11 +1,11 @@
 """Which decision a hole gets."""
 
 import pliant as pg
-from pliant.oneshot.choices.hole_keys import Keys, name_picks
+from pliant.oneshot.choices.hole_keys import HoleKeys, name_picks
 
 
 def find(space):
-    return Keys(pg.abstract_search_space(space)).find
+    return HoleKeys(pg.abstract_search_space(space)).find
 
 
 def test_its_own_path():

@@ -56,13 +56,14 @@ def test_what_is_found_matches_as_a_whole(text):
     if expected:
         assert find_decisions(SPACE, text) == expected
     else:
-        with pytest.raises(DecisionError, match="is no decision of this space"):
+        with pytest.raises(DecisionError, match="this space has no decision"):
             find_decisions(SPACE, text)
 
 
 def test_nothing_is_called_so():
     with pytest.raises(
-        DecisionError, match=r"'kernal' is no .*; did you mean 'kernel'\?.*'kernel', 'blocks\[0\].kernel'"
+        DecisionError,
+        match=r"this space has no decision 'kernal'; did you mean 'kernel'\?.*'kernel', 'blocks\[0\].kernel'",
     ):
         find_decisions(SPACE, "kernal")
     assert all_names(SPACE)[0] == "kernel"
@@ -71,7 +72,7 @@ def test_nothing_is_called_so():
 def test_the_name_of_one_that_is_the_path_of_another():
     space = flatten([choice("a", 2, name="b"), choice("b", 2)])
     with pytest.raises(
-        DecisionError, match=r"'b' is the name of the decision at 'a', and the path of another"
+        DecisionError, match=r"'b' is the name of the decision at 'a' and the path of another"
     ):
         find_decisions(space, "b")
 
@@ -81,7 +82,8 @@ def test_values_by_name():
     assert (named["kernel"], named["stem.kernel"], named["edges[0]"]) == (1, 1, 2)
     assert dict(named) == {"stem.kernel": 1, "edges": 2}
     with pytest.raises(
-        DecisionError, match=r"nothing for the decision 'blocks\[0\].kernel'. Given: 'stem.kernel', 'edges'"
+        DecisionError,
+        match=r"no value for the decision 'blocks\[0\].kernel'. There are values for 'stem.kernel', 'edges'",
     ):
         named["blocks[0].kernel"]
 

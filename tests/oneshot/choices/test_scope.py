@@ -136,7 +136,7 @@ def test_one_mutator_is_told():
         on_forward_layer_choice = Mutator.on_forward_layer_choice
 
     Watching(model)
-    with pytest.raises(BindError, match="another mutator watches the scope 'n0' already"):
+    with pytest.raises(BindError, match="another mutator watches the scope 'n0'; only one"):
         Entering(model)
     assert model[0].op.handler is None
 
@@ -159,5 +159,5 @@ def test_scopes_add_nothing_to_a_state_dict():
 
 @pytest.mark.parametrize("key", ["", 3])
 def test_bad_keys(key):
-    with pytest.raises(FieldTypeError, match=f"the key of a MutableScope is a name for it; got {key!r}"):
+    with pytest.raises(FieldTypeError, match=f"the key of a MutableScope is a non-empty string; got {key!r}"):
         MutableScope(key)

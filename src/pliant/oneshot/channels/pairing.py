@@ -12,7 +12,7 @@ from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import children
 from pliant.values.path import Path, step_text
 
-from ..choices.hole_keys import Keys, name_picks
+from ..choices.hole_keys import HoleKeys, name_picks
 
 
 @final
@@ -35,7 +35,7 @@ class Pair:
     key: str = ""
 
 
-def pair(program: Any, child: Any, chosen: Mapping[str, Any], keys: Keys) -> Iterator[Pair]:
+def pair(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleKeys) -> Iterator[Pair]:
     """Yields all places of a program that are in ``child`` as well, parents before children.
 
     Args:

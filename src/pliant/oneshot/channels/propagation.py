@@ -24,7 +24,7 @@ from pliant.symbolic.tree.realize import realize
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 from pliant.values.path import Path
 
-from ..choices.hole_keys import Keys
+from ..choices.hole_keys import HoleKeys
 from ..elastic.widths import find_widths, is_depthwise
 from .pairing import Pair, pair
 from .probe import Probe, Spot, probe
@@ -153,7 +153,7 @@ class _Networks:
         self.program, self.inputs = program, inputs
         self.template = Template(program)
         self.space = self.template.space
-        self.keys = Keys(self.space)
+        self.keys = HoleKeys(self.space)
         self.device = next((x.device for x in inputs if isinstance(x, torch.Tensor)), torch.device("cpu"))
         self.built: tuple[tuple[Any, ...], Any, list[Pair]] | None = None  # the network that was built last
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]

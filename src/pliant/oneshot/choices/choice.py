@@ -1,7 +1,7 @@
-"""Choices inside a network: between modules, between inputs, between values.  What to choose is not decided here.
+"""``LayerChoice``, ``InputChoice`` and ``ValueChoice``: choices between modules, inputs and values in a network.
 
-A super-network is made of these by ``supernet``; they can also be written into a module by hand, each with a
-``key``: equal keys are one decision.  What is selected they read from a ``Selection``.
+``supernet`` creates them; they can also be written into a module by hand, each with a ``key``.  Equal keys are one
+decision.  Choices read the current decision from a ``Selection``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, suggest
 from .mutable import BindError, Mutable
 
 NO_YES = ("no", "yes")
-"""The candidates of each decision of an input choice that takes any number of inputs."""
+"""The candidates of each decision of an input choice that selects any number of inputs."""
 
 REDUCTIONS = ("sum", "mean", "concat", "none")
 
@@ -34,10 +34,10 @@ class LayerChoice(Mutable):
     (torch.Size([2, 12]), 2, ('0', '1'))
 
     Args:
-      op_candidates: the modules; with a mapping, their names are its keys.
-      reduction: how the outputs are joined when several run: ``sum``, ``mean``, ``concat`` or ``none``.
-      return_mask: whether to return ``(output, mask)``, the mask with an item per candidate: booleans, or weights.
-      key: the name of the decision; its path in the network when None.
+      op_candidates: the modules; the keys of a mapping are their names.
+      reduction: how to join the outputs of several candidates: ``sum``, ``mean``, ``concat`` or ``none``.
+      return_mask: whether to return ``(output, mask)``; the mask has an item per candidate: booleans or weights.
+      key: the name of the decision; if None, the path in the network.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LayerChoice(Mutable):
             else {str(i): module for i, module in enumerate(op_candidates)}
         )
         if not named:
-            raise FieldValueError("LayerChoice has no candidates; give it one module at least.")
+            raise FieldValueError("LayerChoice has no candidates; give it at least one module.")
         for name, module in named.items():
             if not isinstance(module, nn.Module):
                 raise FieldTypeError(
@@ -70,7 +70,7 @@ class LayerChoice(Mutable):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The candidates in words: their names where they were named, otherwise what they print as, on one line."""
+        """The text of each candidate: its name if it has one, otherwise its ``repr`` on one line."""
         return self.names if self._is_named else tuple(" ".join(repr(module).split()) for module in self)
 
     def __len__(self) -> int:
@@ -80,11 +80,11 @@ class LayerChoice(Mutable):
         return iter(self.candidates.values())
 
     def __getitem__(self, index: int | str) -> nn.Module:
-        """Returns a candidate by its place or its name."""
+        """Returns a candidate by index or name."""
         return list(self)[self._index(index)]
 
     def __setitem__(self, index: int | str, module: nn.Module) -> None:
-        """Puts another module at the place of a candidate."""
+        """Replaces a candidate."""
         if not isinstance(module, nn.Module):
             raise FieldTypeError(
                 f"the candidates of a LayerChoice are modules; got {module!r:.80} of type {type(module).__name__}."
@@ -92,21 +92,23 @@ class LayerChoice(Mutable):
         self.candidates[list(self.candidates)[self._index(index)]] = module
 
     def __delitem__(self, index: int | str | slice) -> None:
-        """Takes candidates away, by place, name or slice, as long as nobody decides among them.
+        """Removes candidates by index, name or slice; allowed until a super-network or mutator is made.
 
         Raises:
-          BindError: a super-network or a mutator has this choice among its decisions already.
-          FieldValueError: none would be left.
+          BindError: this choice is a decision of a super-network or a mutator.
+          FieldValueError: no candidate would be left.
         """
         if self.is_bound:
             raise BindError(
-                f"the choice {self.key!r} has {len(self)} candidates in a super-network or mutator that counts on them. "
-                "Take candidates away before it is made."
+                f"the choice {self.key!r} is a decision of a super-network or mutator, so its {len(self)} candidates are fixed. "
+                "Remove candidates before you make the super-network or mutator."
             )
         places = range(len(self))
         gone = set(places[index] if isinstance(index, slice) else [places[self._index(index)]])
         if len(gone) == len(self):
-            raise FieldValueError(f"no candidate would be left in the LayerChoice {self.key!r}; keep one.")
+            raise FieldValueError(
+                f"the LayerChoice {self.key!r} would have no candidates left; keep at least one."
+            )
         for i, name in enumerate(list(self.candidates)):
             if i in gone:
                 del self.candidates[name]
@@ -123,14 +125,14 @@ class LayerChoice(Mutable):
         return self.names.index(index)
 
     def _make_name(self, name: str) -> str:
-        """Returns a name that a submodule may have: without dots, new, and not that of a method."""
+        """Returns an allowed and unused name of a submodule: without dots, and not the name of a method."""
         found = name.replace(".", "_") or "_"
         while found in self.candidates or hasattr(self.candidates, found):
             found += "_"
         return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
-        """Runs what is selected."""
+        """Runs the selected candidates."""
         if self.handler is not None:
             out, mask = self.handler(self, *args, **fields)
         else:
@@ -142,10 +144,9 @@ class LayerChoice(Mutable):
         """Runs candidates on the inputs.
 
         Args:
-          mask: an index: that one runs; booleans: those that they select; weights: all whose weight is not zero,
-            scaled by it.
-          *args: what the candidates take.
-          **fields: the same, by name.
+          mask: an index, booleans, or weights: candidates with a weight other than zero run, scaled by it.
+          *args: positional inputs of the candidates.
+          **fields: keyword inputs of the candidates.
         """
         modules = list(self.candidates.values())
         if not isinstance(mask, Tensor):
@@ -167,7 +168,7 @@ class LayerChoice(Mutable):
 
 @final
 class InputChoice(Mutable):
-    """Some of several tensors, joined in their own order.
+    """One or several of the input tensors, joined in the order of the inputs.
 
     Write it into a module with a key; or symbolize it and put a hole at ``chosen``, as in
     ``InputChoice(chosen=pg.manyof(2, range(4)))``.
@@ -179,14 +180,14 @@ class InputChoice(Mutable):
     (tensor(101), tensor(110))
 
     Args:
-      n_candidates: how many tensors there are.
-      n_chosen: how many are chosen; any number of them when None.
-      reduction: how they are joined: ``sum``, ``mean``, ``concat`` (along dimension 1) or ``none`` (a list).  Of none,
-        the sum and mean are zeros, and the concatenation has no channels.
+      n_candidates: the number of tensors.
+      n_chosen: how many to choose; if None, any number.
+      reduction: how to join them: ``sum``, ``mean``, ``concat`` (along dimension 1) or ``none`` (a list).  If no input is
+        chosen, the sum and mean are zeros, and the concatenation has no channels.
       choose_from: names of the tensors; then ``forward`` also takes a dict of them.
-      chosen: which are chosen, by place, where nothing is left to decide.
-      return_mask: whether to return ``(output, mask)``, the mask with an item per tensor: booleans, or weights.
-      key: the name of the decision; its path in the network when None.
+      chosen: the indices of the chosen tensors, if nothing is left to decide.
+      return_mask: whether to return ``(output, mask)``; the mask has an item per tensor: booleans or weights.
+      key: the name of the decision; if None, the path in the network.
     """
 
     NO_KEY = ""
@@ -210,40 +211,40 @@ class InputChoice(Mutable):
             n_chosen, size = len(self.chosen), max(self.chosen, default=-1) + 1 if count is None else count
         elif not isinstance(count, int) or count < 1 or (choose_from and count != len(choose_from)):
             raise FieldValueError(
-                f"InputChoice takes the number of its tensors, or their names in choose_from; got n_candidates="
+                f"InputChoice needs the number of its tensors, or their names in choose_from; got n_candidates="
                 f"{n_candidates!r} and choose_from={choose_from!r}."
             )
         else:
             size = count
             if n_chosen is not None and not 1 <= n_chosen <= count:
                 raise FieldValueError(
-                    f"InputChoice chooses n_chosen of its {count} tensors; got {n_chosen!r}. None chooses any number."
+                    f"n_chosen of an InputChoice over {count} tensors is from 1 to {count}, or None for any number; got {n_chosen!r}."
                 )
         self.n_candidates, self.n_chosen = size, n_chosen
         self._expected, self._least = (
             count,
             size,
-        )  # exactly so many tensors where that is known, and at least so many
-        self._sources: tuple[int, ...] | None = None  # which of the tensors the candidates are, if not all
+        )  # the exact number of tensors if it is known, and the smallest number
+        self._sources: tuple[int, ...] | None = None  # the indices of the candidates, if not all tensors are
         self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(size)))
         self._inputs = self.names
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
 
     @property
     def selected(self) -> Any:
-        """What is selected, or chosen for good (`torch.jit` reads it of all modules)."""
+        """The current or the fixed decision (`torch.jit` reads this property of all modules)."""
         return super().selected if self.chosen is None else self.chosen
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What choices of one key must have in common."""
+        """What all choices of one key must have in common."""
         return *super().kind, self.n_chosen
 
     def __len__(self) -> int:
         return self.n_candidates
 
     def forward(self, inputs: Sequence[Tensor] | Mapping[str, Tensor]) -> Any:
-        """Joins what is selected of the inputs."""
+        """Joins the selected inputs."""
         tensors = [inputs[name] for name in self._inputs] if isinstance(inputs, Mapping) else list(inputs)
         expected = self._expected or self._least
         if len(tensors) < expected or len(tensors) > (self._expected or inf):
@@ -260,7 +261,7 @@ class InputChoice(Mutable):
         return (out, to_mask(mask, len(self))) if self.return_mask else out
 
     def run(self, mask: Any, tensors: Sequence[Tensor]) -> Any:
-        """Joins tensors: those of a list of indices or a mask of booleans, or all, scaled by weights."""
+        """Joins the tensors that indices or booleans select, or all tensors, scaled by weights."""
         if not isinstance(mask, Tensor):
             found = [tensors[i] for i in sorted([mask] if isinstance(mask, int) else mask)]
         elif mask.dtype == torch.bool:
@@ -273,13 +274,13 @@ class InputChoice(Mutable):
         return reduce_outputs(found, self.reduction, self.key)
 
     def choose_among(self, sources: Sequence[int], n_chosen: int) -> None:
-        """Makes some of the tensors the candidates, by place, of which ``n_chosen`` are chosen."""
+        """Makes the tensors at some indices the candidates, and decides ``n_chosen`` of them."""
         self.chosen, self.is_open = None, True
         self.names = tuple(self.names[i] for i in sources)
         self._sources, self.n_candidates, self.n_chosen = tuple(sources), len(sources), n_chosen
 
     def fix(self, chosen: Sequence[int]) -> InputChoice:
-        """Returns an input choice that takes the same tensors, and has these candidates chosen for good."""
+        """Returns an input choice over the same tensors with a fixed decision."""
         sources = range(len(self)) if self._sources is None else self._sources
         return InputChoice(
             self._expected,
@@ -297,7 +298,7 @@ class InputChoice(Mutable):
 
 @final
 class ValueChoice(Mutable):
-    """One of several values; call it to get the present one.
+    """One of several values; call it to get the selected one.
 
     >>> choice = ValueChoice([0.1, 0.5], key="dropout")
     >>> choice.selection.replace({"dropout": 1})
@@ -306,21 +307,21 @@ class ValueChoice(Mutable):
 
     Args:
       candidates: the values.
-      key: the name of the decision; its path in the network when None.
+      key: the name of the decision; if None, the path in the network.
     """
 
     def __init__(self, candidates: Sequence[Any], *, key: str | None = None) -> None:
         super().__init__(key)
         self.values = tuple(candidates)
         if not self.values:
-            raise FieldValueError("ValueChoice has no candidates; give it one value at least.")
+            raise FieldValueError("ValueChoice has no candidates; give it at least one value.")
         self.names = tuple(map(str, self.values))
 
     def __len__(self) -> int:
         return len(self.values)
 
     def forward(self) -> Any:
-        """Returns the value that is selected; of a mixture of numbers, its mean."""
+        """Returns the selected value; for a mixture of numbers, the weighted mean."""
         found = self.selected
         if isinstance(found, Tensor):
             return (found * torch.as_tensor(self.values, dtype=found.dtype, device=found.device)).sum()
@@ -332,11 +333,11 @@ class ValueChoice(Mutable):
 
 @final
 class PointChoice(Mutable):
-    """A decision of elastic modules, as mutators see it: a size, or a number.  It stands in no network, and runs nothing.
+    """A size or number of elastic modules, as a decision for mutators.  It is not part of the network.
 
     Attributes:
-      point: its point in the space of the super-network.
-      names: the text of each candidate; none for numbers.
+      point: the decision point in the space of the super-network.
+      names: the text of each candidate; empty for numbers.
     """
 
     def __init__(self, point: Choice | Int | Float) -> None:
@@ -345,28 +346,30 @@ class PointChoice(Mutable):
         self.names = point.literals if isinstance(point, Choice) else ()
 
     def __len__(self) -> int:
-        """How many candidates there are; 0 where numbers cannot be counted."""
+        """The number of candidates; 0 for a continuous range."""
         return 0 if self.point.count == inf else int(self.point.count)
 
 
 def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
-    """Returns several outputs as one.
+    """Joins the outputs of several candidates by ``sum``, ``mean``, ``concat`` or ``none`` (a list).
 
     Raises:
-      FieldValueError: there are none, or their shapes differ; the decision is named.
+      FieldValueError: there are no outputs, or their shapes differ; the message names the decision.
     """
     if reduction == "none":
         return found
     if not found:
         raise FieldValueError(
-            f"nothing is selected at {key!r}, so there is no output. Select one candidate at least."
+            f"nothing is selected at {key!r}, so it has no output. Select at least one candidate."
         )
     if len(found) == 1:
         return found[0]
     if reduction == "concat":
         return torch.cat(found, dim=1)
     tracing: Any = torch.jit
-    if not tracing.is_tracing() and not _are_alike(found):  # there, sizes are tensors, and compare as such
+    if not tracing.is_tracing() and not _are_alike(
+        found
+    ):  # while tracing, sizes are tensors, which do not compare as numbers
         shapes = sorted({tuple(map(int, one.shape)) for one in found if isinstance(one, Tensor)})
         raise FieldValueError(
             f"the candidates at {key!r} return different shapes, {' and '.join(map(str, shapes))}, which cannot be added. "
@@ -377,13 +380,13 @@ def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
 
 
 def _are_alike(found: list[Any]) -> bool:
-    """Returns whether the tensors among outputs have one shape; sizes may be symbols, where a network is exported."""
+    """Returns whether all output tensors have one shape; sizes may be symbols during an export."""
     shapes = [one.shape for one in found if isinstance(one, Tensor)]
     return all(shape == shapes[0] for shape in shapes[1:])
 
 
 def to_mask(selected: Any, count: int) -> Tensor:
-    """Returns what is selected with an item per candidate: a tensor as it is, indices as booleans.
+    """Returns a mask with an item per candidate: indices become booleans; a tensor stays as it is.
 
     >>> to_mask(1, 3), to_mask([0, 2], 3)
     (tensor([False,  True, False]), tensor([ True, False,  True]))
@@ -400,7 +403,7 @@ def _check_chosen(chosen: Any, count: int | None) -> tuple[int, ...]:
     below = inf if count is None else count
     if len(set(places)) < len(places) or not all(p.__class__ is int and 0 <= p < below for p in places):
         raise FieldValueError(
-            f"chosen are places of inputs, each once, from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
+            f"chosen has distinct indices of inputs from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
         )
     return places
 

@@ -1,6 +1,6 @@
-"""Which decision of a space a hole of its program gets, by where the hole stands and what it is named.
+"""Maps hole paths to decision keys.
 
-Most holes are decided under their own paths; holes of one name under that of the first.  What is decided is not here.
+Most holes have their own path as key; holes of one name share the path of the first.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pliant.space import Choice, Space
 
 
 @final
-class Keys:
-    """The decisions of one space, by the places of holes.
+class HoleKeys:
+    """Finds the decision key of each hole in a program.
 
     >>> import pliant as pg
     >>> one = pg.oneof([2, 4], name="width")
-    >>> keys = Keys(pg.abstract_search_space(pg.Dict(a=one, b=one)))
+    >>> keys = HoleKeys(pg.abstract_search_space(pg.Dict(a=one, b=one)))
     >>> keys.find("a", "width"), keys.find("b", "width")
     ('a', 'a')
 
@@ -26,7 +26,9 @@ class Keys:
 
     def __init__(self, space: Space) -> None:
         self._own: set[str] = set()
-        self._by_name: dict[str, list[tuple[str, str]]] = {}  # the enclosing candidate, and the hole
+        self._by_name: dict[
+            str, list[tuple[str, str]]
+        ] = {}  # (path of the enclosing candidate, path of the hole)
         for point in space.points:
             hole = point.hole if isinstance(point, Choice) else point.path
             self._own.add(hole)
@@ -34,11 +36,11 @@ class Keys:
                 self._by_name.setdefault(point.name, []).append((_enclosing(hole), hole))
 
     def find(self, path: str, name: str | None) -> str:
-        """Returns the path under which a hole is decided.
+        """Returns the decision key of a hole.
 
         Args:
-          path: where it stands: what encloses it as the decisions have it, without the ``[pick]`` of its own picks.
-          name: its name.
+          path: the path of the hole in decision format, without the ``[pick]`` of its own picks.
+          name: the name of the hole.
         """
         if path not in self._own and name is not None:
             for candidate, hole in self._by_name.get(name, ()):
@@ -57,6 +59,6 @@ def name_picks(path: str, picks: int) -> list[str]:
 
 
 def _enclosing(path: str) -> str:
-    """Returns the path of the innermost candidate that a hole is in; nothing, where it is in none."""
+    """Returns the path of the innermost candidate around a hole; empty if there is none."""
     start = path.rfind("[=")
     return "" if start < 0 else path[: path.index("]", start) + 1]

@@ -1,7 +1,4 @@
-"""What every choice inside a network has: a key, and a selection that it reads; and how a whole network's choices get one.
-
-What a choice chooses among is in ``mutables``; what is selected is decided elsewhere.
-"""
+"""Base class ``Mutable`` of choices in a network: key and selection.  Gives all choices of a network one selection."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from .selection import Selection
 
 
 class BindError(PliantError, RuntimeError):
-    """A sampler, mutator or choice that has no super-network yet, or has one already."""
+    """A sampler, mutator or choice is not bound to a super-network yet, or is bound already."""
 
 
 class Mutable(nn.Module):
@@ -24,10 +21,10 @@ class Mutable(nn.Module):
 
     Attributes:
       key: the name of the decision.
-      is_bound: whether a super-network or a mutator took this choice into its decisions.
+      is_bound: whether this choice is a decision of a super-network or of a mutator.
       is_open: whether there is something to decide.
-      handler: runs the choice in place of its own way, when a mutator wants to: takes the choice and its inputs,
-        returns ``(output, mask)``.
+      handler: a mutator's function that runs the choice instead of ``run``; takes the choice and its inputs and returns
+        ``(output, mask)``.
     """
 
     is_open = True
@@ -37,15 +34,15 @@ class Mutable(nn.Module):
         given: Any = key
         if key is not None and (not isinstance(given, str) or not given):
             raise FieldTypeError(
-                f"the key of a {type(self).__name__} is a name for its decision; got {key!r:.80}."
+                f"the key of a {type(self).__name__} is a non-empty string, the name of its decision; got {key!r:.80}."
             )
-        self.key: str = key or ""  # without one, the path in the network is used, once there is a network
+        self.key: str = key or ""  # empty until the path in the network is known
         self._selection, self.is_bound = Selection(), False
         self.handler: Callable[..., Any] | None = None
 
     @property
     def selection(self) -> Selection:
-        """Where the present answer is read; its own until a super-network or a mutator sets one that all choices read."""
+        """What this choice reads; its own until a super-network or a mutator sets one that all choices share."""
         return self._selection
 
     @selection.setter
@@ -54,7 +51,7 @@ class Mutable(nn.Module):
 
     @property
     def selected(self) -> Any:
-        """What is selected: an index, a list of indices, or a mixture's weights."""
+        """The current decision: an index, a list of indices, or the weights of a mixture."""
         found = self.selection.weights.get(self.key)
         return self.selection.value(self.key) if found is None else found
 
@@ -65,7 +62,7 @@ class Mutable(nn.Module):
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What choices of one key must have in common."""
+        """What all choices of one key must have in common."""
         return type(self).__name__, len(self)
 
     def __len__(self) -> int:
@@ -73,24 +70,24 @@ class Mutable(nn.Module):
 
     @property
     def length(self) -> int:
-        """How many candidates there are."""
+        """The number of candidates."""
         return len(self)
 
 
 def find_mutables(network: nn.Module) -> Iterator[tuple[str, Mutable]]:
-    """Yields the choices of a network that are open, each with its path."""
+    """Yields the open choices of a network, each with its path."""
     for name, module in network.named_modules():
         if isinstance(module, Mutable) and module.is_open:
             yield name, module
 
 
 def share_selection(network: nn.Module, selection: Selection) -> dict[str, Mutable]:
-    """Lets all choices of a network read ``selection``; returns those that did not so far, by key.
+    """Makes all choices of a network read one selection; returns those that read another one before, by key.
 
     A choice without a key gets its path as key.
 
     Raises:
-      SpaceError: two choices have one key, and are not alike.
+      SpaceError: two choices have one key, but different candidates.
     """
     found: dict[str, Mutable] = {}
     for name, module in find_mutables(network):
@@ -102,6 +99,6 @@ def share_selection(network: nn.Module, selection: Selection) -> dict[str, Mutab
         if first.kind != module.kind:
             raise SpaceError(
                 f"two choices have the key {module.key!r} but differ: a {type(first).__name__} of {len(first)} and a "
-                f"{type(module).__name__} of {len(module)} candidates. One key is one decision: make them alike, or name them apart."
+                f"{type(module).__name__} of {len(module)} candidates. One key is one decision: give them the same kind and number of candidates, or different keys."
             )
     return found

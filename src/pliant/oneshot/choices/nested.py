@@ -1,4 +1,4 @@
-"""What modules take and return: tensors and other values in nested tuples, lists and mappings."""
+"""Iterates over and maps the leaves of nested tuples, lists and mappings: inputs and outputs of modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def find_leaves(value: Any) -> Iterator[Any]:
-    """Yields what is in nested tuples, lists and mappings, in order; other objects are leaves.
+    """Yields the leaves of nested tuples, lists and mappings, in order; other objects are leaves.
 
     >>> list(find_leaves((1, {"a": [2, 3]})))
     [1, 2, 3]
@@ -23,7 +23,7 @@ def find_leaves(value: Any) -> Iterator[Any]:
 
 
 def change_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Returns the same with its leaves changed, in order.
+    """Returns a nested value with a function applied to each leaf, in order.
 
     >>> change_leaves((1, {"a": [2, 3]}), lambda leaf: -leaf)
     (-1, {'a': [-2, -3]})

@@ -1,4 +1,4 @@
-"""Which decisions of a space a text means: the name of a hole, a path, or a pattern of these.  Never a part of one."""
+"""Finds decisions of a space by name, path or pattern (``*`` and ``?``); a pattern matches whole names and paths."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _Value = TypeVar("_Value")
 
 
 def find_decisions(space: Space, text: str) -> list[int]:
-    """Returns the indices of the points that a text means: those of this name, or at this path, or that match it.
+    """Returns the indices of the decision points with a name or path, or that match a pattern.
 
-    In a pattern ``*`` stands for any characters and ``?`` for one; all others, brackets too, stand for themselves.  A name
-    or path counts before a pattern.  The path of a hole with several picks means all of its picks.
+    In a pattern ``*`` matches any characters and ``?`` one; all other characters, including brackets, match themselves.
+    An exact name or path has precedence.  The path of a hole with several picks means all of its picks.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("stem.kernel", 3, name="kernel"), choice("layers[0].kernel", 2), choice("depth", 4)])
@@ -24,14 +24,14 @@ def find_decisions(space: Space, text: str) -> list[int]:
     ([0], [1], [0, 1])
 
     Raises:
-      DecisionError: there are none; or some are named so, and another one has this path.
+      DecisionError: there are none; or the text is the name of one decision and the path of another.
     """
     points = space.points
     named = [i for i, point in enumerate(points) if point.name == text]
     placed = [i for i, point in enumerate(points) if text in _paths(point)]
     if named and set(placed) - set(named):
         raise DecisionError(
-            f"{text!r} is the name of the decision at {points[named[0]].path!r}, and the path of another one. Use the path "
+            f"{text!r} is the name of the decision at {points[named[0]].path!r} and the path of another one. Write the path "
             f"{points[named[0]].path!r} for the first, or rename it."
         )
     if named or placed:
@@ -44,20 +44,20 @@ def find_decisions(space: Space, text: str) -> list[int]:
     ]
     if not found:
         raise DecisionError(
-            f"{text!r} is no decision of this space{suggest(text, all_names(space)) or '.'} Write a name, a whole path, or a pattern "
-            f"such as '*.kernel'. Its names and paths: {listing(all_names(space), 20)}."
+            f"this space has no decision {text!r}{suggest(text, all_names(space)) or '.'} Write a name, a whole path, or a pattern "
+            f"such as '*.kernel'. Names and paths of its decisions: {listing(all_names(space), 20)}."
         )
     return found
 
 
 def all_names(space: Space) -> list[str]:
-    """Returns what the decisions of a space are called: their names, and the paths of those without."""
+    """Returns the name of each decision of a space, or its path if it has no name."""
     return list(dict.fromkeys(point.name or _paths(point)[-1] for point in space.points))
 
 
 @final
 class NamedValues(dict[str, _Value]):
-    """Values by path, which are found by the names of the decisions too.
+    """Values by path; also found by the names of the decisions.
 
     >>> from pliant.space import choice, flatten
     >>> NamedValues({"args[0].k": 3}, flatten([choice("args[0].k", 2, name="kernel")]))["kernel"]
@@ -73,7 +73,9 @@ class NamedValues(dict[str, _Value]):
             for path in _paths(self._space.points[index]):
                 if path in self:
                     return self[path]
-        raise DecisionError(f"there is nothing for the decision {key!r}. Given: {listing(self)}.")
+        raise DecisionError(
+            f"there is no value for the decision {key!r}. There are values for {listing(self)}."
+        )
 
 
 def _paths(point: Point) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Scopes: modules, such as cells and nodes, whose choices belong together.  They decide nothing.
+"""``MutableScope``: a module, such as a cell or node, that groups choices for mutators.
 
-A mutator is told when the forward pass enters and leaves one, and finds the decisions inside it.
+A mutator gets a call when the forward pass enters and leaves a scope, and can list the choices inside it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .mutable import BindError, Mutable, find_mutables
 
 
 class MutableScope(nn.Module):
-    """A module whose choices belong together: subclass it in place of ``nn.Module``.
+    """A module that groups the choices inside it: subclass it instead of ``nn.Module``.
 
-    ``BaseMutator.enter_mutable_scope`` and ``exit_mutable_scope`` are called around its forward pass, the latter also when
-    that fails.  Scopes may be nested.  They are in ``mutator.mutables.scopes``, not among the decisions.
+    ``BaseMutator.enter_mutable_scope`` and ``exit_mutable_scope`` are called before and after its forward pass, the latter
+    also after an error.  Scopes may be nested.  ``mutator.mutables.scopes`` lists them; they are not decisions.
 
     >>> import torch
     >>> from pliant.oneshot import LayerChoice, Mutator
@@ -31,7 +31,7 @@ class MutableScope(nn.Module):
     ...
     ...     def forward(self, x):
     ...         return self.op(x)
-    >>> class Told(Mutator):
+    >>> class Printing(Mutator):
     ...     def enter_mutable_scope(self, scope):
     ...         print("enter", scope.key, [mutable.key for mutable in scope.mutables])
     ...
@@ -40,7 +40,7 @@ class MutableScope(nn.Module):
     ...
     ...     sample_final = sample_search
     >>> model = nn.Sequential(Node("first"), Node("second"))
-    >>> Told(model).reset()
+    >>> Printing(model).reset()
     >>> _ = model(torch.zeros(1))
     enter first ['first_op']
     enter second ['second_op']
@@ -50,42 +50,44 @@ class MutableScope(nn.Module):
     """
 
     def __init__(self, key: str | None = None) -> None:
-        """Makes a scope; without ``key`` it is named by its path in the network, once a mutator is bound to that."""
+        """Makes a scope; without ``key``, the key is the path in the network, set when a mutator is bound to the network."""
         super().__init__()
         given: Any = key
         if key is not None and (not isinstance(given, str) or not given):
-            raise FieldTypeError(f"the key of a {type(self).__name__} is a name for it; got {key!r:.80}.")
+            raise FieldTypeError(
+                f"the key of a {type(self).__name__} is a non-empty string; got {key!r:.80}."
+            )
         self.key: str = key or ""
         self._hooks: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
 
     @property
     def mutables(self) -> tuple[Mutable, ...]:
-        """The choices inside, also those of scopes in it; of equal keys the first."""
+        """The choices inside this scope and its inner scopes; the first of each key."""
         found: dict[Any, Mutable] = {}
         for _, module in find_mutables(self):
             found.setdefault(module.key or id(module), module)
         return tuple(found.values())
 
     def watch(self, enter: Callable[[Any], Any], leave: Callable[[Any], Any]) -> None:
-        """Has functions called with this scope before and after its forward pass.
+        """Calls functions with this scope before and after each forward pass.
 
         Raises:
-          BindError: others are called already.
+          BindError: another mutator watches this scope.
         """
         if self._hooks is not None:
             raise BindError(
-                f"another mutator watches the scope {self.key!r} already; a network has one mutator that is told of its scopes. "
-                "Call `release()` of that one first."
+                f"another mutator watches the scope {self.key!r}; only one mutator of a network can override `enter_mutable_scope`. "
+                "Call `release()` of the other mutator first."
             )
         self._hooks = enter, leave
 
     def unwatch(self, watcher: Any) -> None:
-        """Has the functions of ``watcher`` called no more."""
+        """Stops calling the functions of ``watcher``."""
         if self._hooks is not None and getattr(self._hooks[0], "__self__", None) is watcher:
             self._hooks = None
 
     def __call__(self, *args: Any, **fields: Any) -> Any:
-        """Runs the module, between what watches it."""
+        """Runs the module between the calls of the watching functions."""
         if self._hooks is None:
             return super().__call__(*args, **fields)
         enter, leave = self._hooks
@@ -98,7 +100,7 @@ class MutableScope(nn.Module):
 
 @contextmanager
 def unwatched(network: nn.Module) -> Iterator[None]:
-    """Lets nothing watch the scopes of a network, for a while: a copy that is made then has no part in a mutator."""
+    """Disables the watching functions of all scopes in a context, so that a copy of the network has no reference to a mutator."""
     kept = [(module, module._hooks) for module in network.modules() if isinstance(module, MutableScope)]
     for scope, _ in kept:
         scope._hooks = None
@@ -110,7 +112,7 @@ def unwatched(network: nn.Module) -> Iterator[None]:
 
 
 def find_scopes(network: nn.Module) -> Iterator[MutableScope]:
-    """Yields the scopes of a network, outer ones before those inside; names them by their paths where they have no key."""
+    """Yields the scopes of a network, outer before inner ones; sets the path as key of those without one."""
     for name, module in network.named_modules():
         if isinstance(module, MutableScope):
             module.key = module.key or name

@@ -1,7 +1,6 @@
-"""What a super-network has decided just now, by key: the one thing that changes between two forward passes.
+"""``Selection``: the current decision for each key of a super-network.
 
-All choices and elastic layers of a super-network read one ``Selection``; mutators and ``Supernet.activate``
-write it.  It holds no weights of the network and samples nothing.
+All choices and elastic modules of a super-network read one ``Selection``; mutators and ``Supernet.activate`` write it.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from pliant.values.errors import DecisionError, listing, suggest
 
 @final
 class Selection:
-    """The current answer to every decision of a super-network.
+    """The current decision for each key of a super-network.
 
     Attributes:
-      values: by key, what is selected: the index of a candidate, a number, or for an input choice a list
-        of indices.
-      owner: which mutator says what is selected: a list with its name, which is compared by identity; None without one.
-      weights: by key, a weight per candidate, where a mixture of them is to be run instead.
+      values: by key: the index of a candidate, a number, or for an input choice a list of indices.
+      weights: by key, a weight per candidate, if a mixture of the candidates runs instead.
+      owner: the mutator that selects: a list with its name, compared by identity; None without a mutator.
     """
 
     __slots__ = ("_numbers", "owner", "values", "weights")
@@ -34,15 +32,15 @@ class Selection:
         self._numbers: dict[str, tuple[Tensor, int, list[float]]] = {}
 
     def replace(self, values: Mapping[str, Any]) -> None:
-        """Selects ``values``, by key, and no mixtures; keys that are not named keep what they had."""
+        """Sets the decisions of some keys and removes all mixtures; other keys keep their decisions."""
         self.values.update(values)
         self.weights.clear()
 
     def value(self, key: str) -> Any:
-        """Returns what is selected under ``key``.
+        """Returns the current decision of ``key``.
 
         Raises:
-          DecisionError: nothing was ever selected there.
+          DecisionError: nothing is selected for this key.
         """
         try:
             return self.values[key]
@@ -53,7 +51,7 @@ class Selection:
             ) from None
 
     def numbers(self, key: str) -> list[float]:
-        """Returns the weights of ``key`` as numbers; a device is asked for them once, however many modules want them."""
+        """Returns the weights of ``key`` as Python numbers; cached, so that they are copied from the device once."""
         weights = self.weights[key]
         known = self._numbers.get(key)
         if known is None or known[0] is not weights or known[1] != weights._version:
@@ -61,7 +59,7 @@ class Selection:
         return known[2]
 
     def set_numbers(self, numbers: Mapping[str, list[float]]) -> None:
-        """Takes the present weights as numbers too, so that no device has to be asked for them."""
+        """Caches the current weights as Python numbers, which saves copies from the device."""
         self._numbers = {
             key: (weights, weights._version, numbers[key])
             for key, weights in self.weights.items()

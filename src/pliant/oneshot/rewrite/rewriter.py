@@ -24,7 +24,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError
 from pliant.values.path import Path, step_text
 
 from ..choices.choice import InputChoice, LayerChoice
-from ..choices.hole_keys import Keys, name_picks
+from ..choices.hole_keys import HoleKeys, name_picks
 from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.lazy import replace_lazy_layers
@@ -80,7 +80,7 @@ class Rewriter:
     def __init__(
         self, space: Space, selection: Selection, *, share: bool = False, own_statistics: bool = False
     ) -> None:
-        self.keys, self.selection = Keys(space), selection
+        self.keys, self.selection = HoleKeys(space), selection
         self.share, self.own_statistics = share, own_statistics
 
     def build(self, value: Any, place: Place | None = None) -> nn.Module:
