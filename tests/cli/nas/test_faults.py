@@ -298,16 +298,16 @@ def test_an_output_folder_that_cannot_be_made(local, trainer, folder):
 def test_a_disk_that_is_full(local, trainer, folder, monkeypatch):
     trainer(GOOD)
     local("--max_nas_trial=2", "--algorithm=sweep", space="small")
-    real = Path.write_text
+    real = os.replace
 
-    def write_text(self, *args, **settings):
-        if "nas_params_str" in self.name:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
-        return real(self, *args, **settings)
+    def replace(source, target):
+        if "nas_params_str" in str(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        real(source, target)
 
     more = ["--max_nas_trial=4", "--algorithm=sweep"]
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", write_text)
+        patched.setattr(os, "replace", replace)
         out = local(*more, space="small", status=1)
     assert re.search("cannot be written: No space left on device .* Make room", out)
     out = local(*more, space="small")  # the trial that could not begin comes first

@@ -96,10 +96,14 @@ def test_names_that_cannot_be_are_left_out(path, caplog):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"top1": 1}, RewardError, r"the search wants the metric 'top_1_accuracy' .*'top1' were reported"),
-        ({"top_1_accuracy": "good"}, RewardError, "the metric 'top_1_accuracy' is a number; got 'good'"),
-        ({"top_1_accuracy": 1, "x": [1]}, RewardError, r"the metric 'x' is a number; got \[1\] of type list"),
-        (0.5, FieldTypeError, "report takes numbers by name"),
+        ({"top1": 1}, RewardError, r"the metric 'top_1_accuracy' is missing, .* got 'top1'"),
+        ({"top_1_accuracy": "good"}, RewardError, "the metric 'top_1_accuracy' must be a number; got 'good'"),
+        (
+            {"top_1_accuracy": 1, "x": [1]},
+            RewardError,
+            r"the metric 'x' must be a number; got \[1\] of type list",
+        ),
+        (0.5, FieldTypeError, "metrics must be numbers by name"),
     ],
 )
 def test_what_is_no_report(path, given, error, message):

@@ -52,9 +52,13 @@ def test_the_program_is_saved_as_the_tutorial_prints_it(tmp_path, caplog):
         (
             None,
             FieldTypeError,
-            "nas_params_str is the text of the flag --nas_params_str; got None of type NoneType",
+            "nas_params_str must be text, the value of the flag --nas_params_str; got None of type NoneType",
         ),
-        ("gone.json", LoadError, "names the file 'gone.json', which cannot be read: No such file"),
+        (
+            "gone.json",
+            LoadError,
+            "the file 'gone.json', named by nas_params_str, cannot be read: No such file",
+        ),
         ('{"kernel_size": "1/3 (5)", "rate": 0.1}', DecisionError, "of 3 candidates, but here there are 4"),
         ("{", DecisionError, "decisions as text are JSON"),
     ],
@@ -78,7 +82,5 @@ def test_stage_2_maps_its_trials(monkeypatch):
         assert trial.get_finetune_nas_params_str("123, 453, 1025", "dir") == path
     for number, text in (("4", "1,2,3"), ("0", "1"), ("1", "../x"), ("1", "")):
         monkeypatch.setenv("CLOUD_ML_TRIAL_ID", number)
-        with pytest.raises(
-            FieldValueError, match=r"lists trials of a search, such as '1,9', and this is trial"
-        ):
+        with pytest.raises(FieldValueError, match=r"must list a search trial for trial"):
             trial.get_finetune_nas_params_str(text, "dir")

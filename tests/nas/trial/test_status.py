@@ -29,7 +29,7 @@ def test_the_folder_of_a_trial(monkeypatch):
         monkeypatch.setenv("AIP_MODEL_DIR", place)
         assert trial.get_model_dir("here") == folder
     monkeypatch.setenv("AIP_MODEL_DIR", "/a/model")
-    with pytest.raises(FieldValueError, match="AIP_MODEL_DIR names a folder below nas/search/NUMBER"):
+    with pytest.raises(FieldValueError, match="AIP_MODEL_DIR must be a folder in nas/search/NUMBER"):
         trial.get_model_dir("here")
 
 
@@ -37,7 +37,7 @@ def test_the_status_of_a_job(tmp_path):
     trial.write_job_status(tmp_path, "failed_with_nan_error")
     assert json.loads((tmp_path / "job_status.json").read_text()) == {"job_status": "failed_with_nan_error"}
     with pytest.raises(
-        FieldValueError, match=r"a job's status is one of .*got 'sucess'; did you mean 'success'"
+        FieldValueError, match=r"a job's status must be one of .*got 'sucess'; did you mean 'success'"
     ):
         trial.write_job_status(tmp_path, "sucess")
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pliant.values.errors import LoadError
+from pliant.values.files import write_atomically
 
 from ..tables import Floats, read_archive
 from ..tfrecord import read_records
@@ -65,8 +66,7 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
       LoadError: the source is damaged, or another file.
     """
     records = read_tfrecord(source)
-    with open(target, "wb") as stream:
-        np.savez_compressed(stream, **vars(records))
+    write_atomically(target, lambda file: np.savez_compressed(file, **vars(records)))
 
 
 def read_npz(file: Path) -> Records:

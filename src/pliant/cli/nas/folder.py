@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pliant.values.errors import suggest
+from pliant.values.files import write_atomically
 
 from .fault import NasError
 from .settings import Settings
@@ -81,9 +82,7 @@ class JobFolder:
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            temporary = self.path / f".{name}.new"
-            temporary.write_text(settings.to_text(), "utf-8")
-            temporary.replace(self.path / name)
+            write_atomically(self.path / name, settings.to_text())
 
     def load(self, name: str = SETTINGS) -> Settings:
         """Returns what ``save`` wrote.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pliant.launch import Job, Limits
 from pliant.study import Study, Trial
+from pliant.values.files import write_atomically
 
 from .folder import JobFolder, writing
 from .measure import LATENCY_FILE, STATUS_FILE
@@ -54,10 +55,7 @@ class Work:
         with writing(self.folder.path):
             metrics.parent.mkdir(parents=True, exist_ok=True)
             _forget(home, metrics)
-            temporary = home / f".{PARAMS_FILE}.{trial.token}"
-            temporary.unlink(missing_ok=True)
-            temporary.write_text(json.dumps(json.loads(params)), "utf-8")
-            temporary.replace(home / PARAMS_FILE)
+            write_atomically(home / PARAMS_FILE, json.dumps(json.loads(params)))
             log = self.folder.log(self.stage, trial.id, trial.token)
             log.parent.mkdir(parents=True, exist_ok=True)
         trainer, rules = self.settings.trainer, self.settings.rules

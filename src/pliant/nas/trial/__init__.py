@@ -1,7 +1,7 @@
-"""For the program that trains one trial of a NAS job: read what was decided, report how good it is.
+"""Trainer side of a NAS job: read the decisions of a trial, report its metrics.
 
-The names that trainers of the cloud service know are here, so that such a trainer changes an import. None of it is needed: a
-trainer may as well read its flags and write the metrics file by itself.  Searches nothing, and knows no study.
+The names are those of the cloud service, so that one of its trainers only changes an import.  Using them is optional: a
+trainer can read its flags and write the metrics file itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How good a trial is, into the file that the search reads: a line of JSON for each report.
+"""Metrics of a trial, reported to the search: one line of JSON per report in the metrics file.
 
-The form is that of the cloud service, whose readers read it, too: all values but the time are text, and other metrics
-are pairs ``key_0``, ``value_0``.
+The format is that of the cloud service: all values except the time are text, and further metrics are pairs ``key_0``,
+``value_0``.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, RewardError, listing, suggest
 
-from .files import write_atomic
-from .status import TRIAL_ID
+from .status import TRIAL_ID, write_file
 
 METRIC_FILE, METRIC_TAG = "CLOUD_ML_HP_METRIC_FILE", "CLOUD_ML_HP_METRIC_TAG"
 DEFAULT_TAG = "training/hptuning/metric"
 MAX_NAME = 64
 KEPT = 1000  # lines
-_ZERO = 1e-8  # the service takes a reward of exactly 0 for none
+_ZERO = 1e-8  # the service reads a reward of exactly 0 as a missing one
 _log = logging.getLogger(__name__)
 
 
 @final
 class MetricsReporter:
-    """Writes the metrics file of this trial.  One process of a trial reports.
+    """Writes the metrics file of this trial.  Only one process of a trial may report.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -44,8 +43,8 @@ class MetricsReporter:
       path: of the file.
 
     Args:
-      path: by default what ``CLOUD_ML_HP_METRIC_FILE`` says, else ``hypertune/output.metrics`` in the folder for
-        temporary files.
+      path: by default the value of ``CLOUD_ML_HP_METRIC_FILE``, or ``hypertune/output.metrics`` in the folder for
+        temporary files if it is not set.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -62,18 +61,19 @@ class MetricsReporter:
         model_flops: float = 0.0,
         other_metrics: Mapping[str, Any] | None = None,
     ) -> None:
-        """Adds a report to the file, of which the last 1000 are kept.
+        """Adds a report to the file, which keeps the last 1000.
 
         Args:
           hyperparameter_metric_tag: the name of the reward.
-          metric_value: the reward; ``nan`` says that training diverged. 0 is written as 1e-8.
-          global_step: how far training is.
-          checkpoint_path: where it could go on from.
-          model_flops: of the model.
-          other_metrics: numbers by name, at most 64 characters each; longer ones are left out with a warning.
+          metric_value: the reward, a number or an array of one element; ``nan`` means that training diverged. 0 is
+            written as 1e-8.
+          global_step: the current step of training.
+          checkpoint_path: a checkpoint from which training can continue.
+          model_flops: floating-point operations of the model.
+          other_metrics: numbers by name; a name of more than 64 characters is left out with a warning.
 
         Raises:
-          RewardError: a value is no number.
+          RewardError: a value is not a number.
           TrialFileError: the file cannot be written.
         """
         tag = hyperparameter_metric_tag or DEFAULT_TAG
@@ -97,7 +97,7 @@ class MetricsReporter:
         global_step: int | None = None,
         checkpoint_path: str = "",
     ) -> None:
-        """Adds a report, called as the service's ``hypertune`` package is; see ``report_metrics``."""
+        """Adds a report, with the signature of the service's ``hypertune`` package; see ``report_metrics``."""
         self.report_metrics(hyperparameter_metric_tag, metric_value, global_step, checkpoint_path)
 
     def _add(self, line: str) -> None:
@@ -105,7 +105,7 @@ class MetricsReporter:
             before = self.path.read_text("utf-8", "replace").splitlines()
         except OSError:
             before = []
-        write_atomic(self.path, "\n".join([*before[1 - KEPT :], line]) + "\n")
+        write_file(self.path, "\n".join([*before[1 - KEPT :], line]) + "\n")
 
 
 def report(
@@ -115,35 +115,36 @@ def report(
     checkpoint_path: str = "",
     model_flops: float = 0.0,
 ) -> bool:
-    """Reports what was measured; the search picks the metric that it wants as reward from among them.
+    """Reports metrics of this trial; the search uses one of them as the reward.
 
     >>> report({"top_1_accuracy": 0.98, "latency": 3.5}, step=10)  # outside of a search
     False
 
     Args:
       metrics: numbers by name.
-      step: how far training is; it grows from report to report.
-      checkpoint_path: where training could go on from.
-      model_flops: of the model.
+      step: the current step of training; it grows from report to report.
+      checkpoint_path: a checkpoint from which training can continue.
+      model_flops: floating-point operations of the model.
 
     Returns:
-      Whether something was written: not outside of a search, where ``CLOUD_ML_HP_METRIC_TAG`` names no reward.
+      Whether the report was written: False outside of a search, where ``CLOUD_ML_HP_METRIC_TAG`` is not set.
 
     Raises:
-      RewardError: the metric that the search wants is missing, or one is no number.
+      RewardError: the reward of the search is missing, or a metric is not a number.
       TrialFileError: the metrics file cannot be written.
     """
     if not isinstance(metrics, Mapping):
         raise FieldTypeError(
-            f"report takes numbers by name, such as {{'top_1_accuracy': 0.98}}; got {metrics!r:.80}."
+            f"metrics must be numbers by name; got {metrics!r:.80}. Write report({{'top_1_accuracy': 0.98}})."
         )
     tag = os.environ.get(METRIC_TAG, "")
     if not tag:
         return False
     if tag not in metrics:
         raise RewardError(
-            f"the search wants the metric {tag!r} (CLOUD_ML_HP_METRIC_TAG), and {listing(metrics)} were reported"
-            f"{suggest(tag, metrics) or '.'} Report it, or start the search with --nas_target_reward_metric=NAME."
+            f"the metric {tag!r} is missing, which the search uses as reward (CLOUD_ML_HP_METRIC_TAG); got "
+            f"{listing(metrics)}{suggest(tag, metrics) or '.'} Report it, or start the search with "
+            "--nas_target_reward_metric=NAME."
         )
     others = {name: value for name, value in metrics.items() if name != tag}
     MetricsReporter().report_metrics(
@@ -157,15 +158,15 @@ def _to_number(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise RewardError(
-            f"the metric {name!r} is a number; got {value!r:.80} of type {type(value).__name__}. "
-            "Of a tensor or an array, pass one element: `float(x)`."
+            f"the metric {name!r} must be a number; got {value!r:.80} of type {type(value).__name__}. "
+            "From a tensor or an array, pass one element: `float(x)`."
         ) from None
 
 
 def _is_usable(name: Any, tag: str) -> bool:
     protected = name in (tag, "model_flops", "global_step")
     if protected or not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-        why = "the report has it already" if protected else f"a name is text of at most {MAX_NAME} characters"
+        why = "it is reported separately" if protected else f"a name is text of at most {MAX_NAME} characters"
         _log.warning("The metric %.80r is left out: %s.", name, why)
         return False
     return True

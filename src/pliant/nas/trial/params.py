@@ -1,4 +1,4 @@
-"""What was decided for this trial: from the flag ``--nas_params_str`` to the program it stands for, and into its folder."""
+"""Decisions of a trial: from the flag ``--nas_params_str`` to the program to train, saved in the trial's folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pliant.hyper.template import materialize
 from pliant.symbolic.json.documents import to_json_str
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing
 
-from .files import write_atomic
-from .status import get_trial_id
+from .status import get_trial_id, write_file
 
 PARAMS_FILE = "nas_params_str.json"
 OBJECT_FILE = "serialized_tunable_object.json"
@@ -24,30 +23,30 @@ _log = logging.getLogger(__name__)
 def parse_and_save_nas_params_str(
     search_space: Any, nas_params_str: str, model_dir: str | os.PathLike[str] | None = None
 ) -> Any:
-    """Returns the program that this trial is to train.
+    """Returns the program that this trial trains, and saves its decisions.
 
     >>> import pliant as pg
     >>> parse_and_save_nas_params_str(pg.Dict(kernel_size=pg.one_of([3, 5])), '{"kernel_size": "1/2 (5)"}')
     {kernel_size=5}
 
     Args:
-      search_space: the program with holes that is searched.
-      nas_params_str: the value of the flag; where it ends in ``.json``, the path of a file that holds it.
-      model_dir: the folder of the trial, where it is saved as ``nas_params_str.json``, for a second stage or for
-        use; None saves nothing.
+      search_space: the program with holes.
+      nas_params_str: the value of the flag, or the path of a ``.json`` file with that value.
+      model_dir: the folder of the trial, where the decisions are saved as ``nas_params_str.json``; None saves
+        nothing.
 
     Raises:
-      FieldTypeError: it is no text.
+      FieldTypeError: ``nas_params_str`` is not text.
       FieldValueError: it is empty.
-      LoadError: the file that it names cannot be read.
-      DecisionError: it is of another space.
-      TrialFileError: it cannot be saved.
+      LoadError: the file cannot be read.
+      DecisionError: the decisions belong to another space.
+      TrialFileError: the decisions cannot be saved.
     """
     text = _read(nas_params_str)
     _log.info("nas_params_str is %s", text)
     program = materialize(search_space, text)
     if model_dir:
-        write_atomic(Path(model_dir, PARAMS_FILE), json.dumps(json.loads(text)))
+        write_file(Path(model_dir, PARAMS_FILE), json.dumps(json.loads(text)))
     return program
 
 
@@ -62,48 +61,50 @@ def serialize_and_save_tunable_object(tunable_object: Any, model_dir: str | os.P
     }
 
     Raises:
-      FieldTypeError: something in it has no JSON form.
-      TrialFileError: it cannot be saved.
+      FieldTypeError: a value in the program has no JSON form.
+      TrialFileError: the file cannot be written.
     """
     text = to_json_str(tunable_object, json_indent=2, hide_default_values=False)
     _log.info("serialized_tunable_object is %s", text)
-    write_atomic(Path(model_dir, OBJECT_FILE), text)
+    write_file(Path(model_dir, OBJECT_FILE), text)
     return text
 
 
 def get_finetune_nas_params_str(
     retrain_search_job_trials: str, retrain_search_job_dir: str | os.PathLike[str]
 ) -> str:
-    """Returns the path of what the search decided for the trial that this one trains in full (stage 2).
+    """Returns the path of the decisions of the search trial that this trial of stage 2 trains in full.
 
-    The first trial of stage 2 trains the first of the listed ones, and so on.
+    The first trial of stage 2 trains the first listed trial of the search, and so on.
 
     Args:
-      retrain_search_job_trials: the value of that flag: numbers of trials, such as ``"1,9"``.
-      retrain_search_job_dir: the value of that flag: the folder with a folder for each trial of the search.
+      retrain_search_job_trials: the value of that flag: trial numbers, such as ``"1,9"``.
+      retrain_search_job_dir: the value of that flag: the folder with one folder for each trial of the search.
 
     Raises:
-      FieldValueError: no number is listed for this trial.
+      FieldValueError: the list has no number for this trial.
     """
     listed = [part.strip() for part in retrain_search_job_trials.split(",") if part.strip()]
     mine = get_trial_id()
     if not all(part.isdecimal() for part in listed) or not 1 <= mine <= len(listed):
         raise FieldValueError(
-            f"--retrain_search_job_trials lists trials of a search, such as '1,9', and this is trial {mine} of stage 2 "
-            f"(CLOUD_ML_TRIAL_ID); got {retrain_search_job_trials!r:.80}, which has {listing(listed)}."
+            f"--retrain_search_job_trials must list a search trial for trial {mine} of stage 2 (CLOUD_ML_TRIAL_ID); "
+            f"got {retrain_search_job_trials!r:.80}, which has {listing(listed)}. List trial numbers, such as '1,9'."
         )
     return str(Path(retrain_search_job_dir, listed[mine - 1], PARAMS_FILE))
 
 
-def _read(given: Any) -> str:
+def _read(given: object) -> str:
     if not isinstance(given, str):
         raise FieldTypeError(
-            f"nas_params_str is the text of the flag --nas_params_str; got {given!r:.80} of type {type(given).__name__}."
+            f"nas_params_str must be text, the value of the flag --nas_params_str; got {given!r:.80} of type "
+            f"{type(given).__name__}."
         )
     if not given.strip():
         raise FieldValueError(
-            "nas_params_str is empty: the trainer was started without --nas_params_str. The search passes it; by hand, "
-            """try --nas_params_str='{"kernel_size": "1/4 (5)"}', or the path of a trial's nas_params_str.json."""
+            "nas_params_str is empty: the trainer was started without --nas_params_str, which the search passes. To "
+            """start it by hand, add --nas_params_str='{"kernel_size": "1/4 (5)"}' or the path of a trial's """
+            "nas_params_str.json."
         )
     if not given.endswith(".json"):
         return given
@@ -112,4 +113,4 @@ def _read(given: Any) -> str:
             return file.read(_MAX_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise LoadError(f"nas_params_str names the file {given!r}, which cannot be read: {why}.") from error
+        raise LoadError(f"the file {given!r}, named by nas_params_str, cannot be read: {why}.") from error

@@ -1,4 +1,4 @@
-"""Who this trial is, how it went, and whether it should end: by the environment and the files of its folder."""
+"""The trial seen from its trainer: its number and folder, its status file, and whether to stop."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pliant.values.errors import FieldValueError, listing, suggest
-
-from .files import write_atomic
+from pliant.values.errors import FieldValueError, PliantError, listing, suggest
+from pliant.values.files import write_atomically
 
 TRIAL_ID, MODEL_DIR = "CLOUD_ML_TRIAL_ID", "AIP_MODEL_DIR"
 JOB_STATUSES = ("success", "failed", "failed_with_nan_error")
@@ -23,6 +22,23 @@ _SECONDS_AN_HOUR = 3600.0
 _BEGUN = time.monotonic()
 
 
+class TrialFileError(PliantError, OSError):
+    """A file of a trial that cannot be written."""
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes a file atomically and makes its folder; everybody may read the file.
+
+    Raises:
+      TrialFileError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text, mode=0o644)
+    except OSError as error:
+        raise TrialFileError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error
+
+
 def get_trial_id() -> int:
     """Returns the number of this trial, from 1; 0 outside of a search."""
     text = os.environ.get(TRIAL_ID, "0")
@@ -30,10 +46,10 @@ def get_trial_id() -> int:
 
 
 def get_model_dir(job_dir: str | os.PathLike[str]) -> str:
-    """Returns the folder of this trial: that of ``AIP_MODEL_DIR`` where it is set, else ``job_dir``.
+    """Returns the folder of this trial: ``AIP_MODEL_DIR`` if it is set, else ``job_dir``.
 
     Raises:
-      FieldValueError: ``AIP_MODEL_DIR`` names no folder of a trial.
+      FieldValueError: ``AIP_MODEL_DIR`` is not the folder of a trial.
     """
     place = os.environ.get(MODEL_DIR)
     if not place:
@@ -41,51 +57,51 @@ def get_model_dir(job_dir: str | os.PathLike[str]) -> str:
     found = _TRIAL_FOLDER.match(place)
     if found is None:
         raise FieldValueError(
-            f"AIP_MODEL_DIR names a folder below nas/search/NUMBER or nas/train/NUMBER; got {place!r:.200}."
+            f"AIP_MODEL_DIR must be a folder in nas/search/NUMBER or nas/train/NUMBER; got {place!r:.200}."
         )
     return found[0]
 
 
 def get_parent_dir() -> str | None:
-    """Returns the folder of the trial from whose result this one is to go on (its checkpoint, say); None to begin anew.
+    """Returns the folder of the trial whose checkpoint this one continues from; None to start from scratch.
 
-    Algorithms that promote or copy trials ask for that; ``PLIANT_PARENT_DIR`` says it.
+    Algorithms that promote or copy trials set it, in the variable ``PLIANT_PARENT_DIR``.
     """
     return os.environ.get("PLIANT_PARENT_DIR") or None
 
 
 def write_job_status(model_dir: str | os.PathLike[str], status: str) -> None:
-    """Writes how the trial went into its folder, as ``job_status.json``; one that says ``failed`` gets no reward.
+    """Writes the status of this trial to ``job_status.json`` in its folder; a failed trial gets no reward.
 
     Args:
       model_dir: the folder of the trial.
       status: one of ``JOB_STATUSES``.
 
     Raises:
-      FieldValueError: it is none of them.
+      FieldValueError: another status.
       TrialFileError: the file cannot be written.
     """
     if status not in JOB_STATUSES:
         raise FieldValueError(
-            f"a job's status is one of {listing(JOB_STATUSES)}; got {status!r:.80}{suggest(status, JOB_STATUSES)}."
+            f"a job's status must be one of {listing(JOB_STATUSES)}; got {status!r:.80}{suggest(status, JOB_STATUSES)}."
         )
-    write_atomic(Path(model_dir, STATUS_FILE), json.dumps({"job_status": status}))
+    write_file(Path(model_dir, STATUS_FILE), json.dumps({"job_status": status}))
 
 
 def should_stop(model_dir: str | os.PathLike[str], *, step: float, total_steps: float) -> bool:
-    """Returns whether training has gone as far as it is wanted: to be asked after a report, where training may end.
+    """Returns whether to stop training early; call it after each report.
 
-    Two files in the folder of the trial say so: ``DESIRED_TRAINING_PCT.json``, ``{"desired_training_pct": 40}``, of
-    the steps, and ``MAX_TRAINING_TIME.json``, ``{"max_training_time_in_hrs": 1.5}``, since this process began. Without
-    them training runs to its end. They may change while it runs; a file that cannot be read says nothing.
+    Two files in the folder of the trial set limits: ``DESIRED_TRAINING_PCT.json``, ``{"desired_training_pct": 40}``,
+    in percent of the steps, and ``MAX_TRAINING_TIME.json``, ``{"max_training_time_in_hrs": 1.5}``, since this process
+    started. They are read at every call; a file that is missing or cannot be read sets no limit.
 
     >>> should_stop("nowhere", step=1, total_steps=10), should_stop("nowhere", step=10, total_steps=10)
     (False, True)
 
     Args:
       model_dir: the folder of the trial.
-      step: how far training is.
-      total_steps: how far it would go.
+      step: the current step.
+      total_steps: the number of steps of a full training.
     """
     percent = _read_number(Path(model_dir, PERCENT_FILE), "desired_training_pct", 100.0)
     hours = _read_number(Path(model_dir, HOURS_FILE), "max_training_time_in_hrs", float("inf"))

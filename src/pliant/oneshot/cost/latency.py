@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
+from pliant.values.files import write_atomically
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
@@ -79,7 +80,7 @@ class LatencyTable:
 
     def save(self, path: str | Path) -> None:
         """Writes the table as a JSON file, ``{key: milliseconds}``."""
-        Path(path).write_text(json.dumps(self.entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_atomically(path, json.dumps(self.entries, indent=1, sort_keys=True) + "\n")
 
     @classmethod
     def load(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from pliant.space import Space
 from pliant.values.errors import LoadError, SpaceChangedError
+from pliant.values.files import write_atomically
 
 VERSION = 2
 
@@ -22,13 +22,8 @@ def write_checkpoint(path: Path, state: dict[str, Any], space: Space) -> None:
       LoadError: the file cannot be written; the one before it is kept.
     """
     whole = {"version": VERSION, "space": space.to_json(), "fingerprint": space.fingerprint, "state": state}
-    beside = path.with_name(path.name + ".tmp")
     try:
-        with beside.open("wb") as file:
-            torch.save(whole, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_atomically(path, lambda file: torch.save(whole, file))
     except OSError as error:
         raise LoadError(
             f"the checkpoint {str(path)!r} cannot be written: {error}. Training can go on; the last one is kept. "

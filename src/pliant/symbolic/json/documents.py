@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterable
 from typing import Any
 
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
+from pliant.values.files import write_atomically
 
 from ..read.compare import node_class
 from ..tree.adoption import PLAIN
@@ -137,30 +137,7 @@ def save(
     {filters=8}
     """
     text = to_json_str(value, json_indent=indent, hide_default_values=hide_default_values)
-    target = os.path.realpath(path)  # through a link, which stays
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: str) -> None:
-    """Makes a renaming in ``folder`` durable, where the system lets folders be opened."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_atomically(os.path.realpath(path), text + "\n")  # through a link, which stays
 
 
 def load(
