@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import sqlite3
-from pathlib import Path
 
 import pytest
 
