@@ -79,18 +79,13 @@ FLOORS: dict[str, Row] = {
     ),
 }
 
-# The order of the parts of a divided folder: a part (a folder or a file) imports only parts of its own line and of the lines
-# before, also inside functions.  Its own __init__ offers names of all parts.
-PLANS: dict[str, tuple[str, ...]] = {
-    "symbolic": ("tree", "read", "edit", "json", "objects"),
-}
-
 
 # Floors inside a folder that is divided: its folders, lowest first ("." is its root files); one line, one floor.
 INNER: dict[str, list[str]] = {
     "oneshot": [
         "choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
     ],
+    "symbolic": ["tree", "read", "edit", "json", "objects"],
 }  # fmt: skip
 
 
@@ -233,7 +228,11 @@ def check_inner_floors(sources: Sources) -> list[str]:
             if not imported.target.startswith(f"pliant.{outer}."):
                 continue
             other = inner_folder(imported.target, floors)
-            if other != mine and floors[other] >= floors[mine]:
+            if other == mine:
+                continue
+            if mine not in floors or other not in floors:
+                found.append(f"{imported}: INNER gives the files of {outer} itself no floor; add '.' there")
+            elif floors[other] >= floors[mine]:
                 found.append(f"{imported}: {outer}/{mine} is not above {outer}/{other}")
     return found
 
@@ -241,25 +240,6 @@ def check_inner_floors(sources: Sources) -> list[str]:
 def inner_folder(name: str, floors: Mapping[str, int]) -> str:
     part = name.split(".")[2]
     return part if part in floors else "."
-
-
-def check_plans(sources: Sources) -> list[str]:
-    """Imports inside a divided folder from a later part, and parts that its plan does not know."""
-    found = []
-    for module, text in sources.items():
-        _, top, *rest = module.split(".")
-        if top not in PLANS or rest in ([], ["__init__"]):
-            continue
-        order = {part: line for line, parts in enumerate(PLANS[top]) for part in parts.split()}
-        if rest[0] not in order:
-            found.append(f"{file_of(module)}: no part {rest[0]!r} in PLANS[{top!r}]; give it a place")
-            continue
-        for imported in read_imports(module, text):
-            part = f"{imported.target}...".split(".")[2]
-            is_inside = imported.target.startswith(f"pliant.{top}.") and part in order and not imported.typing
-            if is_inside and order[part] > order[rest[0]]:
-                found.append(f"{imported}: in {top}, {rest[0]} comes before {part}")
-    return found
 
 
 def check_names(sources: Sources) -> list[str]:
@@ -321,10 +301,7 @@ def load_edges(module: str, sources: Sources) -> set[str]:
     return edges - {module}
 
 
-CHECKS = [check_floors, check_inner_floors, check_cycles]
-
-
-CHECKS = [check_floors, check_plans, check_names, check_cycles]
+CHECKS = [check_floors, check_inner_floors, check_names, check_cycles]
 
 
 # --- the package -----------------------------------------------------------------------------------------
@@ -421,44 +398,8 @@ def test_inner_floors():
     assert len(check_inner_floors(sideways)) == 1
     downwards = {"pliant.oneshot.cost.model": "from ..sampler import Step\nfrom .latency import Latency"}
     assert check_inner_floors(downwards) == []
-
-
-BAD_PLANS = {
-    "upwards": (
-        "pliant.symbolic.json.reader",
-        "from ..objects.symbolize import symbolize",
-        "json comes before objects",
-    ),
-    "in a function": (
-        "pliant.symbolic.tree.node",
-        "def f():\n    from ..edit import clone",
-        "node.py:2 imports",
-    ),
-    "absolute": ("pliant.symbolic.read.text", "import pliant.symbolic.edit.clone", "read comes before edit"),
-    "an unknown part": ("pliant.symbolic.wand.magic", "", "no part 'wand' in PLANS"),
-    "a file without a place": ("pliant.symbolic.loose", "", "no part 'loose' in PLANS"),
-}
-GOOD_PLANS = {
-    "downwards": ("pliant.symbolic.json.reader", "from ..tree.node import Node\nfrom .form import TUPLE"),
-    "for type checkers": (
-        "pliant.symbolic.tree.node",
-        "if TYPE_CHECKING:\n    from ..objects.object import Object",
-    ),
-    "the folder itself": ("pliant.symbolic.__init__", "from .objects.object import Object"),
-    "another folder": ("pliant.symbolic.tree.node", "from pliant.schema import objects"),
-    "a folder without a plan": ("pliant.space.points", "from .space import Space"),
-}
-
-
-@pytest.mark.parametrize(("module", "text", "message"), BAD_PLANS.values(), ids=BAD_PLANS)
-def test_bad_order_of_parts_is_found(module, text, message):
-    (found,) = check_plans({module: text})
-    assert message in found
-
-
-@pytest.mark.parametrize(("module", "text"), GOOD_PLANS.values(), ids=GOOD_PLANS)
-def test_good_order_of_parts_passes(module, text):
-    assert check_plans({module: text}) == []
+    (found,) = check_inner_floors({"pliant.symbolic.loose": "from .tree.node import Node"})
+    assert found.endswith("INNER gives the files of symbolic itself no floor; add '.' there")
 
 
 @pytest.mark.parametrize(
