@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from pliant.oneshot import BindError, LayerChoice
+from pliant.oneshot.choices.evaluation import keep_buffers
 from pliant.oneshot.gradient import DARTS, SNAS
-from pliant.oneshot.gradient.runners import Gates, Mixture, keep_buffers
+from pliant.oneshot.gradient.runners import Gates, Mixture
 
 X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double()
 

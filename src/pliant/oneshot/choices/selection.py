@@ -5,12 +5,41 @@ All choices and elastic modules of a super-network read one ``Selection``; mutat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, final
 
 from torch import Tensor
 
-from pliant.values.errors import DecisionError, listing, suggest
+from pliant.values.errors import DecisionError, PliantError, listing, suggest
+
+
+class ThreadError(PliantError, RuntimeError):
+    """Two threads that use one super-network at once: one of them would run what the other selected."""
+
+
+@final
+class _Turns:
+    """Which thread selected last, and the lock around selecting and running.  A copy starts without either."""
+
+    def __init__(self) -> None:
+        self.lock, self.last, self._mine = threading.RLock(), 0, threading.local()
+
+    def __reduce__(self) -> Any:
+        return _Turns, ()
+
+    @property
+    def mine(self) -> int | None:
+        """The turn in which this thread selected last; None if it never did."""
+        return getattr(self._mine, "turn", None)
+
+    def take(self) -> None:
+        self.last += 1
+        self._mine.turn = self.last
+
+    def put_back(self, last: int, mine: int | None) -> None:
+        self.last, self._mine.turn = last, mine
 
 
 @final
@@ -23,18 +52,56 @@ class Selection:
       owner: the mutator that selects: a list with its name, compared by identity; None without a mutator.
     """
 
-    __slots__ = ("_numbers", "owner", "values", "weights")
+    __slots__ = ("_numbers", "_turns", "owner", "values", "weights")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.weights: dict[str, Tensor] = {}
         self.owner: list[str] | None = None
         self._numbers: dict[str, tuple[Tensor, int, list[float]]] = {}
+        self._turns = _Turns()
 
     def replace(self, values: Mapping[str, Any]) -> None:
         """Sets the decisions of some keys and removes all mixtures; other keys keep their decisions."""
-        self.values.update(values)
-        self.weights.clear()
+        with self._turns.lock:
+            self.values.update(values)
+            self.weights.clear()
+            self._turns.take()
+
+    def mix(self, weights: Mapping[str, Tensor], numbers: Mapping[str, list[float]]) -> None:
+        """Selects mixtures, by key: the weights of the candidates, as a tensor and as numbers."""
+        with self._turns.lock:
+            self.weights.clear()
+            self.weights.update(weights)
+            self._numbers = {key: (row, row._version, numbers[key]) for key, row in weights.items()}
+            self._turns.take()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """A context in which a network runs what is selected; other threads wait.
+
+        Raises:
+          ThreadError: another thread has selected something since this thread did.
+        """
+        with self._turns.lock:
+            if self._turns.mine not in (None, self._turns.last):
+                raise ThreadError(
+                    "another thread has selected another network of this super-network since this thread did; a super-network "
+                    "runs one selection at a time. Give each thread a copy, `copy.deepcopy(net)`, or hold one lock around "
+                    "`activate` and the forward pass."
+                )
+            yield
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """A context for this thread alone, after which the old selection is back."""
+        with self._turns.lock:
+            kept = dict(self.values), dict(self.weights), self._turns.last, self._turns.mine
+            try:
+                yield
+            finally:
+                self.values, self.weights = kept[:2]
+                self._turns.put_back(*kept[2:])
 
     def value(self, key: str) -> Any:
         """Returns the current decision of ``key``.
@@ -57,11 +124,3 @@ class Selection:
         if known is None or known[0] is not weights or known[1] != weights._version:
             known = self._numbers[key] = (weights, weights._version, weights.tolist())
         return known[2]
-
-    def set_numbers(self, numbers: Mapping[str, list[float]]) -> None:
-        """Caches the current weights as Python numbers, which saves copies from the device."""
-        self._numbers = {
-            key: (weights, weights._version, numbers[key])
-            for key, weights in self.weights.items()
-            if key in numbers
-        }

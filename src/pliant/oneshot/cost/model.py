@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pliant.space import Choice, Decisions, Float
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
 
+from ..choices.evaluation import adapt_inputs, keep_selection
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
@@ -133,22 +134,11 @@ class Cost(ABC):
 
     def _run_apart(self, program: Program, values: Mapping[str, Any]) -> None:
         """Runs a network so that nothing of the super-network is changed."""
-        selection, handlers = self.supernet.selection, []
-        kept = dict(selection.values), dict(selection.weights)
-        for module in self.supernet.network.modules():
-            if getattr(module, "handler", None) is not None:
-                handlers.append((module, module.handler))
-                module.handler = None  # type: ignore[assignment]  # choices run their own way
+        selection = self.supernet.selection
         self.runs += 1
-        try:
-            selection.values = {**self._usual, **values}
-            selection.weights.clear()
+        with keep_selection(self.supernet, selection):
+            selection.values, selection.weights = {**self._usual, **values}, {}
             self._learn(program, selection.values)
-        finally:
-            selection.values = kept[0]
-            selection.weights.update(kept[1])
-            for module, handler in handlers:
-                module.handler = handler
 
     def _make_usual(self) -> dict[str, Any]:
         """Returns decisions for all points, active or not."""
@@ -250,17 +240,6 @@ def _merge(missing: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def measured_inputs(network: nn.Module, example: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns example inputs on the device and in the precision of a network."""
-    like = next((p for p in network.parameters() if p.is_floating_point()), None)
-    if like is None:
-        return example
-    return tuple(
-        x.to(like.device, like.dtype if x.is_floating_point() else x.dtype) if isinstance(x, Tensor) else x
-        for x in example
-    )
-
-
 def has_inferred(network: nn.Module) -> bool:
     """Returns whether some layers learn their width from their input."""
     return any(
@@ -274,7 +253,7 @@ def run_metered(
 ) -> None:
     """Runs the network of a cost model that is selected, and writes what a meter says; after what a tape has written."""
     network = cost.supernet.network
-    inputs = measured_inputs(network, cost.example)
+    inputs = adapt_inputs(network, cost.example)
     if has_inferred(network):  # they look at a new width by running once more
         trace(network, inputs, _Nothing(), Tape(Program(), values))
     trace(network, inputs, meter, Tape(program, values) if tape is None else tape)

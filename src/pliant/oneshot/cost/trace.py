@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..choices.choice import InputChoice, LayerChoice, ValueChoice
+from ..choices.evaluation import evaluating
 from ..choices.nested import change_leaves, find_leaves
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
@@ -80,7 +81,7 @@ def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape)
     Raises:
       Clash: the run does not agree with what is written already.
     """
-    with _LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]), _evaluating(network):
+    with _LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(network):
         recorder = Recorder(network, meter, tape)
         with ExitStack() as stack:
             before = register_module_forward_pre_hook(recorder.enter)
@@ -92,18 +93,6 @@ def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape)
                 stack.enter_context(_Operations(recorder))
             stack.enter_context(recorder)
             network(*given)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Puts all modules into evaluation mode, and each back into its own."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 @dataclass(slots=True)

@@ -10,8 +10,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from pliant.algorithms.policy.draw import draw_decisions
-from pliant.space import Choice, Decisions, Space
+from pliant.space import Choice, Decisions, Point, Space, walk_points
 from pliant.values.errors import FieldValueError, SpaceError, suggest
 
 from ..choices.choice import LayerChoice
@@ -122,8 +121,7 @@ def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
     """
     chosen: dict[int, int] = {}
 
-    def pick(index: int, allowed: Sequence[int] | None) -> int | float:
-        point = space.points[index]
+    def decide(index: int, point: Point) -> int | float:
         if not isinstance(point, Choice):
             return point.min_value
         if point.group is None:
@@ -135,7 +133,7 @@ def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
             chosen.update(zip(members, picks))
         return chosen[index]
 
-    return draw_decisions(space, pick)
+    return Decisions(space, walk_points(space, decide))
 
 
 def assign(table: Sequence[Sequence[float]], *, distinct: bool, in_order: bool) -> list[int]:

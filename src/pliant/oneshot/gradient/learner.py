@@ -22,6 +22,7 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..choices.choice import InputChoice, LayerChoice
+from ..choices.evaluation import keep_buffers
 from ..choices.mutable import BindError
 from ..choices.patterns import NamedValues
 from ..rewrite.network import Supernet
@@ -29,7 +30,7 @@ from ..sampler import NO_GRADIENTS, Sampler, Step
 from .architecture import Architecture
 from .mixable import check_mixtures
 from .penalty import Penalty
-from .runners import Mixture, Runner, keep_buffers
+from .runners import Mixture, Runner
 
 Derivation = Callable[[Mapping[str, Tensor], Supernet], Any]
 """From probabilities by key (a hole's path, or its name), and the super-network, to any face of its decisions."""
@@ -283,9 +284,7 @@ class GradientSampler(Sampler):
         weights = dict(zip(self._architecture.parameters, parts))
         numbers = {key: row.tolist() for key, row in draw.values.items()}
         self._runner.set_numbers(weights, numbers)
-        self.supernet.selection.weights.clear()
-        self.supernet.selection.weights.update(weights)
-        self.supernet.selection.set_numbers(numbers)
+        self.supernet.selection.mix(weights, numbers)
         return leaf
 
     # ------------------------------------------------------------------ state

@@ -20,6 +20,7 @@ from pliant.symbolic.tree.node import children
 from pliant.values.errors import PliantError, SpaceError
 
 from ..capability import find_capable_samplers
+from ..choices.evaluation import adapt_inputs, evaluating, keep_selection
 from ..choices.nested import find_leaves
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
@@ -99,30 +100,15 @@ def _apart(supernet: Supernet) -> Iterator[None]:
     Meanwhile tensors of ones and zeros, which new normalization layers have, are no longer so: as they are, these layers
     do nothing, whatever is wrong with them.
     """
-    modules = list(supernet.modules())
-    modes = [(module, module.training) for module in modules]
-    handlers = [(m, m.handler) for m in modules if getattr(m, "handler", None) is not None]
     kept = [(tensor, tensor.detach().clone()) for tensor in _find_flat(supernet.network)]
-    selection = supernet.selection
-    values, weights = dict(selection.values), dict(selection.weights)
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            supernet.eval()
+    keep = keep_selection(supernet, supernet.selection)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(supernet), keep:
+        try:
             for index, (tensor, _) in enumerate(kept):
                 if tensor.is_floating_point():
                     tensor.add_(_ripples(tensor, index), alpha=0.1)
-            for module, _ in handlers:
-                module.handler = None  # type: ignore[assignment]  # choices run their own way
             yield
-    finally:
-        selection.values = values
-        selection.weights.clear()
-        selection.weights.update(weights)
-        for module, handler in handlers:
-            module.handler = handler
-        for module, mode in modes:
-            module.training = mode
-        with torch.no_grad():
+        finally:
             for tensor, before in kept:
                 tensor.copy_(before)
 
@@ -140,12 +126,7 @@ class _Check:
         }
         like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
         self.like = torch.zeros(()) if like is None else like
-        self.example = tuple(
-            x.to(self.like.device, self.like.dtype if x.is_floating_point() else x.dtype)
-            if isinstance(x, Tensor)
-            else x
-            for x in map(_vary, supernet.example)
-        )
+        self.example = adapt_inputs(supernet, tuple(map(_vary, supernet.example)))
 
     def find(self) -> tuple[str, str] | None:
         """Returns the first decision that cannot be mixed, and why; None if all can."""

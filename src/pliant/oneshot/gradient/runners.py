@@ -7,8 +7,8 @@ a sampler; where there are none, the choice runs what is selected, as ever.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from typing import Any, final
 
@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint as run_checkpointed
 from pliant.values.errors import FieldTypeError
 
 from ..choices.choice import InputChoice, LayerChoice, reduce_outputs
+from ..choices.evaluation import keep_buffers
 
 ZEROS = frozenset({"Zero", "ZeroLayer"})
 SKIPS = frozenset({"Identity", "Skip", "SkipConnect", "FactorizedReduce"})
@@ -46,17 +47,6 @@ def is_skip(module: nn.Module, name: str = "") -> bool:
         or bool(getattr(module, "is_skip", False))
         or any(c.__name__ in SKIPS for c in type(module).__mro__)
     )
-
-
-@contextmanager
-def keep_buffers(*modules: nn.Module) -> Iterator[None]:
-    """Puts the buffers of modules back afterwards, bit by bit: running statistics of normalization layers, mostly."""
-    kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
-    try:
-        yield
-    finally:
-        for buffer, before in kept:
-            buffer.data.copy_(before)  # by data: a backward pass may follow, and needs none of these values
 
 
 class Runner(ABC):

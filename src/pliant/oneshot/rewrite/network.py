@@ -25,6 +25,7 @@ from pliant.values.errors import (
 
 from ..channels.propagation import WIDTH_NAME
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, ValueChoice
+from ..choices.evaluation import adapt_inputs, evaluating
 from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
 from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
@@ -89,9 +90,13 @@ class Supernet(nn.Module):
         Raises:
           FieldValueError: a candidate does not fit where it stands, which is only seen now where there was no example.
           SpaceError: code of the network makes a hole.
+          ThreadError: another thread selected another network.
         """
         try:
-            return self.network(*args, **fields)
+            if torch.compiler.is_compiling():  # a lock cannot be compiled
+                return self.network(*args, **fields)
+            with self.selection.running():
+                return self.network(*args, **fields)
         except TypeError as error:
             raise explain_runtime_hole(error) or error from None
         except (RuntimeError, ValueError, IndexError) as error:
@@ -220,12 +225,9 @@ class Supernet(nn.Module):
     @contextmanager
     def _selected(self, decisions: Any) -> Iterator[None]:
         """Selects decisions for a while."""
-        kept = dict(self.selection.values), dict(self.selection.weights)
-        try:
+        with self.selection.borrowed():
             self.activate(decisions)
             yield
-        finally:
-            self.selection.values, self.selection.weights = kept
 
     def _find_first(self) -> Decisions:
         """Returns the decisions that are selected at first: the first candidates, and all inputs where any number is taken."""
@@ -417,23 +419,9 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
 
 def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
     """Runs the network that is selected, or checks all candidates, so that nothing of it is changed."""
-    was_training, modes = supernet.training, [(module, module.training) for module in supernet.modules()]
-    like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
-    if like is not None:  # the network may have been moved or converted
-        example = tuple(
-            x.to(like.device, like.dtype if x.is_floating_point() else x.dtype)
-            if isinstance(x, Tensor)
-            else x
-            for x in example
-        )
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            supernet.eval()
-            if checks:
-                check_candidates(supernet.network, supernet.space, supernet.selection, example)
-            else:
-                supernet.network(*example)
-    finally:
-        supernet.train(was_training)
-        for module, mode in modes:
-            module.training = mode
+    example = adapt_inputs(supernet, example)  # the network may have been moved or converted
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(supernet):
+        if checks:
+            check_candidates(supernet.network, supernet.space, supernet.selection, example)
+        else:
+            supernet.network(*example)
