@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pliant.algorithms import Exhausted, Random
-from pliant.algorithms.permutation import Permutation
+from pliant.algorithms.random import Permutation
 from pliant.space import choice, flatten, floating
 from pliant.testing.algorithms import SPACES
 from pliant.values.errors import LoadError, SpaceError

@@ -21,13 +21,24 @@ from .random import Random
 from .sweep import Sweep
 
 if TYPE_CHECKING:
-    from .auto import Auto
-    from .bayes import TPE, Bayesian
-    from .fidelity import ASHA, PBT, HalvingStopping, Hyperband, MedianStopping, SuccessiveHalving
-    from .objectives import Reject
-    from .optuna import Optuna
-    from .policy import PPO, REINFORCE, PolicyGradient
-    from .predictor import BANANAS, PredictorSearch
+    from .generators import (
+        ASHA,
+        BANANAS,
+        PBT,
+        PPO,
+        REINFORCE,
+        TPE,
+        Auto,
+        Bayesian,
+        HalvingStopping,
+        Hyperband,
+        MedianStopping,
+        Optuna,
+        PolicyGradient,
+        PredictorSearch,
+        Reject,
+        SuccessiveHalving,
+    )
 
 __all__ = [
     "ASHA",

@@ -8,8 +8,8 @@ from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
 
 from .base import Algorithm, Reward, check_arity
-from .bayes import TPE
 from .evolution import NSGA2
+from .tpe import TPE
 
 POPULATION = 20
 """Population of NSGA2: small, because a search by default has tens to hundreds of trials."""

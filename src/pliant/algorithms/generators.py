@@ -22,12 +22,13 @@ from .sweep import Sweep
 
 if TYPE_CHECKING:
     from .auto import Auto
-    from .bayes import TPE, Bayesian
+    from .bayes import Bayesian
     from .fidelity import ASHA, PBT, HalvingStopping, Hyperband, MedianStopping, SuccessiveHalving
     from .objectives import Reject
     from .optuna import Optuna
     from .policy import PPO, REINFORCE, PolicyGradient
     from .predictor import BANANAS, PredictorSearch
+    from .tpe import TPE
 
 __all__ = [
     "ASHA",
@@ -65,7 +66,7 @@ Deduping = Deduplicate
 LATER = {
     "Auto": ".auto",
     "Bayesian": ".bayes",
-    "TPE": ".bayes",
+    "TPE": ".tpe",
     "ASHA": ".fidelity",
     "HalvingStopping": ".fidelity",
     "Hyperband": ".fidelity",

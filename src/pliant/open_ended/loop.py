@@ -21,8 +21,7 @@ from pliant.tune import check_reward
 from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
 
 from .file import RecordFile
-from .record import Record, Reward, trace_lineage
-from .seen import Seen, digest_of
+from .record import Record, Reward, Seen, digest_of, trace_lineage
 from .variation import Edits, Refused
 
 
@@ -230,7 +229,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         """Returns the next program and where it comes from; None when nothing new is found any more."""
         if id == 1:
             return Record(1, digest=digest_of(self._first)), self._first
-        draw = twister.make(f"pliant.open_ended/{self._seed}/{id}")
+        draw = twister.make(f"pliant.evolve/{self._seed}/{id}")
         known: int | None = None  # what an edit led to last, of what was there before
         refusals: dict[str, str] = {}
         for attempt in range(2 * self._attempts):
@@ -290,7 +289,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             return
         self._programs[record.id] = program
         newcomer = Individual(cast(Any, record), self._sign(reward))
-        draw = twister.make(f"pliant.open_ended/{self._seed}/{record.id}/survive")
+        draw = twister.make(f"pliant.evolve/{self._seed}/{record.id}/survive")
         self._population = list(self._survive([*self._population, newcomer], draw))
         best = self._best
         if isinstance(reward, float) and (

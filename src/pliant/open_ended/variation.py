@@ -75,7 +75,7 @@ class Edits:
           Refused: it makes none: it does not apply, the child has missing values, a schema or ``check`` refuses it.
           FieldTypeError: what it returned is no program.
         """
-        draw = twister.make(f"pliant.open_ended/{seed}")
+        draw = twister.make(f"pliant.evolve/{seed}")
         copies = [clone(one) for one in parents]
         try:
             child = self._by_name[name](copies[0], draw, *copies[1:])

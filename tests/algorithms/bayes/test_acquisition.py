@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pliant.algorithms import Exhausted
-from pliant.algorithms.bayes.acquisition import log_improvement
+from pliant.algorithms.bayes.bayesian import log_improvement, standardize, warp
 from pliant.algorithms.bayes.candidates import draw_unseen, maximize
-from pliant.algorithms.bayes.warp import standardize, warp
 from pliant.space import choice, flatten, floating
 from pliant.testing.algorithms import SPACES
 

@@ -7,7 +7,7 @@ import pytest
 
 from pliant.algorithms import Exhausted, Sweep
 from pliant.algorithms.fidelity import PBT
-from pliant.algorithms.fidelity.explore import explore
+from pliant.algorithms.fidelity.pbt import explore
 from pliant.space import Decisions, choice, flatten, floating, integer
 
 

@@ -7,6 +7,5 @@ two densities, of the good trials and of the rest; its parts are in ``tpe``.
 from __future__ import annotations
 
 from .bayesian import Bayesian
-from .tpe import TPE
 
-__all__ = ["TPE", "Bayesian"]
+__all__ = ["Bayesian"]

@@ -7,16 +7,15 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erfcx, ndtr, ndtri
 
 from pliant.space import Decisions
 from pliant.values.errors import RewardError
 
 from ..base import Algorithm, Reward, check_count, check_reward
-from .acquisition import log_improvement
 from .candidates import draw_unseen, maximize
 from .encoding import Encoding
 from .process import Posterior, Process, Vector
-from .warp import standardize, warp
 
 _STARTS = 5  # so many of the best are where the search for the next one starts
 _GROWTH = 0.1  # parameters are fitted again when there is this part more data
@@ -225,3 +224,75 @@ class Bayesian(Algorithm):
 
 def _rank(reward: float | None) -> float:
     return -math.inf if reward is None else reward
+
+
+_ROOT_HALF_PI = np.sqrt(np.pi / 2)
+_LOG_ROOT = np.log(2 * np.pi) / 2
+
+
+def log_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
+    """Returns log E[max(f - best, 0)] of f normal with this mean and deviation; all of one shape.
+
+    Expected improvement is (m - b) N(u) + s n(u) with u = (m - b) / s (Jones, Schonlau and Welch, 1998, equation
+    15).  Far below the best it underflows to 0, where nothing can be told apart; its logarithm does not (Ament et
+    al., "Unexpected improvements to expected improvement", 2023, equations 8 and 9).
+
+    >>> log_improvement(np.array([0.0, -50.0]), np.array([1.0, 1.0]), 0.0).round(3).tolist()
+    [-0.919, -1258.744]
+
+    Args:
+      mean: of f.
+      deviation: of f, above 0.
+      best: what is to be improved on.
+    """
+    unit = (mean - best) / deviation
+    near = np.maximum(unit, -1.0)
+    direct = np.log(np.exp(-0.5 * near * near - _LOG_ROOT) + near * ndtr(near))
+    far = np.minimum(unit, -1.0)
+    ratio = 1.0 + np.maximum(far, -1e3) * _ROOT_HALF_PI * erfcx(-np.maximum(far, -1e3) / np.sqrt(2))
+    tail = -0.5 * far * far - _LOG_ROOT + np.where(far > -1e3, np.log(ratio), -2 * np.log(-far))
+    found: Vector = np.where(unit > -1.0, direct, tail) + np.log(deviation)
+    return found
+
+
+def warp(rewards: Vector) -> Vector:
+    """Returns rewards with the lower half replaced by its ranks, at mean 0 and deviation 1; the order stays.
+
+    Where architectures fail to learn, rewards fall far below all others, and a process that has to explain how
+    far says little of what is good.  So, as the half-rank warping of Song et al., "The Vizier Gaussian process
+    bandit algorithm", 2024, each reward below the median becomes the normal score of its rank, in the unit that
+    makes the upper half as wide in scores as it is in rewards; rewards from the median up are not bent.
+
+    >>> warp(np.array([0.9, -1e9, 0.8, 0.7, 0.6])).round(2).tolist()
+    [1.4, -1.48, 0.7, -0.01, -0.61]
+
+    Args:
+      rewards: finite numbers, [n]; equal ones stay equal.
+    """
+    scores = _scores(rewards)
+    middle = np.median(rewards)
+    upper = rewards >= middle
+    # Of magnitude 1 first, so that squares neither vanish nor overflow.
+    above = np.where(upper, rewards / 2 - middle / 2, 0.0)
+    largest = float(above.max(initial=0.0))
+    above = above / (largest or 1.0)
+    width = np.sqrt(np.mean(np.square(above[upper]))) or 1.0
+    centred = scores - np.median(scores)
+    wide = np.sqrt(np.mean(np.square(centred[upper]))) or 1.0
+    warped: Vector = np.where(upper, above / width, np.minimum(centred / wide, 0.0))
+    return standardize(warped)
+
+
+def standardize(values: Vector) -> Vector:
+    """Returns values at mean 0 and deviation 1; all 0 where they are equal."""
+    centred = values - values.mean()
+    spread = centred.std()
+    return centred / spread if spread > 1e-12 else np.zeros_like(values)
+
+
+def _scores(values: Vector) -> Vector:
+    """Returns the normal score of the rank of each value; of equal ones, that of their mean rank."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1
+    found: Vector = ndtri((ranks[places] - 0.5) / len(values))
+    return found

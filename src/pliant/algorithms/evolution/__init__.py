@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .engine import Evolution
+from .engine import NSGA2, Evolution, HillClimb, RegularizedEvolution
 from .operators import Chain, Either, Individual, Operator
 from .pareto import ParetoTop, ParetoTournament
-from .recipes import NSGA2, HillClimb, RegularizedEvolution
 from .selectors import Best, Last, Newest, RandomPick, Top, Tournament
 from .variation import Mutate, UniformCrossover
 

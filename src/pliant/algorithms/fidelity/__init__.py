@@ -9,9 +9,9 @@ need no such hole, but the rewards that a trial reports on its way.  Training it
 from __future__ import annotations
 
 from .asha import ASHA
+from .budget import Budget
 from .halving import Hyperband, SuccessiveHalving
 from .pbt import PBT
-from .split import Budget
 from .stopping import HalvingStopping, MedianStopping
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any, final
 from pliant.space import Decisions
 
 from ..base import Reward
-from .around import Laddered, Values
+from .budget import Laddered, Values
 
 _FAILED = float("inf")  # sorts after every reward, whose sign is turned
 

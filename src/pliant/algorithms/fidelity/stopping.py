@@ -16,7 +16,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..base import Algorithm, Reward, check_algorithm, check_count, check_step
 from ..random import Random
-from .around import Values, check_eta
+from .budget import Values, check_eta
 
 Curve = dict[float, float]
 

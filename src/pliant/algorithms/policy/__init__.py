@@ -18,10 +18,9 @@ except ModuleNotFoundError as error:
 
 from .batch import Batch
 from .factorized import Factorized
-from .gradient import PolicyGradient
+from .gradient import PPO, REINFORCE, PolicyGradient
 from .policy import Policy
 from .ppo import ProximalPolicy
-from .recipes import PPO, REINFORCE
 from .recurrent import Recurrent
 from .reinforce import Reinforce
 from .rule import Rule, Told

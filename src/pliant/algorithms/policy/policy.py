@@ -5,6 +5,7 @@ It does not learn by itself (``rule``), and knows no rewards.
 
 from __future__ import annotations
 
+import base64
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from random import Random
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from pliant.space import Decisions, Space
 
-from .arrays import array_to_json, fill_from_json
 from .batch import Batch, Encoder
 from .heads import Head, make_heads
 from .options import show
@@ -115,3 +115,31 @@ class Policy(ABC):
         for name, array in self.arrays.items():
             fill_from_json(array, state[name])
         self.refresh()
+
+
+def array_to_json(array: NDArray[np.float64]) -> str:
+    """Returns the numbers of an array as base64 text, little-endian, in row-major order.
+
+    >>> array_to_json(np.array([1.0]))
+    'AAAAAAAA8D8='
+    """
+    return base64.b64encode(array.astype("<f8").tobytes()).decode("ascii")
+
+
+def fill_from_json(array: NDArray[np.float64], text: str) -> None:
+    """Fills an array with the numbers that ``array_to_json`` wrote.
+
+    Raises:
+      ValueError: the text holds another number of doubles, or numbers that are not finite.
+
+    >>> array = np.zeros((1, 1))
+    >>> fill_from_json(array, "AAAAAAAA8D8=")
+    >>> array
+    array([[1.]])
+    """
+    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
+    if found.size != array.size:
+        raise ValueError(f"{found.size} weights were stored where this policy has {array.size}.")
+    if not np.isfinite(found).all():
+        raise ValueError("a stored weight is not finite.")
+    array[...] = found.reshape(array.shape)

@@ -14,9 +14,8 @@ from torch import Tensor
 from pliant.space import Decisions, Space
 
 from ..adam import Adam
-from .arrays import array_to_json, fill_from_json
 from .options import check_number, check_whole, show
-from .policy import Policy
+from .policy import Policy, array_to_json, fill_from_json
 
 
 @final

@@ -18,8 +18,7 @@ from .feedforward import FeedForwardPredictor
 from .lstm import LSTMPredictor
 from .paths import PathEncoding, graph_paths
 from .predictor import Model, Predictor
-from .recipes import BANANAS
-from .search import PredictorSearch
+from .search import BANANAS, PredictorSearch
 
 __all__ = [
     "BANANAS",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pliant.algorithms.fidelity import ASHA, PBT, Budget, Hyperband, SuccessiveHalving
-from pliant.algorithms.fidelity.explore import explore
+from pliant.algorithms.fidelity.pbt import explore
 from pliant.space import Decisions, Int, Space, choice, flatten, floating, integer
 from pliant.testing.spaces import spaces, spaces_and_decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError

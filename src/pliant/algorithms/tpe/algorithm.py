@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pliant.space import Decisions, mutate
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
 
-from ...base import Algorithm, Reward, check_count, check_reward
+from ..base import Algorithm, Reward, check_count, check_reward
 from .kernels import Columns, Kernels, Matrix
 from .tree import INACTIVE, Tree
 

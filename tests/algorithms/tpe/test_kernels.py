@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pliant.algorithms.bayes.tpe.kernels import Kernels
-from pliant.algorithms.bayes.tpe.tree import Tree
+from pliant.algorithms.tpe.kernels import Kernels
+from pliant.algorithms.tpe.tree import Tree
 from pliant.space import choice, flatten, floating, integer
 from pliant.testing.algorithms import SPACES
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pliant.algorithms import Algorithm, Random, make
-from pliant.algorithms.bayes import TPE
+from pliant.algorithms.tpe import TPE
 from pliant.space import choice, flatten, floating, integer
 from pliant.testing.algorithms import SPACES, AlgorithmSuite, score
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError

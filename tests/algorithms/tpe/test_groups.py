@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from pliant.algorithms.bayes.tpe.groups import Bag, make_rule
+from pliant.algorithms.tpe.groups import Bag, make_rule
 
 RULES = {
     "set": make_rule(5, 3, distinct=True, ordered=True),
