@@ -24,7 +24,7 @@ from pliant.algorithms.evolution import NSGA2
 from pliant.study import Study
 from pliant.study.client import connect
 from pliant.study.serve import serve
-from pliant.study.wire import MAX_LINE, address_of, to_line
+from pliant.study.wire import MAX_LINE, address_of
 from pliant.values.errors import (
     FeedbackError,
     FieldTypeError,
@@ -33,6 +33,7 @@ from pliant.values.errors import (
     StaleError,
     StudyError,
 )
+from pliant.values.lines import encode_line
 
 PROGRAM = Path(__file__).with_name("clients.py")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="studies are served over Unix sockets")
@@ -562,9 +563,9 @@ def test_nonsense_from_one_peer_does_not_undo_the_steps_of_others(served, place)
     with connect(place) as client, closing(socket.socket(socket.AF_UNIX)) as one:
         trial = client.ask()
         one.connect(address_of(place))
-        bad = to_line({"do": "tell", "id": 1, "token": 9, "reward": 1, "metrics": {}})
-        good = to_line({"do": "tell", "id": 1, "token": 1, "reward": 1, "metrics": {}, "n": 5})
-        one.sendall(bad + to_line({"do": "none"}) + good + bad)
+        bad = encode_line({"do": "tell", "id": 1, "token": 9, "reward": 1, "metrics": {}})
+        good = encode_line({"do": "tell", "id": 1, "token": 1, "reward": 1, "metrics": {}, "n": 5})
+        one.sendall(bad + encode_line({"do": "none"}) + good + bad)
         answers = []
         with one.makefile("rb") as lines:
             answers = [json.loads(next(lines)) for _ in range(4)]
@@ -582,7 +583,7 @@ def test_nonsense_from_one_peer_does_not_undo_the_steps_of_others(served, place)
 def test_a_peer_that_does_not_listen(served, place, monkeypatch):
     """It is hung up on, and the others go on."""
     monkeypatch.setattr("pliant.study.serve.LISTEN_SECONDS", 0.1)
-    hello = to_line({"do": "hello", "worker": "deaf"})
+    hello = encode_line({"do": "hello", "worker": "deaf"})
     with connect(place) as client, closing(socket.socket(socket.AF_UNIX)) as one:
         one.connect(address_of(place))
         one.settimeout(30)
@@ -594,7 +595,7 @@ def test_a_peer_that_does_not_listen(served, place, monkeypatch):
 def test_half_a_line_and_the_rest_later(served, place):
     with closing(socket.socket(socket.AF_UNIX)) as one:
         one.connect(address_of(place))
-        line = to_line({"do": "hello", "worker": "slow", "n": 1})
+        line = encode_line({"do": "hello", "worker": "slow", "n": 1})
         one.sendall(line[:7])
         time.sleep(0.05)
         one.sendall(line[7:])

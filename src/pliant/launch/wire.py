@@ -1,20 +1,21 @@
-"""JSON objects over a stream socket, one a line, in both directions, without ever waiting.  No meaning here."""
+"""Non-blocking JSON lines over a stream socket, in both directions."""
 
 from __future__ import annotations
 
-import json
 import socket
 from contextlib import suppress
 from typing import Any, final
+
+from pliant.values.lines import LineDecoder, encode_line
 
 _CHUNK = 1 << 18
 
 
 @final
 class Wire:
-    """One end of a conversation in JSON objects.
+    """One end of a connection that carries JSON objects.
 
-    What cannot be sent at once waits in memory until ``flush``; what arrives in pieces waits for its end.
+    What cannot be sent at once waits in memory until ``flush``; incomplete lines wait for the rest.
 
     >>> import socket
     >>> here, there = (Wire(end) for end in socket.socketpair())
@@ -25,16 +26,16 @@ class Wire:
     (None, None)
 
     Args:
-      end: a connected stream socket, which is the wire's own from now on.
+      end: a connected stream socket, which the wire owns and closes.
     """
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self.socket = end
         self.ended = False
-        """Whether the other end is gone."""
+        """Whether the other end is closed."""
         self._out = bytearray()
-        self._in = bytearray()
+        self._decoder = LineDecoder()
 
     def fileno(self) -> int:
         """Returns the file descriptor, for selectors."""
@@ -46,12 +47,12 @@ class Wire:
         return bool(self._out)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends an object, as much of it as goes; the rest by ``flush``."""
-        self._out += json.dumps(message).encode() + b"\n"
+        """Sends an object without waiting; ``flush`` sends the rest."""
+        self._out += encode_line(message)
         self.flush()
 
     def flush(self) -> None:
-        """Sends what waits, as much as goes."""
+        """Sends as much of the waiting data as the socket takes."""
         if self.ended:
             self._out.clear()
         try:
@@ -59,12 +60,16 @@ class Wire:
                 del self._out[: self.socket.send(bytes(self._out[:_CHUNK]))]
         except BlockingIOError:
             pass
-        except OSError:  # it is gone: what it said before may still be read
+        except OSError:  # the other end is closed; what it sent before can still be read
             self._out.clear()
 
     def receive(self) -> list[dict[str, Any]]:
-        """Returns the objects that arrived; sets ``ended`` when the other end is gone.  A torn last one is dropped."""
-        for _ in range(16):  # then it is the turn of others
+        """Returns the objects that arrived; sets ``ended`` when the other end is closed.
+
+        An object that was cut off by the end is dropped.
+        """
+        found: list[dict[str, Any]] = []
+        for _ in range(16):  # at most, so that one busy connection does not block others
             try:
                 data = self.socket.recv(_CHUNK)
             except BlockingIOError:
@@ -74,18 +79,13 @@ class Wire:
             if not data:
                 self.ended = True
                 break
-            self._in += data
+            found += self._decoder.feed(data)
             if len(data) < _CHUNK:
                 break
-        end = self._in.rfind(b"\n") + 1
-        if not end:
-            return []
-        lines = bytes(self._in[:end]).splitlines()
-        del self._in[:end]
-        return [json.loads(line) for line in lines if line]
+        return found
 
     def close(self) -> None:
-        """Ends the conversation, for a forked process that holds this end by inheritance, too."""
+        """Closes the connection, also for a forked process that inherited this end."""
         self.ended = True
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any, NoReturn, final
 
 from pliant.values.errors import LaunchError
+from pliant.values.lines import encode_line
 
 from . import tree
 from .base import JSON, Channel, dump
@@ -68,7 +69,7 @@ def serve(end: socket.socket) -> NoReturn:
         _flush()
         done["children"] = _has_children()
         try:
-            end.sendall(json.dumps(done).encode() + b"\n")
+            end.sendall(encode_line(done))
         except OSError:
             break
     with suppress(BaseException):

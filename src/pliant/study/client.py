@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import Any, Self, final
 
 from pliant.space import Space
-from pliant.values.errors import FeedbackError, FieldTypeError, StudyError
+from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError
+from pliant.values.lines import LineDecoder, encode_line
 
 from .store.location import Place, to_location
 from .store.lock import name_process
@@ -19,7 +20,7 @@ from .study import Study
 from .trials.check import check_rewards
 from .trials.constraint import check_metrics
 from .trials.trial import RUNNING, Trial
-from .wire import address_of, error_from_json, from_line, to_line, trial_from_json
+from .wire import address_of, error_from_json, trial_from_json
 
 PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again
 LOOK = 0.5  # seconds between looks at whether the server is there
@@ -44,7 +45,7 @@ class Client:
         self._worker = worker or name_process()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._text = b""
+        self._decoder = LineDecoder()
         self._count = 0
         self._held: dict[int, int] = {}  # the token of each trial that is here
         self._process = os.getpid()
@@ -173,19 +174,18 @@ class Client:
     def _say(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._socket is not None
         self._count += 1
-        self._socket.sendall(to_line({"n": self._count, **request}))
+        self._socket.sendall(encode_line({"n": self._count, **request}, allow_nan=False))
         while True:
-            line, found, rest = self._text.partition(b"\n")
-            if found:
-                self._text = rest
-                answer = from_line(line)
-                if answer.get("n") == self._count:
-                    return answer
-                continue
             data = self._socket.recv(1 << 16)
             if not data:
                 raise ConnectionResetError("the server hung up")
-            self._text += data
+            try:
+                answers = self._decoder.feed(data)
+            except LoadError as error:
+                raise StudyError(f"the server of a study sent what is not an answer: {error}") from error
+            for answer in answers:
+                if answer.get("n") == self._count:
+                    return answer
 
     def _connect(self, trial_id: int | None = None, token: int | None = None) -> dict[str, Any]:
         """Connects, waiting for a server that is away; where none comes, says what became of the study and of a trial."""
@@ -201,7 +201,7 @@ class Client:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 one.connect(self._address)
-                self._socket, self._text = one, b""
+                self._socket, self._decoder = one, LineDecoder()
                 hello = self._say({"do": "hello", "worker": self._worker, "held": list(self._held.items())})
                 if "error" in hello:
                     self._hang_up()

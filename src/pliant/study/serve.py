@@ -14,14 +14,22 @@ import time
 from contextlib import suppress
 from typing import Any, Self, final
 
-from pliant.values.errors import FeedbackError, FieldValueError, PliantError, StaleError, StudyError
+from pliant.values.errors import (
+    FeedbackError,
+    FieldValueError,
+    LoadError,
+    PliantError,
+    StaleError,
+    StudyError,
+)
+from pliant.values.lines import LineDecoder, encode_line
 
 from .loop import MAX_ATTEMPTS
 from .store.store import LostConnection
 from .study import Study
 from .trials.check import check_rewards, to_plain
 from .trials.trial import COMPLETED, RUNNING, Trial
-from .wire import MAX_LINE, address_of, error_to_json, from_line, to_line, trial_to_json
+from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
 LISTEN_SECONDS = 5.0  # that a client may take to read an answer
 LEASE_SECONDS = 60.0  # that a client may be silent; it says that it is alive far more often
@@ -249,7 +257,7 @@ class _Peer:
         self.connection = connection
         self.name = "a client"
         self.tokens: dict[int, int] = {}
-        self._text = b""
+        self._decoder = LineDecoder()
 
     def hear(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> bool:
         """Adds what it said; returns whether it is still there."""
@@ -259,18 +267,17 @@ class _Peer:
             return True
         except OSError:
             return False
-        *lines, self._text = (self._text + data).split(b"\n")
         try:
-            heard += [(self, from_line(line)) for line in lines]
-        except StudyError:
+            heard += [(self, request) for request in self._decoder.feed(data)]
+        except LoadError:
             return False
-        return bool(data) and len(self._text) <= MAX_LINE
+        return bool(data) and self._decoder.pending <= MAX_LINE
 
     def say(self, message: dict[str, Any]) -> bool:
         """Sends a line; returns whether it is there, and listens."""
         try:
             self.connection.settimeout(LISTEN_SECONDS)
-            self.connection.sendall(to_line(message))
+            self.connection.sendall(encode_line(message, allow_nan=False))
             self.connection.setblocking(False)
         except (OSError, ValueError):  # ValueError: what it said, said back, is no JSON
             return False

@@ -7,7 +7,6 @@ that whoever knows the study finds it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import tempfile
@@ -56,26 +55,6 @@ def address_of(place: Place) -> str:
             "Remove it, or set TMPDIR to a folder of your own."
         )
     return str(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.sock")
-
-
-def to_line(message: dict[str, Any]) -> bytes:
-    """Returns a message as a line."""
-    return json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-
-
-def from_line(line: bytes) -> dict[str, Any]:
-    """Returns the message of a line.
-
-    Raises:
-      StudyError: it is none.
-    """
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise StudyError(f"what was said over the socket of a study is no JSON object: {line[:80]!r}.")
-    return found
 
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
