@@ -84,7 +84,7 @@ def test_candidates_are_exchanged_and_removed():
     with pytest.raises(FieldTypeError, match="the candidates of a LayerChoice are modules; got 3"):
         choice[0] = 3
     supernet(nn.Sequential(choice))
-    with pytest.raises(BindError, match="the choice 'k' has 2 candidates in a super-network"):
+    with pytest.raises(BindError, match="the choice 'k' is a decision of a super-network"):
         del choice[0]
 
 
@@ -148,13 +148,15 @@ def test_inputs_by_name_and_mask():
 def test_bad_input_choices():
     with pytest.raises(FieldValueError, match="needs the number of its tensors, or their names"):
         InputChoice()
-    with pytest.raises(FieldValueError, match="chooses n_chosen of its 2 tensors; got 3"):
+    with pytest.raises(
+        FieldValueError, match="n_chosen of an InputChoice over 2 tensors is from 1 to 2.*; got 3"
+    ):
         InputChoice(2, 3)
     with pytest.raises(FieldValueError, match="the InputChoice 'k' chooses among 3 tensors; got 2"):
         InputChoice(3, key="k")(TENSORS[:2])
-    with pytest.raises(FieldValueError, match=r"each once, from 0 to 2; got \[0, 3\]"):
+    with pytest.raises(FieldValueError, match=r"distinct indices of inputs from 0 to 2; got \[0, 3\]"):
         InputChoice(3, chosen=[0, 3])
-    with pytest.raises(FieldValueError, match=r"each once, from 0; got \[1, 1\]"):
+    with pytest.raises(FieldValueError, match=r"distinct indices of inputs from 0; got \[1, 1\]"):
         InputChoice(chosen=[1, 1])
     with pytest.raises(FieldValueError, match="chooses among at least 3 tensors; got 2"):
         InputChoice(chosen=[2])(TENSORS[:2])
