@@ -149,7 +149,7 @@ def test_bad_input_choices():
     with pytest.raises(FieldValueError, match="needs the number of its tensors, or their names"):
         InputChoice()
     with pytest.raises(
-        FieldValueError, match="n_chosen of an InputChoice over 2 tensors is from 1 to 2.*; got 3"
+        FieldValueError, match=r"n_chosen of an InputChoice over 2 tensors is from 1 to 2.*; got 3"
     ):
         InputChoice(2, 3)
     with pytest.raises(FieldValueError, match="the InputChoice 'k' chooses among 3 tensors; got 2"):

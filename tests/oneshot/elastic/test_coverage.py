@@ -6,7 +6,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import measure_differences, supernet
-from pliant.oneshot.elastic.coverage import ENUMERATED, cover_sizes
+from pliant.oneshot.elastic.coverage import MAX_ENUMERATED, cover_sizes
 from pliant.space import choice, flatten, integer
 
 one = pg.oneof
@@ -26,7 +26,7 @@ def seen(space, measure=lambda decisions: sum(decisions.values)):
 
 def test_small_spaces_are_enumerated():
     space = flatten([choice("a", 16), choice("b", 16)])
-    assert len(seen(space)) == space.size == ENUMERATED
+    assert len(seen(space)) == space.size == MAX_ENUMERATED
 
 
 def test_what_is_in_candidates():
@@ -71,7 +71,7 @@ def test_lazy_layers_in_nested_choices():
     torch.manual_seed(0)
     image = torch.randn(2, 3, 4, 4)
     net = supernet(Sequential(*[block(width) for width in (16, 32, 64, 128)]), example=image).double()
-    assert net.space.size > ENUMERATED
+    assert net.space.size > MAX_ENUMERATED
     for seed in range(30):
         decisions = net.space.sample(seed)
         found = measure_differences(net, image.double(), decisions=decisions)
@@ -95,7 +95,7 @@ def test_sizes_in_nested_choices():
 
     torch.manual_seed(0)
     net = supernet(Deep([sizes() for _ in range(4)])).double()
-    assert net.space.size > ENUMERATED
+    assert net.space.size > MAX_ENUMERATED
     x = torch.randn(3, 8).double()
     for seed in range(20):
         assert measure_differences(net, x, decisions=net.space.sample(seed)).largest < 1e-10

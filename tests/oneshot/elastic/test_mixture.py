@@ -297,7 +297,7 @@ def test_what_has_no_one_value_is_not_read_from_a_mixture():
     for name in ("out_channels", "weight"):
         with pytest.raises(
             UndecidedAttributeError,
-            match=f"'{name}' of the module at '' is read while a mixture .* no one value",
+            match=f"'{name}' of the module at '' is read while a mixture .* have different values",
         ):
             getattr(net.network, name)
 
@@ -411,15 +411,16 @@ def test_only_widths_differ():
     net = build(Conv2d(4, 3, one([3, 5])))
     assert isinstance(net.network, Elastic)
     with pytest.raises(
-        FieldValueError, match=r"sizes of the module at '' return \(3, 3, 2, 2\) and \(3, 3, 4, 4\), and only"
+        FieldValueError,
+        match=r"sizes of the module at '' return the shapes \(3, 3, 2, 2\) and \(3, 3, 4, 4\). In a mixture only",
     ):
         mix(net, rows_of(net))(IMAGES)
     net = build(Conv2d(4, 3, one([2, 3]), padding=1))  # an even kernel has no middle
-    with pytest.raises(FieldValueError, match=r"return \(3, 3, 6, 6\) and \(3, 3, 7, 7\)"):
+    with pytest.raises(FieldValueError, match=r"return the shapes \(3, 3, 6, 6\) and \(3, 3, 7, 7\)"):
         mix(net, rows_of(net))(IMAGES)
     heads = build(pg.symbolize(nn.GRU)(4, one([2, 3])))
     with pytest.raises(
-        FieldValueError, match="the module at '' returns a tuple, and only tensors can be mixed"
+        FieldValueError, match="the module at '' returns a tuple, and a mixture of sizes needs a tensor"
     ):
         mix(heads, rows_of(heads))(ROWS)
 

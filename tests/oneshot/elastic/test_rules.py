@@ -219,11 +219,11 @@ def test_a_wrong_rule_is_seen():
     [
         (
             lambda layer, name, full: full,
-            r"returns \(8,\) of the maximal tensor of shape \(8,\), where \(4,\) is wanted",
+            r"returns \(8,\) of the maximal tensor of shape \(8,\); expected \(4,\)",
         ),
         (
             lambda layer, name, full: full[:4, 0],
-            r"fails on the maximal tensor of shape \(8,\), of which \(4,\) is wanted: too many",
+            r"fails on the maximal tensor of shape \(8,\) for a part of shape \(4,\): too many",
         ),
         (lambda layer, name, full: 3, r"returns a int of the maximal tensor"),
     ],
@@ -242,7 +242,7 @@ def test_sizes_of_several_dimensions_are_no_parts_of_one_weight():
     shape = one([(4,), (3, 4)])
     with pytest.raises(
         ValueError,
-        match=r"LayerNorm at 'args\[0\]' has weight of several numbers of dimensions, \(3, 4\) and \(4,\)",
+        match=r"LayerNorm at 'args\[0\]' has weight with different numbers of dimensions, \(3, 4\) and \(4,\)",
     ):
         supernet(pg.symbolize(nn.Sequential)(pg.symbolize(nn.LayerNorm)(shape)))
 

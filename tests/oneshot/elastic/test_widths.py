@@ -71,6 +71,6 @@ def test_lessons():
         add_widths(nn.Linear(2, 3), reads="in_features")
     with pytest.raises(
         ValueError,
-        match=r"Gated has no argument 'input' that could be a width; did you mean 'inputs'.*It takes",
+        match=r"Gated has no argument 'input' that could be a width; did you mean 'inputs'\? Its arguments",
     ):
         add_widths(Gated, reads="input")

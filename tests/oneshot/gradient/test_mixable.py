@@ -115,15 +115,15 @@ IMAGES, ROWS = torch.zeros(2, 3, 8, 8), torch.zeros(2, 3)
 REFUSED = {
     "stride": (
         lambda: Sequential(Conv2d(3, 4, 3, stride=one([1, 2]))), IMAGES,
-        r"at 'args\[0\].stride': the sizes of the module at 'args\[0\]' return .* only how many channels",
+        r"at 'args\[0\].stride': the sizes of the module at 'args\[0\]' return .* only the number of channels",
     ),
     "padding": (
         lambda: Sequential(Conv2d(3, 4, one([3, 5]))), IMAGES,
-        r"at 'args\[0\].kernel_size': .* only how many channels",
+        r"at 'args\[0\].kernel_size': .* only the number of channels",
     ),
     "tuples": (
         lambda: Sequential(GRU(3, one([2, 4]))), ROWS,
-        r"at 'args\[0\].*': .* returns a tuple, and only tensors can be mixed",
+        r"at 'args\[0\].*': .* returns a tuple, and a mixture of sizes needs a tensor",
     ),
     "other places": (joined, IMAGES, r"at 'args\[0\].first.out_channels': with nearly all weight on one size"),
     "code": (
@@ -132,7 +132,7 @@ REFUSED = {
     ),
     "attributes": (
         lambda: Sequential(Strided(Linear(3, width())), Linear(width(), 1)), ROWS,
-        r"at 'args\[0\].layer.out_features': 'out_features' of the module at .* no one value",
+        r"at 'args\[0\].layer.out_features': 'out_features' of the module at .* have different values",
     ),
     "not zero": (  # that layer knows no weights, and makes something of channels that are zero
         lambda: Sequential(Conv2d(3, width(), 1), LazyBatchNorm2d(), LazyConv2d(2, 1)), IMAGES,

@@ -223,7 +223,7 @@ class TestBadInput:
             supernet(Sequential(LazyConv2d(4, 1), one([ReLU(), Identity()])))
 
     def test_an_example_that_does_not_reach_a_layer(self):
-        with pytest.raises(ValueError, match=r"saw no input.*reaches it"):
+        with pytest.raises(ValueError, match=r"received no input.*reaches this layer"):
             supernet(Unused(LazyConv2d(4, 1), one([ReLU(), Identity()])), example=X)
 
     def test_decisions_of_another_super_network(self):
@@ -244,7 +244,8 @@ class TestBadInput:
 
     def test_what_is_no_module(self):
         with pytest.raises(
-            ValueError, match=r"(?s)'the root' cannot be made with \{'args\[0\]': 1\}.*int is not a Module"
+            ValueError,
+            match=r"(?s)'the root' cannot be built with the values \{'args\[0\]': 1\}.*int is not a Module",
         ):
             supernet(Sequential(one([ReLU(), 3])))
         with pytest.raises(TypeError, match="takes a module with holes"):
@@ -258,7 +259,8 @@ class TestBadInput:
 
     def test_a_size_that_a_constructor_refuses(self):
         with pytest.raises(
-            ValueError, match=r"'args\[0\]' cannot be made with \{'groups': 1\}.*divisible by groups"
+            ValueError,
+            match=r"'args\[0\]' cannot be built with the values \{'groups': 1\}.*divisible by groups",
         ):
             supernet(Sequential(Conv2d(4, 4, 1, groups=one([1, 3]))))
 

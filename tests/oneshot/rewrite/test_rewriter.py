@@ -264,7 +264,8 @@ class TestBadInput:
     def test_what_is_no_module(self, odd):
         within = one([Sequential(one([ReLU(), odd])), Tanh()])
         with pytest.raises(
-            ValueError, match=r"(?s)'\[=0/2\]' cannot be made.*at '\[=0/2\]\.args\[0\]\[=1/2\]' stands beside"
+            ValueError,
+            match=r"(?s)'\[=0/2\]' cannot be built.*at '\[=0/2\]\.args\[0\]\[=1/2\]' stands beside",
         ):
             supernet(within)
         with pytest.raises(TypeError, match=r"a module is expected at '\[=1/2\]'"):

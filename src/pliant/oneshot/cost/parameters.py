@@ -137,7 +137,7 @@ class _Widths(Meter):
         if not isinstance(layer, LazyLayer):
             return call.inside
         current = layer.current()
-        key = (layer, layer.last)
+        key = (layer, layer.last_width)
         if current is None or key in self._met:
             return 0.0
         self._met.add(key)

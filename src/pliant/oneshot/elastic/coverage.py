@@ -1,4 +1,4 @@
-"""Which decisions of a space to look at, to have seen every size that its parts can take."""
+"""Picks decisions of a space that cover every size of its elastic modules and lazy layers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Any
 
 from pliant.space import Choice, Decisions, Int, Point, Space, find_parents, walk_points
 
-ENUMERATED = 256  # of so many combinations, all are looked at
+MAX_ENUMERATED = 256  # a space of at most so many decisions is enumerated
 
-Branch = (
-    tuple[int, int] | None
-)  # a candidate: the place of its choice among the points, and its index; or the root
+Branch = tuple[int, int] | None  # a candidate: the index of its choice and its own; None for the root
 
 
 def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator[Decisions]:
-    """Yields all decisions of a small space; of a large one, each end of each value with the others at their largest.
+    """Yields all decisions of a small space; of a large one, both ends of each value, the other values at their largest.
 
-    Values in candidates are looked at with these candidates chosen, and the others at the largest that was met so.  It
-    takes for granted that sizes grow with each value for itself, whatever the others are.
+    A value inside a candidate is tried with that candidate chosen.  This assumes that sizes grow with each value,
+    independently of the others.
 
     >>> from pliant.space import flatten, integer
     >>> space = flatten([integer("a", 1, 100), integer("b", 1, 100)])
@@ -29,16 +27,16 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
 
     Args:
       space: the space.
-      measure: a number that is larger for decisions that make something larger; asked after they were yielded.
+      measure: returns the size of the network of some decisions; called after these were yielded.
     """
-    if not math.isinf(space.size) and space.size <= ENUMERATED:
+    if not math.isinf(space.size) and space.size <= MAX_ENUMERATED:
         yield from space.iterate()
         return
     above = find_parents(space)
     start = _compose(space, {})
     best: dict[Branch, tuple[float, Decisions]] = {
         None: (-math.inf, start)
-    }  # by candidate, where it is chosen
+    }  # by candidate: the largest size, and its decisions
     seen: set[tuple[Any, ...]] = set()
     for _ in range(2):
         for index, point in enumerate(space.points):
@@ -61,7 +59,7 @@ def _ends(point: Point) -> list[Any]:
 
 
 def _reach(best: Mapping[Branch, tuple[float, Decisions]], above: Sequence[Branch], index: int) -> Decisions:
-    """Returns decisions in which a point is active, if there are any: the largest around, and the largest in its candidate."""
+    """Returns decisions in which a point is active, if possible: the largest known outside and inside of its candidate."""
     branch = above[index]
     if branch is None:
         return best[None][1]
@@ -79,9 +77,9 @@ def _reach(best: Mapping[Branch, tuple[float, Decisions]], above: Sequence[Branc
 
 
 def _change(decisions: Decisions, index: int, value: Any) -> Decisions | None:
-    """Returns decisions with the one at a point changed; None where it is not active, or its group has no such picks.
+    """Returns decisions with the value of one point changed; None if it is not active or its group does not allow the value.
 
-    What that opens gets the first values.
+    Points that become active get their first values.
     """
     space = decisions.space
     if index not in decisions.active:
@@ -95,13 +93,13 @@ def _change(decisions: Decisions, index: int, value: Any) -> Decisions | None:
     if changed is None:
         return None
     for member, old, new in zip(members, picks, changed):
-        if old != new:  # what is in another candidate of this pick is another point
+        if old != new:  # points in another candidate of this pick are other points
             chosen[member.path] = new
     return _compose(space, chosen)
 
 
 def _change_pick(picks: list[int], point: Choice, value: int) -> list[int] | None:
-    """Returns the picks of a group with one changed, and others as far as its rule wants; None where none are allowed."""
+    """Returns the picks of a group with one changed, and others adapted to the rule of the group; None if impossible."""
     group = point.group
     assert group is not None
     found, step = list(picks), int(group.distinct)
@@ -117,7 +115,7 @@ def _change_pick(picks: list[int], point: Choice, value: int) -> list[int] | Non
 
 
 def _compose(space: Space, chosen: Mapping[str, Any]) -> Decisions:
-    """Returns decisions: ``chosen`` by path, and the first values of all else that is active."""
+    """Returns decisions with some values by path, and the first value of all other active points."""
 
     def decide(_: int, point: Point) -> Any:
         if not isinstance(point, Choice):

@@ -1,7 +1,7 @@
-"""Layers that learn the width of their input when they first see one (``nn.LazyConv2d``, ``nn.LazyLinear``, ...).
+"""Lazy layers (``nn.LazyConv2d``, ``nn.LazyLinear``, ...) in a super-network: elastic over the width of their input.
 
-Alone, such a layer takes one width and keeps it.  In a super-network the width changes with the decisions, so here it
-is elastic over the width of whatever comes in.  The widths that occur are measured with an example input, once.
+PyTorch's lazy layer keeps the width of its first input.  In a super-network the width changes with the decisions, so
+``LazyLayer`` has one maximal weight and a layer for each width.  An example input shows once which widths occur.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .sharing import SharedTensors, Skeleton
 
 @final
 class LazyLayer(nn.Module):
-    """A lazy layer over one maximal weight, of which each input uses the part that fits it.
+    """A lazy layer over one maximal weight; each input uses the part for its width.
 
     Args:
-      prototype: the lazy layer, which has seen no input.
-      shared: the tensors; those of other layers at the same place, or None for tensors of its own.
-      path: where it stands, for messages.
+      prototype: the lazy layer before its first input.
+      shared: the maximal tensors, shared with other layers at the same place; None for new ones.
+      path: the path of the layer, for messages.
     """
 
     def __init__(self, prototype: nn.Module, shared: SharedTensors | None, path: str) -> None:
@@ -36,12 +36,12 @@ class LazyLayer(nn.Module):
         self._store: list[SharedTensors] = [] if shared is None else [shared]
         self.own = SharedTensors(path, []) if shared is None else None
         self._skeletons: dict[int, Skeleton] = {}
-        self.last: int | None = None
+        self.last_width: int | None = None
         self._running: Skeleton | None = None
 
     @property
     def layer(self) -> nn.Module:
-        """The layer as it was before it saw an input."""
+        """The lazy layer before its first input."""
         return self._hidden.layer
 
     @property
@@ -51,12 +51,14 @@ class LazyLayer(nn.Module):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the maximal tensors were made."""
+        """Whether the maximal tensors exist."""
         return bool(self.shared._parameters or self.shared._buffers)
 
     def forward(self, x: Tensor, *args: Any, **fields: Any) -> Any:
-        """Runs the layer in the width of ``x``."""
-        width = self.last = int(x.shape[-1] if isinstance(self._hidden.layer, nn.LazyLinear) else x.shape[1])
+        """Runs the layer of the width of ``x``."""
+        width = self.last_width = int(
+            x.shape[-1] if isinstance(self._hidden.layer, nn.LazyLinear) else x.shape[1]
+        )
         skeleton = self._skeletons.get(width)
         if skeleton is None:
             skeleton = self._make(x, args, fields)
@@ -80,15 +82,15 @@ class LazyLayer(nn.Module):
         return {
             **self.__dict__,
             "_running": None,
-            **({"_skeletons": {}, "last": None} if self.is_measured else {}),
+            **({"_skeletons": {}, "last_width": None} if self.is_measured else {}),
         }
 
     def current(self) -> Skeleton | None:
-        """Returns the layer as it last ran."""
-        return None if self.last is None else self._skeletons[self.last]
+        """Returns the layer of the last width; None before the first input."""
+        return None if self.last_width is None else self._skeletons[self.last_width]
 
     def measured(self) -> list[Skeleton]:
-        """Returns the layers of all widths that were seen."""
+        """Returns the layers of all widths so far."""
         return list(self._skeletons.values())
 
     def _make(self, x: Tensor, args: tuple[Any, ...], fields: dict[str, Any]) -> Skeleton:
@@ -107,10 +109,7 @@ class LazyLayer(nn.Module):
 
 @final
 class _Prototype:
-    """A lazy layer that saw no input, kept where it counts as no part of a network.
-
-    It can be copied: PyTorch's uninitialized buffers alone cannot.
-    """
+    """Holds a lazy layer outside of the module tree; can be copied, unlike PyTorch's uninitialized buffers."""
 
     def __init__(self, layer: nn.Module) -> None:
         self.layer = layer
@@ -118,24 +117,24 @@ class _Prototype:
     def __deepcopy__(self, memo: dict[int, Any]) -> _Prototype:
         for buffer in self.layer.buffers():
             if isinstance(buffer, UninitializedBuffer):
-                kind: Any = UninitializedBuffer  # whose stub knows no arguments
+                kind: Any = UninitializedBuffer  # its stub lacks the arguments
                 fresh = kind(device=buffer.device, dtype=buffer.dtype)
                 memo.setdefault(id(buffer), fresh)
         return _Prototype(copy.deepcopy(self.layer, memo))
 
 
 def is_lazy(module: nn.Module) -> bool:
-    """Returns whether a layer has yet to see an input."""
+    """Returns whether a layer is lazy and has not received an input yet."""
     return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
 
 
 def replace_lazy_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
-    """Replaces the lazy layers of a module by layers that follow their input; returns it, or what replaces it.
+    """Replaces the lazy layers in a module by ``LazyLayer``; returns the module, or what replaces it.
 
     Args:
       module: changed in place.
-      path: where it stands.
-      shared: a function from the path of a layer in ``module`` to its ``SharedTensors``; None gives each its own.
+      path: the path of the module.
+      shared: a function from the path of a layer in ``module`` to its ``SharedTensors``; None for new ones.
     """
     if is_lazy(module):
         return LazyLayer(module, None if shared is None else shared(""), path)
@@ -148,11 +147,11 @@ def replace_lazy_layers(module: nn.Module, path: str, shared: Any = None) -> nn.
     return module
 
 
-def finish(layers: list[LazyLayer]) -> None:
-    """Makes the maximal tensors of layers, after all their widths were seen.
+def share_lazy_weights(layers: list[LazyLayer]) -> None:
+    """Makes the maximal tensors of lazy layers, after each has received inputs of all its widths.
 
     Raises:
-      FieldValueError: one of them saw no input.
+      FieldValueError: a layer has received no input.
     """
     groups: dict[int, list[LazyLayer]] = {}
     for layer in layers:
@@ -161,7 +160,7 @@ def finish(layers: list[LazyLayer]) -> None:
         found = [skeleton for layer in group for skeleton in layer.measured()]
         if not found:
             raise FieldValueError(
-                f"the {type(group[0]._hidden.layer).__name__} at {group[0].path!r} saw no input, so its width is not known. "
-                "Pass an example that reaches it, or give the layer its width."
+                f"the {type(group[0]._hidden.layer).__name__} at {group[0].path!r} received no input, so its width is unknown. "
+                "Pass an example that reaches this layer, or give the layer its width."
             )
         group[0].shared.share(found)

@@ -1,73 +1,85 @@
-"""How an elastic module runs as a mixture: the sum, by weight, of what its sizes return, as wide as the widest.
+"""Mixture of the sizes of an elastic module: the weighted sum of their outputs, padded with zeros to the widest.
 
-What a narrow size returns is filled up with zeros, and of a wide input it takes its part.  So a mixture of sizes is what
-one of candidates is, and where all weight is on one size, it is that size.  Sizes of one layer mostly run as one
-(``folding``), all others one by one.  Sizes of weight zero do not run.  What the weights are is not decided here.
+A size takes the first channels of a wider input.  With all weight on one size, the mixture equals that size.  Sizes of
+one layer run as one superkernel where possible, all others one by one.  Sizes with weight zero do not run.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pliant.space import Choice, Decisions
+from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import FieldValueError
 
+from ..choices.selection import Selection
 from .lazy import LazyLayer
-from .sharing import Skeleton
+from .sharing import SharedTensors, Skeleton
 from .superkernel import Superkernel, find_superkernel
 from .widths import find_widths, input_width
 
-if TYPE_CHECKING:
-    from .module import Elastic
-
-MAX_PLANS = 64  # so many plans are kept: one for each set of sizes that have weight
+MAX_PLANS = 64  # so many plans are cached: one for each set of sizes with weight
 
 Support = tuple[tuple[int, ...], ...]
-"""By axis, the places that have weight."""
+"""By axis, the places with weight."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class MixturePlan:
-    """How the sizes that have weight run.
+    """How the sizes with weight run.
 
     Attributes:
-      sizes: by the place on each axis, counted among those that have weight.
-      superkernel: how they run as one; None where they run one by one.
-      dim: which dimension is that of channels, from the end if negative; None if it is not known.
-      takes: by size, how many channels of the input it takes; None for all.
+      sizes: by the place on each axis, counted among the places with weight.
+      superkernel: runs all sizes as one; None if they run one by one.
+      dim: the dimension of channels, from the end if negative; None if it is unknown.
+      input_channels: by size, how many channels of the input it takes; None for all.
     """
 
     sizes: dict[tuple[int, ...], Skeleton]
     superkernel: Superkernel | None
     dim: int | None
-    takes: tuple[int | None, ...]
+    input_channels: tuple[int | None, ...]
 
     def running(self) -> list[Skeleton]:
-        """Returns the sizes whose layers run: the largest, where all run as one."""
+        """Returns the sizes whose layers run: only the largest in a superkernel."""
         return [self.superkernel.largest] if self.superkernel else list(self.sizes.values())
 
 
 @final
 class SizeMixture:
-    """Runs one elastic module by the weights that are selected for its keys.
+    """Runs an elastic module with the selected weights of its keys.
 
-    The weight of a size is the product of those of its values.  An axis is a key; where some values are decided only
-    under others, all of them are one axis.
+    The weight of a size is the product of the weights of its values.  Each key is an axis; in a space with conditional
+    values, all keys together are one axis.
+
+    Args:
+      space: the decision points of the module.
+      keys: the key of each point.
+      selection: what the module reads.
+      shared: the maximal tensors.
+      skeleton: returns the module for some values of ``space``.
     """
 
-    def __init__(self, elastic: Elastic) -> None:
-        self._elastic = elastic
-        points = elastic.space.points
-        self._is_joint = any(isinstance(point, Choice) and any(point.branches) for point in points)
-        self._all = list(elastic.space.iterate()) if self._is_joint else []
+    def __init__(
+        self,
+        space: Space,
+        keys: Sequence[str],
+        selection: Selection,
+        shared: SharedTensors,
+        *,
+        skeleton: Callable[[tuple[Any, ...]], Skeleton],
+    ) -> None:
+        self._space, self._keys, self._selection, self._shared = space, keys, selection, shared
+        self._make = skeleton
+        self._is_joint = any(isinstance(point, Choice) and any(point.branches) for point in space.points)
+        self._all = list(space.iterate()) if self._is_joint else []
         self._plans: dict[Support, MixturePlan] = {}
         self._running: list[Skeleton] = []
 
@@ -75,7 +87,7 @@ class SizeMixture:
         """Runs the module.
 
         Raises:
-          FieldValueError: the sizes do not return tensors that differ in nothing but how many channels they have.
+          FieldValueError: the outputs of the sizes are not tensors that differ only in their number of channels.
         """
         rows, numbers = self._rows()
         plan = self.plan(_support(numbers))
@@ -92,34 +104,38 @@ class SizeMixture:
         return self._run_superkernel(plan.superkernel, rows, args, fields)
 
     def running(self) -> list[Skeleton]:
-        """Returns the sizes whose layers run for the present weights: the largest, where all run as one."""
+        """Returns the sizes whose layers run for the current weights: only the largest in a superkernel."""
         return self.plan(_support(self._rows()[1])).running()
 
     def sizes(self) -> list[Skeleton]:
-        """Returns the sizes that have weight."""
+        """Returns the sizes with weight."""
         return list(self.plan(_support(self._rows()[1])).sizes.values())
 
     def plan(self, support: Support | None = None) -> MixturePlan:
-        """Returns how the sizes that have weight run; all of them when None."""
-        counts = [len(self._all)] if self._is_joint else [int(p.count) for p in self._elastic.space.points]
+        """Returns how the sizes with weight run; if None, all sizes."""
+        counts = [len(self._all)] if self._is_joint else [int(p.count) for p in self._space.points]
         kept = tuple(tuple(range(count)) for count in counts) if support is None else support
         found = self._plans.get(kept)
         if found is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             sizes = {
-                place: self._elastic.skeleton(self._values([axis[i] for axis, i in zip(kept, place)]))
+                place: self._make(self._values([axis[i] for axis, i in zip(kept, place)]))
                 for place in itertools.product(*(range(len(axis)) for axis in kept))
             }
-            superkernel = None if self._elastic.lazy_layers() else find_superkernel(sizes)
-            takes = [find_input_channels(size.module) for size in sizes.values()]
+            layers = [layer for size in sizes.values() for _, layer in self._shared.layers(size.module)]
+            is_lazy = any(isinstance(layer, LazyLayer) for layer in layers)
+            inputs = [find_input_channels(size.module) for size in sizes.values()]
             found = self._plans[kept] = MixturePlan(
-                sizes, superkernel, takes[0][0], tuple(take for _, take in takes)
+                sizes,
+                None if is_lazy else find_superkernel(sizes),
+                inputs[0][0],
+                tuple(channels for _, channels in inputs),
             )
         return found
 
     def give_back(self) -> None:
-        """Gives the weights back that the sizes borrowed."""
+        """Removes the borrowed weights from the sizes that ran last."""
         for skeleton in self._running:
             skeleton.give_back()
         self._running = []
@@ -127,23 +143,23 @@ class SizeMixture:
     # ------------------------------------------------------------------ weights
 
     def _rows(self) -> tuple[list[Tensor], list[list[float]]]:
-        """Returns by axis the weights, and the same as numbers."""
-        selection, keys = self._elastic.selection, self._elastic.keys
+        """Returns the weights of each axis, as tensors and as numbers."""
+        selection, keys = self._selection, self._keys
         like = next(selection.weights[key] for key in keys if key in selection.weights)
         rows: list[Tensor] = []
         numbers: list[list[float]] = []
-        for key, point in zip(keys, self._elastic.space.points):
+        for key, point in zip(keys, self._space.points):
             if key in selection.weights:
                 rows.append(selection.weights[key])
                 numbers.append(selection.numbers(key))
-            else:  # it is decided
+            else:  # one value is selected
                 value = selection.values.get(key, 0)
                 numbers.append([float(i == value) for i in range(int(point.count))])
                 rows.append(like.new_tensor(numbers[-1]))
         return self._join(rows, numbers) if self._is_joint else (rows, numbers)
 
     def _join(self, rows: list[Tensor], numbers: list[list[float]]) -> tuple[list[Tensor], list[list[float]]]:
-        """Returns the one axis of a module some of whose values are decided only under others."""
+        """Returns the weights of the joint axis of a module with conditional values."""
         joint, known = [], []
         for decisions in self._all:
             picked = [(i, int(value)) for i, value in zip(decisions.active, decisions.values)]
@@ -155,37 +171,37 @@ class SizeMixture:
         return [torch.stack(joint)], [known]
 
     def _values(self, places: Sequence[int]) -> tuple[Any, ...]:
-        """Returns the values of the module's own space at places on the axes."""
+        """Returns the values at places on the axes."""
         if self._is_joint:
             return self._all[places[0]].values
-        return Decisions(self._elastic.space, places).values
+        return Decisions(self._space, places).values
 
     # ------------------------------------------------------------------ running
 
     def _lend(self, size: Skeleton) -> nn.Module:
-        size.borrow(self._elastic.shared.take(size))
+        size.borrow(self._shared.take(size))
         return size.module
 
     def _run_superkernel(self, superkernel: Superkernel, rows: list[Tensor], args: Any, fields: Any) -> Any:
-        tensors = self._elastic.shared.take(superkernel.largest)
+        tensors = self._shared.take(superkernel.largest)
         for i, binding in enumerate(superkernel.largest.bindings):
             for factor in superkernel.weights.get(binding.name, ()):
-                tensors[i] = tensors[i] * factor.weigh(rows, tensors[i])
+                tensors[i] = tensors[i] * factor.compute(rows, tensors[i])
         superkernel.largest.borrow(tensors)
         output = superkernel.largest.module(*args, **fields)
         for factor in superkernel.output:
-            output = output * _over_channels(factor.weigh(rows, output), output)
+            output = output * _over_channels(factor.compute(rows, output), output)
         return output
 
     def _sum(self, plan: MixturePlan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
         """Runs the sizes one by one."""
         parts: list[Tensor] = []
-        for size, take in zip(plan.sizes.values(), plan.takes):
+        for size, take in zip(plan.sizes.values(), plan.input_channels):
             taken = (_cut(args[0], plan.dim, take), *args[1:]) if args else args
             part = self._lend(size)(*taken, **fields)
             if not isinstance(part, Tensor):
                 raise FieldValueError(
-                    f"the module at {self._elastic.path!r} returns a {type(part).__name__}, and only tensors can be mixed."
+                    f"the module at {self._shared.path!r} returns a {type(part).__name__}, and a mixture of sizes needs a tensor."
                 )
             parts.append(part)
         wide = self._widen(parts, plan.dim)
@@ -193,10 +209,10 @@ class SizeMixture:
         for place, part in zip(plan.sizes, wide):
             share = torch.stack([row[i] for row, i in zip(rows, place)]).prod()
             total = total + share.to(part.dtype) * part
-        return total  # type: ignore[no-any-return]  # there is one size at least
+        return total  # type: ignore[no-any-return]  # there is at least one size
 
     def _widen(self, parts: list[Tensor], dim: int | None) -> list[Tensor]:
-        """Fills the channels of outputs up with zeros."""
+        """Pads the channels of outputs with zeros to the widest."""
         shapes = sorted({tuple(part.shape) for part in parts})
         if len(shapes) == 1:
             return parts
@@ -205,8 +221,8 @@ class SizeMixture:
         others = {shape[:dim] + shape[dim + 1 :] for shape in shapes} if dim is not None else set(shapes)
         if len(others) > 1 or dim is None:
             raise FieldValueError(
-                f"the sizes of the module at {self._elastic.path!r} return {' and '.join(map(str, shapes[:4]))}, and only how many "
-                "channels there are may differ in a mixture. Sizes that change the stride, or kernels without padding to match, do not."
+                f"the sizes of the module at {self._shared.path!r} return the shapes {' and '.join(map(str, shapes[:4]))}. In a "
+                "mixture only the number of channels may differ: do not search the stride, and give each kernel size its padding."
             )
         widest = max(shape[dim] for shape in shapes)
         behind = [0, 0] * (count - 1 - dim)
@@ -214,7 +230,7 @@ class SizeMixture:
 
 
 def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
-    """Returns which dimension of a module's input is that of channels, and how many it takes: as its first layer says.
+    """Returns the dimension and number of channels of a module's input, from its first layer with known widths.
 
     >>> find_input_channels(nn.Sequential(nn.ReLU(), nn.Linear(3, 4)))
     (-1, 3)
@@ -228,7 +244,7 @@ def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
 
 
 def _cut(value: Any, dim: int | None, take: int | None) -> Any:
-    """Returns the first channels of an input, as many as are taken."""
+    """Returns the first channels of an input."""
     if dim is None or take is None or not isinstance(value, Tensor):
         return value
     if not -value.dim() <= dim < value.dim() or value.shape[dim] <= take:

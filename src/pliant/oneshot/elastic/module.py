@@ -1,10 +1,7 @@
-"""A module that comes in several sizes, all of them parts of one maximal weight.
+"""``Elastic``: a module with searched sizes, all of which are parts of one maximal weight.
 
-How: for each combination of its values the module is built by its own constructor, once, as a skeleton that borrows
-its weights (``sharing``).  So whatever a concrete network computes, the super-network computes with the same code, and
-nothing has to be known of the module's class.
-
-Not here: which modules become elastic (``rewrite``), and which values are selected (``Selection``).
+For each combination of values, the module's own constructor builds a skeleton once; the skeleton borrows its weights
+from the maximal tensors (``sharing``).  So the super-network runs the same code as the concrete network, for any class.
 """
 
 from __future__ import annotations
@@ -33,47 +30,47 @@ from .lazy import LazyLayer, replace_lazy_layers
 from .mixture import SizeMixture
 from .sharing import SharedTensors, Skeleton, Table
 
-MAX_SKELETONS = 4096  # so many skeletons are kept
+MAX_SKELETONS = 4096  # so many skeletons are cached
 
 
 class UndecidedAttributeError(PliantError, AttributeError):
-    """An attribute of a module is read that has several values, and none is selected yet."""
+    """An attribute of an elastic module is read before a size is selected."""
 
 
 @final
 @dataclass(frozen=True)
-class Part:
-    """What stands at one place of a program and is the same in all its sizes.
+class CommonPart:
+    """The modules at one place of a program that all sizes have in common.
 
     Attributes:
-      modules: by name, the path of each in the space.
-      is_list: whether there is a list of them, rather than the module itself.
+      modules: by name: the path of the module in the space.
+      is_list: whether the place has a list of modules instead of one module.
     """
 
     modules: dict[str, nn.Module]
     is_list: bool = False
 
     def value(self, wrap: Callable[[nn.Module], Any]) -> Any:
-        """Returns it as it stands in the program, each module wrapped."""
+        """Returns what to put at the place, with each module wrapped."""
         found = [wrap(module) for module in self.modules.values()]
         return found if self.is_list else found[0]
 
 
 @final
 class Elastic(nn.Module):
-    """A module with values to be decided, over one maximal weight.  Made by ``supernet``.
+    """A module with values to decide over one maximal weight.  Made by ``supernet``.
 
     Args:
-      program: what becomes the module: a symbolic program whose only holes are values.
-      keys: by path in ``program``, under which key each of its values is decided.
-      selection: where the present values are read.
-      path: where the module stands in the space, for messages.
-      parts: the modules that all sizes have in common: by place in ``program``.
-      own_statistics: whether normalization layers keep weights and statistics of their own for each width,
-        instead of using parts of the widest one's.
+      program: a symbolic module whose only holes are values.
+      keys: the decision key of each hole, by path in ``program``.
+      selection: what the module reads the current values from.
+      path: the path of the module in the space, for messages.
+      parts: the modules that all sizes have in common, by place in ``program``.
+      own_statistics: whether normalization layers have separate weights and statistics for each width, instead of parts
+        of the widest.
 
     Raises:
-      FieldValueError: a layer comes in several sizes, and its class has no rule.
+      FieldValueError: a layer has several sizes, and its class has no sharing rule.
     """
 
     def __init__(
@@ -83,7 +80,7 @@ class Elastic(nn.Module):
         selection: Selection,
         *,
         path: str,
-        parts: Mapping[Path, Part],
+        parts: Mapping[Path, CommonPart],
         own_statistics: bool = False,
     ) -> None:
         super().__init__()
@@ -97,11 +94,11 @@ class Elastic(nn.Module):
         self._mixture: SizeMixture | None = None
         self._kept: dict[
             tuple[Any, ...], list[Tensor]
-        ] = {}  # buffers of skeletons that have yet to be made again
-        self.register_buffer("_place", torch.empty(0), persistent=False)  # knows the device and the type
+        ] = {}  # buffers of skeletons that are not built again yet
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # has the device and dtype
         self._first_dtype = torch.get_default_dtype()
         self.keys = [keys[point.path] for point in self.space.points]
-        self.lazy = nn.ModuleDict()  # by place, the tensors of layers that learn their width from their input
+        self.lazy = nn.ModuleDict()  # by place, the tensors of lazy layers
         measured = {
             found.values: self._make(found.values) for found in cover_sizes(self.space, self._measure)
         }
@@ -110,24 +107,24 @@ class Elastic(nn.Module):
 
     @property
     def space(self) -> Space:
-        """The decision points of this module alone, in the order of ``keys``."""
+        """The decision points of this module, in the order of ``keys``."""
         return self._template.space
 
     @property
     def program(self) -> Any:
-        """What becomes the module: a symbolic program whose only holes are values."""
+        """The symbolic module that this was made from; its only holes are values."""
         return self._template.program
 
     def values(self, selection: Selection | None = None) -> tuple[Any, ...]:
-        """Returns the decisions of this module as they are selected now, as a vector of its own ``space``."""
+        """Returns the selected decisions of this module, as a vector of its ``space``."""
         chosen = self.selection if selection is None else selection
         return tuple(walk_points(self.space, lambda index, _: chosen.value(self.keys[index])))
 
     def skeleton(self, values: tuple[Any, ...]) -> Skeleton:
-        """Returns the module for some values of ``space``; made when it is first asked for, the last few thousand are kept."""
+        """Returns the module for some values of ``space``; builds it at the first call and caches it."""
         found = self._skeletons.get(values)
         if found is None:
-            with torch.random.fork_rng(devices=[]):  # what is drawn here is thrown away
+            with torch.random.fork_rng(devices=[]):  # initial weights are discarded
                 found = self._make(values)
             self.shared.bind(found)
             self.shared.strip(found)
@@ -138,12 +135,12 @@ class Elastic(nn.Module):
             if len(self._skeletons) >= MAX_SKELETONS:
                 self._skeletons.clear()
             self._skeletons[values] = found
-        if found.module.training is not self.training:  # it was made in another mode
+        if found.module.training is not self.training:  # it was built in another mode
             found.module.train(self.training)
         return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
-        """Runs the module in the size that is selected, or the mixture of sizes whose weights are."""
+        """Runs the selected size, or the selected mixture of sizes."""
         if self.selection.weights and self.is_mixed:
             return self.mixture.run(args, fields)
         return self._borrow()(*args, **fields)
@@ -155,43 +152,45 @@ class Elastic(nn.Module):
 
     @property
     def mixture(self) -> SizeMixture:
-        """What runs mixtures of sizes."""
+        """Runs mixtures of sizes."""
         if self._mixture is None:
-            self._mixture = SizeMixture(self)
+            self._mixture = SizeMixture(
+                self.space, self.keys, self.selection, self.shared, skeleton=self.skeleton
+            )
         return self._mixture
 
     def running(self) -> list[Skeleton]:
-        """Returns the sizes that run just now: one, or several of a mixture."""
+        """Returns the sizes that run with the current selection: one, or several of a mixture."""
         return self.mixture.running() if self.is_mixed else [self.skeleton(self.values())]
 
     def __getattr__(self, name: str) -> Any:
-        """Returns what is no attribute of this module: that of the size which is selected (``stride``, ``weight``)."""
+        """Returns an attribute of the selected size (``stride``, ``weight``) that this module itself does not have."""
         try:
             return super().__getattr__(name)
         except AttributeError:
             if name.startswith("_") or "keys" not in self.__dict__:
                 raise
         if self.is_mixed:
-            return self._read_alike(name)
+            return self._read_common(name)
         if not all(key in self.selection.values for key in self.keys):
             raise UndecidedAttributeError(
-                f"{name!r} of the module at {self.path!r} is read while its values are undecided. Read it in forward, "
-                "or give the value that you need to the constructor, as a hole of the same name."
+                f"{name!r} of the module at {self.path!r} is read before its values are decided. Read it in forward, "
+                "or pass the value to the constructor, as a hole of the same name."
             )
         return getattr(self._borrow(), name)
 
-    def _read_alike(self, name: str) -> Any:
-        """Returns an attribute that is the same in all sizes of the mixture that is selected."""
+    def _read_common(self, name: str) -> Any:
+        """Returns an attribute that has one value in all sizes of the selected mixture."""
         found = [getattr(size.module, name) for size in self.mixture.sizes()]
         if any(isinstance(one, Tensor) or one != found[0] for one in found):
             raise UndecidedAttributeError(
-                f"{name!r} of the module at {self.path!r} is read while a mixture of its sizes runs, and it has no one value. "
-                "Search this module by an algorithm that runs single paths, such as SPOS."
+                f"{name!r} of the module at {self.path!r} is read while a mixture of its sizes runs, and the sizes have different values. "
+                "Use a sampler that runs single paths, such as SPOS."
             )
         return found[0]
 
     def _borrow(self) -> nn.Module:
-        """Returns the module in the size that is selected, with its weights in place."""
+        """Returns the module of the selected size, with its weights in place."""
         skeleton = self.skeleton(self.values())
         if self._running is not skeleton and self._running is not None:
             self._running.give_back()
@@ -224,7 +223,7 @@ class Elastic(nn.Module):
             **self.__dict__,
             "_template": Ref(self._template.program),  # a Ref: a deep copy would realize it
             "_mixture": None,
-            "_skeletons": {},  # they are made again, as their programs say; what they drew at random is kept
+            "_skeletons": {},  # they are built again; their own buffers are kept
             "_kept": {**self._kept, **{values: found for values, found in kept.items() if found}},
         }
 
@@ -238,11 +237,13 @@ class Elastic(nn.Module):
     # ------------------------------------------------------------------ making
 
     def _fill(self, program: Any) -> Template:
-        """Returns the template of a program with the modules that all sizes have in common at their places."""
+        """Returns the template of a program with the common modules at their places."""
         updates: dict[Path, Any] = {}
         for place, (names, is_list) in self._places.items():
             modules = {name: self.parts[name.replace(".", "/")] for name in names}
-            updates[place] = Part(modules, is_list).value(Ref)  # a Ref: each size holds the module itself
+            updates[place] = CommonPart(modules, is_list).value(
+                Ref
+            )  # a Ref: each size holds the module itself
         return Template(rebind(clone(program), updates) if updates else program)
 
     def _release(self) -> None:
@@ -253,7 +254,7 @@ class Elastic(nn.Module):
         self._running = None
 
     def _own_buffers(self, skeleton: Skeleton) -> Iterator[tuple[Table, str, Tensor]]:
-        """Yields the buffers of a skeleton that it shares with no other."""
+        """Yields the buffers of a skeleton that are not shared."""
         bound = {(id(b.table), b.name) for b in skeleton.bindings}
         for _, layer in self.shared.layers(skeleton.module):
             for name, tensor in layer._buffers.items():
@@ -261,7 +262,7 @@ class Elastic(nn.Module):
                     yield layer._buffers, name, tensor
 
     def _make(self, values: tuple[Any, ...]) -> Skeleton:
-        """Builds the module for some values, as its class does."""
+        """Builds the module for some values by its own constructor."""
         decisions = Decisions(self.space, values)
         try:
             module = realize(self._template.materialize(decisions))
@@ -270,22 +271,22 @@ class Elastic(nn.Module):
         except Exception as error:
             if isinstance(error.__cause__, UndecidedAttributeError):
                 raise error.__cause__ from None
-            if (lesson := explain_runtime_hole(error, self.path)) is not None:
-                raise lesson from error
+            if (explained := explain_runtime_hole(error, self.path)) is not None:
+                raise explained from error
             raise FieldValueError(
-                f"what stands at {self.path or 'the root'!r} cannot be made with {decisions.to_dict()}: {error}"
+                f"the module at {self.path or 'the root'!r} cannot be built with the values {decisions.to_dict()}: {error}"
             ) from error
         if not isinstance(module, nn.Module):
             raise FieldTypeError(
-                f"what stands at {self.path!r} is {module!r:.80} of type {type(module).__name__}, and no module."
+                f"a module is expected at {self.path!r}; got {module!r:.80} of type {type(module).__name__}."
             )
         check_no_holes(module, self.path)
-        next(module.parameters(), None)  # realizes it, if nothing did so far
+        next(module.parameters(), None)  # realizes the module
         module = replace_lazy_layers(module, self.path, self._lazy_tensors)
         return Skeleton(module.train(self.training))
 
     def _to_place(self, tensor: Tensor) -> Tensor:
-        """Returns a new tensor as it would be, had it been there when this module was moved or converted."""
+        """Moves and converts a new tensor to the device and dtype of this module."""
         place = self._place
         converts = place.dtype != self._first_dtype and tensor.is_floating_point()
         return tensor.to(place.device, place.dtype if converts else tensor.dtype)
@@ -299,7 +300,7 @@ class Elastic(nn.Module):
         return found
 
     def lazy_layers(self) -> list[LazyLayer]:
-        """Returns the layers of all sizes that learn their width from their input."""
+        """Returns the lazy layers of all sizes."""
         return [
             layer
             for skeleton in self._skeletons.values()

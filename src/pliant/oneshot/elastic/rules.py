@@ -1,7 +1,6 @@
-"""How a layer shares one maximal weight among its sizes: a table from layer class to rule.
+"""Sharing rules: how a layer class slices its weight from the maximal weight, such as the centre of a kernel.
 
 A rule takes the maximal tensor of one parameter and returns the part that a layer of a given size uses.
-It knows no spaces and no decisions; ``elastic`` finds the layers and the sizes.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from torch import Tensor, nn
 from pliant.values.errors import FieldTypeError, FieldValueError, listing
 
 Rule = Callable[[nn.Module, str, Tensor], Tensor]
-"""From a layer of the size that is wanted, the name of one of its parameters or buffers, and the maximal
-tensor of that name, to the part that the layer uses: a view, as far as possible."""
+"""Takes a layer of the wanted size, the name of one of its parameters or buffers, and the maximal tensor of that name;
+returns the part that the layer uses, as a view if possible."""
 
 _rules: dict[type[nn.Module], Rule] = {}
 
 
 def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
-    """Adds, or replaces, the rule of a layer class and its subclasses; also a decorator.
+    """Registers the sharing rule of a layer class and its subclasses; also a decorator.
 
     >>> class Scale(nn.Module):
     ...     '''Multiplies each of ``width`` channels by a weight.'''
@@ -40,32 +39,33 @@ def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
       rule: see ``Rule``.
 
     Raises:
-      FieldTypeError: ``layer`` is no class of modules, or ``rule`` cannot be called.
+      FieldTypeError: ``layer`` is not a class of modules, or ``rule`` is not callable.
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"a rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(f"add_rule takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
     if rule is None:
         return lambda given: add_rule(layer, given)
     if not callable(rule):
-        raise FieldTypeError(f"a rule is a function (layer, name, full) -> tensor; got {rule!r:.80}.")
+        raise FieldTypeError(f"a sharing rule is a function (layer, name, full) -> tensor; got {rule!r:.80}.")
     _rules[layer] = rule
     return rule
 
 
 def find_rule(layer: nn.Module) -> Rule | None:
-    """Returns the rule of a layer's class, or of the nearest class that it derives from; None without one."""
+    """Returns the sharing rule of a layer's class or nearest base class; None without one."""
     return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
 
 
 def missing_rule(layer: nn.Module, place: str, shapes: list[tuple[int, ...]]) -> FieldValueError:
-    """Returns the error for a layer whose size is searched and whose class has no rule."""
+    """Returns the error for a layer whose size is searched and whose class has no sharing rule."""
     name = type(layer).__name__
     known = listing(sorted(kind.__name__ for kind in _rules))
     return FieldValueError(
-        f"the {name} at {place!r} comes in several sizes ({', '.join(map(str, shapes[:4]))}), and no rule says how these "
-        f"share one weight. Write one: `@pg.oneshot.add_rule({name})` over `def rule(layer, name, full): return the part "
-        f"of the tensor full that this layer's parameter uses`, or choose between whole layers by pg.oneof. Rules exist for: {known}."
+        f"the {name} at {place!r} has several sizes ({', '.join(map(str, shapes[:4]))}), and {name} has no sharing rule, which "
+        f"slices them from one weight. Write `@pg.oneshot.add_rule({name})` above `def rule(layer, name, full): ...`, which returns "
+        f"the part of the tensor `full` that the parameter of this layer uses; or choose between whole layers with pg.oneof. "
+        f"Classes with rules: {known}."
     )
 
 
@@ -78,7 +78,7 @@ def leading(layer: nn.Module, name: str, full: Tensor) -> Tensor:
 
 
 def centred(layer: nn.Module, name: str, full: Tensor) -> Tensor:
-    """Uses the first channels, and of the kernel the middle (Cai et al., Once-for-All, ICLR 2020, section 3.2)."""
+    """Uses the first channels and the centre of the kernel (Cai et al., Once-for-All, ICLR 2020, section 3.2)."""
     wanted = _shape(layer, name)
     cut = _cut(full, (*wanted[:2], *full.shape[2:]))
     for dim in range(2, full.dim()):
@@ -89,7 +89,7 @@ def centred(layer: nn.Module, name: str, full: Tensor) -> Tensor:
 
 
 def _stacked(blocks: int) -> Rule:
-    """Returns the rule of layers whose first dimension stacks ``blocks`` equal parts (gates; query, key, value)."""
+    """Returns the rule of layers whose first dimension stacks ``blocks`` equal parts (gates, or query, key and value)."""
 
     def rule(layer: nn.Module, name: str, full: Tensor) -> Tensor:
         wanted = _shape(layer, name)

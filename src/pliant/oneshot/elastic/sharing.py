@@ -1,8 +1,8 @@
-"""Maximal tensors, and skeletons that borrow parts of them: how modules of several sizes share weights.
+"""Weight sharing: maximal tensors, and skeletons of each size that borrow parts of them.
 
-A *skeleton* is a module as its own class builds it: containers, attributes, forward code; its tensors are stand-ins
-that hold shapes.  ``SharedTensors`` finds which of them stand at the same place in several skeletons, keeps one
-maximal tensor for each, and puts the parts in while a skeleton runs.  Which skeleton runs is not decided here.
+A *skeleton* is a module as its own class builds it, except that its tensors are stand-ins without content.
+``SharedTensors`` has one maximal tensor for each place that several skeletons have in common, and lends its parts to
+the skeleton that runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Table = dict[str, Any]  # the _parameters or _buffers of a module
 
 @dataclass(slots=True)
 class Binding:
-    """One tensor of a skeleton that is a part of a shared one.
+    """One tensor of a skeleton that is a part of a maximal tensor.
 
     Attributes:
-      layer: the module in the skeleton that has it.
-      name: under which name.
-      key: the name of the shared tensor.
+      layer: the module in the skeleton that has the tensor.
+      name: its name in the layer.
+      key: the name of the maximal tensor.
       place: the path of the layer in the skeleton.
-      table: where the layer keeps it.
-      rule: takes the layer's part; None where it is the whole.
-      stand_in: what is there when nothing is borrowed: a tensor of this shape without content.
+      table: the layer's ``_parameters`` or ``_buffers``.
+      rule: slices the part; None if it is the whole maximal tensor.
+      stand_in: a tensor of the same shape without content, for when nothing is borrowed.
     """
 
     layer: nn.Module
@@ -47,41 +47,41 @@ class Binding:
 
 @dataclass(slots=True)
 class Skeleton:
-    """A module, with what it borrows while it runs."""
+    """A module of one size, and the tensors that it borrows while it runs."""
 
     module: nn.Module
     bindings: list[Binding] = field(default_factory=list)
 
     def borrow(self, tensors: list[Tensor]) -> None:
-        """Puts ``tensors`` in the places of ``bindings``.
+        """Puts tensors in the places of ``bindings``.
 
-        They stay there after a forward pass, for code that runs again in the backward pass (checkpointing).
+        They stay after a forward pass, for code that runs again in the backward pass (checkpointing).
         """
         for binding, tensor in zip(self.bindings, tensors):
             binding.table[binding.name] = tensor
 
     def give_back(self) -> None:
-        """Puts the stand-ins there instead."""
+        """Puts the stand-ins in their places again."""
         for binding in self.bindings:
             binding.table[binding.name] = binding.stand_in
 
 
 @final
 class SharedTensors(nn.Module):
-    """The maximal tensors of a module that comes in several sizes.
+    """The maximal tensors of a module with several sizes.
 
     Args:
-      path: where the module stands in its space, for messages.
-      common: modules below it that all sizes have in common, which are left alone.
-      own_statistics: whether normalization layers keep weights and statistics of their own for each width.
+      path: the path of the module in its space, for messages.
+      common: modules below it that all sizes have in common; they are not shared here.
+      own_statistics: whether normalization layers have separate weights and statistics for each width.
     """
 
     def __init__(self, path: str, common: list[nn.Module], *, own_statistics: bool = False) -> None:
         super().__init__()
         self.path, self.own_statistics = path, own_statistics
-        self._common = list(common)  # a plain list: they are registered by their owner
-        self._classes: dict[str, str] = {}  # by place, of the first layer that was met there
-        self._unshared: set[str] = set()  # buffers that each size has for itself
+        self._common = list(common)  # a plain list: their owner registers them
+        self._classes: dict[str, str] = {}  # by place: the class of the first layer there
+        self._unshared: set[str] = set()  # buffers that are separate for each size
         self._is_made = False
 
     def _has(self, key: str) -> bool:
@@ -92,10 +92,10 @@ class SharedTensors(nn.Module):
         found: Any = self._parameters.get(key)
         if found is None:
             found = self._buffers[key]
-        return found  # type: ignore[no-any-return]  # None is in neither table
+        return found  # type: ignore[no-any-return]  # neither table has None
 
     def take(self, skeleton: Skeleton) -> list[Tensor]:
-        """Returns what a skeleton uses of the maximal tensors, in the order of its bindings."""
+        """Returns the parts of the maximal tensors that a skeleton uses, in the order of its bindings."""
         parameters, buffers = self._parameters, self._buffers
         found = []
         for binding in skeleton.bindings:
@@ -106,10 +106,10 @@ class SharedTensors(nn.Module):
         return found
 
     def share(self, skeletons: list[Skeleton]) -> None:
-        """Makes the maximal tensors of some skeletons, whose own tensors they take over.
+        """Makes the maximal tensors from those of some skeletons, which become stand-ins.
 
         Raises:
-          FieldValueError: a layer comes in several sizes, and its class has no rule.
+          FieldValueError: a layer has several sizes, and its class has no sharing rule.
         """
         uses: dict[str, list[Binding]] = {}
         for skeleton in skeletons:
@@ -126,20 +126,20 @@ class SharedTensors(nn.Module):
             self.strip(skeleton)
 
     def _share_tensor(self, key: str, uses: list[Binding]) -> bool:
-        """Makes one maximal tensor, as large as its largest use in every dimension.
+        """Makes one maximal tensor, in each dimension as large as the largest part.
 
-        Returns False for a buffer that is a table of constants, which differs from size to size.
+        Returns False for a buffer of constants that are different in each size.
         """
         tensors = [use.table[use.name] for use in uses]
         shapes = sorted({tuple(tensor.shape) for tensor in tensors})
         is_weight = isinstance(tensors[0], nn.Parameter)
-        if not is_weight and not _is_state(uses[0].layer, uses[0].name) and not _are_parts(tensors):
+        if not is_weight and not _is_state(uses[0].layer, uses[0].name) and not _are_equal(tensors):
             return False
         if len({len(shape) for shape in shapes}) > 1:
             raise FieldValueError(
-                f"the {type(uses[0].layer).__name__} at {_join(self.path, uses[0].place)!r} has {uses[0].name} of several numbers of "
-                f"dimensions, {' and '.join(map(str, shapes))}, which are no parts of one weight. Choose between whole layers: "
-                "pg.oneof at the place of the layer, not in its arguments."
+                f"the {type(uses[0].layer).__name__} at {_join(self.path, uses[0].place)!r} has {uses[0].name} with different numbers "
+                f"of dimensions, {' and '.join(map(str, shapes))}, which cannot be parts of one weight. Choose between whole layers: "
+                "put pg.oneof at the place of the layer, not into its arguments."
             )
         if len(shapes) > 1 and uses[0].rule is None:
             raise missing_rule(uses[0].layer, _join(self.path, uses[0].place), shapes)
@@ -155,8 +155,8 @@ class SharedTensors(nn.Module):
         return True
 
     def bind(self, skeleton: Skeleton) -> None:
-        """Finds which tensors of a skeleton are shared, and under which names."""
-        owners: dict[int, str] = {}  # a tensor that two layers of one module share stays one
+        """Finds the tensors of a skeleton that are shared, and their keys."""
+        owners: dict[int, str] = {}  # two layers of one module may share a tensor
         for place, layer in self.layers(skeleton.module):
             rule, prefix = find_rule(layer), self._prefix(place, layer)
             for table in (layer._parameters, layer._buffers):
@@ -173,10 +173,10 @@ class SharedTensors(nn.Module):
                     skeleton.bindings.append(Binding(layer, name, key, place, table, rule))
 
     def strip(self, skeleton: Skeleton) -> None:
-        """Checks that each layer finds its part, and replaces a skeleton's own tensors by stand-ins.
+        """Checks that each tensor of a skeleton is a part of its maximal tensor, and replaces it by a stand-in.
 
         Raises:
-          FieldValueError: a layer needs more than there is.
+          FieldValueError: a tensor is larger than the maximal tensor, or the rule fails.
         """
         for binding in skeleton.bindings:
             tensor, full = binding.table[binding.name], self.full(binding.key)
@@ -190,8 +190,8 @@ class SharedTensors(nn.Module):
             ):
                 raise FieldValueError(
                     f"the {type(binding.layer).__name__} at {_join(self.path, binding.place)!r} needs {binding.name} of shape "
-                    f"{wanted}, and the largest that was measured has {tuple(full.shape)}. List the sizes with pg.oneof, the "
-                    "largest included; where layers find their sizes from their input, pass an example that reaches the largest."
+                    f"{wanted}, and the maximal tensor has {tuple(full.shape)}. List the sizes with pg.oneof, including the "
+                    "largest; for lazy layers, pass an example that reaches the largest."
                 )
             else:
                 self._check_rule(binding, full, wanted)
@@ -205,29 +205,29 @@ class SharedTensors(nn.Module):
             binding.table[binding.name] = binding.stand_in
 
     def _check_rule(self, binding: Binding, full: Tensor, wanted: tuple[int, ...]) -> None:
-        """Checks that the rule of a layer's class gives a part of the layer's own shape.
+        """Checks that the sharing rule of a layer returns a part with the layer's own shape.
 
         Raises:
-          FieldValueError: it gives something else, or fails.
+          FieldValueError: the rule returns something else, or fails.
         """
         kind = type(binding.layer).__name__
         where = f"the rule of {kind} for {binding.name} of the layer at {_join(self.path, binding.place)!r}"
-        advice = f"The layer's own is `layer.{binding.name}.shape`: return the part of the tensor `full` that has it."
+        advice = f"Return the part of the tensor `full` that has the shape `layer.{binding.name}.shape`."
         try:
             with torch.no_grad():
                 part = binding.rule(binding.layer, binding.name, full)
         except Exception as error:
             raise FieldValueError(
-                f"{where} fails on the maximal tensor of shape {tuple(full.shape)}, of which {wanted} is wanted: {error}. {advice}"
+                f"{where} fails on the maximal tensor of shape {tuple(full.shape)} for a part of shape {wanted}: {error}. {advice}"
             ) from error
         if not isinstance(part, Tensor) or tuple(part.shape) != wanted:
             given = tuple(part.shape) if isinstance(part, Tensor) else f"a {type(part).__name__}"
             raise FieldValueError(
-                f"{where} returns {given} of the maximal tensor of shape {tuple(full.shape)}, where {wanted} is wanted. {advice}"
+                f"{where} returns {given} of the maximal tensor of shape {tuple(full.shape)}; expected {wanted}. {advice}"
             )
 
     def layers(self, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        """Yields the modules of a skeleton by path, without those that all sizes have in common."""
+        """Yields the modules of a skeleton by path, without the common modules of all sizes."""
         seen = {id(part) for part in self._common}
 
         def walk(place: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -242,7 +242,7 @@ class SharedTensors(nn.Module):
         yield from walk("", module)
 
     def _prefix(self, place: str, layer: nn.Module) -> str:
-        """Returns the start of the names under which a layer's tensors are shared."""
+        """Returns the prefix of the keys of a layer's tensors."""
         kind = type(layer)
         first = self._classes.setdefault(place, f"{kind.__module__}.{kind.__qualname__}")
         is_first = first == f"{kind.__module__}.{kind.__qualname__}"
@@ -253,12 +253,12 @@ class SharedTensors(nn.Module):
 
 
 def _is_state(layer: nn.Module, name: str) -> bool:
-    """Whether a tensor is a weight, or a buffer that training changes; not so a table of constants, as far as is known."""
+    """Returns whether a tensor is a weight or a buffer that training changes, and not a table of constants."""
     return name in layer._parameters or "running_mean" in layer._buffers
 
 
-def _are_parts(tensors: list[Tensor]) -> bool:
-    """Whether buffers of several layers have one shape and one content."""
+def _are_equal(tensors: list[Tensor]) -> bool:
+    """Returns whether the buffers of several layers are equal."""
     return all(torch.equal(tensors[0], other) for other in tensors[1:])
 
 
@@ -267,7 +267,7 @@ def _join(path: str, place: str) -> str:
 
 
 def _spread(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Returns a tensor of a larger shape with entries drawn as those of ``tensor`` are distributed."""
+    """Returns a tensor of a larger shape with the entries of ``tensor``, repeated in mixed order."""
     flat = tensor.detach().flatten()
     if flat.numel() == 0 or not tensor.is_floating_point():
         return torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)

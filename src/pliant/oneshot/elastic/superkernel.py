@@ -1,8 +1,8 @@
-"""Mixtures of a layer's sizes as one layer: the weighted sum of zero-padded parts of one maximal weight.
+"""Superkernel: weighted sum of zero-padded kernels, which runs a mixture of a layer's sizes in one forward pass.
 
-A layer that is linear in its weight returns the sum of what its sizes return, if its weight is the sum of theirs; so a
-mixture costs one pass, and not one for each size.  A normalization over channels is the same with a mask over channels.
-Says which layers are so, and with which masks; runs nothing, and knows neither keys nor spaces.
+The output of a layer that is linear in its weight is the weighted sum of the outputs of its sizes if its weight is the
+weighted sum of their weights.  Batch normalization uses a mask over the channels of its output instead.  This module
+finds the layers for which that holds, and their masks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .rules import centred, find_rule, leading
 from .sharing import Skeleton
 
 Sizes = Mapping[tuple[int, ...], Skeleton]
-"""From the place on each axis (a value, mostly) to the size that is there; every combination of places is."""
+"""The size at each combination of places on the axes; a place is usually a value."""
 
 Interval = tuple[int, int]
 
@@ -27,24 +27,24 @@ Interval = tuple[int, int]
 @final
 @dataclass(slots=True, eq=False)
 class MaskFactor:
-    """A part of a mask, for some dimensions.
+    """A factor of a mask over some dimensions of a tensor.
 
     Attributes:
-      axes: the weights of which axes it depends on.
-      table: by their places, ones where an entry is in a part; the axes first, then the dimensions.
-      shape: of the mask that results, ready to be multiplied with the tensor.
+      axes: the axes whose weights it depends on.
+      table: ones for the entries that are in a part, by places on the axes; dimensions are the axes, then those of the tensor.
+      shape: the shape of the mask; it broadcasts to the tensor.
     """
 
     axes: tuple[int, ...]
     table: Tensor
     shape: tuple[int, ...]
 
-    def weigh(self, rows: Sequence[Tensor], like: Tensor) -> Tensor:
-        """Returns the mask: by entry, the weight of all sizes that have it."""
+    def compute(self, rows: Sequence[Tensor], like: Tensor) -> Tensor:
+        """Returns the mask: for each entry, the total weight of the sizes that have it."""
         if (self.table.device, self.table.dtype) != (like.device, like.dtype):
-            self.table = self.table.to(like.device, like.dtype)  # once
+            self.table = self.table.to(like.device, like.dtype)  # converted once
         found = self.table
-        for axis in self.axes:  # no matrix product: autocast would round it
+        for axis in self.axes:  # not a matrix product, which autocast would round
             row = rows[axis].to(like.device, like.dtype)
             found = (row.reshape(-1, *[1] * (found.dim() - 1)) * found).sum(0)
         return found.reshape(self.shape)
@@ -53,12 +53,12 @@ class MaskFactor:
 @final
 @dataclass(frozen=True, slots=True)
 class Superkernel:
-    """How the sizes of a layer run as one.
+    """The sizes of a layer as one layer with masks.
 
     Attributes:
-      largest: the size that holds all others.
-      weights: by the name of a parameter, the masks that it is multiplied with.
-      output: the masks over channels that the output is multiplied with; for layers that are not linear in their weights.
+      largest: the size that contains all others.
+      weights: by parameter name, the factors of the mask to multiply it with.
+      output: the factors of a mask over channels of the output; for batch normalization.
     """
 
     largest: Skeleton
@@ -67,7 +67,7 @@ class Superkernel:
 
 
 def find_superkernel(sizes: Sizes) -> Superkernel | None:
-    """Returns how the sizes of a layer run as one; None where they have to run one by one."""
+    """Returns the superkernel of a layer's sizes; None if they have to run one by one."""
     found = list(sizes.values())
     first = found[0].module
     if any(type(size.module) is not type(first) or not _is_plain(size) for size in found):
@@ -95,18 +95,18 @@ def find_superkernel(sizes: Sizes) -> Superkernel | None:
 def find_mask_factors(
     boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence[int]
 ) -> list[MaskFactor]:
-    """Returns a mask in factors: dimensions that depend on different axes are told apart.
+    """Factorizes a mask: dimensions that depend on different axes get different factors.
 
     >>> boxes = {(0, 0): [(0, 1)], (0, 1): [(0, 2)], (1, 0): [(0, 1)], (1, 1): [(0, 2)]}
     >>> [(f.axes, f.table.tolist()) for f in find_mask_factors(boxes, [2])]
     [((1,), [[1.0, 0.0], [1.0, 1.0]]), ((0,), [1.0, 1.0])]
 
     Args:
-      boxes: by the place on each axis, which entries are in the part there: from where to where, in each dimension.
-      full: how many entries there are, by dimension.
+      boxes: by places on the axes: the interval of entries that the part has in each dimension.
+      full: the size of each dimension.
     """
     counts = [max(place[axis] for place in boxes) + 1 for axis in range(len(next(iter(boxes))))]
-    groups: list[tuple[set[int], list[int]]] = []  # of axes and dimensions that depend on one another
+    groups: list[tuple[set[int], list[int]]] = []  # axes and dimensions that depend on each other
     for dim in range(len(full)):
         axes, dims = {axis for axis in range(len(counts)) if _matters(boxes, axis, dim)}, [dim]
         for group in [group for group in groups if group[0] & axes]:
@@ -136,7 +136,7 @@ def _make_mask_factor(
 
 
 def _matters(boxes: Mapping[tuple[int, ...], list[Interval]], axis: int, dim: int) -> bool:
-    """Returns whether the interval in a dimension depends on the place on an axis."""
+    """Returns whether the interval of a dimension depends on the place on an axis."""
     return any(box[dim] != boxes[(*place[:axis], 0, *place[axis + 1 :])][dim] for place, box in boxes.items())
 
 
@@ -144,7 +144,7 @@ def _matters(boxes: Mapping[tuple[int, ...], list[Interval]], axis: int, dim: in
 
 
 def _is_plain(size: Skeleton) -> bool:
-    """Returns whether a size is one layer, whose own class does all that happens in it."""
+    """Returns whether a size is one layer without submodules, hooks or other tensors."""
     module = size.module
     return (
         not module._modules
@@ -155,10 +155,10 @@ def _is_plain(size: Skeleton) -> bool:
 
 
 def _find_largest(sizes: Sequence[Skeleton]) -> Skeleton | None:
-    """Returns the size whose tensors hold those of all others, under the same names; None if there is none."""
+    """Returns the size whose tensors contain those of all other sizes under the same names; None if no size does."""
     keys = {binding.name: binding.key for size in sizes for binding in size.bindings}
     if any(keys[binding.name] != binding.key for size in sizes for binding in size.bindings):
-        return None  # each has its own: statistics by width
+        return None  # separate tensors: statistics for each width
     shapes = [[_shape(size, name) for size in sizes] for name in keys]
     if any(len({len(shape) for shape in row if shape is not None}) > 1 for row in shapes):
         return None
@@ -171,11 +171,11 @@ def _shape(size: Skeleton, name: str) -> tuple[int, ...] | None:
 
 
 def _width(norm: Skeleton) -> int:
-    return int(norm.module.num_features)  # type: ignore[arg-type]  # of all normalization layers over channels
+    return int(norm.module.num_features)  # type: ignore[arg-type]  # all batch normalization layers have it
 
 
 def _box(shape: tuple[int, ...] | None, full: tuple[int, ...] | None) -> list[Interval]:
-    """Returns where a part is: the first channels, the middle of the kernel."""
+    """Returns the intervals of a part: the first channels, the middle of the kernel."""
     assert full is not None
     if shape is None:  # a size without a bias
         return [(0, 0) for _ in full]
@@ -188,7 +188,7 @@ def _same(sizes: Sequence[Skeleton], *names: str) -> bool:
 
 
 def _runs(module: nn.Module, kind: type[nn.Module], rule: Any, *methods: str) -> bool:
-    """Returns whether a layer runs and shares its weight as its class in PyTorch does."""
+    """Returns whether a layer has the code and the sharing rule of its PyTorch class."""
     return find_rule(module) is rule and all(
         getattr(type(module), name) is getattr(kind, name) for name in ("forward", *methods)
     )
@@ -201,7 +201,7 @@ def _can_fold_linear(sizes: Sequence[Skeleton]) -> bool:
 def _can_fold_embedding(sizes: Sequence[Skeleton]) -> bool:
     module: Any = sizes[0].module
     usual = module.max_norm is None and not module.sparse and not module.scale_grad_by_freq
-    unpadded = module.padding_idx is None  # else a row takes no gradient, and its weights would get none
+    unpadded = module.padding_idx is None  # a padding row has no gradient, so its weights would get none
     return usual and unpadded and _same(sizes, "num_embeddings") and _runs(module, nn.Embedding, leading)
 
 
@@ -224,7 +224,7 @@ def _can_fold_convolution(sizes: Sequence[Skeleton]) -> bool:
 
 
 def _can_fold_channels(sizes: Sequence[Skeleton]) -> bool:
-    """Returns whether the first channels of all sizes are the same channels: groups must not part them otherwise."""
+    """Returns whether the first channels of all sizes see the same inputs, which depends on the groups."""
     modules: list[Any] = [size.module for size in sizes]
     if all(m.groups == 1 for m in modules) or _same(sizes, "in_channels", "out_channels", "groups"):
         return True
@@ -235,7 +235,7 @@ def _can_fold_channels(sizes: Sequence[Skeleton]) -> bool:
 
 
 def _can_fold_kernels(sizes: Sequence[Skeleton]) -> bool:
-    """Returns whether the middles of all kernels lie on one another, and the outputs too."""
+    """Returns whether padding aligns the centres of all kernels, and so the outputs."""
     modules: list[Any] = [size.module for size in sizes]
     if _same(sizes, "kernel_size", "padding"):
         return True
@@ -253,7 +253,7 @@ def _can_fold_kernels(sizes: Sequence[Skeleton]) -> bool:
 
 
 def _pads(module: Any) -> list[Interval]:
-    """Returns how many zeros a convolution puts before and after its input, by dimension."""
+    """Returns the padding of a convolution before and after its input, by dimension."""
     if module.padding == "valid":
         return [(0, 0) for _ in module.kernel_size]
     if module.padding == "same":

@@ -1,4 +1,4 @@
-"""Which argument of a layer says how wide its input is, and which how wide its output: a table by layer class."""
+"""Table of layer classes: which arguments are the widths of the input and the output (``in_channels``, ``out_channels``)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pliant.values.errors import FieldTypeError, FieldValueError, listing, sugge
 @final
 @dataclass(frozen=True)
 class Widths:
-    """Where the widths of a layer class stand.
+    """The width arguments of a layer class.
 
     Attributes:
-      reads: the argument that is the width of the input; None where the input has none.
-      writes: the argument that is the width of the output; None where the output is as wide as the input.
-      dim: the dimension of the input that is meant, from the end.
+      reads: the argument for the width of the input; None if the layer takes any width.
+      writes: the argument for the width of the output; None if the output is as wide as the input.
+      dim: the dimension of the input that has the width; negative: from the end.
     """
 
     reads: str | None
@@ -60,7 +60,7 @@ _TABLE: dict[type[nn.Module], Widths] = {
 def add_widths(
     layer: type[nn.Module], *, reads: str | None = None, writes: str | None = None, dim: int = -1
 ) -> None:
-    """Says which arguments of a layer class, and of its subclasses, are widths, so that ``follow`` knows them.
+    """Registers the width arguments of a layer class and its subclasses for ``follow``.
 
     >>> import torch
     >>> class Scale(nn.Module):
@@ -77,29 +77,29 @@ def add_widths(
 
     Args:
       layer: a class of modules.
-      reads: the argument that is the width of the input, which the layer keeps under this name; None where it takes any.
-      writes: the argument that is the width of the output; None where the output is as wide as the input.
-      dim: the dimension of the input that is meant; from the end, it is that of the output too.
+      reads: the argument for the width of the input, also an attribute of the layer; None if it takes any width.
+      writes: the argument for the width of the output; None if the output is as wide as the input.
+      dim: the dimension of the input that has the width; if negative (from the end), also that of the output.
 
     Raises:
-      FieldTypeError: ``layer`` is no class of modules.
-      FieldValueError: it has no such argument.
+      FieldTypeError: ``layer`` is not a class of modules.
+      FieldValueError: the class does not have such an argument.
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"widths are those of a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
     known = list(inspect.signature(given).parameters)
     for name in (reads, writes):
         if name is not None and name not in known:
             raise FieldValueError(
-                f"{given.__name__} has no argument {name!r} that could be a width{suggest(name, known)}. "
-                f"It takes {listing(known)}."
+                f"{given.__name__} has no argument {name!r} that could be a width{suggest(name, known) or '.'} "
+                f"Its arguments: {listing(known)}."
             )
     _TABLE[layer] = Widths(reads, writes, dim)
 
 
 def find_widths(layer: nn.Module) -> Widths | None:
-    """Returns where the widths of a layer stand; None for a class that is not in the table.
+    """Returns the width arguments of a layer; None for a class that is not in the table.
 
     >>> find_widths(nn.Linear(2, 3)).reads
     'in_features'
@@ -108,7 +108,7 @@ def find_widths(layer: nn.Module) -> Widths | None:
 
 
 def input_width(layer: nn.Module, widths: Widths) -> int | None:
-    """Returns the width of the input that a realized layer was built for; None where it takes any."""
+    """Returns the width of the input that a realized layer was built for; None if it takes any."""
     found: Any = None if widths.reads is None else getattr(layer, widths.reads)
     if isinstance(layer, nn.PReLU) and found == 1:
         return None
@@ -118,6 +118,6 @@ def input_width(layer: nn.Module, widths: Widths) -> int | None:
 
 
 def is_depthwise(layer: nn.Module) -> bool:
-    """Returns whether a realized convolution has a group for each channel of its input."""
+    """Returns whether a realized convolution is depthwise: one group for each input channel."""
     groups: Any = getattr(layer, "groups", 1)
     return isinstance(groups, int) and groups > 1 and groups == getattr(layer, "in_channels", None)

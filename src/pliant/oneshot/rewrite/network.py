@@ -30,7 +30,7 @@ from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
 from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.coverage import cover_sizes
-from ..elastic.lazy import LazyLayer, finish, replace_lazy_layers
+from ..elastic.lazy import LazyLayer, replace_lazy_layers, share_lazy_weights
 from ..elastic.module import Elastic
 from .concrete import fix_choices
 from .embedded import open_holes
@@ -409,12 +409,12 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
         )
 
     def widths(decisions: Decisions) -> float:
-        return sum(layer.last or 0 for layer in _find_lazy_layers(supernet.network))
+        return sum(layer.last_width or 0 for layer in _find_lazy_layers(supernet.network))
 
     for decisions in cover_sizes(supernet.space, widths):
         supernet.activate(decisions)
         _run_apart(supernet, example)
-    finish(_find_lazy_layers(supernet.network))
+    share_lazy_weights(_find_lazy_layers(supernet.network))
 
 
 def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:

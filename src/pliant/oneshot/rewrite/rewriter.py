@@ -28,7 +28,7 @@ from ..choices.hole_keys import HoleKeys, name_picks
 from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.lazy import replace_lazy_layers
-from ..elastic.module import Elastic, Part, UndecidedAttributeError
+from ..elastic.module import CommonPart, Elastic, UndecidedAttributeError
 from .inputs import find_input_hole, open_inputs
 
 
@@ -176,7 +176,7 @@ class Rewriter:
         own: dict[str, str],
         whole: bool = False,
         deep: bool = False,
-    ) -> Iterator[tuple[Path, Part]]:
+    ) -> Iterator[tuple[Path, CommonPart]]:
         """Yields what to put where in a module's program: built modules, by name, in place of modules below it.
 
         Fills ``own`` with the paths of the values that are left to decide, and their keys.  With ``whole``, symbolic
@@ -202,13 +202,13 @@ class Rewriter:
             if _is_module_place(child) and not is_inside:
                 yield path + key, self._part(child, below)
             elif isinstance(child, ManyOf) and not deep and all(map(_is_module_place, child.candidates)):
-                yield path + key, Part(self._build_choice(child, below), is_list=True)
+                yield path + key, CommonPart(self._build_choice(child, below), is_list=True)
             else:
                 yield from self._replace(child, path + key, below, own=own, whole=whole, deep=deep)
 
     def _replace_hole(
         self, value: Any, path: Path, here: Place, *, own: dict[str, str], whole: bool, deep: bool
-    ) -> Iterator[tuple[Path, Part]]:
+    ) -> Iterator[tuple[Path, CommonPart]]:
         """Does the same for a hole among the values: the candidates may hold values and modules of their own.
 
         The picks of one hole stand at one place of the program, and what is in a candidate is decided for each pick; so
@@ -231,8 +231,8 @@ class Rewriter:
                     )
                     yield from inside
 
-    def _part(self, value: Any, here: Place) -> Part:
-        return Part({here.path: self.build(value, here)})
+    def _part(self, value: Any, here: Place) -> CommonPart:
+        return CommonPart({here.path: self.build(value, here)})
 
     def _picks(self, hole: Any, here: Place) -> Iterator[tuple[str, str]]:
         """Yields the path of each pick of a hole, and the one under which it is decided."""
