@@ -90,7 +90,7 @@ def test_a_float_with_two_values_ends_too():
     algorithm.setup(flatten([floating("x", 1.0, math.nextafter(1.0, 2.0))]))
     assert algorithm.propose() != algorithm.propose()
     with pytest.raises(
-        Exhausted, match="mutations in a row were all proposed before; the floats are very narrow"
+        Exhausted, match=r"mutations in a row were all proposed before: .* floats are very narrow"
     ):
         algorithm.propose()
 

@@ -19,7 +19,6 @@ from pliant.space import Decisions, Space, diff
 from pliant.values.errors import (
     DecisionError,
     FieldTypeError,
-    FieldValueError,
     LoadError,
     PliantError,
     RewardError,
@@ -28,6 +27,7 @@ from pliant.values.errors import (
 )
 
 from . import twister
+from .options import check_part
 
 Reward = float | tuple[float, ...] | None
 """What is told about decisions: a number (higher is better), several of them, or None for a failure."""
@@ -325,23 +325,6 @@ def check_seed(seed: Any) -> int:
         ) from None
 
 
-def check_count(value: Any, name: str, owner: str) -> int:
-    """Returns ``value`` when it is an integer of at least 1.
-
-    Raises:
-      FieldTypeError, FieldValueError: it is not.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise FieldTypeError(
-            f"{owner}({name}=...) takes an integer of at least 1; got {value!r:.80} of type "
-            f"{type(value).__name__}."
-        )
-    count = operator.index(value)
-    if count < 1:
-        raise FieldValueError(f"{owner}({name}=...) takes an integer of at least 1; got {count}.")
-    return count
-
-
 def check_step(step: Any) -> float:
     """Returns how far a trial is as a float.
 
@@ -361,18 +344,13 @@ def check_step(step: Any) -> float:
 
 
 def check_algorithm(value: Any, where: str) -> Algorithm:
-    """Returns ``value`` when it is an algorithm; ``where`` says what takes it.
+    """Returns ``value`` when it is an algorithm; ``where`` names the argument.
 
     Raises:
       FieldTypeError: it is not.
     """
-    if not isinstance(value, Algorithm):
-        hint = f" Write `{value.__name__}(...)`." if hasattr(value, "__name__") else ""
-        raise FieldTypeError(
-            f"{where} takes an algorithm, such as `Random()`; got {value!r:.80} of type "
-            f"{type(value).__name__}.{hint}"
-        )
-    return value
+    algorithm: Algorithm = check_part(value, Algorithm, where, "an algorithm, such as `Random()`")
+    return algorithm
 
 
 def check_reward(reward: Any, *, several: bool) -> Reward:

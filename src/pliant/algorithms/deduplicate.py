@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, final
 
 from pliant.space import Decisions, mutate
 
-from .base import Algorithm, Exhausted, Reward, check_algorithm, check_count, check_reward
+from .base import Algorithm, Exhausted, Reward, check_algorithm, check_reward
 from .digest import digest, from_text, to_text
-
-_PATIENCE = 10_000  # where a space is infinite, nearly every mutation of a float is new
+from .options import check_count
+from .unseen import draw_unseen
 
 
 @final
@@ -66,22 +65,12 @@ class Deduplicate(Algorithm):
             near = mutate(near, self.random)
             if self._note(near):
                 return near
-        space, size = self.space, self.space.size
-        if size == math.inf:
-            for _ in range(_PATIENCE):
-                near = mutate(near, self.random)
-                if self._note(near):
-                    return near
-            raise Exhausted(
-                f"{_PATIENCE} mutations in a row were all proposed before; the floats are very narrow."
-            )
-        # What was seen cannot fill len(seen) + 1 places in a row, so this walk is short.
-        first = int(self.random.random() * size) if size < 1 << 53 else self.random.randrange(int(size))
-        for step in range(min(len(self._seen) + 1, int(size))):
-            found = space.unrank((first + step) % int(size))
-            if self._note(found):
-                return found
-        raise Exhausted(f"all {size} decision vectors of the space were proposed.")
+        seen = self._seen
+        found = draw_unseen(
+            self.space, self.random, lambda one: digest(one) in seen, count=len(seen), near=near
+        )
+        self._note(found)
+        return found
 
     def _note(self, decisions: Decisions) -> bool:
         """Records decisions, and returns whether they were new."""

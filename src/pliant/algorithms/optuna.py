@@ -22,7 +22,8 @@ from pliant.values.errors import (
 )
 from pliant.values.path import at_path
 
-from .base import Algorithm, Exhausted, Reward, check_count, check_reward
+from .base import Algorithm, Exhausted, Reward, check_reward
+from .options import check_count
 
 Number = int | float
 Values = tuple[Number, ...]

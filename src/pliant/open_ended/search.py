@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pliant.algorithms.base import check_count, check_seed
+from pliant.algorithms.base import check_seed
 from pliant.algorithms.evolution import Chain, Either, Mutate, Newest, Operator, Tournament, UniformCrossover
 from pliant.algorithms.evolution.operators import check_operator
+from pliant.algorithms.options import check_count
 from pliant.symbolic.tree.node import Node
 from pliant.values.errors import FieldTypeError, FieldValueError
 

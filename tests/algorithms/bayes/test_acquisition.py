@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pliant.algorithms import Exhausted
 from pliant.algorithms.bayes.bayesian import log_improvement, standardize, warp
-from pliant.algorithms.bayes.candidates import draw_unseen, maximize
+from pliant.algorithms.bayes.candidates import maximize
 from pliant.space import choice, flatten, floating
 from pliant.testing.algorithms import SPACES
 
@@ -113,22 +112,3 @@ def test_equal_scores_up_to_rounding_are_decided_by_order():
     luck = np.random.default_rng(1)
     found = maximize(space, lambda many: 1 + 1e-13 * luck.normal(size=len(many)), Random(1), seen={(0,)})
     assert found.values == (1,)
-
-
-def test_the_last_unseen_ones_are_found():
-    space = flatten([choice(f"x{i}", 10) for i in range(4)])
-    left = {(1, 2, 3, 4), (9, 9, 9, 9)}
-    seen = {d.values for d in space.iterate()} - left
-    for _ in range(2):
-        found = draw_unseen(space, Random(1), seen, count=len(seen))
-        assert found.values in left - seen
-        seen.add(found.values)
-    with pytest.raises(Exhausted, match="all 10000 decision vectors"):
-        draw_unseen(space, Random(1), seen, count=len(seen))
-
-
-def test_very_narrow_floats_end():
-    space = flatten([floating("x", 1.0, np.nextafter(1.0, 2.0))])
-    seen = {(1.0,), (float(np.nextafter(1.0, 2.0)),)}
-    with pytest.raises(Exhausted, match="floats are very narrow"):
-        draw_unseen(space, Random(1), seen, count=2)

@@ -171,7 +171,9 @@ class TestComposition:
         assert abs(counts[1] - 1000) < 5 * 28
         assert len(Either(Top(1), Top(2), probability=1)(crowd, draw)) == 1
         assert len(Either(Top(1), Top(2), probability=0)(crowd, draw)) == 2
-        with pytest.raises(FieldValueError, match=r"Either\(probability=...\) is from 0 to 1; got 1.5"):
+        with pytest.raises(
+            FieldValueError, match=r"Either\(probability=...\) takes a number from 0 to 1; got 1.5"
+        ):
             Either(Top(1), Top(2), probability=1.5)
 
     def test_joining_something_else_is_a_lesson(self):

@@ -196,7 +196,7 @@ def test_crossover_with_a_probability():
     plain = sum(child == crowd[0].decisions for child in children)
     assert 180 <= plain <= 240  # 70%; a crossover of 26 decisions is no copy
     with pytest.raises(
-        FieldValueError, match=r"UniformCrossover\(probability=\.\.\.\) is from 0 to 1; got 2"
+        FieldValueError, match=r"UniformCrossover\(probability=\.\.\.\) takes a number from 0 to 1; got 2"
     ):
         UniformCrossover(2)
 
@@ -209,5 +209,5 @@ def test_counts_are_checked(make):
 
 @pytest.mark.parametrize("value, error", [(2, FieldValueError), ("a", FieldTypeError)])
 def test_nsga2_names_its_crossover(value, error):
-    with pytest.raises(error, match=r"^NSGA2\(crossover=...\) is .*from 0 to 1; got"):
+    with pytest.raises(error, match=r"^NSGA2\(crossover=...\) takes a number from 0 to 1; got"):
         NSGA2(crossover=value)

@@ -152,7 +152,7 @@ def test_other_bad_arguments():
         PBT(population_size=1)
     with pytest.raises(FieldValueError, match=r"PBT\(quantile=...\) takes a number from 0 to 0.5; got 0.7"):
         PBT(quantile=0.7)
-    with pytest.raises(FieldTypeError, match=r"PBT\(resample=...\) takes a number from 0 to 1.0; got 'x'"):
+    with pytest.raises(FieldTypeError, match=r"PBT\(resample=...\) takes a number from 0 to 1; got 'x'"):
         PBT(resample="x")
 
 

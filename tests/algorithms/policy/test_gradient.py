@@ -218,7 +218,7 @@ def test_unknown_policies(recipe):
 
 def test_parts_of_the_wrong_kind():
     with pytest.raises(
-        FieldTypeError, match=r"PolicyGradient\(rule=...\) takes the update rule.* Write `Reinforce\(\)`"
+        FieldTypeError, match=r"PolicyGradient\(rule=...\) takes the update rule.* Write `Reinforce\(...\)`"
     ):
         PolicyGradient(Reinforce, Factorized())
     with pytest.raises(
@@ -236,7 +236,7 @@ def test_without_torch_the_error_names_the_extra():
 
 def test_a_recipe_names_itself_in_errors_about_its_options():
     with pytest.raises(
-        FieldValueError, match=r"^PPO\(batch_size=...\) takes a whole number of at least 2; got 0"
+        FieldValueError, match=r"^PPO\(batch_size=...\) takes an integer of at least 2; got 0"
     ):
         PPO(batch_size=0)
     with pytest.raises(FieldTypeError, match=r"^REINFORCE\(scaled=...\) takes True or False; got 1"):

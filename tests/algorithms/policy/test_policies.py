@@ -179,7 +179,7 @@ def test_no_global_generator_of_torch_is_used():
 @pytest.mark.parametrize("name", ["hidden", "embedding"])
 def test_bad_widths(name):
     with pytest.raises(
-        FieldValueError, match=rf"Recurrent\({name}=...\) takes a whole number of at least 1; got 0"
+        FieldValueError, match=rf"Recurrent\({name}=...\) takes an integer of at least 1; got 0"
     ):
         Recurrent(**{name: 0})
     with pytest.raises(FieldTypeError, match=rf"Recurrent\({name}=...\) takes .*; got '64' of type str"):

@@ -185,17 +185,17 @@ def test_a_rule_is_copied():
         (
             Reinforce,
             {"batch_size": 0},
-            r"Reinforce\(batch_size=...\) takes a whole number of at least 1; got 0",
+            r"Reinforce\(batch_size=...\) takes an integer of at least 1; got 0",
         ),
-        (ProximalPolicy, {"batch_size": 1}, r"takes a whole number of at least 2; got 1"),
+        (ProximalPolicy, {"batch_size": 1}, r"takes an integer of at least 2; got 1"),
         (Reinforce, {"learning_rate": 0}, r"learning_rate=...\) takes a finite number above 0; got 0"),
         (Reinforce, {"learning_rate": math.inf}, r"takes a finite number above 0; got inf"),
         (Reinforce, {"learning_rate": math.nan}, r"takes a finite number above 0; got nan"),
         (Reinforce, {"entropy": -0.1}, r"entropy=...\) takes a finite number of at least 0; got -0.1"),
         (Reinforce, {"baseline_decay": 1.0}, r"of at least 0 and below 1; got 1.0"),
         (ProximalPolicy, {"clip": 1.0}, r"clip=...\) takes a finite number above 0 and below 1; got 1.0"),
-        (ProximalPolicy, {"epochs": 0}, r"ProximalPolicy\(epochs=...\) takes a whole number of at least 1"),
-        (ProximalPolicy, {"minibatches": 9}, r"minibatches=...\) takes a whole number from 1 to 8; got 9"),
+        (ProximalPolicy, {"epochs": 0}, r"ProximalPolicy\(epochs=...\) takes an integer of at least 1"),
+        (ProximalPolicy, {"minibatches": 9}, r"minibatches=...\) takes an integer from 1 to 8; got 9"),
     ],
 )
 def test_bad_options(make, options, message):
@@ -206,9 +206,12 @@ def test_bad_options(make, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 2.0}, r"takes a whole number of at least 1; got 2.0 of type float"),
+        ({"batch_size": 2.0}, r"takes an integer of at least 1; got 2.0 of type float"),
         ({"batch_size": True}, r"got True of type bool"),
-        ({"learning_rate": "fast"}, r"learning_rate=...\) takes a number; got 'fast' of type str"),
+        (
+            {"learning_rate": "fast"},
+            r"learning_rate=...\) takes a finite number above 0; got 'fast' of type str",
+        ),
         ({"scaled": 1}, r"scaled=...\) takes True or False; got 1 of type int"),
     ],
 )

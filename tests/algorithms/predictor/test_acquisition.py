@@ -56,5 +56,5 @@ def test_a_weight_out_of_range_is_refused():
         FieldValueError, match=r"UpperConfidence\(weight=...\) takes a finite number of at least 0; got -1"
     ):
         UpperConfidence(-1)
-    with pytest.raises(FieldTypeError, match=r"takes a number of at least 0; got 'x' of type str"):
+    with pytest.raises(FieldTypeError, match=r"takes a finite number of at least 0; got 'x' of type str"):
         UpperConfidence("x")

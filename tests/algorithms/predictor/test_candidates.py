@@ -8,10 +8,9 @@ import pytest
 
 from pliant.algorithms import Random, RegularizedEvolution
 from pliant.algorithms.predictor import Mixture, MutateBest, Proposals, RandomCandidates
-from pliant.algorithms.predictor.candidates import find_unseen
-from pliant.space import choice, flatten, floating
+from pliant.space import choice, flatten
 from pliant.testing.algorithms import SPACES
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError
 
 FLAT = flatten([choice(f"x{i}", 3) for i in range(6)])
 
@@ -77,31 +76,6 @@ def test_proposals_end_with_their_algorithm():
     assert ask(source, space, [space.parse([2])]) == []
 
 
-@pytest.mark.parametrize("name", SPACES)
-def test_unseen_decisions_are_found_to_the_last(name):
-    space = SPACES[name]()
-    seen = {}
-    for _ in range(int(min(space.size, 300))):
-        one = find_unseen(space, random.Random(len(seen)), seen)
-        assert one.values not in seen
-        seen[one.values] = None
-    if space.size <= 300:
-        assert find_unseen(space, random.Random(0), seen) is None
-
-
-def test_the_last_of_a_larger_space_is_found():
-    seen = {one.values: None for one in FLAT.iterate()}
-    del seen[(2, 1, 0, 2, 1, 0)]
-    assert find_unseen(FLAT, random.Random(1), seen).values == (2, 1, 0, 2, 1, 0)
-
-
-def test_floats_too_narrow_are_reported():
-    space = flatten([floating("x", 1.0, 1.0 + 2.0**-51)])
-    seen = {(1.0 + step * 2.0**-52,): None for step in range(3)}
-    with pytest.raises(SpaceError, match=r"random decisions in a row were all proposed before: the floats"):
-        find_unseen(space, random.Random(0), seen)
-
-
 @pytest.mark.parametrize(
     "make, error, message",
     [
@@ -116,7 +90,7 @@ def test_floats_too_narrow_are_reported():
         (
             lambda: Mixture(Random()),
             FieldTypeError,
-            r"Mixture takes candidates.*Write `Proposals\(algorithm\)`",
+            r"Mixture takes candidates.*an algorithm as `Proposals\(algorithm\)`",
         ),
         (
             lambda: Mixture(Proposals(Random()), Proposals(RegularizedEvolution())),

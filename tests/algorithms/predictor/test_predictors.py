@@ -182,7 +182,7 @@ def test_a_reward_outside_of_the_range_is_refused():
         (
             lambda: FeedForwardPredictor(learning_rate="x"),
             FieldTypeError,
-            r"takes a number above 0; got 'x' of type",
+            r"takes a finite number above 0; got 'x' of type",
         ),
         (
             lambda: FeedForwardPredictor(loss="maep"),

@@ -243,7 +243,7 @@ assert "torch" not in sys.modules
         (
             lambda: PredictorSearch(candidates=Random()),
             FieldTypeError,
-            r"takes candidates.*Write `Proposals\(alg",
+            r"takes candidates.*an algorithm as `Proposals\(alg",
         ),
         (
             lambda: PredictorSearch(random_trials=0),

@@ -285,8 +285,8 @@ def test_an_option_that_is_not_there(make, message):
     [
         ({"learning_rate": -1.0}, r"\(learning_rate=...\) takes a finite number of at least 0"),
         ({"betas": (0.5, 1.0)}, r"\(betas\[1\]=...\) takes a finite number of at least 0 and below 1"),
-        ({"init_scale": "small"}, r"\(init_scale=...\) takes a number; got 'small'"),
-        ({"skip_limit": 0}, r"\(skip_limit=...\) takes a whole number of at least 1; got 0"),
+        ({"init_scale": "small"}, r"\(init_scale=...\) takes a finite number of at least 0; got 'small'"),
+        ({"skip_limit": 0}, r"\(skip_limit=...\) takes an integer of at least 1; got 0"),
         (
             {"penalty": 3.0},
             r"\(penalty=...\) takes AddedCost\(cost\) or LogCost\(cost\).*; got 3.0 of type float",

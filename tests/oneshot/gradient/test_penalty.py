@@ -52,7 +52,10 @@ def test_a_logarithm_needs_a_cost_above_one(tiny):
         (lambda: DARTS(penalty=cost), r"DARTS\(penalty=\.\.\.\) takes AddedCost\(cost\) or LogCost"),
         (lambda: AddedCost(lambda w: 3.0).measure({}), r"a cost is a tensor with one number.*got 3\.0"),
         (lambda: AddedCost(lambda w: torch.ones(2)).measure({}), "a cost is a tensor with one number"),
-        (lambda: FBNet(learning_rate="fast"), r"learning_rate=\.\.\.\) takes a number; got 'fast'"),
+        (
+            lambda: FBNet(learning_rate="fast"),
+            r"learning_rate=\.\.\.\) takes a finite number of at least 0; got 'fast'",
+        ),
         (lambda: ProxylessNAS(mode="tow"), r"is two or full; got 'tow'; did you mean 'two'\?"),
     ],
 )

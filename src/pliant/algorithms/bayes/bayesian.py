@@ -12,8 +12,10 @@ from scipy.special import erfcx, ndtr, ndtri
 from pliant.space import Decisions
 from pliant.values.errors import RewardError
 
-from ..base import Algorithm, Reward, check_count, check_reward
-from .candidates import draw_unseen, maximize
+from ..base import Algorithm, Reward, check_reward
+from ..options import check_count
+from ..unseen import draw_unseen
+from .candidates import maximize
 from .encoding import Encoding
 from .process import Posterior, Process, Vector
 
@@ -138,7 +140,9 @@ class Bayesian(Algorithm):
                 climbs=self.climbs,
             )
         if found is None:
-            found = draw_unseen(self.space, self.random, self._seen, count=len(self._seen))
+            found = draw_unseen(
+                self.space, self.random, lambda one: one.values in self._seen, count=len(self._seen)
+            )
         self._seen.add(found.values)
         self._pending[found.values] = found
         return found

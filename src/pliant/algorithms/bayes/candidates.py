@@ -11,8 +11,6 @@ from typing import Any, final
 
 from pliant.space import Decisions, Float, Space, from_unit, mutate, neighbours, to_unit
 
-from ..base import Exhausted
-
 Score = Callable[[Sequence[Decisions]], Sequence[float]]
 
 _SMALL = 1_000  # finite spaces up to this size are looked at whole
@@ -20,7 +18,6 @@ _STEPS = 15  # how many steps a climb has at most
 _NEAR = 200  # how many neighbours of one are looked at, drawn where there are more
 _MOVES = 10  # how many ways an infinite neighbourhood is entered, of each kind
 _SHRINK = 0.6  # by which the moves of floats become smaller at each step
-_PATIENCE = 10_000  # where a space is infinite, nearly every mutation of a float is new
 _DIGITS = 9  # scores that agree so far are equal, so that the last bits of a sum decide nothing
 
 
@@ -93,40 +90,6 @@ def maximize(
             reach *= _SHRINK
         pool.add(near)
     return next(iter(pool.best(1)), None)
-
-
-def draw_unseen(space: Space, random: Random, seen: Container[Any], *, count: int) -> Decisions:
-    """Returns random unseen decisions.
-
-    Args:
-      space: where to draw from.
-      random: where random numbers come from.
-      seen: the values of decisions that are not to be returned.
-      count: how many of the space are in ``seen``.
-
-    Raises:
-      Exhausted: there are none.
-    """
-    size = space.size
-    if count >= size:
-        raise Exhausted(f"all {size} decision vectors of the space were proposed or told.")
-    one = space.sample(random)
-    for _ in range(100):
-        if one.values not in seen:
-            return one
-        one = space.sample(random)
-    if size == math.inf:
-        for _ in range(_PATIENCE):
-            if one.values not in seen:
-                return one
-            one = mutate(one, random)
-        raise Exhausted(f"{_PATIENCE} mutations in a row were all seen before; the floats are very narrow.")
-    first = random.randrange(int(size))
-    for step in range(count + 1):  # what is seen cannot fill so many places in a row
-        one = space.unrank((first + step) % int(size))
-        if one.values not in seen:
-            break
-    return one
 
 
 def _look_around(decisions: Decisions, random: Random) -> list[Decisions]:

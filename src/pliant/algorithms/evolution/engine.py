@@ -6,9 +6,10 @@ from collections import deque
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
+from pliant.values.errors import FieldValueError, RewardError
 
-from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_count, check_reward
+from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_reward
+from ..options import check_count, check_number
 from .operators import Individual, Operator, check_operator, takes_several
 from .pareto import ParetoTop, ParetoTournament
 from .selectors import Newest, Top, Tournament
@@ -236,12 +237,7 @@ def NSGA2(  # noqa: N802 - as above
       seed: where the random numbers start.
     """
     check_count(population_size, "population_size", "NSGA2")
-    if isinstance(crossover, bool) or not isinstance(crossover, (int, float)):
-        raise FieldTypeError(
-            f"NSGA2(crossover=...) is a number from 0 to 1; got {crossover!r:.80} of type {type(crossover).__name__}."
-        )
-    if not 0 <= crossover <= 1:
-        raise FieldValueError(f"NSGA2(crossover=...) is from 0 to 1; got {crossover!r}.")
+    check_number(crossover, "crossover", "NSGA2", most=1)
     return Evolution(
         ParetoTournament(count=2 * population_size) >> UniformCrossover(crossover) >> Mutate(),
         survive=ParetoTop(population_size),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError
 
 from ..base import Reward
+from ..options import check_number, check_part
 
 
 class Individual(NamedTuple):
@@ -96,8 +97,7 @@ class Either(Operator):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise FieldValueError(f"Either(probability=...) is from 0 to 1; got {self.probability!r}.")
+        check_number(self.probability, "probability", "Either", most=1)
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         chosen = self.first if random.random() < self.probability else self.second
@@ -119,13 +119,9 @@ def check_operator(value: Any, name: str, owner: str) -> Operator:
     Raises:
       FieldTypeError: it is not.
     """
-    if not isinstance(value, Operator):
-        hint = f" Write `{value.__name__}(...)`." if isinstance(value, type) else ""
-        raise FieldTypeError(
-            f"{owner}({name}=...) takes an operator, such as `Tournament(25) >> Mutate()`; got "
-            f"{value!r:.80} of type {type(value).__name__}.{hint}"
-        )
-    return value
+    example = "an operator, such as `Tournament(25) >> Mutate()`"
+    operator: Operator = check_part(value, Operator, f"{owner}({name}=...)", example)
+    return operator
 
 
 def _steps(operator: Operator) -> tuple[Operator, ...]:

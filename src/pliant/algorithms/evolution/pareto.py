@@ -12,8 +12,8 @@ from typing import final
 
 from pliant.values.errors import RewardError
 
-from ..base import check_count
 from ..objectives.dominance import as_rewards, crowding, sort_fronts
+from ..options import check_count
 from .operators import Individual, Operator
 
 

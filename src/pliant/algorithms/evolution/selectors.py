@@ -13,7 +13,7 @@ from typing import Any, NoReturn, final
 
 from pliant.values.errors import RewardError
 
-from ..base import check_count
+from ..options import check_count
 from .operators import Individual, Operator
 
 _reward: Callable[[Any], Any] = itemgetter(1)

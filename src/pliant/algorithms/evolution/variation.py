@@ -10,7 +10,7 @@ from typing import final
 from pliant.space import mutate, recombine
 from pliant.values.errors import FieldValueError
 
-from ..base import check_count
+from ..options import check_count, check_number
 from .operators import Individual, Operator
 
 
@@ -66,10 +66,7 @@ class UniformCrossover(Operator):
     several_rewards = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise FieldValueError(
-                f"UniformCrossover(probability=...) is from 0 to 1; got {self.probability!r}."
-            )
+        check_number(self.probability, "probability", "UniformCrossover", most=1)
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if not individuals:

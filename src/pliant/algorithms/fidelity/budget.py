@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any, final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, suggest
+from pliant.values.errors import FieldTypeError, SpaceError, suggest
 
 from ..base import Algorithm, Reward, check_algorithm
+from ..options import check_count
 from ..random import Random
 
 
@@ -261,21 +262,7 @@ class Laddered(Budgeted):
         seed: int | None = None,
     ) -> None:
         super().__init__(algorithm, budget, seed)
-        self.eta = check_eta(eta, type(self).__name__)
+        self.eta = check_count(eta, "eta", type(self).__name__, least=2)
 
     def _climb(self, budget: Budget) -> tuple[int | float, ...]:
         return budget.ladder(self.eta)
-
-
-def check_eta(eta: Any, owner: str) -> int:
-    """Returns ``eta`` when it is an integer of at least 2.
-
-    Raises:
-      FieldTypeError, FieldValueError: it is not.
-    """
-    if eta.__class__ is not int or eta < 2:
-        kind = FieldValueError if eta.__class__ is int else FieldTypeError
-        raise kind(
-            f"{owner}(eta=...) takes an integer of at least 2, as one in eta trials goes on; got {eta!r:.80}."
-        )
-    return int(eta)

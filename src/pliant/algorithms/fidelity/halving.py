@@ -10,7 +10,8 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Algorithm, Exhausted, Reward, check_count
+from ..base import Algorithm, Exhausted, Reward
+from ..options import check_count
 from .budget import Laddered, Values
 
 

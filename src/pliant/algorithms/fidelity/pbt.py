@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space, from_unit, to_unit
 from pliant.space.sample import sample_branch
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward, check_count
+from ..base import Algorithm, Exhausted, Reward
+from ..options import check_count, check_number
 from .budget import Budget, Budgeted, Values
 
 _TRIES = 10  # for other hyperparameters than any member has
@@ -94,8 +95,8 @@ class PBT(Budgeted):
             raise FieldValueError(
                 "PBT(population_size=...) is at least 2, as members are compared; got 1. For one line of training use a schedule."
             )
-        self.quantile = _check_part(quantile, "quantile", 0.5)
-        self.resample = _check_part(resample, "resample", 1.0)
+        self.quantile = check_number(quantile, "quantile", "PBT", most=0.5)
+        self.resample = check_number(resample, "resample", "PBT", most=1.0)
 
     def _climb(self, budget: Budget) -> tuple[int | float, ...]:
         return budget.steps()
@@ -211,16 +212,6 @@ class PBT(Budgeted):
                 mine[int(number)] = _Result(self._check_values(values), reward)
         for values, number in state["out"]:
             self._out.setdefault(self._load(values).values, []).append(int(number))
-
-
-def _check_part(value: Any, name: str, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FieldTypeError(
-            f"PBT({name}=...) takes a number from 0 to {most}; got {value!r:.80} of type {type(value).__name__}."
-        )
-    if not 0 <= value <= most:
-        raise FieldValueError(f"PBT({name}=...) takes a number from 0 to {most}; got {value!r}.")
-    return float(value)
 
 
 FACTORS = (0.8, 1.2)

@@ -14,9 +14,10 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
-from ..base import Algorithm, Reward, check_algorithm, check_count, check_step
+from ..base import Algorithm, Reward, check_algorithm, check_step
+from ..options import check_count
 from ..random import Random
-from .budget import Values, check_eta
+from .budget import Values
 
 Curve = dict[float, float]
 
@@ -202,7 +203,7 @@ class HalvingStopping(Stopping):
         seed: int | None = None,
     ) -> None:
         super().__init__(algorithm, seed)
-        self.eta = check_eta(eta, "HalvingStopping")
+        self.eta = check_count(eta, "eta", "HalvingStopping", least=2)
         self.min_step = _check_min_step(min_step, "HalvingStopping")
         if self.min_step <= 0:
             raise FieldValueError(

@@ -13,7 +13,8 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_count
+from ..base import Algorithm, Exhausted, Reward, check_algorithm
+from ..options import check_count
 
 
 @final

@@ -14,8 +14,8 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
 
 from ..base import Algorithm, Reward
+from ..options import check_part, options_of
 from .factorized import Factorized
-from .options import options_of
 from .policy import Policy
 from .ppo import ProximalPolicy
 from .recurrent import Recurrent
@@ -49,8 +49,8 @@ class PolicyGradient(Algorithm):
 
     def __init__(self, rule: Rule, policy: Policy, *, seed: int = 0) -> None:
         super().__init__(seed)
-        _check(rule, Rule, "the update rule, such as `Reinforce()`", "rule")
-        _check(policy, Policy, "the policy, such as `Factorized()`", "policy")
+        check_part(rule, Rule, "PolicyGradient(rule=...)", "the update rule, such as `Reinforce()`")
+        check_part(policy, Policy, "PolicyGradient(policy=...)", "the policy, such as `Factorized()`")
         self._blank = rule, policy
         self.rule, self.policy = rule, policy
 
@@ -130,14 +130,6 @@ def _own_settings() -> Iterator[None]:
         else:
             with torch.device("cpu"):
                 yield
-
-
-def _check(value: Any, kind: type, what: str, name: str) -> None:
-    if not isinstance(value, kind):
-        hint = f" Write `{value.__name__}()`." if isinstance(value, type) and issubclass(value, kind) else ""
-        raise FieldTypeError(
-            f"PolicyGradient({name}=...) takes {what}; got {value!r:.80} of type {type(value).__name__}.{hint}"
-        )
 
 
 PolicyName = Literal["factorized", "lstm"]

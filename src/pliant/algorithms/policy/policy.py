@@ -18,9 +18,9 @@ from torch import Tensor
 
 from pliant.space import Decisions, Space
 
+from ..options import show
 from .batch import Batch, Encoder
 from .heads import Head, make_heads
-from .options import show
 
 
 class Policy(ABC):

@@ -9,7 +9,7 @@ from typing import final
 
 import torch
 
-from .options import check_number, check_whole
+from ..options import check_count, check_number
 from .rule import Rule, Told
 
 
@@ -44,8 +44,8 @@ class ProximalPolicy(Rule):
         entropy: float = 0.05,
     ) -> None:
         super().__init__(batch_size, learning_rate, entropy, smallest_batch=2)
-        self.epochs = check_whole(epochs, "epochs", self)
-        self.minibatches = check_whole(minibatches, "minibatches", self, highest=self.batch_size)
+        self.epochs = check_count(epochs, "epochs", self)
+        self.minibatches = check_count(minibatches, "minibatches", self, most=self.batch_size)
         self.clip = check_number(clip, "clip", self, above=0.0, below=1.0)
 
     def update(self, told: list[Told], random: Random) -> None:

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from pliant.space import Decisions, Float, Int, to_unit
 
+from ..options import check_count
 from .batch import Batch
 from .distributions import entropies, log_probs
 from .draw import draw_decisions, draw_index, draw_number, log_softmax
 from .heads import Head
-from .options import check_whole
 from .policy import Policy
 
 _SPREAD = 0.1  # initial weights are uniform in [-0.1, 0.1], as in ENAS
@@ -49,8 +49,8 @@ class Recurrent(Policy):
 
     def __init__(self, *, hidden: int = 64, embedding: int = 32) -> None:
         self.hidden, self.embedding = (
-            check_whole(hidden, "hidden", self),
-            check_whole(embedding, "embedding", self),
+            check_count(hidden, "hidden", self),
+            check_count(embedding, "embedding", self),
         )
 
     def _setup(self, random: Random) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import torch
 
-from .options import check_flag, check_number
+from ..options import check_flag, check_number
 from .rule import Rule, Told
 
 

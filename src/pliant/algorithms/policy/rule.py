@@ -14,7 +14,7 @@ from torch import Tensor
 from pliant.space import Decisions, Space
 
 from ..adam import Adam
-from .options import check_number, check_whole, show
+from ..options import check_count, check_number, show
 from .policy import Policy, array_to_json, fill_from_json
 
 
@@ -53,7 +53,7 @@ class Rule(ABC):
     def __init__(
         self, batch_size: int, learning_rate: float, entropy: float, *, smallest_batch: int = 1
     ) -> None:
-        self.batch_size = check_whole(batch_size, "batch_size", self, lowest=smallest_batch)
+        self.batch_size = check_count(batch_size, "batch_size", self, least=smallest_batch)
         self.learning_rate = check_number(learning_rate, "learning_rate", self, above=0.0)
         self.entropy = check_number(entropy, "entropy", self)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from ..options import check_number
 
 Scores = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class IndependentThompson(Acquisition):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        check_weight(self.weight, "weight", "IndependentThompson")
+        check_number(self.weight, "weight", "IndependentThompson")
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         spread = self.weight * predicted.std(0)
@@ -78,7 +78,7 @@ class UpperConfidence(Acquisition):
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        check_weight(self.weight, "weight", "UpperConfidence")
+        check_number(self.weight, "weight", "UpperConfidence")
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         found: Scores = predicted.mean(0) + self.weight * predicted.std(0)
@@ -114,18 +114,3 @@ class Greedy(Acquisition):
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         mean: Scores = predicted.mean(0)
         return mean
-
-
-def check_weight(value: Any, name: str, owner: str) -> float:
-    """Returns ``value`` when it is a finite number from 0.
-
-    Raises:
-      FieldTypeError, FieldValueError: it is not.
-    """
-    if isinstance(value, (bool, str)) or not isinstance(value, (int, float)):
-        raise FieldTypeError(
-            f"{owner}({name}=...) takes a number of at least 0; got {value!r:.80} of type {type(value).__name__}."
-        )
-    if not (math.isfinite(value) and value >= 0):
-        raise FieldValueError(f"{owner}({name}=...) takes a finite number of at least 0; got {value!r}.")
-    return float(value)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import random as randomness
 from abc import ABC, abstractmethod
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, final
 
 from pliant.space import Decisions, Space, mutate
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, check_algorithm, check_count
+from ..base import Algorithm, Exhausted, check_algorithm
+from ..options import check_count, check_part
 
 Told = Sequence[tuple[Decisions, float]]
-_ATTEMPTS = 100  # how often chance is asked for something new
 
 
 class Candidates(ABC):
@@ -68,20 +68,19 @@ class MutateBest(Candidates):
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
     ) -> list[Decisions]:
-        found: dict[Any, Decisions] = {}
         if space.size == 1:
             return []
         best = list(dict.fromkeys(one for one, _ in told))[: self.parents]
-        for attempt in range(5 * self.count):
-            if len(found) == self.count:
-                break
-            turn, parent = divmod(attempt, len(best))
-            child = best[parent]
-            for _ in range(1 + turn % self.changes):
-                child = mutate(child, random)
-            if child.values not in seen:
-                found.setdefault(child.values, child)
-        return list(found.values())
+
+        def draw() -> Iterator[Decisions]:
+            for attempt in range(5 * self.count):
+                turn, parent = divmod(attempt, len(best))
+                child = best[parent]
+                for _ in range(1 + turn % self.changes):
+                    child = mutate(child, random)
+                yield child
+
+        return _take_new(draw(), self.count, seen)
 
 
 @final
@@ -101,14 +100,7 @@ class RandomCandidates(Candidates):
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
     ) -> list[Decisions]:
-        found: dict[Any, Decisions] = {}
-        for _ in range(5 * self.count):
-            if len(found) == self.count:
-                break
-            one = space.sample(random)
-            if one.values not in seen:
-                found.setdefault(one.values, one)
-        return list(found.values())
+        return _take_new((space.sample(random) for _ in range(5 * self.count)), self.count, seen)
 
 
 @final
@@ -169,41 +161,21 @@ class Proposals(Candidates):
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
     ) -> list[Decisions]:
-        found: dict[Any, Decisions] = {}
-        for _ in range(self.count):
-            try:
-                one = self.proposer.propose()
-            except Exhausted:
-                break
-            if one.values not in seen:
-                found.setdefault(one.values, one)
-        return list(found.values())
+        def draw() -> Iterator[Decisions]:
+            with suppress(Exhausted):
+                for _ in range(self.count):
+                    yield self.proposer.propose()
+
+        return _take_new(draw(), self.count, seen)
 
 
-def find_unseen(space: Space, random: randomness.Random, seen: Any) -> Decisions | None:
-    """Returns decisions with values not in ``seen``, at random; None where a finite space has no others.
-
-    Args:
-      space: what to look in.
-      random: what to draw from.
-      seen: a set of ``values``.
-    """
-    if len(seen) >= space.size:
-        return None
-    one = space.sample(random)
-    for attempt in range(_ATTEMPTS):
+def _take_new(drawn: Iterator[Decisions], count: int, seen: Container[Any]) -> list[Decisions]:
+    """Returns the first ``count`` different decisions with values not in ``seen``; fewer where ``drawn`` ends."""
+    found: dict[Any, Decisions] = {}
+    while len(found) < count and (one := next(drawn, None)) is not None:
         if one.values not in seen:
-            return one
-        one = space.sample(random) if attempt % 2 else mutate(one, random)
-    if space.size == math.inf:
-        raise SpaceError(
-            f"{_ATTEMPTS} random decisions in a row were all proposed before: the floats of {space!r} are very narrow."
-        )
-    # What was seen cannot fill len(seen) + 1 places in a row, so this walk is short.
-    size = int(space.size)
-    first = random.randrange(size)
-    walk = (space.unrank((first + step) % size) for step in range(min(len(seen) + 1, size)))
-    return next((one for one in walk if one.values not in seen), None)
+            found.setdefault(one.values, one)
+    return list(found.values())
 
 
 def check_candidates(value: Any, owner: str) -> Candidates:
@@ -212,10 +184,6 @@ def check_candidates(value: Any, owner: str) -> Candidates:
     Raises:
       FieldTypeError: it is not.
     """
-    if not isinstance(value, Candidates):
-        hint = f" Write `{value.__name__}(...)`." if isinstance(value, type) else ""
-        hint = " Write `Proposals(algorithm)`." if isinstance(value, Algorithm) else hint
-        raise FieldTypeError(
-            f"{owner} takes candidates, such as `MutateBest()`; got {value!r:.80} of type {type(value).__name__}.{hint}"
-        )
-    return value
+    example = "candidates, such as `MutateBest()`, or an algorithm as `Proposals(algorithm)`"
+    candidates: Candidates = check_part(value, Candidates, owner, example)
+    return candidates

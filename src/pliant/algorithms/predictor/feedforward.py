@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+from pliant.values.errors import FieldValueError, suggest
 
 from ..adam import Adam
-from ..base import check_count
+from ..options import check_count, check_number
 from .predictor import Model, Predictor, standardize
 
 Array = NDArray[np.float32]
@@ -66,7 +66,7 @@ class FeedForwardPredictor(Predictor):
     def __post_init__(self) -> None:
         for name in ("members", "layers", "width", "epochs", "batch_size"):
             check_count(getattr(self, name), name, "FeedForwardPredictor")
-        check_rate(self.learning_rate, "learning_rate", "FeedForwardPredictor")
+        check_number(self.learning_rate, "learning_rate", "FeedForwardPredictor", above=0)
         if self.loss not in LOSSES:
             raise FieldValueError(
                 f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {self.loss!r}"
@@ -122,21 +122,6 @@ def example_weights(targets: NDArray[np.float64], loss: str) -> NDArray[np.float
     weights = 1 / (best + margin - targets)
     scaled: NDArray[np.float64] = weights / weights.mean()
     return scaled
-
-
-def check_rate(value: Any, name: str, owner: str) -> float:
-    """Returns ``value`` when it is a number above 0.
-
-    Raises:
-      FieldTypeError, FieldValueError: it is not.
-    """
-    if isinstance(value, (bool, str)) or not isinstance(value, (int, float)):
-        raise FieldTypeError(
-            f"{owner}({name}=...) takes a number above 0; got {value!r:.80} of type {type(value).__name__}."
-        )
-    if not 0 < value < float("inf"):
-        raise FieldValueError(f"{owner}({name}=...) takes a finite number above 0; got {value!r}.")
-    return float(value)
 
 
 class _Nets(NamedTuple):

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..base import check_count
-from .feedforward import check_rate
+from ..options import check_count, check_number
 from .predictor import Model, Predictor
 
 _INSIDE = (0.1, 0.9)  # where rewards are put between 0 and 1, so that better than the best can be predicted
@@ -68,7 +67,7 @@ class LSTMPredictor(Predictor):
         for name in ("members", "hidden", "embedding", "epochs", "batch_size"):
             check_count(getattr(self, name), name, "LSTMPredictor")
         for name in ("learning_rate", "clip"):
-            check_rate(getattr(self, name), name, "LSTMPredictor")
+            check_number(getattr(self, name), name, "LSTMPredictor", above=0)
         if self.reward_range is not None:
             object.__setattr__(self, "reward_range", _check_range(self.reward_range))
         if find_spec("torch") is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..base import check_count
+from ..options import check_count
 from .encoding import Encoder, Encoding, tree_encoder
 
 Paths = Callable[[Decisions], Iterable[Hashable]]

@@ -7,11 +7,13 @@ from typing import Any, final
 import numpy as np
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward, check_count, check_reward
+from ..base import Algorithm, Reward, check_reward
+from ..options import check_count, check_part
+from ..unseen import draw_unseen
 from .acquisition import Acquisition, IndependentThompson
-from .candidates import Candidates, MutateBest, check_candidates, find_unseen
+from .candidates import Candidates, MutateBest, check_candidates
 from .encoding import Encoding, OneHotEncoding
 from .feedforward import FeedForwardPredictor
 from .paths import PathEncoding
@@ -81,9 +83,9 @@ class PredictorSearch(Algorithm):
         seed: int = 0,
     ) -> None:
         super().__init__(seed)
-        self.predictor: Predictor = _check_part(predictor, FeedForwardPredictor(), Predictor)
-        self.encoding: Encoding = _check_part(encoding, OneHotEncoding(), Encoding)
-        self.acquisition: Acquisition = _check_part(acquisition, IndependentThompson(), Acquisition)
+        self.predictor: Predictor = _check(predictor, FeedForwardPredictor(), Predictor)
+        self.encoding: Encoding = _check(encoding, OneHotEncoding(), Encoding)
+        self.acquisition: Acquisition = _check(acquisition, IndependentThompson(), Acquisition)
         self.candidates = check_candidates(
             MutateBest() if candidates is None else candidates, "PredictorSearch(candidates=...)"
         )
@@ -120,10 +122,8 @@ class PredictorSearch(Algorithm):
                 best = self._select(told, found)
                 self._batch = best[::-1]
                 return self._batch.pop()
-        chosen = find_unseen(self.space, self.random, self._seen)
-        if chosen is None:
-            raise Exhausted(f"all {self.space.size} decision vectors of the space were proposed.")
-        return chosen
+        seen = self._seen
+        return draw_unseen(self.space, self.random, lambda one: one.values in seen, count=len(seen))
 
     def _select(self, told: list[tuple[Decisions, float]], candidates: list[Decisions]) -> list[Decisions]:
         """Returns the candidates of the highest acquisition, the highest first."""
@@ -174,18 +174,13 @@ class PredictorSearch(Algorithm):
             self.candidates.algorithm.restore(state["algorithm"])
 
 
-def _check_part(value: Any, default: Any, kind: type) -> Any:
+def _check(value: Any, default: Any, kind: type) -> Any:
     """Returns a part of a search, or its default where it is None."""
-    if value is None:
-        return default
-    if not isinstance(value, kind):
-        hint = f" Write `{value.__name__}(...)`." if isinstance(value, type) else ""
-        name = kind.__name__
-        raise FieldTypeError(
-            f"PredictorSearch({name.lower()}=...) takes {'an' if name[0] in 'AE' else 'a'} {name}, such as "
-            f"`{default!r}`; got {value!r:.80} of type {type(value).__name__}.{hint}"
-        )
-    return value
+    name = kind.__name__
+    example = f"{'an' if name[0] in 'AE' else 'a'} {name}, such as `{default!r}`"
+    return (
+        default if value is None else check_part(value, kind, f"PredictorSearch({name.lower()}=...)", example)
+    )
 
 
 def BANANAS(  # noqa: N802 - one algorithm among the others, which are classes

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pliant.space import Decisions, mutate
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
+from pliant.values.errors import FieldTypeError, LoadError
 
-from ..base import Algorithm, Reward, check_count, check_reward
+from ..base import Algorithm, Reward, check_reward
+from ..options import check_count, check_number
 from .kernels import Columns, Kernels, Matrix
 from .tree import INACTIVE, Tree
 
@@ -92,7 +93,7 @@ class TPE(Algorithm):
     ) -> None:
         super().__init__(seed)
         self.startup = check_count(startup, "startup", "TPE")
-        self.gamma = _check_part(gamma, "gamma")
+        self.gamma = check_number(gamma, "gamma", "TPE", above=0, most=1)
         self.max_good = check_count(max_good, "max_good", "TPE")
         self.candidates = check_count(candidates, "candidates", "TPE")
         self.bandwidth = None if bandwidth is None else _check_pair(bandwidth)
@@ -269,17 +270,8 @@ def _check_pair(pair: Any) -> tuple[float, float]:
         raise FieldTypeError(
             f"TPE(bandwidth=...) takes two numbers, of the good and of the rest, such as (0.2, 0.1); got {pair!r:.80}."
         )
-    return _check_part(pair[0], "bandwidth"), _check_part(pair[1], "bandwidth")
-
-
-def _check_part(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FieldTypeError(
-            f"TPE({name}=...) takes a number above 0 and up to 1; got {value!r:.80} of type {type(value).__name__}."
-        )
-    if not 0 < value <= 1:
-        raise FieldValueError(f"TPE({name}=...) takes a number above 0 and up to 1; got {value}.")
-    return float(value)
+    good, rest = (check_number(one, "bandwidth", "TPE", above=0, most=1) for one in pair)
+    return good, rest
 
 
 def _grow(table: NDArray[Any], rows: int) -> NDArray[Any]:

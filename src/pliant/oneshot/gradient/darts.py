@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pliant.algorithms.policy.options import check_number, refuse_unknown
+from pliant.algorithms.options import check_number, refuse_unknown
 from pliant.values.errors import FieldValueError
 
 from ..capability import CAPABILITIES

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_number, refuse_unknown
+from pliant.algorithms.options import check_number, refuse_unknown
 from pliant.values.errors import FieldValueError
 
 from ..capability import CAPABILITIES

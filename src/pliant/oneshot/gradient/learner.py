@@ -17,7 +17,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_flag, check_number, check_whole, refuse_unknown
+from pliant.algorithms.options import check_count, check_flag, check_number, refuse_unknown
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
@@ -100,9 +100,9 @@ class GradientSampler(Sampler):
         self.weight_decay = check_number(self.weight_decay, "weight_decay", self)
         self.init_scale = check_number(self.init_scale, "init_scale", self)
         self.warmup = check_number(self.warmup, "warmup", self)
-        self.every = check_whole(self.every, "every", self)
+        self.every = check_count(self.every, "every", self)
         if self.skip_limit is not None:
-            self.skip_limit = check_whole(self.skip_limit, "skip_limit", self)
+            self.skip_limit = check_count(self.skip_limit, "skip_limit", self)
         self.checkpoint = check_flag(self.checkpoint, "checkpoint", self)
         given: object = self.penalty
         if given is not None and not isinstance(given, Penalty):

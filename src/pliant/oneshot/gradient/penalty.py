@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from pliant.algorithms.policy.options import check_number
+from pliant.algorithms.options import check_number
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 Cost = Callable[[Mapping[str, Tensor]], Tensor]

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from pliant.algorithms.policy.options import refuse_unknown
+from pliant.algorithms.options import refuse_unknown
 from pliant.values.errors import FieldValueError, suggest
 
 from ..capability import CAPABILITIES

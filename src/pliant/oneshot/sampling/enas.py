@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from pliant.algorithms.base import check_count
+from pliant.algorithms.options import check_count
 from pliant.algorithms.policy import Policy, Recurrent, Reinforce, Rule
 from pliant.space import Decisions
 

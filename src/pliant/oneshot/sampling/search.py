@@ -15,10 +15,10 @@ from typing import Any, final
 import torch
 
 from pliant.algorithms import Algorithm, Deduplicate, Exhausted
-from pliant.algorithms.base import check_algorithm, check_count
+from pliant.algorithms.base import check_algorithm
 from pliant.algorithms.evolution import Either, Evolution, Mutate, RandomPick, Top, UniformCrossover
 from pliant.algorithms.objectives import Reject
-from pliant.algorithms.policy.options import refuse_unknown
+from pliant.algorithms.options import check_count, refuse_unknown
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, RewardError, SpaceError
 

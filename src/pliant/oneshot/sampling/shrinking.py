@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_count
+from pliant.algorithms.options import check_count, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
-from pliant.algorithms.policy.options import refuse_unknown
 from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 

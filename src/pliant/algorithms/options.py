@@ -1,0 +1,165 @@
+"""Checks of constructor options that algorithms, operators and rules share, with messages that name the option."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from math import inf
+from typing import Any, TypeVar
+
+from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError, listing, suggest
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def check_count(value: Any, name: str, owner: Any, *, least: int = 1, most: int | None = None) -> int:
+    """Returns ``value`` when it is an integer from ``least`` to ``most``.
+
+    Args:
+      value: what was given.
+      name: the name of the option.
+      owner: the object that has the option, or its name.
+      least: the smallest value that is allowed.
+      most: the largest value that is allowed; None for no limit.
+
+    Raises:
+      FieldTypeError, FieldValueError: it is not.
+    """
+    span = f"of at least {least}" if most is None else f"from {least} to {most}"
+    where = f"{_name(owner)}({name}=...) takes an integer {span}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
+    count = operator.index(value)
+    if count < least or (most is not None and count > most):
+        raise FieldValueError(f"{where}; got {count}.")
+    return count
+
+
+def check_number(
+    value: Any,
+    name: str,
+    owner: Any,
+    *,
+    least: float = 0.0,
+    above: float | None = None,
+    most: float | None = None,
+    below: float = inf,
+) -> float:
+    """Returns ``value`` as a float when it is a number in the range that the other arguments give.
+
+    Args:
+      value: what was given.
+      name: the name of the option.
+      owner: the object that has the option, or its name.
+      least: the smallest value that is allowed; without effect where ``above`` is given.
+      above: what the value must be larger than.
+      most: the largest value that is allowed.
+      below: what the value must be smaller than.
+
+    Raises:
+      FieldTypeError, FieldValueError: it is not.
+    """
+    low = f"of at least {least:g}" if above is None else f"above {above:g}"
+    if most is not None:
+        span = (
+            f"a number from {least:g} to {most:g}" if above is None else f"a number {low} and up to {most:g}"
+        )
+    else:
+        span = f"a finite number {low}" + ("" if below == inf else f" and below {below:g}")
+    where = f"{_name(owner)}({name}=...) takes {span}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
+    is_low = value < least if above is None else value <= above
+    if is_low or not value < below or (most is not None and value > most):
+        raise FieldValueError(f"{where}; got {value!r}.")
+    return float(value)
+
+
+def check_part(value: Any, kind: type, where: str, example: str) -> Any:
+    """Returns ``value`` when it is an instance of ``kind``.
+
+    Args:
+      value: what was given.
+      kind: the class that it must be of.
+      where: the argument, such as ``Evolution(survive=...)``.
+      example: what it takes in words and code, such as "an operator, such as `Top(5)`".
+
+    Raises:
+      FieldTypeError: it is not.
+    """
+    if not isinstance(value, kind):
+        hint = f" Write `{value.__name__}(...)`." if hasattr(value, "__name__") else ""
+        raise FieldTypeError(
+            f"{where} takes {example}; got {value!r:.80} of type {type(value).__name__}.{hint}"
+        )
+    return value
+
+
+def check_flag(value: Any, name: str, owner: Any) -> bool:
+    """Returns ``value`` when it is True or False.
+
+    Raises:
+      FieldTypeError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise FieldTypeError(
+            f"{_name(owner)}({name}=...) takes True or False; got {value!r:.80} of type {type(value).__name__}."
+        )
+    return value
+
+
+def refuse_unknown(cls: _Class) -> _Class:
+    """Decorates a class: an unknown option raises an error that suggests the nearest one.
+
+    ``help`` and ``inspect.signature`` show the constructor as it was declared.
+
+    >>> from dataclasses import dataclass
+    >>> @refuse_unknown
+    ... @dataclass(kw_only=True)
+    ... class Adam:
+    ...     learning_rate: float = 1e-3
+    >>> Adam(learning_rte=0.1)
+    Traceback (most recent call last):
+      ...
+    pliant.values.errors.UnknownFieldError: Adam has no option 'learning_rte'; did you mean 'learning_rate'? ...
+
+    Raises:
+      UnknownFieldError: from the constructor: there is no such option.
+    """
+    make: Any = cls.__init__  # type: ignore[misc]  # of this very class, which its subclasses extend
+    names = list(inspect.signature(make).parameters)[1:]
+
+    @wraps(make)
+    def build(self: Any, *given: Any, **options: Any) -> None:
+        for name in options:
+            if name not in names:
+                near = suggest(name, names) or "."
+                raise UnknownFieldError(
+                    f"{type(self).__name__} has no option {name!r}{near} Its options: {listing(names, 20)}."
+                )
+        make(self, *given, **options)
+
+    cls.__init__ = build  # type: ignore[misc]
+    return cls
+
+
+def show(owner: Any) -> str:
+    """Returns the constructor call that made ``owner``, of the arguments that it keeps as attributes."""
+    names = [name for name in inspect.signature(type(owner)).parameters if hasattr(owner, name)]
+    return f"{type(owner).__name__}({', '.join(f'{name}={getattr(owner, name)!r}' for name in names)})"
+
+
+@contextmanager
+def options_of(recipe: str, part: str) -> Iterator[None]:
+    """In errors about options of ``part``, names ``recipe``, the function that the user called."""
+    try:
+        yield
+    except (FieldTypeError, FieldValueError) as error:
+        raise type(error)(str(error).replace(f"{part}(", f"{recipe}(", 1)) from None
+
+
+def _name(owner: Any) -> str:
+    return owner if isinstance(owner, str) else type(owner).__name__

@@ -1,0 +1,59 @@
+"""Random decisions that were not proposed before, for algorithms that propose nothing twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from random import Random
+
+from pliant.space import Decisions, Space, mutate
+
+from .base import Exhausted
+
+_SAMPLES = 100  # how many random decisions are tried first
+_MUTATIONS = 10_000  # where a space is infinite, nearly every mutation of a float is new
+
+
+def draw_unseen(
+    space: Space,
+    random: Random,
+    is_seen: Callable[[Decisions], bool],
+    *,
+    count: int,
+    near: Decisions | None = None,
+) -> Decisions:
+    """Returns random decisions that were not seen.
+
+    Args:
+      space: what to draw from.
+      random: where random numbers come from.
+      is_seen: whether decisions were proposed before.
+      count: how many decisions of the space were seen, at most.
+      near: where mutations start in an infinite space, instead of 100 random decisions that are tried first.
+
+    Raises:
+      Exhausted: a finite space has no others, or the floats of an infinite one are too narrow to find one.
+    """
+    size = space.size
+    if count >= size:
+        raise Exhausted(f"all {size} decision vectors of the space were proposed.")
+    one = space.sample(random) if near is None else near
+    for _ in range(_SAMPLES if near is None else 0):
+        if not is_seen(one):
+            return one
+        one = space.sample(random)
+    if size == math.inf:
+        for _ in range(_MUTATIONS):
+            one = mutate(one, random)
+            if not is_seen(one):
+                return one
+        raise Exhausted(
+            f"{_MUTATIONS} mutations in a row were all proposed before: the ranges of the floats are very narrow."
+        )
+    # Seen decisions cannot fill count + 1 places in a row, so this walk is short.
+    first = int(random.random() * size) if size < 1 << 53 else random.randrange(int(size))
+    for step in range(min(count + 1, int(size))):
+        one = space.unrank((first + step) % int(size))
+        if not is_seen(one):
+            return one
+    raise Exhausted(f"all {size} decision vectors of the space were proposed.")
