@@ -133,3 +133,21 @@ class Strict(pg.Object):
 
 def test_sealing_does_not_go_along():
     assert not pg.Dict(a=1).seal().clone().is_sealed
+
+
+def test_lists_of_several_classes():
+    class Leaf(pg.Object):
+        n: int
+
+    class Other(pg.Object):
+        n: object
+
+    items = pg.List([Leaf(1), Other({2}), 3, [Leaf(4)], (Leaf(5), 6), Leaf(7), None])
+    made = items.clone()
+    assert made == items
+    assert [pg.parent(v) for v in made if isinstance(v, pg.Object)] == [made] * 3
+    assert str(pg.path(made[3][0])) == "[3][0]"
+    assert pg.parent(made[4][0]) is made
+    assert made[4][0] is not items[4][0]
+    assert made[1].n is items[1].n
+    assert items.clone(deep=True)[1].n is not items[1].n

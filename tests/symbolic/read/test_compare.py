@@ -23,6 +23,17 @@ class B(pg.Object):
     y: object = None
 
 
+class Flat(pg.Object):
+    number: int = 1
+    rate: float = 0.5
+    text: str = "a"
+
+
+class Tree(pg.Object):
+    number: int = 1
+    parts: list[Flat] = []  # copied for each object
+
+
 ATOMS = (
     st.none()
     | st.booleans()
@@ -43,6 +54,27 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+FLAT = st.builds(
+    Flat,
+    st.sampled_from([0, 1, pg.oneof([1, 2]), 10**30]),
+    st.sampled_from([0.0, 1.0, 1, math.nan, -math.nan, np.float64(1.0), pg.floatv(0, 1)]),
+    st.sampled_from(["a", "b", np.str_("a")]),
+)
+TREES = FLAT | st.builds(Tree, st.integers(0, 1), st.lists(FLAT, max_size=2))
+
+
+@given(TREES, TREES)
+def test_typed_fields_compare_and_hash_by_their_values(x, y):
+    same = type(x) is type(y) and all(
+        pg.eq(a, b) or a == b for a, b in zip(x.sym_init_args.values(), y.sym_init_args.values())
+    )
+    assert pg.eq(x, y) is pg.eq(y, x) is (x == y) is same
+    if same:
+        assert pg.hash(x) == hash(y)
+    assert pg.eq(x, pg.clone(x, deep=True))
+    assert pg.hash(x) == pg.hash(pg.clone(x, deep=True))
 
 
 @given(VALUES, VALUES)

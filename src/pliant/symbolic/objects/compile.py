@@ -20,7 +20,8 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
-from ..tree.adoption import release
+from ..read.compare import equal, hash_of
+from ..tree.adoption import CONTAINERS, release
 from ..tree.node import ATOMS, Node, copy_plain
 
 get_dict = object.__getattribute__
@@ -105,7 +106,7 @@ def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
 
 
 def make_init(
-    owner: str,
+    cls: type,
     schema: Schema,
     admit_field: Callable[..., Any],
     reject: Callable[..., Any],
@@ -129,7 +130,7 @@ def make_init(
     body = ["__d = __get_dict(self, '__dict__')"] if lazy else []
     stored = []
     for i, field in enumerate(fields):
-        name = check_name(str(field.key), owner)
+        name = check_name(str(field.key), cls.__name__)
         store = f"__d['_v_{name}']" if lazy else f"self._v_{name}"
         stored.append(name)
         if name == variadic:
@@ -161,46 +162,65 @@ def make_init(
     ]
     lines += ["    try:", *("        " + line for line in body or ["pass"])]
     lines += ["    except BaseException:", f"        __release(self, [{', '.join(stored)}])", "        raise"]
-    return define_function("__init__", lines, scope, title=f"__init__ of {owner}")
+    return define_function("__init__", lines, scope, title=f"__init__ of {cls.__name__}")
 
 
-def make_copy(
-    owner: str, fields: list[Field], *, lazy: bool, blank: Callable[[], Any] | None, cls: type
-) -> Any:
-    """Returns ``_sym_copy`` for a class with these fields."""
+def _copy_lines(cls: type, fields: list[Field], blank: Any) -> tuple[list[str], dict[str, Any]]:
+    """Returns the source that copies an object ``__x``, and its globals."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
-    scope.update({"__new": blank or object.__new__, "__is": isinstance, "__Node": Node})
-    if lazy:
-        lines = [
-            "def _sym_copy(self, __p=None, __k=None, __m=None):",
-            "    __s = __get_dict(self, '__dict__')",
-        ]
-        lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"]
-        lines += ["    __d['_sym_parent'] = __p", "    __d['_sym_key'] = __k"]
+    scope |= {
+        "__new": blank or object.__new__,
+        "__is": isinstance,
+        "__Node": Node,
+        "__containers": CONTAINERS,
+    }
+    if blank:
+        lines = ["__s = __get_dict(__x, '__dict__')", "__n = __new()", "__d = __get_dict(__n, '__dict__')"]
+        lines += ["__d['_sym_parent'] = __p", "__d['_sym_key'] = __k"]
+        source, target = "__s['_v_{}']", "__d['_v_{}']"
     else:
-        lines = ["def _sym_copy(self, __p=None, __k=None, __m=None):", "    __n = __new(__cls)"]
-        lines += ["    __n._sym_parent = __p", "    __n._sym_key = __k"]
+        lines = ["__n = __new(__cls)", "__n._sym_parent = __p", "__n._sym_key = __k"]
+        source, target = "__x._v_{}", "__n._v_{}"
     for i, field in enumerate(fields):
         name = str(field.key)
         exact = EXACT.get(type(field.value_spec))
-        atom = "__v.__class__ in __atoms"
+        store = target.format(name)
+        leaf = ("__v.__class__ in __atoms", "__v")
+        node = ("__is(__v, __Node)", f"__v._sym_copy(__n, {name!r}, __m)")
+        cases = [leaf, node]
         if exact is not None:  # the usual case first: one comparison instead of a look-up
             scope[f"__c{i}"] = exact
-            atom = f"__v.__class__ is __c{i} or {atom}"
-        source, target = (
-            (f"__s['_v_{name}']", f"__d['_v_{name}']") if lazy else (f"self._v_{name}", f"__n._v_{name}")
-        )
-        lines += [
-            f"    __v = {source}",
-            f"    if {atom}: {target} = __v",
-            f"    elif __is(__v, __Node): {target} = __v._sym_copy(__n, {name!r}, __m)",
-            f"    else: {target} = __child(__v, __n, {name!r}, __m)",
-        ]
-    if lazy:
-        lines += ["    if '_sym_more' in __s: __copy_more(__s, __n, __d, __m)"]
+            cases = [(f"__v.__class__ is __c{i}", "__v"), *cases]
+        elif isinstance(field.value_spec, specs.List | specs.Dict):
+            cases = [("__v.__class__ in __containers", node[1]), *cases]
+        lines.append(f"__v = {source.format(name)}")
+        lines += [f"{'elif' if n else 'if'} {test}: {store} = {made}" for n, (test, made) in enumerate(cases)]
+        lines.append(f"else: {store} = __child(__v, __n, {name!r}, __m)")
+    if blank:
+        lines += ["if '_sym_more' in __s: __copy_more(__s, __n, __d, __m)"]
         scope["__copy_more"] = copy_more
-    lines += ["    return __n"]
-    return define_function("_sym_copy", lines, scope, title=f"copy of {owner}")
+    return lines, scope
+
+
+def make_copy(cls: type, fields: list[Field], blank: Callable[[], Any] | None) -> Any:
+    """Returns ``_sym_copy`` for a class with these fields; ``blank`` makes lazy objects, None stands for plain ones."""
+    lines, scope = _copy_lines(cls, fields, blank)
+    head = "def _sym_copy(__x, __p=None, __k=None, __m=None):"
+    text = [head, *(f"    {line}" for line in lines), "    return __n"]
+    return define_function("_sym_copy", text, scope, title=f"copy of {cls.__name__}")
+
+
+def make_copies(cls: type, fields: list[Field]) -> Any:
+    """Returns ``_sym_copies`` for a class of plain objects: adds copies of a list's items without a call for each.
+
+    Items of other classes are copied by their own functions.
+    """
+    lines, scope = _copy_lines(cls, fields, None)
+    other = "__x._sym_copy(__p, __k, __m) if __is(__x, __Node) else __child(__x, __p, __k, __m)"
+    lines = [f"if __x.__class__ is not __cls: __add({other}); continue", *lines, "__add(__n)"]
+    head = ["def _sym_copies(__items, __add, __p, __m):", "    for __k, __x in enumerate(__items):"]
+    text = [*head, *(f"        {line}" for line in lines)]
+    return define_function("_sym_copies", text, scope, title=f"copies of {cls.__name__}")
 
 
 def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any], memo: dict[int, Any] | None) -> None:
@@ -209,10 +229,10 @@ def copy_more(source: dict[str, Any], made: Any, target: dict[str, Any], memo: d
     target["_sym_more"] = {k: v if v.__class__ in ATOMS else copy_child(v, made, k, memo) for k, v in more}
 
 
-def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:
+def make_values(cls: type, fields: list[Field], *, lazy: bool) -> Any:
     """Returns ``_sym_values`` for a class with these fields: their values as a tuple."""
     if lazy:
-        items = "".join(f"__s['_v_{n}'], " for n in names)
+        items = "".join(f"__s['_v_{field.key}'], " for field in fields)
         lines = [
             "def _sym_values(self):",
             "    __s = __get_dict(self, '__dict__')",
@@ -220,29 +240,79 @@ def make_values(owner: str, names: list[str], *, lazy: bool) -> Any:
             "    return __t + tuple(__s['_sym_more'].values()) if '_sym_more' in __s else __t",
         ]
     else:
-        items = "".join(f"self._v_{n}, " for n in names)
+        items = "".join(f"self._v_{field.key}, " for field in fields)
         lines = ["def _sym_values(self):", f"    return ({items})"]
-    return define_function("_sym_values", lines, {"__get_dict": get_dict}, title=f"values of {owner}")
+    return define_function("_sym_values", lines, {"__get_dict": get_dict}, title=f"values of {cls.__name__}")
 
 
-def make_maker(
-    owner: str, names: list[str], *, lazy: bool, blank: Callable[[], Any] | None, cls: type
-) -> Any:
+def make_maker(cls: type, fields: list[Field], blank: Callable[[], Any] | None) -> Any:
     """Returns ``_sym_make``: builds an object of values that are known to be right and belong to nobody yet."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__own": own, "__get_dict": get_dict, "__cls": cls}
     scope["__new"] = blank or object.__new__
+    names = [str(field.key) for field in fields]
     lines = [f"def _sym_make({', '.join(names)}):"]
-    lines += (
-        ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"] if lazy else ["    __n = __new(__cls)"]
-    )
+    if blank:
+        lines += ["    __n = __new()", "    __d = __get_dict(__n, '__dict__')"]
+    else:
+        lines += ["    __n = __new(__cls)"]
     for name in names:
-        target = f"__d['_v_{name}']" if lazy else f"__n._v_{name}"
         lines += [
-            f"    {target} = {name}",
+            f"    __d['_v_{name}'] = {name}" if blank else f"    __n._v_{name} = {name}",
             f"    if {name}.__class__ not in __atoms: __own({name}, __n, {name!r})",
         ]
     lines += ["    return __n"]
-    return define_function("_sym_make", lines, scope, title=f"make {owner}")
+    return define_function("_sym_make", lines, scope, title=f"make {cls.__name__}")
+
+
+def make_equal(cls: type, fields: list[Field]) -> Any:
+    """Returns ``_sym_equal`` for a class of plain objects with these fields: compares two objects of this very class.
+
+    What ``==`` does not settle (holes, not a number) goes to ``equal``, which says what equality is.
+    """
+    scope: dict[str, Any] = {"__equal": equal}
+    names = [str(field.key) for field in fields]
+    if cls._sym_flat:  # type: ignore[attr-defined]  # set by declare; numbers and text, compared as tuples of values
+        tests = " and ".join(f"__x._v_{n} == __y._v_{n}" for n in names) or "True"
+        rest = " and ".join(f"__equal(__x._v_{n}, __y._v_{n})" for n in names) or "True"
+        lines = ["def _sym_equal(__x, __y):", f"    return ({tests}) or ({rest})"]
+        return define_function("_sym_equal", lines, scope, title=f"equality of {cls.__name__}")
+    lines = ["def _sym_equal(__x, __y):"]
+    for i, field in enumerate(fields):
+        exact = EXACT.get(type(field.value_spec))
+        same = ""
+        if exact is not None:
+            scope[f"__c{i}"] = exact
+            same = f"(__a.__class__ is __c{i} is __b.__class__ and __a == __b) or "
+        lines += [
+            f"    __a = __x._v_{field.key}",
+            f"    __b = __y._v_{field.key}",
+            f"    if not (__a is __b or {same}__equal(__a, __b)): return False",
+        ]
+    lines += ["    return True"]
+    return define_function("_sym_equal", lines, scope, title=f"equality of {cls.__name__}")
+
+
+def make_hash(cls: type, fields: list[Field]) -> Any:
+    """Returns ``_sym_hash`` for a class of plain objects with these fields: a hash that agrees with ``_sym_equal``."""
+    scope: dict[str, Any] = {"__hash": hash_of, "__part": hash_part, "__cls": cls}
+    lines = ["def _sym_hash(__x):"]
+    parts = []
+    for i, field in enumerate(fields):
+        exact = EXACT.get(type(field.value_spec))
+        if exact is None:
+            parts.append(f"__hash(__x._v_{field.key})")
+            continue
+        scope[f"__c{i}"] = exact
+        lines.append(f"    __v{i} = __x._v_{field.key}")
+        is_number = f" and __v{i} == __v{i}" if exact is float else ""
+        parts.append(f"__v{i} if __v{i}.__class__ is __c{i}{is_number} else __part(__v{i})")
+    lines.append(f"    return hash((__cls, {''.join(f'{part}, ' for part in parts)}))")
+    return define_function("_sym_hash", lines, scope, title=f"hash of {cls.__name__}")
+
+
+def hash_part(value: Any) -> Any:
+    """Returns what stands for a value in the hash of a number or text field: numbers and text themselves."""
+    return value if isinstance(value, (int, float, str)) and value == value else hash_of(value)
 
 
 def own(value: Any, holder: Any, key: Any) -> None:

@@ -62,13 +62,18 @@ class List(list[Any], Symbolic):
         made._sym_parent = parent
         made._sym_key = key
         made._sym_spec = self._sym_spec
+        items = self[:]
+        copies = getattr(items[0].__class__, "_sym_copies", None) if items else None
+        if copies is not None:
+            copies(items, _bind(made), made, memo)
+            return made
         items = [
             v
             if v.__class__ in ATOMS
             else v._sym_copy(made, i, memo)
             if isinstance(v, Node)
             else copy_child(v, made, i, memo)
-            for i, v in enumerate(self)
+            for i, v in enumerate(items)
         ]
         _extend(made, items)
         return made
@@ -173,6 +178,7 @@ class List(list[Any], Symbolic):
 _new = list.__new__
 _extend = list.extend
 _append = list.append
+_bind: Any = list.append.__get__  # the append of a list, without the checks of a List
 
 
 def _fill_list(made: List, items: list[Any], spec: Any) -> List:

@@ -21,7 +21,17 @@ from ..tree.adoption import admit
 from ..tree.leaf import bare
 from ..tree.node import ATOMS, path
 from ..tree.realize import make_twin
-from .compile import EXACT, check_name, make_copy, make_init, make_maker, make_values
+from .compile import (
+    EXACT,
+    check_name,
+    make_copies,
+    make_copy,
+    make_equal,
+    make_hash,
+    make_init,
+    make_maker,
+    make_values,
+)
 from .methods import Symbolic
 
 PUBLIC = frozenset(
@@ -63,13 +73,7 @@ def declare(
         for name in names:
             setattr(cls, name, _attribute(name, fields[name]))
     init = make_init(
-        cls.__name__,
-        schema,
-        admit_field,
-        reject_arguments,
-        lazy=lazy,
-        variadic=variadic,
-        keyword_only=keyword_only,
+        cls, schema, admit_field, reject_arguments, lazy=lazy, variadic=variadic, keyword_only=keyword_only
     )
     init.__doc__ = f"Makes a {cls.__name__}; checks its arguments, runs none of its code."
     cls._sym_init = init
@@ -77,15 +81,8 @@ def declare(
     _install_init(cls, init)
     if wild:
         _install_wild(cls)
-    cls._sym_values = make_values(cls.__name__, names, lazy=lazy)
     cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
-    cls._sym_copy = make_copy(
-        cls.__name__, list(fields.values()), lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls
-    )
-    cls._sym_blank = staticmethod(blank_maker(cls))
-    cls._sym_make = staticmethod(
-        make_maker(cls.__name__, names, lazy=lazy, blank=blank_maker(cls) if lazy else None, cls=cls)
-    )
+    _generate(cls, list(fields.values()), lazy=lazy)
     if runs and not foreign:
         cls.__new__ = staticmethod(_new_twin)
     register(cls)
@@ -106,6 +103,19 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls._sym_wild = len(fields) < len(schema)
     cls._sym_foreign = foreign
     cls._sym_lazy = lazy
+
+
+def _generate(cls: Any, fields: list[Field], *, lazy: bool) -> None:
+    """Gives a class its generated functions, but for the constructor."""
+    blank = blank_maker(cls)
+    cls._sym_blank = staticmethod(blank)
+    cls._sym_values = make_values(cls, fields, lazy=lazy)
+    cls._sym_make = staticmethod(make_maker(cls, fields, blank if lazy else None))
+    cls._sym_copy = make_copy(cls, fields, blank if lazy else None)
+    plain = (make_copies, make_equal, make_hash)
+    cls._sym_copies, cls._sym_equal, cls._sym_hash = (
+        None if lazy else staticmethod(make(cls, fields)) for make in plain
+    )
 
 
 def _install_init(cls: Any, init: Any) -> None:

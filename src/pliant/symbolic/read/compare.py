@@ -29,10 +29,12 @@ def equal(x: Any, y: Any) -> bool:
     if x is y:
         return True
     cx = x.__class__
-    if cx is y.__class__ and getattr(cx, "_sym_flat", False) and x._sym_values() == y._sym_values():
-        return True  # plain objects of numbers and text, compared as tuples; NaN is left to the long way
     if cx in ATOMS:
         return bool(x == y or (x != x and y != y)) if y.__class__ in ATOMS else False
+    if cx is y.__class__:
+        compare = getattr(cx, "_sym_equal", None)
+        if compare is not None:
+            return compare(x, y)  # type: ignore[no-any-return]  # generated, returns a bool
     if isinstance(x, dict):
         return isinstance(y, dict) and _equal_dicts(x, y)
     if isinstance(x, list):
@@ -57,13 +59,17 @@ def _equal_keys(x: Any, y: Any) -> bool:
 def _equal_items(x: Any, y: Any) -> bool:
     if len(x) != len(y):
         return False
+    last = compare = None
     for a, b in zip(x, y):
         if a is b:
             continue
-        if a.__class__ in ATOMS:
+        cls = a.__class__
+        if cls is not last:  # neighbours are mostly of one class
+            last, compare = cls, None if cls in ATOMS else getattr(cls, "_sym_equal", None) or equal
+        if compare is None:
             if b.__class__ not in ATOMS or (a != b and (a == a or b == b)):
                 return False
-        elif not equal(a, b):
+        elif not (compare(a, b) if b.__class__ is cls else equal(a, b)):
             return False
     return True
 
@@ -118,27 +124,47 @@ def hash_of(value: Any) -> int:
     >>> hash_of(Dict(a=1, b=2)) == hash_of(Dict(b=2, a=1))
     True
     """
-    if value.__class__ in ATOMS:
+    cls: Any = value.__class__
+    if cls in ATOMS:
         return hash(value) if value == value else hash(float)
+    compute = getattr(cls, "_sym_hash", None)
+    if compute is not None:
+        return compute(value)  # type: ignore[no-any-return]  # generated, returns an int
     if isinstance(value, dict):
         return hash(("dict", frozenset((k, hash_of(v)) for k, v in dict.items(value))))
     if isinstance(value, list):
-        return hash(("list", *map(hash_of, value)))
+        return hash(("list", *_hash_items(value)))
     if isinstance(value, tuple):
-        return hash(("tuple", *map(hash_of, value)))
+        return hash(("tuple", *_hash_items(value)))
     if isinstance(value, Node):
         return hash((node_class(value), *map(hash_of, value._sym_values())))
     if is_dataclass(value):
         return hash((type(value), *(hash_of(getattr(value, n)) for n in type(value).__dataclass_fields__)))
     if hasattr(value, "shape"):
         return hash(tuple(value.shape))  # arrays: equal ones have equal shapes, whatever their class
-    cls: Any = type(value)
+    cls = type(value)
     if cls.__hash__ is object.__hash__:
         return hash(type(value).__name__)  # compared by its attributes, if it is
     try:
         return hash(value)
     except TypeError:
         return hash(type(value).__name__)
+
+
+_HASHED = ATOMS - {float, complex}
+"""Classes whose values ``hash`` hashes as ``hash_of`` does: none of them is unequal to itself."""
+
+
+def _hash_items(items: Any) -> list[int]:
+    """Returns the hash of each item of a list or tuple."""
+    hashes = []
+    last = compute = None
+    for value in items:
+        cls = value.__class__
+        if cls is not last:  # neighbours are mostly of one class
+            last, compute = cls, hash if cls in _HASHED else getattr(cls, "_sym_hash", None) or hash_of
+        hashes.append(compute(value))  # type: ignore[misc]  # set with the first class
+    return hashes
 
 
 def less(x: Any, y: Any) -> bool:

@@ -18,6 +18,8 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 ``_sym_mark``                  whether this node is sealed, or keeps a template
 ``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is to be called when its parent changes
 ``_sym_slots``                 the attributes in which its fields are stored, by name
+``_sym_equal``, ``_sym_hash``, ``_sym_copies``  generated functions that compare, hash and copy objects of this
+                               very class, or None
 """
 
 from __future__ import annotations
@@ -49,6 +51,9 @@ class Node:
     _sym_heavy: bool = False
     _sym_hears_parent: ClassVar[bool] = False
     _sym_slots: ClassVar[dict[str, str]] = {}
+    _sym_equal: ClassVar[Any] = None
+    _sym_hash: ClassVar[Any] = None
+    _sym_copies: ClassVar[Any] = None
 
     def _sym_keys(self) -> Sequence[Key]:
         raise NotImplementedError
