@@ -1,13 +1,12 @@
-"""A network run with widths that do not fit, to see which layers a width reaches: the measurements of ``follow``.
+"""Probes a network: runs it with other channel widths and records which widths each layer receives.
 
-While it is probed, each layer of a known class takes what comes in as if it were built for it, and may give out more
-channels than it has.  Tensors of different widths that are added are made alike, and noted.  Only shapes mean
-anything in such a run.  What follows from them is not decided here.
+During a probe, each layer of a known class takes any input width and may return more channels than it has.  Tensors of
+different widths that are added are resized, and their sizes recorded.  Only the shapes in such a run are meaningful.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -16,50 +15,114 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from pliant.hyper.hole import DerivedHole, Hole, ManyOf, OneOf
+from pliant.space.build import join_ids
+from pliant.symbolic.tree.leaf import Ref
+from pliant.symbolic.tree.node import children
+from pliant.values.path import Path, step_text
+
+from ..choices.evaluation import evaluating
+from ..choices.hole_keys import HoleKeys, name_picks
 from ..elastic.widths import Widths, find_widths, input_width, is_depthwise
 
-Spot = tuple[int, int]  # which operation on several tensors, as they run, and which dimension, from the end
+JoinPoint = tuple[
+    int, int
+]  # the number of a pointwise operation in running order, and the dimension from the end
+
+
+@final
+@dataclass(frozen=True)
+class MatchedNode:
+    """A place of a program with holes that is also in a program made from it.
+
+    Attributes:
+      path: the path in the program with holes, including candidates.
+      value: the value in the program with holes.
+      child: the value in the program without holes.
+      key: the decision key of a hole.
+    """
+
+    path: Path
+    value: Any
+    child: Any
+    key: str = ""
+
+
+def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleKeys) -> Iterator[MatchedNode]:
+    """Yields all places of a program that are also in ``child``, parents before children.
+
+    Args:
+      program: a program with holes.
+      child: the program that ``chosen`` makes of it.
+      chosen: the decisions by path.
+      keys: the keys of the holes.
+    """
+
+    def walk(value: Any, made: Any, path: Path, id: str, location: str) -> Iterator[MatchedNode]:
+        at = join_ids(id, location)
+        if isinstance(value, Ref):
+            return
+        if isinstance(value, (OneOf, ManyOf)):
+            many = isinstance(value, ManyOf)
+            picks = value.num_choices if isinstance(value, ManyOf) else 1
+            for pick, key in enumerate(name_picks(keys.find(at, value.name), picks)):
+                inner = made[pick] if many else made
+                yield MatchedNode(path, value, inner, key)
+                index = chosen[key]
+                inner_id = f"{key}[={index}/{len(value.candidates)}]"
+                yield from walk(value.candidates[index], inner, path + "candidates" + index, inner_id, "")
+            return
+        is_free = isinstance(value, Hole) and not isinstance(value, DerivedHole)
+        yield MatchedNode(path, value, made, keys.find(at, value.name) if is_free else "")
+        below: dict[Any, Any] = {} if isinstance(value, Hole) else dict(children(made) or ())
+        for key, item in children(value) or ():
+            if key in below:
+                step = step_text(key, first=not location)
+                yield from walk(item, below[key], path + key, id, location + step)
+
+    yield from walk(program, child, Path(), "", "")
 
 
 @final
 @dataclass(slots=True)
 class Probe:
-    """What was seen in one run.
+    """The widths that occurred in one run.
 
     Attributes:
-      widths: by layer, how wide its input was.
-      built_for: by layer, for how wide an input it is built.
-      joins: by spot, the sizes that two or more tensors have there which are computed with each other.
+      widths: by ``id`` of a layer, the width of its input.
+      built_for: by ``id`` of a layer, the input width that it was built for.
+      joins: by join point, the sizes of the tensors that a pointwise operation joins.
     """
 
     widths: dict[int, int] = field(default_factory=dict)
     built_for: dict[int, int] = field(default_factory=dict)
-    joins: dict[Spot, tuple[int, ...]] = field(default_factory=dict)
+    joins: dict[JoinPoint, tuple[int, ...]] = field(default_factory=dict)
 
 
 def probe(network: nn.Module, example: tuple[Any, ...], outputs: Mapping[int, int]) -> Probe:
-    """Runs a network on an example.
+    """Runs a network on an example with other widths.
 
     Args:
-      network: is as before when this returns.
-      example: its inputs, on its device.
-      outputs: by ``id`` of a layer, how wide its output is to be instead.
+      network: stays as it is.
+      example: the inputs of the network, on its device.
+      outputs: by ``id`` of a layer, another width for its output.
     """
     found = Probe()
-    mode = _Joins(found)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _adapted(network, found, outputs, mode), mode:
+    mode = _JoinRecorder(found)
+    random = torch.random.fork_rng(devices=[])
+    with torch.no_grad(), random, evaluating(network), _adapted(network, found, outputs, mode), mode:
         network(*example)
     return found
 
 
 @contextmanager
-def _adapted(network: nn.Module, found: Probe, outputs: Mapping[int, int], mode: _Joins) -> Iterator[None]:
-    """Lets the known layers of a network take any width, for a while."""
+def _adapted(
+    network: nn.Module, found: Probe, outputs: Mapping[int, int], mode: _JoinRecorder
+) -> Iterator[None]:
+    """A context in which the known layers of a network take any width."""
     adapted: list[nn.Module] = []
-    was_training = {module: module.training for module in network.modules()}
-    network.eval()
     try:
-        for layer in was_training:
+        for layer in network.modules():
             widths = find_widths(layer)
             if widths is not None and "forward" not in layer.__dict__:
                 adapted.append(layer)
@@ -68,13 +131,14 @@ def _adapted(network: nn.Module, found: Probe, outputs: Mapping[int, int], mode:
     finally:
         for layer in adapted:
             del layer.__dict__["forward"]
-        for layer, mode_before in was_training.items():
-            layer.training = mode_before
 
 
-def _adapt(layer: nn.Module, widths: Widths, found: Probe, output: int | None, mode: _Joins) -> Any:
+def _adapt(
+    layer: nn.Module, widths: Widths, found: Probe, output: int | None, mode: _JoinRecorder
+) -> Callable[..., Any]:
+    """Returns a ``forward`` that takes any width, records it, and returns the width ``output``."""
     run = layer.forward
-    follows = widths.writes is None or is_depthwise(layer)
+    keeps_width = widths.writes is None or is_depthwise(layer)
 
     def forward(*args: Any, **fields: Any) -> Any:
         with mode.paused():
@@ -86,24 +150,24 @@ def _adapt(layer: nn.Module, widths: Widths, found: Probe, output: int | None, m
                 args = tuple(_resize(x, widths.dim, own) for x in args)
                 fields = {name: _resize(x, widths.dim, own) for name, x in fields.items()}
             given = run(*args, **fields)
-            if follows and own is not None and width is not None and width != own:
+            if keeps_width and own is not None and width is not None and width != own:
                 dim = widths.dim
-                return _each(given, lambda y: _resize(y, dim, y.shape[dim] // own * width))
+                return _change_output(given, lambda y: _resize(y, dim, y.shape[dim] // own * width))
             if output is not None:
-                return _each(given, lambda y: _resize(y, widths.dim, output))
+                return _change_output(given, lambda y: _resize(y, widths.dim, output))
             return given
 
     return forward
 
 
-def _each(value: Any, change: Any) -> Any:
-    if isinstance(value, tuple):  # an attention or recurrent layer: the output, and what else it tells
+def _change_output(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, tuple):  # attention and recurrent layers return more than their output
         return (change(value[0]), *value[1:])
     return change(value)
 
 
 def _resize(x: Any, dim: int, width: int) -> Any:
-    """Cuts a tensor, or fills it up."""
+    """Cuts a tensor in one dimension, or pads it with zeros."""
     if not isinstance(x, Tensor) or x.dim() < (dim + 1 if dim >= 0 else -dim) or x.shape[dim] == width:
         return x
     if x.shape[dim] > width:
@@ -114,8 +178,8 @@ def _resize(x: Any, dim: int, width: int) -> Any:
 
 
 @final
-class _Joins(TorchFunctionMode):
-    """Makes tensors alike that are computed with each other, and notes their sizes."""
+class _JoinRecorder(TorchFunctionMode):
+    """Resizes tensors to one width in pointwise operations, and records their sizes."""
 
     def __init__(self, found: Probe) -> None:
         super().__init__()

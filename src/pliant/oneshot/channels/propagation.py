@@ -1,8 +1,8 @@
-"""Widths that follow: holes over widths are put wherever a layer takes such a width in.
+"""Channel propagation: ``follow`` puts the holes over output widths into all layers that receive these widths.
 
-A network's layers name the width of their input (``in_channels``, ``num_features``), so a hole over one layer's output
-has to stand in the next layer too.  ``follow`` finds out where, by running the network with other widths and looking
-which layers these reach.  It changes the space, not the networks' code; it knows no weights.
+Layers have the width of their input as an argument (``in_channels``, ``num_features``), so a hole over the output width
+of one layer must also be in the next layer.  ``follow`` runs the network with other widths and records which layers
+receive them.  It changes the space only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pliant.hyper.template import Template
 from pliant.space import Choice, Decisions, Point, Space, walk_points
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
+from pliant.symbolic.read.query import get
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import realize
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
@@ -26,16 +27,15 @@ from pliant.values.path import Path
 
 from ..choices.hole_keys import HoleKeys
 from ..elastic.widths import find_widths, is_depthwise
-from .pairing import Pair, pair
-from .probe import Probe, Spot, probe
+from .probe import JoinPoint, MatchedNode, Probe, match_nodes, probe
 
-WIDTH_NAME = "width of "  # how the names of holes begin that other layers follow, and that had none
-MARGIN = 64  # by so many channels a layer's output is widened to see what it reaches
-TURNS = 16  # so many networks are looked at, at most, to have seen every candidate of every choice
+WIDTH_NAME = "width of "  # the prefix of names given to unnamed holes that other layers follow
+WIDENING = 64  # channels added to the output of a layer to find out which layers receive it
+MAX_NETWORKS = 16  # at most so many networks are run to cover the candidates of all choices
 
 
 class WidthSum(DerivedHole):
-    """A width that is a sum of other widths, as a concatenation has it: ``constant + factors[0] * holes[0] + ...``.
+    """A width that is a weighted sum of other widths: ``constant + factors[0] * holes[0] + ...``; for concatenations.
 
     >>> import pliant as pg
     >>> list(pg.iter(pg.Dict(width=WidthSum([pg.oneof([2, 4]), pg.oneof([1, 3])], [1, 10], 5))))
@@ -55,18 +55,18 @@ class WidthSum(DerivedHole):
     def unbuild(self, value: Any) -> Any:
         if len(self.factors) != 1:
             raise NotImplementedError(
-                f"{value} is the sum of {len(self.factors)} widths, and which they are cannot be told from it. Give each a name "
-                "and put the hole of this name where the width is given out, as follow does: there they are read."
+                f"{value} is the sum of {len(self.factors)} widths, which cannot be recovered from it. Give each hole a name and put a "
+                "hole of this name at the output width of a layer, as follow does: the widths are read there."
             )
         return [(value - self.constant) // self.factors[0]]
 
 
 def follow(space: Any, example: Any, *, tie: bool = False) -> Any:
-    """Returns a space in which layers take in the widths that other layers' holes give out.
+    """Propagates searched output widths: returns a space in which all layers take the widths that they receive.
 
-    What follows: layers (``in_channels``, ``in_features``, ``num_features``, ...), behind flattening and concatenation
-    too; depthwise convolutions, in all three arguments; and layers of a fixed width whose output is added to
-    or multiplied with one that is searched.
+    These follow a searched width: layers that receive it (``in_channels``, ``in_features``, ``num_features``, ...), also
+    after flattening or concatenation; all three arguments of depthwise convolutions; and layers of a fixed width whose
+    output is added to, or multiplied with, a searched one.
 
     >>> import pliant as pg
     >>> Conv2d, BatchNorm2d, Sequential = map(pg.symbolize, (nn.Conv2d, nn.BatchNorm2d, nn.Sequential))
@@ -76,16 +76,16 @@ def follow(space: Any, example: Any, *, tie: bool = False) -> Any:
     [8, 16]
 
     Args:
-      space: a symbolic module with holes; it stays as it is.  Layers have to be symbolic to be followed; those that a
-        module makes for itself have to get their widths from its arguments, or from their input (``nn.LazyConv2d``).
-      example: an input of the network, or a tuple of inputs.  The networks are run on its device; ``meta`` needs no
-        memory, and is often slower.
-      tie: whether widths that must be equal, because their tensors are added, become one decision over what they have
-        in common; otherwise they are refused.
+      space: a symbolic module with holes; it stays as it is.  Layers must be symbolic.  Layers that a module creates itself
+        must get their widths from its arguments or from their input (``nn.LazyConv2d``).
+      example: an input of the network, or a tuple of inputs.  The networks run on its device; ``meta`` needs no memory but is
+        often slower.
+      tie: whether widths that must be equal because their tensors are added become one decision over their common
+        values; otherwise they are refused.
 
     Raises:
-      FieldValueError: a width cannot be followed; both places are named.
-      FieldTypeError: ``space`` is no symbolic module.
+      FieldValueError: a width cannot be propagated; the message names both places.
+      FieldTypeError: ``space`` is not a symbolic module.
     """
     if not isinstance(space, Node) or not isinstance(space, nn.Module):
         raise FieldTypeError(
@@ -106,21 +106,21 @@ def follow(space: Any, example: Any, *, tie: bool = False) -> Any:
     return program
 
 
-Relation = tuple[dict[str, int], int]
-"""A width, as factors of decisions (by their paths) and a constant."""
+LinearWidth = tuple[dict[str, int], int]
+"""A width as a linear function of decisions: a factor for each decision path, and a constant."""
 
 
 @final
 @dataclass(frozen=True)
-class Source:
-    """A value that is searched, and may be a width.
+class SearchedValue:
+    """A searched value that may be a width.
 
     Attributes:
       key: the path of its decision.
-      hole: what stands in the program.
-      paths: where; several where it is tied.
-      numbers: by decision, what it becomes; empty when these are no whole numbers.
-      layers: where it is the width of the output of layers, and nothing else: their paths.
+      hole: the hole in the program.
+      paths: the paths of the hole; several for tied holes.
+      numbers: the value of each decision; empty if the values are not integers.
+      layers: the paths of the layers whose output width it is; empty if it also occurs elsewhere.
     """
 
     key: str
@@ -132,9 +132,9 @@ class Source:
 
 @final
 class _Run:
-    """What a run showed, by places in the program."""
+    """The result of one probe, by paths in the program."""
 
-    def __init__(self, found: Probe, pairs: list[Pair]) -> None:
+    def __init__(self, found: Probe, pairs: list[MatchedNode]) -> None:
         self.layers = {str(p.path): p for p in pairs if isinstance(p.child, nn.Module)}
         names = {id(p.child): str(p.path) for p in pairs if isinstance(p.child, nn.Module)}
         for p in reversed(self.layers.values()):  # the innermost first
@@ -147,7 +147,7 @@ class _Run:
 
 @final
 class _Networks:
-    """The networks of a program, as far as they have to be looked at."""
+    """Builds and probes the networks of a program."""
 
     def __init__(self, program: Any, inputs: tuple[Any, ...]) -> None:
         self.program, self.inputs = program, inputs
@@ -155,34 +155,36 @@ class _Networks:
         self.space = self.template.space
         self.keys = HoleKeys(self.space)
         self.device = next((x.device for x in inputs if isinstance(x, torch.Tensor)), torch.device("cpu"))
-        self.built: tuple[tuple[Any, ...], Any, list[Pair]] | None = None  # the network that was built last
+        self.built: tuple[tuple[Any, ...], Any, list[MatchedNode]] | None = (
+            None  # the last network: values, module, nodes
+        )
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
-        self.turns = range(min(TURNS, max(counts, default=1)))
-        self.sources: dict[str, Source] = {}
+        self.turns = range(min(MAX_NETWORKS, max(counts, default=1)))
+        self.sources: dict[str, SearchedValue] = {}
 
     def find_ties(self) -> list[set[str]]:
-        """Returns groups of decisions and of layers of a fixed width (``str`` of their paths) that must be equal."""
+        """Returns groups of decisions and of layers with a fixed width, by path, whose widths must be equal."""
         groups: list[set[str]] = []
         for turn in self.turns:
             base = self.run(turn)
-            effects = {key: self.run(turn, {key: self._other(key)}) for key in self._simple_first()}
-            touched = {spot for run in effects.values() for spot in base.joins if _changes(base, run, spot)}
-            if any(len(set(_sides(base, effects, spot))) > 1 for spot in touched):
+            effects = {key: self.run(turn, {key: self._largest(key)}) for key in self._simple_first()}
+            touched = {join for run in effects.values() for join in base.joins if _changes(base, run, join)}
+            if any(len(set(_causes(base, effects, join))) > 1 for join in touched):
                 for path, width in _fixed_outputs(base):
-                    effects[path] = self.run(turn, outputs={path: width + MARGIN})
-            for spot in sorted(touched):
-                sides = _sides(base, effects, spot)
-                if len(set(sides)) == 1:
+                    effects[path] = self.run(turn, outputs={path: width + WIDENING})
+            for join in sorted(touched):
+                causes = _causes(base, effects, join)
+                if len(set(causes)) == 1:
                     continue
-                if not all(sides):
-                    self._refuse_join(sides, base.joins[spot])
-                groups = _merge(groups, set().union(*sides))
+                if not all(causes):
+                    self._raise_fixed_join(causes, base.joins[join])
+                groups = _merge(groups, set().union(*causes))
         return groups
 
     def find_updates(self) -> dict[Path, Any]:
-        """Returns what to put where, so that each layer takes what it gets."""
-        found: dict[str, Relation] = {}
-        layers: dict[str, Pair] = {}
+        """Returns values by path that make each layer take the width that it receives."""
+        found: dict[str, LinearWidth] = {}
+        layers: dict[str, MatchedNode] = {}
         for turn in self.turns:
             base = self.run(turn)
             runs = {
@@ -196,24 +198,24 @@ class _Networks:
                 ]
                 fits = all(built_for == width for built_for, width in seen)
                 if fits and len(set(seen)) > 1:
-                    continue  # a hole stands there already
-                relation = ({}, seen[0][1]) if fits else self._relate(name, base, runs)
+                    continue  # the layer has a hole already
+                width_terms = ({}, seen[0][1]) if fits else self._find_width(name, base, runs)
                 if not fits and (">" in name or name not in base.layers):
-                    self._refuse_inside(name, base, relation)
-                if found.setdefault(name, relation) != relation:
+                    self._raise_inner_layer(name, base, width_terms)
+                if found.setdefault(name, width_terms) != width_terms:
                     raise FieldValueError(
-                        f"the width that the layer at {name!r} gets depends on which modules are chosen before it: "
-                        f"{_say(found[name])} or {_say(relation)}. Give the candidates outputs of one width."
+                        f"the width that the layer at {name!r} receives depends on the modules chosen before it: "
+                        f"{_format_width(found[name])} or {_format_width(width_terms)}. Give the candidates equal output widths."
                     )
                 if not fits:
                     layers[name] = base.layers[name]
         return dict(self._updates({name: found[name] for name in layers}, layers))
 
     def check(self) -> None:
-        """Checks some networks.
+        """Checks the widths in some random networks.
 
         Raises:
-          FieldValueError: a layer gets another width than it takes.
+          FieldValueError: a layer receives another width than it takes.
         """
         for seed in range(4):
             decisions = self.space.sample(seed)
@@ -221,8 +223,8 @@ class _Networks:
             for name, width in run.widths.items():
                 if run.built_for[name] != width:
                     raise FieldValueError(
-                        f"with the decisions {decisions.to_dict()} the layer at {name!r} gets the width {width} and takes "
-                        f"{run.built_for[name]}: it depends on several decisions at once. Put a hole there by hand, or take a lazy layer."
+                        f"with the decisions {decisions.to_dict()} the layer at {name!r} receives the width {width} and takes "
+                        f"{run.built_for[name]}: the width depends on several decisions at once. Put a hole there yourself, or use a lazy layer."
                     )
 
     # ------------------------------------------------------------------ running
@@ -230,13 +232,13 @@ class _Networks:
     def run(
         self, turn: int, chosen: Mapping[str, Any] | None = None, outputs: Mapping[str, int] | None = None
     ) -> _Run:
-        """Runs one network: the ``turn``-th candidates, the first values but ``chosen``, some outputs widened."""
+        """Runs the network of the ``turn``-th candidates and the first values, except ``chosen`` and the widths in ``outputs``."""
         values, wide = dict(chosen or {}), dict(outputs or {})
         for key in list(values):
             source = self.sources[key]
-            if source.layers:  # as wide as that without building the network anew
+            if source.layers:  # no new network is needed: only the output changes
                 wide |= dict.fromkeys(source.layers, source.numbers[values.pop(key)])
-        return self._run(compose(self.space, turn, values), wide, chosen)
+        return self._run(compose_decisions(self.space, turn, values), wide, chosen)
 
     def _run(
         self, decisions: Decisions, outputs: Mapping[str, int], chosen: Mapping[str, Any] | None = None
@@ -244,15 +246,15 @@ class _Networks:
         try:
             return self._try(decisions, outputs)
         except Exception as error:
-            what = f"with {dict(chosen)} and the others at their first values, " if chosen else ""
+            what = f"with {dict(chosen)} and the first value of all other decisions, " if chosen else ""
             raise FieldValueError(
-                f"{what}the network does not run on the example, so its widths cannot be followed: {error}"
+                f"{what}the network fails on the example, so its widths cannot be propagated: {error}"
             ) from error
 
     def _try(self, decisions: Decisions, outputs: Mapping[str, int]) -> _Run:
         if self.built is None or self.built[0] != decisions.values:
             child = self.template.materialize(decisions)
-            pairs = list(pair(self.program, child, decisions.to_dict(), self.keys))
+            pairs = list(match_nodes(self.program, child, decisions.to_dict(), self.keys))
             with torch.device(self.device), torch.random.fork_rng(devices=[]):
                 realize(child)
                 child.to(self.device)
@@ -260,14 +262,14 @@ class _Networks:
             modules = {str(p.path): p for p in pairs if isinstance(p.child, nn.Module)}
             for p in pairs:
                 if p.key:
-                    self._meet(p, modules)
+                    self._record_value(p, modules)
         _, child, pairs = self.built
         ids = {str(p.path): id(p.child) for p in pairs}
         widened = {ids[path]: width for path, width in outputs.items() if path in ids}
         return _Run(probe(child, self.inputs, widened), pairs)
 
-    def _meet(self, p: Pair, modules: Mapping[str, Pair]) -> None:
-        """Learns of a value that is searched, and where it stands."""
+    def _record_value(self, p: MatchedNode, modules: Mapping[str, MatchedNode]) -> None:
+        """Records a searched value and its path."""
         above, last = Path(p.path.keys[:-1]), p.path.keys[-1] if p.path.keys else None
         layer = modules.get(str(above))
         widths = find_widths(layer.child) if layer is not None else None
@@ -276,7 +278,9 @@ class _Networks:
         if known is not None:
             if p.path not in known.paths:
                 layers = (*known.layers, str(above)) if known.layers and is_output else ()
-                self.sources[p.key] = Source(p.key, known.hole, (*known.paths, p.path), known.numbers, layers)
+                self.sources[p.key] = SearchedValue(
+                    p.key, known.hole, (*known.paths, p.path), known.numbers, layers
+                )
             return
         hole: Any = p.value
         numbers: dict[int, int] = {}
@@ -287,14 +291,14 @@ class _Networks:
         elif not isinstance(hole, OneOf) or any(isinstance(c, (nn.Module, list)) for c in hole.candidates):
             return
         layers = (str(above),) if is_output and numbers else ()
-        self.sources[p.key] = Source(p.key, hole, (p.path,), numbers, layers)
+        self.sources[p.key] = SearchedValue(p.key, hole, (p.path,), numbers, layers)
 
     def _simple_first(self) -> list[str]:
-        """Returns all decisions, those first for which no network has to be built."""
+        """Returns all decisions, first those that need no new network."""
         return sorted(self.sources, key=lambda key: not self.sources[key].layers)
 
-    def _other(self, key: str) -> Any:
-        """Returns a decision that differs from the first: of the largest number."""
+    def _largest(self, key: str) -> Any:
+        """Returns the decision for the largest number, or for the last candidate."""
         numbers = self.sources[key].numbers
         if not numbers:
             return len(self.sources[key].hole.candidates) - 1
@@ -307,14 +311,14 @@ class _Networks:
                 yield index, None
             return
         order = sorted(source.numbers, key=lambda index: source.numbers[index])
-        first = next(iter(source.numbers))  # seen already
+        first = next(iter(source.numbers))  # already run
         for index in {order[0], order[len(order) // 2], order[-1]} - {first}:
             yield index, source.numbers[index]
 
     # ------------------------------------------------------------------ concluding
 
-    def _relate(self, name: str, base: _Run, runs: Mapping[tuple[str, int | None], _Run]) -> Relation:
-        """Returns a layer's width as factors of decisions and a constant."""
+    def _find_width(self, name: str, base: _Run, runs: Mapping[tuple[str, int | None], _Run]) -> LinearWidth:
+        """Returns the width that a layer receives as a linear function of decisions."""
         factors: dict[str, int] = {}
         width = base.widths[name]
         for (key, number), run in runs.items():
@@ -326,19 +330,19 @@ class _Networks:
             step = 0 if number is None or first is None else number - first
             if not step or change % step or factors.setdefault(key, change // step) != change // step:
                 raise FieldValueError(
-                    f"the layer at {name!r} gets another width when {key!r} changes ({width}, then {width + change}), and not in "
-                    "proportion. Pad so that sizes stay, put a hole there by hand, or take a lazy layer (nn.LazyLinear)."
+                    f"the width that the layer at {name!r} receives does not depend linearly on {key!r} ({width}, then {width + change}). "
+                    "Use padding that keeps image sizes, put a hole there yourself, or use a lazy layer (nn.LazyLinear)."
                 )
         if not factors:
             raise FieldValueError(
-                f"the layer at {name!r} takes the width {base.built_for[name]} and gets {width}, whatever is decided. Correct "
-                "it first: follow changes only what is searched."
+                f"the layer at {name!r} takes the width {base.built_for[name]} but receives {width} with any decisions. Correct its "
+                "width: follow changes only searched widths."
             )
         firsts = {key: next(iter(self.sources[key].numbers.values())) for key in factors}
         return factors, width - sum(factors[key] * firsts[key] for key in factors)
 
     def _updates(
-        self, found: Mapping[str, Relation], layers: Mapping[str, Pair]
+        self, found: Mapping[str, LinearWidth], layers: Mapping[str, MatchedNode]
     ) -> Iterator[tuple[Path, Any]]:
         for key in {key for factors, _ in found.values() for key in factors}:
             source = self.sources[key]
@@ -360,25 +364,25 @@ class _Networks:
                 )
                 yield layers[name].path + "out_channels", clone(width) if times == 1 else scaled
 
-    def _refuse_join(self, sides: tuple[frozenset[str], ...], sizes: tuple[int, ...]) -> None:
-        named = next(iter(next(side for side in sides if side)))
+    def _raise_fixed_join(self, causes: tuple[frozenset[str], ...], sizes: tuple[int, ...]) -> None:
+        named = next(iter(next(cause for cause in causes if cause)))
         raise FieldValueError(
-            f"the output that {named!r} decides on is added to, or multiplied with, one of the width {min(sizes)} that no "
-            "symbolic layer gives out, so it cannot vary. Fix it, or symbolize the layer that makes the other."
+            f"the output whose width {named!r} decides is added to, or multiplied with, a tensor of the fixed width {min(sizes)} that "
+            f"no symbolic layer returns. Fix the width {named!r}, or symbolize the layer that returns the other tensor."
         )
 
-    def _refuse_inside(self, name: str, base: _Run, relation: Relation) -> None:
+    def _raise_inner_layer(self, name: str, base: _Run, width_terms: LinearWidth) -> None:
         outer, _, inner = name.partition(">")
         kind = type(base.layers[outer].child).__name__ if outer in base.layers else "module"
         raise FieldValueError(
-            f"the layer {inner!r} that the {kind} at {outer or 'the root'!r} makes for itself would get the width of "
-            f"{' and '.join(map(repr, relation[0]))}. Put the hole, with a name, into an argument of {kind} that says how wide its "
-            "input is, or let it make a lazy layer (nn.LazyConv2d)."
+            f"the layer {inner!r} that the {kind} at {outer or 'the root'!r} creates receives the width that "
+            f"{' and '.join(map(repr, width_terms[0]))} decides. Put the hole, with a name, into an argument of {kind} for its input width, "
+            "or create a lazy layer (nn.LazyConv2d)."
         )
 
 
-def compose(space: Space, turn: int, chosen: Mapping[str, Any]) -> Decisions:
-    """Returns decisions: ``chosen`` by path, the first of numbers, the ``turn``-th candidates (in a circle) of all else."""
+def compose_decisions(space: Space, turn: int, chosen: Mapping[str, Any]) -> Decisions:
+    """Returns decisions with values by path, the first numbers, and the ``turn``-th candidates (modulo their number)."""
 
     def decide(_: int, point: Point) -> Any:
         if not isinstance(point, Choice):
@@ -387,29 +391,30 @@ def compose(space: Space, turn: int, chosen: Mapping[str, Any]) -> Decisions:
 
     try:
         return space.parse(walk_points(space, decide))
-    except DecisionError:  # the picks of a group have rules of their own
+    except DecisionError:  # the picks of a group depend on each other
         drawn = space.sample(turn).to_dict()
         return space.parse({**drawn, **{key: value for key, value in chosen.items() if key in drawn}})
 
 
-def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, Source], tie: bool) -> Any:
-    """Returns the program with one hole for each group.
+def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, SearchedValue], tie: bool) -> Any:
+    """Returns the program with one hole for each group of equal widths.
 
     Raises:
-      FieldValueError: a group has several holes, and ``tie`` is False; or they have no number in common.
+      FieldValueError: a group has several holes and ``tie`` is False, or they have no width in common.
     """
     updates: dict[Path, Any] = {}
     for group in ties:
         keys = [key for key in sources if key in group]
         if len(keys) > 1 and not tie:
             raise FieldValueError(
-                f"the outputs that {keys[0]!r} and {keys[1]!r} decide on are added, so their widths must be equal. Give both holes "
-                "one name and the same candidates, which makes them one decision, or call follow(..., tie=True)."
+                f"the outputs whose widths {keys[0]!r} and {keys[1]!r} decide are added, so the widths must be equal. Give both holes "
+                "the same name and candidates, which makes them one decision, or call follow(..., tie=True)."
             )
         common = set.intersection(*(set(sources[key].numbers.values()) for key in keys))
         if not common:
             raise FieldValueError(
-                f"the outputs that {' and '.join(map(repr, keys))} decide on must be equally wide, and they have no width in common."
+                f"the outputs whose widths {' and '.join(map(repr, keys))} decide are added, but the holes have no width in common. "
+                "Give them a common candidate."
             )
         first = sources[keys[0]]
         kept = [n for n in first.numbers.values() if n in common]
@@ -419,24 +424,17 @@ def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, Source
         for key in keys:
             updates |= {path: clone(one) for path in sources[key].paths}
         for path in group - set(keys):
-            layer = program if not path else _at(program, Path.parse(path))
-            widths = find_widths(layer)
+            widths = find_widths(get(program, path))
             assert widths is not None
             assert widths.writes is not None
             updates[Path.parse(path) + widths.writes] = clone(one)
     return rebind(program, updates)
 
 
-def _say(relation: Relation) -> str:
-    factors, constant = relation
+def _format_width(width_terms: LinearWidth) -> str:
+    factors, constant = width_terms
     terms = [repr(key) if factor == 1 else f"{factor} x {key!r}" for key, factor in factors.items()]
     return " + ".join([*terms, *([str(constant)] if constant or not terms else [])])
-
-
-def _at(program: Any, path: Path) -> Any:
-    for key in path.keys:
-        program = program._sym_child(key) if isinstance(program, Node) else program[key]
-    return program
 
 
 def _named(hole: Any, key: str) -> Any:
@@ -444,7 +442,7 @@ def _named(hole: Any, key: str) -> Any:
 
 
 def _fixed_outputs(run: _Run) -> Iterator[tuple[str, int]]:
-    """Yields the layers whose output has a width of its own that is not searched, and that width."""
+    """Yields the layers with a fixed output width, and that width."""
     for path, p in run.layers.items():
         widths = find_widths(p.child)
         if widths is None or widths.writes is None or is_depthwise(p.child):
@@ -454,20 +452,20 @@ def _fixed_outputs(run: _Run) -> Iterator[tuple[str, int]]:
             yield path, width
 
 
-def _changes(base: _Run, run: _Run, spot: Spot) -> bool:
-    return run.joins.get(spot, base.joins[spot]) != base.joins[spot]
+def _changes(base: _Run, run: _Run, join: JoinPoint) -> bool:
+    return run.joins.get(join, base.joins[join]) != base.joins[join]
 
 
-def _sides(base: _Run, effects: Mapping[str, _Run], spot: Spot) -> tuple[frozenset[str], ...]:
-    """Returns for each tensor that meets others there, what changes its size."""
-    sizes = base.joins[spot]
+def _causes(base: _Run, effects: Mapping[str, _Run], join: JoinPoint) -> tuple[frozenset[str], ...]:
+    """Returns, for each tensor at a join point, the decisions and layers that change its size."""
+    sizes = base.joins[join]
     found: list[set[str]] = [set() for _ in sizes]
     for key, run in effects.items():
-        there = run.joins.get(spot, sizes)
+        there = run.joins.get(join, sizes)
         if len(there) == len(sizes):
-            for side, before, after in zip(found, sizes, there):
+            for cause, before, after in zip(found, sizes, there):
                 if before != after:
-                    side.add(key)
+                    cause.add(key)
     return tuple(map(frozenset, found))
 
 
