@@ -42,7 +42,7 @@ def open_space(made: Any) -> Opened:
     """
     if is_network(made):
         from pliant.oneshot import read_space, to_json
-        from pliant.oneshot.rewrite.embedded import open_holes
+        from pliant.oneshot.rewrite.foreign import open_holes
 
         program = open_holes(made)
         return Opened(read_space(to_json(made)), to_text) if program is None else Opened(program)
@@ -86,7 +86,7 @@ def to_data(made: Any) -> Any:
         return made
     if is_network(made):
         from pliant.oneshot import supernet, to_json
-        from pliant.oneshot.rewrite.embedded import open_holes
+        from pliant.oneshot.rewrite.foreign import open_holes
 
         return to_json(made if open_holes(made) is None else supernet(made))
     if not _is_module(made):

@@ -239,7 +239,7 @@ def test_candidates_that_are_sets_of_places_stay_sizes():
 )
 def test_holes_that_no_mask_can_say(hole):
     with pytest.raises(
-        SpaceError, match=r"InputChoice at 'join.chosen' may pick an input twice, or its places"
+        SpaceError, match=r"InputChoice at 'join.chosen' may pick an input twice, or its indices"
     ):
         supernet(Join(Inputs(chosen=hole()), ReLU()))
 

@@ -265,7 +265,7 @@ class TestBadInput:
         within = one([Sequential(one([ReLU(), odd])), Tanh()])
         with pytest.raises(
             ValueError,
-            match=r"(?s)'\[=0/2\]' cannot be built.*at '\[=0/2\]\.args\[0\]\[=1/2\]' stands beside",
+            match=r"(?s)'\[=0/2\]' cannot be built.*at '\[=0/2\]\.args\[0\]\[=1/2\]' is not a module",
         ):
             supernet(within)
         with pytest.raises(TypeError, match=r"a module is expected at '\[=1/2\]'"):

@@ -1,8 +1,8 @@
-"""A network that somebody else wrote, as a symbolic program: every layer can be found, changed and searched.
+"""Opens ordinary, non-symbolic networks as symbolic programs, so that their layers can be queried, changed and searched.
 
-Each module becomes a node of its own class, whose fields are its children, and for layers of ``torch.nn`` also what
-their constructors took.  Its code is not read and not copied: realized, the node is a copy of the module with the
-children that the program says.  Which layers' widths belong together is not known here (``follow``).
+Each module becomes a node of its own class.  The fields of a node are the children of the module and, for layers of
+``torch.nn``, the constructor's arguments.  A realized node is a copy of the module with the children of the program;
+the module's code is neither read nor changed.  ``follow`` finds the layers whose widths depend on each other.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
+from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..elastic.rules import find_rule
 
 _CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 
-_classes: dict[tuple[Any, ...], Any] = {}  # by what they were made for
+_classes: dict[tuple[Any, ...], Any] = {}  # by the arguments of node_class
 
 
 def open_network(network: nn.Module) -> Any:
     """Returns a symbolic program that makes a copy of a network, weights included.
 
-    Its nodes are named as the modules are, and are instances of the same classes; what is numbered in a module
-    (``nn.Sequential``, ``nn.ModuleList``) is the list ``layers`` of its node: ``layer1.0.conv1`` is at
-    ``layer1.layers[0].conv1``.  A layer of ``torch.nn``, or of a class derived from one, has the arguments of its
-    constructor as fields.  Where these are changed, as much of its weights is kept as fits: the parts that a
-    super-network would share.
+    Nodes have the names and classes of the modules; numbered children (``nn.Sequential``, ``nn.ModuleList``) become the
+    list ``layers``: ``layer1.0.conv1`` is at ``layer1.layers[0].conv1``.  The fields of a layer of ``torch.nn``, or of a
+    class derived from one, are the arguments of its constructor.  A layer with changed arguments keeps the parts of its
+    weights that a super-network would share.
 
     >>> import pliant as pg
     >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
@@ -54,20 +55,59 @@ def open_network(network: nn.Module) -> Any:
       network: an ordinary module; it stays as it is, and must stay alive with its weights.
 
     Raises:
-      FieldTypeError: it is no module.
-      FieldValueError: two modules of it have a weight in common, or one stands at two places.
+      FieldTypeError: ``network`` is not a module.
+      FieldValueError: a module or a weight occurs at two places.
     """
     given: Any = network
     if not isinstance(given, nn.Module):
         raise FieldTypeError(
             f"open_network takes a module; got {network!r:.80} of type {type(network).__name__}."
         )
-    _refuse_shared(network)
+    advice = "Open the parts of the network separately, or symbolize its class: pg.symbolize keeps what its constructor ties."
+    _check_unshared(network, advice, enter_nodes=True)
     return _open(network)
 
 
+def open_holes(network: nn.Module) -> Any:
+    """Returns a program of an ordinary module with holes in it; None if it has no holes or is symbolic.
+
+    A hole may be in the arguments of a symbolic module inside it, or an attribute of a module: ``self.act =
+    pg.oneof([ReLU(), Tanh()])``.  Only the modules above holes become nodes; others are copied.
+
+    Raises:
+      FieldValueError: a module or a weight occurs at two places.
+    """
+    if isinstance(network, Node) or not _has_holes(network):
+        return None
+    advice = (
+        "The network has holes and is built again for each decision. Symbolize the class that has both: pg.symbolize keeps "
+        "what its constructor ties."
+    )
+    _check_unshared(network, advice, enter_nodes=False)
+    return _open_modules_with_holes(network)
+
+
+def _open_modules_with_holes(module: nn.Module) -> Any:
+    if isinstance(module, Node) or not _has_holes(module):
+        return module
+    children = {name: _open_modules_with_holes(child) for name, child in module.named_children()}
+    fields = {**_name_children(children), **_find_hole_attributes(module)}
+    return node_class(type(module), None, tuple(fields))(opened=Ref(module), **fields)
+
+
+def _has_holes(module: nn.Module) -> bool:
+    if isinstance(module, Node):
+        return bool(hole_paths(module))
+    return bool(_find_hole_attributes(module)) or any(map(_has_holes, module.children()))
+
+
+def _find_hole_attributes(module: nn.Module) -> dict[str, Any]:
+    """Returns the attributes of a module, other than its children, that have holes."""
+    return {n: value for n, value in vars(module).items() if isinstance(value, Node) and hole_paths(value)}
+
+
 class SamePadding(DerivedHole):
-    """The padding that keeps an image's size under a kernel of a size that is searched: half of what it covers."""
+    """The padding that keeps an image's size under a searched kernel size: half of the kernel's extent."""
 
     kernel: Any
     dilation: int = 1
@@ -83,7 +123,7 @@ class SamePadding(DerivedHole):
 
 
 def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
-    """Returns a symbolic convolution with its kernel size to decide; the padding follows, so that sizes stay.
+    """Returns a symbolic convolution with a searched kernel size and a padding that keeps the image's size.
 
     >>> import pliant as pg
     >>> conv = open_kernel(pg.symbolize(nn.Conv2d)(3, 8, 3, padding=1), [3, 5], name="kernel")
@@ -93,13 +133,13 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
     Args:
       layer: stays as it is.
       sizes: odd numbers.
-      name: of the decision; the path of the layer, say.
+      name: the name of the decision; for example the path of the layer.
 
     Raises:
       FieldValueError: a size is not odd.
     """
     if any(type(size) is not int or size % 2 == 0 for size in sizes):
-        raise FieldValueError(f"kernel sizes that keep an image's size are odd numbers; got {sizes}.")
+        raise FieldValueError(f"kernel sizes that keep the size of an image are odd numbers; got {sizes}.")
     kernel = oneof(sizes, name=name)
     dilation = layer.sym_init_args["dilation"]
     step = dilation[0] if isinstance(dilation, tuple) else dilation
@@ -107,22 +147,22 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
 
 
 def _open(module: nn.Module) -> Any:
-    children = name_children({n: _open(child) for n, child in module._modules.items() if child is not None})
+    children = _name_children({n: _open(child) for n, child in module._modules.items() if child is not None})
     base = _base(type(module))
     arguments = None if base is None else _arguments(module, base)
     cls = node_class(type(module), None if arguments is None else base, tuple(children))
     return cls(**(arguments or {}), opened=Ref(module), **children)
 
 
-def name_children(children: dict[str, Any]) -> dict[str, Any]:
-    """Returns the children of a module as fields of its node: by name, or, where they are numbered, as the list ``layers``."""
+def _name_children(children: dict[str, Any]) -> dict[str, Any]:
+    """Returns the children of a module as fields of its node: by name, or as the list ``layers`` if they are numbered."""
     if children and list(children) == [str(i) for i in range(len(children))]:
         return {"layers": list(children.values())}
     return children if all(map(str.isidentifier, children)) else {"layers": children}
 
 
 def _base(cls: type[nn.Module]) -> type[nn.Module] | None:
-    """Returns the class of ``torch.nn`` that a layer is of, or derives from."""
+    """Returns the class of ``torch.nn`` that a layer has or derives from; None for others and for containers."""
     for base in cls.__mro__:
         if base.__module__.startswith("torch.nn.") and issubclass(base, nn.Module):
             return None if base in _CONTAINERS else base
@@ -130,7 +170,7 @@ def _base(cls: type[nn.Module]) -> type[nn.Module] | None:
 
 
 def _arguments(layer: nn.Module, base: type[nn.Module]) -> dict[str, Any] | None:
-    """Returns what a layer's constructor took, as its attributes tell; None where they do not."""
+    """Returns the arguments of a layer's constructor, read from its attributes; None if that is not possible."""
     found: dict[str, Any] = {}
     if base is nn.MultiheadAttention:
         own: Any = layer
@@ -150,18 +190,18 @@ def _arguments(layer: nn.Module, base: type[nn.Module]) -> dict[str, Any] | None
 
 
 def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tuple[str, ...] = ()) -> Any:
-    """Returns the symbolic class of copies of a class's modules.
+    """Returns the symbolic class whose instances are copies of modules of a class.
 
     Args:
-      cls: the class.
-      base: the class of ``torch.nn`` whose constructor's arguments are fields; None for a module with none.
+      cls: the class of the modules.
+      base: the class of ``torch.nn`` whose constructor's arguments are fields; None for no arguments.
       children: the names of further fields.
     """
     known = _classes.get((cls, base, children))
     if known is not None:
         return known
 
-    def __init__(self: Any, *, opened: nn.Module, **given: Any) -> None:  # noqa: N807  # installed below
+    def __init__(self: Any, *, opened: nn.Module, **given: Any) -> None:  # noqa: N807  # becomes the __init__ of the class
         names = () if base is None else [n for n in inspect.signature(base).parameters if n in given]
         fields = {name: given.pop(name) for name in names}
         _become(self, opened, None if base is None else base(**fields), _by_name(opened, given))
@@ -180,15 +220,12 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
             *(inspect.Parameter(name, keyword, default=None) for name in children),
         ]
     )
-    # Under a name of its own, so that stored text that names the class still means the class.
+    # A separate name: stored text with the name of the class still refers to the class.
     names = {
         "__init__": __init__,
         "__module__": cls.__module__,
         "__qualname__": f"{cls.__qualname__}.opened",
-        "_sym_recipe": (
-            node_class,
-            (cls, base, children),
-        ),  # by which it is made again where a pickle is read
+        "_sym_recipe": (node_class, (cls, base, children)),  # for reading a pickle
     }
     metaclass: Any = type(cls)
     made = _classes[cls, base, children] = symbolize(metaclass(cls.__name__, (cls,), names))
@@ -196,9 +233,9 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
 
 
 def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: dict[str, Any]) -> None:
-    """Makes ``module`` a copy of ``source``, with other children, and as a layer of another size."""
+    """Makes ``module`` a copy of ``source`` with other children and with the size of ``layer``."""
     state = dict(source.__dict__)
-    for name, child in list(children.items()):  # values, and modules that stood at attributes as holes
+    for name, child in list(children.items()):  # values, and modules that replace holes at attributes
         state.pop(name, None)
         if child is not None and not isinstance(child, nn.Module):
             state[name] = children.pop(name)
@@ -226,7 +263,7 @@ def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: d
 
 
 def _by_name(source: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
-    """Returns children by the names that they have in the module, in its order."""
+    """Returns children by their names in the module, in its order."""
     layers = given.get("layers")
     if isinstance(layers, (list, dict)) and "layers" not in source._modules:
         named = layers if isinstance(layers, dict) else {str(i): layer for i, layer in enumerate(layers)}
@@ -244,7 +281,7 @@ def _fresh(tensor: Tensor) -> Tensor:
 
 
 def _inherit(layer: nn.Module, source: nn.Module) -> None:
-    """Copies of the source's weights what fits."""
+    """Copies the parts of the source's weights that fit."""
     rule = find_rule(layer)
     with torch.no_grad():
         for name, new, old in _both(layer, source):
@@ -260,12 +297,12 @@ def _inherit(layer: nn.Module, source: nn.Module) -> None:
 
 
 def _write(rule: Any, source: nn.Module, name: str, new: Tensor, old: Tensor) -> None:
-    """Writes a weight to the part of a larger one that a rule takes, be that part a view or put together (attention)."""
+    """Writes a weight to the part of a larger one that a sharing rule returns, as a view or a concatenation (attention)."""
     places = torch.arange(new.numel(), device=new.device).reshape(new.shape)
     try:
         part = rule(source, name, places)
     except RuntimeError:
-        return  # a rule that computes, and takes no whole numbers: what it returns is no part
+        return  # the rule computes with floats, so its result is not a part
     if part.dtype == places.dtype and part.shape == old.shape:
         before = new.clone()
         new.view(-1)[part.flatten()] = old.flatten()
@@ -281,16 +318,34 @@ def _both(layer: nn.Module, source: nn.Module) -> Iterator[tuple[str, Tensor, Te
                 yield name, new, there[name]
 
 
-def _refuse_shared(network: nn.Module) -> None:
-    """Checks that every module and every weight has one place."""
+def _check_unshared(network: nn.Module, advice: str, *, enter_nodes: bool) -> None:
+    """Checks that each module and each weight has one place.
+
+    Args:
+      network: an ordinary module.
+      advice: the end of the message.
+      enter_nodes: whether to check inside symbolic modules, and to allow shared modules without weights.
+
+    Raises:
+      FieldValueError: one has two places.
+    """
     seen: dict[int, str] = {}
-    for name, module in network.named_modules(remove_duplicate=False):
-        for kind, part in [("module", module), *(("weight", p) for p in module._parameters.values())]:
-            if part is None or (kind == "module" and next(module.parameters(), None) is None):
-                continue
-            first = seen.setdefault(id(part), name)
-            if first != name:
+
+    def walk(module: nn.Module, path: str) -> None:
+        parts: list[tuple[str, str, Any]] = [("module", path, module)]
+        if enter_nodes and next(module.parameters(), None) is None:
+            parts = []
+        if enter_nodes or not isinstance(module, Node):
+            parts += [("weight", f"{path}.{n}".lstrip("."), p) for n, p in module._parameters.items()]
+        for kind, place, part in parts:
+            first = place if part is None else seen.setdefault(id(part), place)
+            if first != place:
                 raise FieldValueError(
-                    f"the {kind} at {name!r} is that at {first!r} too, and would become two. Open the parts of the network "
-                    "one by one, or symbolize its class: pg.symbolize keeps what its constructor ties."
+                    f"the {kind} at {place!r} is also at {first!r}, and its copies would be independent. {advice}"
                 )
+        if enter_nodes or not isinstance(module, Node):
+            for name, child in module._modules.items():
+                if child is not None:
+                    walk(child, f"{path}.{name}" if path else name)
+
+    walk(network, "")

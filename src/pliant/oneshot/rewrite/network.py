@@ -33,7 +33,7 @@ from ..elastic.coverage import cover_sizes
 from ..elastic.lazy import LazyLayer, replace_lazy_layers, share_lazy_weights
 from ..elastic.module import Elastic
 from .concrete import fix_choices
-from .embedded import open_holes
+from .foreign import open_holes
 from .rewriter import Rewriter
 from .shapes import check_candidates
 from .weights import load_weights, name_weights

@@ -1,7 +1,7 @@
-"""From a program with holes to a network with choices: the rewrite of the PyGlove paper's section 2.2.
+"""Rewrites a program with holes into a network with choices, as in section 2.2 of the PyGlove paper.
 
-A hole at a module's place becomes a ``LayerChoice``, and holes in a module's arguments make it ``Elastic``.  Every
-decision keeps the path that it has in the program.  What is decided, and how, is not known here.
+A hole in place of a module becomes a ``LayerChoice``; a hole at ``chosen`` of a symbolic ``InputChoice`` makes that a
+decision; a module with holes in its arguments becomes ``Elastic``.  Each decision keeps its path in the program.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.node import Node, children
 from pliant.symbolic.tree.realize import RealizationError, realize
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 from pliant.values.path import Path, step_text
 
 from ..choices.choice import InputChoice, LayerChoice
@@ -29,18 +29,17 @@ from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.lazy import replace_lazy_layers
 from ..elastic.module import CommonPart, Elastic, UndecidedAttributeError
-from .inputs import find_input_hole, open_inputs
 
 
 @final
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: as decisions have it, and in the program; tied holes are decided elsewhere.
+    """The path of a value in decisions and in the program; they differ inside tied holes.
 
     Attributes:
-      id: the path of the enclosing candidate, as decisions have it.
-      own: the path of the enclosing candidate in the program, which no other place has.
-      location: where it stands in that candidate.
+      id: the path of the enclosing candidate in decisions.
+      own: the path of the enclosing candidate in the program.
+      location: the path below that candidate.
     """
 
     id: str = ""
@@ -49,12 +48,12 @@ class Place:
 
     @property
     def key(self) -> str:
-        """Under which path it would be decided."""
+        """The path of a decision here."""
         return join_ids(self.id, self.location)
 
     @property
     def path(self) -> str:
-        """The path of the place, for names and messages."""
+        """The path in the program, for names and messages."""
         return join_ids(self.own, self.location)
 
     def below(self, key: Any) -> Place:
@@ -62,7 +61,7 @@ class Place:
         return Place(self.id, self.own, self.location + step_text(key, first=not self.location))
 
     def candidate(self, index: int, count: int, *, key: str, path: str) -> Place:
-        """Returns the place of a candidate of a hole here that is decided under ``key``, of a pick at ``path``."""
+        """Returns the place of a candidate of a hole with the decision ``key`` and its pick at ``path``."""
         return Place(f"{key}[={index}/{count}]", f"{path}[={index}/{count}]")
 
 
@@ -87,27 +86,25 @@ class Rewriter:
         """Returns the network that a program becomes.
 
         Args:
-          value: a symbolic module, an ordinary one, or a hole at a module's place.
-          place: where it stands; the root when None.
+          value: a symbolic module, an ordinary module, or a hole in place of a module.
+          place: the place of the value; if None, the root.
 
         Raises:
-          FieldTypeError: what stands at a module's place is none.
+          FieldTypeError: a value in place of a module is not a module.
         """
         here = Place() if place is None else place
         if isinstance(value, OneOf) and (not self.share or not _same_class(value)):
             return self._build_choice(value, here)[here.path]
         if not isinstance(value, Node):
             if not isinstance(value, nn.Module):
-                raise _no_module(value, here)
+                raise _non_module_error(value, here)
             return replace_lazy_layers(copy.deepcopy(value), here.path)
-        if (hole := find_input_hole(value)) is not None:
-            return self._inputs(value, hole, here.below("chosen"))
+        if (hole := _find_input_hole(value)) is not None:
+            return self._build_input_choice(value, hole, here.below("chosen"))
         try:
-            return self._make(value, here)
-        except (
-            UndecidedAttributeError
-        ):  # its constructor reads what is searched in a module below: they come in sizes together
-            return self._make(value, here, whole=True)
+            return self._build_module(value, here)
+        except UndecidedAttributeError:  # the constructor reads a searched value of a module below
+            return self._build_module(value, here, whole=True)
 
     def _build_choice(self, hole: Any, here: Place) -> dict[str, nn.Module]:
         """Returns a choice between modules for each pick of a hole, by path."""
@@ -119,12 +116,12 @@ class Rewriter:
                 for i, candidate in enumerate(hole.candidates)
             ]
             choice = found[path] = LayerChoice(candidates, key=key or None)
-            choice.key = key  # that of the root has no letters
+            choice.key = key  # the key of the root is empty
             choice.selection = self.selection
         return found
 
-    def _make(self, value: Any, here: Place, *, whole: bool = False) -> nn.Module:
-        """Returns the network that a symbolic module, or a hole over the sizes of one, becomes."""
+    def _build_module(self, value: Any, here: Place, *, whole: bool = False) -> nn.Module:
+        """Returns the network of a symbolic module, or of a hole over modules of one class that share weights."""
         at = here.path
         own: dict[str, str] = {}
         program: Any = clone(value)
@@ -140,10 +137,10 @@ class Rewriter:
                     own_statistics=self.own_statistics,
                 )
             except FieldValueError as error:
-                for where, candidate in _find_odd(value, here):
+                for where, candidate in _find_non_modules(value, here):
                     raise FieldValueError(
-                        f"{str(error).rstrip('.')}. The candidate {candidate!r:.80} of type {type(candidate).__name__} at {where!r} stands beside "
-                        "modules. Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
+                        f"{str(error).rstrip('.')}. The candidate {candidate!r:.80} of type {type(candidate).__name__} at {where!r} is not a "
+                        "module, but other candidates of its hole are. Make all of them modules: symbolize their classes with pg.symbolize."
                     ) from error
                 raise
         if parts:
@@ -157,13 +154,27 @@ class Rewriter:
         except Exception as error:  # noqa: BLE001  # whatever a user's constructor raises
             raise explain_runtime_hole(error, at) or error from None
         if not isinstance(module, nn.Module):
-            raise _no_module(value, here)
+            raise _non_module_error(value, here)
         check_no_holes(module, at)
         return replace_lazy_layers(module, at)
 
-    def _inputs(self, value: Any, hole: Any, here: Place) -> InputChoice:
-        """Returns the choice that a symbolic ``InputChoice`` becomes, whose hole ``chosen`` is at ``here``."""
-        choice = open_inputs(value, hole, self.keys.find(here.key, hole.name))
+    def _build_input_choice(self, value: Any, hole: OneOf | ManyOf, here: Place) -> InputChoice:
+        """Returns the choice of a symbolic ``InputChoice`` with ``hole`` as its ``chosen``, at ``here``.
+
+        Raises:
+          SpaceError: an input may be picked twice.
+        """
+        key = self.keys.find(here.key, hole.name)
+        picks, distinct = (hole.num_choices, hole.distinct) if isinstance(hole, ManyOf) else (1, True)
+        sources = tuple(hole.candidates)
+        if list(sources) != sorted(set(sources)) or not (distinct or picks == 1):
+            raise SpaceError(
+                f"the InputChoice at {key!r} may pick an input twice, or its indices {list(sources)} are not in rising order. "
+                "Inputs are joined in their own order: use distinct=True and rising indices."
+            )
+        fields: dict[str, Any] = {str(name): field for name, field in children(value) or ()}
+        choice = InputChoice(**{**fields, "chosen": sources, "key": key})
+        choice.choose_among(sources, picks)
         choice.selection = self.selection
         return choice
 
@@ -177,16 +188,15 @@ class Rewriter:
         whole: bool = False,
         deep: bool = False,
     ) -> Iterator[tuple[Path, CommonPart]]:
-        """Yields what to put where in a module's program: built modules, by name, in place of modules below it.
+        """Yields the built modules that replace the modules in a program, with their paths.
 
-        Fills ``own`` with the paths of the values that are left to decide, and their keys.  With ``whole``, symbolic
-        modules below are no parts of their own: they come in sizes together with what holds them.  With ``deep``, neither
-        are choices between such.
+        Fills ``own`` with the paths and keys of the remaining values to decide.  With ``whole``, symbolic modules below are
+        not replaced but become elastic together with this one; with ``deep``, choices between them as well.
         """
         if isinstance(value, DerivedHole):
             for _ in self._replace(value.inner(), path, here, own=own):
                 raise FieldTypeError(
-                    f"the {type(value).__name__} at {here.path!r} makes modules of modules, which cannot be rewritten. "
+                    f"the {type(value).__name__} at {here.path!r} builds modules from modules, which cannot be rewritten. "
                     "Put the hole into the arguments of a symbolized module."
                 )
             return
@@ -209,10 +219,10 @@ class Rewriter:
     def _replace_hole(
         self, value: Any, path: Path, here: Place, *, own: dict[str, str], whole: bool, deep: bool
     ) -> Iterator[tuple[Path, CommonPart]]:
-        """Does the same for a hole among the values: the candidates may hold values and modules of their own.
+        """Does the same for a hole over values, whose candidates may contain holes and modules.
 
-        The picks of one hole stand at one place of the program, and what is in a candidate is decided for each pick; so
-        what is in it comes in sizes.
+        All picks of a hole have one place in the program, but the holes in a candidate are decided for each pick; so the
+        content of the candidate becomes elastic.
         """
         deep = deep or (isinstance(value, ManyOf) and value.num_choices > 1)
         is_shared = self.share and isinstance(value, OneOf) and _same_class(value)
@@ -235,35 +245,43 @@ class Rewriter:
         return CommonPart({here.path: self.build(value, here)})
 
     def _picks(self, hole: Any, here: Place) -> Iterator[tuple[str, str]]:
-        """Yields the path of each pick of a hole, and the one under which it is decided."""
+        """Yields the path of each pick of a hole and its decision key."""
         picks = hole.num_choices if isinstance(hole, ManyOf) else 1
         key = self.keys.find(here.key, hole.name)
         return zip(name_picks(here.path, picks), name_picks(key, picks))
 
 
-def _no_module(value: Any, here: Place) -> FieldTypeError:
+def _non_module_error(value: Any, here: Place) -> FieldTypeError:
     return FieldTypeError(
         f"a module is expected at {here.path or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
-        "Candidates at a module's place are modules: symbolize their classes with pg.symbolize."
+        "Symbolize the classes of candidates with pg.symbolize."
     )
 
 
-def _find_odd(value: Any, here: Place) -> Iterator[tuple[str, Any]]:
-    """Yields candidates that are no modules, of holes that have modules as well, and where they are."""
+def _find_input_hole(value: Any) -> OneOf | ManyOf | None:
+    """Returns the hole at ``chosen`` of a symbolic ``InputChoice``; None if there is none over indices."""
+    hole = dict(children(value) or ()).get("chosen") if isinstance(value, InputChoice) else None
+    if not isinstance(hole, (OneOf, ManyOf)):
+        return None
+    return hole if all(candidate.__class__ is int for candidate in hole.candidates) else None
+
+
+def _find_non_modules(value: Any, here: Place) -> Iterator[tuple[str, Any]]:
+    """Yields the candidates other than modules of holes that also have modules, with their paths."""
     if isinstance(value, (OneOf, ManyOf)):
         odd = [not _is_module_place(candidate) for candidate in value.candidates]
         for i, candidate in enumerate(value.candidates):
             inner = here.candidate(i, len(odd), key=here.key, path=here.path)
             if odd[i] and not all(odd) and not isinstance(candidate, Hole):
                 yield inner.path, candidate
-            yield from _find_odd(candidate, inner)
+            yield from _find_non_modules(candidate, inner)
         return
     for key, child in children(value) or ():
-        yield from _find_odd(child, here.below(key))
+        yield from _find_non_modules(child, here.below(key))
 
 
 def _is_module_place(value: Any) -> bool:
-    """Returns whether ``value`` is a module, or a hole that becomes one whatever is decided."""
+    """Returns whether ``value`` is a module or a hole with only modules as candidates."""
     if isinstance(value, OneOf):
         return all(map(_is_module_place, value.candidates))
     return isinstance(value, nn.Module)

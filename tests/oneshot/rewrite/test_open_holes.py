@@ -87,12 +87,12 @@ def test_copies(way):
 def test_what_cannot_be():
     model = spaces()["numbered"]
     model.append(model[0])
-    with pytest.raises(FieldValueError, match="the module at '3' is that at '0' too"):
+    with pytest.raises(FieldValueError, match="the module at '3' is also at '0'"):
         supernet(model)
     tied = Plain()
     tied.body["plain"].bias = tied.weight
     with pytest.raises(
-        FieldValueError, match=r"the weight at 'body.plain.bias' is that at 'weight' too.*pg.symbolize keeps"
+        FieldValueError, match=r"the weight at 'body.plain.bias' is also at 'weight'.*pg.symbolize keeps"
     ):
         supernet(tied)
     both = nn.Sequential(LayerChoice([nn.ReLU()], key="act"), Linear(4, pg.oneof([2, 3])))
