@@ -55,14 +55,14 @@ FLOORS: dict[str, Row] = {
     ),
     "tune": row(4, "values schema space launch symbolic algorithms hyper study", rich=("progress.py",)),
     "parallel": row(5, "tune"),  # deprecated name of tune
-    "nas": row(5, "values space symbolic hyper"),
+    "nas": row(5, "values space launch symbolic hyper study tune", lazily="algorithms"),
     "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "open_ended": row(5, "values space symbolic algorithms tune"),
     "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
     "cli": row(
         6,
-        "values study launch tune",
+        "values space study launch tune nas",
         lazily="oneshot open_ended zoo bench algorithms symbolic hyper",
         click=EVERYWHERE,
         rich=EVERYWHERE,

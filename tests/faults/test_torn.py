@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pliant.cli.nas.folder import JobFolder
-from pliant.cli.nas.measure import LATENCY_FILE, read_measurements, read_numbers, read_status
-from pliant.cli.nas.settings import Rules
-from pliant.cli.nas.verdict import Judge
 from pliant.launch import Outcome
+from pliant.nas.folder import JobFolder
+from pliant.nas.reports import LATENCY_FILE, read_measurements, read_numbers, read_status
+from pliant.nas.result import ResultReader
+from pliant.nas.settings import Rules
 from pliant.nas.trial import MetricsReporter, write_job_status
 from pliant.space import Decisions, flatten, integer
 from pliant.study.run import Failed, Told
@@ -36,7 +36,7 @@ def metrics(tmp_path):
 @pytest.fixture
 def judge(tmp_path):
     """Returns a function that says what becomes of the first trial, whose trainer ended well."""
-    judge = Judge(JobFolder(tmp_path), "search", Rules(TAG))
+    judge = ResultReader(JobFolder(tmp_path), "search", Rules(TAG))
     trial = start_trial(1, Decisions(flatten([integer("x", 0, 9)]), (1,)))
     return lambda: judge.read(trial, ENDED)
 

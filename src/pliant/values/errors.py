@@ -117,6 +117,18 @@ class StudyError(PliantError, RuntimeError):
     """A study that cannot be opened, read or continued."""
 
 
+class StudyInUseError(StudyError):
+    """A study that another process writes.
+
+    Attributes:
+      holder: the process, as text; None if unknown.
+    """
+
+    def __init__(self, message: str, holder: str | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
 class LaunchError(PliantError, RuntimeError):
     """A job that can never run where it was sent, or a launcher that cannot start."""
 

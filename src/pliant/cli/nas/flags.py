@@ -1,7 +1,4 @@
-"""How flags are typed, as the cloud client takes them: ``--flag=value``, either spelling, and lists of ``key=value``.
-
-Reads text only; what the flags mean is said where they are used.
-"""
+"""Spelling of flags as in the cloud client: ``-`` or ``_``, and lists of ``key=value``."""
 
 from __future__ import annotations
 
@@ -10,17 +7,17 @@ from typing import Any, TypeVar
 
 import click
 
-from .fault import NasError
+from pliant.nas.errors import NasError
 
 LISTS = ("search_docker_flags", "train_docker_flags", "local_binary_flags", "latency_docker_flags")
-"""Flags that take any number of ``key=value`` after them."""
+"""Flags that are followed by any number of ``key=value``."""
 RESERVED = (
     "nas_params_str",
     "job_dir",
     "retrain_search_job_dir",
     "retrain_search_job_trials",
 )
-"""Flags of a trainer that each trial is given by the search."""
+"""Flags of a trainer that the search sets for each trial."""
 CLOUD = (
     "project_id",
     "region",
@@ -36,20 +33,20 @@ CLOUD = (
     "train_num_mirror_machines",
     "target_device_type",
 )
-"""Flags that choose machines of the cloud: they are taken, and change nothing here."""
+"""Flags that choose machines of the cloud: accepted and ignored."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NasCommand(click.Command):
-    """A command whose flags may be spelled with ``-`` or ``_``, and whose lists go on until the next flag."""
+    """A command whose flags are spelled with ``-`` or ``_``, and whose lists end at the next flag."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads arguments; see click."""
+        """See ``click.Command``."""
         return super().parse_args(ctx, spread(args))
 
 
 def spread(args: Sequence[str]) -> list[str]:
-    """Returns arguments with names spelled one way, and a flag before each item of a list.
+    """Returns arguments with ``_`` in names, and the flag repeated before each item of a list.
 
     >>> spread(["--search-docker-flags", "a=1", "b=2", "--job-name=x"])
     ['--search_docker_flags=a=1', '--search_docker_flags=b=2', '--job_name=x']
@@ -87,13 +84,13 @@ def _close(spelled: list[str], current: str, count: int) -> list[str]:
 
 
 def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict[str, str]:
-    """Returns flags for a trainer by name; the first ``=`` splits, and later ones belong to the value.
+    """Returns flags for a trainer by name; the first ``=`` splits name and value.
 
     >>> split_flags(["search_space=basic", "filter=a=b--c"])
     {'search_space': 'basic', 'filter': 'a=b--c'}
 
     Raises:
-      NasError: an item has no ``=``, no name before it, a name that is given twice, or one that the search gives itself.
+      NasError: an item has no ``=`` or no name, or a name that is given twice or reserved.
     """
     found: dict[str, str] = {}
     for item in items:
@@ -102,25 +99,25 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
         if not equals or not key or key.split() != [key]:
             raise NasError(
                 f"--{name} takes flags of the form 'flag=value', such as `--{name} epochs=3 lr=0.1`; got {item!r:.80}. "
-                "The first '=' splits, and a value with spaces is quoted: 'note=a b'."
+                "Quote a value with spaces: 'note=a b'."
             )
         if key.replace("-", "_") in RESERVED:
             raise NasError(
-                f"--{name}: each trial is given its own --{key} by the search, so {item!r:.80} would mislead the trainer. Leave it out."
+                f"--{name}: the search sets --{key} for each trial; got {item!r:.80}. Leave it out."
             )
         if key in found:
             raise NasError(
-                f"--{name} gives {key!r} twice: {found[key]!r:.60} and {value!r:.60}. Leave one out."
+                f"--{name} has {key!r} twice: {found[key]!r:.60} and {value!r:.60}. Leave one out."
             )
         found[key] = value
     return found
 
 
 def read_bool(text: str | None, name: str) -> bool:
-    """Returns what ``true`` or ``false`` says; False for None.
+    """Returns a boolean typed as text; False for None.
 
     Raises:
-      NasError: it is neither.
+      NasError: it is not ``true`` or ``false``.
     """
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
     if text is None:
@@ -131,12 +128,12 @@ def read_bool(text: str | None, name: str) -> bool:
 
 
 def flag(name: str, **settings: Any) -> Callable[[Function], Function]:
-    """Returns the decorator of an option that is spelled with underscores."""
+    """Returns the decorator of an option with underscores in its name."""
     return click.option(f"--{name}", name, **settings)
 
 
 def flag_list(name: str, text: str) -> Callable[[Function], Function]:
-    """Returns the decorator of an option that takes any number of ``key=value``; None where it was not given."""
+    """Returns the decorator of an option with any number of ``key=value``; its value is None if not given."""
 
     def read(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
         return split_flags([value for value in values if value], name) if values else None
@@ -145,13 +142,13 @@ def flag_list(name: str, text: str) -> Callable[[Function], Function]:
 
 
 def cloud_flags(function: Function) -> Function:
-    """Adds the flags that choose machines of the cloud, hidden; they arrive by name, None where not given."""
+    """Adds the hidden flags that choose machines of the cloud."""
     for name in CLOUD:
         function = click.option(f"--{name}", name, hidden=True)(function)
     return function
 
 
-def name_ignored(options: dict[str, Any]) -> list[str]:
-    """Takes the flags of the cloud out of options, but those that name an image; returns which were given."""
+def drop_ignored(options: dict[str, Any]) -> list[str]:
+    """Removes the flags of the cloud from options, except those that name an image; returns the flags that were given."""
     names = [name for name in CLOUD if name not in ("project_id", "region")]
     return [f"--{name}" for name in names if options.pop(name, None) not in (None, "")]

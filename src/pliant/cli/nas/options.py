@@ -1,22 +1,31 @@
-"""Groups of flags that commands share: what is searched and trained, how long, and how trials are judged."""
+"""Options that several ``pliant nas`` commands share, and how they are read as settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .flags import Function, flag, flag_list
-from .settings import ALGORITHM
+from pliant.nas.errors import NasError
+from pliant.nas.image import name_image
+from pliant.nas.settings import ALGORITHM, Rules, Settings, Trainer, check_binary, check_latency_limit
+
+from .flags import Function, drop_ignored, flag, flag_list, read_bool
+
+if TYPE_CHECKING:
+    from .screen import ConsoleScreen
 
 CLOUD_NAMES = {"GRID_SEARCH": "sweep", "REINFORCEMENT_LEARNING": "ppo"}
-"""The service's names of algorithms, and what they are here."""
+"""The service's names of algorithms."""
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def name_algorithm(text: str) -> str:
-    """Returns an algorithm as it is named here.
+    """Returns an algorithm's own name for a name of the service.
 
     >>> name_algorithm("GRID_SEARCH"), name_algorithm("re(population_size=4)")
     ('sweep', 're(population_size=4)')
@@ -29,93 +38,205 @@ def at(least: int) -> click.IntRange:
     return click.IntRange(min=least)
 
 
-def space_and_trainer(function: Function) -> Function:
-    """Adds what is searched, and what trains a trial."""
-    for option in (
-        flag("search_space_module", metavar="MODULE.FUNCTION", help="Returns the program with holes."),
-        flag("prebuilt_search_space", metavar="NAME", help="A published space, in its place."),
-        flag(
-            "trainer_docker_id", metavar="NAME", help="The trainer's image, as `pliant nas build` named it."
-        ),
-        flag("local_binary", metavar="FILE", help="The trainer as a program or Python file, in its place."),
-        flag("run_local_binary", metavar="BOOL", help="Whether --local_binary is run.  [default: if given]"),
-        flag("local_data_dir", type=click.Path(path_type=Path), help="/test_data in a container."),
-        flag(
-            "container_option",
-            multiple=True,
-            metavar="OPTION",
-            help="Of docker or podman, such as --container_option=--gpus=all; may be repeated.",
-        ),
-        flag_list("search_docker_flags", "Flags of the trainer."),
-        flag_list("local_binary_flags", "More flags of the trainer, where it is a program."),
-        flag("latency_calculator_docker_id", hidden=True),
-        flag_list("latency_docker_flags", "Not used here."),
-    ):
-        function = option(function)
-    return function
+def add(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Returns a decorator that adds options to a command."""
 
-
-def search_flags(*, trials: int, parallel: int, failures: int) -> Callable[[Function], Function]:
-    """Returns what adds how long a search is, and who decides, with these defaults."""
-
-    def add(function: Function) -> Function:
-        for option in (
-            flag("max_nas_trial", type=at(1), default=trials, show_default=True, help="Trials in all."),
-            flag("max_parallel_nas_trial", type=at(1), default=parallel, show_default=True, help="At once."),
-            flag(
-                "max_failed_nas_trial",
-                type=at(0),
-                default=failures,
-                show_default=True,
-                help="After so many failures the job fails; 0 for no limit.",
-            ),
-            flag(
-                "algorithm",
-                default=ALGORITHM,
-                show_default=True,
-                callback=lambda _, __, text: name_algorithm(text),
-                help="Who decides: NAME, or NAME(OPTION=VALUE, ...); those that stop trials early read the metrics file.",
-            ),
-            flag("seed", type=int, help="Same seed, same search.  [default: drawn, and kept with the job]"),
-            flag("minimize", is_flag=True, help="Lower rewards are better."),
-        ):
+    def decorate(function: Function) -> Function:
+        for option in options:
             function = option(function)
         return function
 
-    return add
+    return decorate
 
 
-def latency_and_limits(function: Function) -> Function:
-    """Adds how trials are judged and limited."""
-    positive = click.FloatRange(min=0, min_open=True)
-    options: list[Callable[[Any], Any]] = [
-        flag("target_latency", type=positive, help="Aim at this latency: the reward is weighed with it."),
+space_and_trainer = add(
+    flag(
+        "search_space_module",
+        metavar="MODULE.FUNCTION",
+        help="The function that returns the program with holes.",
+    ),
+    flag("prebuilt_search_space", metavar="NAME", help="A published space instead."),
+    flag("trainer_docker_id", metavar="NAME", help="The trainer's image, as named in `pliant nas build`."),
+    flag("local_binary", metavar="FILE", help="A program or Python file as the trainer instead."),
+    flag("run_local_binary", metavar="BOOL", help="Whether to run --local_binary.  [default: if given]"),
+    flag(
+        "local_data_dir",
+        type=click.Path(path_type=Path),
+        help="The folder that a container sees as /test_data.",
+    ),
+    flag(
+        "container_option",
+        multiple=True,
+        metavar="OPTION",
+        help="An extra docker/podman option, such as --container_option=--gpus=all; may be repeated.",
+    ),
+    flag_list("search_docker_flags", "Flags of the trainer."),
+    flag_list("local_binary_flags", "More flags of the trainer, if it is a program."),
+    flag("latency_calculator_docker_id", hidden=True),
+    flag_list("latency_docker_flags", "Ignored."),
+)
+"""Adds the search space and the trainer."""
+
+latency_and_limits = add(
+    flag("target_latency", type=POSITIVE, help="Weighs the reward with the latency, for this target."),
+    flag(
+        "latency_metric",
+        default="latency_in_milliseconds",
+        show_default=True,
+        metavar="NAME",
+        help="The metric that is the latency, such as model_flops.",
+    ),
+    flag(
+        "latency_limit",
+        default="soft",
+        show_default=True,
+        metavar="soft|hard",
+        help="soft: a latency below the target raises the reward a little; hard: it does not.",
+    ),
+    flag(
+        "constraint",
+        multiple=True,
+        metavar="'METRIC <= X'",
+        help="A trial that breaks it fails; may be repeated.",
+    ),
+    flag("trial_timeout", type=POSITIVE, help="Time limit of a trial, in seconds."),
+    flag("trial_memory", type=POSITIVE, metavar="MIB", help="Memory limit of a trial."),
+    flag(
+        "max_retries",
+        type=at(0),
+        default=0,
+        show_default=True,
+        help="How many times a failed trial is tried again.",
+    ),
+)
+"""Adds the reward and the limits of a trial."""
+
+
+def search_flags(*, trials: int, parallel: int, failures: int) -> Callable[[Function], Function]:
+    """Returns a decorator that adds the length and algorithm of a search, with these defaults."""
+    return add(
+        flag("max_nas_trial", type=at(1), default=trials, show_default=True, help="Number of trials."),
         flag(
-            "latency_metric",
-            default="latency_in_milliseconds",
+            "max_parallel_nas_trial",
+            type=at(1),
+            default=parallel,
             show_default=True,
-            metavar="NAME",
-            help="Which metric is the latency, such as model_flops.",
+            help="Trials at the same time.",
         ),
         flag(
-            "latency_limit",
-            default="soft",
+            "max_failed_nas_trial",
+            type=at(0),
+            default=failures,
             show_default=True,
-            metavar="soft|hard",
-            help="soft: faster earns a little; hard: faster than the target earns nothing.",
+            help="Number of failed trials that ends the job; 0 for no limit.",
         ),
         flag(
-            "constraint",
-            multiple=True,
-            metavar="'METRIC <= X'",
-            help="A trial that breaks it has failed; may be repeated.",
+            "algorithm",
+            default=ALGORITHM,
+            show_default=True,
+            callback=lambda _, __, text: name_algorithm(text),
+            help="Search algorithm: NAME, or NAME(OPTION=VALUE, ...). Those with early stopping read the metrics file.",
         ),
-        flag("trial_timeout", type=positive, help="Seconds for a trial."),
-        flag("trial_memory", type=positive, metavar="MIB", help="Memory for a trial."),
-        flag(
-            "max_retries", type=at(0), default=0, show_default=True, help="Tries more of a trial that fails."
-        ),
-    ]
-    for option in options:
-        function = option(function)
-    return function
+        flag("seed", type=int, help="Seed of the algorithm.  [default: random, kept with the job]"),
+        flag("minimize", is_flag=True, help="Lower rewards are better."),
+    )
+
+
+def read_settings(tag: str, options: Mapping[str, Any]) -> Settings:
+    """Returns the settings of a job, from the options of its command; those that it lacks keep their defaults.
+
+    Args:
+      tag: the target metric.
+      options: by name.
+
+    Raises:
+      NasError: the trainer or the latency limit is wrong.
+    """
+    memory, seed = options.get("trial_memory"), options["seed"]
+    weights = ("target_latency", "latency_metric", "latency_limit")
+    rules = Rules(
+        tag,
+        **{name: options[name] for name in weights if name in options},
+        constraints=tuple(options.get("constraint", ())),
+        timeout=options["trial_timeout"],
+        memory=None if memory is None else int(memory * 2**20),
+        retries=options.get("max_retries", 0),
+    )
+    check_latency_limit(rules.latency_limit)
+    names = {
+        "algorithm": "algorithm",
+        "minimize": "minimize",
+        "trials": "max_nas_trial",
+        "parallel": "max_parallel_nas_trial",
+        "max_failures": "max_failed_nas_trial",
+        "train_trials": "train_max_parallel_trial",
+    }
+    return Settings(
+        options["search_space_module"],
+        options["prebuilt_search_space"],
+        read_trainer(options),
+        rules,
+        search_flags=read_trainer_flags(options),
+        train_flags=options.get("train_docker_flags"),
+        seed=random.SystemRandom().randrange(1 << 31) if seed is None else seed,
+        **{name: options[option] for name, option in names.items() if options.get(option) is not None},
+    )
+
+
+def read_trainer_flags(options: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the flags of the trainer in a search."""
+    is_program = options["local_binary"] and not _is_off(options)
+    return {
+        **(options["search_docker_flags"] or {}),
+        **((is_program and options["local_binary_flags"]) or {}),
+    }
+
+
+def _is_off(options: Mapping[str, Any]) -> bool:
+    given = options["run_local_binary"]
+    return given is not None and not read_bool(given, "run_local_binary")
+
+
+def read_trainer(options: Mapping[str, Any]) -> Trainer:
+    """Returns the trainer: ``--local_binary`` if it is given and not turned off, otherwise a container.
+
+    Raises:
+      NasError: neither is given, or a file is missing.
+    """
+    if options["latency_calculator_docker_id"]:
+        raise NasError(
+            "--latency_calculator_docker_id: separate latency calculators are not supported. Let the trainer report the latency "
+            "as a metric, or write it to saved_model/model_latency.json, and give --target_latency."
+        )
+    binary, docker_id = options["local_binary"], options["trainer_docker_id"]
+    is_off = _is_off(options)
+    if options["run_local_binary"] and not is_off and not binary:
+        raise NasError("--run_local_binary=true needs --local_binary=FILE.")
+    if binary and not is_off:
+        return Trainer(check_binary(binary), None, str(Path.cwd()))
+    if not docker_id:
+        raise NasError(
+            "a trial needs a trainer: give --local_binary=FILE, a program or Python file on this machine, or "
+            "--trainer_docker_id=NAME, an image made with `pliant nas build`."
+        )
+    image, data = name_image(docker_id, options["project_id"], options["region"]), options["local_data_dir"]
+    if data is not None and not data.is_dir():
+        raise NasError(f"--local_data_dir is a folder for the container; there is no folder {str(data)!r}.")
+    given = None if data is None else str(data.absolute())
+    return Trainer(None, image, str(Path.cwd()), given, tuple(options["container_option"]))
+
+
+def open_screen(options: dict[str, Any]) -> ConsoleScreen:
+    """Returns the screen of a command, after a note about ignored flags, which are removed from the options."""
+    from .screen import ConsoleScreen
+
+    screen = ConsoleScreen()
+    if ignored := drop_ignored(options):
+        screen.say(f"Ignored, as trials run on this machine: {', '.join(ignored)}")
+    return screen
+
+
+def exit_with(code: int) -> None:
+    """Ends the process with an exit code; 0 returns."""
+    if code:
+        sys.exit(code)

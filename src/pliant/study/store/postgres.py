@@ -15,7 +15,7 @@ from typing import Any, final
 
 import sqlalchemy as sa
 
-from pliant.values.errors import StudyError
+from pliant.values.errors import StudyError, StudyInUseError
 
 from .format import make_tables, read_version, table_names
 from .location import Server, to_location
@@ -254,8 +254,9 @@ def _find_holder(server: Server) -> str | None:
 
 def _held(server: Server, holder: str | None) -> StudyError:
     """Returns the error for a study that another process writes."""
-    return StudyError(
+    return StudyInUseError(
         f"the study {str(server)!r} is being written by {holder or 'another process'}. One process at a time "
         "writes a study: close it there first (`with Study...` closes it), or end that process. "
-        "To read meanwhile, leave out the algorithm: Study.open(path)."
+        "To read meanwhile, leave out the algorithm: Study.open(path).",
+        holder,
     )

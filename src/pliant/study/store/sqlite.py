@@ -15,7 +15,7 @@ from typing import Any, final
 
 import sqlalchemy as sa
 
-from pliant.values.errors import StudyError
+from pliant.values.errors import StudyError, StudyInUseError
 
 from .faults import as_lessons, explain
 from .format import check_file, make_tables, read_version, table_names
@@ -208,8 +208,9 @@ def _held(path: Path) -> StudyError:
             "that is open, or close it first: `study.close()` or `with Study...`, of a loop `search.close()`; one that "
             "nothing refers to any more, no variable and no traceback, closes itself."
         )
-    return StudyError(
+    return StudyInUseError(
         f"the study {str(path)!r} is being written by {holder or 'another process'}. One process at a time "
         "writes a study: close it there first (`with Study...` closes it), or end that process. "
-        "To read meanwhile, leave out the algorithm: Study.open(path)."
+        "To read meanwhile, leave out the algorithm: Study.open(path).",
+        holder,
     )
