@@ -83,7 +83,7 @@ def test_fresh_weights():
     assert not torch.equal(child.last.weight, net.network.last.weight)
     assert not torch.equal(child.last.weight, other.last.weight)
     net.network.extra = nn.ParameterList([torch.zeros(1)])
-    with pytest.raises(SpaceError, match=r"ParameterList at 'extra' has weights and no `reset_parameters`"):
+    with pytest.raises(SpaceError, match=r"ParameterList at 'extra' has weights but no `reset_parameters`"):
         net.materialize(inherit=False)
 
 
@@ -200,7 +200,7 @@ def test_a_released_network():
     own = Own(model)
     with pytest.raises(BindError, match=r"runs the choice 'op' already.*Call `release\(\)`"):
         Own(model)
-    with pytest.raises(BindError, match=r"a Own runs the choice 'op' its own way.*`release\(\)`"):
+    with pytest.raises(BindError, match=r"a Own overrides how the choice 'op' runs.*`release\(\)`"):
         supernet(model)
     own.release()
     FixedMutator(model, FIXED)

@@ -219,7 +219,9 @@ class TestBadInput:
             supernet(Sequential(Conv2d(3, 4, 1), one([Identity(), Conv2d(5, 4, 1)])), example=X)
 
     def test_no_example(self):
-        with pytest.raises(ValueError, match=r"LazyConv2d at 'args\[0\]' learns its width.*example="):
+        with pytest.raises(
+            ValueError, match=r"LazyConv2d at 'args\[0\]' takes its width from its input.*example="
+        ):
             supernet(Sequential(LazyConv2d(4, 1), one([ReLU(), Identity()])))
 
     def test_an_example_that_does_not_reach_a_layer(self):

@@ -99,7 +99,7 @@ def test_candidates_of_different_shapes_where_any_will_do():
 # --- sizes --------------------------------------------------------------------------------------------------
 
 X4 = torch.randn(2, 4)
-SIZES = r"runs with the size '4' at 'args\[0\].out_features', and not with '8'.*follow.*cannot be multiplied"
+SIZES = r"runs with the size '4' at 'args\[0\].out_features' but fails with '8'.*follow.*cannot be multiplied"
 
 
 def test_sizes_that_do_not_fit_what_comes_after():
@@ -117,7 +117,7 @@ def test_sizes_that_do_not_fit_what_comes_after():
 
 def test_sizes_in_a_candidate():
     inner = Sequential(Linear(4, one([4, 8])), Linear(4, 4))
-    with pytest.raises(ValueError, match=r"with the size '4' at 'args.*out_features', and not with '8'"):
+    with pytest.raises(ValueError, match=r"with the size '4' at 'args.*out_features' but fails with '8'"):
         supernet(Sequential(one([Linear(4, 4), inner])), example=X4)
 
 

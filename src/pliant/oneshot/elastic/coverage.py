@@ -40,7 +40,7 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
     seen: set[tuple[Any, ...]] = set()
     for _ in range(2):
         for index, point in enumerate(space.points):
-            for end in _ends(point):
+            for end in find_ends(point):
                 tried = _change(_reach(best, above, index), index, end)
                 if tried is None or tried.values in seen:
                     continue
@@ -52,7 +52,8 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
                         best[branch] = size, tried
 
 
-def _ends(point: Point) -> list[Any]:
+def find_ends(point: Point) -> list[Any]:
+    """Returns the smallest and the largest value of a number, or all candidates of a choice."""
     if isinstance(point, Choice):
         return list(range(point.count))
     return [point.min_value, point.last if isinstance(point, Int) else point.max_value]

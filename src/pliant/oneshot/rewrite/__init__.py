@@ -1,1 +1,1 @@
-"""Rewrites a space of networks into one super-network, and gets concrete networks back."""
+"""Rewrites a space of networks into one super-network, and materializes concrete networks from it."""

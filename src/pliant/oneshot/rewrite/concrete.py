@@ -1,6 +1,6 @@
-"""From a network whose choices were written by hand to the concrete network of what is selected: no choice is left in it.
+"""Concrete networks from hand-written choices: ``fix_choices`` replaces each choice by its selected candidate.
 
-What is selected is decided elsewhere; networks that were made of a program are made by their ``Template`` instead.
+The ``Template`` of a symbolic program materializes its concrete networks instead.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def fix_choices(network: Network, *, inherit: bool = True) -> Network:
-    """Returns the concrete network of what is selected in a network with choices in it; that one stays as it is.
+    """Returns a copy of a network with choices in which each choice is fixed to what is selected.
 
-    A copy, in which the candidate stands at the place of its ``LayerChoice``, an ``InputChoice`` has its inputs, and a
-    ``ValueChoice`` its value.  Where a mutator selected several candidates, or a mixture, these run together.  Candidates that
-    are not selected are not copied.
+    The selected candidate replaces its ``LayerChoice``; an ``InputChoice`` keeps its inputs, and a ``ValueChoice`` its value.
+    If a mutator selected several candidates or a mixture, these run together.  Other candidates are not copied.
 
     >>> from pliant.oneshot import FixedMutator
     >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"), nn.Linear(2, 1))
@@ -39,37 +38,37 @@ def fix_choices(network: Network, *, inherit: bool = True) -> Network:
 
     Args:
       network: a module with choices in it; not a ``Supernet``, which has ``materialize``.
-      inherit: whether the copy has the weights; otherwise its layers are initialized anew, by their own ``reset_parameters``.
+      inherit: whether the copy keeps the weights; otherwise the ``reset_parameters`` of its layers initialize it.
 
     Raises:
-      DecisionError: a choice that is reached has nothing selected.
-      SpaceError: weights are to be new, and a layer has no ``reset_parameters``.
+      DecisionError: nothing is selected for a choice.
+      SpaceError: without ``inherit``, a layer has weights but no ``reset_parameters``.
     """
     memo: dict[int, Any] = {}
-    for _, choice in reversed(list(find_mutables(network))):  # those inside come first
+    for _, choice in reversed(list(find_mutables(network))):  # inner ones first
         if choice.is_decided:
             memo[id(choice)] = _fix(choice, memo)
     with unwatched(network):
         made: Network = copy.deepcopy(network, memo)
     for _, choice in find_mutables(made):
-        choice.selection.value(choice.key)  # says that nothing is selected
+        choice.selection.value(choice.key)  # raises DecisionError
     if not inherit:
         _initialize(made)
     return made
 
 
 def fix_if_open(network: nn.Module) -> nn.Module:
-    """Returns the concrete network of one with choices in it; any other as it is."""
+    """Returns the concrete network of a network with choices; any other network as it is."""
     return fix_choices(network) if next(find_mutables(network), None) is not None else network
 
 
 @final
 class Joined(nn.Module):
-    """Several candidates of a ``LayerChoice`` that run together, or one that says what ran.
+    """Several candidates of a ``LayerChoice`` that run together, or one that also returns its mask.
 
     Attributes:
       candidates: by name.
-      mask: which of the candidates of the choice these are, or their weights.
+      mask: booleans or weights, with an item per candidate of the choice.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class Joined(nn.Module):
 
 @final
 class FixedValue(nn.Module):
-    """What is left of a ``ValueChoice``: call it to get its value."""
+    """A fixed ``ValueChoice``: call it to get its value."""
 
     def __init__(self, value: Any) -> None:
         super().__init__()
@@ -111,7 +110,7 @@ class FixedValue(nn.Module):
 
 
 def _fix(choice: Mutable, memo: dict[int, Any]) -> nn.Module:
-    """Returns what stands at the place of a choice; ``memo`` has what stands at those inside."""
+    """Returns the module that replaces a choice; ``memo`` has those of inner choices."""
     selected = choice.selected
     if isinstance(choice, LayerChoice):
         return _fix_layer(choice, selected, memo)
@@ -119,8 +118,8 @@ def _fix(choice: Mutable, memo: dict[int, Any]) -> nn.Module:
         mask = to_mask(selected, len(choice))
         if mask.dtype != torch.bool:
             raise SpaceError(
-                f"a mixture of inputs is selected at {choice.key!r}, and a concrete network has no such thing. Select inputs: "
-                "activate decisions, or give booleans."
+                f"a mixture of inputs is selected at {choice.key!r}, which a concrete network does not support. Select inputs: "
+                "activate decisions, or use a mask of booleans."
             )
         return choice.fix(mask.nonzero().flatten().tolist())
     assert isinstance(choice, ValueChoice)
@@ -134,20 +133,20 @@ def _fix_layer(choice: LayerChoice, selected: Any, memo: dict[int, Any]) -> nn.M
     found = {
         names[i]: copy.deepcopy(choice.candidates[names[i]], memo) for i in mask.nonzero().flatten().tolist()
     }
-    is_one = not isinstance(selected, Tensor)  # one index: its output is not joined
+    is_one = not isinstance(selected, Tensor)  # an index: nothing is joined
     if is_one and not choice.return_mask:
         return next(iter(found.values()))
     return Joined(found, mask, "sum" if is_one else choice.reduction, return_mask=choice.return_mask)
 
 
 def _initialize(network: nn.Module) -> None:
-    """Gives all layers new weights."""
+    """Initializes all layers with new weights."""
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
         if callable(reset):
             reset()
         elif next(module.parameters(recurse=False), None) is not None:
             raise SpaceError(
-                f"the {type(module).__name__} at {name or 'the root'!r} has weights and no `reset_parameters`, so it cannot be initialized "
-                "anew. Write that method; or make the network once more by its class, and select the decisions there (FixedMutator)."
+                f"the {type(module).__name__} at {name or 'the root'!r} has weights but no `reset_parameters`, so it cannot get new "
+                "weights. Write that method, or build the network again and select the decisions with FixedMutator."
             )

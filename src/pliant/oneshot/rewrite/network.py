@@ -1,4 +1,4 @@
-"""The super-network: one ordinary module that holds every network of a space, and can be told which one to be."""
+"""``Supernet``: one module with all networks of a space and shared weights; ``supernet`` rewrites a space into it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Supernet(nn.Module):
 
     Attributes:
       network: the module that runs.
-      template: the program with holes that it was made from; None where all choices were written by hand.
-      space: its decisions, as algorithms see them.
-      selection: what is decided just now.
+      template: the program with holes that it was made from; None if the choices were written by hand.
+      space: the decisions for algorithms.
+      selection: the current decisions.
     """
 
     def __init__(
@@ -68,13 +68,12 @@ class Supernet(nn.Module):
         _measure(self, example)
         self.activate(first)
         if example:
-            _run_apart(self, example, checks=True)
+            _run_unchanged(self, example, checks=True)
             self.activate(first)
 
     def __getstate__(self) -> dict[str, Any]:
-        program = (
-            None if self.template is None else Ref(self.template.program)
-        )  # a deep copy would realize it
+        # a Ref: a deep copy would realize the program
+        program = None if self.template is None else Ref(self.template.program)
         return {**self.__dict__, "template": program}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -88,8 +87,8 @@ class Supernet(nn.Module):
         """Runs the network that is selected.
 
         Raises:
-          FieldValueError: a candidate does not fit where it stands, which is only seen now where there was no example.
-          SpaceError: code of the network makes a hole.
+          FieldValueError: a candidate does not fit; found here only if there was no example.
+          SpaceError: code of the network creates a hole.
           ThreadError: another thread selected another network.
         """
         try:
@@ -105,27 +104,27 @@ class Supernet(nn.Module):
             raise
 
     def _explain(self, error: Exception, args: tuple[Any, ...]) -> None:
-        """Raises FieldValueError where the network fails because of its candidates."""
+        """Raises FieldValueError if the network fails because of one of its candidates."""
         try:
-            _run_apart(self, args, checks=True)
+            _run_unchanged(self, args, checks=True)
         except FieldValueError as found:
             raise found from error
-        except Exception:  # noqa: BLE001  # it fails whatever is selected: the first error says why
+        except Exception:  # noqa: BLE001  # it fails with any selection: keep the first error
             return
 
     def activate(self, decisions: Any) -> Decisions:
-        """Selects the network of some decisions (any face of them), and returns them.
+        """Selects the network of some decisions, in any decision format, and returns them.
 
         Raises:
-          DecisionError: they are not of this space.
+          DecisionError: the decisions are not of this space.
         """
         if decisions.__class__ is not Decisions or decisions.space is not self.space:
             decisions = self.space.parse(decisions)
         self.selection.replace(self.to_values(decisions))
-        return decisions  # type: ignore[no-any-return]  # parsed above, if it was something else
+        return decisions  # type: ignore[no-any-return]  # parsed above
 
     def to_values(self, decisions: Decisions) -> dict[str, Any]:
-        """Returns decisions by key, as choices read them: what one input choice takes as a list."""
+        """Returns decisions by key, as choices read them: a list for each input choice."""
         found: dict[str, Any] = decisions.to_dict()
         for key, picks in self.grouped.items():
             if f"{key}[0]" in found:
@@ -135,7 +134,7 @@ class Supernet(nn.Module):
 
     @property
     def grouped(self) -> dict[str, int]:
-        """By key, how many decisions are those of one input choice: its picks, or one per input where any number is taken."""
+        """By key of an input choice: its number of decisions, one per pick, or one per input if it selects any number."""
         found = self.__dict__.get("_grouped")
         if found is None:
             found = self.__dict__["_grouped"] = {
@@ -147,7 +146,7 @@ class Supernet(nn.Module):
 
     @property
     def free(self) -> frozenset[str]:
-        """The keys of the input choices that take any number of inputs: each input is a decision, no (0) or yes (1)."""
+        """The keys of input choices that select any number of inputs; each input is a decision, no (0) or yes (1)."""
         found: frozenset[str] | None = self.__dict__.get("_free")
         if found is None:
             found = self.__dict__["_free"] = frozenset(
@@ -159,25 +158,25 @@ class Supernet(nn.Module):
 
     @property
     def example(self) -> tuple[Any, ...]:
-        """The inputs that this was made with; none where it was made without."""
+        """The example inputs; empty without an example."""
         return self._example
 
     def find_widths(self) -> None:
-        """Shows the example to the network that is selected: layers that learn their width from their input know it then.
+        """Runs the selected network on the example so that its lazy layers find their widths.
 
-        Changes nothing else.
+        Nothing else changes.
         """
         if self._example:
-            _run_apart(self, self._example)
+            _run_unchanged(self, self._example)
 
     @property
     def decisions(self) -> Decisions:
-        """The decisions that are selected now."""
+        """The current decisions."""
         return self.space.parse(self._active())
 
     @property
     def mutables(self) -> tuple[nn.Module, ...]:
-        """All choices and elastic modules, in the order of the network; of equal keys the first."""
+        """All choices and elastic modules in the order of the network; the first of each key."""
         found: dict[Any, nn.Module] = {}
         for module in self.network.modules():
             if isinstance(module, Mutable) and module.is_open:
@@ -190,15 +189,13 @@ class Supernet(nn.Module):
         """Returns the concrete network of some decisions, an ordinary program.
 
         Args:
-          decisions: any face of them; those that are selected now when None.
-          inherit: whether it gets the weights that it has in here, as copies; otherwise it is initialized anew
-            when it is first used.
+          decisions: in any decision format; if None, the current ones.
+          inherit: whether the network gets copies of its shared weights; otherwise it is initialized at its first use.
 
-        Where choices were written by hand, it is a copy of the network in which the candidate stands at the place of its
-        choice (``fix_choices``), and is initialized at once.
+        For choices written by hand, this returns a copy made by ``fix_choices``, which is initialized at once.
 
         Raises:
-          SpaceError: weights are to be new, and a layer in a network with choices written by hand cannot be initialized.
+          SpaceError: without ``inherit``, a layer in a network with choices written by hand cannot be initialized.
         """
         chosen = self.decisions if decisions is None else self.space.parse(decisions)
         if self.template is None:
@@ -213,9 +210,9 @@ class Supernet(nn.Module):
         return child
 
     def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
-        """Returns the weights that the network of some decisions has in here, under the names that it has alone.
+        """Returns the shared weights of the network of some decisions, by their names in the concrete network.
 
-        Parts of shared tensors are views of them: copy what is to stay as it is.
+        Parts of maximal tensors are views: copy them to keep their values.
         """
         with self._selected(self.decisions if decisions is None else decisions):
             if _find_lazy_layers(self.network):
@@ -224,13 +221,13 @@ class Supernet(nn.Module):
 
     @contextmanager
     def _selected(self, decisions: Any) -> Iterator[None]:
-        """Selects decisions for a while."""
+        """A context in which some decisions are selected."""
         with self.selection.borrowed():
             self.activate(decisions)
             yield
 
     def _find_first(self) -> Decisions:
-        """Returns the decisions that are selected at first: the first candidates, and all inputs where any number is taken."""
+        """Returns the first selection: the first candidates, and all inputs of input choices that select any number."""
         space = self.space
         first = space.sample(0) if space.size == float("inf") else next(space.iterate())
         if not self.free:
@@ -256,9 +253,9 @@ def supernet(
 ) -> Supernet:
     """Rewrites a space of networks into one network with shared weights.
 
-    Holes at a module's place become choices between modules, each with weights of its own.  Holes in the arguments
-    of a module make it elastic: all its sizes are parts of one maximal weight.  What a super-network computes for
-    decisions is what the concrete network computes with the same weights, because it runs the same code.
+    Holes in place of a module become choices between modules with separate weights.  Holes in the arguments of a module
+    make it elastic: all its sizes are parts of one maximal weight.  With the same weights, the super-network computes the
+    same outputs as the concrete network of the decisions, because it runs the same code.
 
     >>> import pliant as pg
     >>> Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
@@ -272,24 +269,23 @@ def supernet(
     True
 
     Args:
-      space: a symbolic module with holes, an ordinary module that contains such, or one with ``LayerChoice``,
+      space: a symbolic module with holes, an ordinary module that contains some, or a module with ``LayerChoice``,
         ``InputChoice`` and ``ValueChoice`` written into it.  It stays as it is.
-      example: an input of the network (a tuple of them, where it takes several), needed where layers learn their
-        width from it, as ``nn.LazyConv2d`` does; what its batch size is does not matter.  With one, all candidates
-        of choices are run once, and those that do not fit are named.
-      share: whether a choice between modules of one class becomes one elastic module over one maximal weight,
-        instead of modules with weights of their own.
-      own_statistics: whether normalization layers keep weights and statistics of their own for each width
-        (Yu et al., "Slimmable neural networks", ICLR 2019), instead of parts of the widest one's.
+      example: an input of the network, or a tuple of inputs, of any batch size; required for lazy layers such as
+        ``nn.LazyConv2d``.  With an example, all candidates of choices run once, and an error names those that do not fit.
+      share: whether a choice between modules of one class becomes one elastic module over one maximal weight, instead of
+        modules with separate weights.
+      own_statistics: whether normalization layers have separate weights and statistics for each width
+        (Yu et al., "Slimmable neural networks", ICLR 2019), instead of parts of the widest.
 
     Raises:
       SpaceError: there is nothing to decide.
-      FieldTypeError: it is no module, or something at a module's place is none.
-      FieldValueError: a layer comes in several sizes, and its class has no rule.
+      FieldTypeError: the space, or a value in place of a module, is not a module.
+      FieldValueError: a layer has several sizes, and its class has no sharing rule.
     """
     selection, program, described = Selection(), _read_program(space), flatten([])
     if program is None:
-        selection, written = _adopt_plain(space)
+        selection, written = _share_plain(space)
         network: Any = space
     else:
         described = _describe_program(program)
@@ -307,10 +303,10 @@ def supernet(
 
 
 def _read_program(space: Any) -> Any:
-    """Returns the symbolic program that a space is; None for an ordinary module without holes.
+    """Returns the symbolic program of a space; None for an ordinary module without holes.
 
     Raises:
-      FieldTypeError: it is no module.
+      FieldTypeError: the space is not a module.
     """
     if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
         return space
@@ -323,10 +319,10 @@ def _read_program(space: Any) -> Any:
 
 
 def _describe_program(program: Any) -> Space:
-    """Returns the decisions of a program.
+    """Returns the space of a program.
 
     Raises:
-      SpaceError: one name is two decisions, or a width that others follow is decided only sometimes.
+      SpaceError: one name is two decisions, or a width that other layers follow is only decided conditionally.
     """
     try:
         return Template(program).space
@@ -341,13 +337,13 @@ def _describe_program(program: Any) -> Space:
         ) from error
 
 
-def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
-    """Returns what the choices of an ordinary network read, and the choices by key.
+def _share_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
+    """Gives all choices of an ordinary network one selection; returns it, and the choices by key.
 
-    Super-networks and mutators of one network read one selection, so that what was selected last is what runs.
+    All super-networks and mutators of one network share the selection, so the last selected decisions run.
 
     Raises:
-      BindError: a mutator runs choices of it its own way.
+      BindError: a mutator overrides how choices of the network run.
     """
     choices = [module for _, module in find_mutables(network)]
     bound = {id(module.selection): module.selection for module in choices if module.is_bound}
@@ -357,8 +353,8 @@ def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
         mutator = getattr(module.handler, "__self__", None)
         if isinstance(mutator, nn.Module):
             raise BindError(
-                f"a {type(mutator).__name__} runs the choice {module.key!r} its own way, whatever a super-network selects. Call its "
-                "`release()` first, or make the network anew."
+                f"a {type(mutator).__name__} overrides how the choice {module.key!r} runs, so a super-network cannot select it. Call "
+                "`release()` of the mutator first, or build the network again."
             )
     found: dict[str, Mutable] = {}
     for module in choices:
@@ -367,7 +363,7 @@ def _adopt_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
 
 
 def _describe_written(found: dict[str, Mutable], space: Space) -> Space:
-    """Returns the decisions of choices that were written by hand."""
+    """Returns the space of choices that were written by hand."""
     if space.points:
         raise SpaceError(
             f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
@@ -385,7 +381,7 @@ def _describe(module: Any) -> Any:
 
 
 def _find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
-    """Returns all layers that learn their width from their input."""
+    """Returns all lazy layers of a network."""
     found = [module for module in network.modules() if isinstance(module, LazyLayer)]
     for module in network.modules():
         if isinstance(module, Elastic):
@@ -394,18 +390,18 @@ def _find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
 
 
 def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
-    """Shows all widths to the layers that learn theirs from their input.
+    """Runs the example with all widths that occur, and makes the maximal tensors of lazy layers.
 
     Raises:
-      FieldValueError: there are such layers, and no example.
+      FieldValueError: there are lazy layers but no example.
     """
     if not _find_lazy_layers(supernet.network):
         return
     if not example:
         first = _find_lazy_layers(supernet.network)[0]
         raise FieldValueError(
-            f"{first.extra_repr()} learns its width from its input, so the super-network has to see one: "
-            "pass supernet(space, example=torch.zeros(...)), an input of the network."
+            f"{first.extra_repr()} takes its width from its input, so the super-network needs an example input: "
+            "call supernet(space, example=torch.zeros(...))."
         )
 
     def widths(decisions: Decisions) -> float:
@@ -413,12 +409,12 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
 
     for decisions in cover_sizes(supernet.space, widths):
         supernet.activate(decisions)
-        _run_apart(supernet, example)
+        _run_unchanged(supernet, example)
     share_lazy_weights(_find_lazy_layers(supernet.network))
 
 
-def _run_apart(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
-    """Runs the network that is selected, or checks all candidates, so that nothing of it is changed."""
+def _run_unchanged(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:
+    """Runs the selected network, or checks all candidates, without changing the network."""
     example = adapt_inputs(supernet, example)  # the network may have been moved or converted
     with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(supernet):
         if checks:

@@ -1,4 +1,4 @@
-"""The weights that one network of a super-network has in it, by the names that they have in the network alone."""
+"""Weights of one selected network in a super-network, by their names in the concrete network; copies them into it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..elastic.module import Elastic
 
 
 def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str, Tensor]]:
-    """Yields the tensors of the network that is selected; parts of shared tensors are views of them, if possible."""
+    """Yields the tensors of the selected network by name; parts of maximal tensors are views if possible."""
     yield from _weights(network, "", selection, {})
 
 
 def has_trainable_weights(network: nn.Module, selection: Selection) -> bool:
-    """Returns whether what is selected has weights that get gradients: of a mixture, whether one of its networks has."""
+    """Returns whether the selected network, or one network of the selected mixture, has weights with gradients."""
     mixed = {key: [i for i, one in enumerate(selection.numbers(key)) if one] for key in selection.weights}
     for turn in range(max(map(len, mixed.values()), default=1)):
         single = Selection()
         single.replace({**selection.values, **{key: runs[turn % len(runs)] for key, runs in mixed.items()}})
-        with torch.enable_grad():  # parts of weights are views of them, which get gradients where these do
+        with torch.enable_grad():  # a view of a weight requires gradients if the weight does
             if any(tensor.requires_grad for _, tensor in name_weights(network, single)):
                 return True
     return False
 
 
 def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copies weights into a network, which gets their types and devices as well.
+    """Copies weights into a network and gives it their dtypes and devices.
 
     Raises:
-      RuntimeError: the network has others.
+      RuntimeError: the names or shapes do not match.
     """
     child.load_state_dict(weights)
     own = {
@@ -46,7 +46,7 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if (tensor.dtype, tensor.device) != (given.dtype, given.device):
             tensor.data = given.detach().clone()
     given_types = {(t.dtype, t.device) for t in weights.values() if t.is_floating_point()}
-    if len(given_types) == 1:  # buffers that are not stored go along
+    if len(given_types) == 1:  # also moves buffers that are not stored
         dtype, device = given_types.pop()
         for name, tensor in own.items():
             if name not in weights:
@@ -56,10 +56,10 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
 def _weights(
     module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Does the same below a module; ``tensors`` are what the skeleton around it borrows."""
+    """Yields the tensors below a module; ``tensors`` are those that its skeleton borrows."""
     if isinstance(module, LayerChoice):
         index = int(selection.value(module.key))
-        if module.return_mask:  # what is left of it names the candidate
+        if module.return_mask:  # the concrete network keeps the name of the candidate
             prefix += f"candidates.{list(module.candidates)[index]}."
         yield from _weights(module[index], prefix, selection, {})
         return
@@ -67,11 +67,11 @@ def _weights(
         skeleton = (
             module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
         )
-        if skeleton is None:  # a lazy layer that has not run
+        if skeleton is None:  # a lazy layer before its first input
             return
         tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
         module = skeleton.module
-        if isinstance(module, LazyLayer):  # a lazy layer that has other values to decide
+        if isinstance(module, LazyLayer):  # a lazy layer with other searched values
             yield from _weights(module, prefix, selection, {})
             return
     for table in (module._parameters, module._buffers):
