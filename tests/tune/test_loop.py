@@ -110,7 +110,7 @@ def test_several_rewards_go_to_algorithms_that_take_them():
     search = pg.sample(space(), listener, maximize=False)
     next(search)[1]((1, 2.5))
     assert listener.told == [(-1.0, -2.5)]
-    assert search.best_reward is None
+    assert search.best_reward == (1.0, 2.5)
     _, feedback = next(pg.sample(space(), Listener()))
     with pytest.raises(RewardError, match="this algorithm takes one reward, got 2"):
         feedback((1, 2))
@@ -181,8 +181,12 @@ def test_other_names_of_arguments():
         (lambda: pg.sample(space(), trials=0), FieldValueError, "trials is a whole number from 1"),
         (lambda: pg.sample(space(), trials=2.5), FieldValueError, "trials is a whole number from 1"),
         (lambda: pg.sample(space(), trials=True), FieldValueError, "trials is a whole number from 1"),
-        (lambda: pg.sample(space(), "random"), FieldTypeError, "sample takes an algorithm"),
-        (lambda: pg.sample(space(), pg.generators.Random), FieldTypeError, "Write `Random(...)`"),
+        (lambda: pg.sample(space(), "randm"), FieldValueError, "did you mean 'random'"),
+        (
+            lambda: pg.sample(space(), pg.generators.Random),
+            FieldTypeError,
+            "got Random itself. Call it: Random().",
+        ),
         (lambda: pg.sample(space(), seed="a"), FieldTypeError, "a seed is an integer"),
         (lambda: pg.sample(pg.Dict(x=1)), SpaceError, "there is nothing to search: this Dict has no hole"),
         (
@@ -455,7 +459,7 @@ def test_a_report_is_a_finite_number_in_time():
     with pytest.raises(RewardError, match=r"a step says how far a trial is.*got 'one' of type str"):
         feedback.report(1, step="one")
     feedback(1)
-    with pytest.raises(FeedbackError, match=r"trial 1 has its feedback already, so it reports no more"):
+    with pytest.raises(FeedbackError, match=r"trial 1 has its feedback already, so it cannot report"):
         feedback.report(1, step=2)
 
 
@@ -481,7 +485,7 @@ def test_several_objectives_have_a_front(tmp_path, stored):
     assert [(dict(child), reward) for child, reward in search.front] == [
         ({"x": x, "y": 0}, (float(x), float((x - 2) ** 2))) for x in (0, 1, 2)
     ]
-    assert search.best_reward is None
+    assert search.best_reward == (0.0, 4.0)
     if stored:
         search.close()
         assert [reward for _, reward in sample(25).front] == [reward for _, reward in search.front]
@@ -529,7 +533,7 @@ def test_memory_of_a_trial():
     gc.collect()
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert kept / 10_000 < 100  # bytes; the promise is 1,000
+    assert kept / 10_000 < 600  # bytes, with what `trials` returns; the promise is 1,000
 
 
 def test_closing_a_search_frees_its_study(tmp_path):

@@ -55,7 +55,7 @@ def test_the_best_is_found_and_made_anew(tasks, space, workers):
     assert (result.ended, [trial.id for trial in result.trials]) == ("complete", list(range(1, 9)))
     best = max(result.trials, key=lambda trial: trial.reward)
     assert result.best_reward == best.reward == tasks.score(result.best_program)
-    assert repr(result) == f"<search of 8 trials, complete, best reward {best.reward}>"
+    assert repr(result).startswith(f"<search of 8 trials, complete, best reward {best.reward}: x=")
     assert result.front == [(result.best_program, best.reward)]
 
 
@@ -166,7 +166,7 @@ def test_a_fault_of_the_set_up_ends_the_search(tasks, space, tmp_path):
         with pytest.raises(EvaluationError, match=r"the first 5 trials all failed") as caught:
             pg.search(space, tasks.fail, Random(), 50, study=path, launcher=InPlace(), on_end=ended.append)
         assert re.search(
-            r"(?s)The last one: ValueError: no such layer: [abc]\nTraceback .*raise ValueError.*Mend that, and call again",
+            r"(?s)The last one: ValueError: no such layer: [abc]\nTraceback .*raise ValueError.*Fix this and run again",
             str(caught.value),
         )
         assert len(ended) == count
@@ -199,7 +199,7 @@ def test_rewards_that_do_not_count_are_kept(tasks, space, tmp_path):
             assert trial.metrics == {"reward 1": trial.decisions["x"], "reward 2": -trial.decisions["z"]}
     result = pg.search(space, tasks.give_nan_metric, Random(), 1, launcher=InPlace())
     assert result.trials[0].metrics == {"reward": 2.0, "depth": 3.0}
-    assert "the metric 'size' is nan, no finite number" in result.trials[0].reason
+    assert "the metric 'size' is nan, which is not finite" in result.trials[0].reason
 
 
 def test_what_a_failure_printed_is_in_the_journal(tasks, space, tmp_path, workers):
@@ -254,7 +254,7 @@ def test_a_space_that_cannot_be_json(tasks):
         LaunchError,
         match=r"this Dict cannot be sent to another process as JSON: .* Give the space as a function",
     ):
-        pg.search(space, tasks.give_number, Random(), 2)
+        pg.search(space, tasks.give_number, Random(), 2, workers=2)
 
 
 def test_a_space_without_holes(tasks):
@@ -278,7 +278,7 @@ def test_a_function_that_no_worker_can_find(space, make):
     with pytest.raises(
         LaunchError, match=r"is a lambda|inside another function|takes a function or its name; got 5"
     ):
-        pg.search(space, function, Random(), 2)
+        pg.search(space, function, Random(), 2, workers=2)
 
 
 def test_a_launcher_that_is_none(tasks, space):
@@ -291,7 +291,7 @@ def test_a_launcher_that_is_none(tasks, space):
 
 
 def test_an_algorithm_that_is_none(tasks, space):
-    with pytest.raises(FieldTypeError, match=r"search takes an algorithm, .* Write `Random\(\.\.\.\)`"):
+    with pytest.raises(FieldTypeError, match=r"an algorithm is given as an object, .*Call it: Random\(\)"):
         pg.search(space, tasks.give_number, Random, 2)
 
 
@@ -328,7 +328,7 @@ GUARD
             r"starts a search while a worker loads it .*: put what is to happen once under `if __",
         ),
         ("if __name__ != '__main__': import no_such_module", None, "ModuleNotFoundError: No module named"),
-        ("if __name__ != '__main__': 1 / 0", None, r"ZeroDivisionError(?s:.*)Traceback(?s:.*)Mend that"),
+        ("if __name__ != '__main__': 1 / 0", None, r"ZeroDivisionError(?s:.*)Traceback(?s:.*)Fix this"),
         ("if __name__ != '__main__': sys.exit(3)", None, "SystemExit: 3"),
     ],
 )
@@ -351,7 +351,10 @@ def test_a_file_that_workers_cannot_load(tmp_path, line, guard, lesson):
         assert study.counts()["failed"] == study.counts()["completed"] == 0
     script.write_text(BROKEN.replace("GUARD", "if __name__ == '__main__':").replace("LINE", ""))
     done = subprocess.run(command, **options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert re.match(
+        r"search: 9 trials in [\d.]+ s; best 9.0000 \(trial \d\)\n  x = 9\n  read it with", done.stderr
+    )
     with Study.open(path) as study:
         assert study.counts() == {"running": 0, "completed": 9, "failed": 0}
 
@@ -403,7 +406,7 @@ def evaluate(program):
 if __name__ == "__main__":
     space = Layer(x=pg.intv(0, 99), y=pg.oneof(["a", "b"]), z=pg.floatv(0.0, 1.0))
     algorithm = pg.generators.RegularizedEvolution(6, 3, seed=2)
-    result = pg.search(space, evaluate, algorithm, int(sys.argv[2]), workers=2, study=sys.argv[1])
+    result = pg.search(space, evaluate, algorithm, int(sys.argv[2]), workers=2, study=sys.argv[1], progress=False)
     assert type(result.best_program) is Layer, type(result.best_program)
     print(result)
 """
@@ -473,3 +476,89 @@ def test_the_old_module_name_still_works():
     with pytest.warns(DeprecationWarning, match=r"pliant\.parallel\.search is now pliant\.tune\.search"):
         from pliant.parallel import search
     assert search is pg.search
+
+
+# --- without names -----------------------------------------------------------------------------------------
+
+
+def test_functions_without_a_name_run_in_this_process(space, capsys):
+    found = []
+
+    def evaluate(program):
+        found.append(os.getpid())
+        return program.x
+
+    for function in (evaluate, lambda program: evaluate(program)):
+        result = pg.search(space, function, "random", 4)
+        assert len(result.trials) == 4
+        said = capsys.readouterr().err
+        assert re.match(
+            r"search: evaluations run in this process, one at a time: .* is (a lambda|defined inside another function)",
+            said,
+        )
+        assert "search: 4 trials in" in said
+    assert found == [os.getpid()] * 8
+    with pytest.raises(LaunchError, match="defined inside another function"):
+        pg.search(space, evaluate, trials=2, limits=Limits(seconds=1))
+
+
+def test_a_space_that_cannot_be_sent_runs_in_this_process():
+    space = pg.Dict(x=pg.oneof([len, lambda: 3]))
+    assert pg.search(space, lambda program: float(program.x is len), trials=8).best_program == {"x": len}
+
+
+SIMPLE = """
+import os
+import pliant as pg
+
+
+def evaluate(program):
+    return program.x, {"pid": os.getpid()}
+
+
+BEFORE
+    result = pg.search(pg.Dict(x=pg.intv(0, 9)), evaluate, trials=6)
+    pids = {trial.metrics["pid"] for trial in result.trials}
+    print(len(result.trials), pids == {os.getpid()})
+
+
+AFTER
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_here"),
+    [
+        ("if True:", "", True),
+        ("def main():", "main()", True),
+        ("if __name__ == '__main__':", "", False),
+        ("def main():", "if __name__ == '__main__':\n    main()", False),
+    ],
+    ids=["no guard", "in a function, no guard", "guard", "in a function, guard"],
+)
+def test_a_script_works_with_and_without_a_guard(tmp_path, before, after, is_here):
+    script = tmp_path / "search.py"
+    script.write_text(SIMPLE.replace("BEFORE", before).replace("AFTER", after))
+    env = {**os.environ, "PYTHONPATH": PATHS}
+    done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"6 {is_here}\n"), done.stderr
+    assert ("call pg.search under `if __name__ == '__main__':`" in done.stderr) == is_here
+
+
+def test_an_interactive_session(tmp_path):
+    """Neither a file nor a module: functions run in this process."""
+    code = SIMPLE.replace("BEFORE", "if True:").replace("AFTER", "")
+    env = {**os.environ, "PYTHONPATH": PATHS}
+    done = subprocess.run(
+        [sys.executable, "-"], input=code, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "6 True\n"), done.stderr
+    assert "interactive session" in done.stderr
+
+
+def test_the_space_is_not_sent_with_every_trial(tasks, space, monkeypatch):
+    sent = []
+    start = InPlace.start
+    monkeypatch.setattr(InPlace, "start", lambda self, job: (sent.append(job.work.payload), start(self, job)))
+    pg.search(space, tasks.give_number, "random", 3, launcher=InPlace())
+    assert [sorted(payload["space"]) for payload in sent] == [["after", "file"]] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 
 import pytest
 from rich.console import Console
@@ -107,8 +108,8 @@ def test_lines(study):
 
 
 def test_best_is_that_of_the_whole_study(study):
-    run(study, LineDisplay(console(), "search", study), [5.0, 1.0])
-    display = LineDisplay(console(), "search", study)
+    run(study, open_display(console(), "search", study), [5.0, 1.0])
+    display = open_display(console(), "search", study)
     run(study, display, [3.0])
     assert (display.done, display.best_text) == (3, "best 5.0000 (trial 1)")
 
@@ -116,7 +117,7 @@ def test_best_is_that_of_the_whole_study(study):
 def test_best_of_rewards_to_minimize(tmp_path):
     space = pg.abstract_search_space(pg.Dict(x=pg.intv(0, 99)))
     with Study.create(tmp_path / "b.db", space, pg.generators.Random(), trials=9, maximize=False) as study:
-        display = LineDisplay(console(), "search", study)
+        display = open_display(console(), "search", study)
         run(study, display, [5.0, 1.0, 3.0])
         assert display.best_text == "best 1.0000 (trial 2)"
 
@@ -134,3 +135,139 @@ def test_live_bar(study):
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(study):
     out = console(force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(open_display(out, "search", study), LineDisplay)
+
+
+# --- loops -------------------------------------------------------------------------------------------------
+
+SPACE = pg.Dict(x=pg.intv(0, 9), layers=[pg.oneof(["conv", "pool"])] * 2)
+
+
+def loop(search, body=lambda program: None):
+    for program, feedback in search:
+        body(program)
+        feedback(program.x) if program.x != 2 else feedback.skip("too small")
+
+
+def test_a_loop_ends_with_a_summary(capsys):
+    loop(pg.sample(SPACE, "sweep", 40))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.sub(r"in [\d.]+ s", "in 0 s", err).splitlines() == [
+        "search: 40 trials in 0 s, 4 failed; best 9.0000 (trial 37)",
+        "  x = 9",
+        "  layers = [conv, conv]",
+        "  read it with .best_program, .best_reward and .best_decisions; all trials with .trials",
+    ]
+
+
+def test_progress_can_be_switched_off(capsys):
+    loop(pg.sample(SPACE, trials=5, progress=False))
+    pg.search(SPACE, lambda program: program.x, trials=5, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_many_decisions_are_cut(capsys):
+    loop(pg.sample(pg.Dict({"x": pg.intv(0, 9), **{f"y{i}": pg.intv(0, 1) for i in range(30)}}), trials=1))
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[21]) == (23, "  ... and 11 more decisions")
+
+
+def test_several_objectives_end_with_their_front(capsys):
+    for program, feedback in pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep"):
+        feedback((program.x, -program.x))
+    err = capsys.readouterr().err
+    assert "10 on the front\n" in err
+    assert "read the Pareto-optimal programs with .front" in err
+
+
+def test_only_the_outermost_search_is_shown(capsys):
+    inner = lambda _: loop(pg.sample(SPACE, trials=3))  # noqa: E731
+    loop(pg.sample(SPACE, trials=4), inner)
+    pg.search(SPACE, lambda program: inner(program) or program.x, trials=4)
+    assert re.findall(r"search: (\d+) trials", capsys.readouterr().err) == ["4", "4"]
+
+
+def test_searches_after_one_another_are_all_shown(capsys):
+    """Those that were left included, with or without feedback, while they are still referred to."""
+    kept = []
+    for trials, told in ((11, True), (12, False), (13, True)):
+        search = pg.sample(SPACE, "random", trials)
+        kept.append(search)
+        for program, feedback in search:
+            if told:
+                feedback(program.x)
+            break
+    del kept[:]
+
+    def fail():
+        loop(pg.sample(SPACE, "random", 14), lambda _: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    loop(pg.sample(SPACE, trials=5))
+    said = re.findall(r"search: (.*) trials", capsys.readouterr().err)
+    assert said == ["1 of 11", "5"] or said == ["1 of 11", "1 of 13", "5"]
+
+
+def test_a_loop_that_is_left_ends_with_its_summary(capsys):
+    for _, feedback in pg.sample(SPACE, trials=9):
+        feedback(1.0)
+        break
+    assert "search: 1 of 9 trials" in capsys.readouterr().err
+
+
+def test_a_search_of_another_thread_is_not_shown(capsys):
+    def run():
+        thread = threading.Thread(target=lambda: loop(pg.sample(SPACE, trials=3)))
+        thread.start()
+        thread.join()
+
+    loop(pg.sample(SPACE, trials=2), lambda _: run())
+    assert re.findall(r"search: (\d+) trials", capsys.readouterr().err) == ["2"]
+
+
+def test_lines_of_a_loop_are_throttled_by_time(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("pliant.tune.progress.monotonic", lambda: now[0])
+
+    def body(_):
+        now[0] += 1.0
+
+    search = pg.sample(SPACE, "random", 1000, seed=1)
+    loop(search, body)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("search: trial")]
+    assert len(lines) < 60
+    assert re.fullmatch(r"search: trial 5/1000: .*best \d.0000 \(trial \d\), 5 s", lines[0])
+
+
+def test_a_fast_loop_writes_no_line_but_the_summary(capsys):
+    loop(pg.sample(SPACE, "random", 2000))
+    assert sum(line.startswith("search: ") for line in capsys.readouterr().err.splitlines()) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_live_bar(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    loop(pg.sample(SPACE, "sweep", 40))
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    assert re.search(r"search ━+ 40/40 best 9.0000 \(trial 37\)", text)
+    assert "trial 9 failed: too small" in text
+    assert "search: 40 trials in" in text
+
+
+def test_a_study_that_continues_counts_all_its_trials(tmp_path, capsys):
+    for trials in (4, 9):
+        loop(pg.sample(SPACE, "random", trials, study=tmp_path / "a.db"))
+    assert re.findall(r"search: (\d+) trials", capsys.readouterr().err) == ["4", "9"]
+
+
+def test_without_standard_error(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    loop(pg.sample(SPACE, trials=2))

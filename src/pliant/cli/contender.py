@@ -58,20 +58,21 @@ def choose_by_search(
     """
     from pliant.tune import sample
 
-    search = sample(program, study=study)
+    search = sample(program, study=study, progress=False)
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
-        search = sample(program, study=study)  # which knows what workers found, too
-    if search.best_reward is None:
-        if study.front():
-            return None
+        search = sample(program, study=study, progress=False)  # which knows what workers found, too
+    best = search.best_reward
+    if isinstance(best, tuple):  # of several objectives, none is the best
+        return None
+    if best is None:
         last = list(study.trials("failed"))[-1]
         raise EvaluationError(
             f"all {last.id} trials of {study.path} failed; the last one: {last.reason}. "
             "Mend that, and begin anew with --restart."
         )
-    return Contender(label, study.info().proposed, lambda: search.best_program, search.best_reward)
+    return Contender(label, study.info().proposed, lambda: search.best_program, best)
 
 
 def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:

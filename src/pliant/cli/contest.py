@@ -62,7 +62,7 @@ class Contest:
           StudyError: there is a study of another search at the path.
           EvaluationError: no program could be evaluated.
         """
-        from pliant.tune import sample
+        from pliant.hyper.template import abstract_search_space
 
         target = self.target
         evaluate = target.function("evaluate")
@@ -70,7 +70,7 @@ class Contest:
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
         opened = self._open_space()
         program = opened.program
-        space = sample(program).space
+        space = abstract_search_space(program)
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
         if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone

@@ -36,7 +36,7 @@ def space(target: str, *, samples: int, seed: int, as_json: bool) -> None:
     if as_json:
         print_line(console, Path(target).read_text("utf-8").rstrip())
         return
-    search = sample(opened.program, trials=max(samples, 1), seed=seed)
+    search = sample(opened.program, "random", max(samples, 1), seed=seed, progress=False)
     print_line(console, search.space.describe())
     for child, feedback in search:
         if samples:

@@ -6,9 +6,11 @@ made of a trial, and what the outcome of a job tells about it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
@@ -65,7 +67,7 @@ class Ending:
     """How a run ended.
 
     Attributes:
-      how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), or ``failures``.
+      how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), ``failures`` or ``timeout``.
       message: a line for people.
     """
 
@@ -83,6 +85,7 @@ def run(
     on_end: Callable[[Trial], object] | None = None,
     attempts: int = MAX_ATTEMPTS,
     max_failures: int | None = None,
+    timeout_seconds: float | None = None,
     on_interrupt: Callable[[int], object] | None = None,
     tick: float = TICK,
 ) -> Ending:
@@ -112,6 +115,7 @@ def run(
       on_end: called with each trial that ended, copies of earlier ones included; if it raises, all jobs are ended.
       attempts: how often a trial is tried whose worker is lost, before it counts as failed.
       max_failures: after so many failed trials of the study, nothing more is proposed.
+      timeout_seconds: wall-clock limit: no job starts after it, and those that run are finished.
       on_interrupt: called once, after the first Ctrl-C, with how many jobs are waited for.
       tick: seconds between looks at what no event tells.
 
@@ -124,7 +128,7 @@ def run(
     running = _Run(study, launcher, make_job, **hears, attempts=attempts, max_failures=max_failures)
     with Interrupts() as interrupts:
         try:
-            return running.loop(interrupts, tick)
+            return running.loop(interrupts, tick, timeout_seconds)
         except BaseException:
             interrupts.is_cleaning = True
             running.cancel_all()
@@ -169,11 +173,13 @@ class _Run:
         self.trials: dict[str, Trial] = {}  # by job
         self.stopping: set[str] = set()  # jobs that were asked to end, as they need not go on
 
-    def loop(self, interrupts: Interrupts, tick: float) -> Ending:
+    def loop(self, interrupts: Interrupts, tick: float, timeout_seconds: float | None) -> Ending:
         """Runs until nothing is left."""
+        deadline = math.inf if timeout_seconds is None else monotonic() + timeout_seconds
         while True:
+            is_late = monotonic() >= deadline
             has_failed = self.max_failures is not None and self.failures >= self.max_failures
-            if not interrupts.count and not has_failed:
+            if not (interrupts.count or has_failed or is_late):
                 self._fill()
             if not self.trials:
                 break
@@ -190,6 +196,8 @@ class _Run:
             return Ending(
                 "failures", f"{self.failures} trials failed, and at most {self.max_failures} may: stopped."
             )
+        if is_late and not self.study.is_complete:
+            return Ending("timeout", f"Stopped after the time limit of {timeout_seconds:g} seconds.")
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
 
     def cancel_all(self) -> None:

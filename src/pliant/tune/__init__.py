@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from .feedback import Feedback, Metrics, Reward, check_reward
 from .loop import Search, sample
+from .result import Result
 
 if TYPE_CHECKING:
-    from .parallel import Result, search
+    from .parallel import search
 
 __all__ = ["Feedback", "Metrics", "Result", "Reward", "Search", "check_reward", "sample", "search"]
 
 
 def __getattr__(name: str) -> Any:
     """Loads ``search`` when it is first used: it needs the launchers."""
-    if name in ("search", "Result"):
-        from . import parallel
+    if name == "search":
+        from .parallel import search
 
-        return getattr(parallel, name)
+        return search
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

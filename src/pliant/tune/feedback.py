@@ -1,30 +1,44 @@
-"""``Feedback``: receives the reward of one trial in a search loop; checks rewards."""
+"""``Feedback``: receives the reward of one trial of a search loop.  ``check_reward`` checks rewards."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, Protocol, final
 
 from pliant.algorithms.base import LARGEST, check_size, check_step
 from pliant.space import Decisions
 from pliant.values.errors import FeedbackError, FieldTypeError, RewardError
 
-if TYPE_CHECKING:
-    from .source import Source
-
 Reward = float | tuple[float, ...]
 Metrics = Mapping[str, float] | None
 
 
+class Receiver(Protocol):
+    """Receives what a feedback was given."""
+
+    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+        """Passes an intermediate reward on; returns whether the trial should stop."""
+
+    def tell(
+        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+    ) -> bool:
+        """Passes a reward on, or why there is none; returns whether it counts."""
+
+    def end(
+        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
+    ) -> None:
+        """Notes that the trial ended."""
+
+
 @final
 class Feedback:
-    """What one turn of the loop says about its program: call it with the reward, once.
+    """Receives the reward of one trial: call it with the reward, once per turn of the loop.
 
-    A program that takes long may report how good it is on its way, and stop when the algorithm says so::
+    A long trial may report intermediate rewards, and stop when the algorithm asks for it::
 
-        for program, feedback in pg.sample(space, pg.generators.MedianStopping()):
+        for program, feedback in pg.sample(space, "median-stopping"):
             for epoch, accuracy in enumerate(train(program), 1):
                 if feedback.report(accuracy, step=epoch):
                     break
@@ -33,53 +47,52 @@ class Feedback:
     Attributes:
       id: the number of the trial, from 1.
       decisions: what was decided.
-      parent: the decisions of the earlier trial from whose result this one should go on (load the checkpoint that it
-        saved), for algorithms that promote or copy trials; None where training begins anew.
-      should_stop: whether a report in this turn was answered with a stop.
+      parent: the decisions of the earlier trial whose checkpoint this trial should load, for algorithms that promote or
+        copy trials; None where training starts from the beginning.
+      should_stop: whether a report of this trial was answered with a stop.
     """
 
     __slots__ = ("_source", "decisions", "id", "parent", "should_stop")
 
-    def __init__(self, source: Source, id: int, decisions: Decisions, *, parent: Decisions | None) -> None:
-        self._source: Source | None = (
-            source  # not the search, which refers to this: a loop that is left must end at once
-        )
+    def __init__(self, source: Receiver, id: int, decisions: Decisions, *, parent: Decisions | None) -> None:
+        # Not the search, which refers to this: a loop that is left must be freed at once.
+        self._source: Receiver | None = source
         self.id = id
         self.decisions = decisions
         self.parent = parent
         self.should_stop = False
 
     def report(self, reward: Any, *, step: float) -> bool:
-        """Tells how good this trial is so far; returns whether it should stop now.
+        """Reports an intermediate reward; returns whether this trial should stop now.
 
-        The final reward is told all the same. Algorithms that stop no trial always answer False.
+        Call feedback with the final reward as well, also after a stop.  Algorithms that stop no trial return False.
 
         Args:
           reward: a finite number.
           step: how far the trial is, in any unit that grows; of two reports for one step the last counts.
 
         Raises:
-          RewardError: the reward or the step is no finite number.
-          FeedbackError: this trial was told already.
+          RewardError: the reward or the step is not a finite number.
+          FeedbackError: this trial has its feedback already.
         """
         if self._source is None:
             raise FeedbackError(
-                f"trial {self.id} has its feedback already, so it reports no more; call feedback.report before feedback."
+                f"trial {self.id} has its feedback already, so it cannot report; call feedback.report before feedback."
             )
         stop = self._source.report(self.id, self.decisions, _check_number(reward, reward), check_step(step))
         self.should_stop = self.should_stop or stop
         return stop
 
     def __call__(self, reward: Any, *, metrics: Metrics = None) -> None:
-        """Tells the reward of this trial.
+        """Records the reward of this trial.
 
         Args:
-          reward: a finite number; a tuple of them for an algorithm of several objectives.
-          metrics: other numbers that it measured, by name, for a study: kept there, and held to its constraints.
+          reward: a finite number; a tuple of them for several objectives.
+          metrics: other numbers that the trial measured, by name; a study stores them, and checks its constraints.
 
         Raises:
-          RewardError: it is no finite number; the trial stays open.
-          FeedbackError: this trial was told already.
+          RewardError: the reward is not a finite number; the trial stays open.
+          FeedbackError: this trial has its feedback already.
         """
         self._tell(check_reward(reward), "", metrics)
 
@@ -87,10 +100,10 @@ class Feedback:
         """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).
 
         Args:
-          reason: why, for whoever reads the study.
+          reason: why, for people who read the study.
 
         Raises:
-          FeedbackError: this trial was told already.
+          FeedbackError: this trial has its feedback already.
         """
         if not isinstance(reason, str):
             raise FieldTypeError(
@@ -105,23 +118,23 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._source is None
 
-    def _tell(self, reward: Reward | None, reason: str, metrics: Mapping[str, float] | None = None) -> None:
+    def _tell(self, reward: Reward | None, reason: str, metrics: Metrics = None) -> None:
         source = self._source
         if source is None:
             raise FeedbackError(
-                f"trial {self.id} has its feedback already; call feedback once per turn of the loop "
-                "(to say more about a trial, tell it before, or start another trial)."
+                f"trial {self.id} has its feedback already; call feedback once per turn of the loop. "
+                "Return several numbers as metrics: feedback(reward, metrics={...})."
             )
         counts = source.tell(self.id, self.decisions, reward, reason, metrics=metrics)
-        source.note(self.decisions, reward if counts else None)
         self._source = None  # so that a study is free when only this is left of its loop
+        source.end(self, reward, reason, metrics, counts=counts)
 
 
 def check_reward(reward: Any) -> Reward:
     """Returns a reward as a float or a tuple of floats.
 
     Raises:
-      RewardError: it is no finite number.
+      RewardError: it is not a finite number or a tuple of them.
     """
     if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
         return float(reward)
@@ -131,7 +144,7 @@ def check_reward(reward: Any) -> Reward:
 
 
 def _check_number(value: Any, reward: Any) -> float:
-    """Returns a number of any library as a float; ``reward`` is all that was told."""
+    """Returns a number of any library as a float; ``reward`` is the whole reward, for the message."""
     number = math.nan
     if not isinstance(value, (bool, str, bytes)):
         with suppress(TypeError, ValueError, OverflowError, RuntimeError):

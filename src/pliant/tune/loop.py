@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, final, overload
 
-from pliant.algorithms import Algorithm, Random
-from pliant.algorithms.base import check_algorithm
+from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.tracing import Trace
 from pliant.space import Decisions, Space
-from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FeedbackError, FieldTypeError, SpaceError
 from pliant.values.missing import MISSING_VALUE
 
+from .arguments import check_callbacks, check_names, check_timeout, check_trials
 from .feedback import Feedback, Reward
-from .source import MemorySource, Source, study_source
+from .result import Found
+from .source import Callback, MemorySource, Source, study_source
+
+if TYPE_CHECKING:
+    from pliant.study import Study, Trial
+
+T = TypeVar("T")
 
 
 @final
-class Search(Iterator[tuple[Any, Feedback]]):
-    """A search under way: yields ``(program, feedback)``.  Made by ``sample``.
+class Search(Found[T], Iterator[tuple[T, Feedback]]):
+    """A search loop: yields ``(program, feedback)``.  Made by ``pg.sample``.
 
-    An algorithm that has nothing left ends it, and ``ended`` says why; one that has no first trial raises Exhausted.
-
-    Attributes:
-      space: what is searched, as the algorithm sees it.
+    It ends after its trials, when the algorithm has nothing left, or when its time is over.  An algorithm that has no first
+    trial raises Exhausted.  What was found can be read during the loop and after it: ``best_program``, ``best_reward``,
+    ``best_decisions``, ``front``, ``trials``.
     """
 
-    def __init__(self, space: Space, source: Source, make: Callable[[Decisions], Any]) -> None:
-        self.space = space
+    def __init__(self, space: Space, source: Source, make: Callable[[Decisions], T]) -> None:
+        super().__init__(space, make)
         self._source = source
-        self._make = make
         self._open: Feedback | None = None
         self._ended = False
+        weakref.finalize(self, source.finish)  # a loop that is left gives the terminal back
 
-    def __next__(self) -> tuple[Any, Feedback]:
+    def __next__(self) -> tuple[T, Feedback]:
         if self._open is not None and not self._open.is_told:
             raise FeedbackError(
                 f"the loop moved on without feedback for trial {self._open.id} ({self._open.decisions.to_params_str()}). "
                 "In every turn call `feedback(reward)`, or `feedback.skip('why')` for a trial that failed."
             )
         self._open = None
-        asked = None if self._ended else self._source.ask()
+        asked = None if self._ended else self._source.take()
         if asked is None:
             self._ended = True
             raise StopIteration
@@ -51,15 +58,16 @@ class Search(Iterator[tuple[Any, Feedback]]):
         return self._make(asked.decisions), asked
 
     def close(self) -> None:
-        """Ends the search; closes a study that was opened for it, so that others may write it.
+        """Ends the search; closes a study that was opened for it, so that other processes may write it.
 
         What was found stays readable.  An open study that was passed stays open.
         """
         self._ended = True
         self._open = None
+        self._source.finish()
         self._source.close()
 
-    def __enter__(self) -> Search:
+    def __enter__(self) -> Search[T]:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -67,59 +75,102 @@ class Search(Iterator[tuple[Any, Feedback]]):
 
     @property
     def ended(self) -> str | None:
-        """Why the loop ended before its ``trials``, in the algorithm's words; None while it did not."""
+        """Why the loop ended before its ``trials``: in the algorithm's words, or the time limit; None if it did not."""
         return self._source.ended
 
     @property
-    def best_reward(self) -> float | None:
-        """The best reward so far; None before the first."""
-        return self._source.best_reward
+    def trials(self) -> list[Trial]:
+        return self._source.trials()
 
-    @property
-    def best_decisions(self) -> Decisions | None:
-        """The decisions with the best reward so far."""
-        return self._source.best_decisions
+    def _best(self) -> list[tuple[Decisions, Reward]]:
+        return self._source.front()
 
-    @property
-    def best_program(self) -> Any:
-        """The best program so far, made anew; None before the first reward."""
-        best = self._source.best_decisions
-        return None if best is None else self._make(best)
+    def _counts(self) -> tuple[int, int]:
+        return self._source.done, self._source.failed
 
-    @property
-    def front(self) -> list[tuple[Any, Reward]]:
-        """The programs, made anew, that no other beats in all objectives, with their rewards (the Pareto front).
-
-        The best in the first objective comes first. With one objective, just the best.
-        """
-        return [(self._make(decisions), reward) for decisions, reward in self._source.front()]
+    def _state(self) -> str:
+        total = self._source.total
+        return (
+            "unfinished"
+            if not self._ended
+            else "ended"
+            if self.ended or self._source.done != total
+            else "complete"
+        )
 
 
+class Options(TypedDict, total=False):
+    """The arguments of ``sample`` by keyword, as type checkers see them."""
+
+    seed: int | None
+    maximize: bool | None
+    study: Study | Path | str | None
+    timeout_seconds: float | None
+    callbacks: Sequence[Callback]
+    progress: bool
+    search_space: Any
+    where: Any
+    num_examples: int | None
+
+
+@overload
+def sample(
+    space: Trace,
+    algorithm: Algorithm | str | None = None,
+    trials: int | None = None,
+    partition_fn: Any = None,
+    **options: Unpack[Options],
+) -> Search[Callable[[], AbstractContextManager[None]]]: ...
+@overload
+def sample(
+    space: T,
+    algorithm: Algorithm | str | None = None,
+    trials: int | None = None,
+    partition_fn: Any = None,
+    **options: Unpack[Options],
+) -> Search[T]: ...
+@overload
+def sample(
+    *,
+    algorithm: Algorithm | str | None = None,
+    trials: int | None = None,
+    partition_fn: Any = None,
+    **options: Unpack[Options],
+) -> Search[Any]: ...
+@check_names
 def sample(
     space: Any = MISSING_VALUE,
-    algorithm: Algorithm | None = None,
+    algorithm: Algorithm | str | None = None,
     trials: int | None = None,
     partition_fn: Any = None,
     *,
     seed: int | None = None,
     maximize: bool | None = None,
-    study: Any = None,
+    study: Study | Path | str | None = None,
+    timeout_seconds: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     search_space: Any = MISSING_VALUE,
     where: Any = None,
     num_examples: int | None = None,
-) -> Search:
-    """Searches a space: ``for program, feedback in pg.sample(space, algorithm, trials): feedback(reward)``.
+) -> Search[Any]:
+    """Searches a space: ``for program, feedback in pg.sample(space, trials=100): feedback(reward)``.
+
+    Shows progress on standard error, a live bar in a terminal or notebook, a line now and then elsewhere, and a summary at the
+    end. Of searches inside a search, only the outermost is shown.
 
     Args:
       space: a program with holes, a hole, plain containers with holes, or a ``pg.trace``.
-      algorithm: who decides; random search when None. Used again on the same space, it goes on.
-      trials: how many turns; None until the algorithm has nothing left (as a ``Sweep`` has one day).
+      algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None. Used again, it continues.
+      trials: how many turns; None until the algorithm has nothing left (as a ``Sweep``) or the time is over.
       partition_fn: which holes to decide: a function of the hole, or a regular expression of paths; the others
         stay open in the programs, for a loop inside the loop.
-      seed: replaces the algorithm's own, unless it was used before; same seed, same search.
-      maximize: whether higher rewards are better; they are when None, but an open study says so itself.
-      study: the path of a file in which every trial is kept, so that the same call later goes on where this
-        one stopped; or an open ``pg.Study``, which has its own algorithm and number of trials.
+      seed: replaces the algorithm's seed, unless it was used before; same seed, same search.
+      maximize: whether higher rewards are better; None for True, or for what an open study has.
+      study: the path of a file that stores every trial, so that the same call resumes the search later; or an open study.
+      timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
+      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search.
+      progress: whether progress and summary are shown.
       search_space: another name of ``space``.
       where: another name of ``partition_fn``.
       num_examples: another name of ``trials``.
@@ -130,32 +181,38 @@ def sample(
       FeedbackError: from the loop, when a turn ended without feedback.
 
     >>> import pliant as pg
-    >>> search = pg.sample(pg.Dict(x=pg.intv(0, 9)), pg.generators.Sweep())
+    >>> search = pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)
     >>> for program, feedback in search:
     ...     feedback(-(program.x - 3) ** 2)
     >>> search.best_program, search.best_reward
     ({x=3}, 0.0)
     """
     space = _only(space, search_space, MISSING_VALUE, "space", "search_space")
-    if space is MISSING_VALUE:
-        raise FieldTypeError(
-            "sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2]))."
-        )
-    trials = _check_trials(_only(trials, num_examples, None, "trials", "num_examples"))
-    if algorithm is not None:
-        check_algorithm(algorithm, "sample")
+    trials = check_trials(_only(trials, num_examples, None, "trials", "num_examples"))
+    given = None if algorithm is None else to_algorithm(algorithm)
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
+    timeout, called = check_timeout(timeout_seconds), check_callbacks(callbacks)
+    source = _open(template, given, study, trials=trials, seed=seed, maximize=maximize)
+    source.watch(progress=progress, timeout=timeout, callbacks=called)
+    return Search(template.space, source, make)
+
+
+def _open(template: Template, algorithm: Algorithm | None, study: Any, **options: Any) -> Source:
+    """Returns where the trials come from: a study, or an algorithm in memory."""
     if study is not None:
-        source = study_source(study, template, algorithm, trials=trials, seed=seed, maximize=maximize)
-        return Search(template.space, source, make)
-    algorithm = algorithm or Random()
-    algorithm.setup(template.space, seed=seed)
+        return study_source(study, template, algorithm, **options)
+    algorithm = algorithm or to_algorithm()
+    algorithm.setup(template.space, seed=options["seed"])
     template.space = algorithm.space  # an equal one, when the algorithm was used before
-    return Search(template.space, MemorySource(algorithm, trials, maximize=maximize is not False), make)
+    return MemorySource(algorithm, options["trials"], maximize=options["maximize"] is not False)
 
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
     """Returns the template of a space, and what turns decisions into what the loop yields."""
+    if space is MISSING_VALUE:
+        raise FieldTypeError(
+            "sample needs a space: a program with holes, such as pg.Dict(x=pg.oneof([1, 2]))."
+        )
     template = Template(space.space if isinstance(space, Trace) else space, where)
     if where is not None:
         check_selection(template)
@@ -171,13 +228,6 @@ def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decis
 def _runner(traced: Trace, child: Any) -> Callable[[], AbstractContextManager[None]]:
     """Returns what a loop over a trace yields: a function that opens the context of one example."""
     return lambda: traced.run(child)
-
-
-def _check_trials(trials: Any) -> int | None:
-    """Returns a number of trials when it is one, or None."""
-    if trials is None or (trials.__class__ is int and trials >= 1):
-        return None if trials is None else int(trials)
-    raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
 
 
 def _only(value: Any, alias: Any, absent: Any, name: str, alias_name: str) -> Any:

@@ -1,196 +1,252 @@
-"""``search``: evaluates many programs of a space at once, in worker processes or with a launcher."""
+"""``search``: evaluates programs of a space with a function, many at once in worker processes, or in this process."""
 
 from __future__ import annotations
 
-import json
+import ast
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 
-from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_algorithm
+from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
-from pliant.launch import Launcher, Limits, Outcome, Processes
+from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
 from pliant.values.errors import FieldTypeError, LaunchError, SpaceError
 
-from .feedback import Reward
-from .source import study_source
-from .worker import describe_call, evaluate_one, make_job, program_of
+from .arguments import check_callbacks, check_names, check_timeout, check_trials
+from .progress import write_line
+from .result import Result
+from .source import Callback, StudySource, study_source
+from .worker import describe_call, evaluate_lent, evaluate_one, lend, make_job, program_of
 
+if TYPE_CHECKING:
+    from pliant.study import Study, Trial
+
+T = TypeVar("T")
 ADVICE = (
-    "Mend that, and call again: with the same `study` it goes on with the next trial. Where so many programs are bound to "
-    "fail, give max_failures=..., the number that may."
+    "Fix this and run again: with the same `study`, the search continues with the next trial. If many failures are "
+    "expected, set max_failures=N."
 )
 
 
+@check_names
 def search(
-    space: Any,
-    evaluate: Callable[..., Any],
-    algorithm: Algorithm | None = None,
+    space: T | Callable[[], T],
+    evaluate: Callable[..., Any] | str,
+    algorithm: Algorithm | str | None = None,
     trials: int | None = None,
     *,
     workers: int | None = None,
-    study: Any = None,
+    study: Study | Path | str | None = None,
     seed: int | None = None,
     maximize: bool | None = None,
+    timeout_seconds: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     attempts: int = 3,
     max_failures: int | None = None,
-    on_end: Callable[[Any], object] | None = None,
+    on_end: Callback | None = None,
     launcher: Launcher | None = None,
-) -> Result:
-    """Evaluates programs of a space in worker processes until there are ``trials`` of them; returns what was found.
+) -> Result[T]:
+    """Searches a space: ``pg.search(space, evaluate, trials=100)`` evaluates programs and returns what was found.
 
-    ``evaluate(program)`` returns the reward, a number or a tuple of them; or ``(reward, metrics)`` with numbers by name. It
-    raises, or returns None, where there is none. A second parameter (without a default, or called ``feedback``) gets a
-    ``Feedback`` to report how good the program is on its way: ``if feedback.report(accuracy, step=epoch): break``. A worker
-    finds it by its name, so it stands at the top of a module or script. The trial of a worker that died is tried again.
-    Ctrl-C once waits for what runs, twice ends at once; with a ``study``, the same call goes on from there.
+    Worker processes import ``evaluate`` by its name: define it at the top of a module or script, and call ``search`` under
+    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook, a script without that line) evaluations run in this
+    process, one at a time, unless ``workers``, ``limits`` or ``launcher`` is given.
+    Ctrl-C once finishes running evaluations, then stops; twice stops now. With a ``study``, the same call continues.
 
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
-      evaluate: see above.
-      algorithm: who decides; random search when None.
-      trials: how many in all; None until the algorithm has nothing left.
-      workers: how many processes; None for one a processor.
-      study: as in ``sample``: where every trial is kept, or an open study; None keeps them while this runs.
-      seed: replaces the algorithm's own.
-      maximize: whether higher rewards are better; they are when None, but an open study says so itself.
-      limits: what one evaluation may take; beyond, it has failed.
+      evaluate: returns the reward of a program, a number or a tuple of them; or ``(reward, metrics)``, numbers by name.
+        Where it fails, it raises or returns None. A second parameter receives a ``Feedback``, to report on the way.
+      algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None.
+      trials: how many in all; None until the algorithm has nothing left or the time is over.
+      workers: how many processes; None for one for each processor.
+      study: the path of a file that stores every trial, or an open study; None stores nothing.
+      seed: replaces the algorithm's seed.
+      maximize: whether higher rewards are better; None for True, or for what an open study has.
+      timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
+      callbacks: functions that are called here with each trial that ended; an exception ends the search.
+      progress: whether progress and a summary are shown on standard error.
+      limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker is lost.
       max_failures: after so many failed trials the search ends; None: an error when the first five fail, not skipped.
-      on_end: called here with each ``Trial`` that ended; when it raises, the search ends with that.
-      launcher: where evaluations run, in place of ``workers`` processes here; closed by who made it.
+      on_end: one more callback.
+      launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
 
     Raises:
       SpaceError: there is no hole to decide.
-      LaunchError: ``evaluate`` or the space cannot be found by another process, or not be loaded there.
+      LaunchError: ``evaluate`` or the space cannot be imported by another process.
       EvaluationError: the first trials all failed.
       StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.
     """
+    called = (*check_callbacks(callbacks), *(() if on_end is None else (on_end,)))
+    settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
+    given, timeout = None if algorithm is None else to_algorithm(algorithm), check_timeout(timeout_seconds)
+    with ExitStack() as stack:
+        work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers)
+        watch = _open(stack, work, study, given, is_patient=max_failures is not None, **settings)
+        watch.source.watch(progress=progress, timeout=timeout, callbacks=called)
+        return watch.run(attempts=attempts, max_failures=max_failures, timeout_seconds=timeout)
+
+
+class _Work(NamedTuple):
+    """How the trials of a search are evaluated."""
+
+    template: Template
+    launcher: Launcher
+    make: Callable[[Any], Job]  # the job of a trial
+    name: str  # of the function
+    why: str | None  # it is called in this process
+
+
+def _prepare(
+    stack: ExitStack,
+    space: Any,
+    evaluate: Any,
+    limits: Limits,
+    *,
+    launcher: Launcher | None,
+    workers: int | None,
+) -> _Work:
+    """Returns how to evaluate trials: in the launcher that was given, in worker processes, or in this process."""
     from pliant.study.interrupt import undisturbed  # brings SQLAlchemy
 
     _check_known(launcher, workers)
-    sent, template = _prepare(space, evaluate, algorithm)
-    with ExitStack() as stack:
-        path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
-        if (
-            launcher is None
-        ):  # first: it says so when a worker runs this that only wants a function of the file
-            stack.callback(undisturbed, (launcher := Processes(workers)).close)
-        source = study_source(path, template, algorithm, trials=trials, seed=seed, maximize=maximize)
-        stack.callback(undisturbed, source.close)
-        watch = _Watch(source.study, sent["evaluate"], on_end, is_patient=max_failures is not None)
-        how = watch.run(launcher, sent, limits, attempts=attempts, max_failures=max_failures)
-        return Result(template, source.study, how)
+    sent: dict[str, Any] = {"space": {}}
+    may_stay = launcher is None and workers is None and limits == Limits() and callable(evaluate)
+    try:
+        sent = describe_call(space, evaluate)
+        why = _find_unguarded(sent) if may_stay else None
+    except LaunchError as error:
+        if not may_stay:
+            raise
+        why = str(error)
+    if why is not None:
+        template = Template(space() if inspect.isfunction(space) else space)
+        key = stack.enter_context(lend(evaluate, template))
+        make, name = partial(make_job, evaluate_lent, {"lent": key}, limits), repr(evaluate)
+    else:
+        template = Template(program_of(sent["space"]) if "name" in sent["space"] else space)
+        make, name = partial(make_job, evaluate_one, sent, limits), sent["evaluate"]
+    if not template.space.points:
+        raise SpaceError(
+            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
+        )
+    if launcher is None:  # raises in a worker that imports a script only for a function of it
+        launcher = Processes(workers) if why is None else InPlace()
+        stack.callback(undisturbed, launcher.close)
+    if "text" in sent["space"] and isinstance(launcher, (Processes, InPlace)):
+        file = Path(stack.enter_context(TemporaryDirectory()), "space.json")
+        file.write_text(sent["space"].pop("text"), encoding="utf-8")
+        sent["space"]["file"] = str(file)
+    return _Work(template, launcher, make, name, why)
 
 
-@final
-class Result:
-    """What a search found.
+def _find_unguarded(sent: dict[str, Any]) -> str | None:
+    """Returns why workers cannot load the main script: it would call ``search`` again; None where they can."""
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    home = file and str(Path(file).resolve()) if spec is None else spec.name
+    if not any(name.rpartition(":")[0] == home for name in (sent["evaluate"], sent["space"].get("name", ""))):
+        return None
+    frame = sys._getframe()
+    while frame.f_globals is not main.__dict__ or frame.f_code.co_name != "<module>":
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    for node in ast.parse(Path(str(file)).read_text("utf-8")).body:
+        is_guard = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        if is_guard and node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno):
+            return None
+    return "to use worker processes, call pg.search under `if __name__ == '__main__':`"
 
-    Attributes:
-      ended: ``complete``, ``interrupted`` or ``failures``.
-      trials: those that ended, in the order of proposal.
-    """
 
-    def __init__(self, template: Template, study: Any, ended: str) -> None:
-        self.ended = ended
-        self.trials: list[Any] = [trial for trial in study.trials() if trial.ended is not None]
-        self._template = template
-        self._front = study.front()
+def _open(
+    stack: ExitStack,
+    work: _Work,
+    study: Any,
+    algorithm: Algorithm | None,
+    *,
+    is_patient: bool,
+    **settings: Any,
+) -> _Watch:
+    """Opens the study of a search: the one that was given, or one in a temporary folder."""
+    from pliant.study.interrupt import undisturbed
 
-    @property
-    def front(self) -> list[tuple[Any, Reward]]:
-        """The programs, made anew, that no other beats in all objectives, with their rewards."""
-        return [(self._template.materialize(trial.decisions), trial.told) for trial in self._front]
-
-    @property
-    def best_program(self) -> Any:
-        """The best program, made anew; None without a reward."""
-        return self._template.materialize(self._front[0].decisions) if self._front else None
-
-    @property
-    def best_reward(self) -> Reward | None:
-        """Its reward; of several objectives, that of the program that is best in the first one."""
-        return self._front[0].told if self._front else None
-
-    def __repr__(self) -> str:
-        failures = sum(trial.reason is not None for trial in self.trials)
-        failed = f"{failures} of them failed, " if failures else ""
-        return f"<search of {len(self.trials)} trials, {failed}{self.ended}, best reward {self.best_reward}>"
+    path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
+    source = study_source(path, work.template, algorithm, **settings)
+    stack.callback(undisturbed, source.close)
+    stack.callback(source.finish)
+    return _Watch(source, work, is_patient=is_patient)
 
 
 @final
 class _Watch:
-    """Tells faults of the set-up from failures of programs, as outcomes come in."""
+    """Runs the trials of a search; tells faults of the set-up from failures of programs, as outcomes come in."""
 
-    def __init__(
-        self, study: Any, evaluate: str, on_end: Callable[[Any], object] | None, *, is_patient: bool
-    ) -> None:
+    def __init__(self, source: StudySource, work: _Work, *, is_patient: bool) -> None:
         from pliant.study.patience import Patience
 
-        self._study, self._evaluate, self._on_end = study, evaluate, on_end
-        self._patience = None if is_patient else Patience(study, ADVICE)
-        self._skipped: set[int] = set()  # trials that ended without reward as they should
+        self.source, self._work = source, work
+        self._patience = None if is_patient else Patience(source.study, ADVICE)
+        self._skipped: set[int] = set()  # trials that ended without a reward on purpose
         self._traces: dict[int, str] = {}
 
-    def run(self, launcher: Launcher, sent: dict[str, Any], limits: Limits, **options: Any) -> str:
-        """Runs what is left of the study; returns how it ended."""
+    def run(self, **options: Any) -> Result[Any]:
+        """Runs what is left of the study; returns what was found."""
         from pliant.study.run import run
 
-        make = partial(make_job, evaluate_one, sent, limits)
-        return run(
-            self._study, launcher, make, read=self.read, on_end=self.end, on_interrupt=announce, **options
-        ).how
+        source, work = self.source, self._work
+        if source.begin(sys._getframe()) and work.why is not None:
+            write_line(f"search: evaluations run in this process, one at a time: {work.why}")
+        ending = run(
+            source.study,
+            work.launcher,
+            work.make,
+            read=self.read,
+            on_end=self.end,
+            on_interrupt=announce,
+            **options,
+        )
+        if ending.how != "complete":
+            source.ended = ending.message
+        trials = [trial for trial in source.study.trials() if trial.ended is not None]
+        make = work.template.materialize
+        return Result(work.template.space, make, trials, front=source.study.front(), ended=ending.how)
 
-    def read(self, trial: Any, outcome: Outcome) -> Any:
-        """Says what an outcome means; raises where the worker could not load what it is to call."""
+    def read(self, trial: Trial, outcome: Outcome) -> Any:
+        """Returns what an outcome means; raises where the worker could not load what it should call."""
         from pliant.study.run import read_call
 
         said = outcome.value if isinstance(outcome.value, dict) else {}
         if "unloadable" in said:
             raise LaunchError(
-                f"a worker cannot load {self._evaluate!r} or the space: {said['unloadable']}\n{said['trace']}"
-                "Mend that, and call again: no trial was spent on it."
+                f"a worker cannot load {self._work.name!r} or the space: {said['unloadable']}\n{said['trace']}"
+                "Fix this and run again: no trial was spent on it."
             )
         if said.get("skipped"):
             self._skipped.add(trial.id)
         self._traces[trial.id] = outcome.tail
         return read_call(trial, outcome)
 
-    def end(self, trial: Any) -> None:
+    def end(self, trial: Trial) -> None:
         """Passes a trial on that ended; raises where it is one of too many failures."""
         trace = self._traces.pop(trial.id, "")
-        if self._on_end is not None:
-            self._on_end(trial)
+        self.source.add(trial)
         if self._patience is not None and trial.id not in self._skipped:
             self._patience.note(trial, trace)
 
 
 def announce(count: int) -> None:
-    """Says on stderr, after the first Ctrl-C, what is waited for."""
-    sys.stderr.write(
-        f"waiting for {count} evaluation{'s' if count != 1 else ''}; Ctrl-C again ends {'them' if count != 1 else 'it'}\n"
-    )
-    sys.stderr.flush()
-
-
-def _prepare(space: Any, evaluate: Any, algorithm: Algorithm | None) -> tuple[dict[str, Any], Template]:
-    """Returns what a worker is sent, and the template of the space."""
-    if algorithm is not None:
-        check_algorithm(algorithm, "search")
-    sent = describe_call(space, evaluate)
-    template = Template(program_of(json.dumps(sent["space"])) if "name" in sent["space"] else space)
-    if not template.space.points:
-        raise SpaceError(
-            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
-        )
-    return sent, template
+    """Writes to standard error, after the first Ctrl-C, how many evaluations still run."""
+    it, they = ("evaluation", "it") if count == 1 else ("evaluations", "them")
+    write_line(f"finishing {count} {it}, then stopping; Ctrl-C again stops {they} now")
 
 
 def _check_known(launcher: Any, workers: Any) -> None:

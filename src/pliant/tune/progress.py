@@ -1,88 +1,124 @@
-"""Progress display of a search: a live bar in a terminal, plain lines elsewhere, such as in a log."""
+"""Progress display of a search: a live bar (Rich) in a terminal or notebook, plain lines elsewhere, such as in a log.
+
+``pg.sample`` and ``pg.search`` open it with ``open_progress``, and commands with ``open_display``.  One search of a process
+is displayed at a time: the outermost.
+"""
 
 from __future__ import annotations
 
 import math
-import time
+import sys
+import threading
+import weakref
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from pliant.algorithms.objectives import ParetoFront
 
-from .text import say, say_rewards
+from .text import say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pliant.study import Study, Trial
 
-_LINES = 60  # about so many lines are written for a search, however long
+    from .feedback import Reward
+
+_LINES = 60  # a search with a study writes about this many lines, however many trials it has
+_FIRST_SECONDS = 5.0  # before the first line, and between lines at least, where lines are throttled by time
+_SHARE = 0.1  # of the time since the start that passes between lines at least
+_REDRAW_SECONDS = 0.1  # between updates of a live bar
+_FAILURES = 10  # that a live bar shows at once; later ones only when it is redrawn
 
 
 class Display(ABC):
-    """Shows trials as they end.  Use ``open_display``.
+    """Displays the trials of a search as they end.  Use ``open_display`` or ``open_progress``.
 
     Args:
-      console: where to.
-      title: what is going on.
-      study: whose trials; those that ended before count as done.
+      title: what is searched.
+      total: how many trials the search has; None without a limit.
+      maximize: whether higher rewards are better.
+
+    Attributes:
+      done: how many trials have ended.
+      failed: how many of those that ended here have no reward.
+      best: number and reward of the best trial; None without one.
     """
 
-    def __init__(self, console: Console, title: str, study: Study) -> None:
-        self.console = console
-        self.title = title
+    def __init__(self, title: str, total: int | None, *, maximize: bool = True) -> None:
+        self.title, self.total = title, total
+        self.done = self.failed = 0
+        self.best: tuple[int, float] | None = None
         self._front = ParetoFront()  # of several rewards
-        counts, front = study.counts(), study.front()
-        best = [trial for trial in front if trial.rewards is None]
-        self.done = counts["completed"] + counts["failed"]
-        self.total = study.info().budget
-        self.best: Trial | None = best[0] if best else None
-        self._sign = 1.0 if study.maximize else -1.0
-        for trial in front:
-            self._note(trial)
+        self._sign = 1.0 if maximize else -1.0
+        self._start = monotonic()
 
     def add(self, trial: Trial) -> None:
-        """Shows a trial that ended."""
+        """Displays a trial that ended."""
+        self.note(trial.id, trial.told, trial.reason)
+
+    def note(self, id: int, reward: Reward | None, reason: str | None) -> None:
+        """Displays a trial that ended: its number, and its reward or why it has none."""
         self.done += 1
-        self._note(trial)
-        is_best = trial.reward is not None and (
-            self.best is None
-            or self.best.reward is None
-            or (self._sign * trial.reward > self._sign * self.best.reward)
-        )
-        if is_best:
-            self.best = trial
-        self._show(trial, is_best=is_best)
+        self.failed += reason is not None
+        self._show(id, reward, reason, is_best=self._keep(id, reward))
+
+    def resume(self, study: Study) -> None:
+        """Counts the trials of a study that ended before."""
+        counts = study.counts()
+        self.done = counts["completed"] + counts["failed"]
+        for trial in study.front():
+            self._keep(trial.id, trial.told)
 
     @property
     def best_text(self) -> str:
-        """The best so far, as text; of several rewards, how many trials are on the front."""
+        """The best reward so far, as text; of several rewards, how many trials are Pareto-optimal."""
+        if self.best is not None:
+            return f"best {say(self.best[1])} (trial {self.best[0]})"
         count = sum(1 for _ in self._front)
-        if count:
-            return f"{count} on the front"
-        return (
-            "no reward yet" if self.best is None else f"best {say(self.best.reward)} (trial {self.best.id})"
-        )
+        return f"{count} on the front" if count else "no reward yet"
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds since the start."""
+        return monotonic() - self._start
+
+    def start(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Draws the display for the first time."""
+
+    def stop(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Gives the terminal back."""
 
     def __enter__(self) -> Display:
+        self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        return None
+        self.stop()
 
-    def _note(self, trial: Trial) -> None:
-        if trial.rewards is not None:
-            self._front.add(tuple([self._sign * reward for reward in trial.rewards]), trial.id)
+    def _keep(self, id: int, reward: Reward | None) -> bool:
+        """Keeps the best trial; returns whether this is it."""
+        if isinstance(reward, tuple):
+            self._front.add(tuple([self._sign * one for one in reward]), id)
+        elif reward is not None and (self.best is None or self._sign * reward > self._sign * self.best[1]):
+            self.best = (id, reward)
+            return True
+        return False
 
     @abstractmethod
-    def _show(self, trial: Trial, *, is_best: bool) -> None: ...
+    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None: ...
 
 
 @final
 class LiveDisplay(Display):
-    """A bar that moves."""
+    """A bar that is redrawn."""
 
-    def __init__(self, console: Console, title: str, study: Study) -> None:
+    def __init__(self, console: Console, title: str, total: int | None, *, maximize: bool = True) -> None:
         from rich.markup import escape
         from rich.progress import (
             BarColumn,
@@ -93,7 +129,8 @@ class LiveDisplay(Display):
             TimeRemainingColumn,
         )
 
-        super().__init__(console, title, study)
+        super().__init__(title, total, maximize=maximize)
+        self._console = console
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -102,46 +139,160 @@ class LiveDisplay(Display):
             TextColumn("[bold]{task.fields[best]}[/bold]"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
+            refresh_per_second=4,
         )
-        self._task = self._progress.add_task(
-            escape(title), total=self.total, completed=self.done, best=self.best_text
-        )
+        self._task = self._progress.add_task(escape(title), total=total, best="")
+        self._next = 0.0
 
-    def __enter__(self) -> Display:
+    def start(self) -> None:
+        self._update()
         self._progress.start()
-        return self
 
-    def __exit__(self, *error: object) -> None:
+    def stop(self) -> None:
+        self._update()
         self._progress.stop()
 
-    def _show(self, trial: Trial, *, is_best: bool) -> None:
-        if trial.reason is not None:
-            self.console.print(f"trial {trial.id} failed: {trial.reason}", style="yellow", markup=False)
+    def _update(self) -> None:
         self._progress.update(self._task, completed=self.done, best=self.best_text)
+
+    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+        now = monotonic()
+        is_due = now >= self._next
+        if reason is not None and (is_due or self.failed <= _FAILURES):
+            self._console.print(f"trial {id} failed: {reason}", style="yellow", markup=False)
+        if is_due:
+            self._next = now + _REDRAW_SECONDS
+            self._update()
 
 
 @final
 class LineDisplay(Display):
-    """A line for a trial: for each, or, in a long search, for the best and some others."""
+    """Lines of text: for each trial, or for the best and some others.
 
-    def __init__(self, console: Console, title: str, study: Study) -> None:
-        super().__init__(console, title, study)
-        self._every = math.ceil((self.total or 0) / _LINES) or 1
-        self._start = time.monotonic()
+    Args:
+      write: writes a line.
+      title: as for ``Display``.
+      total: as for ``Display``.
+      maximize: as for ``Display``.
+      is_timed: whether lines are throttled by time, so that fast trials cost nothing; else by the number of trials.
+    """
 
-    def _show(self, trial: Trial, *, is_best: bool) -> None:
-        if not (
-            is_best or trial.reason is not None or self.done % self._every == 0 or self.done == self.total
-        ):
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        title: str,
+        total: int | None,
+        *,
+        maximize: bool = True,
+        is_timed: bool = False,
+    ) -> None:
+        super().__init__(title, total, maximize=maximize)
+        self._write = write
+        self._every = math.ceil((total or 0) / _LINES) or 1
+        self._next = self._start + _FIRST_SECONDS if is_timed else None
+
+    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+        if self._next is not None:
+            now = monotonic()
+            if now < self._next:
+                return
+            self._next = now + max(_FIRST_SECONDS, _SHARE * (now - self._start))
+        elif not (is_best or reason is not None or self.done % self._every == 0 or self.done == self.total):
             return
         total = "" if self.total is None else f"/{self.total}"
-        found = f"failed: {trial.reason};" if trial.reason is not None else f"{say_rewards(trial)},"
-        seconds = time.monotonic() - self._start
-        line = f"{self.title}: trial {trial.id}{total}: {found} {self.best_text}, {seconds:.0f} s"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        found = f"failed: {reason};" if reason is not None else f"{say(reward)},"
+        self._write(f"{self.title}: trial {id}{total}: {found} {self.best_text}, {self.seconds:.0f} s")
 
 
 def open_display(console: Console, title: str, study: Study) -> Display:
-    """Returns the display that suits a console."""
-    is_live = console.is_terminal and not console.is_dumb_terminal
-    return (LiveDisplay if is_live else LineDisplay)(console, title, study)
+    """Returns the display of a study's trials that suits a console; trials that ended before count as done."""
+    options: dict[str, Any] = {"title": title, "total": study.info().budget, "maximize": study.maximize}
+    display: Display
+    if console.is_terminal and not console.is_dumb_terminal:
+        display = LiveDisplay(console, **options)
+    else:
+        display = LineDisplay(
+            lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), **options
+        )
+    display.resume(study)
+    return display
+
+
+def open_progress(total: int | None, *, maximize: bool) -> Display:
+    """Returns the display of a search for standard error: a live bar in a terminal or notebook, else lines."""
+    title, is_notebook = "search", "ipykernel" in sys.modules and find_spec("ipywidgets") is not None
+    if is_notebook or (sys.stderr is not None and sys.stderr.isatty()):
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if is_notebook or (console.is_terminal and not console.is_dumb_terminal):
+            return LiveDisplay(console, title, total, maximize=maximize)
+    return LineDisplay(write_line, title, total, maximize=maximize, is_timed=True)
+
+
+def write_line(text: str) -> None:
+    """Writes a line to standard error, if there is one that can be written."""
+    with suppress(OSError, ValueError, AttributeError):  # closed, or none: a program without a console
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+# --- one search at a time ----------------------------------------------------------------------------------
+
+
+class Shown(Protocol):
+    """A search that may be displayed."""
+
+    def is_running(self) -> bool:
+        """Returns whether what is being called now was called while one of its trials runs."""
+
+    def finish(self) -> None:
+        """Ends its display."""
+
+
+_shown: weakref.ref[Shown] | None = None  # the terminal belongs to the process, so there is one display of it
+
+
+def claim(search: Shown) -> bool:
+    """Returns whether a search may be displayed: not while another one evaluates a trial, in which this is nested."""
+    global _shown
+    other = None if _shown is None else _shown()
+    if other is not None and other is not search:
+        if other.is_running():
+            return False
+        other.finish()  # a loop that was left
+    _shown = weakref.ref(search)
+    return True
+
+
+@final
+class _Silence:
+    """A search that runs for good, and so keeps others from being displayed."""
+
+    def is_running(self) -> bool:
+        return True
+
+    def finish(self) -> None:
+        """Does nothing."""
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Displays no search while it is entered, such as in a worker process."""
+    global _shown
+    before, quiet = _shown, _Silence()
+    _shown = weakref.ref(quiet)
+    try:
+        yield
+    finally:
+        _shown = before
+
+
+def calls_from(frame: int, thread: int) -> bool:
+    """Returns whether a frame, by its id, is among the callers of this; or belongs to another thread."""
+    if thread != threading.get_ident():
+        return True
+    caller: FrameType | None = sys._getframe(1)
+    while caller is not None and id(caller) != frame:
+        caller = caller.f_back
+    return caller is not None

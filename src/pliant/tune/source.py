@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic, time
+from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
-from pliant.algorithms import Algorithm, Exhausted, Random
+from pliant.algorithms import Algorithm, Exhausted, to_algorithm
 from pliant.algorithms.base import check_arity
 from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.template import Template
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, PliantError
 
 from .feedback import Feedback, Metrics, Reward
+from .progress import Display, calls_from, claim, open_progress, write_line
+from .text import say_end
 
 if TYPE_CHECKING:
-    from pliant.study import Study
+    from pliant.study import Study, Trial
+
+Callback = Callable[["Trial"], object]
 
 
 class Source(ABC):
-    """Where a loop's trials come from, and where its rewards go; keeps the best in mind.
+    """Hands out trials and passes rewards on; keeps the best, the time limit, the callbacks and the display of a search.
 
     Args:
       maximize: whether higher rewards are better.
@@ -29,8 +40,17 @@ class Source(ABC):
         self.maximize = maximize
         self.best_reward: float | None = None
         self.best_decisions: Decisions | None = None
-        self.ended: str | None = None  # why there is no next trial, where it is the algorithm that has none
+        self.ended: str | None = None  # why there is no next trial, unless all trials have ended
+        self.callbacks: tuple[Callback, ...] = ()
+        self.timeout: float | None = None  # seconds
+        self.deadline: float | None = None
+        self.display: Display | None = None
+        self.has_progress = False
+        self.done = self.failed = (
+            0  # how many trials ended, and how many of them without a reward that counts
+        )
         self._front: ParetoFront | None = None  # of several objectives
+        self._place: tuple[int, int] | None = None  # frame and thread of the loop, while a trial runs
 
     @abstractmethod
     def ask(self) -> Feedback | None:
@@ -44,54 +64,166 @@ class Source(ABC):
     def tell(
         self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
     ) -> bool:
-        """Passes a reward on; or why there is none.  Returns whether the reward counts: not where a constraint is broken."""
+        """Passes a reward on, or why there is none.  Returns whether the reward counts: it keeps all constraints."""
+
+    @abstractmethod
+    def trials(self) -> list[Trial]:
+        """Returns the trials that ended, in the order of proposal."""
+
+    @abstractmethod
+    def trial(self, id: int) -> Trial:
+        """Returns one trial that ended."""
+
+    @property
+    def total(self) -> int | None:
+        """How many trials the search has in all; None without a limit."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - a hook that may stay empty
-        """Gives back what was opened for the loop."""
+        """Closes what was opened for the loop."""
 
-    def note(self, decisions: Decisions, reward: Reward | None) -> None:
-        """Keeps the best reward in mind; of several objectives there is no best one, but a front."""
+    # ------------------------------------------------------------------ a loop
+
+    def watch(self, *, progress: bool, timeout: float | None, callbacks: tuple[Callback, ...]) -> None:
+        """Takes the options of a search that are not the algorithm's."""
+        self.has_progress, self.timeout, self.callbacks = progress, timeout, callbacks
+
+    def take(self) -> Feedback | None:
+        """Returns the feedback of the next trial of a loop; None at its end, or when its time is over."""
+        if self.timeout is not None:
+            if self.deadline is None:
+                self.deadline = monotonic() + self.timeout
+            elif monotonic() >= self.deadline:
+                self.ended = f"the time limit of {self.timeout:g} seconds is reached"
+                self.finish()
+                self.close()
+                return None
+        if self.has_progress:
+            self._show()
+        try:
+            asked = self.ask()
+        except BaseException:
+            if self.display is not None:
+                self.display.stop()
+                self.display = None
+            raise
+        if asked is None:
+            self.finish()
+        elif self.display is not None:
+            self._place = (id(sys._getframe(2)), threading.get_ident())
+        return asked
+
+    def begin(self, frame: FrameType) -> bool:
+        """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
+        self._place = (id(frame), threading.get_ident())
+        return self.has_progress and self._show()
+
+    def _show(self) -> bool:
+        self.has_progress = False
+        if claim(self):
+            self.display = self._open_display()
+        return self.display is not None
+
+    def _open_display(self) -> Display:
+        """Opens the display of this search."""
+        display = open_progress(self.total, maximize=self.maximize)
+        display.start()
+        return display
+
+    def is_running(self) -> bool:
+        """Returns whether what is being called now was called from the loop's body, before the feedback."""
+        return self._place is not None and calls_from(*self._place)
+
+    def end(
+        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
+    ) -> None:
+        """Notes a trial of the loop that has its feedback: the best, the display, the callbacks."""
+        self._place = None
+        if counts:
+            self._note(feedback.decisions, reward)
+        self._count(
+            feedback.id, reward if counts else None, None if counts else reason or "it breaks a constraint"
+        )
+        if self.callbacks:
+            self._call(self.trial(feedback.id))
+
+    def add(self, trial: Trial) -> None:
+        """Notes a trial that ran elsewhere, as it ended."""
+        self._note(trial.decisions, trial.told)
+        self._count(trial.id, trial.told, trial.reason)
+        self._call(trial)
+
+    def _count(self, id: int, reward: Reward | None, reason: str | None) -> None:
+        self.done += 1
+        self.failed += reason is not None
+        if self.display is not None:
+            self.display.note(id, reward, reason)
+
+    def _call(self, trial: Trial) -> None:
+        for callback in self.callbacks:
+            callback(trial)
+
+    def finish(self) -> None:
+        """Ends the display, with a summary of what was found."""
+        display, self.display = self.display, None
+        if display is None:
+            return
+        display.stop()
+        if not display.done:
+            return
+        with suppress(Exception):  # also called when the search is garbage: a summary must not fail it
+            for line in say_end(display, self.best_decisions, self.ended):
+                write_line(line)
+
+    def _note(self, decisions: Decisions, reward: Reward | None) -> None:
+        """Keeps the best reward; of several objectives, the Pareto front."""
         if reward.__class__ is float and (
-            self.best_reward is None or self.is_better(reward, self.best_reward)
+            self.best_reward is None or self._is_better(reward, self.best_reward)
         ):
             self.best_reward, self.best_decisions = reward, decisions
         elif isinstance(reward, tuple):
             if self._front is None:
                 self._front = ParetoFront()
-            self._front.add(self.turn(reward), (decisions, reward))
+            self._front.add(self._turn(reward), (decisions, reward))
 
     def front(self) -> list[tuple[Decisions, Reward]]:
-        """Returns what nothing else beats: decisions and rewards, the best in the first objective first."""
+        """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
         if self._front is not None:
             return [member.item for member in self._front]
         if self.best_decisions is None or self.best_reward is None:
             return []
         return [(self.best_decisions, self.best_reward)]
 
-    def turn(self, reward: Reward) -> Any:
+    def _turn(self, reward: Reward) -> Any:
         """Returns a reward so that higher is better."""
         if self.maximize:
             return reward
         return tuple([-one for one in reward]) if isinstance(reward, tuple) else -reward
 
-    def is_better(self, reward: Any, other: Any) -> bool:
+    def _is_better(self, reward: Any, other: Any) -> bool:
         """Returns whether one reward is better than another."""
         return bool(reward > other if self.maximize else reward < other)
 
 
 @final
 class MemorySource(Source):
-    """Trials from an algorithm, which alone remembers them."""
+    """Trials of an algorithm, kept in memory."""
 
     def __init__(self, algorithm: Algorithm, trials: int | None, *, maximize: bool) -> None:
         super().__init__(maximize=maximize)
         self.algorithm = algorithm
-        self.trials = trials
         self.count = 0
         self.arity: int | None = None  # how many numbers a reward has, once it is known
+        self._trials = trials
+        self._ended: list[tuple[Decisions, Reward | str, float, float, Metrics]] = []  # a trial each, small
+        self._asked = 0.0
+
+    @property
+    def total(self) -> int | None:
+        return self._trials
 
     def ask(self) -> Feedback | None:
-        if self.trials is not None and self.count >= self.trials:
+        if self._trials is not None and self.count >= self._trials:
             return None
         try:
             decisions = self.algorithm.propose()
@@ -101,30 +233,67 @@ class MemorySource(Source):
             self.ended = str(error)
             return None
         self.count += 1
+        self._asked = time()
         return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
 
     def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.algorithm.report(decisions, self.turn(reward), step=step)
+        return self.algorithm.report(decisions, self._turn(reward), step=step)
 
     def tell(
         self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
     ) -> bool:
         arity = self.arity if reward is None else check_arity(id, reward, self.arity)
-        self.algorithm.feedback(decisions, None if reward is None else self.turn(reward))
+        self.algorithm.feedback(decisions, None if reward is None else self._turn(reward))
         self.arity = arity
+        told = reason if reward is None else reward
+        self._ended.append((decisions, told, self._asked, time(), metrics))
         return reward is not None
+
+    def trials(self) -> list[Trial]:
+        return [self.trial(number) for number in range(1, len(self._ended) + 1)]
+
+    def trial(self, id: int) -> Trial:
+        from pliant.study import Trial
+
+        decisions, told, start, end, metrics = self._ended[id - 1]
+        return Trial(
+            id=id,
+            decisions=decisions,
+            status="failed" if isinstance(told, str) else "completed",
+            reward=told if isinstance(told, float) else None,
+            rewards=told if isinstance(told, tuple) else None,
+            reason=told if isinstance(told, str) else None,
+            attempts=1,
+            started=_say_time(start),
+            ended=_say_time(end),
+            seconds=max(end - start, 0.0),
+            metrics=dict(metrics or {}),
+        )
 
 
 @final
 class StudySource(Source):
-    """Trials from a study, which keeps them in a file."""
+    """Trials of a study, which keeps them in a file."""
 
     def __init__(self, study: Study, *, owned: bool) -> None:
         super().__init__(maximize=study.maximize)
         self.study = study
-        self.owned = owned  # opened for this loop, to be closed when it ends
+        self.owned = owned  # opened for this loop, so closed at its end
+        self._is_closed = False
+        self._budget = study.info().budget
+        counts = study.counts()
+        self.done, self.failed = counts["completed"] + counts["failed"], counts["failed"]
         for trial in study.front():
-            self.note(trial.decisions, trial.told)
+            self._note(trial.decisions, trial.told)
+
+    @property
+    def total(self) -> int | None:
+        return self._budget
+
+    def _open_display(self) -> Display:
+        display = super()._open_display()
+        display.resume(self.study)
+        return display
 
     def ask(self) -> Feedback | None:
         trial = self.study.ask()
@@ -145,6 +314,7 @@ class StudySource(Source):
 
     def close(self) -> None:
         if self.owned:
+            self._is_closed = True
             self.study.close()
 
     def tell(
@@ -153,6 +323,15 @@ class StudySource(Source):
         study = self.study
         ended = study.fail(id, reason) if reward is None else study.tell(id, reward, metrics=metrics)
         return ended.reason is None
+
+    def trials(self) -> list[Trial]:
+        return [trial for trial in self._readable().trials() if trial.ended is not None]
+
+    def trial(self, id: int) -> Trial:
+        return self._readable().trial(id)
+
+    def _readable(self) -> Study:
+        return type(self.study).open(self.study.path) if self._is_closed else self.study
 
 
 def study_source(
@@ -164,15 +343,18 @@ def study_source(
     seed: int | None,
     maximize: bool | None,
 ) -> StudySource:
-    """Returns the trials of a study, given or to be opened."""
+    """Returns the trials of a study: an open one, or one at a path, which is opened or created."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
+    from pliant.study.store.location import to_location
+    from pliant.study.store.store import is_free
     from pliant.study.trials.check import check_space
 
     if not isinstance(study, Study):
         up = True if maximize is None else maximize
-        study = Study.open_or_create(
-            study, template.space, algorithm or Random(), trials=trials, seed=seed, maximize=up
-        )
+        if algorithm is None:
+            location = to_location(study)
+            algorithm = to_algorithm(None if is_free(location) else _recorded(Study.open(location)))
+        study = Study.open_or_create(study, template.space, algorithm, trials=trials, seed=seed, maximize=up)
         template.space = study.space
         return StudySource(study, owned=True)
     given = {"algorithm": algorithm, "trials": trials, "seed": seed, "maximize": maximize}
@@ -184,3 +366,19 @@ def study_source(
     check_space(study.path, study.space, template.space)
     template.space = study.space
     return StudySource(study, owned=False)
+
+
+def _recorded(study: Study) -> str | None:
+    """Returns the algorithm that a study was made with, as text; None for one that text cannot describe."""
+    with study:
+        text = study.info().algorithm
+    try:
+        to_algorithm(text)
+    except PliantError:
+        return None
+    return text
+
+
+def _say_time(seconds: float) -> str:
+    """Returns a time since the epoch in ISO 8601, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Numbers, trials and programs as text.  A trial's program is told from its decisions alone."""
+"""Text for numbers, decisions, programs and the end of a search, in the names and values that the user wrote."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pliant.space import Decisions
     from pliant.study import Trial
+
+    from .feedback import Reward
+    from .progress import Display
 
 _KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _CLASS = re.compile(r"<(?:class|function) '?([\w.<>]+)'?.*>")
 _WIDTH = 24  # of a candidate's own text
+_LISTED = 20  # decisions in the summary of a search, at most
 
 Part = tuple[tuple[str | int, ...], str]  # keys that lead to a decision, and what was decided
 
 
-def say(number: float | None) -> str:
-    """Returns a number in short.
+def say(number: Reward | None) -> str:
+    """Returns a number in short; several numbers in brackets; a dash for None.
 
-    >>> say(0.98), say(None), say(123456.5)
-    ('0.9800', '-', '1.235e+05')
+    >>> say(0.98), say(None), say(123456.5), say((1.0, 2.0))
+    ('0.9800', '-', '1.235e+05', '(1.0000, 2.0000)')
     """
     if number is None:
         return "-"
+    if isinstance(number, tuple):
+        return f"({', '.join(map(say, number))})"
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e5 or number == 0 else f"{number:.4g}"
-
-
-def say_rewards(trial: Trial) -> str:
-    """Returns the reward of a trial in short; several in a bracket; a dash for none."""
-    if trial.rewards is None:
-        return say(trial.reward)
-    return f"({', '.join(map(say, trial.rewards))})"
 
 
 def say_count(number: int, noun: str) -> str:
@@ -49,9 +49,45 @@ def to_code(program: Any) -> str:
     return format_value(program, hide_default_values=True)
 
 
+def say_end(display: Display, best: Decisions | None, why: str | None) -> list[str]:
+    """Returns the summary of a search that has ended, as lines.
+
+    Args:
+      display: which trials there were.
+      best: the decisions with the best reward.
+      why: why the search ended before all its trials.
+    """
+    total = "" if display.total in (None, display.done) else f" of {display.total}"
+    failed = f", {display.failed} failed" if display.failed else ""
+    early = f" ({why.rstrip('.')})" if why else ""
+    lines = [
+        f"search: {display.done}{total} trials in {display.seconds:.1f} s{failed}{early}; {display.best_text}"
+    ]
+    if best is not None:
+        parts = list_decisions(best)
+        lines += [f"  {name} = {text}" if name else f"  {text}" for name, text in parts[:_LISTED]]
+        if len(parts) > _LISTED:
+            lines.append(f"  ... and {len(parts) - _LISTED} more decisions")
+        lines.append(
+            "  read it with .best_program, .best_reward and .best_decisions; all trials with .trials"
+        )
+    elif display.done > display.failed:
+        lines.append("  read the Pareto-optimal programs with .front; all trials with .trials")
+    return lines
+
+
 def summarize(trial: Trial) -> str:
     """Returns the decisions of a trial as text, such as ``network=Mlp([64, 32], ReLU), lr=0.013``."""
-    decisions = trial.decisions
+    return say_decisions(trial.decisions)
+
+
+def say_decisions(decisions: Decisions) -> str:
+    """Returns decisions as text, such as ``network=Mlp([64, 32], ReLU), lr=0.013``."""
+    return ", ".join(f"{name}={text}" if name else text for name, text in list_decisions(decisions))
+
+
+def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
+    """Returns decisions by the outermost names of the program, each as text; a nameless one for a hole alone."""
     points = decisions.space.points
     values = dict(zip(decisions.active, decisions.values))
 
@@ -69,23 +105,32 @@ def summarize(trial: Trial) -> str:
         inner = _nest(parts(below, f"{point.path}[={value}/{len(point.literals)}]"))
         return f"{head}({inner})" if head and not inner.startswith("(") else head + inner
 
-    return _nest(parts(decisions.space.top, ""), named=True)
+    groups = _group(parts(decisions.space.top, ""))
+    if isinstance(groups, str):
+        return [("", groups)]
+    return [(str(key), _nest(inner)) for key, inner in groups.items()]
 
 
 def _keys(path: str) -> tuple[str | int, ...]:
     return tuple(int(number) if number else name for number, name in _KEY.findall(path))
 
 
-def _nest(parts: list[Part], *, named: bool = False) -> str:
-    """Returns decisions as text: a list for numbered keys, a bracket for named ones, else the only one as it is."""
+def _group(parts: list[Part]) -> dict[str | int, list[Part]] | str:
+    """Returns decisions by their first keys, or the text of the only one, which has no key."""
     groups: dict[str | int, list[Part]] = {}
     for keys, text in parts:
         if not keys:
             return text
         groups.setdefault(keys[0], []).append((keys[1:], text))
+    return groups
+
+
+def _nest(parts: list[Part]) -> str:
+    """Returns decisions as text: a list for numbered keys, a bracket for named ones, else the only one as it is."""
+    groups = _group(parts)
+    if isinstance(groups, str):
+        return groups
     texts = {key: _nest(inner) for key, inner in groups.items()}
-    if named:
-        return ", ".join(f"{key}={text}" for key, text in texts.items())
     ends = "[]" if all(isinstance(key, int) for key in texts) else "()"
     return ends[0] + ", ".join(texts.values()) + ends[1]
 

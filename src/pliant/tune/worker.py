@@ -1,4 +1,4 @@
-"""Evaluates a trial in a worker process: what is sent to it, and what it returns, as JSON."""
+"""Evaluates one trial of ``pg.search``, in a worker process: what is sent to it, and what it returns, as JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import inspect
 import json
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, final
+from uuid import uuid4
 
 from pliant.hyper.template import Template
 from pliant.launch import Call, Channel, Job, Limits
@@ -20,29 +23,28 @@ from pliant.symbolic.read.compare import equal
 from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
 
 from .feedback import Feedback, Metrics, Reward, check_reward
-from .source import Source
+from .progress import silence
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
 
 
 @final
-class ChannelSource(Source):
-    """The feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept."""
+class ChannelReceiver:
+    """Receives the feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept.
+
+    Attributes:
+      told: the feedback, as ``evaluate_one`` returns it; None before.
+    """
 
     def __init__(self, channel: Channel) -> None:
-        super().__init__(maximize=True)
         self.channel = channel
-        self.told: dict[str, Any] | None = None  # as ``evaluate_one`` returns it
-
-    def ask(self) -> Feedback | None:
-        """Returns None: the one trial that there is was given."""
-        return None
+        self.told: dict[str, Any] | None = None
 
     def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
         """Passes an intermediate reward on; returns whether to stop."""
         answer = self.channel.report({"reward": reward, "step": step})
         if "error" in answer:
-            raise StudyError(f"what trial {id} reported was refused: {answer['error']}")
+            raise StudyError(f"the report of trial {id} is refused: {answer['error']}")
         return bool(answer["stop"])
 
     def tell(
@@ -55,12 +57,18 @@ class ChannelSource(Source):
             self.told = read_result((reward, dict(metrics or {})))
         return reward is not None
 
+    def end(
+        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
+    ) -> None:
+        """Does nothing: the search notes its trials itself."""
+
 
 def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
-    """Evaluates one program, in a worker; returns its reward, metrics, or why it failed, as ``read_call`` takes it."""
+    """Evaluates one program in a worker; returns its reward and metrics, or why it failed, as ``read_call`` reads it."""
     try:
-        evaluate, template = resolve(payload["evaluate"]), _template_of(json.dumps(payload["space"]))
-    except LaunchError as error:  # a lesson, which needs no traceback
+        evaluate = resolve(payload["evaluate"])
+        template = _template_of(json.dumps(payload["space"]))
+    except LaunchError as error:  # its message is enough
         return {"unloadable": str(error), "trace": ""}
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a file does as it is imported
         return {"unloadable": describe(error), "trace": "".join(traceback.format_exception(error)[-8:])}
@@ -68,16 +76,39 @@ def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     return read_result(found) if told is None else told
 
 
+_lent: dict[
+    str, tuple[Callable[..., Any], Template]
+] = {}  # functions and spaces without a name, of this process
+
+
+@contextmanager
+def lend(evaluate: Callable[..., Any], template: Template) -> Iterator[str]:
+    """Gives ``evaluate_lent`` of this process a function and a space, under the key that is returned."""
+    key = uuid4().hex
+    _lent[key] = (evaluate, template)
+    try:
+        yield key
+    finally:
+        del _lent[key]
+
+
+def evaluate_lent(payload: Any, channel: Channel) -> dict[str, Any]:
+    """Evaluates one program in the process of the search, with a function that has no name."""
+    found, told = run_one(*_lent[payload["lent"]], payload, channel)
+    return read_result(found) if told is None else told
+
+
 def run_one(
     evaluate: Callable[..., Any], template: Template, payload: Any, channel: Channel
 ) -> tuple[Any, dict[str, Any] | None]:
-    """Evaluates the program of the payload's decisions; returns what that returned, and what it told its feedback, if any."""
+    """Evaluates the program of the payload's decisions; returns the result, and the feedback it gave, if any."""
     decisions = Decisions(template.space, payload["decisions"])
     parent = None if payload["parent"] is None else Decisions(template.space, payload["parent"])
-    source = ChannelSource(channel)
+    source = ChannelReceiver(channel)
     feedback = Feedback(source, payload["id"], decisions, parent=parent)
     program = template.materialize(decisions)
-    found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
+    with silence():  # of searches in the function
+        found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
     return found, source.told if found is None else None
 
 
@@ -113,7 +144,7 @@ def _to_floats(metrics: dict[Any, Any]) -> tuple[dict[str, float], str | None]:
         try:
             number = float(value)
             if not math.isfinite(number):
-                raise ValueError(f"the metric {str(name)!r:.80} is {number}, no finite number")
+                raise ValueError(f"the metric {str(name)!r:.80} is {number}, which is not finite")
             found[str(name)] = number
         except (TypeError, ValueError) as error:
             fault = fault or str(error)
@@ -134,7 +165,7 @@ def _to_json(reward: Reward) -> Any:
 def make_job(
     function: Callable[[Any, Channel], Any], sent: dict[str, Any], limits: Limits, trial: Any
 ) -> Job:
-    """Returns the job of a trial: a call of a function such as ``evaluate_one``, with what is sent of the trial beside."""
+    """Returns the job of a trial: a call of a function such as ``evaluate_one`` with ``sent`` and the trial."""
     parent = None if trial.parent is None else list(trial.parent.values)
     payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
     return Job(f"{trial.id}.{trial.token}", Call(function, payload), limits, trial.attempts)
@@ -153,10 +184,13 @@ def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:
             raise LoadError("what is read back is not equal to it")
     except (PliantError, TypeError, ValueError) as error:
         raise LaunchError(
-            f"this {type(space).__name__} cannot be sent to another process as JSON: {error}. Give the space as a function "
+            f"this {type(space).__name__} cannot be sent to another process as JSON: {str(error).rstrip('.')}. Give the space as a function "
             "at the top of a module that returns it: `pg.search(make_space, evaluate, ...)`."
         ) from error
-    return {"evaluate": name, "space": {"json": _rename(data) if ".py:" in name else data, "after": name}}
+    return {
+        "evaluate": name,
+        "space": {"text": json.dumps(_rename(data)) if ".py:" in name else text, "after": name},
+    }
 
 
 def _rename(data: Any) -> Any:
@@ -171,18 +205,18 @@ def _rename(data: Any) -> Any:
     return [_rename(value) for value in data] if isinstance(data, list) else data
 
 
-def program_of(text: str) -> Any:
-    """Returns the program that a payload describes."""
-    space = json.loads(text)
+def program_of(space: dict[str, str]) -> Any:
+    """Returns the program that a payload describes: by the name of a function, as JSON text, or in a file of that."""
     if "name" in space:
         return resolve(space["name"])()
     resolve(space["after"])  # imports the module whose classes the program has
-    return from_json(space["json"])
+    text = space["text"] if "text" in space else Path(space["file"]).read_text("utf-8")
+    return from_json(json.loads(text))
 
 
 @lru_cache(maxsize=4)
-def _template_of(text: str) -> Template:
-    return Template(program_of(text))
+def _template_of(space: str) -> Template:
+    return Template(program_of(json.loads(space)))
 
 
 def takes_feedback(evaluate: Callable[..., Any]) -> bool:

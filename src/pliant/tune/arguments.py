@@ -1,0 +1,110 @@
+"""Checks of arguments that ``pg.sample`` and ``pg.search`` share; names of other libraries, and what they are called here."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ARGUMENTS = {  # of other libraries: what to write here
+    "direction": "maximize=False to minimize, maximize=True to maximize",
+    "directions": "maximize=True or maximize=False, for all objectives; negate the others",
+    "minimize": "maximize=False",
+    "mode": "maximize=False to minimize, maximize=True to maximize",
+    "n_trials": "trials=N",
+    "num_trials": "trials=N",
+    "max_trials": "trials=N",
+    "max_evals": "trials=N",
+    "num_samples": "trials=N",
+    "n_iter": "trials=N",
+    "n_iterations": "trials=N",
+    "timeout": "timeout_seconds=N, the wall-clock limit in seconds",
+    "time_limit": "timeout_seconds=N, the wall-clock limit in seconds",
+    "callback": "callbacks=[function]",
+    "sampler": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
+    "optimizer": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
+    "algo": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
+    "pruner": "algorithm='median_stopping', and report intermediate rewards with feedback.report(reward, step=epoch)",
+    "storage": "study='search.db', a file that stores every trial",
+    "study_name": "study='search.db', a file that stores every trial",
+    "random_state": "seed=N",
+    "verbose": "progress=False to show nothing",
+    "show_progress_bar": "progress=True, the default, or progress=False",
+}
+PARALLEL = {  # for ``search``
+    "n_jobs": "workers=N",
+    "num_workers": "workers=N",
+    "max_workers": "workers=N",
+    "n_workers": "workers=N",
+    "max_concurrent": "workers=N",
+    "objective": "evaluate, the second argument: a function that returns the reward of a program",
+    "objective_fn": "evaluate, the second argument: a function that returns the reward of a program",
+}
+
+
+def check_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function of ``pg`` point to the right argument, where it is called with one that it does not have."""
+    known = list(inspect.signature(function).parameters)
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        for name in options:
+            if name not in known:
+                raise FieldTypeError(_explain_name(function.__name__, name, known))
+        return function(*args, **options)
+
+    return call
+
+
+def _explain_name(function: str, name: str, known: list[str]) -> str:
+    """Returns which argument to write instead of an unknown one.
+
+    >>> _explain_name("sample", "n_trials", [])
+    "pg.sample has no argument 'n_trials'. Write trials=N."
+    """
+    right = ARGUMENTS.get(name) or (PARALLEL.get(name) if function == "search" else None)
+    if right is None and name in PARALLEL:
+        right = (
+            "pg.search(space, evaluate, workers=N): it runs trials in parallel, this loop runs one at a time"
+        )
+    return f"pg.{function} has no argument {name!r}{f'. Write {right}.' if right else suggest(name, known) or '.'}"
+
+
+def check_trials(trials: Any) -> int | None:
+    """Returns a number of trials, or None for no limit."""
+    if trials is None or (trials.__class__ is int and trials >= 1):
+        return None if trials is None else int(trials)
+    raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
+
+
+def check_timeout(seconds: Any) -> float | None:
+    """Returns a time limit in seconds, or None for no limit."""
+    if seconds is None:
+        return None
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if number and math.isfinite(seconds) and seconds > 0:
+        return float(seconds)
+    raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {seconds!r:.80}.")
+
+
+def check_callbacks(callbacks: Any) -> tuple[Callable[[Any], object], ...]:
+    """Returns callbacks as a tuple."""
+    if callable(callbacks):
+        raise FieldTypeError(
+            f"callbacks takes a list of functions; write callbacks=[{getattr(callbacks, '__name__', 'function')}]."
+        )
+    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    for one in found:
+        if not callable(one):
+            raise FieldTypeError(
+                f"callbacks takes a list of functions, each called with a trial that ended; got {one!r:.80} of type "
+                f"{type(one).__name__}."
+            )
+    return found

@@ -1,0 +1,123 @@
+"""What a search found: the best program, the Pareto front and all trials, read by the same names from every search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, TypeVar, final
+
+from .feedback import Reward
+from .text import say_decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pliant.space import Decisions, Space
+    from pliant.study import Trial
+
+T = TypeVar("T")
+
+
+class Found(ABC, Generic[T]):
+    """The trials of a search, and the best of them.
+
+    Attributes:
+      space: what is searched, as the algorithm sees it.
+    """
+
+    def __init__(self, space: Space, make: Callable[[Decisions], T]) -> None:
+        self.space = space
+        self._make = make
+
+    @property
+    @abstractmethod
+    def ended(self) -> str | None:
+        """Why the search has ended."""
+
+    @property
+    @abstractmethod
+    def trials(self) -> list[Trial]:
+        """The trials that ended, in the order of proposal, as frozen records.
+
+        A record has ``id``, ``decisions``, ``reward`` (``rewards`` of several objectives), ``reason`` where the trial failed,
+        ``seconds`` and ``metrics``.
+        """
+
+    @abstractmethod
+    def _best(self) -> list[tuple[Decisions, Reward]]:
+        """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
+
+    @property
+    def best_program(self) -> T | None:
+        """The best program, rebuilt; None before the first reward.  Of several objectives, the best in the first one."""
+        best = self.best_decisions
+        return None if best is None else self._make(best)
+
+    @property
+    def best_decisions(self) -> Decisions | None:
+        """The decisions of the best program; None before the first reward."""
+        front = self._best()
+        return front[0][0] if front else None
+
+    @property
+    def best_reward(self) -> Reward | None:
+        """The reward of the best program; None before the first.  Of several objectives, a tuple."""
+        front = self._best()
+        return front[0][1] if front else None
+
+    @property
+    def front(self) -> list[tuple[T, Reward]]:
+        """The Pareto-optimal programs, rebuilt, with their rewards: no other program beats one in all objectives.
+
+        The best in the first objective comes first. With one objective, just the best.
+        """
+        return [(self._make(decisions), reward) for decisions, reward in self._best()]
+
+    def __repr__(self) -> str:
+        (count, failures), best = self._counts(), self._best()
+        failed = f"{failures} of them failed, " if failures else ""
+        at = f": {say_decisions(best[0][0]):.200}" if best else ""
+        return (
+            f"<search of {count} trials, {failed}{self._state()}, best reward "
+            f"{best[0][1] if best else None}{at}; see .best_program, .front, .trials>"
+        )
+
+    @abstractmethod
+    def _counts(self) -> tuple[int, int]:
+        """Returns how many trials ended, and how many of them failed."""
+
+    def _state(self) -> str:
+        return self.ended or "unfinished"
+
+
+@final
+class Result(Found[T]):
+    """What ``pg.search`` found."""
+
+    def __init__(
+        self,
+        space: Space,
+        make: Callable[[Decisions], T],
+        trials: list[Trial],
+        *,
+        front: list[Trial],
+        ended: str,
+    ) -> None:
+        super().__init__(space, make)
+        self._trials = trials
+        self._front = [(trial.decisions, trial.told) for trial in front if trial.told is not None]
+        self._how = ended
+
+    @property
+    def ended(self) -> str:
+        """How the search ended: ``complete``, ``interrupted``, ``failures`` or ``timeout``."""
+        return self._how
+
+    @property
+    def trials(self) -> list[Trial]:
+        return list(self._trials)
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self._trials), sum(trial.reason is not None for trial in self._trials)
+
+    def _best(self) -> list[tuple[Decisions, Reward]]:
+        return self._front

@@ -1,0 +1,139 @@
+"""What ``pg.sample`` and ``pg.search`` found: the same names, the time limit, callbacks, and the default algorithm."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+import pliant as pg
+from pliant.algorithms import Random
+from pliant.study import Study, Trial
+from pliant.values.errors import StudyError
+
+SPACE = pg.Dict(x=pg.intv(0, 9), op=pg.oneof(["conv", "pool"]))
+
+
+def evaluate(program):
+    if program.x == 3:
+        raise ValueError("no such layer")
+    return program.x + (program.op == "pool") / 2, {"size": program.x}
+
+
+def loop(**options):
+    search = pg.sample(SPACE, "random", 12, seed=1, **options)
+    for program, feedback in search:
+        try:
+            reward, metrics = evaluate(program)
+        except ValueError as error:
+            feedback.skip(str(error))
+        else:
+            feedback(reward, metrics=metrics)
+    return search
+
+
+def find(how, tmp_path, **options):
+    """The same search in three ways."""
+    if how == "search":
+        return pg.search(SPACE, lambda program: evaluate(program), "random", 12, seed=1, **options)
+    return loop(**({"study": tmp_path / "a.db"} if how == "study" else {}), **options)
+
+
+WAYS = pytest.mark.parametrize("how", ["loop", "study", "search"])
+
+
+@WAYS
+def test_both_have_the_same_reading_names(how, tmp_path):
+    found = find(how, tmp_path)
+    assert found.best_program == {"x": 9, "op": "pool"}
+    assert found.best_reward == 9.5
+    assert found.best_decisions.to_dict() == {"x": 9, "op": 1}
+    assert found.front == [(found.best_program, 9.5)]
+    assert found.space.size == 20
+    assert found.ended in (None, "complete")
+    assert repr(found).startswith("<search of 12 trials, ")
+    assert repr(found).endswith(
+        "complete, best reward 9.5: x=9, op=pool; see .best_program, .front, .trials>"
+    )
+
+
+@WAYS
+def test_trials_are_frozen_records(how, tmp_path):
+    trials = find(how, tmp_path).trials
+    assert [trial.id for trial in trials] == list(range(1, 13))
+    for trial in trials:
+        assert type(trial) is Trial
+        assert trial.seconds >= 0
+        if trial.decisions["x"] == 3:
+            assert (trial.status, trial.reward) == ("failed", None)
+            assert "no such layer" in trial.reason
+        else:
+            assert (trial.status, trial.reason) == ("completed", None)
+            assert trial.metrics == {"size": trial.decisions["x"]}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        trials[0].reward = 5.0
+
+
+@WAYS
+def test_callbacks_receive_each_trial(how, tmp_path):
+    seen, ids = [], []
+    found = find(how, tmp_path, callbacks=[seen.append, lambda trial: ids.append(trial.id)])
+    assert [(trial.id, trial.told, trial.metrics) for trial in seen] == [
+        (trial.id, trial.told, trial.metrics) for trial in found.trials
+    ]
+    assert ids == list(range(1, 13))
+
+
+@WAYS
+def test_a_callback_that_raises_ends_the_search(how, tmp_path):
+    def stop(trial):
+        if trial.id == 4:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        find(how, tmp_path, callbacks=[stop])
+    if how == "study":
+        with Study.open(tmp_path / "a.db") as study:
+            assert study.counts()["completed"] + study.counts()["failed"] == 4
+
+
+@WAYS
+def test_a_time_limit(how, tmp_path):
+    def wait(trial):
+        time.sleep(0.1)
+
+    found = find(how, tmp_path, timeout_seconds=0.25, callbacks=[wait])
+    assert 1 <= len(found.trials) < 6
+    assert found.ended in ("timeout", "the time limit of 0.25 seconds is reached")
+    assert found.best_program is not None
+    if how == "study":  # it is free, and continues
+        assert len(loop(study=tmp_path / "a.db").trials) == 12
+
+
+def test_the_default_algorithm_is_one(tmp_path):
+    path = tmp_path / "a.db"
+    pg.search(SPACE, lambda program: program.x, trials=2, study=path)
+    with Study.open(path) as study:
+        assert study.info().algorithm.startswith("Auto(")
+    with pg.sample(SPACE, trials=1, study=tmp_path / "b.db"), Study.open(tmp_path / "b.db") as study:
+        assert study.info().algorithm.startswith("Auto(")
+
+
+def test_a_study_continues_with_its_own_algorithm(tmp_path):
+    path = tmp_path / "a.db"
+    pg.search(SPACE, lambda program: program.x, "tpe(startup=3)", 4, study=path)
+    assert len(pg.search(SPACE, lambda program: program.x, trials=8, study=path).trials) == 8
+    with pytest.raises(StudyError, match=r"a TPE against a Random"):
+        pg.sample(SPACE, Random(), trials=9, study=path)
+
+
+def test_repr_of_a_search_that_has_not_begun_or_has_several_objectives():
+    search = pg.sample(SPACE, "nsga2", trials=4)
+    assert (
+        repr(search)
+        == "<search of 0 trials, unfinished, best reward None; see .best_program, .front, .trials>"
+    )
+    for program, feedback in search:
+        feedback((program.x, -program.x))
+    assert search.best_reward == max(search.trials, key=lambda trial: trial.rewards[0]).rewards
