@@ -74,26 +74,26 @@ def test_what_can_be_decided_is_bound():
         (
             Sequential(pg.oneof([ReLU(), Tanh()]), Linear(2, pg.oneof([2, 3])), Linear(2, pg.oneof([2, 3]))),
             (
-                r"Only cannot decide a module that comes in several sizes, which is at 'args\[1\].out_features' \(and 1 more\). "
-                r"It decides a choice between modules. Use SPOS or .*TuNAS.*, or fix these holes"
+                r"Only cannot decide the size of a module at 'args\[1\].out_features' \(and 1 more\). "
+                r"It decides a choice between modules. Use SPOS or .*TuNAS.*, or replace these holes"
             ),
         ),
-        (Linear(2, pg.intv(2, 3)), "cannot decide a number out of a range, which is at 'out_features'"),
+        (Linear(2, pg.intv(2, 3)), "cannot decide a number in a range at 'out_features'"),
     ],
 )
 def test_what_cannot_is_refused_with_path_and_who_can(program, message):
     sampler = Only()
     with pytest.raises(SpaceError, match=message):
         sampler.bind(supernet(program))
-    with pytest.raises(BindError, match="this Only has no super-network yet"):
+    with pytest.raises(BindError, match="this Only is not bound to a super-network"):
         sampler.supernet  # noqa: B018 - what is tested
 
 
 def test_handwritten_kinds():
-    with pytest.raises(SpaceError, match=r"Only cannot decide a choice of inputs, which is at 'k'.*DARTS"):
+    with pytest.raises(SpaceError, match=r"Only cannot decide a choice of inputs at 'k'.*DARTS"):
         Only().bind(supernet(nn.Sequential(InputChoice(2, 1, key="k"))))
     Inputs().bind(supernet(nn.Sequential(InputChoice(2, 1, key="k"), LayerChoice([nn.ReLU()], key="l"))))
-    with pytest.raises(SpaceError, match=r"a choice between values, which is at 'v'. .* Use SPOS or TuNAS"):
+    with pytest.raises(SpaceError, match=r"a choice between values at 'v'. .* Use SPOS or TuNAS"):
         Inputs().bind(supernet(nn.Sequential(ValueChoice([1, 2], key="v"))))
 
 
@@ -102,7 +102,7 @@ def test_bound_once_to_a_supernet():
     with pytest.raises(FieldTypeError, match="bind takes a super-network; got Linear"):
         sampler.bind(nn.Linear(1, 1))
     sampler.bind(net)
-    with pytest.raises(BindError, match="this Only is bound to a super-network already"):
+    with pytest.raises(BindError, match="this Only is bound to another super-network"):
         sampler.bind(net)
 
 

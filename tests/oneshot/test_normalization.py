@@ -233,7 +233,9 @@ def test_no_training_batches_are_a_lesson():
     net = trained(fixed)
     before = snapshot(net)
     with (
-        pytest.raises(ValueError, match=r"no training batches.*train_batches.*BatchStatistics"),
+        pytest.raises(
+            ValueError, match=r"needs training batches, and got none.*train_batches.*BatchStatistics"
+        ),
         Recalibrated().applied(net, lambda: iter(()), net),
     ):
         pass
@@ -248,7 +250,7 @@ def test_networks_without_normalization_need_no_batches():
 
 @pytest.mark.parametrize("images", [0, -1, 2.5, True, None])
 def test_a_number_of_images_that_is_none(images):
-    with pytest.raises(ValueError, match=r"Recalibrated\(images\) is a whole number from 1; got"):
+    with pytest.raises(ValueError, match=r"images of Recalibrated is an integer from 1; got"):
         Recalibrated(images)
 
 

@@ -1,4 +1,4 @@
-"""What can be decided in a super-network, and which algorithm can decide it; checked before anything runs."""
+"""Kinds of decisions in a super-network, and which weight-sharing algorithms support them; checked before a search."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DECISION_KINDS = {
     "choice": "a choice between modules",
     "input": "a choice of inputs",
     "inputs": "a choice of any number of inputs",
-    "elastic": "a module that comes in several sizes",
-    "number": "a number out of a range",
+    "elastic": "the size of a module",
+    "number": "a number in a range",
     "value": "a choice between values",
 }
-"""The kinds of decisions, and what they are in words."""
+"""The kinds of decisions, and their descriptions."""
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     "SPOS": frozenset(DECISION_KINDS),
@@ -35,17 +35,17 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     "FBNet": frozenset({"choice", "elastic"}),
     "ProxylessNAS": frozenset({"choice"}),
 }
-"""By algorithm, what it can decide; those that run mixtures refuse what has none (``mixable``)."""
+"""The kinds of decisions that each algorithm supports; see also ``mixable`` for those that run mixtures."""
 
 MIXING = frozenset({"DARTS", "SNAS", "GDAS", "FBNet", "ProxylessNAS"})
-"""The algorithms that run mixtures of candidates, and not one network at a time."""
+"""The algorithms that run mixtures of candidates instead of one network at a time."""
 
 
 def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[str]) -> None:
-    """Checks that an algorithm can make every decision of a super-network.
+    """Checks that an algorithm supports every decision of a super-network.
 
     Raises:
-      SpaceError: it cannot; the message names the first decision, its path, and the algorithms that can make all.
+      SpaceError: it does not; the message names the first decision, its path, and the algorithms that support all.
     """
     needs = list(find_decision_kinds(supernet))
     refused = [(need, path) for need, path in needs if need not in capabilities]
@@ -55,19 +55,19 @@ def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[st
     able = find_capable_samplers(supernet, mixing=True)
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
     raise SpaceError(
-        f"{name} cannot decide {DECISION_KINDS[need]}, which is at {path!r}{more}. It decides {_say(capabilities)}. "
-        f"Use {' or '.join(able) or 'a sampler of your own'}, or fix these holes by their values."
+        f"{name} cannot decide {DECISION_KINDS[need]} at {path!r}{more}. It decides {_format(capabilities)}. "
+        f"Use {' or '.join(able) or 'your own sampler'}, or replace these holes by values."
     )
 
 
 def find_capable_samplers(supernet: Supernet, *, mixing: bool) -> list[str]:
-    """Returns the algorithms that can make all decisions of a super-network; those that mix only if wanted."""
+    """Returns the algorithms that support all decisions of a super-network, optionally with those that run mixtures."""
     wanted = {kind for kind, _ in find_decision_kinds(supernet)}
     return [name for name, can in CAPABILITIES.items() if wanted <= can and (mixing or name not in MIXING)]
 
 
 def find_decision_kinds(supernet: Supernet) -> Iterator[tuple[str, str]]:
-    """Yields what kind of decision there is in a super-network, and at which path."""
+    """Yields the kind and path of each decision in a super-network."""
     for module in supernet.network.modules():
         yield from _needs_of(module)
 
@@ -86,5 +86,5 @@ def _needs_of(module: nn.Module) -> Iterator[tuple[str, str]]:
             yield ("number" if isinstance(point, (Int, Float)) else "elastic"), key
 
 
-def _say(capabilities: frozenset[str]) -> str:
+def _format(capabilities: frozenset[str]) -> str:
     return " and ".join(DECISION_KINDS[need] for need in DECISION_KINDS if need in capabilities)

@@ -1,7 +1,6 @@
-"""How far a super-network is from a concrete network with the same weights: outputs, gradients, buffers.
+"""Compares a super-network with a concrete network of the same weights: outputs, gradients and buffers.
 
-The answer ought to be rounding.  For whoever writes a rule, or a module that computes with its sizes; it changes
-nothing in the super-network that it looks at.
+The differences should be rounding errors only.  Use it to test a sharing rule, or a module that computes with its sizes.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from .rewrite.network import Supernet
 @final
 @dataclass(frozen=True)
 class Differences:
-    """The largest differences, each in proportion to the largest entry of what is compared (or to 1, if that is more).
+    """The largest differences, each relative to the largest entry of the compared tensor (or to 1, if that is larger).
 
     Attributes:
-      output: of what the networks return.
-      gradients: of the gradients of all weights and of the inputs; a weight that the concrete network does not have
-        is to have none.
-      buffers: of what training leaves in the buffers, running statistics above all.
-      where: the name in the super-network of what differs most.
+      output: the difference of the outputs.
+      gradients: the difference of the gradients of weights and inputs; weights outside of the concrete network must have
+        a gradient of zero.
+      buffers: the difference of the buffers after a forward pass, such as running statistics.
+      where: the name of the tensor in the super-network that differs most.
     """
 
     output: float
@@ -38,7 +37,7 @@ class Differences:
 
     @property
     def largest(self) -> float:
-        """The largest of all."""
+        """The largest of the three differences."""
         return max(self.output, self.gradients, self.buffers)
 
 
@@ -55,11 +54,11 @@ def measure_differences(
     True
 
     Args:
-      supernet: its parameters and buffers are as before when this returns; what was selected is selected again.
-      *inputs: what the network takes.
-      decisions: any face of them; those that are selected now when None.
-      training: the mode in which both run.
-      seed: for dropout and the like, which draw the same in both.
+      supernet: its parameters, buffers and selection stay as they are.
+      *inputs: the inputs of the network.
+      decisions: in any decision format; if None, the current ones.
+      training: the mode in which both networks run.
+      seed: the seed of random numbers (dropout), the same in both networks.
     """
     before = supernet.decisions
     chosen = supernet.activate(before if decisions is None else decisions)
@@ -99,7 +98,7 @@ def _compare(
     inherited = supernet.inherited()
     for name, gradient in own_gradients.items():
         if not inherited[name].requires_grad and gradient.any():
-            yield f"gradient of {name}", math.inf  # a rule that cuts the weight off from what it is a part of
+            yield f"gradient of {name}", math.inf  # the rule detaches the part from the maximal weight
     for name, wanted_gradient in _scatter(weights, inherited, own_gradients).items():
         yield f"gradient of {name}", _difference(gradients[name], wanted_gradient)
     with torch.no_grad():
@@ -135,7 +134,7 @@ def _run(
 def _scatter(
     weights: Mapping[str, Tensor], parts: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Returns the gradients of the shared weights that those of their parts amount to."""
+    """Returns the gradients of the maximal weights that result from those of their parts."""
     names = [name for name, weight in weights.items() if weight.requires_grad]
     products = [(parts[name] * gradient).sum() for name, gradient in gradients.items()]
     if not products:
@@ -152,7 +151,7 @@ def _restore(supernet: Supernet, state: Mapping[str, Tensor]) -> None:
 
 
 def _project(output: Tensor) -> Tensor:
-    """Returns a number whose gradient is another in every entry."""
+    """Returns a number with a different gradient in each entry."""
     places = torch.arange(output.numel(), dtype=output.dtype, device=output.device)
     return (output.flatten() * (places + 1).cos()).sum()
 

@@ -1,7 +1,7 @@
-"""Which statistics batch normalization uses while a network of a super-network is judged: a policy, as an object.
+"""Batch normalization during evaluation of a super-network: running, batch, or recalibrated statistics.
 
-Running statistics of shared weights are averages over many networks and fit none of them.  So a network is judged with
-the statistics of the very batch, or with running ones that were taken anew for it.
+The running statistics of shared weights are averages over many networks and do not fit a single network.  So evaluation
+uses the statistics of the batch, or running statistics that are recomputed for each network.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Run = Callable[[Any], Any]
 
 
 class Normalization(ABC):
-    """How normalization layers are to behave while the network that is selected is judged."""
+    """Interface: the statistics that normalization layers use while the selected network is evaluated."""
 
     @abstractmethod
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> AbstractContextManager[None]:
-        """Returns a context in which the selected network is judged; afterwards all is as it was.
+        """Returns a context in which to evaluate the selected network; it restores the normalization layers.
 
         Args:
           supernet: in evaluation mode.
@@ -44,7 +44,7 @@ class Normalization(ABC):
 
 @final
 class RunningStatistics(Normalization):
-    """Those that training left behind."""
+    """Uses the running statistics from training."""
 
     @contextmanager
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> Iterator[None]:
@@ -53,13 +53,13 @@ class RunningStatistics(Normalization):
 
 @final
 class BatchStatistics(Normalization):
-    """Those of the batch that is judged; as TuNAS and ProxylessNAS do during the search."""
+    """Uses the statistics of the evaluated batch, as TuNAS and ProxylessNAS do during the search."""
 
     @contextmanager
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> Iterator[None]:
         found = find_norm_layers(supernet)
         tracked = [norm.layer.track_running_stats for norm in found]
-        with _kept(found, statistics=False):
+        with _restored(found, statistics=False):
             try:
                 for norm in found:
                     norm.set_mode(training=True)
@@ -72,18 +72,18 @@ class BatchStatistics(Normalization):
 
 @final
 class Recalibrated(Normalization):
-    """Running ones, taken anew for each network: the plain average over some training batches.
+    """Recomputes running statistics for each network: the average over some training batches.
 
     Guo et al., "Single path one-shot neural architecture search with uniform sampling", ECCV 2020, section 3.4;
     2,000 images as in Cai et al., "Once-for-all", ICLR 2020.
 
     Args:
-      images: at least so many are used, as far as there are so many.
+      images: the minimum number of images to use, if there are as many.
     """
 
     def __init__(self, images: int = 2000) -> None:
         if images.__class__ is not int or images < 1:
-            raise FieldValueError(f"Recalibrated(images) is a whole number from 1; got {images!r}.")
+            raise FieldValueError(f"images of Recalibrated is an integer from 1; got {images!r}.")
         self.images = images
 
     @contextmanager
@@ -91,15 +91,15 @@ class Recalibrated(Normalization):
         """As in ``Normalization``.
 
         Raises:
-          FieldValueError: there are normalization layers, and no training batches.
+          FieldValueError: there are normalization layers but no training batches.
         """
         found = find_norm_layers(supernet)
-        with _kept(found, statistics=True):
+        with _restored(found, statistics=True):
             if found:
                 self._measure(found, batches, run)
             yield
 
-    def _measure(self, found: list[Norm], batches: Batches, run: Run) -> None:
+    def _measure(self, found: list[NormLayer], batches: Batches, run: Run) -> None:
         with torch.no_grad():
             for norm in found:
                 norm.reset()
@@ -114,7 +114,7 @@ class Recalibrated(Normalization):
                     break
         if not seen:
             raise FieldValueError(
-                "there are no training batches to take the statistics of normalization layers from. "
+                "recalibration of normalization layers needs training batches, and got none. "
                 "Pass Session(train_batches=...), or use BatchStatistics()."
             )
         for norm in found:
@@ -123,13 +123,13 @@ class Recalibrated(Normalization):
 
 @final
 @dataclass(slots=True)
-class Norm:
-    """A normalization layer of the network that is selected.
+class NormLayer:
+    """A normalization layer of the selected network.
 
     Attributes:
       layer: the layer.
-      statistics: its mean, variance and, mostly, count of batches; of an elastic layer, views of the shared ones.
-      wrappers: the elastic modules that are nothing but this layer, and whose mode it follows.
+      statistics: its mean, variance and usually the number of batches; views of the maximal tensors in elastic layers.
+      wrappers: the elastic modules that consist of this layer; their mode sets its mode.
     """
 
     layer: Any
@@ -142,7 +142,7 @@ class Norm:
             module.training = training
 
     def reset(self) -> None:
-        """Forgets all batches."""
+        """Resets the statistics."""
         mean, variance, *count = self.statistics
         mean.zero_()
         variance.fill_(1)
@@ -150,14 +150,14 @@ class Norm:
             tensor.zero_()
 
     def average(self, index: int) -> None:
-        """Gets ready for the batch ``index``, which is to weigh as much as each of those before it."""
+        """Sets the momentum so that batch ``index`` has the same weight as each batch before it."""
         counts = isinstance(self.layer, _BatchNorm) and len(self.statistics) > 2
-        self.layer.momentum = None if counts else 1.0 / (index + 1)  # None: BatchNorm counts itself
+        self.layer.momentum = None if counts else 1.0 / (index + 1)  # None: BatchNorm counts the batches
 
 
 @contextmanager
-def _kept(found: list[Norm], *, statistics: bool) -> Iterator[None]:
-    """A context after which modes, momenta and, if asked for, statistics are what they were."""
+def _restored(found: list[NormLayer], *, statistics: bool) -> Iterator[None]:
+    """A context that restores modes, momenta and optionally statistics."""
     modules = [module for norm in found for module in (norm.layer, *norm.wrappers)]
     modes, momenta = [module.training for module in modules], [norm.layer.momentum for norm in found]
     values = [[tensor.clone() for tensor in norm.statistics] for norm in found] if statistics else []
@@ -175,7 +175,7 @@ def _kept(found: list[Norm], *, statistics: bool) -> Iterator[None]:
 
 
 def count_examples(batch: Any) -> int:
-    """Returns how many examples a batch holds: the length of the first tensor in it."""
+    """Returns the number of examples in a batch: the length of its first tensor."""
     if isinstance(batch, Tensor):
         return int(batch.shape[0]) if batch.dim() else 1
     if isinstance(batch, dict):
@@ -183,18 +183,18 @@ def count_examples(batch: Any) -> int:
     return next((count_examples(part) for part in batch if isinstance(part, (Tensor, list, tuple, dict))), 1)
 
 
-def find_norm_layers(supernet: Supernet) -> list[Norm]:
-    """Returns the normalization layers with running statistics of the network that is selected, each once."""
+def find_norm_layers(supernet: Supernet) -> list[NormLayer]:
+    """Returns the normalization layers with running statistics of the selected network, each once."""
     if any(isinstance(module, LazyLayer) for module, *_ in _walk(supernet.network, {}, ())):
-        supernet.find_widths()  # they have yet to see the width that is selected now
-    found: dict[int, Norm] = {}
+        supernet.find_widths()  # lazy layers need the selected width
+    found: dict[int, NormLayer] = {}
     for module, borrowed, wrappers in _walk(supernet.network, {}, ()):
         buffers = module._buffers
         if not isinstance(module, _NormBase) or buffers.get("running_mean") is None:
             continue
         names = [name for name in _STATISTICS if buffers.get(name) is not None]
         tensors: list[Any] = [borrowed.get((id(buffers), name), buffers[name]) for name in names]
-        found.setdefault(id(module), Norm(module, tensors, wrappers))
+        found.setdefault(id(module), NormLayer(module, tensors, wrappers))
     return list(found.values())
 
 
@@ -205,7 +205,7 @@ _Borrowed = dict[tuple[int, str], Tensor]
 def _walk(
     module: nn.Module, borrowed: _Borrowed, wrappers: tuple[nn.Module, ...]
 ) -> Iterator[tuple[nn.Module, _Borrowed, tuple[nn.Module, ...]]]:
-    """Yields the modules that run now, with the tensors that they borrow and the elastic modules around each."""
+    """Yields the modules that run, the tensors that they borrow, and the elastic modules around each."""
     if isinstance(module, LayerChoice):
         selected = module.selected
         for index in range(len(module)) if isinstance(selected, Tensor) else [int(selected)]:

@@ -1,15 +1,15 @@
-"""What a weight-sharing algorithm is: it says which networks of a super-network are trained next, and learns which are good.
+"""``Sampler``: base class of weight-sharing algorithms, which select the networks of a super-network to train.
 
-An algorithm knows decisions and qualities, never layers: the super-network was rewritten from the space, the trainer
-owns weights, data and optimizers.  A trainer, or a loop of one's own, calls four hooks around its own steps::
+A sampler handles decisions and rewards; the trainer handles weights, data and optimizers.  A trainer, or your own
+training loop, calls four hooks around its steps::
 
     sampler.bind(net, seed=0)
     for epoch in range(epochs):
         for batch in loader:
-            step = Step(...)                 # what the sampler may ask of the loop
-            sampler.before_weights(step)     # selects what is trained now
+            step = Step(...)                 # what the loop offers the sampler
+            sampler.before_weights(step)     # selects the network to train
             ...                              # forward, backward, optimizer: any training step (see Session)
-            sampler.after_weights(step)      # learns from what was trained
+            sampler.after_weights(step)      # updates the sampler
         sampler.end_epoch(step)
     sampler.finish(step)
     best = net.materialize(sampler.decisions())
@@ -35,27 +35,26 @@ from .choices.mutable import BindError
 from .rewrite.network import Supernet
 
 NO_GRADIENTS = (
-    "no gradients flow through the loss, so nothing can be trained by it. Compute it from the network's output, without "
+    "the loss has no gradients, so it cannot train anything. Compute it from the network's output, without "
     "detach(), item() or torch.no_grad()."
 )
 
 
 @dataclass(slots=True)
 class Step:
-    """What the loop offers a sampler around one training step.
+    """What a training loop offers a sampler in one training step.
 
     Attributes:
-      batch: what the weights are trained on in this step.
-      next_valid: returns the next batch of the data that architectures are judged by.
-      loss: runs the super-network, as it is selected now, on a batch; returns the loss, a scalar that
-        gradients flow through.
-      quality: the same without gradients, as a number of which more is better (accuracy, say).
-      weights: the parameters of the super-network that are trained now.
-      learning_rate: of the weights, now.
-      epoch: from 0.
-      progress: how much of the whole training is done, from 0 to 1.
-      train_batches: makes an iterator over training batches, for recalibration of normalization layers.
-      weight_optimizer: what steps the weights; second-order methods look ahead by its momentum and weight decay.
+      batch: the training batch of this step.
+      next_valid: returns the next validation batch, on which architectures are evaluated.
+      loss: runs the selected network on a batch; returns the loss, a scalar with gradients.
+      quality: runs the selected network on a batch; returns a number to maximize, such as the accuracy.
+      weights: the trained parameters of the super-network.
+      learning_rate: the current learning rate of the weights.
+      epoch: the number of the epoch, from 0.
+      progress: the completed share of the training, from 0 to 1.
+      train_batches: returns an iterator over training batches, for recalibration of normalization layers.
+      weight_optimizer: the optimizer of the weights; second-order methods use its momentum and weight decay.
     """
 
     batch: Any
@@ -71,14 +70,14 @@ class Step:
 
 
 class Sampler(ABC):
-    """The base class of weight-sharing algorithms; bound to one super-network, once.
+    """The base class of weight-sharing algorithms; each is bound to one super-network.
 
-    A subclass writes ``_bind`` and ``before_weights``, and as far as it learns, the other hooks.
+    A subclass implements ``_bind``, ``before_weights`` and ``decisions``, and the other hooks as needed.
 
     Attributes:
-      capabilities: what it can decide; see ``capability``.
-      supernet: what it is bound to.
-      random: its random numbers; part of its state.
+      capabilities: the kinds of decisions that it supports; see ``capability``.
+      supernet: the super-network that it is bound to.
+      random: the random number generator; part of the state.
     """
 
     capabilities: ClassVar[frozenset[str]]
@@ -92,35 +91,35 @@ class Sampler(ABC):
         """The super-network that this sampler is bound to.
 
         Raises:
-          BindError: there is none yet.
+          BindError: it is not bound yet.
         """
         if self._supernet is None:
             raise BindError(
-                f"this {type(self).__name__} has no super-network yet. Call `bind(supernet)` first."
+                f"this {type(self).__name__} is not bound to a super-network. Call `bind(supernet)` first."
             )
         return self._supernet
 
     @property
     def is_bound(self) -> bool:
-        """Whether it has a super-network."""
+        """Whether it is bound to a super-network."""
         return self._supernet is not None
 
     def bind(self, supernet: Supernet, *, seed: int = 0) -> None:
-        """Takes a super-network to search; once.
+        """Binds this sampler to the super-network to search; possible once.
 
         Raises:
-          BindError: it has one already.
-          SpaceError: it cannot decide something in there; the message says what, where, and who can.
+          BindError: it is bound already.
+          SpaceError: it does not support a decision; the message names the decision and the samplers that support it.
         """
         if not isinstance(supernet, Supernet):
             raise FieldTypeError(
                 f"bind takes a super-network; got {supernet!r:.80} of type {type(supernet).__name__}. "
-                "Make one of a space by `pg.oneshot.supernet(space)`."
+                "Make one with `pg.oneshot.supernet(space)`."
             )
         if self._supernet is not None:
             raise BindError(
-                f"this {type(self).__name__} is bound to a super-network already, and what it learned is about that one. "
-                "Make a new one for each super-network."
+                f"this {type(self).__name__} is bound to another super-network and has learned its decisions. "
+                "Make a new sampler for each super-network."
             )
         check_capabilities(supernet, type(self).__name__, self.capabilities)
         self._supernet, self.random = supernet, Random(f"{type(self).__name__}/{seed}")
@@ -128,60 +127,60 @@ class Sampler(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What its constructor was given, by name, as far as it keeps that under the same names.
+        """The constructor's arguments that are also attributes, by name.
 
-        A checkpoint tells by them whether a search goes on as it was begun.
+        A checkpoint compares them to refuse a search with other options.
         """
         names = inspect.signature(type(self)).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     @property
     def networks_per_step(self) -> int:
-        """How many networks' gradients one step of the weights adds up: ``before_weights`` is called for each."""
+        """The number of networks in one step of the weights; ``before_weights`` is called for each, and gradients add up."""
         return 1
 
     @abstractmethod
     def _bind(self) -> None:
-        """Starts from nothing on ``self.supernet``."""
+        """Initializes the state for ``self.supernet``."""
 
     @abstractmethod
     def before_weights(self, step: Step) -> None:
-        """Selects what the weights are trained on next, by ``self.supernet.activate`` or its ``selection``."""
+        """Selects the network to train next, with ``self.supernet.activate`` or its ``selection``."""
 
     def after_weights(self, step: Step) -> None:  # noqa: B027 - a hook that may stay empty
-        """Learns, after the weights took a step on what was selected."""
+        """Updates the sampler after a step of the weights on the selected network."""
 
     def end_epoch(self, step: Step) -> None:  # noqa: B027 - a hook that may stay empty
-        """Learns, after each epoch."""
+        """Updates the sampler after each epoch."""
 
     def finish(self, step: Step) -> None:  # noqa: B027 - a hook that may stay empty
-        """Does what comes after all training, such as a search over the trained super-network."""
+        """Runs after all training: for example a search over the trained super-network."""
 
     @abstractmethod
     def decisions(self) -> Decisions:
-        """Returns the network that this sampler finds best, as far as it knows by now."""
+        """Returns the decisions of the best network so far."""
 
     def select_mixture(self) -> bool:
-        """Selects the mixture of candidates that was trained, and of which ``decisions`` is the discretization.
+        """Selects the trained mixture of candidates, whose discretization is ``decisions``.
 
         Returns:
-          whether there is one: False, and nothing is selected, where single networks are trained.
+          False, without a selection, if this sampler trains single networks.
         """
         return False
 
     def metrics(self) -> dict[str, float]:
-        """Returns numbers that say how the search stands.
+        """Returns metrics of the search.
 
-        ``entropy`` in nats, ``leading`` (the mean probability of the leading candidates), and what else a method has.
+        ``entropy`` in nats, ``leading`` (the mean probability of the leading candidates), and others of each method.
         """
         return {}
 
     def auxiliary_loss(self, step: Step, outputs: Tensor) -> Tensor | None:
-        """Returns what is added to the loss of the weights (distillation, say); None for nothing."""
+        """Returns a term to add to the loss of the weights, such as distillation; None for no term."""
         return None
 
     def state(self) -> dict[str, Any]:
-        """Returns all that ``restore`` needs: numbers, text, lists, dicts and tensors; no weights of the super-network."""
+        """Returns the state for ``restore``, without the weights: numbers, text, lists, dicts and tensors."""
         space = self.supernet.space
         version, words, normal = self.random.getstate()
         return {
@@ -192,33 +191,35 @@ class Sampler(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what ``state`` returned; call ``bind`` first.
+        """Restores what ``state`` returned; call ``bind`` first.
 
         Raises:
-          BindError: there is no super-network yet.
-          LoadError: this is the state of another kind of sampler, or none at all.
-          SpaceChangedError: it is of a search in another space.
+          BindError: this sampler is not bound yet.
+          LoadError: this is not the state of a sampler, or of another class of sampler.
+          SpaceChangedError: the state is of a search in another space.
         """
         space, name = self.supernet.space, type(self).__name__
         given: Any = state
         if not isinstance(given, dict) or not {"sampler", "space", "random", "own"} <= given.keys():
-            raise LoadError(f"{given!r:.80} is no state of a sampler. Pass what `state()` returned.")
+            raise LoadError(
+                f"restore takes the state of a sampler; got {given!r:.80}. Pass what `state()` returned."
+            )
         if state["sampler"] != name:
             raise LoadError(
-                f"the state is that of a {state['sampler']}, this is a {name}. Make a {state['sampler']}, or start anew."
+                f"the state is of a {state['sampler']}, and this is a {name}. Make a {state['sampler']}, or start a new search."
             )
         if state["space"] != space.fingerprint:
             raise SpaceChangedError(
-                f"the state is of a search in another space (fingerprint {state['space']}, this one has {space.fingerprint}). "
-                "Go on with the space that it is of, or start anew."
+                f"the state is of a search in another space (fingerprint {state['space']}; this space has {space.fingerprint}). "
+                "Use the space of the state, or start a new search."
             )
         version, words, normal = state["random"]
         self.random.setstate((version, tuple(words), normal))
         self._restore(state["own"])
 
     def _state(self) -> dict[str, Any]:
-        """Returns what changed since ``_bind``, save ``self.random``."""
+        """Returns what changed since ``_bind``, except ``self.random``."""
         return {}
 
     def _restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - a hook that may stay empty
-        """Takes back what ``_state`` returned."""
+        """Restores what ``_state`` returned."""

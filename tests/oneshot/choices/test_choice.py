@@ -324,7 +324,7 @@ def test_any_number_of_inputs_is_driven_by_samplers_and_costs():
         assert cost(decisions) == count_multiply_adds(net.materialize(decisions), torch.zeros(1, 2))
     with pytest.raises(
         SpaceError,
-        match=r"DARTS cannot decide a choice of any number of inputs, which is at 'pick'.*Use SPOS",
+        match=r"DARTS cannot decide a choice of any number of inputs at 'pick'.*Use SPOS",
     ):
         DARTS().bind(net)
 

@@ -58,7 +58,7 @@ def test_a_layer_of_ones_own_is_followed_in_both_directions():
 def test_what_is_not_known_is_not_followed():
     del _TABLE[Gated]
     space = Sequential(Linear(5, pg.oneof([2, 4])), GatedS(2, 3), Linear(3, 2))
-    with pytest.raises(ValueError, match="does not run on the example, so its widths cannot be followed"):
+    with pytest.raises(ValueError, match="fails on the example, so its widths cannot be propagated"):
         follow(space, torch.zeros(2, 5))
 
 

@@ -518,7 +518,7 @@ def test_a_mutator_is_a_sampler():
     after = [sampler.decisions() for _ in range(5)]
     sampler.restore(state)
     assert [sampler.decisions() for _ in range(5)] == after
-    with pytest.raises(BindError, match="is bound to a super-network already"):
+    with pytest.raises(BindError, match="is bound to another super-network"):
         sampler.bind(net)
     with pytest.raises(FieldTypeError, match="MutatorSampler takes what makes a mutator"):
         MutatorSampler(lambda model: "none").bind(net)

@@ -249,7 +249,7 @@ def each(network, batch):
             FieldTypeError,
             r"a loss is a tensor.*of type float.*without item",
         ),
-        (lambda n, b: loss_of(n, b).detach(), FieldValueError, "no gradients flow through the loss"),
+        (lambda n, b: loss_of(n, b).detach(), FieldValueError, "the loss has no gradients"),
         (
             lambda n, b: loss_of(n, b) * float("nan"),
             RewardError,

@@ -40,7 +40,7 @@ SAMPLERS = {
     "FBNet": FBNet,
     "ProxylessNAS": ProxylessNAS,
 }
-DETACHED = "no gradients flow through the loss"
+DETACHED = "the loss has no gradients"
 
 
 def loss_of(network, batch):
