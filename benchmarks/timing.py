@@ -15,8 +15,9 @@ import gc
 import statistics
 import time
 import timeit
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any, Protocol
 
 
@@ -95,7 +96,9 @@ def fastest(job: Job, budget: float) -> float:
 
 
 def measure(jobs: Mapping[str, Timed], *, rounds: int, budget: float) -> Timing:
-    """Times the sides of one operation in interleaved rounds; each round starts with another side.
+    """Times the sides of one operation in interleaved rounds, each in another order.
+
+    The order matters: a side pays for memory that the side before it gave back.
 
     Args:
       jobs: the sides by name.
@@ -104,14 +107,13 @@ def measure(jobs: Mapping[str, Timed], *, rounds: int, budget: float) -> Timing:
     """
     numbers = {side: calibrate(job, budget) for side, job in jobs.items()}
     timers = {side: job.timer() for side, job in jobs.items()}
-    sides: Sequence[str] = tuple(jobs)
-    timing = Timing({side: [] for side in sides})
+    orders = list(permutations(jobs))
+    timing = Timing({side: [] for side in jobs})
     gc.collect()
     gc.freeze()
     try:
         for r in range(rounds):
-            turn = r % len(sides)
-            for side in (*sides[turn:], *sides[:turn]):
+            for side in orders[r % len(orders)]:
                 number = numbers[side]
                 seconds = timers[side].timeit(number) / (number * jobs[side].units)
                 timing.seconds[side].append(seconds)
