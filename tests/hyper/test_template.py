@@ -236,7 +236,7 @@ def test_no_template_is_kept_where_changes_go_unnoticed():
 
 @pytest.mark.parametrize("seed", ["a", 1.5, True])
 def test_a_seed_is_a_whole_number(seed):
-    with pytest.raises(SpaceError, match=r"a seed is a whole number, a random\.Random or None"):
+    with pytest.raises(SpaceError, match=r"a seed must be a whole number, a random\.Random or None"):
         pg.random_sample(pg.oneof([1]), seed)
 
 

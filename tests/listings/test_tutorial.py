@@ -428,7 +428,7 @@ class TestContractForms:
             ({"kernel_size": "-1/4"}, r"cannot be read from '-1/4'"),
             ({"kernel": "3/4 (9)"}, r"'kernel_size' is missing"),
             ({"kernel_size": "3/4 (9)", "depth": "0/2 (1)"}, r"no decision point.*'depth'"),
-            ("{", r"decisions as text are JSON"),
+            ("{", r"decisions as text must be JSON"),
         ],
     )
     def test_a_sample_of_another_space_is_refused(self, params, message):

@@ -87,36 +87,39 @@ def test_empty_space():
 @pytest.mark.parametrize(
     ("describe", "match"),
     [
-        (lambda: choice("a.b", 0), r"a choice without candidates at path 'a\.b'; give it at least one"),
-        (lambda: choice("", []), "a choice without candidates at the root"),
+        (lambda: choice("a.b", 0), r"the choice at path 'a\.b' has no candidates; give it at least one"),
+        (lambda: choice("", []), "the choice at the root has no candidates"),
         (
             lambda: choice("x", 2, picks=3),
             "3 distinct picks at path 'x' need at least 3 candidates; there are 2.*dis",
         ),
-        (lambda: choice("x", 2, picks=0), "number of picks at path 'x' is a whole number, 1 or more; got 0"),
+        (
+            lambda: choice("x", 2, picks=0),
+            "number of picks at path 'x' must be a whole number, 1 or more; got 0",
+        ),
         (lambda: choice("x", 2, literals=["a"]), "has 1 literals but 2 branches"),
         (lambda: choice("x", 2, values=[1]), r"has 2 candidates but the values \(1,\); give a finite number"),
         (lambda: integer("n", 3, 1), "the int at path 'n' has min_value 3 above max_value 1; swap"),
         (lambda: integer("n", 0, 9, scale="log"), "scale 'log', which needs min_value above 0; got 0"),
         (
             lambda: integer("n", 1, 9, scale="Log"),
-            "scale of the int at path 'n' is one of linear, log, rlog; got 'Log'",
+            "scale of the int at path 'n' must be one of linear, log, rlog; got 'Log'",
         ),
-        (lambda: integer("n", 1, 9, step=0), "step of the integer at path 'n' is 1 or more; got 0"),
+        (lambda: integer("n", 1, 9, step=0), "step of the integer at path 'n' must be 1 or more; got 0"),
         (
             lambda: integer("n", 1.0, 9),
-            r"min_value of the integer at path 'n' is a whole number; got 1\.0 of type float",
+            r"min_value of the integer at path 'n' must be a whole number; got 1\.0 of type float",
         ),
         (lambda: integer("n", True, 9), "min_value of the integer at path 'n'.*got True of type bool"),
         (lambda: floating("f", 2, 1), r"the float at path 'f' has min_value 2\.0 above max_value 1\.0"),
         (lambda: floating("f", 0, 1, scale="log"), "needs min_value above 0"),
         (
             lambda: floating("f", 0, float("inf")),
-            "max_value of the float at path 'f' is a finite number; got inf",
+            "max_value of the float at path 'f' must be a finite number; got inf",
         ),
         (
             lambda: floating("f", "0", 1),
-            "min_value of the float at path 'f' is a finite number; got '0' of type str",
+            "min_value of the float at path 'f' must be a finite number; got '0' of type str",
         ),
         (lambda: floating("f", False, 1), "got False of type bool"),
         (
@@ -138,16 +141,16 @@ AB = ("a", "b")
     ("points", "top", "match"),
     [
         ([Int("n", 1, 2)], [], "the point at path 'n' belongs to no branch and is not in `top`"),
-        ([Int("n", 1, 2)], [1], "place 0 was due, but a branch names 1"),
-        ([Int("n", 1, 2)], [0, 0], "place 1 was due, but a branch names 0"),
-        ([Int("n", 1, 2)], ["n"], "place 0 was due, but a branch names 'n'"),
+        ([Int("n", 1, 2)], [1], "expected index 0, but a branch names 1"),
+        ([Int("n", 1, 2)], [0, 0], "expected index 1, but a branch names 0"),
+        ([Int("n", 1, 2)], ["n"], "expected index 0, but a branch names 'n'"),
         (["n"], [0], "a point is a Choice, an Int or a Float; got 'n' of type str"),
-        ([Choice("x", AB, ((2,), ())), Int("n", 1, 2)], [0], "place 1 was due, but a branch names 2"),
+        ([Choice("x", AB, ((2,), ())), Int("n", 1, 2)], [0], "expected index 1, but a branch names 2"),
         ([Choice("x[0]", AB, ((), ()), PAIR)], [0], "some are missing"),
         (
             [Choice("x[0]", AB, ((), ()), PAIR), Choice("y", AB, ((), ()))],
             [0, 1],
-            "the picks of the group at path 'y' do not stand side by side",
+            "the picks of the group at path 'y' are not next to each other",
         ),
         (
             [Choice("x[0]", AB, ((), ()), PAIR), Choice("x[1]", ("a", "c"), ((), ()), PAIR, 1)],
@@ -160,7 +163,7 @@ AB = ("a", "b")
                 for i in (0, 1)
             ],
             [0, 1],
-            "side by side",
+            "next to each other",
         ),
         (
             [Choice(f"x[{i}]", ("a",), ((),), PAIR, i) for i in (0, 1)],
@@ -187,7 +190,7 @@ def test_building_takes_time_in_proportion_to_the_points():
 @pytest.mark.parametrize("ends", [(-1e308, 1e308), (1e308, 1.5e308)])
 def test_a_float_range_is_no_wider_than_a_float(ends):
     with pytest.raises(
-        SpaceError, match=r"the float at path .x. has the range from .*too large for a float. Take a smaller"
+        SpaceError, match=r"the float at path .x. has the range from .*too large for a float. Use a smaller"
     ):
         flatten([floating("x", *ends)])
 

@@ -54,10 +54,10 @@ FLOATS = flatten([choice("a", [None, floating("lr", 0, 1)])])
         ),
         (lambda: FLOATS.unrank(0), "cannot count to a rank: "),
         (lambda: FLOATS.rank([0]), "cannot rank: "),
-        (lambda: NESTED.unrank(-1), r"rank is a whole number in 0\.\.\d+; got -1 of type int"),
-        (lambda: NESTED.unrank(NESTED.size), r"rank is a whole number in 0\.\."),
+        (lambda: NESTED.unrank(-1), r"rank must be a whole number in 0\.\.\d+; got -1 of type int"),
+        (lambda: NESTED.unrank(NESTED.size), r"rank must be a whole number in 0\.\."),
         (lambda: NESTED.unrank(True), "got True of type bool"),
-        (lambda: NESTED.iterate(start=-1), "start is a whole number in 0"),
+        (lambda: NESTED.iterate(start=-1), "start must be a whole number in 0"),
         (lambda: NESTED.iterate(start=0.5), r"got 0\.5 of type float"),
     ],
 )

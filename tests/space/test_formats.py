@@ -119,7 +119,7 @@ def test_get_by_path_and_name():
     ):
         SHORT["opp"]
     with pytest.raises(
-        DecisionError, match=r"2 active points are named 'inputs'; ask by path: 'x\[0\]', 'x\[1\]'"
+        DecisionError, match=r"2 active points are named 'inputs'; use a path: 'x\[0\]', 'x\[1\]'"
     ):
         SHORT["inputs"]
     assert SPACE.point("rate").path == "op[=1/2].p"
@@ -167,7 +167,7 @@ ONE = choice("a", 2)
         ([[0], [1, 0], 1], r"this level of the tree has 2 holes \('op', 'x'\); got 3 items"),
         ([0, [1]], r"the hole at path 'x' takes a list of 2 picks; got \[1\]"),
         ([[0], 1], "the hole at path 'x' takes a list of 2 picks; got 1"),
-        ([[0, 1], [1, 0]], r"nothing is to be decided below candidate 0 \(id\) at path 'op'; got \[1\]"),
+        ([[0, 1], [1, 0]], r"candidate 0 \(id\) at path 'op' has no decisions below it; got \[1\]"),
         ([1, [1, 0]], r"this level of the tree has 2 holes .*got 0 items"),
         ([[1, 1, [0.5]], [1, 0]], r"at path 'op\[=1/2\]\.p' is one value \(0\.0\.\.1\.0\); got \[0\.5\]"),
         ([[], [1, 0]], r"at path 'op' is one value"),
@@ -188,7 +188,7 @@ ONE = choice("a", 2)
         ),
         ({"op": 0, "x": [0, 1], "ops": 2}, "no decision point with path or name 'ops'; did you mean 'op'"),
         ({"opp": 0, "x": [0, 1]}, "'op' is missing.*did you mean 'opp'.*Allowed: 0..1"),
-        ({"op": 0, "x": [0, 1], 3: 1}, "keys of decisions are paths or names; got 3 of type int"),
+        ({"op": 0, "x": [0, 1], 3: 1}, "keys of decisions must be paths or names; got 3 of type int"),
         ({"op": 0, "x": [0, 1, 2]}, r"the hole at path 'x' takes a list of 2 picks; got \[0, 1, 2\]"),
         ({"op": 0, "x": 1}, "the hole at path 'x' takes a list of 2 picks; got 1"),
         ({"op": "0/3 (id)", "x": [0, 1]}, "of 3 candidates, but here there are 2: it is from another space"),
@@ -200,19 +200,19 @@ ONE = choice("a", 2)
         ({"op": "id", "x": [0, 1]}, r"cannot be read from 'id'; write the index, or .*such as '0/2 \(id\)'"),
         ({"op": 1, "op[=1/2].k": 0, "rate": "0.5", "x": [0, 1]}, "is a number; .*got '0.5' of type str"),
         ('{"op": 0, "op": 1, "x": [0, 1]}', "the decision at path 'op' is given twice"),
-        ('{"op": 0, "x": [0', "decisions as text are JSON such as .* is not: "),
-        ("", "decisions as text are JSON"),
-        ('"op"', "the JSON of a dict or list; got that of the string 'op'"),
+        ('{"op": 0, "x": [0', "decisions as text must be JSON such as .* cannot read "),
+        ("", "decisions as text must be JSON"),
+        ('"op"', "the JSON of a dict or list; got the JSON of the string 'op'"),
         (
             "null",
-            "decisions are given as Decisions, a list of the active values, .*got None of type NoneType",
+            "decisions must be Decisions, a list of the active values, .*got None of type NoneType",
         ),
         (None, "got None of type NoneType"),
         ({1, 2}, "of type set"),
         (0, r"'x\[0\]' is missing: 1 values were given"),
         (
             flatten([ONE]).sample(1),
-            r"another space. From theirs to this one:\n  - a: choice of 2: 0, 1\n  \+ op: ",
+            r"another space. Changes from their space to this one:\n  - a: choice of 2: 0, 1\n  \+ op: ",
         ),
     ],
 )

@@ -190,5 +190,5 @@ def test_children_of_permutations_are_permutations():
 
 
 def test_parents_are_of_one_space():
-    with pytest.raises(DecisionError, match="the parents are decisions of two spaces"):
+    with pytest.raises(DecisionError, match="the parents are decisions of different spaces"):
         recombine(flatten([choice("a", 2)]).sample(), flatten([choice("b", 2)]).sample())

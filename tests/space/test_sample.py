@@ -123,7 +123,7 @@ def test_none_is_seed_0_and_generators_go_on():
 @pytest.mark.parametrize("seed", [1.5, "1", True])
 def test_what_is_no_seed(seed):
     with pytest.raises(
-        SpaceError, match=r"seed is a whole number, a random\.Random, or None for seed 0; got"
+        SpaceError, match=r"seed must be a whole number, a random\.Random, or None for seed 0; got"
     ):
         MULTISET.sample(seed)
 

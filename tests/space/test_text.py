@@ -138,7 +138,10 @@ def test_hints_that_are_no_data_are_not_stored():
         ({"format": "other"}, "a stored space is a dict with format 'pliant.space/1'; got 'other'"),
         ([1], r"a stored space is a dict with format 'pliant\.space/1'; got '\[1\]'"),
         ({"format": "pliant.space/1", "top": []}, "a stored space lacks 'points'; it is cut off"),
-        ({"format": "pliant.space/1", "top": [0], "points": []}, "damaged or was changed: .*place 0 was due"),
+        (
+            {"format": "pliant.space/1", "top": [0], "points": []},
+            "damaged or was changed: .*expected index 0",
+        ),
         (
             {"format": "pliant.space/1", "top": [], "points": [3]},
             "a stored space is damaged or was changed: ",
@@ -153,7 +156,7 @@ def test_hints_that_are_no_data_are_not_stored():
                 "top": [0],
                 "points": [{"kind": "choice", "path": "a", "literals": [1]}],
             },
-            "damaged or was changed: str was due; got 1 of type int",
+            "damaged or was changed: expected str; got 1 of type int",
         ),
     ],
 )

@@ -70,10 +70,7 @@ class ManyOf(Hole):
 
     _sym_literal_names: ClassVar[dict[str, str]] = {
         n: n for n in ("name", "hints", "num_choices", "candidates")
-    } | {
-        "distinct": "choices_distinct",
-        "sorted": "choices_sorted",
-    }
+    } | {"distinct": "choices_distinct", "sorted": "choices_sorted"}
 
     num_choices: int
     candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation

@@ -208,6 +208,6 @@ def _seed(seed: Any) -> int:
         return 0
     if seed.__class__ is not int:
         raise SpaceError(
-            f"a seed is a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}."
+            f"a seed must be a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}."
         )
     return int(seed)

@@ -1,7 +1,7 @@
-"""Floor 1: the abstract search space as flat frozen data: count, walk, sample, mutate, encode.
+"""Abstract search spaces as flat frozen data: count, enumerate, sample, mutate, encode.
 
-A ``Space`` holds decision points (``Choice``, ``Int``, ``Float``); ``Decisions`` answer the active ones.
-Programs, and holes in them, live in ``hyper``.
+A ``Space`` holds decision points (``Choice``, ``Int``, ``Float``); ``Decisions`` hold a value for each active point.
+Programs with holes are in ``hyper``.
 """
 
 from .active import find_parents, walk_points

@@ -1,4 +1,4 @@
-"""Active points: walks the points that decisions make active, and finds the candidate that each point is below."""
+"""Active points: walks the points that decisions make active, and finds the parent candidate of each point."""
 
 from __future__ import annotations
 

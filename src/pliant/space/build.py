@@ -1,7 +1,7 @@
-"""From a nested description of a space to its flat form; the way in which spaces are made.
+"""Builds spaces: ``flatten`` turns nested descriptions of holes into the flat layout.
 
-``choice``, ``integer`` and ``floating`` describe one hole each, by its location *relative to what
-encloses it*; ``flatten`` joins locations into ids and lays all points out in depth-first order.
+``choice``, ``integer`` and ``floating`` describe one hole each, with its location *relative to the enclosing hole*;
+``flatten`` joins the locations to ids and puts all points in depth-first order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .space import Space
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """One described hole: what ``flatten`` lays out.  Made by ``choice``, ``integer`` and ``floating``."""
+    """The description of one hole, made by ``choice``, ``integer`` or ``floating``; input of ``flatten``."""
 
     point: Point
     candidates: tuple[tuple[Hole, ...], ...] = ()
@@ -48,16 +48,16 @@ def choice(
     """Describes ``picks`` picks among ``candidates``.
 
     Args:
-      path: location relative to what encloses it; ``''`` when the hole is itself the root or candidate.
-      candidates: how many, or for each one the holes below it (None for none).
+      path: location relative to the enclosing hole; ``''`` if the hole is itself the root or a candidate.
+      candidates: their number, or for each one the holes below it (None if it has none).
       literals: the text of each candidate; its index when not given.
       values: the candidates themselves; kept where all of them are finite numbers.
       picks: how many; with one it is a plain choice.
       distinct: whether each candidate is picked at most once.
       sorted: whether picks are in the order of the candidates.
-      ordered: whether neighbouring candidates are alike; follows from ``values`` unless given.
+      ordered: whether neighbouring candidates are similar; by default, whether ``values`` rise or fall.
       name: a second key for the decision.
-      hints: anything, for whoever selects points by it.
+      hints: any value; partitions select points by it.
 
     Raises:
       SpaceError: no candidates, or more distinct picks than candidates.
@@ -116,7 +116,7 @@ def floating(
 
 
 def flatten(holes: Iterable[Hole]) -> Space:
-    """Lays the described holes out as a ``Space``.
+    """Returns the ``Space`` of the described holes.
 
     A hole below candidate ``i`` of ``n`` of the choice at ``P`` gets the id ``P[=i/n]`` joined with its
     own location; the picks of a ``manyof`` at ``P`` are ``P[0]``, ``P[1]``, ... (one pick: ``P``).
@@ -152,7 +152,7 @@ def _lay(hole: Hole, prefix: str, points: list[Point | None]) -> list[int]:
     for pick in range(hole.picks):
         index = len(points)
         indices.append(index)
-        points.append(None)  # holds the place: what is below comes after it
+        points.append(None)  # reserves the index: points below come after it
         own = path if hole.picks == 1 else f"{path}[{pick}]"
         if isinstance(hole.point, Choice):
             count = hole.point.count
@@ -184,7 +184,9 @@ def _rises(values: Sequence[int | float]) -> bool:
 
 def _check_picks(path: str, picks: int, count: int, distinct: bool) -> None:
     if picks.__class__ is not int or picks < 1:
-        raise SpaceError(f"the number of picks {at_path(path)} is a whole number, 1 or more; got {picks!r}.")
+        raise SpaceError(
+            f"the number of picks {at_path(path)} must be a whole number, 1 or more; got {picks!r}."
+        )
     if count and distinct and picks > count:
         raise SpaceError(
             f"{picks} distinct picks {at_path(path)} need at least {picks} candidates; there are {count}. "

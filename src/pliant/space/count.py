@@ -1,8 +1,7 @@
-"""How many ways there are: exact counts in polynomial time, for one hole at a time.
+"""Exact counts of decisions in polynomial time, one hole at a time.
 
-A ``Picker`` knows the rule by which the picks of one hole follow one another (free, or any mix of
-distinct and sorted) and how many ways lead on from each step; size, rank, unrank and iteration all
-use nothing else.  With ``s_c`` the number of ways below candidate ``c`` and ``k`` picks, the sizes are
+A ``Picker`` holds the rule for the picks of one hole (free, or any mix of distinct and sorted) and counts the
+completions of each partial pick; size, rank, unrank and enumeration use only that.  With ``s_c`` the number of ways below candidate ``c`` and ``k`` picks, the sizes are
 ``(sum s)^k`` (free), ``k! e_k(s)`` (distinct), ``e_k(s)`` (distinct, sorted) and ``h_k(s)`` (sorted),
 where ``e_k`` and ``h_k`` are the elementary and the complete homogeneous symmetric polynomials.
 """
@@ -20,7 +19,7 @@ Move = tuple[int, int, int]  # candidate, ways below it, ways to make the later 
 
 
 class Picker(ABC):
-    """The rule of the picks of one hole, as a walk through states."""
+    """The rule for the picks of one hole, as transitions between states."""
 
     __slots__ = ("even", "picks", "sizes")
 
@@ -49,7 +48,7 @@ class Picker(ABC):
 
 @final
 class FreePicker(Picker):
-    """Each pick is any candidate; the state is nothing."""
+    """Each pick is any candidate; there are no states."""
 
     __slots__ = ()
 
@@ -165,7 +164,7 @@ class MultisetPicker(_SortedPicker):
 
 
 def make_picker(sizes: Sequence[int], group: Group | None) -> Picker:
-    """Returns the picker of a choice on its own (``group`` None) or of a group.
+    """Returns the picker of a single choice (``group`` None) or of a group.
 
     >>> make_picker([1, 2, 4], Group(0, 2, distinct=True, sorted=True)).size  # 1*2 + 1*4 + 2*4
     14

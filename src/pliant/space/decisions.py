@@ -1,15 +1,19 @@
-"""Decisions: one answer to all active points of a space; the whole language between searches and programs.
+"""``Decisions``: a value for each active point of a space; what algorithms propose and programs are built from.
 
-The value itself is a flat vector; its other forms (*faces*) are made and read in ``faces``.
+The values form a flat vector; ``formats`` reads other formats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, final
+
+from pliant.values.errors import DecisionError
 
 from . import formats, serialize
 from .active import active_points
+from .points import Choice, Point
 from .validate import Vector, check_vector
 
 if TYPE_CHECKING:
@@ -18,9 +22,9 @@ if TYPE_CHECKING:
 
 @final
 class Decisions:
-    """A valid decision vector of ``space``: the active decisions only, in the order of ``Space.points``.
+    """A valid decision vector of ``space``: values of the active points only, in the order of ``Space.points``.
 
-    Immutable and hashable.  Choices are decided by candidate index, numbers by value.
+    Immutable and hashable.  The value of a choice is the index of a candidate.
 
     >>> from pliant.space import choice, floating, flatten
     >>> space = flatten([choice("op", [None, floating("p", 0, 1)], literals=["id", "drop"])])
@@ -44,7 +48,7 @@ class Decisions:
 
     @classmethod
     def _of(cls, space: Space, values: Vector) -> Decisions:
-        """Returns decisions without checks, for vectors that are valid by construction."""
+        """Returns decisions of a vector that is valid by construction, without checks."""
         self = _new(cls)
         self._space = space
         self._values = values
@@ -52,7 +56,7 @@ class Decisions:
 
     @property
     def space(self) -> Space:
-        """The space that these decisions are of."""
+        """The space of these decisions."""
         return self._space
 
     @property
@@ -62,27 +66,36 @@ class Decisions:
 
     @property
     def active(self) -> tuple[int, ...]:
-        """The indices in ``space.points`` that the values decide, one per value."""
+        """The indices of the active points in ``space.points``, one per value."""
         return active_points(self._space, self._values)
 
     def to_dict(self) -> dict[str, int | float]:
         """Returns ``{path: value}`` of the active points."""
-        return formats.to_dict(self)
+        return {point.path: value for point, value in self._pairs()}
 
     def to_params(self) -> dict[str, str | float]:
         """Returns ``{path: '<index>/<count> (<literal>)'}``, with bare numbers for integers and floats."""
-        return formats.to_params(self)
+        return {
+            point.path: f"{value}/{point.count} ({point.literals[value]})"  # type: ignore[index]  # an int
+            if isinstance(point, Choice)
+            else value
+            for point, value in self._pairs()
+        }
 
     def to_params_str(self) -> str:
         """Returns ``to_params`` as JSON text, which trainers take as ``--nas_params_str``."""
-        return formats.to_params_str(self)
+        return json.dumps(self.to_params())
 
     def to_tree(self) -> list[Any]:
         """Returns the decisions nested as the space is; see ``pliant.space.formats``."""
-        return formats.to_tree(self)
+        return _grow(self._space.points, self._space.top, iter(self._values))
+
+    def _pairs(self) -> Iterator[tuple[Point, int | float]]:
+        points = self._space.points
+        return ((points[i], value) for i, value in zip(self.active, self._values, strict=True))
 
     def to_json(self) -> list[int | float]:
-        """Returns the values as plain JSON data; the space is stored apart."""
+        """Returns the values as JSON data, without the space."""
         return list(self._values)
 
     @classmethod
@@ -96,12 +109,18 @@ class Decisions:
         return cls(space, serialize.numbers_from_json(data))
 
     def __getitem__(self, key: str) -> int | float | None:
-        """Returns the decision of the point with this path or name; None where the point is inactive.
+        """Returns the value of the point with this path or name; None if the point is inactive.
 
         Raises:
           DecisionError: the space has no such point, or several active ones of this name.
         """
-        return formats.get(self, key)
+        wanted = formats.find_points(self._space, key)
+        found = [v for i, v in zip(self.active, self._values, strict=True) if i in wanted]
+        if len(found) > 1:
+            raise DecisionError(
+                f"{len(found)} active points are named {key!r}; use a path: {formats.list_paths(self._space, wanted)}."
+            )
+        return found[0] if found else None
 
     def __len__(self) -> int:
         return len(self._values)
@@ -131,3 +150,21 @@ class Decisions:
 
 
 _new = object.__new__
+
+
+def _grow(points: Sequence[Point], indices: Sequence[int], values: Iterator[int | float]) -> list[Any]:
+    items: list[Any] = []
+    for index in indices:
+        point, value = points[index], next(values)
+        item: Any = value
+        if isinstance(point, Choice):
+            branch = point.branches[value]  # type: ignore[index]  # an int
+            if branch:
+                item = [value, *_grow(points, branch, values)]
+            if point.group is not None:
+                if point.pick == 0:
+                    items.append([])
+                items[-1].append(item)
+                continue
+        items.append(item)
+    return items

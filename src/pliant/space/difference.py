@@ -1,4 +1,4 @@
-"""What differs between two spaces, as lines of text for a person."""
+"""Differences between two spaces, as lines of text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _COUNT = re.compile(r"\[=(\d+)/\d+\]")
 
 
 def diff(old: Space, new: Space) -> list[str]:
-    """Returns a line per difference: ``-`` gone, ``+`` new, ``~`` changed; no lines for equal spaces.
+    """Returns a line per difference: ``-`` removed, ``+`` added, ``~`` changed; no lines for equal spaces.
 
-    A point below a candidate is the same point when that candidate's index is, however many there are.
+    Points below a candidate are matched by the index of the candidate, even if the number of candidates differs.
 
     >>> from pliant.space import choice, flatten, integer
     >>> old = flatten([choice("a", [integer("k", 1, 3), None]), integer("b", 1, 3)])
@@ -53,7 +53,7 @@ def _path(point: Point) -> str:
 
 
 def _say_change(old: Space, point: Point, new: Space, other: Point) -> str:
-    """Returns what changed at a point that both spaces have; nothing if only its place did."""
+    """Returns what changed at a point that both spaces have; empty if only its position did."""
     if isinstance(point, Choice) and isinstance(other, Choice) and point.literals != other.literals:
         return _say_candidates(point, other)
     before, after = say_point(point), say_point(other)

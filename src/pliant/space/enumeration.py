@@ -1,8 +1,7 @@
-"""All decision vectors in lexicographic order: the i-th, the index of one, and one after another.
+"""Enumeration, ranking and unranking of decision vectors in lexicographic order.
 
-The order is that of the vectors themselves, so the rightmost decision changes fastest: the first pick,
-what is active below it, the second pick, and so on.  Floats count as one way and stand as None; a
-space with floats cannot be walked (``check_countable``).
+The rightmost decision changes fastest: first pick, points below it, second pick, and so on.  A float counts as one
+value and is written as None; a space with floats cannot be enumerated (``check_countable``).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from .points import Choice, Float, Int
 if TYPE_CHECKING:
     from .space import Space
 
-_BLOCK = 1024  # so many vectors of a few neighbouring units are listed once and reused
+_BLOCK = 1024  # up to this many vectors of neighbouring units are listed once and reused
 
 
 def check_countable(space: Space, what: str) -> None:
@@ -33,7 +32,7 @@ def check_countable(space: Space, what: str) -> None:
         point = next(p for p in space.points if isinstance(p, Float) and p.count == math.inf)
         raise SpaceError(
             f"cannot {what}: the space has infinitely many points because of the float {at_path(point.path)}. "
-            "Use sample(), turn the float into an integer or a choice of a few values, or leave it out by a partition."
+            "Use sample(), replace the float by an integer or a choice of a few values, or leave it out with a partition."
         )
 
 
@@ -108,7 +107,7 @@ def walk_units(units: Units, start: int = 0) -> Iterator[tuple[Any, ...]]:
 
 
 class _Walk:
-    """One walk: the blocks that it has listed so far."""
+    """One enumeration: the blocks of vectors listed so far."""
 
     def __init__(self) -> None:
         self.blocks: dict[Units, list[tuple[Any, ...]]] = {}

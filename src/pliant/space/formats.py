@@ -1,21 +1,21 @@
-"""The faces of decisions: dict by path, service parameters, nested tree, text; written and read back.
+"""Decision formats: reads decisions from a vector, a dict by path, service parameters, a nested tree, or JSON text.
 
-**Tree**: a list with one item per hole.  A number's item is its value.  A choice's item is its index, or
-``[index, item, ...]`` when points are active below the picked candidate.  The item of a ``manyof`` with
-several picks is the list of the picks' items.  Flat vectors and trees are told apart by their nesting;
-where nothing nests they are the same.
+**Tree**: a list with one item per hole.  The item of a number is its value.  The item of a choice is its index, or
+``[index, item, ...]`` if points are active below the picked candidate.  The item of a ``manyof`` with several picks
+is the list of the items of its picks.  A list that contains lists is a tree; without nesting, vector and tree agree.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import DecisionError, suggest
 from pliant.values.path import at_path
 
+from .active import find_parents, walk_points
 from .difference import diff
 from .points import Choice, Point
 from .validate import Vector, allowed, check_pick, check_value, check_vector
@@ -27,53 +27,11 @@ if TYPE_CHECKING:
 _PICKED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*(?:\((.*)\)\s*)?\Z", re.DOTALL)
 
 
-def to_dict(decisions: Decisions) -> dict[str, int | float]:
-    """Returns ``{path: value}`` of the active points."""
-    points = decisions.space.points
-    return {points[i].path: value for i, value in zip(decisions.active, decisions.values, strict=True)}
-
-
-def to_params(decisions: Decisions) -> dict[str, str | float]:
-    """Returns ``{path: '<index>/<count> (<literal>)' or bare number}`` of the active points."""
-    points = decisions.space.points
-    params: dict[str, str | float] = {}
-    for index, value in zip(decisions.active, decisions.values, strict=True):
-        point = points[index]
-        if isinstance(point, Choice):
-            params[point.path] = f"{value}/{point.count} ({point.literals[value]})"  # type: ignore[index]  # an int
-        else:
-            params[point.path] = value
-    return params
-
-
-def to_params_str(decisions: Decisions) -> str:
-    """Returns ``to_params`` as JSON text."""
-    return json.dumps(to_params(decisions))
-
-
-def to_tree(decisions: Decisions) -> list[Any]:
-    """Returns the decisions nested as the space is (see the head of this module)."""
-    space = decisions.space
-    return _grow(space.points, space.top, iter(decisions.values))
-
-
-def get(decisions: Decisions, key: str) -> int | float | None:
-    """Returns the decision under a path or name, None where it is inactive."""
-    space = decisions.space
-    wanted = find_points(space, key)
-    found = [v for i, v in zip(decisions.active, decisions.values, strict=True) if i in wanted]
-    if len(found) > 1:
-        raise DecisionError(
-            f"{len(found)} active points are named {key!r}; ask by path: {_paths(space, wanted)}."
-        )
-    return found[0] if found else None
-
-
 def find_points(space: Space, key: str) -> list[int]:
     """Returns the indices of the points with this path, or else of those with this name.
 
     Raises:
-      DecisionError: there are none.
+      DecisionError: the space has no such point.
     """
     for attribute in ("path", "name"):
         found = [i for i, point in enumerate(space.points) if getattr(point, attribute) == key]
@@ -81,68 +39,52 @@ def find_points(space: Space, key: str) -> list[int]:
             return found
     raise DecisionError(
         f"the space has no decision point with path or name {key!r}{suggest(key, _keys(space)) or '.'} "
-        f"Its points: {_paths(space, range(len(space.points)))}."
+        f"Its points: {list_paths(space, range(len(space.points)))}."
     )
 
 
-def read(space: Space, face: Any) -> Vector:
-    """Returns the valid vector that ``face`` stands for.
+def read(space: Space, given: Any) -> Vector:
+    """Reads a valid vector from decisions in any format but ``Decisions``.
 
     Raises:
-      DecisionError: it stands for none in this space.
+      DecisionError: they are invalid in this space.
     """
-    if isinstance(face, str):
-        face = _load(face)
-    elif isinstance(face, range) or (hasattr(face, "tolist") and not isinstance(face, Mapping)):
-        face = list(face) if isinstance(face, range) else face.tolist()  # an array or tensor is its numbers
-    if isinstance(face, Mapping):
-        return _read_dict(space, face)
-    if isinstance(face, (list, tuple)):
-        if any(isinstance(item, (list, tuple)) for item in face):
+    if isinstance(given, str):
+        given = _load(given)
+    elif isinstance(given, range):
+        given = list(given)
+    elif hasattr(given, "tolist") and not isinstance(given, Mapping):  # an array or tensor
+        given = given.tolist()
+    if isinstance(given, Mapping):
+        return _read_dict(space, given)
+    if isinstance(given, (list, tuple)):
+        if any(isinstance(item, (list, tuple)) for item in given):
             values: list[Any] = []
-            _read_items(space, space.top, face, values)
+            _read_items(space, space.top, given, values)
             return tuple(values)
-        return check_vector(space, face)
-    if isinstance(face, (int, float)):
-        return check_vector(space, (face,))
+        return check_vector(space, given)
+    if isinstance(given, (int, float)):
+        return check_vector(space, (given,))
     raise DecisionError(
-        "decisions are given as Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
-        f"text of such a dict; got {face!r} of type {type(face).__name__}."
+        "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
+        f"text of such a dict; got {given!r} of type {type(given).__name__}."
     )
 
 
 def read_decisions(space: Space, decisions: Decisions) -> Vector:
-    """Returns the vector of decisions of an equal space.
+    """Returns the vector of decisions that belong to an equal space.
 
     Raises:
-      DecisionError: they are of another space; the message lists the differences.
+      DecisionError: they belong to another space; the message lists the differences.
     """
     if decisions.space != space:
         lines = diff(decisions.space, space)
         more = [f"  ... and {len(lines) - 8} more"] if len(lines) > 8 else []
         raise DecisionError(
-            "these decisions are of another space. From theirs to this one:\n"
+            "these decisions belong to another space. Changes from their space to this one:\n"
             + "\n".join([*(f"  {line}" for line in lines[:8]), *more])
         )
     return decisions.values
-
-
-def _grow(points: Sequence[Point], indices: Sequence[int], values: Iterator[int | float]) -> list[Any]:
-    items: list[Any] = []
-    for index in indices:
-        point, value = points[index], next(values)
-        item: Any = value
-        if isinstance(point, Choice):
-            branch = point.branches[value]  # type: ignore[index]  # an int
-            if branch:
-                item = [value, *_grow(points, branch, values)]
-            if point.group is not None:
-                if point.pick == 0:
-                    items.append([])
-                items[-1].append(item)
-                continue
-        items.append(item)
-    return items
 
 
 def _read_items(space: Space, indices: Sequence[int], items: Sequence[Any], values: list[Any]) -> None:
@@ -185,7 +127,7 @@ def _read_item(space: Space, index: int, item: Any, values: list[Any]) -> Any:
         branch = point.branches[value]
         if below and not branch:
             raise DecisionError(
-                f"nothing is to be decided below candidate {value} ({point.literals[value]}) {at_path(point.path)}; "
+                f"candidate {value} ({point.literals[value]}) {at_path(point.path)} has no decisions below it; "
                 f"got {list(below)!r}."
             )
         if branch:
@@ -197,26 +139,23 @@ def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     """Returns the vector of a dict by path or name; None values count as absent."""
     left = {key: value for key, value in given.items() if value is not None}
     used: dict[Any, str] = {}
-    values: list[Any] = []
     picked: dict[int, list[int]] = {}
-    pending = list(reversed(space.top))
-    while pending:
-        index = pending.pop()
-        point = space.points[index]
+
+    def decide(index: int, point: Point) -> Any:
         value = check_value(point, _read_text(point, _look_up(space, index, left, used)))
-        values.append(value)
-        if isinstance(point, Choice):
-            if point.group is not None:
-                check_pick(point, value, picked.setdefault(point.group.first, []))
-            pending.extend(reversed(point.branches[value]))
+        if isinstance(point, Choice) and point.group is not None:
+            check_pick(point, value, picked.setdefault(point.group.first, []))
+        return value
+
+    values = tuple(walk_points(space, decide))
     for key in left:
         if key not in used:
             _reject_key(space, key, left[key])
-    return tuple(values)
+    return values
 
 
 def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str]) -> Any:
-    """Returns what the dict says about one active point: under its path, its name, or its hole's list."""
+    """Returns the entry of the dict for one active point: under its path, its name, or in the list of its hole."""
     point = space.points[index]
     group = point.group if isinstance(point, Choice) else None
     hole = _hole(point)
@@ -243,7 +182,7 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
 
 
 def _read_text(point: Point, value: Any) -> Any:
-    """Returns the index that ``'<index>/<count> (<literal>)'`` names; other values as they are."""
+    """Returns the index in ``'<index>/<count> (<literal>)'``; other values unchanged."""
     if not isinstance(value, str) or not isinstance(point, Choice):
         return value
     match = _PICKED.match(value)
@@ -269,7 +208,7 @@ def _read_text(point: Point, value: Any) -> Any:
 def _reject_key(space: Space, key: Any, value: Any) -> None:
     if not isinstance(key, str):
         raise DecisionError(
-            f"the keys of decisions are paths or names; got {key!r} of type {type(key).__name__}."
+            f"the keys of decisions must be paths or names; got {key!r} of type {type(key).__name__}."
         )
     index = find_points(space, key)[0]
     raise DecisionError(
@@ -279,27 +218,27 @@ def _reject_key(space: Space, key: Any, value: Any) -> None:
 
 
 def _because(space: Space, index: int) -> str:
-    """Returns ``" when 'op' is 1/2 (conv)"``: the choice that a conditional point hangs on."""
-    for point in space.points:
-        for candidate, branch in enumerate(point.branches if isinstance(point, Choice) else ()):
-            if index in branch:
-                assert isinstance(point, Choice)
-                return f" when {point.path!r} is {candidate}/{point.count} ({point.literals[candidate]})"
-    return ""
+    """Returns the condition of a conditional point, such as ``" when 'op' is 1/2 (conv)"``."""
+    parent = find_parents(space)[index]
+    if parent is None:
+        return ""
+    point, candidate = space.points[parent[0]], parent[1]
+    assert isinstance(point, Choice)
+    return f" when {point.path!r} is {candidate}/{point.count} ({point.literals[candidate]})"
 
 
 def _load(text: str) -> Any:
     try:
-        face = json.loads(text, object_pairs_hook=_unique)
+        given = json.loads(text, object_pairs_hook=_unique)
     except ValueError as error:
         raise DecisionError(
-            f'decisions as text are JSON such as \'{{"op": "0/2 (conv)"}}\'; {text[:80]!r} is not: {error}.'
+            f'decisions as text must be JSON such as \'{{"op": "0/2 (conv)"}}\'; cannot read {text[:80]!r}: {error}.'
         ) from error
-    if isinstance(face, str):
+    if isinstance(given, str):
         raise DecisionError(
-            f"decisions as text are the JSON of a dict or list; got that of the string {face[:80]!r}."
+            f"decisions as text must be the JSON of a dict or list; got the JSON of the string {given[:80]!r}."
         )
-    return face
+    return given
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -318,6 +257,7 @@ def _keys(space: Space) -> list[str]:
     return [key for point in space.points for key in (point.path, point.name) if key is not None]
 
 
-def _paths(space: Space, indices: Sequence[int]) -> str:
+def list_paths(space: Space, indices: Sequence[int]) -> str:
+    """Returns the paths of points as text, eight of them at most."""
     shown = ", ".join(repr(space.points[i].path) for i in list(indices)[:8])
     return shown + (", ..." if len(indices) > 8 else "") if indices else "none"

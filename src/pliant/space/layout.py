@@ -1,7 +1,7 @@
-"""The flat layout checked, and seen as a tree of units again; internal to ``space``.
+"""Checks the flat layout of a space, and builds the tree of units from it; internal to ``space``.
 
-A *unit* is one hole: a number, a choice, or all picks of a ``manyof`` together.  Units have no paths:
-the picks of a group share one shape, and everything that counts or walks needs only the shape.
+A *unit* is one hole: a number, a choice, or all picks of a ``manyof`` together.  Units have no paths, because
+counting and enumeration depend only on the shape, which all picks of a group share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .points import Choice, Float, Int, Point
 
 
 class Unit:
-    """One hole of the shape.  ``size`` counts its distinct decisions, a float's as one."""
+    """One hole.  ``size`` is the number of its distinct decisions; a float counts as one."""
 
     __slots__ = ("branches", "picker", "picks", "point", "size")
 
@@ -93,7 +93,7 @@ def _check_branch(points: Sequence[Point], indices: Sequence[int], at: int, ends
     for index in indices:
         if index.__class__ is not int or index != at or at >= len(points):
             raise SpaceError(
-                f"points are laid out depth first: place {at} was due, but a branch names {index!r}; "
+                f"points must be in depth-first order: expected index {at}, but a branch names {index!r}; "
                 "describe spaces with pliant.space.flatten, which lays them out."
             )
         point = points[index]
@@ -110,10 +110,10 @@ def _check_branch(points: Sequence[Point], indices: Sequence[int], at: int, ends
             due = next(members, None)
         if due != (index if group is not None else None):
             raise SpaceError(
-                f"the picks of the group {at_path(point.path)} do not stand side by side in one branch."
+                f"the picks of the group {at_path(point.path)} are not next to each other in one branch."
             )
     if next(members, None) is not None:
-        raise SpaceError("the picks of a group do not stand side by side in one branch: some are missing.")
+        raise SpaceError("the picks of a group are not next to each other in one branch: some are missing.")
     return at
 
 
@@ -148,7 +148,7 @@ def _check_group(points: Sequence[Point], first: int, ends: Sequence[int]) -> No
 
 
 def _shape(point: Point, shift: int, pick: int, group_shift: int) -> Point:
-    """Returns the point with what may differ between the picks of an enclosing group taken away."""
+    """Returns the point without what may differ between the picks of an enclosing group."""
     if not isinstance(point, Choice):
         return replace(point, path="", name=None)
     group = point.group

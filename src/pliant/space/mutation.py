@@ -1,4 +1,4 @@
-"""One small random change to decisions: always valid, never nothing."""
+"""Mutation: one random change to decisions, which stay valid."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .scale import from_unit, to_unit
 from .space import Space
 from .validate import Vector
 
-_REACH = 0.2  # the farthest that a local move of a number goes, as a part of its scale
+_REACH = 0.2  # the longest local move of a number, as a fraction of its scale
 
 
 def mutate(decisions: Decisions, rng: Random | int | None = None) -> Decisions:
-    """Returns decisions with one decision changed; what becomes active below it is drawn, the rest is kept.
+    """Returns decisions with one decision changed; points that become active below it are sampled, the rest is kept.
 
-    The decision is picked uniformly among the active ones that can change. A choice becomes any other
-    candidate; in a ``manyof`` an unused one where picks are distinct (all used: two picks swap, with all
-    below them), and sorted picks are put in order again. A number half the time moves nearby on its scale, and
-    otherwise is drawn anew.
+    The decision is picked uniformly among the active ones that can change. A choice gets any other candidate.
+    A pick of a distinct ``manyof`` gets an unused candidate, or swaps with another pick if all are used; sorted
+    picks are sorted again. A number moves to a nearby value on its scale with probability 1/2, and is sampled
+    otherwise.
 
     Args:
-      decisions: where to start from; it must be valid.
+      decisions: valid decisions to start from.
       rng: a generator, a seed, or None for seed 0.
 
     Raises:
@@ -47,7 +47,7 @@ def mutate(decisions: Decisions, rng: Random | int | None = None) -> Decisions:
         if changed is not None:
             return Decisions._of(space, changed)
     raise SpaceError(
-        f"nothing can be mutated: {space!r} has only one element. Add candidates, or fix these holes by their values."
+        f"nothing can be mutated: {space!r} has only one element. Add candidates, or replace these holes by values."
     )
 
 

@@ -1,4 +1,4 @@
-"""All decisions that are one small change away; discrete points only."""
+"""Neighbours: all decisions that differ in one choice or integer."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .scale import from_unit, to_unit
 from .space import Space
 from .validate import Vector
 
-_FEW = 16  # up to so many values, every other value of an integer is a neighbour
-_FAR = 0.1  # beyond that: one step, and this part of the scale, each way
+_FEW = 16  # up to this many values, every other value of an integer is a neighbour
+_FAR = 0.1  # above: one step, and this fraction of the scale, in both directions
 
 
 def neighbours(decisions: Decisions, rng: Random | int | None = None) -> Iterator[Decisions]:
     """Yields the valid decisions that differ in one choice or integer, each once, in the order of the points.
 
-    A choice takes each other candidate; what becomes active below it is drawn from ``rng`` (a generator, a
-    seed, or None for seed 0). Picks of a ``manyof`` are replaced as in ``mutate``; distinct unsorted ones also swap, two at
-    a time. An integer with up to 16 values takes each other value; with more, it goes one step and a tenth of its scale
-    up and down. Floats are left alone.
+    A choice takes each other candidate; points that become active below it are sampled with ``rng`` (a generator, a
+    seed, or None for seed 0). Picks of a ``manyof`` are replaced as in ``mutate``; unsorted ones also swap, two at
+    a time. An integer with up to 16 values takes each other value; with more, it moves by one step and by a tenth of its
+    scale up and down. Floats are kept.
 
     >>> from pliant.space import choice, flatten, integer
     >>> space = flatten([choice("a", 3), integer("n", 1, 2)])

@@ -1,7 +1,7 @@
-"""Decision points: one frozen record per question that a search must answer.  Not programs, not answers.
+"""Decision points: one frozen record for each decision of a search space.
 
-A point knows its own range and nothing of its neighbours, except that a ``Choice`` lists, per
-candidate, the points that come alive when that candidate is picked.
+A point holds its own range; a ``Choice`` also lists, for each candidate, the points that become active when that
+candidate is picked.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SCALES = ("linear", "log", "rlog")
 class Group:
     """The picks of one ``manyof``: ``picks`` choices that share a rule.
 
-    ``first`` is the index of the first pick; the others follow every ``stride`` points, because each
-    pick carries its own copy of the points below its candidates.
+    ``first`` is the index of the first pick; the others follow every ``stride`` points, because each pick has
+    its own copy of the points below its candidates.
 
     >>> list(Group(first=2, picks=3, distinct=True, sorted=False, stride=2).members)
     [2, 4, 6]
@@ -42,18 +42,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A pick of one candidate; decided by its index.
+    """A choice of one candidate; its value is the index of the candidate.
 
     Attributes:
       path: the id, unique in the space, such as ``layers[0].op`` or ``op[=1/2].k``.
       literals: the text of each candidate.
       branches: per candidate, the indices of the points that become active directly under it.
-      group: the rule shared with the other picks of a ``manyof``; None for a choice on its own.
+      group: the rule shared with the other picks of a ``manyof``; None for a single choice.
       pick: which pick of the group this is, from 0.
       values: the candidates themselves where all of them are numbers, else empty.
       ordered: whether neighbouring indices are neighbouring values.
       name: a second key under which a dict may give the decision.
-      hints: anything; not part of the point's identity.
+      hints: any value; equality ignores it.
 
     >>> Choice("op", ("conv", "pool"), ((), ())).count
     2
@@ -73,7 +73,7 @@ class Choice:
     def __post_init__(self) -> None:
         where = at_path(self.path)
         if not self.literals:
-            raise SpaceError(f"a choice without candidates {where}; give it at least one.")
+            raise SpaceError(f"the choice {where} has no candidates; give it at least one.")
         if len(self.branches) != len(self.literals):
             raise SpaceError(
                 f"the choice {where} has {len(self.literals)} literals but {len(self.branches)} branches; "
@@ -100,10 +100,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """A whole number from ``min_value`` to ``max_value`` (inclusive), every ``step``.
+    """An integer from ``min_value`` to ``max_value`` (inclusive) in steps of ``step``.
 
-    ``scale`` says how values are drawn and what counts as near: ``linear``, ``log``, or ``rlog``
-    (logarithmic seen from the upper end).
+    ``scale`` sets how values are drawn and which values are near each other: ``linear``, ``log``, or ``rlog``
+    (logarithmic from the upper end).
 
     >>> Int("filters", 8, 64, step=8).count
     8
@@ -123,11 +123,11 @@ class Int:
             value = getattr(self, what)
             if value.__class__ is not int:
                 raise SpaceError(
-                    f"{what} of the integer {at_path(self.path)} is a whole number; got {value!r} of type "
+                    f"{what} of the integer {at_path(self.path)} must be a whole number; got {value!r} of type "
                     f"{type(value).__name__}."
                 )
         if self.step < 1:
-            raise SpaceError(f"step of the integer {at_path(self.path)} is 1 or more; got {self.step}.")
+            raise SpaceError(f"step of the integer {at_path(self.path)} must be 1 or more; got {self.step}.")
         _check_range(self)
 
     @property
@@ -162,7 +162,7 @@ class Float:
             value = getattr(self, what)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
                 raise SpaceError(
-                    f"{what} of the float {at_path(self.path)} is a finite number; got {value!r} of type "
+                    f"{what} of the float {at_path(self.path)} must be a finite number; got {value!r} of type "
                     f"{type(value).__name__}."
                 )
             object.__setattr__(self, what, float(value) + 0.0)  # -0.0 becomes 0.0: one text for equal numbers
@@ -178,7 +178,7 @@ Point = Choice | Int | Float
 
 
 def are_numbers(values: Iterable[Any]) -> bool:
-    """Returns whether all ``values`` are finite numbers; a bool is none.
+    """Returns whether all ``values`` are finite numbers; booleans do not count as numbers.
 
     >>> are_numbers([1, 0.5]), are_numbers([True]), are_numbers([math.nan])
     (True, False, False)
@@ -187,7 +187,7 @@ def are_numbers(values: Iterable[Any]) -> bool:
 
 
 def is_finite(value: float) -> bool:
-    """Returns whether a number is finite as a float, which a whole number may be too large for.
+    """Returns whether a number is finite as a float; an int may be too large for one.
 
     >>> is_finite(10**300), is_finite(10**400), is_finite(math.inf)
     (True, False, False)
@@ -199,14 +199,14 @@ def is_finite(value: float) -> bool:
 
 
 def check_width(low: float, high: float, what: str) -> None:
-    """Raises a SpaceError where the width of a range, or the sum of its ends, is no finite float."""
+    """Raises SpaceError if the width of a range, or the sum of its ends, is not a finite float."""
     if not (is_finite(low) and is_finite(high) and is_finite(abs(low) + abs(high))):
         ends = " to ".join(
             repr(end) if is_finite(end) else "a number of hundreds of digits" for end in (low, high)
         )
         raise SpaceError(
             f"{what} has the range from {ends}, whose width is too large for a float. "
-            "Take a smaller range, or decide its logarithm: pg.floatv(-300, 300) as the exponent of 10."
+            "Use a smaller range, or search the logarithm: pg.floatv(-300, 300) as the exponent of 10."
         )
 
 
@@ -220,7 +220,7 @@ def _check_range(point: Int | Float) -> None:
     check_width(low, high, f"the {point.kind} {where}")
     if point.scale not in SCALES:
         raise SpaceError(
-            f"scale of the {point.kind} {where} is one of {', '.join(SCALES)}; got {point.scale!r}."
+            f"scale of the {point.kind} {where} must be one of {', '.join(SCALES)}; got {point.scale!r}."
         )
     if point.scale != "linear" and low <= 0:
         raise SpaceError(

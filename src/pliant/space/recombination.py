@@ -1,4 +1,4 @@
-"""Two decisions into one: uniform crossover on the tree of decisions, valid whatever the parents."""
+"""Recombination: uniform crossover of two decisions; the child is always valid."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .sample import as_random, sample_branch
 from .space import Space
 
 Number = TypeVar("Number", int, float, int | float)
-# What one parent says about a point: its decisions by point index, and how far to shift the index.
+# The decisions of one parent by point index, and how far to shift the index.
 Source = tuple[dict[int, int | float], int]
 
 
 def recombine(a: Decisions, b: Decisions, rng: Random | int | None = None) -> Decisions:
-    """Returns a child of two decisions of one space: each decision is that of ``a`` or ``b``, evenly.
+    """Returns a child of two decisions of one space: each decision is that of ``a`` or ``b`` with equal probability.
 
-    Where only one parent has a point active, the child follows that one. Picks of a ``manyof`` that would
-    break its rule are taken from the other parent, or else drawn; what a pick brings along stays with its
-    candidate, in whichever pick the parents have it.
+    If a point is active in one parent only, the child takes its value from there. Picks of a ``manyof`` that would
+    break its rule are taken from the other parent, or else sampled; the decisions below a pick stay with its
+    candidate, whichever pick the parents have it in.
 
     Raises:
       DecisionError: the parents are of different spaces.
@@ -36,7 +36,7 @@ def recombine(a: Decisions, b: Decisions, rng: Random | int | None = None) -> De
     space = a.space
     if b.space != space:
         raise DecisionError(
-            f"the parents are decisions of two spaces, {space!r} and {b.space!r}; use one space."
+            f"the parents are decisions of different spaces, {space!r} and {b.space!r}; use one space."
         )
     rng = as_random(rng)
     sources = [(dict(zip(d.active, d.values, strict=True)), 0) for d in (a, b)]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Draw = Callable[[], float]
 Sampler = Callable[[Draw, list[Any]], None]  # appends the decisions of some units
 
-_KINDS = 4  # so many kinds of branches are told apart by comparing, more by a table of functions
+_KINDS = 4  # up to this many kinds of branches are compared in a chain of `if`, more are looked up in a table
 _EXACT = 1 << 40  # below it, int(random() * n) is as good as uniform
 
 
@@ -45,7 +45,7 @@ def as_random(seed: int | Random | None) -> Random:
         return Random(0)
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise SpaceError(
-            f"seed is a whole number, a random.Random, or None for seed 0; got {seed!r} of type {type(seed).__name__}."
+            f"seed must be a whole number, a random.Random, or None for seed 0; got {seed!r} of type {type(seed).__name__}."
         )
     return Random(int(seed))
 

@@ -1,7 +1,6 @@
-"""Numbers on their scale: between a numeric point's values and the unit interval.
+"""Scales: converts the values of numeric points to the unit interval and back.
 
-Whatever draws, moves or models numeric decisions does so in units, so that every algorithm honours
-``log`` alike.
+Algorithms draw, move and model numbers in the unit interval, so that all of them treat ``log`` in the same way.
 """
 
 from __future__ import annotations

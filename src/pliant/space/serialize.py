@@ -1,4 +1,4 @@
-"""Spaces as plain JSON data and back, and their fingerprint.  Reading checks everything and runs nothing."""
+"""Spaces as JSON data: writing, reading with checks, and the fingerprint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def to_json(space: Space) -> dict[str, Any]:
-    """Returns the space as JSON data; hints that are not JSON data themselves are left out."""
+    """Returns the space as JSON data; hints that JSON cannot hold are left out."""
     return {
         "format": FORMAT,
         "top": list(space.top),
@@ -28,7 +28,7 @@ def to_json(space: Space) -> dict[str, Any]:
 
 
 def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    """Returns the points and the top of what ``to_json`` returned, or of its text.
+    """Returns ``points`` and ``top`` from what ``to_json`` returned, or from its text.
 
     Raises:
       LoadError: the data is damaged, or not a space.
@@ -65,7 +65,7 @@ def numbers_from_json(data: Any) -> list[int | float]:
     """Returns ``data`` (a list, or its text) as a list of numbers.
 
     Raises:
-      LoadError: it is none.
+      LoadError: it is not a list of numbers.
     """
     if isinstance(data, (str, bytes)):
         try:
@@ -139,12 +139,12 @@ def _group_from_json(data: Any) -> Group:
 def _of(cls: type[T], value: Any) -> T:
     """Returns ``value`` if its class is exactly ``cls``."""
     if value.__class__ is not cls:
-        raise SpaceError(f"{cls.__name__} was due; got {value!r} of type {type(value).__name__}.")
+        raise SpaceError(f"expected {cls.__name__}; got {value!r} of type {type(value).__name__}.")
     return value
 
 
 def _is_json(value: Any) -> bool:
-    """Whether ``value`` is JSON data that comes back equal (tuples and non-text keys would not)."""
+    """Returns whether JSON restores ``value`` exactly (not so for tuples and keys that are not text)."""
     if value is None or isinstance(value, (bool, int, str)):
         return True
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""The abstract search space: decision points, laid out flat and frozen.  Knows no program."""
+"""``Space``: the abstract search space, an immutable flat list of decision points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Space:
     """All decision points in depth-first order, and which of them are always active (``top``).
 
     Usually made by ``abstract_search_space(program)``, or by ``flatten`` from a description.  Immutable and
-    hashable; equal spaces have equal points (hints left aside).
+    hashable; equal spaces have equal points (hints are ignored).
 
     >>> from pliant.space import choice, flatten, integer
     >>> space = flatten([choice("op", [None, integer("k", 1, 3)], literals=["id", "conv"]), choice("act", 2)])
@@ -39,7 +39,7 @@ class Space:
     _units: Units
 
     def __init__(self, points: Iterable[Point], top: Iterable[int]) -> None:
-        """Checks and takes a flat layout; ``flatten`` makes one.
+        """Checks a flat layout and stores it; ``flatten`` makes such a layout.
 
         Raises:
           SpaceError: the layout is not the depth-first order of a tree of points.
@@ -61,7 +61,7 @@ class Space:
 
     @property
     def top(self) -> tuple[int, ...]:
-        """The indices of the points that are active whatever is decided."""
+        """The indices of the points that are always active."""
         return self._top
 
     @property
@@ -89,8 +89,8 @@ class Space:
 
         Args:
           seed: a number, a generator to draw from, or None for seed 0.
-          uniform: draw uniformly over distinct decisions, instead of each decision by itself (which favours
-            candidates with little below them).  Floats then still follow their scale, integers do not.
+          uniform: draw uniformly over distinct decisions, instead of each decision independently (which favours
+            candidates with few points below them).  Floats then still follow their scale, integers do not.
         """
         rng = seed if seed.__class__ is Random else sample.as_random(seed)
         if uniform:
@@ -111,7 +111,7 @@ class Space:
         return map(partial(Decisions._of, self), enumeration.walk_units(self._units, start))
 
     def unrank(self, rank: int) -> Decisions:
-        """Returns the decisions number ``rank`` of ``iterate``, at once.
+        """Returns the decisions at position ``rank`` of ``iterate``, without enumerating.
 
         Raises:
           SpaceError: the space is infinite, or ``rank`` is not in ``0..size-1``.
@@ -121,7 +121,7 @@ class Space:
         return Decisions._of(self, tuple(enumeration.unrank_units(self._units, rank)))
 
     def rank(self, decisions: Any) -> int:
-        """Returns the number at which ``iterate`` yields ``decisions`` (any face).
+        """Returns the position of ``decisions`` (in any format) in ``iterate``.
 
         Raises:
           SpaceError: the space is infinite.
@@ -131,31 +131,33 @@ class Space:
         return enumeration.rank_units(self._units, self.parse(decisions).values)[0]
 
     def validate(self, decisions: Any) -> Decisions:
-        """Returns decisions of this space after checking every value again; like ``parse``, it reads any face.
+        """Returns decisions of this space after checking every value again; reads any format, as ``parse`` does.
 
         Raises:
-          DecisionError: they are not of this space; the message names the point, what was given and what is allowed.
+          DecisionError: they are invalid here; the message names the point, what was given and what is allowed.
         """
         if isinstance(decisions, Decisions):
             return Decisions._of(self, check_vector(self, formats.read_decisions(self, decisions)))
         return self.parse(decisions)
 
-    def parse(self, face: Any) -> Decisions:
-        """Returns the decisions that ``face`` stands for.
+    def parse(self, decisions: Any) -> Decisions:
+        """Reads decisions in any format.
 
         Args:
-          face: ``Decisions``, a list (or array, or tensor) of the active values, a nested tree, a dict by path or name (numbers or
+          decisions: ``Decisions``, a list (or array, or tensor) of the active values, a nested tree, a dict by path or name (numbers or
             ``'<index>/<count> (<literal>)'``; a list of picks under the path of a ``manyof``), such a dict as JSON text, or
             anything with a method ``to_decisions(space)``, such as what a mutator exports.
 
         Raises:
-          DecisionError: it stands for none of this space.
+          DecisionError: they are invalid in this space.
         """
-        if isinstance(face, Decisions):
-            return face if face.space is self else Decisions._of(self, formats.read_decisions(self, face))
-        if hasattr(face, "to_decisions"):
-            return self.parse(face.to_decisions(self))
-        return Decisions._of(self, formats.read(self, face))
+        if isinstance(decisions, Decisions):
+            if decisions.space is self:
+                return decisions
+            return Decisions._of(self, formats.read_decisions(self, decisions))
+        if hasattr(decisions, "to_decisions"):
+            return self.parse(decisions.to_decisions(self))
+        return Decisions._of(self, formats.read(self, decisions))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the space as plain JSON data (hints that are not JSON data are left out)."""
@@ -175,7 +177,7 @@ class Space:
             raise LoadError(f"a stored space is damaged or was changed: {error}") from error
 
     def diff(self, other: Space) -> list[str]:
-        """Returns how ``other`` differs from this space, as lines; empty when they are equal."""
+        """Returns the differences between this space and ``other`` as lines; none if they are equal."""
         return diff_spaces(self, other)
 
     def describe(self) -> str:
@@ -189,7 +191,7 @@ class Space:
     def _check_rank(self, rank: int, what: str, last: int | float) -> None:
         if isinstance(rank, bool) or not hasattr(rank, "__index__") or not 0 <= rank <= last:
             raise SpaceError(
-                f"{what} is a whole number in 0..{last}; got {rank!r} of type {type(rank).__name__}."
+                f"{what} must be a whole number in 0..{last}; got {rank!r} of type {type(rank).__name__}."
             )
 
     def __eq__(self, other: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Spaces and points as text for a person; nothing reads it back."""
+"""Descriptions of spaces and points as text for people."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .points import Choice, Int, Point
 if TYPE_CHECKING:
     from .space import Space
 
-_SHOWN = 6  # so many candidates of a choice are listed
-_WIDTH = 24  # and so much of the text of each
+_SHOWN = 6  # candidates of a choice that are listed
+_WIDTH = 24  # characters of each that are shown
 
 
 def describe(space: Space, limit: int = 40) -> str:
-    """Returns the size of a space, then a line per point, indented by what it hangs on.
+    """Returns the size of a space, then a line per point; points below a candidate are indented.
 
-    Only the first pick of a ``manyof`` is spelled out; after ``limit`` lines the rest is counted.
+    Only the first pick of a ``manyof`` is listed; after ``limit`` lines the remaining points are counted.
     """
     count = len(space.points)
     lines = [f"Space of size {say_size(space.size)} with {count} decision point{'' if count == 1 else 's'}"]
@@ -28,7 +28,7 @@ def describe(space: Space, limit: int = 40) -> str:
 
 
 def say_size(size: int | float) -> str:
-    """Returns a size in full up to a million million, else rounded.
+    """Returns a size in full up to 10**12, rounded above.
 
     >>> say_size(81), say_size(3**40), say_size(math.inf)
     ('81', '1.2e19', 'infinite')
@@ -44,7 +44,7 @@ def say_size(size: int | float) -> str:
 
 
 def say_point(point: Point) -> str:
-    """Returns what a point asks for, without its path.
+    """Returns the kind and range of a point, without its path.
 
     >>> from pliant.space.points import Float
     >>> say_point(Float("lr", 1e-4, 1.0, "log"))
@@ -66,7 +66,7 @@ def say_point(point: Point) -> str:
 
 
 def _describe(space: Space, indices: tuple[int, ...], indent: str, lines: list[str], limit: int) -> int:
-    """Appends the lines of ``indices`` and of what is below; returns how many points found no room."""
+    """Appends the lines of the points at ``indices`` and below; returns the number of points left out."""
     skipped = 0
     for index in indices:
         point = space.points[index]

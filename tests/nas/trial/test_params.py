@@ -60,7 +60,7 @@ def test_the_program_is_saved_as_the_tutorial_prints_it(tmp_path, caplog):
             "the file 'gone.json', named by nas_params_str, cannot be read: No such file",
         ),
         ('{"kernel_size": "1/3 (5)", "rate": 0.1}', DecisionError, "of 3 candidates, but here there are 4"),
-        ("{", DecisionError, "decisions as text are JSON"),
+        ("{", DecisionError, "decisions as text must be JSON"),
     ],
 )
 def test_what_is_no_sample(given, error, message):

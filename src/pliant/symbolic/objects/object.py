@@ -330,14 +330,7 @@ def declare_object(
     runs = _overrides(cls, "on_bound", "_on_bound")
     cls._sym_listens = _overrides(cls, "on_change", "_on_change")
     cls._sym_hears_parent = _overrides(cls, "on_parent_change", "_on_parent_change")
-    declare(
-        cls,
-        own.extend(base),
-        attributes=True,
-        runs=runs,
-        variadic=variadic,
-        keyword_only=keyword_only,
-    )
+    declare(cls, own.extend(base), attributes=True, runs=runs, variadic=variadic, keyword_only=keyword_only)
 
 
 def _overrides(cls: Any, *hooks: str) -> bool:
