@@ -23,7 +23,7 @@ Linear, Conv2d, Sequential, ReLU, Identity, BatchNorm2d, LazyConv2d, LazyLinear,
         nn.LazyBatchNorm2d, nn.Flatten,
     ),
 )  # fmt: skip
-X = torch.randn(2, 3, 6, 6)
+X = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
 def space():
