@@ -12,6 +12,7 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import BatchStatistics, LayerChoice, Recalibrated, RunningStatistics, supernet
 from pliant.oneshot.normalization import count_examples, find_norm_layers
+from pliant.values.errors import FieldTypeError, FieldValueError
 
 Linear, Sequential, BatchNorm, LazyBatchNorm, LazyLinear, Tanh, Identity = map(
     pg.symbolize,
@@ -250,7 +251,10 @@ def test_networks_without_normalization_need_no_batches():
 
 @pytest.mark.parametrize("images", [0, -1, 2.5, True, None])
 def test_a_number_of_images_that_is_none(images):
-    with pytest.raises(ValueError, match=r"images of Recalibrated is an integer from 1; got"):
+    with pytest.raises(
+        (FieldTypeError, FieldValueError),
+        match=r"Recalibrated\(images=...\) takes an integer of at least 1; got",
+    ):
         Recalibrated(images)
 
 

@@ -17,9 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from pliant.algorithms.base import check_count
 from pliant.values.errors import FieldValueError
 
 from .choices.choice import LayerChoice
+from .choices.evaluation import call_network, evaluating
+from .choices.nested import find_leaves
 from .elastic.lazy import LazyLayer
 from .elastic.module import Elastic
 from .rewrite.network import Supernet
@@ -53,12 +56,18 @@ class RunningStatistics(Normalization):
 
 @final
 class BatchStatistics(Normalization):
-    """Uses the statistics of the evaluated batch, as TuNAS and ProxylessNAS do during the search."""
+    """Uses the statistics of the evaluated batch, as TuNAS and ProxylessNAS do during the search.
+
+    A layer that gets one value per channel (a batch of one example, without other dimensions) has no batch statistics:
+    it uses its running ones.
+    """
 
     @contextmanager
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> Iterator[None]:
         found = find_norm_layers(supernet)
         tracked = [norm.layer.track_running_stats for norm in found]
+        hooks = [norm.layer.register_forward_pre_hook(_use_running) for norm in found]
+        hooks += [norm.layer.register_forward_hook(_use_batch, always_call=True) for norm in found]
         with _restored(found, statistics=False):
             try:
                 for norm in found:
@@ -66,8 +75,20 @@ class BatchStatistics(Normalization):
                     norm.layer.momentum, norm.layer.track_running_stats = None, False
                 yield
             finally:
+                for hook in hooks:
+                    hook.remove()
                 for norm, tracks in zip(found, tracked):
                     norm.layer.track_running_stats = tracks
+
+
+def _use_running(layer: nn.Module, inputs: Any) -> None:
+    x = inputs[0]
+    if isinstance(layer, _BatchNorm) and x.dim() > 1 and x.numel() == x.shape[1]:
+        layer.training = False
+
+
+def _use_batch(layer: nn.Module, inputs: Any, output: Any) -> None:
+    layer.training = True
 
 
 @final
@@ -82,9 +103,7 @@ class Recalibrated(Normalization):
     """
 
     def __init__(self, images: int = 2000) -> None:
-        if images.__class__ is not int or images < 1:
-            raise FieldValueError(f"images of Recalibrated is an integer from 1; got {images!r}.")
-        self.images = images
+        self.images = check_count(images, "images", "Recalibrated")
 
     @contextmanager
     def applied(self, supernet: Supernet, batches: Batches, run: Run) -> Iterator[None]:
@@ -96,10 +115,11 @@ class Recalibrated(Normalization):
         found = find_norm_layers(supernet)
         with _restored(found, statistics=True):
             if found:
-                self._measure(found, batches, run)
+                self.measure(found, batches, run)
             yield
 
-    def _measure(self, found: list[NormLayer], batches: Batches, run: Run) -> None:
+    def measure(self, found: list[NormLayer], batches: Batches, run: Run) -> None:
+        """Sets the running statistics of layers to averages over batches."""
         with torch.no_grad():
             for norm in found:
                 norm.reset()
@@ -155,6 +175,42 @@ class NormLayer:
         self.layer.momentum = None if counts else 1.0 / (index + 1)  # None: BatchNorm counts the batches
 
 
+def recalibrate(
+    network: nn.Module, batches: Iterable[Any], *, images: int = 2000, run: Run | None = None
+) -> nn.Module:
+    """Sets the running statistics of normalization layers to averages over batches, in place; returns the network.
+
+    A network that inherits shared weights needs it: the running statistics of a super-network are averages over many networks.
+    ``Trainer.network`` does it already.
+
+    >>> net = nn.Sequential(nn.BatchNorm1d(1))
+    >>> recalibrate(net, [torch.tensor([[1.0], [3.0]])])[0].running_mean
+    tensor([2.])
+
+    Args:
+      network: a concrete network, or the selected one of a super-network; its modes stay as they are.
+      batches: inputs, or pairs of inputs and targets, as in training.
+      images: at least this many examples are used, if there are so many.
+      run: runs the network on a batch; on its inputs when None.
+
+    Raises:
+      FieldValueError: there are normalization layers, and no batches.
+    """
+
+    def run_inputs(batch: Any) -> Any:
+        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
+        return call_network(network, batch[0] if is_pair else batch)
+
+    with evaluating(network):
+        found = find_norm_layers(network)
+        momenta = [norm.layer.momentum for norm in found]
+        if found:
+            Recalibrated(images).measure(found, lambda: batches, run or run_inputs)
+        for norm, momentum in zip(found, momenta):
+            norm.layer.momentum = momentum
+    return network
+
+
 @contextmanager
 def _restored(found: list[NormLayer], *, statistics: bool) -> Iterator[None]:
     """A context that restores modes, momenta and optionally statistics."""
@@ -175,20 +231,26 @@ def _restored(found: list[NormLayer], *, statistics: bool) -> Iterator[None]:
 
 
 def count_examples(batch: Any) -> int:
-    """Returns the number of examples in a batch: the length of its first tensor."""
-    if isinstance(batch, Tensor):
-        return int(batch.shape[0]) if batch.dim() else 1
-    if isinstance(batch, dict):
-        batch = list(batch.values())
-    return next((count_examples(part) for part in batch if isinstance(part, (Tensor, list, tuple, dict))), 1)
+    """Returns the number of examples in a batch: the length of the first tensor in it; 1 without a tensor."""
+    first = next((leaf for leaf in find_leaves(batch) if isinstance(leaf, Tensor)), None)
+    return 1 if first is None or not first.dim() else int(first.shape[0])
 
 
-def find_norm_layers(supernet: Supernet) -> list[NormLayer]:
+def mean_quality(quality: Callable[[Any], float], batches: Iterable[Any]) -> float:
+    """Returns the mean quality over batches, each weighted by its number of examples."""
+    found = [(float(quality(batch)), max(count_examples(batch), 1)) for batch in batches]
+    return sum(value * count for value, count in found) / sum(count for _, count in found)
+
+
+def find_norm_layers(network: nn.Module) -> list[NormLayer]:
     """Returns the normalization layers with running statistics of the selected network, each once."""
-    if any(isinstance(module, LazyLayer) for module, *_ in _walk(supernet.network, {}, ())):
-        supernet.find_widths()  # lazy layers need the selected width
+    inner = network.network if isinstance(network, Supernet) else network
+    if isinstance(network, Supernet) and any(
+        isinstance(module, LazyLayer) for module, *_ in _walk(inner, {}, ())
+    ):
+        network.find_widths()  # lazy layers need the selected width
     found: dict[int, NormLayer] = {}
-    for module, borrowed, wrappers in _walk(supernet.network, {}, ()):
+    for module, borrowed, wrappers in _walk(inner, {}, ()):
         buffers = module._buffers
         if not isinstance(module, _NormBase) or buffers.get("running_mean") is None:
             continue

@@ -52,8 +52,8 @@ def make(sampler=None, train=None, valid=None, **options):
         ),
         ({"optimizer": "sgd"}, FieldTypeError, r"takes a function from weights.*got a str itself"),
         ({"optimizer": lambda weights: None}, FieldTypeError, r"takes a function .*returned None"),
-        ({"train": []}, FieldValueError, r"train has no batches; give it one at least.*drop_last"),
-        ({"valid": []}, FieldValueError, r"valid has no batches; give it one at least"),
+        ({"train": []}, FieldValueError, r"train has no batches; at least one is needed.*drop_last"),
+        ({"valid": []}, FieldValueError, r"valid has no batches; at least one is needed"),
         (
             {"train": loader(batch=99).__class__(loader().dataset, 99, drop_last=True)},
             FieldValueError,

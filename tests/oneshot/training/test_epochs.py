@@ -167,10 +167,10 @@ class Once:
 
 def test_data_that_can_be_gone_through_once():
     with pytest.raises(
-        FieldValueError, match=r"train has no more batches: there were some in an earlier pass.*make a list"
+        FieldValueError, match=r"train has no more batches: an earlier pass had some.*make a list"
     ):
         train(Once(BATCHES))
-    with pytest.raises(FieldValueError, match=r"train has no batches; give it one at least"):
+    with pytest.raises(FieldValueError, match=r"train has no batches; at least one is needed"):
         train(Once([]))
     with pytest.raises(FieldValueError, match=r"train has no batches"):
         train(torch.utils.data.DataLoader(Stream(0), 10))

@@ -79,7 +79,7 @@ def test_a_report_has_a_baseline_and_a_gap():
     assert len(report.random) == 8
     assert report.gap == report.mixture - report.quality
     text = str(report)
-    assert "8 random networks, on validation data that it was chosen by" in text
+    assert "of 8 random networks, on 32 examples of the validation data used to select it" in text
     assert "gap" in text
     assert session.supernet.decisions == report.decisions
     with pytest.raises(FieldValueError, match="one batch and one random network at least; got batches=0"):
@@ -102,7 +102,7 @@ def test_the_gap_is_the_same_at_every_report(make):
     batch = [one.double() if one.is_floating_point() else one for one in next(iter(loader(seed=1)))]
     object.__setattr__(session, "_valid", lambda: batch)
     object.__setattr__(session, "_quality", None)
-    session.step = session._make_step(None)
+    session.step, session.has_train_batches = session._make_step(None), False
     first = make_report(session, batches=1, baseline=2)
     assert first.gap
     assert make_report(session, batches=1, baseline=2) == first

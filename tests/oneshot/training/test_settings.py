@@ -231,5 +231,5 @@ def test_numpy_is_not_imported_for_it():
 def test_fewer_batches_than_were_read():
     feed = Feed([1, 2, 3], "train")
     [feed.next() for _ in range(3)]
-    with pytest.raises(LoadError, match=r"train has 2 batches, and 3 of them were read.*batch size"):
+    with pytest.raises(LoadError, match=r"train has 2 batches, and 3 of them had been read.*batch size"):
         Feed([1, 2], "train").restore(feed.state())

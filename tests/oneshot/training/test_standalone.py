@@ -22,7 +22,7 @@ from pliant.oneshot import (
     supernet,
     train_alone,
 )
-from pliant.oneshot.training import ExportError, after, judge_alone
+from pliant.oneshot.training import ExportError, judge_alone, standalone
 from pliant.oneshot.training.logs import MissingLibraryError
 from pliant.values.errors import FieldTypeError
 
@@ -184,7 +184,7 @@ def test_the_free_dimension_of_onnx_has_a_name(tmp_path):
 
 def test_onnx_without_its_packages(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        after, "find_spec", lambda name: None if name == "onnxscript" else sys.modules["onnx"]
+        standalone, "find_spec", lambda name: None if name == "onnxscript" else sys.modules["onnx"]
     )
     with pytest.raises(
         MissingLibraryError, match=r"an export to .onnx needs onnxscript, not .*`pip install onnxscript`"

@@ -25,6 +25,7 @@ from pliant.oneshot import (
     TuNAS,
     supernet,
 )
+from pliant.oneshot.training.report import calibrated
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, RewardError, SpaceChangedError
 
 from .conftest import loader, make_space
@@ -142,8 +143,7 @@ def test_the_exported_network_is_the_one_in_the_supernet():
     child = trainer.network()
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
     trainer.supernet.activate(report.decisions)
-    trainer.supernet.eval()
-    with torch.no_grad():
+    with torch.no_grad(), calibrated(trainer.session, Recalibrated()):
         assert torch.equal(child.eval()(x), trainer.supernet(x))
     fresh = trainer.network(inherit=False)
     assert not torch.equal(fresh.eval()(x), child(x))
@@ -207,26 +207,26 @@ def test_bad_epochs(epochs):
 
 
 def test_batches_that_can_be_read_once():
-    with pytest.raises(FieldTypeError, match=r"train takes batches that can be iterated again.*make a list"):
+    with pytest.raises(FieldTypeError, match=r"train takes batches that can be iterated again.*Make a list"):
         Trainer(make_space(), SPOS(), iter([1]), [], epochs=1)
 
 
 def test_no_batches():
-    with pytest.raises(FieldValueError, match=r"valid has no batches; give it one at least"):
+    with pytest.raises(FieldValueError, match=r"valid has no batches; at least one is needed"):
         Trainer(make_space(), TuNAS(), loader(), [], epochs=1).fit()
 
 
 def test_a_checkpoint_of_another_space(tmp_path):
     path = tmp_path / "a.pt"
     train("TuNAS", checkpoint=path, stop=1)
-    with pytest.raises(SpaceChangedError, match=r"of another space than the one that is searched(.|\n)*args"):
+    with pytest.raises(SpaceChangedError, match=r"of another space than this search(.|\n)*args"):
         Trainer(make_space(), TuNAS(), loader(), loader(), epochs=2, checkpoint=path)
 
 
 def test_a_checkpoint_of_another_algorithm(tmp_path):
     path = tmp_path / "a.pt"
     train("TuNAS", checkpoint=path, stop=1)
-    with pytest.raises(FieldValueError, match=r"is of a search by TuNAS, this is one by SPOS"):
+    with pytest.raises(FieldValueError, match=r"is of a search by TuNAS; this search is by SPOS"):
         Trainer(make_space(widths=True), SPOS(), loader(), loader(), epochs=2, checkpoint=path)
 
 
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_checkpoint(tmp_path, content):
     path = tmp_path / "a.pt"
     path.write_bytes(content)
     with pytest.raises(
-        LoadError, match=r"a.pt' is no checkpoint of a super-network's training, or is damaged"
+        LoadError, match=r"a.pt' is not a checkpoint of a super-network's training, or it is damaged"
     ):
         Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=path)
     assert path.read_bytes() == content
@@ -249,7 +249,7 @@ class Evil:
 def test_nothing_in_a_checkpoint_is_executed(tmp_path, capsys):
     path = tmp_path / "a.pt"
     torch.save({"version": 1, "fingerprint": Evil(), "state": {}}, path)
-    with pytest.raises(LoadError, match="is no checkpoint"):
+    with pytest.raises(LoadError, match="is not a checkpoint"):
         Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=path)
     assert "executed" not in capsys.readouterr().out
 
@@ -266,7 +266,7 @@ def test_a_folder_that_goes_away(tmp_path):
     folder.mkdir()
     trainer = Trainer(make_space(), SPOS(), loader(), loader(), epochs=1, checkpoint=folder / "a.pt")
     folder.rmdir()
-    with pytest.raises(LoadError, match=r"cannot be written: .*the last one is kept"):
+    with pytest.raises(LoadError, match=r"cannot be written: .*The previous checkpoint is unchanged"):
         trainer.fit()
 
 

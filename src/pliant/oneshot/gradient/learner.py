@@ -305,7 +305,7 @@ class GradientSampler(Sampler):
 
 
 def average_over_processes(tensors: Any) -> None:
-    """Averages gradients over the processes of a distributed training, in place; alone it does nothing."""
+    """Averages tensors over the processes of a distributed training, in place; does nothing in a single process."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     count = torch.distributed.get_world_size()

@@ -22,7 +22,7 @@ from pliant.algorithms.options import check_count, refuse_unknown
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, RewardError, SpaceError
 
-from ..normalization import Normalization, Recalibrated
+from ..normalization import Normalization, Recalibrated, mean_quality
 from ..rewrite.network import Supernet
 from ..sampler import Sampler, Step
 
@@ -125,7 +125,7 @@ class TrainedSearch:
         """Returns the mean quality of a network on some batches."""
         supernet.activate(decisions)
         with self.normalization.applied(supernet, step.train_batches, step.loss), torch.no_grad():
-            return sum(map(step.quality, data)) / len(data)
+            return mean_quality(step.quality, data)
 
     def state(self) -> list[Any]:
         """Returns the results as JSON."""

@@ -1,7 +1,7 @@
-"""Batches with a place in them: what a training loop reads can be read again from the same place, after a restart.
+"""Batch reader ``Feed``: reads batches again and again, and continues from the same place after a restart.
 
-A feed knows no networks.  Where the order of the data is drawn at random, as in a shuffling ``DataLoader``, the state of
-the generators at the start of the pass (the global ones, and a ``DataLoader``'s own) is a part of the place.
+If the order of the data is random, as in a shuffling ``DataLoader``, the state of the generators at the start of the pass
+(the global ones and the ``DataLoader``'s own) is a part of the place.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, final
 
 import torch
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
 
+from ..choices.nested import change_leaves
+from ..normalization import count_examples
 from .randomness import kept_random, read_random, write_random
+
+CALIBRATION_SEED = (
+    0  # of shuffling and augmentation in a pass apart: all networks are calibrated on the same batches
+)
 
 
 @final
@@ -30,12 +37,12 @@ class Feed:
 
     Args:
       batches: can be iterated several times: a ``DataLoader``, also of a stream without a length, or a list of batches.
-      name: what to call it in messages.
-      to_device: moves a batch to where the network is.
+      name: what messages call it.
+      to_device: moves a batch to the device of the network.
 
     Raises:
       FieldTypeError: it can be iterated once only, or not at all.
-      FieldValueError: there are no batches in it.
+      FieldValueError: it is empty.
     """
 
     def __init__(
@@ -44,7 +51,7 @@ class Feed:
         if not hasattr(batches, "__iter__") or isinstance(batches, Iterator):
             raise FieldTypeError(
                 f"{name} takes batches that can be iterated again and again, such as a DataLoader or a list; got {batches!r:.60} of "
-                f"type {type(batches).__name__}. Of a generator, make a list; of a dataset, a DataLoader."
+                f"type {type(batches).__name__}. Make a list of a generator, or a DataLoader of a dataset."
             )
         self.batches, self.name = batches, name
         self._generator: Any = getattr(batches, "generator", None)  # of a DataLoader
@@ -54,13 +61,13 @@ class Feed:
         self._iterator: Iterator[Any] | None = None
         self._start: Any = None  # the generators' states when the present pass began
         self._read = 0  # in the present pass, or in the last one
-        self._is_known = False  # to have batches
+        self._is_known = False  # whether a batch was ever read
         if self.length == 0:
             raise self._explain_none()
 
     @property
     def length(self) -> int | None:
-        """How many batches a pass has; None for a stream that does not say."""
+        """How many batches a pass has; None for a stream of unknown length."""
         try:
             return len(self.batches)  # type: ignore[arg-type]  # if it has one
         except (TypeError, NotImplementedError):
@@ -68,7 +75,7 @@ class Feed:
 
     @property
     def read(self) -> int:
-        """How many batches were read in the present pass; between two, in the one that ended."""
+        """How many batches were read in the present pass; between two passes, in the last one."""
         return self._read
 
     def next(self) -> Any:
@@ -100,14 +107,31 @@ class Feed:
         return self._to_device(batch)
 
     def pass_over(self) -> Iterator[Any]:
-        """Yields all batches once, apart from the present pass; the generators are as they were afterwards."""
+        """Yields all batches once, apart from the present pass and in the same order each time; restores all generators."""
         own = self._read_own()
         try:
-            with kept_random():
+            with kept_random(CALIBRATION_SEED):
+                if self._generator is not None:
+                    self._generator.manual_seed(CALIBRATION_SEED)
                 for batch in self.batches:
                     yield self._to_device(batch)
         finally:
             self._write_own(own)
+
+    def find_single(self) -> Any:
+        """Returns a batch of one example, if a pass has one; None if it has none, or if that is unknown before reading."""
+        if isinstance(self.batches, (list, tuple)):
+            found = next((batch for batch in self.batches if count_examples(batch) == 1), None)
+            return None if found is None else self._to_device(found)
+        loader: Any = self.batches
+        is_stream = not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset)
+        if is_stream or type(loader.batch_sampler) is not BatchSampler:
+            return None
+        size, count = loader.batch_sampler.batch_size, len(loader.sampler)  # type: ignore[arg-type]  # has a length
+        if size != 1 and (loader.drop_last or count % size != 1):
+            return None
+        with kept_random():
+            return self._to_device(loader.collate_fn([loader.dataset[0]]))
 
     def state(self) -> dict[str, Any]:
         """Returns the place."""
@@ -120,10 +144,10 @@ class Feed:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes to a place; what was read before it in its pass is read once more, and thrown away.
+        """Goes to a place; the batches before it in its pass are read again and dropped.
 
         Raises:
-          LoadError: there are fewer batches than were read.
+          LoadError: the data has fewer batches than were read.
         """
         self._iterator, self._read, self._is_known = None, 0, bool(state["known"])
         if state["read"] is not None:
@@ -141,8 +165,8 @@ class Feed:
                 next(self._iterator)
             except StopIteration:
                 raise LoadError(
-                    f"{self.name} has {done} batches, and {read} of them were read when the search was written down. Go on with the "
-                    "data and the batch size that it was begun with, or start anew."
+                    f"{self.name} has {done} batches, and {read} of them had been read when the checkpoint was written. Continue with "
+                    "the data and the batch size of the checkpoint, or start a new search with another checkpoint file."
                 ) from None
         self._read = read
 
@@ -159,28 +183,22 @@ class Feed:
     def _explain_none(self) -> FieldValueError:
         if self._is_known:
             return FieldValueError(
-                f"{self.name} has no more batches: there were some in an earlier pass, so it can be iterated once only, and a search goes "
-                "through it again and again. Let its __iter__ make a new iterator at each call, or make a list of it."
+                f"{self.name} has no more batches: an earlier pass had some, so it can be iterated once only, and a search needs several "
+                "passes. Let its __iter__ make a new iterator at each call, or make a list of it."
             )
         return FieldValueError(
-            f"{self.name} has no batches; give it one at least. A DataLoader with drop_last=True has none when there are fewer examples "
-            "than a batch takes."
+            f"{self.name} has no batches; at least one is needed. A DataLoader with drop_last=True has none if there are fewer "
+            "examples than one batch takes."
         )
 
 
 def mover(device: torch.device) -> Callable[[Any], Any]:
     """Returns a function that moves the tensors in a batch to a device."""
 
-    def move(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return value.to(device, non_blocking=True)
-        if isinstance(value, dict):
-            return {key: move(part) for key, part in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(map(move, value))
-        return value
+    def move(leaf: Any) -> Any:
+        return leaf.to(device, non_blocking=True) if isinstance(leaf, torch.Tensor) else leaf
 
-    return move
+    return lambda batch: change_leaves(batch, move)
 
 
 def _same(batch: Any) -> Any:

@@ -1,10 +1,12 @@
-"""A training under way, in one file: written whole or not at all, and read without running anything in it."""
+"""Checkpoint file of a super-network's training: written atomically, with a checksum, read without running code."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -12,22 +14,27 @@ from pliant.space import Space
 from pliant.values.errors import LoadError, SpaceChangedError
 from pliant.values.files import write_atomically
 
-VERSION = 2
+VERSION: Final = 3
+MARK: Final = b"pliant-checkpoint "  # then the SHA-256 of the rest in hexadecimal, a line break, and the rest
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], space: Space) -> None:
     """Writes a state: tensors, numbers, text, lists and dicts.
 
     Raises:
-      LoadError: the file cannot be written; the one before it is kept.
+      LoadError: the file cannot be written; the previous one is unchanged.
     """
-    whole = {"version": VERSION, "space": space.to_json(), "fingerprint": space.fingerprint, "state": state}
+    file = io.BytesIO()
+    torch.save(
+        {"version": VERSION, "space": space.to_json(), "fingerprint": space.fingerprint, "state": state}, file
+    )
+    digest = hashlib.sha256(file.getbuffer()).hexdigest().encode()
     try:
-        write_atomically(path, lambda file: torch.save(whole, file))
+        write_atomically(path, lambda target: target.writelines([MARK, digest, b"\n", file.getbuffer()]))
     except OSError as error:
         raise LoadError(
-            f"the checkpoint {str(path)!r} cannot be written: {error}. Training can go on; the last one is kept. "
-            "Give a folder that exists and has room."
+            f"the checkpoint {str(path)!r} cannot be written: {error}. The previous checkpoint is unchanged. "
+            "Name a file in a folder that exists and has free space."
         ) from error
 
 
@@ -35,35 +42,44 @@ def read_checkpoint(path: Path, space: Space) -> dict[str, Any]:
     """Returns the state in a checkpoint of a search in ``space``.
 
     Raises:
-      LoadError: the file is no checkpoint, or damaged, or of another version.
+      LoadError: the file is not a checkpoint, is damaged, or has another version.
       SpaceChangedError: it is of another space; the message shows the difference.
     """
     try:
-        whole = torch.load(path, map_location="cpu", weights_only=True)
+        data = path.read_bytes()
+        end = len(MARK) + 64
+        if data[: len(MARK)] != MARK:
+            raise ValueError("it does not start as a checkpoint does")
+        if (
+            hashlib.sha256(memoryview(data)[end + 1 :]).hexdigest().encode() + b"\n"
+            != data[len(MARK) : end + 1]
+        ):
+            raise ValueError("its checksum does not match its content")
+        whole = torch.load(io.BytesIO(memoryview(data)[end + 1 :]), map_location="cpu", weights_only=True)
         version, fingerprint = whole["version"], whole["fingerprint"]
     except (
         OSError,
         RuntimeError,
         EOFError,
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         pickle.UnpicklingError,
     ) as error:
         raise LoadError(
-            f"{str(path)!r} is no checkpoint of a super-network's training, or is damaged: {str(error)[:200]}. "
-            "Name the file that `checkpoint=` wrote, or delete it to start anew."
+            f"{str(path)!r} is not a checkpoint of a super-network's training, or it is damaged: {str(error)[:200]}. "
+            "Name the file that `checkpoint=` wrote, restore it from a backup, or delete it to start a new search."
         ) from error
     if version != VERSION:
         raise LoadError(
-            f"the checkpoint {str(path)!r} has version {version}, this is version {VERSION}. Go on with the version that wrote it, "
-            "or delete it to start anew."
+            f"the checkpoint {str(path)!r} has version {version}; this release reads version {VERSION}. Continue with the "
+            "release that wrote it, or delete it to start a new search."
         )
     if fingerprint != space.fingerprint:
         lines = Space.from_json(whole["space"]).diff(space)[:20]
         raise SpaceChangedError(
-            f"the checkpoint {str(path)!r} is of another space than the one that is searched. What changed since:\n"
+            f"the checkpoint {str(path)!r} is of another space than this search. What changed since:\n"
             + "\n".join(lines)
-            + "\nGo on with the space that it is of, or delete it to start anew."
+            + "\nContinue with the space of the checkpoint, or delete it to start a new search."
         )
-    return whole["state"]  # type: ignore[no-any-return]  # what write_checkpoint was given
+    return whole["state"]  # type: ignore[no-any-return]  # what write_checkpoint received

@@ -1,9 +1,11 @@
-"""What a search found, beside what chance finds: no score without a baseline, no mixture without its discretization."""
+"""Report of a search: the network found beside random networks, the discretization gap, and Kendall's rank correlation."""
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
@@ -12,8 +14,16 @@ from typing import final
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError
 
-from ..normalization import BatchStatistics, Normalization
-from .session import Session, evaluating
+from ..choices.evaluation import evaluating
+from ..normalization import (
+    BatchStatistics,
+    Normalization,
+    Recalibrated,
+    count_examples,
+    find_norm_layers,
+    mean_quality,
+)
+from .session import Session
 
 
 @final
@@ -21,17 +31,20 @@ from .session import Session, evaluating
 class Report:
     """The outcome of a search, by inherited weights on validation data.
 
-    The search chose its network by the same validation data, the random ones were chosen by nothing: that it beats them
-    says that the search worked, not how good the network is.  Test that on data that the search never saw.
+    The search chose its network by the same validation data, and the random ones were not chosen: a better quality shows
+    that the search worked, not how good the network is.  Test that on data that the search never saw.
 
     Attributes:
       decisions: the network that was found.
-      quality: of it.
-      mixture: the quality of the mixture that was trained and of which the network was derived; None with samplers that train
-        single networks (all but DARTS, SNAS and FBNet).
+      quality: its quality.
+      mixture: the quality of the trained mixture that the network is derived from; None for samplers that train single
+        networks (all but DARTS, SNAS and FBNet).
       random: the qualities of networks drawn at random, the baseline.
       skips: the share of its decisions that picked a candidate which does nothing (identity, zero).
       metrics: the sampler's last.
+      examples: the number of validation examples that the qualities are taken on.
+      statistics: how normalization layers were calibrated; empty without such layers.
+      recalibrated: the quality of the network that ``Trainer.network`` returns, if ``quality`` is not that already.
     """
 
     decisions: Decisions
@@ -40,75 +53,118 @@ class Report:
     random: tuple[float, ...]
     skips: float
     metrics: dict[str, float]
+    examples: int = 0
+    statistics: str = ""
+    recalibrated: float | None = None
 
     @property
     def gap(self) -> float | None:
-        """The discretization gap: by how much the network is worse than the mixture it was derived from; None without one."""
+        """The discretization gap: the quality of the mixture minus that of the network derived from it; None without a mixture."""
         return None if self.mixture is None else self.mixture - self.quality
 
     @property
     def percentile(self) -> float:
-        """The share of random networks that it is better than, in percent."""
+        """The share of random networks with a lower quality, in percent."""
         return 100.0 * sum(other < self.quality for other in self.random) / max(len(self.random), 1)
 
     def __str__(self) -> str:
         mean = statistics.fmean(self.random) if self.random else float("nan")
         spread = statistics.pstdev(self.random) if self.random else float("nan")
-        gap = (
-            ""
-            if self.gap is None
-            else f"gap        {self.gap:+.4f} from the mixture to the discretized network\n"
+        beaten = sum(other < self.quality for other in self.random)
+        against = f"beats {beaten} of {len(self.random)} random networks"
+        lines = [
+            f"found      quality {self.quality:.4f}, {against}, on {self.examples} examples of the validation data used to select it",
+            f"random     quality {mean:.4f} +- {spread:.4f}",
+        ]
+        if self.gap is not None:
+            lines.append(f"gap        {self.gap:+.4f} from the mixture to the discretized network")
+        if self.statistics:
+            lines.append(f"BatchNorm  {self.statistics}")
+        if self.recalibrated is not None:
+            lines.append(f"           Trainer.network() recalibrates them: quality {self.recalibrated:.4f}")
+        lines.append(
+            f"skips      {100 * self.skips:.0f} % of the decisions pick a candidate that does nothing"
         )
-        return (
-            f"found      quality {self.quality:.4f}, better than {self.percentile:.0f} % of {len(self.random)} random networks, "
-            "on validation data that it was chosen by\n"
-            f"random     quality {mean:.4f} +- {spread:.4f}\n"
-            f"{gap}"
-            f"skips      {100 * self.skips:.0f} % of the decisions pick a candidate that does nothing\n"
-            f"decisions  {self.decisions.to_params_str()}"
-        )
+        return "\n".join([*lines, f"decisions  {self.decisions.to_params_str()}"])
 
 
 def make_report(
     session: Session,
     *,
     batches: int = 4,
+    examples: float = math.inf,
     baseline: int = 32,
     normalization: Normalization | None = None,
     seed: int = 0,
 ) -> Report:
-    """Judges what a search found, and networks drawn at random, on the same validation batches.
+    """Judges the network that a search found, and networks drawn at random, on the same validation batches.
 
     Args:
       session: of the search that ended.
-      batches: on how many batches.
-      baseline: how many random networks.
-      normalization: which statistics are used; those of the batch when None.
+      batches: the number of batches, at most.
+      examples: no further batches are read after this many examples.
+      baseline: the number of random networks.
+      normalization: the statistics of normalization layers; when None, recalibrated ones, or those of each batch if the session
+        has no training batches.
       seed: of the random networks.
     """
     if baseline < 1 or batches < 1:
         raise FieldValueError(
             f"a report needs one batch and one random network at least; got batches={batches}, baseline={baseline}."
         )
-    net, statistics_ = session.supernet, normalization or BatchStatistics()
-    data = [session.step.next_valid() for _ in range(batches)]
-    train = session.step.train_batches
+    net, chosen = session.supernet, normalization
+    if chosen is None:
+        chosen = Recalibrated() if session.has_train_batches else BatchStatistics()
+    data = [session.step.next_valid()]
+    while len(data) < batches and sum(map(count_examples, data)) < examples:
+        data.append(session.step.next_valid())
 
-    def judge() -> float:
-        with evaluating(net), statistics_.applied(net, train, session.loss):
-            return statistics.fmean(map(session.quality, data))
+    def judge(statistics_: Normalization = chosen) -> float:
+        with calibrated(session, statistics_):
+            return mean_quality(session.quality, data)
 
     mixture = judge() if session.sampler.select_mixture() else None
     best = session.sampler.decisions()
     draw = Random(seed)
     net.activate(best)
-    quality = judge()
+    quality, said, recalibrated = judge(), "", None
+    if find_norm_layers(net):
+        said = describe_statistics(chosen)
+        if isinstance(chosen, BatchStatistics) and session.has_train_batches:
+            recalibrated = judge(Recalibrated())
     found = []
     for _ in range(baseline):
         net.activate(net.space.sample(draw))
         found.append(judge())
     net.activate(best)
-    return Report(best, quality, mixture, tuple(found), count_skips(best), session.sampler.metrics())
+    return Report(
+        best,
+        quality,
+        mixture,
+        tuple(found),
+        count_skips(best),
+        session.sampler.metrics(),
+        examples=sum(map(count_examples, data)),
+        statistics=said,
+        recalibrated=recalibrated,
+    )
+
+
+@contextmanager
+def calibrated(session: Session, normalization: Normalization) -> Iterator[None]:
+    """A context in which the selected network is in evaluation mode, with the statistics of a ``Normalization``."""
+    net = session.supernet
+    with evaluating(net), normalization.applied(net, session.step.train_batches, session.loss):
+        yield
+
+
+def describe_statistics(normalization: Normalization) -> str:
+    """Returns in words which statistics normalization layers had."""
+    if isinstance(normalization, Recalibrated):
+        return f"statistics recalibrated for each network on {normalization.images} training examples (fewer if there are fewer)"
+    if isinstance(normalization, BatchStatistics):
+        return "statistics of each batch, which a network has in training mode only"
+    return f"statistics by {type(normalization).__name__}"
 
 
 def count_skips(decisions: Decisions) -> float:
@@ -126,8 +182,8 @@ def count_skips(decisions: Decisions) -> float:
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     """Returns Kendall's rank correlation (tau-b) of two lists of numbers: 1 for the same order, -1 for the reverse.
 
-    The measure of how well inherited weights rank networks: of inherited and of stand-alone qualities.  Kendall,
-    "The treatment of ties in ranking problems", Biometrika 1945.
+    Applied to inherited and stand-alone qualities, it measures how well inherited weights rank networks.  Kendall, "The
+    treatment of ties in ranking problems", Biometrika 1945.
 
     >>> kendall_tau([1, 2, 3], [10, 30, 20])
     0.3333333333333333

@@ -7,19 +7,22 @@ that uses it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, final
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
 
 from ..choices.choice import InputChoice
+from ..choices.evaluation import evaluating as evaluating  # a public name of this module
 from ..choices.mutable import BindError
+from ..choices.nested import find_leaves
+from ..gradient.learner import average_over_processes
+from ..normalization import count_examples
 from ..rewrite.network import Supernet
 from ..rewrite.weights import has_trainable_weights
 from ..sampler import NO_GRADIENTS, Sampler, Step
@@ -100,6 +103,7 @@ class Session:
         self.steps, self.done, self.epoch = max(steps, 1), 0, 0
         self._valid, self._loss, self._quality = valid, loss, quality
         self._optimizer, self._autocast = optimizer, autocast
+        self.has_train_batches = train_batches is not None
         self._train_batches = train_batches or (lambda: iter(()))
         if not sampler.is_bound:
             sampler.bind(supernet, seed=seed)
@@ -259,7 +263,7 @@ class Session:
             return True  # all are frozen: no step can ever train anything, and that is to be said
         if not has_trainable_weights(self.supernet.network, self.supernet.selection):
             return False
-        found = list(_tensors(outputs))
+        found = [leaf for leaf in find_leaves(outputs) if isinstance(leaf, Tensor)]
         may_miss = any(isinstance(module, InputChoice) for module in self.supernet.mutables)
         return not (may_miss and found) or any(tensor.requires_grad for tensor in found)
 
@@ -267,7 +271,7 @@ class Session:
         try:
             return function(network, batch)
         except (RuntimeError, ValueError) as error:
-            check_precision(self.supernet, batch, error)
+            explain_failure(self.supernet, batch, error)
             raise
 
     @property
@@ -312,10 +316,10 @@ class Session:
 
 
 def check_loss(found: Any) -> Tensor:
-    """Returns a loss, when it is one number to take gradients of.
+    """Returns a loss that is a tensor with one number.
 
     Raises:
-      FieldTypeError, FieldValueError: it is not.
+      FieldTypeError, FieldValueError: it is something else.
     """
     if not isinstance(found, Tensor):
         raise FieldTypeError(
@@ -330,45 +334,37 @@ def check_loss(found: Any) -> Tensor:
     return found
 
 
-def check_precision(network: nn.Module, batch: Any, error: Exception) -> None:
-    """Explains an error of a network that got numbers of another precision than its weights; does nothing for others.
+def explain_failure(network: nn.Module, batch: Any, error: Exception) -> None:
+    """Explains why a network failed on a batch: another precision, or one example; returns if neither is the case.
 
     Raises:
-      FieldTypeError: that is so.
+      FieldTypeError: the batch has another precision than the weights.
+      FieldValueError: the batch has one example, which normalization layers cannot train on.
     """
     mine = {p.dtype for p in network.parameters() if p.is_floating_point()}
-    given = {tensor.dtype for tensor in _tensors(batch) if tensor.is_floating_point()}
+    tensors = (leaf for leaf in find_leaves(batch) if isinstance(leaf, Tensor))
+    given = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     if mine and given and not mine & given:
         mine_, given_ = (", ".join(sorted(str(one) for one in some)) for some in (mine, given))
         raise FieldTypeError(
-            f"the batches hold {given_}, the weights are {mine_}, so the network cannot run. Make the data alike, x.to({mine_.split(', ')[0]}), "
+            f"the batches hold {given_}, the weights are {mine_}, so the network cannot run. Convert the data, x.to({mine_.split(', ')[0]}), "
             f"or the network: supernet(space).to({given_.split(', ')[0]})."
         ) from error
+    norms = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if isinstance(error, ValueError) and norms and count_examples(batch) == 1:
+        raise explain_single("a batch") from error
 
 
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, (list, tuple, dict)):
-        for part in batch.values() if isinstance(batch, dict) else batch:
-            yield from _tensors(part)
+def explain_single(name: str) -> FieldValueError:
+    """Returns the error for data with a batch of one example, in a network that cannot normalize it."""
+    return FieldValueError(
+        f"{name} has one example only, and normalization layers of this network need several values per channel. Drop it with "
+        "DataLoader(..., drop_last=True), choose another batch size, or use layers such as nn.GroupNorm or nn.LayerNorm."
+    )
 
 
 def mean_over_processes(value: float) -> float:
-    """Returns the mean of a number over all processes of ``torch.distributed``; the number itself where there is one."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return value
+    """Returns the mean of a number over all processes of ``torch.distributed``; the number itself in a single process."""
     whole = torch.tensor(value, dtype=torch.float64)
-    torch.distributed.all_reduce(whole)
-    return float(whole) / torch.distributed.get_world_size()
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """A context in which a network is in evaluation mode."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)
+    average_over_processes([whole])
+    return float(whole)

@@ -1,8 +1,4 @@
-"""The training of a super-network: epochs over data, with the user's loss and optimizer, and a sampler that learns.
-
-What makes networks is elsewhere (``supernet``), and so is what chooses among them (samplers).  Nothing here knows
-one algorithm from another.
-"""
+"""``Trainer``: trains a super-network over epochs with a loss and an optimizer, while a sampler searches it."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from random import Random
 from typing import Any, final
 
 import torch
@@ -22,15 +19,19 @@ from torch.optim import Optimizer
 from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
 
-from ..normalization import Normalization
+from ..choices.evaluation import evaluating, keep_buffers
+from ..choices.nested import change_leaves
+from ..gradient.learner import GradientSampler
+from ..normalization import BatchStatistics, Normalization, Recalibrated
 from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
 from .batches import Feed, mover
 from .checkpoint import read_checkpoint, write_checkpoint
+from .defaults import default_loss, default_quality
 from .logs import Callback, Record
-from .randomness import read_random, write_random
+from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report
-from .session import Loss, Quality, Session
+from .session import Loss, Quality, Session, explain_single
 from .settings import (
     MakeOptimizer,
     check_autocast,
@@ -43,13 +44,17 @@ from .settings import (
     describe_settings,
     make_optimizer,
 )
+from .standalone import export
+
+REPORTED = 2000  # the report reads validation batches until it has this many examples, and one pass at most
+PROBES = 16  # random networks that are tried on a batch of one example
 
 Schedule = Callable[[float], float]
 """From the progress of the training, 0 to 1, to a factor of the learning rate."""
 
 
 def cosine(progress: float) -> float:
-    """The factor of a learning rate that falls along half a cosine, from 1 to 0 (Loshchilov and Hutter, ICLR 2017).
+    """Cosine schedule: the factor of a learning rate that falls from 1 to 0 (Loshchilov and Hutter, ICLR 2017).
 
     >>> cosine(0.0), cosine(1.0), round(cosine(0.5), 6)
     (1.0, 0.0, 0.5)
@@ -72,37 +77,42 @@ class Trainer:
     >>> report.decisions == trainer.fit().decisions, len(report.random)
     (True, 32)
 
+    Training leaves the caller's random generators of PyTorch as they are: it has a state of its own, which starts from
+    ``seed``.
+
     Args:
       space: a space of networks, or its super-network.
       sampler: the algorithm.
-      train: batches that weights are trained on; can be iterated again and again.  Where it has no length (a
+      train: batches that weights are trained on; can be iterated again and again.  If it has no length (a
         ``DataLoader`` of an ``IterableDataset``), the first epoch counts: until it ends, ``Step.progress`` is 0.
       valid: batches that networks are judged by.
-      epochs: how often ``train`` is gone through.
-      loss: from a network and a batch to the loss; cross-entropy of ``batch = (inputs, labels)`` when None.
-      quality: from a network and a batch to a number of which more is better; accuracy when both are None.
+      epochs: the number of passes over ``train``.
+      loss: from a network and a batch to the loss.  When None it follows the targets of ``batch = (inputs, targets)``: cross-entropy
+        for class labels, mean squared error for one float per example; other targets need a loss.
+      quality: from a network and a batch to a number of which more is better.  When None: without a loss, accuracy or the
+        negative mean squared error, by the targets; with a loss, the negative loss.
       optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).
-      schedule: the learning rate's factor by progress; None keeps it.
-      clip: the largest norm of all gradients, above 0; None for none.
-      accumulate: over how many batches gradients are averaged for one step; what is left at the end of an epoch makes a
-        step of its own.
+      schedule: from the progress of the training to a factor of the learning rate; None keeps the rate.
+      clip: the largest norm of all gradients, above 0; None for no clipping.
+      accumulate: over how many batches gradients are averaged for one step; the rest of an epoch makes a step of its own.
       device: where to train.
-      autocast: the type that autocast computes in, ``torch.bfloat16`` or ``torch.float16``; None for none.  With
+      autocast: the type that autocast computes in, ``torch.bfloat16`` or ``torch.float16``; None for no autocast.  With
         ``float16`` losses are scaled, and gradients unscaled before they are clipped (``torch.amp.GradScaler``).
-      channels_last: whether 4-dimensional weights and inputs are kept in that order, which most machines are faster with.
-      checkpoint: a file that is written after each epoch, and gone on from when it is there: with the same settings,
-        but for the number of epochs.  It holds the global random numbers of PyTorch, Python and, where it is loaded, NumPy.
-      checkpoint_steps: write it after so many steps of the weights, too.
-      callbacks: are told a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, a function.
-      normalization: which statistics the report judges by.
+      channels_last: whether 4-dimensional weights and inputs are kept in that order, which is faster on most machines.
+      checkpoint: a file that is written after each epoch; if it exists, the search continues from it, with the same settings
+        (the number of epochs may differ).  It holds the random state of PyTorch, Python and, if it is loaded, NumPy.
+      checkpoint_steps: write it also after every so many steps of the weights.
+      callbacks: functions that receive a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, or your own.
+      normalization: the statistics of normalization layers that the report judges by, and that ``network`` hands out;
+        ``Recalibrated()`` when None.
       example: an input, for a space with layers that learn their width from it; see ``supernet``.
-      seed: of the weights' start, of dropout, of the sampler, of shuffling.
+      seed: of the initial weights, dropout, shuffling and the sampler.
 
     Raises:
-      FieldTypeError, FieldValueError: an argument makes no sense, or the checkpoint is of a search with other settings.
-      BindError: the sampler is that of another search.
+      FieldTypeError, FieldValueError: an argument is invalid, or the checkpoint is of a search with other settings.
+      BindError: the sampler is bound to another super-network.
       SpaceError: the sampler cannot search this space.
-      LoadError: the checkpoint is none, or there is no folder for it.
+      LoadError: the checkpoint is damaged, or its folder does not exist.
     """
 
     def __init__(
@@ -135,14 +145,17 @@ class Trainer:
         self.clip, self._autocast_type = check_clip(clip), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
         self._order = torch.channels_last if channels_last else None
-        self.supernet = self._place(space, example, seed)
-        move = mover(self.device)
-        self.train, self.valid = Feed(train, "train", move), Feed(valid, "valid", move)
+        self._random = PrivateRandom(seed)
+        with self._random.used():
+            self.supernet = self._place(space, example)
+        self._move = mover(self.device)
+        self.train, self.valid = Feed(train, "train", self._move), Feed(valid, "valid", self._move)
         self.epochs, self.accumulate = epochs, accumulate
         self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.callbacks, self.normalization, self.seed = tuple(callbacks), normalization, seed
+        self.callbacks, self.seed = tuple(callbacks), seed
+        self.normalization = Recalibrated() if normalization is None else normalization
         self._checkpoint_steps = checkpoint_steps
         self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)
@@ -150,7 +163,7 @@ class Trainer:
         self.session = self._make_session(sampler, loss, quality)
         self._sums = [0.0, 0.0]  # of the epoch: losses, batches
         self._held, self._steps = 0, 0  # batches whose gradients wait for a step; steps of the weights so far
-        self._is_finished, self.records = False, list[Record]()
+        self._is_finished, self._is_checked, self.records = False, False, list[Record]()
         if self._path is not None and self._path.exists():
             self._restore(read_checkpoint(self._path, self.supernet.space))
 
@@ -160,53 +173,111 @@ class Trainer:
         return self.session.sampler
 
     def fit(self) -> Report:
-        """Trains what is left of the epochs, lets the sampler finish, and reports; called again, it only reports.
+        """Trains the remaining epochs, lets the sampler finish, and reports; called again, it only reports.
 
         Raises:
-          RewardError: the loss is no finite number.
+          RewardError: the loss is not finite.
+          FieldValueError: a batch has one example, and the network cannot normalize it.
         """
-        while self.session.epoch < self.epochs:
-            self.run_epoch()
-        if not self._is_finished:
-            self.session.finish()
-            self._is_finished = True
-            self._write()
-        return make_report(self.session, normalization=self.normalization, seed=self.seed)
+        with self._random.used():
+            while self.session.epoch < self.epochs:
+                self.run_epoch()
+            if not self._is_finished:
+                self.session.finish()
+                self._is_finished = True
+                self._write()
+            return make_report(
+                self.session,
+                batches=self.valid.length or 4,
+                examples=REPORTED,
+                normalization=self.normalization,
+                seed=self.seed,
+            )
 
     def run_epoch(self) -> Record:
-        """Trains for one epoch, or what is left of one, and returns its record."""
+        """Trains for one epoch, or for the rest of one, and returns its record."""
         started, self._is_finished = time.perf_counter(), False
-        self.supernet.train()
-        while (batch := self.train.next_in_pass()) is not None:
-            self._train_on(batch)
-            is_time = self._checkpoint_steps and self._steps % self._checkpoint_steps == 0
-            if is_time and not self._held:
-                self._write()
-        if self._held:
-            self._step_weights()
-        self.session.end_epoch()
-        if self.train.length is None:  # what was counted is what the next ones will have
-            self.session.steps = self.epochs * self.train.read
-        record = self._make_record(time.perf_counter() - started)
-        self.records.append(record)
-        self._sums = [0.0, 0.0]
-        self._write()
+        with self._random.used():
+            self._check_singles()
+            self.supernet.train()
+            while (batch := self.train.next_in_pass()) is not None:
+                self._train_on(batch)
+                is_time = self._checkpoint_steps and self._steps % self._checkpoint_steps == 0
+                if is_time and not self._held:
+                    self._write()
+            if self._held:
+                self._step_weights()
+            self.session.end_epoch()
+            if self.train.length is None:  # the length of this pass is taken for that of the next ones
+                self.session.steps = self.epochs * self.train.read
+            record = self._make_record(time.perf_counter() - started)
+            self.records.append(record)
+            self._sums = [0.0, 0.0]
+            self._write()
         if _is_first_process():
             for callback in self.callbacks:
                 callback(record)
         return record
 
-    def network(self, decisions: Any = None, *, inherit: bool = True) -> Any:
-        """Returns a concrete network of the space: the best one when None; see ``Supernet.materialize``."""
-        return self.supernet.materialize(
-            self.sampler.decisions() if decisions is None else decisions, inherit=inherit
-        )
+    def network(
+        self, decisions: Any = None, *, inherit: bool = True, batches: Iterable[Any] | None = None
+    ) -> Any:
+        """Returns a concrete network of the space, whose normalization layers have statistics of their own.
+
+        The running statistics of a super-network are averages over many networks.  Hence those of the network are
+        measured on training data (by ``normalization``, as the report does), and it scores in evaluation mode what the
+        report says.
+
+        Args:
+          decisions: of the network; the best ones when None.
+          inherit: whether it gets the trained weights; otherwise new ones, see ``Supernet.materialize``.
+          batches: to measure the statistics on, like those for training; some of the training data when None.
+        """
+        chosen = self.sampler.decisions() if decisions is None else decisions
+        if not inherit:
+            return self.supernet.materialize(chosen, inherit=False)
+        normalization, net = self.normalization, self.supernet
+        if batches is not None or isinstance(normalization, BatchStatistics):
+            normalization = Recalibrated()
+        selection = net.selection
+        values, weights = dict(selection.values), dict(selection.weights)
+        source = self.session.step.train_batches
+        try:
+            with self._random.used(), evaluating(net):
+                chosen = net.activate(chosen)
+                given = None if batches is None else map(self._move, batches)
+                with normalization.applied(
+                    net, source if given is None else lambda: given, self.session.loss
+                ):
+                    return net.materialize(chosen)
+        finally:
+            selection.values, selection.weights = values, weights
+
+    def export(
+        self,
+        path: str | Path,
+        decisions: Any = None,
+        *,
+        batches: Iterable[Any] | None = None,
+        example: Any = None,
+    ) -> Path:
+        """Writes ``network(decisions, batches=batches)`` to a file; see ``oneshot.export``.
+
+        Args:
+          path: ends with ``.onnx``, ``.pt`` or ``.pt2``.
+          decisions: of the network; the best ones when None.
+          batches: see ``network``.
+          example: an input; that of the next validation batch when None.
+        """
+        if example is None:
+            batch = self.valid.next()
+            example = batch[0] if isinstance(batch, (tuple, list)) else batch
+        return export(self.network(decisions, batches=batches), example, path)
 
     # ------------------------------------------------------------------ private
 
-    def _place(self, space: Any, example: Any, seed: int) -> Supernet:
-        """Returns the super-network where it is to be trained."""
-        torch.manual_seed(seed)
+    def _place(self, space: Any, example: Any) -> Supernet:
+        """Returns the super-network on the device of the training."""
         net: Supernet = space if isinstance(space, Supernet) else supernet(space, example=example)
         net = net.to(self.device)
         if self._order is not None:
@@ -214,7 +285,7 @@ class Trainer:
         return net
 
     def _list_settings(self, loss: Loss | None, quality: Quality | None) -> dict[str, Any]:
-        """Returns what a search that goes on must have in common with the one that began."""
+        """Returns the settings that a search resumed from a checkpoint must have in common with it."""
         return {
             "seed": self.seed,
             "accumulate": self.accumulate,
@@ -232,8 +303,8 @@ class Trainer:
             self.supernet,
             sampler,
             valid=self.valid.next,
-            loss=loss or _cross_entropy,
-            quality=_accuracy if plain else quality,
+            loss=loss or default_loss,
+            quality=default_quality if plain else quality,
             steps=self.epochs * (self.train.length or math.inf),
             optimizer=self.optimizer,
             model=self.model,
@@ -242,8 +313,47 @@ class Trainer:
             autocast=self._autocast,
         )
 
+    def _check_singles(self) -> None:
+        """Checks, once and before any training, that batches of one example can be normalized.
+
+        Raises:
+          FieldValueError: a batch has one example, and a network fails on it but not on two.
+        """
+        if self._is_checked:
+            return
+        self._is_checked = True
+        cases = [
+            (self.train, True),
+            (self.valid, isinstance(self.sampler, GradientSampler)),
+            (self.valid, False),
+        ]
+        for feed, training in cases:
+            batch = feed.find_single()
+            if batch is not None and not self._runs(batch, training=training):
+                double = change_leaves(
+                    batch, lambda x: torch.cat([x, x]) if isinstance(x, Tensor) and x.dim() else x
+                )
+                if self._runs(double, training=training):
+                    raise explain_single(f"a batch of {feed.name}")
+
+    def _runs(self, batch: Any, *, training: bool) -> bool:
+        """Returns whether some networks, and the mixture if there is one, run on a batch; changes nothing."""
+        net, draw = self.supernet, Random(0)
+        drawn = [None, *(net.space.sample(draw) for _ in range(PROBES))]
+        try:
+            with torch.no_grad(), kept_random(), evaluating(net), keep_buffers(net):
+                net.train(training)
+                with net.selection.borrowed():
+                    for decisions in drawn:
+                        if decisions is not None:
+                            net.activate(decisions)
+                        self.session.loss(batch)
+        except (ValueError, RuntimeError):
+            return False
+        return True
+
     def _train_on(self, batch: Any) -> None:
-        """Takes one step of the weights, or adds to the gradients of one; and lets the sampler learn."""
+        """Takes one step of the weights, or adds to the gradients of one; then the sampler learns."""
         session = self.session
         batch = _order_inputs(batch) if self._order is not None else batch
         if not self._held:
@@ -261,13 +371,13 @@ class Trainer:
         session.end()
 
     def _step_weights(self) -> None:
-        """Takes a step along the mean of the gradients that were added up."""
+        """Takes a step along the mean of the accumulated gradients."""
         scaler = self._scaler
         if all(weight.grad is None for group in self.optimizer.param_groups for weight in group["params"]):
-            scaler = None  # networks without weights: nothing to unscale, which a scaler takes for a mistake
+            scaler = None  # networks without weights: nothing to unscale, which a scaler refuses
         if scaler is not None:
             scaler.unscale_(self.optimizer)
-        if self._held < self.accumulate:  # what is left of an epoch
+        if self._held < self.accumulate:  # the rest of an epoch
             for parameter in self.supernet.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(self.accumulate / self._held)
@@ -289,9 +399,8 @@ class Trainer:
         loss, steps = self._sums
         quality = float("nan")
         if self.session.step.batch is not None:
-            self.supernet.eval()
-            quality = self.session.quality(self.session.step.batch)
-            self.supernet.train()
+            with evaluating(self.supernet):
+                quality = self.session.quality(self.session.step.batch)
         leading = self.sampler.decisions()
         return Record(
             epoch=self.session.epoch,
@@ -301,7 +410,7 @@ class Trainer:
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             seconds=seconds,
             metrics=self.sampler.metrics(),
-            leading=_say(leading),
+            leading=_describe(leading),
         )
 
     def _write(self) -> None:
@@ -316,7 +425,7 @@ class Trainer:
             "valid": self.valid.state(),
             "random": read_random(),
             "session": self.session.state_dict(),
-            "length": self.session.steps / self.epochs,  # of an epoch, as far as it is known
+            "length": self.session.steps / self.epochs,  # of an epoch, if known
             "steps": self._steps,
             "sums": self._sums,
             "asked": self._asked,
@@ -328,8 +437,8 @@ class Trainer:
         name = type(self.sampler).__name__
         if state["name"] != name:
             raise FieldValueError(
-                f"the checkpoint {str(self._path)!r} is of a search by {state['name']}, this is one by {name}. Use {state['name']}, "
-                "or another file."
+                f"the checkpoint {str(self._path)!r} is of a search by {state['name']}; this search is by {name}. Use "
+                f"{state['name']}, or name another file."
             )
         check_settings(self._asked, state["asked"], str(self._path))
         self.supernet.load_state_dict(state["weights"])
@@ -346,25 +455,15 @@ class Trainer:
         )
         self.train.restore(state["train"])
         self.valid.restore(state["valid"])
-        write_random(state["random"])
+        self._random.restore(state["random"])
 
 
 def _sgd(weights: list[nn.Parameter]) -> Optimizer:
     return torch.optim.SGD(weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
 
 
-def _cross_entropy(network: nn.Module, batch: Any) -> Tensor:
-    inputs, labels = batch
-    return nn.functional.cross_entropy(network(inputs), labels)
-
-
-def _accuracy(network: nn.Module, batch: Any) -> float:
-    inputs, labels = batch
-    return float((network(inputs).argmax(dim=-1) == labels).float().mean())
-
-
 def _wrap(net: Supernet) -> nn.Module:
-    """Returns what runs: the network, wrapped where there are several processes."""
+    """Returns the module that runs: the network, wrapped for distributed training if there are several processes."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return DistributedDataParallel(net, find_unused_parameters=True)
     return net
@@ -382,15 +481,15 @@ def _order_weights(net: nn.Module) -> None:
 
 
 def _order_inputs(batch: Any) -> Any:
-    if isinstance(batch, Tensor):
-        return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch
-    if isinstance(batch, (list, tuple)):
-        return type(batch)(map(_order_inputs, batch))
-    return batch
+    def order(leaf: Any) -> Any:
+        is_image = isinstance(leaf, Tensor) and leaf.dim() == 4
+        return leaf.contiguous(memory_format=torch.channels_last) if is_image else leaf
+
+    return change_leaves(batch, order)
 
 
-def _say(decisions: Decisions) -> dict[str, str]:
-    """Returns by key which candidate leads, in words."""
+def _describe(decisions: Decisions) -> dict[str, str]:
+    """Returns the decided candidates by key, as text."""
     points = decisions.space.points
     found = {}
     for index, value in zip(decisions.active, decisions.values):

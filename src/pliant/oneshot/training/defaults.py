@@ -1,0 +1,94 @@
+"""Default loss and quality of a trainer: cross-entropy and accuracy for class labels, squared error for one number.
+
+Both follow the type of the targets.  Targets that fit several losses are refused, with the losses to choose from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from ..choices.evaluation import call_network
+
+IGNORED = -100  # a label that cross-entropy leaves out, as PyTorch has it
+
+
+def default_loss(network: nn.Module, batch: Any) -> Tensor:
+    """Returns the cross-entropy of class labels, or the mean squared error of one number per example.
+
+    >>> import torch
+    >>> x = torch.tensor([[1.0], [3.0]])
+    >>> default_loss(nn.Identity(), (x, torch.tensor([1.0, 1.0])))
+    tensor(2.)
+
+    Args:
+      network: what is trained.
+      batch: ``(inputs, targets)``; inputs are a tensor, a tuple of positional arguments or a dict of named ones.  Targets are
+        integers of shape (N,) or (N, 1), or (N, ...) for outputs of shape (N, classes, ...); or floats of shape (N,) or (N, 1).
+
+    Raises:
+      FieldTypeError, FieldValueError: the batch is not such a pair, or its targets do not determine a loss.
+    """
+    outputs, targets = _run(network, batch)
+    if targets.is_floating_point():
+        return nn.functional.mse_loss(outputs, targets)
+    return nn.functional.cross_entropy(outputs, targets)
+
+
+def default_quality(network: nn.Module, batch: Any) -> float:
+    """Returns the accuracy for class labels, or the negative mean squared error for one number per example."""
+    outputs, targets = _run(network, batch)
+    if targets.is_floating_point():
+        return -float(nn.functional.mse_loss(outputs, targets))
+    counted = targets != IGNORED
+    return float((outputs.argmax(dim=1) == targets)[counted].float().mean()) if counted.any() else 0.0
+
+
+def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+    """Returns outputs and targets in the shapes that the losses take."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2 or not isinstance(batch[1], Tensor):
+        kind = (
+            f"{type(batch).__name__} of {len(batch)}" if hasattr(batch, "__len__") else type(batch).__name__
+        )
+        raise FieldTypeError(
+            f"the default loss takes batches (inputs, targets) with a tensor of targets; got a {kind}. For other batches give a "
+            "loss: Trainer(loss=lambda network, batch: ...)."
+        )
+    outputs, targets = call_network(network, batch[0]), batch[1]
+    if not isinstance(outputs, Tensor):
+        raise FieldTypeError(
+            f"the default loss takes a network that returns one tensor; got a {type(outputs).__name__}. Give a loss: "
+            "Trainer(loss=lambda network, batch: ...)."
+        )
+    if targets.is_complex():
+        raise _refuse(outputs, targets, "complex targets")
+    one_each = targets.numel() == len(targets) if targets.dim() else False
+    if targets.is_floating_point():
+        if not one_each or outputs.numel() != targets.numel() or len(outputs) != len(targets):
+            raise _refuse(
+                outputs,
+                targets,
+                "float targets that are not one number for each output of shape (N,) or (N, 1)",
+            )
+        return outputs.reshape(-1), targets.reshape(-1).to(outputs.dtype)
+    if one_each and outputs.dim() == 2:
+        targets = targets.reshape(-1)
+    classes = outputs.shape[1] if outputs.dim() > 1 else 1
+    if classes < 2 or targets.shape != (outputs.shape[0], *outputs.shape[2:]):
+        raise _refuse(
+            outputs, targets, "integer targets that are not one class for each row of outputs (N, classes)"
+        )
+    return outputs, targets.long()
+
+
+def _refuse(outputs: Tensor, targets: Tensor, reason: str) -> FieldValueError:
+    return FieldValueError(
+        f"the default loss cannot be chosen for {reason}: the network returns shape {tuple(outputs.shape)}, the targets are "
+        f"{targets.dtype} of shape {tuple(targets.shape)}. Give a loss (and a quality): Trainer(loss=lambda network, batch: "
+        "criterion(network(batch[0]), batch[1])), where criterion is torch.nn.functional.cross_entropy for class labels "
+        "(targets.long()) or soft labels, binary_cross_entropy_with_logits for yes/no labels, mse_loss for regression "
+        "(targets.float(), same shape as the outputs)."
+    )
