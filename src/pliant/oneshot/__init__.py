@@ -40,7 +40,7 @@ from .mutators.mutator import BaseMutator, Mutables, Mutator
 from .mutators.random import MutatorSampler, RandomMutator, to_masks
 from .nni.answers import FixedMutator, read_answer, to_answer, to_json
 from .nni.search_space import read_space
-from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics
+from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics, recalibrate
 from .rewrite.concrete import fix_choices
 from .rewrite.foreign import open_kernel, open_network
 from .rewrite.network import Supernet, supernet
@@ -126,6 +126,7 @@ __all__ = [
     "open_network",
     "read_answer",
     "read_space",
+    "recalibrate",
     "search_alone",
     "supernet",
     "to_answer",

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from pliant.algorithms.base import check_count
+from pliant.algorithms.options import check_count
 from pliant.values.errors import FieldValueError
 
 from .choices.choice import LayerChoice

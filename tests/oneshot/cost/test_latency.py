@@ -144,5 +144,5 @@ def test_measured_tables_know_all_parts_and_order_sizes():
     assert costs[-1] > costs[0]  # the largest of all takes longer than the smallest
     with pytest.raises(FieldValueError, match=r"Measure again with more networks"):
         Latency(net, torch.zeros(1, 24, 8, 8), table)(net.space.sample(0))
-    with pytest.raises(FieldValueError, match=r"repeats=\.\.\.\) takes a whole number of at least 1; got 0"):
+    with pytest.raises(FieldValueError, match=r"repeats=\.\.\.\) takes an integer of at least 1; got 0"):
         measure_latencies(net, x, repeats=0)

@@ -55,22 +55,26 @@ def train(path, sampler=None, *, stop=None, data=None, **options):
 @pytest.mark.parametrize(
     ("sampler", "options", "lesson"),
     [
-        (DARTS, {"seed": 4}, r"seed: 3 there, 4 here"),
-        (DARTS, {"clip": 0.1}, r"clip: 5.0 there, 0.1 here"),
-        (DARTS, {"clip": None}, r"clip: 5.0 there, None here"),
-        (DARTS, {"accumulate": 2}, r"accumulate: 1 there, 2 here"),
-        (DARTS, {"autocast": torch.bfloat16}, r"autocast: None there, torch.bfloat16 here"),
-        (DARTS, {"schedule": None}, r"schedule: cosine there, None here"),
+        (DARTS, {"seed": 4}, r"seed: 3 in the checkpoint, 4 here"),
+        (DARTS, {"clip": 0.1}, r"clip: 5.0 in the checkpoint, 0.1 here"),
+        (DARTS, {"clip": None}, r"clip: 5.0 in the checkpoint, None here"),
+        (DARTS, {"accumulate": 2}, r"accumulate: 1 in the checkpoint, 2 here"),
+        (DARTS, {"autocast": torch.bfloat16}, r"autocast: None in the checkpoint, torch.bfloat16 here"),
+        (DARTS, {"schedule": None}, r"schedule: cosine in the checkpoint, None here"),
         (
             DARTS,
             {"optimizer": torch.optim.SGD},
-            r"optimizer: Adam\(lr=0.01, .*\) there, SGD\(lr=0.001, .* here",
+            r"optimizer: Adam\(lr=0.01, .*\) in the checkpoint, SGD\(lr=0.001, .* here",
         ),
-        (DARTS, {"optimizer": lambda w: torch.optim.Adam(w, 0.02)}, r"Adam\(lr=0.01.* there, Adam\(lr=0.02"),
+        (
+            DARTS,
+            {"optimizer": lambda w: torch.optim.Adam(w, 0.02)},
+            r"Adam\(lr=0.01.* in the checkpoint, Adam\(lr=0.02",
+        ),
         (
             lambda: DARTS(order=2, learning_rate=1.0),
             {},
-            r"DARTS\(learning_rate\): 0.0003 there, 1.0 here\n  DARTS\(order\): 1 there, 2 here",
+            r"DARTS\(learning_rate\): 0.0003 in the checkpoint, 1.0 here\n  DARTS\(order\): 1 in the checkpoint, 2 here",
         ),
     ],
 )
@@ -79,10 +83,10 @@ def test_other_settings_are_refused(tmp_path, sampler, options, lesson):
     train(path, stop=1)
     kept = path.read_bytes()
     with pytest.raises(
-        FieldValueError, match=rf"a.pt' is of a search that was asked for otherwise:(.|\n)*{lesson}"
+        FieldValueError, match=rf"a.pt' is of a search with other settings:(.|\n)*{lesson}"
     ) as found:
         train(path, sampler(), **options)
-    assert "another number of epochs is fine" in str(found.value)
+    assert "the number of epochs may differ" in str(found.value)
     assert path.read_bytes() == kept
 
 

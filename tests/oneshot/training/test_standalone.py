@@ -222,8 +222,18 @@ def test_bad_exports(tmp_path):
         export(net, torch.zeros(1, 4), tmp_path / "a.pt")
     with pytest.raises(FieldTypeError, match=r"got Decisions\(.* become one by `supernet.materialize"):
         export(net.decisions, torch.zeros(1, 4), tmp_path / "a.pt")
-    with pytest.raises(FieldTypeError, match=r"export writes .onnx, .pt, .pt2; got"):
+    with pytest.raises(FieldTypeError, match=r"export writes files that end with .onnx, .pt, .pt2; got"):
         export(net.materialize(), torch.zeros(1, 4), tmp_path / "a.zip")
     for ending in (".onnx", ".pt2"):
         with pytest.raises(ExportError, match=rf"PyTorch cannot export this Sequential as {ending}: "):
             export(net.materialize(), torch.zeros(1, 5), tmp_path / f"a{ending}")
+
+
+@exporting
+def test_networks_of_several_inputs(tmp_path, ending):
+    network = nn.Bilinear(4, 4, 2)
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+    path = export(network, (x, y), tmp_path / f"net{ending}")
+    if ending != ".onnx":
+        again = torch.jit.load(path) if ending == ".pt" else torch.export.load(path).module()
+        torch.testing.assert_close(again(x[:2], y[:2]), network(x[:2], y[:2]))

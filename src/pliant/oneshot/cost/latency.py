@@ -23,6 +23,7 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor, nn
 
+from pliant.algorithms.options import check_count
 from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
 from pliant.values.files import write_atomically
@@ -298,11 +299,8 @@ def measure_latencies(
       repeats: how often each is measured.
       seed: of the networks, and of the order.
     """
-    for name, given in (("networks", networks), ("repeats", repeats)):
-        if given.__class__ is not int or given < 1:
-            raise FieldValueError(
-                f"measure_latencies({name}=...) takes a whole number of at least 1; got {given!r:.80}."
-            )
+    check_count(networks, "networks", "measure_latencies")
+    check_count(repeats, "repeats", "measure_latencies")
     parts = _Parts(supernet, example)
     random, known, since = Random(seed), 0, 0
     for _ in range(networks):

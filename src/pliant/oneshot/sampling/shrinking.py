@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
@@ -12,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.options import check_count, refuse_unknown
+from pliant.algorithms.options import check_count, check_number, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 
 from ..capability import DECISION_KINDS
+from ..choices.evaluation import call_network
 from ..choices.patterns import find_decisions
 from ..sampler import Step
 from .extremes import largest, rank
@@ -46,9 +46,7 @@ class Phase:
     networks: int = 1
 
     def __post_init__(self) -> None:
-        share: Any = self.share
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < math.inf:
-            raise FieldValueError(f"the share of a Phase is a number above 0; got {share!r}.")
+        check_number(self.share, "share", self, above=0.0)
         check_count(self.networks, "networks", "Phase")
         if not isinstance(self.free, dict):
             raise FieldTypeError(
@@ -109,8 +107,7 @@ class ProgressiveShrinking(SearchedSampler):
                 raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {phase!r:.80}.")
         if not phases:
             raise FieldValueError("ProgressiveShrinking needs phases; got none. Start with Phase(1, {}).")
-        if not 0 <= distillation < math.inf:
-            raise FieldValueError(f"distillation is a weight, a number from 0; got {distillation!r}.")
+        check_number(distillation, "distillation", self)
         if distillation and phases[0].free:
             raise FieldValueError(
                 "the largest network is trained alone before it teaches: the first phase frees nothing, Phase(share, {}). "
@@ -194,9 +191,14 @@ class ProgressiveShrinking(SearchedSampler):
         """Returns the cross-entropy with the teacher's soft labels, weighted."""
         if self._teacher is None:
             return None
+        if outputs.dim() < 2 or outputs.shape[-1] < 2:
+            raise FieldValueError(
+                f"ProgressiveShrinking distils class probabilities, and the network returns shape {tuple(outputs.shape)}, one number "
+                "per example. Write ProgressiveShrinking(..., distillation=0)."
+            )
         inputs = step.batch[0] if isinstance(step.batch, (tuple, list)) else step.batch
         with torch.no_grad():
-            soft = torch.softmax(self._teacher(inputs), dim=-1)
+            soft = torch.softmax(call_network(self._teacher, inputs), dim=-1)
         return self.distillation * -(soft * torch.log_softmax(outputs, dim=-1)).sum(-1).mean()
 
     def metrics(self) -> dict[str, float]:

@@ -118,6 +118,16 @@ class Feed:
         finally:
             self._write_own(own)
 
+    def read_examples(self, count: int) -> list[Any]:
+        """Returns batches with at least ``count`` examples, or all there are; always the same ones."""
+        found, seen = [], 0
+        for batch in self.pass_over():
+            found.append(batch)
+            seen += count_examples(batch)
+            if seen >= count:
+                break
+        return found
+
     def find_single(self) -> Any:
         """Returns a batch of one example, if a pass has one; None if it has none, or if that is unknown before reading."""
         if isinstance(self.batches, (list, tuple)):
@@ -127,7 +137,7 @@ class Feed:
         is_stream = not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset)
         if is_stream or type(loader.batch_sampler) is not BatchSampler:
             return None
-        size, count = loader.batch_sampler.batch_size, len(loader.sampler)  # type: ignore[arg-type]  # has a length
+        size, count = loader.batch_sampler.batch_size, len(loader.sampler)
         if size != 1 and (loader.drop_last or count % size != 1):
             return None
         with kept_random():

@@ -1,4 +1,4 @@
-"""Where a training reports to, after each epoch: functions of a record.  None of them changes anything."""
+"""Training logs: callbacks that write a ``Record`` after each epoch to a terminal, a CSV file or TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pliant.values.errors import PliantError
 @final
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What an epoch ended with.
+    """The results of one epoch.
 
     Attributes:
       epoch: from 1.
-      epochs: how many there are.
+      epochs: the number of epochs.
       loss: the mean loss of the weights.
-      quality: the mean quality of what was trained, on validation batches.
+      quality: of the network or mixture that was trained last, on its batch.
       learning_rate: of the weights.
-      seconds: how long the epoch took.
+      seconds: the duration of the epoch.
       metrics: the sampler's.
-      leading: the leading network, by key: which candidate.
+      leading: the candidates of the best network so far, by key.
     """
 
     epoch: int
@@ -42,15 +42,15 @@ Callback = Callable[[Record], Any]
 
 
 class MissingLibraryError(PliantError, ImportError):
-    """An optional library that is not installed."""
+    """An optional library is not installed."""
 
 
 @final
 class ProgressLine:
-    """Writes one line per epoch: loss, quality, entropy and the leading choice.
+    """Progress display of a training: one line per epoch with loss, quality, metrics and leading candidates.
 
     Args:
-      file: where to; the standard error stream when None.
+      file: an open text file; the standard error stream when None.
     """
 
     def __init__(self, file: TextIO | None = None) -> None:
@@ -71,7 +71,7 @@ class ProgressLine:
 
 @final
 class CsvLog:
-    """Appends one row per epoch to a CSV file; what an earlier run wrote of the same epochs is replaced.
+    """CSV log: appends one row per epoch, and replaces rows of the same epochs by an earlier run.
 
     Args:
       path: of the file.
@@ -103,12 +103,12 @@ class CsvLog:
 
 @final
 class TensorBoardLog:
-    """Writes scalars for TensorBoard: ``loss``, ``quality``, ``learning_rate``, and the sampler's as ``sampler/...``, by epoch.
+    """TensorBoard log: ``loss``, ``quality``, ``learning_rate`` and the sampler's metrics as ``sampler/...``, by epoch.
 
-    What an earlier run wrote of the same epochs is not shown any more.
+    TensorBoard no longer shows what an earlier run wrote for the same epochs.
 
     Args:
-      folder: where to; made with the first epoch.
+      folder: where to write; made with the first epoch.
 
     Raises:
       MissingLibraryError: the package ``tensorboard`` is not installed.

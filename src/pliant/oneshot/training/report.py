@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
-from typing import final
+from typing import Any, final
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError
@@ -92,7 +91,7 @@ def make_report(
     session: Session,
     *,
     batches: int = 4,
-    examples: float = math.inf,
+    data: Sequence[Any] | None = None,
     baseline: int = 32,
     normalization: Normalization | None = None,
     seed: int = 0,
@@ -101,8 +100,8 @@ def make_report(
 
     Args:
       session: of the search that ended.
-      batches: the number of batches, at most.
-      examples: no further batches are read after this many examples.
+      batches: the number of validation batches.
+      data: the validation batches; the next ones of the session when None.
       baseline: the number of random networks.
       normalization: the statistics of normalization layers; when None, recalibrated ones, or those of each batch if the session
         has no training batches.
@@ -115,9 +114,7 @@ def make_report(
     net, chosen = session.supernet, normalization
     if chosen is None:
         chosen = Recalibrated() if session.has_train_batches else BatchStatistics()
-    data = [session.step.next_valid()]
-    while len(data) < batches and sum(map(count_examples, data)) < examples:
-        data.append(session.step.next_valid())
+    data = [session.step.next_valid() for _ in range(batches)] if data is None else data
 
     def judge(statistics_: Normalization = chosen) -> float:
         with calibrated(session, statistics_):

@@ -1,7 +1,6 @@
-"""What a search was asked for, as text by name: a checkpoint keeps it, so that a search goes on as it was begun.
+"""Settings of a trainer: checks before training, and their text in a checkpoint, so that a resumed search has the same ones.
 
-Options are compared by what they say, never by where they are in memory: functions by name, objects by what their
-constructors were given, as far as they keep it.
+The text names functions, and gives for objects the constructor arguments that they keep; it never contains addresses.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pliant.algorithms.options import check_number
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
 
 from ..sampler import Sampler
@@ -23,10 +23,10 @@ MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 
 
 def check_sampler(sampler: Any) -> None:
-    """Checks that this is a sampler, and not its class or a black-box algorithm."""
+    """Checks that this is a sampler, not its class or a black-box algorithm."""
     if isinstance(sampler, type) and issubclass(sampler, Sampler):
         raise FieldTypeError(
-            f"Trainer takes a sampler, and got the class {sampler.__name__}. Make one: {sampler.__name__}()."
+            f"Trainer takes a sampler; got the class {sampler.__name__}. Write {sampler.__name__}()."
         )
     if not isinstance(sampler, Sampler):
         raise FieldTypeError(
@@ -35,28 +35,9 @@ def check_sampler(sampler: Any) -> None:
         )
 
 
-def check_counts(**counts: Any) -> None:
-    """Checks that these are whole numbers from 1."""
-    for name, value in counts.items():
-        if value.__class__ is not int or value < 1:
-            raise FieldValueError(f"Trainer({name}=...) is a whole number from 1; got {value!r}.")
-
-
-def check_clip(clip: Any) -> float | None:
+def check_clip(clip: Any, owner: str) -> float | None:
     """Returns the largest norm of the gradients, or None."""
-    if clip is None:
-        return None
-    if isinstance(clip, bool) or not isinstance(clip, (int, float)):
-        raise FieldTypeError(
-            f"clip is the largest norm of all gradients, a number above 0, or None for none; got {clip!r:.80} of type "
-            f"{type(clip).__name__}."
-        )
-    if not clip > 0:
-        raise FieldValueError(
-            f"clip is the largest norm of all gradients, a number above 0; got {clip!r}: with 0 nothing is trained, and below it "
-            "the loss is climbed. For no clipping: clip=None."
-        )
-    return float(clip)
+    return None if clip is None else check_number(clip, "clip", owner, above=0.0)
 
 
 def check_device(device: Any) -> torch.device:
@@ -85,7 +66,7 @@ def check_autocast(autocast: Any) -> torch.dtype | None:
 
 
 def check_checkpoint(checkpoint: Any) -> Path | None:
-    """Returns the path of a file in a folder that is there, or None."""
+    """Returns the path of a file in an existing folder, or None."""
     if checkpoint is None:
         return None
     path = Path(checkpoint)
@@ -95,26 +76,26 @@ def check_checkpoint(checkpoint: Any) -> Path | None:
         )
     if not path.parent.is_dir():
         raise LoadError(
-            f"the checkpoint {str(path)!r} cannot be written: there is no folder {str(path.parent)!r}. Make it, or name another."
+            f"the checkpoint {str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist. Make it, or name another."
         )
     return path
 
 
 def make_optimizer(make: Any, weights: list[nn.Parameter]) -> Optimizer:
-    """Returns the optimizer that ``make`` makes of the weights."""
-    lesson = (
+    """Returns the optimizer that ``make`` returns for the weights."""
+    expected = (
         "Trainer(optimizer=...) takes a function from weights to their optimizer, such as `lambda weights: torch.optim.Adam(weights, "
-        "lr=1e-3)`, as the super-network is made here"
+        "lr=1e-3)`, because the trainer makes the super-network"
     )
     if isinstance(make, Optimizer) or not callable(make):
-        raise FieldTypeError(f"{lesson}; got a {type(make).__name__} itself.")
+        raise FieldTypeError(f"{expected}; got a {type(make).__name__} itself.")
     made: Any = make(weights)
     if not isinstance(made, Optimizer):
-        raise FieldTypeError(f"{lesson}; the one that was given returned {made!r:.80}.")
+        raise FieldTypeError(f"{expected}; the given one returned {made!r:.80}.")
     return made
 
 
-DEEPEST: Final = 5  # parts of parts of an option; what is deeper is told by its type
+DEEPEST: Final = 5  # levels of an option's parts; a deeper part is described by its type
 
 
 def describe_settings(sampler: Sampler, others: Mapping[str, Any]) -> dict[str, str]:
@@ -163,21 +144,22 @@ def describe(value: Any, depth: int = 0) -> str:
 
 
 def check_settings(asked: Mapping[str, str], kept: Mapping[str, str], path: str) -> None:
-    """Checks that a search is asked for as it was when its checkpoint was written.
+    """Checks that a search has the settings of its checkpoint.
 
     Raises:
-      FieldValueError: something differs; the message says what.
+      FieldValueError: settings differ; the message lists them.
     """
     names = [name for name in {**kept, **asked} if kept.get(name) != asked.get(name)]
     if names:
         lines = [
-            f"  {name}: {kept.get(name, 'not there'):.200} there, {asked.get(name, 'not here'):.200} here"
+            f"  {name}: {kept.get(name, 'not set'):.200} in the checkpoint, {asked.get(name, 'not set'):.200} here"
             for name in names
         ]
         raise FieldValueError(
-            f"the checkpoint {path!r} is of a search that was asked for otherwise:\n"
+            f"the checkpoint {path!r} is of a search with other settings:\n"
             + "\n".join(lines)
-            + "\nGo on with what it was begun with (another number of epochs is fine), or name another file to start anew."
+            + "\nContinue with the settings of the checkpoint (the number of epochs may differ), or name another file to start a new "
+            "search."
         )
 
 
@@ -191,5 +173,5 @@ _NOTHING: Final = object()
 def _read(value: Any, name: str) -> Any:
     try:
         return getattr(value, name)
-    except Exception:  # noqa: BLE001  # a property of somebody else's class may raise anything
+    except Exception:  # noqa: BLE001  # a property of a user's class may raise anything
         return _NOTHING

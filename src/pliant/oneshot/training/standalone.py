@@ -1,8 +1,9 @@
-"""What comes after a search: networks trained alone, black-box searches over them, exports."""
+"""Standalone networks: training from scratch or further, black-box search over them, export to ONNX and PyTorch files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
 from pliant.values.errors import FieldTypeError, PliantError
 
+from ..normalization import mean_quality, recalibrate
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet, supernet
 from .logs import MissingLibraryError
-from .session import Loss, Quality, evaluating
+from .randomness import PrivateRandom
+from .session import Loss, Quality, evaluating, explain_failure
 from .settings import check_clip
 
 
@@ -35,24 +38,24 @@ def train_alone(
     clip: float | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """Trains one network, from scratch or, where it has inherited weights, further; returns it.
+    """Trains one network, from scratch or from inherited weights; returns it.
 
     Args:
       network: an ordinary module, such as ``Supernet.materialize`` returns.  One without weights is returned as it is.
       train: batches; can be iterated again and again.
-      epochs: how often.
+      epochs: the number of passes.
       loss: from the network and a batch to the loss.
       optimizer: from the weights to their optimizer.
-      schedule: the learning rate's factor by progress, 0 to 1.
-      clip: the largest norm of all gradients, above 0; None for none.
-      seed: of weights that are yet to be made, of dropout, of shuffling.
+      schedule: from the progress, 0 to 1, to a factor of the learning rate.
+      clip: the largest norm of all gradients, above 0; None for no clipping.
+      seed: of weights that do not exist yet, of dropout and shuffling.
+
+    Raises:
+      FieldValueError: a batch has one example, and the network cannot normalize it.
     """
-    clip = check_clip(clip)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if not any(
-            weight.requires_grad for weight in network.parameters()
-        ):  # where they are new, they are made here
+    clip = check_clip(clip, "train_alone")
+    with PrivateRandom(seed).used():
+        if not any(weight.requires_grad for weight in network.parameters()):  # new weights are made here
             return network
         stepper = optimizer(list(network.parameters()))
         rates = [group["lr"] for group in stepper.param_groups]
@@ -62,7 +65,11 @@ def train_alone(
                 group["lr"] = rate * (schedule(epoch / epochs) if schedule is not None else 1.0)
             for batch in train:
                 stepper.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss(network, batch))
+                try:
+                    torch.autograd.backward(loss(network, batch))
+                except (RuntimeError, ValueError) as error:
+                    explain_failure(network, batch, error)
+                    raise
                 if clip is not None:
                     nn.utils.clip_grad_norm_(network.parameters(), clip)
                 stepper.step()
@@ -70,10 +77,9 @@ def train_alone(
 
 
 def judge_alone(network: nn.Module, valid: Iterable[Any], quality: Quality) -> float:
-    """Returns the mean quality of a network over batches, in evaluation mode."""
+    """Returns the mean quality of a network over the examples of batches, in evaluation mode."""
     with evaluating(network), torch.no_grad():
-        found = [float(quality(network, batch)) for batch in valid]
-    return sum(found) / len(found)
+        return mean_quality(lambda batch: quality(network, batch), valid)
 
 
 def search_alone(
@@ -87,21 +93,21 @@ def search_alone(
     seed: int = 0,
     **training: Any,
 ) -> tuple[Decisions, dict[Decisions, float]]:
-    """Searches with a black-box algorithm, every network trained alone: what weight sharing is to be compared with.
+    """Searches with a black-box algorithm that trains each network separately: the comparison for weight sharing.
 
     Args:
       space: a space of networks, as ``supernet`` takes it; also a network with choices written by hand, whose networks are
         copies with new weights.
       algorithm: any of ``pg.generators``.
-      train: what networks are trained on.
-      valid: what they are judged by.
-      trials: how many networks.
+      train: batches that networks are trained on.
+      valid: batches that they are judged by.
+      trials: the number of networks.
       quality: from a network and a batch to a number of which more is better.
       seed: of the algorithm and of all trainings.
-      **training: what ``train_alone`` takes besides.
+      **training: further arguments of ``train_alone``.
 
     Returns:
-      the best decisions, and the quality of all that were tried.
+      the best decisions, and the qualities of all networks.
     """
     decided, make = _open_space(space, seed)
     algorithm.setup(decided, seed=seed)
@@ -119,15 +125,14 @@ def search_alone(
 
 
 def _open_space(space: Any, seed: int) -> tuple[Space, Callable[[Decisions], nn.Module]]:
-    """Returns the decisions of a space, and what makes a network of them, whose weights are new."""
+    """Returns a space, and a function from its decisions to a network with new weights."""
     template = None if isinstance(space, nn.Module) and not isinstance(space, Node) else Template(space)
     if template is not None and (template.space.points or not isinstance(space, nn.Module)):
         return template.space, template.materialize
     net = space if isinstance(space, Supernet) else supernet(space)
 
     def make(decisions: Decisions) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with PrivateRandom(seed).used():
             made: nn.Module = net.materialize(decisions, inherit=False)
             return made
 
@@ -135,27 +140,34 @@ def _open_space(space: Any, seed: int) -> tuple[Space, Callable[[Decisions], nn.
 
 
 class ExportError(PliantError, RuntimeError):
-    """A network that PyTorch cannot export."""
+    """PyTorch cannot export a network."""
 
 
-def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
-    """Writes a concrete network for use elsewhere, by the ending of the path: ``.onnx``, ``.pt`` or ``.pt2``.
+def export(
+    network: nn.Module,
+    example: Tensor | tuple[Tensor, ...],
+    path: str | Path,
+    *,
+    batches: Iterable[Any] | None = None,
+) -> Path:
+    """Exports a concrete network to a file: ONNX (``.onnx``), TorchScript trace (``.pt``) or ``torch.export`` program (``.pt2``).
 
-    ``.pt`` is a TorchScript trace, ``.pt2`` a ``torch.export`` program, ``.onnx`` needs the packages ``onnx`` and
-    ``onnxscript`` (one file with the weights in it; those that do not fit into its 2 GiB lie beside it).  What is written takes any batch size (the first dimension of ``example``), unless the network's own code
-    allows only one; then it takes that of ``example``.
+    ``.onnx`` needs the packages ``onnx`` and ``onnxscript``; weights beyond its 2 GiB are in a file beside it.  The written
+    network takes any batch size (the first dimension of ``example``), or only that of ``example`` if its code allows no other.
 
     Args:
-      network: a concrete network, not a super-network.  Of one with choices in it, what is selected is written.
-      example: an input of it, with a batch of any size.
-      path: where to.
+      network: a concrete network, not a super-network.  If it contains choices, the selected candidates are written.
+      example: an input of it, with a batch of any size; a tuple for several inputs.
+      path: of the file.
+      batches: first set the running statistics of its normalization layers on these, see ``recalibrate``; needed where they
+        are those of a super-network, as after ``Supernet.materialize``, and not after ``Trainer.network``.
 
     Raises:
-      FieldTypeError: the ending is none of these, or this is a super-network, or no network.
+      FieldTypeError: the ending is another one, or ``network`` is a super-network or not a network.
       MissingLibraryError: a package that ``.onnx`` needs is not installed.
-      ExportError: PyTorch refused.
+      ExportError: PyTorch cannot export it.
     """
-    target = Path(path)
+    target, inputs = Path(path), example if isinstance(example, tuple) else (example,)
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."
@@ -167,17 +179,19 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
             "`supernet.materialize(decisions)`."
         )
     writers: dict[str, Callable[[], Any]] = {
-        ".onnx": lambda: _save_onnx(network, example, target),
-        ".pt": lambda: _save_trace(network, example, target),
-        ".pt2": lambda: torch.export.save(_export(network, example), str(target)),
+        ".onnx": lambda: _save_onnx(network, inputs, target),
+        ".pt": lambda: _save_trace(network, inputs, target),
+        ".pt2": lambda: torch.export.save(_export(network, inputs), str(target)),
     }
     if target.suffix not in writers:
         raise FieldTypeError(
-            f"export writes {', '.join(writers)}; got {str(target)!r}. The ending says which."
+            f"export writes files that end with {', '.join(writers)}; got {str(target)!r}. Choose one of these endings."
         )
     if target.suffix == ".onnx":
         _require("onnx", "onnxscript")
     network = fix_if_open(network)
+    if batches is not None:
+        recalibrate(network, batches)
     with evaluating(network), torch.no_grad():
         try:
             writers[target.suffix]()
@@ -188,17 +202,19 @@ def export(network: nn.Module, example: Tensor, path: str | Path) -> Path:
     return target
 
 
-def _save_trace(network: nn.Module, example: Tensor, target: Path) -> None:
+def _save_trace(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
     trace: Any = torch.jit.trace
-    torch.jit.save(trace(network, example), str(target))
+    torch.jit.save(trace(network, inputs), str(target))
 
 
-def _save_onnx(network: nn.Module, example: Tensor, target: Path) -> None:
-    traced = _export(network, example)
-    names: Any = ({0: "batch"},) if traced.range_constraints else None  # as a server shows it
-    program = torch.onnx.export(traced, (example,), dynamic_shapes=names, verbose=False)
-    assert program is not None  # no path was given
-    program.save(str(target), external_data=None)  # in one file, if there is room
+def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
+    program = _export(network, inputs)
+    names: Any = (
+        tuple({0: "batch"} for _ in inputs) if program.range_constraints else None
+    )  # as servers show it
+    found = torch.onnx.export(program, inputs, dynamic_shapes=names, verbose=False)
+    assert found is not None  # no path was given
+    found.save(str(target), external_data=None)  # in one file, if there is room
 
 
 def _require(*packages: str) -> None:
@@ -206,16 +222,17 @@ def _require(*packages: str) -> None:
     if missing:
         raise MissingLibraryError(
             f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
-            "export to .pt2 or .pt, which need nothing but PyTorch."
+            "export to .pt2 or .pt, which need only PyTorch."
         )
 
 
-def _export(network: nn.Module, example: Tensor) -> Any:
-    """Returns a network as a program that takes any batch size, or, where that cannot be, the example's."""
-    if example.dim() > 1:
-        many = example if len(example) > 1 else torch.cat([example, example])  # one is taken as a constant
-        try:
-            return torch.export.export(network, (many,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-        except Exception:  # noqa: BLE001, S110  # it looks at the batch size, or the first dimension is none
-            pass
-    return torch.export.export(network, (example,))
+def _export(network: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    """Returns a network as a program for any batch size, or only for that of the inputs if its code allows no other."""
+    if all(x.dim() > 1 for x in inputs):
+        many = tuple(
+            x if len(x) > 1 else torch.cat([x, x]) for x in inputs
+        )  # a size of one becomes a constant
+        shapes = tuple({0: torch.export.Dim("batch")} for _ in inputs)
+        with suppress(Exception):  # its code depends on the batch size, or the first dimension is another one
+            return torch.export.export(network, many, dynamic_shapes=shapes)
+    return torch.export.export(network, inputs)

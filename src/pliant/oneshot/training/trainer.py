@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
 
@@ -37,7 +38,6 @@ from .settings import (
     check_autocast,
     check_checkpoint,
     check_clip,
-    check_counts,
     check_device,
     check_sampler,
     check_settings,
@@ -46,7 +46,7 @@ from .settings import (
 )
 from .standalone import export
 
-REPORTED = 2000  # the report reads validation batches until it has this many examples, and one pass at most
+REPORTED = 2000  # the report judges on so many validation examples, if there are so many
 PROBES = 16  # random networks that are tried on a batch of one example
 
 Schedule = Callable[[float], float]
@@ -139,10 +139,13 @@ class Trainer:
         example: Any = None,
         seed: int = 0,
     ) -> None:
-        check_counts(epochs=epochs, accumulate=accumulate)
-        check_counts(checkpoint_steps=1 if checkpoint_steps is None else checkpoint_steps)
+        self.epochs = check_count(epochs, "epochs", "Trainer")
+        self.accumulate = check_count(accumulate, "accumulate", "Trainer")
+        self._checkpoint_steps = (
+            None if checkpoint_steps is None else check_count(checkpoint_steps, "checkpoint_steps", "Trainer")
+        )
         check_sampler(sampler)
-        self.clip, self._autocast_type = check_clip(clip), check_autocast(autocast)
+        self.clip, self._autocast_type = check_clip(clip, "Trainer"), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
         self._order = torch.channels_last if channels_last else None
         self._random = PrivateRandom(seed)
@@ -150,13 +153,11 @@ class Trainer:
             self.supernet = self._place(space, example)
         self._move = mover(self.device)
         self.train, self.valid = Feed(train, "train", self._move), Feed(valid, "valid", self._move)
-        self.epochs, self.accumulate = epochs, accumulate
         self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.callbacks, self.seed = tuple(callbacks), seed
         self.normalization = Recalibrated() if normalization is None else normalization
-        self._checkpoint_steps = checkpoint_steps
         self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)
         self._asked = describe_settings(sampler, self._list_settings(loss, quality))  # before it is bound
@@ -186,13 +187,8 @@ class Trainer:
                 self.session.finish()
                 self._is_finished = True
                 self._write()
-            return make_report(
-                self.session,
-                batches=self.valid.length or 4,
-                examples=REPORTED,
-                normalization=self.normalization,
-                seed=self.seed,
-            )
+            data = self.valid.read_examples(REPORTED)
+            return make_report(self.session, data=data, normalization=self.normalization, seed=self.seed)
 
     def run_epoch(self) -> Record:
         """Trains for one epoch, or for the rest of one, and returns its record."""
