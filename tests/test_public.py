@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +10,22 @@ from pathlib import Path
 import pytest
 
 import pliant as pg
+from pliant.values.slips import FUNCTIONS
 
 SOURCE = Path(pg.__file__).parents[1]
-PROGRAM = {
-    "symbolic": "symbolize Object members functor functor_class as_functor Functor Dict List Ref Symbolic register typing",
+GROUPS = {
+    "spaces": """oneof one_of manyof sublist_of permute floatv intv trace by_hints by_path hyper Hole DerivedHole
+        abstract_search_space materialize encode iter random_sample template Template Space Decisions""",
+    "searches": """sample search Search Feedback Study evolve edits algorithms generators evolution objectives oneshot bench""",
+    "programs": """Object Dict List Functor Symbolic Ref symbolize functor as_functor functor_class members register typing""",
     "operations": """rebind clone query get parent path root has contains eq ne lt gt hash diff Diff traverse
         TraverseAction save load to_json from_json to_json_str from_json_str format KEEP MISSING_VALUE
-        patch_on_key patch_on_member patch_on_path patch_on_type patch_on_value Change Insertion insert
-        realize is_realized Path KeyPath""",
-    "spaces": """oneof one_of manyof sublist_of permute permutate floatv intv Hole DerivedHole hyper
-        abstract_search_space search_space dna_spec materialize encode iter random_sample template Template
-        Space Decisions DNA DNASpec by_hints by_path""",
-    "search": """sample search trace Search Feedback Study algorithms generators evolution geno objectives evolve edits
-        bench oneshot""",
+        patch_on_key patch_on_member patch_on_path patch_on_type patch_on_value Change Insertion
+        realize is_realized Path""",
     "errors": "PliantError",
 }
-NAMES = sorted(" ".join(PROGRAM.values()).split())
+NAMES = sorted(" ".join(GROUPS.values()).split())
+PYGLOVE = "insert KeyPath permutate dna_spec search_space DNA DNASpec geno".split()
 
 
 def space():
@@ -33,17 +34,48 @@ def space():
 
 def test_the_map_of_names_is_complete():
     assert sorted(pg.__all__) == NAMES
-    assert set(dir(pg)) >= {*NAMES, "__version__"}
+    assert set(dir(pg)) == {*NAMES, "__version__"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *PYGLOVE])
 def test_name_is_there(name):
     assert getattr(pg, name) is not None
 
 
 def test_an_unknown_name():
-    with pytest.raises(AttributeError, match="module 'pliant' has no attribute 'nothing'"):
-        pg.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'pliant' has no attribute 'zzzz'$"):
+        pg.zzzz  # noqa: B018
+    with pytest.raises(AttributeError, match="did you mean 'materialize'"):
+        pg.materialise  # noqa: B018
+    assert not hasattr(pg, "Any")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_name_of_another_library(name):
+    """The remedy names functions and arguments that exist."""
+    with pytest.raises(AttributeError, match=rf"has no attribute '{name}'\. Write pg\.") as caught:
+        getattr(pg, name)
+    for function in re.findall(r"pg\.(\w+)", str(caught.value)):
+        assert function in NAMES
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (
+            lambda: pg.floatv(1e-4, 1e-1, log=True),
+            r"pg\.floatv has no argument 'log'\. Write scale='log' instead of log=True",
+        ),
+        (lambda: pg.intv(1, 100, log=True), r"pg\.intv has no argument 'log'\. Write scale='log'"),
+        (lambda: pg.floatv(0, 1, step=0.1), r"Write step=N of pg\.intv, or a list of values for pg\.oneof"),
+        (lambda: pg.oneof(1, 2, 3), r"oneof takes one list of candidates\. Write pg\.oneof\(\[1, 2, 3\]\)"),
+        (lambda: pg.oneof([1, 2], k=2), r"Write pg\.manyof\(k, candidates\)"),
+        (lambda: pg.oneof([1, 2], colour=2), r"pg\.oneof has no argument 'colour'\.$"),
+    ],
+)
+def test_an_argument_of_another_library(call, remedy):
+    with pytest.raises(TypeError, match=remedy):
+        call()
 
 
 def test_the_abstract_search_space():

@@ -1,7 +1,7 @@
-"""Pliant: make a Python program something that another program can read, change and search.
+"""Pliant: AutoML and neural architecture search by symbolic programming.
 
-``import pliant as pg`` is the idiom.  Importing is light: what needs SQLAlchemy, NumPy or PyTorch is loaded
-when it is first used.  ``__all__`` below is the map of what is here.
+Turns a model or training code into a search space, and searches it.  ``import pliant as pg`` is the idiom.  Importing is
+light: what needs SQLAlchemy, NumPy or PyTorch is loaded when it is first used.  ``__all__`` has the public names in groups.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pliant import algorithms, hyper
 from pliant import schema as typing
 from pliant.algorithms import evolution, generators, objectives
-from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
+from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
 from pliant.hyper.partition import by_hints, by_path
 from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
@@ -60,8 +60,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Other names, under which programs written for PyGlove know these.
+# Names of PyGlove, for programs that were written for it; neither in `__all__` nor in `dir(pliant)`.
 insert = Insertion
+permutate = permute
 KeyPath = Path
 dna_spec = abstract_search_space
 search_space = abstract_search_space
@@ -93,16 +94,57 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
 def __getattr__(name: str) -> Any:
     """Loads what is too heavy for every program when it is first asked for."""
     if name not in _LAZY:
-        raise AttributeError(f"module 'pliant' has no attribute {name!r}")
+        from pliant.values.slips import explain_function
+
+        raise AttributeError(explain_function(name, __all__))
     return getattr(import_module(_LAZY[name]), name) if _LAZY[name] else import_module(f"pliant.{name}")
 
 
 def __dir__() -> list[str]:
     """Returns the public names, those that are loaded later included."""
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])
 
 
 __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
+    # spaces: holes in a program
+    "oneof",
+    "one_of",
+    "manyof",
+    "sublist_of",
+    "permute",
+    "floatv",
+    "intv",
+    "trace",
+    "by_hints",
+    "by_path",
+    "hyper",
+    "Hole",
+    "DerivedHole",
+    # spaces: programs and decisions
+    "abstract_search_space",
+    "materialize",
+    "encode",
+    "iter",
+    "random_sample",
+    "template",
+    "Template",
+    "Space",
+    "Decisions",
+    # searches
+    "sample",
+    "search",
+    "Search",
+    "Feedback",
+    "Study",
+    "evolve",
+    "edits",
+    # searches: algorithms, weight sharing, tasks to compare algorithms on
+    "algorithms",
+    "generators",
+    "evolution",
+    "objectives",
+    "oneshot",
+    "bench",
     # programs: what they are made of
     "Object",
     "Dict",
@@ -157,53 +199,6 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "from_json_str",
     "save",
     "load",
-    # spaces: holes
-    "oneof",
-    "manyof",
-    "permute",
-    "floatv",
-    "intv",
-    "Hole",
-    "DerivedHole",
-    "hyper",
-    # spaces: programs and decisions
-    "abstract_search_space",
-    "materialize",
-    "encode",
-    "iter",
-    "random_sample",
-    "template",
-    "Template",
-    "Space",
-    "Decisions",
-    "by_hints",
-    "by_path",
-    # searches
-    "sample",
-    "search",
-    "trace",
-    "Search",
-    "Feedback",
-    "Study",
-    "algorithms",
-    "generators",
-    "evolution",
-    "objectives",
-    "evolve",
-    "edits",
-    "bench",
-    "oneshot",
     # errors
     "PliantError",
-    # other names
-    "insert",
-    "KeyPath",
-    "one_of",
-    "sublist_of",
-    "permutate",
-    "dna_spec",
-    "search_space",
-    "DNA",
-    "DNASpec",
-    "geno",
 ]

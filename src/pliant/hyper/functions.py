@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import FunctionType
-from typing import Any
+from typing import Any, Never
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import FieldTypeError, SpaceError
 from pliant.values.registry import is_taken, register, type_name
+from pliant.values.slips import HOLES, explain_argument
 
 from .context import decide
 from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates, check_range
 
 
-def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = None) -> Any:
+def oneof(
+    candidates: Iterable[Any],
+    *_others: Never,
+    name: str | None = None,
+    hints: Any = None,
+    **_unknown: Never,
+) -> Any:
     """Returns a hole that becomes one of the candidates.
 
     Classes and functions among the candidates may be named in stored text from then on, as a winner's is.
@@ -31,6 +38,10 @@ def oneof(candidates: Iterable[Any], *, name: str | None = None, hints: Any = No
     >>> oneof([3, 5])
     OneOf(candidates=[3, 5])
     """
+    if _others:
+        given = ", ".join(map(repr, (candidates, *_others)))
+        raise FieldTypeError(f"oneof takes one list of candidates. Write pg.oneof([{given:.200}]).")
+    _check_arguments("oneof", _unknown)
     return decide(OneOf(candidates=_candidates(candidates, "oneof"), name=name, hints=hints))
 
 
@@ -94,6 +105,7 @@ def floatv(
     *,
     name: str | None = None,
     hints: Any = None,
+    **_unknown: Never,
 ) -> Any:
     """Returns a hole that becomes a number from ``min_value`` to ``max_value``, both included.
 
@@ -111,6 +123,7 @@ def floatv(
     >>> floatv(1e-4, 1e-1, "log")
     Floatv(min_value=0.0001, max_value=0.1, scale='log')
     """
+    _check_arguments("floatv", _unknown)
     scale = check_range(min_value, max_value, scale, verb="floatv", whole=False)
     return decide(Floatv(float(min_value), float(max_value), scale, name=name, hints=hints))
 
@@ -123,6 +136,7 @@ def intv(
     step: int = 1,
     name: str | None = None,
     hints: Any = None,
+    **_unknown: Never,
 ) -> Any:
     """Returns a hole that becomes a whole number from ``min_value`` to ``max_value``, both included.
 
@@ -141,10 +155,17 @@ def intv(
     >>> [p["n"] for p in pg.iter(pg.Dict(n=intv(2, 8, step=3)))]
     [2, 5, 8]
     """
+    _check_arguments("intv", _unknown)
     scale = check_range(min_value, max_value, scale, verb="intv", whole=True)
     if step.__class__ is not int or step < 1:
         raise SpaceError(f"intv: step is a whole number from 1; got {step!r}.")
     return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
+
+
+def _check_arguments(function: str, unknown: dict[str, Any]) -> None:
+    """Raises FieldTypeError for an argument that a function does not have."""
+    for name in unknown:
+        raise explain_argument(f"pg.{function}", name, HOLES)
 
 
 def _candidates(candidates: Any, verb: str) -> list[Any]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.slips import explain_argument
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,14 +39,20 @@ ARGUMENTS = {  # of other libraries: what to write here
     "verbose": "progress=False to show nothing",
     "show_progress_bar": "progress=True, the default, or progress=False",
 }
-PARALLEL = {  # for ``search``
-    "n_jobs": "workers=N",
-    "num_workers": "workers=N",
-    "max_workers": "workers=N",
-    "n_workers": "workers=N",
-    "max_concurrent": "workers=N",
-    "objective": "evaluate, the second argument: a function that returns the reward of a program",
-    "objective_fn": "evaluate, the second argument: a function that returns the reward of a program",
+_WORKERS = ("n_jobs", "num_workers", "max_workers", "n_workers", "max_concurrent")
+_FUNCTION = "evaluate, the second argument: a function that returns the reward of a program"
+REMEDIES: dict[str, dict[str, str]] = {
+    "sample": {
+        **ARGUMENTS,
+        **dict.fromkeys(
+            _WORKERS, "pg.search(space, evaluate, workers=N): this loop runs one trial at a time"
+        ),
+    },
+    "search": {
+        **ARGUMENTS,
+        **dict.fromkeys(_WORKERS, "workers=N"),
+        **dict.fromkeys(("objective", "objective_fn", "func", "fn"), _FUNCTION),
+    },
 }
 
 
@@ -57,24 +64,10 @@ def check_names(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **options: P.kwargs) -> R:
         for name in options:
             if name not in known:
-                raise FieldTypeError(_explain_name(function.__name__, name, known))
+                raise explain_argument(f"pg.{function.__name__}", name, REMEDIES[function.__name__], known)
         return function(*args, **options)
 
     return call
-
-
-def _explain_name(function: str, name: str, known: list[str]) -> str:
-    """Returns which argument to write instead of an unknown one.
-
-    >>> _explain_name("sample", "n_trials", [])
-    "pg.sample has no argument 'n_trials'. Write trials=N."
-    """
-    right = ARGUMENTS.get(name) or (PARALLEL.get(name) if function == "search" else None)
-    if right is None and name in PARALLEL:
-        right = (
-            "pg.search(space, evaluate, workers=N): it runs trials in parallel, this loop runs one at a time"
-        )
-    return f"pg.{function} has no argument {name!r}{f'. Write {right}.' if right else suggest(name, known) or '.'}"
 
 
 def check_trials(trials: Any) -> int | None:
