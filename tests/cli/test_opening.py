@@ -180,7 +180,7 @@ def test_a_network_without_choices(pliant, net):
         (
             "bad.json",
             b"{",
-            r"bad.json is no search-space file: a search space is JSON; this is none: Expecting",
+            r"bad.json is no search-space file: a search-space file is JSON; got .*: Expecting",
         ),
         ("bad.json", b"\xff\xfe", r"bad.json is no search-space file: 'utf-8' codec can't decode"),
         ("bad.json", b"[]", r"bad.json is no search-space file: a search space is a dict of keys"),

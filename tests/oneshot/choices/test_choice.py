@@ -306,7 +306,7 @@ def test_any_number_of_inputs_is_a_decision_per_input():
         1,
         1,
     )
-    with pytest.raises(DecisionError, match="the mask of 'pick' has an item for each of its 3 candidates"):
+    with pytest.raises(DecisionError, match="the mask of 'pick' needs one item for each of its 3 candidates"):
         net.space.parse(Masks(pick=torch.tensor([True, False]), op=torch.tensor([True, False])))
 
 

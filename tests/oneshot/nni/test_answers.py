@@ -139,17 +139,17 @@ def test_answers_as_the_guide_prints_them():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"jion": {"_idx": [0]}}, "where there is no decision; did you mean 'join'"),
+        ({"jion": {"_idx": [0]}}, "unknown keys 'jion'; did you mean 'join'"),
         (
             {"op": {"_value": "ReLU()", "_idx": 0}},
-            r"values \['ReLU\(\)'\] beside the indices \[0\], .*another search space",
+            r"values \['ReLU\(\)'\], but its indices \[0\] are .*Use the search space",
         ),
-        ({"op": {"_value": "ReLU()"}}, "which 2 of the candidates are.* Give `_idx` too"),
-        ({"op": {"_value": "Relu()"}}, r"which none of the candidates are; did you mean 'ReLU\(\)'"),
+        ({"op": {"_value": "ReLU()"}}, "which matches 2 of the candidates.* Also give `_idx`"),
+        ({"op": {"_value": "Relu()"}}, r"which matches none of the candidates; did you mean 'ReLU\(\)'"),
         ({"op": {"_idx": 3}}, "has the index 3; there are 3 candidates"),
         ({"op": {}}, "neither `_value` nor `_idx`"),
         ({"pair": {"_idx": [1, 1]}}, "picks an input twice"),
-        ({"pair": {"_idx": [1]}}, "takes 2 of 3 inputs; the mask selects 1"),
+        ({"pair": {"_idx": [1]}}, "takes 2 of 3 inputs; its mask selects 1"),
     ],
 )
 def test_bad_answers(change, message):
@@ -159,9 +159,9 @@ def test_bad_answers(change, message):
 
 def test_answers_that_are_incomplete_or_none():
     net = supernet(Cell())
-    with pytest.raises(DecisionError, match="no mask for 'op'"):
+    with pytest.raises(DecisionError, match="the mask for 'op' is missing"):
         read_answer(net, {key: GOOD[key] for key in ("join", "pair")})
-    with pytest.raises(FieldTypeError, match="an answer is a dict with `_value` and `_idx` per key; got 3"):
+    with pytest.raises(FieldTypeError, match="the answer is a dict with `_value` and `_idx` per key; got 3"):
         read_answer(net, 3)
     with pytest.raises(SpaceError, match="decisions are of a super-network; got a Cell"):
         read_answer(Cell(), GOOD)
@@ -186,7 +186,7 @@ def test_a_fixed_mutator_runs_answers_and_exports():
     random_mutator.random.seed(0)
     FixedMutator(model, stored)
     assert torch.equal(other(x), model(x))
-    with pytest.raises(DecisionError, match="`fixed` returned 'opp'"):
+    with pytest.raises(DecisionError, match="`fixed` has the unknown keys 'opp'"):
         FixedMutator(model, {"opp": torch.tensor([True])})
 
 
@@ -211,5 +211,5 @@ def test_a_fixed_mutator_takes_sizes_bare_and_as_masks():
     net.activate([0, 0, 1])
     assert FixedMutator(net, masks).export().to_lists() == masks.to_lists()
     assert FixedMutator(net, masks.to_lists()).export().to_lists() == masks.to_lists()
-    with pytest.raises(DecisionError, match="has the value 6, which none of the candidates are"):
+    with pytest.raises(DecisionError, match="has the value 6, which matches none of the candidates"):
         FixedMutator(net, {**sizes, "args[0].out_features": 6})

@@ -1,7 +1,6 @@
-"""What mutators say: a tensor per decision; checked, and turned into what a ``Selection`` holds, and into decisions.
+"""Mutator output: one tensor per decision; checks it and converts it to a ``Selection`` or to decisions.
 
-A tensor of booleans says which candidates run, one of numbers how they are weighed.  A decision about a number out of
-a range is a tensor with just that number.
+Booleans select candidates, floating-point numbers weigh them.  A number in a range is a tensor with one item.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from ..choices.mutable import Mutable
 
 @final
 class Masks(dict[str, Tensor]):
-    """Decisions as tensors by key: what ``Mutator.export`` returns.
+    """Decisions as tensors by key, as ``Mutator.export`` returns them.
 
-    ``supernet.activate``, ``supernet.materialize`` and ``pg.materialize(space, masks)`` take it.  A mask has no order: the
-    inputs that it selects are picks in rising order.
+    ``supernet.activate``, ``supernet.materialize`` and ``pg.materialize(space, masks)`` accept masks.  A mask of inputs
+    stands for picks in rising order.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("op", 3), choice("inputs", 4, picks=2)])
@@ -37,7 +36,7 @@ class Masks(dict[str, Tensor]):
 
     @classmethod
     def from_decisions(cls, decisions: Decisions) -> Masks:
-        """Returns what is active in some decisions, as masks; the picks of one hole each have a mask."""
+        """Returns the active decisions as masks; each pick of a hole has one."""
         points = decisions.space.points
         return cls(
             (points[i].path, _point_mask(points[i], value))
@@ -45,22 +44,22 @@ class Masks(dict[str, Tensor]):
         )
 
     def to_lists(self) -> dict[str, Any]:
-        """Returns the same as lists of booleans or numbers, which are JSON data; ``Masks`` takes them too."""
+        """Returns lists of booleans or numbers for JSON; ``Masks`` also accepts them."""
         return {key: torch.as_tensor(mask).detach().cpu().tolist() for key, mask in self.items()}
 
     def to_decisions(self, space: Space) -> Decisions:
-        """Returns the decisions of ``space`` that the masks stand for: of weights, the largest.
+        """Converts the masks to decisions of a space; weights select the candidate with the largest weight.
 
-        Masks of decisions that are not active are not used.
+        Masks of inactive decisions are ignored.
 
         Raises:
-          DecisionError: one is missing, or does not decide, or is of no decision of this space.
+          DecisionError: a mask is missing, selects a wrong number of candidates, or has an unknown key.
         """
         known = {p.path for p in space.points} | {p.hole for p in space.points if isinstance(p, Choice)}
         strange = [key for key in self if key not in known]
         if strange:
             raise DecisionError(
-                f"these masks are of another space: it has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
+                f"these masks are of another space: this one has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
                 f"Its decisions: {listing(known)}."
             )
         return space.parse(walk_points(space, lambda _, point: self._value(point)))
@@ -71,7 +70,9 @@ class Masks(dict[str, Tensor]):
         if found is None and isinstance(point, Choice) and point.group is not None:
             found, picks, pick = self.get(point.hole), point.group.picks, point.pick
         if found is None:
-            raise DecisionError(f"there is no mask for {point.path!r}. There are: {listing(self) or 'none'}.")
+            raise DecisionError(
+                f"the mask for {point.path!r} is missing. Given masks: {listing(self) or 'none'}."
+            )
         mask = torch.as_tensor(found).detach()
         if not isinstance(point, Choice):
             return _read_number(mask, point.path, is_float=isinstance(point, Float))
@@ -83,8 +84,7 @@ class Masks(dict[str, Tensor]):
             places: list[int] = mask.nonzero().flatten().tolist()
             if len(places) != picks:
                 raise DecisionError(
-                    f"the mask of {point.path!r} selects {len(places)} of {len(mask)} candidates, where {picks} is decided: "
-                    f"{mask.tolist()}."
+                    f"the mask of {point.path!r} selects {len(places)} of {len(mask)} candidates: {mask.tolist()}. Select {picks}."
                 )
         else:
             check_finite(mask, point.path)
@@ -93,33 +93,33 @@ class Masks(dict[str, Tensor]):
 
 
 def read_masks(given: Any, mutables: Iterable[Mutable], what: str) -> Masks:
-    """Checks what a mutator sampled; returns it in the order of the decisions.
+    """Checks the output of a mutator; returns it in the order of the decisions.
 
     Args:
       given: tensors by key.
       mutables: the decisions, one per key.
-      what: what gave it, for messages.
+      what: the source of the tensors, for messages.
 
     Raises:
-      FieldTypeError: it is no mapping.
-      DecisionError: a key is of no decision, or a mask does not fit its decision.
+      FieldTypeError: it is not a mapping.
+      DecisionError: a key is unknown, or a mask does not fit its decision.
     """
     if not isinstance(given, Mapping):
         raise FieldTypeError(
-            f"{what} returns a dict with a tensor per key of a decision; got {given!r:.80} of type {type(given).__name__}."
+            f"{what} is a dict with a tensor per decision key; got {given!r:.80} of type {type(given).__name__}."
         )
     known = {mutable.key: mutable for mutable in mutables}
     strange = [key for key in given if key not in known]
     if strange:
         raise DecisionError(
-            f"{what} returned {listing(strange)}, where there is no decision{suggest(str(strange[0]), known) or '.'} "
-            f"The decisions: {listing(known)}."
+            f"{what} has the unknown keys {listing(strange)}{suggest(str(strange[0]), known) or '.'} "
+            f"Known keys: {listing(known)}."
         )
     return Masks((key, _read_mask(given[key], known[key])) for key in known if key in given)
 
 
 def to_selected(mask: Tensor, mutable: Mutable) -> Any:
-    """Returns what a ``Selection`` holds for a checked mask: an index, indices, a number; or a tensor, to be run as such."""
+    """Converts a checked mask to a value of a ``Selection``: an index, indices or a number; or a tensor of weights."""
     if isinstance(mutable, PointChoice) and not isinstance(mutable.point, Choice):
         return mask.item()
     if mask.dtype != torch.bool:
@@ -134,23 +134,23 @@ def check_size(mask: Tensor, count: int, key: str) -> None:
     """Checks that a mask has one item per candidate.
 
     Raises:
-      DecisionError: it has not.
+      DecisionError: its shape is different.
     """
     if mask.shape != (count,):
         raise DecisionError(
-            f"the mask of {key!r} has an item for each of its {count} candidates; got a tensor of shape {tuple(mask.shape)}."
+            f"the mask of {key!r} needs one item for each of its {count} candidates; got a tensor of shape {tuple(mask.shape)}."
         )
 
 
 def check_finite(mask: Tensor, key: str) -> None:
-    """Checks that weights are numbers.
+    """Checks that weights are finite.
 
     Raises:
-      DecisionError: some are not.
+      DecisionError: a weight is not.
     """
     if not bool(torch.isfinite(mask).all()):
         raise DecisionError(
-            f"the weights of {key!r} are not all numbers: {mask.tolist()}. Look at what they are computed from."
+            f"the weights of {key!r} are not all finite: {mask.tolist()}. Check how they are computed."
         )
 
 
@@ -159,7 +159,7 @@ def _read_mask(given: Any, mutable: Mutable) -> Tensor:
         mask = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError):
         raise FieldTypeError(
-            f"what is selected for {mutable.key!r} is a tensor; got {given!r:.80} of type {type(given).__name__}."
+            f"the mask of {mutable.key!r} is a tensor; got {given!r:.80} of type {type(given).__name__}."
         ) from None
     if isinstance(mutable, PointChoice) and not isinstance(mutable.point, Choice):
         number = _read_number(mask.detach(), mutable.key, is_float=isinstance(mutable.point, Float))
@@ -168,8 +168,8 @@ def _read_mask(given: Any, mutable: Mutable) -> Tensor:
     if not mask.is_floating_point() and mask.dtype != torch.bool:
         if not bool(((mask == 0) | (mask == 1)).all()):
             raise DecisionError(
-                f"the mask of {mutable.key!r} has booleans, or floating-point weights; got {mask.tolist()} of {mask.dtype}. "
-                "It has an item per candidate, not their indices."
+                f"the mask of {mutable.key!r} has booleans or floating-point weights; got {mask.tolist()} of {mask.dtype}. "
+                "Give one item per candidate, not indices."
             )
         mask = mask.bool()
     if mask.dtype == torch.bool:
@@ -178,7 +178,7 @@ def _read_mask(given: Any, mutable: Mutable) -> Tensor:
         check_finite(mask.detach(), mutable.key)
         if isinstance(mutable, PointChoice):
             raise DecisionError(
-                f"{mutable.key!r} decides a size of a module, which cannot be a mixture; got weights. Give booleans with one True."
+                f"{mutable.key!r} decides the size of a module, which cannot be a mixture; got weights. Give booleans with one True."
             )
     return mask
 
@@ -187,7 +187,7 @@ def _check_count(count: int, mutable: Mutable) -> None:
     if isinstance(mutable, InputChoice):
         if mutable.n_chosen not in (None, count):
             raise DecisionError(
-                f"the input choice {mutable.key!r} takes {mutable.n_chosen} of {len(mutable)} inputs; the mask selects {count}."
+                f"the input choice {mutable.key!r} takes {mutable.n_chosen} of {len(mutable)} inputs; its mask selects {count}."
             )
     elif count < 1 or (count > 1 and not isinstance(mutable, LayerChoice)):
         raise DecisionError(
@@ -197,14 +197,14 @@ def _check_count(count: int, mutable: Mutable) -> None:
 
 
 def _is_free(point: Choice) -> bool:
-    """Returns whether a point says of one input of an input choice whether it is taken."""
+    """Returns whether a point decides, yes or no, about one input of an input choice."""
     return point.literals == NO_YES and point.group is not None and not point.group.distinct
 
 
 def _read_number(mask: Tensor, key: str, *, is_float: bool) -> Any:
     if mask.numel() != 1:
         raise DecisionError(
-            f"{key!r} decides a number, so its tensor has one item; got one of shape {tuple(mask.shape)}."
+            f"{key!r} decides a number, so its tensor has one item; got shape {tuple(mask.shape)}."
         )
     check_finite(mask, key)
     number = mask.item()

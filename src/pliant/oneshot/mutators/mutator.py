@@ -1,8 +1,7 @@
-"""Mutators: samplers of one's own that say, before each forward pass, what the choices of a network run.
+"""Mutators: user-defined samplers that select what the choices of a network run before each forward pass.
 
-A mutator is bound to one network, for good, and is a module itself: its parameters are those of the sampler, never
-those of the network.  A network has one mutator: the one that was bound last says what runs, and those before it refuse
-to.  The learning algorithms that a trainer drives are not here (``sampler``).
+A mutator is bound to one network and is a module: its parameters belong to the sampler, not to the network.  Only the
+mutator that was bound last can select; earlier ones raise an error.  ``sampler`` has the algorithms for trainers.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Mutables(Sequence[Mutable]):
     """The decisions of a network, one per key, in the order of the network.
 
     Attributes:
-      network: where they are.
+      network: the network of the decisions.
     """
 
     def __init__(self, network: nn.Module, found: Iterable[Mutable]) -> None:
@@ -48,21 +47,21 @@ class Mutables(Sequence[Mutable]):
 
     @property
     def selection(self) -> Selection:
-        """What all choices of the network read."""
+        """The selection that all choices of the network read."""
         return self.network.selection if isinstance(self.network, Supernet) else self._found[0].selection
 
     @classmethod
     def of(cls, network: nn.Module) -> Mutables:
-        """Returns the decisions of a network: of its choices, and of its elastic modules as ``PointChoice``.
+        """Returns the decisions of a network: its choices, and those of its elastic modules as ``PointChoice``.
 
         Raises:
-          FieldTypeError: it is no module.
-          SpaceError: there are none, or two of one key differ.
+          FieldTypeError: ``network`` is not a module.
+          SpaceError: there are no decisions, or two with one key are different.
         """
         if not isinstance(network, nn.Module):
             raise FieldTypeError(
                 f"a mutator is bound to a module; got {network!r:.80} of type {type(network).__name__}. "
-                "Make one of a symbolic space by `pg.oneshot.supernet(space)`."
+                "Make one from a symbolic space with `pg.oneshot.supernet(space)`."
             )
         if not isinstance(network, Supernet):
             bound = [module.selection for _, module in find_mutables(network) if module.is_bound]
@@ -78,17 +77,17 @@ class Mutables(Sequence[Mutable]):
         if not found:
             raise SpaceError(
                 f"there is nothing to decide in this {type(network).__name__}. Put LayerChoice or InputChoice into it, "
-                "or make a super-network of a space by `pg.oneshot.supernet(space)`."
+                "or make a super-network with `pg.oneshot.supernet(space)`."
             )
         return cls(network, found.values())
 
     @property
     def scopes(self) -> tuple[MutableScope, ...]:
-        """The scopes of the network, outer ones before those inside."""
+        """The scopes of the network, outer before inner ones."""
         return tuple(find_scopes(self.network))
 
     def traverse(self, *, deduplicate: bool = True) -> Iterator[Mutable]:
-        """Yields the decisions; with ``deduplicate=False``, each choice that stands in the network."""
+        """Yields the decisions; with ``deduplicate=False``, all choice modules of the network."""
         if deduplicate:
             yield from self
         else:
@@ -96,7 +95,7 @@ class Mutables(Sequence[Mutable]):
 
 
 def find_texts(mutable: Any, network: nn.Module) -> tuple[str, ...]:
-    """Returns the text of each candidate of a decision: as the space has it, or a name, or the candidate's ``repr``."""
+    """Returns the text of each candidate of a decision: from the space, its name, or its ``repr``."""
     if isinstance(network, Supernet) and network.template is not None:
         for point in network.space.points:
             if isinstance(point, Choice) and mutable.key in (point.path, point.hole):
@@ -106,13 +105,13 @@ def find_texts(mutable: Any, network: nn.Module) -> tuple[str, ...]:
 
 
 class BaseMutator(nn.Module, ABC):
-    """A mutator that runs the choices of a network its own way: it says what a choice returns for its inputs.
+    """Base class of mutators that override how choices run: it computes the output of a choice for its inputs.
 
     Args:
-      model: the network, with choices in it; or a super-network.
+      model: a network with choices, or a super-network.
 
     Raises:
-      BindError: it is bound already.
+      BindError: the mutator is bound already, or another one runs the choices.
       SpaceError: there is nothing to decide.
     """
 
@@ -121,8 +120,8 @@ class BaseMutator(nn.Module, ABC):
     def __init__(self, model: nn.Module) -> None:
         if "_model" in self.__dict__:
             raise BindError(
-                f"this {type(self).__name__} is bound to a {type(self.model).__name__} already, and one mutator is for one "
-                "network. Make a new one for another."
+                f"this {type(self).__name__} is already bound to a {type(self.model).__name__}. "
+                "Make a new mutator for another network."
             )
         super().__init__()
         mutables = Mutables.of(model)
@@ -130,8 +129,8 @@ class BaseMutator(nn.Module, ABC):
         for mutable, _ in handled:
             if mutable.handler is not None:
                 raise BindError(
-                    f"another mutator runs the choice {mutable.key!r} already; a network has one mutator that runs its choices. "
-                    "Call `release()` of that one first."
+                    f"another mutator runs the choice {mutable.key!r}; only one mutator of a network can override how choices run. "
+                    "Call `release()` of the other mutator first."
                 )
         if any(
             getattr(type(self), name) is not getattr(BaseMutator, name)
@@ -141,12 +140,12 @@ class BaseMutator(nn.Module, ABC):
                 scope.watch(self.enter_mutable_scope, self.exit_mutable_scope)
         for mutable, handler in handled:
             mutable.handler = handler
-        self.__dict__["_model"], self.__dict__["_mutables"] = model, mutables  # and so no part of this module
+        self.__dict__["_model"], self.__dict__["_mutables"] = model, mutables  # not submodules of the mutator
         self.__dict__["_mark"] = mutables.selection.owner = [type(self).__name__]
 
     @property
     def model(self) -> nn.Module:
-        """The network that this mutator is bound to; its parameters are not the mutator's."""
+        """The network that this mutator is bound to; not a submodule of the mutator."""
         found: nn.Module = self.__dict__["_model"]
         return found
 
@@ -157,7 +156,7 @@ class BaseMutator(nn.Module, ABC):
             found: Mutables = self.__dict__["_mutables"]
         except KeyError:
             raise BindError(
-                f"this {type(self).__name__} has no network yet. Call `super().__init__(model)` first in its `__init__`."
+                f"this {type(self).__name__} is not bound to a network. Call `super().__init__(model)` first in its `__init__`."
             ) from None
         return found
 
@@ -170,15 +169,15 @@ class BaseMutator(nn.Module, ABC):
         """Runs an ``InputChoice`` on its inputs; returns its output, and the mask of what was chosen."""
 
     def enter_mutable_scope(self, scope: MutableScope) -> None:
-        """Is told that the forward pass enters a scope; does nothing unless it is overridden."""
+        """Called when the forward pass enters a scope; override it as needed."""
 
     def exit_mutable_scope(self, scope: MutableScope) -> None:
-        """Is told that the forward pass leaves a scope, also by an error; does nothing unless it is overridden."""
+        """Called when the forward pass leaves a scope, also after an error; override it as needed."""
 
     def release(self) -> None:
-        """Gives the network back: its choices run what is selected, and this mutator selects nothing any more.
+        """Releases the network: this mutator can no longer select or run its choices.
 
-        So another mutator that runs choices its own way, or a super-network, can have it.
+        After that, a super-network or another mutator that overrides how choices run can be bound to the network.
 
         >>> from pliant.oneshot import LayerChoice, RandomMutator
         >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
@@ -199,10 +198,10 @@ class BaseMutator(nn.Module, ABC):
         self.__dict__["_mark"] = None
 
     def _check_holds(self) -> None:
-        """Checks that this mutator is the one that says what the network runs.
+        """Checks that this mutator may select what the network runs.
 
         Raises:
-          BindError: another one was bound since, or it released the network.
+          BindError: another mutator was bound later, or this one released the network.
         """
         mark, owner = self.__dict__["_mark"], self.mutables.selection.owner
         if mark is None:
@@ -211,21 +210,20 @@ class BaseMutator(nn.Module, ABC):
             )
         if owner is not None and owner is not mark:
             raise BindError(
-                f"a {owner[0]} was bound to this network after this {type(self).__name__}, and has taken it over: what either selects, "
-                "both would have to run. Make a new mutator to take the network back, or give each a copy of the network "
-                "(copy.deepcopy)."
+                f"a {owner[0]} was bound to this network after this {type(self).__name__} and selects what it runs. Make a new mutator "
+                "to take over the network, or give each mutator its own copy (copy.deepcopy)."
             )
 
     def forward(self, *args: Any, **fields: Any) -> Any:
-        """Refuses: a mutator says what the network runs, and is not run.
+        """Raises an error, because a mutator has no forward pass.
 
         Raises:
           BindError: always.
         """
-        raise BindError(f"a {type(self).__name__} is not run on inputs. Call the network, after `reset()`.")
+        raise BindError(f"a {type(self).__name__} has no forward pass. Call `reset()`, then the network.")
 
     def _find_handler(self, mutable: Mutable) -> Callable[..., Any] | None:
-        """Returns what runs a choice in place of its own way."""
+        """Returns the method that overrides how a choice runs."""
         if isinstance(mutable, LayerChoice):
             return self.on_forward_layer_choice
         return self.on_forward_input_choice if isinstance(mutable, InputChoice) else None
@@ -233,16 +231,16 @@ class BaseMutator(nn.Module, ABC):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "model":
             raise BindError(
-                "`model` is set by `super().__init__(model)`, once; as an attribute it would be among the mutator's own parameters."
+                "`super().__init__(model)` sets `model`; as an attribute, the network would become a part of the mutator. Remove the assignment."
             )
         super().__setattr__(name, value)
 
 
 class Mutator(BaseMutator):
-    """A mutator that samples what the choices of a network run: write ``sample_search`` and ``sample_final``.
+    """Base class of mutators that sample decisions: implement ``sample_search`` and ``sample_final``.
 
-    Both return tensors by key: booleans, which candidates run, or numbers, how they are weighed.  As a module, it may have
-    parameters to learn.
+    Both return tensors by key: booleans select candidates, floating-point numbers weigh them.  A mutator may have
+    parameters.
 
     >>> from pliant.oneshot import LayerChoice
     >>> class First(Mutator):
@@ -258,10 +256,10 @@ class Mutator(BaseMutator):
     (tensor([0.]), {'act': tensor([ True, False])})
 
     Args:
-      model: the network, with choices in it; or a super-network.
+      model: a network with choices, or a super-network.
 
     Raises:
-      BindError: it is bound already.
+      BindError: the mutator is bound already.
       SpaceError: there is nothing to decide.
     """
 
@@ -273,20 +271,20 @@ class Mutator(BaseMutator):
 
     @abstractmethod
     def sample_search(self) -> dict[str, Tensor]:
-        """Returns what is run next, as tensors by key."""
+        """Returns the decisions to run next, as tensors by key."""
 
     @abstractmethod
     def sample_final(self) -> dict[str, Tensor]:
-        """Returns what is exported, as tensors by key."""
+        """Returns the decisions to export, as tensors by key."""
 
     def reset(self) -> None:
-        """Samples by ``sample_search``, and lets the network run that until the next ``reset``.
+        """Selects what ``sample_search`` returns until the next ``reset``.
 
-        Elastic modules that were not decided stay as they are.
+        Elastic modules without a decision keep their size.
 
         Raises:
-          BindError: another mutator was bound to the network since, or this one released it.
-          DecisionError: a decision is missing, strange, or does not fit; the network stays as it was.
+          BindError: another mutator was bound to the network later, or this one released it.
+          DecisionError: a decision is missing, unknown, or does not fit; the selection stays as it was.
         """
         self._check_holds()
         masks = read_masks(self.sample_search(), self.mutables, f"{type(self).__name__}.sample_search")
@@ -294,22 +292,22 @@ class Mutator(BaseMutator):
         self.__dict__["_sampled"] = masks
 
     def export(self) -> Masks:
-        """Returns what ``sample_final`` samples, a tensor per key; does nothing to the network.
+        """Returns what ``sample_final`` samples, a tensor per key, without a change to the network.
 
-        ``pg.materialize`` makes the concrete network of it, ``supernet.materialize`` also with its weights.
+        ``pg.materialize`` makes the concrete network of it; ``supernet.materialize`` also copies the weights.
 
         Raises:
-          DecisionError: a key is of no decision, or a tensor does not fit its decision.
+          DecisionError: a key is unknown, or a tensor does not fit its decision.
         """
         masks = read_masks(self.sample_final(), self.mutables, f"{type(self).__name__}.sample_final")
         return Masks((key, mask.detach().clone()) for key, mask in masks.items())
 
     def status(self) -> dict[str, list[float]]:
-        """Returns what was sampled last, as lists of numbers by key."""
+        """Returns the last sample, as lists of numbers by key."""
         return {key: mask.detach().float().reshape(-1).tolist() for key, mask in self._sampled.items()}
 
     def dry_run(self) -> str:
-        """Returns the decisions as text, a line each: key, kind, candidates, and at how many places; samples nothing.
+        """Describes the decisions without sampling, one per line: key, kind, candidates, number of places.
 
         >>> from pliant.oneshot import LayerChoice, RandomMutator
         >>> print(RandomMutator(nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))).dry_run())
@@ -324,13 +322,13 @@ class Mutator(BaseMutator):
         )
 
     def on_forward_layer_choice(self, mutable: Any, *args: Any, **fields: Any) -> tuple[Any, Tensor]:
-        """Runs what was sampled for a ``LayerChoice``, joined by its reduction."""
+        """Runs the sampled candidates of a ``LayerChoice``, joined by its reduction."""
         mask = self._mask(mutable)
         places = mask.nonzero().flatten().tolist() if mask.dtype == torch.bool else []
         return mutable.run(places[0] if len(places) == 1 else mask, *args, **fields), mask
 
     def on_forward_input_choice(self, mutable: Any, tensor_list: list[Tensor]) -> tuple[Any, Tensor]:
-        """Joins what was sampled for an ``InputChoice`` by its reduction."""
+        """Joins the sampled inputs of an ``InputChoice`` by its reduction."""
         mask = self._mask(mutable)
         return mutable.run(mask, tensor_list), mask
 
@@ -343,7 +341,7 @@ class Mutator(BaseMutator):
         return found
 
     def _find_handler(self, mutable: Mutable) -> Callable[..., Any] | None:
-        """Returns only what a subclass wrote: otherwise choices read their selection, which is faster."""
+        """Returns only an overridden method; otherwise choices read their selection, which is faster."""
         name = "on_forward_input_choice" if isinstance(mutable, InputChoice) else "on_forward_layer_choice"
         return (
             super()._find_handler(mutable)
@@ -352,7 +350,7 @@ class Mutator(BaseMutator):
         )
 
     def _select(self, masks: Masks) -> None:
-        """Selects what masks say, all of it or, on an error, none."""
+        """Selects the decisions of masks; restores the selection after an error."""
         selection = self.mutables.selection
         before = dict(selection.values), dict(selection.weights)
         selected = {m.key: to_selected(masks[m.key], m) for m in self.mutables if m.key in masks}
@@ -368,9 +366,7 @@ class Mutator(BaseMutator):
             raise
 
     def _check_complete(self, masks: Masks) -> None:
-        sampled = {
-            m.key for m in self.mutables if not isinstance(m, PointChoice)
-        }  # sizes may stay as they are
+        sampled = {m.key for m in self.mutables if not isinstance(m, PointChoice)}  # sizes are optional
         if isinstance(self.model, Supernet):
             sampled &= _find_active(self.model.space, self.mutables.selection)
         missing = [m.key for m in self.mutables if m.key in sampled and m.key not in masks]
@@ -382,7 +378,7 @@ class Mutator(BaseMutator):
 
 
 def _find_active(space: Space, selection: Selection) -> set[str]:
-    """Returns the keys that are active, as far as what is selected says; below a mixture, none."""
+    """Returns the keys that are active with the current selection; below a mixture, none."""
     found: set[str] = set()
 
     def read(_: int, point: Point) -> int | None:

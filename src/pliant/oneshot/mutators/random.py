@@ -1,4 +1,4 @@
-"""The random mutator, and a mutator as a sampler that a trainer drives.  Nothing here learns."""
+"""``RandomMutator``, and ``MutatorSampler``, which lets a trainer drive any mutator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .mutator import Mutator
 
 @final
 class RandomMutator(Mutator):
-    """Samples each decision at random; a candidate is active at once, so that the network can be tried.
+    """Samples each decision uniformly at random, for the first time when it is made.
 
     >>> from pliant.oneshot import LayerChoice
     >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
@@ -32,8 +32,8 @@ class RandomMutator(Mutator):
     (tensor([0.]), {'act': [1.0, 0.0]})
 
     Args:
-      model: the network, with choices in it; or a super-network.
-      seed: of its own random numbers, which ``state_dict`` keeps.
+      model: a network with choices, or a super-network.
+      seed: the seed of its random numbers; their state is in ``state_dict``.
     """
 
     def __init__(self, model: nn.Module, seed: int = 0) -> None:
@@ -42,27 +42,27 @@ class RandomMutator(Mutator):
         self.reset()
 
     def reset(self) -> None:
-        """Draws what the network runs until the next ``reset``."""
+        """Draws the decisions that the network runs until the next ``reset``."""
         self._check_holds()
-        if isinstance(self.model, Supernet):  # decisions need no checks, and masks only where somebody asks
+        if isinstance(self.model, Supernet):  # valid decisions; masks are made on demand
             self._drawn = self.model.activate(self.model.space.sample(self.random))
         else:
             super().reset()
 
     def status(self) -> dict[str, list[float]]:
-        """Returns what was drawn last, as lists of numbers by key."""
+        """Returns the last sample, as lists of numbers by key."""
         if isinstance(self.model, Supernet):
             self.__dict__["_sampled"] = to_masks(self.model, self._drawn)
         return super().status()
 
     def sample_search(self) -> dict[str, Tensor]:
-        """Returns a candidate of each decision; of any number of inputs, each with probability one half."""
+        """Returns a random candidate of each decision; for any number of inputs, each with probability one half."""
         if isinstance(self.model, Supernet):
             return to_masks(self.model, self.model.space.sample(self.random))
         return {mutable.key: self._draw(mutable) for mutable in self.mutables}
 
     def sample_final(self) -> dict[str, Tensor]:
-        """Returns the same as ``sample_search``, drawn anew."""
+        """Returns a new sample of ``sample_search``."""
         return self.sample_search()
 
     def _draw(self, mutable: Mutable) -> Tensor:
@@ -79,14 +79,14 @@ class RandomMutator(Mutator):
         return {"random": [version, list(words), normal]}
 
     def set_extra_state(self, state: Any) -> None:
-        """Takes back what ``get_extra_state`` returned."""
+        """Restores what ``get_extra_state`` returned."""
         version, words, normal = state["random"]
         self.random.setstate((version, tuple(words), normal))
 
 
 @final
 class MutatorSampler(Sampler):
-    """A mutator as a sampler, so that a trainer can drive it: it resets before each step, and exports at the end.
+    """Wraps a mutator as a sampler for a trainer: ``reset`` before each step, ``export`` at the end.
 
     >>> from pliant.oneshot import LayerChoice, supernet
     >>> sampler = MutatorSampler(RandomMutator)
@@ -95,7 +95,7 @@ class MutatorSampler(Sampler):
     {'act': 1}
 
     Args:
-      make: makes the mutator of the super-network.
+      make: a function from the super-network to its mutator.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
@@ -108,12 +108,12 @@ class MutatorSampler(Sampler):
         made: Any = self.make(self.supernet)
         if not isinstance(made, Mutator) or made.model is not self.supernet:
             raise FieldTypeError(
-                f"MutatorSampler takes what makes a mutator of the super-network that it is given; {self.make!r:.80} made {made!r:.80}."
+                f"MutatorSampler takes a function that returns a mutator of its super-network; {self.make!r:.80} returned {made!r:.80}."
             )
         self.mutator = made
 
     def before_weights(self, step: Step) -> None:
-        """Samples anew."""
+        """Draws a new sample."""
         self.mutator.reset()
 
     def decisions(self) -> Decisions:
@@ -128,7 +128,7 @@ class MutatorSampler(Sampler):
 
 
 def to_masks(supernet: Supernet, decisions: Any) -> Masks:
-    """Returns decisions of a super-network as tensors by key, as ``Mutator.export`` gives them.
+    """Converts decisions of a super-network to tensors by key, as ``Mutator.export`` returns them.
 
     >>> from pliant.oneshot import InputChoice, supernet
     >>> net = supernet(nn.Sequential(InputChoice(3, 2, key="inputs")))

@@ -1,8 +1,8 @@
-"""The form in which the NNI guide's search-space file and its tuners' answers speak of a network's decisions.
+"""NNI format of a network's decisions: writes the search-space file, and converts answers of NNI tuners to decisions.
 
 The file has ``{"_type": "layer_choice" | "input_choice", "_value": ...}`` per key, an answer ``{"_value": ..., "_idx": ...}``.
-Sizes and numbers, which the guide's networks do not have, are ``choice``, ``randint`` (without its upper end), ``uniform`` and
-``loguniform``, as in its files for hyper-parameters.  Who talks to whom is not known here.
+Sizes and numbers have the types of NNI's hyper-parameters: ``choice``, ``randint`` (without its upper end), ``uniform``
+and ``loguniform``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..mutators.mutator import Mutables, Mutator, find_texts
 from ..mutators.random import to_masks
 from ..rewrite.network import Supernet
 
-_INDEX = ("_idx", "_idex")  # the second is how the guide's example prints it
+_INDEX = ("_idx", "_idex")  # the second is in an example of the NNI guide
 
 
 def to_json(network: nn.Module) -> dict[str, Any]:
-    """Returns the decisions of a network as the guide's search-space file has them.
+    """Returns the decisions of a network in the format of NNI's search-space file.
 
-    Conditional decisions are in it like all others: what is not active is not used.
+    The file also has conditional decisions; their answers are ignored when they are inactive.
 
     >>> from pliant.oneshot import InputChoice, LayerChoice
     >>> network = nn.Sequential(
@@ -41,7 +41,7 @@ def to_json(network: nn.Module) -> dict[str, Any]:
     {'_type': 'input_choice', '_value': {'candidates': ['a', 'b'], 'n_chosen': 1}}
 
     Args:
-      network: a super-network, or a module with choices in it.
+      network: a super-network, or a module with choices.
 
     Raises:
       SpaceError: there is nothing to decide.
@@ -50,7 +50,7 @@ def to_json(network: nn.Module) -> dict[str, Any]:
 
 
 def read_answer(supernet: Supernet, answer: Any) -> Decisions:
-    """Returns the decisions that an answer in the guide's form stands for.
+    """Converts an answer in NNI format to decisions.
 
     >>> from pliant.oneshot import LayerChoice, supernet
     >>> net = supernet(nn.Sequential(LayerChoice({"relu": nn.ReLU(), "tanh": nn.Tanh()}, key="act")))
@@ -58,23 +58,22 @@ def read_answer(supernet: Supernet, answer: Any) -> Decisions:
     {'act': 1}
 
     Args:
-      supernet: whose ``to_json`` was answered.
-      answer: by key ``{"_value": ..., "_idx": ...}``, where one of both is enough; for sizes and numbers also the bare
-        value.
+      supernet: the super-network whose ``to_json`` was answered.
+      answer: by key ``{"_value": ..., "_idx": ...}``, of which one is enough; for sizes and numbers also the bare value.
 
     Raises:
-      DecisionError: a key is of no decision or missing, an index does not fit its value, or a pick is not allowed.
+      DecisionError: a key is unknown or missing, an index does not match its value, or a pick is not allowed.
     """
     if not isinstance(supernet, Supernet):
         raise SpaceError(
-            f"decisions are of a super-network; got a {type(supernet).__name__}. Make one by `pg.oneshot.supernet`, "
-            "or apply the answer to the network by `FixedMutator(network, answer)`."
+            f"read_answer takes a super-network; got a {type(supernet).__name__}. Make one with `pg.oneshot.supernet`, "
+            "or apply the answer to the network with `FixedMutator(network, answer)`."
         )
-    return supernet.space.parse(_read(Mutables.of(supernet), answer))
+    return supernet.space.parse(_read(Mutables.of(supernet), answer, "the answer"))
 
 
 def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
-    """Returns decisions in the form of the guide's answers, sizes and numbers bare: the inverse of ``read_answer``.
+    """Converts decisions to an answer in NNI format, with bare sizes and numbers; the inverse of ``read_answer``.
 
     >>> from pliant.oneshot import LayerChoice, supernet
     >>> to_answer(supernet(nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))), [1])
@@ -101,9 +100,9 @@ def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
 
 @final
 class FixedMutator(Mutator):
-    """Lets a network run what is given: an answer in the guide's form, or masks, such as an exported ``Masks``.
+    """Makes a network run fixed decisions: an answer in NNI format, or masks such as an exported ``Masks``.
 
-    Of an answer, names alone will do: ``{"act": "Tanh()"}``.  A list of booleans or numbers is a mask.
+    Names are enough for an answer: ``{"act": "Tanh()"}``.  A list of booleans or numbers is a mask.
 
     >>> from pliant.oneshot import LayerChoice
     >>> model = nn.Sequential(LayerChoice([nn.ReLU(), nn.Tanh()], key="act"))
@@ -112,25 +111,16 @@ class FixedMutator(Mutator):
     {'act': tensor([False,  True])}
 
     Args:
-      model: the network, with choices in it; or a super-network.
-      fixed: by key, what is selected.
+      model: a network with choices, or a super-network.
+      fixed: the decisions by key.
 
     Raises:
-      DecisionError: it does not fit the network's decisions.
+      DecisionError: they do not fit the decisions of the network.
     """
 
     def __init__(self, model: nn.Module, fixed: Mapping[str, Any]) -> None:
         super().__init__(model)
-        given: Any = fixed
-        if isinstance(given, Mapping):
-            known = {mutable.key: mutable for mutable in self.mutables}
-            given = {
-                key: _read_item(known[key], item, model)
-                if key in known and _is_answer(item, known[key])
-                else item
-                for key, item in given.items()
-            }
-        self.fixed = read_masks(given, self.mutables, "`fixed`")
+        self.fixed = _read(self.mutables, fixed, "`fixed`")
         self.reset()
 
     def sample_search(self) -> dict[str, Tensor]:
@@ -143,7 +133,7 @@ class FixedMutator(Mutator):
 
 
 def _is_answer(item: Any, mutable: Mutable) -> bool:
-    """Returns whether something is an answer: not a mask, which has an item per candidate."""
+    """Returns whether an item is an answer, and not a mask with an item per candidate."""
     if isinstance(item, Sequence) and not isinstance(item, str):
         return bool(item) and all(isinstance(one, str) for one in item)
     return isinstance(item, (Mapping, str)) or (
@@ -169,27 +159,27 @@ def _describe(mutable: Any, network: nn.Module) -> dict[str, Any]:
 
 
 def _values(mutable: Any, network: nn.Module) -> list[Any]:
-    """Returns what stands for each candidate: numbers as such, the others as text; nothing for a range."""
+    """Returns the value of each candidate in the file: numbers, or texts; empty for a range."""
     if isinstance(mutable, PointChoice):
         point = mutable.point
         return (list(point.values) or list(point.literals)) if isinstance(point, Choice) else []
     return list(find_texts(mutable, network))
 
 
-def _read(mutables: Mutables, answer: Any) -> Masks:
-    if not isinstance(answer, Mapping):
+def _read(mutables: Mutables, given: Any, what: str) -> Masks:
+    """Converts an answer, or masks, to checked masks."""
+    if not isinstance(given, Mapping):
         raise FieldTypeError(
-            f"an answer is a dict with `_value` and `_idx` per key; got {answer!r:.80} of type {type(answer).__name__}."
+            f"{what} is a dict with `_value` and `_idx` per key; got {given!r:.80} of type {type(given).__name__}."
         )
     known = {mutable.key: mutable for mutable in mutables}
-    strange = [key for key in answer if key not in known]
-    if strange:
-        raise DecisionError(
-            f"the answer decides {listing(strange)}, where there is no decision{suggest(str(strange[0]), known) or '.'} "
-            f"The decisions: {listing(known)}."
-        )
-    found = {key: _read_item(known[key], answer[key], mutables.network) for key in known if key in answer}
-    return read_masks(found, mutables, "the answer")
+    found = {
+        key: _read_item(known[key], item, mutables.network)
+        if key in known and _is_answer(item, known[key])
+        else item
+        for key, item in given.items()
+    }
+    return read_masks(found, mutables, what)
 
 
 def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
@@ -213,8 +203,8 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
             )
     if given is not None and [values[i] for i in places] != names:
         raise DecisionError(
-            f"the answer for {mutable.key!r} has the values {names} beside the indices {list(places)}, which are "
-            f"{[values[i] for i in places]}. Was it made for another search space?"
+            f"the answer for {mutable.key!r} has the values {names}, but its indices {list(places)} are those of "
+            f"{[values[i] for i in places]}. Use the search space that the answer was made for."
         )
     if len(set(places)) < len(places):
         raise DecisionError(f"the answer for {mutable.key!r} picks an input twice: {list(places)}.")
@@ -229,7 +219,7 @@ def _find(name: Any, values: list[Any], key: str) -> int:
     found = [i for i, value in enumerate(values) if value == name]
     if len(found) != 1:
         raise DecisionError(
-            f"the answer for {key!r} has the value {name!r}, which {len(found) or 'none'} of the candidates are"
-            f"{suggest(str(name), map(str, values)) or '.'} Give `_idx` too. The candidates: {listing(map(str, values))}."
+            f"the answer for {key!r} has the value {name!r}, which matches {len(found) or 'none'} of the candidates"
+            f"{suggest(str(name), map(str, values)) or '.'} Also give `_idx`. The candidates: {listing(map(str, values))}."
         )
     return found[0]

@@ -1,7 +1,6 @@
-"""A search-space file in the guide's form as an ordinary space: its programs are the answers to the file.
+"""Reads an NNI search-space file as a space whose programs are answers to the file, without the network.
 
-So any algorithm answers such a file, by ``pg.sample`` or from the command line.  The network that the file is about is
-not needed, and not known here; ``service`` writes the file of a network, and reads what was answered.
+So any algorithm can answer such a file, with ``pg.sample`` or from the command line.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class LayerAnswer(DerivedHole):
     values: list[Any]
 
     def inner(self) -> Any:
-        """Returns a choice among the candidates, by texts that tell them apart."""
+        """Returns a choice among the unique texts of the candidates."""
         return oneof(_make_texts(self.values))
 
     def build(self, value: Any) -> Any:
@@ -39,7 +38,7 @@ class LayerAnswer(DerivedHole):
         return {"_value": self.values[place], "_idx": place}
 
     def unbuild(self, value: Any) -> Any:
-        """Returns the text of the candidate that was answered."""
+        """Returns the text of the candidate in an answer."""
         return _make_texts(self.values)[value["_idx"]]
 
 
@@ -49,14 +48,14 @@ class InputAnswer(DerivedHole):
 
     Attributes:
       values: the candidates, as the file has them.
-      n_chosen: how many are chosen; any number of them, none too, when None.
+      n_chosen: how many to choose; if None, any number, including none.
     """
 
     values: list[Any]
     n_chosen: int | None = None
 
     def inner(self) -> Any:
-        """Returns picks among the candidates, or, for any number of them, whether each is picked."""
+        """Returns picks among the candidates, or for any number a yes or no for each."""
         if self.n_chosen is None:
             return [oneof([False, True]) for _ in self.values]
         return manyof(self.n_chosen, _make_texts(self.values), distinct=True, sorted=True)
@@ -72,7 +71,7 @@ class InputAnswer(DerivedHole):
         return {"_value": [self.values[i] for i in places], "_idx": places}
 
     def unbuild(self, value: Any) -> Any:
-        """Returns the picks that were answered."""
+        """Returns the picks in an answer."""
         if self.n_chosen is None:
             return [i in value["_idx"] for i in range(len(self.values))]
         texts = _make_texts(self.values)
@@ -80,11 +79,11 @@ class InputAnswer(DerivedHole):
 
 
 def read_space(given: Mapping[str, Any] | str) -> Dict:
-    """Returns the space of a search-space file in the guide's form; each of its programs is an answer to it.
+    """Returns the space of an NNI search-space file; each of its programs is an answer to the file.
 
-    A ``layer_choice`` is answered by ``{"_value": ..., "_idx": ...}``, an ``input_choice`` by the same with lists, where
-    ``n_chosen`` null is any number of inputs.  Of the types for hyper-parameters, ``choice``, ``randint`` (without its upper
-    end), ``uniform`` and ``loguniform`` are answered by the bare value.
+    The answer of a ``layer_choice`` is ``{"_value": ..., "_idx": ...}``; that of an ``input_choice`` has lists, and with
+    ``n_chosen`` null any number of inputs.  The answer of a ``choice``, ``randint`` (without its upper end), ``uniform``
+    or ``loguniform`` is the bare value.
 
     >>> import pliant as pg
     >>> space = read_space('{"op": {"_type": "layer_choice", "_value": ["conv", "pool"]}}')
@@ -95,11 +94,11 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
     {"op": {"_value": "pool", "_idx": 1}}
 
     Args:
-      given: what the file holds: ``to_json`` of a network, or its text.
+      given: the content of the file: ``to_json`` of a network, or its text.
 
     Raises:
-      FieldTypeError: it is no dict of items with ``_type`` and ``_value``.
-      FieldValueError: it is no JSON, or an item is of another type, or cannot be what its type says.
+      FieldTypeError: it is not a dict of items with ``_type`` and ``_value``.
+      FieldValueError: it is not JSON, an item has an unknown type, or a value that its type does not allow.
       SpaceError: there is nothing to decide.
     """
     data = _parse(given) if isinstance(given, str) else given
@@ -117,21 +116,21 @@ def _parse(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise FieldValueError(
-            f"a search space is JSON; this is none: {error}. It begins with {text[:40]!r}. Write one by `pliant space FILE --json`."
+            f"a search-space file is JSON; got text that starts with {text[:40]!r}: {error}. Write one with `pliant space FILE --json`."
         ) from None
 
 
 def _read_item(key: str, item: Any) -> Any:
     if not isinstance(item, Mapping) or "_type" not in item or "_value" not in item:
         raise FieldTypeError(
-            f"the item {key!r} of a search space has `_type` and `_value`; got {item!r:.80}. "
+            f"the item {key!r} of a search space needs `_type` and `_value`; got {item!r:.80}. "
             'For example: {"_type": "layer_choice", "_value": ["conv", "pool"]}.'
         )
     kind, value = item["_type"], item["_value"]
     if kind not in TYPES:
         raise FieldValueError(
-            f"the item {key!r} is of the type {kind!r}, which is not read{suggest(str(kind), TYPES) or '.'} "
-            f"Types: {listing(TYPES, limit=len(TYPES))}."
+            f"the item {key!r} has the unknown type {kind!r}{suggest(str(kind), TYPES) or '.'} "
+            f"Known types: {listing(TYPES, limit=len(TYPES))}."
         )
     if kind == "layer_choice":
         return LayerAnswer(_read_candidates(key, kind, value))
@@ -144,21 +143,20 @@ def _read_item(key: str, item: Any) -> Any:
 
 def _read_candidates(key: str, kind: str, value: Any) -> list[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise FieldValueError(f"the {kind} {key!r} has a list of its candidates; got {value!r:.80}.")
+        raise FieldValueError(f"the {kind} {key!r} needs a list of candidates; got {value!r:.80}.")
     return list(value)
 
 
 def _read_inputs(key: str, value: Any) -> InputAnswer:
     if not isinstance(value, Mapping) or "candidates" not in value:
         raise FieldValueError(
-            f'the input_choice {key!r} has {{"candidates": [...], "n_chosen": ...}}; got {value!r:.80}.'
+            f'the input_choice {key!r} needs {{"candidates": [...], "n_chosen": ...}}; got {value!r:.80}.'
         )
     candidates = _read_candidates(key, "input_choice", value["candidates"])
     chosen = value.get("n_chosen")
     if chosen is not None and (chosen.__class__ is not int or not 1 <= chosen <= len(candidates)):
         raise FieldValueError(
-            f"the input_choice {key!r} chooses `n_chosen` of its {len(candidates)} candidates, or, with null, any number of them; "
-            f"got {chosen!r}."
+            f"`n_chosen` of the input_choice {key!r} is from 1 to {len(candidates)}, or null for any number; got {chosen!r}."
         )
     return InputAnswer(candidates, chosen)
 
@@ -169,13 +167,13 @@ def _read_range(key: str, kind: str, value: Any) -> Any:
     if len(ends) != 2 or not all(
         isinstance(end, allowed) and not isinstance(end, bool) and math.isfinite(end) for end in ends
     ):
-        numbers = "whole numbers" if kind == "randint" else "numbers"
-        raise FieldValueError(f"the {kind} {key!r} has two {numbers}, [lower, upper]; got {value!r:.80}.")
+        numbers = "integers" if kind == "randint" else "numbers"
+        raise FieldValueError(f"the {kind} {key!r} needs two {numbers}, [lower, upper]; got {value!r:.80}.")
     low, high = ends
     if not (low < high if kind == "randint" else low <= high) or (kind == "loguniform" and low <= 0):
         raise FieldValueError(
-            f"the {kind} {key!r} goes from a lower to an upper end"
-            f"{', which is not drawn' if kind == 'randint' else ', both above 0' if kind == 'loguniform' else ''}; got {ends}."
+            f"the {kind} {key!r} needs lower {'<' if kind == 'randint' else '<='} upper"
+            f"{' (upper is excluded)' if kind == 'randint' else ', both above 0' if kind == 'loguniform' else ''}; got {ends}."
         )
     if kind == "randint":
         return intv(low, high - 1)
@@ -183,7 +181,7 @@ def _read_range(key: str, kind: str, value: Any) -> Any:
 
 
 def _make_texts(values: Sequence[Any]) -> list[str]:
-    """Returns a text for each candidate, no two alike.
+    """Returns a unique text for each candidate.
 
     >>> _make_texts(["ReLU()", "Tanh()", "ReLU()"])
     ['ReLU() (0)', 'Tanh()', 'ReLU() (2)']
