@@ -116,10 +116,10 @@ def test_rewards_of_other_libraries_are_numbers():
 
 @pytest.mark.parametrize("reward", [1.1e150, -1e160, 10**200, float("1e308")])
 def test_a_reward_whose_square_overflows_is_refused(reward):
-    with pytest.raises(RewardError, match=r"a reward is from -1e\+150 to 1e\+150; got .* Scale rewards"):
+    with pytest.raises(RewardError, match=r"a reward is from -1e\+150 to 1e\+150; got .* Scale all rewards"):
         check_reward(reward, several=False)
     algorithm = Random()
     algorithm.setup(SPACES["flat"]())
-    with pytest.raises(RewardError, match="Scale rewards"):
+    with pytest.raises(RewardError, match="Scale all rewards"):
         algorithm.feedback(algorithm.propose(), reward)
     algorithm.feedback(algorithm.propose(), 1e150)

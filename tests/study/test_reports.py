@@ -81,7 +81,7 @@ def test_bad_reports(study):
         study.report(1, float("nan"), step=1)
     with pytest.raises(RewardError, match=r"the reward of trial 1 is one finite number; got \(1, 2\)"):
         study.report(1, (1, 2), step=1)
-    with pytest.raises(RewardError, match=r"a step says how far a trial is, as a finite number.*got inf"):
+    with pytest.raises(RewardError, match=r"a step is a finite number.*got inf"):
         study.report(1, 1.0, step=float("inf"))
     with pytest.raises(FeedbackError, match=r"has no trial 7; its trials are 1 to 1"):
         study.report(7, 1.0, step=1)
@@ -168,12 +168,10 @@ def test_all_trials_have_the_same_objectives(place, space, first, second):
     with Study.create(place, space, Random()) as study:
         study.ask(), study.ask(), study.ask()
         study.tell(1, first)
-        with pytest.raises(
-            RewardError, match=r"trial 2 was told \d rewards?, and the trials before it \d each"
-        ):
+        with pytest.raises(RewardError, match=r"trial 2 has \d rewards?, and the trials before it \d each"):
             study.tell(2, second)
     with Study.open(place, space, Random()) as study:
-        with pytest.raises(RewardError, match=r"same objectives: tell as many numbers each time"):
+        with pytest.raises(RewardError, match=r"same objectives: give the same number of rewards each time"):
             study.tell(2, second)
         study.tell(2, first)
 

@@ -456,7 +456,7 @@ def test_a_report_is_a_finite_number_in_time():
     _, feedback = next(pg.sample(space(), Climber()))
     with pytest.raises(RewardError, match="a reward is a finite number"):
         feedback.report(math.inf, step=1)
-    with pytest.raises(RewardError, match=r"a step says how far a trial is.*got 'one' of type str"):
+    with pytest.raises(RewardError, match=r"a step is a finite number.*got 'one' of type str"):
         feedback.report(1, step="one")
     feedback(1)
     with pytest.raises(FeedbackError, match=r"trial 1 has its feedback already, so it cannot report"):
@@ -604,7 +604,7 @@ def test_all_trials_have_the_same_objectives(tmp_path, stored, first, second):
     search = pg.sample(space(), Free(), study=tmp_path / "a.db" if stored else None)
     next(search)[1](first)
     feedback = next(search)[1]
-    with pytest.raises(RewardError, match=r"trial 2 was told \d rewards?, and the trials before it \d each"):
+    with pytest.raises(RewardError, match=r"trial 2 has \d rewards?, and the trials before it \d each"):
         feedback(second)
     feedback(first)
 
@@ -613,7 +613,7 @@ def test_all_trials_have_the_same_objectives(tmp_path, stored, first, second):
 @pytest.mark.parametrize("stored", [False, True])
 def test_a_reward_is_one_to_compute_with(tmp_path, stored, reward):
     feedback = next(pg.sample(space(), study=tmp_path / "a.db" if stored else None))[1]
-    with pytest.raises(RewardError, match=r"from -1e\+150 to 1e\+150; got .*. Scale rewards"):
+    with pytest.raises(RewardError, match=r"from -1e\+150 to 1e\+150; got .*. Scale all rewards"):
         feedback(reward)
     assert not feedback.is_told
 

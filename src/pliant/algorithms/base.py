@@ -1,7 +1,6 @@
-"""What every search algorithm is: a space in, decisions out, rewards in.  No program, file or model.
+"""``Algorithm``, the interface of all search algorithms: it proposes decisions of a space and receives their rewards.
 
-``Algorithm`` is the interface and the bookkeeping that all algorithms share: set-up, checks of what is
-told, and a state that restores exactly.  How to search is left to its subclasses.
+Its base class does what all algorithms share: set-up, checks of decisions and rewards, and a state that restores exactly.
 """
 
 from __future__ import annotations
@@ -30,35 +29,34 @@ from . import twister
 from .options import check_part
 
 Reward = float | tuple[float, ...] | None
-"""What is told about decisions: a number (higher is better), several of them, or None for a failure."""
+"""The result of a trial: a number (higher is better), a tuple of them for several objectives, or None for a failure."""
 
 
 LARGEST = 1e150
-"""The largest reward in absolute value: its square, and sums of squares, must be finite for all that learn."""
+"""The largest absolute value of a reward; algorithms compute sums of squares, which must be finite."""
 
 
 class Exhausted(PliantError, RuntimeError):
-    """An algorithm that has nothing left to propose; a loop ends on it."""
+    """An algorithm has nothing left to propose; search loops end on it."""
 
 
 class SetupError(PliantError, RuntimeError):
-    """An algorithm that was used before it was given a space."""
+    """An algorithm was used before ``setup``."""
 
 
 class Algorithm(ABC):
-    """Proposes decisions of one space and is told their rewards.
+    """Base class of search algorithms: proposes decisions of one space and receives their rewards.
 
-    Rewards are to be maximized; who minimizes tells the negated number.  A reward may arrive late, out
-    of order, or never, and may be told for decisions that were not proposed here (a warm start).  Same
-    seed, same calls in the same order: same proposals, in every process and after every restart.  One
-    caller at a time.
+    Rewards are maximized; to minimize, negate them.  A reward may arrive late, out of order, or never, and may
+    belong to decisions that were not proposed here (a warm start).  Equal seeds and equal calls in the same order
+    give equal proposals, in every process and after every restart.  Not for concurrent calls.
 
-    A subclass writes ``_propose`` and, as far as it learns or remembers, ``_setup``, ``_feedback``,
+    A subclass writes ``_propose`` and, where it keeps or learns something, ``_setup``, ``_feedback``,
     ``_report``, ``_parent``, ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
 
     >>> from pliant.space import choice, flatten
     >>> class Coin(Algorithm):
-    ...     '''Proposes at random; a whole algorithm.'''
+    ...     '''Proposes at random: a complete algorithm.'''
     ...     def _propose(self):
     ...         return self.space.sample(self.random)
     >>> algorithm = Coin(seed=1)
@@ -90,11 +88,11 @@ class Algorithm(ABC):
         return self._space
 
     def setup(self, space: Space, *, seed: int | None = None) -> None:
-        """Gets ready to search ``space``.  On an equal space a second time, the search goes on where it was.
+        """Prepares the search of ``space``.  A second call with an equal space changes nothing.
 
         Args:
           space: what to search.
-          seed: replaces the constructor's, on the first call only: a search under way keeps its own.
+          seed: replaces the seed of the constructor, on the first call only.
 
         Raises:
           SpaceError: the algorithm already searches another space, or cannot search this one.
@@ -119,11 +117,11 @@ class Algorithm(ABC):
             raise
 
     def propose(self) -> Decisions:
-        """Returns decisions to try next; may be called again before their reward is told.
+        """Returns the decisions to try next; may be called again before their reward arrives.
 
         Raises:
-          Exhausted: nothing is left, and nothing will be.
-          DecisionError: the subclass proposed what is no Decisions of the space.
+          Exhausted: nothing is left to propose, now and later.
+          DecisionError: ``_propose`` did not return Decisions of the space.
           SetupError: ``setup`` was not called.
         """
         space = self._space
@@ -135,7 +133,7 @@ class Algorithm(ABC):
         return proposed
 
     def feedback(self, decisions: Decisions, reward: Reward) -> None:
-        """Tells how good decisions were.
+        """Records the reward of decisions.
 
         Args:
           decisions: of the space that is searched; proposed here or not.
@@ -143,12 +141,12 @@ class Algorithm(ABC):
             objectives; None for decisions that are infeasible or whose trial failed.
 
         Raises:
-          RewardError: NaN, an infinity, no number, or a tuple where one number is expected.
+          RewardError: the reward is not a finite number, or is a tuple where one number is expected.
           DecisionError: the decisions are of another space.
         """
         space = self._space
         if space is None:
-            raise _not_set_up(self, "be told a reward")
+            raise _not_set_up(self, "record a reward")
         if reward is not None and not (reward.__class__ is float and -LARGEST <= reward <= LARGEST):
             reward = check_reward(reward, several=self.several_rewards)
         given: Any = decisions
@@ -157,35 +155,32 @@ class Algorithm(ABC):
         self._feedback(decisions, reward)
 
     def report(self, decisions: Decisions, reward: float, *, step: float) -> bool:
-        """Tells how good decisions are so far; returns whether their trial should stop now.
+        """Records an intermediate reward, such as after an epoch; returns whether the trial should stop now (early stopping).
 
-        For what is tried at growing expense, such as epochs of training.  The final reward is told by
-        ``feedback`` all the same, also after a stop.  Only algorithms that stop trials make use of it.
+        The final reward still goes to ``feedback``, also after a stop.  Algorithms that do not stop trials return False.
 
         Args:
-          decisions: of a trial that is under way; two trials of equal decisions at a time share their reports.
+          decisions: of a running trial; two running trials with equal decisions share their reports.
           reward: a finite number, higher is better.
-          step: how far the trial is, in any unit that grows (epochs, batches); of two reports for one step
-            the last counts.
+          step: progress of the trial in any unit that grows, such as epochs; a second report for a step replaces the first.
 
         Raises:
-          RewardError: the reward or the step is no finite number.
+          RewardError: the reward or the step is not a finite number.
           DecisionError: the decisions are of another space.
         """
         space = self._space
         if space is None:
-            raise _not_set_up(self, "be told a reward")
+            raise _not_set_up(self, "record a reward")
         given: Any = decisions
         if given.__class__ is not Decisions or given.space is not space:
             decisions = _adopt(given, space)
         return self._report(decisions, _check_number(reward), check_step(step))
 
     def parent(self, decisions: Decisions) -> Decisions | None:
-        """Returns the decisions of the earlier trial whose result ``decisions`` should go on from.
+        """Returns the decisions of the earlier trial whose checkpoint the trial of ``decisions`` should continue from.
 
-        Algorithms that promote trials to more training, or copy the weights of one to another, answer for what
-        they proposed last under these decisions; a program that keeps checkpoints finds its start by it.
-        None where training starts anew, and for all other algorithms.
+        For algorithms that promote trials to more training, or copy the weights of one trial to another.
+        None if training starts from scratch, as for all other algorithms.
         """
         space = self._space
         if space is None:
@@ -196,10 +191,10 @@ class Algorithm(ABC):
         return self._parent(decisions)
 
     def state(self) -> dict[str, Any]:
-        """Returns all that ``restore`` needs, as JSON: dicts with text keys, lists, numbers, text and None.
+        """Returns the state for ``restore`` as JSON data: dicts with text keys, lists, numbers, text and None.
 
         Raises:
-          FieldTypeError: what the subclass keeps is no dict.
+          FieldTypeError: ``_state`` did not return a dict.
         """
         space = self.space
         own: Any = self._state()
@@ -217,11 +212,11 @@ class Algorithm(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to a state that ``state()`` returned, be it in another process.  Call ``setup`` first.
+        """Returns to a state that ``state()`` returned, in this or another process.  Call ``setup`` first.
 
         Raises:
-          LoadError: the state is damaged, or another algorithm's; this algorithm stays as it was.
-          SpaceChangedError: the state is that of a search in another space.
+          LoadError: the state is damaged or belongs to another algorithm; this algorithm stays unchanged.
+          SpaceChangedError: the state belongs to a search of another space.
         """
         space = self.space
         self._check_state(state)
@@ -232,43 +227,43 @@ class Algorithm(ABC):
             self._install(space, before)
             raise LoadError(
                 f"the state of this {type(self).__name__} cannot be restored: {error} "
-                "Pass what `state()` returned, unchanged but for a round trip through JSON."
+                "Pass what `state()` returned; a round trip through JSON is allowed."
             ) from error
 
     # ------------------------------------------------------------------ what subclasses see and write
 
     @cached_property
     def random(self) -> random.Random:
-        """The algorithm's random numbers; part of its state."""
+        """The random number generator of the algorithm; part of its state."""
         return twister.make(f"{type(self).__name__}/{self.seed}")
 
     def _setup(self) -> None:  # noqa: B027 - a hook that may stay empty
-        """Checks ``self.space`` and starts from nothing."""
+        """Checks ``self.space`` and initializes the search."""
 
     @abstractmethod
     def _propose(self) -> Decisions:
         """Returns the next decisions, or raises Exhausted."""
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:  # noqa: B027 - as above
-        """Learns; decisions and reward are checked, numbers are floats."""
+        """Records a reward; decisions and reward are checked, numbers are floats."""
 
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
-        """Learns from an intermediate reward, and returns whether to stop; by default goes on."""
+        """Records an intermediate reward, and returns whether to stop; False by default."""
         return False
 
     def _parent(self, decisions: Decisions) -> Decisions | None:
-        """Returns what ``decisions`` goes on from; by default nothing."""
+        """Returns the decisions that ``decisions`` continues from; None by default."""
         return None
 
     def _state(self) -> dict[str, Any]:
-        """Returns what changed since ``_setup``, save ``self.random``, as JSON."""
+        """Returns all state except ``self.random`` as JSON data."""
         return {}
 
     def _restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - as above
-        """Takes back what ``_state`` returned; ``_setup`` has just run."""
+        """Restores what ``_state`` returned; ``_setup`` has just run."""
 
     def _load(self, values: list[int | float]) -> Decisions:
-        """Returns decisions, checked, from what their ``to_json()`` returned."""
+        """Returns decisions from what their ``to_json()`` returned, checked."""
         return Decisions.from_json(self.space, values)
 
     # ------------------------------------------------------------------ private
@@ -294,17 +289,17 @@ class Algorithm(ABC):
         if not isinstance(state, dict) or not needed <= state.keys():
             missing = sorted(needed - set(state)) if isinstance(state, dict) else sorted(needed)
             raise LoadError(
-                f"this is no state of an algorithm: {state!r:.80} lacks {', '.join(missing)}. "
+                f"this is not the state of an algorithm: {state!r:.80} lacks {', '.join(missing)}. "
                 "Pass what `state()` returned."
             )
         if state["algorithm"] != name:
             raise LoadError(
-                f"the state is that of a {state['algorithm']}, this is a {name}. "
+                f"the state is that of a {state['algorithm']}, this algorithm is a {name}. "
                 f"Restore it into a {state['algorithm']} made with the same arguments."
             )
         if state["space"] != self.space.fingerprint:
             raise SpaceChangedError(
-                f"the state is that of a search in another space (fingerprint {state['space']!s:.12}..., "
+                f"the state belongs to a search of another space (fingerprint {state['space']!s:.12}..., "
                 f"this one is {self.space.fingerprint:.12}...). Set the algorithm up with the space that "
                 "it searched, or start a new search."
             )
@@ -314,22 +309,22 @@ def check_seed(seed: Any) -> int:
     """Returns a seed as an int.
 
     Raises:
-      FieldTypeError: it is none.
+      FieldTypeError: it is not an integer.
     """
     try:
         return operator.index(seed)
     except TypeError:
         raise FieldTypeError(
             f"a seed is an integer, such as 0; got {seed!r:.80} of type {type(seed).__name__}. "
-            "Every run with the same seed is the same run; draw a seed yourself for another."
+            "Equal seeds give equal runs; for another run, give another seed."
         ) from None
 
 
 def check_step(step: Any) -> float:
-    """Returns how far a trial is as a float.
+    """Returns the step of an intermediate report as a float.
 
     Raises:
-      RewardError: it is no finite number.
+      RewardError: it is not a finite number.
     """
     number = math.nan
     if not isinstance(step, (bool, str, bytes)):
@@ -338,8 +333,7 @@ def check_step(step: Any) -> float:
     if math.isfinite(number):
         return number
     raise RewardError(
-        f"a step says how far a trial is, as a finite number such as the epoch; got {step!r:.80} of type "
-        f"{type(step).__name__}."
+        f"a step is a finite number, such as the epoch; got {step!r:.80} of type {type(step).__name__}."
     )
 
 
@@ -357,7 +351,7 @@ def check_reward(reward: Any, *, several: bool) -> Reward:
     """Returns a reward as a float, a tuple of floats, or None.
 
     Raises:
-      RewardError: it is no finite number, or a tuple where ``several`` is false.
+      RewardError: it is not a finite number, or is a tuple while ``several`` is False.
     """
     if reward is None:
         return None
@@ -365,7 +359,7 @@ def check_reward(reward: Any, *, several: bool) -> Reward:
         if not several:
             raise RewardError(
                 f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}. "
-                "Combine them into one number, or use an algorithm for several objectives."
+                "Combine them into one number, or use an algorithm for several objectives, such as NSGA2."
             )
         if not reward:
             raise RewardError("a reward of several objectives is a tuple of numbers; got an empty one.")
@@ -381,18 +375,18 @@ def _check_number(reward: Any) -> float:
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise RewardError(
             f"a reward is one finite number, higher is better; got {reward!r:.80} of type "
-            f"{type(reward).__name__}. Tell None for decisions that are infeasible or whose trial failed."
+            f"{type(reward).__name__}. For decisions that are infeasible or whose trial failed, give None."
         ) from error
     if not math.isfinite(number):
         raise RewardError(
-            f"a reward is a finite number; got {number}, with which nothing can be compared. "
-            "Tell None for decisions that are infeasible or whose trial failed (diverged, say)."
+            f"a reward is a finite number; got {number}. "
+            "For decisions that are infeasible or whose trial failed or diverged, give None."
         )
     return check_size(number)
 
 
 def check_size(reward: float) -> float:
-    """Returns a finite reward when algorithms can compute with it.
+    """Returns a finite reward if its absolute value is at most ``LARGEST``.
 
     Raises:
       RewardError: it is too large.
@@ -400,28 +394,28 @@ def check_size(reward: float) -> float:
     if -LARGEST <= reward <= LARGEST:
         return reward
     raise RewardError(
-        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {reward:g}, whose square is no finite number. "
-        "Scale rewards (divide all by a constant, or tell the logarithm), or tell a failure where a trial diverged."
+        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {reward:g}, whose square overflows. "
+        "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged."
     )
 
 
 def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None) -> int:
-    """Returns how many numbers the reward of a trial has; ``known`` is how many those before it have, if any.
+    """Returns the number of objectives of a reward; ``known`` is that of earlier trials, if any.
 
     Raises:
-      RewardError: it has another number of them.
+      RewardError: the two differ.
     """
     count = len(reward) if isinstance(reward, tuple) else 1
     if known not in (None, count):
         raise RewardError(
-            f"trial {trial} was told {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
-            "All trials of a search have the same objectives: tell as many numbers each time."
+            f"trial {trial} has {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
+            "All trials of a search have the same objectives: give the same number of rewards each time."
         )
     return count
 
 
 def _adopt(decisions: Any, space: Space) -> Decisions:
-    """Returns decisions of an equal space as decisions of ``space`` itself (they came through a file, say)."""
+    """Returns decisions of an equal space, such as those read from a file, as decisions of ``space`` itself."""
     if not isinstance(decisions, Decisions):
         raise DecisionError(
             f"feedback takes the Decisions that were proposed; got {decisions!r:.80} of type "
@@ -429,19 +423,19 @@ def _adopt(decisions: Any, space: Space) -> Decisions:
         )
     if decisions.space != space:
         raise DecisionError(
-            "these decisions are of another space than the one that is searched. The spaces differ:\n"
+            "these decisions belong to another space than the searched one. The spaces differ:\n"
             + _lines(diff(space, decisions.space))
         )
     return Decisions(space, decisions.values)
 
 
 def _check_proposed(algorithm: Algorithm, proposed: Any, space: Space) -> Decisions:
-    """Returns what a subclass proposed as decisions of ``space`` itself."""
+    """Returns the proposal of a subclass as decisions of ``space`` itself."""
     if not isinstance(proposed, Decisions):
         raise DecisionError(
             f"{type(algorithm).__name__}._propose must return Decisions of self.space; got {proposed!r:.80} of type "
             f"{type(proposed).__name__}. Make them with `self.space.parse(...)` or `self.space.sample(self.random)`; "
-            "where nothing is left, raise Exhausted."
+            "if nothing is left, raise Exhausted."
         )
     if proposed.space != space:
         raise DecisionError(

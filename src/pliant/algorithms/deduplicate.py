@@ -1,4 +1,4 @@
-"""No decisions twice: a wrapper around any algorithm."""
+"""``Deduplicate``: makes any algorithm propose each decision vector at most once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from .unseen import draw_unseen
 
 @final
 class Deduplicate(Algorithm):
-    """Proposes what ``algorithm`` proposes, but the same decisions never twice.
+    """Wrapper around an algorithm that proposes nothing twice.
 
-    When the algorithm repeats itself, it is told the reward that the decisions got (if they did), as
-    though they had been tried again, and asked anew.  After ``attempts`` repetitions in a row the
-    proposal is a random unseen one: a few mutations away from the last repetition where there is one,
-    otherwise anywhere.  It ends when the algorithm does, or when the whole space was proposed.
+    If the algorithm repeats decisions, it receives their known reward again, without a trial, and proposes again.
+    After ``attempts`` repetitions in a row the proposal is random: a few mutations away from the last repetition, or,
+    where those are all known, anywhere.  The search ends when the algorithm does or when the whole space was proposed.
 
     >>> from pliant.algorithms import HillClimb
     >>> from pliant.space import choice, flatten
@@ -32,8 +31,8 @@ class Deduplicate(Algorithm):
     the state in JSON grows likewise (about 35 bytes a trial).
 
     Args:
-      algorithm: what proposes.
-      attempts: how often it is asked for one proposal.
+      algorithm: the algorithm that proposes.
+      attempts: how often it may repeat itself for one proposal.
     """
 
     def __init__(self, algorithm: Algorithm, *, attempts: int = 100) -> None:
@@ -44,8 +43,8 @@ class Deduplicate(Algorithm):
         self.several_rewards = algorithm.several_rewards
 
     def _setup(self) -> None:
-        self._rewards: dict[bytes, Reward] = {}  # of what was told
-        self._seen: dict[bytes, None] = {}  # what was proposed or told, in order
+        self._rewards: dict[bytes, Reward] = {}  # of recorded trials
+        self._seen: dict[bytes, None] = {}  # proposed or recorded, in order
         self.algorithm.setup(self.space, seed=self.seed)
 
     def _propose(self) -> Decisions:
@@ -73,7 +72,7 @@ class Deduplicate(Algorithm):
         return found
 
     def _note(self, decisions: Decisions) -> bool:
-        """Records decisions, and returns whether they were new."""
+        """Marks decisions as proposed, and returns whether they were new."""
         key = digest(decisions)
         if key in self._seen:
             return False

@@ -1,4 +1,4 @@
-"""Decision vectors as 8 bytes, for those who remember many of them."""
+"""Hashes of decision vectors, 8 bytes each, for algorithms that remember many of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WIDTH = 8
 
 
 def digest(decisions: Decisions) -> bytes:
-    """Returns 8 bytes that stand for the values of ``decisions``, the same in every process.
+    """Returns the 8-byte hash of the values of ``decisions``, the same in every process.
 
-    Two of ``n`` different vectors share them with probability ``n ** 2 / 2 ** 65``: one in 37 million
+    Two of ``n`` different vectors have the same hash with probability ``n ** 2 / 2 ** 65``: one in 37 million
     for a million vectors.
     """
     return hashlib.blake2b(repr(decisions.values).encode(), digest_size=WIDTH).digest()
@@ -41,6 +41,6 @@ def from_text(text: str) -> list[bytes]:
         raise LoadError(f"the record of what was proposed is damaged ({error}).") from error
     if len(data) % WIDTH:
         raise LoadError(
-            f"the record of what was proposed is cut short: {len(data)} bytes, no multiple of {WIDTH}."
+            f"the record of what was proposed is cut short: {len(data)} bytes, not a multiple of {WIDTH}."
         )
     return [data[i : i + WIDTH] for i in range(0, len(data), WIDTH)]

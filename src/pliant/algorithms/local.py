@@ -1,4 +1,4 @@
-"""Local search: look at the neighbours, go to a better one, start anew where none is."""
+"""Local search: moves to better neighbours, and restarts at a random point in a local optimum."""
 
 from __future__ import annotations
 
@@ -17,27 +17,24 @@ Told = tuple[Decisions, float]
 
 @final
 class LocalSearch(Algorithm):
-    """Hill climbing over the neighbours in the space, from random starts.
+    """Local search: hill climbing over the neighbours of the best decisions, with random restarts.
 
-    White, Nolen and Savani, "Exploring the loss landscape in neural architecture search", UAI 2021: try
-    the neighbours of where the climb stands, in random order, move to the first that is better, and so on until
-    none is; then start anew at random.  With ``first_improvement=False`` it is their Algorithm 1, which
-    tries all neighbours before it moves to the best; it found less at every budget on NAS-Bench-201 and
-    NAS-Bench-Macro (`docs/how/quality.md`).  Nothing is proposed twice in one climb (across
-    climbs it may be: ``Deduplicate(LocalSearch())`` answers such proposals from its record).
+    White, Nolen and Savani, "Exploring the loss landscape in neural architecture search", UAI 2021.  The neighbours
+    of the current decisions are tried in random order; the climb moves to the first that is better, and restarts at
+    random if there is none.  With ``first_improvement=False`` it is their Algorithm 1, which tries all neighbours and
+    moves to the best; it was worse at every budget on NAS-Bench-201 and NAS-Bench-Macro (`docs/how/quality.md`).
+    One climb proposes nothing twice; several climbs may (``Deduplicate(LocalSearch())`` avoids that).
 
-    A neighbour is what ``pliant.space.neighbourhood`` yields: it differs in one decision, and what becomes
-    active by that is drawn.  A float has two neighbours, one on each side, at a random distance of 0.1%
+    A neighbour differs in one decision, and decisions that become active are drawn at random.  A float has two neighbours, one on each side, at a random distance of 0.1%
     to 30% of its range on its scale.
 
-    With parallel trials, a climb that has proposed its whole neighbourhood waits for the rewards that
-    are still out, while it proposes further random starts; one for each that is out, and then it goes
-    on without them, so that a lost trial never halts it.  Memory: 8 bytes and the overhead of a set
-    for each proposal of the present climb.
+    With parallel trials, a climb whose whole neighbourhood was proposed proposes random starts while it waits:
+    one for each missing reward.  Then it continues without them, so a lost trial cannot block it.  Memory: 8 bytes
+    and the overhead of a set for each proposal of the current climb.
 
     Args:
       seed: where the random numbers start.
-      first_improvement: moves as soon as a neighbour is better, without looking at the others.
+      first_improvement: moves as soon as a neighbour is better, without trying the others.
     """
 
     def __init__(self, seed: int = 0, *, first_improvement: bool = True) -> None:
@@ -45,7 +42,7 @@ class LocalSearch(Algorithm):
         self.first_improvement = first_improvement
 
     def _setup(self) -> None:
-        self._best: Told | None = None  # of what was told since the climb stands where it stands
+        self._best: Told | None = None  # recorded since the last move
         self._restart()
 
     def _restart(self) -> None:
@@ -54,7 +51,7 @@ class LocalSearch(Algorithm):
         self._moves: list[Decisions] = []  # neighbours of the centre to propose, last first
         self._seen: set[bytes] = set()  # proposed in this climb
         self._out: set[bytes] = set()  # neighbours of the centre without a reward
-        self._patience: int | None = None  # how many more starts to propose while rewards are out
+        self._patience: int | None = None  # how many more starts to propose while rewards are missing
 
     def _propose(self) -> Decisions:
         while self._centre is not None:
@@ -80,7 +77,7 @@ class LocalSearch(Algorithm):
         return start
 
     def _note(self, decisions: Decisions) -> bool:
-        """Records decisions as proposed in this climb, and returns whether they were new to it."""
+        """Marks decisions as proposed in this climb, and returns whether they were new."""
         before = len(self._seen)
         self._seen.add(digest(decisions))
         return len(self._seen) > before
@@ -138,7 +135,7 @@ def _told_to_json(told: Told | None) -> list[Any] | None:
 
 
 def _shuffled_moves(centre: Decisions, order: int) -> list[Decisions]:
-    """Returns all neighbours of ``centre``; ``order`` decides their order and all that is drawn in them."""
+    """Returns all neighbours of ``centre``; ``order`` is the seed of their order and of their random parts."""
     draw = twister.make(f"{order}")
     moves = [*neighbours(centre, draw), *_float_moves(centre, draw)]
     moves.sort(key=lambda _: draw.random())

@@ -1,4 +1,4 @@
-"""Random search."""
+"""Random search, with or without replacement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .base import Algorithm, Exhausted
 
 @final
 class Random(Algorithm):
-    """Proposes decisions at random; learns nothing from rewards.
+    """Random search: proposes random decisions, whatever the rewards.
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Random(seed=1, replace=False)
@@ -24,11 +24,11 @@ class Random(Algorithm):
 
     Args:
       seed: where the random numbers start.
-      replace: False never proposes the same decisions twice, and ends when all were proposed.  It
-        remembers nothing but a counter: the space is walked in a shuffled order.
-      uniform: draws every decision vector with the same probability, not every candidate of each
-        choice: where a candidate opens further choices, it is then drawn as often as it has variants.
-        With ``replace=False`` that is always so.
+      replace: False proposes each decision vector once and ends after the last.  The space is walked in a
+        shuffled order, so the state is a counter.
+      uniform: True draws all decision vectors with equal probability, so a candidate that opens further choices is
+        drawn in proportion to its number of variants; False draws all candidates of a choice with equal probability.
+        With ``replace=False`` it is always True.
     """
 
     several_rewards = True
@@ -42,7 +42,7 @@ class Random(Algorithm):
         if not self.replace:
             if self.space.size == math.inf:
                 raise SpaceError(
-                    "Random(replace=False) walks a finite space, and this one has a float. Use Deduplicate(Random())."
+                    "Random(replace=False) needs a finite space, and this one has a float. Use Deduplicate(Random())."
                 )
             self._shuffled = Permutation(int(self.space.size), f"{self.seed}")
 
@@ -68,11 +68,11 @@ _ROUNDS = 8
 
 @final
 class Permutation:
-    """A permutation of ``range(size)`` that is drawn by a key; ``size`` may be 10 ** 40 and more.
+    """A pseudorandom permutation of ``range(size)`` in constant memory; ``size`` may be 10 ** 40 and more.
 
-    A Feistel network over pairs of digits in base ``a``, the least with ``a * a >= size``; what falls
-    outside ``range(size)`` is permuted again until it falls inside (cycle walking: Black and Rogaway,
-    "Ciphers with arbitrary finite domains", 2002).  As ``a * a - size <= 2 * a``, that is rare.
+    A Feistel network over pairs of digits in the smallest base ``a`` with ``a * a >= size``; values outside
+    ``range(size)`` are permuted again until they fall inside (cycle walking: Black and Rogaway, "Ciphers with
+    arbitrary finite domains", 2002), which is rare as ``a * a - size <= 2 * a``.  Not cryptographically secure.
 
     >>> sorted(Permutation(10, "a key")(i) for i in range(10)) == list(range(10))
     True
@@ -87,7 +87,7 @@ class Permutation:
         self._key = hashlib.sha256(key.encode()).digest()
 
     def __call__(self, index: int) -> int:
-        """Returns where ``index`` (of ``range(size)``) goes."""
+        """Returns the image of ``index``, a number of ``range(size)``."""
         base, size = self._base, self.size
         while True:
             left, right = divmod(index, base)

@@ -1,4 +1,4 @@
-"""Exhaustive search, in order."""
+"""Exhaustive search (grid search) in lexicographic order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .base import Algorithm, Exhausted
 
 @final
 class Sweep(Algorithm):
-    """Proposes every decision vector once, in lexicographic order, the rightmost decision fastest.
+    """Exhaustive search: proposes every decision vector once, in lexicographic order, the last decision fastest.
 
-    Its state is a number, so a sweep of any size resumes at once.
+    Its state is one number, so a sweep of any size resumes immediately.
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Sweep()

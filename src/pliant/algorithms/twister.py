@@ -1,4 +1,4 @@
-"""Random number generators as values: made from text, and to and from JSON.  No numbers are drawn here."""
+"""Random number generators: made from a text seed, stored as JSON and restored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = struct.Struct("<625I")  # the 624 words of a Mersenne Twister, and its 
 
 
 def make(seed: str) -> random.Random:
-    """Returns a generator whose numbers depend on the text ``seed`` alone; near seeds are unlike.
+    """Returns a generator that is seeded by a text; similar texts give unrelated numbers.
 
     >>> make("Random/0").random() == make("Random/0").random() != make("Random/1").random()
     True

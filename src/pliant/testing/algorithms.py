@@ -262,7 +262,7 @@ class AlgorithmSuite:
         proposal = algorithm.propose()
         with pytest.raises(RewardError, match=r"a reward is (a|one) finite number"):
             algorithm.report(proposal, float("nan"), step=1)
-        with pytest.raises(RewardError, match=r"a step says how far a trial is.*got 'x' of type str"):
+        with pytest.raises(RewardError, match=r"a step is a finite number.*got 'x' of type str"):
             algorithm.report(proposal, 0.5, step="x")  # type: ignore[arg-type]  # the fault that is tested
         with pytest.raises(DecisionError, match=r"another space(.|\n)*differ"):
             algorithm.report(SPACES["small"]().sample(0), 0.5, step=1)
@@ -346,15 +346,15 @@ class AlgorithmSuite:
             with pytest.raises(LoadError, match=r"cannot be restored: .+ Pass what `state\(\)` returned"):
                 algorithm.restore({**good, **damage})
         for key in good:
-            with pytest.raises(LoadError, match=rf"no state of an algorithm: .* lacks {key}"):
+            with pytest.raises(LoadError, match=rf"not the state of an algorithm: .* lacks {key}"):
                 algorithm.restore({k: v for k, v in good.items() if k != key})
-        with pytest.raises(LoadError, match="no state of an algorithm"):
+        with pytest.raises(LoadError, match="not the state of an algorithm"):
             algorithm.restore([])  # type: ignore[arg-type]  # the fault that is tested
         assert self.search(algorithm, 30) == self.search(twin, 30)
 
     def test_the_state_of_another_search_is_refused(self) -> None:
         algorithm = self.ready(self.space("flat"))
-        with pytest.raises(LoadError, match=r"the state is that of a Stranger, this is a \w+"):
+        with pytest.raises(LoadError, match=r"the state is that of a Stranger, this algorithm is a \w+"):
             algorithm.restore({**algorithm.state(), "algorithm": "Stranger"})
         with pytest.raises(SpaceChangedError, match=r"another space \(fingerprint"):
             algorithm.restore(self.ready(self.space("small")).state())

@@ -180,7 +180,7 @@ class TestFaults:
         algorithm.setup(FLAT)
         for _ in range(2):
             algorithm.feedback(algorithm.propose(), 1.0)
-        with pytest.raises(RewardError, match="Put what selects before what mutates"):
+        with pytest.raises(RewardError, match="Select before you mutate"):
             algorithm.propose()
 
     def test_an_init_of_one_reward_makes_it_one_of_one_reward(self):

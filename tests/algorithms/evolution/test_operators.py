@@ -144,7 +144,7 @@ class TestVariation:
         assert len(UniformCrossover()(people([1, 2, 3, 4, 5]), random.Random(0))) == 2
         alone = people([1])
         assert UniformCrossover()(alone, random.Random(0)) == [Individual(alone[0].decisions)]
-        with pytest.raises(FieldValueError, match=r"was handed no individuals; select two"):
+        with pytest.raises(FieldValueError, match=r"received no individuals; select two"):
             UniformCrossover()([], random.Random(0))
 
 

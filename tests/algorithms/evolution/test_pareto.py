@@ -51,7 +51,7 @@ class TestNSGA2OfOne(AlgorithmSuite):
     def test_several_rewards_where_one_is_expected(self) -> None:
         algorithm = self.ready(self.space("flat"))
         algorithm.feedback(algorithm.propose(), 0.5)
-        with pytest.raises(RewardError, match=r"one number of objectives; this one is \(0.5, 0.25\)"):
+        with pytest.raises(RewardError, match=r"the same number of objectives; this one is \(0.5, 0.25\)"):
             algorithm.feedback(algorithm.propose(), (0.5, 0.25))
 
 
@@ -175,7 +175,9 @@ def test_rewards_of_another_number_of_objectives():
     algorithm.setup(FLAT)
     algorithm.feedback(FLAT.sample(1), (1.0, 2.0))
     for bad in ((1.0, 2.0, 3.0), 1.0):
-        with pytest.raises(RewardError, match=r"one number of objectives; this one is .* was \(1.0, 2.0\)"):
+        with pytest.raises(
+            RewardError, match=r"the same number of objectives; this one is .* was \(1.0, 2.0\)"
+        ):
             algorithm.feedback(FLAT.sample(2), bad)
     algorithm.feedback(FLAT.sample(2), None)
     assert algorithm.state()["own"]["told"] == 2
@@ -184,7 +186,7 @@ def test_rewards_of_another_number_of_objectives():
 def test_children_have_no_rewards_to_compare():
     crowd = [Individual(FLAT.sample(1))]
     for operator in (ParetoTournament(), ParetoTop(1)):
-        with pytest.raises(RewardError, match=r"1 of . individuals have none yet. Put what selects before"):
+        with pytest.raises(RewardError, match=r"1 of . individuals have none yet. Select before you mutate"):
             operator([*crowd, *individuals([(1, 1)])], random.Random(0))
 
 

@@ -95,17 +95,20 @@ def test_steps_are_all_budgets():
 @pytest.mark.parametrize(
     ("holes", "message"),
     [
-        ([choice("op", 3)], r"needs a budget, .* no decision point has the path or name 'budget'\. Put one"),
-        ([integer("budgets", 1, 9)], r"no decision .* 'budget'; did you mean 'budgets'\?"),
-        ([], r"needs a budget"),
-        ([choice("x", [integer("b", 1, 9, name="budget"), None])], r"only where another decision makes it"),
+        (
+            [choice("op", 3)],
+            r"needs a decision point for the budget of a trial, and none has the path or name 'budget'\. Add one",
+        ),
+        ([integer("budgets", 1, 9)], r"none .* 'budget'; did you mean 'budgets'\?"),
+        ([], r"needs a decision point for the budget"),
+        ([choice("x", [integer("b", 1, 9, name="budget"), None])], r"active only for some decisions"),
         ([choice("b", 3, values=[1, 2, 3], picks=2, name="budget")], r"it is one of several picks"),
-        ([choice("budget", 2, literals=["a", "b"])], r"its candidates are no numbers \(a, b\)"),
-        ([choice("budget", [None, integer("x", 1, 2)], values=[1, 2])], r"its candidates are no numbers"),
-        ([choice("budget", 2, values=[0, 9])], r"with a budget of 0 nothing is tried"),
-        ([choice("budget", 2, values=[3, 3])], r"a candidate is there twice"),
-        ([integer("budget", 0, 9)], r"with a budget of 0 nothing is tried"),
-        ([floating("budget", -1.0, 9.0)], r"with a budget of -1\.0 nothing is tried"),
+        ([choice("budget", 2, literals=["a", "b"])], r"its candidates are not numbers \(a, b\)"),
+        ([choice("budget", [None, integer("x", 1, 2)], values=[1, 2])], r"its candidates are not numbers"),
+        ([choice("budget", 2, values=[0, 9])], r"it has the value 0"),
+        ([choice("budget", 2, values=[3, 3])], r"it has equal candidates"),
+        ([integer("budget", 0, 9)], r"it has the value 0"),
+        ([floating("budget", -1.0, 9.0)], r"it has the value -1\.0"),
     ],
 )
 def test_what_is_no_budget(make, holes, message):
@@ -117,14 +120,16 @@ def test_what_is_no_budget(make, holes, message):
 
 @pytest.mark.parametrize("make", [SuccessiveHalving, Hyperband, ASHA])
 def test_a_budget_of_one_rung(make):
-    with pytest.raises(SpaceError, match=r"one rung only: with eta=3, .* 3 times .*; it goes from 1 to 2\."):
+    with pytest.raises(SpaceError, match=r"only one rung: with eta=3, .* 3 times .*; it goes from 1 to 2\."):
         make().setup(one(integer("budget", 1, 2)))
-    with pytest.raises(SpaceError, match=r"one rung only: .*; it goes through \(7,\)\."):
+    with pytest.raises(SpaceError, match=r"one rung: .*; it goes through \(7,\)\."):
         make().setup(one(choice("budget", 1, values=[7])))
 
 
 def test_population_based_training_needs_steps():
-    with pytest.raises(SpaceError, match=r"the budget 'budget' is a float, which has no steps to train by"):
+    with pytest.raises(
+        SpaceError, match=r"the budget 'budget' is a float, and PBT compares members at fixed steps"
+    ):
         PBT().setup(one(floating("budget", 1.0, 9.0)))
 
 

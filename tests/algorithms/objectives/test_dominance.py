@@ -77,7 +77,7 @@ def test_crowding_of_huge_numbers_is_finite():
 
 def test_rewards_of_another_length_are_refused():
     assert as_rewards(2) == (2.0,)
-    with pytest.raises(RewardError, match=r"2 so far, now 3 .*Tell a tuple of 2 numbers each time"):
+    with pytest.raises(RewardError, match=r"2 so far, now 3 .*Give a tuple of 2 numbers each time"):
         as_rewards((1, 2, 3), 2)
-    with pytest.raises(RewardError, match=r"got None. Leave out what failed"):
+    with pytest.raises(RewardError, match=r"got None. Leave out failed trials"):
         as_rewards(None)

@@ -66,7 +66,7 @@ def test_other_faults():
         absolute(0.5, 1, "fast")
     with pytest.raises(FieldValueError, match="target is a finite number"):
         absolute(0.5, 1, float("inf"))
-    with pytest.raises(FieldValueError, match=r"exponent is negative, such as -0.1.*got 0.1"):
+    with pytest.raises(FieldValueError, match=r"exponent is a negative number, such as -0.1.*got 0.1"):
         absolute(0.5, 1, 1, exponent=0.1)
     with pytest.raises(FieldValueError, match="limit is 'soft' or 'hard'; got 'hart'; did you mean 'hard'"):
         weighted_product(0.5, 1, 1, limit="hart")

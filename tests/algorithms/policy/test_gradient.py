@@ -163,7 +163,7 @@ def test_the_state_of_another_rule_or_policy_is_refused(other):
     if other._space is None:
         other.setup(FLAT)
     with pytest.raises(
-        LoadError, match=r"it is that of a search by \['ProximalPolicy', 'Factorized'\], this is one by"
+        LoadError, match=r"it belongs to a search by \['ProximalPolicy', 'Factorized'\], and this one is by"
     ):
         other.restore(algorithm.state())
 
@@ -207,7 +207,7 @@ def test_recipes_by_name():
 @pytest.mark.parametrize("recipe", [PPO, REINFORCE])
 def test_unknown_policies(recipe):
     with pytest.raises(
-        FieldValueError, match=r"knows no policy 'factorised'; did you mean 'factorized'.* Known: .*lstm"
+        FieldValueError, match=r"unknown policy 'factorised'; did you mean 'factorized'.* Known: .*lstm"
     ):
         recipe(policy="factorised")
     with pytest.raises(

@@ -211,7 +211,11 @@ def test_by_name():
             FieldValueError,
             r"TPE\(bandwidth=...\) takes a number above 0 and up to 1; got 2",
         ),
-        ({"bandwidth": 0.1}, FieldTypeError, r"takes two numbers, of the good and of the rest.* got 0.1"),
+        (
+            {"bandwidth": 0.1},
+            FieldTypeError,
+            r"takes two numbers, for good trials and for the rest.* got 0.1",
+        ),
         (
             {"candidates": 2.5},
             FieldTypeError,

@@ -1,8 +1,4 @@
-"""Bayesian optimization: a model of the rewards says where to look next.  NumPy and SciPy, nothing else.
-
-``Bayesian`` has a Gaussian process as its model; the parts it is made of stand beside it, one per file.  ``TPE`` has
-two densities, of the good trials and of the rest; its parts are in ``tpe``.
-"""
+"""Bayesian optimization with a Gaussian process (NumPy and SciPy): ``Bayesian`` and the parts of its model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bayesian optimization with a Gaussian process: where to look next is where the most is hoped for."""
+"""Bayesian optimization: expected improvement under a Gaussian process, and the warping of rewards."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from .candidates import maximize
 from .encoding import Encoding
 from .process import Posterior, Process, Vector
 
-_STARTS = 5  # so many of the best are where the search for the next one starts
-_GROWTH = 0.1  # parameters are fitted again when there is this part more data
-_ANEW = 100  # up to so many observations a fit also starts from the prior mean
-_PATIENCE = 10  # with so many rewards in a row that are no improvement, deviations count for once more
-_DOUBT = 5.0  # how often they count at most
-_PENDING = 100  # so many of the newest pending decisions count
+_STARTS = 5  # how many of the best decisions start the maximization of the acquisition
+_GROWTH = 0.1  # kernel parameters are refitted whenever the data have grown by this part
+_ANEW = 100  # up to this number of observations, a fit also starts from the prior mean
+_PATIENCE = 10  # each such number of rewards without improvement adds 1 to the factor of deviations
+_DOUBT = 5.0  # the largest factor
+_PENDING = 100  # how many of the newest pending decisions are used
 
 
 @final
 class Bayesian(Algorithm):
-    """Proposes where expected improvement under a Gaussian process of the rewards is highest.
+    """Bayesian optimization: maximizes expected improvement under a Gaussian process of the rewards.
 
-    After ``initial`` random decisions, each proposal fits a process to all that was told (``Process``: Matern 5/2
-    plus linear, over an encoding of choices, ordered choices, integers, floats, subsets, permutations and what is
-    conditional) and climbs to the decisions with the highest expected improvement (Jones, Schonlau and Welch,
-    "Efficient global optimization of expensive black-box functions", 1998).  For few, costly trials: the first
-    hundreds.
+    For up to a few hundred expensive trials.  After ``initial`` random decisions, each proposal fits a process to all
+    recorded trials (``Process``: Matern 5/2 plus linear, over an encoding of choices, ordered choices, integers,
+    floats, subsets, permutations and conditional decisions) and maximizes expected improvement by local search
+    (Jones, Schonlau and Welch, "Efficient global optimization of expensive black-box functions", 1998).
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Bayesian(initial=8, seed=1)
@@ -46,36 +45,34 @@ class Bayesian(Algorithm):
     >>> max(sum(decisions.values) for decisions in algorithm.told)
     18
 
-    What it does in particular:
+    Details:
 
     - Rewards are warped first: the lower half counts by rank only (``warp``).
-    - What is infeasible counts as one deviation worse than the worst.
-    - Decisions that are pending count as though they had got just what is expected of them (the Kriging believer of
-      Ginsbourger, Le Riche and Carraro, "Kriging is well-suited to parallelize optimization", 2010), so that parallel
-      trials differ.
-    - What was proposed or told is not proposed again; when a finite space has nothing else it ends.
-    - The best so far is the highest posterior mean at what was told or is pending, not the highest reward, so that a lucky one
-      among noisy rewards does not halt the search.
-    - Where one proposal after the other is no improvement, the process was too sure of what it knows.  Its
-      deviations are multiplied by 1 + n / 10 after n rewards below the best, at most by 5, until one is better; in a
-      space with floats for every second proposal only, so that the others go on refining.  This is our own, against
-      the trap of a second-best basin (see below).
-    - Parameters are fitted to the maximum of the posterior density, again with each tenth more data, from where
-      they were.  The Cholesky factor is made anew for each proposal, not extended: of the few hundred rows that it
-      has at most that takes milliseconds, and a restored search then goes on with the very same numbers.
-    - Beyond ``limit`` observations the process sees the better half of ``limit``, and of the others as many, spread
+    - Infeasible decisions count as one deviation worse than the worst.
+    - Pending decisions count as if their reward were its expectation (the Kriging believer of Ginsbourger, Le Riche and
+      Carraro, "Kriging is well-suited to parallelize optimization", 2010), so that parallel trials differ.
+    - Nothing is proposed twice; the search ends when a finite space is exhausted.
+    - The incumbent is the highest posterior mean at recorded or pending decisions, not the highest reward, so that one
+      lucky noisy reward does not stop the search.
+    - After n rewards in a row without improvement, posterior deviations are multiplied by 1 + n / 10, at most by 5,
+      until a reward is better; in a space with floats for every second proposal only, so that the others refine.
+      This is our own addition, against second-best basins (see below).
+    - Kernel parameters maximize the posterior density; they are refitted with each tenth more data, starting from the
+      last ones.  The Cholesky factor is computed for each proposal, which takes milliseconds for a few hundred rows and
+      makes a restored search continue with exactly the same numbers.
+    - Beyond ``limit`` observations the process uses the better half of ``limit``, and as many of the others, spread
       evenly over the history, so that the cost of a proposal is bounded.
 
     How the defaults were chosen: kernel, warping and priors on NK landscapes, a synthetic cell space and Hartmann's
-    and Branin's functions, where all variants came close to each other; warping by half ranks, and the doubt
-    above, because NAS-Bench-201 has disasters and a second-best basin that the landscapes lack: to that extent they were
-    chosen on a table that is reported, with other seeds than those of the reported runs.
+    and Branin's functions, where all variants were close to each other; half-rank warping and the larger
+    deviations because NAS-Bench-201 has outliers and a second-best basin that the landscapes lack.  So these two were
+    chosen on a reported table, with other seeds than those of the reported runs.
 
     Args:
-      initial: how many rewards are told before the process is asked, infeasible ones included.
-      samples: how many random decisions the search for the highest expected improvement starts with.
-      climbs: how many of the best each step of that search goes on from.
-      limit: how many observations the process sees at most.
+      initial: how many random trials come first, infeasible ones included.
+      samples: how many random decisions the maximization of expected improvement starts with.
+      climbs: how many of the best each step of that maximization continues from.
+      limit: how many observations the process uses at most.
       seed: where the random numbers start.
     """
 
@@ -90,14 +87,14 @@ class Bayesian(Algorithm):
 
     @property
     def told(self) -> tuple[Decisions, ...]:
-        """All decisions that a reward or a failure was told of, in the order of arrival."""
+        """All decisions with a recorded reward or failure, in the order of arrival."""
         return tuple(self._told)
 
     def predict(self, decisions: Decisions) -> tuple[float, float]:
-        """Returns what the process expects of decisions, and how sure it is: mean and standard deviation.
+        """Returns the posterior mean and standard deviation of decisions.
 
-        Both in the unit of warped rewards, at mean 0 and deviation 1 over what was told; 0 and 1 before the
-        process is asked for the first time.
+        In units of warped rewards, which have mean 0 and deviation 1 over recorded trials; 0 and 1 during the
+        initial trials.
         """
         if not self._is_ready():
             return 0.0, 1.0
@@ -110,7 +107,7 @@ class Bayesian(Algorithm):
         self._process = Process(self._encoding)
         self._told: list[Decisions] = []
         self._rewards: list[float | None] = []
-        self._rows = self._encoding.encode([])  # of what was told, as far as they were needed
+        self._rows = self._encoding.encode([])  # of recorded trials, as far as they were needed
         self._pending: dict[tuple[int | float, ...], Decisions] = {}
         self._seen: set[tuple[int | float, ...]] = set()
         self._parameters: Vector | None = None
@@ -148,7 +145,7 @@ class Bayesian(Algorithm):
         return found
 
     def _learn(self) -> tuple[Posterior, float]:
-        """Returns the process after what was told, and the best mean there and at what is pending."""
+        """Returns the posterior, and the highest posterior mean at recorded and pending decisions."""
         known = len(self._rows)
         if known < len(self._told):
             self._rows = np.concatenate([self._rows, self._encoding.encode(self._told[known:])])
@@ -166,7 +163,7 @@ class Bayesian(Algorithm):
         return posterior, float(posterior.expect(whole).max())
 
     def _doubt(self) -> float:
-        """Returns by how much the next proposal takes the process to be too sure of itself."""
+        """Returns the factor of posterior deviations for the next proposal."""
         if self.space.size == math.inf and len(self._seen) % 2:
             return 1.0
         rewards = [_rank(reward) for reward in self._rewards]
@@ -182,7 +179,7 @@ class Bayesian(Algorithm):
         return standardize(targets)
 
     def _choose(self) -> NDArray[np.intp]:
-        """Returns which observations the process sees, in the order of arrival."""
+        """Returns the indices of the observations that the process uses, in the order of arrival."""
         count = len(self._told)
         if count <= self.limit:
             return np.arange(count)
@@ -238,7 +235,7 @@ def log_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
     """Returns log E[max(f - best, 0)] of f normal with this mean and deviation; all of one shape.
 
     Expected improvement is (m - b) N(u) + s n(u) with u = (m - b) / s (Jones, Schonlau and Welch, 1998, equation
-    15).  Far below the best it underflows to 0, where nothing can be told apart; its logarithm does not (Ament et
+    15).  Far below the best it underflows to 0, where candidates cannot be ranked; its logarithm does not (Ament et
     al., "Unexpected improvements to expected improvement", 2023, equations 8 and 9).
 
     >>> log_improvement(np.array([0.0, -50.0]), np.array([1.0, 1.0]), 0.0).round(3).tolist()
@@ -247,7 +244,7 @@ def log_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
     Args:
       mean: of f.
       deviation: of f, above 0.
-      best: what is to be improved on.
+      best: the value to improve on.
     """
     unit = (mean - best) / deviation
     near = np.maximum(unit, -1.0)
@@ -260,12 +257,12 @@ def log_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
 
 
 def warp(rewards: Vector) -> Vector:
-    """Returns rewards with the lower half replaced by its ranks, at mean 0 and deviation 1; the order stays.
+    """Returns rewards with the lower half replaced by its ranks, at mean 0 and deviation 1; keeps the order.
 
-    Where architectures fail to learn, rewards fall far below all others, and a process that has to explain how
-    far says little of what is good.  So, as the half-rank warping of Song et al., "The Vizier Gaussian process
+    Architectures that fail to train have rewards far below all others, and a process that fits these outliers is
+    poor near the best.  So, as in the half-rank warping of Song et al., "The Vizier Gaussian process
     bandit algorithm", 2024, each reward below the median becomes the normal score of its rank, in the unit that
-    makes the upper half as wide in scores as it is in rewards; rewards from the median up are not bent.
+    makes the upper half as wide in scores as it is in rewards; rewards from the median up stay as they are.
 
     >>> warp(np.array([0.9, -1e9, 0.8, 0.7, 0.6])).round(2).tolist()
     [1.4, -1.48, 0.7, -0.01, -0.61]

@@ -1,4 +1,4 @@
-"""Where to look for the best decisions by some score: random ones, and climbs from good ones.  No model."""
+"""Maximizes a score over the decisions of a space: random samples, then local search from the best."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from pliant.space import Decisions, Float, Space, from_unit, mutate, neighbours,
 
 Score = Callable[[Sequence[Decisions]], Sequence[float]]
 
-_SMALL = 1_000  # finite spaces up to this size are looked at whole
+_SMALL = 1_000  # finite spaces up to this size are scored completely
 _STEPS = 15  # how many steps a climb has at most
-_NEAR = 200  # how many neighbours of one are looked at, drawn where there are more
-_MOVES = 10  # how many ways an infinite neighbourhood is entered, of each kind
-_SHRINK = 0.6  # by which the moves of floats become smaller at each step
-_DIGITS = 9  # scores that agree so far are equal, so that the last bits of a sum decide nothing
+_NEAR = 200  # how many neighbours of one are scored, drawn at random if there are more
+_MOVES = 10  # how many random moves of each kind from one, in infinite spaces
+_SHRINK = 0.6  # factor of the moves of floats per step
+_DIGITS = 9  # scores are rounded to this, so that the last bits of a sum do not matter
 
 
 @final
 class Pool:
-    """Decisions and their scores, none twice and none that was seen before."""
+    """Scored decisions, each once, without those that were seen before."""
 
     def __init__(self, score: Score, seen: Container[Any]) -> None:
         self._score, self._seen = score, seen
         self._scores: dict[Any, tuple[float, Decisions]] = {}
 
     def add(self, many: Iterable[Decisions]) -> None:
-        """Scores those that are new, together."""
+        """Scores all new ones in one call."""
         new = {
             one.values: one for one in many if one.values not in self._scores and one.values not in self._seen
         }
@@ -39,7 +39,7 @@ class Pool:
                 self._scores[one.values] = round(float(score), _DIGITS), one
 
     def best(self, count: int) -> list[Decisions]:
-        """Returns up to ``count`` with the highest scores, best first; of equals the first to come."""
+        """Returns up to ``count`` with the highest scores, best first; of equals the earliest."""
         ranked = nlargest(count, self._scores.values(), key=itemgetter(0))
         return [one for _, one in ranked]
 
@@ -54,20 +54,20 @@ def maximize(
     samples: int = 200,
     climbs: int = 5,
 ) -> Decisions | None:
-    """Returns unseen decisions with a high score; None where all that were looked at are seen.
+    """Returns unseen decisions with a high score; None if all scored decisions were seen.
 
-    Small spaces are looked at whole.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
-    are scored; then, step by step, the neighbours of the best ``climbs`` so far, until those were all looked
-    around or 15 steps were made.  Floats move at random, by steps that become smaller.
+    Small spaces are scored completely.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
+    are scored; then, step by step, the neighbours of the best ``climbs`` so far, until all these were expanded or
+    after 15 steps.  Floats move at random, by steps that become smaller.
 
     Args:
-      space: where to look.
-      score: of a list of decisions, one number each.
-      random: where random numbers come from.
-      seen: the values of decisions that are not to be returned.
-      starts: where good ones may be near.
+      space: what to search.
+      score: returns one number for each of a list of decisions.
+      random: the random number generator.
+      seen: the values of decisions that must not be returned.
+      starts: decisions whose neighbours are scored first.
       samples: how many random decisions are scored.
-      climbs: how many of the best each step goes on from.
+      climbs: how many of the best each step continues from.
     """
     pool = Pool(score, seen)
     if space.size <= _SMALL:
@@ -93,7 +93,7 @@ def maximize(
 
 
 def _look_around(decisions: Decisions, random: Random) -> list[Decisions]:
-    """Returns neighbours: all, or as many as a step can afford."""
+    """Returns all neighbours, or 200 of them drawn at random."""
     near = list(neighbours(decisions, random))
     return near if len(near) <= _NEAR else random.sample(near, _NEAR)
 
@@ -102,9 +102,9 @@ def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisi
     """Yields decisions of an infinite space at random near the given ones.
 
     Args:
-      decisions: where to start from.
-      random: where random numbers come from.
-      reach: how far a float goes, as a part of its scale: the standard deviation.
+      decisions: where to start.
+      random: the random number generator.
+      reach: standard deviation of the move of a float, as a part of its scale.
     """
     space = decisions.space
     for _ in range(_MOVES):

@@ -1,7 +1,4 @@
-"""Decisions as vectors whose squared distances say how unlike they are.  No model and no search.
-
-A kernel that is a function of weighted squared distances then holds for every kind of decision at once.
-"""
+"""Encodes decisions of any kind as vectors whose squared distances measure their dissimilarity, for the kernel."""
 
 from __future__ import annotations
 
@@ -24,20 +21,20 @@ _REACH = 6**0.5  # two random numbers on [0, this] are at squared distance 1 on 
 class Encoding:
     """The features of one space: ``width`` numbers for any decisions, whatever is active in them.
 
-    Each feature belongs to one *hole* (how much that hole matters is one weight of the kernel), and
-    features that tell candidates apart to one *candidate* of a family (holes that offer the same list of
-    candidates are a family, and each of its candidates has one weight, shared by them).  With weights 1:
+    Each feature belongs to one *hole*, whose relevance is one weight of the kernel.  Features of candidates also
+    belong to one *candidate* of a family: holes with equal lists of candidates are a family, and share one weight for
+    each candidate.  With weights 1:
 
     - a choice is one-hot: two different candidates are at squared distance 1;
     - an ordered choice, an integer or a float is its place on its scale: two random ones are at squared
       distance 1 on average, near ones at less;
     - a point that may be inactive has one more value for that: inactive is at distance 0 from inactive and
       about 1 from anything else;
-    - picks that are ``sorted`` count how often each candidate is picked, for their order says nothing;
-    - picks that are ``distinct`` in any order say which candidates are picked (where it may vary), and
-      which stands where; a full permutation also which of each two comes first, by which squared distance
-      is the part of pairs that are in another order (the Mallows kernel of Jiao and Vert, 2018);
-    - points below a candidate that is picked at most once are the same whichever pick it is.
+    - ``sorted`` picks count how often each candidate is picked, as their order has no meaning;
+    - ``distinct`` picks in any order encode which candidates are picked (if that may vary) and the position of
+      each; a full permutation also encodes which of each two comes first, so that squared distance is the part of
+      pairs that are in another order (the Mallows kernel of Jiao and Vert, 2018);
+    - points below a candidate that is picked at most once are the same for all picks.
 
     >>> from pliant.space import choice, flatten, floating
     >>> space = flatten([choice("op", [None, floating("rate", 0, 1)]), choice("act", 3)])
@@ -55,7 +52,7 @@ class Encoding:
         self._families: dict[Any, int] = {}
         self._candidates = 0
         self._column: dict[int, int] = {}  # where the features of a point start
-        self._absent: dict[int, list[int]] = {}  # the features that say that a point is inactive
+        self._absent: dict[int, list[int]] = {}  # the features of a point that mark it as inactive
         self._members: dict[int, int] = {}  # of picks with a rule: where the counts of their group start
         self._pairs: dict[int, int] = {}  # of the first pick of a permutation: where its pairs start
         self._same = _canonical(space)
@@ -165,7 +162,7 @@ class Encoding:
     # ------------------------------------------------------------------ encoding
 
     def _encode_plain(self, rows: Matrix, many: Sequence[Decisions]) -> None:
-        """All points are active, and each has features of its own."""
+        """Encodes decisions of a space whose points are all active, with separate features."""
         values = np.array([decisions.values for decisions in many])
         if self._one_hot:
             picked = values[:, self._one_hot].astype(np.intp)
@@ -207,7 +204,7 @@ class Encoding:
 
 
 def _is_line(point: Choice | Int | Float) -> bool:
-    """Returns whether near values of a point are alike, so that its place on a line stands for it."""
+    """Returns whether a point is encoded by its position on a scale, because near values are similar."""
     if not isinstance(point, Choice):
         return True
     ruled = point.group is not None and (point.group.distinct or point.group.sorted)
@@ -215,17 +212,16 @@ def _is_line(point: Choice | Int | Float) -> bool:
 
 
 def _place(point: Choice | Int | Float, value: int | float) -> float:
-    """Returns where an ordered value stands in [0, 1]."""
+    """Returns the position of an ordered value in [0, 1]."""
     if isinstance(point, Choice):
         return value / (point.count - 1) if point.count > 1 else 0.5
     return to_unit(point, value)
 
 
 def _canonical(space: Space) -> list[int]:
-    """Returns for each point the one whose features it shares, itself mostly.
+    """Returns for each point the one whose features it shares, which is mostly itself.
 
-    Where picks are distinct, the points below one candidate come alive in one pick at most: those of all picks
-    are one.
+    Of distinct picks, at most one activates the points below a candidate, so the points of all picks share features.
     """
     same = list(range(len(space.points)))
     for index, point in enumerate(space.points):

@@ -1,4 +1,4 @@
-"""A Gaussian process over encoded decisions: fitted to rewards, asked for mean and deviation.  No search.
+"""Gaussian process regression over encoded decisions: kernel, fit, posterior mean and deviation.
 
 Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapters 2 and 5.  With X the features
 of ``Encoding``, w a weight for each feature, S = X sqrt(w) and R_ij the squared distance of rows i and j of S, the
@@ -6,10 +6,10 @@ covariance of the rewards is
 
     K = a M(R) + b S S' + c I,    M(r) = (1 + t + t^2 / 3) exp(-t), t = sqrt(10 r),
 
-a Matern kernel of smoothness 5/2 for what decisions do together, a linear one for what each does by itself,
-and noise.  A feature's weight is the product of its hole's and its candidate's: how much the hole matters, and
-how unlike others the candidate is, learned from all holes that offer it.  All is a function of products of
-matrices, its gradient as well, so that a fit costs little more than its Cholesky factors.
+a Matern kernel of smoothness 5/2 for interactions of decisions, a linear one for their separate effects, and noise.
+The weight of a feature is the product of that of its hole (its relevance) and that of its candidate (how much it
+differs from others, shared by all holes that offer it).  Loss and gradient are products of matrices, so a fit costs
+little more than its Cholesky factors.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _REFUSED = 1e10  # the loss where K is not positive definite in floating point
 
 @final
 class Process:
-    """The process before it has seen data: what its parameters are, their priors, and how they are fitted.
+    """The prior process: its parameters, their priors, and the fit to data.
 
     Parameters are one vector of logarithms: the weights of holes, the weights of candidates, then a, b and c.
     Their priors are normal; that of a hole has its median at 2 / holes, so that the distance of two random
     decisions, and with it the prior's roughness, does not grow with the number of holes (Hvarfner et al., "Vanilla
-    Bayesian optimization performs great in high dimensions", 2024, do so by length scales).  Targets are
-    expected at mean 0 and deviation 1.
+    Bayesian optimization performs great in high dimensions", 2024, do so by length scales).  Targets have
+    mean 0 and deviation 1.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("x", 3), choice("y", 2)])
@@ -51,7 +51,7 @@ class Process:
     True
 
     Args:
-      encoding: where the features come from.
+      encoding: makes the features.
     """
 
     def __init__(self, encoding: Encoding) -> None:
@@ -63,7 +63,7 @@ class Process:
         """The prior mean."""
         self._spread = np.concatenate([np.ones(holes), np.full(candidates, 0.7), [1.0, 1.0, 2.0]])
         self._holes, self._candidates = holes, candidates
-        # Features without a candidate have a weight of 1 there, kept behind the last.
+        # Features without a candidate have weight 1, stored after the last candidate.
         self._candidate = np.where(encoding.candidate < 0, candidates, encoding.candidate)
 
     def roots(self, parameters: Vector) -> Vector:
@@ -135,14 +135,14 @@ class Process:
 
 @final
 class Posterior:
-    """The process after it has seen data.
+    """The posterior process, after data.
 
     Args:
-      process: what was fitted.
-      parameters: to what.
+      process: the prior.
+      parameters: the fitted ones.
       rows: features of decisions, [n + pending, width].
-      targets: what the first n got, [n].  Of the rest nothing is known yet: they lower the deviation near them
-        and leave the mean, as though each would get just what is expected of it (Desautels, Krause and Burdick,
+      targets: of the first n rows, [n].  The other rows are pending: they lower the deviation near them and do not
+        change the mean, as if each had its expected target (Desautels, Krause and Burdick,
         "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit optimization", 2014).
     """
 

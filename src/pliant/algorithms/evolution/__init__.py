@@ -1,4 +1,4 @@
-"""Evolutionary search from small operators: select >> recombine >> mutate, and who survives."""
+"""Evolutionary algorithms composed of operators: select >> recombine >> mutate, and survival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop that every evolutionary algorithm shares; which one it is, its operators say."""
+"""``Evolution``, the engine of all evolutionary algorithms, and the well-known ones as combinations of operators."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from .variation import Mutate, UniformCrossover
 
 @final
 class Evolution(Algorithm):
-    """Evolution of a population by operators.
+    """Evolutionary algorithm composed of operators: reproduction and survival of a population.
 
-    Until ``population_size`` rewards were told it proposes random decisions (or those of ``init``).
-    From then on it proposes the children that ``reproduce`` makes of the population.  Whatever reward
-    is told, ``survive`` then says who stays.  Nothing but the population is kept, so the cost of a
-    proposal does not grow with history.  What was infeasible counts as told, but is no parent.  With
-    parallel trials the population is simply what was told by then.
+    The first ``population_size`` trials are random decisions (or those of ``init``).  After that it proposes the
+    children that ``reproduce`` makes of the population.  After each reward, ``survive`` selects the next population.
+    Only the population is kept, so the cost of a proposal does not grow with history.  Infeasible decisions count as
+    trials and do not become parents.  With parallel trials the population is what was recorded so far.
 
-    With ``generation=n`` there are generations instead: the population stays as it is until n rewards
-    were told, ``survive`` then chooses among the population and all these newcomers at once, and children
-    of the former generation that still wait are dropped.
+    With ``generation=n`` the population changes in generations: after n rewards, ``survive`` selects from the
+    population and these n newcomers at once, and children of the last generation that were not proposed are dropped.
 
     A genetic algorithm with elitism, (20 + 10) in Schwefel's notation:
 
@@ -36,12 +34,12 @@ class Evolution(Algorithm):
     >>> algorithm = Evolution(RandomPick(10) >> Mutate(), survive=Top(20), population_size=20)
 
     Args:
-      reproduce: from the population to children; all are proposed, in order.
-      population_size: how many rewards are told before reproduction starts.
-      survive: from the population and the newcomer to the next population; the newest
-        ``population_size`` by default.
+      reproduce: makes children of the population; all are proposed, in order.
+      population_size: how many trials come before reproduction starts.
+      survive: selects the next population from the population and the newcomers; the newest ``population_size``
+        by default.
       init: proposes the first ones; random decisions by default.
-      generation: how many rewards are gathered before ``survive`` is asked; one by default.
+      generation: how many rewards are collected before ``survive`` selects.
       seed: where the random numbers start.
     """
 
@@ -75,12 +73,12 @@ class Evolution(Algorithm):
 
     @property
     def population(self) -> tuple[Individual, ...]:
-        """Those who survived so far, in the order of arrival."""
+        """The current population, in the order of arrival."""
         return tuple(self._population)
 
     def _setup(self) -> None:
         self._told = 0
-        self._newcomers: list[Individual] = []  # told in this generation
+        self._newcomers: list[Individual] = []  # recorded in this generation
         self._population: list[Individual] = []
         self._children: deque[Decisions] = deque()
         if self.init is not None:
@@ -98,7 +96,7 @@ class Evolution(Algorithm):
         if not children:
             raise FieldValueError(
                 f"{self.reproduce!r} made no child of {len(self._population)} individuals. "
-                "What reproduces returns one at least."
+                "Return at least one child."
             )
         if len(children) > 1:
             self._children.extend([child.decisions for child in children[1:]])
@@ -108,7 +106,7 @@ class Evolution(Algorithm):
         if self.init is not None:
             try:
                 return self.init.propose()
-            except Exhausted:  # a small space: its rewards may be late, or were all infeasible
+            except Exhausted:  # a small space, with late rewards or only failures
                 if self._population:
                     return self._breed()
         return self.space.sample(self.random)
@@ -125,7 +123,7 @@ class Evolution(Algorithm):
             self._renew()
 
     def _renew(self) -> None:
-        """Ends a generation: says who survives."""
+        """Ends a generation: selects the survivors."""
         if self._newcomers:
             self._population = list(self.survive([*self._population, *self._newcomers], self.random))
             self._newcomers = []
@@ -133,7 +131,7 @@ class Evolution(Algorithm):
             self._children.clear()
 
     def _check_arity(self, reward: Reward) -> None:
-        """Checks that a reward has as many objectives as those before it."""
+        """Checks that a reward has as many objectives as earlier ones."""
         known = self._newcomers or self._population
         if not known:
             return
@@ -142,7 +140,7 @@ class Evolution(Algorithm):
             isinstance(reward, tuple) and isinstance(other, tuple) and len(reward) != len(other)
         ):
             raise RewardError(
-                f"all rewards of a search have one number of objectives; this one is {reward!r:.80}, "
+                f"all rewards of a search have the same number of objectives; this one is {reward!r:.80}, "
                 f"an earlier one was {other!r:.80}."
             )
 
@@ -174,7 +172,7 @@ def _to_json(individuals: list[Individual]) -> list[Any]:
 def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which are classes
     population_size: int = 100, tournament_size: int = 25, *, seed: int = 0
 ) -> Evolution:
-    """Returns regularized (ageing) evolution: the parent is the best of a sample, the oldest dies.
+    """Returns regularized (aging) evolution: mutates the best of a random sample, and the oldest individual dies.
 
     Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search",
     AAAI 2019, Algorithm 1, with their P = 100 and S = 25.
@@ -183,7 +181,7 @@ def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which 
     Evolution(Tournament(size=25, count=1) >> Mutate(times=1), population_size=100, survive=Newest(count=100), seed=1)
 
     Args:
-      population_size: P; so many random ones come first.
+      population_size: P; the first P trials are random.
       tournament_size: S, drawn from the population with replacement.
       seed: where the random numbers start.
     """
@@ -198,7 +196,7 @@ def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which 
 
 
 def HillClimb(seed: int = 0) -> Evolution:  # noqa: N802 - as above
-    """Returns a stochastic hill climber, the (1 + 1) evolution strategy: keep a mutant that is not worse.
+    """Returns a stochastic hill climber, the (1 + 1) evolution strategy: a mutant that is not worse replaces its parent.
 
     >>> HillClimb()
     Evolution(Top(count=1) >> Mutate(times=1), population_size=1, survive=Top(count=1), seed=0)
@@ -209,17 +207,17 @@ def HillClimb(seed: int = 0) -> Evolution:  # noqa: N802 - as above
 def NSGA2(  # noqa: N802 - as above
     population_size: int = 100, *, crossover: float = 0.9, seed: int = 0
 ) -> Evolution:
-    """Returns NSGA-II, for rewards of several objectives: a front of trade-offs instead of one best.
+    """Returns NSGA-II, multi-objective evolution: finds a Pareto front of trade-offs.
 
     Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
     IEEE Transactions on Evolutionary Computation 6 (2002), section III: N children by binary crowded tournaments,
-    recombination and mutation; parents and children together are sorted into fronts; the N best live on.
+    recombination and mutation; parents and children together are sorted into fronts; the N best survive.
 
     Two things differ.  Children are made by the operators of this package, which work on any space: uniform
     crossover, then one decision changed (the paper: single-point crossover and flips of 1/length of the bits
-    for bit strings, simulated binary crossover and polynomial mutation for real numbers).  And the crowding
-    distance of the last front that lives on is that among those who live, not that before the cut.
-    As published, it may propose decisions again, and keep copies: ``Deduplicate(NSGA2())`` does not.
+    for bit strings, simulated binary crossover and polynomial mutation for real numbers).  The crowding distance in
+    the last surviving front is computed among the survivors, not before the cut.
+    As published, it may propose decisions again; ``Deduplicate(NSGA2())`` does not.
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = NSGA2(20)
@@ -232,8 +230,8 @@ def NSGA2(  # noqa: N802 - as above
     [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0)]
 
     Args:
-      population_size: N; so many random ones come first, and so many rewards make a generation.
-      crossover: how likely two parents are recombined.
+      population_size: N; the first N trials are random, and N rewards make a generation.
+      crossover: the probability that two parents are recombined.
       seed: where the random numbers start.
     """
     check_count(population_size, "population_size", "NSGA2")

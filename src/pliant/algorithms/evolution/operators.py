@@ -1,4 +1,4 @@
-"""What evolution is written in: operators from individuals to individuals, joined by ``>>``."""
+"""``Operator``: one step of an evolutionary algorithm, from individuals to individuals; ``>>`` joins steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..options import check_number, check_part
 
 
 class Individual(NamedTuple):
-    """Decisions with what was told about them.
+    """Decisions and their reward.
 
     Attributes:
-      decisions: what was tried, or is to be tried.
-      reward: what was told; None for a child, which was not tried yet.
+      decisions: of a trial, or of a child to try.
+      reward: of the trial; None for a child, which was not tried yet.
     """
 
     decisions: Decisions
@@ -28,15 +28,15 @@ class Individual(NamedTuple):
 
 
 class Operator(ABC):
-    """One step of reproduction or survival: a frozen object, called with individuals, returning individuals.
+    """One step of selection, variation or survival: a frozen object that maps individuals to individuals.
 
-    ``a >> b`` is the operator that hands what ``a`` returns to ``b``.  A population comes in the order
-    of arrival, oldest first, and what survives is returned in that order.  Operators hold no state; all
-    that is random is drawn from the generator that they are handed.  Yours is a frozen dataclass:
+    ``a >> b`` passes the result of ``a`` to ``b``.  A population comes in the order of arrival, oldest first, and
+    survivors are returned in that order.  Operators hold no state, and draw random numbers only from the generator
+    that they receive.  Write your own as a frozen dataclass:
 
     >>> @dataclass(frozen=True)
     ... class Worst(Operator):
-    ...     '''Selects the least fit, for the sake of the example.'''
+    ...     '''Selects the least fit individual.'''
     ...     def __call__(self, individuals, random):
     ...         return [min(individuals, key=lambda one: one.reward)]
     >>> from pliant.algorithms.evolution import Mutate, Newest
@@ -46,11 +46,11 @@ class Operator(ABC):
 
     __slots__ = ()
     several_rewards: ClassVar[bool] = False
-    """Whether the operator can do with rewards that are tuples."""
+    """Whether the operator accepts rewards that are tuples."""
 
     @abstractmethod
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
-        """Returns what the operator makes of ``individuals`` (one at least), which it leaves as they are."""
+        """Returns the result for ``individuals`` (at least one), which it does not change."""
 
     def __rshift__(self, other: Operator) -> Chain:
         if not isinstance(other, Operator):
@@ -65,7 +65,7 @@ class Operator(ABC):
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Chain(Operator):
-    """Operators one after the other; written ``a >> b >> c``."""
+    """Operators in sequence; written ``a >> b >> c``."""
 
     steps: tuple[Operator, ...]
 
@@ -81,14 +81,14 @@ class Chain(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class Either(Operator):
-    """One of two operators, at random each time.
+    """Applies one of two operators, chosen at random each time.
 
     >>> from pliant.algorithms.evolution import Mutate, Tournament, UniformCrossover
     >>> reproduce = Tournament(5, count=2) >> Either(UniformCrossover() >> Mutate(), Mutate(), probability=0.9)
 
     Args:
-      first: taken with ``probability``.
-      second: taken otherwise.
+      first: applied with ``probability``.
+      second: applied otherwise.
       probability: from 0 to 1.
     """
 
@@ -105,7 +105,7 @@ class Either(Operator):
 
 
 def takes_several(operator: Operator) -> bool:
-    """Returns whether every part of an operator can do with rewards that are tuples."""
+    """Returns whether every part of an operator accepts rewards that are tuples."""
     if isinstance(operator, Chain):
         return all(map(takes_several, operator.steps))
     if isinstance(operator, Either):

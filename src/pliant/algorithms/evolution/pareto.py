@@ -1,7 +1,4 @@
-"""Selectors for rewards of several objectives: by front, and within a front by crowding (NSGA-II).
-
-Dominance itself is in ``objectives``.
-"""
+"""Selection operators for several objectives: by Pareto front, then by crowding distance (NSGA-II)."""
 
 from __future__ import annotations
 
@@ -20,14 +17,14 @@ from .operators import Individual, Operator
 @final
 @dataclass(frozen=True, slots=True)
 class ParetoTournament(Operator):
-    """Selects the winner of ``size`` individuals drawn at random, with replacement; ``count`` times.
+    """Tournament selection for several objectives: ``size`` individuals drawn at random with replacement; ``count`` times.
 
-    The winner is in the lowest front, and among those of one front it is the least crowded; of equals any.
+    The winner is in the best front, and within that front it is the least crowded; ties are broken at random.
     Deb et al. 2002, section III-C: the binary tournament by the crowded-comparison operator.
 
     Args:
       size: how many compete; two as published.
-      count: how many are selected, each by a tournament of its own; one sort serves all of them.
+      count: how many are selected, each by its own tournament; the individuals are sorted once.
     """
 
     size: int = 2
@@ -48,7 +45,9 @@ class ParetoTournament(Operator):
         draw, n = random.random, len(individuals)
         winners = []
         for _ in range(self.count):
-            rivals = [int(draw() * n) for _ in range(self.size)]  # drawn at random: so is the first of equals
+            rivals = [
+                int(draw() * n) for _ in range(self.size)
+            ]  # in random order, so max breaks ties at random
             winners.append(individuals[max(rivals, key=lambda i: (ranks[i], rooms[i]))])
         return winners
 
@@ -56,12 +55,12 @@ class ParetoTournament(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class ParetoTop(Operator):
-    """Selects the ``count`` best by front, and of the front that does not fit the least crowded.  As ``survive``.
+    """Truncation selection for several objectives: the best fronts, and the least crowded of the front that does not fit.
 
-    Deb et al. 2002, section III-D.  They are returned in the order of arrival; of equals the newer stays.
+    Deb et al. 2002, section III-D.  Returned in the order of arrival; of equals the newer stays.
 
     Args:
-      count: how many are selected; all where there are fewer.
+      count: how many are selected; all if there are fewer.
     """
 
     count: int = 1
@@ -91,7 +90,7 @@ def _rewards(operator: Operator, individuals: Sequence[Individual]) -> list[tupl
     if children:
         raise RewardError(
             f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
-            "Put what selects before what mutates or recombines: `ParetoTournament() >> Mutate()`."
+            "Select before you mutate or recombine: `ParetoTournament() >> Mutate()`."
         )
     first = as_rewards(individuals[0].reward)
     return [as_rewards(one.reward, len(first)) for one in individuals]

@@ -1,6 +1,6 @@
-"""Operators that choose among individuals: as parents, or as those that survive.
+"""Selection operators, for parents and for survivors: tournament, truncation, age, random.
 
-Among equal rewards the newer one counts as the better, so that a search drifts over plateaus.
+Of equal rewards the newer one counts as better, so that a search drifts over plateaus.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _reward: Callable[[Any], Any] = itemgetter(1)
 @final
 @dataclass(frozen=True, slots=True)
 class Tournament(Operator):
-    """Selects the best of ``size`` individuals drawn at random, with replacement; ``count`` times.
+    """Tournament selection: the best of ``size`` individuals drawn at random with replacement; ``count`` times.
 
     Args:
-      size: how many compete; the more, the greedier.
-      count: how many are selected, each by a tournament of its own.
+      size: how many compete; larger is greedier.
+      count: how many are selected, each by its own tournament.
     """
 
     size: int
@@ -52,10 +52,10 @@ class Tournament(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class Top(Operator):
-    """Selects the ``count`` best, in the order of arrival.  As ``survive``: elitism.
+    """Truncation selection: the ``count`` best, in the order of arrival.  As ``survive``: elitism.
 
     Args:
-      count: how many are selected; all where there are fewer.
+      count: how many are selected; all if there are fewer.
     """
 
     count: int = 1
@@ -68,7 +68,7 @@ class Top(Operator):
             _explain(self, individuals)
         try:
             if self.count == 1:
-                return [max(reversed(individuals), key=_reward)]  # of equals, the first that it meets
+                return [max(reversed(individuals), key=_reward)]  # of equals, the first
             rewards: list[Any] = [one.reward for one in individuals]
             places = sorted(range(len(rewards)), key=rewards.__getitem__)
         except TypeError:
@@ -79,10 +79,10 @@ class Top(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class Newest(Operator):
-    """Selects the ``count`` that arrived last, in that order.  As ``survive``: ageing.
+    """Selects the ``count`` newest, in the order of arrival.  As ``survive``: aging.
 
     Args:
-      count: how many are selected; all where there are fewer.
+      count: how many are selected; all if there are fewer.
     """
 
     count: int = 1
@@ -98,7 +98,7 @@ class Newest(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class RandomPick(Operator):
-    """Selects ``count`` individuals at random, with replacement, whatever their rewards.
+    """Selects ``count`` individuals at random with replacement, whatever their rewards.
 
     Args:
       count: how many are selected.
@@ -123,5 +123,5 @@ def _explain(operator: Operator, individuals: Sequence[Individual]) -> NoReturn:
     children = sum(one.reward is None for one in individuals)
     raise RewardError(
         f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
-        "Put what selects before what mutates or recombines: `Tournament(25) >> Mutate()`."
+        "Select before you mutate or recombine: `Tournament(25) >> Mutate()`."
     ) from None

@@ -1,4 +1,4 @@
-"""Operators that make children: mutation and recombination.  Who the parents are is the selectors' business."""
+"""Variation operators, which make children: mutation and crossover."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .operators import Individual, Operator
 @final
 @dataclass(frozen=True, slots=True)
 class Mutate(Operator):
-    """Makes one child of each individual by changing ``times`` decisions; never equal to its parent, where a space has two.
+    """Mutation: makes one child of each individual by changing ``times`` decisions.
 
-    One decision is drawn among the active ones and gets another value; what becomes active by that
-    is drawn anew, the rest stays.  Decisions that were valid stay so.
+    One active decision, drawn at random, gets another value; decisions that become active are drawn at random, the
+    rest stays.  Children are valid, and differ from their parents if the space has more than one decision vector.
 
     Args:
       times: how many changes, one after the other.
@@ -43,7 +43,7 @@ class Mutate(Operator):
             if self.times > 1:
                 for _ in range(self.times - 1):
                     child = mutate(child, random)
-                while child == parent:  # changes that undid each other
+                while child == parent:  # changes that cancelled each other
                     child = mutate(child, random)
             children.append(Individual(child))
         return children
@@ -52,14 +52,14 @@ class Mutate(Operator):
 @final
 @dataclass(frozen=True, slots=True)
 class UniformCrossover(Operator):
-    """Makes one child of each two individuals, the first with the second, the third with the fourth.
+    """Uniform crossover: makes one child of each pair of individuals (first and second, third and fourth, ...).
 
-    Each decision is taken from either parent at random, where both have it; a branch that only one of
-    them has comes from that one.  One individual alone stays as it is; of an odd number the last is
-    left out.  Equal parents have a child equal to them: mutate it (``>> Mutate()``).
+    A decision that both parents have is taken from either at random; a branch that only one of them has comes from
+    that one.  A single individual stays as it is; of an odd number the last is left out.  Equal parents have a child
+    equal to them, so mutate it: ``>> Mutate()``.
 
     Args:
-      probability: how likely two are recombined; else the first one's decisions are the child's.
+      probability: of recombination; otherwise the child has the decisions of the first parent.
     """
 
     probability: float = 1.0
@@ -71,7 +71,7 @@ class UniformCrossover(Operator):
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if not individuals:
             raise FieldValueError(
-                "UniformCrossover was handed no individuals; select two, as `Tournament(5, count=2)`."
+                "UniformCrossover received no individuals; select two, such as by `Tournament(5, count=2)`."
             )
         if len(individuals) == 1:
             return [Individual(individuals[0].decisions)]

@@ -1,9 +1,8 @@
-"""Multi-fidelity search: many cheap trials, few expensive ones, around any algorithm that proposes.
+"""Multi-fidelity search and early stopping: many cheap trials and few expensive ones, around any algorithm.
 
-The budget of a trial is a decision like any other: an ordinary hole of the program, named ``budget``, such as
-``epochs=pg.intv(1, 81, name="budget")``.  ``SuccessiveHalving``, ``Hyperband``, ``ASHA`` and ``PBT`` decide it
-themselves and search the rest of the space by another algorithm; ``MedianStopping`` and ``HalvingStopping``
-need no such hole, but the rewards that a trial reports on its way.  Training itself is not done here.
+The budget of a trial is a hole of the program, named ``budget``, such as ``epochs=pg.intv(1, 81, name="budget")``.
+``SuccessiveHalving``, ``Hyperband``, ``ASHA`` and ``PBT`` decide it and search the rest of the space by another
+algorithm; ``MedianStopping`` and ``HalvingStopping`` use the intermediate rewards that a trial reports instead.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Asynchronous successive halving by promotion: no rung waits for another trial.
+"""ASHA: asynchronous successive halving by promotion; no rung waits for another trial.
 
-For the variant that stops trials on their way see ``stopping``.
+``HalvingStopping`` is the variant that stops running trials.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FAILED = float("inf")  # sorts after every reward, whose sign is turned
 
 
 class _Rung:
-    """What was told at one budget, best first, and what of it was promoted."""
+    """The trials of one budget, ranked by reward, and which of them were promoted."""
 
     def __init__(self) -> None:
         self.items: list[Values] = []  # in the order of their rewards' arrival
@@ -35,7 +35,7 @@ class _Rung:
         insort(self.staying, entry)
 
     def promote(self, eta: int) -> Values | None:
-        """Returns the best that was not promoted, if it is in the best 1 / ``eta``; it counts as promoted then."""
+        """Promotes and returns the best trial that was not promoted, if it is among the best 1 / ``eta``; else None."""
         if not self.staying:
             return None
         entry = self.staying[0]
@@ -52,12 +52,12 @@ class _Rung:
 
 @final
 class ASHA(Laddered):
-    """Promotes a trial as soon as it is among the best ``1 / eta`` of those told at its budget so far.
+    """ASHA: promotes a trial to the next budget as soon as it is among the best ``1 / eta`` at its budget so far.
 
     Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A system for massively parallel
     hyperparameter tuning", MLSys 2020, Algorithm 2, with minimum early-stopping rate 0: from the largest budget
-    down, the best trial that may be promoted is; where there is none, a new one begins.  Any number of workers
-    are kept busy, and a trial that is lost holds up nothing.
+    down, the best trial that may be promoted is promoted; if there is none, a new one begins.  Any number of
+    workers stay busy, and a lost trial blocks nothing.
 
     >>> from pliant.space import choice, flatten, integer
     >>> algorithm = ASHA(eta=2)
@@ -70,24 +70,24 @@ class ASHA(Laddered):
     >>> budgets
     [1, 1, 2, 1, 1, 2, 4]
 
-    As published but for failures, of which the paper does not speak: they count among those told and are never promoted.
-    Rewards of trials that were begun elsewhere count when their budget is one of the rungs.
+    As published, except for failures, which the paper does not mention: they count as trials and are never promoted.
+    Rewards of trials that were proposed elsewhere count if their budget is one of the rungs.
 
     Memory and the state grow by one decision vector and reward per trial; a proposal costs the logarithm of their number.
 
     Args:
-      algorithm: what proposes all decisions but the budget; random search when None.
-      budget: the path or the name of the budget.
-      eta: one in so many trials is promoted, to a budget so many times larger.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      algorithm: proposes all decisions except the budget; random search if None.
+      budget: the path or name of the budget.
+      eta: one in ``eta`` trials is promoted, to an ``eta`` times larger budget.
+      seed: of the random numbers; that of ``algorithm`` if None.
 
     Raises:
-      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+      SpaceError: (``setup``) the space has no such budget, or its largest is less than ``eta`` times the smallest.
     """
 
     def _setup(self) -> None:
         super()._setup()
-        self._rungs = [_Rung() for _ in self._ladder[1:]]  # the last budget is promoted to, never from
+        self._rungs = [_Rung() for _ in self._ladder[1:]]  # no promotion from the largest budget
 
     def _propose(self) -> Decisions:
         for number in reversed(range(len(self._rungs))):

@@ -1,7 +1,4 @@
-"""The budget of a space: its one decision point that says how much a trial may cost, and the space without it.
-
-Which budgets are tried when is the business of the algorithms beside this file.
-"""
+"""The budget of a trial as a decision point, the space without it, and base classes of algorithms that decide budgets."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from ..random import Random
 
 @final
 class Budget:
-    """The budget point of ``space``, found by path or name, and what is left of the space without it.
+    """The budget of ``space``, found by path or name, and the space without it.
 
     >>> from pliant.space import choice, flatten, integer
     >>> budget = Budget(flatten([choice("op", 2), integer("epochs", 1, 9, name="budget")]), "budget")
@@ -30,17 +27,17 @@ class Budget:
     ((1, 3, 9), (Decisions({'op': 1}), 3))
 
     Args:
-      space: one with an integer, a float, or a choice among numbers that is always active; all above zero.
-      key: the path or the name of that point.
-      owner: who asks, for the text of errors.
+      space: has an always active integer, float, or choice among numbers, with values above zero.
+      key: the path or name of that point.
+      owner: the name of the algorithm, for messages.
 
     Attributes:
       whole: the space.
       space: the space without the budget.
-      point: the budget.
+      point: the decision point of the budget.
 
     Raises:
-      SpaceError: there is no such point, or it cannot be a budget.
+      SpaceError: the space lacks such a point, or the point cannot be a budget.
     """
 
     def __init__(self, space: Space, key: str = "budget", *, owner: str = "A multi-fidelity search") -> None:
@@ -51,26 +48,26 @@ class Budget:
         self.space = _without(space, self._index)
 
     def split(self, decisions: Decisions) -> tuple[Decisions, int | float]:
-        """Returns decisions without their budget, and the decision of the budget."""
+        """Returns decisions without the budget, and the decision of the budget."""
         values = decisions.values
         at = decisions.active.index(self._index)
         return Decisions(self.space, values[:at] + values[at + 1 :]), values[at]
 
     def join(self, rest: Decisions, budget: int | float) -> Decisions:
-        """Returns decisions of the whole space from those without budget, and the decision of the budget."""
+        """Returns decisions of the whole space from those without the budget, and the decision of the budget."""
         values = rest.values
         at = bisect_left(rest.active, self._index)
         return Decisions(self.whole, (*values[:at], budget, *values[at:]))
 
     def amount(self, budget: int | float) -> int | float:
-        """Returns how much a decision of the budget is: itself, or for a choice the value of the candidate."""
+        """Returns the amount of a budget decision: the number itself, or for a choice the value of the candidate."""
         return self.point.values[int(budget)] if isinstance(self.point, Choice) else budget
 
     def steps(self) -> tuple[int, ...]:
         """Returns the decisions for all budgets, smallest first.
 
         Raises:
-          SpaceError: the budget is a float, which has no steps.
+          SpaceError: the budget is a float.
         """
         point = self.point
         if isinstance(point, Int):
@@ -78,18 +75,17 @@ class Budget:
         if isinstance(point, Choice):
             return tuple(sorted(range(point.count), key=point.values.__getitem__))
         raise SpaceError(
-            f"the budget {point.path!r} is a float, which has no steps to train by. Use an integer with a step, "
+            f"the budget {point.path!r} is a float, and PBT compares members at fixed steps. Use an integer with a step, "
             'such as pg.intv(5, 100, step=5, name="budget"), or a choice among numbers.'
         )
 
     def ladder(self, eta: int) -> tuple[int | float, ...]:
         """Returns the decisions for budgets that grow ``eta``-fold up to the largest, smallest first.
 
-        A number is rounded to what the point can hold; of a choice every candidate is a rung, for who lists the budgets
-        means them.
+        Numbers are rounded to values of the point.  Of a choice, every candidate is a budget, whatever ``eta`` is.
 
         Raises:
-          SpaceError: the smallest times ``eta`` is more than the largest, so that there is but one.
+          SpaceError: there is only one budget, because the smallest times ``eta`` is more than the largest.
         """
         point = self.point
         if isinstance(point, Choice):
@@ -106,8 +102,8 @@ class Budget:
                 power *= eta
         if len(found) < 2:
             raise SpaceError(
-                f"the budget {point.path!r} has one rung only: with eta={eta}, the largest must be at least "
-                f"{eta} times the smallest; it goes {_range(point)}. Widen it, or take a smaller eta."
+                f"the budget {point.path!r} allows only one rung: with eta={eta}, the largest value must be at least "
+                f"{eta} times the smallest; it goes {_range(point)}. Widen the range, or use a smaller eta."
             )
         return tuple(found)
 
@@ -119,9 +115,9 @@ def _find(space: Space, key: Any, owner: str) -> int:
             return index
     known = [name for names in keys for name in names if name is not None]
     raise SpaceError(
-        f"{owner} needs a budget, a decision that says how much a trial may cost, and no decision point has the path "
-        f"or name {key!r}{suggest(str(key), known) or '.'} Put one into the program, such as "
-        'epochs=pg.intv(1, 81, name="budget"), or say which it is: budget="...".'
+        f"{owner} needs a decision point for the budget of a trial, and none has the path or name {key!r}"
+        f"{suggest(str(key), known) or '.'} Add one to the program, such as "
+        'epochs=pg.intv(1, 81, name="budget"), or give its path or name: budget="...".'
     )
 
 
@@ -129,22 +125,22 @@ def _check(point: Point, space: Space, index: int, owner: str) -> None:
     def refuse(why: str) -> SpaceError:
         return SpaceError(
             f"{owner} cannot use {point.path!r} as its budget: {why}. A budget is a number above zero that every "
-            "program is given, such as pg.intv(1, 81) or pg.oneof([1, 3, 9])."
+            "program has, such as pg.intv(1, 81) or pg.oneof([1, 3, 9])."
         )
 
     if index not in space.top:
-        raise refuse("it is decided only where another decision makes it active")
+        raise refuse("it is active only for some decisions")
     if isinstance(point, Choice):
         if point.group is not None:
             raise refuse("it is one of several picks")
         if not point.values or any(point.branches):
-            raise refuse(f"its candidates are no numbers ({', '.join(point.literals)[:80]})")
+            raise refuse(f"its candidates are not numbers ({', '.join(point.literals)[:80]})")
         if len(set(point.values)) < len(point.values):
-            raise refuse("a candidate is there twice")
+            raise refuse("it has equal candidates")
         if min(point.values) <= 0:
-            raise refuse(f"with a budget of {min(point.values)} nothing is tried")
+            raise refuse(f"it has the value {min(point.values)}")
     elif point.min_value <= 0:
-        raise refuse(f"with a budget of {point.min_value} nothing is tried")
+        raise refuse(f"it has the value {point.min_value}")
 
 
 def _range(point: Point) -> str:
@@ -175,15 +171,10 @@ Values = tuple[int | float, ...]
 
 
 class Budgeted(Algorithm):
-    """Abstract: decides the budget itself, and asks ``algorithm`` for all other decisions.
+    """Abstract: decides the budget itself, and takes all other decisions from ``algorithm``.
 
-    ``algorithm`` searches the space without the budget.  It is told every reward, whatever the budget it was
-    got with; so what is promoted is told again, with the reward of more training.
-
-    Args:
-      algorithm: what proposes; random search when None.
-      budget: the path or the name of the budget.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+    ``algorithm`` searches the space without the budget.  It receives every reward, whatever its budget; a promoted
+    trial gives it another reward for the same decisions.
     """
 
     def __init__(self, algorithm: Algorithm | None, budget: str, seed: int | None) -> None:
@@ -193,23 +184,23 @@ class Budgeted(Algorithm):
         if not isinstance(budget, str):
             raise FieldTypeError(
                 f"{owner}(budget=...) takes the path or name of a decision, such as 'budget'; got {budget!r:.80} "
-                f"of type {type(budget).__name__}. How large budgets are, the decision itself says."
+                f"of type {type(budget).__name__}. The decision itself has the sizes of budgets."
             )
         self.budget = budget
 
     @property
     def budgets(self) -> tuple[int | float, ...]:
-        """How large the budgets are that are tried, smallest first.
+        """The amounts of the budgets in use, smallest first.
 
         Raises:
-          SetupError: there is no space yet.
+          SetupError: ``setup`` was not called.
         """
-        self.space  # noqa: B018 - raises where there is none
+        self.space  # noqa: B018 - raises SetupError
         return tuple(self._budget.amount(budget) for budget in self._ladder)
 
     @abstractmethod
     def _climb(self, budget: Budget) -> tuple[int | float, ...]:
-        """Returns the decisions for the budgets that are to be tried, smallest first."""
+        """Returns the decisions of the budgets to use, smallest first."""
 
     def _setup(self) -> None:
         self._budget = Budget(self.space, self.budget, owner=type(self).__name__)
@@ -217,11 +208,11 @@ class Budgeted(Algorithm):
         self.algorithm.setup(self._budget.space, seed=self.seed)
 
     def _join(self, values: Values, budget: int | float) -> Decisions:
-        """Returns decisions of the whole space from the values of the others, and the budget's."""
+        """Returns decisions of the whole space from the values without the budget, and the budget."""
         return self._budget.join(Decisions(self._budget.space, values), budget)
 
     def _tell(self, decisions: Decisions, reward: Reward) -> tuple[Values, int | float]:
-        """Tells the inner algorithm a reward; returns the decisions split."""
+        """Passes a reward to the inner algorithm; returns the values without the budget, and the budget."""
         rest, budget = self._budget.split(decisions)
         self.algorithm.feedback(rest, reward)
         return rest.values, budget
@@ -236,22 +227,12 @@ class Budgeted(Algorithm):
         self.algorithm.restore(state["algorithm"])
 
     def _check_values(self, values: Any) -> Values:
-        """Returns values of the space without budget that come from a state."""
+        """Returns values from a state as values of the space without the budget, checked."""
         return Decisions.from_json(self._budget.space, values).values
 
 
 class Laddered(Budgeted):
-    """Abstract: tries budgets that grow ``eta``-fold, from the smallest up to the largest.
-
-    Args:
-      algorithm: what proposes all decisions but the budget; random search when None.
-      budget: the path or the name of the budget.
-      eta: one in so many trials is promoted, to a budget so many times larger.
-      seed: where the random numbers start; that of ``algorithm`` when None.
-
-    Raises:
-      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
-    """
+    """Abstract: uses budgets that grow ``eta``-fold, from the smallest to the largest."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Successive halving and Hyperband: brackets of trials in which the best get larger and larger budgets.
 
-Both wait for whole rungs; ``asha`` does not.
+Both wait for complete rungs; ``ASHA`` does not.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .budget import Laddered, Values
 
 
 class Halving(Laddered):
-    """Abstract: brackets one after another; which rungs each has is the subclass's to say.
+    """Abstract: runs one bracket after another; a subclass plans the rungs of each.
 
-    While a rung waits for its last rewards, the next bracket is begun, so that no worker idles.
+    While a rung waits for its last rewards, the next bracket starts, so that no worker is idle.
     """
 
     @abstractmethod
@@ -28,8 +28,8 @@ class Halving(Laddered):
     def _setup(self) -> None:
         super()._setup()
         self._begun = 0  # brackets so far
-        self._brackets: dict[int, Bracket] = {}  # by number, those that are not over
-        self._out: dict[Values, list[tuple[int, int]]] = {}  # trials that are out: bracket and place
+        self._brackets: dict[int, Bracket] = {}  # by number, without those that are complete
+        self._out: dict[Values, list[tuple[int, int]]] = {}  # running trials: bracket and index in its rung
 
     def _propose(self) -> Decisions:
         for number, bracket in list(self._brackets.items()):
@@ -65,7 +65,7 @@ class Halving(Laddered):
         self._tell(decisions, reward)
         waiting = self._out.get(decisions.values)
         if waiting is None:
-            return  # not proposed here
+            return  # was proposed elsewhere
         number, place = waiting.pop(0)
         if not waiting:
             del self._out[decisions.values]
@@ -105,12 +105,12 @@ class Halving(Laddered):
 
 @final
 class SuccessiveHalving(Halving):
-    """Many trials with the smallest budget, the best of them with ``eta`` times as much, up to the largest.
+    """Successive halving: many trials with the smallest budget, the best of them with ``eta`` times as much, and so on.
 
     Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
     2016, Algorithm 1, with the geometric budgets and the factor ``eta`` of Hyperband's inner loop.  The budget is
-    a decision of the program: an always active hole of this name.  When a bracket is over the next one begins,
-    so ``trials`` of the loop says when to stop; ``count + count // eta + ...`` trials are one bracket.
+    an always active hole of this name.  Brackets follow one another until ``trials`` of the loop ends the search;
+    one bracket has ``count + count // eta + ...`` trials.
 
     >>> from pliant.space import choice, flatten, integer
     >>> algorithm = SuccessiveHalving()
@@ -123,18 +123,18 @@ class SuccessiveHalving(Halving):
     >>> budgets
     [1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 9]
 
-    Trials that fail are not promoted.  A trial that is never told holds its bracket up for good (the search goes
-    on with others); where trials get lost, use ``ASHA``.
+    Failed trials are not promoted.  A trial whose reward never arrives blocks its bracket, not the search; if trials
+    may get lost, use ``ASHA``.
 
     Args:
-      algorithm: what proposes all decisions but the budget; random search when None.
-      budget: the path or the name of the budget.
-      eta: one in so many trials is promoted, to a budget so many times larger.
-      count: how many trials a bracket begins with; by default as many as leave one for the largest budget.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      algorithm: proposes all decisions except the budget; random search if None.
+      budget: the path or name of the budget.
+      eta: one in ``eta`` trials is promoted, to an ``eta`` times larger budget.
+      count: number of trials on the first rung; by default so many that one is left for the largest budget.
+      seed: of the random numbers; that of ``algorithm`` if None.
 
     Raises:
-      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+      SpaceError: (``setup``) the space has no such budget, or its largest is less than ``eta`` times the smallest.
     """
 
     def __init__(
@@ -157,12 +157,12 @@ class SuccessiveHalving(Halving):
 
 @final
 class Hyperband(Halving):
-    """Successive halving from every smallest budget in turn, so that none has to be chosen.
+    """Hyperband: successive halving from each smallest budget in turn, so that you need not choose one.
 
     Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: a novel bandit-based approach to hyperparameter
     optimization", JMLR 18 (2018), Algorithm 1: with ``s_max + 1`` budgets, bracket ``s`` begins with
-    ``ceil((s_max + 1) / (s + 1) * eta ** s)`` trials.  After the last bracket the first comes again.  With another
-    proposer than random search it is in the spirit of BOHB (Falkner, Klein and Hutter, ICML 2018).
+    ``ceil((s_max + 1) / (s + 1) * eta ** s)`` trials.  After the last bracket the first comes again.  With ``TPE`` as
+    ``algorithm`` it is similar to BOHB (Falkner, Klein and Hutter, ICML 2018).
 
     >>> from pliant.space import choice, flatten, integer
     >>> algorithm = Hyperband()
@@ -178,13 +178,10 @@ class Hyperband(Halving):
     [5]
 
     Args:
-      algorithm: what proposes all decisions but the budget; random search when None.
-      budget: the path or the name of the budget.
-      eta: one in so many trials is promoted, to a budget so many times larger.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      algorithm, budget, eta, seed: as for ``SuccessiveHalving``.
 
     Raises:
-      SpaceError: from ``setup``: the space has no such budget, or it is less than ``eta`` times as large at its end.
+      SpaceError: (``setup``) the space has no such budget, or its largest is less than ``eta`` times the smallest.
     """
 
     def _plan(self, number: int) -> Bracket:
@@ -194,7 +191,7 @@ class Hyperband(Halving):
 
 
 def plan_brackets(rungs: int, eta: int) -> list[list[int]]:
-    """Returns how many trials each rung of each of Hyperband's brackets has; bracket ``i`` begins on rung ``i``.
+    """Returns the number of trials on each rung of each bracket of Hyperband; bracket ``i`` starts at budget ``i``.
 
     >>> plan_brackets(2, 4)
     [[4, 1], [2]]
@@ -208,14 +205,14 @@ def plan_brackets(rungs: int, eta: int) -> list[list[int]]:
 
 @final
 class Bracket:
-    """So many trials on the first rung, the best of them on the next, and so on; each rung waits for the last.
+    """One bracket of successive halving: the best trials of each rung continue on the next.
 
     Args:
-      counts: how many trials each rung has, not growing.
-      first: the number of the first rung among all budgets.
+      counts: number of trials on each rung, not increasing.
+      first: index of the first rung among all budgets.
 
     Attributes:
-      rung: the rung that is being tried, from 0.
+      rung: the current rung, from 0.
     """
 
     def __init__(self, counts: list[int], first: int) -> None:
@@ -233,7 +230,7 @@ class Bracket:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing to try any more."""
+        """Whether all trials of the bracket are complete."""
         return self.rung == len(self.counts) or not (self.items or self.is_filling)
 
     def fill(self, values: Values) -> None:
@@ -241,24 +238,24 @@ class Bracket:
         self.items.append(values)
 
     def close(self) -> None:
-        """Ends the first rung with what is on it: there are no more trials."""
+        """Ends the first rung with fewer trials, because the algorithm proposes no more."""
         self.counts[0] = len(self.items)
         self._advance()
 
     def take(self) -> int | None:
-        """Returns the place of the next trial of this rung, to be tried; None where nothing is to do but wait."""
+        """Starts the next trial of this rung and returns its index; None if all were started."""
         if self._started == len(self.items):
             return None
         self._started += 1
         return self._started - 1
 
     def tell(self, place: int, reward: float | None) -> None:
-        """Takes in the reward of a trial of this rung; the last one starts the next rung."""
+        """Records the reward of a trial of this rung; the last reward starts the next rung."""
         self._rewards[place] = reward
         self._advance()
 
     def _advance(self) -> None:
-        """Goes to the next rung when all rewards of this one are there; what failed stays behind."""
+        """Moves to the next rung once this one has all rewards; failed trials are dropped."""
         while not self.is_over and len(self._rewards) == self.counts[self.rung]:
             found = [(-reward, place) for place, reward in self._rewards.items() if reward is not None]
             self.rung += 1
@@ -269,7 +266,7 @@ class Bracket:
                 self.counts[self.rung] = len(best)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns all of it as JSON data."""
+        """Returns the bracket as JSON data."""
         return {
             "counts": list(self.counts),
             "first": self.first,

@@ -1,6 +1,6 @@
-"""Population-based training: members train on, and the worst go on from the best with other hyperparameters.
+"""Population-based training (PBT): the worst members copy the best ones and change their hyperparameters.
 
-Weights are not copied here: ``feedback.parent`` says whose checkpoint a trial goes on from.
+Weights are copied by the user's program: ``feedback.parent`` names the trial whose checkpoint to load.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from ..base import Algorithm, Exhausted, Reward
 from ..options import check_count, check_number
 from .budget import Budget, Budgeted, Values
 
-_TRIES = 10  # for other hyperparameters than any member has
+_TRIES = 10  # to find hyperparameters that no member has
 
 
 class _Result(NamedTuple):
-    """What a member had, and got, at one budget."""
+    """The decisions of a member at one budget, and their reward."""
 
     values: Values
     reward: float | None
 
 
 class _Member:
-    """One line of training: what it decides now, how far it is, and whether it is being tried."""
+    """One member of the population: its decisions, its rung, and whether its trial is running."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
         self.rung = 0
         self.is_out = True
-        self.parent: Values | None = None  # all decisions of the trial that this one goes on from
+        self.parent: Values | None = None  # decisions of the trial that it continues from
 
 
 @final
 class PBT(Budgeted):
-    """Trains a population in rounds; after each, the worst fifth copies one of the best fifth and explores from it.
+    """Population-based training: after each round, the worst fifth copies one of the best fifth and changes the copy.
 
     Jaderberg et al., "Population based training of neural networks", 2017 (arXiv:1711.09846), section 4.1.1:
-    exploit by truncation selection, explore by perturbing or resampling.  The budget of a trial is how far its
-    member is trained in all, so budgets are the moments of comparison: ``pg.intv(5, 100, step=5, name="budget")``
-    is twenty rounds.  A trial with ``parent`` loads what that trial saved, and trains from its
-    budget to its own; one without begins anew.  Keep checkpoints, each under its trial's decisions, until the population is done.
+    exploit by truncation selection, explore by perturbing or resampling.  The budget of a trial is the total training
+    of its member, so members are compared at each budget: ``pg.intv(5, 100, step=5, name="budget")`` is twenty
+    rounds.  A trial with a ``parent`` loads the checkpoint of that trial, and trains from its budget to its own; one
+    without trains from scratch.  Keep checkpoints, by the decisions of their trial, until the population is complete.
 
     >>> from pliant.space import flatten, floating, integer
     >>> algorithm = PBT(population_size=4, quantile=0.25)
@@ -60,23 +60,23 @@ class PBT(Budgeted):
     >>> [algorithm.parent(decisions) for decisions in second].count(best)
     2
 
-    Unlike there, a member is compared with the others' rewards at its own budget, whenever they came there, so
-    that those ahead have no advantage; and one that failed goes on like one of the worst (anew where all failed).
-    Where all members are being tried another joins, so any number of workers are kept busy.  When all are
-    trained to the largest budget, the next population begins.  Two members of equal decisions share a parent, so
-    what is explored differs from all members as far as the space allows.
+    Different from the paper: a member is compared with all rewards at its own budget, so that members ahead have no
+    advantage; a failed member is treated as one of the worst (and restarts if all failed).  If all members are
+    running, another one joins, so any number of workers stay busy.  When all are trained to the largest budget, the
+    next population starts.  Members with equal decisions share a parent, so explored decisions differ from those of
+    all members if the space allows it.
 
     Args:
-      algorithm: what proposes the members at first; random search when None.
-      population_size: how many members there are; at least 2.
-      quantile: which part of the population is replaced (one at least), and which is copied; at most 0.5; 0 to
-        replace none.
-      resample: how probably a copied decision is drawn anew; otherwise it is perturbed.
-      budget: the path or the name of the budget.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      algorithm: proposes the first members; random search if None.
+      population_size: number of members, at least 2.
+      quantile: the part of the population that is replaced, and the part that is copied (at least one each); at most
+        0.5; 0 replaces none.
+      resample: the probability that a copied decision is drawn at random instead of perturbed.
+      budget: the path or name of the budget.
+      seed: of the random numbers; that of ``algorithm`` if None.
 
     Raises:
-      SpaceError: from ``setup``: the space has no such budget, or it is a float.
+      SpaceError: (``setup``) the space has no such budget, or it is a float.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PBT(Budgeted):
         self.population_size = check_count(population_size, "population_size", "PBT")
         if population_size < 2:
             raise FieldValueError(
-                "PBT(population_size=...) is at least 2, as members are compared; got 1. For one line of training use a schedule."
+                "PBT(population_size=...) is at least 2, as members are compared; got 1. To train one model, use a schedule."
             )
         self.quantile = check_number(quantile, "quantile", "PBT", most=0.5)
         self.resample = check_number(resample, "resample", "PBT", most=1.0)
@@ -104,7 +104,7 @@ class PBT(Budgeted):
     def _setup(self) -> None:
         super()._setup()
         self._start_population()
-        self._out: dict[Values, list[int]] = {}  # trials that are out, and whose they are
+        self._out: dict[Values, list[int]] = {}  # running trials, and their members
 
     def _start_population(self) -> None:
         self._members: list[_Member] = []
@@ -134,7 +134,7 @@ class PBT(Budgeted):
         return proposal
 
     def _train_on(self, number: int) -> None:
-        """Decides with what a member goes on: its own, or what it copies and changes (exploit and explore)."""
+        """Sets the next decisions of a member: its own, or changed copies of a better member's (exploit and explore)."""
         member = self._members[number]
         results = self._results[member.rung]
         ranked = sorted((-result.reward, n) for n, result in results.items() if result.reward is not None)
@@ -159,7 +159,7 @@ class PBT(Budgeted):
             return default
 
     def _explore(self, values: Values) -> Values:
-        """Returns decisions near ``values`` that no member has, as far as there are such."""
+        """Returns decisions near ``values`` that no member has, if some are found."""
         start = Decisions(self._budget.space, values)
         taken = {member.values for member in self._members}
         for _ in range(_TRIES):
@@ -172,7 +172,7 @@ class PBT(Budgeted):
         self._tell(decisions, reward)
         waiting = self._out.get(decisions.values)
         if waiting is None:
-            return  # not proposed here
+            return  # was proposed elsewhere
         number = waiting.pop(0)
         if not waiting:
             del self._out[decisions.values]
@@ -215,15 +215,16 @@ class PBT(Budgeted):
 
 
 FACTORS = (0.8, 1.2)
-_SHIFT = 0.1  # of the scale, for ranges that reach zero, where factors lead nowhere
+_SHIFT = 0.1  # of the scale, for ranges that include zero, where factors do not work
 
 
 def explore(decisions: Decisions, random: Random, *, resample: float) -> Decisions:
-    """Returns decisions each of which is perturbed, or with probability ``resample`` drawn anew.
+    """Explore step of PBT: perturbs each decision, or draws it at random with probability ``resample``.
 
-    Numbers are multiplied by 0.8 or 1.2 (Jaderberg et al. 2017, section 4.1.1), within their range; integers go at
-    least one step; where a range reaches zero, a number goes a tenth of its scale.  Choices among ordered candidates go to a neighbour;
-    other choices, those with decisions below them, and the picks of a ``manyof``, are kept unless drawn anew.
+    Numbers are multiplied by 0.8 or 1.2 (Jaderberg et al. 2017, section 4.1.1), within their range; integers move by
+    at least one step; if a range includes zero, a number moves by a tenth of its scale.  Choices among ordered
+    candidates move to a neighbour; other choices, choices with decisions below them, and the picks of a ``manyof``
+    change only when they are drawn at random.
 
     >>> from pliant.space import flatten, floating
     >>> space = flatten([floating("lr", 0.001, 1.0, scale="log")])
@@ -251,7 +252,7 @@ def _walk(
         point = space.points[index]
         group = point.group if isinstance(point, Choice) else None
         if group is not None and index != group.first:
-            continue  # went with the first pick
+            continue  # was done with the first pick
         members = (index,) if group is None else tuple(group.members)
         if random.random() < resample:
             values.extend(sample_branch(space, members, random))
@@ -283,7 +284,7 @@ def _fit(point: Float, value: float) -> float:
 
 
 def _fit_int(point: Int, old: int, moved: float, *, up: bool) -> int:
-    """Returns the value of the grid that is nearest to ``moved``, at least one step from the old one."""
+    """Returns the grid value nearest to ``moved``, at least one step from the old one."""
     low, step, last = point.min_value, point.step, point.last
     steps = int((moved - low) / step + 0.5) if moved > low else 0
     new = low + step * steps

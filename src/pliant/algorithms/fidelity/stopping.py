@@ -1,7 +1,6 @@
-"""Early stopping: trials of any algorithm, cut short by the rewards that they report on their way.
+"""Early stopping: stops bad trials of any algorithm by the intermediate rewards that they report.
 
-A trial says how good it is so far by ``feedback.report(reward, step=...)`` and ends when that returns
-True.  No budget is decided here, and no proposal changed.
+A trial reports by ``feedback.report(reward, step=...)`` and should end when that returns True.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ Curve = dict[float, float]
 
 
 class Stopping(Algorithm):
-    """Abstract: proposes what ``algorithm`` proposes, and judges what its trials report.
+    """Abstract: wraps an algorithm, and decides from intermediate rewards whether its trials stop.
 
-    The inner algorithm is told the final rewards, also of trials that were stopped, and may stop trials itself.
+    The inner algorithm receives the final rewards, also of stopped trials, and may stop trials itself.
     """
 
     def __init__(self, algorithm: Algorithm | None, seed: int | None) -> None:
@@ -36,15 +35,15 @@ class Stopping(Algorithm):
 
     @abstractmethod
     def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
-        """Returns whether a trial should stop that has just reported ``curve[step]``."""
+        """Returns whether a trial that has just reported ``curve[step]`` should stop."""
 
     @abstractmethod
     def _end(self, trial: Values, curve: Curve) -> None:
-        """Learns from a trial that has ended; its curve has a report."""
+        """Records a trial that has ended with at least one report."""
 
     def _setup(self) -> None:
         self.algorithm.setup(self.space, seed=self.seed)
-        self._curves: dict[Values, Curve] = {}  # of trials that are under way
+        self._curves: dict[Values, Curve] = {}  # of running trials
 
     def _propose(self) -> Decisions:
         return self.algorithm.propose()
@@ -82,13 +81,12 @@ class Stopping(Algorithm):
 
 @final
 class MedianStopping(Stopping):
-    """Stops a trial whose best reward so far is below the median of the running averages of earlier trials.
+    """Median stopping rule: stops a trial whose best reward is below the median of the running averages of earlier trials.
 
     The median rule of Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017, section
     3.2.2: at step ``s`` the best reward that the trial reported up to ``s`` is compared with the running averages
-    of the ended trials, each the mean of its reports up to ``s``; it stops when strictly below their median.  A
-    trial that was itself stopped counts among them, which the paper leaves open: without the bad ones the bar would
-    rise ever higher.
+    of the ended trials, each the mean of its reports up to ``s``; it stops when strictly below their median.  Stopped
+    trials count as ended, which the paper leaves open: without the bad ones the median would keep rising.
 
     >>> from pliant.space import flatten, integer
     >>> algorithm = MedianStopping(min_trials=3)
@@ -102,14 +100,14 @@ class MedianStopping(Stopping):
     >>> [train(algorithm.propose(), slope) for slope in (0.5, 0.6, 0.7, 0.8, 0.1)]
     [10, 10, 10, 10, 1]
 
-    Memory and the state grow by the reports of each trial; a report costs the logarithm of the number of trials,
-    as long as trials report at the same steps.
+    Memory and state grow by the reports of each trial; a report costs the logarithm of the number of trials if
+    trials report at the same steps.
 
     Args:
-      algorithm: what proposes; random search when None.
-      min_trials: how many ended trials a median takes; before, none is stopped.
-      min_step: before this step, none is stopped.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      algorithm: proposes the trials; random search if None.
+      min_trials: number of ended trials that a median needs; with fewer, no trial stops.
+      min_step: no trial stops before this step.
+      seed: of the random numbers; that of ``algorithm`` if None.
     """
 
     def __init__(
@@ -127,7 +125,7 @@ class MedianStopping(Stopping):
     def _setup(self) -> None:
         super()._setup()
         self._ended: list[tuple[list[float], list[float]]] = []  # per trial: its steps, its running averages
-        self._rewards: list[list[float]] = []  # per trial: what it reported
+        self._rewards: list[list[float]] = []  # per trial: its reports
         self._averages: dict[float, tuple[int, list[float]]] = {}  # per step: of how many trials, sorted
 
     def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
@@ -143,7 +141,7 @@ class MedianStopping(Stopping):
         return max(reward for at, reward in curve.items() if at <= step) < median
 
     def _averages_at(self, step: float) -> list[float]:
-        """Returns the sorted running averages, at this step, of the ended trials that came so far."""
+        """Returns the sorted running averages, at this step, of the ended trials that reached it."""
         count, found = self._averages.get(step, (0, []))
         for steps, averages in self._ended[count:]:
             if at := bisect_right(steps, step):
@@ -174,12 +172,12 @@ class MedianStopping(Stopping):
 
 @final
 class HalvingStopping(Stopping):
-    """Stops a trial that, at step 1, eta, eta ** 2, ..., is not in the best ``1 / eta`` that came so far.
+    """Stops a trial that at step 1, eta, eta ** 2, ... is not among the best ``1 / eta`` so far (ASHA, stopping variant).
 
-    Asynchronous successive halving by stopping instead of promotion, as Ray Tune and Syne Tune have it: every trial
-    starts with the whole budget before it, so nothing need be resumed.  The first trial at a rung always goes on;
-    of ``n``, the best ``max(1, n // eta)`` do.  A trial that reports less often counts, and is judged, at the
-    highest rung that it has passed.
+    Asynchronous successive halving by stopping instead of promotion, as in Ray Tune and Syne Tune: every trial may run
+    to the end, so no trial is resumed.  Of the ``n`` trials that reached a rung, the best ``max(1, n // eta)``
+    continue, so the first one always does.  A trial that reports less often is compared at the highest rung that it
+    has passed.
 
     >>> from pliant.space import flatten, integer
     >>> algorithm = HalvingStopping(eta=2)
@@ -188,10 +186,10 @@ class HalvingStopping(Stopping):
     [False, True, False, False]
 
     Args:
-      algorithm: what proposes; random search when None.
-      eta: one in so many trials goes on.
+      algorithm: proposes the trials; random search if None.
+      eta: one in ``eta`` trials continues at each rung.
       min_step: the first rung; the others are ``min_step * eta ** i``.
-      seed: where the random numbers start; that of ``algorithm`` when None.
+      seed: of the random numbers; that of ``algorithm`` if None.
     """
 
     def __init__(
@@ -207,13 +205,13 @@ class HalvingStopping(Stopping):
         self.min_step = _check_min_step(min_step, "HalvingStopping")
         if self.min_step <= 0:
             raise FieldValueError(
-                f"HalvingStopping(min_step=...) is a step above zero, from which rungs grow by eta; got {min_step!r}."
+                f"HalvingStopping(min_step=...) is a step above zero, the first rung; got {min_step!r}."
             )
 
     def _setup(self) -> None:
         super()._setup()
-        self._rungs: list[list[float]] = []  # per rung: the rewards there with their signs turned, sorted
-        self._counted: dict[Values, dict[int, float]] = {}  # per trial under way: its part in each rung
+        self._rungs: list[list[float]] = []  # per rung: the negated rewards, sorted
+        self._counted: dict[Values, dict[int, float]] = {}  # per running trial: its entry in each rung
 
     def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
         rung = self._rung_at(step)
@@ -223,9 +221,9 @@ class HalvingStopping(Stopping):
         if rung in counted:
             first = min(at for at in curve if self._rung_at(at) == rung)
             if step != first:
-                return False  # it was judged when it came here
+                return False  # it was compared when it reached this rung
             rewards = self._rungs[rung]
-            del rewards[bisect_left(rewards, counted[rung])]  # told anew, after a restart of the trial
+            del rewards[bisect_left(rewards, counted[rung])]  # reported again, after a restart of the trial
         self._rungs += [[] for _ in range(rung + 1 - len(self._rungs))]
         rewards = self._rungs[rung]
         counted[rung] = -curve[step]

@@ -1,6 +1,6 @@
-"""Several objectives and limits: the Pareto archive, hypervolume, rewards of published searches, rejection.
+"""Multi-objective tools: Pareto front, hypervolume, rewards of hardware-aware searches, cost limits (``Reject``).
 
-Searching for several objectives is the business of algorithms (``NSGA2`` in ``evolution``).
+The algorithm for several objectives is ``NSGA2``.
 """
 
 from __future__ import annotations

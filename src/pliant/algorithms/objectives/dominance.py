@@ -1,7 +1,4 @@
-"""Which rewards are better than which, when a reward is several numbers: dominance, fronts, crowding.
-
-Everything is maximized.  Rewards only: what was tried, and who survives, is not known here.
-"""
+"""Pareto dominance of rewards, non-dominated sorting and crowding distance; higher is better."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ Rewards = tuple[float, ...]
 
 
 def dominates(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Returns whether ``first`` is nowhere worse than ``second``, and somewhere better.
+    """Returns whether ``first`` dominates ``second``: worse in no objective, better in at least one.
 
     Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
-    IEEE Transactions on Evolutionary Computation 6 (2002), section III, but for the sign: higher is better.
+    IEEE Transactions on Evolutionary Computation 6 (2002), section III, except that higher is better.
 
     >>> dominates((2, 1), (1, 1)), dominates((1, 1), (1, 1)), dominates((2, 0), (1, 1))
     (True, False, False)
@@ -39,33 +36,31 @@ def as_rewards(reward: Any, size: int | None = None) -> Rewards:
 
     Args:
       reward: a finite number, or a tuple of them.
-      size: how many numbers it must have; None for any.
+      size: the required number of objectives; None for any.
 
     Raises:
-      RewardError: it is none, or has another number of objectives.
+      RewardError: it is not such a reward, or has another number of objectives.
     """
     checked = check_reward(reward, several=True)
     if checked is None:
-        raise RewardError(
-            "there is no reward to compare: got None. Leave out what failed; only rewards have a front."
-        )
+        raise RewardError("a failed trial has no reward to compare: got None. Leave out failed trials.")
     rewards = checked if isinstance(checked, tuple) else (checked,)
     if size is not None and len(rewards) != size:
         raise RewardError(
-            f"all rewards of a search have one number of objectives: {size} so far, now {len(rewards)} "
-            f"({reward!r:.80}). Tell a tuple of {size} number{'s' if size != 1 else ''} each time."
+            f"all rewards of a search have the same number of objectives: {size} so far, now {len(rewards)} "
+            f"({reward!r:.80}). Give a tuple of {size} number{'s' if size != 1 else ''} each time."
         )
     return rewards
 
 
 def sort_fronts(rewards: Sequence[Sequence[float]]) -> list[list[int]]:
-    """Returns the places of all rewards, front by front: the non-dominated ones, those only they dominate, ...
+    """Non-dominated sorting: returns the indices of rewards by front, the Pareto-optimal ones first.
 
     The fronts are those of Deb et al. 2002, section III-A; they are found by the cheaper way of Zhang, Tian,
     Cheng and Jin, "An efficient approach to nondominated sorting for evolutionary multiobjective
     optimization", IEEE Transactions on Evolutionary Computation 19 (2015), Algorithms 1 and 3 (ENS-BS): in the
-    order of the first objective a reward can only be dominated by an earlier one, and the first front without
-    such a one is found by bisection.  Two objectives take O(n log n), for each front is then told by its last.
+    order of the first objective only earlier rewards can dominate a reward, and bisection finds the first front
+    that does not dominate it.  Two objectives take O(n log n), as it is enough to compare with the last of a front.
 
     >>> sort_fronts([(1, 1), (2, 0), (0, 0), (2, 1)])
     [[3], [0, 1], [2]]
@@ -90,10 +85,10 @@ def sort_fronts(rewards: Sequence[Sequence[float]]) -> list[list[int]]:
 
 
 def crowding(rewards: Sequence[Sequence[float]]) -> list[float]:
-    """Returns how much room each reward of one front has: its crowding distance, higher is lonelier.
+    """Returns the crowding distance of each reward of one front; higher is less crowded.
 
-    Deb et al. 2002, section III-B: for each objective the distance between the neighbours on both sides, as a
-    part of the whole range, summed; infinite at the ends.  An objective in which all are equal says nothing.
+    Deb et al. 2002, section III-B: the distance between the neighbours on both sides as a part of the range, summed
+    over objectives; infinite at the ends.  An objective in which all rewards are equal adds nothing.
 
     >>> crowding([(0, 4), (1, 2), (2, 1), (4, 0)])
     [inf, 1.25, 1.25, inf]
@@ -106,7 +101,7 @@ def crowding(rewards: Sequence[Sequence[float]]) -> list[float]:
         if high == low:
             continue
         room[order[0]] = room[order[-1]] = math.inf
-        width = high / 2 - low / 2  # halves, for the difference of two finite numbers may be none
+        width = high / 2 - low / 2  # halves, as the difference may overflow
         for before, place, after in zip(order, order[1:], order[2:], strict=False):
             room[place] += (column[after] / 2 - column[before] / 2) / width
     return room

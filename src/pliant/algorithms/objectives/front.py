@@ -1,4 +1,4 @@
-"""The Pareto archive: of everything that was told, what nothing else beats."""
+"""``ParetoFront``: an archive of the Pareto-optimal rewards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Member(NamedTuple):
 
     Attributes:
       reward: a tuple, one number for each objective, higher is better.
-      item: what got it: decisions, a program, the number of a trial.
+      item: what has this reward: decisions, a program, the number of a trial.
     """
 
     reward: Rewards
@@ -23,10 +23,10 @@ class Member(NamedTuple):
 
 @final
 class ParetoFront:
-    """An archive of rewards that no other reward dominates, each with what got it.
+    """Pareto archive: the rewards that no other reward dominates, each with its item.
 
-    Of equal rewards the first stays.  A reward may be a single number; the front then is the best one.
-    Adding takes time in proportion to the members.
+    Of equal rewards the first stays.  A reward may be a single number; then the front is the best one.
+    Adding takes time in proportion to the number of members.
 
     >>> front = ParetoFront()
     >>> [front.add((0.90, -80.0), "small"), front.add((0.93, -300.0), "big"), front.add((0.89, -90.0), "bad")]
@@ -39,12 +39,12 @@ class ParetoFront:
         self._members: list[Member] = []  # in the order of arrival
 
     def add(self, reward: Any, item: Any = None) -> bool:
-        """Takes a reward in, unless a member equals or dominates it; returns whether it is a member now.
+        """Adds a reward, unless a member equals or dominates it; returns whether it was added.
 
-        Members that it dominates leave.
+        Members that it dominates are removed.
 
         Raises:
-          RewardError: it is no finite number and no tuple of them, or of another length than the members.
+          RewardError: it is not a finite number or tuple of them, or differs in length from the members.
         """
         mine = self._check(reward)
         if any(mine == theirs or dominates(theirs, mine) for theirs, _ in self._members):
@@ -55,7 +55,7 @@ class ParetoFront:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """The members, the highest in the first objective first."""
+        """The members, sorted by the first objective, highest first."""
         return tuple(sorted(self._members, key=lambda one: one.reward, reverse=True))
 
     def dominated(self, reward: Any) -> bool:
@@ -68,7 +68,7 @@ class ParetoFront:
         return any(dominates(theirs, mine) for theirs, _ in self._members)
 
     def hypervolume(self, reference: Any) -> float:
-        """Returns the volume that the members cover, seen from ``reference``; see ``hypervolume``."""
+        """Returns the hypervolume of the members; see ``hypervolume``."""
         return hypervolume([reward for reward, _ in self._members], reference)
 
     def _check(self, reward: Any) -> Rewards:

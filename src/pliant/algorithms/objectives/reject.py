@@ -1,7 +1,6 @@
-"""Rejection sampling: whatever proposes, only what keeps to a limit is let through.
+"""Rejection sampling: ``Reject`` wraps an algorithm and proposes only decisions within a cost limit.
 
-The cost is a function of decisions, known without a trial; limits that only a trial shows are told by
-``feedback(None)`` instead.
+The cost is a function of decisions, known before a trial.  If only a trial shows the cost, use ``feedback.skip``.
 """
 
 from __future__ import annotations
@@ -19,17 +18,15 @@ from ..options import check_count
 
 @final
 class Reject(Algorithm):
-    """Proposes what ``algorithm`` proposes, but only where ``low <= cost(decisions) <= high``.
+    """Cost limit: proposes those proposals of ``algorithm`` with ``low <= cost(decisions) <= high``.
 
-    The way in which black-box searches are held to a budget: Peng et al., "PyGlove: symbolic programming for
-    automated machine learning", NeurIPS 2020, tables 3 and 8, draw again until a model has 300M +- 6M
-    multiply-adds.  After ``attempts`` rejections in a row it tries as many random decisions, and then ends the
-    search with an error that says which costs it saw.
+    Peng et al., "PyGlove: symbolic programming for automated machine learning", NeurIPS 2020, tables 3 and 8, sample
+    this way until a model has 300M +- 6M multiply-adds.  After ``attempts`` rejections in a row it tries as many random
+    decisions, and then ends the search with an error that reports the costs.
 
-    By default the algorithm never hears of what was rejected, as though it had not proposed it: evolution
-    fills its population with what passes.  An algorithm that models all it is told, or waits for what it
-    proposed (``Bayesian``, ``TPE``, ``LocalSearch``), does better with ``tell=True``: it is then told at once that
-    the rejected is infeasible, and learns where the limits are.
+    By default the algorithm gets no feedback for rejected decisions: evolution fills its population with accepted
+    ones.  An algorithm with a model, or that waits for its proposals (``Bayesian``, ``TPE``, ``LocalSearch``), is
+    better with ``tell=True``: it records rejected decisions as infeasible, and learns where the limits are.
 
     >>> from pliant.algorithms import Random
     >>> from pliant.space import choice, flatten
@@ -39,16 +36,16 @@ class Reject(Algorithm):
     [(3, 4), (4, 3), (4, 4)]
 
     Args:
-      algorithm: what proposes.
-      cost: from decisions to a number, or None for what is to be rejected whatever the limits; the same
-        number each time for the same decisions.  Of a program: ``lambda d: macs(template.materialize(d))``.
-      low: the least cost that passes; None for no limit.
-      high: the greatest cost that passes; None for no limit.
-      attempts: how many rejections in a row are borne.
-      tell: whether ``algorithm`` is told None, infeasible, for what was rejected.
+      algorithm: the algorithm that proposes.
+      cost: deterministic function from decisions to a number, or to None to reject them.  For programs:
+        ``lambda d: macs(template.materialize(d))``.
+      low: the smallest cost that is accepted; None for no limit.
+      high: the largest cost that is accepted; None for no limit.
+      attempts: how many rejections in a row are allowed.
+      tell: whether ``algorithm`` gets the feedback None (infeasible) for rejected decisions.
 
     Raises:
-      FieldTypeError, FieldValueError: the limits are no numbers, are missing, or leave nothing between them.
+      FieldTypeError, FieldValueError: the limits are missing, not numbers, or exclude every cost.
     """
 
     def __init__(
@@ -76,10 +73,10 @@ class Reject(Algorithm):
         self.several_rewards = algorithm.several_rewards
 
     def passes(self, decisions: Decisions) -> bool:
-        """Returns whether decisions keep to the limits.
+        """Returns whether the cost of decisions is within the limits.
 
         Raises:
-          FieldTypeError: their cost is no number.
+          FieldTypeError: their cost is not a number.
         """
         cost = self._measure(decisions)
         return cost is not None and self.low <= cost <= self.high
@@ -159,11 +156,9 @@ def _check_limits(low: Any, high: Any) -> tuple[float, float]:
             )
         limits.append(float(value))
     if low is None and high is None:
-        raise FieldValueError(
-            "Reject without low and high rejects nothing; give a limit, such as high=306e6."
-        )
+        raise FieldValueError("Reject needs a limit: give low=..., high=... or both, such as high=306e6.")
     if not limits[0] <= limits[1]:
         raise FieldValueError(
-            f"Reject lets pass costs from low to high; got low={low!r} and high={high!r}, between which is nothing."
+            f"Reject accepts costs from low to high; got low={low!r} and high={high!r}. Give low <= high."
         )
     return limits[0], limits[1]

@@ -1,6 +1,6 @@
-"""One number out of quality and cost: the rewards of published hardware-aware searches.
+"""Rewards that combine quality and cost in one number, from published hardware-aware searches (MnasNet, TuNAS).
 
-Functions for the user's loop, where both numbers are known: ``feedback(weighted_product(accuracy, latency, 80))``.
+For use in a search loop: ``feedback(weighted_product(accuracy, latency, 80))``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def weighted_product(
     """Returns ``quality * (cost / target) ** w``, the reward of MnasNet.
 
     Tan, Chen, Pang, Vasudevan, Sandler, Howard and Le, "MnasNet: platform-aware neural architecture search for
-    mobile", CVPR 2019, equations 2 and 3: ``w`` is alpha where the cost keeps to the target, beta above it.
-    As a soft limit alpha = beta = -0.07, so that a model of twice the cost is worth it for 5% more quality; as
-    a hard limit alpha = 0, beta = -1, so that cost below the target earns nothing and above it counts in full.
+    mobile", CVPR 2019, equations 2 and 3: ``w`` is alpha if the cost is at most the target, else beta.
+    Soft limit: alpha = beta = -0.07, so that twice the cost needs 5% more quality.  Hard limit: alpha = 0, beta = -1,
+    so that lower cost than the target gains nothing.
 
     >>> weighted_product(0.75, 80, 80), round(weighted_product(0.75, 160, 80), 4)
     (0.75, 0.7145)
@@ -37,20 +37,20 @@ def weighted_product(
     (0.75, 0.375)
 
     Args:
-      quality: what is to be high, such as an accuracy; not negative.
-      cost: what is to be low, above 0, in any unit, such as milliseconds.
-      target: the cost to aim at, above 0, in the same unit.
-      limit: ``soft`` or ``hard``, which give the exponents of the paper.
+      quality: higher is better, such as an accuracy; not negative.
+      cost: lower is better; above 0, in any unit, such as milliseconds.
+      target: the target cost, above 0, in the same unit.
+      limit: ``soft`` or ``hard``: the exponents of the paper.
       exponents: alpha and beta, instead of those of ``limit``.
 
     Raises:
-      RewardError: quality or cost is no such number.
-      FieldTypeError, FieldValueError: the target, the limit or the exponents are not as said.
+      RewardError: quality or cost is not such a number.
+      FieldTypeError, FieldValueError: the target, the limit or the exponents are invalid.
     """
     if limit not in _LIMITS:
         raise FieldValueError(
             f"limit is 'soft' or 'hard'; got {limit!r}{suggest(limit, _LIMITS) or '.'} "
-            "For exponents of your own: exponents=(-0.07, -0.07)."
+            "For other exponents: exponents=(-0.07, -0.07)."
         )
     below, above = _LIMITS[limit] if exponents is None else _check_exponents(exponents)
     value = _check(quality, "a quality", "not negative", low=0.0)
@@ -63,28 +63,26 @@ def absolute(quality: Any, cost: Any, target: Any, *, exponent: float = -0.1) ->
     """Returns ``quality + exponent * |cost / target - 1|``, the absolute reward of TuNAS.
 
     Bender, Liu, Chen, Chu, Cheng, Kindermans and Le, "Can weight sharing outperform random architecture search?
-    An investigation with TuNAS", CVPR 2020, section 4 (they call the factor an exponent too; its published
-    code has -0.1).  Cheaper than the target loses as much as dearer, so that a search ends at the target;
-    among models of one cost the order is that of quality.
+    An investigation with TuNAS", CVPR 2020, section 4 (they call the factor an exponent; their published
+    code has -0.1).  A cost below the target loses as much as one above it, so that a search ends at the target;
+    models of equal cost are ordered by quality.
 
     >>> absolute(0.75, 84, 84), round(absolute(0.75, 126, 84), 3), round(absolute(0.75, 42, 84), 3)
     (0.75, 0.7, 0.7)
 
     Args:
-      quality: what is to be high, such as an accuracy.
-      cost: what is to be at the target, above 0, in any unit.
-      target: the cost to reach, above 0, in the same unit.
-      exponent: how much being off by the whole target costs; negative.
+      quality: higher is better, such as an accuracy.
+      cost: above 0, in any unit.
+      target: the target cost, above 0, in the same unit.
+      exponent: the change of the reward when the cost is off by the whole target; negative.
 
     Raises:
-      RewardError: quality or cost is no such number.
-      FieldTypeError, FieldValueError: the target or the exponent is not as said.
+      RewardError: quality or cost is not such a number.
+      FieldTypeError, FieldValueError: the target or the exponent is invalid.
     """
     factor = _check_setting(exponent, "exponent")
     if factor >= 0:
-        raise FieldValueError(
-            f"exponent is negative, such as -0.1: it is what being off target costs; got {exponent!r}."
-        )
+        raise FieldValueError(f"exponent is a negative number, such as -0.1; got {exponent!r}.")
     value = _check(quality, "a quality", "finite")
     return _check(value + factor * abs(_ratio(cost, target) - 1.0), "the absolute reward", "finite")
 

@@ -1,4 +1,4 @@
-"""Hypervolume: how much of the space of rewards a set of them covers; one number for the quality of a front."""
+"""Hypervolume of a set of rewards: one number for the quality of a Pareto front."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .dominance import Rewards, as_rewards, dominates
 
 
 def hypervolume(rewards: Iterable[Any], reference: Any) -> float:
-    """Returns the volume of what is dominated by a reward and dominates ``reference``; exactly.
+    """Returns the exact volume of the region that the rewards dominate and that dominates ``reference``.
 
-    Two objectives are swept; more are cut, reward by reward, into what it covers and the others do not:
+    Two objectives take one sweep; for more, each reward adds the volume that only it covers:
     While, Bradstreet and Barone, "A fast way of calculating exact hypervolumes", IEEE Transactions on
     Evolutionary Computation 16 (2012), Algorithm 1 (WFG).  That takes exponential time in the worst case, and
     in practice milliseconds for a hundred rewards of three objectives.
@@ -25,10 +25,10 @@ def hypervolume(rewards: Iterable[Any], reference: Any) -> float:
 
     Args:
       rewards: tuples of numbers, higher is better, in any order; dominated ones add nothing.
-      reference: the worst that counts; what is not better in every objective adds nothing.
+      reference: the reference point; rewards that are not better in every objective add nothing.
 
     Raises:
-      RewardError: a reward or the reference is no tuple of finite numbers, or they differ in length.
+      RewardError: a reward or the reference is not a tuple of finite numbers, or they differ in length.
     """
     bottom = as_rewards(reference)
     inside = []
@@ -45,7 +45,7 @@ def hypervolume(rewards: Iterable[Any], reference: Any) -> float:
 
 
 def _measure(front: list[Rewards]) -> float:
-    """Returns the volume between the origin and rewards of which none dominates another, highest first."""
+    """Returns the volume between the origin and rewards, of which none dominates another, highest first."""
     if not front:
         return 0.0
     if len(front) == 1:
@@ -68,7 +68,7 @@ def _measure(front: list[Rewards]) -> float:
 
 
 def _prune(rewards: Iterable[Rewards]) -> list[Rewards]:
-    """Returns the rewards that no other one dominates, each once, the highest first."""
+    """Returns the Pareto-optimal rewards, each once, highest first."""
     kept: list[Rewards] = []
     for one in sorted(set(rewards), reverse=True):
         rivals: Sequence[Rewards] = kept[-1:] if len(one) == 2 else kept

@@ -1,18 +1,18 @@
-"""Search by policy gradient: policies (what is drawn from) and rules (how they learn), freely combined.
+"""Policy-gradient search (reinforcement learning): policies, update rules, and their combinations ``PPO`` and ``REINFORCE``.
 
-``PPO`` and ``REINFORCE`` are the recipes.  Needs PyTorch; everything runs on the CPU, in double precision.
+Needs PyTorch; everything runs on the CPU, in double precision.
 """
 
 from __future__ import annotations
 
 try:
-    import torch as _torch  # noqa: F401 - only whether it is there
+    import torch as _torch  # noqa: F401 - checks that it is installed
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
     raise ImportError(
         "search by policy gradient (PPO, REINFORCE) needs PyTorch, which is not installed. "
-        "Install it with `pip install 'pliant[torch]'`, or search without it, by RegularizedEvolution for example.",
+        "Install it with `pip install 'pliant[torch]'`, or use an algorithm that does not need it, such as RegularizedEvolution.",
         name="torch",
     ) from error
 

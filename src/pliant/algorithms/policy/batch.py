@@ -1,7 +1,4 @@
-"""Decisions as tensors: which points each vector decides, in order, and how.  No weights.
-
-A batch is made once and evaluated as often as an update needs it.
-"""
+"""Batches: decision vectors as padded tensors, which policies evaluate."""
 
 from __future__ import annotations
 
@@ -17,21 +14,21 @@ from pliant.space import Choice, Decisions
 
 from .heads import Head, allowed_picks, logit, unit_share
 
-_FAR = 1e6  # stands for the logit of 0 and 1, which are infinite
+_FAR = 1e6  # replaces the infinite logits of 0 and 1
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``B`` decision vectors of up to ``T`` active points, shorter ones filled up at their end.
+    """``B`` decision vectors of up to ``T`` active points, padded at the end.
 
     Attributes:
-      points: ``[B, T]``, the index of each active point in ``space.points``; 0 where filled up.
-      present: ``[B, T]``, False where filled up.
+      points: ``[B, T]``, the index of each active point in ``space.points``; 0 for padding.
+      present: ``[B, T]``, False for padding.
       columns: ``[B, T]``, which logit of a categorical head was picked; 0 for the others.
       low, high: ``[B, T]``, the logits of the ends of a number's share of the unit interval; equal for a
-        float and for what is no number.
-      allowed: ``[B, T, K]``, which of a head's outputs count, after the earlier picks of a group.
+        float and for other points.
+      allowed: ``[B, T, K]``, the allowed outputs of a head, after the earlier picks of a group.
     """
 
     points: Tensor
@@ -59,7 +56,7 @@ class Batch:
 
 @final
 class Encoder:
-    """Makes batches of decisions of one space; keeps what depends on the space alone."""
+    """Makes batches of decisions of one space."""
 
     def __init__(self, heads: Sequence[Head]) -> None:
         self.heads = heads
@@ -105,7 +102,7 @@ class Encoder:
 
 
 def _limit(head: Head, value: int, picked: dict[int, list[int]]) -> Sequence[int] | None:
-    """Returns what this pick could be, and notes what it is."""
+    """Returns the candidates that this pick of a group may have, and records its value; None for any."""
     point = head.point
     if not isinstance(point, Choice) or point.group is None:
         return None

@@ -1,6 +1,6 @@
-"""The distributions of single decisions, given a head's outputs: log-probabilities and entropies as tensors.
+"""Log-probabilities and entropies of single decisions, given the outputs of a head, as tensors.
 
-A *categorical* head is a softmax over the values that are allowed.
+A *categorical* head is a softmax over the allowed values.
 
 A *number* head is the binary concrete distribution of Maddison, Mnih and Teh (2017, "The Concrete
 Distribution", appendix B) on the unit scale of the point: with ``r`` uniform on (0, 1),
@@ -8,8 +8,8 @@ Distribution", appendix B) on the unit scale of the point: with ``r`` uniform on
     u = sigmoid(location + scale * logit(r)).
 
 At location 0 and scale 1, where policies start, ``u`` is uniform: the point's own distribution.  Its
-distribution function is in closed form, so that an integer's probability, the integral of the density over
-the integer's share of the unit interval, is exact.
+distribution function has a closed form, so the probability of an integer, the integral of the density over its share of
+the unit interval, is exact.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from torch.nn.functional import logsigmoid
 from .batch import Batch
 
 LOCATION_LIMIT = 12.0
-"""Locations beyond this, either way, count as this: ``sigmoid(12)`` is within 1e-5 of 1."""
+"""Locations are clamped to this absolute value: ``sigmoid(12)`` is within 1e-5 of 1."""
 
 LOG_SCALE_LIMITS = (-6.0, 1.5)
-"""What the log scale is kept to: from a peak a few thousandths wide to one that favours both ends."""
+"""The log scale is clamped to this range: from a peak a few thousandths wide to a density that favours both ends."""
 
 _NODES = 32
 
 
 def log_probs(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
-    """Returns the log-probability of each decision of a batch, 0 where it was filled up.
+    """Returns the log-probability of each decision of a batch, 0 for padding.
 
-    For a float it is the log of the density on the unit scale.
+    For a float it is the log-density on the unit scale.
 
     Args:
       outputs: ``[B, T, K]``, the outputs of the heads of ``batch.points``.
       batch: the decisions.
-      numbers: ``[P]``, which points have a number head; None where none has.
+      numbers: ``[P]``, which points have a number head; None if none has.
 
     Returns:
       ``[B, T]``.
@@ -55,7 +55,7 @@ def log_probs(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
 
 
 def entropies(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
-    """Returns the entropy of each decision of a batch given the earlier ones, in nats; 0 where filled up.
+    """Returns the entropy of each decision of a batch given the earlier ones, in nats; 0 for padding.
 
     For the arguments see ``log_probs``; for numbers see ``number_entropy``.
     """
@@ -67,13 +67,13 @@ def entropies(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
 
 
 def categorical_entropy(logits: Tensor, allowed: Tensor) -> Tensor:
-    """Returns the entropy in nats of a softmax over the last dimension, over what is allowed."""
+    """Returns the entropy in nats of a softmax over the allowed entries of the last dimension."""
     log_p = torch.log_softmax(logits.masked_fill(~allowed, -math.inf), -1)
     return -(log_p.exp() * log_p.masked_fill(~allowed, 0.0)).sum(-1)
 
 
 def log_density(location: Tensor, log_scale: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Returns the log-probability that the unit lies between two places, or the log-density where they meet.
+    """Returns the log-probability that the unit value is between two places, or the log-density if they are equal.
 
     Args:
       location: the first output of a number head.
@@ -92,11 +92,11 @@ def log_density(location: Tensor, log_scale: Tensor, low: Tensor, high: Tensor) 
 
 
 def number_entropy(location: Tensor, log_scale: Tensor) -> Tensor:
-    """Returns the differential entropy of the unit, in nats: 0 where it is uniform, negative elsewhere.
+    """Returns the differential entropy of the unit value, in nats: 0 if it is uniform, otherwise negative.
 
-    For an integer too, so that all numbers are measured alike.  It is ``H[x] + E[log u (1 - u)]`` for
+    Also for integers, so that all numbers are treated equally.  It is ``H[x] + E[log u (1 - u)]`` for
     ``u = sigmoid(x)`` and ``x`` logistic, of which ``H[x] = log_scale + 2``; the expectation is a
-    quadrature over ``r``, whose singular part ``scale * log(r (1 - r))`` is integrated by hand.
+    quadrature over ``r``, whose singular part ``scale * log(r (1 - r))`` is integrated analytically.
     """
     location, log_scale = _within(location, log_scale)
     scale = log_scale.exp()

@@ -1,6 +1,6 @@
-"""Drawing one decision vector: plain Python on the outputs of the heads, because tensors of one number are slow.
+"""Draws one decision vector from the outputs of heads, in plain Python because small tensors are slow.
 
-The distributions are those of ``distributions``, which says what they are; here they are drawn from.
+The distributions are described in ``distributions``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def draw_decisions(space: Space, draw: Callable[[int, Sequence[int] | None], int
     (2, 3)
 
     Args:
-      space: what to draw from.
-      draw: takes the index of an active point and what a pick may be (None for anything), returns its value.
+      space: the space of the decisions.
+      draw: takes the index of an active point and the allowed picks (None for any), and returns its value.
     """
     points = space.points
     pending = list(reversed(space.top))
@@ -61,7 +61,7 @@ def log_softmax(logits: Sequence[float]) -> list[float]:
 
 
 def draw_index(log_probs: Sequence[float], uniform: float) -> int:
-    """Returns the index that a number uniform on [0, 1) stands for.
+    """Returns the index that a uniform number of [0, 1) selects.
 
     >>> [draw_index(log_softmax([0.0, 0.0]), uniform) for uniform in (0.2, 0.7)]
     [0, 1]
@@ -71,11 +71,11 @@ def draw_index(log_probs: Sequence[float], uniform: float) -> int:
         left -= math.exp(log_prob)
         if left < 0.0:
             return index
-    return max(range(len(log_probs)), key=log_probs.__getitem__)  # rounding left nothing
+    return max(range(len(log_probs)), key=log_probs.__getitem__)  # rounding errors
 
 
 def draw_number(point: Int | Float, outputs: Sequence[float], uniform: float) -> tuple[int | float, float]:
-    """Returns the number that ``uniform`` in [0, 1) stands for, and its log-probability (a float's: density).
+    """Returns the number that ``uniform`` of [0, 1) selects, and its log-probability (for floats log-density).
 
     >>> value, log_prob = draw_number(Int("n", 1, 100), (0.0, 0.0), 0.25)
     >>> value, round(math.exp(log_prob), 12)
@@ -84,7 +84,7 @@ def draw_number(point: Int | Float, outputs: Sequence[float], uniform: float) ->
     Args:
       point: the point, with a number head.
       outputs: the head's location and log scale.
-      uniform: a random number; 0.5 stands for the median.
+      uniform: a random number; 0.5 gives the median.
     """
     location = min(max(outputs[0], -LOCATION_LIMIT), LOCATION_LIMIT)
     log_scale = min(max(outputs[1], LOG_SCALE_LIMITS[0]), LOG_SCALE_LIMITS[1])
@@ -98,7 +98,7 @@ def draw_number(point: Int | Float, outputs: Sequence[float], uniform: float) ->
     a, b = (logit(low) - location) / scale, (logit(high) - location) / scale
     if low == high:
         return value, -_softplus(a) - _softplus(-a) - log_scale - math.log(low) - math.log1p(-low)
-    # the twin of distributions.log_density, which says how it comes about
+    # as in distributions.log_density
     return value, -_softplus(-b) - _softplus(a) + math.log(-math.expm1(a - b))
 
 

@@ -1,7 +1,7 @@
-"""A policy in which each decision point has logits of its own: no decision depends on another's value.
+"""``Factorized``, the policy with independent logits for each decision point, and its exact entropy.
 
-Save by the rules of the space: points below a candidate count only when it is picked, and the picks of a
-group are renormalized over what the earlier picks leave.
+Points below a candidate count only if it is picked, and the picks of a group are renormalized over the candidates that
+earlier picks leave.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from .policy import Policy
 
 @final
 class Factorized(Policy):
-    """Independent logits for each decision point, as TuNAS (Bender et al. 2020, section 3) has them.
+    """Policy with independent logits for each decision point, as in TuNAS (Bender et al. 2020, section 3).
 
-    All weights start at zero, where the policy is the space's own distribution, ``space.sample``'s, except
-    that a group of picks starts even at each pick.
+    All weights start at zero, where the policy is the distribution of ``space.sample``, except that each pick of a
+    group starts uniform over its allowed candidates.
 
     >>> from math import exp
     >>> from random import Random
@@ -41,7 +41,7 @@ class Factorized(Policy):
     ((0, 1), 0.125)
 
     Memory: the widest head times the number of points.  A proposal of 30 decisions takes about 20 microseconds,
-    because probabilities are kept between updates.
+    as probabilities are cached between updates.
     """
 
     def _setup(self, random: Random) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ class Factorized(Policy):
         return log_prob, entropies(outputs, batch, self.numbers).sum(-1)
 
     def _prepared(self) -> list[tuple[list[float], list[float]]]:
-        """Returns per point its log-probabilities and their running sums (of a number head, its outputs)."""
+        """Returns the log-probabilities of each point and their cumulative sums; for a number head its outputs."""
         if self._tables is None:
             logits = self.parameters["logits"].detach()
             logs = torch.log_softmax(logits.masked_fill(~self.encoder.masks, -inf), -1)
@@ -123,10 +123,14 @@ class Factorized(Policy):
 
 @final
 class TreeEntropy:
-    """The entropy of a space's decisions as a function of the heads' outputs.
+    """The exact entropy of independent decisions over a conditional space, as a function of the heads' outputs.
+
+    By the chain rule it is the sum over points of the probability that the point is active times the entropy of its
+    decision.  The sorted picks of a group are a Markov chain, whose marginals a forward pass gives.  Distinct picks in
+    any order lack a closed form (their marginals are permanents); then ``is_exact`` is False.
 
     Args:
-      space: whose decisions.
+      space: the space of the decisions.
       heads: one for each point.
       masks: ``[P, K]``, which outputs each head has.
     """
@@ -137,7 +141,7 @@ class TreeEntropy:
         groups = {p.group.first: p.group for p in space.points if isinstance(p, Choice) and p.group}
         self.has_numbers = bool(self.numbers.any())
         self.is_exact = not any(group.distinct and not group.sorted for group in groups.values())
-        """Whether the space has such an entropy."""
+        """Whether the entropy has a closed form."""
         self.chains = [group for group in groups.values() if group.sorted]
         self.transitions = [self._transitions(group, heads[group.first].width) for group in self.chains]
         self.is_conditional = len(space.top) < len(space.points)
@@ -161,13 +165,13 @@ class TreeEntropy:
 
     @staticmethod
     def _transitions(group: Group, count: int) -> list[Tensor]:
-        """Returns per pick the ``[count, count]`` mask of what may follow what (for the first, any row does)."""
+        """Returns for each pick the ``[count, count]`` mask of allowed successors (in the first, rows are equal)."""
         found = []
         last, own = torch.arange(count).unsqueeze(1), torch.arange(count).unsqueeze(0)
         for pick in range(group.picks):
             end = count - (group.picks - 1 - pick) * group.distinct
             mask = (own < end) & ((own >= last + group.distinct) if pick else (last >= 0))
-            found.append(mask | ~mask.any(1, keepdim=True))  # a row that is never reached may be anything
+            found.append(mask | ~mask.any(1, keepdim=True))  # unreachable rows need any entry
         return found
 
 
@@ -175,7 +179,7 @@ def _walk(outputs: Tensor, group: Group, transitions: list[Tensor]) -> list[tupl
     """Returns the marginal and the conditional entropy of each pick of a sorted group."""
     count = len(transitions[0])
     before = outputs.new_zeros(count)
-    before[0] = 1.0  # where the first pick comes from does not matter
+    before[0] = 1.0  # any state before the first pick
     found = []
     for index, mask in zip(group.members, transitions):
         logits = outputs[index, :count].expand(count, count)
@@ -186,7 +190,7 @@ def _walk(outputs: Tensor, group: Group, transitions: list[Tensor]) -> list[tupl
 
 
 def _ancestors(space: Space, width: int) -> Tensor:
-    """Returns ``[P, D]``: which entries of the flat marginals, and a last one that is 1, make a point active."""
+    """Returns ``[P, D]``: the entries of the flat marginals whose product is the probability that a point is active."""
     above: list[list[int]] = [[] for _ in space.points]
     for index, point in enumerate(space.points):
         for column, branch in enumerate(point.branches if isinstance(point, Choice) else ()):

@@ -1,4 +1,4 @@
-"""Search by policy gradient: an update rule and a policy, freely combined, as one algorithm."""
+"""Policy-gradient search: an update rule and a policy as one algorithm; ``PPO`` and ``REINFORCE``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .rule import Rule, Told
 
 @final
 class PolicyGradient(Algorithm):
-    """Draws decisions from a policy, and lets a rule change the policy by the rewards.
+    """Policy-gradient search: draws decisions from a policy, which an update rule changes by the rewards.
 
     >>> from pliant.algorithms.policy import Factorized, Reinforce
     >>> from pliant.space import choice, flatten
@@ -37,14 +37,14 @@ class PolicyGradient(Algorithm):
     >>> algorithm.policy.mode().values
     (2, 2)
 
-    Decisions that failed or are infeasible (a reward of None) count as the worst reward that was told so far;
-    before there is one, they teach nothing.  A policy repeats itself as it grows sure, and each repetition is
-    a trial; wrap it in ``Deduplicate`` where trials are dear and rewards do not vary.
+    Failed or infeasible decisions (a reward of None) count as the worst reward so far, and are ignored before the
+    first reward.  A converging policy repeats decisions, and each repetition is a trial; use ``Deduplicate`` if trials
+    are expensive and rewards are deterministic.
 
     Args:
-      rule: how the policy changes; it is copied, so one rule may serve several algorithms.
-      policy: what is drawn from; copied likewise.
-      seed: where the random numbers start, initial weights included.
+      rule: the update rule; it is copied, so several algorithms may use one object.
+      policy: the distribution of proposals; copied likewise.
+      seed: of the random numbers, initial weights included.
     """
 
     def __init__(self, rule: Rule, policy: Policy, *, seed: int = 0) -> None:
@@ -60,9 +60,7 @@ class PolicyGradient(Algorithm):
         with _own_settings():
             self.policy.setup(self.space, self.random)
             self.rule = rule.begin(self.policy)
-        self._pending: dict[
-            Decisions, deque[float]
-        ] = {}  # log-probabilities of what was proposed and not told
+        self._pending: dict[Decisions, deque[float]] = {}  # log-probabilities of pending proposals
         self._worst: float | None = None
 
     def _propose(self) -> Decisions:
@@ -89,7 +87,7 @@ class PolicyGradient(Algorithm):
                 self.rule.learn(Told(decisions, reward, log_prob), self.random)
 
     def _take_pending(self, decisions: Decisions) -> float | None:
-        """Returns the log-probability with which these decisions were first proposed and not told yet."""
+        """Returns the log-probability of the earliest pending proposal of these decisions, and removes it."""
         pending = self._pending.get(decisions)
         if pending is None:
             return None
@@ -110,7 +108,7 @@ class PolicyGradient(Algorithm):
     def _restore(self, state: dict[str, Any]) -> None:
         of = [type(self.rule).__name__, type(self.policy).__name__]
         if state["of"] != of:
-            raise ValueError(f"it is that of a search by {state['of']}, this is one by {of}.")
+            raise ValueError(f"it belongs to a search by {state['of']}, and this one is by {of}.")
         with _own_settings():
             self.policy.restore(state["policy"])
             self.rule.restore(state["rule"])
@@ -123,7 +121,7 @@ class PolicyGradient(Algorithm):
 
 @contextmanager
 def _own_settings() -> Iterator[None]:
-    """Keeps out what a training loop around may have set: no gradients, inference mode, a default device."""
+    """Overrides torch settings of a surrounding training loop: no gradients, inference mode, default device."""
     with torch.inference_mode(False), torch.enable_grad():
         if torch.get_default_device().type == "cpu":
             yield
@@ -135,7 +133,7 @@ def _own_settings() -> Iterator[None]:
 PolicyName = Literal["factorized", "lstm"]
 
 POLICIES: dict[str, Callable[[], Policy]] = {"factorized": Factorized, "lstm": Recurrent}
-"""The policies that have names."""
+"""The policies by name."""
 
 
 def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
@@ -158,18 +156,18 @@ def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
     Decisions({'op': 1, 'act': 1})
 
     Args:
-      policy: ``"factorized"`` (logits of its own for each point), ``"lstm"`` (decisions that see those before
-        them), or any policy.
-      batch_size: after how many rewards the policy changes.
-      epochs: how often each batch is gone through.
-      minibatches: in how many parts.
-      clip: how far the probability of decisions may move in one update before it stops to count.
-      learning_rate: the step size of Adam; None stands for 0.1, and 0.005 with an LSTM.
-      entropy: the weight of the entropy, per nat.
-      seed: where the random numbers start.
+      policy: ``"factorized"`` (independent logits for each point), ``"lstm"`` (each decision depends on those before
+        it), or any policy.
+      batch_size: number of rewards per update; at least 2.
+      epochs: passes over each batch.
+      minibatches: number of parts of a batch.
+      clip: the change of a probability ratio beyond which its gradient is cut.
+      learning_rate: the step size of Adam; None is 0.1, and 0.005 with an LSTM.
+      entropy: the weight of the policy's entropy, per nat.
+      seed: of the random numbers.
 
     Raises:
-      FieldTypeError, FieldValueError: an option is not what it should be.
+      FieldTypeError, FieldValueError: an option is invalid.
     """
     chosen = _policy(policy, "PPO")
     with options_of("PPO", "ProximalPolicy"):
@@ -203,16 +201,15 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
 
     Args:
       policy: as for ``PPO``.
-      batch_size: after how many rewards the policy changes.
-      baseline_decay: how slowly the baseline forgets, in [0, 1).
-      scaled: whether advantages are divided by their moving standard deviation; False is as published
-        (with ``entropy=0`` then).
-      learning_rate: the step size of Adam; None stands for 0.1, and 0.005 with an LSTM.
-      entropy: the weight of the entropy, per nat.
-      seed: where the random numbers start.
+      batch_size: number of rewards per update.
+      baseline_decay: decay rate of the baseline, in [0, 1).
+      scaled: whether advantages are divided by their moving standard deviation.
+      learning_rate: as for ``PPO``.
+      entropy: the weight of the policy's entropy, per nat.
+      seed: of the random numbers.
 
     Raises:
-      FieldTypeError, FieldValueError: an option is not what it should be.
+      FieldTypeError, FieldValueError: an option is invalid.
     """
     chosen = _policy(policy, "REINFORCE")
     with options_of("REINFORCE", "Reinforce"):
@@ -236,7 +233,7 @@ def _policy(policy: Any, owner: str) -> Policy:
         )
     if policy not in POLICIES:
         raise FieldValueError(
-            f"{owner}(policy=...) knows no policy {policy!r}{suggest(policy, POLICIES) or '.'} "
+            f"{owner}(policy=...): unknown policy {policy!r}{suggest(policy, POLICIES) or '.'} "
             f"Known: {listing(POLICIES)}."
         )
     return POLICIES[policy]()

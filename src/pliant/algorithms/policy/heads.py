@@ -1,4 +1,4 @@
-"""What a policy must output for each decision point, and how outputs are numbered.  No weights, no torch.
+"""Heads: the outputs that a policy has for each decision point (needs no torch).
 
 A point with few values gets a *categorical* head, one logit per value.  A float, and an integer of many
 values, gets a *number* head of two outputs, the location and the log scale of a distribution on the unit
@@ -15,13 +15,13 @@ from typing import final
 from pliant.space import Choice, Float, Int, Point, Space, to_unit
 
 CATEGORICAL_VALUES = 16
-"""An integer of more values than this gets a number head: near values then learn from one another."""
+"""Integers with more values than this get a number head, so that near values share information."""
 
 _EXACT_SHARES = 1_000_000
-"""An integer of more values is told apart by its density, as floats are: its shares are too thin for doubles."""
+"""Integers with more values are modelled with a continuous density, like floats: their shares are too small for doubles."""
 
 _EDGE = 1e-9
-"""How near to 0 and 1 the unit place of a float may be told: a density has no value at the very ends."""
+"""Unit values of floats stay this far from 0 and 1, where the density is not defined."""
 
 
 @final
@@ -29,7 +29,7 @@ _EDGE = 1e-9
 class Head:
     """The outputs of one point: ``width`` of them, from number ``start`` on.
 
-    ``values`` are those that a categorical head picks among, in order; empty for a number head.
+    ``values`` are the candidates of a categorical head, in order; empty for a number head.
 
     >>> from pliant.space import flatten, floating, integer
     >>> space = flatten([integer("n", 2, 6, step=2), floating("lr", 1e-4, 1.0, scale="log")])
@@ -48,14 +48,14 @@ class Head:
         return bool(self.values)
 
     def index(self, value: int | float) -> int:
-        """Returns which logit of a categorical head stands for ``value``."""
+        """Returns the index of the logit of ``value`` in a categorical head."""
         if isinstance(self.point, Int):
             return (int(value) - self.point.min_value) // self.point.step
         return int(value) if isinstance(self.point, Choice) else 0
 
 
 def make_heads(space: Space) -> tuple[Head, ...]:
-    """Returns a head for each point of the space; their outputs follow one another without gaps."""
+    """Returns a head for each point of the space; outputs are numbered without gaps."""
     heads: list[Head] = []
     start = 0
     for point in space.points:
@@ -74,7 +74,7 @@ def make_heads(space: Space) -> tuple[Head, ...]:
 def unit_share(point: Int | Float, value: int | float) -> tuple[float, float]:
     """Returns the part of the unit interval that ``from_unit`` maps to ``value``.
 
-    For a float, and an integer of more than a million values, the two ends are equal: the value is one place.
+    For a float, and an integer of more than a million values, the two ends are equal.
 
     >>> unit_share(Int("n", 1, 4), 2)
     (0.25, 0.5)
@@ -107,9 +107,9 @@ def logit(unit: float) -> float:
 
 
 def allowed_picks(point: Choice, picked: Sequence[int]) -> Sequence[int] | None:
-    """Returns what this pick of a group may be after the earlier ones, in ascending order; None for anything.
+    """Returns the candidates that this pick of a group may have after the earlier ones, ascending; None for any.
 
-    It leaves enough for the later picks, so whoever picks among these never gets stuck.
+    It leaves enough candidates for the later picks.
 
     >>> from pliant.space import choice, flatten
     >>> points = flatten([choice("edges", 5, picks=3, sorted=True)]).points

@@ -1,7 +1,4 @@
-"""What a policy is: a distribution over the decisions of a space, with weights that a rule may change.
-
-It does not learn by itself (``rule``), and knows no rewards.
-"""
+"""``Policy``, the interface of policies: distributions over the decisions of a space, with weights that rules change."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ class Policy(ABC):
     """A distribution over the decisions of one space; every decision vector of the space is possible.
 
     A subclass makes its weights in ``_setup``, as float64 tensors that need gradients, and writes ``sample``,
-    ``mode`` and ``evaluate``.  Decisions are drawn with Python's random numbers, so that no state of torch is
-    involved; conditional points count only where they are active.
+    ``mode`` and ``evaluate``.  Decisions are drawn with Python's random numbers, not with those of torch;
+    conditional points count only where they are active.
     """
 
     space: Space
@@ -42,23 +39,23 @@ class Policy(ABC):
 
     @final
     def setup(self, space: Space, random: Random) -> None:
-        """Starts anew on ``space``.
+        """Initializes the policy for ``space``.
 
         Args:
-          space: what to decide.
-          random: what initial weights are drawn from.
+          space: the space of the decisions.
+          random: draws the initial weights.
         """
         self.space = space
         self.heads = make_heads(space)
         self.encoder = Encoder(self.heads)
-        """Makes batches; knows which outputs each point has."""
+        """Makes batches; has the outputs of each point."""
         has_numbers = [not head.is_categorical for head in self.heads]
         self.numbers = torch.tensor(has_numbers) if any(has_numbers) else None
-        """``[P]``, which points have a number head; None where none has."""
+        """``[P]``, which points have a number head; None if none has."""
         self.parameters = self._setup(random)
         """The weights by name."""
         self.has_weights = bool(self.heads)
-        """Whether there is anything to learn: False for a space without points."""
+        """Whether the policy has weights: False for a space without points."""
         self.refresh()
 
     @abstractmethod
@@ -71,19 +68,19 @@ class Policy(ABC):
 
     @abstractmethod
     def mode(self) -> Decisions:
-        """Returns the decisions in which each one is the likeliest after those before it."""
+        """Returns the greedy decisions: each is the most likely one given those before it."""
 
     @abstractmethod
     def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
         """Returns log-probabilities and entropies, both ``[B]`` and differentiable.
 
-        The entropies are such that their mean over decisions drawn from this policy is the policy's entropy:
-        the exact one where a policy knows it, otherwise for each row the sum of the entropies of its
-        decisions, each given those before it.  Zeros, at no cost, where ``entropy`` is False.
+        The mean of the entropies over decisions drawn from this policy is its entropy: each is the exact entropy if
+        the policy can compute it, otherwise the sum of the entropies of the row's decisions, each given those before
+        it.  Zeros if ``entropy`` is False.
         """
 
     def refresh(self) -> None:  # noqa: B027 - a hook that may stay empty
-        """Is called after the weights changed, for a policy that keeps what follows from them."""
+        """Called after the weights changed; clears values that are computed from them."""
 
     @final
     def encode(self, decisions: Sequence[Decisions]) -> Batch:
@@ -92,7 +89,7 @@ class Policy(ABC):
 
     @final
     def log_prob(self, decisions: Sequence[Decisions]) -> Tensor:
-        """Returns the log-probabilities of decisions, ``[B]``; density where a decision is a float's."""
+        """Returns the log-probabilities of decisions, ``[B]``; for floats the log-density."""
         return self.evaluate(self.encode(decisions), entropy=False)[0]
 
     @property
@@ -107,7 +104,7 @@ class Policy(ABC):
 
     @final
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what ``state`` returned; call ``setup`` first.
+        """Restores what ``state`` returned; call ``setup`` first.
 
         Raises:
           ValueError: a weight is missing, or of another shape.

@@ -1,4 +1,4 @@
-"""Proximal policy optimization: several careful steps on each batch.  A rule; ``recipes`` makes the algorithm."""
+"""``ProximalPolicy``, the update rule of proximal policy optimization (PPO)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .rule import Rule, Told
 
 @final
 class ProximalPolicy(Rule):
-    """Climbs ``mean(min(q a, clip(q, 1 - c, 1 + c) a)) + entropy * H(pi)``, ``q = pi(d) / pi_old(d)``.
+    """PPO update: maximizes ``mean(min(q a, clip(q, 1 - c, 1 + c) a)) + entropy * H(pi)``, ``q = pi(d) / pi_old(d)``.
 
     Schulman et al. (2017), "Proximal Policy Optimization Algorithms", equations 7 and 9 and algorithm 1, as
-    NASNet (Zoph et al. 2018) uses it: a whole decision vector is one action, so that ``q`` is the ratio of
-    the probabilities of all its active decisions together, and there is no value network: the advantage ``a``
-    is the reward normalized to mean 0 and standard deviation 1 over the batch.  ``pi_old`` is what each
-    decision vector was drawn with, also where its reward comes updates later; decisions that were not
-    proposed count as drawn when they were told.
+    NASNet (Zoph et al. 2018) uses it: a whole decision vector is one action, so ``q`` is the ratio of
+    the joint probabilities of its active decisions.  Instead of a value network, the advantage ``a`` is the reward
+    normalized to mean 0 and standard deviation 1 over the batch.  ``pi_old`` is the policy that drew the decision
+    vector, even if its reward arrives updates later; decisions that were not proposed count as drawn when their
+    reward arrives.
 
     Args:
-      batch_size: after how many rewards the policy changes; at least 2.
-      epochs: how often each batch is gone through.
-      minibatches: in how many parts, drawn anew each time.
-      clip: ``c``, how far a ratio may move from 1 before it stops to count.
+      batch_size: number of rewards per update; at least 2.
+      epochs: passes over each batch.
+      minibatches: number of parts of a batch, shuffled in each epoch.
+      clip: ``c``, the change of the ratio from 1 beyond which its gradient is cut.
       learning_rate: the step size of Adam.
-      entropy: the weight of the policy's entropy (exact where the policy knows it), per nat.
+      entropy: the weight of the policy's entropy, per nat.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ProximalPolicy(Rule):
                 at = rows[part :: self.minibatches]
                 some = batch if self.minibatches == 1 else batch.take(at)
                 log_prob, entropy = self.policy.evaluate(some, entropy=self.entropy > 0.0)
-                # a decision that was all but impossible when drawn must not make the ratio infinite
+                # keeps the ratio finite for decisions that had nearly zero probability
                 ratio = (log_prob - old[at]).clamp(max=_LARGEST).exp()
                 clipped = ratio.clamp(1.0 - self.clip, 1.0 + self.clip)
                 gain = torch.minimum(ratio * advantages[at], clipped * advantages[at]).mean()
@@ -68,7 +68,7 @@ class ProximalPolicy(Rule):
 
 
 def normalize(rewards: Sequence[float]) -> list[float]:
-    """Returns rewards less their mean, over their standard deviation; zeros where all are equal.
+    """Returns rewards with mean 0 and standard deviation 1; zeros if all are equal.
 
     >>> normalize([1.0, 3.0]), normalize([0.1, 0.1, 0.1])
     ([-1.0, 1.0], [0.0, 0.0, 0.0])

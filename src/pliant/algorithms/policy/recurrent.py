@@ -1,6 +1,6 @@
-"""A policy in which an LSTM emits decisions one after another, each seeing those before it.
+"""``Recurrent``, the LSTM policy: each decision depends on those before it.
 
-Drawn from in NumPy, step by step, on the very memory of the weights; evaluated in PyTorch, whole batches at once.
+Sampling runs in NumPy, step by step, on the memory of the weights; evaluation runs in PyTorch, on whole batches.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SPREAD = 0.1  # initial weights are uniform in [-0.1, 0.1], as in ENAS
 
 @final
 class Recurrent(Policy):
-    """One LSTM over the active decisions in the order of the space, as in NAS (Zoph and Le 2017, section 3.1) and ENAS.
+    """LSTM policy over the active decisions, as in NAS (Zoph and Le 2017, section 3.1) and ENAS.
 
-    The input of a step is the embedding of the decision point that is next plus that of the value decided
-    last (a number's is a line in its unit); its output are the logits of the point, masked to what is
-    valid.  Inactive points are no steps.  As the output weights start at zero, a new policy draws as
-    ``Factorized`` does at first; ENAS instead bounds logits by a tanh and starts at random.
+    The input of a step is the embedding of the next decision point plus that of the last value (linear in the unit
+    value of a number); its outputs are the logits of the point, masked to valid values.  Inactive points are skipped.
+    As the output weights start at zero, a new policy samples like a new ``Factorized``; ENAS instead bounds logits by
+    a tanh and starts with random weights.
 
     >>> from random import Random
     >>> from pliant.space import choice, flatten
@@ -68,7 +68,7 @@ class Recurrent(Policy):
         starts = torch.tensor([head.start for head in self.heads] or [0], dtype=torch.long)
         self._starts = starts
         self._rows = torch.where(masks, starts.unsqueeze(1) + torch.arange(masks.shape[1]), 0)
-        self._first = outputs  # the embedding that stands for "nothing was decided yet"
+        self._first = outputs  # the embedding before the first decision
         return {
             "points": uniform(points, self.embedding),
             "values": uniform(outputs + 1, self.embedding),
@@ -131,7 +131,7 @@ class Recurrent(Policy):
         return log_prob, entropies(outputs, batch, self.numbers).sum(-1)
 
     def _unroll(self, decide: Callable[[Head, list[float], Sequence[int] | None], int | float]) -> Decisions:
-        """Returns the decisions that ``decide`` makes of each head's outputs, one after another."""
+        """Runs the LSTM, with values that ``decide`` chooses from the outputs of each head; returns the decisions."""
         weights = self.arrays
         values, size = weights["values"], self.hidden
         decided, hidden, cell = values[self._first], np.zeros(size), np.zeros(size)
@@ -141,7 +141,7 @@ class Recurrent(Policy):
             head = self.heads[index]
             gates = weights["input"] @ (decided + weights["points"][index])
             gates += weights["state"] @ hidden + weights["bias"]
-            squashed = 0.5 + 0.5 * np.tanh(0.5 * gates)  # the sigmoid, which does not overflow this way
+            squashed = 0.5 + 0.5 * np.tanh(0.5 * gates)  # sigmoid without overflow
             candidate = np.tanh(gates[2 * size : 3 * size])
             cell = squashed[size : 2 * size] * cell + squashed[:size] * candidate
             hidden = squashed[3 * size :] * np.tanh(cell)

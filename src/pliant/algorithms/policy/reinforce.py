@@ -1,4 +1,4 @@
-"""REINFORCE: the likelihood-ratio gradient with a moving baseline.  A rule; ``recipes`` makes the algorithm."""
+"""``Reinforce``, the update rule of REINFORCE: the likelihood-ratio gradient with a moving-average baseline."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ from .rule import Rule, Told
 
 @final
 class Reinforce(Rule):
-    """Steps along ``mean(a grad log pi(d)) + entropy * grad H(pi)`` with advantages ``a = (r - b) / s``.
+    """REINFORCE update: steps along ``mean(a grad log pi(d)) + entropy * grad H(pi)``, advantages ``a = (r - b) / s``.
 
     Williams (1992), "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement
-    Learning", section 4; the baseline ``b`` as ENAS and NAS-Bench-201 have it: an exponential moving
-    average of the rewards, corrected for its start at zero, that takes in a reward before the
-    reward is compared with it (so the first advantage is zero).
+    Learning", section 4; the baseline ``b`` as in ENAS and NAS-Bench-201: an exponential moving
+    average of the rewards, with bias correction, that includes the current reward (so the first advantage is zero).
 
-    Ours: ``s`` is the moving standard deviation about that average, so that learning does not depend on the
-    unit of the reward, and advantages are kept within 3 of these, because Adam remembers the square of
-    one outlier (a network that does not train) for a thousand steps.
-    ``scaled=False, entropy=0`` is the method as published.
+    Our additions: ``s`` is the moving standard deviation about that average, so that learning does not depend on the
+    unit of the reward, and advantages are clipped to 3 of these, because Adam remembers the square of one outlier (a
+    network that does not train) for a thousand steps.  ``scaled=False, entropy=0`` is the published method.
 
-    A reward that comes late is learned from as though its decisions had just been drawn.
+    A late reward is treated like a reward of decisions that were just drawn.
 
     Args:
-      batch_size: after how many rewards the policy changes.
+      batch_size: number of rewards per update.
       learning_rate: the step size of Adam.
-      entropy: the weight of the policy's entropy (exact where the policy knows it), per nat.
-      baseline_decay: how slowly the baseline forgets, in [0, 1).
-      scaled: whether advantages are divided by their moving standard deviation, and cut.
+      entropy: the weight of the policy's entropy, per nat.
+      baseline_decay: decay rate of the baseline, in [0, 1).
+      scaled: whether advantages are divided by their moving standard deviation, and clipped.
     """
 
     def __init__(
@@ -50,7 +48,7 @@ class Reinforce(Rule):
         self.scaled = check_flag(scaled, "scaled", self)
 
     def _start(self) -> None:
-        self._weight: float = 0.0  # of all rewards so far, 1 in the end
+        self._weight: float = 0.0  # of all rewards so far, tends to 1
         self._mean: float = 0.0
         self._variance: float = 0.0
 
@@ -61,7 +59,7 @@ class Reinforce(Rule):
         self.descend(-(advantages * log_prob).mean() - self.entropy * entropy.mean())
 
     def _advantage(self, reward: float) -> float:
-        """Takes a reward into the baseline, and returns how much better it is."""
+        """Updates the baseline with a reward, and returns its advantage."""
         keep, share = self.baseline_decay, 1.0 - self.baseline_decay
         self._weight = keep * self._weight + share
         share /= self._weight
@@ -84,5 +82,5 @@ class Reinforce(Rule):
         self._variance = float(state["variance"])
 
 
-_SAME = 1e-12  # rewards whose spread is smaller than this share of their mean are equal but for rounding
+_SAME = 1e-12  # rewards whose spread is smaller than this share of their mean count as equal
 _WIDEST = 3.0

@@ -1,4 +1,4 @@
-"""What an update rule is: how a policy's weights change by what was told.  It draws nothing and proposes nothing."""
+"""``Rule``, the interface of update rules: how rewards change the weights of a policy."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .policy import Policy, array_to_json, fill_from_json
 @final
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a rule learns from: decisions, their reward, and their log-probability when they were drawn."""
+    """An example for a rule: decisions, their reward, and their log-probability when they were drawn."""
 
     decisions: Decisions
     reward: float
     log_prob: float
 
     def to_json(self) -> list[Any]:
-        """Returns this as JSON; the space is stored apart."""
+        """Returns this as JSON, without the space."""
         return [self.decisions.to_json(), self.reward, self.log_prob]
 
     @classmethod
@@ -39,15 +39,15 @@ class Told:
 
 
 class Rule(ABC):
-    """Changes a policy by batches of what was told; the options are those that all rules have.
+    """Updates a policy by batches of rewards; base class of update rules, with the options that all have.
 
     A subclass writes ``update`` and, where it remembers more than weights, ``_start``, ``_state`` and ``_restore``.
 
     Args:
-      batch_size: after how many rewards the policy changes.
+      batch_size: number of rewards per update.
       learning_rate: the step size of Adam.
-      entropy: the weight of the policy's entropy in what is maximized, in units of the advantage per nat.
-      smallest_batch: the least ``batch_size`` that makes sense.
+      entropy: the weight of the policy's entropy in the objective, in units of the advantage per nat.
+      smallest_batch: the smallest ``batch_size`` that is allowed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Rule(ABC):
 
     @final
     def begin(self, policy: Policy) -> Self:
-        """Returns a copy of this rule, without memory, that changes ``policy``."""
+        """Returns a fresh copy of this rule that changes ``policy``."""
         own = copy.copy(self)
         own.policy, own.waiting = policy, []
         own.optimizer = Adam(policy.arrays, own.learning_rate)
@@ -75,7 +75,7 @@ class Rule(ABC):
 
     @final
     def learn(self, told: Told, random: Random) -> None:
-        """Takes in one reward; changes the policy when a batch is full."""
+        """Records one reward; updates the policy when a batch is full."""
         self.waiting.append(told)
         if len(self.waiting) >= self.batch_size:
             batch, self.waiting = self.waiting, []
@@ -87,7 +87,7 @@ class Rule(ABC):
         """Changes the weights of ``self.policy``, by ``self.descend``.
 
         Args:
-          told: a batch, in the order in which rewards came.
+          told: a batch, in the order in which rewards arrived.
           random: for shuffles.
         """
 
@@ -98,18 +98,18 @@ class Rule(ABC):
         self.optimizer.step([gradient.numpy() for gradient in gradients])
 
     def _start(self) -> None:  # noqa: B027 - a hook that may stay empty
-        """Starts with no memory."""
+        """Initializes the memory between updates."""
 
     def _state(self) -> dict[str, Any]:
-        """Returns what is remembered between updates, as JSON."""
+        """Returns the memory between updates, as JSON."""
         return {}
 
     def _restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - a hook that may stay empty
-        """Takes back what ``_state`` returned."""
+        """Restores what ``_state`` returned."""
 
     @final
     def state(self) -> dict[str, Any]:
-        """Returns the optimizer, the batch that is not full yet, and the memory as JSON."""
+        """Returns the optimizer, the incomplete batch and the memory as JSON."""
         adam = self.optimizer
         return {
             "optimizer": {
@@ -123,7 +123,7 @@ class Rule(ABC):
 
     @final
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what ``state`` returned."""
+        """Restores what ``state`` returned."""
         adam, stored = self.optimizer, state["optimizer"]
         adam.steps = int(stored["steps"])
         for name in adam.weights:

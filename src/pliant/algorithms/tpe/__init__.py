@@ -1,7 +1,7 @@
-"""The tree-structured Parzen estimator: two mixtures of kernels, of the good and of the rest, over the tree of decisions.
+"""TPE, the tree-structured Parzen estimator: densities of good and of other trials over the tree of decisions.
 
-``algorithm`` splits the history and picks; ``tree`` lays decisions out as rows; ``kernels`` says how near two
-rows are, and ``groups`` says so for the picks of one ``manyof``.
+``algorithm`` splits the history and proposes; ``tree`` encodes decisions as rows; ``kernels`` has the kernel of a row,
+and ``groups`` that of the picks of one ``manyof``.
 """
 
 from __future__ import annotations

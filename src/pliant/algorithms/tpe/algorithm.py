@@ -1,4 +1,4 @@
-"""The search by a tree-structured Parzen estimator.  Which trials are good, and what to try next; kernels are elsewhere."""
+"""``TPE``, the search with a tree-structured Parzen estimator: splits trials, ranks candidates, proposes."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from .tree import INACTIVE, Tree
 
 Values = tuple[int | float, ...]
 
-_CELLS = 4_000_000  # how many numbers the kernels of the rest take at most; then fewer of them are kept
-_PENDING = 500  # what was proposed before the last so many and never told is given up
+_CELLS = 4_000_000  # size limit of the table of kernels of g; fewer trials are kept beyond it
+_PENDING = 500  # number of pending trials that are remembered
 _FORCED, _FREE = (
     (0.1, 0.2),
     (0.2, 0.1),
-)  # bandwidths where all that is proposed must differ in a choice, and elsewhere
-_GROWTH = 10  # widths are set anew whenever history has grown by one part in so many
+)  # bandwidths of l and g if proposals must differ in a choice, and otherwise
+_GROWTH = 10  # widths are recomputed whenever history has grown by this part (1 / 10)
 
 
 @final
 class TPE(Algorithm):
-    """Tree-structured Parzen estimator: proposes what is likely among the good trials and unlikely among the rest.
+    """TPE (tree-structured Parzen estimator): proposes decisions that are likely among good trials and unlikely among others.
 
     After Bergstra, Bardenet, Bengio and Kegl, "Algorithms for hyper-parameter optimization" (NIPS 2011), section 4:
-    the trials told so far are split into the good, the best ``gamma`` of them, and the rest.  Each part gives a
-    density over the decisions, l and g; expected improvement grows with l / g (their equation 4), so candidates are drawn from
-    l, and the one with the highest l / g is proposed.
+    the recorded trials are split into the best ``gamma`` of them and the rest.  Each part gives a density over the
+    decisions, l and g; expected improvement grows with l / g (their equation 4), so candidates are drawn from l, and the
+    one with the highest l / g is proposed.
 
     The densities are joint ones, as in Falkner, Klein and Hutter's BOHB (ICML 2018): a mixture with one kernel per
-    trial over all decisions at once, and the prior as one kernel more.  A kernel follows the tree of decisions: below a
-    candidate that its trial did not pick it is the prior, so conditional decisions learn from the trials in
-    which they were made, and from no others.  Picks of a ``manyof`` have kernels of their own (sets by what they share,
-    permutations by where they agree), so nothing is drawn that must be thrown away.
+    trial over all decisions jointly, and one kernel for the prior.  A kernel follows the tree of decisions: below a
+    candidate that its trial did not pick it is the prior, so conditional decisions learn only from trials in which
+    they are active.  Picks of a ``manyof`` have their own kernels (sets by common candidates, permutations by common
+    positions), so every draw is valid.
 
-    Where this goes beyond the papers:
+    Additions to the papers:
 
-    - Pending trials count among the rest (the constant liar), and so do failed ones: both keep others away.
-    - Decisions that were told or are pending are not proposed again while the space has others.
-    - The widths of choices are constant.  Where there are only choices, none below another, what is new differs in a choice
-      anyway: l is narrow and g is wide (0.1 and 0.2).  Numbers, conditional decisions and ``repeat`` let a search go
-      on for long without changing a choice: there l is the wider, which favours change (0.2 and 0.1).
-    - g holds the newest 1,000 trials, so a proposal costs the same however long the search is.
+    - Pending trials (the constant liar) and failed trials count among the rest, so proposals avoid them.
+    - Recorded or pending decisions are not proposed again while the space has others.
+    - The bandwidths of choices are constant.  In a space of unconditional choices, every new proposal differs in a
+      choice: l is narrow and g is wide (0.1 and 0.2).  With numbers, conditional decisions or ``repeat``, a search may
+      propose for long without changing a choice, so l is wider than g (0.2 and 0.1).
+    - g holds the newest 1,000 trials, so the cost of a proposal does not grow with the search.
 
     The defaults were chosen on synthetic functions (NK landscapes, numbers, trees), not on tables of networks.
 
@@ -67,13 +67,14 @@ class TPE(Algorithm):
 
     Args:
       seed: where the random numbers start.
-      startup: how many rewards (failures included) are told before the densities are used; until then random.
-      gamma: which part of the trials is good; in (0, 1).
-      max_good: how many trials are good at most.
+      startup: how many random trials come first, failures included.
+      gamma: the part of the trials that counts as good, in (0, 1].
+      max_good: how many trials count as good at most.
       candidates: how many are drawn from l per proposal.
-      bandwidth: of choices, how likely a kernel of l, and one of g, draws anew what its trial picked; each in (0, 1].  None: as said above.
+      bandwidth: the probability that a kernel of l, and one of g, redraws a choice of its trial; each in (0, 1].  None
+        chooses as described above.
       recent: how many trials g holds at most: the newest.
-      repeat: True may propose what was told or is pending, as one wants where rewards are noisy.
+      repeat: True allows proposals of recorded or pending decisions, which is useful if rewards are noisy.
 
     Raises:
       FieldTypeError, FieldValueError: an argument is out of its range.
@@ -119,7 +120,7 @@ class TPE(Algorithm):
         self._next_spread = 2
         self._good: tuple[tuple[int, ...], Matrix, Matrix, Columns] | None = None
 
-    # ------------------------------------------------------------------ what is told
+    # ------------------------------------------------------------------ rewards
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         assert not isinstance(reward, tuple)
@@ -143,7 +144,7 @@ class TPE(Algorithm):
             self._widen()
 
     def _widen(self) -> None:
-        """Sets the widths of g anew, by Scott's rule; all its kernels are then to be made again."""
+        """Recomputes the widths of g by Scott's rule, and marks all its kernels as stale."""
         count = min(len(self._told), self._limit)
         self._next_spread = len(self._told) + max(1, len(self._told) // _GROWTH)
         self._spread = _scott(self._kernels.units(self._ring[:count]))
@@ -158,7 +159,7 @@ class TPE(Algorithm):
             self._pending.pop(values, None)
             self._waiting.pop(values, None)
 
-    # ------------------------------------------------------------------ what is proposed
+    # ------------------------------------------------------------------ proposals
 
     def _propose(self) -> Decisions:
         if len(self._told) < self.startup:
@@ -194,7 +195,7 @@ class TPE(Algorithm):
         return (tree.load(rows[place]) for place in ranked)
 
     def _split(self) -> tuple[tuple[int, ...], Matrix, Matrix, Columns]:
-        """Returns the good trials: which, their rows and the prior's, the widths of these, and their kernels."""
+        """Returns the good trials: their indices, rows (with the prior's), widths and kernels."""
         size = min(math.ceil(self.gamma * len(self._best)), self.max_good)
         good = tuple([index for _, index in self._best[:size]])
         if self._good is None or self._good[0] != good:
@@ -205,7 +206,7 @@ class TPE(Algorithm):
         return self._good
 
     def _lies(self) -> Columns:
-        """Returns the kernels of pending trials, and that of the prior."""
+        """Returns the kernels of pending trials and of the prior."""
         new = [values for values in self._pending if values not in self._waiting]
         if new:
             rows = np.stack([self._kernels.tree.encode(values) for values in new])
@@ -215,7 +216,7 @@ class TPE(Algorithm):
         return np.stack([*(self._waiting[values] for values in self._pending), prior])
 
     def _pick(self, ranked: Iterator[Decisions]) -> Decisions:
-        """Returns the first that is new, or else something new near the first, or else anything new."""
+        """Returns the first new one, else a new one near the first, else any new one."""
         first = next(ranked)
         if self.repeat or self._is_new(first):
             return first
@@ -239,7 +240,7 @@ class TPE(Algorithm):
         return len(self._seen.union(self._pending)) < size
 
     def _walk(self, start: int) -> list[Decisions]:
-        """Returns decisions from number ``start`` on, as many as are needed to meet a new one if the space is that long."""
+        """Returns decisions from index ``start`` on, enough to include a new one if the space does not end before."""
         most = len(self._seen) + len(self._pending) + 1
         return [d for d, _ in zip(self.space.iterate(start), range(most), strict=False)]
 
@@ -261,14 +262,14 @@ class TPE(Algorithm):
             self._add(self._load(values).values, checked)
         for values, count in state["pending"]:
             if count.__class__ is not int or count < 1:
-                raise LoadError(f"{count!r:.80} is no number of pending trials.")
+                raise LoadError(f"a number of pending trials is an integer of at least 1; got {count!r:.80}.")
             self._pending[self._load(values).values] = count
 
 
 def _check_pair(pair: Any) -> tuple[float, float]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise FieldTypeError(
-            f"TPE(bandwidth=...) takes two numbers, of the good and of the rest, such as (0.2, 0.1); got {pair!r:.80}."
+            f"TPE(bandwidth=...) takes two numbers, for good trials and for the rest, such as (0.2, 0.1); got {pair!r:.80}."
         )
     good, rest = (check_number(one, "bandwidth", "TPE", above=0, most=1) for one in pair)
     return good, rest
@@ -299,7 +300,7 @@ def _scott(units: Matrix) -> Matrix:
 
 
 def _gaps(units: Matrix) -> Matrix:
-    """Returns the width of each kernel: the greater distance to its neighbours, the ends of the scale not counted.
+    """Returns the width of each kernel: the larger distance to its neighbours, without the ends of the scale.
 
     At least ``1 / min(100, n + 1)`` (Bergstra and others, 2011; the clip is that of their program).  [N, columns]
     """

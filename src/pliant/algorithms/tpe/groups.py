@@ -1,10 +1,10 @@
-"""How near two sets of picks are: the kernels of a ``manyof`` whose picks share a rule.
+"""Kernels of TPE for the picks of a ``manyof`` that are distinct, sorted, or both.
 
 Both kernels give picks ``x`` near the centre ``o`` the probability ``ratio ** overlap(x, o) / Z``, a Mallows model
 with the overlap as its similarity: of sorted picks the size of the intersection (with multiplicity), of distinct picks in
 any order the number of places where they agree (Hamming's distance, for which the model has a closed
-normalizer: Fligner and Verducci, "Distance based ranking models", 1986).  ``ratio`` is set so that on
-average the share ``bandwidth`` of what a uniform draw would change is changed.
+normalizer: Fligner and Verducci, "Distance based ranking models", 1986).  ``ratio`` is set so that the
+expected number of changes is ``bandwidth`` times that of a uniform draw.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Overlaps:
       bandwidth: in (0, 1]; 1 is the uniform distribution.
 
     Attributes:
-      log_ratio: what one more place in common adds to the log-probability.
-      log_scale: the log-probability, over that of a uniform draw, of picks without any overlap.
+      log_ratio: the change of the log-probability per common place.
+      log_scale: the log-probability of picks without overlap, relative to a uniform draw.
     """
 
     def __init__(self, shares: NDArray[np.float64], bandwidth: float) -> None:
@@ -79,7 +79,7 @@ class Rule(ABC):
 
     @abstractmethod
     def marks(self, picks: Picks) -> list[int]:
-        """Returns the columns that picks have a 1 in: two of them overlap by as many columns as they share."""
+        """Returns the columns of picks that are 1; the overlap of two is the number of common columns."""
 
     @property
     @abstractmethod
@@ -96,7 +96,7 @@ class Rule(ABC):
 
     @abstractmethod
     def _pattern(self, centre: Picks) -> tuple[int, ...]:
-        """Returns all that ``_shares`` depends on."""
+        """Returns the part of a centre that ``_shares`` depends on."""
 
     @abstractmethod
     def _shares(self, pattern: tuple[int, ...]) -> NDArray[np.float64]:
@@ -229,7 +229,7 @@ def make_rule(count: int, picks: int, *, distinct: bool, ordered: bool) -> Rule:
 
 
 def _derangements(count: int, picks: int) -> int:
-    """Returns how many rows of ``picks`` out of ``count`` avoid one given candidate, another one each, in every place."""
+    """Returns the number of rows of ``picks`` out of ``count`` in which each place avoids its own candidate."""
     return sum((-1) ** i * math.comb(picks, i) * math.perm(count - i, picks - i) for i in range(picks + 1))
 
 

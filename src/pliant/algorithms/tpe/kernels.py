@@ -1,8 +1,8 @@
-"""One kernel per trial: a distribution over the whole tree of decisions around what the trial decided.
+"""Kernels of TPE: one distribution per trial over the tree of decisions, centred at the decisions of the trial.
 
-Every kernel is written relative to the prior (the distribution of ``Space.sample``, with the picks of groups uniform), so what
-a trial did not decide counts zero.  The logarithm of a kernel is linear in what it is asked about: all
-kernels at all candidates are one matrix product, ``marks(candidates) @ kernels(trials).T``.
+Every kernel is relative to the prior (the distribution of ``Space.sample``, with uniform picks of groups), so inactive
+decisions of a trial count zero.  The logarithm of a kernel is linear in features of the candidate, so the values of
+all kernels at all candidates are one matrix product: ``marks(candidates) @ kernels(trials).T``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Columns = NDArray[np.float32]
 
 @final
 class Kernels:
-    """The kernels of a tree, hole by hole, and what they are asked about.
+    """The kernels of a tree, with columns for each hole, and the features of candidates.
 
     With ``b`` the bandwidth, ``s`` the width of a hole's Gaussian on the unit scale, and ``K`` candidates:
 
-    - a choice keeps its candidate with probability ``1 - b`` and is else drawn anew (Aitchison and Aitken, 1976);
+    - a choice keeps its candidate with probability ``1 - b`` and is else drawn uniformly (Aitchison and Aitken, 1976);
     - a number is drawn from a Gaussian that is truncated to its scale (Bergstra and others, 2011, section 4.1);
     - an ordered choice or a small integer does the same within its ``K`` shares of the scale with
-      probability ``1 - b``, and is else drawn anew;
+      probability ``1 - b``, and is else drawn uniformly;
     - picks that share a rule: see ``groups``.
 
-    A hole that is active in the candidate but not in the trial has the prior there: kernels follow the
-    branches, and each sums to one over the decisions of the space.
+    A hole that is active in the candidate but not in the trial has the prior: kernels follow the branches, and
+    each sums to one over the decisions of the space.
 
     Attributes:
       width: how many columns a kernel has.
@@ -72,7 +72,7 @@ class Kernels:
         self.scaled = [at for at, *_ in self._ordered] + [at for at, _ in self._numbers]
 
     def units(self, rows: Matrix) -> Matrix:
-        """Returns where rows stand on the scales of ``scaled``, in [0, 1]; NaN where inactive; [N, scaled]."""
+        """Returns the positions of rows on the scales of ``scaled``, in [0, 1]; NaN if inactive; [N, scaled]."""
         units = np.array(rows[:, self.scaled])
         units[units < 0] = np.nan
         for column, (_, _, edges) in enumerate(self._ordered):
@@ -107,7 +107,7 @@ class Kernels:
         return found
 
     def marks(self, rows: Matrix) -> Columns:
-        """Returns what kernels are asked about at candidate rows, [N, width]."""
+        """Returns the features of candidate rows, [N, width]."""
         found = np.zeros((len(rows), self.width), np.float32)
         if len(self._plain):
             codes = rows[:, self._plain]
@@ -133,9 +133,9 @@ class Kernels:
         """Draws one candidate from the kernel around each row, [N, places]."""
         drawn = np.full_like(rows, INACTIVE)
         shape = len(rows), len(self._plain)
-        anew = (rng.random(shape) < bandwidth) | (rows[:, self._plain] < 0)
+        redrawn = (rng.random(shape) < bandwidth) | (rows[:, self._plain] < 0)
         fresh = np.floor(rng.random(shape) * self._count)
-        drawn[:, self._plain] = np.where(anew, fresh, rows[:, self._plain])
+        drawn[:, self._plain] = np.where(redrawn, fresh, rows[:, self._plain])
         if self.scaled:
             self._draw_scaled(drawn, rows, spread, bandwidth, rng)
         for node, _, rule in self._groups:
@@ -193,7 +193,7 @@ def _columns(table: list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
 
 
 def _edges(node: Node) -> Matrix:
-    """Returns where the shares of an ordered hole begin and end on its unit scale; see ``pliant.space.from_unit``."""
+    """Returns the ends of the shares of an ordered hole on its unit scale; see ``pliant.space.from_unit``."""
     point: Any = node.point
     count = int(point.count)
     if not isinstance(point, Int) or point.scale == "linear":

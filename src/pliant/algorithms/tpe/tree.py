@@ -1,7 +1,7 @@
-"""Decisions as rows of numbers, one place per hole of the tree; says nothing of likeness.
+"""Encodes decisions as rows of numbers, one place per hole of the tree of decisions, and decodes them.
 
-Where the picks of a ``manyof`` share a rule, what lies below a candidate has its place by candidate, not by
-pick: the same sub-decisions stand in the same place wherever the candidate was picked.
+If the picks of a ``manyof`` are distinct or sorted, the decisions below a candidate have one place for the candidate,
+not one for each pick.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from pliant.space import Choice, Decisions, Group, Int, Point, Space, from_unit, to_unit
 
 FEW = 32
-"""Integers of up to so many values are treated value by value, others as numbers on their scale."""
+"""Integers with up to this number of values are treated as ordered choices, others as numbers on their scale."""
 
 INACTIVE = -1.0
-"""What stands in the places of holes that are not active."""
+"""The value of inactive holes."""
 
 Row = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One hole: a point of its own, or all picks of a group that share a rule.
+    """One hole: a decision point, or all picks of a group that are distinct or sorted.
 
     Attributes:
       point: the point; of a group the first pick.
@@ -90,7 +90,7 @@ class Tree:
 
     @property
     def is_flat(self) -> bool:
-        """Whether there are no numbers, and nothing is below anything."""
+        """Whether the space has only unconditional choices and small integers."""
         return not self._branches and not any(node.is_number for node in self.nodes)
 
     def encode(self, values: Sequence[int | float]) -> Row:
@@ -102,7 +102,7 @@ class Tree:
         return row
 
     def decode(self, row: Row) -> tuple[int | float, ...]:
-        """Returns the decision vector that a row stands for; places that are inactive are not looked at."""
+        """Returns the decision vector of a row; ignores inactive places."""
         codes = row.tolist()
         if self._plain:
             return tuple(map(int, codes))
@@ -111,11 +111,11 @@ class Tree:
         return tuple(values)
 
     def load(self, row: Row) -> Decisions:
-        """Returns the decisions that a row stands for, without checks."""
+        """Returns the decisions of a row, without checks."""
         return Decisions._of(self.space, self.decode(row))
 
     def prune(self, rows: NDArray[np.float64]) -> None:
-        """Writes -1 wherever a hole is inactive by what its row decides above it."""
+        """Writes -1 for holes that are inactive by the decisions above them."""
         for node, candidate, turn, places in self._branches:
             picked = rows[:, node.at : node.at + node.picks] == candidate
             active = picked.sum(axis=1) > turn if node.picks > 1 else picked[:, 0]
@@ -124,7 +124,7 @@ class Tree:
                 rows[idle[:, None], places] = INACTIVE
 
     def _grow(self, indices: Sequence[int]) -> tuple[Node, ...]:
-        """Returns the holes that the points at ``indices`` form, and below them all others."""
+        """Returns the holes of the points at ``indices``, with all holes below them."""
         grown = []
         for index in indices:
             point = self.space.points[index]
@@ -140,7 +140,7 @@ class Tree:
         at = self.width
         self.width += len(members)
         place = len(self.nodes)
-        self.nodes.append(Node(point, at, len(members), group, ()))  # keeps the place, before those below
+        self.nodes.append(Node(point, at, len(members), group, ()))  # reserves the index, before holes below
         branches: tuple[Any, ...] = ()
         if isinstance(point, Choice):
             turns = members if group is not None and not group.distinct else members[:1]
