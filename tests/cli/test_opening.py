@@ -187,7 +187,7 @@ def test_a_network_without_choices(pliant, net):
         (
             "bad.json",
             b'{"k": {"_type": "layer", "_value": []}}',
-            r"the item 'k' is of the type 'layer', which is not",
+            r"the item 'k' has the unknown type 'layer'",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_wrong_data_is_no_space(pliant, folder):
     (folder / "data.py").write_text("search_space = {'k': {'_type': 'layer', '_value': []}}\n")
     for options in (["--json"], []):
         output = pliant("space", "data.py", *options, status=1).output
-        assert re.search(r"the item 'k' is of the type 'layer', which is not read", output)
+        assert re.search(r"the item 'k' has the unknown type 'layer'", output)
 
 
 def test_a_file_alone_is_not_searched(pliant, folder):

@@ -163,7 +163,7 @@ def test_answers_that_are_incomplete_or_none():
         read_answer(net, {key: GOOD[key] for key in ("join", "pair")})
     with pytest.raises(FieldTypeError, match="the answer is a dict with `_value` and `_idx` per key; got 3"):
         read_answer(net, 3)
-    with pytest.raises(SpaceError, match="decisions are of a super-network; got a Cell"):
+    with pytest.raises(SpaceError, match="read_answer takes a super-network; got a Cell"):
         read_answer(Cell(), GOOD)
 
 
