@@ -206,7 +206,7 @@ TYPED = {
     "two spaces": (["--prebuilt_search_space=darts"], "give one search space, .* got both"),
     "unknown published space": (
         ["--search_space_module=", "--prebuilt_search_space=nasbench20"],
-        "there is no published space 'nasbench20'; did you mean 'nasbench20?1?",
+        "unknown published space 'nasbench20'; did you mean 'nasbench20?1?",
     ),
     "no module": (["--search_space_module=spases.board"], "there is no module 'spases'"),
     "no dot": (["--search_space_module=board"], "names a module and a function in it, .* got 'board'"),
@@ -245,17 +245,17 @@ TYPED = {
     "no name": (["--search_docker_flags", "=1"], "of the form 'flag=value', .* got '=1'"),
     "unknown flag": (["--max_nas_trials=3"], "No such option:? .?--max_nas_trials"),
     "no trainer": (["--local_binary="], "a trial needs a trainer: give --local_binary=FILE"),
-    "a trainer that is not there": (["--local_binary=gone.py"], "there is no file 'gone.py'"),
+    "a trainer that is not there": (["--local_binary=gone.py"], "file 'gone.py' does not exist"),
     "not executable": (["--local_binary=notes.txt"], "notes.txt is not executable: chmod"),
-    "no truth": (["--run_local_binary=maybe"], "--run_local_binary is 'true' or 'false'; got 'maybe'"),
-    "no limit": (["--latency_limit=sof"], "'soft' or 'hard'; got 'sof'; did you mean 'soft'"),
+    "no truth": (["--run_local_binary=maybe"], "'maybe' is not a valid boolean"),
+    "no limit": (["--latency_limit=sof"], "'sof' is not one of 'soft', 'hard'"),
     "no constraint": (["--constraint=latency < 3"], "a constraint is a metric, '<=' or '>=', and a number"),
     "no algorithm": (["--algorithm=randm"], "there is no algorithm named 'randm'; did you mean 'random'"),
     "no trials": (["--max_nas_trial=0"], "0 is not in the range x>=1"),
     "a bad metric": (["--nas_target_reward_metric=a\nb"], "is the name of a metric that the trainer reports"),
     "no data": (
         ["--run_local_binary=false", "--trainer_docker_id=mnist", "--local_data_dir=gone"],
-        "there is no folder 'gone'",
+        "folder 'gone' does not exist",
     ),
     "a bucket": (
         ["--local_output_dir=gs://bucket/jobs"],
@@ -269,7 +269,10 @@ TYPED = {
 def test_what_is_typed_wrong(local, trainer, folder, flags, message):
     trainer(GOOD)
     (folder / "notes.txt").write_text("")
-    out = local(*flags, status=2 if "such option" in message or "range" in message else 1)
+    out = local(
+        *flags,
+        status=2 if re.search("such option|in the range|a valid boolean|is not one of", message) else 1,
+    )
     assert re.search(message, " ".join(out.split())), out
     assert "Traceback" not in out
     assert not (folder / "out").exists()  # nothing was begun
@@ -378,7 +381,7 @@ def test_a_job_that_is_not_there(nas, folder):
         ["resume", "--job_id=gone"],
         ["train", "--search_job_id=gone"],
     ):
-        assert "there is no NAS job 'gone'" in nas(*command, status=1)
+        assert "cannot find a NAS job 'gone'" in nas(*command, status=1)
     assert "resume needs a job" in nas("resume", status=1)
 
 
@@ -416,7 +419,7 @@ def test_another_search_in_the_same_folder(local, trainer, flag, value):
     trainer(GOOD)
     local(space="small")
     out = local(f"--{flag}={value}", "--max_nas_trial=2", space="small", status=1)
-    assert f"was started with --{flag}=" in out
+    assert re.search(f"was started with(out)? --{flag}", out)
 
 
 @pytest.mark.parametrize(

@@ -45,17 +45,22 @@ def test_push_without_cache(nas, engine):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--trainer_docker_id=a", "--trainer_docker_file=gone"], "there is no file 'gone'"),
+        (["--trainer_docker_id=a", "--trainer_docker_file=gone"], "file 'gone' does not exist"),
         (["--trainer_docker_id=a b"], "an image name has letters"),
         (["--trainer_docker_id=-a"], "an image name has letters"),
         (["--trainer_docker_id=a", "--project_id=p"], "--project_id needs --region, such as us-central1"),
-        (["--trainer_docker_id=a", "--use_cache=perhaps"], "--use_cache is 'true' or 'false'; got 'perhaps'"),
         (["--trainer_docker_id=a"], "failed with exit code 3"),
     ],
 )
 def test_what_cannot_be_built(nas, engine, flags, message):
     engine(code=3)
     assert message in nas("build", *flags, status=1)
+
+
+def test_a_switch_that_is_neither_true_nor_false(nas):
+    assert "'perhaps' is not a valid boolean" in nas(
+        "build", "--trainer_docker_id=a", "--use_cache=perhaps", status=2
+    )
 
 
 def test_without_an_engine(nas, engine, monkeypatch, folder):

@@ -27,13 +27,9 @@ _STAMPED = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
 
 @dataclass(frozen=True, slots=True)
 class JobFolder:
-    """The folder of a job.
+    """The folder of a job."""
 
-    Attributes:
-      path: absolute.
-    """
-
-    path: Path
+    path: Path  # absolute
 
     @property
     def name(self) -> str:
@@ -72,19 +68,11 @@ class JobFolder:
         return self.path / "logs" / stage / f"{trial_id}.{attempt}.log"
 
     def save(self, settings: Settings, name: str = SETTINGS) -> None:
-        """Writes the settings of the job, or with ``TRAIN_SETTINGS`` those of stage 2.
-
-        Raises:
-          NasError: the folder cannot be written.
-        """
+        """Writes the settings of the job, or with ``TRAIN_SETTINGS`` those of stage 2."""
         write_record(self.path / name, settings)
 
     def load(self, name: str = SETTINGS) -> Settings:
-        """Returns the settings that ``save`` wrote.
-
-        Raises:
-          NasError: there are none, or they are damaged.
-        """
+        """Returns the settings that ``save`` wrote."""
         return read_record(self.path / name, Settings, "the settings of a NAS job")
 
     def has_job(self) -> bool:
@@ -99,11 +87,7 @@ class JobFolder:
             return False
 
     def check_study(self, stage: str) -> None:
-        """Checks that started trials are recorded.
-
-        Raises:
-          NasError: there are folders of trials without a study.
-        """
+        """Checks that started trials are recorded."""
         if self.has_trials(stage) and not self.study(stage).exists():
             raise NasError(
                 f"{str(self.trials(stage))!r} has folders of trials, but their study {str(self.study(stage))!r} is missing. Restore "
@@ -111,11 +95,7 @@ class JobFolder:
             )
 
     def put_aside(self) -> Path:
-        """Moves the files of the job into a new folder within, so that it can start over; returns that folder.
-
-        Raises:
-          NasError: the folder cannot be written.
-        """
+        """Moves the files of the job into a new folder within, so that it can start over; returns that folder."""
         aside = self.path / f"before_{_now()}"
         with writing(self.path):
             aside.mkdir(parents=True)
@@ -126,11 +106,7 @@ class JobFolder:
 
 
 def new_folder(root: Path, job_name: str) -> JobFolder:
-    """Makes a folder for a new job, ``<job_name>_<stamp>``.
-
-    Raises:
-      NasError: the name is not allowed, or the root cannot be written.
-    """
+    """Makes a folder for a new job, ``<job_name>_<stamp>``."""
     if not _NAME.fullmatch(job_name):
         raise NasError(
             "--job_name starts the name of a folder: letters, digits, '_', '-' and '.', at most 128; "
@@ -151,11 +127,7 @@ def new_folder(root: Path, job_name: str) -> JobFolder:
 
 
 def check_local(path: Path) -> None:
-    """Checks that a path is on this machine.
-
-    Raises:
-      NasError: it is a URL, such as that of a bucket.
-    """
+    """Checks that a path is on this machine."""
     scheme, colon, _ = str(path).partition(":/")
     if colon and scheme.isalnum():
         raise NasError(
@@ -192,7 +164,7 @@ def find_folder(job: str, root: Path | None, file: str = SETTINGS, what: str = "
             )
     names = [one.name for one in found]
     raise NasError(
-        f"there is no {what} {job!r} in {str(root or Path())!r}{suggest(job, names) or '.'} It has: {listing(names)}. Give the "
+        f"cannot find a {what} {job!r} in {str(root or Path())!r}{suggest(job, names) or '.'} It has: {listing(names)}. Give the "
         "path of the job's folder, or its name with --root_output_dir."
     )
 

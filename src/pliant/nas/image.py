@@ -15,9 +15,6 @@ def name_image(docker_id: str, project: str | None, region: str | None) -> str:
     ('localhost/nas/mnist:latest', 'us-central1-docker.pkg.dev/me/nas/mnist:latest')
     >>> name_image("registry/team/mnist:2", None, None)  # already a full name
     'registry/team/mnist:2'
-
-    Raises:
-      NasError: the name is not allowed, or a project is given without a region.
     """
     if not docker_id or docker_id.startswith(("-", "/")) or docker_id.split() != [docker_id]:
         raise NasError(
@@ -42,7 +39,7 @@ def build_image(image: str, file: str, *, use_cache: bool, push: bool) -> None:
     from pliant.launch.containers.engine import find_engine
 
     if not Path(file).is_file():
-        raise NasError(f"--trainer_docker_file: there is no file {file!r}.")
+        raise NasError(f"--trainer_docker_file: file {file!r} does not exist.")
     engine = find_engine().argv
     cache = [] if use_cache else ["--no-cache"]
     _run([*engine, "build", *cache, "-f", file, "-t", image, "."])

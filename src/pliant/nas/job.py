@@ -15,7 +15,7 @@ from .errors import NasError
 from .folder import TRAIN_SETTINGS, JobFolder
 from .listing import list_job
 from .screen import Screen
-from .settings import SEARCH, TRAIN, Settings, describe_search_change, describe_training_change
+from .settings import SEARCH, TRAIN, Settings, describe_change
 from .stage import Stage
 from .trainer import Source, make_launcher
 
@@ -38,12 +38,8 @@ def check_job(settings: Settings, space: Space) -> None:
 
 
 def check_same_search(folder: JobFolder, settings: Settings) -> None:
-    """Checks that settings continue the search that the folder has.
-
-    Raises:
-      StudyError: they would change what is searched, trained or rewarded.
-    """
-    if change := describe_search_change(folder.load(), settings):
+    """Checks that settings continue the search that the folder has."""
+    if change := describe_change(folder.load(), settings, SEARCH):
         raise StudyError(
             f"the job in {str(folder.path)!r} was started {change}. Results of the two cannot be compared. Give the same value, or "
             "another --local_output_dir; or start over with --force_new_space, which moves the old files aside."
@@ -133,7 +129,7 @@ def _keep_training(folder: JobFolder, settings: Settings, *, has_flags: bool) ->
     if not has_flags:
         settings = dataclasses.replace(settings, train_flags=before.train_flags)
     hint = "or train in another folder: --train_job_suffix=NAME."
-    if change := describe_training_change(before, settings):
+    if change := describe_change(before, settings, TRAIN):
         raise StudyError(f"stage 2 in {str(folder.path)!r} was started {change}. Give the same value, {hint}")
     if any(old != new for old, new in zip(before.retrained, settings.retrained)):
         raise NasError(
@@ -145,12 +141,7 @@ def _keep_training(folder: JobFolder, settings: Settings, *, has_flags: bool) ->
 
 
 def choose_trials(folder: JobFolder, text: str | None, count: int) -> tuple[int, ...]:
-    """Returns the trials of a search to train in full: those listed in ``text``, or the ``count`` best.
-
-    Raises:
-      NasError: the text is not a list of trials that have ended, each once; or no trial has a reward.
-      StudyError: there is no search.
-    """
+    """Returns the trials of a search to train in full: those listed in ``text``, or the ``count`` best."""
     with Study.open(folder.study(SEARCH)) as study:
         if text:
             numbers = _read_numbers(text)

@@ -25,18 +25,12 @@ COLUMNS = {"id", "state", SOURCE, "reward", "step", "seconds", "attempts", "stop
 
 @dataclass(frozen=True, slots=True)
 class TrialList:
-    """Trials of a stage, the best first.
+    """Trials of a stage, the best first."""
 
-    Attributes:
-      trials: in order.
-      stage: ``search`` or ``train``.
-      settings: of the stage.
-      stopped: the trials that were ended early; a trial that ended by itself just then is not among them.
-    """
-
-    trials: Sequence[Trial]
-    stage: str
-    settings: Settings
+    trials: Sequence[Trial]  # in order
+    stage: str  # `search` or `train`
+    settings: Settings  # of the stage
+    # the trials that were ended early; a trial that ended by itself just then is not among them
     stopped: frozenset[int] = frozenset()
 
     def to_json(self) -> str:
@@ -143,10 +137,6 @@ def list_job(folder: JobFolder, stage: str, state: str, count: int) -> TrialList
       stage: ``search`` or ``train``.
       state: the service's name of one, or ``ALL``.
       count: how many; 0 for all.
-
-    Raises:
-      NasError: there is no such stage, or its settings are damaged.
-      StudyError: its study cannot be read.
     """
     if stage == TRAIN and not folder.study(TRAIN).exists():
         raise NasError(

@@ -74,11 +74,7 @@ def _decode(hint: Any, data: Any) -> Any:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Writes a file atomically and durably; a link in its place is replaced and not followed.
-
-    Raises:
-      NasError: the file cannot be written.
-    """
+    """Writes a file atomically and durably; a link in its place is replaced and not followed."""
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text, mode=0o644)
@@ -86,11 +82,7 @@ def write_file(path: Path, text: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns an ``OSError`` within into one that names the output folder.
-
-    Raises:
-      NasError: something could not be written.
-    """
+    """Turns an ``OSError`` within into one that names the output folder."""
     try:
         yield
     except OSError as error:

@@ -11,6 +11,7 @@ import math
 import os
 import stat
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,30 +28,21 @@ _OTHERS = {"timestamp", "trial", "checkpoint_path", STEP}
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One report of a trainer.
+    """One report of a trainer."""
 
-    Attributes:
-      step: of training; the number of the report if it has none.
-      values: numbers by name, including NaN and infinities.
-    """
-
-    step: float
-    values: dict[str, float]
+    step: float  # of training; the number of the report if it has none
+    values: dict[str, float]  # numbers by name, including NaN and infinities
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The content of a metrics file.
+    """The content of a metrics file."""
 
-    Attributes:
-      measurements: the reports, in the order of the file.
-      faults: kinds of lines that could not be read, with counts.
-      is_cut: whether the file is longer than the limit, so that only its end was read.
-    """
-
-    measurements: tuple[Measurement, ...] = ()
-    faults: Counter[str] = field(default_factory=Counter)
-    is_cut: bool = False
+    measurements: tuple[Measurement, ...] = ()  # the reports, in the order of the file
+    faults: Counter[str] = field(
+        default_factory=Counter
+    )  # kinds of lines that could not be read, with counts
+    is_cut: bool = False  # whether the file is longer than the limit, so that only its end was read
 
     def describe_faults(self) -> str:
         """Returns the faults as text; "" without any."""
@@ -111,24 +103,12 @@ def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None, False
-    try:
+    with suppress(OSError), os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return None, False
-        begin = max(found.st_size - limit, 0)
-        return _read_from(descriptor, begin, limit), begin > 0
-    except OSError:
-        return None, False
-    finally:
-        os.close(descriptor)
-
-
-def _read_from(descriptor: int, begin: int, limit: int) -> bytes:
-    parts: list[bytes] = []
-    while limit > 0 and (part := os.pread(descriptor, limit, begin)):
-        parts.append(part)
-        begin, limit = begin + len(part), limit - len(part)
-    return b"".join(parts)
+        if stat.S_ISREG(found.st_mode):
+            file.seek(max(found.st_size - limit, 0))
+            return file.read(limit), found.st_size > limit
+    return None, False
 
 
 def clean(text: str, limit: int) -> str:

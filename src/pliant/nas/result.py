@@ -33,17 +33,11 @@ STOPPED_EARLY = "stopped early: the algorithm asked for it"  # in the journal of
 
 @dataclass(slots=True)
 class ResultReader:
-    """Reads the reports and results of the trials of a stage.
+    """Reads the reports and results of the trials of a stage."""
 
-    Attributes:
-      folder: of the job.
-      stage: ``search`` or ``train``.
-      rules: the reward and its constraints.
-    """
-
-    folder: JobFolder
-    stage: str
-    rules: Rules
+    folder: JobFolder  # of the job
+    stage: str  # `search` or `train`
+    rules: Rules  # the reward and its constraints
     _seen: dict[Path, tuple[tuple[int, int, int], set[float]]] = field(default_factory=dict)
 
     def watch(self, trial: Trial) -> list[Seen]:

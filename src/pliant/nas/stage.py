@@ -51,25 +51,15 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a job.
+    """One stage of a job."""
 
-    Attributes:
-      folder: of the job.
-      settings: of the job.
-      space: the abstract space.
-      screen: where progress is shown.
-      resume: the command that continues the job, for messages.
-      name: ``search`` or ``train``.
-      source: the trials of another job that are trained again; None to search.
-    """
-
-    folder: JobFolder
-    settings: Settings
-    space: Space
-    screen: Screen
-    resume: str
-    name: str = SEARCH
-    source: Source | None = None
+    folder: JobFolder  # of the job
+    settings: Settings  # of the job
+    space: Space  # the abstract space
+    screen: Screen  # where progress is shown
+    resume: str  # the command that continues the job, for messages
+    name: str = SEARCH  # `search` or `train`
+    source: Source | None = None  # the trials of another job that are trained again; None to search
 
     def run(self, observer: Observer | None = None, *, echo: bool = False) -> Ending:
         """Runs the remaining trials.
@@ -118,12 +108,7 @@ class Stage:
 
     @contextmanager
     def _open(self) -> Iterator[Study]:
-        """Opens the study, its source trials in its queue.
-
-        Raises:
-          NasError: the space has changed, or another command runs the job.
-          StudyError: a study cannot be opened.
-        """
+        """Opens the study, its source trials in its queue."""
         from pliant.algorithms import to_algorithm
 
         self.folder.check_study(self.name)

@@ -24,41 +24,24 @@ DATA = "/test_data"  # where a container sees --local_data_dir
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Trials of another job that are trained again.
+    """Trials of another job that are trained again."""
 
-    Attributes:
-      folder: of that job.
-      numbers: of its trials, in order; one may occur several times.
-    """
-
-    folder: JobFolder
-    numbers: tuple[int, ...]
+    folder: JobFolder  # of that job
+    numbers: tuple[int, ...]  # of its trials, in order; one may occur several times
 
 
 @dataclass(frozen=True, slots=True)
 class TrainerJobs:
-    """Makes the jobs of a stage.
+    """Makes the jobs of a stage."""
 
-    Attributes:
-      folder: of the job.
-      settings: of the job.
-      stage: ``search`` or ``train``.
-      study: of the stage, to find the trial from which another continues.
-      source: the trials that are trained again; None in a search.
-    """
-
-    folder: JobFolder
-    settings: Settings
-    stage: str
-    study: Study
-    source: Source | None = None
+    folder: JobFolder  # of the job
+    settings: Settings  # of the job
+    stage: str  # `search` or `train`
+    study: Study  # of the stage, to find the trial from which another continues
+    source: Source | None = None  # the trials that are trained again; None in a search
 
     def make_job(self, trial: Trial) -> Job:
-        """Returns the job of a trial, and makes its folders.
-
-        Raises:
-          NasError: they cannot be made.
-        """
+        """Returns the job of a trial, and makes its folders."""
         home = self.folder.trial(self.stage, trial.id)
         metrics = self.folder.metrics(self.stage, trial.id, trial.token)
         log = self.folder.log(self.stage, trial.id, trial.token)

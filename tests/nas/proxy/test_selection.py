@@ -76,7 +76,7 @@ def test_too_many_failures(select, learner, state):
     learner("if int(trial) > 1: sys.exit(3)\n" + PLAIN)
     out = select(status=1)
     assert re.search(
-        r"More than 1 of 8 models failed. To see why: `pliant nas list-trials --job_id=\S+round_1 ", out
+        r"more than 1 of 8 models failed. To see why: `pliant nas list-trials --job_id=\S+round_1 ", out
     )
     assert state("models")["rounds"][0]["models"] == []
 
@@ -98,7 +98,7 @@ TYPED = {
     "no space": (["--search_space_module="], "give one search space, .* got neither"),
     "not there": (
         ["--previous_model_selection_dir=gone"],
-        "there is no selection of models 'gone' in 'jobs'",
+        "cannot find a selection of models 'gone' in 'jobs'",
     ),
 }
 

@@ -46,40 +46,23 @@ class NasCommand(click.Command):
 
 
 def spread(args: Sequence[str]) -> list[str]:
-    """Returns arguments with ``_`` in names, and the flag repeated before each item of a list.
+    """Returns arguments with ``_`` in names, and lists as repeated flags, the first of which is empty.
 
     >>> spread(["--search-docker-flags", "a=1", "b=2", "--job-name=x"])
-    ['--search_docker_flags=a=1', '--search_docker_flags=b=2', '--job_name=x']
-    >>> spread(["--train_docker_flags"])  # an empty list was given
-    ['--train_docker_flags=']
+    ['--search_docker_flags=', '--search_docker_flags=a=1', '--search_docker_flags=b=2', '--job_name=x']
     """
     spelled: list[str] = []
-    current = ""
-    count = 0
+    prefix = ""
     for position, token in enumerate(args):
         if token == "--":  # noqa: S105 - no password
-            return _close(spelled, current, count) + list(args[position:])
+            return [*spelled, *args[position:]]
         if token.startswith("--"):
-            _close(spelled, current, count)
-            name, equals, value = token.partition("=")
-            name = "--" + name[2:].replace("-", "_")
-            current, count = (name, 0) if name[2:] in LISTS else ("", 0)
-            if not current:
-                spelled.append(name + equals + value)
-            elif value:
-                spelled.append(f"{name}={value}")
-                count = 1
-        elif current:
-            spelled.append(f"{current}={token}")
-            count += 1
+            name, equals, value = token[2:].partition("=")
+            name = name.replace("-", "_")
+            prefix = f"--{name}=" if name in LISTS else ""
+            spelled.append(prefix + value if prefix else f"--{name}{equals}{value}")
         else:
-            spelled.append(token)
-    return _close(spelled, current, count)
-
-
-def _close(spelled: list[str], current: str, count: int) -> list[str]:
-    if current and not count:
-        spelled.append(f"{current}=")
+            spelled.append(prefix + token)
     return spelled
 
 
@@ -88,9 +71,6 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
 
     >>> split_flags(["search_space=basic", "filter=a=b--c"])
     {'search_space': 'basic', 'filter': 'a=b--c'}
-
-    Raises:
-      NasError: an item has no ``=`` or no name, or a name that is given twice or reserved.
     """
     found: dict[str, str] = {}
     for item in items:
@@ -113,23 +93,20 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
     return found
 
 
-def read_bool(text: str | None, name: str) -> bool:
-    """Returns a boolean typed as text; False for None.
-
-    Raises:
-      NasError: it is not ``true`` or ``false``.
-    """
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
-    if text is None:
-        return False
-    if text.strip().lower() not in known:
-        raise NasError(f"--{name} is 'true' or 'false'; got {text!r:.40}.")
-    return known[text.strip().lower()]
-
-
 def flag(name: str, **settings: Any) -> Callable[[Function], Function]:
     """Returns the decorator of an option with underscores in its name."""
     return click.option(f"--{name}", name, **settings)
+
+
+def hidden(*names: str) -> Callable[[Function], Function]:
+    """Returns the decorator of options that are accepted and not shown."""
+
+    def decorate(function: Function) -> Function:
+        for name in names:
+            function = click.option(f"--{name}", name, hidden=True)(function)
+        return function
+
+    return decorate
 
 
 def flag_list(name: str, text: str) -> Callable[[Function], Function]:
@@ -141,11 +118,8 @@ def flag_list(name: str, text: str) -> Callable[[Function], Function]:
     return click.option(f"--{name}", name, multiple=True, metavar="KEY=VALUE ...", help=text, callback=read)
 
 
-def cloud_flags(function: Function) -> Function:
-    """Adds the hidden flags that choose machines of the cloud."""
-    for name in CLOUD:
-        function = click.option(f"--{name}", name, hidden=True)(function)
-    return function
+cloud_flags = hidden(*CLOUD)
+"""Adds the hidden flags that choose machines of the cloud."""
 
 
 def drop_ignored(options: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .flags import NasCommand, cloud_flags, flag, flag_list, read_bool
+from .flags import NasCommand, cloud_flags, flag, flag_list, hidden
 from .options import (
     POSITIVE,
     at,
@@ -70,11 +70,11 @@ for _command in (select_proxy_models, search_proxy_task, measure_proxy_variance)
     metavar="FILE",
     help="Its container file.",
 )
-@flag("use_cache", default="true", show_default=True, metavar="BOOL", help="Whether to reuse earlier layers.")
-@flag("push", default="false", show_default=True, metavar="BOOL", help="Whether to push the image.")
+@flag("use_cache", type=bool, default=True, show_default=True, help="Whether to reuse earlier layers.")
+@flag("push", type=bool, default=False, show_default=True, help="Whether to push the image.")
 @cloud_flags
 def build(
-    *, trainer_docker_id: str, trainer_docker_file: str, use_cache: str, push: str, **cloud: Any
+    *, trainer_docker_id: str, trainer_docker_file: str, use_cache: bool, push: bool, **cloud: Any
 ) -> None:
     """Build the image of a trainer with docker or podman."""
     from pliant.nas.image import build_image, name_image
@@ -85,8 +85,8 @@ def build(
     build_image(
         image,
         trainer_docker_file,
-        use_cache=read_bool(use_cache, "use_cache"),
-        push=read_bool(push, "push"),
+        use_cache=use_cache,
+        push=push,
     )
     ConsoleScreen().say(f"Built {image}.")
 
@@ -99,7 +99,7 @@ def build(
 @search_flags(trials=5, parallel=5, failures=5)
 @latency_and_limits
 @flag("train_max_parallel_trial", type=at(1), default=5, show_default=True, help="Number of best trials that stage 2 trains in full.")  # fmt: skip
-@flag("train_frequency", type=at(1), default=1000, hidden=True)
+@hidden("train_frequency")
 @flag_list(
     "train_docker_flags", "Flags of the trainer in stage 2. If given, even empty, stage 2 follows the search."
 )
@@ -144,8 +144,7 @@ def search_in_local(**options: Any) -> None:
 
 @nas.command()
 @flag("job_id", metavar="JOB", help="The job: its folder, or its name in --root_output_dir.")
-@flag("previous_nas_job_id", hidden=True)
-@flag("job_name", hidden=True)
+@hidden("previous_nas_job_id", "job_name")
 @root_output_dir
 @flag("max_nas_trial", type=at(1), help="New number of trials.")
 @flag("max_parallel_nas_trial", type=at(1), help="Trials at the same time.")
@@ -174,7 +173,7 @@ def resume(**options: Any) -> None:
 
 @nas.command()
 @flag("search_job_id", required=True, metavar="JOB", help="The job of the search.")
-@flag("search_job_region", hidden=True)
+@hidden("search_job_region")
 @root_output_dir
 @flag(
     "train_job_suffix", default="", metavar="NAME", help="A folder in that of the job, for another stage 2."

@@ -11,7 +11,7 @@ import click
 
 from pliant.nas.errors import NasError
 
-from .flags import Function, NasCommand, cloud_flags, flag, read_bool
+from .flags import Function, NasCommand, cloud_flags, flag, hidden
 from .options import (
     POSITIVE,
     add,
@@ -26,7 +26,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from pliant.nas.proxy.search import Candidate
-    from pliant.nas.proxy.tool import Tool
+    from pliant.nas.proxy.supervision import State, Tool
     from pliant.nas.settings import Settings
 
 SHARE = click.FloatRange(-1, 1)
@@ -52,22 +52,15 @@ def _folder_options(previous: str) -> Callable[[Function], Function]:
 @space_and_trainer
 @_folder_options("previous_model_selection_dir")
 @flag("accuracy_metric_id", metavar="NAME", help="The metric that is the accuracy.")
-@flag(
-    "latency_metric_id",
-    metavar="NAME",
-    help="The metric that is the latency.  [default: compare accuracies only]",
-)
+@flag("latency_metric_id", metavar="NAME", help="The metric that is the latency.  [default: compare accuracies only]")  # fmt: skip
 @flag("start_num_models", type=at(2), default=30, show_default=True, help="Number of random models.")
-@flag(
-    "final_num_models", type=at(2), default=10, show_default=True, help="Number of models to train in full."
-)
+@flag("final_num_models", type=at(2), default=10, show_default=True, help="Number of models to train in full.")  # fmt: skip
 @flag("num_models_to_remove_per_iter", type=at(1), default=5, show_default=True, help="Number of models to drop after each round.")  # fmt: skip
-@flag("proxy_task_model_selection_docker_id", hidden=True)
-@flag("proxy_task_model_selection_docker_file", hidden=True)
+@hidden("proxy_task_model_selection_docker_id", "proxy_task_model_selection_docker_file")
 @cloud_flags
 def select_proxy_models(**options: Any) -> None:
     """Select reference models: a few that are as different as many, trained in full."""
-    from pliant.nas.proxy.selection import FILE, KIND, SelectionState, select_models
+    from pliant.nas.proxy.selection import SelectionState, select_models
     from pliant.nas.settings import check_metric
 
     def start() -> tuple[Settings, SelectionState]:
@@ -88,8 +81,8 @@ def select_proxy_models(**options: Any) -> None:
         )
         return read_settings(tag, options), state
 
-    tool = _open_tool("select-proxy-models", "previous_model_selection_dir", (FILE, KIND), start, options)
-    exit_with(select_models(tool))
+    tool = _open_tool("select-proxy-models", "previous_model_selection_dir", SelectionState, start, options)
+    _run_tool(lambda: select_models(tool), tool)
 
 
 @click.command(cls=NasCommand, name="search-proxy-task")
@@ -97,23 +90,19 @@ def select_proxy_models(**options: Any) -> None:
 @_folder_options("previous_proxy_task_search_dir")
 @flag("proxy_task_config_generator_module", metavar="MODULE.FUNCTION", help="The function that returns proxy tasks, given the flags of full training as a dict.")  # fmt: skip
 @flag("proxy_task_model_selection_job_id", metavar="DIR", help="A complete selection of models.")
-@flag("proxy_task_model_selection_job_region", hidden=True)
-@flag("proxy_task_model_selection_service_endpoint", hidden=True)
+@hidden("proxy_task_model_selection_job_region", "proxy_task_model_selection_service_endpoint")
 @flag("training_time_hrs_limit", type=POSITIVE, help="Hours that a proxy task may train a model.")
 @flag("desired_accuracy_correlation", type=SHARE, default=0.65, show_default=True, help="Goal: Kendall's tau with full training.")  # fmt: skip
 @flag("desired_accuracy", type=float, help="Alternative goal: accuracy of the median model.")
 @flag("desired_latency_correlation", type=SHARE, default=0.65, show_default=True, help="Required Kendall's tau of the latencies, if the models have latencies.")  # fmt: skip
-@flag("early_stop_proxy_task_if_not_best", default="true", show_default=True, metavar="BOOL", help="Whether a proxy task ends when it takes longer than the best one.")  # fmt: skip
-@flag("proxy_task_search_controller_docker_id", hidden=True)
-@flag("proxy_task_search_controller_docker_file", hidden=True)
+@flag("early_stop_proxy_task_if_not_best", type=bool, default=True, show_default=True, help="Whether a proxy task ends when it takes longer than the best one.")  # fmt: skip
+@hidden("proxy_task_search_controller_docker_id", "proxy_task_search_controller_docker_file")
 @cloud_flags
 def search_proxy_task(**options: Any) -> None:
     """Search for the shortest training that ranks the reference models as full training does."""
     from pliant.nas.folder import find_folder
-    from pliant.nas.proxy.search import FILE, KIND, SearchState, load_references, search_proxies
-    from pliant.nas.proxy.selection import FILE as SELECTION_FILE
-    from pliant.nas.proxy.selection import KIND as SELECTION
-    from pliant.nas.records import read_record
+    from pliant.nas.proxy.search import SearchState, load_references, search_proxies
+    from pliant.nas.proxy.selection import SelectionState
 
     flag = "previous_proxy_task_search_dir"
 
@@ -126,7 +115,9 @@ def search_proxy_task(**options: Any) -> None:
         for name in names:
             if options[name] is None:
                 raise NasError(f"search-proxy-task needs --{name}, or --{flag}=DIR to continue.")
-        selection = find_folder(options[names[0]], options["root_output_dir"], SELECTION_FILE, SELECTION).path
+        selection = find_folder(
+            options[names[0]], options["root_output_dir"], SelectionState.FILE, SelectionState.KIND
+        ).path
         load_references(selection)
         settings = _change(_load_settings(selection), options)
         if next(_list_candidates(options[names[1]], settings), None) is None:
@@ -138,39 +129,38 @@ def search_proxy_task(**options: Any) -> None:
             options["desired_accuracy_correlation"],
             options["desired_accuracy"],
             options["desired_latency_correlation"],
-            read_bool(options["early_stop_proxy_task_if_not_best"], "early_stop_proxy_task_if_not_best"),
+            options["early_stop_proxy_task_if_not_best"],
         )
 
-    tool = _open_tool("search-proxy-task", flag, (FILE, KIND), start, options)
-    generator = read_record(tool.folder / FILE, SearchState, f"a {KIND}").generator
-    exit_with(search_proxies(tool, _list_candidates(generator, tool.settings)))
+    tool = _open_tool("search-proxy-task", flag, SearchState, start, options)
+    generator = tool.load(SearchState).generator
+    _run_tool(lambda: search_proxies(tool, _list_candidates(generator, tool.settings)), tool)
 
 
 @click.command(cls=NasCommand, name="measure-proxy-variance")
 @space_and_trainer
 @_folder_options("previous_variance_measurement_dir")
 @flag("nas_target_reward_metric", metavar="NAME", help="The metric that is the accuracy.")
-@flag("proxy_task_variance_measurement_docker_id", hidden=True)
-@flag("proxy_task_variance_measurement_docker_file", hidden=True)
+@hidden("proxy_task_variance_measurement_docker_id", "proxy_task_variance_measurement_docker_file")
 @cloud_flags
 def measure_proxy_variance(**options: Any) -> None:
     """Measure how much a training varies when it is repeated, and how smoothly its accuracy rises."""
-    from pliant.nas.proxy.variance import FILE, KIND, MeasurementState, measure_model
+    from pliant.nas.proxy.variance import MeasurementState, measure_model
     from pliant.nas.settings import check_metric
 
     def start() -> tuple[Settings, MeasurementState]:
         return read_settings(check_metric(options["nas_target_reward_metric"]), options), MeasurementState()
 
     tool = _open_tool(
-        "measure-proxy-variance", "previous_variance_measurement_dir", (FILE, KIND), start, options
+        "measure-proxy-variance", "previous_variance_measurement_dir", MeasurementState, start, options
     )
-    exit_with(measure_model(tool))
+    _run_tool(lambda: measure_model(tool), tool)
 
 
 def _open_tool(
     command: str,
     flag: str,
-    kind: tuple[str, str],
+    kind: type[State],
     start: Callable[[], tuple[Settings, Any]],
     options: dict[str, Any],
 ) -> Tool:
@@ -179,21 +169,20 @@ def _open_tool(
     Args:
       command: its name.
       flag: that names the folder of a tool to continue.
-      kind: the file of the tool's state, and what it is, for messages.
+      kind: of the tool's state.
       start: returns the settings and the state of a new tool.
       options: of the command.
     """
     from pliant.nas.folder import find_folder, new_folder
-    from pliant.nas.proxy.tool import Tool
+    from pliant.nas.proxy.supervision import Tool
     from pliant.nas.records import write_record
     from pliant.nas.trainer import make_launcher
 
     from .space import load_space
 
-    file, what = kind
     name, root, screen = options["job_name"], options["root_output_dir"], open_screen(options)
     if options[flag]:
-        folder = find_folder(options[flag], root, file, what).path
+        folder = find_folder(options[flag], root, kind.FILE, kind.KIND).path
         settings = _continue(_load_settings(folder), folder, options)
         space = load_space(settings)
     else:
@@ -204,10 +193,22 @@ def _open_tool(
         make_launcher(settings, 1).close()
         folder = new_folder(root, name).path
         write_record(folder / SETTINGS, settings)
-        write_record(folder / file, state)
+        write_record(folder / kind.FILE, state)
         screen.say(f"{settings.space_name}: {str(space).splitlines()[0]}")
         screen.say(f"Folder: {folder} (seed {settings.seed})")
     return Tool(folder, settings, space, screen, f"pliant nas {command} --{flag}={folder}")
+
+
+def _run_tool(work: Callable[[], bool | None], tool: Tool) -> None:
+    """Runs a tool, and exits with a code: 1 if it found nothing, 130 if it was interrupted."""
+    from pliant.nas.job import FAILED, INTERRUPTED
+    from pliant.nas.proxy.supervision import InterruptedTool
+
+    try:
+        exit_with(FAILED if work() is False else 0)
+    except InterruptedTool as error:
+        tool.screen.say(str(error))
+        exit_with(INTERRUPTED)
 
 
 def _load_settings(folder: Path) -> Settings:

@@ -37,7 +37,7 @@ def load_space(settings: Settings) -> Space:
     if prebuilt:
         if prebuilt not in PREBUILT:
             raise NasError(
-                f"there is no published space {prebuilt!r:.60}{suggest(prebuilt, PREBUILT) or '.'} Available: "
+                f"unknown published space {prebuilt!r:.60}{suggest(prebuilt, PREBUILT) or '.'} Available: "
                 f"{listing(PREBUILT)}. For another space, give --search_space_module=package.module.function."
             )
         program = import_module(f"pliant.zoo.{prebuilt}").make_space()

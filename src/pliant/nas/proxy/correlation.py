@@ -18,50 +18,30 @@ _HOUR = 3600.0
 
 
 class Moment(NamedTuple):
-    """A proxy task at one step.
+    """A proxy task at one step."""
 
-    Attributes:
-      step: of training.
-      correlation: Kendall's tau of the accuracies with those of full training.
-      accuracy: the median; of an even number, the upper one.
-      hours: that the model with this accuracy has trained; None if unknown.
-    """
-
-    step: float
-    correlation: float
-    accuracy: float
-    hours: float | None
+    step: float  # of training
+    correlation: float  # Kendall's tau of the accuracies with those of full training
+    accuracy: float  # the median; of an even number, the upper one
+    hours: float | None  # that the model with this accuracy has trained; None if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """When a proxy task is good, and when it takes too long; None skips a test.
+    """When a proxy task is good, and when it takes too long; None skips a test."""
 
-    Attributes:
-      correlation: to reach.
-      accuracy: of the median model, to reach.
-      hours: that the median model may train.
-      best_hours: that the best proxy task so far needs.
-    """
-
-    correlation: float | None = None
-    accuracy: float | None = None
-    hours: float | None = None
-    best_hours: float | None = None
+    correlation: float | None = None  # to reach
+    accuracy: float | None = None  # of the median model, to reach
+    hours: float | None = None  # that the median model may train
+    best_hours: float | None = None  # that the best proxy task so far needs
 
 
 class End(NamedTuple):
-    """Where a proxy task ends.
+    """Where a proxy task ends."""
 
-    Attributes:
-      how: one of ``SUCCESSES``, or why it reaches no goal.
-      step: at which the goal is reached; None without one.
-      hours: after which it is reached; None without one, or if times are unknown.
-    """
-
-    how: str
-    step: int | None = None
-    hours: float | None = None
+    how: str  # one of `SUCCESSES`, or why it reaches no goal
+    step: int | None = None  # at which the goal is reached; None without one
+    hours: float | None = None  # after which it is reached; None without one, or if times are unknown
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:

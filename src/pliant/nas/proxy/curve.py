@@ -26,17 +26,11 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A learning curve.
+    """A learning curve."""
 
-    Attributes:
-      points: by step, each step once.
-      latency: of the model; None if it is not in the details.
-      seconds_per_step: of training; None if unknown.
-    """
-
-    points: tuple[Point, ...] = ()
-    latency: float | None = None
-    seconds_per_step: float | None = None
+    points: tuple[Point, ...] = ()  # by step, each step once
+    latency: float | None = None  # of the model; None if it is not in the details
+    seconds_per_step: float | None = None  # of training; None if unknown
 
     def accuracy_at(self, step: float) -> float | None:
         """Returns the accuracy reported at exactly this step; None without one."""

@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 from pliant.study import Trial
 from pliant.values.errors import PliantError
 
 from ..errors import NasError
 from ..folder import JobFolder
-from ..records import read_record, write_record
+from ..records import read_record
 from ..settings import format_flags
 from ..trainer import Source
 from .correlation import (
@@ -34,13 +34,9 @@ from .correlation import (
     is_enough,
     trace,
 )
-from .selection import FILE as SELECTION_FILE
-from .selection import KIND as SELECTION
 from .selection import SelectionState
-from .supervision import PATIENCE, Limit, Progress, Training, find_latency, train, write_hours, write_percent
-from .tool import DONE, FAILED, Tool
+from .supervision import PATIENCE, Supervisor, Tool, Training, find_latency, write_hours, write_percent
 
-FILE, KIND = "SEARCH_CONTROLLER_STATE.json", "search for a proxy task"
 COMPLETED, TOO_FEW, LATENCY = "completed", "too few models", "latency correlation"
 NOW = 0.01  # percent of training: stop after the next report
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -55,48 +51,30 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy task that was started.
+    """A proxy task that was started."""
 
-    Attributes:
-      name: given by the user.
-      flags: of the trainer.
-      folder: its name.
-      end: where it ends; None while it runs.
-      moments: its rank correlations, by step.
-      latency_correlation: of its models with those of full training; None if unknown.
-    """
-
-    name: str
-    flags: Mapping[str, str]
-    folder: str
-    end: End | None = None
-    moments: tuple[Moment, ...] = ()
-    latency_correlation: float | None = None
+    name: str  # given by the user
+    flags: Mapping[str, str]  # of the trainer
+    folder: str  # its name
+    end: End | None = None  # where it ends; None while it runs
+    moments: tuple[Moment, ...] = ()  # its rank correlations, by step
+    latency_correlation: float | None = None  # of its models with those of full training; None if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class SearchState:
-    """A search for a proxy task; None skips a goal.
+    """A search for a proxy task; None skips a goal."""
 
-    Attributes:
-      selection: the folder of the reference models.
-      generator: the function that returns the candidates.
-      hours: that a model may train.
-      desired_correlation: with the accuracies of full training.
-      desired_accuracy: of the median model.
-      desired_latency_correlation: with the latencies of full training.
-      stops_slower: whether a proxy task ends when it takes longer than the best one.
-      proxies: those that were started, in order.
-    """
-
-    selection: str
-    generator: str
-    hours: float
-    desired_correlation: float | None = None
-    desired_accuracy: float | None = None
-    desired_latency_correlation: float | None = None
-    stops_slower: bool = True
-    proxies: tuple[Proxy, ...] = ()
+    FILE: ClassVar[str] = "SEARCH_CONTROLLER_STATE.json"
+    KIND: ClassVar[str] = "search for a proxy task"
+    selection: str  # the folder of the reference models
+    generator: str  # the function that returns the candidates
+    hours: float  # that a model may train
+    desired_correlation: float | None = None  # with the accuracies of full training
+    desired_accuracy: float | None = None  # of the median model
+    desired_latency_correlation: float | None = None  # with the latencies of full training
+    stops_slower: bool = True  # whether a proxy task ends when it takes longer than the best one
+    proxies: tuple[Proxy, ...] = ()  # those that were started, in order
 
     @property
     def best(self) -> Proxy | None:
@@ -118,12 +96,8 @@ class SearchState:
 
 
 def load_references(folder: Path) -> SelectionState:
-    """Returns a complete selection of models.
-
-    Raises:
-      NasError: there is none, or too few of its models were trained in full.
-    """
-    state = read_record(folder / SELECTION_FILE, SelectionState, f"a {SELECTION}")
+    """Returns a complete selection of models."""
+    state = read_record(folder / SelectionState.FILE, SelectionState, f"a {SelectionState.KIND}")
     if not state.is_complete:
         raise NasError(
             f"the selection in {str(folder)!r} is not complete. To continue it: `pliant nas select-proxy-models "
@@ -140,7 +114,7 @@ def load_references(folder: Path) -> SelectionState:
 
 
 @final
-class UntilEnd(Limit):
+class UntilEnd(Supervisor):
     """Trains the models of a proxy task until its end is known.
 
     Args:
@@ -149,25 +123,26 @@ class UntilEnd(Limit):
     """
 
     def __init__(self, accuracies: Sequence[float | None], goals: Goals) -> None:
+        super().__init__()
         self.accuracies, self.goals = accuracies, goals
-        self.end: End | None = None
+        self.proxy_end: End | None = None
         self._seen: object = None
         self._told: dict[int, int] = {}  # trial -> its number of points when it was told to stop
 
-    def start(self, trial: Trial, home: Path) -> None:
-        """See ``Limit``."""
+    def prepare(self, trial: Trial, home: Path) -> None:
+        """See ``Supervisor``."""
         write_hours(home, self.goals.hours or 0.0)
         self._told.pop(trial.id, None)
-        if self.end is not None:
+        if self.proxy_end is not None:
             self._tell(trial, home, 0)
 
-    def is_exceeded(self, progress: Progress, trial: Trial, home: Path) -> bool:
-        """See ``Limit``."""
-        if self.end is None:
-            self._judge(progress)
-        if self.end is None:
+    def is_beyond(self, trial: Trial, home: Path) -> bool:
+        """See ``Supervisor``."""
+        if self.proxy_end is None:
+            self._judge()
+        if self.proxy_end is None:
             return False
-        curve = progress.curves.get(trial.id)
+        curve = self.curves.get(trial.id)
         count = 0 if curve is None else len(curve.points)
         if trial.id not in self._told:
             self._tell(trial, home, count)
@@ -177,16 +152,16 @@ class UntilEnd(Limit):
         write_percent(home, NOW)
         self._told[trial.id] = count
 
-    def _judge(self, progress: Progress) -> None:
-        seen = len(progress.ended), [(number, len(curve.points)) for number, curve in progress.curves.items()]
+    def _judge(self) -> None:
+        seen = len(self.ended), [(number, len(curve.points)) for number, curve in self.curves.items()]
         if seen != self._seen:
             self._seen = seen
-            numbers = range(1, progress.count + 1)
-            curves = [progress.curves.get(number) for number in numbers]
-            settled = find_settled(curves, [number not in progress.ended for number in numbers])
-            self.end = find_end(trace(curves, self.accuracies, settled), self.goals)
-            if not has_enough(self.accuracies, [number in progress.failed for number in numbers]):
-                self.end = End(TOO_FEW)
+            numbers = range(1, len(self.accuracies) + 1)
+            curves = [self.curves.get(number) for number in numbers]
+            settled = find_settled(curves, [number not in self.ended for number in numbers])
+            self.proxy_end = find_end(trace(curves, self.accuracies, settled), self.goals)
+            if not has_enough(self.accuracies, [number in self.failed for number in numbers]):
+                self.proxy_end = End(TOO_FEW)
 
 
 def has_enough(accuracies: Sequence[float | None], failed: Sequence[bool]) -> bool:
@@ -198,11 +173,7 @@ def has_enough(accuracies: Sequence[float | None], failed: Sequence[bool]) -> bo
 def read_candidates(
     function: Callable[[dict[str, str]], Iterable[Any]], flags: Mapping[str, str], name: str
 ) -> Iterator[Candidate]:
-    """Yields the proxy tasks that the user's function returns for the flags of full training.
-
-    Raises:
-      NasError: the function fails, or returns something else.
-    """
+    """Yields the proxy tasks that the user's function returns for the flags of full training."""
     names: set[str] = set()
     try:
         for given in function(dict(flags)):
@@ -239,15 +210,14 @@ def _read_candidate(given: Any, source: str) -> Candidate:
     return Candidate(name, {str(key): str(value) for key, value in flags.items()})
 
 
-def search_proxies(tool: Tool, candidates: Iterable[Candidate]) -> int:
-    """Tries the remaining candidates; returns the exit code.
+def search_proxies(tool: Tool, candidates: Iterable[Candidate]) -> bool:
+    """Tries the remaining candidates; returns whether one of them reaches a goal.
 
     Raises:
       NasError: a candidate or the references are wrong, or the folder cannot be read or written.
       StudyError: a study cannot be read or written.
     """
-    path = tool.folder / FILE
-    state = read_record(path, SearchState, f"a {KIND}")
+    state = tool.load(SearchState)
     references = load_references(Path(state.selection))
     last = references.rounds[-1]
     source = Source(
@@ -256,21 +226,16 @@ def search_proxies(tool: Tool, candidates: Iterable[Candidate]) -> int:
     for candidate in candidates:
         proxy = _find_proxy(state, candidate)
         state = state.replace(proxy)
-        write_record(
-            path, state
-        )  # before anything runs, so that a killed search continues in the same folder
+        tool.save(state)  # before anything runs, so that a killed search continues in the same folder
         if proxy.end is not None:
             continue
         tool.screen.say(f"Proxy task {proxy.name}, in {proxy.folder}")
-        stage = tool.make_stage(proxy.folder, len(last.models), source, flags=proxy.flags)
-        limit = UntilEnd([model.accuracy for model in last.models], state.make_goals())
-        ending, trainings = train(stage, limit)
-        if ending.how != "complete":
-            return tool.report_stop(ending, stage)
+        supervisor = UntilEnd([model.accuracy for model in last.models], state.make_goals())
+        trainings = tool.train(proxy.folder, len(last.models), supervisor, source, search_flags=proxy.flags)
         state = state.replace(_end_proxy(state, proxy, trainings, references))
-        write_record(path, state)
+        tool.save(state)
     _show_proxies(tool, state)
-    return DONE if state.best else FAILED
+    return state.best is not None
 
 
 def _find_proxy(state: SearchState, candidate: Candidate) -> Proxy:
@@ -335,7 +300,9 @@ def _show_proxies(tool: Tool, state: SearchState) -> None:
     columns = ["", "name", "ended by", "at step", "hours", "correlation", "of latency"]
     tool.screen.show_table("Proxy tasks", columns, rows)
     if best is None or best.end is None:
-        tool.screen.say(f"No proxy task reaches a goal. Their results are in {tool.folder / FILE}")
+        tool.screen.say(
+            f"No proxy task reaches a goal. Their results are in {tool.folder / SearchState.FILE}"
+        )
         return
     flags = format_flags(best.flags)
     tool.screen.say(

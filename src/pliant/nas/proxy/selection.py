@@ -9,18 +9,15 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pliant.values.errors import listing
 
 from ..errors import NasError
 from ..folder import JobFolder
-from ..records import read_record, write_record
-from ..stage import Stage
 from ..trainer import Source
-from .supervision import CHECKPOINT, Training, UpTo, find_latency, list_reasons, train
-from .tool import DONE, MIN_VALID, Tool
+from .supervision import CHECKPOINT, MIN_VALID, Tool, Training, UpTo, find_latency, list_reasons
 
-FILE, KIND = "MODEL_SELECTION_STATE.json", "selection of models"
 MAX_FAILURE_SHARE = 5  # one model in five may fail: 6 of 30
 MIN_KEPT = 2
 Score = tuple[float, float]
@@ -29,57 +26,36 @@ Score = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that was trained in a round.
+    """A model that was trained in a round."""
 
-    Attributes:
-      trial: its trial in the round.
-      origin: its trial in the first round.
-      accuracy: at the end of the round; None if it failed.
-      latency: None if it failed, or without a latency metric.
-    """
-
-    trial: int
-    origin: int
-    accuracy: float | None = None
-    latency: float | None = None
+    trial: int  # its trial in the round
+    origin: int  # its trial in the first round
+    accuracy: float | None = None  # at the end of the round; None if it failed
+    latency: float | None = None  # None if it failed, or without a latency metric
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A round of the selection.
+    """A round of the selection."""
 
-    Attributes:
-      folder: its name.
-      count: the number of models.
-      percent: of the training, at which it ends.
-      models: their results; empty until it has ended.
-      kept: trials that continue.
-    """
-
-    folder: str
-    count: int
-    percent: float
-    models: tuple[Model, ...] = ()
-    kept: tuple[int, ...] = ()
+    folder: str  # its name
+    count: int  # the number of models
+    percent: float  # of the training, at which it ends
+    models: tuple[Model, ...] = ()  # their results; empty until it has ended
+    kept: tuple[int, ...] = ()  # trials that continue
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionState:
-    """A selection of models.
+    """A selection of models."""
 
-    Attributes:
-      start: the number of models in the first round.
-      final: the number of models that are trained in full.
-      each: the number of models that are dropped after a round.
-      latency_metric: None to compare accuracies only.
-      rounds: those that have started.
-    """
-
-    start: int
-    final: int
-    each: int
-    latency_metric: str | None = None
-    rounds: tuple[Round, ...] = ()
+    FILE: ClassVar[str] = "MODEL_SELECTION_STATE.json"
+    KIND: ClassVar[str] = "selection of models"
+    start: int  # the number of models in the first round
+    final: int  # the number of models that are trained in full
+    each: int  # the number of models that are dropped after a round
+    latency_metric: str | None = None  # None to compare accuracies only
+    rounds: tuple[Round, ...] = ()  # those that have started
 
     @property
     def is_complete(self) -> bool:
@@ -87,29 +63,23 @@ class SelectionState:
         return bool(self.rounds) and self.rounds[-1].percent >= 100 and bool(self.rounds[-1].models)
 
 
-def select_models(tool: Tool) -> int:
-    """Runs the remaining rounds; returns the exit code.
+def select_models(tool: Tool) -> None:
+    """Runs the remaining rounds.
 
     Raises:
       NasError: too many models failed, or the folder cannot be read or written.
       StudyError: a study cannot be read or written.
     """
-    path = tool.folder / FILE
-    state = read_record(path, SelectionState, f"a {KIND}")
+    state = tool.load(SelectionState)
     while not state.is_complete:
         if not state.rounds or state.rounds[-1].models:
             state = _start_round(state)
-            write_record(path, state)
+            tool.save(state)
         now = state.rounds[-1]
         tool.screen.say(f"{now.folder}: trains {now.count} models to {now.percent:.4g} %.")
-        stage = _make_stage(tool, state)
-        ending, trainings = train(stage, UpTo(now.percent))
-        if ending.how != "complete":
-            return tool.report_stop(ending, stage)
-        state = _end_round(state, trainings)
-        write_record(path, state)
+        state = _end_round(state, _train_round(tool, state))
+        tool.save(state)
     _show_models(tool, state)
-    return DONE
 
 
 def _start_round(state: SelectionState) -> SelectionState:
@@ -120,16 +90,15 @@ def _start_round(state: SelectionState) -> SelectionState:
     return dataclasses.replace(state, rounds=(*state.rounds, new))
 
 
-def _make_stage(tool: Tool, state: SelectionState) -> Stage:
-    """Returns the trainings of the last round; after the first one, they continue from checkpoints."""
-    now = state.rounds[-1]
+def _train_round(tool: Tool, state: SelectionState) -> list[Training]:
+    """Trains the models of the last round; after the first one, they continue from checkpoints."""
+    now, more, source = state.rounds[-1], {}, None
+    if len(state.rounds) > 1:
+        before = state.rounds[-2]
+        source = Source(JobFolder(tool.folder / before.folder), before.kept)
+        more = {"search_flags": {**tool.settings.search_flags, CHECKPOINT: "True"}}
     allowed = min(state.start // MAX_FAILURE_SHARE, now.count)
-    if len(state.rounds) == 1:
-        return tool.make_stage(now.folder, now.count, max_failures=allowed + 1)
-    before = state.rounds[-2]
-    source = Source(JobFolder(tool.folder / before.folder), before.kept)
-    flags = {**tool.settings.search_flags, CHECKPOINT: "True"}
-    return tool.make_stage(now.folder, now.count, source, max_failures=allowed + 1, flags=flags)
+    return tool.train(now.folder, now.count, UpTo(now.percent), source, max_failures=allowed + 1, **more)
 
 
 def _end_round(state: SelectionState, trainings: list[Training]) -> SelectionState:

@@ -6,27 +6,50 @@ are told to stop.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, final
 
 from pliant.launch import Outcome
+from pliant.space import Space
 from pliant.study import Study, Trial
-from pliant.study.run import Ending, Failed, Lost, Result, Told
+from pliant.study.run import Failed, Lost, Result, Told
+from pliant.values.errors import PliantError
 
-from ..records import write_file
+from ..errors import NasError
+from ..folder import JobFolder
+from ..records import read_record, write_file, write_record
 from ..reports import MAX_BYTES, read_end
-from ..settings import SEARCH
+from ..screen import Screen
+from ..settings import SEARCH, Settings
 from ..stage import Stage
+from ..trainer import Source
 from ..trial.status import HOURS_FILE, PERCENT_FILE
 from .curve import DETAILS, Curve, read_curve
 
 CHECKPOINT = "retrain_use_search_job_checkpoint"  # the flag of trainers that continue from a checkpoint
+MIN_VALID = 0.7  # of the models of a round, or of the trainings of a model
 PATIENCE = 2  # reports that a trainer may make after it was told to stop, before its job is ended
+
+
+class State(Protocol):
+    """State of a proxy tool, a dataclass: the name of its file, and the kind of tool."""
+
+    FILE: ClassVar[str]
+    KIND: ClassVar[str]
+
+
+S = TypeVar("S", bound=State)
+
+
+class InterruptedTool(PliantError):
+    """A proxy tool that was interrupted once; its message has the command that continues it."""
 
 
 class Training(NamedTuple):
@@ -41,50 +64,99 @@ class Training(NamedTuple):
         return self.curve is not None and bool(self.curve.points)
 
 
-@dataclass(slots=True)
-class Progress:
-    """The trials of a stage while it runs.
+class Supervisor(ABC):
+    """Follows the learning curves of the trials of a stage, and decides how far they are trained."""
 
-    Attributes:
-      count: their number.
-      curves: by trial, of those that have started and not failed.
-      ended: trials that have ended.
-      failed: those among them that failed.
-    """
-
-    count: int
-    curves: dict[int, Curve] = field(default_factory=dict)
-    ended: set[int] = field(default_factory=set)
-    failed: set[int] = field(default_factory=set)
-
-
-class Limit(ABC):
-    """Decides how far trials are trained."""
+    def __init__(self) -> None:
+        self.curves: dict[int, Curve] = {}  # of trials that have started and not failed
+        self.ended: set[int] = set()
+        self.failed: set[int] = set()
+        self._started: dict[int, float] = {}
+        self._versions: dict[int, list[tuple[int, int, int]]] = {}
+        self._ended_here: set[tuple[int, int]] = set()
 
     @abstractmethod
-    def start(self, trial: Trial, home: Path) -> None:
-        """Writes the limit into the folder of a trial, before it starts."""
+    def prepare(self, trial: Trial, home: Path) -> None:
+        """Writes into the folder of a trial how far it is trained, before it starts."""
 
     @abstractmethod
-    def is_exceeded(self, progress: Progress, trial: Trial, home: Path) -> bool:
+    def is_beyond(self, trial: Trial, home: Path) -> bool:
         """Returns whether a running trial is to be ended by force; called a few times a second for each."""
+
+    def open(self, stage: Stage) -> None:
+        """Called before the stage runs, with trials that have ended before."""
+        self.stage = stage
+        for trial, curve in _read_trainings(stage):
+            self._close(trial, curve)
+
+    def start(self, trial: Trial) -> None:
+        """Prepares the folder of a trial: the limit, and the details of the training that it continues."""
+        stage, home = self.stage, _home(self.stage, trial)
+        for name in (DETAILS, PERCENT_FILE):
+            (home / name).unlink(missing_ok=True)
+        if stage.source is not None and CHECKPOINT in stage.settings.search_flags:
+            before = stage.source.folder.trial(SEARCH, stage.source.numbers[trial.id - 1])
+            text, is_cut = read_end(before / DETAILS, MAX_BYTES)
+            if text is not None and not is_cut:
+                write_file(home / DETAILS, text.decode("utf-8", "replace"))
+        self.prepare(trial, home)
+        self._started[trial.id] = time.monotonic()
+
+    def should_end(self, trial: Trial) -> bool:
+        """Reads the curve of a running trial; returns whether the trial exceeds the limit."""
+        home = _home(self.stage, trial)
+        files = (self.stage.folder.metrics(SEARCH, trial.id, trial.token), home / DETAILS)
+        versions = [_read_version(file) for file in files]
+        if versions != self._versions.get(trial.id):
+            self._versions[trial.id] = versions
+            seconds = time.monotonic() - self._started[trial.id]
+            self.curves[trial.id] = _read_curve(self.stage, trial, seconds)
+        if self.is_beyond(trial, home):
+            self._ended_here.add((trial.id, trial.token))
+            return True
+        return False
+
+    def adjust(self, trial: Trial, outcome: Outcome, result: Result) -> Result:
+        """Returns the result of a trial; for one that was ended here without a reward, its last accuracy."""
+        if isinstance(result, Lost):
+            self.curves.pop(trial.id, None)  # it starts over
+            return result
+        curve = _read_curve(self.stage, trial, outcome.seconds)
+        if isinstance(result, Failed) and (trial.id, trial.token) in self._ended_here and curve.points:
+            result = Told(curve.points[-1].accuracy)
+        self._close(trial, curve if isinstance(result, Told) else None)
+        return result
+
+    def end(self, trial: Trial) -> None:
+        """Records a trial that has ended; one that was lost too often has failed."""
+        if trial.status == "failed":
+            self._close(trial, None)
+
+    def _close(self, trial: Trial, curve: Curve | None) -> None:
+        self.ended.add(trial.id)
+        if curve is None:
+            self.failed.add(trial.id)
+            self.curves.pop(trial.id, None)
+        else:
+            self.curves[trial.id] = curve
 
 
 @final
-class UpTo(Limit):
+class UpTo(Supervisor):
     """Trains each trial up to ``percent`` of its steps."""
 
     def __init__(self, percent: float) -> None:
+        super().__init__()
         self.percent = percent
 
-    def start(self, trial: Trial, home: Path) -> None:
-        """See ``Limit``."""
+    def prepare(self, trial: Trial, home: Path) -> None:
+        """See ``Supervisor``."""
         if self.percent < 100:
             write_percent(home, self.percent)
 
-    def is_exceeded(self, progress: Progress, trial: Trial, home: Path) -> bool:
-        """See ``Limit``."""
-        curve = progress.curves.get(trial.id)
+    def is_beyond(self, trial: Trial, home: Path) -> bool:
+        """See ``Supervisor``."""
+        curve = self.curves.get(trial.id)
         return self.percent < 100 and curve is not None and curve.count_beyond(self.percent) >= PATIENCE
 
 
@@ -98,15 +170,57 @@ def write_hours(home: Path, hours: float) -> None:
     write_file(home / HOURS_FILE, json.dumps({"max_training_time_in_hrs": hours}))
 
 
-def train(stage: Stage, limit: Limit) -> tuple[Ending, list[Training]]:
-    """Runs the remaining trials of a stage; returns how it ended, and the trials that have ended.
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A proxy tool: its folder, and the trainings in it."""
 
-    Raises:
-      NasError: the folder cannot be written, or the space has changed.
-      StudyError: the study cannot be opened or written.
-    """
-    stage.folder.save(stage.settings)
-    return stage.run(_CurveObserver(stage, limit)), _read_trainings(stage)
+    folder: Path
+    settings: Settings  # of the trainings
+    space: Space
+    screen: Screen
+    resume: str  # the command that continues the tool, for messages
+
+    def load(self, kind: type[S]) -> S:
+        """Returns the state of the tool."""
+        return read_record(self.folder / kind.FILE, kind, f"a {kind.KIND}")
+
+    def save(self, state: State) -> None:
+        """Writes the state of the tool."""
+        write_record(self.folder / state.FILE, state)
+
+    def train(
+        self, name: str, trials: int, supervisor: Supervisor, source: Source | None = None, **changes: Any
+    ) -> list[Training]:
+        """Runs the remaining trainings in a folder of their own; returns all of them, in order.
+
+        Args:
+          name: of the folder.
+          trials: their number.
+          supervisor: decides how far they are trained.
+          source: earlier trials that are trained again; None draws different random ones.
+          changes: to the settings; without ``max_failures``, any number of trials may fail.
+
+        Raises:
+          NasError: the folder cannot be written, the space has changed, or too many trials failed.
+          StudyError: the study cannot be opened or written.
+          InterruptedTool: Ctrl-C; running trials have ended.
+        """
+        algorithm = "random" if source is not None or math.isinf(self.space.size) else "random(replace=False)"
+        given = {"trials": trials, "algorithm": algorithm, "max_failures": 0, **changes}
+        settings = dataclasses.replace(self.settings, **given)
+        folder = JobFolder(self.folder / name)
+        folder.save(settings)
+        stage = Stage(folder, settings, self.space, self.screen, self.resume, source=source)
+        supervisor.open(stage)
+        ending = stage.run(supervisor)
+        if ending.how == "interrupted":
+            raise InterruptedTool(f"{ending.message} To continue: `{self.resume}`.")
+        if ending.how == "failures":
+            raise NasError(
+                f"more than {settings.max_failures - 1} of {trials} models failed. To see why: `pliant nas list-trials "
+                f"--job_id={folder.path} --state=all`. Fix the trainer, and start again."
+            )
+        return _read_trainings(stage)
 
 
 def _read_trainings(stage: Stage) -> list[Training]:
@@ -127,71 +241,6 @@ def _read_curve(stage: Stage, trial: Trial, seconds: float | None) -> Curve:
 
 def _home(stage: Stage, trial: Trial) -> Path:
     return stage.folder.trial(SEARCH, trial.id)
-
-
-@final
-class _CurveObserver:
-    """Reads the learning curves of running trials, and ends those that exceed the limit."""
-
-    def __init__(self, stage: Stage, limit: Limit) -> None:
-        self.stage, self.limit = stage, limit
-        self.progress = Progress(stage.settings.trials)
-        self.started: dict[int, float] = {}
-        self.versions: dict[int, list[tuple[int, int, int]]] = {}
-        self.exceeded: set[tuple[int, int]] = set()
-        for trial, curve in _read_trainings(stage):
-            self._close(trial, curve)
-
-    def start(self, trial: Trial) -> None:
-        """Prepares the folder of a trial: the limit, and the details of the training that it continues."""
-        stage, home = self.stage, _home(self.stage, trial)
-        for name in (DETAILS, PERCENT_FILE):
-            (home / name).unlink(missing_ok=True)
-        if stage.source is not None and CHECKPOINT in stage.settings.search_flags:
-            before = stage.source.folder.trial(SEARCH, stage.source.numbers[trial.id - 1])
-            text, is_cut = read_end(before / DETAILS, MAX_BYTES)
-            if text is not None and not is_cut:
-                write_file(home / DETAILS, text.decode("utf-8", "replace"))
-        self.limit.start(trial, home)
-        self.started[trial.id] = time.monotonic()
-
-    def should_end(self, trial: Trial) -> bool:
-        """Reads the curve of a running trial; returns whether the trial exceeds the limit."""
-        home = _home(self.stage, trial)
-        files = (self.stage.folder.metrics(SEARCH, trial.id, trial.token), home / DETAILS)
-        versions = [_read_version(file) for file in files]
-        if versions != self.versions.get(trial.id):
-            self.versions[trial.id] = versions
-            seconds = time.monotonic() - self.started[trial.id]
-            self.progress.curves[trial.id] = _read_curve(self.stage, trial, seconds)
-        if self.limit.is_exceeded(self.progress, trial, home):
-            self.exceeded.add((trial.id, trial.token))
-            return True
-        return False
-
-    def adjust(self, trial: Trial, outcome: Outcome, result: Result) -> Result:
-        """Returns the result of a trial; for one that was ended here without a reward, its last accuracy."""
-        if isinstance(result, Lost):
-            self.progress.curves.pop(trial.id, None)  # it starts over
-            return result
-        curve = _read_curve(self.stage, trial, outcome.seconds)
-        if isinstance(result, Failed) and (trial.id, trial.token) in self.exceeded and curve.points:
-            result = Told(curve.points[-1].accuracy)
-        self._close(trial, curve if isinstance(result, Told) else None)
-        return result
-
-    def end(self, trial: Trial) -> None:
-        """Records a trial that has ended; one that was lost too often has failed."""
-        if trial.status == "failed":
-            self._close(trial, None)
-
-    def _close(self, trial: Trial, curve: Curve | None) -> None:
-        self.progress.ended.add(trial.id)
-        if curve is None:
-            self.progress.failed.add(trial.id)
-            self.progress.curves.pop(trial.id, None)
-        else:
-            self.progress.curves[trial.id] = curve
 
 
 def _read_version(path: Path) -> tuple[int, int, int]:

@@ -9,16 +9,15 @@ import statistics
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import NasError
 from ..folder import JobFolder
-from ..records import read_record, write_file, write_record
+from ..records import write_file
 from ..trainer import Source
 from .selection import scale
-from .supervision import Training, UpTo, list_reasons, train
-from .tool import DONE, MIN_VALID, Tool
+from .supervision import MIN_VALID, Tool, Training, UpTo, list_reasons
 
-FILE, KIND = "measurement_state.json", "measurement of variance"
 RESULT = "variance_and_smoothness.json"
 MAX_ATTEMPTS, TRAININGS = 10, 5
 TEST_PERCENT = 1.0  # of training, to see whether a model works
@@ -29,54 +28,40 @@ GOOD_VARIANCE, GOOD_SMOOTHNESS = 0.4, 10.0
 
 @dataclass(frozen=True, slots=True)
 class MeasurementState:
-    """A measurement.
+    """A measurement."""
 
-    Attributes:
-      attempts: why each tested model does not work; "" for the one that does.
-      accuracies: of the trainings of that model; empty until they have ended.
-      variance: see ``measure_variance``.
-      smoothness: the mean of ``measure_smoothness``.
-    """
-
-    attempts: tuple[str, ...] = ()
-    accuracies: tuple[float, ...] = ()
-    variance: float | None = None
-    smoothness: float | None = None
+    FILE: ClassVar[str] = "measurement_state.json"
+    KIND: ClassVar[str] = "measurement of variance"
+    attempts: tuple[str, ...] = ()  # why each tested model does not work; "" for the one that does
+    accuracies: tuple[float, ...] = ()  # of the trainings of that model; empty until they have ended
+    variance: float | None = None  # see `measure_variance`
+    smoothness: float | None = None  # the mean of `measure_smoothness`
 
 
-def measure_model(tool: Tool) -> int:
-    """Runs what remains of the measurement; returns the exit code.
+def measure_model(tool: Tool) -> None:
+    """Runs what remains of the measurement.
 
     Raises:
       NasError: none of the tested models works, or too many trainings failed.
       StudyError: a study cannot be read or written.
     """
-    path = tool.folder / FILE
-    state = read_record(path, MeasurementState, f"a {KIND}")
+    state = tool.load(MeasurementState)
     while not state.attempts or state.attempts[-1]:
         if len(state.attempts) >= MAX_ATTEMPTS:
             raise NasError(
                 f"none of {MAX_ATTEMPTS} random models works; the last: {state.attempts[-1]}. Fix the trainer, and start again."
             )
         number = len(state.attempts) + 1
-        stage = tool.make_stage(f"attempt_{number}", 1, seed=tool.settings.seed + number)
-        ending, trainings = train(stage, UpTo(TEST_PERCENT))
-        if ending.how != "complete":
-            return tool.report_stop(ending, stage)
-        (tested,) = trainings
+        seed = tool.settings.seed + number
+        (tested,) = tool.train(f"attempt_{number}", 1, UpTo(TEST_PERCENT), seed=seed)
         fault = "" if tested.is_valid else tested.trial.reason or "it reported nothing"
         state = dataclasses.replace(state, attempts=(*state.attempts, fault))
-        write_record(path, state)
+        tool.save(state)
     if state.variance is None:
         source = Source(JobFolder(tool.folder / f"attempt_{len(state.attempts)}"), (1,) * TRAININGS)
-        stage = tool.make_stage("training", TRAININGS, source)
-        ending, trainings = train(stage, UpTo(100.0))
-        if ending.how != "complete":
-            return tool.report_stop(ending, stage)
-        state = _measure(state, trainings)
-        write_record(path, state)
+        state = _measure(state, tool.train("training", TRAININGS, UpTo(100.0), source))
+        tool.save(state)
     _report(tool, state)
-    return DONE
 
 
 def _measure(state: MeasurementState, trainings: Sequence[Training]) -> MeasurementState:

@@ -189,11 +189,10 @@ def test_what_is_typed_wrong(references, hunt, folder, place):
     for arguments, message in (
         (
             ["--proxy_task_model_selection_job_id=gone"],
-            "there is no selection of models 'gone' in .* It has: 'models_",
+            "cannot find a selection of models 'gone' in .* It has: 'models_",
         ),
         (["--proxy_task_config_generator_module=proxies"], "names a module and a function in it"),
         (["--job_name="], "search-proxy-task needs --job_name"),
-        (["--early_stop_proxy_task_if_not_best=maybe"], "is 'true' or 'false'; got 'maybe'"),
     ):
         assert re.search(message, " ".join(hunt("one", *arguments, status=1).split())), arguments
     assert not list((folder / "jobs").glob("proxies*"))
