@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pliant.study import Study
-from pliant.testing.boxes import IMAGE, open_box
+from pliant.testing.container_store import IMAGE, open_store
 from pliant.values.errors import StudyError
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +27,17 @@ ENTRYPOINT ["{sys.executable}", "-m", "tutorial.trainer"]
 
 
 @pytest.fixture(scope="module")
-def box():
-    with open_box() as opened:
+def store():
+    with open_store() as opened:
         if opened.engine.kind != "podman":
             pytest.skip("the image has this machine's Python by a setting that only podman knows")
         yield opened
 
 
 @pytest.fixture
-def nas(box, tmp_path):
+def nas(store, tmp_path):
     """Starts a command of the NAS client in a process of its own, where trainers have this machine's Python."""
-    env = {**os.environ, **box.env, "CONTAINERS_CONF": str(box.folder / "mounting.conf")}
+    env = {**os.environ, **store.env, "CONTAINERS_CONF": str(store.folder / "mounting.conf")}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     begun = []
 
@@ -61,7 +61,7 @@ def count_completed(job):
         return 0
 
 
-def test_the_tutorial_in_containers(box, nas, tmp_path):
+def test_the_tutorial_in_containers(store, nas, tmp_path):
     job, file, said = tmp_path / "job", tmp_path / "Containerfile", tmp_path / "out"
     file.write_text(CONTAINERFILE)
     build = nas("build", "--trainer_docker_id=tutorial", f"--trainer_docker_file={file}")
@@ -96,4 +96,4 @@ def test_the_tutorial_in_containers(box, nas, tmp_path):
         assert 0.05 < trial.reward <= 1
         assert json.loads((home / "job_status.json").read_text()) == {"job_status": "success"}
         assert (home / "serialized_tunable_object.json").exists()
-    assert box.containers() == []
+    assert store.containers() == []

@@ -28,7 +28,9 @@ def test_there_and_back():
     "name", ["json", "json:", ":dumps", "json:dumps:x", "a b:c", "json:du mps", "", "./x.py"]
 )
 def test_what_is_no_name(name):
-    with pytest.raises(LaunchError, match=r"names no function: a function is named 'module:qualname'"):
+    with pytest.raises(
+        LaunchError, match=r"is not the name of a function: a function is named 'module:qualname'"
+    ):
         name_of(name)
 
 
@@ -41,7 +43,8 @@ def test_a_module_that_imports_what_is_not_there(tmp_path, monkeypatch):
 
 def test_a_near_module_is_suggested():
     with pytest.raises(
-        LaunchError, match=r"there is no module 'pliant.testing.jbos'; did you mean 'pliant.testing.jobs'"
+        LaunchError,
+        match=r"the module 'pliant.testing.jbos' does not exist; did you mean 'pliant.testing.jobs'",
     ):
         resolve("pliant.testing.jbos:echo")
 

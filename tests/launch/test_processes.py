@@ -53,16 +53,16 @@ def test_one_name_to_preload(module):
 @pytest.mark.parametrize(
     ("preload", "message"),
     [
-        ("no_such_module", "preload='no_such_module': there is no module 'no_such_module'"),
-        ("preloaded:warm", "is a list, no function"),
+        ("no_such_module", "preload='no_such_module': the module 'no_such_module' does not exist"),
+        ("preloaded:warm", "is not a function, but of type list"),
         ("preloaded:warmup", "has no 'warmup'; did you mean 'warm_up'"),
         ("preloaded:fail", "preload failed with ValueError: no data set"),
         (
             "preloaded:start_thread",
-            "left 2 threads running, and a process with threads cannot be forked safely",
+            "left 2 threads running; a process with threads cannot be forked safely",
         ),
         ("preloaded:bad_exit", "ended before it was ready: exit code 7"),
-        ((7,), r"preload takes names, such as \('torch'"),
+        ((7,), r"preload must be names of modules or functions; got 7"),
     ],
 )
 def test_a_preload_that_fails(module, preload, message):
@@ -72,28 +72,28 @@ def test_a_preload_that_fails(module, preload, message):
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
 def test_numbers_of_workers(workers):
-    with pytest.raises(LaunchError, match=r"workers is an integer from 1, or None"):
+    with pytest.raises(LaunchError, match=r"workers must be an integer from 1, or None"):
         Processes(workers)
 
 
 def test_other_arguments():
     for seconds in (-1, "5", None, float("nan")):
-        with pytest.raises(LaunchError, match="grace_seconds is a number of seconds from 0"):
+        with pytest.raises(LaunchError, match="grace_seconds must be a number of seconds from 0"):
             Processes(1, grace_seconds=seconds)
     for name in ("threads", "max_processes", "log_bytes"):
-        with pytest.raises(LaunchError, match=f"{name} is an integer from 1; got 0"):
+        with pytest.raises(LaunchError, match=f"{name} must be an integer from 1; got 0"):
             Processes(1, **{name: 0})
     for limits in ({"seconds": 0}, {"seconds": float("inf")}, {"memory": -1}, {"memory": "1G"}):
         with pytest.raises(
-            LaunchError, match=r"is a number above 0, or None for no limit; got .*Limits\(seconds=60"
+            LaunchError, match=r"must be a number above 0, or None for no limit; got .*Limits\(seconds=60"
         ):
             Limits(**limits)
 
 
 def test_each_takes_its_kind_of_work():
-    with Processes(1) as launcher, pytest.raises(LaunchError, match="for a Command, take Commands"):
+    with Processes(1) as launcher, pytest.raises(LaunchError, match=r"got a Command\. Use Commands"):
         launcher.start(Job("a", Command(("echo",))))
-    with Commands(1) as launcher, pytest.raises(LaunchError, match="for a Call, take Processes"):
+    with Commands(1) as launcher, pytest.raises(LaunchError, match=r"got a Call\. Use Processes"):
         launcher.start(Job("a", call("echo")))
 
 

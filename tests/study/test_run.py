@@ -341,7 +341,7 @@ def test_a_job_that_can_never_run(path, line):
 def test_a_job_that_is_not_found_where_it_runs(path, line):
     with Study.create(path, line, Random(), trials=1) as study, InPlace() as launcher:
         run(study, launcher, lambda trial: Job(f"{trial.id}.{trial.token}", Call("no_such_module:f")))
-        assert "there is no module 'no_such_module'" in study.trial(1).reason
+        assert "the module 'no_such_module' does not exist" in study.trial(1).reason
 
 
 def test_what_the_caller_gives_fails(path, line):

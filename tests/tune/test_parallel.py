@@ -298,7 +298,7 @@ def test_an_algorithm_that_is_none(tasks, space):
 def test_a_launcher_of_commands(tasks, space):
     with (
         Commands(1) as launcher,
-        pytest.raises(LaunchError, match=r"Commands runs command lines; for a Call, take Processes"),
+        pytest.raises(LaunchError, match=r"Commands runs command lines; got a Call. Use Processes"),
     ):
         pg.search(space, tasks.give_number, Random(), 2, launcher=launcher)
 

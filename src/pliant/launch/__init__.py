@@ -1,11 +1,11 @@
-"""Runs calls and programs somewhere, and says how it went: in place, in processes, in containers, on a cluster.
+"""Launchers: run calls and commands in this process, in worker processes, in containers or on a Ray cluster.
 
-Knows nothing of trials, decisions or studies: a job is a function of JSON, or a program and its arguments.
+A job is a function of JSON data, or a program with its arguments.  Trials and studies are built on top of jobs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .base import (
     Call,
@@ -52,8 +52,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "RayTasks":  # for those who have a cluster
+def __getattr__(name: str) -> object:
+    if name == "RayTasks":  # needs Ray
         from .ray_tasks import RayTasks
 
         return RayTasks

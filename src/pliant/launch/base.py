@@ -1,8 +1,7 @@
-"""What every launcher is: jobs in, events out.  No process, container or cluster here, and no trial.
+"""Launcher interface: jobs in, events out.
 
-``Launcher`` is the interface; ``Job``, ``Call``, ``Command``, ``Container``, ``Limits``, the events and
-``Outcome`` are the frozen data that cross it; ``Channel`` is what a running call talks through.  Whatever crosses the border of
-a process is JSON.
+``Launcher`` is the interface; ``Job``, ``Call``, ``Command``, ``Container``, ``Limits``, the events and ``Outcome`` are its
+frozen data; ``Channel`` connects a running call to its launcher.  All data that crosses a process boundary is JSON.
 """
 
 from __future__ import annotations
@@ -27,33 +26,37 @@ How = Literal["returned", "raised", "exited", "timeout", "memory", "cancelled", 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one job may use; beyond it, the job is ended, with all the processes that it started.
+    """Limits of time and memory for one job; a job beyond them is killed with all processes that it started.
 
     >>> Limits(seconds=60, memory=2 * 1024**3)
     Limits(seconds=60, memory=2147483648)
 
     Attributes:
-      seconds: wall time from its start, above 0; None for as long as it takes.
-      memory: bytes that its processes hold together (what they share with others counts in part), measured
-        a few times a second; None for no limit.
+      seconds: wall time from its start, above 0; None for no limit.
+      memory: bytes that its processes hold together (shared memory counts in part), measured a few times a
+        second; None for no limit.
 
     Raises:
-      LaunchError: a limit that is no number above 0.
+      LaunchError: a limit is not a number above 0.
     """
 
     seconds: float | None = None
     memory: int | None = None
 
     def __post_init__(self) -> None:
-        limits: dict[str, Any] = {"seconds": self.seconds, "memory": self.memory}
+        limits: dict[str, object] = {"seconds": self.seconds, "memory": self.memory}
         for name, value in limits.items():
             if value is None:
                 continue
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or value <= 0:
+            if (
+                not isinstance(value, int | float)
+                or isinstance(value, bool)
+                or not math.isfinite(value)
+                or value <= 0
+            ):
                 raise LaunchError(
-                    f"Limits.{name} is a number above 0, or None for no limit; got {value!r:.80}. "
-                    f"For instance Limits(seconds=60, memory=2 * 1024**3)."
+                    f"Limits.{name} must be a number above 0, or None for no limit; got {value!r:.80}. "
+                    "Example: Limits(seconds=60, memory=2 * 1024**3)."
                 )
 
 
@@ -62,10 +65,10 @@ class Call:
     """A function to call: ``function(payload, channel)`` returns JSON.
 
     Attributes:
-      function: the function, or its name ``"module:qualname"``.  It is imported where the job runs, so it
-        is one that another process can import: at the top of a module, no lambda and no inner function.
-      payload: JSON, given to it.
-      log: a file for what it prints, limited in size; None keeps the last lines only.
+      function: the function, or its name ``"module:qualname"``.  It is imported where the job runs, so it must
+        be defined at the top level of a module; lambdas and inner functions do not work.
+      payload: its first argument, JSON.
+      log: a file for its output, limited in size; None keeps the last lines only.
     """
 
     function: str | Callable[[JSON, Channel], JSON]
@@ -75,12 +78,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run, never through a shell.
+    """A program to run, without a shell.
 
     Attributes:
       argv: the program and its arguments.
       env: variables added to the environment.
-      folder: where it runs; None for the current folder.
+      folder: its working folder; None for the current one.
       log: a file for its stdout and stderr, merged and limited in size (the beginning and the end are kept);
         None keeps the last lines only.
     """
@@ -93,13 +96,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A folder or file of this machine that a container sees.
+    """A mount: a folder or file of this machine that is visible in a container.
 
     >>> Mount(Path("data"), "/data")
     Mount(source=PosixPath('data'), target='/data', writable=False)
 
     Attributes:
-      source: here.
+      source: its path on this machine.
       target: its absolute path in the container.
       writable: whether the container may change it.
     """
@@ -111,15 +114,15 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A program to run in a container, never through a shell of ours.
+    """A program to run in a container, without a shell.
 
     Attributes:
-      image: its name, as the engine on this machine knows it.
-      argv: what follows the image's entry point; where it has none, the program and its arguments; empty
-        for what the image does by itself.
+      image: the image, by a name that the engine on this machine knows.
+      argv: arguments after the image's entry point; the program and its arguments if the image has no entry
+        point; empty for the image's default command.
       env: variables set in the container.
-      mounts: what it sees of this machine.
-      folder: where it runs, in the container; None for where the image says.
+      mounts: folders and files of this machine that it sees.
+      folder: its working folder in the container; None for the image's default.
       log: a file on this machine for its stdout and stderr, as in ``Command``.
     """
 
@@ -132,19 +135,19 @@ class Container:
 
 
 Work = Call | Command | Container
-"""What a job may be about; each launcher says which of them it runs."""
+"""What a job runs; each launcher supports some of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work under a name.
+    """One unit of work for a launcher, with an id and limits.
 
     Attributes:
-      id: names the job in events; no two that run at once have the same.
+      id: names the job in events; unique among unfinished jobs.
       work: a ``Call``, a ``Command`` or a ``Container``.
-      limits: what it may use.
-      attempt: the how-manieth try this is, from 1; launchers only tell it to the job
-        (environment variable ``PLIANT_ATTEMPT`` of programs, ``Channel.attempt`` of calls).
+      limits: of time and memory.
+      attempt: attempt number, from 1; passed on to the job (``Channel.attempt`` of calls, environment variable
+        ``PLIANT_ATTEMPT`` of programs) and otherwise unused.
     """
 
     id: str
@@ -158,15 +161,14 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-      how: ``returned`` (a call that returned, a command that exited with 0), ``raised`` (a call's exception),
-        ``exited`` (a process that ended by itself otherwise: a nonzero code, a crash), ``timeout`` and
-        ``memory`` (beyond its limit, or the machine ran out of memory), ``cancelled``, and ``lost`` (ended
-        from outside: its process was killed, its node died; the job may be innocent, so that a new attempt
-        makes sense).
-      value: what the call returned; None otherwise.
-      reason: one line that says what happened and, where it is known, what to do; empty for ``returned``.
-      exit_code: of the process that ended with the job, negative for a signal; None where there is none.
-      tail: the last lines of its output, limited; a call's traceback included.
+      how: ``returned`` (a call returned, or a command exited with 0), ``raised`` (a call raised an exception),
+        ``exited`` (a process failed: nonzero exit code or crash), ``timeout`` and ``memory`` (a limit was
+        exceeded, or the machine ran out of memory), ``cancelled``, or ``lost`` (ended from outside: its process
+        was killed or its node died, so that a new attempt makes sense).
+      value: the return value of a call; None otherwise.
+      reason: one line on what happened and, where known, what to do; empty for ``returned``.
+      exit_code: exit code of the job's process, negative for a signal; None if the process did not end.
+      tail: the last lines of its output, including a call's traceback.
       seconds: wall time from its start.
     """
 
@@ -179,17 +181,17 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the job did what it was to do."""
+        """Whether the job succeeded."""
         return self.how == "returned"
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job began to run.
+    """Event: a job began to run.
 
     Attributes:
       job: its id.
-      where: for people, such as ``"pid 12 on host"``.
+      where: a description of the place for people, such as ``"pid 12 on host"``.
     """
 
     job: str
@@ -198,11 +200,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A call reported something, and waits until ``Launcher.reply``.
+    """Event: a call reported a message and waits for ``Launcher.reply``.
 
     Attributes:
       job: its id.
-      payload: what it reported, JSON.
+      payload: the message, JSON.
     """
 
     job: str
@@ -211,11 +213,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job ended; the last event about it.
+    """Event: a job ended; the last event of the job.
 
     Attributes:
       job: its id.
-      outcome: how.
+      outcome: how it ended.
     """
 
     job: str
@@ -226,11 +228,11 @@ Event = Started | Message | Ended
 
 
 class Channel(ABC):
-    """How a running call talks to whoever launched it; its second argument.
+    """Connection from a running call to its launcher; the second argument of the function.
 
     Attributes:
       job: the id of the job.
-      attempt: the how-manieth try this is, from 1.
+      attempt: attempt number, from 1.
     """
 
     job: str
@@ -238,19 +240,18 @@ class Channel(ABC):
 
     @abstractmethod
     def report(self, message: JSON) -> JSON:
-        """Sends a message and returns the reply, for which it waits.
+        """Sends a message, waits for the reply, and returns it.
 
         Raises:
-          LaunchError: the message is no JSON, the job was cancelled, or this is another process than the
-            call's own.
+          LaunchError: the message is not JSON, the job was cancelled, or this process is a fork of the call's.
         """
 
 
 class Launcher(ABC):
-    """Runs jobs somewhere; a context manager that leaves nothing behind.
+    """Runs jobs, up to ``slots`` at a time; a context manager that ends all of them when it exits.
 
-    A job that was started ends by exactly one ``Ended`` event, whatever it does; nothing that a job does
-    raises here.  Started beyond ``slots``, jobs wait their turn, in order.  One thread at a time.
+    Every started job has exactly one ``Ended`` event, however it ends; a failing job never raises here.  Jobs
+    beyond ``slots`` wait in order.  Use a launcher from one thread at a time.
 
     >>> from pliant.launch import InPlace
     >>> with InPlace() as launcher:
@@ -260,49 +261,49 @@ class Launcher(ABC):
     {'x': 1}
 
     Attributes:
-      slots: how many jobs run at once.
+      slots: number of jobs that run at the same time.
     """
 
     slots: int
 
     @abstractmethod
     def start(self, job: Job) -> None:
-        """Starts a job, or lets it wait for a free slot; never waits for it.
+        """Starts a job, or queues it until a slot is free; returns at once.
 
         Raises:
-          LaunchError: the job can never run here (no such function or program, a payload that is no JSON,
-            an id that is taken, a launcher that is closed); no event follows.
+          LaunchError: the job can never run here (unknown function or program, payload that is not JSON, id in
+            use, closed launcher); no event follows.
         """
 
     @abstractmethod
     def poll(self, timeout: float | None) -> list[Event]:
-        """Returns what happened since, waiting for at least one event or until the time is over.
+        """Returns new events; waits for at least one, or until the timeout.
 
         Args:
           timeout: seconds; 0 does not wait, None waits as long as there are jobs.
 
         Returns:
-          Events in their order; none when the time is over or there are no jobs.
+          Events in order; empty after the timeout or without jobs.
         """
 
     @abstractmethod
     def reply(self, job_id: str, message: JSON) -> None:
-        """Answers the ``Message`` of a job, which goes on; ignored for a job that has ended.
+        """Answers the ``Message`` of a job, which then continues; ignored for a job that has ended.
 
         Raises:
-          LaunchError: the reply is no JSON, or that job waits for none.
+          LaunchError: the reply is not JSON, or the job does not wait for a reply.
         """
 
     @abstractmethod
     def cancel(self, job_id: str, reason: str) -> None:
-        """Ends a job; ``Ended`` with ``cancelled`` and the reason follows, unless it ended by itself before.
+        """Ends a job; ``Ended`` with ``cancelled`` and the reason follows, unless it ends by itself first.
 
         Ignored for a job that has ended.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Ends all jobs at once, with every process that they started; no event follows.  May be repeated."""
+        """Ends all jobs and every process that they started; no event follows.  May be called again."""
 
     def __enter__(self) -> Self:
         return self
@@ -314,31 +315,31 @@ class Launcher(ABC):
 
 
 def dump(value: JSON, what: str) -> str:
-    """Returns JSON text of a value on one line.
+    """Returns a value as JSON text on one line.
 
     >>> dump({"loss": [0.5, None]}, "the payload")
     '{"loss": [0.5, null]}'
 
     Raises:
-      LaunchError: it is no JSON; names ``what`` it is, and the path where the fault is.
+      LaunchError: the value is not JSON; the message has ``what`` and the path of the fault.
     """
-    fault = _fault(value, "")
+    fault = _find_fault(value, "")
     if fault:
         path, found = fault
         raise LaunchError(
-            f"{what} crosses to another process as JSON: None, bool, int, float, str, list, and dict with str "
-            f"keys; at path {path or '$'!r} it has {found}. Turn it into those, for instance `float(x)` or "
+            f"{what} is sent to another process and must be JSON; at path {path or '$'!r} it has {found}. Allowed: "
+            "None, bool, int, float, str, list, and dict with str keys. Convert it, for example with `float(x)` or "
             "`x.tolist()`."
         )
     return json.dumps(value)
 
 
-def _fault(value: object, path: str, depth: int = 0) -> tuple[str, str] | None:
-    """Where a value is no JSON, and what stands there; None for JSON."""
+def _find_fault(value: object, path: str, depth: int = 0) -> tuple[str, str] | None:
+    """Returns the path and description of the first value that is not JSON; None if there is none."""
     if value is None or isinstance(value, bool | int | float | str):
         return None
     if depth > 200:
-        return path[:80], "more than 200 levels (is it inside itself?)"
+        return path[:80], "more than 200 levels (does it contain itself?)"
     if isinstance(value, list | tuple):
         pairs = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
     elif isinstance(value, dict):
@@ -348,4 +349,4 @@ def _fault(value: object, path: str, depth: int = 0) -> tuple[str, str] | None:
         pairs = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
     else:
         return path, f"{value!r:.80} of type {type(value).__name__}"
-    return next((fault for at, item in pairs if (fault := _fault(item, at, depth + 1))), None)
+    return next((fault for at, item in pairs if (fault := _find_fault(item, at, depth + 1))), None)

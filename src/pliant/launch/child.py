@@ -1,10 +1,11 @@
-"""A process that the keeper answers for, and the job that it does: how it is made, heard and judged.
+"""Child process of the keeper and its current job: start, output, exit code and outcome.
 
-Decides nothing by itself: ``keeper`` does.
+``keeper`` decides when to start and stop one.
 """
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import signal
@@ -19,8 +20,8 @@ from typing import Any, NoReturn, final
 
 from . import tree
 from .base import How
+from .exit_codes import explain
 from .output import Output
-from .status import explain
 from .wire import Wire
 from .worker import one_line, serve
 
@@ -29,18 +30,18 @@ THREADS = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "BLIS
 
 
 @final
-class Charge:
-    """A worker or command, in a session of its own.
+class Child:
+    """A worker or command, in its own session.
 
     Attributes:
       pid: the process, which leads the session.
-      wire: talks to a worker; None for a command.
-      job: what it does now; None for an idle worker.
-      mark: what the programs that this job starts bear in their environment.
-      verdict: how its job was ended by us and why; None while it was not.
-      kill_at: when (monotonic) it is killed if it has not ended by then.
-      code: its exit code once it has ended.
-      retiring: whether it is to get no further job.
+      wire: the connection to a worker; None for a command.
+      job: the current job; None for an idle worker.
+      mark: environment value that identifies the processes of this job.
+      stop_reason: how and why the keeper ended the job; None if it did not.
+      kill_at: monotonic time at which it is killed if it still runs; None for no such time.
+      code: its exit code after it has ended.
+      retiring: whether it gets no more jobs.
     """
 
     def __init__(self, pid: int, output_end: int, wire: Wire | None = None) -> None:
@@ -48,7 +49,7 @@ class Charge:
         self.mark = ""
         os.set_blocking(output_end, False)
         self.job: dict[str, Any] | None = None
-        self.verdict: tuple[How, str] | None = None
+        self.stop_reason: tuple[How, str] | None = None
         self.kill_at: float | None = None
         self.code: int | None = None
         self.retiring = False
@@ -58,14 +59,14 @@ class Charge:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a job."""
+        """Whether it can take a job."""
         return self.job is None and not self.retiring and self.code is None
 
     def begin(self, job: dict[str, Any], log_bytes: int) -> None:
-        """Takes a job, and tells the worker."""
+        """Assigns a job, and sends it to the worker."""
         if self.wire is not None:
-            self.drain()  # what an earlier call printed late is not this one's
-        self.job, self.mark, self.verdict, self.kill_at, self.result = job, job["mark"], None, None, None
+            self.drain()  # late output of an earlier call
+        self.job, self.mark, self.stop_reason, self.kill_at, self.result = job, job["mark"], None, None, None
         self._output = Output(Path(job["log"]) if job["log"] else None, log_bytes)
         self._begun, self._killed_before = time.monotonic(), tree.out_of_memory_count()
         if self.wire is not None:
@@ -74,12 +75,12 @@ class Charge:
 
     @property
     def deadline(self) -> float | None:
-        """When (monotonic) its job will have had its time; None without a limit, or when it is ending anyway."""
-        seconds = self.job["seconds"] if self.job is not None and self.verdict is None else None
+        """Monotonic time of the job's time limit; None without a limit, or when it is being ended already."""
+        seconds = self.job["seconds"] if self.job is not None and self.stop_reason is None else None
         return self._begun + seconds if seconds else None
 
     def drain(self, limit: int = 32) -> bool:
-        """Reads what it printed, at most ``limit`` pieces of 64 KiB; returns whether more may come."""
+        """Reads its output, at most ``limit`` pieces of 64 KiB; returns whether more may come."""
         for _ in range(limit):
             try:
                 data = os.read(self.output_end, _CHUNK)
@@ -94,30 +95,30 @@ class Charge:
         return True
 
     def refresh(self) -> None:
-        """Lets the log show the latest output."""
+        """Writes the latest output to the log."""
         self._output.refresh()
 
-    def condemn(self, how: How, reason: str, grace: float) -> None:
-        """Asks it to end, and says when it will be killed; the first reason counts."""
-        if self.verdict is None and self.job is not None:
-            self.verdict = (how, reason)
+    def stop(self, how: How, reason: str, grace: float) -> None:
+        """Asks the job to end, and sets the time at which it is killed; the first reason counts."""
+        if self.stop_reason is None and self.job is not None:
+            self.stop_reason = (how, reason)
             self.kill_at = time.monotonic() + grace
             tree.send(self.pid, signal.SIGTERM if grace > 0 else signal.SIGKILL)
 
     def finish(self) -> tuple[str, dict[str, Any]]:
-        """Gives up its job; returns the id, and the outcome as a dict."""
+        """Ends its current job; returns the id of the job and its outcome as a dict."""
         assert self.job is not None
         self.drain()
         self._output.close()
-        how, value, reason, code = self._judge()
+        how, value, reason, code = self._find_outcome()
         seconds = time.monotonic() - self._begun
-        job, self.job, self.mark, self.verdict, self.kill_at = self.job, None, "", None, None
+        job, self.job, self.mark, self.stop_reason, self.kill_at = self.job, None, "", None, None
         outcome = {"how": how, "value": value, "reason": reason, "exit_code": code, "seconds": seconds}
         return job["id"], {**outcome, "tail": self._output.tail()}
 
-    def _judge(self) -> tuple[How, Any, str, int | None]:
-        if self.verdict is not None:
-            return self.verdict[0], None, self.verdict[1], self.code
+    def _find_outcome(self) -> tuple[How, Any, str, int | None]:
+        if self.stop_reason is not None:
+            return self.stop_reason[0], None, self.stop_reason[1], self.code
         if self.result is not None:
             return self.result["how"], self.result["value"], self.result["reason"], None
         assert self.code is not None
@@ -129,19 +130,19 @@ class Charge:
         return how, None, reason, self.code
 
     def close(self) -> None:
-        """Closes our ends."""
+        """Closes this side's connections."""
         self._output.close()
         os.close(self.output_end)
         if self.wire is not None:
             self.wire.close()
 
 
-def fork_worker(threads: int, ours: Iterable[int]) -> Charge:
-    """Forks a worker of this process, which must have one thread only.
+def fork_worker(threads: int, ours: Iterable[int]) -> Child:
+    """Forks a worker from this process, which must have one thread only.
 
     Args:
-      threads: how many it computes with.
-      ours: file descriptors that the worker is not to inherit.
+      threads: number of threads that the worker computes with.
+      ours: file descriptors that the worker closes.
     """
     here, there = socket.socketpair()
     reader, writer = os.pipe()
@@ -151,17 +152,17 @@ def fork_worker(threads: int, ours: Iterable[int]) -> Charge:
     if pid == 0:
         try:
             _become_worker(keeper, there, writer, [*ours, here.detach(), reader])
-            _settle(threads)
+            _configure_worker(threads)
             serve(there)
         finally:
             os._exit(1)
     there.close()
     os.close(writer)
-    return Charge(pid, reader, Wire(here))
+    return Child(pid, reader, Wire(here))
 
 
-def spawn_command(job: Mapping[str, Any]) -> Charge:
-    """Starts a command in a session of its own.
+def spawn_command(job: Mapping[str, Any]) -> Child:
+    """Starts a command in its own session.
 
     Raises:
       OSError: it cannot be started.
@@ -191,17 +192,17 @@ def spawn_command(job: Mapping[str, Any]) -> Charge:
         raise
     finally:
         os.close(writer)
-    process.returncode = 0  # we wait for it ourselves
-    return Charge(process.pid, reader)
+    process.returncode = 0  # the keeper waits for it
+    return Child(process.pid, reader)
 
 
-def refusal(error: OSError, job: Mapping[str, Any]) -> dict[str, Any]:
+def describe_start_failure(error: OSError, job: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the outcome of a command that could not be started."""
     reason = f"{job['argv'][0]!r} could not be started in {job['folder']!r}: {error.strerror or error}"
     if isinstance(error, PermissionError):
-        reason += "; is it executable (chmod +x)?"
-    elif "Exec format" in str(error):
-        reason += "; a script begins with a line such as #!/bin/sh"
+        reason += "; make it executable (chmod +x)"
+    elif error.errno == errno.ENOEXEC:
+        reason += "; start a script with a line such as #!/bin/sh"
     return {"how": "exited", "reason": one_line(reason)}
 
 
@@ -226,21 +227,21 @@ def _become_worker(keeper: int, there: socket.socket, writer: int, ours: Iterabl
             os.close(descriptor)
 
 
-def _settle(threads: int) -> None:
-    """What a worker sets for itself before its first job."""
+def _configure_worker(threads: int) -> None:
+    """Sets thread counts and streams of a worker before its first job."""
     for name in THREADS:
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
     torch = sys.modules.get("torch")
-    if threads > 1 and torch is not None:  # one thread is what the keeper has set before it was loaded
+    if threads > 1 and torch is not None:  # the keeper loaded it with one thread
         torch.set_num_threads(threads)
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # where it is what Python made
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # if it is a TextIOWrapper
     faulthandler.enable(file=2)
 
 
 def _flush_own() -> None:
-    """Empties our buffers, or the child would print them again."""
+    """Empties the buffers of this process, which a fork would print again."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -248,6 +249,6 @@ def _flush_own() -> None:
 
 
 def exit_now(code: int) -> NoReturn:
-    """Ends this process without running what others left for its exit."""
+    """Ends this process without running exit handlers."""
     _flush_own()
     os._exit(code)

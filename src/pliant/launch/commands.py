@@ -1,9 +1,10 @@
-"""Programs of any kind as processes of this machine, their output bounded and their end explained."""
+"""Launcher of command lines as processes of this machine."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -19,9 +20,8 @@ from .output import LOG_BYTES
 class Commands(LocalLauncher):
     r"""Runs command lines, without a shell.
 
-    Each is in a session of its own, with stdin empty, and with ``PLIANT_JOB`` and ``PLIANT_ATTEMPT`` in its
-    environment, which is that of this process when the launcher was made.  When it ends, what it left in
-    the background is killed.
+    Each runs in its own session, with empty stdin, in the environment that this process had when the launcher was
+    made, plus ``PLIANT_JOB`` and ``PLIANT_ATTEMPT``.  When it ends, processes that it left in the background are killed.
 
     >>> from pliant.launch import Command, Commands, Job
     >>> with Commands(workers=1) as launcher:
@@ -33,14 +33,13 @@ class Commands(LocalLauncher):
     ('exited', 'exit code 3', 'trained\n')
 
     Args:
-      workers: how many run at once; None for one a processor.
-      grace_seconds: how long a job that is cancelled or over its time may take to end (SIGTERM) before it
-        is killed.
-      max_processes: how many processes a job may have at once.
-      log_bytes: the size of a log file: its first half is the beginning of the output, its second half the end.
+      workers: number of commands that run at the same time; None for one per processor.
+      grace_seconds: time between SIGTERM and SIGKILL for a job that is cancelled or over its time limit.
+      max_processes: largest number of processes of a job.
+      log_bytes: size of a log file: the first half is the beginning of the output, the second half the end.
 
     Raises:
-      LaunchError: an argument that is none.
+      LaunchError: an invalid argument.
     """
 
     def __init__(
@@ -64,35 +63,35 @@ class Commands(LocalLauncher):
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Command):
             other = "Containers" if isinstance(job.work, Container) else "Processes"
-            raise LaunchError(f"Commands runs command lines; for a {type(job.work).__name__}, take {other}.")
+            raise LaunchError(f"Commands runs command lines; got a {type(job.work).__name__}. Use {other}.")
         return describe_command(job.work)
 
 
 def describe_command(work: Command) -> dict[str, Any]:
-    """Returns what a keeper needs to know about a command.
+    """Returns a command as JSON for a keeper.
 
     Raises:
-      LaunchError: it cannot run here: no such program or folder, or arguments that are none.
+      LaunchError: the program or folder does not exist, or an argument is not text.
     """
     _check_texts(work.argv, work.env)
     folder = str(Path(work.folder).absolute()) if work.folder is not None else os.getcwd()
     if not os.path.isdir(folder):
-        raise LaunchError(f"the folder {folder!r} to run {work.argv[0]!r} in does not exist.")
+        raise LaunchError(f"the working folder {folder!r} of {work.argv[0]!r} does not exist.")
     _check_program(work, folder)
     return {"argv": list(work.argv), "env": dict(work.env), "folder": folder}
 
 
-def _check_texts(argv: Any, env: Any) -> None:
+def _check_texts(argv: object, env: Mapping[str, str]) -> None:
     if not isinstance(argv, tuple | list) or not argv or not all(isinstance(part, str) for part in argv):
         raise LaunchError(
-            "argv is the program and its arguments as separate texts, such as "
-            f"('python', 'train.py', '--steps=10'); got {argv!r:.120}. No shell splits it."
+            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {argv!r:.120}. "
+            "Example: ('python', 'train.py', '--steps=10')."
         )
     for text in (*argv, *env, *env.values()):
         if not isinstance(text, str) or "\0" in text:
-            raise LaunchError(f"arguments and variables are text without NUL; got {text!r:.80}.")
+            raise LaunchError(f"arguments and variables must be text without NUL; got {text!r:.80}.")
     if not argv[0]:
-        raise LaunchError("argv[0], the program, is empty.")
+        raise LaunchError("argv[0] is empty. Give the program.")
 
 
 def _check_program(work: Command, folder: str) -> None:
@@ -101,8 +100,8 @@ def _check_program(work: Command, folder: str) -> None:
     if os.path.dirname(program):
         where = os.path.join(folder, program)
         if not os.path.exists(where):
-            raise LaunchError(f"there is no program {where!r}.")
+            raise LaunchError(f"the program {where!r} does not exist.")
         if not os.access(where, os.X_OK) or os.path.isdir(where):
-            raise LaunchError(f"{where!r} is not executable: chmod +x it, or name its interpreter first.")
+            raise LaunchError(f"{where!r} is not executable. Run chmod +x, or put its interpreter first.")
     elif shutil.which(program, path=path) is None:
-        raise LaunchError(f"there is no program {program!r} on PATH ({path:.200}); give its full path.")
+        raise LaunchError(f"the program {program!r} is not on PATH ({path:.200}). Give its full path.")

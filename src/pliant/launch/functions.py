@@ -1,7 +1,7 @@
-"""Functions by name, so that another process can find them: ``"module:qualname"``.  No pickles.
+"""Function names that another process can import: ``"module:qualname"``, without pickle.
 
-A function of the program's main file is named by the file (``"path/train.py:qualname"``), which the other
-process loads as a module of another name: what stands under ``if __name__ == "__main__":`` does not run.
+A function of the main file is named by that file (``"path/train.py:qualname"``).  The other process imports the file
+under another module name, so that code under ``if __name__ == "__main__":`` does not run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _loading: list[str] = []
 
 
 def name_of(function: str | Callable[..., Any]) -> str:
-    """Returns the name by which another process finds a function; a name is checked as far as can be told here.
+    """Returns the name by which another process imports a function; a given name is checked if its module is loaded.
 
     >>> name_of(name_of)
     'pliant.launch.functions:name_of'
@@ -30,8 +30,8 @@ def name_of(function: str | Callable[..., Any]) -> str:
     'json:dumps'
 
     Raises:
-      LaunchError: it is a lambda, an inner function or made in an interactive session, is not found under
-        its own name, or the name has another form or names nothing.
+      LaunchError: a lambda, an inner function, a function of an interactive session, a function that its own name
+        does not lead to, or an invalid name.
     """
     if isinstance(function, str):
         module, qualname = _split(function)
@@ -43,19 +43,19 @@ def name_of(function: str | Callable[..., Any]) -> str:
     if not qualname:
         raise LaunchError(
             f"a call takes a function or its name; got {function!r:.80} of type {type(function).__name__}. "
-            f"{_FORM[0].upper()}{_FORM[1:]}; one that calls it with what was bound to it (by partial, say) will do."
+            f"{_FORM[0].upper()}{_FORM[1:]}. Replace a partial with a function that calls it."
         )
     if "<" in qualname:
         kind = "a lambda" if qualname.endswith("<lambda>") else "defined inside another function"
         raise LaunchError(
-            f"{qualname!r} of {module!r} is {kind}, so that no other process can import it: "
-            "define it at the top of a module; what it needs beside its arguments, it finds there."
+            f"{qualname!r} of {module!r} is {kind}, so other processes cannot import it. Define it at the top level of "
+            "a module, and pass its data as arguments."
         )
     found = sys.modules.get(module)
     if found is None or _reach(found, qualname)[0] is not function:
         raise LaunchError(
-            f"'{module}:{qualname}' is not the function that was given (a decorator, a bound method or a "
-            f"changed name?): a call takes a function that is found under its own name, at the top of a module."
+            f"'{module}:{qualname}' is not the function that was given (a decorator, bound method or changed name?). Use "
+            "a function that its module has under its own name."
         )
     return f"{_importable(found, qualname)}:{qualname}"
 
@@ -67,14 +67,14 @@ def resolve(name: str) -> Callable[..., Any]:
     '[1]'
 
     Raises:
-      LaunchError: no such module, file or function; the nearest name is suggested.
+      LaunchError: the module, file or function does not exist; the message suggests the nearest name.
     """
     module, qualname = _split(name)
     return _member(_load_file(module) if module.endswith(".py") else _load(module, name), qualname, name)
 
 
 def loading() -> str | None:
-    """Returns the file that is being loaded for one of its functions, if any: a search must not start there."""
+    """Returns the file that is being imported for one of its functions, where no search may start; None otherwise."""
     return _loading[-1] if _loading else None
 
 
@@ -82,12 +82,12 @@ def _split(name: str) -> tuple[str, str]:
     module, _, qualname = name.rpartition(":")
     dotted = module if not module.endswith(".py") else "file"
     if not all(part.isidentifier() for text in (dotted, qualname) for part in text.split(".")):
-        raise LaunchError(f"{name!r:.200} names no function: {_FORM}.")
+        raise LaunchError(f"{name!r:.200} is not the name of a function: {_FORM}.")
     return module, qualname
 
 
 def _importable(module: ModuleType, qualname: str) -> str:
-    """The name that another process imports a module by."""
+    """Returns the name by which another process imports a module."""
     if module.__name__ != "__main__":
         return module.__name__
     spec = getattr(module, "__spec__", None)
@@ -97,8 +97,8 @@ def _importable(module: ModuleType, qualname: str) -> str:
     if file and file.endswith(".py") and Path(file).is_file():
         return str(Path(file).resolve())
     raise LaunchError(
-        f"{qualname!r} was made in an interactive session, where no other process can find it: "
-        "put it into a file next to your notebook, and import it from there."
+        f"{qualname!r} was defined in an interactive session, so other processes cannot import it. Move it to a file "
+        "next to your notebook, and import it from there."
     )
 
 
@@ -108,9 +108,9 @@ def _load(module: str, name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         missing = error.name or module
         if module != missing and not module.startswith(f"{missing}."):
-            raise  # found, but it imports what is not there: its own traceback says where
+            raise  # the module exists, but one of its imports fails
         raise LaunchError(
-            f"cannot import {module!r} of {name!r}: there is no module {missing!r}"
+            f"cannot import {module!r} of {name!r}: the module {missing!r} does not exist"
             f"{suggest(module, sys.modules)}. {_FORM[0].upper()}{_FORM[1:]}, and its folder is on PYTHONPATH."
         ) from None
 
@@ -120,7 +120,7 @@ def _load_file(path: str) -> ModuleType:
         return _files[path]
     spec = importlib.util.spec_from_file_location("__pliant_main__", path)
     if spec is None or spec.loader is None or not Path(path).is_file():
-        raise LaunchError(f"there is no file {path!r} to load a function from.")
+        raise LaunchError(f"the file {path!r}, which has a function to call, does not exist.")
     module = importlib.util.module_from_spec(spec)
     sys.modules["__pliant_main__"] = module
     _loading.append(path)
@@ -136,14 +136,14 @@ def _member(module: ModuleType, qualname: str, name: str) -> Callable[..., Any]:
     found, owner, part = _reach(module, qualname)
     if found is None:
         near = suggest(part, [n for n in vars(owner) if not n.startswith("__")] if owner else [])
-        raise LaunchError(f"{name!r} names no function: {module.__name__!r} has no {part!r}{near}")
+        raise LaunchError(f"{name!r} does not exist: {module.__name__!r} has no {part!r}{near}")
     if not callable(found):
-        raise LaunchError(f"{name!r} is a {type(found).__name__}, no function.")
-    return found  # type: ignore[no-any-return]  # callable was asked
+        raise LaunchError(f"{name!r} is not a function, but of type {type(found).__name__}.")
+    return found  # type: ignore[no-any-return]  # checked with callable
 
 
 def _reach(module: ModuleType, qualname: str) -> tuple[Any, Any, str]:
-    """What stands at a qualified name, or None; what owns the last part, and that part."""
+    """Returns the value at a qualified name (None if missing), the owner of its last part, and that part."""
     owner: Any = None
     found: Any = module
     part = ""

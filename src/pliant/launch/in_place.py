@@ -1,4 +1,4 @@
-"""Jobs in this very process, one after another: the reference, and the launcher for a debugger."""
+"""Launcher that runs jobs in this process, one at a time; the reference implementation, and for debugging."""
 
 from __future__ import annotations
 
@@ -36,18 +36,16 @@ from .worker import run
 
 
 class _Stopped(BaseException):
-    """Ends a call at its next report; no ``except Exception`` of a job stops that."""
+    """Ends a call at its next report; not an ``Exception``, so that the job's handlers do not catch it."""
 
 
 @final
 class InPlace(Launcher):
     """Runs one job at a time in this process.
 
-    A call runs in one thread beside the caller's, so that a report can wait for its reply; it uses what this
-    process has loaded, and prints where this process prints (its log stays unused).  Nothing can be forced
-    on it: when it is cancelled or over its time, it ends at its next report, or counts as ended so when it
-    returns; its memory is not limited, and a crash takes this process along.  Commands run as in
-    ``Commands``.
+    Calls run in a second thread, so that a report can wait for its reply, and print to this process's output (logs
+    are not written).  A call cannot be interrupted: a cancellation or time limit takes effect at its next report, or
+    when it returns.  Its memory is not limited, and a crash ends this process.  Commands run as in ``Commands``.
 
     >>> from pliant.launch import Call, Ended, InPlace, Job
     >>> with InPlace() as launcher:
@@ -72,7 +70,7 @@ class InPlace(Launcher):
 
     def start(self, job: Job) -> None:
         if self._closed:
-            raise LaunchError("this InPlace is closed; make a new one.")
+            raise LaunchError("this InPlace is closed. Make a new one.")
         check_job(job, self._jobs)
         if isinstance(job.work, Call):
             name_of(job.work.function)
@@ -82,7 +80,7 @@ class InPlace(Launcher):
             prepare_log(job.work.log)
         else:
             raise LaunchError(
-                f"InPlace runs calls and commands; got a {type(job.work).__name__}. For a Container, take Containers."
+                f"InPlace runs calls and commands; got a {type(job.work).__name__}. Use Containers for a Container."
             )
         self._jobs[job.id] = job
         self._waiting.append(job)
@@ -92,7 +90,7 @@ class InPlace(Launcher):
         while not self._closed:
             self._advance()
             if self._call is not None and not self._events:
-                self._hear_call(self._call, limit)
+                self._receive(self._call, limit)
             elif self._command and not self._events:
                 assert self._commands is not None
                 self._take(self._commands.poll(_left(limit)))
@@ -106,8 +104,8 @@ class InPlace(Launcher):
         dump(message, "a reply")
         if job_id not in self._jobs:
             return
-        if self._call is None or self._call.job.id != job_id or not self._call.asks:
-            raise LaunchError(f"job {job_id!r} waits for no reply: answer each Message event once.")
+        if self._call is None or self._call.job.id != job_id or not self._call.awaits_reply:
+            raise LaunchError(f"job {job_id!r} does not wait for a reply. Answer each Message event once.")
         self._call.answer(message)
 
     def cancel(self, job_id: str, reason: str) -> None:
@@ -135,7 +133,7 @@ class InPlace(Launcher):
             self._commands.close()
 
     def _advance(self) -> None:
-        """Begins the next job when none is under way."""
+        """Starts the next job if none is running."""
         if self._call is not None or self._command or not self._waiting:
             return
         job = self._waiting.popleft()
@@ -144,7 +142,7 @@ class InPlace(Launcher):
             try:
                 self._commands.start(job)
                 self._command = job.id
-            except LaunchError as error:  # what was there when it was handed over is gone
+            except LaunchError as error:  # the program or folder was removed meanwhile
                 self._take([Ended(job.id, Outcome("exited", reason=str(error)))])
             return
         if self._orders is None:
@@ -154,19 +152,19 @@ class InPlace(Launcher):
         self._orders.put(self._call)
         self._events.append(Started(job.id, f"pid {os.getpid()} on {socket.gethostname()}, in place"))
 
-    def _hear_call(self, call: _Run, limit: float | None) -> None:
-        """Waits for a call to say something, or for its time to be over."""
+    def _receive(self, call: _Run, limit: float | None) -> None:
+        """Waits for a message of a call, or for its time limit."""
         moments = [moment for moment in (limit, call.deadline) if moment is not None]
         try:
-            said = call.said.get(timeout=_left(min(moments, default=None)))
+            message = call.sent.get(timeout=_left(min(moments, default=None)))
         except queue.Empty:
             call.check_time()
             return
-        if "message" in said:
-            self._events.append(Message(call.job.id, said["message"]))
+        if "message" in message:
+            self._events.append(Message(call.job.id, message["message"]))
         else:
             self._call = None
-            self._take([Ended(call.job.id, call.outcome(said))])
+            self._take([Ended(call.job.id, call.outcome(message))])
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
@@ -179,14 +177,14 @@ class InPlace(Launcher):
 
 @final
 class _Run:
-    """A call under way: what passes between the thread that runs it and the launcher that hears it."""
+    """A running call: the queues between its thread and the launcher."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.asks = False
+        self.sent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.awaits_reply = False
         self._replies: queue.SimpleQueue[tuple[JSON]] = queue.SimpleQueue()
-        self._verdict: tuple[How, str] | None = None
+        self._stop_reason: tuple[How, str] | None = None
         self._begun = time.monotonic()
         self._trace = ""
 
@@ -194,52 +192,52 @@ class _Run:
 
     @property
     def deadline(self) -> float | None:
-        """When (monotonic) it will have had its time; None without a limit, or when it is ending anyway."""
+        """Monotonic time of its time limit; None without a limit, or when it is being ended already."""
         seconds = self.job.limits.seconds
-        return self._begun + seconds if seconds is not None and self._verdict is None else None
+        return self._begun + seconds if seconds is not None and self._stop_reason is None else None
 
     def check_time(self) -> None:
-        """Stops it when it has had its time."""
+        """Stops it if its time is over."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self.stop("timeout", f"it took longer than its limit of {self.job.limits.seconds:g} s")
 
     def stop(self, how: How, reason: str) -> None:
-        """Has it end at its next report; the first reason counts."""
-        self._verdict = self._verdict or (how, reason)
-        if self.asks:
+        """Ends it at its next report; the first reason counts."""
+        self._stop_reason = self._stop_reason or (how, reason)
+        if self.awaits_reply:
             self.answer(None)
 
     def answer(self, message: JSON) -> None:
-        """Lets its report return."""
-        self.asks = False
+        """Makes its report return."""
+        self.awaits_reply = False
         self._replies.put((message,))
 
     def outcome(self, done: dict[str, Any]) -> Outcome:
-        """Returns how it ended."""
+        """Returns its outcome."""
         self.check_time()
         seconds = time.monotonic() - self._begun
-        if self._verdict is not None:
-            return Outcome(self._verdict[0], None, self._verdict[1], None, self._trace, seconds)
+        if self._stop_reason is not None:
+            return Outcome(self._stop_reason[0], None, self._stop_reason[1], None, self._trace, seconds)
         return Outcome(done["how"], done["value"], done["reason"], None, self._trace, seconds)
 
     # ------------------------------------------------------------------ the call's side
 
     def work(self) -> None:
-        """Runs it."""
+        """Runs the function."""
         assert isinstance(self.job.work, Call)
-        payload = json.loads(json.dumps(self.job.work.payload))  # its own, as everywhere else
+        payload = json.loads(json.dumps(self.job.work.payload))  # a copy, as in other launchers
         done = run(self.job.work.function, payload, _PlaceChannel(self), show=self._show)
-        self.said.put({**done, "value": json.loads(json.dumps(done["value"]))})
+        self.sent.put({**done, "value": json.loads(json.dumps(done["value"]))})
 
     def ask(self, message: JSON) -> JSON:
-        """Says something to the launcher, and waits for its reply."""
-        if self._verdict is None:
-            self.asks = True
-            self.said.put({"message": message})
+        """Sends a message to the launcher, and waits for its reply."""
+        if self._stop_reason is None:
+            self.awaits_reply = True
+            self.sent.put({"message": message})
             (reply,) = self._replies.get()
-            if self._verdict is None:
+            if self._stop_reason is None:
                 return reply
-        raise _Stopped(self._verdict[1])
+        raise _Stopped(self._stop_reason[1])
 
     def _show(self, text: str) -> None:
         self._trace = text[-TAIL_BYTES:]
@@ -247,7 +245,7 @@ class _Run:
 
 @final
 class _PlaceChannel(Channel):
-    """The channel of a call in place."""
+    """Channel of a call in this process."""
 
     def __init__(self, call: _Run) -> None:
         self.job, self.attempt = call.job.id, call.job.attempt

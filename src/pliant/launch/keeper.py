@@ -1,9 +1,8 @@
-"""The keeper: a process between a launcher and its jobs, which starts, hears, limits and ends them.
+"""Keeper: supervisor process between a launcher and its jobs; starts, limits and ends them.
 
-It has one thread, so that it may fork; it has imported what the workers need, once; it adopts orphans, so
-that no descendant of a job gets away (unless jobs are but clients of what runs elsewhere); and when its launcher
-ends, by whatever death, it ends all and then itself.  It knows no trials, and decides nothing about what a job
-is worth.
+It has one thread, so that it can fork, and imports the modules for all workers once.  It adopts orphaned processes, so
+that no descendant of a job survives the job (not for clients of containers, which run elsewhere).  When its launcher
+ends, even by SIGKILL, it ends all jobs and then itself.
 """
 
 from __future__ import annotations
@@ -25,61 +24,61 @@ from pliant.values.errors import LaunchError
 
 from . import tree
 from .base import How
-from .child import Charge, exit_now, fork_worker, refusal, spawn_command
+from .child import Child, describe_start_failure, exit_now, fork_worker, spawn_command
 from .functions import resolve
 from .wire import Wire
 from .worker import describe
 
-_SAMPLE_SECONDS, _IDLE_SECONDS = 0.2, 1.0
-_SAMPLE_SHARE = 0.03  # of our time goes into reading the table of processes, at most
+_INSPECT_SECONDS, _IDLE_SECONDS = 0.2, 1.0
+_INSPECT_SHARE = 0.03  # largest share of time spent on reading the process table
 
 
 @final
 class Keeper:
-    """The loop; see the top of this file.
+    """Event loop of the keeper process.
 
     Args:
-      wire: to the launcher.
-      options: ``slots``, ``threads``, ``grace``, ``reuse``, ``processes`` and ``log_bytes``; ``adopts``, whether
-        what jobs leave behind is theirs; ``farewell``, a function's name and payload, to call when the launcher
-        is gone without a word.
+      wire: the connection to the launcher.
+      options: ``slots``, ``threads``, ``grace``, ``reuse``, ``processes`` and ``log_bytes``; ``adopts``, whether to
+        adopt orphaned processes; ``on_launcher_death``, the name and payload of a function to call if the launcher
+        ends without closing.
     """
 
     def __init__(self, wire: Wire, options: dict[str, Any]) -> None:
         self.wire, self.options, self.parent = wire, options, os.getppid()
         self.waiting: deque[dict[str, Any]] = deque()
-        self.charges: dict[int, Charge] = {}
+        self.children: dict[int, Child] = {}
         self._own = tree.descendants([os.getpid()], tree.table())
-        self._marks = 0
-        self._next_sample = 0.0
-        self._untidy = False  # whether something may be left of what has ended
+        self._mark_count = 0
+        self._next_inspection = 0.0
+        self._may_have_orphans = False  # of jobs that have ended
         self._selector = selectors.DefaultSelector()
-        self._selector.register(wire, selectors.EVENT_READ, self._hear_launcher)
+        self._selector.register(wire, selectors.EVENT_READ, self._read_launcher)
         self._signals = self._catch_signals()
-        self._ended = self._dismissed = False
+        self._ended = self._was_closed = False
 
     def run(self) -> None:
-        """Works until the launcher says so, or is gone; then ends everything."""
+        """Runs until the launcher closes or ends; then ends all jobs."""
         while not (self._ended or self.wire.ended) and os.getppid() == self.parent:
-            for key, _ in self._selector.select(self._patience()):
+            for key, _ in self._selector.select(self._find_timeout()):
                 key.data()
             self._reap()
-            self._watch()
-            self._fill()
+            self._enforce_limits()
+            self._start_waiting()
             self._write()
-        for charge in self.charges.values():
-            tree.send(charge.pid, signal.SIGKILL)
+        for child in self.children.values():
+            tree.send(child.pid, signal.SIGKILL)
         tree.end_descendants(os.getpid())
-        for charge in self.charges.values():
-            charge.drain()
-            charge.close()
-        farewell = self.options.get("farewell")
-        if farewell and not self._dismissed and (self.wire.ended or os.getppid() != self.parent):
-            resolve(farewell[0])(farewell[1])
+        for child in self.children.values():
+            child.drain()
+            child.close()
+        on_launcher_death = self.options.get("on_launcher_death")
+        if on_launcher_death and not self._was_closed and (self.wire.ended or os.getppid() != self.parent):
+            resolve(on_launcher_death[0])(on_launcher_death[1])
 
-    # ------------------------------------------------------------------ hearing
+    # ------------------------------------------------------------------ messages
 
-    def _hear_launcher(self) -> None:
+    def _read_launcher(self) -> None:
         for order in self.wire.receive():
             getattr(self, f"_do_{order['do']}")(order)
 
@@ -87,177 +86,177 @@ class Keeper:
         self.waiting.append(order)
 
     def _do_reply(self, order: dict[str, Any]) -> None:
-        charge = self._charge_of(order["id"])
-        if charge is not None and charge.wire is not None:
-            charge.wire.send({"reply": order["message"]})
+        child = self._child_of(order["id"])
+        if child is not None and child.wire is not None:
+            child.wire.send({"reply": order["message"]})
 
     def _do_cancel(self, order: dict[str, Any]) -> None:
-        charge = self._charge_of(order["id"])
-        if charge is not None:
-            charge.condemn("cancelled", order["reason"], self.options["grace"])
+        child = self._child_of(order["id"])
+        if child is not None:
+            child.stop("cancelled", order["reason"], self.options["grace"])
             return
         for job in [job for job in self.waiting if job["id"] == order["id"]]:
             self.waiting.remove(job)
-            self._say_ended(job["id"], {"how": "cancelled", "reason": order["reason"]})
+            self._send_ended(job["id"], {"how": "cancelled", "reason": order["reason"]})
 
     def _do_close(self, _: dict[str, Any]) -> None:
-        self._ended = self._dismissed = True
+        self._ended = self._was_closed = True
 
-    def _hear_worker(self, charge: Charge) -> None:
-        assert charge.wire is not None
-        for said in charge.wire.receive():
-            if charge.job is None:
+    def _read_worker(self, child: Child) -> None:
+        assert child.wire is not None
+        for message in child.wire.receive():
+            if child.job is None:
                 continue
-            if "message" in said:
-                self.wire.send({"event": "message", "id": charge.job["id"], "payload": said["message"]})
+            if "message" in message:
+                self.wire.send({"event": "message", "id": child.job["id"], "payload": message["message"]})
             else:
-                self._finish_call(charge, said)
-        if charge.wire.ended:
-            self._forget(charge.wire)
-            if not charge.retiring:  # it has ended, as we shall hear, or lives on where nobody can reach it
-                charge.retiring, charge.kill_at = True, time.monotonic() + _IDLE_SECONDS
+                self._finish_call(child, message)
+        if child.wire.ended:
+            self._unregister(child.wire)
+            if not child.retiring:  # it has ended, or it closed its connection and still runs
+                child.retiring, child.kill_at = True, time.monotonic() + _IDLE_SECONDS
 
-    def _finish_call(self, charge: Charge, said: dict[str, Any]) -> None:
-        if charge.verdict is None:
-            charge.result = said
-            self._say_ended(*charge.finish())
-        if charge.job is not None or said["children"] or not self.options["reuse"]:
-            self._retire(charge)
+    def _finish_call(self, child: Child, message: dict[str, Any]) -> None:
+        if child.stop_reason is None:
+            child.result = message
+            self._send_ended(*child.finish())
+        if child.job is not None or message["children"] or not self.options["reuse"]:
+            self._retire(child)
 
-    def _retire(self, charge: Charge) -> None:
-        """Lets a worker go: it exits, and what it leaves is killed."""
-        charge.retiring = True
-        if charge.kill_at is None:
-            charge.kill_at = time.monotonic() + self.options["grace"]
-        if charge.wire is not None:
-            self._forget(charge.wire)
-            charge.wire.close()
+    def _retire(self, child: Child) -> None:
+        """Ends a worker: it exits, and processes that it left are killed."""
+        child.retiring = True
+        if child.kill_at is None:
+            child.kill_at = time.monotonic() + self.options["grace"]
+        if child.wire is not None:
+            self._unregister(child.wire)
+            child.wire.close()
 
     # ------------------------------------------------------------------ starting
 
-    def _fill(self) -> None:
-        while self.waiting and sum(c.job is not None for c in self.charges.values()) < self.options["slots"]:
-            self._marks += 1
-            job = {**self.waiting.popleft(), "mark": f"{os.getpid()}.{self._marks}"}
+    def _start_waiting(self) -> None:
+        while self.waiting and sum(c.job is not None for c in self.children.values()) < self.options["slots"]:
+            self._mark_count += 1
+            job = {**self.waiting.popleft(), "mark": f"{os.getpid()}.{self._mark_count}"}
             try:
-                charge = self._place(job)
+                child = self._start_process(job)
             except OSError as error:
                 job = {"argv": [job.get("function")], "folder": None, **job}
-                self._say_ended(job["id"], refusal(error, job))
+                self._send_ended(job["id"], describe_start_failure(error, job))
                 continue
-            charge.begin(job, self.options["log_bytes"])
-            self.wire.send({"event": "started", "id": job["id"], "pid": charge.pid})
+            child.begin(job, self.options["log_bytes"])
+            self.wire.send({"event": "started", "id": job["id"], "pid": child.pid})
 
-    def _place(self, job: dict[str, Any]) -> Charge:
+    def _start_process(self, job: dict[str, Any]) -> Child:
         """Returns a process for a job."""
         if "function" in job:
-            for charge in self.charges.values():
-                if charge.is_idle:
-                    return charge
-            charge = fork_worker(self.options["threads"], self._descriptors())
+            for child in self.children.values():
+                if child.is_idle:
+                    return child
+            child = fork_worker(self.options["threads"], self._descriptors())
         else:
-            charge = spawn_command(job)
-        self.charges[charge.pid] = charge
-        self._selector.register(charge.output_end, selectors.EVENT_READ, lambda: self._hear_output(charge))
-        if charge.wire is not None:
-            self._selector.register(charge.wire, selectors.EVENT_READ, lambda: self._hear_worker(charge))
-        return charge
+            child = spawn_command(job)
+        self.children[child.pid] = child
+        self._selector.register(child.output_end, selectors.EVENT_READ, lambda: self._read_output(child))
+        if child.wire is not None:
+            self._selector.register(child.wire, selectors.EVENT_READ, lambda: self._read_worker(child))
+        return child
 
-    def _hear_output(self, charge: Charge) -> None:
-        if not charge.drain(4):
-            self._forget(charge.output_end)
+    def _read_output(self, child: Child) -> None:
+        if not child.drain(4):
+            self._unregister(child.output_end)
 
     def _descriptors(self) -> list[int]:
-        """Ours, which no worker is to hold."""
+        """Returns the keeper's file descriptors, which workers close."""
         ends = [self.wire.fileno(), *self._signals]
-        for charge in self.charges.values():
-            ends += [charge.output_end, *([charge.wire.fileno()] if charge.wire is not None else [])]
+        for child in self.children.values():
+            ends += [child.output_end, *([child.wire.fileno()] if child.wire is not None else [])]
         poller = getattr(self._selector, "fileno", None)
         return [end for end in [*ends, poller() if poller else -1] if end >= 0]
 
     # ------------------------------------------------------------------ ending
 
     def _reap(self) -> None:
-        """Takes note of all that ended: our charges, and orphans that we adopted."""
+        """Collects the exit codes of children, and of adopted orphans."""
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
-                if pid in self.charges:
-                    self._mourn(self.charges[pid], os.waitstatus_to_exitcode(status))
+                if pid in self.children:
+                    self._on_exit(self.children[pid], os.waitstatus_to_exitcode(status))
 
-    def _mourn(self, charge: Charge, code: int) -> None:
-        if charge.wire is not None and not charge.retiring:
-            charge.retiring = True
-            self._hear_worker(charge)  # what it said just before its end counts
-        charge.code = code
-        if charge.verdict is not None and charge.kill_at is not None and time.monotonic() < charge.kill_at:
-            self._next_sample = 0.0  # what it started has its time to end, too
+    def _on_exit(self, child: Child, code: int) -> None:
+        if child.wire is not None and not child.retiring:
+            child.retiring = True
+            self._read_worker(child)  # messages from just before its end count
+        child.code = code
+        if child.stop_reason is not None and child.kill_at is not None and time.monotonic() < child.kill_at:
+            self._next_inspection = 0.0  # processes that it started have until kill_at
         else:
-            self._bury(charge)
+            self._remove(child)
 
-    def _bury(self, charge: Charge) -> None:
-        """Ends what is left of a charge whose process has ended, and says how its job went."""
+    def _remove(self, child: Child) -> None:
+        """Kills what is left of a child whose process has ended, and sends its outcome."""
         for _ in range(3):
-            left = self._members(charge, tree.table()) - {charge.pid}
+            left = self._members(child, tree.table()) - {child.pid}
             if not left:
                 break
             tree.end(left)
-        if charge.job is not None:
-            self._say_ended(*charge.finish())
-        del self.charges[charge.pid]
-        self._untidy = True
-        self._forget(charge.output_end)
-        if charge.wire is not None:
-            self._forget(charge.wire)
-        charge.close()
+        if child.job is not None:
+            self._send_ended(*child.finish())
+        del self.children[child.pid]
+        self._may_have_orphans = True
+        self._unregister(child.output_end)
+        if child.wire is not None:
+            self._unregister(child.wire)
+        child.close()
 
-    def _members(self, charge: Charge, found: dict[int, tree.Entry]) -> set[int]:
-        return tree.members(charge.pid, found, charge.mark, os.getpid())
+    def _members(self, child: Child, found: dict[int, tree.Entry]) -> set[int]:
+        return tree.members(child.pid, found, child.mark, os.getpid())
 
-    def _watch(self) -> None:
-        """Holds jobs to their limits."""
+    def _enforce_limits(self) -> None:
+        """Enforces limits of time, memory and processes."""
         now = time.monotonic()
-        for charge in list(self.charges.values()):
-            if charge.job is not None and charge.deadline is not None and now >= charge.deadline:
-                reason = f"it took longer than its limit of {charge.job['seconds']:g} s"
-                charge.condemn("timeout", reason, self.options["grace"])
-            if charge.kill_at is not None and now >= charge.kill_at:
-                charge.condemn("exited", "the call closed the connection to its launcher", grace=0)
-                tree.end(self._members(charge, tree.table()) | {charge.pid})
-                charge.kill_at = now + _IDLE_SECONDS  # again, should a process have got away
-                if charge.code is not None:
-                    self._bury(charge)
-        if now >= self._next_sample and (self.charges or self._untidy):
-            self._sample()
+        for child in list(self.children.values()):
+            if child.job is not None and child.deadline is not None and now >= child.deadline:
+                reason = f"it took longer than its limit of {child.job['seconds']:g} s"
+                child.stop("timeout", reason, self.options["grace"])
+            if child.kill_at is not None and now >= child.kill_at:
+                child.stop("exited", "the call closed the connection to its launcher", grace=0)
+                tree.end(self._members(child, tree.table()) | {child.pid})
+                child.kill_at = now + _IDLE_SECONDS  # again, if a process escaped
+                if child.code is not None:
+                    self._remove(child)
+        if now >= self._next_inspection and (self.children or self._may_have_orphans):
+            self._inspect_processes()
             took = time.monotonic() - now
-            self._next_sample = now + max(_SAMPLE_SECONDS, took / _SAMPLE_SHARE)
+            self._next_inspection = now + max(_INSPECT_SECONDS, took / _INSPECT_SHARE)
 
-    def _sample(self) -> None:
-        """Looks at all processes once: what each job holds, and who belongs to none."""
+    def _inspect_processes(self) -> None:
+        """Reads the process table once: the memory of each job, and processes without a job."""
         found = tree.table()
         known: set[int] = set()
-        for charge in list(self.charges.values()):
-            mine = self._members(charge, found)
-            known |= mine | {charge.pid}
-            if charge.job is None and not charge.retiring:
-                tree.end(mine - {charge.pid})
-            elif charge.code is not None and not mine - {charge.pid}:
-                self._bury(charge)
-            elif charge.job is not None and charge.verdict is None:
-                charge.refresh()
-                verdict = self._judge(charge.job, mine, found)
+        for child in list(self.children.values()):
+            mine = self._members(child, found)
+            known |= mine | {child.pid}
+            if child.job is None and not child.retiring:
+                tree.end(mine - {child.pid})
+            elif child.code is not None and not mine - {child.pid}:
+                self._remove(child)
+            elif child.job is not None and child.stop_reason is None:
+                child.refresh()
+                verdict = self._find_violation(child.job, mine, found)
                 if verdict is not None:
-                    charge.condemn(*verdict, grace=0)
+                    child.stop(*verdict, grace=0)
         orphans = {pid for pid, entry in found.items() if entry.parent == os.getpid()} - known - self._own
         tree.end(orphans)
-        self._untidy = bool(orphans)  # what they leave is ours next
+        self._may_have_orphans = bool(orphans)  # their children are adopted next
 
-    def _judge(
+    def _find_violation(
         self, job: dict[str, Any], mine: set[int], found: dict[int, tree.Entry]
     ) -> tuple[How, str] | None:
-        """Returns what speaks against a job's processes, if anything."""
+        """Returns how and why to end a job that is beyond its limits; None if it is within them."""
         most = self.options["processes"]
         if len(mine) > most:
             return "exited", f"it had more than {most} processes at once, and was killed"
@@ -266,29 +265,28 @@ class Keeper:
             held = tree.proportional(mine, found)
             if held > limit:
                 mib = 1 << 20
-                said = f"it held {held / mib:.0f} MiB, more than its limit of {limit / mib:.0f} MiB"
-                return "memory", said
+                return "memory", f"it held {held / mib:.0f} MiB, more than its limit of {limit / mib:.0f} MiB"
         return None
 
-    # ------------------------------------------------------------------ small things
+    # ------------------------------------------------------------------ tools
 
-    def _patience(self) -> float:
-        """Seconds until something is to be done without being told."""
-        moments = [moment for c in self.charges.values() for moment in (c.deadline, c.kill_at) if moment]
+    def _find_timeout(self) -> float:
+        """Returns the seconds until the next deadline or inspection."""
+        moments = [moment for c in self.children.values() for moment in (c.deadline, c.kill_at) if moment]
         now = time.monotonic()
-        busy = self._untidy or any(c.job is not None or c.retiring for c in self.charges.values())
-        moments.append(self._next_sample if busy else now + _IDLE_SECONDS)
+        busy = self._may_have_orphans or any(c.job is not None or c.retiring for c in self.children.values())
+        moments.append(self._next_inspection if busy else now + _IDLE_SECONDS)
         return min(max(min(moments) - now, 0.0), _IDLE_SECONDS)
 
-    def _charge_of(self, job_id: str) -> Charge | None:
-        return next((c for c in self.charges.values() if c.job is not None and c.job["id"] == job_id), None)
+    def _child_of(self, job_id: str) -> Child | None:
+        return next((c for c in self.children.values() if c.job is not None and c.job["id"] == job_id), None)
 
-    def _say_ended(self, job_id: str, outcome: dict[str, Any]) -> None:
+    def _send_ended(self, job_id: str, outcome: dict[str, Any]) -> None:
         self.wire.send({"event": "ended", "id": job_id, "outcome": outcome})
 
     def _write(self) -> None:
-        """Sends what waits, and has the selector say when more goes."""
-        for wire in [self.wire, *(c.wire for c in self.charges.values() if c.wire is not None)]:
+        """Sends waiting data, and watches sockets that cannot take all of it."""
+        for wire in [self.wire, *(c.wire for c in self.children.values() if c.wire is not None)]:
             wire.flush()
             with suppress(KeyError, ValueError):
                 key = self._selector.get_key(wire)
@@ -296,12 +294,12 @@ class Keeper:
                 if key.events != wanted:
                     self._selector.modify(wire, wanted, key.data)
 
-    def _forget(self, what: Wire | int) -> None:
+    def _unregister(self, what: Wire | int) -> None:
         with suppress(KeyError, ValueError):
             self._selector.unregister(what)
 
     def _catch_signals(self) -> list[int]:
-        """Lets the end of a child wake the loop, and a polite request end it; Ctrl-C is for others to handle."""
+        """Makes SIGCHLD wake the loop, and SIGTERM and SIGHUP end it; the launcher handles Ctrl-C."""
         reader, writer = socket.socketpair()
         for end in (reader, writer):
             end.setblocking(False)
@@ -318,22 +316,22 @@ class Keeper:
 
 
 def main(descriptor: int, *, shielded: bool = False) -> None:
-    """Runs a keeper that talks on a socket; what a launcher starts.
+    """Entry point of the keeper process.
 
     Args:
-      descriptor: of the socket.
-      shielded: whether another process stands between it and its launcher, for launchers whose process is ended together
-        with its children, without the last look that a keeper needs.
+      descriptor: of the socket to the launcher.
+      shielded: whether to fork once more, so that the keeper is not a child of the launcher; for launchers whose
+        children are killed with them, before a keeper could clean up.
     """
     if shielded:
-        _go_on_in_child(descriptor)
+        _continue_in_child(descriptor)
     wire = Wire(socket.socket(fileno=descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
     options = _await_options(wire, parent)
     if options.get("adopts", True):
         tree.adopt_orphans()
-    fault = _guarded(lambda: preload(options["preload"]), parent)
+    fault = _run_guarded(lambda: preload(options["preload"]), parent)
     if fault:
         wire.socket.setblocking(True)
         wire.send({"event": "failed", "reason": fault})
@@ -346,10 +344,10 @@ def main(descriptor: int, *, shielded: bool = False) -> None:
 
 
 def preload(names: list[str]) -> None:
-    """Imports modules and calls functions (``module:function``, without arguments), for all workers at once.
+    """Imports modules and calls functions (``module:function``, without arguments), once for all workers.
 
     Raises:
-      LaunchError: a name of no module or function, or what was loaded makes forking unsafe.
+      LaunchError: an unknown module or function, or forking is unsafe after loading.
     """
     for name in names:
         if ":" in name:
@@ -359,27 +357,27 @@ def preload(names: list[str]) -> None:
                 importlib.import_module(name)
             except ModuleNotFoundError as error:
                 raise LaunchError(
-                    f"preload={name!r}: there is no module {error.name!r}; name modules that can be "
-                    "imported, or functions as 'module:function'."
+                    f"preload={name!r}: the module {error.name!r} does not exist. Give modules that can be imported, or "
+                    "functions as 'module:function'."
                 ) from None
     threads = _count_threads()
     if threads > 1:
         raise LaunchError(
-            f"preload={names!r} left {threads} threads running, and a process with threads cannot be forked "
-            "safely: compute with one thread there, and start no other, or leave it out of preload."
+            f"preload={names!r} left {threads} threads running; a process with threads cannot be forked safely. "
+            "Compute with one thread there, or remove it from preload."
         )
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         raise LaunchError(
-            f"preload={names!r} has used a GPU, which no forked process could use then: "
-            "use the CPU there; a call may use the GPU."
+            f"preload={names!r} used a GPU; forked workers could not use it then. Use the CPU in preload; calls may "
+            "use the GPU."
         )
     gc.collect()
-    gc.freeze()  # so that collecting garbage in a worker copies no pages
+    gc.freeze()  # so that garbage collection in workers does not copy memory pages
 
 
-def _go_on_in_child(descriptor: int) -> None:
-    """Forks, and returns in the child only; the parent ends as the child does, which notices the end of the parent."""
+def _continue_in_child(descriptor: int) -> None:
+    """Forks and returns in the child only; the parent waits, and ends with the same exit code or signal."""
     pid = os.fork()
     if pid:
         os.close(descriptor)
@@ -399,21 +397,21 @@ def _await_options(wire: Wire, parent: int) -> dict[str, Any]:
     return exit_now(0)
 
 
-def _guarded(work: Callable[[], None], parent: int) -> str:
-    """Does work that may take long, ending this process when the launcher is gone; returns what went wrong."""
+def _run_guarded(work: Callable[[], None], parent: int) -> str:
+    """Does slow work, and ends this process if the launcher ends; returns an error message or an empty string."""
 
-    def look(*_: object) -> None:
+    def check_parent(*_: object) -> None:
         if os.getppid() != parent:
             tree.end_descendants(os.getpid())
             os._exit(1)
 
-    previous = signal.signal(signal.SIGALRM, look)
+    previous = signal.signal(signal.SIGALRM, check_parent)
     signal.setitimer(signal.ITIMER_REAL, _IDLE_SECONDS, _IDLE_SECONDS)
     try:
         work()
     except LaunchError as error:
         return str(error)
-    except BaseException as error:  # noqa: BLE001 - the launcher tells it
+    except BaseException as error:  # noqa: BLE001 - the launcher raises it
         return f"preload failed with {describe(error)}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

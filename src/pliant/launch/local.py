@@ -1,6 +1,6 @@
-"""What the launchers of this machine share: a keeper process that does the work, and its ways of ending.
+"""Base class of launchers whose jobs run on this machine, under a keeper process.
 
-``Processes`` and ``Commands`` say which jobs they take; what happens to a job is in ``keeper``.
+``Processes`` and ``Commands`` decide which jobs they accept; ``keeper`` runs the jobs.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from pliant.values.errors import LaunchError
 from . import tree
 from .base import JSON, Ended, Event, Job, Launcher, Message, Outcome, Started, dump
 from .check import check_job, prepare_log
+from .exit_codes import explain
 from .functions import loading
-from .status import explain
 from .wire import Wire
 
 _END_SECONDS = 10.0
 
 
 class LocalLauncher(Launcher):
-    """A launcher whose jobs run under a keeper process on this machine; see ``pliant.launch.keeper``.
+    """Base class of launchers whose jobs run under a keeper process; see ``pliant.launch.keeper``.
 
     Args:
-      slots: how many jobs run at once.
+      slots: number of jobs that run at the same time.
       options: for the keeper; ``shielded`` as in ``keeper.main``.
-      env: variables that it starts with, besides ours.
+      env: variables added to the keeper's environment.
     """
 
     def __init__(self, slots: int, options: Mapping[str, Any], env: Mapping[str, str]) -> None:
@@ -44,24 +44,24 @@ class LocalLauncher(Launcher):
             raise LaunchError(f"{type(self).__name__} needs Linux or macOS; use InPlace here.")
         if (file := loading()) is not None:
             raise LaunchError(
-                f"{file} starts a search while a worker loads it for one of its functions: put what is to "
-                'happen once under `if __name__ == "__main__":`.'
+                f"{file} starts a search while a worker imports it for one of its functions. Move that code under "
+                '`if __name__ == "__main__":`.'
             )
         self.slots = slots
         self._options, self._env = {**options, "slots": slots}, dict(env)
-        self._jobs: dict[str, int | None] = {}  # -> the process, once it runs
-        self._asking: set[str] = set()
+        self._jobs: dict[str, int | None] = {}  # id -> process, None while it waits
+        self._awaiting_reply: set[str] = set()
         self._events: deque[Event] = deque()
         self._closed = False
         self._keeper = _Keeper(self._options, self._env)
 
     @abstractmethod
     def _describe(self, job: Job) -> dict[str, Any]:
-        """Returns what the keeper needs to know about a job's work; raises LaunchError when it cannot run here."""
+        """Returns the work of a job as JSON for the keeper; raises LaunchError if it cannot run here."""
 
     def start(self, job: Job) -> None:
         if self._closed:
-            raise LaunchError(f"this {type(self).__name__} is closed; make a new one.")
+            raise LaunchError(f"this {type(self).__name__} is closed. Make a new one.")
         check_job(job, self._jobs)
         order = {
             "do": "start",
@@ -73,7 +73,7 @@ class LocalLauncher(Launcher):
             "log": prepare_log(job.work.log),
         }
         if self._keeper.is_dead:
-            self._receive()  # it takes its jobs with it
+            self._receive()  # its jobs are lost
             self._keeper = _Keeper(self._options, self._env)
         self._jobs[job.id] = None
         self._keeper.wire.send(order)
@@ -95,9 +95,9 @@ class LocalLauncher(Launcher):
         dump(message, "a reply")
         if job_id not in self._jobs:
             return
-        if job_id not in self._asking:
-            raise LaunchError(f"job {job_id!r} waits for no reply: answer each Message event once.")
-        self._asking.discard(job_id)
+        if job_id not in self._awaiting_reply:
+            raise LaunchError(f"job {job_id!r} does not wait for a reply. Answer each Message event once.")
+        self._awaiting_reply.discard(job_id)
         self._keeper.wire.send({"do": "reply", "id": job_id, "message": message})
 
     def cancel(self, job_id: str, reason: str) -> None:
@@ -113,41 +113,43 @@ class LocalLauncher(Launcher):
 
     @property
     def keeper_pid(self) -> int:
-        """The process that keeps the jobs; all of them descend from it."""
+        """Id of the keeper process, the ancestor of all jobs."""
         return self._keeper.pid
 
     def _receive(self) -> None:
-        """Takes in what the keeper says; when it is gone, its jobs are lost."""
+        """Reads the keeper's messages; if the keeper has ended, its jobs are lost."""
         wire = self._keeper.wire
-        for said in wire.receive():
-            self._events.append(self._event(said))
+        for message in wire.receive():
+            self._events.append(self._event(message))
         if wire.ended and self._jobs:
             code = self._keeper.end([pid for pid in self._jobs.values() if pid])
-            reason = f"the process that kept this job ended ({explain(code)[1] or 'exit code 0'}), and the job with it"
+            reason = f"the keeper process of this job ended ({explain(code)[1] or 'exit code 0'}), and the job with it"
             for job_id in self._jobs:
                 self._events.append(Ended(job_id, Outcome("lost", reason=reason)))
             self._jobs.clear()
-            self._asking.clear()
+            self._awaiting_reply.clear()
 
-    def _event(self, said: dict[str, Any]) -> Event:
-        job_id = said["id"]
-        if said["event"] == "started":
-            self._jobs[job_id] = said["pid"]
-            return Started(job_id, f"pid {said['pid']} on {socket.gethostname()}")
-        if said["event"] == "message":
-            self._asking.add(job_id)
-            return Message(job_id, said["payload"])
-        self._asking.discard(job_id)
+    def _event(self, message: dict[str, Any]) -> Event:
+        job_id = message["id"]
+        if message["event"] == "started":
+            self._jobs[job_id] = message["pid"]
+            return Started(job_id, f"pid {message['pid']} on {socket.gethostname()}")
+        if message["event"] == "message":
+            self._awaiting_reply.add(job_id)
+            return Message(job_id, message["payload"])
+        self._awaiting_reply.discard(job_id)
         del self._jobs[job_id]
-        return Ended(job_id, Outcome(**said["outcome"]))
+        return Ended(job_id, Outcome(**message["outcome"]))
 
 
 class _Keeper:
-    """A keeper process, seen from the launcher."""
+    """Launcher's handle of its keeper process."""
 
     def __init__(self, options: dict[str, Any], env: dict[str, str]) -> None:
         if not sys.executable:
-            raise LaunchError("there is no Python to start workers with: sys.executable is empty.")
+            raise LaunchError(
+                "workers cannot be started: sys.executable is empty. Run with a Python that sets it."
+            )
         here, there = socket.socketpair()
         program = (
             f"import sys; sys.path[:] = {[p or os.getcwd() for p in sys.path]!r}; "
@@ -164,36 +166,36 @@ class _Keeper:
             )
         self.wire = Wire(here)
         self.pid = self._process.pid
-        self._finalizer = weakref.finalize(self, _abandon, self.wire, self._process, os.getpid())
+        self._finalizer = weakref.finalize(self, _end_forgotten, self.wire, self._process, os.getpid())
         try:
-            self._shake_hands(options)
+            self._send_options(options)
         except BaseException:
             self.end([])
             raise
 
-    def _shake_hands(self, options: dict[str, Any]) -> None:
-        """Tells it what to be, and waits until it is ready."""
+    def _send_options(self, options: dict[str, Any]) -> None:
+        """Sends its options, and waits until it is ready."""
         self.wire.send(options)
         while True:
             self.wait(None)
-            for said in self.wire.receive():
-                if said["event"] == "ready":
+            for message in self.wire.receive():
+                if message["event"] == "ready":
                     return
-                raise LaunchError(said["reason"])
+                raise LaunchError(message["reason"])
             if self.wire.ended:
                 code = self._process.wait()
                 raise LaunchError(
-                    f"the process that is to keep the workers ended before it was ready: "
-                    f"{explain(code)[1] or 'exit code 0'}; what it printed is above."
+                    f"the keeper process ended before it was ready: {explain(code)[1] or 'exit code 0'}. See its "
+                    "output above."
                 )
 
     @property
     def is_dead(self) -> bool:
-        """Whether it ended by itself."""
+        """Whether the process has ended."""
         return self.wire.ended or self._process.poll() is not None
 
     def wait(self, timeout: float | None) -> None:
-        """Waits until it says something."""
+        """Waits for a message."""
         writing = [self.wire] if self.wire.pending else []
         poller = select.poll() if hasattr(select, "poll") else None
         if poller is None or self.wire.ended:
@@ -203,15 +205,15 @@ class _Keeper:
         self.wire.flush()
 
     def end(self, pids: list[int]) -> int:
-        """Ends it and all that it keeps, ``pids`` included; returns its exit code."""
+        """Ends the keeper and all its processes, including ``pids``; returns the keeper's exit code."""
         self.wire.send({"do": "close"})
-        self.wire.close()  # what cannot be sent is said by this, too
+        self.wire.close()  # this ends it as well, if the message cannot be sent
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        if code:  # it could not see to its end
+        if code:  # it could not end its processes
             found = tree.table()
             for pid in pids:
                 tree.end(tree.members(pid, found) if pid in found or _leads(pid, found) else ())
@@ -223,11 +225,11 @@ def _leads(pid: int, found: Mapping[int, tree.Entry]) -> bool:
     return any(entry.session == pid for entry in found.values())
 
 
-def _abandon(wire: Wire, process: subprocess.Popen[bytes], owner: int) -> None:
-    """Ends a keeper whose launcher was forgotten."""
+def _end_forgotten(wire: Wire, process: subprocess.Popen[bytes], owner: int) -> None:
+    """Ends the keeper of a launcher that was garbage-collected without being closed."""
     if os.getpid() == owner:
         wire.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
     else:
-        process.returncode = 0  # another process's child, and its conversation
+        process.returncode = 0  # in a fork: the keeper belongs to the parent

@@ -1,4 +1,4 @@
-"""What a job prints, in bounded memory and disk: its beginning, its end, and how much was left out between."""
+"""Output of a job in bounded memory and disk: its beginning, its end, and how much was left out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import final
 
 LOG_BYTES = 1 << 20
-"""The size of a log file, unless said otherwise."""
+"""Default size of a log file."""
 TAIL_BYTES, TAIL_LINES = 4096, 40
 _REFRESH_SECONDS = 1.0
 
 
 @final
 class Output:
-    r"""The output of one job.
+    r"""Output of one job, and its log file.
 
-    The file holds the first half of ``limit`` as it arrives; the second half of the file is the latest
-    output, renewed about once a second, and at the end.
+    The first half of the file is the beginning of the output; the second half is the latest output, updated about once
+    a second and at the end.
 
     >>> output = Output(limit=20)
     >>> output.feed(b"begin " + b"x" * 1000 + b" end\n")
@@ -26,16 +26,16 @@ class Output:
     'xxxxx end\n'
 
     Args:
-      log: the file, replaced where it exists; None for none.
-      limit: bytes that are kept.
+      log: the file, which is overwritten; None for no file.
+      limit: number of bytes to keep.
     """
 
     def __init__(self, log: Path | None = None, limit: int = LOG_BYTES) -> None:
         self.size = 0
-        """Bytes that were printed."""
+        """Number of bytes printed."""
         self._head_room = limit // 2
         self._end_room = limit - limit // 2
-        self._end = bytearray()  # of all output while the head has room, then of what follows the head
+        self._end = bytearray()  # latest output
         self._head = 0
         self._written = 0.0
         self._stale = False
@@ -47,7 +47,7 @@ class Output:
             self._fault = f"[the log {str(log)!r} cannot be opened: {error.strerror}]"
 
     def feed(self, data: bytes) -> None:
-        """Takes what was printed."""
+        """Adds output."""
         self.size += len(data)
         room = self._head_room - self._head
         if room > 0:
@@ -103,7 +103,7 @@ class Output:
                 self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        """The disk is full, or gone: the job goes on without its log."""
+        """Stops logging, for example if the disk is full; the job continues."""
         if self._file is not None:
             self._fault = f"\n[the log {self._file.name!r} cannot be written: {error.strerror}]"
             file, self._file = self._file, None

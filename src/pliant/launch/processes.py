@@ -1,4 +1,4 @@
-"""Calls in worker processes of this machine, which stay warm: what takes long to import is imported once."""
+"""Launcher of calls in a pool of worker processes that import slow modules once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .output import LOG_BYTES
 class Processes(LocalLauncher):
     """Runs calls in a pool of worker processes.
 
-    A keeper process imports ``preload`` once, and forks workers that share it; a worker does one call after
-    another, with what it has imported.  A worker that crashes, is killed, or leaves processes behind is
-    replaced.  Workers are in sessions of their own, so that Ctrl-C reaches this process only; they end with
-    it, whatever death it dies, and on Linux so does every process that they started.
+    A keeper process imports ``preload`` once and forks the workers; each worker runs many calls.  A worker that
+    crashes, is killed, or leaves processes behind is replaced.  Workers have their own sessions, so that Ctrl-C reaches
+    this process only.  They end when this process ends, even by SIGKILL; on Linux so does every process that they
+    started.
 
     >>> from pliant.launch import Call, Job, Processes
     >>> with Processes(workers=1) as launcher:
@@ -34,19 +34,18 @@ class Processes(LocalLauncher):
     {'x': 1}
 
     Args:
-      workers: how many; None for one a processor.
+      workers: number of workers; None for one per processor.
       preload: modules to import, such as ``"torch"``, and functions to call without arguments
-        (``"module:function"``), such as one step of training, which warms what a first step would.  They
-        run with one thread, and must neither leave threads nor touch a GPU.
-      threads: how many threads a worker computes with.
-      reuse: whether a worker does many calls; else each call gets a new fork.
-      grace_seconds: how long a job that is cancelled or over its time may take to end (SIGTERM) before it
-        is killed.
-      max_processes: how many processes a job may have at once.
-      log_bytes: the size of a log file.
+        (``"module:function"``), such as one training step to warm up caches.  They run with one thread, and must
+        not leave threads running or use a GPU.
+      threads: number of threads that a worker computes with.
+      reuse: whether a worker runs many calls; otherwise each call runs in a new fork.
+      grace_seconds: time between SIGTERM and SIGKILL for a job that is cancelled or over its time limit.
+      max_processes: largest number of processes of a job.
+      log_bytes: size of a log file.
 
     Raises:
-      LaunchError: ``preload`` fails or is unsafe to fork; an argument that is none.
+      LaunchError: ``preload`` fails or makes forking unsafe, or an invalid argument.
     """
 
     def __init__(
@@ -64,7 +63,8 @@ class Processes(LocalLauncher):
         for name in names:
             if not isinstance(name, str):
                 raise LaunchError(
-                    f"preload takes names, such as ('torch', 'tasks.digits:warm_up'); got {name!r:.80}."
+                    f"preload must be names of modules or functions; got {name!r:.80}. "
+                    "Example: ('torch', 'tasks.digits:warm_up')."
                 )
         options = {
             "preload": names,
@@ -75,14 +75,14 @@ class Processes(LocalLauncher):
             "log_bytes": check_count(log_bytes, "log_bytes"),
         }
         env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
-        env["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU must not spoil it for forked processes
+        env["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # a check for GPUs must not initialize them before a fork
         env["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
         super().__init__(check_workers(workers), options, env)
 
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Call):
             other = "Containers" if isinstance(job.work, Container) else "Commands"
-            raise LaunchError(f"Processes runs calls; for a {type(job.work).__name__}, take {other}.")
+            raise LaunchError(f"Processes runs calls; got a {type(job.work).__name__}. Use {other}.")
         function = name_of(job.work.function)
         dump(job.work.payload, f"the payload of job {job.id!r}")
         return {"function": function, "payload": job.work.payload}

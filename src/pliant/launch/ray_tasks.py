@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster, as tasks.  What runs on its nodes is in ``ray_work``; Ray keeps no state of ours."""
+"""Launcher of jobs as tasks of a Ray cluster; the code that runs on its nodes is in ``ray_work``."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ from .functions import name_of
 from .ray_work import Mailbox, work
 from .worker import one_line
 
-GIVE_UP_SECONDS = 20.0  # after which a task that was told to end is ended by force
-START_SECONDS = 300.0  # for a worker to be there, which `runtime_env` may make slow
-ANSWER_SECONDS = 5.0  # for the mailbox to say that it has an order
+GIVE_UP_SECONDS = 20.0  # after a request to end, before a task is killed
+START_SECONDS = 300.0  # for the first worker to start, which `runtime_env` may make slow
+ANSWER_SECONDS = 5.0  # for the mailbox to confirm an order
 
 
 @final
 class RayTasks(Launcher):
-    """Runs each job as one Ray task, on whatever node has room; a node or worker that dies loses only what it ran.
+    """Runs each job as one Ray task, on any node with free resources; if a node or worker dies, only its jobs are lost.
 
-    A task runs its job in a warm process beside Ray's worker, so that limits, output and ends are those of ``Processes``
-    and ``Commands``. Functions are imported on the nodes: their module is to be found there (``runtime_env``, or a shared
-    folder). Messages pass through an actor on this node, which is no loss when it dies: the jobs are ``lost``, and others.
+    A task runs its job in a process beside Ray's worker, so that limits, output and outcomes are those of ``Processes``
+    and ``Commands``.  Nodes import functions by name, so their modules must be available there (``runtime_env``, or a
+    shared folder).  Messages pass through an actor on this node; if it dies, running jobs are ``lost`` and a new actor
+    serves later ones.
 
     Args:
-      slots: how many jobs run at once; None for as many as the cluster has room for now.
-      address: ``"auto"`` or an address for a cluster that runs; None for a new one on this machine, which ends with this
-        launcher, or the one that this process is connected to already.
-      cpus: processors a job takes.
-      gpus: GPUs a job takes; a fraction lets jobs share one.
-      resources: other resources of Ray that a job takes, by name.
+      slots: number of jobs that run at the same time; None for as many as the cluster has room for now.
+      address: ``"auto"`` or the address of a running cluster; None for the cluster that this process is connected to,
+        or a new one on this machine that ends with this launcher.
+      cpus: processors per job.
+      gpus: GPUs per job; jobs with a fraction share one.
+      resources: other Ray resources per job, by name.
       preload: as in ``Processes``, in each of Ray's workers.
-      grace_seconds: how long a job that is cancelled or over its time may take to end (SIGTERM) before it is killed.
-      runtime_env: of Ray, for a new connection: the packages, files and variables of its workers.
+      grace_seconds: time between SIGTERM and SIGKILL for a job that is cancelled or over its time limit.
+      runtime_env: Ray's environment for workers of a new connection: packages, files and variables.
 
     Raises:
-      LaunchError: Ray is not installed, does not start, or is not found; or no node has room for one job.
+      LaunchError: Ray is not installed, does not start, or is not found, or no node has room for a job.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class RayTasks(Launcher):
         }
         self._owned = _connect(self._ray, address, runtime_env)
         try:
-            self._task = _task(self._ray, cpus, gpus, resources)
-            self.slots = check_count(_room(self._ray, needs) if slots is None else slots, "slots")
+            self._task = _make_task(self._ray, cpus, gpus, resources)
+            self.slots = check_count(_count_room(self._ray, needs) if slots is None else slots, "slots")
             self._node["threads"] = max(1, int(cpus))
             self._mailbox = self._make_mailbox()
             self._await_mailbox()
@@ -85,11 +86,11 @@ class RayTasks(Launcher):
     def start(self, job: Job) -> None:
         """See ``Launcher.start``."""
         if self._closed:
-            raise LaunchError("this RayTasks is closed; make a new one.")
+            raise LaunchError("this RayTasks is closed. Make a new one.")
         check_job(job, self._jobs)
-        said = {**_describe(job), "node": self._node}
+        task = {**_describe(job), "node": self._node}
         self._jobs[job.id] = None
-        self._waiting.append((job.id, said))
+        self._waiting.append((job.id, task))
         self._fill()
 
     def poll(self, timeout: float | None) -> list[Event]:
@@ -97,7 +98,7 @@ class RayTasks(Launcher):
         limit = None if timeout is None else time.monotonic() + timeout
         while not self._closed and not self._events and self._jobs:
             left = None if limit is None else max(0.0, limit - time.monotonic())
-            self._hear(0.5 if left is None else min(0.5, left))
+            self._receive(0.5 if left is None else min(0.5, left))
             self._fill()
             if left == 0:
                 break
@@ -111,9 +112,9 @@ class RayTasks(Launcher):
         running = self._jobs.get(job_id)
         if job_id not in self._jobs:
             return
-        if running is None or not running.asks:
-            raise LaunchError(f"job {job_id!r} waits for no reply: answer each Message event once.")
-        running.asks = False
+        if running is None or not running.awaits_reply:
+            raise LaunchError(f"job {job_id!r} does not wait for a reply. Answer each Message event once.")
+        running.awaits_reply = False
         self._mailbox.order.remote(running.key, {"reply": message})
 
     def cancel(self, job_id: str, reason: str) -> None:
@@ -152,14 +153,14 @@ class RayTasks(Launcher):
     def _fill(self) -> None:
         busy = sum(running is not None for running in self._jobs.values())
         while self._waiting and busy < self.slots:
-            job_id, said = self._waiting.popleft()
+            job_id, task = self._waiting.popleft()
             key = next(self._keys)
-            self._jobs[job_id] = _Running(key, self._task.remote(self._mailbox, key, said))
+            self._jobs[job_id] = _Running(key, self._task.remote(self._mailbox, key, task))
             self._events.append(Started(job_id, "a node of the cluster"))
             busy += 1
 
-    def _hear(self, seconds: float) -> None:
-        """Takes what the mailbox has and what ended."""
+    def _receive(self, seconds: float) -> None:
+        """Reads new messages and the outcomes of tasks that ended."""
         tasks = {running.task: job_id for job_id, running in self._jobs.items() if running is not None}
         refs = [self._news, *tasks]
         self._ray.wait(refs, num_returns=1, timeout=seconds)
@@ -179,7 +180,7 @@ class RayTasks(Launcher):
     def _take_news(self) -> None:
         try:
             found = self._ray.get(self._news)
-        except self._ray.exceptions.RayError:  # it died, and the jobs that listened to it end with it
+        except self._ray.exceptions.RayError:  # the mailbox died, and running jobs end with it
             self._mailbox = self._make_mailbox()
             found = []
         self._news = self._mailbox.take.remote()
@@ -187,22 +188,22 @@ class RayTasks(Launcher):
         for key, payload in found:
             if key in by_key:
                 job_id, running = by_key[key]
-                running.asks = True
+                running.awaits_reply = True
                 self._events.append(Message(job_id, payload))
 
     def _order(self, jobs: list[_Running], order: dict[str, Any]) -> None:
-        """Gives jobs an order to end; those that do not listen (yet), Ray is to forget or to interrupt."""
+        """Orders jobs to end; Ray cancels those that do not listen yet."""
         answers = [(one, self._mailbox.order.remote(one.key, order)) for one in jobs]
         for one, answer in answers:
             try:
                 listens = self._ray.get(answer, timeout=ANSWER_SECONDS)
-            except self._ray.exceptions.RayError:  # without a mailbox, jobs that have begun end by themselves
+            except self._ray.exceptions.RayError:  # without a mailbox, running jobs end by themselves
                 listens = False
             if not listens:
                 self._ray.cancel(one.task, force=False)
 
     def _outcome_of(self, running: _Running) -> Outcome:
-        """Returns how a task ended."""
+        """Returns the outcome of a task."""
         seconds = time.monotonic() - running.since
         errors = self._ray.exceptions
         try:
@@ -211,7 +212,7 @@ class RayTasks(Launcher):
             how, reason = "lost", str(error)
         except errors.OutOfMemoryError as error:
             how, reason = "memory", f"the node ran out of memory: {error}"
-        except errors.RayTaskError as error:  # of ours, not of the job
+        except errors.RayTaskError as error:  # an error in ray_work, not in the job
             how, reason = "lost", str(error.cause if hasattr(error, "cause") else error)
         except errors.RayError as error:
             how, reason = "lost", f"its worker or node died: {error}"
@@ -222,7 +223,7 @@ class RayTasks(Launcher):
     def _end(self, job_id: str, outcome: Outcome) -> None:
         running = self._jobs.pop(job_id)
         if running is not None and (running.cancelled or outcome.how == "lost"):
-            self._mailbox.forget.remote(running.key)  # others have done it themselves
+            self._mailbox.forget.remote(running.key)  # other tasks do this themselves
         self._events.append(Ended(job_id, outcome))
 
     def _make_mailbox(self) -> Any:
@@ -234,13 +235,13 @@ class RayTasks(Launcher):
         return ray.remote(Mailbox).options(**options).remote()
 
     def _await_mailbox(self) -> None:
-        """Waits until the mailbox is there, so that no job's time is spent on that."""
+        """Waits until the mailbox has started, so that this does not count as time of a job."""
         try:
             self._ray.get(self._mailbox.forget.remote(-1), timeout=START_SECONDS)
         except self._ray.exceptions.RayError as error:
             raise LaunchError(
-                f"the workers of this cluster cannot begin: {one_line(str(error))}. They need this version of pliant, by the "
-                "same environment on all nodes, or by runtime_env={'pip': [...]}."
+                f"the workers of this cluster cannot start: {one_line(str(error))}. Install this version of pliant on all "
+                "nodes, or set runtime_env={'pip': [...]}."
             ) from error
 
     def _disconnect(self) -> None:
@@ -250,43 +251,45 @@ class RayTasks(Launcher):
 
 @final
 class _Running:
-    """A job that was handed to Ray."""
+    """A job that runs as a Ray task."""
 
     def __init__(self, key: int, task: Any) -> None:
         self.key, self.task = key, task
         self.since = time.monotonic()
-        self.asks = False
-        self.cancelled: tuple[str, float] | None = None  # why, and when it is to have ended
+        self.awaits_reply = False
+        self.cancelled: tuple[str, float] | None = None  # reason, and the time to give up waiting
 
 
 def _describe(job: Job) -> dict[str, Any]:
     """Returns a job as JSON for its task.
 
     Raises:
-      LaunchError: it can never run.
+      LaunchError: the job can never run.
     """
     work_ = job.work
-    said: dict[str, Any]
+    task: dict[str, Any]
     if isinstance(work_, Call):
         dump(work_.payload, f"the payload of job {job.id!r}")
-        said = {"kind": "call", "function": name_of(work_.function), "payload": work_.payload}
+        task = {"kind": "call", "function": name_of(work_.function), "payload": work_.payload}
     elif isinstance(work_, Command):
-        said = {"kind": "command", **describe_command(work_)}
+        task = {"kind": "command", **describe_command(work_)}
     else:
-        raise LaunchError(f"RayTasks runs calls and commands; got a {type(work_).__name__}.")
+        raise LaunchError(
+            f"RayTasks runs calls and commands; got a {type(work_).__name__}. Use Containers for a Container."
+        )
     limits = {"seconds": job.limits.seconds, "memory": job.limits.memory}
-    return {**said, "id": job.id, "attempt": job.attempt, "limits": limits, "log": prepare_log(work_.log)}
+    return {**task, "id": job.id, "attempt": job.attempt, "limits": limits, "log": prepare_log(work_.log)}
 
 
-def _task(ray: Any, cpus: Any, gpus: Any, resources: Any) -> Any:
-    """Returns the task of Ray that runs a job."""
+def _make_task(ray: Any, cpus: float, gpus: float, resources: Mapping[str, float] | None) -> Any:
+    """Returns the Ray task that runs a job."""
     options = {"num_cpus": cpus, "num_gpus": gpus, "resources": dict(resources or {}) or None}
     try:
         return ray.remote(work).options(**options, max_retries=0)
     except (ValueError, TypeError) as error:
         raise LaunchError(
-            f"what a job takes are numbers from 0, such as RayTasks(cpus=2, gpus=0.5, resources={{'tpu': 1}}); Ray says: "
-            f"{one_line(str(error))}"
+            f"resources of a job must be numbers from 0; Ray refused them: {one_line(str(error))}. "
+            "Example: RayTasks(cpus=2, gpus=0.5, resources={'tpu': 1})."
         ) from error
 
 
@@ -297,13 +300,13 @@ def _import_ray() -> Any:
         import ray.util.scheduling_strategies
     except ModuleNotFoundError as error:
         raise LaunchError(
-            "jobs on a cluster need Ray; install it with `pip install 'pliant[ray]'`."
+            "RayTasks needs Ray, which is not installed. Run `pip install 'pliant[ray]'`."
         ) from error
     return ray
 
 
 def _connect(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | None) -> bool:
-    """Connects to Ray; returns whether it is ours to shut down."""
+    """Connects to Ray; returns whether this launcher must shut the connection down."""
     if ray.is_initialized():
         _check_connection(ray, address, runtime_env)
         return False
@@ -314,31 +317,30 @@ def _connect(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | Non
     try:
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        what = "Ray does not start here" if address is None else f"there is no cluster at {address!r}"
+        what = "Ray does not start here" if address is None else f"no cluster was found at {address!r}"
         raise LaunchError(
-            f"{what}: {one_line(str(error))}. Start one with `ray start --head`, or leave out the address for one on "
-            "this machine."
+            f"{what}: {one_line(str(error))}. Start one with `ray start --head`, or omit the address to use this machine."
         ) from error
     return True
 
 
 def _check_connection(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | None) -> None:
-    """Checks that a connection which exists is the one that is wanted."""
+    """Checks that the existing connection fits the arguments."""
     if runtime_env:
         raise LaunchError(
-            "this process is connected to Ray already, and runtime_env belongs to the connection: give it to your ray.init, "
-            "or leave the connection to RayTasks."
+            "this process is connected to Ray already, so runtime_env cannot be set. Pass it to your ray.init, or let "
+            "RayTasks connect."
         )
     own = ray.get_runtime_context().gcs_address
     if address not in (None, "auto", own):
         raise LaunchError(
-            f"this process is connected to the cluster at {own!r}, not to {address!r}; leave out the address, or call "
+            f"this process is connected to the cluster at {own!r}, not to {address!r}. Omit the address, or call "
             "ray.shutdown() first."
         )
 
 
-def _room(ray: Any, needs: Mapping[str, float]) -> int:
-    """Returns how many jobs the nodes have room for."""
+def _count_room(ray: Any, needs: Mapping[str, float]) -> int:
+    """Returns the number of jobs that the nodes have resources for."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     asked = {name: amount for name, amount in needs.items() if amount}
     total = sum(
@@ -347,8 +349,8 @@ def _room(ray: Any, needs: Mapping[str, float]) -> int:
     )
     if not total:
         raise LaunchError(
-            f"no node of the cluster has room for one job that takes {asked}; the nodes have "
-            f"{[{name: node.get(name, 0.0) for name in asked} for node in nodes]}. Ask for less, or say how many `slots` "
-            "to use on a cluster that grows."
+            f"no node of the cluster has resources for a job that needs {asked}; the nodes have "
+            f"{[{name: node.get(name, 0.0) for name in asked} for node in nodes]}. Ask for less, or set `slots` if the "
+            "cluster will grow."
         )
     return total

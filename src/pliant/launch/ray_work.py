@@ -1,7 +1,6 @@
-"""What runs inside a Ray cluster: a task that runs one job in processes of its node, and the mailbox between it and us.
+"""Code on Ray nodes: the task that runs one job in processes of its node, and the mailbox to the launcher.
 
-The launcher, on our side, is in ``ray_tasks``.  Nothing here is the only copy of anything: a mailbox or a worker that
-dies costs the jobs that used it an attempt.
+The launcher is in ``ray_tasks``.  No state is stored only here: if a mailbox or worker dies, its jobs lose one attempt.
 """
 
 from __future__ import annotations
@@ -19,59 +18,59 @@ from typing import Any, final
 
 from pliant.values.errors import LaunchError
 
-from .base import Call, Command, Ended, Job, Limits, Message, Outcome
+from .base import JSON, Call, Command, Ended, Job, Limits, Message, Outcome
 from .child import THREADS
 from .local import LocalLauncher
 from .output import LOG_BYTES
 from .worker import one_line
 
-IDLE_SECONDS = 60.0  # after which a launcher without jobs is closed: Ray keeps its workers for longer
-LOOK_SECONDS = 0.2  # between looks at what our side orders; a job that waits for a reply hears it at once
+IDLE_SECONDS = 60.0  # before a launcher without jobs is closed; Ray keeps its workers longer
+POLL_SECONDS = 0.2  # between checks for orders; a job that waits for a reply receives it at once
 
 _launchers: dict[
     tuple[Any, ...], NodeLauncher
-] = {}  # of this worker of Ray, which does many tasks, one at a time
+] = {}  # of this Ray worker, which runs many tasks, one at a time
 _idle_since: dict[tuple[Any, ...], float] = {}
 _lock = threading.Lock()  # of the two
 
 
 @final
 class Mailbox:
-    """Messages of jobs on their way to the launcher, and its orders on their way back; an actor.
+    """Ray actor that passes messages from jobs to the launcher, and orders from the launcher to jobs.
 
-    Its calls wait without threads, as many as there are jobs.
+    Its methods are coroutines, so that one call per job can wait.
     """
 
     def __init__(self) -> None:
-        self._messages: list[tuple[int, Any]] = []
+        self._messages: list[tuple[int, JSON]] = []
         self._news = asyncio.Event()
         self._orders: dict[int, asyncio.Queue[dict[str, Any] | None]] = defaultdict(asyncio.Queue)
         self._listening: set[int] = set()
 
     async def listen(self, key: int) -> dict[str, Any] | None:
-        """Returns the next order to a job, waiting for it; None when the job is over."""
+        """Waits for the next order to a job; returns None when the job is over."""
         self._listening.add(key)
         return await self._orders[key].get()
 
-    async def say(self, key: int, message: Any) -> None:
-        """Adds a message of a job; its reply comes as an order."""
+    async def post(self, key: int, message: JSON) -> None:
+        """Adds a message of a job; its reply arrives as an order."""
         self._messages.append((key, message))
         self._news.set()
 
-    async def take(self) -> list[tuple[int, Any]]:
-        """Returns the messages so far, waiting for the first one."""
+    async def take(self) -> list[tuple[int, JSON]]:
+        """Returns the messages so far; waits for the first one."""
         await self._news.wait()
         self._news.clear()
         messages, self._messages = self._messages, []
         return messages
 
     async def order(self, key: int, order: dict[str, Any]) -> bool:
-        """Gives a job an order; returns whether it has listened; otherwise it finds the order when it does."""
+        """Queues an order for a job; returns whether the job has listened before."""
         self._orders[key].put_nowait(order)
         return key in self._listening
 
     async def forget(self, key: int) -> None:
-        """Lets go of a job that is over."""
+        """Removes a job that is over."""
         self._listening.discard(key)
         orders = self._orders.pop(key, None)
         if orders is not None:
@@ -80,9 +79,10 @@ class Mailbox:
 
 @final
 class NodeLauncher(LocalLauncher):
-    """Runs the jobs of one worker of Ray, one after another, as they were described on our side.
+    """Runs the jobs of one Ray worker, one after another.
 
-    Ray kills the children of its workers when it ends one; the keeper is no child, and so ends what a job has started.
+    Ray kills the children of a worker that it ends; the keeper is not a child of the worker, and so can end the
+    processes of a job.
     """
 
     def __init__(self, *, calls: bool, preload: Sequence[str], threads: int, grace: float) -> None:
@@ -95,7 +95,7 @@ class NodeLauncher(LocalLauncher):
             "log_bytes": LOG_BYTES,
             "shielded": True,
         }
-        count = "1" if calls else str(threads)  # a process that is to be forked computes with one
+        count = "1" if calls else str(threads)  # a process that will be forked computes with one thread
         env = {f"{name}_NUM_THREADS": count for name in THREADS}
         super().__init__(1, options, {**env, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"})
 
@@ -107,16 +107,16 @@ class NodeLauncher(LocalLauncher):
 
 
 def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job to its end, and returns its outcome as a dict; what it reports goes through the mailbox.
+    """Runs a job and returns its outcome as a dict; its messages pass through the mailbox.
 
-    When the mailbox is gone, or Ray cancels the task, the job is ended, and this raises.
+    Raises and ends the job if the mailbox dies or Ray cancels the task.
     """
     job = Job(task["id"], _read(task), Limits(**task["limits"]), task["attempt"])
     name = task["kind"], json.dumps(task["node"]), os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
         launcher = _borrow(name, task)
         outcome = _run(launcher, job, mailbox, key)
-    except LaunchError as error:  # it cannot run on this node, such as when `preload` fails
+    except LaunchError as error:  # it cannot run on this node, for example because `preload` fails
         outcome = Outcome("raised", reason=one_line(str(error)))
     except BaseException:
         _discard(name)
@@ -128,22 +128,22 @@ def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
 def _run(launcher: NodeLauncher, job: Job, mailbox: Any, key: int) -> Outcome:
     import ray
 
-    orders: Any = None  # what we wait for from the mailbox; a short job that says nothing needs none
-    asks = listened = False
+    orders: Any = None  # a pending call of Mailbox.listen; a short job without messages needs none
+    awaits_reply = listened = False
     launcher.start(job)
     begun = time.monotonic()
     while True:
-        for event in launcher.poll(0.0 if asks else LOOK_SECONDS):
+        for event in launcher.poll(0.0 if awaits_reply else POLL_SECONDS):
             if isinstance(event, Message):
-                asks = True
-                mailbox.say.remote(key, event.payload)
+                awaits_reply = True
+                mailbox.post.remote(key, event.payload)
             elif isinstance(event, Ended):
                 if listened:
                     mailbox.forget.remote(key)
                 return event.outcome
-        if orders is None and (asks or time.monotonic() - begun >= LOOK_SECONDS):
+        if orders is None and (awaits_reply or time.monotonic() - begun >= POLL_SECONDS):
             orders, listened = mailbox.listen.remote(key), True
-        if orders is None or not ray.wait([orders], timeout=LOOK_SECONDS if asks else 0)[0]:
+        if orders is None or not ray.wait([orders], timeout=POLL_SECONDS if awaits_reply else 0)[0]:
             continue
         order = ray.get(orders)
         orders = None
@@ -151,8 +151,8 @@ def _run(launcher: NodeLauncher, job: Job, mailbox: Any, key: int) -> Outcome:
             raise KeyboardInterrupt("the launcher was closed")
         if "cancel" in order:
             launcher.cancel(job.id, order["cancel"])
-        elif asks:
-            asks = False
+        elif awaits_reply:
+            awaits_reply = False
             launcher.reply(job.id, order["reply"])
 
 
@@ -164,7 +164,7 @@ def _read(task: dict[str, Any]) -> Call | Command:
 
 
 def _borrow(name: tuple[Any, ...], task: dict[str, Any]) -> NodeLauncher:
-    """Returns the launcher of a name, which stays warm between the tasks of this worker."""
+    """Returns the launcher with a name, which this worker keeps between tasks."""
     with _lock:
         _idle_since.pop(name, None)
         if name not in _launchers:
@@ -187,7 +187,7 @@ def _discard(name: tuple[Any, ...]) -> None:
 
 
 def _sweep() -> None:
-    """Closes what has had no job for long, as long as there is something to close."""
+    """Closes launchers that have been idle for long, until none is left."""
     while True:
         time.sleep(IDLE_SECONDS / 4)
         with _lock:

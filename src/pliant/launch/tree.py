@@ -1,6 +1,6 @@
-"""The processes of this machine as a tree: who descends from whom, what they hold, and their end.
+"""Process tree of this machine: descendants, memory use, and killing.
 
-Linux answers from ``/proc``; elsewhere ``ps`` does.  Starts no process but that.
+The table comes from ``/proc`` on Linux and from ``ps`` elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "PLIANT_TREE"
-"""The environment variable by which a process that left its family is still known."""
+"""Environment variable that identifies a job's processes after they were detached from their parents."""
 _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One process: its parent, its session (its group where sessions are unknown), and the memory it holds in bytes."""
+    """One process: its parent, its session (its group if sessions are unknown), and its memory in bytes."""
 
     parent: int
     session: int
@@ -33,20 +33,20 @@ class Entry:
 
 
 def table() -> dict[int, Entry]:
-    """Returns the living processes by id, without zombies."""
+    """Returns the running processes by id, without zombies."""
     if (_PROC / "self/stat").exists():
         return _table_of_proc()
     return _table_of_ps()
 
 
 def members(root: int, found: Mapping[int, Entry], mark: str = "", adopter: int = 0) -> set[int]:
-    """Returns a process, what descends from it, and what is in its session.
+    """Returns a process, its descendants, and the processes of its session.
 
     Args:
-      root: the process, which leads a session of its own.
+      root: the process, which leads its session.
       found: from ``table``.
       mark: the value of ``MARK`` in the environment of its programs.
-      adopter: the process that orphans go to; those that bear the mark belong to ``root`` too.
+      adopter: the process that adopts orphans; those with the mark belong to ``root`` as well.
     """
     known = {pid for pid, entry in found.items() if pid == root or entry.session == root}
     if adopter:
@@ -59,7 +59,7 @@ def members(root: int, found: Mapping[int, Entry], mark: str = "", adopter: int 
 
 
 def descendants(roots: Iterable[int], found: Mapping[int, Entry]) -> set[int]:
-    """Returns what descends from any of ``roots``, those themselves left out."""
+    """Returns the descendants of ``roots``, without ``roots``."""
     children: dict[int, list[int]] = {}
     for pid, entry in found.items():
         children.setdefault(entry.parent, []).append(pid)
@@ -75,12 +75,12 @@ def descendants(roots: Iterable[int], found: Mapping[int, Entry]) -> set[int]:
 
 
 def resident(pids: Iterable[int], found: Mapping[int, Entry]) -> int:
-    """Returns the bytes that processes hold, what is shared counted each time: quick, and too much."""
+    """Returns the memory of processes in bytes, with shared memory counted for each: fast, an upper bound."""
     return sum(found[pid].resident for pid in pids if pid in found)
 
 
 def proportional(pids: Iterable[int], found: Mapping[int, Entry]) -> int:
-    """Returns the bytes that processes hold, what is shared by n processes counted 1/n each: slower."""
+    """Returns the memory of processes in bytes, with memory shared by n processes counted 1/n each: slower."""
     total = 0
     for pid in pids:
         try:
@@ -92,20 +92,20 @@ def proportional(pids: Iterable[int], found: Mapping[int, Entry]) -> int:
 
 
 def send(pid: int, number: int) -> None:
-    """Sends a signal to a process and to the group it leads; nothing where it is gone."""
+    """Sends a signal to a process and to the group that it leads; does nothing if it has ended."""
     for deliver in (os.killpg, os.kill):
         with suppress(OSError):
             deliver(pid, number)
 
 
 def end(pids: Iterable[int]) -> None:
-    """Kills processes with the groups they lead, without a last word."""
+    """Kills processes and the groups that they lead (SIGKILL)."""
     for pid in pids:
         send(pid, signal.SIGKILL)
 
 
 def end_descendants(pid: int, seconds: float = 5.0) -> bool:
-    """Kills what descends from a process, until nothing is left or the time is over; returns whether all is gone."""
+    """Kills the descendants of a process until none is left or the time is over; returns whether none is left."""
     limit = time.monotonic() + seconds
     while True:
         left = descendants([pid], table())
@@ -121,19 +121,19 @@ def end_descendants(pid: int, seconds: float = 5.0) -> bool:
 
 
 def out_of_memory_count() -> int:
-    """Returns how many processes the system has killed for memory since it booted; 0 where it does not say."""
+    """Returns the number of processes that the system killed for memory since it started; 0 if unknown."""
     with suppress(OSError, IndexError, ValueError):
         return int((_PROC / "vmstat").read_text().split("\noom_kill ")[1].split()[0])
     return 0
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of descendants whose own parent ends, so that none gets away (Linux)."""
+    """Makes this process the parent of descendants whose parent ends (Linux)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent(parent: int) -> None:
-    """Has this process killed when its parent ends, at once if that has happened (Linux)."""
+    """Makes the system kill this process when its parent ends; at once if it already has (Linux)."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -145,7 +145,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def flush_streams() -> None:
-    """Flushes what compiled code has printed but still buffers."""
+    """Flushes the output buffers of compiled code."""
     _libc().fflush(None)
 
 

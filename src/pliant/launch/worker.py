@@ -1,7 +1,6 @@
-"""What a worker process does: calls functions by name, one after another, until nobody asks any more.
+"""Worker process: calls functions by name, one after another, until its keeper closes the connection.
 
-Speaks JSON lines with its keeper, one end of a socket each; see ``keeper`` for the other end.  Starts and
-limits nothing.
+Worker and keeper exchange JSON lines over a socket.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ REASON_LENGTH = 500
 
 @final
 class WorkerChannel(Channel):
-    """The channel of a call in a worker process.
+    """Channel of a call in a worker process.
 
     Args:
-      end: the socket to the keeper, blocking.
-      lines: what arrives from it.
+      end: the blocking socket to the keeper.
+      lines: the lines that arrive on it.
       job: the job's id.
-      attempt: the how-manieth try.
+      attempt: attempt number, from 1.
     """
 
     def __init__(self, end: socket.socket, lines: Iterator[bytes], job: str, attempt: int) -> None:
@@ -45,18 +44,18 @@ class WorkerChannel(Channel):
         text = dump(message, "a reported message")
         if os.getpid() != self._pid:
             raise LaunchError(
-                "report was called in a process that the call has forked; only the call's own process "
-                "can report: bring the message back to it."
+                "report was called in a fork of the worker process. Send the message to the process that the call "
+                "runs in, and report it there."
             )
         self._end.sendall(f'{{"message": {text}}}\n'.encode())
         line = next(self._lines, b"")
-        if not line:  # the keeper is gone, and so will this process be
-            raise LaunchError("the launcher has ended, and this call with it.")
+        if not line:  # the keeper has ended, and this process will
+            raise LaunchError("the launcher has ended, so this call ends as well.")
         return json.loads(line)["reply"]
 
 
 def serve(end: socket.socket) -> NoReturn:
-    """Does what is asked on a socket until its other end closes, then ends this process."""
+    """Runs the calls that arrive on a socket until its other end closes, then ends this process."""
     pid = os.getpid()
     lines = iter(end.makefile("rb"))
     for line in lines:
@@ -64,7 +63,7 @@ def serve(end: socket.socket) -> NoReturn:
         os.environ[tree.MARK] = job["mark"]
         channel = WorkerChannel(end, lines, job["id"], job["attempt"])
         done = run(job["function"], job["payload"], channel, show=_print_error)
-        if os.getpid() != pid:  # the function has forked, and returned twice
+        if os.getpid() != pid:  # the function forked and returned in both processes
             os._exit(0)
         _flush()
         done["children"] = _has_children()
@@ -85,28 +84,28 @@ def run(
     *,
     show: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Calls a function; returns ``how``, ``value`` and ``reason``, whatever it does.
+    """Calls a function; returns ``how``, ``value`` and ``reason``, even if it raises.
 
-    >>> class Deaf(Channel):
+    >>> class SilentChannel(Channel):
     ...     job, attempt = "1", 1
     ...     def report(self, message): ...
-    >>> run("pliant.testing.jobs:echo", 7, Deaf(), show=print)
+    >>> run("pliant.testing.jobs:echo", 7, SilentChannel(), show=print)
     {'how': 'returned', 'value': 7, 'reason': ''}
-    >>> run("pliant.testing.jobs:eco", 7, Deaf(), show=print)["reason"]
-    "'pliant.testing.jobs:eco' names no function: 'pliant.testing.jobs' has no 'eco'; did you mean 'echo'?"
+    >>> run("pliant.testing.jobs:eco", 7, SilentChannel(), show=print)["reason"]
+    "'pliant.testing.jobs:eco' does not exist: 'pliant.testing.jobs' has no 'eco'; did you mean 'echo'?"
 
     Args:
-      function: it, or its name.
+      function: the function, or its name.
       payload: its first argument.
       channel: its second argument.
-      show: is given the traceback when it raises.
+      show: called with the traceback if it raises.
     """
     try:
         value = (resolve(function) if isinstance(function, str) else function)(payload, channel)
-        dump(value, f"what {function} returned")
+        dump(value, f"the return value of {function}")
     except LaunchError as error:
         return {"how": "raised", "value": None, "reason": one_line(str(error))}
-    except BaseException as error:  # noqa: BLE001 - a job may raise anything, and its launcher nothing
+    except BaseException as error:  # noqa: BLE001 - any exception is an outcome
         with suppress(Exception):
             trace = error.__traceback__ and error.__traceback__.tb_next
             show("".join(traceback.format_exception(type(error), error, trace)))
@@ -145,7 +144,7 @@ def _flush() -> None:
 
 
 def _has_children() -> bool:
-    """Whether this process has children, ended ones that nobody asked about included."""
+    """Returns whether this process has children, including zombies."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -1,6 +1,6 @@
-"""The contract of ``Launcher`` for commands as tests: subclass ``CommandSuite`` and say how yours is made.
+"""Conformance suite of launchers of commands: subclass ``CommandSuite``, and write ``make``.
 
-The suite for calls, and how to run both, is in ``pliant.testing.launchers``.
+``pliant.testing.launchers`` has the suite for calls, and explains how to run both.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .launchers import Suite, living, wait_until
 
 
 class CommandSuite(Suite):
-    """Tests that every launcher of commands passes."""
+    """Conformance tests for launchers of commands."""
 
     python = sys.executable
-    """A Python where the commands run."""
+    """The Python program where the commands run."""
 
     def work(self, seconds: float = 0.0) -> Call | Command:
         return Command(("sleep", str(seconds)))
@@ -90,15 +90,18 @@ class CommandSuite(Suite):
         plain.write_text("echo", "utf-8")
         with self.make(1) as launcher:
             for command, message in (
-                (Command(("no-such-program",)), "there is no program 'no-such-program' on PATH"),
-                (Command(("./no-such",), folder=tmp_path), "there is no program '.*no-such'"),
-                (Command((str(plain),)), "is not executable: chmod"),
-                (Command(("echo",), folder=tmp_path / "none"), "the folder '.*none' .* does not exist"),
-                (Command(("echo",), log=plain / "a.log"), "the log '.*' cannot be written"),
-                (Command("echo hello"), "as separate texts, .* No shell splits it"),  # type: ignore[arg-type]  # that is the test
-                (Command(()), "as separate texts"),
+                (Command(("no-such-program",)), "'no-such-program' is not on PATH"),
+                (Command(("./no-such",), folder=tmp_path), "the program '.*no-such' does not exist"),
+                (Command((str(plain),)), "is not executable. Run chmod"),
+                (
+                    Command(("echo",), folder=tmp_path / "none"),
+                    "the working folder '.*none' .* does not exist",
+                ),
+                (Command(("echo",), log=plain / "a.log"), "the log file '.*' cannot be written"),
+                (Command("echo hello"), "argv must be a tuple .* no shell splits it"),  # type: ignore[arg-type]  # the fault that is tested
+                (Command(()), "argv must be a tuple"),
                 (Command(("echo", "a\0b")), "text without NUL"),
-                (Command(("echo",), env={"A": 1}), "text without NUL; got 1"),  # type: ignore[dict-item]  # that is the test
+                (Command(("echo",), env={"A": 1}), "text without NUL; got 1"),  # type: ignore[dict-item]  # the fault that is tested
             ):
                 with pytest.raises(LaunchError, match=message):
                     launcher.start(Job("a", command))
@@ -110,7 +113,7 @@ class CommandSuite(Suite):
         program.chmod(0o755)
         failed, after = self.run(Command((str(program),)), self.work())
         assert failed.how == "exited"
-        assert "begins with a line such as #!/bin/sh" in failed.reason
+        assert "with a line such as #!/bin/sh" in failed.reason
         assert after.ok
 
     def test_a_request_to_end_comes_before_the_end(self) -> None:

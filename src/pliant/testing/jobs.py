@@ -1,4 +1,4 @@
-"""Functions to launch in tests: they answer, fail and crash in every way that a job may.  No tests here."""
+"""Functions to launch in tests: they return, report, fail and crash."""
 
 from __future__ import annotations
 
@@ -9,92 +9,92 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 
 from pliant.launch import Call, Channel, Ended, Job, Processes
+from pliant.launch.base import JSON
 
 
-def echo(payload: Any, channel: Channel) -> Any:
+def echo(payload: JSON, channel: Channel) -> JSON:
     """Returns its payload."""
     return payload
 
 
-def report(payload: Any, channel: Channel) -> Any:
+def report(payload: JSON, channel: Channel) -> JSON:
     """Reports each item of a list; returns the replies."""
     return [channel.report(item) for item in payload]
 
 
-def train(payload: Any, channel: Channel) -> Any:
-    """Reports each of ``reports``, then takes ``seconds``, and returns ``value``."""
+def train(payload: JSON, channel: Channel) -> JSON:
+    """Reports each of ``reports``, sleeps for ``seconds``, and returns ``value``."""
     for item in payload["reports"]:
         channel.report(item)
     time.sleep(payload["seconds"])
     return payload["value"]
 
 
-def report_object(payload: Any, channel: Channel) -> Any:
-    """Reports what is no JSON."""
+def report_object(payload: JSON, channel: Channel) -> JSON:
+    """Reports an object that is not JSON."""
     return channel.report(object())
 
 
-def fail(payload: Any, channel: Channel) -> Any:
+def fail(payload: JSON, channel: Channel) -> JSON:
     """Raises a ValueError with a given message."""
     raise ValueError(payload)
 
 
-def leave(payload: Any, channel: Channel) -> Any:
+def leave(payload: JSON, channel: Channel) -> JSON:
     """Calls sys.exit with a given code."""
     sys.exit(payload)
 
 
-def give_object(payload: Any, channel: Channel) -> Any:
-    """Returns what is no JSON."""
+def return_object(payload: JSON, channel: Channel) -> JSON:
+    """Returns an object that is not JSON."""
     return {"model": object()}
 
 
-def sleep(payload: Any, channel: Channel) -> Any:
+def sleep(payload: JSON, channel: Channel) -> JSON:
     """Sleeps for a number of seconds, and returns it."""
     time.sleep(payload)
     return payload
 
 
-def spin(payload: Any, channel: Channel) -> Any:
+def spin(payload: JSON, channel: Channel) -> JSON:
     """Computes for a number of seconds."""
     limit = time.monotonic() + payload
     while time.monotonic() < limit:
         pass
 
 
-def shout(payload: Any, channel: Channel) -> Any:
-    """Prints a text."""
-    print(payload)  # noqa: T201 - that is what it is for
+def print_text(payload: JSON, channel: Channel) -> JSON:
+    """Prints its payload."""
+    print(payload)  # noqa: T201 - its purpose
 
 
-def flood(payload: Any, channel: Channel) -> Any:
-    """Prints a number of MiB, and a last line."""
+def flood(payload: JSON, channel: Channel) -> JSON:
+    """Prints a number of MiB and a last line."""
     for _ in range(payload):
         sys.stdout.write(("x" * 1023 + "\n") * 1024)
-    print("the last line")  # noqa: T201 - that is what it is for
+    print("the last line")  # noqa: T201 - its purpose
 
 
-def stop(payload: Any, channel: Channel) -> Any:
+def stop(payload: JSON, channel: Channel) -> JSON:
     """Ends its own process by a signal, given by name."""
     os.kill(os.getpid(), signal.Signals[payload])
     time.sleep(60)
 
 
-def read_nowhere(payload: Any, channel: Channel) -> Any:
-    """Reads at address 0."""
+def crash(payload: JSON, channel: Channel) -> JSON:
+    """Reads memory at address 0, which crashes."""
     return ctypes.string_at(0)
 
 
-def exit_at_once(payload: Any, channel: Channel) -> Any:
+def exit_at_once(payload: JSON, channel: Channel) -> JSON:
     """Ends its own process with an exit code."""
     os._exit(payload)
 
 
-def fill(payload: Any, channel: Channel) -> Any:
-    """Holds a number of MiB, in steps, for a while."""
+def fill(payload: JSON, channel: Channel) -> JSON:
+    """Allocates a number of MiB in steps, and holds them for a while."""
     held = []
     for _ in range(0, payload, 8):
         held.append(b"x" * (8 << 20))
@@ -103,14 +103,14 @@ def fill(payload: Any, channel: Channel) -> Any:
     return len(held)
 
 
-def fill_in_child(payload: Any, channel: Channel) -> Any:
-    """The same in a child of its own."""
+def fill_in_child(payload: JSON, channel: Channel) -> JSON:
+    """Allocates a number of MiB in a child process."""
     code = f"import time; x = b'x' * ({payload} << 20); time.sleep(60)"
     return subprocess.run([sys.executable, "-c", code], check=False).returncode  # noqa: S603 - our own program
 
 
-def multiply(payload: Any, channel: Channel) -> Any:
-    """Forks without end, as far as a number of processes."""
+def fork_many(payload: JSON, channel: Channel) -> JSON:
+    """Forks a number of processes."""
     for _ in range(payload):
         with contextlib.suppress(OSError):
             if os.fork() == 0:
@@ -119,10 +119,10 @@ def multiply(payload: Any, channel: Channel) -> Any:
     time.sleep(60)
 
 
-def spawn(payload: Any, channel: Channel) -> Any:
-    """Starts sleeping processes: a child, one in a session of its own, and a daemon; reports, then goes on.
+def spawn(payload: JSON, channel: Channel) -> JSON:
+    """Starts sleeping processes: a child, one in its own session, and a daemon; then reports and sleeps.
 
-    The payload's ``token`` is among their arguments; ``seconds`` is how long the call lasts after that.
+    The payload's ``token`` is among their arguments; ``seconds`` is the time that the call sleeps.
     """
     arguments = [sys.executable, "-c", "import time; time.sleep(600)", payload["token"]]
     subprocess.Popen(arguments)  # noqa: S603 - our own program
@@ -139,43 +139,43 @@ def spawn(payload: Any, channel: Channel) -> Any:
     return os.getpid()
 
 
-def defy(payload: Any, channel: Channel) -> Any:
+def ignore_sigterm(payload: JSON, channel: Channel) -> JSON:
     """Ignores SIGTERM and sleeps."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    channel.report("deaf")
+    channel.report("SIGTERM is ignored")
     time.sleep(payload)
 
 
-def return_twice(payload: Any, channel: Channel) -> Any:
+def return_twice(payload: JSON, channel: Channel) -> JSON:
     """Forks, and returns in both processes."""
     os.fork()
     return payload
 
 
-def close_everything(payload: Any, channel: Channel) -> Any:
+def close_everything(payload: JSON, channel: Channel) -> JSON:
     """Closes all file descriptors, as daemons do."""
     os.closerange(0, 1024)
     time.sleep(60)
 
 
-def pid(payload: Any, channel: Channel) -> Any:
-    """Returns the process that it runs in."""
+def pid(payload: JSON, channel: Channel) -> JSON:
+    """Returns the id of its process."""
     return os.getpid()
 
 
-def attempt(payload: Any, channel: Channel) -> Any:
-    """Returns what the channel says."""
+def attempt(payload: JSON, channel: Channel) -> JSON:
+    """Returns the job and attempt number of its channel."""
     return [channel.job, channel.attempt]
 
 
-def threads(payload: Any, channel: Channel) -> Any:
-    """Returns how many threads libraries are told to use, and how many torch uses where it is loaded."""
+def threads(payload: JSON, channel: Channel) -> JSON:
+    """Returns the number of threads set for libraries, and torch's own if it is loaded."""
     torch = sys.modules.get("torch")
     return [os.environ["OMP_NUM_THREADS"], torch and torch.get_num_threads()]
 
 
-def daemon(payload: Any, channel: Channel) -> Any:
-    """Starts a daemon, with a text among its arguments, and returns."""
+def daemon(payload: JSON, channel: Channel) -> JSON:
+    """Starts a daemon with a text among its arguments, and returns."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -184,7 +184,7 @@ def daemon(payload: Any, channel: Channel) -> Any:
     os.wait()
 
 
-def descriptors(payload: Any, channel: Channel) -> Any:
+def descriptors(payload: JSON, channel: Channel) -> JSON:
     """Returns the open file descriptors that are sockets, pipes or pollers (Linux)."""
     kinds = {fd: os.path.basename(os.readlink(f"/proc/self/fd/{fd}")) for fd in range(64) if _is_open(fd)}
     return sorted(
@@ -192,12 +192,12 @@ def descriptors(payload: Any, channel: Channel) -> Any:
     )
 
 
-def pool(payload: Any, channel: Channel) -> Any:
-    """Runs calls in a pool of its own; returns what they return."""
+def pool(payload: JSON, channel: Channel) -> JSON:
+    """Runs calls in a pool of worker processes; returns their values."""
     with Processes(2) as launcher:
         for i in range(payload):
             launcher.start(Job(str(i), Call("pliant.testing.jobs:echo", i)))
-        values: dict[str, Any] = {}
+        values: dict[str, JSON] = {}
         while len(values) < payload:
             for event in launcher.poll(None):
                 if isinstance(event, Ended):
@@ -213,11 +213,11 @@ def _is_open(descriptor: int) -> bool:
 
 
 class _Owner:
-    def method(self, payload: Any, channel: Channel) -> Any:
-        """Needs an object."""
+    def method(self, payload: JSON, channel: Channel) -> JSON:
+        """Is a bound method, which other processes cannot import."""
 
 
 bound = _Owner().method
-inner = lambda payload, channel: payload  # noqa: E731 - what is not to be launched
-inner.__doc__ = "Is a lambda, so that no other process can import it."
+inner = lambda payload, channel: payload  # noqa: E731 - a function that cannot be launched
+inner.__doc__ = "Is a lambda, which other processes cannot import."
 CONSTANT = 7

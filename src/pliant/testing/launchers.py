@@ -1,4 +1,4 @@
-"""The contract of ``Launcher`` as tests: subclass a suite and say how yours is made.
+"""Conformance suite of ``Launcher``: subclass it, and write ``make``.
 
 ::
 
@@ -6,9 +6,9 @@
         def make(self, slots: int) -> Launcher:
             return Mine(slots)
 
-``LauncherSuite`` is about calls; ``CommandSuite`` in ``pliant.testing.commands`` about commands.  They run
-under pytest, without further setup; put ``pytest.register_assert_rewrite("pliant.testing.launchers")`` into ``conftest.py`` for messages
-that show values.  The class attributes say what yours can do.
+``LauncherSuite`` tests calls; ``CommandSuite`` in ``pliant.testing.commands`` tests commands.  They run under pytest without
+setup; put ``pytest.register_assert_rewrite("pliant.testing.launchers")`` into ``conftest.py`` for messages that show values.
+Class attributes describe what your launcher supports.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from typing import Any
 import pytest
 
 from pliant.launch import Call, Command, Ended, Event, Job, Launcher, Limits, Message, Outcome, Started, tree
+from pliant.launch.base import JSON
 from pliant.values.errors import LaunchError
 
 from . import jobs
 
 PATIENCE = 60.0
-"""Seconds after which a test gives up; what works takes a fraction of one."""
+"""Seconds until a test gives up; a test that passes takes a fraction of a second."""
 
 
-def call(name: str, payload: Any = None, **options: Any) -> Call:
+def call(name: str, payload: JSON = None, log: Path | None = None) -> Call:
     """Returns a call of a function of ``pliant.testing.jobs``."""
-    return Call(f"pliant.testing.jobs:{name}", payload, **options)
+    return Call(f"pliant.testing.jobs:{name}", payload, log)
 
 
 def living(token: str) -> set[int]:
-    """Returns the processes of this machine that have a text among their arguments (Linux)."""
+    """Returns the processes of this machine with a text among their arguments (Linux)."""
     found = set()
     for pid in tree.table():
         with suppress(OSError):
@@ -47,7 +48,7 @@ def living(token: str) -> set[int]:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    """Returns whether a condition comes true."""
+    """Waits until a condition is true; returns whether it became true in time."""
     limit = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > limit:
@@ -57,23 +58,25 @@ def wait_until(condition: Callable[[], bool]) -> bool:
 
 
 class Suite:
-    """What the suites share; see the top of this file."""
+    """Base class of the suites: tests of all kinds of work."""
 
     forced = True
-    """Whether it ends a job that does not cooperate, and holds it to its memory limit."""
+    """Whether it can kill a job, and enforces memory limits."""
     here = True
-    """Whether jobs are processes of this machine."""
+    """Whether jobs run as processes of this machine."""
     many = 60
-    """How many jobs are started at once; fewer where each takes long."""
+    """Number of jobs started at once; set fewer if each takes long."""
 
     def make(self, slots: int) -> Launcher:
-        """Returns a new launcher; the one method to write."""
-        raise NotImplementedError("write `make(self, slots)`, which returns a new launcher of yours.")
+        """Returns a new launcher; the only method to write."""
+        raise NotImplementedError(
+            "the suite has no launcher. Write `make(self, slots)`, which returns a new one."
+        )
 
     # ------------------------------------------------------------------ tools
 
     def run(self, *works: Call | Command, slots: int = 1, limits: Limits | None = None) -> list[Outcome]:
-        """Runs jobs to their end on a new launcher; messages are answered with themselves."""
+        """Runs jobs on a new launcher until they end; the reply to each message is the message."""
         with self.make(slots) as launcher:
             for i, work in enumerate(works):
                 launcher.start(Job(str(i), work, limits or Limits()))
@@ -83,7 +86,7 @@ class Suite:
     def finish(
         self, launcher: Launcher, names: Iterable[str], events: list[Event] | None = None
     ) -> dict[str, Outcome]:
-        """Polls until jobs have ended; returns how, and adds all events to ``events``."""
+        """Polls until jobs have ended; returns their outcomes, and adds all events to ``events``."""
         wanted = set(names)
         found: dict[str, Outcome] = {}
         events = [] if events is None else events
@@ -100,7 +103,7 @@ class Suite:
         return found
 
     def wait_for(self, launcher: Launcher, kind: type, count: int = 1) -> list[Event]:
-        """Polls until there were events of a kind; returns all."""
+        """Polls until there were ``count`` events of a kind; returns all events."""
         events: list[Event] = []
         limit = time.monotonic() + PATIENCE
         while sum(isinstance(event, kind) for event in events) < count:
@@ -109,10 +112,10 @@ class Suite:
         return events
 
     def work(self, seconds: float = 0.0) -> Call | Command:
-        """Returns work that takes a while."""
+        """Returns work that takes some seconds."""
         raise NotImplementedError
 
-    # ------------------------------------------------------------------ what all work has in common
+    # ------------------------------------------------------------------ all kinds of work
 
     def test_events_come_in_order(self) -> None:
         with self.make(2) as launcher:
@@ -219,31 +222,31 @@ class Suite:
         assert launcher.poll(0) == launcher.poll(None) == []
         launcher.cancel("a", "closed")
         launcher.reply("a", None)
-        with pytest.raises(LaunchError, match="is closed; make a new one"):
+        with pytest.raises(LaunchError, match="is closed"):
             launcher.start(Job("d", self.work()))
 
     def test_bad_jobs_are_refused(self) -> None:
         with self.make(1) as launcher:
             launcher.start(Job("taken", self.work(0.2)))
             for job, message in (
-                (Job("taken", self.work()), "'taken' is already under way"),
-                (Job(7, self.work()), "id is text"),  # type: ignore[arg-type]  # that is the test
-                (Job("", self.work()), "id is text"),
-                (Job("x", self.work(), attempt=0), "attempt is an integer from 1"),
-                (Job("x", self.work(), (1, 2)), r"Limits\(seconds"),  # type: ignore[arg-type]  # that is the test
+                (Job("taken", self.work()), "'taken' is already"),
+                (Job(7, self.work()), "id must be non-empty text"),  # type: ignore[arg-type]  # the fault that is tested
+                (Job("", self.work()), "id must be non-empty text"),
+                (Job("x", self.work(), attempt=0), "attempt must be an integer from 1"),
+                (Job("x", self.work(), (1, 2)), r"Limits\(seconds"),  # type: ignore[arg-type]  # the fault that is tested
                 ("x", "start takes a Job"),
             ):
                 with pytest.raises(LaunchError, match=message):
-                    launcher.start(job)  # type: ignore[arg-type]  # that is the test
+                    launcher.start(job)  # type: ignore[arg-type]  # the fault that is tested
             assert set(self.finish(launcher, ["taken"])) == {"taken"}
             assert launcher.poll(0) == []
 
 
 class LauncherSuite(Suite):
-    """Tests that every launcher of calls passes."""
+    """Conformance tests for launchers of calls."""
 
     captures = True
-    """Whether ``tail`` shows what a call prints."""
+    """Whether ``tail`` has the output of a call."""
 
     def work(self, seconds: float = 0.0) -> Call | Command:
         return call("sleep", seconds)
@@ -269,14 +272,14 @@ class LauncherSuite(Suite):
 
     def test_exceptions_are_outcomes(self) -> None:
         fail, leave, thing, long = self.run(
-            call("fail", "no\nsuch layer"), call("leave", 3), call("give_object"), call("fail", "x" * 9999)
+            call("fail", "no\nsuch layer"), call("leave", 3), call("return_object"), call("fail", "x" * 9999)
         )
         assert (fail.how, fail.reason) == ("raised", "ValueError: no such layer")
         assert "in fail" in fail.tail
         assert fail.tail.rstrip().endswith("such layer")
         assert (leave.how, leave.reason) == ("raised", "SystemExit: 3")
         assert thing.how == "raised"
-        assert "crosses to another process as JSON" in thing.reason
+        assert "must be JSON" in thing.reason
         assert "at path 'model'" in thing.reason
         assert "float(x)" in thing.reason
         assert len(long.reason) <= 500
@@ -289,7 +292,7 @@ class LauncherSuite(Suite):
                 assert message.payload == {"step": step}
                 assert launcher.poll(0.02) == []
                 launcher.reply("a", {"stop": step == 2})
-                with pytest.raises(LaunchError, match="waits for no reply: answer each Message event once"):
+                with pytest.raises(LaunchError, match="Answer each Message event once"):
                     launcher.reply("a", None)
             outcome = self.finish(launcher, ["a"])["a"]
             assert outcome.value == [{"stop": False}, {"stop": True}]
@@ -303,13 +306,13 @@ class LauncherSuite(Suite):
     def test_a_message_that_is_no_json(self) -> None:
         (outcome,) = self.run(Call("pliant.testing.jobs:report_object"))
         assert outcome.how == "raised"
-        assert "a reported message crosses to another process as JSON" in outcome.reason
+        assert "a reported message is sent to another process and must be JSON" in outcome.reason
 
     def test_a_reply_that_is_no_json(self) -> None:
         with self.make(1) as launcher:
             launcher.start(Job("a", call("report", [1])))
             self.wait_for(launcher, Message)
-            with pytest.raises(LaunchError, match="a reply crosses"):
+            with pytest.raises(LaunchError, match=r"a reply .* must be JSON"):
                 launcher.reply("a", object())
             launcher.reply("a", 2)
             assert self.finish(launcher, ["a"])["a"].value == [2]
@@ -329,31 +332,38 @@ class LauncherSuite(Suite):
 
         with self.make(1) as launcher:
             for function, message in (
-                (lambda payload, channel: payload, "is a lambda, so that no other process can import it"),
+                (lambda payload, channel: payload, "is a lambda, so other processes cannot import it"),
                 (inside, "is defined inside another function"),
                 (jobs.bound, "is not the function that was given"),
                 (7, "a call takes a function or its name; got 7 of type int"),
-                ("pliant.testing.jobs", "names no function: a function is named 'module:qualname'"),
-                ("pliant.testing.jobs:1", "names no function"),
+                (
+                    "pliant.testing.jobs",
+                    "is not the name of a function: a function is named 'module:qualname'",
+                ),
+                ("pliant.testing.jobs:1", "is not the name of a function"),
                 ("pliant.testing.jobs:eco", "has no 'eco'; did you mean 'echo'"),
-                ("pliant.testing.jobs:CONSTANT", "is a int, no function"),
+                ("pliant.testing.jobs:CONSTANT", "is not a function, but of type int"),
             ):
                 with pytest.raises(LaunchError, match=message):
-                    launcher.start(Job("a", Call(function, 1)))  # type: ignore[arg-type]  # that is the test
-            with pytest.raises(LaunchError, match=r"the payload of job 'a' crosses .* at path 'x\[1\]'"):
+                    launcher.start(Job("a", Call(function, 1)))  # type: ignore[arg-type]  # the fault that is tested
+            with pytest.raises(
+                LaunchError, match=r"the payload of job 'a' .* must be JSON; at path 'x\[1\]'"
+            ):
                 launcher.start(Job("a", call("echo", {"x": [1, {2}]})))
             assert launcher.poll(0) == []
 
     def test_a_module_that_is_not_there(self) -> None:
         (outcome,) = self.run(Call("no_such_module:train"))
         assert outcome.how == "raised"
-        assert "there is no module 'no_such_module'" in outcome.reason
+        assert "the module 'no_such_module' does not exist" in outcome.reason
         assert "PYTHONPATH" in outcome.reason
 
     def test_prints_are_in_the_tail(self) -> None:
         if self.captures:
-            shout, flood, after = self.run(call("shout", "épochs"), call("flood", 3), call("echo", 1))
-            assert shout.tail == "épochs\n"
+            print_text, flood, after = self.run(
+                call("print_text", "épochs"), call("flood", 3), call("echo", 1)
+            )
+            assert print_text.tail == "épochs\n"
             assert flood.tail.endswith("the last line\n")
             assert len(flood.tail) <= 8192
             assert after.tail == ""
@@ -366,7 +376,7 @@ class LauncherSuite(Suite):
             ("stop", "SIGKILL", "lost", -9, "ended from outside with SIGKILL"),
             ("stop", "SIGTERM", "lost", -15, "ended from outside with SIGTERM"),
             ("stop", "SIGABRT", "exited", -6, "SIGABRT: it aborted"),
-            ("read_nowhere", None, "exited", -11, "SIGSEGV: a segmentation fault"),
+            ("crash", None, "exited", -11, "SIGSEGV: a segmentation fault"),
             ("exit_at_once", 0, "exited", 0, "exit code 0 before the call returned"),
             ("exit_at_once", 3, "exited", 3, "exit code 3"),
             ("exit_at_once", 137, "exited", 137, "probably out of memory"),
@@ -377,7 +387,7 @@ class LauncherSuite(Suite):
         self, name: str, payload: Any, *, how: str, code: int, reason: str
     ) -> None:
         if not self.forced:
-            return  # it would take the tests along
+            return  # the crash would end the tests
         crash, *others = self.run(call(name, payload), *[call("echo", i) for i in range(3)], slots=2)
         assert (crash.how, crash.exit_code) == (how, code)
         assert reason in crash.reason
@@ -395,7 +405,7 @@ class LauncherSuite(Suite):
 
     def test_a_call_that_forks_without_end(self) -> None:
         if self.forced and self.here:
-            bomb, after = self.run(call("multiply", 400), call("echo", 1))
+            bomb, after = self.run(call("fork_many", 400), call("echo", 1))
             assert bomb.how == "exited"
             assert "processes at once" in bomb.reason
             assert after.ok
@@ -407,7 +417,7 @@ class LauncherSuite(Suite):
     def test_a_call_that_ignores_requests_to_end(self) -> None:
         if self.forced:
             with self.make(1) as launcher:
-                launcher.start(Job("a", call("defy", 600)))
+                launcher.start(Job("a", call("ignore_sigterm", 600)))
                 self.wait_for(launcher, Message)
                 launcher.reply("a", None)
                 launcher.cancel("a", "enough")

@@ -16,24 +16,24 @@ import pytest
 from pliant.launch import Call, Command, Container, Containers, Ended, Job, Limits, Mount, Started, tree
 from pliant.launch.containers.engine import find_engine
 from pliant.launch.containers.leftovers import LAUNCHER, identify, is_alive
-from pliant.testing.boxes import IMAGE, open_box
+from pliant.testing.container_store import IMAGE, open_store
 from pliant.testing.launchers import Suite, wait_until
 from pliant.values.errors import LaunchError
 
 SUITE = Suite()
-PROGRAM = str(Path(__file__).with_name("castaways.py"))
+PROGRAM = str(Path(__file__).with_name("long_container.py"))
 
 
 @pytest.fixture(scope="module")
-def box():
-    with open_box() as opened:
+def store():
+    with open_store() as opened:
         yield opened
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(box):
+def nothing_left(store):
     yield
-    assert box.containers() == []
+    assert store.containers() == []
 
 
 def run(work, *, limits=None, **options):
@@ -76,22 +76,22 @@ class TestContract(Suite):
     many = 6
 
     @pytest.fixture(autouse=True)
-    def _box(self, box):
-        self.box = box
+    def _store(self, store):
+        self.store = store
 
     def make(self, slots):
         return Containers(slots, grace_seconds=1)
 
     def work(self, seconds=0.0):
-        return self.box.shell(f"sleep {seconds}")
+        return self.store.shell(f"sleep {seconds}")
 
 
 # ---------------------------------------------------------------------- what a job is given
 
 
-def test_arguments_environment_and_folder(box):
+def test_arguments_environment_and_folder(store):
     text = 'echo "$MINE|$PLIANT_JOB|$PLIANT_ATTEMPT|$(pwd)|$1|$2"; read x || echo no input'
-    work = box.shell(text, env={"MINE": "a=b c"}, folder="/work")
+    work = store.shell(text, env={"MINE": "a=b c"}, folder="/work")
     work = Container(work.image, (*work.argv, "-", "$HOME; `ls`", "é"), work.env, work.mounts, work.folder)
     with Containers(1) as launcher:
         launcher.start(Job("j", work, attempt=2))
@@ -100,7 +100,7 @@ def test_arguments_environment_and_folder(box):
     assert (outcome.how, outcome.reason, outcome.exit_code) == ("returned", "", 0)
 
 
-def test_mounts(box, tmp_path):
+def test_mounts(store, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "in" / "a").write_text("data")
@@ -113,7 +113,7 @@ def test_mounts(box, tmp_path):
     assert os.listdir(tmp_path / "in") == ["a"]
 
 
-def test_a_python_trainer(box, tmp_path):
+def test_a_python_trainer(store, tmp_path):
     """The machine's own Python, with what it has installed."""
     text = (
         "import json, os, click; from pliant.values import errors;"
@@ -121,22 +121,22 @@ def test_a_python_trainer(box, tmp_path):
     )
     out = Mount(tmp_path, "/out", writable=True)
     path = str(Path(__file__).parents[3] / "src")
-    outcome = run(box.python(text, mounts=(out,), env={"TRIAL": "7", "PYTHONPATH": path}), network="none")
+    outcome = run(store.python(text, mounts=(out,), env={"TRIAL": "7", "PYTHONPATH": path}), network="none")
     assert outcome.tail == "trained\n"
     assert (tmp_path / "metrics").read_text() == '{"trial": "7"}'
 
 
-def test_network_and_options(box):
+def test_network_and_options(store):
     text = "tail -n +3 /proc/net/dev | grep -vc lo:; cat /proc/sys/kernel/hostname; ulimit -n; ulimit -Hn"
     options = ("--hostname", "elsewhere")
-    outcome = run(box.shell(text), network="none", options=options, ulimits={"nofile": (99, 111)})
+    outcome = run(store.shell(text), network="none", options=options, ulimits={"nofile": (99, 111)})
     assert outcome.tail == "0\nelsewhere\n99\n111\n"
 
 
-def test_output_is_merged_logged_and_bounded(box, tmp_path):
+def test_output_is_merged_logged_and_bounded(store, tmp_path):
     log = tmp_path / "logs" / "a.log"
     text = "echo first; echo second >&2; yes 0123456789012345678901234567890 | head -c 8000000; echo last"
-    outcome = run(box.shell(text, log=log), log_bytes=10_000)
+    outcome = run(store.shell(text, log=log), log_bytes=10_000)
     kept = log.read_bytes()
     assert outcome.ok
     assert b"first\n" in kept[:100]
@@ -156,7 +156,7 @@ ENDS = [
     (("sh", "-c", "exit 125"), "exited", 125, "^exit code 125 of the program itself$"),
     (("sh", "-c", "exit 126"), "exited", 126, "126 of the program itself, or of a shell"),
     (("sh", "-c", "no-such-tool"), "exited", 127, "127 of the program itself, or of a shell"),
-    (("/no/such",), "exited", 127, "of the engine: there is no '/no/such' in the image 'localhost/"),
+    (("/no/such",), "exited", 127, "of the engine: '/no/such' does not exist in the image 'localhost/"),
     (("/denied",), "exited", 126, "of the engine: '/denied' cannot be run in the image"),
     (
         ("sh", "-c", "sh -c 'kill -SEGV $$'; exit $?"),
@@ -179,36 +179,36 @@ def test_exit_codes():
         assert re.search(reason, outcome.reason), outcome.reason
 
 
-def test_what_the_engine_refuses(box):
-    outcome = run(box.shell("echo never"), network="no-such-network")
+def test_what_the_engine_refuses(store):
+    outcome = run(store.shell("echo never"), network="no-such-network")
     assert (outcome.how, outcome.exit_code) == ("lost", 125)
     assert "exit code 125 of the engine, which could not start the container" in outcome.reason
     assert "no-such-network" in outcome.reason
 
 
-def test_beyond_its_memory(box):
-    outcome = run(box.python("x = b'x' * (300 << 20); print(len(x))"), limits=Limits(memory=64 << 20))
+def test_beyond_its_memory(store):
+    outcome = run(store.python("x = b'x' * (300 << 20); print(len(x))"), limits=Limits(memory=64 << 20))
     assert (outcome.how, outcome.exit_code) == ("memory", 137)
     assert "64 MiB" in outcome.reason
 
 
-def test_beyond_its_time(box):
+def test_beyond_its_time(store):
     """The first ends at a polite request; the second hears none (it is process 1), and is killed."""
     polite = run(
-        box.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
+        store.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
         limits=Limits(seconds=4),
     )
     assert (polite.how, polite.tail) == ("timeout", "ready\nsaved\n")
     assert polite.reason == "it took longer than its limit of 4 s"
-    deaf = run(box.shell("sleep 600"), limits=Limits(seconds=2))
+    deaf = run(store.shell("sleep 600"), limits=Limits(seconds=2))
     assert deaf.how == "timeout"
     assert 2 <= deaf.seconds < 30
 
 
-def test_cancelled(box):
+def test_cancelled(store):
     with Containers(1, grace_seconds=0.5) as launcher:
-        launcher.start(Job("b", box.shell("sleep 600")))
-        launcher.start(Job("c", box.shell("sleep 600")))
+        launcher.start(Job("b", store.shell("sleep 600")))
+        launcher.start(Job("c", store.shell("sleep 600")))
         launcher.cancel("c", "not begun")
         assert SUITE.finish(launcher, ["c"])["c"].reason == "not begun"
         launcher.cancel("b", "enough")
@@ -216,43 +216,43 @@ def test_cancelled(box):
         launcher.cancel("none", "such")
         outcome = SUITE.finish(launcher, ["b"])["b"]
         assert (outcome.how, outcome.reason) == ("cancelled", "enough")
-        assert box.containers() == []
+        assert store.containers() == []
 
 
-def test_killed_from_outside(box):
+def test_killed_from_outside(store):
     with Containers(1) as launcher:
-        name = start(launcher, box.shell("sleep 600"))
+        name = start(launcher, store.shell("sleep 600"))
         assert launcher.engine.ask("kill", name)[0] == 0
         outcome = SUITE.finish(launcher, ["a"])["a"]
     assert (outcome.how, outcome.exit_code) == ("lost", 137)
 
 
-def test_removed_from_outside(box):
+def test_removed_from_outside(store):
     with Containers(1) as launcher:
-        name = start(launcher, box.shell("sleep 600"))
+        name = start(launcher, store.shell("sleep 600"))
         assert launcher.engine.ask(*launcher.engine.removal([name])[len(launcher.engine.argv) :])[0] == 0
         outcome = SUITE.finish(launcher, ["a"])["a"]
     assert outcome.how == "lost"
 
 
-def test_close_leaves_nothing(box):
+def test_close_leaves_nothing(store):
     launcher = Containers(2)
-    start(launcher, box.shell("sleep 600"))
-    launcher.start(Job("b", box.shell("sleep 600")))
-    launcher.start(Job("c", box.shell("sleep 600")))
+    start(launcher, store.shell("sleep 600"))
+    launcher.start(Job("b", store.shell("sleep 600")))
+    launcher.start(Job("c", store.shell("sleep 600")))
     launcher.close()
     launcher.close()
-    assert box.containers() == []
+    assert store.containers() == []
     with pytest.raises(LaunchError, match="this Containers is closed"):
-        launcher.start(Job("d", box.shell("")))
+        launcher.start(Job("d", store.shell("")))
 
 
 # ---------------------------------------------------------------------- clients and launchers that are killed
 
 
-def test_a_container_whose_client_was_killed_is_heard_out(box, tmp_path):
+def test_a_container_whose_client_was_killed_is_heard_out(store, tmp_path):
     log = tmp_path / "a.log"
-    work = box.shell("for i in 1 2 3 4 5 6; do echo step $i; sleep 0.5; done; exit 4", log=log)
+    work = store.shell("for i in 1 2 3 4 5 6; do echo step $i; sleep 0.5; done; exit 4", log=log)
     with Containers(1) as launcher:
         kill_client(start(launcher, work))
         events = []
@@ -262,12 +262,12 @@ def test_a_container_whose_client_was_killed_is_heard_out(box, tmp_path):
         assert log.read_text() == "".join(f"step {i}\n" for i in range(1, 7))
         assert outcome.tail == log.read_text()
         assert outcome.seconds > 2
-        assert box.containers() == []
+        assert store.containers() == []
 
 
 @pytest.mark.parametrize("end", ["cancelled", "timeout", "lost"])
-def test_what_follows_the_death_of_a_client(box, end):
-    work = box.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
+def test_what_follows_the_death_of_a_client(store, end):
+    work = store.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
     events = []
     with Containers(1) as launcher:
         name = start(launcher, work, Limits(seconds=6 if end == "timeout" else None))
@@ -282,7 +282,7 @@ def test_what_follows_the_death_of_a_client(box, end):
                     os.kill(pid, signal.SIGKILL)
         if not events:
             SUITE.finish(launcher, ["a"], events)
-        assert box.containers() == []
+        assert store.containers() == []
     (ended,) = events
     assert ended.outcome.how == end
     reasons = {
@@ -293,15 +293,15 @@ def test_what_follows_the_death_of_a_client(box, end):
     assert re.search(reasons[end], ended.outcome.reason)
 
 
-def test_close_after_the_death_of_a_client(box):
+def test_close_after_the_death_of_a_client(store):
     with Containers(1) as launcher:
-        kill_client(start(launcher, box.shell("sleep 600")))
-    assert box.containers() == []
+        kill_client(start(launcher, store.shell("sleep 600")))
+    assert store.containers() == []
 
 
-def test_the_keeper_is_killed(box):
+def test_the_keeper_is_killed(store):
     with Containers(1) as launcher:
-        start(launcher, box.shell("sleep 3; echo done"))
+        start(launcher, store.shell("sleep 3; echo done"))
         os.kill(launcher.keeper_pid, signal.SIGKILL)
         outcome = SUITE.finish(launcher, ["a"])["a"]
     assert (outcome.how, outcome.tail) == ("returned", "done\n")
@@ -324,28 +324,28 @@ def castaway():
         program.communicate()
 
 
-def test_the_launcher_is_killed(box, castaway):
+def test_the_launcher_is_killed(store, castaway):
     program, _ = castaway("study")
-    assert len(box.containers()) == 1
+    assert len(store.containers()) == 1
     program.kill()
-    assert wait_until(lambda: box.containers() == [])
+    assert wait_until(lambda: store.containers() == [])
 
 
-def test_the_launcher_and_its_keeper_are_killed(box, castaway):
+def test_the_launcher_and_its_keeper_are_killed(store, castaway):
     program, keeper = castaway("study")
     with Containers(1, owner="study"):  # a launcher that lives keeps its own
-        assert len(box.containers("status=running")) == 1
+        assert len(store.containers("status=running")) == 1
     os.kill(program.pid, signal.SIGSTOP)  # or it would start another keeper
     os.kill(keeper, signal.SIGKILL)
     program.kill()
     program.wait()
     time.sleep(0.5)
-    assert len(box.containers("status=running")) == 1
+    assert len(store.containers("status=running")) == 1
     with Containers(1, owner="another study"):
-        assert len(box.containers()) == 1
+        assert len(store.containers()) == 1
     with Containers(1, owner="study") as launcher:
-        assert box.containers() == []
-        launcher.start(Job("a", box.shell("echo on")))
+        assert store.containers() == []
+        launcher.start(Job("a", store.shell("echo on")))
         assert SUITE.finish(launcher, ["a"])["a"].tail == "on\n"
 
 
@@ -365,58 +365,58 @@ def test_identities():
 # ---------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_run_is_refused(box, tmp_path):
+def test_what_cannot_run_is_refused(store, tmp_path):
     with Containers(1) as launcher:
         for work, message in (
             (
                 Container("localhost/none:1", ("echo",)),
-                "has no image 'localhost/none:1' here .*: build it, .* or fetch it",
+                "has no image 'localhost/none:1' .* Build it with .* or pull it",
             ),
-            (Container(""), "image is the name of an image, such as 'localhost/trainer:1'; got ''"),
-            (Container("--privileged"), "image is the name of an image"),
-            (Container(IMAGE, "echo hello"), "as separate texts, .* No shell splits it"),
+            (Container(""), "image must be the name of an image, such as 'localhost/trainer:1'; got ''"),
+            (Container("--privileged"), "image must be the name of an image"),
+            (Container(IMAGE, "echo hello"), "argv must be a tuple .* no shell splits it"),
             (Container(IMAGE, ("a\0b",)), "text without NUL"),
-            (Container(IMAGE, env={"A=B": "c"}), "a variable is text without '='; got 'A=B'"),
+            (Container(IMAGE, env={"A=B": "c"}), "a variable must be text without '='; got 'A=B'"),
             (Container(IMAGE, env={"A": 1}), "text without NUL; got 1"),
-            (Container(IMAGE, folder="here"), "an absolute path without ':'; got 'here'"),
+            (Container(IMAGE, folder="here"), "an absolute path in the container, without ':'; got 'here'"),
             (
                 Container(IMAGE, mounts=(Mount(tmp_path / "none", "/a"),)),
-                "to see '.*none' as '/a', and there is no such",
+                "the source '.*none' of the mount '/a' does not exist",
             ),
             (Container(IMAGE, mounts=(Mount(tmp_path, "a"),)), "an absolute path in the container"),
-            (Container(IMAGE, mounts=(tmp_path,)), r"mounts are Mount\(source, target\)"),
-            (Container(IMAGE, log=Path("/dev/null/a")), "the log '.*' cannot be written"),
-            (Call("pliant.testing.jobs:echo"), "for a Call, take Processes"),
-            (Command(("echo",)), "for a Command, take Commands"),
+            (Container(IMAGE, mounts=(tmp_path,)), r"mounts must be Mount\(source, target\)"),
+            (Container(IMAGE, log=Path("/dev/null/a")), "the log file '.*' cannot be written"),
+            (Call("pliant.testing.jobs:echo"), "got a Call. Use Processes"),
+            (Command(("echo",)), "got a Command. Use Commands"),
         ):
             with pytest.raises(LaunchError, match=message):
                 launcher.start(Job("a", work))
-        with pytest.raises(LaunchError, match="a job's id is one line"):
-            launcher.start(Job("a\nb", box.shell("")))
+        with pytest.raises(LaunchError, match="a job's id must be one line"):
+            launcher.start(Job("a\nb", store.shell("")))
         launcher.reply("a", None)
-        start(launcher, box.shell("sleep 600"))
-        with pytest.raises(LaunchError, match="'a' waits for no reply"):
+        start(launcher, store.shell("sleep 600"))
+        with pytest.raises(LaunchError, match="'a' does not wait for a reply"):
             launcher.reply("a", None)
-        with pytest.raises(LaunchError, match="a job 'a' is already under way"):
-            launcher.start(Job("a", box.shell("")))
+        with pytest.raises(LaunchError, match="a job 'a' is already waiting or running"):
+            launcher.start(Job("a", store.shell("")))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"options": "--cpus 2"}, r"options are separate texts, such as \('--gpus=all', '--cpus=2'\)"),
-        ({"options": ("--rm",)}, "the option '--rm' is not for jobs"),
-        ({"options": ("--name=a",)}, "the option '--name=a' is not for jobs"),
-        ({"ulimits": {"nofile": "many"}}, "ulimits are integers, .* got 'nofile': 'many'"),
-        ({"owner": "a\nb"}, "owner is one line of text"),
-        ({"network": 3}, "network is one line of text; got 3"),
-        ({"engine": ()}, "engine is 'docker', 'podman', or one of them with options"),
+        ({"options": "--cpus 2"}, r"options must be separate texts, .* got '--cpus 2'"),
+        ({"options": ("--rm",)}, "the option '--rm' is not allowed"),
+        ({"options": ("--name=a",)}, "the option '--name=a' is not allowed"),
+        ({"ulimits": {"nofile": "many"}}, "ulimits must be integers, .* got 'nofile': 'many'"),
+        ({"owner": "a\nb"}, "owner must be one line of text"),
+        ({"network": 3}, "network must be one line of text; got 3"),
+        ({"engine": ()}, "engine must be 'docker', 'podman', or a tuple"),
         (
             {"engine": "no-such-engine"},
-            "none answers here: there is no program 'no-such-engine' on PATH. Install one",
+            "none works here: 'no-such-engine' is not on PATH. Install one",
         ),
-        ({"engine": "false"}, "`false info` failed: it said nothing"),
-        ({"workers": 0}, "workers is an integer from 1"),
+        ({"engine": "false"}, "`false info` failed: no output"),
+        ({"workers": 0}, "workers must be an integer from 1"),
     ],
 )
 def test_bad_arguments(options, message):
@@ -426,9 +426,7 @@ def test_bad_arguments(options, message):
 
 def test_without_an_engine(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        LaunchError, match=r"no program 'docker' on PATH; there is no program 'podman' on PATH. Install"
-    ):
+    with pytest.raises(LaunchError, match=r"'docker' is not on PATH; 'podman' is not on PATH. Install"):
         Containers(1)
 
 

@@ -1,4 +1,4 @@
-"""Containers of docker or podman as jobs: the launcher, the engine that runs them, and how they end."""
+"""Containers of docker or podman as jobs: the launcher, the engine, and outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program that runs containers here, docker or podman: how it is found and asked.  Starts no container."""
+"""Container engine of this machine, docker or podman: find it and run its commands."""
 
 from __future__ import annotations
 
@@ -12,47 +12,48 @@ from typing import Any, Literal, final
 from pliant.values.errors import LaunchError
 
 ENGINES = ("docker", "podman")
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A container engine that answers.
+    """A container engine that works on this machine.
 
     Attributes:
-      argv: its program, and options that go before every command of it.
-      kind: whose dialect it speaks; a ``docker`` may be podman in disguise.
+      argv: its program, and options before every command.
+      kind: its command-line dialect; a program named ``docker`` may be podman.
     """
 
     argv: tuple[str, ...]
     kind: Literal["docker", "podman"]
 
     def ask(self, *arguments: str) -> tuple[int, str]:
-        """Runs one of its commands; returns the exit code (127 where it cannot be run), and what it said."""
+        """Runs one of its commands; returns the exit code (127 if it cannot be run) and the output."""
         return _ask((*self.argv, *arguments))
 
     def removal(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Returns the command that kills and removes containers at once, and their unnamed volumes."""
+        """Returns the command that kills and removes containers and their unnamed volumes."""
         hurry = ("-t", "0") if self.kind == "podman" else ()
         return (*self.argv, "rm", "-f", "-v", *hurry, *names)
 
 
 def find_engine(wanted: str | Sequence[str] | None = None) -> Engine:
-    """Returns the engine to run containers with: of docker and podman, the one that answers ``info``.
+    """Finds a container engine: the first of docker and podman whose ``info`` command succeeds.
 
     Args:
-      wanted: its program; or that with options for every command of it, such as
-        ``("podman", "--root", "/scratch/containers")``; None to look for one.
+      wanted: its program, or the program with options for every command, such as
+        ``("podman", "--root", "/scratch/containers")``; None to search.
 
     Raises:
-      LaunchError: there is none, or it does not answer.
+      LaunchError: no engine was found, or it fails.
     """
     if wanted is not None:
         argv: tuple[Any, ...] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
         if not argv or not all(isinstance(part, str) and part and "\0" not in part for part in argv):
             raise LaunchError(
-                f"engine is 'docker', 'podman', or one of them with options as separate texts; got {wanted!r:.80}."
+                "engine must be 'docker', 'podman', or a tuple of one of them and its options; got "
+                f"{wanted!r:.80}. Example: ('podman', '--root', '/scratch/containers')."
             )
         choices = [argv]
     else:
@@ -61,28 +62,28 @@ def find_engine(wanted: str | Sequence[str] | None = None) -> Engine:
     for argv in choices:
         path = shutil.which(argv[0])
         if path is None:
-            faults.append(f"there is no program {argv[0]!r} on PATH")
+            faults.append(f"{argv[0]!r} is not on PATH")
             continue
         argv = (str(Path(path).absolute()), *argv[1:])
-        code, said = _ask((*argv, "info"))
+        code, text = _ask((*argv, "info"))
         if code == 0:
             _, version = _ask((argv[0], "--version"))
             return Engine(argv, "podman" if "podman" in version.lower() else "docker")
-        faults.append(f"`{' '.join((choices[len(faults)][0], *argv[1:], 'info'))}` failed: {last_line(said)}")
+        faults.append(f"`{' '.join((choices[len(faults)][0], *argv[1:], 'info'))}` failed: {last_line(text)}")
     raise LaunchError(
-        f"containers need docker or podman, and none answers here: {'; '.join(faults)}. Install one (on Debian, apt-get "
-        "install podman runc), or start its service; or run the program without a container: Commands."
+        f"containers need docker or podman, and none works here: {'; '.join(faults)}. Install one (on Debian: apt-get "
+        "install podman runc), start its service, or use Commands to run without a container."
     )
 
 
 def last_line(text: str) -> str:
-    r"""Returns the last line that says something, of bounded length.
+    r"""Returns the last line that is not empty, with limited length.
 
     >>> last_line("Trying...\nError: no space left\n\n")
     'Error: no space left'
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:400] if lines else "it said nothing"
+    return lines[-1][:400] if lines else "no output"
 
 
 def _ask(argv: Sequence[str]) -> tuple[int, str]:
@@ -91,12 +92,12 @@ def _ask(argv: Sequence[str]) -> tuple[int, str]:
             argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return 124, f"it did not answer within {_PATIENCE_SECONDS:g} s"
+        return 124, f"no answer within {_TIMEOUT_SECONDS:g} s"
     except OSError as error:
         return 127, f"it cannot be run: {error.strerror or error}"
-    said = done.stdout if done.returncode == 0 else done.stdout + done.stderr  # warnings are no answer
-    return done.returncode, said.decode("utf-8", "replace")
+    text = done.stdout if done.returncode == 0 else done.stdout + done.stderr  # without warnings
+    return done.returncode, text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""From a ``Container`` to the command line of an engine, its parts checked.  Runs nothing."""
+"""Command line of a container engine, made from a ``Container`` whose attributes are checked."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pliant.values.errors import LaunchError
 
 from ..base import Container, Job, Mount
 
-MAX_LOG = "16m"  # of what the engine itself keeps of a container's output, for those who come back to it
+MAX_LOG = "16m"  # of the engine's own log, which a new client reads after the first one died
 _MOST_FILES, _MOST_PROCESSES = 1 << 20, 1 << 15
+_OWN_OPTIONS = "--rm --name -d --detach --log-driver -t --tty -i --interactive -it".split()
 
 
 def make_arguments(
     job: Job, name: str, labels: Mapping[str, str], *, kind: str, options: Sequence[str]
 ) -> list[str]:
-    """Returns the arguments of an engine's ``run``: the image and what follows it last.
+    """Returns the arguments of an engine's ``run``; the image and its arguments come last.
 
     Raises:
-      LaunchError: a part of the container is none.
+      LaunchError: an invalid attribute of the container.
     """
     work = job.work
     assert isinstance(work, Container)
@@ -46,16 +47,16 @@ def make_arguments(
 
 
 def choose_ulimits(given: Mapping[str, int | tuple[int, int]] | None) -> list[str]:
-    """Returns limits as options, always explicit: the engine's own defaults may be more than it is allowed to set.
+    """Returns ``--ulimit`` options; always explicit, because the engine may not be allowed to set its own defaults.
 
     Args:
-      given: soft limits, or pairs of soft and hard ones, by name; added to those of this process for open
-        files and processes.
+      given: soft limits, or pairs of a soft and a hard one, by name; added to this process's limits for open files and
+        processes.
 
     Raises:
-      LaunchError: a limit that is none.
+      LaunchError: an invalid limit.
     """
-    import resource  # not on Windows, where no containers are launched
+    import resource  # does not exist on Windows
 
     limits: dict[str, tuple[int, int]] = {}
     for name, number, highest in (
@@ -68,50 +69,41 @@ def choose_ulimits(given: Mapping[str, int | tuple[int, int]] | None) -> list[st
         pair: Any = value if isinstance(value, tuple) else (value, value)
         if not name.isidentifier() or len(pair) != 2 or not all(type(part) is int for part in pair):
             raise LaunchError(
-                f"ulimits are integers, or pairs of a soft and a hard one, by name, such as {{'nofile': 4096}}; got {name!r:.40}: {value!r:.60}."
+                "ulimits must be integers, or pairs of a soft and a hard one, by name; got "
+                f"{name!r:.40}: {value!r:.60}. Example: {{'nofile': 4096}}."
             )
         limits[name] = pair
     return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in limits.items()]
 
 
-def check_options(options: Any) -> list[str]:
-    """Returns further options of an engine's ``run``.
+def check_options(options: Sequence[str]) -> list[str]:
+    """Returns extra options of an engine's ``run`` as a list.
 
     Raises:
-      LaunchError: they are no separate texts, or one of them would undo what this launcher relies on.
+      LaunchError: not a sequence of text, or an option that the launcher sets itself.
     """
-    if isinstance(options, str) or not all(isinstance(part, str) and "\0" not in part for part in options):
+    given: list[object] = list(options)
+    if isinstance(options, str) or not all(isinstance(part, str) and "\0" not in part for part in given):
         raise LaunchError(
-            f"options are separate texts, such as ('--gpus=all', '--cpus=2'); got {options!r:.80}. No shell splits them."
+            f"options must be separate texts, because no shell splits them; got {options!r:.80}. "
+            "Example: ('--gpus=all', '--cpus=2')."
         )
     for part in options:
-        name = part.split("=")[0]
-        if name in (
-            "--rm",
-            "--name",
-            "-d",
-            "--detach",
-            "--log-driver",
-            "-t",
-            "--tty",
-            "-i",
-            "--interactive",
-            "-it",
-        ):
+        if part.split("=")[0] in _OWN_OPTIONS:
             raise LaunchError(
-                f"the option {part!r} is not for jobs: the launcher names, watches and removes its containers itself."
+                f"the option {part!r} is not allowed: the launcher names, watches and removes containers itself. Remove it."
             )
     return list(options)
 
 
-def check_text(value: Any, what: str) -> str:
-    """Returns a text without NUL or line breaks.
+def check_text(value: object, what: str) -> str:
+    """Returns text without NUL or line breaks.
 
     Raises:
-      LaunchError: it is none.
+      LaunchError: not such a text.
     """
     if not isinstance(value, str) or any(sign in value for sign in "\0\n\r"):
-        raise LaunchError(f"{what} is one line of text; got {value!r:.80}.")
+        raise LaunchError(f"{what} must be one line of text; got {value!r:.80}.")
     return value
 
 
@@ -130,41 +122,43 @@ def _check(work: Container) -> None:
         or image.split() != [image]
         or "\0" in image
     ):
-        raise LaunchError(f"image is the name of an image, such as 'localhost/trainer:1'; got {image!r:.80}.")
+        raise LaunchError(
+            f"image must be the name of an image, such as 'localhost/trainer:1'; got {image!r:.80}."
+        )
     argv: Any = work.argv
     if not isinstance(argv, tuple | list) or not all(isinstance(part, str) for part in argv):
         raise LaunchError(
-            f"argv is the program and its arguments as separate texts, such as ('python', 'train.py'); got {argv!r:.120}. "
-            "No shell splits it."
+            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {argv!r:.120}. "
+            "Example: ('python', 'train.py')."
         )
     names: list[Any] = list(work.env)
     for name in names:
         if not isinstance(name, str) or not name or "=" in name:
-            raise LaunchError(f"the name of a variable is text without '='; got {name!r:.80}.")
+            raise LaunchError(f"the name of a variable must be text without '='; got {name!r:.80}.")
     for text in (*argv, *work.env, *work.env.values()):
         if not isinstance(text, str) or "\0" in text:
-            raise LaunchError(f"arguments and variables are text without NUL; got {text!r:.80}.")
+            raise LaunchError(f"arguments and variables must be text without NUL; got {text!r:.80}.")
     if work.folder is not None and not _is_inside(work.folder):
         raise LaunchError(
-            f"folder is where in the container the program runs, an absolute path without ':'; got {work.folder!r:.80}."
+            f"folder must be an absolute path in the container, without ':'; got {work.folder!r:.80}."
         )
 
 
-def _describe_mount(mount: Any) -> str:
+def _describe_mount(mount: object) -> str:
     if not isinstance(mount, Mount):
-        raise LaunchError(f"mounts are Mount(source, target); got {mount!r:.80}.")
+        raise LaunchError(f"mounts must be Mount(source, target); got {mount!r:.80}.")
     source = str(Path(mount.source).absolute())
     if not os.path.exists(source):
         raise LaunchError(
-            f"the container is to see {source!r} as {mount.target!r}, and there is no such file or folder."
+            f"the source {source!r} of the mount {mount.target!r} does not exist. Make it, or correct the path."
         )
     if ":" in source or "\0" in source or not _is_inside(mount.target):
         raise LaunchError(
-            f"a mount has a source here and an absolute path in the container, both without ':'; got {source!r:.80} and "
-            f"{mount.target!r:.80}."
+            f"a mount needs an absolute path in the container, and both paths must be without ':'; got {source!r:.80} "
+            f"and {mount.target!r:.80}."
         )
     return f"{source}:{mount.target}:{'rw' if mount.writable else 'ro'}"
 
 
-def _is_inside(path: Any) -> bool:
+def _is_inside(path: object) -> bool:
     return isinstance(path, str) and path.startswith("/") and not any(sign in path for sign in ":\0\n")

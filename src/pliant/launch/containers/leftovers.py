@@ -1,6 +1,6 @@
-"""Containers that outlived the launcher that made them: whose they are, and their removal.  Starts none.
+"""Removal of containers that outlived their launcher, found by their labels.
 
-Every container bears labels: who owns the work, which launcher made it, and that launcher's process.
+Every container has labels for the owner of the work, its launcher, and the launcher's process.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ OWNER, LAUNCHER, PROCESS, JOB = "pliant.owner", "pliant.launcher", "pliant.proce
 
 
 def remove_leftovers(engine: Engine, owner: str) -> list[str]:
-    """Kills and removes containers of an owner whose launcher is dead; returns their ids.
+    """Kills and removes an owner's containers whose launcher has ended; returns their ids.
 
-    What belongs to a launcher that lives, or to one of another host, is left alone.
+    Containers of launchers that still run, or of other hosts, stay.
     """
-    code, said = engine.ask("ps", "-a", "-q", "--no-trunc", "--filter", f"label={OWNER}={owner}")
-    found = said.split() if code == 0 else []
+    code, text = engine.ask("ps", "-a", "-q", "--no-trunc", "--filter", f"label={OWNER}={owner}")
+    found = text.split() if code == 0 else []
     dead = []
-    for container in found:  # one by one: another launcher may remove some meanwhile
+    for container in found:  # one by one, because another launcher may remove some meanwhile
         line = f'{{{{index .Config.Labels "{OWNER}"}}}}\n{{{{index .Config.Labels "{PROCESS}"}}}}'
-        code, said = engine.ask("inspect", "--type", "container", "--format", line, container)
+        code, text = engine.ask("inspect", "--type", "container", "--format", line, container)
         if (
             code == 0
-            and said.rstrip("\n").split("\n")[:1] == [owner]
-            and not is_alive(said.rstrip("\n").split("\n")[-1])
+            and text.rstrip("\n").split("\n")[:1] == [owner]
+            and not is_alive(text.rstrip("\n").split("\n")[-1])
         ):
             dead.append(container)
     if dead:
@@ -40,27 +40,27 @@ def remove_leftovers(engine: Engine, owner: str) -> list[str]:
 
 
 def remove_all(payload: dict[str, Any]) -> None:
-    """Kills and removes the containers of one launcher; what its keeper calls when the launcher is gone.
+    """Kills and removes the containers of one launcher; its keeper calls this when the launcher has ended.
 
     Args:
-      payload: ``argv`` and ``kind`` of the engine, and ``launcher``.
+      payload: ``argv`` and ``kind`` of the engine, and ``launcher``, the launcher's id.
     """
     engine = Engine(tuple(payload["argv"]), payload["kind"])
-    for _ in range(3):  # a client that was killed may have asked for one more
-        code, said = engine.ask("ps", "-a", "-q", "--filter", f"label={LAUNCHER}={payload['launcher']}")
-        if code != 0 or not said.split():
+    for _ in range(3):  # a killed client may have started one more
+        code, text = engine.ask("ps", "-a", "-q", "--filter", f"label={LAUNCHER}={payload['launcher']}")
+        if code != 0 or not text.split():
             return
-        engine.ask(*engine.removal(said.split())[len(engine.argv) :])
+        engine.ask(*engine.removal(text.split())[len(engine.argv) :])
 
 
 def identify(pid: int | None = None) -> str:
-    """Returns what tells a process of this machine from all others, earlier ones with its number included."""
+    """Returns a unique identity of a process: host, boot, process id and start time."""
     pid = os.getpid() if pid is None else pid
     return "|".join((socket.gethostname(), _boot(), str(pid), _begin(pid)))
 
 
 def is_alive(identity: str) -> bool:
-    """Returns whether a process may still live; True where this machine cannot know.
+    """Returns whether a process may still run; True for processes of other machines.
 
     >>> is_alive(identify()), is_alive(identify()[:-1] + "x")
     (True, False)
@@ -76,14 +76,14 @@ def is_alive(identity: str) -> bool:
 
 
 def _boot() -> str:
-    """What names the time since the machine was started; nothing where it is unknown."""
+    """Returns the id of this boot of the machine; empty if unknown."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 def _begin(pid: int) -> str:
-    """When a process began; nothing for none."""
+    """Returns the start time of a process; empty if the process does not exist."""
     if Path("/proc/self/stat").exists():
         with suppress(OSError, IndexError):
             return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]

@@ -1,4 +1,4 @@
-"""A program with a launcher and a container of long duration, for test_containers.py to kill.
+"""A program with a launcher and a container of long duration, for test_launcher.py to kill.
 
 Prints the keeper's pid once the container runs.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from pliant.launch import Container, Containers, Job, Mount, Started
-from pliant.testing.boxes import IMAGE
+from pliant.testing.container_store import IMAGE
 from pliant.testing.launchers import Suite, wait_until
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A program with a launcher and jobs of long duration, for test_orphans.py to kill.
+"""A program with a launcher and jobs of long duration, for test_local.py to kill.
 
 Prints the pids that must be gone afterwards: the keeper's and the jobs'.
 """

@@ -16,7 +16,7 @@ from pliant.launch import Command, Commands, Ended, Job, Message, Processes, Sta
 from pliant.testing.launchers import LauncherSuite, call, living, wait_until
 
 SUITE = LauncherSuite()
-PROGRAM = str(Path(__file__).with_name("deaths.py"))
+PROGRAM = str(Path(__file__).with_name("long_jobs.py"))
 
 
 def gone(pids):
@@ -82,7 +82,7 @@ def test_the_death_of_the_keeper_loses_its_jobs_and_a_new_one_takes_over(number,
         os.kill(first, number)
         ended = SUITE.finish(launcher, ["a", "b"])
         assert {outcome.how for outcome in ended.values()} == {"lost"}
-        assert "the process that kept this job ended" in ended["a"].reason
+        assert "the keeper process of this job ended" in ended["a"].reason
         assert wait_until(lambda: gone([first, int(started.where.split()[1])]))
         launcher.start(Job("a", call("echo", 2)))
         assert SUITE.finish(launcher, ["a"])["a"].value == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pliant.launch.status import explain
+from pliant.launch.exit_codes import explain
 
 
 @pytest.mark.parametrize(
@@ -12,20 +12,20 @@ from pliant.launch.status import explain
     [
         (0, "returned", ""),
         (1, "exited", "exit code 1"),
-        (2, "exited", "exit code 2: often wrong arguments"),
+        (2, "exited", "exit code 2: often invalid arguments"),
         (126, "exited", "exit code 126: the program was found but could not be run"),
         (130, "exited", "exit code 130: killed (SIGINT)"),
         (137, "exited", "exit code 137: killed (SIGKILL), probably out of memory"),
         (
             139,
             "exited",
-            "exit code 139: SIGSEGV: a segmentation fault: it read or wrote memory that is not its",
+            "exit code 139: SIGSEGV: a segmentation fault: invalid memory access",
         ),
         (191, "exited", "exit code 191: signal 63"),
         (200, "exited", "exit code 200"),
-        (-6, "exited", "SIGABRT: it aborted: a failed check in compiled code"),
+        (-6, "exited", "SIGABRT: it aborted, usually after a failed check"),
         (-7, "exited", "SIGBUS: a bus error"),
-        (-9, "lost", "its process was ended from outside with SIGKILL: by somebody, or by the system"),
+        (-9, "lost", "its process was ended from outside with SIGKILL, by a user or by the system"),
         (-15, "lost", "its process was ended from outside with SIGTERM"),
         (-63, "exited", "signal 63: ended by this signal"),
     ],

@@ -1,6 +1,6 @@
-"""A container engine with a store of its own, and an image whose programs are this machine's.  Fetches nothing.
+"""Container store for tests: an engine with a separate store, and an image that uses this machine's programs.
 
-Where neither docker nor podman answers, ``open_box`` says why, for a test to be skipped with that reason.
+If neither docker nor podman works here, ``open_store`` skips the test and gives the reason.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pliant.launch.containers.engine import Engine, find_engine
 from pliant.values.errors import LaunchError
 
 IMAGE = "localhost/pliant-here:1"
-"""An empty image, but for links into /usr."""
+"""An image without files; it has links into /usr."""
 _LIMITS = '["nofile=1024:1024", "nproc=4096:4096"]'
 
 
 @dataclass(frozen=True)
-class Box:
-    """An engine to test with.
+class ContainerStore:
+    """A container engine and its store.
 
     Attributes:
-      engine: that answers.
-      env: variables by which others find the same store.
-      folder: where the store is.
+      engine: the engine.
+      env: environment variables that select the store.
+      folder: the folder of the store.
     """
 
     engine: Engine
@@ -42,25 +42,25 @@ class Box:
     folder: Path
 
     def shell(self, text: str, **options: object) -> Container:
-        """Returns a shell script in a container that has this machine's /usr."""
+        """Returns a container that runs a shell script with this machine's /usr."""
         return Container(IMAGE, ("/bin/sh", "-c", text), mounts=(Mount(Path("/usr"), "/usr"),), **options)  # type: ignore[arg-type]  # passed on
 
     def python(
         self, text: str, *arguments: str, mounts: tuple[Mount, ...] = (), **options: object
     ) -> Container:
-        """Returns Python code in a container that has this machine's Python."""
+        """Returns a container that runs Python code with this machine's Python."""
         argv = (sys.executable, "-c", text, *arguments)
-        return Container(IMAGE, argv, mounts=(*here(), *mounts), **options)  # type: ignore[arg-type]  # passed on
+        return Container(IMAGE, argv, mounts=(*mounts_of_python(), *mounts), **options)  # type: ignore[arg-type]  # passed on
 
     def containers(self, *filters: str) -> list[str]:
         """Returns the ids of all containers in the store, running or not."""
-        code, said = self.engine.ask("ps", "-a", "-q", "--no-trunc", *(f"--filter={one}" for one in filters))
-        assert code == 0, said
-        return said.split()
+        code, text = self.engine.ask("ps", "-a", "-q", "--no-trunc", *(f"--filter={one}" for one in filters))
+        assert code == 0, text
+        return text.split()
 
 
-def here() -> tuple[Mount, ...]:
-    """Returns what a container needs to run this very Python: each folder where it is here, to read."""
+def mounts_of_python() -> tuple[Mount, ...]:
+    """Returns read-only mounts for this Python: each folder at the same path as here."""
     folders = [Path("/usr")]
     for name in (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])):
         if not any(Path(name).is_relative_to(folder) for folder in folders):
@@ -69,10 +69,10 @@ def here() -> tuple[Mount, ...]:
 
 
 @contextmanager
-def open_box() -> Iterator[Box]:
-    """Makes a store with ``IMAGE`` in it; skips the test where no engine answers.
+def open_store() -> Iterator[ContainerStore]:
+    """Makes a store with ``IMAGE`` in it; skips the test if no engine works.
 
-    podman gets a store of its own, found by environment variables, which are set meanwhile.
+    podman uses a separate store, which environment variables select during the test.
     """
     folder = Path(tempfile.mkdtemp(prefix="box-"))  # short: the engine allows few characters
     env = _configure(folder)
@@ -84,9 +84,9 @@ def open_box() -> Iterator[Box]:
         except LaunchError as error:
             pytest.skip(str(error))
         _import_image(engine, folder)
-        box = Box(engine, env, folder)
-        yield box
-        left = box.containers("name=pliant-")
+        store = ContainerStore(engine, env, folder)
+        yield store
+        left = store.containers("name=pliant-")
         if left:
             engine.ask(*engine.removal(left)[len(engine.argv) :])
         engine.ask("rmi", "-f", IMAGE)
@@ -97,8 +97,8 @@ def open_box() -> Iterator[Box]:
 
 
 def _configure(folder: Path) -> dict[str, str]:
-    """Writes what podman reads, for a machine that allows little."""
-    volumes = ", ".join(f'"{mount.source}:{mount.target}:ro"' for mount in here())
+    """Writes podman's configuration, for a machine with few privileges."""
+    volumes = ", ".join(f'"{mount.source}:{mount.target}:ro"' for mount in mounts_of_python())
     settings = f"[containers]\ndefault_ulimits = {_LIMITS}\n"
     for name, text in (
         ("containers.conf", settings),
@@ -129,5 +129,5 @@ def _import_image(engine: Engine, folder: Path) -> None:
         entry = tarfile.TarInfo("denied")
         entry.size = 5
         archive.addfile(entry, io.BytesIO(b"plain"))
-    code, said = engine.ask("import", str(folder / "root.tar"), IMAGE)
-    assert code == 0, said
+    code, text = engine.ask("import", str(folder / "root.tar"), IMAGE)
+    assert code == 0, text
