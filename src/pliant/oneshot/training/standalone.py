@@ -209,9 +209,8 @@ def _save_trace(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) ->
 
 def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
     program = _export(network, inputs)
-    names: Any = (
-        tuple({0: "batch"} for _ in inputs) if program.range_constraints else None
-    )  # as servers show it
+    has_name = len(inputs) == 1 and program.range_constraints
+    names: Any = ({0: "batch"},) if has_name else None  # as servers show it
     found = torch.onnx.export(program, inputs, dynamic_shapes=names, verbose=False)
     assert found is not None  # no path was given
     found.save(str(target), external_data=None)  # in one file, if there is room
