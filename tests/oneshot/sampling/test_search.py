@@ -49,7 +49,7 @@ def test_an_option_that_is_not_there(make):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 3.0}, "a search keeps a cost under a limit; got cost=None and limit=3.0"),
+        ({"limit": 3.0}, "keeps a cost under a limit; got cost=None and limit=3.0"),
         ({"evaluations": 0}, "evaluations"),
         ({"batches": 0}, "batches"),
     ],

@@ -161,7 +161,7 @@ def test_in_the_end_the_best_is_searched(tiny):
     assert sampler.decisions().values == (2, 2, 1)
     assert session.finish().values == (0, 0, 0)
     assert len(sampler.results) == 18
-    assert isinstance(ProgressiveShrinking([Phase(1, {})])._search.normalization, Recalibrated)
+    assert isinstance(ProgressiveShrinking([Phase(1, {})])._normalization, Recalibrated)
 
 
 def test_a_limit(tiny):
@@ -217,7 +217,10 @@ def test_more_values_than_there_are():
     [
         (lambda: ProgressiveShrinking([]), r"needs phases; got none.*Phase\(1, \{\}\)"),
         (lambda: ProgressiveShrinking([3]), "takes Phase objects; got 3"),
-        (lambda: ProgressiveShrinking([Phase(1, {"a": 1})]), "the largest network is trained alone before"),
+        (
+            lambda: ProgressiveShrinking([Phase(1, {"a": 1})]),
+            "the first phase trains the largest network alone",
+        ),
         (
             lambda: ProgressiveShrinking([Phase(1, {})], distillation=-1),
             "distillation=...\\) takes a finite number of at least 0",
@@ -226,12 +229,12 @@ def test_more_values_than_there_are():
             lambda: ProgressiveShrinking([Phase(1, {})], distillation=math.nan),
             "distillation=...\\) takes a finite number of at least 0",
         ),
-        (lambda: ProgressiveShrinking([Phase(1, {})], limit=4), "Give both, or none"),
+        (lambda: ProgressiveShrinking([Phase(1, {})], limit=4), "Give both or neither"),
         (lambda: Phase(0, {}), "Phase\\(share=...\\) takes a finite number above 0; got 0"),
         (lambda: Phase("x", {}), "Phase\\(share=...\\) takes a finite number above 0; got 'x'"),
         (lambda: Phase(1, {"a": 0}), r"Phase\(free\['a'\]"),
-        (lambda: Phase(1, {3: 1}), "by name, path or pattern how many values are free; got the key 3"),
-        (lambda: Phase(1, ["a"]), "by name, path or pattern"),
+        (lambda: Phase(1, {3: 1}), "maps names, paths or patterns to numbers of values; got the key 3"),
+        (lambda: Phase(1, ["a"]), "maps names, paths or patterns"),
         (lambda: Phase(1, {}, networks=0), "networks"),
     ],
 )
@@ -258,6 +261,6 @@ def test_a_decision_that_two_patterns_mean():
     space = flatten([choice("a.k", 3), choice("b.k", 3)])
     assert {d["b.k"] for d in draws(space, {"*.k": 2, "a.*": 2})} == {1, 2}
     with pytest.raises(
-        FieldValueError, match=r"frees the decision at 'a.k' twice: '\*.k' says 2, and 'a.\*' says None"
+        FieldValueError, match=r"names the decision at 'a.k' twice: '\*.k' gives 2, and 'a.\*' gives None"
     ):
         draws(space, {"*.k": 2, "a.*": None})

@@ -30,8 +30,8 @@ def test_paths_are_drawn_uniformly(tiny):
 
 
 def test_statistics_are_taken_anew_by_default():
-    assert isinstance(SPOS()._search.normalization, Recalibrated)
-    assert SPOS()._search.normalization.images == 2000
+    assert isinstance(SPOS()._normalization, Recalibrated)
+    assert SPOS()._normalization.images == 2000
 
 
 def test_the_budget_of_evaluations_and_the_same_batches_for_all(tiny):
@@ -80,7 +80,7 @@ def test_the_limit_holds_for_all_that_is_judged(tiny):
 def test_a_limit_that_nothing_keeps_to(tiny):
     sampler = quick(cost=lambda d: 1.0 + sum(d.values), limit=0.5)
     session = tiny.session(tiny.choices(), sampler, quality=lambda d: 0.0)
-    with pytest.raises(ValueError, match=r"no network of this space keeps to the limit.*Raise the limit"):
+    with pytest.raises(ValueError, match=r"no network of this space is within the limit.*Raise the limit"):
         session.finish()
 
 
@@ -118,7 +118,9 @@ def test_a_network_without_a_quality_counts_as_failed(tiny):
 
 def test_when_no_network_has_a_quality(tiny):
     session = tiny.session(tiny.choices((3, 2)), quick(), quality=lambda d: math.inf)
-    with pytest.raises(RewardError, match=r"none of the 6 networks .* finite quality.*lower learning rate"):
+    with pytest.raises(
+        RewardError, match=r"all 6 networks .* quality that is not finite.*lower learning rate"
+    ):
         session.finish()
 
 
@@ -192,8 +194,8 @@ def test_networks_are_judged_as_they_would_be_alone(tiny):
 @pytest.mark.parametrize(
     ("options", "lesson"),
     [
-        ({"limit": 3.0}, "Give both, or none"),
-        ({"cost": len}, "Give both, or none"),
+        ({"limit": 3.0}, "Give both or neither"),
+        ({"cost": len}, "Give both or neither"),
         ({"evaluations": 0}, "evaluations"),
         ({"batches": 0}, "batches"),
         ({"search": Random}, "search"),

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from .enas import ENAS
-from .extremes import largest, smallest
-from .policy_sampler import PolicySampler
-from .search import SearchedSampler, TrainedSearch, make_evolution
-from .shrinking import Phase, ProgressiveShrinking
-from .spos import SPOS
-from .tunas import TuNAS
-
-__all__ = [
-    "ENAS",
-    "SPOS",
-    "Phase",
-    "PolicySampler",
-    "ProgressiveShrinking",
-    "SearchedSampler",
-    "TrainedSearch",
-    "TuNAS",
-    "largest",
-    "make_evolution",
-    "smallest",
-]
+from .enas import ENAS as ENAS
+from .extremes import largest as largest
+from .extremes import smallest as smallest
+from .policy_sampler import PolicySampler as PolicySampler
+from .search import SearchedSampler as SearchedSampler
+from .search import make_evolution as make_evolution
+from .shrinking import Phase as Phase
+from .shrinking import ProgressiveShrinking as ProgressiveShrinking
+from .spos import SPOS as SPOS
+from .tunas import TuNAS as TuNAS

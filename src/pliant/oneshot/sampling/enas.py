@@ -1,4 +1,4 @@
-"""ENAS: networks drawn by an LSTM while the weights train; after each epoch the LSTM learns from validation batches."""
+"""ENAS: an LSTM draws the networks that are trained; after each epoch it learns from validation batches."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class ENAS(PolicySampler):
 
     Pham et al., ICML 2018, section 2.2: one phase per epoch trains the shared weights, each step on a network drawn from
     the policy; the other trains the policy by REINFORCE with a moving baseline, on the accuracy of networks on single
-    validation batches.  In the end some networks are drawn, and the best on one batch is taken.
+    validation batches.  After training some networks are drawn, and the best on one batch is taken.
 
-    Ours: the baseline starts corrected for its start at zero (theirs biases the first updates), and the entropy is the
-    exact one of the policy instead of an estimate from the sampled action.  The LSTM is ``policy.Recurrent``, without
+    Differences: the baseline is corrected for its start at zero (theirs biases the first updates), and the entropy is the
+    exact one of the policy, not an estimate from the sampled action.  The LSTM is ``policy.Recurrent``, without
     the bounds on logits (``tanh_constant``) and the penalty on skip connections of their macro space.
 
     Args:
-      policy: what networks are drawn from; an LSTM with 64 units when None.
-      rule: how it learns; REINFORCE over batches of 10 rewards, Adam at 3.5e-3, entropy 1e-4, baseline 0.99 when None.
-      updates: how many updates of the policy follow each epoch (theirs: 30 for cells, 50 for whole networks).
-      draws: how many networks are drawn in the end.
+      policy: the distribution of networks; an LSTM with 64 units when None.
+      rule: how the policy learns; REINFORCE over batches of 10 rewards, Adam at 3.5e-3, entropy 1e-4, baseline 0.99 when None.
+      updates: the number of updates of the policy after each epoch (theirs: 30 for cells, 50 for whole networks).
+      draws: the number of networks that are drawn after training.
       reward: from quality and decisions to the reward; the quality when None.
-      normalization: which statistics are used; the running ones when None, as theirs.
+      normalization: the statistics of normalization layers; the running ones when None, as theirs.
 
     Raises:
       FieldValueError: no updates, or no draws.
@@ -74,7 +74,7 @@ class ENAS(PolicySampler):
         self._best = max(drawn, key=lambda decisions: self.judge(step, decisions, batch))
 
     def decisions(self) -> Decisions:
-        """Returns the best of the networks that were drawn in the end; before that, the likeliest."""
+        """Returns the best network that was drawn after training; before that, the most probable one."""
         likeliest = super().decisions()
         return likeliest if self._best is None else self._best
 

@@ -1,4 +1,4 @@
-"""The ends of a space: the networks of the largest and of the smallest values.  Knows spaces only."""
+"""Extreme networks of a space: the largest and the smallest value of each decision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pliant.space import Choice, Decisions, Float, Int, Space
 
 
 def rank(point: Choice | Int, allowed: Sequence[int] | None = None) -> Sequence[int]:
-    """Returns what may be decided, from the smallest value to the largest.
+    """Returns the values of a decision, from the smallest to the largest.
 
-    Candidates that are no numbers count as listed from small to large.
+    Candidates that are not numbers are taken in the order in which they are listed.
 
     >>> from pliant.space import Int
     >>> list(rank(Int("n", 2, 5)))
@@ -24,7 +24,7 @@ def rank(point: Choice | Int, allowed: Sequence[int] | None = None) -> Sequence[
 
 
 def largest(space: Space) -> Decisions:
-    """Returns the decisions of a space in which each value is the largest that is left by those before it.
+    """Returns the largest network of a space: each value is the largest that earlier ones allow.
 
     >>> from pliant.space import choice, flatten, integer
     >>> space = flatten([choice("edges", 4, picks=2, sorted=True), integer("n", 2, 5)])
@@ -35,7 +35,7 @@ def largest(space: Space) -> Decisions:
 
 
 def smallest(space: Space) -> Decisions:
-    """Returns the decisions of a space in which each value is the smallest that is left by those before it."""
+    """Returns the smallest network of a space: each value is the smallest that earlier ones allow."""
     return _walk(space, 0)
 
 

@@ -1,6 +1,6 @@
-"""What algorithms that learn a policy have in common: a policy and a rule of ``algorithms.policy``, judged by rewards.
+"""Base class of samplers that learn a policy by rewards, with a policy and a rule of ``algorithms.policy``.
 
-Abstract: when networks are drawn, and when rewards are told, is left to ENAS and TuNAS.
+ENAS and TuNAS decide when networks are drawn and when the policy learns.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pliant.space import Decisions
 from pliant.values.errors import RewardError
 
 from ..capability import DECISION_KINDS
+from ..choices.evaluation import evaluating
 from ..normalization import BatchStatistics, Normalization
 from ..sampler import Sampler, Step
 
@@ -25,13 +26,13 @@ Reward = Callable[[float, Decisions], float]
 
 
 class PolicySampler(Sampler):
-    """Draws networks from a policy, and lets a rule change it by rewards.
+    """Draws networks from a policy that a rule updates by rewards.
 
     Args:
-      rule: how the policy changes.
-      policy: what networks are drawn from.
+      rule: how the policy learns.
+      policy: the distribution of networks.
       reward: from the quality of a network and its decisions to its reward; the quality itself when None.
-      normalization: which statistics are used while a network is judged.
+      normalization: the statistics of normalization layers while a network is judged.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
@@ -53,7 +54,7 @@ class PolicySampler(Sampler):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What its constructor was given, the policy and the rule as they were then."""
+        """The constructor's arguments, with the policy and the rule in their first state."""
         rule, policy = self._blank
         return {**super().options, "rule": rule, "policy": policy}
 
@@ -61,46 +62,42 @@ class PolicySampler(Sampler):
         """Returns the reward of a network on a batch of the validation data.
 
         Raises:
-          RewardError: it is no finite number.
+          RewardError: it is not finite.
         """
         net = self.supernet
-        was_training = net.training
-        net.eval()
-        try:
+        with evaluating(net):
             net.activate(decisions)
             with self.normalization.applied(net, step.train_batches, step.loss), torch.no_grad():
                 quality = step.quality(step.next_valid() if batch is None else batch)
-        finally:
-            net.train(was_training)
         reward = float(self.reward(quality, decisions))
         if not math.isfinite(reward):
             raise RewardError(
                 f"the reward of the network {decisions.to_params_str()} is {reward}, from the quality {quality}. "
-                "Weights that diverged give no finite quality: lower their learning rate, or clip gradients."
+                "Diverged weights are a usual reason: lower their learning rate, or clip gradients."
             )
         self.last_reward = reward
         return reward
 
     def learn(self, decisions: Decisions, reward: float) -> None:
-        """Tells the rule a reward."""
+        """Updates the policy by a reward."""
         with torch.inference_mode(mode=False), torch.enable_grad():
             log_prob = float(self.policy.log_prob([decisions]).detach()[0])
             self.rule.learn(Told(decisions, reward, log_prob), self.random)
 
     def decisions(self) -> Decisions:
-        """Returns the likeliest network."""
-        space = self.supernet.space  # none before `bind`, which is said there
+        """Returns the most probable network."""
+        space = self.supernet.space  # raises before `bind`
         return Decisions(space, self.policy.mode().values)
 
     def metrics(self) -> dict[str, float]:
-        draw = Random(0)  # the entropy of some networks, by random numbers of their own
+        draw = Random(0)  # the mean entropy of some networks, drawn apart from the search
         drawn = [self.policy.sample(draw)[0] for _ in range(8)]
         _, entropy = self.policy.evaluate(self.policy.encode(drawn))
         best = float(self.policy.log_prob([self.policy.mode()]).detach()[0])
         points = max(len(self.policy.mode()), 1)
         return {
             "entropy": float(entropy.detach().mean()),
-            "leading": math.exp(best / points),  # the mean, as geometric means go
+            "leading": math.exp(best / points),  # the geometric mean
             "reward": self.last_reward,
         }
 

@@ -1,4 +1,4 @@
-"""Progressive shrinking: train the largest network, then smaller and smaller ones with it, each taught by the largest."""
+"""Progressive shrinking (Once-for-all): trains the largest network first, then smaller ones with distillation from it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from .search import SearchedSampler, make_evolution
 @final
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of training in which some decisions are free, each down to so many of its largest values.
+    """Phase of progressive shrinking: which decisions are drawn, each from how many of its largest values.
 
     Attributes:
-      share: of all training, as a weight beside the other phases'.
+      share: of the training, relative to the other phases.
       free: by the name of a hole, its path, or a pattern of these (``"layers[*].kernel"``; ``"*"`` for all), how many of
-        the largest values may be drawn; None for all.  What is not in here stays at the largest.
-      networks: how many networks are drawn in each step.
+        the largest values are drawn; None for all.  Other decisions take their largest value.
+      networks: the number of networks that are drawn in each step.
 
-    Values are ranked as numbers; candidates that are no numbers count as listed from small to large.
+    Values are ranked as numbers; candidates that are not numbers are taken in the order in which they are listed.
 
     Raises:
-      FieldTypeError, FieldValueError: a share of nothing, no networks, no names, a count below 1.
+      FieldTypeError, FieldValueError: a share of 0, no networks, names that are not text, a count below 1.
     """
 
     share: float
@@ -50,14 +50,14 @@ class Phase:
         check_count(self.networks, "networks", "Phase")
         if not isinstance(self.free, dict):
             raise FieldTypeError(
-                f"Phase(free=...) says by name, path or pattern how many values are free, such as {{'width': 2}}; got {self.free!r:.80}."
+                f"Phase(free=...) maps names, paths or patterns to numbers of values, such as {{'width': 2}}; got {self.free!r:.80}."
             )
         for pattern, count in self.free.items():
             if count is not None:
                 check_count(count, f"free[{pattern!r}]", "Phase")
             if not isinstance(pattern, str):
                 raise FieldTypeError(
-                    f"Phase(free=...) says by name, path or pattern how many values are free; got the key {pattern!r:.80} of type "
+                    f"Phase(free=...) maps names, paths or patterns to numbers of values; got the key {pattern!r:.80} of type "
                     f"{type(pattern).__name__}."
                 )
 
@@ -66,32 +66,32 @@ class Phase:
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class ProgressiveShrinking(SearchedSampler):
-    """Once-for-all's training: Cai et al., ICLR 2020, section 3.3 and appendix B.
+    """Progressive shrinking of Once-for-all: Cai et al., ICLR 2020, section 3.3 and appendix B.
 
-    Phases widen what may be drawn: first the largest network alone, then smaller kernels, fewer layers, narrower layers; each
-    step adds up the gradients of some networks, whose outputs are also held to those of the trained largest one
-    (soft labels).  Afterwards any algorithm searches the trained super-network: ``results`` are the networks that were
-    judged and their qualities, ``decisions()`` is the best of them; before that, the largest.
+    Each phase draws from more networks: first the largest alone, then smaller kernels, fewer layers, narrower layers.  A
+    step adds up the gradients of some networks, which also learn the soft labels of the trained largest network.
+    Afterwards any algorithm searches the trained super-network: ``results`` are the networks that were judged and their
+    qualities, ``decisions()`` is the best of them; before that, the largest.
 
     Theirs transforms a larger kernel to a smaller one by learned matrices, and sorts channels by importance before each
-    phase of widths; here the middle of the kernel and the first channels are used as they are.
+    phase of widths; here the middle of the kernel and the first channels are used.
 
     >>> phases = [Phase(180, {}), Phase(120, {"kernel": None}), Phase(25, {"kernel": None, "depth": 2}, networks=2)]
     >>> sampler = ProgressiveShrinking(phases)
 
     Args:
       phases: one after the other.
-      distillation: the weight of the soft labels; 0 for none.
-      search: what searches in the end; evolution with a population of 100 when None.
-      evaluations: how many networks are judged then.
-      batches: on how many validation batches each is judged.
-      normalization: which statistics are used then.
-      cost: a cost of decisions.
-      limit: what it must not exceed.
+      distillation: the weight of the soft labels; 0 for no distillation.
+      search: the algorithm that searches after training; evolution with a population of 100 when None.
+      evaluations: the number of networks that it judges.
+      batches: the number of validation batches.
+      normalization: the statistics of normalization layers; recalibrated ones when None.
+      cost: a function of decisions.
+      limit: the largest cost.
 
     Raises:
-      FieldTypeError, FieldValueError: there are no phases, or something else than phases; the first one frees something
-        and there is to be a teacher; when it is bound, a phase frees what is not there, or frees something twice; a cost without a limit; no evaluations or batches.
+      FieldTypeError, FieldValueError: no phases; a first phase that draws although it trains the teacher; a cost without
+        a limit; no evaluations or batches; and from ``bind``, a phase that names a missing decision, or one twice.
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
@@ -110,8 +110,8 @@ class ProgressiveShrinking(SearchedSampler):
         check_number(distillation, "distillation", self)
         if distillation and phases[0].free:
             raise FieldValueError(
-                "the largest network is trained alone before it teaches: the first phase frees nothing, Phase(share, {}). "
-                "Without a teacher: distillation=0."
+                "the first phase trains the largest network alone, because it teaches the others: Phase(share, {}). For training "
+                "without a teacher, set distillation=0."
             )
         self.phases = tuple(phases)
 
@@ -128,7 +128,7 @@ class ProgressiveShrinking(SearchedSampler):
         self._free = [self._resolve(phase) for phase in self.phases]
 
     def _resolve(self, phase: Phase) -> dict[int, int | None]:
-        """Returns by point how many of its values are free."""
+        """Returns by point how many of its values are drawn."""
         points, found, by = self.supernet.space.points, dict[int, int | None](), dict[int, str]()
         for text, count in phase.free.items():
             try:
@@ -138,20 +138,20 @@ class ProgressiveShrinking(SearchedSampler):
             for index in indices:
                 if index in found and found[index] != count:
                     raise FieldValueError(
-                        f"a phase frees the decision at {points[index].path!r} twice: {by[index]!r} says {found[index]!r}, and {text!r} says "
-                        f"{count!r}. Let one of them mean it."
+                        f"a phase names the decision at {points[index].path!r} twice: {by[index]!r} gives {found[index]!r}, and {text!r} "
+                        f"gives {count!r}. Keep one of them."
                     )
                 found[index], by[index] = count, text
         return found
 
     @property
     def phase(self) -> Phase:
-        """The phase that training is in."""
+        """The current phase."""
         return self.phases[self._phase]
 
     @property
     def networks_per_step(self) -> int:
-        """How many networks are drawn in each step of the present phase."""
+        """The number of networks that are drawn in each step of the current phase."""
         return self.phase.networks
 
     def before_weights(self, step: Step) -> None:
@@ -162,18 +162,18 @@ class ProgressiveShrinking(SearchedSampler):
             done += phase.share
         self._phase = now
         if self.phase.free and self._teacher is None and self.distillation:
-            self._teacher = self._make_teacher()  # the largest network, before anything smaller is trained
+            self._teacher = self._make_teacher()  # before any smaller network is trained
         self.supernet.activate(self.draw())
 
     def _make_teacher(self) -> nn.Module:
-        """Returns the largest network as it is now, frozen."""
+        """Returns a frozen copy of the largest network."""
         teacher = copy.deepcopy(self.supernet).requires_grad_(requires_grad=False).eval()
         teacher.zero_grad(set_to_none=True)
         teacher.activate(self._largest)
         return teacher
 
     def draw(self) -> Decisions:
-        """Returns a network that the present phase allows, at random."""
+        """Returns a random network of the current phase."""
         return draw_decisions(self.supernet.space, self._draw_value)
 
     def _draw_value(self, at: int, allowed: Sequence[int] | None) -> int | float:

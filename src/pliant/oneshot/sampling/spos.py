@@ -1,4 +1,4 @@
-"""SPOS: train single paths drawn uniformly, then search the trained super-network."""
+"""SPOS: trains single paths that are drawn uniformly, then searches the trained super-network."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from .search import SearchedSampler
 
 @final
 class SPOS(SearchedSampler):
-    """Single path one-shot: uniform paths while training, evolution afterwards.
+    """Single path one-shot: uniform paths during training, evolution afterwards.
 
     Guo et al., "Single path one-shot neural architecture search with uniform sampling", ECCV 2020.  Each training
-    step draws every decision uniformly; when training ends, evolution looks for the best network by its inherited
-    weights, with batch normalization recalibrated for each.  ``results`` are the networks that were judged and their
-    qualities, ``decisions()`` is the best of them; before that, a random one.
+    step draws every decision uniformly.  After training, evolution searches for the best network by inherited weights,
+    with batch normalization recalibrated for each.  ``results`` are the networks that were judged and their qualities,
+    ``decisions()`` is the best of them; before that, a random one.
 
     Args:
-      search: what searches the trained super-network; the paper's evolution when None, from this sampler's seed. Any
-        algorithm of ``pg.generators`` will do.
-      evaluations: how many networks are judged then (the paper: 20 generations of 50).
-      batches: on how many validation batches each is judged.
-      normalization: which statistics are used then.
-      cost: any function of decisions to a number: ``MultiplyAdds(net, example)``, or one of your own.
-      limit: what it must not exceed (the paper: 330M multiply-adds).
+      search: the algorithm that searches, any of ``pg.generators``; the paper's evolution with the sampler's seed when None.
+      evaluations: the number of networks that it judges (the paper: 20 generations of 50).
+      batches: the number of validation batches.
+      normalization: the statistics of normalization layers; recalibrated ones when None.
+      cost: a function of decisions, such as ``MultiplyAdds(net, example)``.
+      limit: the largest cost (the paper: 330M multiply-adds).
 
     Raises:
       FieldValueError: a cost without a limit, or no evaluations or batches.
@@ -36,7 +35,7 @@ class SPOS(SearchedSampler):
     capabilities: ClassVar[frozenset[str]] = frozenset(DECISION_KINDS)
 
     def _bind(self) -> None:
-        """Starts from nothing: there is nothing to learn."""
+        """Does nothing: uniform sampling has no state."""
 
     def before_weights(self, step: Step) -> None:
         self.supernet.activate(self.supernet.space.sample(self.random))

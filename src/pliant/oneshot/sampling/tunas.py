@@ -1,4 +1,4 @@
-"""TuNAS: weights and a factorized policy trained together, one network a step, under a cost that is aimed at."""
+"""TuNAS: trains weights and a factorized policy together, one network per step, towards a target cost."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from .policy_sampler import PolicySampler
 class TuNAS(PolicySampler):
     """Bender et al., "Can weight sharing outperform random architecture search?", CVPR 2020.
 
-    Each step draws a network, trains its weights on a training batch, judges it on a validation batch by the statistics of
-    that batch, and moves the policy by REINFORCE.  The reward is ``quality + exponent * |cost / target - 1|``.
+    Each step draws a network, trains its weights on a training batch, judges it on a validation batch with the statistics of
+    that batch, and updates the policy by REINFORCE.  The reward is ``quality + exponent * |cost / target - 1|``.
 
-    - *Delay*: the policy stays as it is for the first ``delay`` of all steps; then its learning rate grows tenfold,
-      exponentially, until the end.
+    - *Delay*: the policy is constant for the first ``delay`` of all steps; then its learning rate grows tenfold,
+      exponentially, until the last step.
     - *Op warm-up*: over the first ``warm_up`` of all steps, with a probability that falls from 1 to 0, a choice between
       modules runs all its candidates, averaged.
-    - *Filter warm-up*: likewise, a number among the arguments of a module is the largest one.
-    - The baseline is a moving average (0.95), corrected for its start, that holds the present reward already; Adam has
+    - *Filter warm-up*: with the same probability, a number among the arguments of a module is the largest one.
+    - The baseline is a moving average (0.95), corrected for its start, that includes the present reward; Adam has
       no momentum (beta1 = 0).
 
-    Theirs averages gradients over 32 accelerators that each draw a network of their own; with one device, a step
-    sees one network, and rewards vary more.  Theirs judges what warm-up made of a network; ours judges the network that
-    was drawn. While warm-up lasts the policy does not move, so this concerns its baseline alone.
+    Differences: theirs averages gradients over 32 accelerators that each draw a network; with one device, a step has one
+    network, and rewards vary more.  Theirs judges the network as warm-up changed it, ours the network that was drawn; this
+    changes the baseline only, because the policy is constant during warm-up.
 
     Args:
-      cost: any function of decisions to a number: ``MultiplyAdds(net, example)``, or one of your own; None for none.
-      target: what the cost is to be.
-      exponent: how much a deviation costs; negative.
+      cost: a function of decisions, such as ``MultiplyAdds(net, example)``.
+      target: the wanted cost.
+      exponent: the weight of a deviation in the reward; negative.
       learning_rate: of the policy when the delay ends (theirs: 3e-4 for each 256 images of a batch).
-      delay: the share of all steps during which the policy does not move.
+      delay: the share of all steps during which the policy is constant.
       warm_up: the share of all steps over which warm-up fades; at most ``delay``.
-      policy: what networks are drawn from; independent choices when None.
-      rule: how it learns; as above when None.
-      normalization: which statistics a network is judged by; those of the batch when None.
+      policy: the distribution of networks; independent choices when None.
+      rule: how the policy learns; as above when None.
+      normalization: the statistics of normalization layers while a network is judged; those of the batch when None.
 
     Raises:
       FieldValueError: a cost without a target, an exponent that is not negative, a warm-up longer than the delay.
@@ -71,12 +71,12 @@ class TuNAS(PolicySampler):
     ) -> None:
         if (cost is None) is not (target is None):
             raise FieldValueError(
-                f"TuNAS aims a cost at a target; got cost={cost!r:.60} and target={target!r}. Give both, or none."
+                f"TuNAS moves a cost towards a target; got cost={cost!r:.60} and target={target!r}. Give both or neither."
             )
         if not 0 <= warm_up <= delay < 1:
             raise FieldValueError(
-                f"TuNAS's warm_up ends before its delay, and both are shares of all steps; got warm_up={warm_up!r} and "
-                f"delay={delay!r}, and need 0 <= warm_up <= delay < 1."
+                f"warm_up and delay of TuNAS are shares of all steps, with 0 <= warm_up <= delay < 1; got warm_up={warm_up!r} and "
+                f"delay={delay!r}."
             )
 
         def reward(quality: float, decisions: Decisions) -> float:
@@ -87,8 +87,8 @@ class TuNAS(PolicySampler):
         given: Any = exponent
         if isinstance(given, bool) or not isinstance(given, (int, float)) or not -math.inf < given < 0:
             raise FieldValueError(
-                f"TuNAS(exponent=...) is what a deviation from the target costs, a number below 0, such as -0.1; got {exponent!r:.80}. "
-                "From 0 on it would reward the distance."
+                f"TuNAS(exponent=...) takes a finite number below 0, such as -0.1; got {exponent!r:.80}. An exponent of 0 or more would "
+                "reward a distance from the target."
             )
         self.exponent, self.learning_rate = exponent, learning_rate
         self._is_ours = rule is None
@@ -114,7 +114,7 @@ class TuNAS(PolicySampler):
         self._choices = {m.key: len(m) for m in self.supernet.network.modules() if isinstance(m, LayerChoice)}
 
     def check_target(self) -> None:
-        """Checks that some networks cost less and some more than the target: random ones, and ones on the way to it.
+        """Checks that networks on both sides of the target cost exist, among random and mutated ones.
 
         Raises:
           FieldValueError: all cost less, or all more.
@@ -125,7 +125,7 @@ class TuNAS(PolicySampler):
         found = [(self.cost(d), d) for d in (smallest(space), largest(space), *map(space.sample, range(256)))]
         low, high = min(cost for cost, _ in found), max(cost for cost, _ in found)
         nearest, decisions = min(found, key=lambda one: abs(one[0] - target))
-        # Random networks of a large space cost much the same, so the ends are looked for from the nearest.
+        # Random networks of a large space have similar costs, so mutants of the nearest one are tried.
         for _ in range(1024 if space.size != 1 else 0):
             if low <= target <= high:
                 return
@@ -136,8 +136,8 @@ class TuNAS(PolicySampler):
                 nearest, decisions = cost, mutant
         if not low <= target <= high:
             raise FieldValueError(
-                f"no network of this space was found near the target {target:g}: costs reach from {low:g} to "
-                f"{high:g}. Aim at a cost in between, or change the candidates."
+                f"the target cost {target:g} is outside of the costs found in this space, {low:g} to {high:g}. Choose a target in "
+                "between, or change the candidates."
             )
 
     def before_weights(self, step: Step) -> None:
@@ -161,7 +161,7 @@ class TuNAS(PolicySampler):
                 and bool(point.values)
             )
             group = point.group if isinstance(point, Choice) else None
-            is_bound = group is not None and (group.distinct or group.sorted)  # to what the other picks are
+            is_bound = group is not None and (group.distinct or group.sorted)  # depends on the other picks
             if (count is None and not is_size) or is_bound or self.random.random() >= share:
                 continue
             if count is None:
@@ -172,7 +172,7 @@ class TuNAS(PolicySampler):
                 self._fill_branches(decisions, index, count)
 
     def _fill_branches(self, decisions: Decisions, index: int, count: int) -> None:
-        """Selects something in those candidates of the choice ``index`` that were not drawn, because all are to run."""
+        """Selects values inside the candidates of choice ``index`` that were not drawn, because all of them run."""
         space, net = self.supernet.space, self.supernet
         drawn, own = dict(zip(decisions.active, decisions.values)), net.to_values(decisions)
 
