@@ -115,7 +115,7 @@ def variable_length_model_search_space():
 
 @pg.members([("x", pg.typing.Int()), ("z", pg.typing.Int())])
 class XZSpec(pg.Object):
-    """Two values that are coupled, `-1 <= x + y <= 1`, told apart: `y = z - x`."""
+    """Two coupled values, `-1 <= x + y <= 1`, as two independent ones: `y = z - x`."""
 
 
 def conditional_search_space():

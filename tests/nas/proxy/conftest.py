@@ -1,4 +1,4 @@
-"""A trainer that learns in no time, stops where it is told to, and goes on from checkpoints; and the tools run on it."""
+"""A fast trainer that stops at a limit and continues from checkpoints, and commands that run the proxy tools with it."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_too_many_models_fail(references, hunt, learner, state):
 
 
 def test_stopped_between_launch_and_watching(references, hunt, nas, state, monkeypatch, place):
-    """A proxy task that was begun, and of which nothing ran yet, is run when the search goes on."""
+    """A proxy task that was recorded but did not run yet is run when the search is resumed."""
     references()
     with monkeypatch.context() as patched:
         patched.setattr(Stage, "run", lambda *_: 1 / 0)

@@ -21,7 +21,7 @@ def test_models_leave_round_by_round(select, learner, state, place):
     assert f"They are in {place('models')}/round_3" in out
     steps = [json.loads(p.read_text()) for p in place("models").glob("round_1/nas/search/*/checkpoint.json")]
     assert steps == [3] * 8  # of 20
-    # A model stays itself: the subset is passed on in order, and what a trial goes on from is what its number says.
+    # Models keep their identity: the kept trials are passed on in order, and each trial continues its own checkpoint.
     for before, now in itertools.pairwise(rounds):
         assert before["kept"] == sorted(before["kept"])
         origins = [model["origin"] for model in before["models"]]

@@ -102,6 +102,7 @@ def hidden(*names: str) -> Callable[[Function], Function]:
     """Returns the decorator of options that are accepted and not shown."""
 
     def decorate(function: Function) -> Function:
+        """Adds the options to a command."""
         for name in names:
             function = click.option(f"--{name}", name, hidden=True)(function)
         return function

@@ -42,6 +42,7 @@ def add(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     """Returns a decorator that adds options to a command."""
 
     def decorate(function: Function) -> Function:
+        """Adds the options to a command."""
         for option in options:
             function = option(function)
         return function
