@@ -83,7 +83,7 @@ def test_values_by_name():
     assert dict(named) == {"stem.kernel": 1, "edges": 2}
     with pytest.raises(
         DecisionError,
-        match=r"no value for the decision 'blocks\[0\].kernel'. There are values for 'stem.kernel', 'edges'",
+        match=r"value for the decision 'blocks\[0\].kernel' is missing. Given values: 'stem.kernel', 'edges'",
     ):
         named["blocks[0].kernel"]
 

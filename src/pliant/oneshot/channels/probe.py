@@ -65,11 +65,11 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
         if isinstance(value, (OneOf, ManyOf)):
             many = isinstance(value, ManyOf)
             picks = value.num_choices if isinstance(value, ManyOf) else 1
-            for pick, key in enumerate(name_picks(keys.find(at, value.name), picks)):
+            for pick, decided in enumerate(name_picks(keys.find(at, value.name), picks)):
                 inner = made[pick] if many else made
-                yield MatchedNode(path, value, inner, key)
-                index = chosen[key]
-                inner_id = f"{key}[={index}/{len(value.candidates)}]"
+                yield MatchedNode(path, value, inner, decided)
+                index = chosen[decided]
+                inner_id = f"{decided}[={index}/{len(value.candidates)}]"
                 yield from walk(value.candidates[index], inner, path + "candidates" + index, inner_id, "")
             return
         is_free = isinstance(value, Hole) and not isinstance(value, DerivedHole)
@@ -77,8 +77,8 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
         below: dict[Any, Any] = {} if isinstance(value, Hole) else dict(children(made) or ())
         for key, item in children(value) or ():
             if key in below:
-                step = step_text(key, first=not location)
-                yield from walk(item, below[key], path + key, id, location + step)
+                inner_location = location + step_text(key, first=not location)
+                yield from walk(item, below[key], path + key, id, inner_location)
 
     yield from walk(program, child, Path(), "", "")
 

@@ -354,7 +354,7 @@ def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
     """Joins the outputs of several candidates by ``sum``, ``mean``, ``concat`` or ``none`` (a list).
 
     Raises:
-      FieldValueError: there are no outputs, or their shapes differ; the message names the decision.
+      FieldValueError: nothing is selected, or the shapes of the outputs differ; the message names the decision.
     """
     if reduction == "none":
         return found

@@ -73,9 +73,7 @@ class NamedValues(dict[str, _Value]):
             for path in _paths(self._space.points[index]):
                 if path in self:
                     return self[path]
-        raise DecisionError(
-            f"there is no value for the decision {key!r}. There are values for {listing(self)}."
-        )
+        raise DecisionError(f"the value for the decision {key!r} is missing. Given values: {listing(self)}.")
 
 
 def _paths(point: Point) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class Mutables(Sequence[Mutable]):
 
         Raises:
           FieldTypeError: ``network`` is not a module.
-          SpaceError: there are no decisions, or two with one key are different.
+          SpaceError: nothing is to be decided, or two decisions with one key are different.
         """
         if not isinstance(network, nn.Module):
             raise FieldTypeError(
