@@ -53,7 +53,9 @@ def test_a_function_of_an_interactive_session(monkeypatch):
     main = types.ModuleType("__main__")
     exec("def train(payload, channel): ...", vars(main))
     monkeypatch.setitem(sys.modules, "__main__", main)
-    with pytest.raises(LaunchError, match=r"'train' was made in an interactive session.*put it into a file"):
+    with pytest.raises(
+        LaunchError, match=r"'train' was defined in an interactive session.*Move it to a file"
+    ):
         name_of(main.train)
 
 
@@ -107,13 +109,15 @@ def test_a_function_of_a_main_module(tmp_path):
 def test_a_main_file_that_searches_without_a_guard(tmp_path):
     out = run_script(tmp_path / "my_search.py", SCRIPT + "search()\n")
     assert out.startswith("raised None ")
-    assert "my_search.py starts a search while a worker loads it" in out
+    assert "my_search.py starts a search while a worker imports it" in out
     assert 'under `if __name__ == "__main__":`' in out
     assert loading() is None
 
 
 def test_a_file_that_is_gone(tmp_path):
-    with pytest.raises(LaunchError, match=r"there is no file '.*gone.py' to load"):
+    with pytest.raises(
+        LaunchError, match=r"the file '.*gone.py', which has a function to call, does not exist"
+    ):
         resolve(f"{tmp_path / 'gone.py'}:train")
 
 

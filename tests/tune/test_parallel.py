@@ -325,7 +325,7 @@ GUARD
         (
             "",
             "if True:",
-            r"starts a search while a worker loads it .*: put what is to happen once under `if __",
+            r"starts a search while a worker imports it .* Move that code under `if __",
         ),
         ("if __name__ != '__main__': import no_such_module", None, "ModuleNotFoundError: No module named"),
         ("if __name__ != '__main__': 1 / 0", None, r"ZeroDivisionError(?s:.*)Traceback(?s:.*)Fix this"),
