@@ -93,8 +93,13 @@ class Stage:
                 on_end=running.end,
                 attempts=max(MAX_ATTEMPTS, settings.rules.retries + 1),
                 max_failures=settings.max_failures or None,
-                on_interrupt=lambda count: self.screen.say(describe_wait(count)),
+                on_interrupt=self._explain_wait,
             )
+
+    def _explain_wait(self, count: int) -> None:
+        self.screen.say(
+            f"Stopping: waiting for {say_count(count, 'running trial')}; Ctrl-C again to stop now."
+        )
 
     @contextmanager
     def _explain_interrupt(self) -> Iterator[None]:
@@ -219,12 +224,3 @@ class _Echo:
         if end and start + end == HEAD:
             self.screen.say(f"[more output is in {path}]")
         self._shown[path] = start + end
-
-
-def describe_wait(count: int) -> str:
-    """Returns the message after the first Ctrl-C.
-
-    >>> describe_wait(2)
-    'Stopping: waiting for 2 running trials; Ctrl-C again to stop now.'
-    """
-    return f"Stopping: waiting for {say_count(count, 'running trial')}; Ctrl-C again to stop now."

@@ -109,16 +109,7 @@ def _make_command(
     readable: Sequence[Path],
     log: Path,
 ) -> Command | Container:
-    """Returns the command of a trainer.
-
-    Args:
-      trainer: a program or a container.
-      flags: of it.
-      env: variables for it.
-      home: the folder of its trial, which a container may write.
-      readable: other folders that a container may read.
-      log: a file for its output, which a container cannot reach.
-    """
+    """Returns the command of a trainer; a container may write ``home``, read ``readable``, and not reach ``log``."""
     if trainer.image is not None:
         data = [] if trainer.data is None else [Mount(Path(trainer.data), DATA)]
         mounts = [
@@ -137,10 +128,7 @@ def _make_command(
 def make_launcher(settings: Settings, parallel: int, owner: Path | None = None) -> Launcher:
     """Returns the launcher for the jobs of these settings, ``parallel`` at the same time.
 
-    Args:
-      settings: of the job.
-      parallel: the number of slots.
-      owner: the folder of the job; containers of an earlier run of it are removed. None before there is a folder.
+    Containers that an earlier run of ``owner``, the folder of the job, has left are removed.
 
     Raises:
       LaunchError: containers are needed, and no engine answers.

@@ -11,26 +11,14 @@ from pliant.nas.errors import NasError
 
 LISTS = ("search_docker_flags", "train_docker_flags", "local_binary_flags", "latency_docker_flags")
 """Flags that are followed by any number of ``key=value``."""
-RESERVED = (
-    "nas_params_str",
-    "job_dir",
-    "retrain_search_job_dir",
-    "retrain_search_job_trials",
-)
+RESERVED = ("nas_params_str", "job_dir", "retrain_search_job_dir", "retrain_search_job_trials")
 """Flags of a trainer that the search sets for each trial."""
-CLOUD = (
-    "project_id",
-    "region",
+MACHINES = ("accelerator_type", "num_gpus", "master_machine_type", "num_mirror_machines")
+SERVICE = (
     "service_endpoint",
     "service_account",
-    "accelerator_type",
-    "num_gpus",
-    "master_machine_type",
-    "num_mirror_machines",
-    "train_accelerator_type",
-    "train_num_gpus",
-    "train_master_machine_type",
-    "train_num_mirror_machines",
+    *MACHINES,
+    *(f"train_{name}" for name in MACHINES),
     "target_device_type",
 )
 """Flags that choose machines of the cloud: accepted and ignored."""
@@ -119,11 +107,10 @@ def flag_list(name: str, text: str) -> Callable[[Function], Function]:
     return click.option(f"--{name}", name, multiple=True, metavar="KEY=VALUE ...", help=text, callback=read)
 
 
-cloud_flags = hidden(*CLOUD)
+cloud_flags = hidden("project_id", "region", *SERVICE)
 """Adds the hidden flags that choose machines of the cloud."""
 
 
 def drop_ignored(options: dict[str, Any]) -> list[str]:
     """Removes the flags of the cloud from options, except those that name an image; returns the flags that were given."""
-    names = [name for name in CLOUD if name not in ("project_id", "region")]
-    return [f"--{name}" for name in names if options.pop(name, None) not in (None, "")]
+    return [f"--{name}" for name in SERVICE if options.pop(name, None) not in (None, "")]

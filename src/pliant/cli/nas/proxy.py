@@ -164,15 +164,7 @@ def _open_tool(
     start: Callable[[], tuple[Settings, Any]],
     options: dict[str, Any],
 ) -> Tool:
-    """Returns a proxy tool: the one in the folder that ``flag`` names, or a new one.
-
-    Args:
-      command: its name.
-      flag: that names the folder of a tool to continue.
-      kind: of the tool's state.
-      start: returns the settings and the state of a new tool.
-      options: of the command.
-    """
+    """Returns the proxy tool in the folder that ``flag`` names, or a new one, with the settings and state from ``start``."""
     from pliant.nas.folder import find_folder, new_folder
     from pliant.nas.proxy.supervision import Tool
     from pliant.nas.records import write_record

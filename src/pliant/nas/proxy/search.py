@@ -21,19 +21,8 @@ from ..folder import JobFolder
 from ..records import read_record
 from ..settings import format_flags
 from ..trainer import Source
-from .correlation import (
-    MIN_SHARE,
-    MIN_VALUES,
-    SUCCESSES,
-    End,
-    Goals,
-    Moment,
-    correlate,
-    find_end,
-    find_settled,
-    is_enough,
-    trace,
-)
+from . import correlation as rank
+from .correlation import End, Goals, Moment
 from .selection import SelectionState
 from .supervision import PATIENCE, Supervisor, Tool, Training, find_latency, write_hours, write_percent
 
@@ -79,7 +68,7 @@ class SearchState:
     @property
     def best(self) -> Proxy | None:
         """The proxy task that reaches a goal in the shortest time, of equals the first; None if none does."""
-        good = [proxy for proxy in self.proxies if proxy.end is not None and proxy.end.how in SUCCESSES]
+        good = [proxy for proxy in self.proxies if proxy.end is not None and proxy.end.how in rank.SUCCESSES]
         return min(good, key=_get_hours, default=None)
 
     def replace(self, new: Proxy) -> SearchState:
@@ -105,10 +94,10 @@ def load_references(folder: Path) -> SelectionState:
         )
     models = state.rounds[-1].models
     count = sum(model.accuracy is not None for model in models)
-    if not is_enough(count, len(models)):
+    if not rank.is_enough(count, len(models)):
         raise NasError(
             f"{count} of {len(models)} reference models in {str(folder)!r} were trained in full. A rank correlation needs "
-            f"{MIN_VALUES}, and {MIN_SHARE:.0%} of them. Select other models."
+            f"{rank.MIN_VALUES}, and {rank.MIN_SHARE:.0%} of them. Select other models."
         )
     return state
 
@@ -158,8 +147,8 @@ class UntilEnd(Supervisor):
             self._seen = seen
             numbers = range(1, len(self.accuracies) + 1)
             curves = [self.curves.get(number) for number in numbers]
-            settled = find_settled(curves, [number not in self.ended for number in numbers])
-            self.proxy_end = find_end(trace(curves, self.accuracies, settled), self.goals)
+            settled = rank.find_settled(curves, [number not in self.ended for number in numbers])
+            self.proxy_end = rank.find_end(rank.trace(curves, self.accuracies, settled), self.goals)
             if not has_enough(self.accuracies, [number in self.failed for number in numbers]):
                 self.proxy_end = End(TOO_FEW)
 
@@ -167,7 +156,9 @@ class UntilEnd(Supervisor):
 def has_enough(accuracies: Sequence[float | None], failed: Sequence[bool]) -> bool:
     """Returns whether enough models are left for a correlation."""
     pairs = zip(accuracies, failed, strict=True)
-    return is_enough(sum(accuracy is not None and not fails for accuracy, fails in pairs), len(accuracies))
+    return rank.is_enough(
+        sum(accuracy is not None and not fails for accuracy, fails in pairs), len(accuracies)
+    )
 
 
 def read_candidates(
@@ -260,17 +251,17 @@ def _end_proxy(
     """
     models, curves, goals = references.rounds[-1].models, [one.curve for one in trainings], state.make_goals()
     accuracies = [model.accuracy for model in models]
-    moments = trace(curves, accuracies)
-    count = next((n for n in range(1, len(moments) + 1) if find_end(moments[:n], goals)), len(moments))
-    end = find_end(moments, goals)
+    moments = rank.trace(curves, accuracies)
+    count = next((n for n in range(1, len(moments) + 1) if rank.find_end(moments[:n], goals)), len(moments))
+    end = rank.find_end(moments, goals)
     if end is None:
         end = End(COMPLETED if has_enough(accuracies, [curve is None for curve in curves]) else TOO_FEW)
     latencies = [model.latency for model in models]
-    found = correlate([find_latency(one, references.latency_metric) for one in trainings], latencies)
+    found = rank.correlate([find_latency(one, references.latency_metric) for one in trainings], latencies)
     wanted = state.desired_latency_correlation
     has_latencies = any(latency is not None for latency in latencies)
     if (
-        wanted is not None and has_latencies and end.how in SUCCESSES and not found >= wanted
+        wanted is not None and has_latencies and end.how in rank.SUCCESSES and not found >= wanted
     ):  # not: may be NaN
         end = End(LATENCY)
     return dataclasses.replace(
