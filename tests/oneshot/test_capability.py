@@ -16,7 +16,7 @@ Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn
 
 
 class Only(Sampler):
-    """A sampler that decides what it is told that it can."""
+    """A sampler with the capabilities of its constructor."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"choice"})
 

@@ -271,7 +271,7 @@ def test_handwritten_choices_are_a_space():
 
 
 class AnyInputs(nn.Module):
-    """Adds any number of inputs, and goes on by an operation."""
+    """Adds any number of inputs, and applies an operation."""
 
     def __init__(self):
         super().__init__()

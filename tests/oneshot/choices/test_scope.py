@@ -43,7 +43,7 @@ class Cell(MutableScope):
 
 
 class Told(Mutator):
-    """Writes down what it is told, and what ran within."""
+    """Records the calls for scopes, and what ran inside."""
 
     def __init__(self, model):
         super().__init__(model)

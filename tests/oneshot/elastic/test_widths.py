@@ -1,4 +1,4 @@
-"""Widths of layers of one's own, as ``follow`` learns them."""
+"""Width arguments of user-defined layers, registered for ``follow``."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_mutator_that_watches_is_not_copied():
         sample_final = sample_search
 
         def __deepcopy__(self, memo):
-            raise AssertionError("a mutator is no part of a concrete network")
+            raise AssertionError("a mutator is not a part of a concrete network")
 
         def on_forward_layer_choice(self, mutable, *args, **fields):
             return super().on_forward_layer_choice(mutable, *args, **fields)
@@ -198,7 +198,7 @@ def test_a_released_network():
 
     model = Net().eval()
     own = Own(model)
-    with pytest.raises(BindError, match=r"runs the choice 'op' already.*Call `release\(\)`"):
+    with pytest.raises(BindError, match=r"runs the choice 'op'; .*Call `release\(\)`"):
         Own(model)
     with pytest.raises(BindError, match=r"a Own overrides how the choice 'op' runs.*`release\(\)`"):
         supernet(model)

@@ -1,4 +1,4 @@
-"""Networks that somebody else wrote.  Here they are written in the style of torchvision, and never symbolized."""
+"""Ordinary networks as symbolic programs; the test networks have the style of torchvision and are not symbolized."""
 
 import copy
 import pickle

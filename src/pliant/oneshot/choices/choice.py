@@ -221,10 +221,8 @@ class InputChoice(Mutable):
                     f"n_chosen of an InputChoice over {count} tensors is from 1 to {count}, or None for any number; got {n_chosen!r}."
                 )
         self.n_candidates, self.n_chosen = size, n_chosen
-        self._expected, self._least = (
-            count,
-            size,
-        )  # the exact number of tensors if it is known, and the smallest number
+        # the exact number of tensors if it is known, and the smallest number
+        self._expected, self._least = count, size
         self._sources: tuple[int, ...] | None = None  # the indices of the candidates, if not all tensors are
         self.names = tuple(choose_from) if choose_from is not None else tuple(map(str, range(size)))
         self._inputs = self.names

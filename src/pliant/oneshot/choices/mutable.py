@@ -21,6 +21,7 @@ class Mutable(nn.Module):
 
     Attributes:
       key: the name of the decision.
+      names: the text of each candidate.
       is_bound: whether this choice is a decision of a super-network or of a mutator.
       is_open: whether there is something to decide.
       handler: a mutator's function that runs the choice instead of ``run``; takes the choice and its inputs and returns
@@ -28,6 +29,7 @@ class Mutable(nn.Module):
     """
 
     is_open = True
+    names: tuple[str, ...]
 
     def __init__(self, key: str | None) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ PyTorch's lazy layer keeps the width of its first input.  In a super-network the
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, final
 
 import torch
@@ -128,7 +129,9 @@ def is_lazy(module: nn.Module) -> bool:
     return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
 
 
-def replace_lazy_layers(module: nn.Module, path: str, shared: Any = None) -> nn.Module:
+def replace_lazy_layers(
+    module: nn.Module, path: str, shared: Callable[[str], SharedTensors] | None = None
+) -> nn.Module:
     """Replaces the lazy layers in a module by ``LazyLayer``; returns the module, or what replaces it.
 
     Args:

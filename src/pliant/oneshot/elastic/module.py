@@ -241,9 +241,8 @@ class Elastic(nn.Module):
         updates: dict[Path, Any] = {}
         for place, (names, is_list) in self._places.items():
             modules = {name: self.parts[name.replace(".", "/")] for name in names}
-            updates[place] = CommonPart(modules, is_list).value(
-                Ref
-            )  # a Ref: each size holds the module itself
+            # a Ref: each size holds the module itself
+            updates[place] = CommonPart(modules, is_list).value(Ref)
         return Template(rebind(clone(program), updates) if updates else program)
 
     def _release(self) -> None:

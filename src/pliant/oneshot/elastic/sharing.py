@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pliant.values.errors import FieldValueError
 
-from .rules import find_rule, missing_rule
+from .rules import Rule, find_rule, missing_rule
 
 Table = dict[str, Any]  # the _parameters or _buffers of a module
 
@@ -41,7 +41,7 @@ class Binding:
     key: str
     place: str
     table: Table
-    rule: Any = None
+    rule: Rule | None = None
     stand_in: Any = None
 
 
@@ -210,12 +210,13 @@ class SharedTensors(nn.Module):
         Raises:
           FieldValueError: the rule returns something else, or fails.
         """
+        assert binding.rule is not None
         kind = type(binding.layer).__name__
         where = f"the rule of {kind} for {binding.name} of the layer at {_join(self.path, binding.place)!r}"
         advice = f"Return the part of the tensor `full` that has the shape `layer.{binding.name}.shape`."
         try:
             with torch.no_grad():
-                part = binding.rule(binding.layer, binding.name, full)
+                part: Any = binding.rule(binding.layer, binding.name, full)
         except Exception as error:
             raise FieldValueError(
                 f"{where} fails on the maximal tensor of shape {tuple(full.shape)} for a part of shape {wanted}: {error}. {advice}"
@@ -271,7 +272,5 @@ def _spread(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     flat = tensor.detach().flatten()
     if flat.numel() == 0 or not tensor.is_floating_point():
         return torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
-    picked = (
-        torch.arange(math.prod(shape), device=tensor.device) * 7919 % flat.numel()
-    )  # mixes rows and columns
-    return flat[picked].reshape(shape)
+    mixed = torch.arange(math.prod(shape), device=tensor.device) * 7919 % flat.numel()  # of rows and columns
+    return flat[mixed].reshape(shape)

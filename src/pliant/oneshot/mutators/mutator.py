@@ -94,14 +94,13 @@ class Mutables(Sequence[Mutable]):
             yield from (module for _, module in find_mutables(self.network))
 
 
-def find_texts(mutable: Any, network: nn.Module) -> tuple[str, ...]:
+def find_texts(mutable: Mutable, network: nn.Module) -> tuple[str, ...]:
     """Returns the text of each candidate of a decision: from the space, its name, or its ``repr``."""
     if isinstance(network, Supernet) and network.template is not None:
         for point in network.space.points:
             if isinstance(point, Choice) and mutable.key in (point.path, point.hole):
                 return point.literals
-    texts: tuple[str, ...] = mutable.texts if isinstance(mutable, LayerChoice) else mutable.names
-    return texts
+    return mutable.texts if isinstance(mutable, LayerChoice) else mutable.names
 
 
 class BaseMutator(nn.Module, ABC):

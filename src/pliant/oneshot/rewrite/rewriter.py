@@ -106,7 +106,7 @@ class Rewriter:
         except UndecidedAttributeError:  # the constructor reads a searched value of a module below
             return self._build_module(value, here, whole=True)
 
-    def _build_choice(self, hole: Any, here: Place) -> dict[str, nn.Module]:
+    def _build_choice(self, hole: OneOf | ManyOf, here: Place) -> dict[str, nn.Module]:
         """Returns a choice between modules for each pick of a hole, by path."""
         found: dict[str, nn.Module] = {}
         count = len(hole.candidates)
@@ -244,7 +244,7 @@ class Rewriter:
     def _part(self, value: Any, here: Place) -> CommonPart:
         return CommonPart({here.path: self.build(value, here)})
 
-    def _picks(self, hole: Any, here: Place) -> Iterator[tuple[str, str]]:
+    def _picks(self, hole: OneOf | ManyOf, here: Place) -> Iterator[tuple[str, str]]:
         """Yields the path of each pick of a hole and its decision key."""
         picks = hole.num_choices if isinstance(hole, ManyOf) else 1
         key = self.keys.find(here.key, hole.name)
@@ -287,6 +287,6 @@ def _is_module_place(value: Any) -> bool:
     return isinstance(value, nn.Module)
 
 
-def _same_class(hole: Any) -> bool:
+def _same_class(hole: OneOf) -> bool:
     kinds = {type(c) for c in hole.candidates}
     return len(kinds) == 1 and all(isinstance(c, nn.Module) and isinstance(c, Node) for c in hole.candidates)
