@@ -277,7 +277,7 @@ def test_restart_deletes_both_studies_or_none(pliant, darts, folder):
 def test_restart_deletes_nothing_but_studies(pliant, darts, folder):
     (folder / "notes.txt").write_text("not to be lost " * 100)
     output = pliant("search", "darts.py", "--study", "notes.txt", "--restart", status=1).output
-    assert re.search(r"'notes.txt' is not an SQLite database, so it is no study", output)
+    assert re.search(r"'notes.txt' is not an SQLite database, so it is not a study", output)
     assert (folder / "notes.txt").read_text().startswith("not to be lost")
 
 
@@ -314,7 +314,7 @@ def test_several_rewards_end_in_a_front(pliant, folder, direction):
     assert re.search(r"trial +reward 1 +reward 2 +seconds +program", table)
     rows = [line.split() for line in table.splitlines() if re.match(r" *\d+ ", line)]
     assert [[int(row[0]), *row[1:3]] for row in rows] == [[t.id, *map(say, t.rewards)] for t in front]
-    assert re.search(r"Of several rewards none is the best: there is no winner", output)
+    assert re.search(r"With several rewards there is not one best trial, so no winner", output)
     assert "Comparison" not in output
     assert not (folder / "several.study.random.db").exists()
     again = pliant(*command, "--trials", 30).output
@@ -354,7 +354,7 @@ def test_programs_are_not_read_as_markup(pliant, folder, options):
 
 def test_a_search_that_decides_budgets_is_no_equal_of_random_search(pliant, folder):
     (folder / "budgeted.py").write_text(BUDGETED)
-    note = r"the search decides 'budget' by its plan, and random search draws a random one for each trial"
+    note = r"the search chooses 'budget' for each trial, and random search draws it at random"
     for name in ("asha", "median_stopping(algorithm=asha)", "re"):
         output = pliant("search", "budgeted.py", "--trials", 5, "--algorithm", name, "--restart").output
         assert bool(re.search(note, output)) == ("asha" in name)

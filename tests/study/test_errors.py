@@ -18,6 +18,7 @@ from pliant.values.errors import (
     RewardError,
     SpaceChangedError,
     SpaceError,
+    StudyChangedError,
     StudyError,
 )
 
@@ -208,6 +209,41 @@ def test_another_option_deep_inside(place, space):
         Study.open(place, space, Deduplicate(RegularizedEvolution(10, 4)))
 
 
+class Coin(Algorithm):
+    """An algorithm of a user, which keeps no option under its name."""
+
+    def __init__(self, bias=0.5, seed=0):
+        super().__init__(seed)
+        self.p = bias
+
+    def _propose(self):
+        return self.space.sample(self.random)
+
+
+def test_an_algorithm_of_a_user_is_known_by_all_of_its_options(place, flat):
+    with Study.create(place, flat, Coin(0.25)) as study:
+        assert study.info().algorithm == "Coin(bias=0.25, seed=0)"
+        assert study.info().description["name"] == f"{__name__}:Coin"
+        study.tell(study.ask().id, 0.5)
+    with pytest.raises(StudyChangedError, match=r"another algorithm: bias=0\.25 against 0\.5\.\n"):
+        Study.open(place, flat, Coin())
+    with Study.open(place, flat, Coin(0.25)) as study:
+        assert study.ask().id == 2
+
+
+def test_the_cause_of_a_failure_is_one_of_a_few(study):
+    trial = study.ask()
+    with pytest.raises(
+        FieldValueError, match=r"the cause of a failed trial is one of 'error', .*did you mean 'timeout'"
+    ):
+        study.fail(trial.id, "slow", cause="timeouts")
+    with pytest.raises(FieldValueError, match="got 'stopped'"):
+        study.fail(trial.id, "slow", cause="stopped")
+    assert study.fail(trial.id, "slow", cause="timeout").cause == "timeout"
+    assert study.fail(study.ask().id, "broken").cause == "error"
+    assert [trial.cause for trial in study.trials("failed")] == ["timeout", "error"]
+
+
 def test_algorithm_of_another_space(place, space, flat):
     make(place, space)
     used = Random()
@@ -246,7 +282,7 @@ def test_algorithm_that_does_not_repeat_itself(path, space, tmp_path):
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", tmp_path / f"copy.db{suffix}")
     with pytest.raises(
-        StudyError, match=r"Forgetful did not repeat itself: trial 1 was proposed as .* and from the same"
+        StudyError, match=r"Forgetful did not repeat itself: it proposed trial 1 as .* and from the same"
     ):
         Study.open(tmp_path / "copy.db", space, Forgetful())
     with Study.open(tmp_path / "copy.db") as study:
@@ -267,7 +303,8 @@ def test_state_that_is_not_json(path, space, state):
             return {"own": state}
 
     with pytest.raises(
-        StudyError, match=r"the state of Odd cannot be stored: .*is made of dicts with text keys"
+        StudyError,
+        match=r"the state of Odd cannot be stored: .*Make `_state\(\)` return dicts with text keys",
     ):
         Study.create(path, space, Odd())
     assert not path.exists()

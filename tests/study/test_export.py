@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import sys
@@ -17,7 +18,7 @@ from pliant.study.export import to_csv, to_json, to_pandas, to_parquet, to_repor
 from pliant.values.errors import StudyError
 
 KEYS = ["id", "status", "reward", "decisions.op", "decisions.op[=0/2].k", "decisions.n", "decisions.size"]
-REST = ["reason", "attempts", "started", "ended", "seconds", "worker", "origin"]
+REST = ["reason", "cause", "attempts", "started", "ended", "seconds", "worker", "origin", "copied_from"]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def study(tmp_path, space):
         second = study.ask(worker="@w2")
         study.report(second.id, 0.25, step=1, metrics={"loss": 9.5})
         study.report(second.id, 0.5, step=2)
-        study.fail(second.id, "-2+3 went wrong\nbadly", metrics={"loss": 1})
+        study.fail(second.id, "-2+3 went wrong\nbadly", cause="timeout", metrics={"loss": 1})
         study.ask()
         yield study
 
@@ -92,12 +93,39 @@ def test_json(study):
     assert (data["name"], data["budget"], data["maximize"]) == ("a", 9, True)
     first, second, third = data["trials"]
     assert first["decisions"] == {"op": "Conv()", "op[=0/2].k": 3.5, "n": 2**60, "size": 8}
-    assert "reason" not in first
+    assert not {"reason", "cause", "copied_from"} & first.keys()
+    assert second["cause"] == "timeout"
+    assert data["algorithm_description"]["name"] == "Random"
     assert second["reports"] == [
         {"step": 1.0, "reward": 0.25, "stop": False, "metrics": {"loss": 9.5}},
         {"step": 2.0, "reward": 0.5, "stop": False},
     ]
     assert third["status"] == "running"
+
+
+def test_causes_and_copies_are_columns_everywhere(tmp_path):
+    with Study.create(
+        tmp_path / "b.db",
+        flatten([choice("op", 1)]),
+        Random(),
+        trials=2,
+        constraints=["latency <= 1"],
+        reuse=True,
+    ) as study:
+        study.tell(study.ask().id, 0.5, metrics={"latency": 2})
+        assert study.ask() is None
+        rows = to_rows(study)
+        assert [(row["cause"], row["copied_from"]) for row in rows] == [
+            ("constraint", None),
+            ("constraint", 1),
+        ]
+        assert "copied_from" in to_csv(study).splitlines()[0]
+        assert [trial.get("copied_from") for trial in json.loads(to_json(study))["trials"]] == [None, 1]
+        frame = to_pandas(study)
+        assert (frame["cause"].tolist(), frame["copied_from"].dtype) == (["constraint"] * 2, "Int64")
+        to_parquet(study, tmp_path / "b.parquet")
+    table = importlib.import_module("pyarrow.parquet").read_table(tmp_path / "b.parquet").to_pylist()
+    assert [(row["cause"], row["copied_from"]) for row in table] == [("constraint", None), ("constraint", 1)]
 
 
 def test_reports_are_a_table_of_their_own(study):
@@ -155,5 +183,5 @@ def test_parquet(study, tmp_path):
 )
 def test_a_library_that_is_missing(study, monkeypatch, name, work):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(StudyError, match=rf"needs {name}, .*`pip install {name}`\. Without it, to_"):
+    with pytest.raises(StudyError, match=rf"needs {name}, .*`pip install {name}`; without it, to_"):
         work(study)

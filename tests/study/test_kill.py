@@ -123,7 +123,7 @@ def test_a_killed_writer_leaves_the_study_to_the_next_at_once(tmp_path, crash):
         assert holder.stdout.readline() == b"open\n"
         with pytest.raises(
             StudyError,
-            match=rf"is being written by process {holder.pid} on \S+, since 2.*close it there first.*Study\.open\(path\)",
+            match=rf"is being written by process {holder.pid} on \S+, since 2.*close it there.*Study\.open\(path\)",
         ):
             Study.open(path, space, make())
         with Study.open(path) as study:  # reading needs nobody's leave

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import pliant
-from pliant.algorithms import Random, RegularizedEvolution
+from pliant.algorithms import MedianStopping, Random, RegularizedEvolution
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
 from pliant.study.store import migrate, sqlite
-from pliant.values.errors import SpaceChangedError, StudyError
+from pliant.values.errors import SpaceChangedError, StudyChangedError, StudyError
 
 # Made by the last code that wrote version 1: 12 trials of a search, of which two were running when it was killed.
 OLD = Path(__file__).parent / "data" / "version1.sql"
@@ -34,6 +34,9 @@ def old(path):
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(OLD.read_text("utf-8"))
     return path
+
+
+TEXT = '{"name": "Evolution", "options": {"reproduce": "Tournament(size=2, count=1) >> Mutate(times=1)", "seed": "3"}}'
 
 
 def dump(path):
@@ -64,7 +67,7 @@ def told_alone(path):
 def test_it_goes_on_exactly(old):
     alone, proposed = told_alone(old)
     with Study.open(old, SPACE, make()) as study:
-        assert study.info().schema_version == 2
+        assert study.info().schema_version == 3
         assert {trial.id: trial.decisions for trial in study.trials()} == proposed
         assert [study.ask().id, study.ask().id] == [11, 12]  # what was running comes again first
         for trial_id in (12, 11):
@@ -103,7 +106,7 @@ def test_a_reader_sees_a_copy_of_the_present_version_and_changes_nothing(old):
         assert [trial.metrics for trial in study.trials()] == [{}] * 12
         with pytest.raises(
             StudyError,
-            match=r"is of version 1 of the format, and is brought up to date when its search goes on: do",
+            match=r"has version 1 of the format\. Upgrade it first: continue its search",
         ):
             study.enqueue([1, 0])
     assert old.read_bytes() == before
@@ -128,14 +131,16 @@ def test_a_migrated_study_is_like_a_new_one(old, tmp_path):
 
 
 def test_an_old_study_of_another_space_stays_old(old):
-    before = dump(old)
+    before = old.read_bytes()
     for step in (
         lambda: Study.open(old, flatten([choice("a", 2)]), Random()),
         lambda: Study.open_or_create(old, flatten([choice("a", 2)]), Random()),
     ):
         with pytest.raises(SpaceChangedError, match="searches another space"):
             step()
-    assert dump(old)[-1] == before[-1]
+    with pytest.raises(StudyChangedError, match="population_size=4 against 5"):
+        Study.open(old, SPACE, RegularizedEvolution(5, 2, seed=3))
+    assert old.read_bytes() == before
 
 
 def test_an_old_study_that_lacks_a_table(old):
@@ -145,10 +150,82 @@ def test_an_old_study_that_lacks_a_table(old):
         Study.open(old, SPACE, make())
 
 
+# --- version 2 ---------------------------------------------------------------------------------------------
+
+
+def make_second():
+    return MedianStopping(RegularizedEvolution(4, 2, seed=3), min_trials=2)
+
+
+@pytest.fixture
+def second(path):
+    """Made by the last code that wrote version 2, with all kinds of trials; two were running when it was killed."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((OLD.parent / "version2.sql").read_text("utf-8"))
+    return path
+
+
+CAUSES = {
+    3: "error",
+    5: "skipped",
+    6: "lost",
+    7: "timeout",
+    9: "reward",
+    11: "constraint",
+    14: "stopped",
+    16: "constraint",
+    18: "stopped",
+    22: "stopped",  # a copy of 14
+    27: "stopped",
+}
+COPIES = {8: 1, 10: 1, 12: 2, 15: 2, 17: 4, 20: 1, 22: 14, 24: 2, 25: 1, 26: 19, 28: 2}
+
+
+def check_second(study):
+    trials = list(study.trials())
+    assert {trial.id: trial.cause for trial in trials if trial.cause} == CAUSES
+    assert {trial.id: trial.copied_from for trial in trials if trial.copied_from} == COPIES
+    assert {trial.id: trial.origin for trial in trials if trial.origin} == {
+        1: "enqueued: by hand",
+        2: "enqueued",
+    }
+    assert study.info().schema_version == 3
+    assert study.info().description["options"]["algorithm"]["options"]["population_size"] == 4
+
+
+def test_version_2_is_read_as_a_copy(second):
+    before = second.read_bytes()
+    with Study.open(second, SPACE) as study:
+        check_second(study)
+        assert study.info().holder.startswith("process 2")
+    assert second.read_bytes() == before
+
+
+def test_version_2_continues_exactly(second):
+    with pytest.raises(
+        StudyChangedError, match=r"min_trials=2 against 3\.\n  in the study: MedianStopping\("
+    ):
+        Study.open(second, SPACE, MedianStopping(RegularizedEvolution(4, 2, seed=3), min_trials=3))
+    with Study.open_or_create(
+        second, SPACE, make_second(), seed=5, constraints=["latency <= 10"], reuse=True
+    ) as study:
+        check_second(study)
+        assert [study.ask().id, study.ask().id] == [29, 30]
+        study.tell(29, 1.0, metrics={"latency": 3})
+        while study.ask() is not None:
+            pass
+        copies = [trial for trial in study.trials() if trial.id > 30 and trial.copied_from is not None]
+        assert all(trial.decisions == study.trial(trial.copied_from).decisions for trial in copies)
+    with Study.open(second, SPACE, make_second()) as study:  # replays all of it
+        assert study.trial(29).reward == 1.0
+
+
 # --- a crash in the middle ---------------------------------------------------------------------------------
 
 
-STATEMENTS = sum(len(columns) for columns in migrate.ADDED.values()) + 3 + 1  # columns, tables, the version
+STATEMENTS = (
+    sum(len(columns) for added in migrate.ADDED.values() for columns in added.values()) + 3 + 1
+)  # columns, tables, the version
 
 
 @pytest.mark.parametrize("at", range(STATEMENTS))
@@ -184,7 +261,8 @@ def test_an_error_in_the_middle_leaves_version_1(old, at, monkeypatch):
 PROGRAM = """
 import os, sys
 from pliant.algorithms import RegularizedEvolution
-from pliant.study import Study, migrate, sqlite
+from pliant.study import Study
+from pliant.study.store import sqlite
 
 def kill(connection, cursor, statement, *rest):
     if statement.startswith("UPDATE pliant_schema"):
@@ -224,23 +302,26 @@ def test_a_process_that_is_killed_before_the_commit_leaves_version_1(old):
 
 
 def test_on_a_server(server, execute):
-    """No version 1 was ever written there; its migration is the same, so it is made by taking version 2 back."""
+    """Version 1 was never written there; its migration is the same, so that the present version is reduced to it."""
     place = server()
     with Study.create(place, SPACE, make(), trials=9) as study:
         study.tell(study.ask().id, 0.5)
-    for table, columns in migrate.ADDED.items():
-        for column in columns:
-            execute(place, f"ALTER TABLE {table} DROP COLUMN {column.name}")
+    for added in migrate.ADDED.values():
+        for table, columns in added.items():
+            for column in columns:
+                execute(place, f"ALTER TABLE {table} DROP COLUMN {column.name}")
     for table in ("priors", "queue", "journal"):
         execute(place, f"DROP TABLE {table}")
     execute(place, "UPDATE pliant_schema SET version = 1")
-    with pytest.raises(
-        StudyError, match=r"is of version 1 of the format, and is brought up to date when its"
-    ):
+    execute(
+        place,
+        f"UPDATE study SET algorithm = '{TEXT}', holder = 'process 3 on pc, since 2026-01-01T00:00:00.000+00:00'",
+    )
+    with pytest.raises(StudyError, match=r"has version 1 of the format\. Upgrade it first"):
         Study.open(place)
     with Study.open(place, SPACE, make()) as study:
         study.enqueue([1, 0])
         study.tell(study.ask().id, 0.5, metrics={"a": 1})
-        assert study.info().schema_version == 2
+        assert study.info().schema_version == 3
     with Study.open(place) as study:
         assert study.trial(2).metrics == {"a": 1.0}

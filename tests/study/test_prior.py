@@ -152,7 +152,7 @@ def test_a_study_of_the_other_direction(make_place, space):
         Study.create(make_place("target"), space, Random()) as study,
         pytest.raises(
             StudyError,
-            match=r"has maximize=False, and this study maximize=True: what is good there is bad",
+            match=r"has maximize=False, and this study maximize=True: the studies optimize in opposite",
         ),
     ):
         study.learn_from(source)

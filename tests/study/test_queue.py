@@ -43,7 +43,7 @@ def test_a_program_is_encoded_first(study):
 
     with pytest.raises(
         DecisionError,
-        match=r"got <.*Program.*\. Of a program, pg\.encode\(space, program\) gives the decisions\.",
+        match=r"got <.*Program.*\. pg\.encode\(space, program\) returns the decisions of a program\.",
     ):
         study.enqueue(Program())
     with pytest.raises(DecisionError) as caught:
@@ -172,7 +172,9 @@ def test_another_process_enqueues_while_this_one_writes(place, flat):
 
 
 def test_what_is_not_of_the_space(study):
-    with pytest.raises(DecisionError, match=r"what is enqueued is not of the space of 'study\w*': .*'op'"):
+    with pytest.raises(
+        DecisionError, match=r"these decisions do not fit the space of the study 'study\w*': .*'op'"
+    ):
         study.enqueue({"op": "convolution", "act": 0})
     assert study.info().queued == 0
 

@@ -86,7 +86,7 @@ def test_bad_reports(study):
     with pytest.raises(FeedbackError, match=r"has no trial 7; its trials are 1 to 1"):
         study.report(7, 1.0, step=1)
     study.tell(1, 1.0)
-    with pytest.raises(FeedbackError, match=r"trial 1 has ended \(completed\), so it reports no more"):
+    with pytest.raises(FeedbackError, match=r"trial 1 has ended \(completed\), so it cannot report"):
         study.report(1, 1.0, step=1)
     assert study.trial(1).reports == ()
 
@@ -113,7 +113,7 @@ def test_another_answer_is_found(place, space, monkeypatch):
     other.strictness = 1e10
     with pytest.raises(
         StudyError,
-        match=r"Strict did not repeat itself: trial 1 was told to go on at step 3, .* now says the opposite",
+        match=r"Strict did not repeat itself: it asked trial 1 to continue at step 3, .* now asks for the opposite",
     ):
         Study.open(place, space, other)
 
@@ -143,7 +143,7 @@ def test_several_rewards_are_kept_and_have_a_front(place, space):
         assert front == [6, 2, 3, 1]
         assert study.trial(2).rewards == (2.0, 4.0)
         with pytest.raises(
-            StudyError, match=r"have several rewards each, so there is no best.*study\.front\(\)"
+            StudyError, match=r"have several rewards each, so best\(\) does not apply.*study\.front\(\)"
         ):
             study.best()
         with pytest.raises(FeedbackError, match=r"trial 1 was told twice: rewards \(1\.0, 5\.0\) at"):
@@ -205,6 +205,6 @@ def test_damaged_rewards(place, space, execute):
     execute(place, "UPDATE trials SET rewards = '[1,'")
     with (
         Study.open(place) as study,
-        pytest.raises(StudyError, match=r"trial 1: its rewards are no list of numbers"),
+        pytest.raises(StudyError, match=r"trial 1: its rewards are not a list of numbers"),
     ):
         list(study.trials())

@@ -451,7 +451,7 @@ def expect_full(step, *arguments):
     try:
         outcome = step(*arguments)
     except StudyError as error:
-        if "the disk is full. Free some space and go on: what was told before is kept" in f"{error}":
+        if "the disk is full. Free some space and run again: what was told before is kept" in f"{error}":
             raise Full from error
         raise
     return outcome
@@ -459,3 +459,24 @@ def expect_full(step, *arguments):
 
 def test_exhausted_is_not_a_failure():
     assert not issubclass(Exhausted, StopIteration)  # inside a generator it would end the loop in silence
+
+
+def test_opening_makes_two_connections(path, space, monkeypatch):
+    """One to the study, and one to its lock; a reader makes one."""
+    Study.create(path, space, Random()).close()
+    connect, made = sqlite3.connect, []
+
+    def count(*arguments, **options):
+        made.append(arguments)
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", count)
+    for opens, expected in (
+        (lambda: Study.open_or_create(path, space, Random()), 2),
+        (lambda: Study.open(path, space, Random()), 2),
+        (lambda: Study.open(path), 1),
+        (lambda: Study.open_or_create(path.with_name("new.db"), space, Random()), 2),
+    ):
+        made.clear()
+        opens().close()
+        assert len(made) == expected

@@ -52,7 +52,7 @@ def test_copies_are_trials_with_the_reward_of_the_first(place, line):
         assert (third.id, third.decisions.values) == (5, (5,))
         copies = [study.trial(3), study.trial(4)]
         for copy in copies:
-            assert (copy.status, copy.reward, copy.origin) == ("completed", 0.5, "copy of trial 1")
+            assert (copy.status, copy.reward, copy.copied_from, copy.origin) == ("completed", 0.5, 1, None)
             assert (copy.metrics, copy.seconds) == ({"latency": 2.0}, 0.0)
         assert algorithm.told == [[3, 0.5], [4, 0.25], [3, 0.5], [3, 0.5]]
         assert [trial.id for trial in study.best(9)] == [1, 3, 4, 2]
@@ -64,14 +64,15 @@ def test_who_broke_a_constraint_is_a_copy_too(place, line):
         first = study.tell(study.ask().id, 0.5, metrics={"latency": 2})
         assert study.ask().decisions.values == (4,)
         copy = study.trial(2)
-        assert (copy.status, copy.origin, copy.reason) == ("failed", "copy of trial 1", first.reason)
+        assert (copy.status, copy.copied_from, copy.reason) == ("failed", 1, first.reason)
+        assert copy.cause == first.cause == "constraint"
         assert copy.metrics == first.metrics == {"latency": 2.0, "reward": 0.5}
         assert algorithm.told == [[3, None], [3, None]]
         study.enqueue([3])  # somebody measures it again, and it keeps within the limit
         assert study.ask().id == 4
         study.tell(4, 0.75, metrics={"latency": 1})
         assert study.ask() is None
-        assert (study.trial(5).reward, study.trial(5).origin) == (0.75, "copy of trial 4")
+        assert (study.trial(5).reward, study.trial(5).copied_from) == (0.75, 4)
 
 
 def test_who_failed_or_runs_is_tried_again(place, line):
@@ -95,7 +96,7 @@ def test_an_algorithm_that_repeats_itself_is_exhausted(place, line, monkeypatch)
         study.tell(study.ask().id, 0.5)
         assert study.ask() is None
         assert study.counts()["completed"] == 8
-        assert study.exhaustion == "the last 7 proposals were tried before: it repeats itself."
+        assert study.exhaustion == "the last 7 proposals were tried before: the algorithm repeats itself."
         assert study.info().exhausted
         assert study.ask() is None
         assert study.counts()["completed"] == 8
@@ -135,7 +136,7 @@ def test_it_is_replayed_and_goes_on_after_a_restart(place, line, monkeypatch):
         assert algorithm.told == [[3, 0.5], [4, 0.75], [3, 0.5], [4, 0.75]]
         assert study.ask().attempts == 2
         assert study.ask() is None
-        assert study.trial(6).origin == "copy of trial 1"
+        assert study.trial(6).copied_from == 1
 
 
 def test_without_it_nothing_is_copied(place, line):

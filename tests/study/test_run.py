@@ -154,7 +154,11 @@ def test_several_rewards():
     assert read_call(None, Outcome("returned", [1, 2])) == Told((1, 2))
     assert read_call(None, Outcome("returned", {"reward": [1], "metrics": None})) == Told((1,))
     for how in ("raised", "exited", "timeout", "memory", "cancelled"):
-        assert read_call(None, Outcome(how, reason="why")) == Failed("why")
+        cause = how if how in ("timeout", "memory") else "error"
+        assert read_call(None, Outcome(how, reason="why")) == Failed("why", cause=cause)
+    for said, cause in (("skipped", "skipped"), ("reward", "reward"), ("stopped", "error"), (None, "error")):
+        returned = Outcome("returned", {"failed": "why", "cause": said})
+        assert read_call(None, returned) == Failed("why", cause=cause)
     assert read_call(None, Outcome("lost", reason="why")) == Lost("why")
 
 
@@ -292,7 +296,10 @@ def test_too_many_failures(path, line):
     launcher = Scripted(lambda job: Outcome("exited", reason="exit code 1"))
     with Study.create(path, line, Random(), trials=50) as study:
         ending = run(study, launcher, jobs_of([None]), max_failures=4, tick=0.01)
-        assert (ending.how, ending.message) == ("failures", "4 trials failed, and at most 4 may: stopped.")
+        assert (ending.how, ending.message) == (
+            "failures",
+            "Stopped: 4 trials failed, and max_failures is 4.",
+        )
         assert study.counts() == {"running": 0, "completed": 0, "failed": 4}
         again = run(study, launcher, jobs_of([None]), max_failures=4)  # those before count, too
         assert (again.how, study.counts()["failed"]) == ("failures", 4)
@@ -452,7 +459,10 @@ def test_once_what_runs_is_waited_for(path, line, tmp_path, number):
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert json.loads(out) == ["interrupted", "Stopped: all that was started has ended; the study can go on."]
+    assert json.loads(out) == [
+        "interrupted",
+        "Stopped: all started trials have ended; the study can be continued.",
+    ]
     with Study.open(path, line, Random()) as study:
         counts = study.counts()
         assert counts["running"] == 0

@@ -201,7 +201,8 @@ def test_a_client_that_stops_past_its_lease(place, space, start):
         assert study.trial(1).reward == 0.5
         texts = [text for _, _, text in study.journal()]
         assert len(texts) == 2
-        assert "nothing was heard of holder" in texts[0]
+        assert "attempt 1 was lost: holder " in texts[0]
+        assert texts[0].endswith(" was silent for 1 s")
         assert "attempt 1 of trial 1 was given up" in texts[1]
 
 
@@ -291,7 +292,7 @@ def test_a_client_that_is_killed(served, place, start):
         client.tell(1, 0.5, token=2)
     ((_, number, text),) = served.journal()
     assert number == 1
-    assert re.fullmatch(r"attempt 1 was lost: holder \d+ hung up", text)
+    assert re.fullmatch(r"attempt 1 was lost: holder \d+ disconnected", text)
     assert served.trial(1).worker == "heir"
 
 
@@ -305,7 +306,7 @@ def test_a_trial_that_kills_its_workers(served, place, start):
         wait_for(lambda: len(served.journal()) == attempt)  # noqa: B023  # called at once
     trial = served.trial(1)
     assert trial.status == "failed"
-    assert re.search(r"hung up \(attempt 3 of 3\)", trial.reason)
+    assert re.search(r"disconnected \(attempt 3 of 3\)", trial.reason)
 
 
 # ------------------------------------------------------------------ servers
@@ -382,7 +383,9 @@ def test_a_server_that_is_closed(place, space):
         server.close()
         server.close()
         assert not os.path.exists(server.address)
-        with pytest.raises(StudyError, match=r"nobody serves the study .* `with pliant\.study\.serve\.serve"):
+        with pytest.raises(
+            StudyError, match=r"no process serves the study .* `with pliant\.study\.serve\.serve"
+        ):
             client.tell(trial.id, 0.5, token=1)
         assert study.trial(1).status == "running"
         with serve(study):
@@ -401,16 +404,18 @@ def test_a_client_that_outlives_the_server(place, space):
         server.close()
         with pytest.raises(
             StudyError,
-            match=r"nobody serves .* Trial 1 waits to be handed out again, so its result is not lost yet",
+            match=r"no process serves .* Trial 1 waits to be handed out again; its result can still be told",
         ):
             client.tell(1, 0.5, token=1)
         assert study.ask(worker="fast").attempts == 2
         with pytest.raises(
             StudyError,
-            match=r"nobody serves .* Trial 1 was handed out again, to fast, so its result is not wanted",
+            match=r"no process serves .* Trial 1 was handed out again, to fast, so its earlier result is refused",
         ):
             client.report(1, 0.5, step=1, token=1)
-        with pytest.raises(StudyError, match=r"nobody serves the study '.*' \(.*\)\. In the process that"):
+        with pytest.raises(
+            StudyError, match=r"no process serves the study '.*' \(.*\)\. In the process that"
+        ):
             client.ask()
         study.tell(1, 0.5)
         for tell in (
@@ -424,13 +429,13 @@ def test_a_client_that_outlives_the_server(place, space):
             ):
                 tell()
         assert client.ask() is None
-        with pytest.raises(StudyError, match=r"nobody serves .* The study is complete: 2 trials\.$"):
+        with pytest.raises(StudyError, match=r"no process serves .* The study is complete: 2 trials\.$"):
             connect(place, patience=0.1)
         client.close()
 
 
 def test_served_twice(served, place):
-    with pytest.raises(StudyError, match="is served already"):
+    with pytest.raises(StudyError, match="serves the study already"):
         serve(served)
     with connect(place) as client:
         assert client.ask().id == 1
@@ -486,7 +491,7 @@ def test_errors_cross_the_socket_as_they_are(served, place):
 
 
 def test_nobody_serves(tmp_path):
-    with pytest.raises(StudyError, match=r"nobody serves the study '.*none\.db'"):
+    with pytest.raises(StudyError, match=r"no process serves the study '.*none\.db'"):
         connect(tmp_path / "none.db", patience=0.1)
 
 
@@ -501,7 +506,9 @@ def test_a_connection_that_is_closed(served, place):
 def test_a_fork_does_not_share_a_connection(served, place):
     with connect(place) as client:
         client._process += 1  # as in a fork
-        with pytest.raises(StudyError, match=r"a fork of it cannot use it: connect in the process"):
+        with pytest.raises(
+            StudyError, match=r"a fork of that process cannot use it. Call `connect` in the process"
+        ):
             client.ask()
 
 
@@ -581,7 +588,7 @@ def test_nonsense_from_one_peer_does_not_undo_the_steps_of_others(served, place)
 
 
 def test_a_peer_that_does_not_listen(served, place, monkeypatch):
-    """It is hung up on, and the others go on."""
+    """It is disconnected on, and the others go on."""
     monkeypatch.setattr("pliant.study.serve.LISTEN_SECONDS", 0.1)
     hello = encode_line({"do": "hello", "worker": "deaf"})
     with connect(place) as client, closing(socket.socket(socket.AF_UNIX)) as one:
@@ -647,9 +654,7 @@ def test_a_folder_of_somebody_else(sockets, path, monkeypatch):
 def test_no_folder_can_be_made(path, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
-    with pytest.raises(
-        StudyError, match=r"where the sockets of studies are, cannot be made: Not a directory"
-    ):
+    with pytest.raises(StudyError, match=r"the folder of sockets .* cannot be made: Not a directory"):
         address_of(path)
 
 

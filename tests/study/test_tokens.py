@@ -59,7 +59,9 @@ def test_a_result_of_an_attempt_that_was_given_up_is_refused_and_noted(place, sp
             lambda: study.renew(1, token=first.token),
             lambda: study.put_back(1, "again", token=first.token),
         ):
-            with pytest.raises(StaleError, match=r"`renew\(id, token=\.\.\.\)`, or a longer lease"):
+            with pytest.raises(
+                StaleError, match=r"`renew\(id, token=\.\.\.\)` now and then, or by a longer lease"
+            ):
                 step()
         assert study.trial(1).reports == ()
         assert algorithm.told == []

@@ -398,7 +398,7 @@ def test_what_a_study_cannot_keep(tmp_path):
     _, feedback = next(pg.sample(space(), study=tmp_path / "s.db"))
     with pytest.raises(RewardError, match="a reward is a finite number"):
         feedback(math.nan)
-    with pytest.raises(StudyError, match="open for writing in this process already"):
+    with pytest.raises(StudyError, match="already open for writing in this process"):
         pg.sample(space(), study=tmp_path / "s.db")
     feedback(1)
 
@@ -541,7 +541,7 @@ def test_closing_a_search_frees_its_study(tmp_path):
     search = pg.sample(space(), study=path, trials=5)
     _, feedback = next(search)
     feedback(1.0)
-    with pytest.raises(StudyError, match=r"in this process already .*`search\.close\(\)`"):
+    with pytest.raises(StudyError, match=r"already open for writing in this process .*`search\.close\(\)`"):
         pg.sample(space(), study=path)
     search.close()
     assert list(search) == []

@@ -9,9 +9,9 @@ import math
 import operator
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from pliant.space import Decisions, Space, diff
@@ -69,6 +69,11 @@ class Algorithm(ABC):
 
     several_rewards: bool = False
     """Whether a reward may be a tuple; on the class, or set on the instance before ``setup``."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _remember_arguments(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = check_seed(seed)
@@ -305,6 +310,17 @@ class Algorithm(ABC):
             )
 
 
+def _remember_arguments(init: Callable[..., None]) -> Callable[..., None]:
+    """Returns a constructor that keeps its arguments, so that ``description`` finds the options of every algorithm."""
+
+    @wraps(init)
+    def construct(self: Algorithm, *args: Any, **options: Any) -> None:
+        self.__dict__.setdefault("_arguments", (args, options))
+        init(self, *args, **options)
+
+    return construct
+
+
 def check_seed(seed: Any) -> int:
     """Returns a seed as an int.
 
@@ -358,8 +374,9 @@ def check_reward(reward: Any, *, several: bool) -> Reward:
     if isinstance(reward, (tuple, list)):
         if not several:
             raise RewardError(
-                f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}. "
-                "Combine them into one number, or use an algorithm for several objectives, such as NSGA2."
+                f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}.",
+                "Combine them into one number, or use an algorithm for several objectives, such as NSGA2.",
+                takes_one=True,
             )
         if not reward:
             raise RewardError("a reward of several objectives is a tuple of numbers; got an empty one.")

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
-from pliant.study.store.store import is_free
+from pliant.study.store.opening import is_free
 from pliant.tune.text import say_count
-from pliant.values.errors import SpaceChangedError, StudyError
+from pliant.values.errors import SpaceChangedError, StudyChangedError, StudyError
 
 from .algorithm import find_budget, make_algorithm
 from .console import print_line
@@ -140,9 +140,7 @@ class Contest:
                     reuse=self.reuse,
                 )
             )
-        except (StudyError, SpaceChangedError) as error:
-            if "at another path" not in str(error):
-                raise
+        except (StudyChangedError, SpaceChangedError) as error:
             if self.goes_on:
                 raise
             raise StudyError(

@@ -83,7 +83,7 @@ def make_pool(options: dict[str, Any]) -> Pool | None:
 
 def stop(console: Console, place: Location | None, how: str) -> None:
     """Ends a command that was interrupted: says what is kept, and how to go on."""
-    from pliant.study.store.store import is_free
+    from pliant.study.store.opening import is_free
 
     from .console import print_line
 

@@ -1,4 +1,4 @@
-"""Deletes studies with all the files that belong to them; nothing that is no study, or is in use."""
+"""Deletes studies with all their files; refuses files that are not studies, and studies in use."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pliant.study.store.location import Location, Server
 from pliant.study.store.lock import WriterLock
 from pliant.values.errors import StudyError
 
-_BESIDE = ("-wal", "-shm", "-journal")  # the file of the lock stays, as others may be about to take it
+_BESIDE = ("-wal", "-shm", "-journal")  # the lock file stays, as another process may be about to lock it
 
 
 def remove_studies(*places: Location) -> None:
-    """Deletes the studies at ``places``, of files all or none; where there is nothing, does nothing.
+    """Deletes the studies at ``places``, of files all or none; ignores places without a study.
 
     Raises:
-      StudyError: a file is no study, or another process writes it.
+      StudyError: a file is not a study, or another process writes it.
     """
     for place in places:
         if isinstance(place, Server):
@@ -30,7 +30,7 @@ def remove_studies(*places: Location) -> None:
             lock = WriterLock(path)
             if not lock.acquire():
                 raise StudyError(
-                    f"the study {str(path)!r} is being written by another process; end that one first."
+                    f"the study {str(path)!r} is being written by another process; end that process first."
                 )
             held.callback(lock.release)
         for path in studies:
@@ -39,8 +39,8 @@ def remove_studies(*places: Location) -> None:
 
 
 def _remove_from_server(place: Server) -> None:
+    from pliant.study.store.opening import is_free
     from pliant.study.store.postgres import remove_study  # brings psycopg
-    from pliant.study.store.store import is_free
 
     if not is_free(place):
         remove_study(place)

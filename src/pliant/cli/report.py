@@ -1,4 +1,4 @@
-"""What a search ends with, printed: its best trials, the winner as code, and how it compares."""
+"""Prints the result of a search: its best trials, the winner as code, and the comparison."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .contender import Contender
 
 
 def print_top(console: Console, study: Study, top: int) -> None:
-    """Prints the best trials of a study as a table, and how many failed."""
+    """Prints the best trials of a study as a table, and the number of failed ones."""
     _print_trials(console, f"Best of {study.counts()['completed']} trials", ["reward"], study.best(top))
     _print_failures(console, study)
 
 
 def print_front(console: Console, study: Study) -> None:
-    """Prints the trials of several rewards that no other beats in all, and how many failed."""
+    """Prints the Pareto-optimal trials, and the number of failed ones."""
     front = study.front()
     names = [f"reward {i}" for i in range(1, len(front[0].rewards or ()) + 1)]
     title = f"Pareto front: {len(front)} of {study.counts()['completed']} trials"
@@ -35,7 +35,7 @@ def print_front(console: Console, study: Study) -> None:
     print_line(console, "No other trial is at least as good in all rewards and better in one.")
     print_line(
         console,
-        "Of several rewards none is the best: there is no winner, no random search beside it, and no comparison.",
+        "With several rewards there is not one best trial, so no winner and no comparison are shown.",
     )
 
 
@@ -72,7 +72,7 @@ def print_winner(console: Console, study: Study, program: Any, write: Callable[[
 def print_contest(
     console: Console, contenders: Sequence[Contender], *, has_test: bool, budget: str | None = None
 ) -> None:
-    """Prints what each way to choose a program cost and brought; ``budget`` is what the search decided itself."""
+    """Prints the cost and the reward of each way to choose a program; ``budget`` is the budget that the search decided."""
     table = _table("Comparison")
     table.add_column("")
     for name in ("evaluations", "reward", *(["test"] if has_test else [])):
@@ -86,8 +86,8 @@ def print_contest(
     else:
         print_line(
             console,
-            f"An evaluation is one call of evaluate(program), but not the same work in all rows: the search decides "
-            f"{budget!r} by its plan, and random search draws a random one for each trial, so their totals differ.",
+            f"An evaluation is one call of evaluate(program). Their work differs: the search chooses {budget!r} for each trial, "
+            "and random search draws it at random, so the totals are not the same.",
         )
     if has_test:
         print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
@@ -101,7 +101,7 @@ def _table(title: str) -> Table:
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Prints a table, in a log without the blanks that fill its lines."""
+    """Prints a table; in a log, without the spaces at the ends of lines."""
     if console.is_terminal:
         console.print(table)
         return

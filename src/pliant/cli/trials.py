@@ -1,4 +1,4 @@
-"""The loop of a command: run the trials of a search, one after another, in this process."""
+"""Runs the trials of a command in this process, one after another."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from pliant.study import Study
-from pliant.study.patience import Patience
+from pliant.study.run import Patience
 from pliant.tune.progress import Display
 from pliant.values.errors import FieldTypeError, RewardError
 
 from .target import explain
 
-ADVICE = "Mend that, and run the same command again: it goes on with the next trial."
+ADVICE = "Fix this and run the same command again: it continues with the next trial."
 
 
 def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
-    """Runs what is left of a search; a trial whose program fails is recorded as such, and the next one follows.
+    """Runs the remaining trials of a search; a failing program is recorded as a failed trial, and the next one follows.
 
     Args:
-      search: what ``sample`` returned for the study.
+      search: from ``sample`` for the study.
       study: open for writing.
       evaluate: returns the reward of a program.
-      display: where trials are shown.
+      display: shows the trials.
 
     Raises:
-      EvaluationError: the first trials all failed. What was recorded stays; the loop may be run again.
+      EvaluationError: the first trials all failed. The study keeps them; run again to continue.
     """
     from pliant.tune.worker import takes_feedback
 
@@ -37,9 +37,9 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
         trace = ""
         try:
             found = evaluate(program, feedback) if has_two else evaluate(program)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever one program does, the search goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the search continues after any error of a program
             trace = "".join(traceback.format_exception(error))
-            feedback.is_told or feedback.skip(explain(error))
+            feedback.is_told or feedback.skip(explain(error), cause="error")
         else:
             _tell(feedback, found)
         trial = study.trial(feedback.id)
@@ -48,7 +48,7 @@ def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display:
 
 
 def _tell(feedback: Any, found: Any) -> None:
-    """Gives feedback: the reward, or that it is none."""
+    """Tells the reward of a program, or that it is not a valid one."""
     from pliant.tune.worker import split_metrics
 
     if found is None and feedback.is_told:
@@ -57,21 +57,21 @@ def _tell(feedback: Any, found: Any) -> None:
     try:
         feedback(reward, metrics=metrics)
     except (RewardError, FieldTypeError) as error:
-        feedback.skip(explain_reward(reward, error))
+        feedback.skip(explain_reward(reward, error), cause="reward")
 
 
 def explain_reward(reward: Any, error: Exception) -> str:
-    """Returns why what ``evaluate`` returned is no reward, or none for this search."""
+    """Returns why the result of ``evaluate`` is not a valid reward of this search."""
     text = " ".join(f"{reward!r:.60}".split())
     if not _is_finite(reward):
         return f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
-    hint = ", such as --algorithm nsga2." if "for several objectives" in str(error) else ""
-    said = str(error).partition(" Pass it:")[0]
-    return f"evaluate returned {text}: {said.removesuffix('.') if hint else said}{hint}"
+    if isinstance(error, RewardError) and error.takes_one:
+        return f"evaluate returned {text}: {str(error).removesuffix('.')}, such as --algorithm nsga2."
+    return f"evaluate returned {text}: {error.fault if isinstance(error, RewardError) else error}"
 
 
 def _is_finite(reward: Any) -> bool:
-    """Returns whether numbers are finite, so that it is not they that are wrong, but how many there are."""
+    """Returns whether all numbers of a reward are finite, so that only their count can be wrong."""
     numbers = reward if isinstance(reward, (tuple, list)) else [reward]
     return bool(numbers) and all(
         isinstance(number, (int, float)) and math.isfinite(number) for number in numbers

@@ -11,9 +11,7 @@ from typing import Any, final
 
 from pliant.launch import Channel, Limits, Outcome, Processes
 from pliant.study import Study, Trial
-from pliant.study.interrupt import undisturbed
-from pliant.study.patience import Patience
-from pliant.study.run import Result, read_call, run
+from pliant.study.run import Patience, Result, read_call, run, undisturbed
 from pliant.tune.progress import Display
 from pliant.values.errors import RewardError
 
@@ -90,7 +88,7 @@ def evaluate_target(payload: Any, channel: Channel) -> dict[str, Any]:
     try:
         check_reward(reward)
     except RewardError as error:
-        return {"failed": explain_reward(reward, error)}
+        return {"failed": explain_reward(reward, error), "cause": "reward"}
     return read_result(found)
 
 

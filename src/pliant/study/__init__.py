@@ -1,12 +1,12 @@
-"""Searches that outlive their process: trials, the record that holds them, and the durable loop.
+"""Durable searches: a study stores the trials of a search in a file or database, and continues it after any crash.
 
-A study holds decisions and numbers only.  Programs, and what is done with them, are the floor above.
+A study holds decisions and numbers only, not programs.
 """
 
 from __future__ import annotations
 
 from .study import Study
-from .trials.trial import STATUSES, Report, StudyInfo, Trial
+from .trials.trial import STATUSES, Cause, Report, StudyInfo, Trial
 from .view import View
 
-__all__ = ["STATUSES", "Report", "Study", "StudyInfo", "Trial", "View"]
+__all__ = ["STATUSES", "Cause", "Report", "Study", "StudyInfo", "Trial", "View"]

@@ -1,4 +1,4 @@
-"""A study that another process writes, asked and told over its socket: ``connect``.  The other side is ``serve``."""
+"""``connect``: a client for a study that another process serves over a Unix socket by ``serve``."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .store.lock import name_process
 from .study import Study
 from .trials.check import check_rewards
 from .trials.constraint import check_metrics
-from .trials.trial import RUNNING, Trial
+from .trials.trial import RUNNING, Cause, Trial
 from .wire import address_of, error_from_json, trial_from_json
 
-PATIENCE = 30.0  # seconds that a server may be away, for it may be starting again
-LOOK = 0.5  # seconds between looks at whether the server is there
-PAUSE = 0.05  # seconds between asking again, when all that is left is with others
+PATIENCE = 30.0  # seconds that a server may be unreachable, such as during a restart
+LOOK = 0.5  # seconds between checks of the connection
+PAUSE = 0.05  # seconds between requests while other workers have all remaining trials
 
 
 @final
 class Client:
-    """A served study, as far as workers need it.  Made by ``connect``; one thread at a time may use it.
+    """Client of a served study, for workers.  Made by ``connect``; one thread at a time may use it.
 
-    A thread says now and then that this process is alive, so that a long trial is not given to somebody else.  When the
-    server goes away, requests wait until it is back, and it is told which trials are here.
+    A background thread sends signs of life, so that a long trial is not handed out again.  While the server is unreachable,
+    requests wait; after a restart it receives which trials are here.
 
     Attributes:
-      space: what is searched.
-      name: what the study is called.
+      space: the search space.
+      name: the name of the study.
     """
 
     def __init__(self, place: Place, *, worker: str | None, patience: float) -> None:
@@ -47,7 +47,7 @@ class Client:
         self._socket: socket.socket | None = None
         self._decoder = LineDecoder()
         self._count = 0
-        self._held: dict[int, int] = {}  # the token of each trial that is here
+        self._held: dict[int, int] = {}  # the token of each trial of this client
         self._process = os.getpid()
         self._closed = threading.Event()
         with self._lock:
@@ -58,12 +58,12 @@ class Client:
         self._beat.start()
 
     def ask(self) -> Trial | None:
-        """Returns the next trial, waiting while all that is left is with others; None when the study is complete.
+        """Returns the next trial; waits while other workers have all remaining trials; None when the study is complete.
 
-        A server that is gone for good leaves a study that may be complete, too.
+        It also returns None if the server has ended and the study is complete.
 
         Raises:
-          StudyError: nobody serves the study, which is not complete.
+          StudyError: no process serves the study, and it is not complete.
         """
         while True:
             try:
@@ -89,7 +89,7 @@ class Client:
         token: int,
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
-        """Says how good a trial is so far; returns whether it should stop.  Errors are those of ``Study.report``."""
+        """Reports an intermediate reward; returns whether the trial should stop.  Errors are those of ``Study.report``."""
         given = {"reward": reward, "step": step, "metrics": check_metrics(trial_id, metrics or {})}
         return bool(self._call({"do": "report", "id": trial_id, "token": token, **given})["stop"])
 
@@ -101,9 +101,9 @@ class Client:
         token: int,
         metrics: Mapping[str, float] | None = None,
     ) -> Trial:
-        """Tells the reward of a trial; returns it as it ended.  Errors are those of ``Study.tell``.
+        """Records the reward of a trial; returns it as it ended.  Errors are those of ``Study.tell``.
 
-        Told again in the same words, after a crash say, it is as if it had been told once.
+        The same result may be told twice, such as after a crash.
         """
         given = {
             "reward": check_rewards(trial_id, reward),
@@ -112,18 +112,24 @@ class Client:
         return self._end({"do": "tell", "id": trial_id, "token": token, **given})
 
     def fail(
-        self, trial_id: int, reason: str, *, token: int, metrics: Mapping[str, float] | None = None
+        self,
+        trial_id: int,
+        reason: str,
+        *,
+        token: int,
+        cause: Cause = "error",
+        metrics: Mapping[str, float] | None = None,
     ) -> Trial:
-        """Says that a trial has no reward, and why; returns it as it ended.  Errors are those of ``Study.fail``."""
-        given = {"reason": str(reason), "metrics": check_metrics(trial_id, metrics or {})}
+        """Records that a trial failed, and why; returns it as it ended.  Errors are those of ``Study.fail``."""
+        given = {"reason": str(reason), "cause": cause, "metrics": check_metrics(trial_id, metrics or {})}
         return self._end({"do": "fail", "id": trial_id, "token": token, **given})
 
     def put_back(self, trial_id: int, reason: str, *, token: int) -> Trial:
-        """Lets somebody else try a trial.  Errors are those of ``Study.put_back``."""
+        """Returns a trial to the study, to be handed out again.  Errors are those of ``Study.put_back``."""
         return self._end({"do": "put_back", "id": trial_id, "token": token, "reason": str(reason)})
 
     def close(self) -> None:
-        """Hangs up; trials that were asked for and not told are tried again."""
+        """Disconnects; trials that were asked for and not told are handed out again."""
         self._closed.set()
         with self._lock:
             self._hang_up()
@@ -150,13 +156,13 @@ class Client:
         return ended
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Returns the answer to a request; says it again to a server that came back."""
+        """Returns the answer to a request; repeats it after a lost connection."""
         if self._closed.is_set():
             raise StudyError(f"this connection to the study {self.name!r} is closed; connect again.")
         if os.getpid() != self._process:
             raise StudyError(
-                f"this connection to the study {self.name!r} was made by process {self._process}, and a fork of it cannot "
-                "use it: connect in the process that asks and tells."
+                f"this connection to the study {self.name!r} was made by process {self._process}; a fork of that process cannot "
+                "use it. Call `connect` in the process that asks and tells."
             )
         with self._lock:
             while True:
@@ -188,14 +194,14 @@ class Client:
                     return answer
 
     def _connect(self, trial_id: int | None = None, token: int | None = None) -> dict[str, Any]:
-        """Connects, waiting for a server that is away; where none comes, says what became of the study and of a trial."""
+        """Connects, and waits for the server; without one, raises what became of the study and of a trial."""
         try:
             return self._reach(self._patience)
         except OSError as error:
             raise _Away(self._place, error, trial_id, token) from error
 
     def _reach(self, patience: float) -> dict[str, Any]:
-        """Connects, waiting for a server that is away, and returns what it says first."""
+        """Connects, waits for the server, and returns its first message."""
         end, pause = time.monotonic() + patience, 0.01
         while True:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -222,11 +228,11 @@ class Client:
             self._socket = None
 
     def _live(self, seconds: float) -> None:
-        """Says that this process is alive, and finds a server that came back, while this process does something else."""
+        """Thread: sends signs of life, and connects again after a lost connection."""
         last = time.monotonic()
         while not self._closed.wait(min(seconds, LOOK)):
             with self._lock:
-                if self._closed.is_set():  # while this waited for the lock: what is closed connects no more
+                if self._closed.is_set():  # closed while this thread waited for the lock
                     return
                 try:
                     if self._socket is not None and _is_gone(self._socket):
@@ -242,11 +248,11 @@ class Client:
 
 @final
 class _Away(StudyError):
-    """Nobody serves a study.  What became of it, and of a trial, is read in the study itself."""
+    """No process serves a study.  The message says what became of it and of a trial, from the study itself."""
 
     def __init__(self, place: Place, error: OSError, trial_id: int | None, token: int | None) -> None:
         self.is_complete = False
-        found = [f"nobody serves the study {str(to_location(place))!r} ({error})"]
+        found = [f"no process serves the study {str(to_location(place))!r} ({error})"]
         with suppress(StudyError, FeedbackError, FieldTypeError), Study.open(place) as study:
             info = study.info()
             self.is_complete = info.is_complete
@@ -255,12 +261,12 @@ class _Away(StudyError):
             if trial_id is not None:
                 found.append(_say_fate(study.trial(trial_id), token))
         if not self.is_complete:
-            found.append("In the process that has it open: `with pliant.study.serve.serve(study): ...`")
+            found.append("In the process that has it open, run `with pliant.study.serve.serve(study): ...`")
         super().__init__(". ".join(found) + ".")
 
 
 def _say_fate(trial: Trial, token: int | None) -> str:
-    """Returns what became of a trial whose holder could not say how it ended."""
+    """Returns what became of a trial whose worker could not tell its result."""
     again = f"Trial {trial.id} was handed out again" if token not in (None, trial.attempts) else ""
     if trial.status != RUNNING:
         return (
@@ -269,14 +275,12 @@ def _say_fate(trial: Trial, token: int | None) -> str:
             else f"Trial {trial.id} has ended ({trial.status})"
         )
     if again:
-        return (
-            f"{again}{f', to {trial.worker}' if trial.worker else ''}, so its result is not wanted any more"
-        )
-    return f"Trial {trial.id} waits to be handed out again, so its result is not lost yet: tell it to the next server"
+        return f"{again}{f', to {trial.worker}' if trial.worker else ''}, so its earlier result is refused"
+    return f"Trial {trial.id} waits to be handed out again; its result can still be told to the next server"
 
 
 def _is_gone(one: socket.socket) -> bool:
-    """Returns whether the other side of a connection hung up."""
+    """Returns whether the other side closed a connection."""
     try:
         return not one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -289,13 +293,13 @@ def connect(place: Place, *, worker: str | None = None, patience: float = PATIEN
     """Connects to a study that a process of this user on this machine serves.
 
     Args:
-      place: of the study, as it was given there: the path of its file, or its address.
-      worker: who asks, for whoever reads the study; this process by default.
-      patience: how many seconds to wait for a server that is not there (yet).
+      place: the path or address of the study, as the serving process opened it.
+      worker: the name of this worker, for readers of the study; this process by default.
+      patience: the number of seconds to wait for a server.
 
     Raises:
-      StudyError: nobody serves it; it says so if it is complete.
+      StudyError: no process serves it; the message says if it is complete.
     """
     if not hasattr(os, "getuid"):
-        raise StudyError("a study is served over a Unix socket, which this system has not.")
+        raise StudyError("a study is served over a Unix socket, which this system does not have.")
     return Client(place, worker=worker, patience=patience)

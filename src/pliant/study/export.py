@@ -1,7 +1,6 @@
-"""A study as a table for other programs: rows, CSV, JSON, Parquet, pandas.  Reads; changes nothing.
+"""Exports the trials of a study as rows, CSV, JSON, Parquet or a pandas DataFrame.
 
-One row a trial; what trials reported on their way is a second table.  pandas and pyarrow are imported by the function
-that needs them.
+There is one row per trial; reports are a second table.  pandas and pyarrow are imported by the functions that need them.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ _FORMULA = (
     "\t",
     "\r",
     "\n",
-)  # what a spreadsheet takes for the start of a formula, or strips first
+)  # a spreadsheet runs these as a formula, or strips them first
 
 
 class _Column(NamedTuple):
-    """A column: its name, the type of its cells where they are not empty, and the cell of a trial."""
+    """A column: its name, the type of its non-empty cells, and a function from a trial to its cell."""
 
     name: str
     kind: type[Any]
@@ -43,12 +42,12 @@ class _Column(NamedTuple):
 
 
 def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
-    """Returns the trials (all, or those given), one row each; all rows have the same columns, None where empty.
+    """Returns one row per trial, of all trials or those given; all rows have the same columns, None where empty.
 
     The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.PATH`` for
-    each point of the space, a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``attempts``, ``started``,
-    ``ended``, ``seconds``, ``worker`` and ``origin``, as in ``Trial``.  A decision is the candidate itself where that is a
-    number, else its text; None where the point does not apply.
+    each point of the space, a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``cause``, ``attempts``,
+    ``started``, ``ended``, ``seconds``, ``worker``, ``origin`` and ``copied_from``, as in ``Trial``.  A decision is the
+    candidate if that is a number, else its text; None where the point does not apply.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -67,7 +66,7 @@ def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
 
 
 def to_report_rows(study: View) -> list[Row]:
-    """Returns what trials reported on their way, one row a report: ``trial``, ``step``, ``reward``, ``stop``, ``metrics.NAME``."""
+    """Returns one row per report of a trial: ``trial``, ``step``, ``reward``, ``stop``, ``metrics.NAME``."""
     reports = [(trial.id, report) for trial in study.trials() for report in trial.reports]
     names = sorted({name for _, report in reports for name in report.metrics or ()})
     return [
@@ -83,10 +82,9 @@ def to_report_rows(study: View) -> list[Row]:
 
 
 def to_csv(study: View, trials: Iterable[Trial] | None = None, *, reports: bool = False) -> str:
-    """Returns the trials (all, or those given) as CSV with a line of names; with ``reports``, all reports in their place.
+    """Returns all trials, or those given, as CSV with a header line; with ``reports``, all reports instead.
 
-    Names of metrics, reasons and such are text of others: a cell that a spreadsheet would run as a formula begins with an
-    apostrophe here.
+    A cell that a spreadsheet would run as a formula begins with an apostrophe here, as texts may come from elsewhere.
     """
     rows = to_report_rows(study) if reports else to_rows(study, trials)
     names = _names(study, rows, reports=reports)
@@ -94,12 +92,13 @@ def to_csv(study: View, trials: Iterable[Trial] | None = None, *, reports: bool 
 
 
 def to_json(study: View) -> str:
-    """Returns the study as JSON text: its settings, and ``trials``, each with its decisions, metrics and reports nested."""
+    """Returns the study as JSON text: its settings, and ``trials`` with nested decisions, metrics and reports."""
     info = study.info()
     return json.dumps(
         {
             "name": info.name,
             "algorithm": info.algorithm,
+            "algorithm_description": info.description,
             "fingerprint": info.fingerprint,
             "maximize": info.maximize,
             "constraints": list(info.constraints),
@@ -113,7 +112,7 @@ def to_json(study: View) -> str:
 
 
 def to_pandas(study: View) -> Any:
-    """Returns the rows as a ``pandas.DataFrame``, its index the numbers of the trials.
+    """Returns the rows as a ``pandas.DataFrame`` with the trial ids as index.
 
     Raises:
       StudyError: pandas is not installed.
@@ -122,7 +121,7 @@ def to_pandas(study: View) -> Any:
     trials = list(study.trials())
     columns = _columns(study, trials)
     frame = pandas.DataFrame(_rows(trials, columns), columns=[column.name for column in columns])
-    dtypes = {float: "float64", int: "Int64", str: "object"}  # Int64: whole numbers that may be missing
+    dtypes = {float: "float64", int: "Int64", str: "object"}  # Int64: integers that may be missing
     return frame.astype({column.name: dtypes[column.kind] for column in columns}).set_index("id")
 
 
@@ -142,7 +141,9 @@ def to_parquet(study: View, path: Path | str) -> None:
     for column in columns:
         for row in rows:
             if row[column.name] is not None:
-                row[column.name] = column.kind(row[column.name])  # as pyarrow rounds no whole number itself
+                row[column.name] = column.kind(
+                    row[column.name]
+                )  # as pyarrow does not convert integers to floats
     try:
         parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), str(path))
     except OSError as error:
@@ -150,7 +151,7 @@ def to_parquet(study: View, path: Path | str) -> None:
 
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
-    """Returns a trial as JSON data: what it has, without what is empty."""
+    """Returns a trial as JSON data, without empty entries."""
     data: dict[str, Any] = {
         "id": trial.id,
         "status": trial.status,
@@ -159,12 +160,14 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
         "decisions": decided(trial),
         "metrics": dict(trial.metrics),
         "reason": trial.reason,
+        "cause": trial.cause,
         "attempts": trial.attempts,
         "started": trial.started,
         "ended": trial.ended,
         "seconds": trial.seconds,
         "worker": trial.worker,
         "origin": trial.origin,
+        "copied_from": trial.copied_from,
         "reports": [
             {name: value for name, value in report._asdict().items() if value is not None}
             for report in trial.reports
@@ -174,7 +177,7 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
 
 
 def decided(trial: Trial) -> dict[str, Any]:
-    """Returns what was decided, by path: numbers, and candidates as they are written in the space."""
+    """Returns the decisions of a trial by path: numbers, and candidates as the space shows them."""
     found: dict[str, Any] = {}
     for index, value in zip(trial.decisions.active, trial.decisions.values, strict=True):
         point = trial.decisions.space.points[index]
@@ -187,17 +190,17 @@ def decided(trial: Trial) -> dict[str, Any]:
 
 
 def read_decided(space: Space, given: Any) -> Any:
-    """Returns what ``decided`` returned, as anybody may write it, with indices in place of candidates.
+    """Returns decisions in the form of ``decided``, with indices instead of candidates, for ``space.parse``.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("op", 2, literals=["'conv'", "'pool'"]), choice("size", 2, values=[32, 64])])
     >>> read_decided(space, {"op": "pool", "size": 32})
     {'op': 1, 'size': 0}
 
-    What is no dict, no candidate, or an index, is left as it is, for ``space.parse`` to read.
+    Other forms, such as indices, stay as they are.
 
     Raises:
-      DecisionError: a number is a candidate, and the index of another.
+      DecisionError: a number is both a candidate and the index of another.
     """
     if not isinstance(given, Mapping):
         return given
@@ -223,16 +226,16 @@ def _to_index(point: Choice, value: Any) -> Any:
     if isinstance(value, int) and value != index and 0 <= value < point.count:
         this, other = [f"{i}/{point.count} ({point.literals[i]})" for i in (index, value)]
         raise DecisionError(
-            f"the decision {at_path(point.path)} is {value}, which is a candidate, {this}, and the index of another, {other}: "
-            f"write {this!r} or {other!r}."
+            f"the decision {at_path(point.path)} is {value}, which is both a candidate, {this}, and the index of another, {other}. "
+            f"Write {this!r} or {other!r}."
         )
     return index
 
 
 def rows_to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns lines of cells as CSV, none of which a spreadsheet runs."""
+    """Returns rows of cells as CSV; a spreadsheet does not run any cell as a formula."""
     lines: list[str] = []
-    # A writer quotes what its line ending is made of: by this one both kinds of breaks within a cell.
+    # A writer quotes the characters of its line ending: with this one, both kinds of line breaks within a cell.
     writer = csv.writer(_Lines(lines), lineterminator="\r\n")
     for row in (names, *rows):
         writer.writerow(map(_as_text, row))
@@ -240,7 +243,7 @@ def rows_to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 class _Lines(NamedTuple):
-    """A file that keeps what is written, a row at a time."""
+    """A file-like object that keeps each written row."""
 
     lines: list[str]
 
@@ -280,12 +283,14 @@ def _columns(study: View, trials: Sequence[Trial]) -> list[_Column]:
         ],
         *[_Column(f"metrics.{name}", float, _metric(name)) for name in metrics],
         _field("reason", str),
+        _field("cause", str),
         _field("attempts", int),
         _field("started", str),
         _field("ended", str),
         _field("seconds", float),
         _field("worker", str),
         _field("origin", str),
+        _field("copied_from", int),
     ]
 
 
@@ -316,7 +321,7 @@ def _kind(point: Any) -> type[Any]:
 
 @lru_cache(maxsize=256)
 def _plain(literals: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns candidates as text, without the quotes of those that are text, unless two were then the same."""
+    """Returns candidates as text, without the quotes of texts, unless two would then be equal."""
     plain = tuple([_unquote(text) for text in literals])
     return plain if len(set(plain)) == len(set(literals)) else literals
 
@@ -347,5 +352,5 @@ def _import(name: str, instead: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise StudyError(
-            f"this needs {name}, which is not installed; install it with `pip install {name}`. Without it, {instead}."
+            f"this export needs {name}, which is not installed. Install it with `pip install {name}`; without it, {instead}."
         ) from error

@@ -1,8 +1,7 @@
-"""What one step of a study does to its record, its algorithm and its leases: ask, report, tell, put back.
+"""The steps of a study: ask, report, tell, put back; each is one transaction on record, algorithm and leases.
 
-Each step is one transaction.  A trial is written before it is handed out, and a reward before ``tell`` returns, each
-with the event that the algorithm's state follows from; if anything fails, nothing of the step stays, and the next one
-starts from the record again.  How a study is made and opened, and what may be read, is said in ``study`` and ``view``.
+A trial is written before it is handed out, and a reward before ``tell`` returns, together with the event from which the
+state of the algorithm follows.  If a step fails, nothing of it stays, and the next one starts from the record again.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from pliant.algorithms.base import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
 
-from .store.lock import name_process, now
-from .store.objectives import count_objectives
 from .store.reading import Progress
 from .store.record import Record
 from .store.store import LostConnection, Store
@@ -26,22 +23,22 @@ from .trials.check import ended_before, no_such_trial, reassigned, told_twice
 from .trials.constraint import Constraint, find_broken
 from .trials.learner import GIVE, Learner, Reward
 from .trials.lease import Leases
-from .trials.trial import RUNNING, Report, Trial, end_trial, start_trial
+from .trials.trial import RUNNING, Cause, Report, Trial, end_trial, now, start_trial
 
 Result = TypeVar("Result")
-MAX_COPIES = 1000  # trials in a row that are answered from the record; then the algorithm has nothing new
-MAX_ATTEMPTS = 3  # of a trial whose worker was lost, before the trial is to blame
+MAX_COPIES = 1000  # trials in a row that get an earlier result; then the algorithm counts as exhausted
+MAX_ATTEMPTS = 3  # of a trial whose worker was lost; then the trial fails
 
 
 @final
 class Loop:
-    """The writing half of a study: a record, an algorithm kept in step with it, and who has which trial.
+    """The writing part of a study: its record, its algorithm, and the leases of running trials.
 
     Args:
       store: open for writing.
       learner: the algorithm.
       constraints: limits on what trials measure.
-      reuse: whether decisions that have a reward in the record, or broke a constraint, are answered from there.
+      reuse: whether decisions that have a reward in the record, or broke a constraint, get that result again.
     """
 
     def __init__(
@@ -52,12 +49,12 @@ class Loop:
         self._store, self._learner = store, learner
         self._constraints, self._reuse = constraints, reuse
         self._seq = 0  # of the last event
-        self._objectives: int | None = None  # how many rewards each trial has, once it is known
-        self._stale = True  # whether the learner may be elsewhere than the record
-        self._losses = store.losses  # of the connection; somebody else may have written meanwhile
+        self._objectives: int | None = None  # the number of rewards of each trial, once it is known
+        self._stale = True  # whether the learner may differ from the record
+        self._losses = store.losses  # of the connection; another process may have written meanwhile
 
     def ask(self, worker: str | None, seconds: float | None) -> Trial | None:
-        """Hands out the next trial: one that was lost, one that was enqueued, or one that the algorithm proposes."""
+        """Returns the next trial: a lost one, an enqueued one, or one that the algorithm proposes."""
 
         def work(record: Record) -> Trial | None:
             self._put_back_expired(record)
@@ -109,8 +106,9 @@ class Loop:
         *,
         token: int | None,
         metrics: Mapping[str, float],
+        cause: Cause | None = None,
     ) -> Trial:
-        """Records how a trial ended."""
+        """Records the end of a trial."""
         found = self._objectives
 
         def work(record: Record) -> Trial:
@@ -119,13 +117,18 @@ class Loop:
             broken = None if reward is None else find_broken(self._constraints, metrics, trial_id)
             numbers = metrics if broken is None else _with_reward(metrics, reward)
             told = reward if broken is None else None
-            ended = end_trial(trial, told, broken or reason, self._seconds_of(trial_id), metrics=numbers)
+            why = cause if broken is None else "constraint"
+            if told is not None and trial.should_stop:
+                why = "stopped"
+            ended = end_trial(
+                trial, told, broken or reason, self._seconds_of(trial_id), cause=why, metrics=numbers
+            )
             if trial.status != RUNNING:
                 raise told_twice(trial, ended)
             if token is not None and token != trial.attempts:
                 raise reassigned(trial, token)
             if told is not None:
-                found = check_arity(trial_id, told, self._objectives or count_objectives(record))
+                found = check_arity(trial_id, told, self._objectives or record.count_objectives())
             self._seq += 1
             if not record.finish_trial(ended, self._seq):
                 raise told_twice(self._find(record, trial_id), ended)
@@ -140,7 +143,7 @@ class Loop:
             return ended
 
     def put_back(self, trial_id: int, reason: str, *, token: int | None, limit: int) -> Trial:
-        """Lets a trial whose worker was lost wait to be handed out again; after ``limit`` attempts it failed."""
+        """Lets a trial whose worker was lost wait to be handed out again; after ``limit`` attempts it fails."""
 
         def work(record: Record) -> Trial:
             return self._put_back(record, self._find_running(record, trial_id, token), reason, limit)
@@ -151,7 +154,7 @@ class Loop:
             return trial
 
     def renew(self, trial_id: int, token: int | None, seconds: float | None = None) -> None:
-        """Notes that the holder of a trial is alive; one whose trial waits again has it back."""
+        """Extends the lease of a trial; a worker whose trial waits again gets it back."""
         with self._store.lock:
             lease = self.leases.find(trial_id)
             if lease is not None and token in (None, lease.trial.attempts):
@@ -164,11 +167,11 @@ class Loop:
                 self.leases.grant(trial, seconds)
 
     def enqueue(self, decisions: Decisions, note: str) -> None:
-        """Has decisions tried next."""
+        """Enqueues decisions to try next."""
         self.step(lambda record: record.add_queued(decisions, note))
 
     def learn(self, told: list[tuple[Decisions, Reward, str]]) -> int:
-        """Tells the algorithm rewards of trials of another study, those that it was not told before; returns how many."""
+        """Passes new rewards of another study to the algorithm; returns their number."""
 
         def work(record: Record) -> int:
             known = set(record.priors())
@@ -183,7 +186,7 @@ class Loop:
         return self.step(work)
 
     def rest(self) -> None:
-        """Saves a replay, before the study is closed."""
+        """Writes a snapshot before the study is closed, which saves a replay."""
 
         def work(record: Record) -> None:
             if self._learner.has_moved:
@@ -194,7 +197,7 @@ class Loop:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Several steps in one transaction: all of them, or nothing."""
+        """Runs several steps in one transaction."""
         with self._store.lock:
             try:
                 with self._store.transaction():
@@ -204,9 +207,9 @@ class Loop:
                 raise
 
     def step(self, work: Callable[[Record], Result]) -> Result:
-        """Returns what ``work`` returns, in one transaction; again after a connection that was lost and came back.
+        """Returns what ``work`` returns, in one transaction; repeats it after a lost connection.
 
-        What was lost may be the answer only: a step that is found in the record is not done again.
+        Only the answer may have been lost: a step that is found in the record is not repeated.
         """
         with self._store.lock:
             is_part = self._store.record.connection.in_transaction()
@@ -218,7 +221,7 @@ class Loop:
                             self._stale = True
                             self._resume(record)
                             self._losses = self._store.losses
-                        if done is not None and done[0] == self._seq and is_ours(record):
+                        if done is not None and done[0] == self._seq and _is_ours(record):
                             result = done[1]
                         else:
                             self._stale, start, done = True, self._seq, None
@@ -236,7 +239,7 @@ class Loop:
     # ------------------------------------------------------------------ private
 
     def _step_or_note(self, work: Callable[[Record], Trial]) -> Trial:
-        """One step; a result that came too late is noted for people, and refused."""
+        """Does one step; a result that comes too late is noted in the journal and refused."""
         try:
             return self.step(work)
         except StaleError as error:
@@ -269,17 +272,21 @@ class Loop:
                 progress.proposed + 1, decisions, self._learner.parent(decisions), worker=worker
             )
             known = record.find_tried(decisions) if self._reuse else None
-            self._add(record, trial if known is None else replace(trial, origin=f"copy of trial {known.id}"))
+            if known is not None:
+                trial = replace(trial, copied_from=known.id)
+            self._add(record, trial)
             if known is None:
                 return trial
             self._copy(record, trial, known)
-        self._exhaust(record, f"the last {MAX_COPIES} proposals were tried before: it repeats itself.")
+        self._exhaust(
+            record, f"the last {MAX_COPIES} proposals were tried before: the algorithm repeats itself."
+        )
         return None
 
     def _give(
         self, record: Record, progress: Progress, given: tuple[Decisions, str], worker: str | None
     ) -> Trial:
-        """Starts a trial of decisions that somebody enqueued; the algorithm hears of it when it is told."""
+        """Starts a trial of enqueued decisions; the algorithm receives them with their reward."""
         decisions, note = given
         origin = f"enqueued: {note}" if note else "enqueued"
         trial = start_trial(progress.proposed + 1, decisions, worker=worker, origin=origin)
@@ -293,9 +300,9 @@ class Loop:
         self._save_if_due(record)
 
     def _copy(self, record: Record, trial: Trial, known: Trial) -> None:
-        """Ends a trial as an earlier one of the same decisions: with its reward, or as breaking a constraint."""
+        """Ends a trial like an earlier one of the same decisions: with its reward, or as breaking a constraint."""
         reward = known.told
-        ended = end_trial(trial, reward, known.reason, 0.0, metrics=known.metrics)
+        ended = end_trial(trial, reward, known.reason, 0.0, cause=known.cause, metrics=known.metrics)
         self._seq += 1
         record.finish_trial(ended, self._seq)
         self._learner.feedback(ended.decisions, reward)
@@ -309,7 +316,7 @@ class Loop:
         for trial in self.leases.expired():
             lease = self.leases.find(trial.id)
             silent = 0.0 if lease is None or lease.seconds is None else lease.seconds
-            reason = f"nothing was heard of {trial.worker or 'its worker'} for {silent:g} s"
+            reason = f"{trial.worker or 'its worker'} was silent for {silent:g} s"
             self._settle(self._put_back(record, trial, reason, MAX_ATTEMPTS))
 
     def _put_back(self, record: Record, trial: Trial, reason: str, limit: int) -> Trial:
@@ -318,9 +325,8 @@ class Loop:
             lost = replace(trial, reason=reason)
             record.keep_reason(lost)
             return lost
-        ended = end_trial(
-            trial, None, f"{reason} (attempt {trial.attempts} of {limit})", self._seconds_of(trial.id)
-        )
+        why = f"{reason} (attempt {trial.attempts} of {limit})"
+        ended = end_trial(trial, None, why, self._seconds_of(trial.id), cause="lost")
         self._seq += 1
         record.finish_trial(ended, self._seq)
         self._learner.feedback(ended.decisions, None)
@@ -328,7 +334,7 @@ class Loop:
         return ended
 
     def _settle(self, trial: Trial) -> None:
-        """Notes what became of a trial whose attempt was lost."""
+        """Updates the lease of a trial whose attempt was lost."""
         if trial.status == RUNNING:
             self.leases.put_back(trial)
         else:
@@ -368,15 +374,16 @@ def find_trial(record: Record, trial_id: int) -> Trial:
     return trial
 
 
-def is_ours(record: Record) -> bool:
+def _is_ours(record: Record) -> bool:
     """Returns whether this process was the last to take the right to write."""
-    return str(record.settings()["holder"]).startswith(f"{name_process()},")
+    holder = record.settings()["holder"]
+    return holder is not None and holder.is_here
 
 
 def _with_reward(metrics: Mapping[str, float], reward: Reward) -> dict[str, float]:
-    """Returns metrics with a reward among them, for a trial that keeps it but is not judged by it.
+    """Returns metrics with the reward of a trial that breaks a constraint.
 
-    It is called ``reward``, in brackets where the trial has a metric of that name.
+    Its name is ``reward``, in brackets where the trial has a metric of that name.
     """
     named = {f"reward {i}": one for i, one in enumerate(reward, 1)} if isinstance(reward, tuple) else {}
     if isinstance(reward, float):
@@ -390,8 +397,8 @@ def _with_reward(metrics: Mapping[str, float], reward: Reward) -> dict[str, floa
 
 
 def no_writer(path: object) -> StudyError:
-    """Returns the error for a step of a study that is open for reading."""
+    """Returns the error for a step of a study that is open for reading only."""
     return StudyError(
-        f"the study {str(path)!r} is open for reading. To go on with it, pass its algorithm: "
+        f"the study {str(path)!r} is open for reading only. To continue it, pass its algorithm: "
         "Study.open(path, space, algorithm)."
     )

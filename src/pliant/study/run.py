@@ -1,35 +1,39 @@
-"""A study whose trials run somewhere: every free slot of a launcher is filled at once, whatever becomes of the jobs.
+"""``run``: runs the trials of a study as jobs of a launcher, and keeps all of its slots busy.
 
-Here a trial meets a job.  How jobs run is the launcher's business, what a trial means the caller's: it says how a job is
-made of a trial, and what the outcome of a job tells about it.
+The launcher runs jobs; the caller makes the job of a trial and interprets its outcome.  ``Interrupts`` handles Ctrl-C, and
+``Patience`` ends a search whose first trials all fail.
 """
 
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, NamedTuple, final
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple, Self, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
-from pliant.values.errors import FeedbackError, FieldTypeError, PliantError, RewardError
+from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
-from .interrupt import Interrupts
 from .loop import MAX_ATTEMPTS
 from .store.failpoint import reach
 from .study import Study
 from .trials.constraint import check_metrics
-from .trials.trial import FAILED, Trial
+from .trials.trial import FAILED, FAILURES, Cause, Trial
+from .view import View
 
 LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
-TICK = 0.2  # seconds between looks at what no event tells: Ctrl-C, metrics files
+TICK = 0.2  # seconds between checks without events: Ctrl-C, metrics files
+PATIENCE = 5  # failures before the first reward that end a search
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An outcome that is a reward, with other numbers by name."""
+    """The outcome of a job with a reward, and other numbers by name."""
 
     reward: float | tuple[float, ...]
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -37,16 +41,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An outcome that is the trial's own fault; the end of its output goes into the study's journal."""
+    """The outcome of a job whose trial failed; the end of its output goes into the journal of the study."""
 
     reason: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     output: str = ""
+    cause: Cause = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An outcome that is not the trial's fault, so that it is tried again."""
+    """The outcome of a job that was lost, so that its trial is tried again."""
 
     reason: str
 
@@ -55,7 +60,7 @@ Result = Told | Failed | Lost
 
 
 class Seen(NamedTuple):
-    """What a running trial was seen to have reported: step, reward, and other numbers by name."""
+    """A report that a running trial wrote: step, reward, and other numbers by name."""
 
     step: float
     reward: float
@@ -68,7 +73,7 @@ class Ending:
 
     Attributes:
       how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), ``failures`` or ``timeout``.
-      message: a line for people.
+      message: one line for people.
     """
 
     how: str
@@ -89,10 +94,10 @@ def run(
     on_interrupt: Callable[[int], object] | None = None,
     tick: float = TICK,
 ) -> Ending:
-    """Runs what is left of a study, as many trials at once as the launcher has slots.
+    """Runs the remaining trials of a study, as many at once as the launcher has slots.
 
-    Ctrl-C once: what runs is waited for. Twice: jobs are ended at once, and run again when the study goes on; more of them
-    change nothing.
+    Ctrl-C once: finish running trials, then stop. Twice: stop now; the interrupted trials run again when the study is
+    continued.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -108,24 +113,24 @@ def run(
 
     Args:
       study: open for writing.
-      launcher: where the jobs run; the caller closes it.
+      launcher: runs the jobs; the caller closes it.
       make_job: makes the job of a trial. Its id must be new for each attempt: use the trial's id and token.
-      read: what the outcome of a job says; ``read_call`` when None.
-      watch: what a running trial, such as a command that writes a file, reported since this was last asked.
-      on_end: called with each trial that ended, copies of earlier ones included; if it raises, all jobs are ended.
-      attempts: how often a trial is tried whose worker is lost, before it counts as failed.
-      max_failures: after so many failed trials of the study, nothing more is proposed.
-      timeout_seconds: wall-clock limit: no job starts after it, and those that run are finished.
-      on_interrupt: called once, after the first Ctrl-C, with how many jobs are waited for.
-      tick: seconds between looks at what no event tells.
+      read: interprets the outcome of a job; ``read_call`` when None.
+      watch: returns the new reports of a running trial, such as those that a command writes to a file.
+      on_end: called with each trial that ended, including copies of earlier ones; if it raises, all jobs are ended.
+      attempts: the largest number of attempts of a trial whose worker is lost; then it fails.
+      max_failures: the number of failed trials of the study after which nothing more is proposed.
+      timeout_seconds: wall-clock limit: no job starts after it, and running ones are finished.
+      on_interrupt: called once, after the first Ctrl-C, with the number of running jobs.
+      tick: seconds between checks without events.
 
     Raises:
       KeyboardInterrupt: a second Ctrl-C.
-      LaunchError: a job can never run; the study goes on from its trial when that is mended.
+      LaunchError: a job can never run. Fix this and run again: the study continues with that trial.
       StudyError: the study cannot be written.
     """
-    hears = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
-    running = _Run(study, launcher, make_job, **hears, attempts=attempts, max_failures=max_failures)
+    hooks = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
+    running = _Run(study, launcher, make_job, **hooks, attempts=attempts, max_failures=max_failures)
     with Interrupts() as interrupts:
         try:
             return running.loop(interrupts, tick, timeout_seconds)
@@ -136,10 +141,10 @@ def run(
 
 
 def read_call(trial: Trial, outcome: Outcome) -> Result:
-    """Says what the outcome of a ``Call`` means that returns its reward.
+    """Interprets the outcome of a ``Call`` whose function returns the reward.
 
     The function returns a number; a list of them, for several objectives; or a dict with ``reward`` and ``metrics``, or with
-    ``failed``, why there is no reward, and perhaps ``trace``, lines about where.
+    ``failed``, the reason why there is no reward, and perhaps its ``cause`` and ``trace``, the lines of a traceback.
 
     >>> read_call(None, Outcome("returned", 0.5)), read_call(None, Outcome("lost", reason="killed"))
     (Told(reward=0.5, metrics={}), Lost(reason='killed'))
@@ -147,19 +152,30 @@ def read_call(trial: Trial, outcome: Outcome) -> Result:
     if outcome.how == "lost":
         return Lost(outcome.reason)
     if not outcome.ok:
-        return Failed(outcome.reason, output=outcome.tail)
+        return Failed(outcome.reason, output=outcome.tail, cause=find_cause(outcome))
     value: Any = outcome.value
     said: dict[str, Any] = value if isinstance(value, dict) else {"reward": value}
     metrics = said.get("metrics") or {}
     if "failed" in said:
-        return Failed(str(said["failed"]), metrics, str(said.get("trace") or outcome.tail))
+        cause = said.get("cause")
+        return Failed(
+            str(said["failed"]),
+            metrics,
+            str(said.get("trace") or outcome.tail),
+            cause if cause in FAILURES else "error",
+        )
     reward: Any = said.get("reward")
     return Told(tuple(reward) if isinstance(reward, list) else reward, metrics)
 
 
+def find_cause(outcome: Outcome) -> Cause:
+    """Returns the cause of a trial whose job did not return: a limit that it exceeded, or an error."""
+    return outcome.how if outcome.how == "timeout" or outcome.how == "memory" else "error"
+
+
 @final
 class _Run:
-    """A run under way: which job is which trial."""
+    """A run in progress, with the trial of each job."""
 
     def __init__(
         self, study: Study, launcher: Launcher, make_job: Callable[[Trial], Job], **options: Any
@@ -169,12 +185,12 @@ class _Run:
         self.attempts, self.max_failures = options["attempts"], options["max_failures"]
         self.on_interrupt = options["on_interrupt"]
         self.failures = study.counts()[FAILED]
-        self.seen = study.info().proposed  # the last trial of which is known whether it is a copy
+        self.seen = study.info().proposed  # the last trial that was checked for being a copy
         self.trials: dict[str, Trial] = {}  # by job
-        self.stopping: set[str] = set()  # jobs that were asked to end, as they need not go on
+        self.stopping: set[str] = set()  # jobs that were cancelled early, as the algorithm asked
 
     def loop(self, interrupts: Interrupts, tick: float, timeout_seconds: float | None) -> Ending:
-        """Runs until nothing is left."""
+        """Runs until no trials are left."""
         deadline = math.inf if timeout_seconds is None else monotonic() + timeout_seconds
         while True:
             is_late = monotonic() >= deadline
@@ -191,17 +207,20 @@ class _Run:
             if self.watch is not None:
                 self._look()
         if interrupts.count and not self.study.is_complete:
-            return Ending("interrupted", "Stopped: all that was started has ended; the study can go on.")
+            return Ending(
+                "interrupted", "Stopped: all started trials have ended; the study can be continued."
+            )
         if has_failed and not self.study.is_complete:
             return Ending(
-                "failures", f"{self.failures} trials failed, and at most {self.max_failures} may: stopped."
+                "failures",
+                f"Stopped: {self.failures} trials failed, and max_failures is {self.max_failures}.",
             )
         if is_late and not self.study.is_complete:
             return Ending("timeout", f"Stopped after the time limit of {timeout_seconds:g} seconds.")
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
 
     def cancel_all(self) -> None:
-        """Ends all jobs, and puts their trials back, which are tried again when the study goes on."""
+        """Ends all jobs and puts their trials back, to be tried again when the study is continued."""
         running = set(self.trials)
         for job_id in running:
             self.launcher.cancel(job_id, "the search was stopped")
@@ -212,9 +231,11 @@ class _Run:
                     self.launcher.reply(event.job, {"stop": True})
                 elif isinstance(event, Ended):
                     running.discard(event.job)
-            if not events:  # whatever holds them, the launcher's close ends them
+            if not events:  # closing the launcher ends the remaining ones
                 break
-        with suppress(PliantError):  # a study that cannot be written hands them out again when it is opened
+        with suppress(
+            PliantError
+        ):  # if the study cannot be written, it hands them out again when it is opened
             for trial in self.trials.values():
                 self._give_back(trial)
         self.trials.clear()
@@ -223,7 +244,7 @@ class _Run:
         while len(self.trials) < self.launcher.slots:
             trial = self.study.ask()
             try:
-                self._tell_copies(trial)
+                self._show_copies(trial)
                 if trial is None:
                     return
                 job = self.make_job(trial)
@@ -240,10 +261,10 @@ class _Run:
                 raise
             self.trials[job.id] = trial
 
-    def _tell_copies(self, trial: Trial | None) -> None:
-        """Tells of trials that ended as they were proposed: copies of earlier ones, where a study reuses rewards.
+    def _show_copies(self, trial: Trial | None) -> None:
+        """Passes copies to ``on_end``: trials that ended when they were proposed, where a study reuses results.
 
-        They have the numbers before that of the trial which was asked for, if it is new; or are the last, if there is none.
+        Their numbers are before that of the new ``trial``; without a new trial they are the last ones.
         """
         if self.on_end is None:
             return
@@ -253,11 +274,11 @@ class _Run:
         )
         for number in range(before + 1, self.seen + (trial is None)):
             found = self.study.trial(number)
-            if found.ended is not None and (found.origin or "").startswith("copy of trial "):
+            if found.copied_from is not None:
                 self.on_end(found)
 
     def _give_back(self, trial: Trial) -> None:
-        """Puts a trial back that is not to blame, however often it was tried."""
+        """Puts an interrupted trial back, whatever its number of attempts."""
         self.study.put_back(
             trial.id, "the search was stopped", token=trial.token, attempts=trial.attempts + 1
         )
@@ -273,7 +294,7 @@ class _Run:
             self.launcher.reply(event.job, self._report(trial, event.payload))
 
     def _report(self, trial: Trial, payload: Any) -> dict[str, Any]:
-        """Passes on what a call reported: ``{"reward": ..., "step": ..., "metrics": {...}}``; returns the answer."""
+        """Records a report of a call, ``{"reward": ..., "step": ..., "metrics": {...}}``; returns the answer."""
         try:
             stop = self.study.report(
                 trial.id,
@@ -283,12 +304,12 @@ class _Run:
                 metrics=payload.get("metrics"),
             )
         except (RewardError, FeedbackError, FieldTypeError, KeyError, TypeError, AttributeError) as error:
-            # The fault of the trial, which is to hear of it; that of the study is raised.
+            # An error of the trial is its answer; an error of the study is raised.
             return {"error": f"{type(error).__name__}: {error}"}
         return {"stop": stop}
 
     def _look(self) -> None:
-        """Passes on what running trials wrote; ends the jobs of those that should stop."""
+        """Records the reports that running trials wrote; cancels the jobs of those that should stop."""
         for job_id, trial in list(self.trials.items()):
             for seen in self.watch(trial):
                 try:
@@ -296,7 +317,7 @@ class _Run:
                         trial.id, seen.reward, step=seen.step, token=trial.token, metrics=seen.metrics
                     )
                 except RewardError:
-                    continue  # a half-written or diverging metric; the outcome tells
+                    continue  # a half-written or diverging metric; the outcome will show which
                 if stop and job_id not in self.stopping:
                     self.stopping.add(job_id)
                     self.launcher.cancel(job_id, "the algorithm stopped this trial early")
@@ -326,9 +347,11 @@ class _Run:
                 return self.study.tell(trial.id, result.reward, token=trial.token, metrics=result.metrics)
             except (RewardError, FieldTypeError) as error:
                 told = {**to_numbers(_by_name(result.reward)), **to_numbers(result.metrics)}
-                return self.study.fail(trial.id, f"no reward: {error}", token=trial.token, metrics=told)
+                reason = f"no reward: {error}"
+                return self.study.fail(trial.id, reason, cause="reward", token=trial.token, metrics=told)
+        numbers = to_numbers(result.metrics)
         ended = self.study.fail(
-            trial.id, result.reason, token=trial.token, metrics=to_numbers(result.metrics)
+            trial.id, result.reason, cause=result.cause, token=trial.token, metrics=numbers
         )
         if lines := _last_lines(result.output):
             self.study.note(trial.id, f"its last output:\n{lines}")
@@ -336,7 +359,7 @@ class _Run:
 
 
 def to_numbers(metrics: Any) -> dict[str, float]:
-    """Returns those of the metrics of a failed trial that are finite numbers; the others are left out.
+    """Returns the metrics of a failed trial that are finite numbers.
 
     >>> to_numbers({"loss": 2, "size": "large", "latency": float("nan")})
     {'loss': 2.0}
@@ -357,3 +380,90 @@ def _by_name(reward: Any) -> dict[str, Any]:
 def _last_lines(output: str) -> str:
     """Returns the end of an output."""
     return "\n".join(output.rstrip().splitlines()[-LINES:])[-LETTERS:]
+
+
+@final
+class Interrupts:
+    """Context that counts SIGINT and SIGTERM: the first one is noted, the second raises ``KeyboardInterrupt``.
+
+    It does nothing outside of the main thread, as Python delivers signals there only.
+
+    >>> with Interrupts() as interrupts:
+    ...     signal.raise_signal(signal.SIGINT)
+    ...     interrupts.count
+    1
+
+    Attributes:
+      count: the number of signals.
+      is_cleaning: whether running jobs are being ended; then signals are ignored.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_cleaning = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before.clear()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1 and not self.is_cleaning:
+            self.is_cleaning = True
+            raise KeyboardInterrupt
+
+
+def undisturbed(clean_up: Callable[[], object]) -> None:
+    """Calls a function while Ctrl-C and SIGTERM are ignored, such as one that ends worker processes.
+
+    >>> undisturbed(lambda: signal.raise_signal(signal.SIGINT))
+    """
+    with Interrupts() as interrupts:
+        interrupts.is_cleaning = True
+        clean_up()
+
+
+@final
+class Patience:
+    """Ends a search whose first trials all fail, as the fault is then in the code, not in the programs.
+
+    Trials that break a constraint or were skipped do not count as failures here.
+
+    Args:
+      study: once it has a reward, no failure ends the search.
+      advice: what to do, as the last words of the error.
+    """
+
+    def __init__(self, study: View, advice: str) -> None:
+        self._study, self._advice = study, advice
+        self._failures = 0
+
+    def note(self, trial: Trial, trace: str = "") -> None:
+        """Counts a trial that ended.
+
+        Args:
+          trial: as it ended.
+          trace: the last lines of its output, such as its traceback.
+
+        Raises:
+          EvaluationError: the first ``PATIENCE`` trials failed.
+        """
+        if trial.status != FAILED or trial.cause in ("constraint", "skipped"):
+            return
+        self._failures += 1
+        if self._failures == PATIENCE and not self._study.front():
+            lines = f"{trace.rstrip()}\n" if trace.rstrip() else ""
+            raise EvaluationError(
+                f"the first {PATIENCE} trials all failed, so the search stops. The last one: {trial.reason}\n"
+                f"{lines}{self._advice}"
+            )

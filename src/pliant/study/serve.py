@@ -1,7 +1,7 @@
-"""A study that other processes of this machine may ask and tell: ``serve``.  They use ``client``.
+"""``serve``: shares an open study with other processes of this machine over a Unix socket; they use ``connect``.
 
-One process writes a study.  It answers the others over a socket, all that were heard at one time in one transaction, so
-that the price of a sync to the disk is shared.
+Only one process writes a study.  It answers all requests that have arrived in one transaction, so that they share one sync
+to the disk.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from .trials.check import check_rewards, to_plain
 from .trials.trial import COMPLETED, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
-LISTEN_SECONDS = 5.0  # that a client may take to read an answer
-LEASE_SECONDS = 60.0  # that a client may be silent; it says that it is alive far more often
-RETURN_SECONDS = 2.0  # for the clients of a server before this one to say which trials they have
+LISTEN_SECONDS = 5.0  # the time for a client to read an answer
+LEASE_SECONDS = 60.0  # the time that a client may be silent; clients send signs of life more often
+RETURN_SECONDS = 2.0  # the time for clients of an earlier server to report which trials they have
 
 
 @final
 class Server:
-    """A study that is being served, by a thread of this process, until it is closed.  Made by ``serve``.
+    """Server of a study: a thread of this process, until it is closed.  Made by ``serve``.
 
     Attributes:
       address: the path of its socket.
-      study: the study, which this process may go on to use, too.
+      study: the study, which this process may still use.
     """
 
     def __init__(self, study: Study, *, lease: float) -> None:
@@ -51,20 +51,20 @@ class Server:
         self._lease = lease
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, _Peer] = {}
-        self._before = {trial.id for trial in study.trials("running")}  # whose clients may come back
+        self._before = {trial.id for trial in study.trials("running")}  # their clients may connect again
         self._patience = time.monotonic() + RETURN_SECONDS
         self._listener = _listen(self.address)
-        self._bell, self._rope = socket.socketpair()
-        for one in (self._listener, self._bell):
+        self._wake, self._waker = socket.socketpair()  # wakes the thread, to end it
+        for one in (self._listener, self._wake):
             one.setblocking(False)
             self._selector.register(one, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._serve, name="pliant-study-server", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Hangs up on all clients; their trials wait for the next.  The study stays open.  Closed twice is closed."""
+        """Disconnects all clients; their trials wait to be handed out again.  The study stays open.  A second call does nothing."""
         if self._thread.is_alive():
-            self._rope.send(b"x")
+            self._waker.send(b"x")
             self._thread.join()
 
     def __enter__(self) -> Self:
@@ -79,16 +79,16 @@ class Server:
         try:
             while True:
                 ready = [key.fileobj for key, _ in self._selector.select(timeout=self._lease / 4)]
-                if self._bell in ready:
+                if self._wake in ready:
                     return
-                heard: list[tuple[_Peer, dict[str, Any]]] = []
+                requests: list[tuple[_Peer, dict[str, Any]]] = []
                 gone: list[_Peer] = []
                 for one in ready:
                     if one is self._listener:
                         self._accept()
-                    elif (peer := self._peers.get(one)) is not None and not peer.hear(heard):  # type: ignore[call-overload]
+                    elif (peer := self._peers.get(one)) is not None and not peer.receive(requests):  # type: ignore[call-overload]
                         gone.append(peer)
-                self._answer_all(heard)
+                self._answer_all(requests)
                 for peer in gone:
                     self._lose(peer)
         finally:
@@ -98,8 +98,8 @@ class Server:
             with suppress(OSError):
                 os.unlink(self.address)
             self._selector.close()
-            self._bell.close()
-            self._rope.close()
+            self._wake.close()
+            self._waker.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -108,36 +108,36 @@ class Server:
             self._selector.register(connection, selectors.EVENT_READ)
             self._peers[connection] = _Peer(connection)
 
-    def _answer_all(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> None:
-        """Answers requests; nobody hears of anything before it is on the disk."""
-        if not heard:
+    def _answer_all(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> None:
+        """Answers requests, after their results are on the disk."""
+        if not requests:
             return
-        before = {peer: dict(peer.tokens) for peer, _ in heard}
-        answers = self._try(heard)
+        before = {peer: dict(peer.tokens) for peer, _ in requests}
+        answers = self._try(requests)
         while answers is None:
             for peer, tokens in before.items():
                 peer.tokens = dict(tokens)
-            answers = self._wait(heard) or self._try(heard)
-        for (peer, request), answer in zip(heard, answers, strict=True):
-            if not peer.say({"n": request.get("n"), **answer}) and peer.connection in self._peers:
+            answers = self._wait(requests) or self._try(requests)
+        for (peer, request), answer in zip(requests, answers, strict=True):
+            if not peer.send({"n": request.get("n"), **answer}) and peer.connection in self._peers:
                 self._lose(peer)
 
-    def _try(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
-        """Returns the answers, all of one transaction; None where the database went away."""
+    def _try(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+        """Returns the answers, all of one transaction; None after a lost connection to the database."""
         try:
             with self.study.together():
-                return [self._answer(peer, request) for peer, request in heard]
+                return [self._answer(peer, request) for peer, request in requests]
         except LostConnection:
             return None
-        except Exception as error:  # noqa: BLE001  # the disk is full, say: nothing was done, and the next may be
-            return [error_to_json(error)] * len(heard)
+        except Exception as error:  # noqa: BLE001  # such as a full disk: nothing was done, and the next requests may succeed
+            return [error_to_json(error)] * len(requests)
 
-    def _wait(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
-        """Waits for a database that went away; returns the answers where it does not come back."""
+    def _wait(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+        """Waits until the database is reachable; returns the answers if it stays unreachable."""
         try:
             self.study.counts()
         except Exception as error:  # noqa: BLE001  # likewise
-            return [error_to_json(error)] * len(heard)
+            return [error_to_json(error)] * len(requests)
         return None
 
     def _answer(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
@@ -145,21 +145,21 @@ class Server:
         try:
             if work is None:
                 raise StudyError(
-                    f"a study is asked to {', '.join(self._WORK)}; got {request.get('do')!r:.80}."
+                    f"the requests to a study are {', '.join(self._WORK)}; got {request.get('do')!r:.80}."
                 )
             found: dict[str, Any] = work(self, peer, request)
         except LostConnection:
             raise
         except PliantError as error:
             return error_to_json(error)
-        except Exception as error:  # noqa: BLE001  # whatever one client says, the others are served
-            return error_to_json(StudyError(f"a request of another form: {type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001  # a bad request of one client must not end the server
+            return error_to_json(StudyError(f"a malformed request: {type(error).__name__}: {error}"))
         return found
 
     def _hello(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
         peer.name = to_plain(str(request["worker"])[:200])
         for trial_id, token in request.get("held", ()):
-            with suppress(FeedbackError):  # it was handed out again, or told
+            with suppress(FeedbackError):  # the trial was handed out again, or has ended
                 self.study.renew(trial_id, token=token, lease=self._lease)
                 peer.tokens[trial_id] = token
                 self._before.discard(trial_id)
@@ -167,7 +167,7 @@ class Server:
 
     def _ask(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
         if self._before and time.monotonic() < self._patience:
-            return {"trial": None, "complete": False}  # asks again
+            return {"trial": None, "complete": False}  # the client asks again
         self._before.clear()
         trial = self.study.ask(worker=peer.name, lease=self._lease)
         if trial is None:
@@ -186,7 +186,7 @@ class Server:
         return self._end(peer, request, lambda: self.study.tell(request["id"], reward, **given))
 
     def _fail(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        given = {"token": request["token"], "metrics": request["metrics"]}
+        given = {name: request[name] for name in ("token", "metrics", "cause")}
         return self._end(peer, request, lambda: self.study.fail(request["id"], request["reason"], **given))
 
     def _put_back(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Server:
         return {}
 
     def _end(self, peer: _Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
-        """Ends a trial; what was told already, in the same words, is told."""
+        """Ends a trial; the same result a second time succeeds."""
         try:
             ended: Trial = end()
         except LostConnection:
@@ -228,15 +228,17 @@ class Server:
             return None
 
     def _lose(self, peer: _Peer, why: str | None = None, *, attempts: int = MAX_ATTEMPTS) -> None:
-        """Puts back what a client had that is gone."""
+        """Puts back the trials of a client that disconnected."""
         del self._peers[peer.connection]
         self._selector.unregister(peer.connection)
         peer.connection.close()
         for trial_id, token in peer.tokens.items():
             with suppress(
                 Exception
-            ):  # it was told meanwhile; or the study is closed, and hands it out when it is opened
-                self.study.put_back(trial_id, why or f"{peer.name} hung up", token=token, attempts=attempts)
+            ):  # the trial has ended, or the closed study hands it out when it is opened
+                self.study.put_back(
+                    trial_id, why or f"{peer.name} disconnected", token=token, attempts=attempts
+                )
 
     _WORK = {  # noqa: RUF012  # a table of methods
         "hello": _hello,
@@ -251,7 +253,7 @@ class Server:
 
 @final
 class _Peer:
-    """A client: its socket, what it said so far of its next line, and the trials that it has."""
+    """A client: its socket, the begun line of its next request, and the tokens of its trials."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -259,8 +261,8 @@ class _Peer:
         self.tokens: dict[int, int] = {}
         self._decoder = LineDecoder()
 
-    def hear(self, heard: list[tuple[_Peer, dict[str, Any]]]) -> bool:
-        """Adds what it said; returns whether it is still there."""
+    def receive(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> bool:
+        """Adds its new requests; returns whether it is still connected."""
         try:
             data = self.connection.recv(1 << 16)
         except BlockingIOError:
@@ -268,24 +270,24 @@ class _Peer:
         except OSError:
             return False
         try:
-            heard += [(self, request) for request in self._decoder.feed(data)]
+            requests += [(self, request) for request in self._decoder.feed(data)]
         except LoadError:
             return False
         return bool(data) and self._decoder.pending <= MAX_LINE
 
-    def say(self, message: dict[str, Any]) -> bool:
-        """Sends a line; returns whether it is there, and listens."""
+    def send(self, message: dict[str, Any]) -> bool:
+        """Sends an answer; returns whether the client received it."""
         try:
             self.connection.settimeout(LISTEN_SECONDS)
             self.connection.sendall(encode_line(message, allow_nan=False))
             self.connection.setblocking(False)
-        except (OSError, ValueError):  # ValueError: what it said, said back, is no JSON
+        except (OSError, ValueError):  # ValueError: the answer repeats a request that is not JSON
             return False
         return True
 
 
 def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
-    """Lets other processes of this user on this machine ask and tell a study, until the returned server is closed.
+    """Shares a study with other processes of this user on this machine, until the returned server is closed.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -302,7 +304,7 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
 
     Args:
       study: open for writing.
-      lease: seconds that a client may be silent before its trials are given to others.
+      lease: seconds that a client may be silent before its trials are handed out again.
 
     Raises:
       StudyError: the study is open for reading only, or is served already.
@@ -317,9 +319,9 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
 def _listen(address: str) -> socket.socket:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
         probe.connect(address)
-        raise StudyError("this study is served already, by this process; all clients may use that server.")
+        raise StudyError("this process serves the study already; all clients may use that server.")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Who writes the study holds its lock, so that a socket that nobody answers is one that a dead process left.
+    # This process holds the lock of the study, so a socket without an answer was left by a process that died.
     try:
         with suppress(FileNotFoundError):
             os.unlink(address)
@@ -332,7 +334,7 @@ def _listen(address: str) -> socket.socket:
 
 
 def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
-    """Returns whether a trial ended as a request says, by the same attempt."""
+    """Returns whether a trial ended with the result of a request, by the same attempt."""
     if request["token"] is not None and request["token"] != trial.attempts:
         return False
     metrics = request["metrics"]
@@ -342,6 +344,4 @@ def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
     if trial.status == COMPLETED:
         return told == trial.told and trial.metrics == metrics
     kept = tuple([value for name, value in trial.metrics.items() if name not in metrics])
-    return kept == (
-        told if isinstance(told, tuple) else (told,)
-    )  # it broke a constraint: the reward is a metric
+    return trial.cause == "constraint" and kept == (told if isinstance(told, tuple) else (told,))

@@ -1,6 +1,6 @@
-"""The durable loop: ``ask`` for a trial, try it, ``tell`` its reward, over days and any number of crashes.
+"""``Study``: a durable search loop.  ``ask`` for a trial, evaluate it, ``tell`` its reward; crashes lose nothing.
 
-Made and opened here; what a step does is said in ``loop``, what may be read in ``view``.
+``loop`` has the steps, ``view`` what may be read.
 """
 
 from __future__ import annotations
@@ -10,31 +10,40 @@ import os
 import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any, final
 
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_step
+from pliant.algorithms.description import describe
 from pliant.space import Space
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, StudyError
+from pliant.values.errors import (
+    DecisionError,
+    FieldTypeError,
+    FieldValueError,
+    NoStudyError,
+    StudyError,
+)
 
 from .loop import MAX_ATTEMPTS, Loop, no_writer
 from .store.location import Place, Server, to_location
-from .store.lock import describe_process, now
-from .store.store import Store, create_store, is_free, open_store
-from .trials.check import check_arguments, check_reward, check_rewards, check_settings, check_space, to_plain
+from .store.lock import Holder
+from .store.opening import create_store, open_store
+from .store.store import Check, Settings, Store
+from .trials import check
 from .trials.constraint import Constraint, check_metrics, parse_constraints
-from .trials.learner import Learner, describe, differences, to_text
-from .trials.trial import Trial
+from .trials.learner import Learner
+from .trials.trial import Cause, Trial, now
 from .view import View
 
 
 @final
 class Study(View):
-    """A search that is kept in a file: its space, its trials, and where its algorithm stands.
+    """A search that is stored in a file: its space, its trials, and the state of its algorithm.
 
-    Whatever was told before the process died is there when the study is opened again, and the search goes
-    on exactly as it would have.  Trials that were handed out and never told are handed out again, first,
-    with the same number and decisions.
+    Everything that was told before the process died is there when the study is opened again, and the search continues
+    exactly as it would have without the crash.  Trials that were handed out and not told are handed out again first, with
+    the same number and decisions.
 
     >>> from pliant.algorithms import Random
     >>> from pliant.space import flatten, integer
@@ -48,8 +57,8 @@ class Study(View):
     ...         study.is_complete, study.counts()["completed"], study.best()[0].decisions["x"]
     (True, 20, 4)
 
-    One process at a time writes; in it, any number of threads.  Any number read meanwhile.  A trial costs
-    two transactions, however long the study is.  Use ``create``, ``open`` or ``open_or_create``.
+    One process writes at a time, with any number of threads; any number of processes read meanwhile.  To share a study
+    between processes, use ``serve(study)`` and ``connect(path)``.  A trial costs two transactions, however long the study is.
 
     Attributes:
       exhaustion: why the algorithm has nothing left, once it said so in this process; else None.
@@ -80,21 +89,21 @@ class Study(View):
           path: of the file, which must not exist yet, in a folder which must; or the address of a PostgreSQL database with
             a name, such as ``postgresql+psycopg://user@host/database?study=digits``.
           space: what to search.
-          algorithm: how.  If it was used on this space before, the search goes on from what it learned.
-          trials: how many to propose in all; None until the algorithm has nothing left.
-          seed: replaces the algorithm's own, unless it was used before.
+          algorithm: proposes the trials.  If it was used on this space before, the search continues from what it learned.
+          trials: the number of trials to propose; None until the algorithm has nothing left.
+          seed: replaces the seed of the algorithm, unless it was used before.
           maximize: whether higher rewards are better.
-          name: what to call the study; the name of the file by default.
-          constraints: limits on what trials measure, such as ``"latency <= 10"``: ``tell`` is given the metrics, and a trial
-            that breaks one counts as failed, with its reward among its metrics.
-          reuse: whether decisions that have a reward already are told that reward at once, as trials of their own,
-            and not handed out; those that broke a constraint likewise. Trials that failed otherwise are tried again.
+          name: the name of the study; that of the file by default.
+          constraints: limits on the metrics of trials, such as ``"latency <= 10"``. ``tell`` receives the metrics; a trial
+            that breaks a constraint fails, with its reward among its metrics.
+          reuse: whether decisions that already have a reward get it again at once, as a trial with ``copied_from``, and are
+            not handed out; likewise those that broke a constraint. Trials that failed otherwise are tried again.
 
         Raises:
-          StudyError: there is a file already, or none can be made there.
+          StudyError: a file exists already, or none can be made there.
           SpaceError: the algorithm cannot search this space.
         """
-        check_arguments(space, algorithm, trials)
+        check.check_arguments(space, algorithm, trials)
         location, limits = to_location(path), parse_constraints(constraints)
         algorithm.setup(space, seed=seed)
         learner = Learner(algorithm, maximize=maximize)
@@ -107,7 +116,7 @@ class Study(View):
             "budget": trials,
             "exhausted": False,
             "created": now(),
-            "holder": describe_process(),
+            "holder": Holder.of_this_process().to_text(),
             "constraints": json.dumps([str(limit) for limit in limits]),
             "reuse": reuse,
         }
@@ -125,37 +134,57 @@ class Study(View):
         *,
         trials: int | None = None,
     ) -> Study:
-        """Opens a study: with its algorithm to go on, without to read.
+        """Opens a study: with its algorithm to continue it, without to read it.
 
-        Reading needs no lock and changes nothing, so it may be done while another process writes.
+        Reading takes no lock and changes nothing, so it is possible while another process writes.
 
         Args:
           path: of the file, or the address, as in ``create``.
-          space: what the study is expected to search; not compared when None.
-          algorithm: made with the arguments that the study was made with.  Where it stands is taken from
-            the file, even if it was used before.
+          space: the expected space of the study; not compared when None.
+          algorithm: made with the same arguments as that of the study.  Its state is read from the file, even if it was
+            used before.
           trials: a new number of trials in all; None leaves it as it is.
 
         Raises:
-          StudyError: there is no study, it is damaged, another process writes it, or it has another
-            algorithm.
+          StudyError: there is none (``NoStudyError``), another process writes it (``StudyInUseError``), it has another
+            algorithm (``StudyChangedError``), it is damaged, or it cannot be written.
           SpaceChangedError: it has another space.
         """
-        check_arguments(space, algorithm, trials)
+        return cls._open(path, space, algorithm, trials)
+
+    @classmethod
+    def _open(
+        cls,
+        path: Place,
+        space: Space | None,
+        algorithm: Algorithm | None,
+        trials: int | None,
+        *,
+        expect: Check = lambda settings: None,
+    ) -> Study:
+        check.check_arguments(space, algorithm, trials)
         location = to_location(path)
         if algorithm is None and trials is not None:
             raise StudyError(
                 f"a study that is open for reading keeps its number of trials; got trials={trials}. "
-                "Pass the algorithm, too: Study.open(path, space, algorithm, trials=...)."
+                "Pass the algorithm as well: Study.open(path, space, algorithm, trials=...)."
             )
-        store = open_store(location, writes=algorithm is not None)
-        try:
-            with store.transaction() as record:
-                settings = record.settings()
-                check_space(store.path, settings["space"], space)
-                study = cls(store, settings, settings["space"] if space is None else space)
+
+        def check_all(settings: Settings) -> None:
+            check.check_space(str(location), settings["space"], space)
+            expect(settings)
             if algorithm is not None:
-                study._go_on(settings, algorithm, trials)
+                seed = settings["seed"]
+                algorithm.setup(
+                    settings["space"] if space is None else space, seed=None if seed is None else int(seed)
+                )
+                check.check_algorithm(str(location), settings["algorithm"], algorithm)
+
+        store, settings = open_store(location, writes=algorithm is not None, check=check_all)
+        try:
+            study = cls(store, settings, settings["space"] if space is None else space)
+            if algorithm is not None:
+                study._continue(settings, algorithm, trials)
         except BaseException:
             store.close()
             raise
@@ -175,53 +204,54 @@ class Study(View):
         constraints: Iterable[str] = (),
         reuse: bool = False,
     ) -> Study:
-        """Opens the study at ``path`` for writing, or makes it when there is none; arguments as in ``create``.
+        """Opens the study at ``path`` for writing, or makes it if there is none; arguments as in ``create``.
 
         Raises:
           StudyError: as ``create`` and ``open``; or the study has another seed, direction, or other constraints.
           SpaceChangedError: the study has another space.
         """
-        location, limits = to_location(path), parse_constraints(constraints)
-        if is_free(location):
-            return cls.create(
-                location,
-                space,
-                algorithm,
-                trials=trials,
-                seed=seed,
-                maximize=maximize,
-                name=name,
-                constraints=[str(limit) for limit in limits],
-                reuse=reuse,
-            )
-        with cls.open(location, space) as study, study._store.transaction() as record:
-            recorded = record.settings()
-        asked = {"maximize": maximize, "constraints": [str(limit) for limit in limits], "reuse": reuse}
-        check_settings(study.path, recorded, asked, seed=seed)
-        return cls.open(location, space, algorithm, trials=trials)
+        location, limits = to_location(path), [str(limit) for limit in parse_constraints(constraints)]
+        asked = {"maximize": maximize, "constraints": limits, "reuse": reuse}
+        expect = partial(check.check_settings, str(location), given=asked, seed=seed)
+        try:
+            return cls._open(location, space, algorithm, trials, expect=expect)
+        except NoStudyError as error:
+            if not error.is_free:
+                raise
+        return cls.create(
+            location,
+            space,
+            algorithm,
+            trials=trials,
+            seed=seed,
+            maximize=maximize,
+            name=name,
+            constraints=limits,
+            reuse=reuse,
+        )
 
     # ------------------------------------------------------------------ the loop
 
     def ask(self, *, worker: str | None = None, lease: float | None = None) -> Trial | None:
         """Returns the next trial to try, or None when there is nothing more to propose.
 
-        Trials that were handed out and never told come first, those of a process before this one and those whose worker
-        was lost; then what was enqueued; then what the algorithm proposes. None comes while trials are still running,
-        too; ``is_complete`` says whether all have ended.
+        First come trials that an earlier process handed out and trials whose worker was lost, then enqueued decisions, then
+        proposals of the algorithm. It also returns None while the last trials are running; ``is_complete`` says whether all
+        have ended.
 
         Args:
-          worker: who will try it, as text, for whoever reads the study.
-          lease: how many seconds its worker may be silent (``report`` and ``renew`` are signs) before somebody else may have
-            the trial; None for ever, as where this process tries it itself.
+          worker: the name of the worker, for readers of the study.
+          lease: the number of seconds that the worker may be silent (``report`` and ``renew`` are signs) before the trial is
+            handed out again; None without a limit, for trials that this process evaluates itself.
 
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
         if lease is not None and lease <= 0:
             raise FieldValueError(
-                f"lease is a number of seconds above 0, or None for ever; got {lease!r:.80}."
+                f"lease is a number of seconds above 0, or None for no limit; got {lease!r:.80}."
             )
-        return self._writer().ask(None if worker is None else to_plain(worker), lease)
+        return self._writer().ask(None if worker is None else check.to_plain(worker), lease)
 
     def report(
         self,
@@ -232,26 +262,26 @@ class Study(View):
         token: int | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
-        """Records how good a running trial is so far; returns whether it should stop now.
+        """Records an intermediate reward of a running trial; returns whether it should stop now.
 
-        What is reported is kept and replayed like what is told, at the cost of a transaction; algorithms that stop
-        no trial always answer False. A trial that stops is told its reward all the same.
+        Reports are stored and replayed like rewards, at the cost of a transaction. Algorithms that do not stop trials
+        always answer False. Tell the final reward of a stopped trial as usual.
 
         Args:
           trial_id: the trial.
-          reward: one finite number.
-          step: how far the trial is, in any unit that grows; of two reports for one step the last counts.
+          reward: a finite number.
+          step: how far the trial is, in any unit that grows, such as the epoch; of two reports for one step the last counts.
           token: as in ``tell``.
           metrics: other numbers, by name.
 
         Raises:
-          RewardError: the reward, the step or a metric is no finite number.
-          FeedbackError: there is no such trial, or it was told already.
+          RewardError: the reward, the step or a metric is not a finite number.
+          FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
         numbers = check_metrics(trial_id, metrics or {})
-        good, at = check_reward(trial_id, reward), check_step(step) + 0.0
+        good, at = check.check_reward(trial_id, reward), check_step(step) + 0.0
         return self._writer().report(trial_id, good, at, token=token, metrics=numbers)
 
     def tell(
@@ -267,20 +297,20 @@ class Study(View):
         Args:
           trial_id: the trial.
           reward: a finite number; a tuple of them, for an algorithm of several objectives.
-          token: ``trial.token`` as it was handed out, where somebody else may have the trial meanwhile; a result that
-            comes late is taken as long as nobody has.
+          token: ``trial.token`` as it was handed out, if another worker may have the trial meanwhile. A late result is
+            accepted while no other worker has the trial.
           metrics: other numbers that the trial measured, by name.
 
         Raises:
-          RewardError: the reward is no finite number, or not as many numbers as the algorithm or the study takes; or a
-            constrained metric is missing.
-          FeedbackError: there is no such trial, or it was told already.
+          RewardError: the reward is not a finite number, or has another number of objectives than the algorithm or the study
+            takes; or a constrained metric is missing.
+          FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
         numbers = check_metrics(trial_id, metrics or {})
         return self._writer().end(
-            trial_id, check_rewards(trial_id, reward), None, token=token, metrics=numbers
+            trial_id, check.check_rewards(trial_id, reward), None, token=token, metrics=numbers
         )
 
     def fail(
@@ -288,65 +318,72 @@ class Study(View):
         trial_id: int,
         reason: str,
         *,
+        cause: Cause = "error",
         token: int | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> Trial:
-        """Records that a running trial ended without reward, and why; returns the trial as it ended.
+        """Records that a running trial ended without a reward; returns the trial as it ended.
+
+        Args:
+          trial_id: the trial.
+          reason: why it failed, as text for people.
+          cause: the kind of failure, for programs; one of ``FAILURES``.
+          token: as in ``tell``.
+          metrics: as in ``tell``.
 
         Raises:
-          FeedbackError: there is no such trial, or it was told already.
+          FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        numbers = check_metrics(trial_id, metrics or {})
-        return self._writer().end(trial_id, None, _to_reason(trial_id, reason), token=token, metrics=numbers)
+        numbers, text = check_metrics(trial_id, metrics or {}), check.check_reason(trial_id, reason)
+        return self._writer().end(
+            trial_id, None, text, cause=check.check_cause(cause), token=token, metrics=numbers
+        )
 
     def put_back(
         self, trial_id: int, reason: str, *, token: int | None = None, attempts: int = MAX_ATTEMPTS
     ) -> Trial:
-        """Lets a trial whose worker was lost be handed out again, before anything new; with the same decisions.
+        """Lets a trial whose worker was lost be handed out again, before new ones; returns it, still running or failed.
 
         Args:
           trial_id: the trial.
-          reason: what happened to the worker; it is kept in the journal.
+          reason: what happened to the worker, for the journal.
           token: as in ``tell``.
-          attempts: after so many the trial itself is to blame, and ends as failed.
-
-        Returns:
-          The trial: running still, or failed.
+          attempts: the largest number of attempts; after it the trial fails.
 
         Raises:
-          FeedbackError: there is no such trial, or it was told already.
+          FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        text = _to_reason(trial_id, reason)
+        text = check.check_reason(trial_id, reason)
         return self._writer().put_back(trial_id, text, token=token, limit=attempts)
 
     def renew(self, trial_id: int, *, token: int | None = None, lease: float | None = None) -> None:
-        """Says that whoever has a trial is alive, so that its lease begins anew.  Writes nothing.
+        """Extends the lease of a trial, as its worker is alive.  Writes nothing.
 
         Args:
           trial_id: the trial.
           token: as in ``tell``.
-          lease: as in ``ask``, for a trial that was handed out by a process before this one: it has its holder again. Without,
-            that trial goes on waiting to be handed out.
+          lease: as in ``ask``, for a trial that an earlier process handed out: its worker gets it back. Without it,
+            that trial continues to wait.
 
         Raises:
-          FeedbackError: there is no such trial, or it was told already.
+          FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only.
         """
         self._writer().renew(trial_id, token, lease)
 
     def enqueue(self, decisions: Any, note: str = "") -> None:
-        """Has decisions tried next, before what the algorithm proposes; it hears of them when they are told.
+        """Enqueues decisions to try next, before proposals of the algorithm, which receives them with their reward.
 
-        They count as trials of the study. Of a program, ``pg.encode(space, program)`` gives the decisions.
+        They count as trials of the study. ``pg.encode(space, program)`` returns the decisions of a program.
 
         Args:
           decisions: of the study's space, in any form: a vector, a dict by path, a text as in a trainer's ``--nas_params_str``.
-          note: where they come from, for whoever reads the study.
+          note: where they come from, for readers of the study.
 
         Raises:
           DecisionError: they are not of this space.
@@ -356,29 +393,29 @@ class Study(View):
             found = self.space.parse(decisions)
         except DecisionError as error:
             is_plain = isinstance(decisions, (dict, list, tuple, str, int, float))
-            hint = "" if is_plain else " Of a program, pg.encode(space, program) gives the decisions."
+            hint = "" if is_plain else " pg.encode(space, program) returns the decisions of a program."
             raise DecisionError(
-                f"what is enqueued is not of the space of {self.name!r}: {error}{hint}"
+                f"these decisions do not fit the space of the study {self.name!r}: {error}{hint}"
             ) from error
-        text = to_plain(str(note))
+        text = check.to_plain(str(note))
         if self._loop is not None:
             self._loop.enqueue(found, text)
         else:
             self._store.beside(lambda record: record.add_queued(found, text))
 
     def learn_from(self, other: View | Place) -> int:
-        """Tells the algorithm the rewards of another study of the same space; returns how many were new.
+        """Warm start: passes the rewards of another study to the algorithm; returns the number of new ones.
 
-        They are no trials of this study, but its algorithm knows them, after a restart, too; a script that is run again tells
-        none twice, but those that the other study has meanwhile. (Field's name: warm start.)
+        They do not become trials of this study, but its algorithm knows them, also after a restart. A second call passes only
+        those that are new in the other study.
 
         Args:
-          other: it has the same space, and the same direction. A study that is open, or where one is, as in ``create``.
+          other: an open study, or its path or address; with the same space and direction.
 
         Raises:
-          FieldTypeError: it is no study and no place.
+          FieldTypeError: it is neither a study nor a path.
           SpaceChangedError: it has another space.
-          StudyError: it has the other direction; or this study is open for reading only, or cannot be written.
+          StudyError: it has the opposite direction; or this study is open for reading only, or cannot be written.
         """
         loop = self._writer()
         if not isinstance(other, View):
@@ -389,11 +426,11 @@ class Study(View):
                 )
             with Study.open(other) as opened:
                 return self.learn_from(opened)
-        check_space(other.path, other.space, self.space)
+        check.check_space(other.path, other.space, self.space)
         if other.maximize != self.maximize:
             raise StudyError(
                 f"{str(other.path)!r} has maximize={other.maximize}, and this study maximize={self.maximize}: "
-                "what is good there is bad here."
+                "the studies optimize in opposite directions."
             )
         told = [
             (
@@ -407,15 +444,15 @@ class Study(View):
         return loop.learn(told)
 
     def note(self, trial_id: int | None, text: str) -> None:
-        """Writes a line into the journal, for people.
+        """Writes a line into the journal.
 
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        self._writer().step(lambda record: record.add_note(trial_id, to_plain(text)))
+        self._writer().step(lambda record: record.add_note(trial_id, check.to_plain(text)))
 
     def together(self) -> AbstractContextManager[None]:
-        """Returns a context in which all steps are one transaction: one sync to the disk, and all of them or nothing.
+        """Returns a context in which all steps are one transaction, with one sync to the disk.
 
         Raises:
           StudyError: the study is open for reading only.
@@ -428,10 +465,10 @@ class Study(View):
         return None if self._loop is None else self._loop.exhaustion
 
     def close(self) -> None:
-        """Closes the study; trials that are running will be handed out again.  Closed twice is closed."""
+        """Closes the study; running trials will be handed out again.  A second call does nothing."""
         try:
             if self._closing.alive and self._loop is not None and not self._store.is_lost:
-                # Saves a replay. If it fails (the disk is full), then nothing is lost: the events are there.
+                # Saves a replay. If it fails (the disk is full), nothing is lost: the events are in the record.
                 with suppress(StudyError):
                     self._loop.rest()
         finally:
@@ -453,31 +490,11 @@ class Study(View):
             raise no_writer(self.path)
         return self._loop
 
-    def _go_on(self, settings: dict[str, Any], algorithm: Algorithm, trials: int | None) -> None:
-        """Takes over the writing of a study that was opened."""
-        seed = settings["seed"]
-        algorithm.setup(self.space, seed=None if seed is None else int(seed))
-        given = describe(algorithm)
-        if found := differences(settings["algorithm"], given):
-            raise StudyError(
-                f"the study {str(self.path)!r} is searched by another algorithm: {'; '.join(found)}.\n"
-                f"  in the study: {to_text(settings['algorithm'])}\n"
-                f"  given:        {to_text(given)}\n"
-                "Give the one in the study, or make another study at another path."
-            )
+    def _continue(self, settings: Settings, algorithm: Algorithm, trials: int | None) -> None:
+        """Prepares an opened study for writing, with its algorithm set up."""
         self.space = self._store.record.space = algorithm.space
         learner = Learner(algorithm, maximize=self.maximize)
         limits = tuple(map(Constraint.parse, self.constraints))
         self._loop = Loop(self._store, learner, constraints=limits, reuse=settings["reuse"])
-        changes = {"holder": describe_process(), **({} if trials is None else {"budget": trials})}
+        changes = {"holder": Holder.of_this_process(), **({} if trials is None else {"budget": trials})}
         self._loop.step(lambda record: record.change_settings(**changes))
-
-
-def _to_reason(trial_id: int, reason: Any) -> str:
-    if not isinstance(reason, str):
-        raise FieldTypeError(
-            f"the reason why trial {trial_id} failed is text; got {reason!r:.80} of type {type(reason).__name__}."
-        )
-    return (
-        reason.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-    )  # a log may hold what is no text

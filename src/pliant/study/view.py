@@ -1,4 +1,4 @@
-"""What may be read of a study, by any number of processes, while one writes it.  Changes nothing."""
+"""``View``: reads the trials and settings of a study, in any number of processes while one writes it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pliant.space import Space
+from pliant.algorithms.description import to_text
+from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 
 from .loop import find_trial
-from .store.objectives import count_objectives, find_front
 from .store.record import Record
 from .store.store import Store
 from .store.tables import SCHEMA_VERSION
-from .trials.learner import to_text
 from .trials.trial import STATUSES, StudyInfo, Trial
 
 
 class View:
-    """The trials and settings of a study.  ``Study`` is this, and can go on with it.
+    """The trials and settings of a study, for reading.  ``Study`` also continues it.
 
     Attributes:
-      space: what is searched.
-      name: what the study is called.
+      space: the search space.
+      name: the name of the study.
       path: its file; on a server its address, without the password.
       maximize: whether higher rewards are better.
       constraints: the limits on what its trials measure, as text.
@@ -42,11 +41,11 @@ class View:
     def trials(self, status: str | None = None) -> Iterator[Trial]:
         """Returns the trials in the order of proposal: all, or those of one status.
 
-        They are read a few hundred at a time, so trials may be asked and told in between.
+        It reads a few hundred at a time, so trials may be asked and told in between.
         """
         if status is not None and status not in STATUSES:
             raise FieldValueError(
-                f"a trial's status is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES) or '.'}"
+                f"the status of a trial is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES) or '.'}"
             )
         return self._read_trials(status)
 
@@ -54,49 +53,53 @@ class View:
         """Returns one trial.
 
         Raises:
-          FeedbackError: there is none of this number.
+          FeedbackError: it does not exist.
         """
         return self._store.read(lambda record: find_trial(record, trial_id))
+
+    def latest(self, decisions: Decisions) -> Trial | None:
+        """Returns the latest completed trial of these decisions, such as the parent of another trial; None without."""
+        return self._store.read(lambda record: record.find_latest(decisions))
 
     def best(self, count: int = 1) -> list[Trial]:
         """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
 
         Raises:
-          StudyError: the trials have several rewards each, of which none is the best.
+          StudyError: the trials have several rewards each.
         """
         if count.__class__ is not int or count < 1:
             raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
 
         def work(record: Record) -> list[Trial]:
-            if (count_objectives(record) or 1) > 1:
+            if (record.count_objectives() or 1) > 1:
                 raise StudyError(
-                    f"the trials of {self.name!r} have several rewards each, so there is no best one. "
-                    "Those that no other beats are `study.front()`."
+                    f"the trials of {self.name!r} have several rewards each, so best() does not apply. "
+                    "`study.front()` returns the Pareto-optimal ones."
                 )
             return record.best(count, maximize=self.maximize)
 
         return self._store.read(work)
 
     def front(self) -> list[Trial]:
-        """Returns the trials that no other beats in all objectives, those best in the first one first."""
-        return self._store.read(lambda record: find_front(record, maximize=self.maximize))
+        """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best trial."""
+        return self._store.read(lambda record: record.front(maximize=self.maximize))
 
     def counts(self) -> dict[str, int]:
-        """Returns how many trials there are of each status, in the order of ``STATUSES``; reads them all."""
+        """Returns the number of trials of each status, in the order of ``STATUSES``."""
         found = self._store.read(lambda record: record.counts())
         return {status: found.get(status, 0) for status in STATUSES}
 
     def journal(self) -> list[tuple[str, int | None, str]]:
-        """Returns what happened besides: when, to which trial, and what (attempts that were lost, late results)."""
+        """Returns the journal, such as lost attempts and late results: time, trial, and text."""
         return self._store.read(lambda record: record.notes())
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left to propose, and no trial is running."""
+        """Whether nothing is left to propose and no trial is running."""
         return self._store.read(_is_complete)
 
     def info(self) -> StudyInfo:
-        """Returns the settings of the study and how far it is."""
+        """Returns the settings of the study and its progress."""
 
         def work(record: Record) -> StudyInfo:
             settings, progress = record.settings(), record.progress()
@@ -104,6 +107,7 @@ class View:
                 name=self.name,
                 path=self.path,
                 algorithm=to_text(settings["algorithm"]),
+                description=settings["algorithm"],
                 fingerprint=self.space.fingerprint,
                 maximize=self.maximize,
                 budget=progress.budget,
@@ -111,7 +115,7 @@ class View:
                 exhausted=progress.exhausted,
                 is_complete=_is_complete(record),
                 created=settings["created"],
-                holder=settings["holder"],
+                holder=None if settings["holder"] is None else str(settings["holder"]),
                 schema_version=SCHEMA_VERSION,
                 constraints=self.constraints,
                 queued=record.count_queued(),
@@ -122,13 +126,11 @@ class View:
     def _read_trials(self, status: str | None) -> Iterator[Trial]:
         last = 0
         while True:
-            page = self._store.read(partial(Record.page, after=last))
+            page = self._store.read(partial(Record.page, after=last, status=status))
             if not page:
                 return
             last = page[-1].id
-            for trial in page:
-                if status is None or trial.status == status:
-                    yield trial
+            yield from page
 
 
 def _is_complete(record: Record) -> bool:

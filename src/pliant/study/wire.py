@@ -1,7 +1,6 @@
-"""What processes that share a study say to each other: lines of JSON, and where they meet.  Opens no study.
+"""Protocol between processes that share a study: lines of JSON over a Unix socket.  Opens no study.
 
-A study that is served has a socket in a folder that only its user may enter; its name follows from the study's place, so
-that whoever knows the study finds it.
+The socket of a served study is in a folder that only its user may enter.  Its name follows from the location of the study.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,10 @@ ERRORS = (
 
 
 def address_of(place: Place) -> str:
-    """Returns the path of the socket of a study, whether it is served or not.
+    """Returns the path of the socket of a study, which need not exist.
 
     Raises:
-      StudyError: the folder of sockets is somebody else's.
+      StudyError: the folder of sockets cannot be made, or belongs to another user.
     """
     location = to_location(place)
     text = str(location.resolve()) if isinstance(location, Path) else str(location)
@@ -45,34 +45,25 @@ def address_of(place: Place) -> str:
     except OSError as error:
         if not isinstance(error, FileExistsError):
             raise StudyError(
-                f"{str(folder)!r}, where the sockets of studies are, cannot be made: {error.strerror}. Set TMPDIR to a "
-                "folder of your own."
+                f"the folder of sockets {str(folder)!r} cannot be made: {error.strerror}. Set TMPDIR to a folder that you own."
             ) from error
     found = folder.lstat()
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
         raise StudyError(
             f"{str(folder)!r} is not a folder that only you may enter, so no study is served there. "
-            "Remove it, or set TMPDIR to a folder of your own."
+            "Remove it, or set TMPDIR to a folder that you own."
         )
     return str(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.sock")
 
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
-    """Returns what a worker needs to know of a trial."""
+    """Returns a trial as JSON for a worker, without its reports."""
+    plain = {field.name: getattr(trial, field.name) for field in fields(trial) if field.name != "reports"}
+    parent = None if trial.parent is None else list(trial.parent.values)
     return {
-        "id": trial.id,
+        **plain,
         "decisions": list(trial.decisions.values),
-        "status": trial.status,
-        "reward": trial.reward,
-        "rewards": trial.rewards,
-        "reason": trial.reason,
-        "attempts": trial.attempts,
-        "started": trial.started,
-        "ended": trial.ended,
-        "seconds": trial.seconds,
-        "parent": None if trial.parent is None else list(trial.parent.values),
-        "worker": trial.worker,
-        "origin": trial.origin,
+        "parent": parent,
         "metrics": dict(trial.metrics),
     }
 
@@ -91,7 +82,7 @@ def trial_from_json(space: Space, data: dict[str, Any]) -> Trial:
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:
-    """Returns an error as JSON; one that is not expected as a ``StudyError``."""
+    """Returns an error as JSON; an unexpected one as a ``StudyError``."""
     name = type(error).__name__
     text = (
         str(error) if isinstance(error, PliantError) else f"the server of the study failed: {name}: {error}"

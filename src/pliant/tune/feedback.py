@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from pliant.algorithms.base import LARGEST, check_size, check_step
 from pliant.space import Decisions
 from pliant.values.errors import FeedbackError, FieldTypeError, RewardError
+
+if TYPE_CHECKING:
+    from pliant.study import Cause
 
 Reward = float | tuple[float, ...]
 Metrics = Mapping[str, float] | None
@@ -22,7 +25,14 @@ class Receiver(Protocol):
         """Passes an intermediate reward on; returns whether the trial should stop."""
 
     def tell(
-        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+        self,
+        id: int,
+        decisions: Decisions,
+        reward: Reward | None,
+        reason: str,
+        *,
+        metrics: Metrics,
+        cause: Cause = "skipped",
     ) -> bool:
         """Passes a reward on, or why there is none; returns whether it counts."""
 
@@ -96,11 +106,12 @@ class Feedback:
         """
         self._tell(check_reward(reward), "", metrics)
 
-    def skip(self, reason: str = "") -> None:
+    def skip(self, reason: str = "", *, cause: Cause = "skipped") -> None:
         """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).
 
         Args:
           reason: why, for people who read the study.
+          cause: the kind of failure, for programs, such as ``error``; one of ``pliant.study.Cause``.
 
         Raises:
           FeedbackError: this trial has its feedback already.
@@ -109,7 +120,7 @@ class Feedback:
             raise FieldTypeError(
                 f"skip takes the reason as text, such as 'out of memory'; got {reason!r:.80}."
             )
-        self._tell(None, reason or "skipped")
+        self._tell(None, reason or "skipped", cause=cause)
 
     infeasible = skip
 
@@ -118,14 +129,16 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._source is None
 
-    def _tell(self, reward: Reward | None, reason: str, metrics: Metrics = None) -> None:
+    def _tell(
+        self, reward: Reward | None, reason: str, metrics: Metrics = None, *, cause: Cause = "skipped"
+    ) -> None:
         source = self._source
         if source is None:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop. "
                 "Return several numbers as metrics: feedback(reward, metrics={...})."
             )
-        counts = source.tell(self.id, self.decisions, reward, reason, metrics=metrics)
+        counts = source.tell(self.id, self.decisions, reward, reason, metrics=metrics, cause=cause)
         self._source = None  # so that a study is free when only this is left of its loop
         source.end(self, reward, reason, metrics, counts=counts)
 

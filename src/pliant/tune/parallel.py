@@ -115,7 +115,7 @@ def _prepare(
     workers: int | None,
 ) -> _Work:
     """Returns how to evaluate trials: in the launcher that was given, in worker processes, or in this process."""
-    from pliant.study.interrupt import undisturbed  # brings SQLAlchemy
+    from pliant.study.run import undisturbed  # brings SQLAlchemy
 
     _check_known(launcher, workers)
     sent: dict[str, Any] = {"space": {}}
@@ -177,7 +177,7 @@ def _open(
     **settings: Any,
 ) -> _Watch:
     """Opens the study of a search: the one that was given, or one in a temporary folder."""
-    from pliant.study.interrupt import undisturbed
+    from pliant.study.run import undisturbed
 
     path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
     source = study_source(path, work.template, algorithm, **settings)
@@ -191,11 +191,10 @@ class _Watch:
     """Runs the trials of a search; tells faults of the set-up from failures of programs, as outcomes come in."""
 
     def __init__(self, source: StudySource, work: _Work, *, is_patient: bool) -> None:
-        from pliant.study.patience import Patience
+        from pliant.study.run import Patience
 
         self.source, self._work = source, work
         self._patience = None if is_patient else Patience(source.study, ADVICE)
-        self._skipped: set[int] = set()  # trials that ended without a reward on purpose
         self._traces: dict[int, str] = {}
 
     def run(self, **options: Any) -> Result[Any]:
@@ -230,8 +229,6 @@ class _Watch:
                 f"a worker cannot load {self._work.name!r} or the space: {said['unloadable']}\n{said['trace']}"
                 "Fix this and run again: no trial was spent on it."
             )
-        if said.get("skipped"):
-            self._skipped.add(trial.id)
         self._traces[trial.id] = outcome.tail
         return read_call(trial, outcome)
 
@@ -239,7 +236,7 @@ class _Watch:
         """Passes a trial on that ended; raises where it is one of too many failures."""
         trace = self._traces.pop(trial.id, "")
         self.source.add(trial)
-        if self._patience is not None and trial.id not in self._skipped:
+        if self._patience is not None:
             self._patience.note(trial, trace)
 
 

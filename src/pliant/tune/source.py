@@ -24,7 +24,7 @@ from .progress import Display, calls_from, claim, open_progress, write_line
 from .text import say_end
 
 if TYPE_CHECKING:
-    from pliant.study import Study, Trial
+    from pliant.study import Cause, Study, Trial
 
 Callback = Callable[["Trial"], object]
 
@@ -62,7 +62,14 @@ class Source(ABC):
 
     @abstractmethod
     def tell(
-        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+        self,
+        id: int,
+        decisions: Decisions,
+        reward: Reward | None,
+        reason: str,
+        *,
+        metrics: Metrics,
+        cause: Cause = "skipped",
     ) -> bool:
         """Passes a reward on, or why there is none.  Returns whether the reward counts: it keeps all constraints."""
 
@@ -215,7 +222,9 @@ class MemorySource(Source):
         self.count = 0
         self.arity: int | None = None  # how many numbers a reward has, once it is known
         self._trials = trials
-        self._ended: list[tuple[Decisions, Reward | str, float, float, Metrics]] = []  # a trial each, small
+        self._ended: list[
+            tuple[Decisions, Reward | str, float, float, Metrics, Cause]
+        ] = []  # a trial each, small
         self._asked = 0.0
 
     @property
@@ -240,13 +249,20 @@ class MemorySource(Source):
         return self.algorithm.report(decisions, self._turn(reward), step=step)
 
     def tell(
-        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+        self,
+        id: int,
+        decisions: Decisions,
+        reward: Reward | None,
+        reason: str,
+        *,
+        metrics: Metrics,
+        cause: Cause = "skipped",
     ) -> bool:
         arity = self.arity if reward is None else check_arity(id, reward, self.arity)
         self.algorithm.feedback(decisions, None if reward is None else self._turn(reward))
         self.arity = arity
         told = reason if reward is None else reward
-        self._ended.append((decisions, told, self._asked, time(), metrics))
+        self._ended.append((decisions, told, self._asked, time(), metrics, cause))
         return reward is not None
 
     def trials(self) -> list[Trial]:
@@ -255,7 +271,7 @@ class MemorySource(Source):
     def trial(self, id: int) -> Trial:
         from pliant.study import Trial
 
-        decisions, told, start, end, metrics = self._ended[id - 1]
+        decisions, told, start, end, metrics, cause = self._ended[id - 1]
         return Trial(
             id=id,
             decisions=decisions,
@@ -263,6 +279,7 @@ class MemorySource(Source):
             reward=told if isinstance(told, float) else None,
             rewards=told if isinstance(told, tuple) else None,
             reason=told if isinstance(told, str) else None,
+            cause=cause if isinstance(told, str) else None,
             attempts=1,
             started=_say_time(start),
             ended=_say_time(end),
@@ -318,11 +335,20 @@ class StudySource(Source):
             self.study.close()
 
     def tell(
-        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+        self,
+        id: int,
+        decisions: Decisions,
+        reward: Reward | None,
+        reason: str,
+        *,
+        metrics: Metrics,
+        cause: Cause = "skipped",
     ) -> bool:
         study = self.study
-        ended = study.fail(id, reason) if reward is None else study.tell(id, reward, metrics=metrics)
-        return ended.reason is None
+        if reward is None:
+            study.fail(id, reason, cause=cause)
+            return False
+        return study.tell(id, reward, metrics=metrics).reason is None
 
     def trials(self) -> list[Trial]:
         return [trial for trial in self._readable().trials() if trial.ended is not None]

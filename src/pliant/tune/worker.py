@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 from uuid import uuid4
 
 from pliant.hyper.template import Template
@@ -24,6 +24,9 @@ from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
 
 from .feedback import Feedback, Metrics, Reward, check_reward
 from .progress import silence
+
+if TYPE_CHECKING:
+    from pliant.study import Cause
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
 
@@ -48,11 +51,18 @@ class ChannelReceiver:
         return bool(answer["stop"])
 
     def tell(
-        self, id: int, decisions: Decisions, reward: Reward | None, reason: str, *, metrics: Metrics
+        self,
+        id: int,
+        decisions: Decisions,
+        reward: Reward | None,
+        reason: str,
+        *,
+        metrics: Metrics,
+        cause: Cause = "skipped",
     ) -> bool:
         """Keeps the reward."""
         if reward is None:
-            self.told = {"failed": reason, "skipped": True}
+            self.told = {"failed": reason, "cause": cause}
         else:
             self.told = read_result((reward, dict(metrics or {})))
         return reward is not None
@@ -115,7 +125,7 @@ def run_one(
 def read_result(found: Any) -> dict[str, Any]:
     """Returns what ``evaluate`` returned, as JSON."""
     if found is None:
-        return {"failed": "evaluate returned None: there is no reward"}
+        return {"failed": "evaluate returned None: there is no reward", "cause": "reward"}
     reward, metrics = split_metrics(found)
     numbers: dict[str, float] = {}
     try:
@@ -133,6 +143,7 @@ def read_result(found: Any) -> dict[str, Any]:
         fault = str(error)
     return {
         "failed": f"evaluate returned {' '.join(repr(found).split()):.80}: {fault}",
+        "cause": "reward",
         "metrics": numbers,
     }
 

@@ -90,7 +90,17 @@ class DecisionError(PliantError, ValueError):
 
 
 class RewardError(PliantError, ValueError):
-    """A reward that is no finite number."""
+    """A reward, step or metric that is not a finite number, or a wrong number of rewards.
+
+    Attributes:
+      fault: the message without the advice at its end.
+      takes_one: whether several rewards were given to an algorithm that takes one.
+    """
+
+    def __init__(self, fault: str, advice: str = "", *, takes_one: bool = False) -> None:
+        super().__init__(f"{fault} {advice}".rstrip())
+        self.fault = fault
+        self.takes_one = takes_one
 
 
 class FeedbackError(PliantError, RuntimeError):
@@ -117,16 +127,32 @@ class StudyError(PliantError, RuntimeError):
     """A study that cannot be opened, read or continued."""
 
 
-class StudyInUseError(StudyError):
-    """A study that another process writes.
+class NoStudyError(StudyError):
+    """There is no study at a place.
 
     Attributes:
-      holder: the process, as text; None if unknown.
+      is_free: whether a study can be created there; False where something else is there.
     """
 
-    def __init__(self, message: str, holder: str | None = None) -> None:
+    def __init__(self, message: str, *, is_free: bool) -> None:
+        super().__init__(message)
+        self.is_free = is_free
+
+
+class StudyInUseError(StudyError):
+    """A study that another process, or this one, has open for writing.
+
+    Attributes:
+      holder: that process as text; None if unknown.
+    """
+
+    def __init__(self, message: str, holder: str | None) -> None:
         super().__init__(message)
         self.holder = holder
+
+
+class StudyChangedError(StudyError):
+    """A study that was opened with another algorithm or other settings than it was made with."""
 
 
 class LaunchError(PliantError, RuntimeError):

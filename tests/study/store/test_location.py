@@ -44,14 +44,16 @@ def test_an_address_without_password_or_options():
 def test_an_address_without_a_name(rest):
     with pytest.raises(
         StudyError,
-        match=r"'postgresql://me:\*\*\*@host/db.*' names no study: the address of a database ends in",
+        match=r"'postgresql://me:\*\*\*@host/db.*' does not name a study: the address of a database ends in",
     ) as caught:
         to_location(f"postgresql://me:s3cret@host/db{rest}")
     assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_of_something_else_hides_its_password():
-    with pytest.raises(StudyError, match=r"'mysql://me:\*\*\*@host/db' names none\. Give a path") as caught:
+    with pytest.raises(
+        StudyError, match=r"'mysql://me:\*\*\*@host/db' is not the path of one\. Give a path"
+    ) as caught:
         to_location("mysql://me:s3cret@host/db")
     assert "s3cret" not in str(caught.value)
 

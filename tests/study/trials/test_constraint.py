@@ -63,7 +63,7 @@ def test_what_is_no_constraint(text, place, space):
 def test_what_is_more_than_one_or_none(text):
     with pytest.raises(
         FieldValueError,
-        match=r"is no name of a metric.* One limit each, such as \['latency <= 10', 'latency >= 1'\]; got ",
+        match=r"a constraint begins with the name of a metric; .* is not one\. Write one limit each, such as \['latency <= 10', 'latency >= 1'\]; got ",
     ):
         parse_constraints(["size <= 1", text])
 
@@ -73,7 +73,7 @@ def test_a_limit_on_the_reward(name, place, space):
     text = f"{name} >= 2"
     with pytest.raises(
         FieldValueError,
-        match=rf"'{text}' limits the reward, which is what is searched for.* a metric of another name, such as "
+        match=rf"'{text}' limits the reward itself.* constrain a metric of another name, such as "
         r"'accuracy >= 2', and tell it: tell\(id, reward, metrics=\{'accuracy': \.\.\.\}\)",
     ):
         Study.create(place, space, Random(), constraints=[text])

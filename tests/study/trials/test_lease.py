@@ -219,7 +219,7 @@ def test_a_silent_worker_loses_its_trial_and_a_loud_one_keeps_it(place, space):
         assert (again.id, again.decisions, again.token, again.worker) == (1, silent.decisions, 2, "c")
         assert study.ask().id == 3
         ((_, trial_id, text),) = study.journal()
-        assert (trial_id, text) == (1, "attempt 1 was lost: nothing was heard of a for 10 s")
+        assert (trial_id, text) == (1, "attempt 1 was lost: a was silent for 10 s")
         with pytest.raises(StaleError):
             study.renew(silent.id, token=silent.token)
 
@@ -240,6 +240,8 @@ def test_a_clock_of_the_wall_that_jumps_breaks_no_lease(place, space, monkeypatc
 
 @pytest.mark.parametrize("lease", [0, -1.5])
 def test_a_lease_of_no_time(study, lease):
-    with pytest.raises(FieldValueError, match=r"lease is a number of seconds above 0, or None for ever; got"):
+    with pytest.raises(
+        FieldValueError, match=r"lease is a number of seconds above 0, or None for no limit; got"
+    ):
         study.ask(lease=lease)
     assert study.counts()["running"] == 0

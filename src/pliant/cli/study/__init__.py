@@ -1,1 +1,1 @@
-"""``pliant study``: what is in studies, and what to do with them.  A search is run by ``pliant search``."""
+"""``pliant study``: commands that show, export, continue and delete studies."""

@@ -1,4 +1,4 @@
-"""What ``pliant study`` changes: a study goes on, gets decisions to try, is brought up to date."""
+"""Commands of ``pliant study`` that change a study: resume, enqueue, upgrade."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from rich.console import Console
 
 from pliant.study import Study, StudyInfo
 from pliant.study.store.location import Location, to_location
-from pliant.study.store.store import open_store
-from pliant.values.errors import StudyError
+from pliant.study.store.opening import open_store
+from pliant.values.errors import LoadError, StudyError
 
 from ..algorithm import make_algorithm
-from .algorithm import read_algorithm
 
 
 def resume(console: Console, place: Location, target: str, options: dict[str, Any]) -> None:
-    """Goes on with a study by its own algorithm, with the functions of a user's file.
+    """Continues a study with its recorded algorithm and the functions of a user's file.
 
     Raises:
-      StudyError: there is none, or its algorithm cannot be made from what is recorded of it.
+      StudyError: there is none, or its algorithm cannot be made from the record.
       SpaceChangedError: the file defines another space.
       UsageError: it has more trials already.
     """
@@ -36,11 +35,11 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     trials = options["trials"]
     if trials is not None and trials < info.proposed:
         raise click.UsageError(
-            f"{str(info.path)!r} has {info.proposed} trials already, and --trials is how many it has in all: --trials "
+            f"{str(info.path)!r} already has {info.proposed} trials, and --trials is the number of all its trials: --trials "
             f"{info.proposed + trials} runs {trials} more."
         )
     typed = options.pop("algorithm")
-    make = read_algorithm if typed is None else make_algorithm
+    make = make_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
     algorithm = info.algorithm if typed is None else typed
     make(algorithm)  # before the user's file is loaded, which may take long
     Contest(
@@ -59,11 +58,28 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     ).run(console)
 
 
-def read_decisions(text: str) -> Any:
-    """Returns decisions as they were typed: JSON, or, after an ``@``, the name of a file with such; ``-`` reads what is piped.
+def rebuild_algorithm(info: StudyInfo) -> Any:
+    """Returns a new algorithm from the record of a study.
 
     Raises:
-      StudyError: it is no JSON, or there is no such file.
+      StudyError: it has parts that are not of Pliant.
+    """
+    from pliant.algorithms.description import rebuild
+
+    try:
+        return rebuild(dict(info.description))
+    except LoadError as error:
+        raise StudyError(
+            f"{error}. Name the algorithm that the study was made with by --algorithm; or continue the study in the program "
+            "that made it, by pg.sample or pg.search with study=..."
+        ) from error
+
+
+def read_decisions(text: str) -> Any:
+    """Returns decisions from the command line: JSON, ``@`` and the name of a JSON file, or ``-`` for standard input.
+
+    Raises:
+      StudyError: it is not JSON, or there is no such file.
     """
     try:
         if text == "-":
@@ -75,35 +91,36 @@ def read_decisions(text: str) -> Any:
         raise StudyError(f"{text[1:]!r} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise StudyError(
-            f'{text!r:.80} is no JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
-            "the list of them all; in a shell within single quotes."
+            f'{text!r:.80} is not JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
+            "a list of all of them; use single quotes in a shell."
         ) from error
 
 
 def say_room(info: StudyInfo) -> str:
-    """Returns a line where a study may not have as many trials as would try its whole queue; else nothing."""
+    """Returns a line if the budget of a study is too small for its whole queue; else nothing."""
     wanted = info.proposed + info.queued
     if info.budget is None or wanted <= info.budget:
         return ""
     command = f"`pliant study resume {info.path} FILE --trials {wanted}`"
     if info.proposed >= info.budget:
-        return f"\nThe study has all of its {info.budget} trials, and tries nothing more until it may have more: {command}."
-    return f"\nThe study has {info.proposed} of its {info.budget} trials, which is no room for all of them: {command} makes it."
+        return f"\nThe study has all of its {info.budget} trials; to try the queue, give it more: {command}."
+    return f"\nThe study has {info.proposed} of its {info.budget} trials, too few for the whole queue; give it more: {command}."
 
 
 def upgrade(place: Location) -> None:
-    """Brings a study to the present version of the format.
+    """Upgrades a study to the present version of the format.
 
     Raises:
       StudyError: there is none, or another process writes it.
     """
-    open_store(place, writes=True).close()
+    store, _ = open_store(place, writes=True)
+    store.close()
 
 
 def open_place(text: str) -> Study:
-    """Opens what was typed, for reading.
+    """Opens the study at a path or address, for reading.
 
     Raises:
-      StudyError: it is no study.
+      StudyError: it is not a study.
     """
     return Study.open(to_location(text))

@@ -1,4 +1,4 @@
-"""The commands of ``pliant study``; what they do is in ``places``, ``output`` and ``change``."""
+"""The commands of ``pliant study``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUSES = ("running", "completed", "failed")
 
 @click.group()
 def study() -> None:
-    """Look into studies, and go on with them.
+    """Show, export, continue and delete studies.
 
     PLACE is the file of a study, or an address such as postgresql://user@host/database?study=NAME.
     """
@@ -35,11 +35,15 @@ def list_(where: str, *, form: str) -> None:
 @study.command()
 @click.argument("place")
 @click.option(
-    "--journal", type=click.IntRange(min=0), default=10, show_default=True, help="How many of its last lines."
+    "--journal",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="The number of journal lines.",
 )
 @show_as
 def show(place: str, *, journal: int, form: str) -> None:
-    """Show the settings of a study, how far it is, and what happened in it."""
+    """Show the settings, the progress and the journal of a study."""
     from .change import open_place
     from .output import print_study
     from .places import describe
@@ -51,10 +55,12 @@ def show(place: str, *, journal: int, form: str) -> None:
 
 @study.command()
 @click.argument("place")
-@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many trials.")
+@click.option(
+    "--count", type=click.IntRange(min=1), default=1, show_default=True, help="The number of trials."
+)
 @show_as
 def best(place: str, *, count: int, form: str) -> None:
-    """Print the best trials; of several rewards those that no other beats in all."""
+    """Print the best trials; with several rewards, the Pareto-optimal ones."""
     from .change import open_place
     from .output import print_trials
 
@@ -66,9 +72,13 @@ def best(place: str, *, count: int, form: str) -> None:
 
 @study.command()
 @click.argument("place")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only trials of this status.")
 @click.option(
-    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="So many, the last; 0: all."
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="The number of trials, the last ones; 0 for all.",
 )
 @show_as
 def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
@@ -88,12 +98,12 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
     "--format",
     "form",
     type=click.Choice(FORMS),
-    help="In which form.  [default: as OUTPUT ends, or csv]",
+    help="The format.  [default: the ending of OUTPUT, or csv]",
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: print it]"
 )
-@click.option("--reports", is_flag=True, help="What trials reported on their way, in place of trials (csv).")
+@click.option("--reports", is_flag=True, help="Export the reports of trials instead (csv only).")
 def export(place: str, *, form: str | None, output: Path | None, reports: bool) -> None:
     """Write all trials as a table for other programs."""
     from pliant.study.export import to_csv, to_json, to_parquet
@@ -103,16 +113,14 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
     named = "" if output is None else output.suffix[1:].lower()
     if form is None and named not in ("", *FORMS):
         raise click.UsageError(
-            f"{str(output)!r} ends in none of {', '.join(f'.{name}' for name in FORMS)}: name a file that does, or say "
-            "which of them it is by --format."
+            f"{str(output)!r} does not end in {', '.join(f'.{name}' for name in FORMS)}: rename it, or choose the format by "
+            "--format."
         )
     chosen = form or named or "csv"
     if reports and chosen != "csv":
-        raise click.UsageError(
-            "--reports is a table of its own, as csv; json holds the reports of each trial anyway."
-        )
+        raise click.UsageError("--reports writes csv only; json contains the reports of each trial.")
     if chosen == "parquet" and output is None:
-        raise click.UsageError("a Parquet file is not for reading: name it by --output FILE.")
+        raise click.UsageError("Parquet is a binary format: name the file by --output FILE.")
     with open_place(place) as opened:
         if chosen == "parquet":
             assert output is not None
@@ -130,9 +138,9 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
 
 @study.command()
 @click.argument("places", metavar="PLACE...", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def rm(places: tuple[str, ...], *, yes: bool) -> None:
-    """Delete studies, all or none; not one that is in use."""
+    """Delete studies, all or none.  A study that is in use is not deleted."""
     from pliant.study.store.location import to_location
 
     from ..removal import remove_studies
@@ -142,26 +150,31 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
         with open_place(place) as opened:
             click.echo(f"{opened.path}: {opened.info().proposed} trials")
     if not yes:
-        click.confirm("Delete for good?", abort=True)
+        click.confirm("Delete permanently?", abort=True)
     remove_studies(*map(to_location, places))
 
 
 @study.command()
 @click.argument("place")
 @click.argument("target", metavar="FILE")
-@click.option("--trials", type=click.IntRange(min=1), help="A new number of trials in all.")
+@click.option("--trials", type=click.IntRange(min=1), help="The new number of all trials.")
 @click.option(
-    "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), in place of search_space()."
+    "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), instead of search_space()."
 )
 @click.option(
-    "--algorithm", help="As for `pliant search`, where the one of the study cannot be made from its record."
+    "--algorithm",
+    help="The algorithm, as for `pliant search`, if it cannot be made from the record of the study.",
 )
 @click.option(
-    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many trials to list."
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="The number of best trials to show.",
 )
 @pool_options
 def resume(place: str, target: str, **options: Any) -> None:
-    """Go on with a study by its own algorithm and settings; FILE is as for `pliant search`."""
+    """Continue a study with its algorithm and settings; FILE is as for `pliant search`."""
     from pliant.study.store.location import to_location
 
     from ..console import make_console
@@ -171,17 +184,17 @@ def resume(place: str, target: str, **options: Any) -> None:
     try:
         go_on(console, location, target, options)
     except KeyboardInterrupt:
-        stop(console, location, "The same command goes on from there.")
+        stop(console, location, "Run the same command to continue.")
 
 
 @study.command()
 @click.argument("place")
 @click.argument("decisions")
-@click.option("--note", default="", help="Where they come from, for whoever reads the study.")
+@click.option("--note", default="", help="Where they come from, for readers of the study.")
 def enqueue(place: str, decisions: str, *, note: str) -> None:
-    """Have DECISIONS tried next: JSON by path, as `export` writes them or as in a trainer's --nas_params_str, or as a list.
+    """Enqueue DECISIONS: JSON by path, as in `export` or a trainer's --nas_params_str, or a JSON list.
 
-    @FILE reads them from a file, and - what is piped.
+    @FILE reads them from a file, and - from standard input.
     """
     from pliant.study.export import read_decided
 
@@ -197,7 +210,7 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 @study.command()
 @click.argument("place")
 def upgrade(place: str) -> None:
-    """Bring a study of an older version up to date; a search that goes on does that, too."""
+    """Upgrade a study of an older version; continuing its search also does that."""
     from pliant.study.store.location import to_location
 
     from .change import open_place
@@ -205,4 +218,4 @@ def upgrade(place: str) -> None:
 
     bring_up(to_location(place))
     with open_place(place) as opened:
-        click.echo(f"{opened.path} is of version {opened.info().schema_version} of the format.")
+        click.echo(f"{opened.path} has version {opened.info().schema_version} of the format.")

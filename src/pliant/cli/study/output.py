@@ -1,4 +1,4 @@
-"""Studies and trials as they are printed: tables for people, JSON and CSV for programs."""
+"""Prints studies and trials: tables for people, JSON and CSV for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")
 
 
 def print_studies(entries: Sequence[Entry], form: str) -> None:
-    """Prints what was found, a line a study."""
+    """Prints one line per study."""
     if form == "json":
         _print_json([{**entry.data, **({"fault": entry.fault} if entry.fault else {})} for entry in entries])
         return
@@ -56,7 +56,7 @@ def print_studies(entries: Sequence[Entry], form: str) -> None:
 
 
 def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, str]], form: str) -> None:
-    """Prints what there is to know of one study, and the last lines of its journal."""
+    """Prints the state of one study, and the last lines of its journal."""
     lines = [{"time": time, "trial": trial, "text": text} for time, trial, text in journal]
     if form == "json":
         _print_json({**data, "journal": lines})
@@ -76,7 +76,7 @@ def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, s
 
 
 def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
-    """Prints trials."""
+    """Prints trials, with columns for causes and copies where there are any."""
     if form == "json":
         _print_json([trial_to_json(trial) for trial in trials])
         return
@@ -85,14 +85,24 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
         return
     count = max((len(trial.rewards or ()) for trial in trials), default=0)
     rewards = [f"reward {i}" for i in range(1, count + 1)] or ["reward"]
-    table = _table("status", *rewards, "seconds", "program", first="trial")
+    extra = [
+        name for name in ("cause", "copied_from") if any(getattr(one, name) is not None for one in trials)
+    ]
+    table = _table("status", *map(_to_title, extra), *rewards, "seconds", "program", first="trial")
     for trial in trials:
         told = [trial.reward] if not count else list(trial.rewards or [None] * count)
         program = summarize(trial)
         about = program if trial.reason is None else f"{program}: {trial.reason}"
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
-        table.add_row(str(trial.id), trial.status, *map(say, told), seconds, escape(" ".join(about.split())))
+        more = [str(getattr(trial, name) or "") for name in extra]
+        table.add_row(
+            str(trial.id), trial.status, *more, *map(say, told), seconds, escape(" ".join(about.split()))
+        )
     print_table(make_console(), table)
+
+
+def _to_title(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _print_json(data: Any) -> None:

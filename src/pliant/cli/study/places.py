@@ -1,4 +1,4 @@
-"""Where studies are: found in a folder or in a database, opened by what was typed.  Writes nothing."""
+"""Finds the studies in a folder or a database, and describes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, final
 
 from pliant.study import Study
 from pliant.study.store.location import Location, to_location
-from pliant.values.errors import PliantError, StudyError
+from pliant.values.errors import NoStudyError, PliantError, StudyError
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -21,8 +21,8 @@ class Entry:
 
     Attributes:
       place: its file, or its address without the password.
-      data: what there is to know, by name, as ``describe`` returns it.
-      fault: why it cannot be read; None where it can.
+      data: its state by name, as ``describe`` returns it.
+      fault: why it cannot be read; None if it can.
     """
 
     place: str
@@ -31,7 +31,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """What a table calls it: its file, or its name in the database that the table is about."""
+        """Its name in a table: its file, or its name in the database."""
         return self.place.rpartition("study=")[2] if "://" in self.place else self.place
 
 
@@ -41,7 +41,7 @@ def find_all(text: str) -> list[Entry]:
     Raises:
       StudyError: there is no such folder or database.
     """
-    return [_read(place) for place in _places(text)]
+    return [entry for place in _places(text) if (entry := _read(place)) is not None]
 
 
 def describe(study: Study) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def describe(study: Study) -> dict[str, Any]:
     return {
         "name": info.name,
         "path": str(info.path),
-        "state": "complete" if info.is_complete else "goes on" if info.proposed else "new",
+        "state": "complete" if info.is_complete else "unfinished" if info.proposed else "new",
         "trials": info.proposed,
         "budget": info.budget,
         **counts,
@@ -68,10 +68,13 @@ def describe(study: Study) -> dict[str, Any]:
     }
 
 
-def _read(place: Location) -> Entry:
+def _read(place: Location) -> Entry | None:
+    """Returns a study; None for another database."""
     try:
         with Study.open(place) as study:
             return Entry(str(place), describe(study))
+    except NoStudyError:
+        return None
     except PliantError as error:
         return Entry(str(place), {"name": place.stem, "path": str(place)}, str(error))
 
@@ -83,10 +86,10 @@ def _places(text: str) -> Iterator[Location]:
     folder = Path(text)
     if not folder.is_dir():
         raise StudyError(
-            f"{text!r} is {'a file' if folder.exists() else 'no folder'}: studies are listed in a folder, or in a database, such as "
-            "postgresql://user@host/database. About one study, ask `pliant study show PATH`."
+            f"{text!r} is {'a file' if folder.exists() else 'not a folder'}. Name a folder with studies, or a database such as "
+            "postgresql://user@host/database. For one study, use `pliant study show PATH`."
         )
-    yield from sorted(path for path in folder.iterdir() if path.is_file() and _is_study(path))
+    yield from sorted(path for path in folder.iterdir() if path.is_file() and _is_database(path))
 
 
 def _in_database(text: str) -> list[Location]:
@@ -97,18 +100,11 @@ def _in_database(text: str) -> list[Location]:
     return [*find_studies(text)]
 
 
-def _is_study(path: Path) -> bool:
-    """Returns whether a file is a database that has our tables, or had them once: other databases are none of ours."""
+def _is_database(path: Path) -> bool:
     if path.name.endswith(("-wal", "-shm", "-lock", "-journal")):
         return False
     try:
         with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                return False
+            return file.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
-    try:
-        Study.open(path).close()
-    except StudyError as error:
-        return "is not a study" not in str(error)
-    return True

@@ -1,1 +1,1 @@
-"""Where studies are stored: SQLite files and PostgreSQL databases, in one format."""
+"""Storage of studies in SQLite files and PostgreSQL databases, in one format."""

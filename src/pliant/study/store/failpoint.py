@@ -1,6 +1,6 @@
-"""Where a process may be made to die, to test that nothing is lost there.  In use nothing happens here.
+"""Fail points: places where a test can make the process die.  Without ``PLIANT_FAILPOINT`` they do nothing.
 
-``PLIANT_FAILPOINT=commit:3`` ends the process, as ``kill -9`` does, when it comes by ``commit`` for the third time.
+``PLIANT_FAILPOINT=commit:3`` ends the process, as ``kill -9`` does, when it reaches ``commit`` for the third time.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 import os
 
 POINTS = (
-    "locked",  # the right to write is held, in a file
-    "begin",  # a transaction is about to begin; the next two are of the same one
+    "locked",  # the lock file is held
+    "begin",  # a transaction is about to begin; the next two belong to it
     "commit",
     "committed",
-    "made",  # the tables of a new study are, and are not committed
-    "migrated",  # likewise those of an older version
-    "hand-over",  # a trial was asked for, and its job is not started
-    "started",  # its job is
-    "ended",  # its job has ended, which is not told
+    "made",  # the tables of a new study are made, and not committed
+    "migrated",  # the tables of an older version are upgraded, and not committed
+    "hand-over",  # a trial was asked for, and its job has not started
+    "started",  # its job has started
+    "ended",  # its job has ended, and its result is not recorded
     "closing",
     "closed",
 )
-"""Their names, in the order in which a study comes by."""
+"""The names of the fail points, in the order in which a study reaches them."""
 
-_armed: dict[str, int] = {}  # how often a point may still be passed
+_armed: dict[str, int] = {}  # how often a point is still passed before the process dies
 
 
 def arm(text: str) -> None:
-    """Sets where to die: ``name:n``, or nowhere for no text.
+    """Arms a fail point as ``name:n``; an empty text disarms all.
 
     >>> arm("commit:3")
     >>> arm("")
@@ -45,7 +45,7 @@ def arm(text: str) -> None:
 
 
 def reach(name: str) -> None:
-    """Dies here, if that is where to die."""
+    """Ends the process if this fail point is armed and its count has run out."""
     if _armed and name in _armed:
         _armed[name] -= 1
         if _armed[name] == 0:

@@ -1,6 +1,6 @@
-"""The format of a study as a whole: making its tables, and refusing what is no study.
+"""Creates the tables of a study, and checks that a database is a study of a known version.
 
-What the tables hold is read and written in ``record``.
+``record`` reads and writes the rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pliant.values.errors import StudyError
+from pliant.values.errors import NoStudyError, StudyError
 
 from .failpoint import reach
 from .record import Record
@@ -19,7 +19,7 @@ from .tables import SCHEMA_VERSION, metadata, schema, study
 
 
 def table_names(record: Record) -> set[str]:
-    """Returns the names of the tables in the database, whosoever they are."""
+    """Returns the names of all tables in the database, or in the schema of a study on a server."""
     connection, schema_name = record.connection, None
     if connection.dialect.name != "sqlite":
         schema_name = connection.execute(sa.select(sa.func.current_schema())).scalar()
@@ -29,7 +29,7 @@ def table_names(record: Record) -> set[str]:
 
 
 def make_tables(record: Record, settings: dict[str, Any], state: str) -> None:
-    """Makes the tables of a new study."""
+    """Creates the tables of a new study, with its settings and the first state of its algorithm."""
     metadata.create_all(record.connection, checkfirst=False)
     record.connection.execute(sa.insert(schema), {"version": SCHEMA_VERSION})
     record.connection.execute(sa.insert(study), settings)
@@ -41,18 +41,20 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
     """Returns the version of the format.
 
     Args:
-      record: of a database.
-      exactly: whether no older version will do.
+      record: the tables of a database.
+      exactly: whether an older version is refused.
 
     Raises:
-      StudyError: this is no study, it is damaged, of a newer version, or of an older one.
+      NoStudyError: this is not a study.
+      StudyError: it is damaged, of a newer version, or of an older one.
     """
     path, connection = record.path, record.connection
     names = table_names(record)
     if schema.name not in names:
         what = f"a database with the tables {sorted(names)}" if names else "an empty database"
-        raise StudyError(
-            f"{str(path)!r} is not a study, but {what}. Give the path of a study that Study.create made."
+        raise NoStudyError(
+            f"{str(path)!r} is not a study, but {what}. Give the path of a study that Study.create made.",
+            is_free=not names,
         )
     version = connection.execute(sa.select(schema.c.version)).scalar()
     if not isinstance(version, int) or version < 1:
@@ -64,19 +66,20 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
         )
     if exactly and version < SCHEMA_VERSION:
         raise StudyError(
-            f"{str(path)!r} is of version {version} of the format, and is brought up to date when its search goes on: "
-            "do that first."
+            f"{str(path)!r} has version {version} of the format. Upgrade it first: continue its search, or run "
+            "`pliant study upgrade`."
         )
-    added = set() if version == SCHEMA_VERSION else {"priors", "queue", "journal"}
+    added = {"priors", "queue", "journal"} if version == 1 else set()
     if missing := metadata.tables.keys() - names - added:
         raise damaged(path, f"it lacks the tables {sorted(missing)}")
     return version
 
 
 def check_file(record: Record) -> int:
-    """Looks at everything in a file once, as a damaged page may not be touched for long; returns its version.
+    """Checks all pages of a file, as a damaged page may not be read for long otherwise; returns its version.
 
     Raises:
+      NoStudyError: this is not a study.
       StudyError: as ``read_version``.
     """
     version = read_version(record)
@@ -85,7 +88,7 @@ def check_file(record: Record) -> int:
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         raise damaged(path, str(found))
-    # SQLite reads the missing end of the last page as zeros. In a crash the log would still have it.
+    # SQLite reads the missing end of the last page as zeros. After a crash the log still has it.
     page_size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     log = path.with_name(path.name + "-wal")
     if path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):

@@ -1,6 +1,6 @@
-"""Where a study is: a file, or a database on a server.  Opens neither.
+"""Location of a study: the path of a file, or the address of a database on a server.  Opens neither.
 
-A server is addressed as SQLAlchemy does, with the name of the study at its end:
+An address has the form of SQLAlchemy, and ends with the name of the study:
 ``postgresql+psycopg://user@host/database?study=digits``.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, StudyError, suggest
+from pliant.values.errors import FieldTypeError, NoStudyError, StudyError, suggest
 
 SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
@@ -33,11 +33,11 @@ class Server:
 
     @property
     def stem(self) -> str:
-        """What the study is called by default."""
+        """The default name of the study."""
         return self.study
 
-    def __str__(self) -> str:  # in messages: without the password
-        hidden = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.url)
+    def __str__(self) -> str:
+        hidden = _hide_password(self.url)
         return f"{hidden}{'&' if '?' in hidden else '?'}study={self.study}"
 
 
@@ -46,13 +46,13 @@ Place = str | os.PathLike[str] | Server  # as users give it
 
 
 def to_location(path: Any) -> Location:
-    """Returns where a study is, which may not exist yet.
+    """Returns the location of a study, which may not exist yet, from its path or address.
 
     >>> str(to_location("postgresql://me:secret@host/db?study=digits"))
     'postgresql+psycopg://me:***@host/db?study=digits'
 
     Raises:
-      FieldTypeError: it is no path and no address.
+      FieldTypeError: it is neither a path nor an address.
       StudyError: it is a folder, or the address of something else.
     """
     if isinstance(path, Server):
@@ -61,15 +61,14 @@ def to_location(path: Any) -> Location:
     if not isinstance(text, str):
         raise FieldTypeError(
             f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
-            f"{type(path).__name__}. How many trials it has is `trials=...`, and its seed `seed=...`."
+            f"{type(path).__name__}. The number of trials is `trials=...`, and the seed `seed=...`."
         )
     scheme, found, _ = text.partition("://")
     if found and scheme in SCHEMES:
         return _to_server(text)
     if found or text in ("", ":memory:"):
-        shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
         raise StudyError(
-            f"a study is kept in a file; {shown!r} names none. Give a path, such as 'studies/digits.db', or the address "
+            f"a study is kept in a file; {_hide_password(text)!r} is not the path of one. Give a path, such as 'studies/digits.db', or the address "
             "of a PostgreSQL database, such as 'postgresql+psycopg://user@host/database?study=digits'; "
             "for a search that leaves no file, use pg.sample without a study."
         )
@@ -80,18 +79,24 @@ def to_location(path: Any) -> Location:
 
 
 def check_exists(file: Path) -> None:
-    """Raises StudyError where there is no file, or an empty one."""
+    """Raises NoStudyError where there is no file, or an empty one."""
     if not file.exists():
         near = suggest(file.name, _names_in(file.parent))
-        raise StudyError(
+        raise NoStudyError(
             f"there is no study at {str(file)!r}{near or '.'} Make one with "
-            "Study.create(path, space, algorithm), or use Study.open_or_create."
+            "Study.create(path, space, algorithm), or use Study.open_or_create.",
+            is_free=True,
         )
     if file.stat().st_size == 0:
-        raise StudyError(
-            f"{str(file)!r} is an empty file, not a study: it was cut off, or its making was interrupted. "
-            "Study.create and Study.open_or_create make a study of it."
+        raise NoStudyError(
+            f"{str(file)!r} is an empty file, not a study: it was cut off, or its creation was interrupted. "
+            "Study.create and Study.open_or_create make a study of it.",
+            is_free=True,
         )
+
+
+def _hide_password(address: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address)
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -108,9 +113,8 @@ def _to_server(text: str) -> Server:
     options = [part for part in query.split("&") if part]
     names = [part.removeprefix("study=") for part in options if part.startswith("study=")]
     if len(names) != 1 or not _NAME.fullmatch(names[0]):
-        shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
         raise StudyError(
-            f"{shown!r} names no study: the address of a database ends in ?study=NAME, where NAME is 1 to 40 of the "
+            f"{_hide_password(text)!r} does not name a study: the address of a database ends in ?study=NAME, where NAME is 1 to 40 of the "
             "characters a-z, 0-9 and _, and begins with a letter or a digit."
         )
     rest = "&".join(part for part in options if not part.startswith("study="))

@@ -1,28 +1,29 @@
-"""One writer per study: a lock that its holder's death releases at once.  Readers need no lock."""
+"""File lock that allows one writer per study, and ``Holder``, the process that writes.  Readers need no lock."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
+from ..trials.trial import now
 from .failpoint import reach
-from .faults import as_lessons
+from .faults import translate_errors
 
-WAIT_SECONDS = 0.5  # for a holder that was killed this moment, and is not gone yet
+WAIT_SECONDS = 0.5  # for a holder that was just killed and has not ended yet
 
 
 @final
 class WriterLock:
     """The right to write the study at ``path``, held until ``release``, or until the process dies.
 
-    It is SQLite's own exclusive lock on an empty database beside the study (``<path>-lock``), and so
-    works wherever SQLite does.  The operating system gives it back when the process ends in whatever
-    way, and a forked child does not inherit it.  The file stays: to remove it would let two processes
-    lock two files of one name.
+    It is SQLite's exclusive lock on an empty database next to the study (``<path>-lock``), so it works wherever SQLite
+    works.  The operating system releases it when the process ends, and a forked child does not inherit it.  The file
+    stays: if it were removed, two processes could lock two files of one name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,9 +35,9 @@ class WriterLock:
         """Returns whether the lock is held now.
 
         Raises:
-          StudyError: the file of the lock cannot be made; it names the study.
+          StudyError: the lock file cannot be made; the message names the study.
         """
-        with as_lessons(self._study):  # whoever asked for the study does not know of the lock
+        with translate_errors(self._study):  # about the study, as the user did not name the lock file
             connection = sqlite3.connect(
                 self._path, isolation_level=None, timeout=WAIT_SECONDS, check_same_thread=False
             )
@@ -61,16 +62,43 @@ class WriterLock:
             self._connection = None
 
 
-def describe_process() -> str:
-    """Returns this process and the time as text, for whoever finds the study locked."""
-    return f"{name_process()}, since {now()}"
+@final
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that opened a study for writing, and when.
+
+    >>> holder = Holder(12, "pc", "2026-01-01T00:00:00.000+00:00")
+    >>> str(holder), Holder.from_text(holder.to_text()) == holder, Holder.of_this_process().is_here
+    ('process 12 on pc, since 2026-01-01T00:00:00.000+00:00', True, True)
+    """
+
+    process: int
+    host: str
+    since: str
+
+    @classmethod
+    def of_this_process(cls) -> Holder:
+        """Returns this process and the present time."""
+        return cls(os.getpid(), socket.gethostname(), now())
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Holder | None:
+        """Returns the holder that ``to_text`` wrote; None for None."""
+        return None if text is None else cls(**json.loads(text))
+
+    def to_text(self) -> str:
+        """Returns the holder as JSON text, as a study stores it."""
+        return json.dumps(asdict(self))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process."""
+        return (self.process, self.host) == (os.getpid(), socket.gethostname())
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}, since {self.since}"
 
 
 def name_process() -> str:
-    """Returns this process as text, without the time."""
+    """Returns this process and its machine as text."""
     return f"process {os.getpid()} on {socket.gethostname()}"
-
-
-def now() -> str:
-    """Returns the time in ISO 8601, UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
-"""A study in a PostgreSQL database, in a schema of its own; any number of studies share a database.
+"""PostgreSQL store: a study in its own schema of a database; a database may hold any number of studies.
 
-The right to write is an advisory lock of the session, so that the server gives it back when the writer dies.  A server
-that restarts is waited for: what was not committed is done again, and what was is found in the record.
+The right to write is an advisory lock of the session, which the server releases when the writer dies.  After a restart of
+the server the store connects again; a step that was not committed is repeated.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, final
 
 import sqlalchemy as sa
 
-from pliant.values.errors import StudyError, StudyInUseError
+from pliant.values.errors import NoStudyError, StudyError
 
 from .format import make_tables, read_version, table_names
 from .location import Server, to_location
-from .lock import WAIT_SECONDS, name_process
+from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
-from .store import LostConnection, Store
+from .store import Check, LostConnection, Settings, Store, explain_held
 from .tables import SCHEMA_VERSION, schema
 
-PATIENCE = 60.0  # seconds that a server may be gone
-LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they are not another program's
+PATIENCE = 60.0  # seconds that a server may be unreachable
+LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they differ from those of other programs
 
 
 @final
@@ -35,24 +35,22 @@ class PostgresStore(Store):
 
     def __init__(self, server: Server, *, writes: bool) -> None:
         self._server, self._writes = server, writes
-        with _lessons(str(server), waits=False):
+        with _translate_errors(str(server), waits=False):
             self._engine = _make_engine(server, writes=writes)
             connection = self._engine.connect()
         super().__init__(str(server), connection)
-        if writes and not self._take_right():
-            connection.close()
-            raise _held(server, _find_holder(server))
 
     @classmethod
-    def create(cls, location: Server, settings: dict[str, Any], state: str) -> PostgresStore:
-        """Makes the schema, with everything in it in one transaction, and opens it for writing."""
+    def create(cls, location: Server, settings: Settings, state: str) -> PostgresStore:
+        """Makes the schema with all of its content in one transaction, and opens it for writing."""
         store = cls(location, writes=True)
         try:
+            store._require_right()
             with store.transaction() as record:
                 if table_names(record):
                     raise StudyError(
-                        f"there is a study at {str(location)!r} already. Go on with it by Study.open or "
-                        "Study.open_or_create; to start anew, give another name."
+                        f"there is already a study at {str(location)!r}. Continue it by Study.open or "
+                        "Study.open_or_create; for a new study give another name."
                     )
                 record.connection.execute(sa.schema.CreateSchema(_schema(location), if_not_exists=True))
                 make_tables(record, settings, state)
@@ -62,45 +60,44 @@ class PostgresStore(Store):
         return store
 
     @classmethod
-    def open(cls, location: Server, *, writes: bool) -> PostgresStore:
-        """Opens a study that ``create`` made; one of an older version is brought up to date by its writer."""
+    def open(cls, location: Server, check: Check, *, writes: bool) -> tuple[PostgresStore, Settings]:
+        """Opens an existing study; its writer upgrades one of an older format."""
         store = cls(location, writes=writes)
         try:
             with store.transaction() as record:
                 if not table_names(record):
-                    raise StudyError(
+                    raise NoStudyError(
                         f"there is no study at {str(location)!r}. Make one with Study.create(path, space, algorithm), or "
-                        f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)[:20]) or 'none'}."
+                        f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)[:20]) or 'none'}.",
+                        is_free=True,
                     )
-                version = read_version(record, exactly=not writes)
-                if version < SCHEMA_VERSION:
+            if writes:
+                store._require_right()
+            with store.transaction() as record:
+                if (version := read_version(record, exactly=not writes)) < SCHEMA_VERSION:
                     migrate(record, version)
+                settings = record.settings()
+                check(settings)
         except BaseException:
             store.close()
             raise
-        return store
-
-    @classmethod
-    def is_free(cls, location: Server) -> bool:
-        """Returns whether the database has no such study."""
-        store = cls(location, writes=False)
-        try:
-            with store.transaction() as record:
-                return not table_names(record)
-        finally:
-            store.close()
+        return store, settings
 
     def beside(self, work: Callable[[Record], None]) -> None:
-        """Writes by a short connection of its own."""
+        """Writes by a short separate connection."""
         engine = _make_engine(self._server, writes=True)
-        with _lessons(str(self.path), waits=False), engine.connect() as connection, connection.begin():
+        with (
+            _translate_errors(str(self.path), waits=False),
+            engine.connect() as connection,
+            connection.begin(),
+        ):
             record = Record(connection, self.path)
             read_version(record, exactly=True)
             work(record)
         engine.dispose()
 
     def reconnect(self) -> None:
-        """Waits up to a minute for the server, longer between tries each time."""
+        """Waits up to a minute for the server, with longer pauses after each try."""
         self.losses += 1
         end, pause = time.monotonic() + PATIENCE, 0.05
         while True:
@@ -109,7 +106,7 @@ class PostgresStore(Store):
             try:
                 with suppress(sa.exc.SQLAlchemyError):
                     self.record.connection.close()
-                with _lessons(str(self.path), waits=True):
+                with _translate_errors(str(self.path), waits=True):
                     self.record.connection = self._engine.connect()
                 if not self._writes or self._take_right():
                     return
@@ -117,29 +114,38 @@ class PostgresStore(Store):
                 if time.monotonic() > end:
                     raise
                 continue
-            holder = _find_holder(self._server)
-            if time.monotonic() > end or not str(holder).startswith(f"{name_process()},"):
-                raise _held(
-                    self._server, holder
-                )  # else it is our lost session, which the server has yet to miss
+            holder = self._find_holder()
+            if time.monotonic() > end or holder is None or not holder.is_here:
+                raise explain_held(self.path, holder)  # else the server has not ended our lost session yet
 
-    def _lessons(self) -> AbstractContextManager[None]:
-        return _lessons(str(self.path), waits=True)
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return _translate_errors(str(self.path), waits=True)
 
     def _close(self) -> None:
         with suppress(sa.exc.SQLAlchemyError):  # the server may be gone
             self.record.connection.close()
         self._engine.dispose()
 
+    def _require_right(self) -> None:
+        if not self._take_right():
+            raise explain_held(self.path, self._find_holder())
+
+    def _find_holder(self) -> Holder | None:
+        """Returns the process that writes the study, where that can be read."""
+        with suppress(StudyError), self.transaction() as record:
+            holder: Holder | None = record.settings()["holder"]
+            return holder
+        return None
+
     def _take_right(self) -> bool:
-        """Returns whether this session may write now; waits a moment for a holder that died just now."""
+        """Returns whether this session may write now; waits a moment for a holder that has just died."""
         key = zlib.crc32(_schema(self._server).encode()) - (1 << 31)
         query = sa.select(
             sa.func.pg_try_advisory_lock(sa.cast(LOCK_CLASS, sa.Integer), sa.cast(key, sa.Integer))
         )
         end = time.monotonic() + WAIT_SECONDS
         while True:
-            with _lessons(str(self.path), waits=True), self.record.connection.begin():
+            with _translate_errors(str(self.path), waits=True), self.record.connection.begin():
                 if self.record.connection.execute(query).scalar():
                     return True
             if time.monotonic() > end:
@@ -148,10 +154,10 @@ class PostgresStore(Store):
 
 
 def find_studies(address: str) -> list[Server]:
-    """Returns the studies in a database, which ``address`` names without a study, by name.
+    """Returns the studies in a database by name; ``address`` is that of the database, without a study.
 
     Raises:
-      StudyError: it cannot be reached.
+      StudyError: the database cannot be reached.
     """
     place = to_location(f"{address}{'&' if '?' in address else '?'}study=x")
     assert isinstance(place, Server)
@@ -168,7 +174,7 @@ def remove_study(server: Server) -> None:
     Raises:
       StudyError: there is none, or another process writes it.
     """
-    store = PostgresStore.open(server, writes=True)
+    store, _ = PostgresStore.open(server, lambda settings: None, writes=True)
     try:
         with store.transaction() as record:
             record.connection.execute(sa.schema.DropSchema(_schema(server), cascade=True))
@@ -213,8 +219,8 @@ def _studies(record: Record) -> list[str]:
 
 
 @contextmanager
-def _lessons(path: str, *, waits: bool) -> Iterator[None]:
-    """Raises what the server reports as a ``StudyError``; where it is gone and it ``waits``, as ``LostConnection``."""
+def _translate_errors(path: str, *, waits: bool) -> Iterator[None]:
+    """Raises errors of the server as ``StudyError``; a lost connection as ``LostConnection`` where the store ``waits``."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -223,13 +229,13 @@ def _lessons(path: str, *, waits: bool) -> Iterator[None]:
         is_gone = error.connection_invalidated or state.startswith("57P") or not state
         if is_gone and waits and isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
             raise LostConnection(
-                f"the server of {path!r} is gone, and did not come back within {PATIENCE:g} s. Start it, and go on: what "
-                f"was told before is kept. (PostgreSQL: {said}.)"
+                f"the server of {path!r} was unreachable for {PATIENCE:g} s. Start it, and run again: what was told before "
+                f"is kept. (PostgreSQL: {said}.)"
             ) from error
         if isinstance(error, sa.exc.IntegrityError):
             raise StudyError(
-                f"{path!r} was changed by another program between two steps of this one ({said}). "
-                "One process at a time writes a study: end the other, and open the study again."
+                f"another program changed {path!r} between two steps of this one ({said}). "
+                "Only one process writes a study: end the other, and open the study again."
             ) from error
         if isinstance(error, sa.exc.OperationalError):
             raise StudyError(
@@ -237,26 +243,3 @@ def _lessons(path: str, *, waits: bool) -> Iterator[None]:
                 f"(`createdb NAME`), and your rights. (PostgreSQL: {said}.)"
             ) from error
         raise StudyError(f"{path!r} cannot be used: PostgreSQL reports: {said}.") from error
-
-
-def _find_holder(server: Server) -> str | None:
-    """Returns who writes a study, where that can be read."""
-    with suppress(StudyError):
-        store = PostgresStore.open(server, writes=False)
-        try:
-            with store.transaction() as record:
-                holder: str | None = record.settings()["holder"]
-                return holder
-        finally:
-            store.close()
-    return None
-
-
-def _held(server: Server, holder: str | None) -> StudyError:
-    """Returns the error for a study that another process writes."""
-    return StudyInUseError(
-        f"the study {str(server)!r} is being written by {holder or 'another process'}. One process at a time "
-        "writes a study: close it there first (`with Study...` closes it), or end that process. "
-        "To read meanwhile, leave out the algorithm: Study.open(path).",
-        holder,
-    )

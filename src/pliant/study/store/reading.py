@@ -1,6 +1,6 @@
-"""What a study's database holds, read: the few statements, in SQLAlchemy Core.  What is written, ``record`` says.
+"""Queries of a study's database, in SQLAlchemy Core: trials, events, settings, the Pareto front.
 
-How a row becomes a trial is said in ``rows``.
+``record`` adds the statements that write; ``rows`` converts rows to trials.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from pliant.algorithms.objectives import ParetoFront
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
 
-from ..trials.constraint import BROKEN
 from ..trials.learner import PRIOR, TELL, Event, Reward
-from ..trials.trial import COMPLETED, FAILED, Report, Trial
-from .direct import execute
+from ..trials.trial import COMPLETED, Report, Trial
+from .lock import Holder
 from .rows import damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
-from .tables import IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
+from .tables import HAS_SEVERAL, IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
 
 PAGE = 500  # trials that are read at once
+
+_plans: dict[
+    tuple[Any, tuple[str, ...]], tuple[str, tuple[str, ...]]
+] = {}  # SQL, and the order of its values
 
 # Statements are built once: SQLAlchemy finds their compiled form by identity.
 _progress = sa.select(
@@ -32,26 +36,24 @@ _progress = sa.select(
     sa.select(sa.func.max(trials.c.id)).scalar_subquery(),
     sa.select(sa.func.min(queue.c.id)).scalar_subquery(),
 )
-_page = (
-    sa.select(trials)
-    .where(trials.c.id > sa.bindparam("after"))
-    .order_by(trials.c.id)
-    .limit(sa.bindparam("size"))
-)
+_page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(PAGE)
+_page_of_status = _page.where(trials.c.status == sa.bindparam("status"))
 _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _tried = (
     sa.select(trials)
     .where(
         trials.c.decisions == sa.bindparam("text"),
-        sa.or_(
-            trials.c.status == COMPLETED,
-            sa.and_(trials.c.status == FAILED, trials.c.reason.startswith(BROKEN)),
-        ),
+        sa.or_(trials.c.status == COMPLETED, trials.c.cause == "constraint"),
     )
     .order_by(trials.c.status != COMPLETED, trials.c.id)
     .limit(1)
 )
+_latest = sa.select(sa.func.max(trials.c.id)).where(
+    trials.c.decisions == sa.bindparam("text"), trials.c.status == COMPLETED
+)
+_several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL).order_by(trials.c.id)
+_one_reward = sa.select(trials.c.id).where(trials.c.reward.is_not(None)).limit(1)
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
 _last_state = sa.select(states.c.seq, states.c.state).order_by(states.c.seq.desc()).limit(1)
 _last_seq = sa.select(
@@ -85,16 +87,16 @@ _journal = sa.select(journal.c.time, journal.c.trial, journal.c.text).order_by(j
 
 
 class Progress(NamedTuple):
-    """How far a study is."""
+    """Progress of a study: its budget and the number of its trials."""
 
     budget: int | None
     exhausted: bool
     proposed: int
-    queued: int | None  # the first decisions that wait to be tried
+    queued: int | None  # the number of the first enqueued decisions
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many trials as there may be."""
+        """Whether the budget of trials is used up."""
         return self.budget is not None and self.proposed >= self.budget
 
     @property
@@ -104,10 +106,10 @@ class Progress(NamedTuple):
 
 
 class Reading:
-    """The tables behind a connection, to be read.  ``space`` is to be set before trials are.
+    """Reads the tables of a study.  Set ``space`` before trials are read.
 
     Args:
-      connection: to the database; may be replaced when it was lost.
+      connection: to the database; may be replaced after it was lost.
       path: the file or the address, for messages.
     """
 
@@ -117,7 +119,7 @@ class Reading:
         self.space: Space | None = None
 
     def settings(self) -> dict[str, Any]:
-        """Returns the row of the study, its JSON read.
+        """Returns the row of the study, with its JSON parsed.
 
         Raises:
           StudyError: it is damaged.
@@ -128,21 +130,22 @@ class Reading:
         try:
             return {
                 **row,
-                "space": Space.from_json(row["space"]),
+                "space": self.space or Space.from_json(row["space"]),
                 "algorithm": json.loads(row["algorithm"]),
+                "holder": Holder.from_text(row["holder"]),
                 "constraints": json.loads(row["constraints"] or "[]"),
                 "reuse": bool(row["reuse"]),
             }
-        except (LoadError, ValueError) as error:
+        except (LoadError, TypeError, ValueError) as error:
             raise damaged(self.path, str(error)) from error
 
     def progress(self) -> Progress:
-        """Returns the budget, whether the algorithm is exhausted, and how many trials there are."""
+        """Returns the progress of the study."""
         budget, exhausted, proposed, queued = execute(self.connection, _progress, {}).fetchone()
         return Progress(budget, exhausted, proposed or 0, queued)
 
     def last_state(self) -> tuple[int, str]:
-        """Returns the last snapshot, and after which event it was taken."""
+        """Returns the last snapshot of the algorithm, and the number of the last event in it."""
         row = self.connection.execute(_last_state).one_or_none()
         if row is None:
             raise damaged(self.path, "the algorithm's state is missing")
@@ -158,8 +161,8 @@ class Reading:
         return heapq.merge(self._trial_events(seq), self._prior_events(seq), key=lambda event: event.seq)
 
     def find_trial(self, trial_id: int) -> Trial | None:
-        """Returns a trial, or None when there is none of that number."""
-        if trial_id >= 1 << 31:  # more than the database can be asked for
+        """Returns a trial, or None if it does not exist."""
+        if trial_id >= 1 << 31:  # larger than the column
             return None
         row = self.connection.execute(_one_trial, {"key": trial_id}).one_or_none()
         return None if row is None else self._read_trials([row])[0]
@@ -169,9 +172,15 @@ class Reading:
         row = self.connection.execute(_tried, {"text": to_text(decisions)}).one_or_none()
         return None if row is None else self._read_trials([row])[0]
 
-    def page(self, after: int) -> list[Trial]:
-        """Returns the next ``PAGE`` trials after number ``after``."""
-        return self._read_trials(self.connection.execute(_page, {"after": after, "size": PAGE}).all())
+    def find_latest(self, decisions: Decisions) -> Trial | None:
+        """Returns the latest completed trial of these decisions, or None."""
+        number = self.connection.execute(_latest, {"text": to_text(decisions)}).scalar()
+        return None if number is None else self.find_trial(number)
+
+    def page(self, after: int, status: str | None = None) -> list[Trial]:
+        """Returns the next ``PAGE`` trials after number ``after``, of one status or of all."""
+        query, values = (_page, {}) if status is None else (_page_of_status, {"status": status})
+        return self._read_trials(self.connection.execute(query, {"after": after, **values}).all())
 
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""
@@ -183,20 +192,37 @@ class Reading:
         query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
         return self._read_trials(self.connection.execute(query.limit(count)).all())
 
+    def count_objectives(self) -> int | None:
+        """Returns the number of rewards of each trial; None while no trial has any."""
+        first = self.connection.execute(_several.limit(1)).one_or_none()
+        if first is not None:
+            return len(read_rewards(self.path, *first))
+        return None if self.connection.execute(_one_reward).scalar() is None else 1
+
+    def front(self, *, maximize: bool) -> list[Trial]:
+        """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best."""
+        if (self.count_objectives() or 1) == 1:
+            return self.best(1, maximize=maximize)
+        front, sign = ParetoFront(), 1.0 if maximize else -1.0
+        for trial_id, text in self.connection.execute(_several):
+            front.add(tuple([sign * one for one in read_rewards(self.path, trial_id, text)]), trial_id)
+        found = [self.find_trial(member.item) for member in front]
+        return [trial for trial in found if trial is not None]
+
     def counts(self) -> dict[str, int]:
-        """Returns how many trials there are of each status that occurs."""
+        """Returns the number of trials of each status that occurs."""
         return {row[0]: row[1] for row in self.connection.execute(_counts)}
 
     def count_queued(self) -> int:
-        """Returns how many hand-made decisions wait."""
+        """Returns the number of enqueued decisions that wait."""
         return int(self.connection.execute(sa.select(sa.func.count()).select_from(queue)).scalar_one())
 
     def notes(self) -> list[tuple[str, int | None, str]]:
-        """Returns the journal: when, which trial, and what."""
+        """Returns the journal: time, trial, and text."""
         return [(row[0], row[1], row[2]) for row in self.connection.execute(_journal)]
 
     def priors(self) -> Iterator[tuple[Decisions, Reward, str]]:
-        """Returns what the algorithm was told of trials of other studies: decisions, reward, and which trial it was."""
+        """Returns the results of other studies that the algorithm learned from: decisions, reward, and their source."""
         return map(self._read_prior, self.connection.execute(_priors))
 
     # ------------------------------------------------------------------ private
@@ -229,3 +255,21 @@ class Reading:
                     metrics: Mapping[str, float] | None = read_metrics(self.path, trial_id, text) or None
                     reports.setdefault(trial_id, {})[step] = Report(step, reward, bool(stop), metrics)
         return [read_trial(self.path, self.space, row, reports.get(row.id, {})) for row in rows]
+
+
+def execute(connection: sa.Connection, statement: sa.Executable, values: Mapping[str, Any]) -> Any:
+    """Executes a statement that is built once, for every trial; returns a result with ``fetchone`` and ``rowcount``.
+
+    SQLAlchemy compiles it once.  On SQLite the driver then executes it directly, at a tenth of the cost.  Values are None,
+    numbers and text.
+    """
+    if connection.dialect.name != "sqlite":
+        return connection.execute(statement, values)
+    key = statement, tuple(values)
+    plan = _plans.get(key)
+    if plan is None:
+        compiled: Any = statement.compile(dialect=connection.dialect, column_keys=list(values))  # type: ignore[attr-defined]
+        plan = _plans[key] = str(compiled), tuple(compiled.positiontup or ())
+    raw: Any = connection.connection.driver_connection
+    sql, names = plan
+    return raw.execute(sql, [values[name] for name in names])

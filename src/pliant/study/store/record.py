@@ -1,6 +1,6 @@
-"""What a study's database holds, written: the few statements, in SQLAlchemy Core.  What is read, ``reading`` says.
+"""Statements that write a study's database, in SQLAlchemy Core, in addition to the queries of ``reading``.
 
-When they run, and in which transaction, is decided in ``loop``; connections are made by the stores.
+``loop`` decides when they run and in which transaction; stores make the connections.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from pliant.space import Decisions
 
 from ..trials.learner import ASK, REPORT, TELL, Reward
-from ..trials.trial import Report, Trial
-from .direct import execute
-from .lock import now
-from .reading import Reading
+from ..trials.trial import Report, Trial, now
+from .lock import Holder
+from .reading import Reading, execute
 from .rows import metrics_to_text, read_decisions, to_text
 from .tables import IS_RUNNING, events, journal, priors, queue, states, study, trials
 
@@ -34,14 +33,16 @@ _unqueue = sa.delete(queue).where(queue.c.id == sa.bindparam("key"))
 
 @final
 class Record(Reading):
-    """The tables behind a connection, to be written, too."""
+    """Reads and writes the tables of a study."""
 
     def change_settings(self, **values: Any) -> None:
         """Writes some columns of the row of the study."""
+        if isinstance(values.get("holder"), Holder):
+            values["holder"] = values["holder"].to_text()
         self.connection.execute(sa.update(study), values)
 
     def add_trial(self, trial: Trial, seq: int, *, kind: str = ASK) -> None:
-        """Writes a trial that was proposed, or given by somebody, as event ``seq``."""
+        """Writes a new trial, proposed by the algorithm or enqueued, as event ``seq``."""
         row = {
             "id": trial.id,
             "decisions": to_text(trial.decisions),
@@ -51,12 +52,13 @@ class Record(Reading):
             "parent": None if trial.parent is None else to_text(trial.parent),
             "worker": trial.worker,
             "origin": trial.origin,
+            "copied_from": trial.copied_from,
         }
         execute(self.connection, _add_trial, row)
         execute(self.connection, _add_event, {"seq": seq, "kind": kind, "trial": trial.id})
 
     def start_again(self, trial: Trial) -> None:
-        """Writes that a running trial was handed out once more."""
+        """Writes the next attempt of a running trial."""
         values = {"attempts": trial.attempts, "started": trial.started, "worker": trial.worker}
         self.connection.execute(_again, {"key": trial.id, **values})
 
@@ -65,7 +67,7 @@ class Record(Reading):
         self.connection.execute(_again, {"key": trial.id, "reason": trial.reason})
 
     def finish_trial(self, trial: Trial, seq: int) -> bool:
-        """Writes how a running trial ended, as event ``seq``; False when that attempt does not run any more."""
+        """Writes the end of a running trial as event ``seq``; returns False if this attempt is not running."""
         values = {
             "key": trial.id,
             "token": trial.attempts,
@@ -73,6 +75,7 @@ class Record(Reading):
             "reward": trial.reward,
             "rewards": None if trial.rewards is None else json.dumps(trial.rewards),
             "reason": trial.reason,
+            "cause": trial.cause,
             "ended": trial.ended,
             "seconds": trial.seconds,
             "metrics": metrics_to_text(trial.metrics),
@@ -89,22 +92,22 @@ class Record(Reading):
         execute(self.connection, _add_event, row)
 
     def add_prior(self, seq: int, decisions: Decisions, reward: Reward, source: str) -> None:
-        """Writes what the algorithm is told of a trial of another study, as event ``seq``."""
+        """Writes a result of another study that the algorithm learns from, as event ``seq``."""
         several = json.dumps(reward) if isinstance(reward, tuple) else None
         row = {"seq": seq, "decisions": to_text(decisions), "rewards": several, "source": source}
         self.connection.execute(_add_prior, {**row, "reward": None if several else reward})
 
     def add_state(self, seq: int, state: str) -> None:
-        """Writes a snapshot of the algorithm's state after event ``seq``, in place of the last one."""
+        """Writes a snapshot of the algorithm's state after event ``seq``, and deletes the last one."""
         self.connection.execute(_old_states, {"until": seq})
         self.connection.execute(_add_state, {"seq": seq, "state": state})
 
     def add_queued(self, decisions: Decisions, note: str) -> None:
-        """Writes decisions that are to be tried next."""
+        """Enqueues decisions to try next."""
         self.connection.execute(_add_queued, {"decisions": to_text(decisions), "note": note})
 
     def take_queued(self) -> tuple[Decisions, str] | None:
-        """Returns the first decisions that wait, with their note, which then wait no more; None without."""
+        """Removes and returns the first enqueued decisions with their note; None without."""
         row = self.connection.execute(_queued).one_or_none()
         if row is None:
             return None
@@ -112,5 +115,5 @@ class Record(Reading):
         return read_decisions(self.path, self.space, row.id, row.decisions), row.note
 
     def add_note(self, trial_id: int | None, text: str) -> None:
-        """Writes a line for people."""
+        """Writes a line into the journal."""
         self.connection.execute(_add_note, {"time": now(), "trial": trial_id, "text": text})

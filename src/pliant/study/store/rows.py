@@ -1,4 +1,4 @@
-"""How the columns of a study become trials, decisions and numbers, and back.  Runs no statement."""
+"""Converts rows of a study to trials, decisions and numbers, and back.  Executes no statement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..trials.trial import Report, Trial
 
 
 def read_trial(path: Path | str, space: Space | None, row: Any, reports: dict[float, Report]) -> Trial:
-    """Returns a trial of its row, with its reports."""
+    """Returns a trial from its row and its reports."""
     trial_id, rewards, parent = row.id, row.rewards, row.parent
     columns = {
         **row._mapping,
@@ -27,7 +27,7 @@ def read_trial(path: Path | str, space: Space | None, row: Any, reports: dict[fl
 
 
 def to_text(decisions: Decisions) -> str:
-    """Returns decisions as they are stored; equal ones are equal text."""
+    """Returns decisions as stored text; equal decisions give equal text."""
     return json.dumps(decisions.values, separators=(",", ":"))
 
 
@@ -45,7 +45,7 @@ def read_decisions(path: Path | str, space: Space | None, trial_id: int, text: s
 
 
 def read_rewards(path: Path | str, trial_id: int, text: str) -> tuple[float, ...]:
-    """Returns the rewards of a trial of several objectives, as they are stored.
+    """Returns the stored rewards of a trial of several objectives.
 
     Raises:
       StudyError: they are damaged.
@@ -53,11 +53,11 @@ def read_rewards(path: Path | str, trial_id: int, text: str) -> tuple[float, ...
     try:
         return tuple([float(reward) for reward in json.loads(text)])
     except (TypeError, ValueError) as error:
-        raise damaged(path, f"trial {trial_id}: its rewards are no list of numbers: {error}") from error
+        raise damaged(path, f"trial {trial_id}: its rewards are not a list of numbers: {error}") from error
 
 
 def metrics_to_text(metrics: Mapping[str, float] | None) -> str | None:
-    """Returns metrics as they are stored: nothing for none."""
+    """Returns metrics as stored text; None without metrics."""
     return json.dumps(dict(metrics), separators=(",", ":")) if metrics else None
 
 
@@ -72,11 +72,11 @@ def read_metrics(path: Path | str, trial_id: int, text: str | None) -> dict[str,
     try:
         return {name: float(value) for name, value in json.loads(text).items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise damaged(path, f"trial {trial_id}: its metrics are no numbers by name: {error}") from error
+        raise damaged(path, f"trial {trial_id}: its metrics are not numbers by name: {error}") from error
 
 
 def damaged(path: Path | str, what: str) -> StudyError:
-    """Returns the error for a study that is not as Pliant left it."""
+    """Returns the error for a study whose content is not as Pliant wrote it."""
     return StudyError(
         f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
         "Restore a copy of it, together with its '-wal' file, if there is one."

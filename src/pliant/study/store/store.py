@@ -1,6 +1,6 @@
-"""What a study needs of a database: transactions, and the right to write.  What is in it, ``record`` knows.
+"""Abstract ``Store``: an open database of a study, with transactions and the right to write.
 
-Two databases do this: a file (``sqlite``, the default) and a server (``postgres``).  Both are told the same statements.
+``sqlite`` and ``postgres`` implement it; ``opening`` chooses between them.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from pliant.values.errors import StudyError
+from pliant.values.errors import StudyError, StudyInUseError
 
 from .failpoint import reach
-from .location import Location
+from .lock import Holder
 from .record import Record
 
 Result = TypeVar("Result")
+Settings = dict[str, Any]  # the row of the study, as ``Record.settings`` returns it
+Check = Callable[[Settings], None]  # raises where the settings of a study are not the expected ones
 
 
 class LostConnection(StudyError):
-    """A database that is gone for the moment; whatever was not committed is not done."""
+    """The connection to a database is lost; what was not committed is undone."""
 
 
 class Store(ABC):
-    """An open database with a study.  Use ``create_store`` or ``open_store``; then ``transaction``.
+    """An open database of a study.  Made by ``create_store`` or ``open_store``; used by ``transaction``.
 
     Attributes:
-      path: the file, or the address without password.
+      path: the file, or the address without the password.
       record: its tables.
       lock: held by the thread that is in a transaction.
-      losses: how often the connection was lost, and made anew.
+      losses: how often the connection was lost and made again.
     """
 
     def __init__(self, path: Path | str, connection: sa.Connection) -> None:
@@ -48,54 +50,49 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    def create(cls, location: Any, settings: dict[str, Any], state: str) -> Store:
+    def create(cls, location: Any, settings: Settings, state: str) -> Store:
         """See ``create_store``."""
 
     @classmethod
     @abstractmethod
-    def open(cls, location: Any, *, writes: bool) -> Store:
+    def open(cls, location: Any, check: Check, *, writes: bool) -> tuple[Store, Settings]:
         """See ``open_store``."""
-
-    @classmethod
-    @abstractmethod
-    def is_free(cls, location: Any) -> bool:
-        """See the function ``is_free``."""
 
     @contextmanager
     def transaction(self) -> Iterator[Record]:
-        """All of the block or nothing; one thread at a time.  Within another transaction, a part of it.
+        """One transaction, by one thread at a time; inside another transaction, a savepoint of it.
 
         Raises:
-          StudyError: the study is closed, of another process, or the database reports an error.
-          LostConnection: the database is gone; ``reconnect`` waits for it.
+          StudyError: the study is closed or of another process, or the database reports an error.
+          LostConnection: the connection is lost; ``reconnect`` makes it again.
         """
         with self.lock:
             if os.getpid() != self._process:
                 raise StudyError(
-                    f"the study {str(self.path)!r} was opened by process {self._process}, and a fork of it cannot "
-                    "use it: ask and tell where it was opened, and send decisions and rewards to and fro."
+                    f"the study {str(self.path)!r} was opened by process {self._process}; a fork of that process cannot "
+                    "use it. Ask and tell in the process that opened it; send decisions and rewards between processes."
                 )
             if self._closed:
                 raise StudyError(f"the study {str(self.path)!r} is closed; open it again with Study.open.")
-            if self.is_lost:  # SQLAlchemy would connect anew, but without the right to write
-                raise LostConnection(f"the database of {str(self.path)!r} was gone, and may be back.")
+            if self.is_lost:  # SQLAlchemy would connect again, but without the right to write
+                raise LostConnection(f"the connection to the database of {str(self.path)!r} was lost.")
             connection = self.record.connection
             begin = connection.begin_nested if connection.in_transaction() else connection.begin
             reach("begin")
-            with self._lessons(), begin():
+            with self._translate_errors(), begin():
                 yield self.record
                 reach("commit")
             reach("committed")
 
     @property
     def is_lost(self) -> bool:
-        """Whether the database was gone when it was last used."""
+        """Whether the connection was lost when it was last used."""
         return self.record.connection.closed or self.record.connection.invalidated
 
     def close(self) -> None:
-        """Closes the database, and lets others write it.  Closed twice is closed."""
+        """Closes the database and releases the right to write.  A second call does nothing."""
         if os.getpid() != self._process:
-            return  # a fork that closed its copy could take the writer's log away
+            return  # closing the copy of a fork could remove the writer's log
         with self.lock:
             if not self._closed:
                 self._closed = True
@@ -104,7 +101,7 @@ class Store(ABC):
                 reach("closed")
 
     def read(self, work: Callable[[Record], Result]) -> Result:
-        """Returns what ``work`` returns, which only reads; again after a connection that was lost and came back."""
+        """Returns what ``work``, which only reads, returns; repeats it after a lost connection."""
         with self.lock:
             is_part = self.record.connection.in_transaction()
             while True:
@@ -118,53 +115,31 @@ class Store(ABC):
 
     @abstractmethod
     def beside(self, work: Callable[[Record], None]) -> None:
-        """Calls ``work`` in a transaction of its own, for the queue, which may be filled while another process writes."""
+        """Calls ``work`` in a transaction of a separate connection, to enqueue while another process writes."""
 
     @abstractmethod
     def reconnect(self) -> None:
-        """Waits until the database is back, and takes the right to write again; counts a loss.
+        """Waits until the database is reachable, connects, and takes the right to write again; counts a loss.
 
         Raises:
-          StudyError: it does not come back, or somebody else writes meanwhile.
+          StudyError: the database stays unreachable, or another process writes meanwhile.
         """
 
     @abstractmethod
     def _close(self) -> None:
-        """Gives everything back."""
+        """Closes connections and releases the right to write."""
 
     @abstractmethod
-    def _lessons(self) -> AbstractContextManager[None]:
-        """Raises what the database reports in the block as a ``StudyError``."""
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        """Raises database errors of the block as ``StudyError``."""
 
 
-def create_store(location: Location, settings: dict[str, Any], state: str) -> Store:
-    """Makes a new study, with everything in it in one transaction, and opens it for writing.
-
-    Raises:
-      StudyError: there is something already, it cannot be written, or is being written.
-    """
-    return _kind(location).create(location, settings, state)
-
-
-def open_store(location: Location, *, writes: bool) -> Store:
-    """Opens a study that was made.
-
-    Raises:
-      StudyError: there is none, it is damaged, of a newer version, or it is to be written and another process writes it.
-    """
-    return _kind(location).open(location, writes=writes)
-
-
-def is_free(location: Location) -> bool:
-    """Returns whether a study may be made there: nothing, or something without content."""
-    return _kind(location).is_free(location)
-
-
-def _kind(location: Location) -> type[Store]:
-    if isinstance(location, Path):
-        from .sqlite import SqliteStore
-
-        return SqliteStore
-    from .postgres import PostgresStore  # brings psycopg, which most studies do not need
-
-    return PostgresStore
+def explain_held(path: Path | str, holder: Holder | None) -> StudyInUseError:
+    """Returns the error for a study that another process writes."""
+    text = None if holder is None else str(holder)
+    return StudyInUseError(
+        f"the study {str(path)!r} is being written by {text or 'another process'}. Only one process writes a study: close it "
+        "there (`with Study...` closes it), or end that process. To share a study between processes, use `serve(study)` "
+        "and `connect(path)`. To only read it, leave out the algorithm: Study.open(path).",
+        text,
+    )

@@ -1,8 +1,8 @@
-"""The tables of a study, in SQLAlchemy Core, and their version.  Who writes them when, ``record`` says.
+"""Database schema of a study: its tables in SQLAlchemy Core, and the version of the format.
 
-Everything that cannot be recomputed is in ``trials``, ``priors`` and ``events``: the order in which trials were
-proposed, reported on and told.  The algorithm's state is a snapshot of some moment; the events since then, replayed,
-give the present one.  So a trial costs the same however large the state is.
+``trials``, ``priors`` and ``events`` hold everything that cannot be recomputed: the order in which trials were proposed,
+reported and told.  ``states`` holds a snapshot of the algorithm; replaying the later events gives its present state, so
+that the cost of a trial does not depend on the size of the state.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 
 schema = sa.Table(
-    "pliant_schema",  # by this table a database is known to be ours
+    "pliant_schema",  # this table marks a database as a study
     metadata,
     sa.Column("version", sa.Integer, nullable=False),
 )
@@ -26,15 +26,15 @@ study = sa.Table(
     metadata,
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("space", sa.Text, nullable=False),  # JSON
-    sa.Column("algorithm", sa.Text, nullable=False),  # JSON: its name, and its options as text
-    sa.Column("seed", sa.Text),  # that of the study, which overrides the algorithm's; text: of any size
+    sa.Column("algorithm", sa.Text, nullable=False),  # JSON: as `algorithms.description.describe` returns it
+    sa.Column("seed", sa.Text),  # replaces the seed of the algorithm; text, as it may have any size
     sa.Column("maximize", sa.Boolean, nullable=False),
     sa.Column("budget", sa.Integer),
     sa.Column("exhausted", sa.Boolean, nullable=False),
     sa.Column("created", sa.Text, nullable=False),
-    sa.Column("holder", sa.Text),
-    sa.Column("constraints", sa.Text),  # JSON: a list of text such as "latency <= 10"; empty without
-    sa.Column("reuse", sa.Boolean),  # whether decisions that were tried are answered from the record
+    sa.Column("holder", sa.Text),  # JSON: the process that writes the study; see `Holder`
+    sa.Column("constraints", sa.Text),  # JSON: a list of text such as "latency <= 10"; NULL without
+    sa.Column("reuse", sa.Boolean),  # whether decisions that were tried before get their earlier result
 )
 
 trials = sa.Table(
@@ -44,25 +44,29 @@ trials = sa.Table(
     sa.Column("decisions", sa.Text, nullable=False),  # JSON: the flat vector
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("reward", sa.Double),
-    sa.Column("rewards", sa.Text),  # JSON: those of several objectives; then `reward` is empty
+    sa.Column("rewards", sa.Text),  # JSON: those of several objectives; then `reward` is NULL
     sa.Column("reason", sa.Text),
-    sa.Column("attempts", sa.Integer, nullable=False),  # the fencing token of whoever has the trial
+    sa.Column("attempts", sa.Integer, nullable=False),  # the fencing token of the worker
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("ended", sa.Text),
     sa.Column("seconds", sa.Double),
-    sa.Column("parent", sa.Text),  # JSON: the decisions that the trial goes on from
-    sa.Column("worker", sa.Text),  # who has it, or had it last
-    sa.Column("origin", sa.Text),  # where it comes from, unless the algorithm proposed it to be tried
+    sa.Column("parent", sa.Text),  # JSON: the decisions of the trial that this one continues
+    sa.Column("worker", sa.Text),  # which worker has it, or had it last
+    sa.Column("origin", sa.Text),  # "enqueued", with a note; NULL for decisions of the algorithm
     sa.Column("metrics", sa.Text),  # JSON: other numbers that it ended with, by name
+    sa.Column("cause", sa.Text),  # one of `Cause`, where it failed or ended early
+    sa.Column("copied_from", sa.Integer),  # the trial whose result it has
 )
 
 events = sa.Table(
     "events",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),  # so two writers cannot both succeed
+    sa.Column(
+        "seq", sa.Integer, primary_key=True, autoincrement=False
+    ),  # unique, so that two writers cannot both succeed
     sa.Column("kind", sa.Text, nullable=False),  # 'ask', 'give', 'report' or 'tell'
     sa.Column("trial", sa.Integer, sa.ForeignKey("trials.id"), nullable=False),
-    sa.Column("step", sa.Double),  # of a report, as are the next ones
+    sa.Column("step", sa.Double),  # this and the next columns: of a report
     sa.Column("reward", sa.Double),
     sa.Column("stop", sa.Boolean),
     sa.Column("metrics", sa.Text),  # JSON
@@ -78,9 +82,9 @@ states = sa.Table(
 )
 
 priors = sa.Table(
-    "priors",  # what the algorithm was told of trials of other studies
+    "priors",  # results of other studies that the algorithm learned from
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),  # one row of numbers with the events
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),  # numbered together with the events
     sa.Column("decisions", sa.Text, nullable=False),
     sa.Column("reward", sa.Double),
     sa.Column("rewards", sa.Text),
@@ -88,7 +92,7 @@ priors = sa.Table(
 )
 
 queue = sa.Table(
-    "queue",  # decisions that somebody wants to be tried next; any process may add some
+    "queue",  # decisions to try next; any process may add some
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("decisions", sa.Text, nullable=False),
@@ -96,7 +100,7 @@ queue = sa.Table(
 )
 
 journal = sa.Table(
-    "journal",  # what happened besides, for people: attempts that were lost, results that came too late
+    "journal",  # for people: attempts that were lost, results that came too late
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("time", sa.Text, nullable=False),
@@ -119,8 +123,11 @@ _index("trials_by_reward", trials.c.reward)
 _index("trials_of_several", trials.c.id, where=HAS_SEVERAL)
 _index("reports", events.c.trial, where=IS_REPORT)
 ADDED = {
-    "study": [study.c.constraints, study.c.reuse],
-    "trials": [trials.c.worker, trials.c.origin, trials.c.metrics],
-    "events": [events.c.metrics],
+    2: {
+        "study": [study.c.constraints, study.c.reuse],
+        "trials": [trials.c.worker, trials.c.origin, trials.c.metrics],
+        "events": [events.c.metrics],
+    },
+    3: {"trials": [trials.c.cause, trials.c.copied_from]},
 }
-"""The columns that version 2 added, by table; besides the tables ``priors``, ``queue`` and ``journal``."""
+"""The columns that each version added, by table.  Version 2 also added the tables ``priors``, ``queue`` and ``journal``."""

@@ -1,1 +1,1 @@
-"""Trials, and what is checked and decided about them.  Knows no database."""
+"""Trials as data, and the rules about them: constraints, leases, replay.  Uses no database."""

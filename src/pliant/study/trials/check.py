@@ -1,4 +1,4 @@
-"""What a study is given, checked: spaces, algorithms, rewards.  Knows no database."""
+"""Checks the arguments of a study (space, algorithm, rewards, settings), and makes its errors about trials."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_seed, check_size
+from pliant.algorithms.description import Description, describe, differences, to_text
 from pliant.space import Space, diff
 from pliant.values.errors import (
     FeedbackError,
@@ -16,23 +17,25 @@ from pliant.values.errors import (
     RewardError,
     SpaceChangedError,
     StaleError,
-    StudyError,
+    StudyChangedError,
+    listing,
+    suggest,
 )
 
-from .trial import COMPLETED, Trial
+from .trial import COMPLETED, FAILURES, Cause, Trial
 
 
 def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
-    """Raises an error unless each is of its kind, or None.
+    """Checks the types of the main arguments of a study; each may be None.
 
     Raises:
-      FieldTypeError: the space is no Space, or the algorithm no Algorithm.
-      FieldValueError: the number of trials is not one.
+      FieldTypeError: the space is not a Space, or the algorithm not an Algorithm.
+      FieldValueError: the number of trials is not a positive integer.
     """
     if space is not None and not isinstance(space, Space):
         raise FieldTypeError(
             f"a study takes a Space; got {space!r:.80} of type {type(space).__name__}. "
-            "Of a program with holes, pass `pg.abstract_search_space(program)`."
+            "For a program with holes, pass `pg.abstract_search_space(program)`."
         )
     if algorithm is not None and not isinstance(algorithm, Algorithm):
         hint = f" Write `{algorithm.__name__}(...)`." if callable(algorithm) else ""
@@ -47,14 +50,53 @@ def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
 
 
 def check_space(path: Path | str, recorded: Space, given: Space | None) -> None:
-    """Raises SpaceChangedError where a space is given that is not the recorded one."""
+    """Raises SpaceChangedError if the given space differs from the recorded one."""
     if given is not None and given != recorded:
         lines = "\n".join(f"  {line}" for line in diff(recorded, given))
         raise SpaceChangedError(
-            f"the study {str(path)!r} searches another space than the one given. From the study's to the "
-            f"one given:\n{lines}\n"
-            "Its trials mean nothing in the other space: undo the change, or make another study at another path."
+            f"the study {str(path)!r} searches another space than the one given. Differences from the space of the study to "
+            f"the given one:\n{lines}\n"
+            "Its trials do not apply to the given space: undo the change, or make another study at another path."
         )
+
+
+def check_algorithm(path: str, recorded: Description, algorithm: Algorithm) -> None:
+    """Raises StudyChangedError if an algorithm differs from the recorded one."""
+    given = describe(algorithm)
+    if found := differences(recorded, given):
+        raise StudyChangedError(
+            f"the study {path!r} is searched by another algorithm: {'; '.join(found)}.\n"
+            f"  in the study: {to_text(recorded)}\n"
+            f"  given:        {to_text(given)}\n"
+            "Give the one in the study, or make another study at another path."
+        )
+
+
+def check_reason(trial_id: int, reason: Any) -> str:
+    """Returns why a trial failed, as text that any database can store.
+
+    Raises:
+      FieldTypeError: it is not a text.
+    """
+    if not isinstance(reason, str):
+        raise FieldTypeError(
+            f"the reason why trial {trial_id} failed is text; got {reason!r:.80} of type {type(reason).__name__}."
+        )
+    return to_plain(reason)
+
+
+def check_cause(cause: Any) -> Cause:
+    """Returns the cause of a failed trial.
+
+    Raises:
+      FieldValueError: it is not one of ``FAILURES``.
+    """
+    for known in FAILURES:
+        if cause == known:
+            return known
+    raise FieldValueError(
+        f"the cause of a failed trial is one of {listing(FAILURES)}; got {cause!r:.80}{suggest(cause, FAILURES) or '.'}"
+    )
 
 
 def check_rewards(trial_id: int, reward: Any) -> float | tuple[float, ...]:
@@ -97,22 +139,22 @@ def check_reward(trial_id: int, reward: Any) -> float:
 def check_settings(
     path: Path | str, recorded: dict[str, Any], given: dict[str, Any], *, seed: int | None
 ) -> None:
-    """Raises StudyError where a study has another direction, other constraints or another seed than given."""
+    """Raises StudyChangedError if a study has another direction, other constraints or another seed than given."""
     for name, value in given.items():
         if recorded[name] != value:
-            raise StudyError(
+            raise StudyChangedError(
                 f"the study {str(path)!r} was made with {name}={recorded[name]}, and is opened with "
                 f"{name}={value}. Open it as it was made, or make another at another path."
             )
     if seed is not None and recorded["seed"] != str(check_seed(seed)):
-        raise StudyError(
+        raise StudyChangedError(
             f"the study {str(path)!r} was made with seed={recorded['seed']}, and is opened with "
             f"seed={seed}. Open it with that seed, or make another study at another path."
         )
 
 
 def no_such_trial(study: str, trial_id: Any, count: int) -> FeedbackError:
-    """Returns the error for the number of a trial that a study of ``count`` trials does not have."""
+    """Returns the error for an unknown trial of a study of ``count`` trials."""
     known = f"its trials are 1 to {count}" if count else "it has no trials yet"
     return FeedbackError(
         f"the study {study!r} has no trial {trial_id!r:.80}; {known}. "
@@ -121,24 +163,24 @@ def no_such_trial(study: str, trial_id: Any, count: int) -> FeedbackError:
 
 
 def ended_before(trial: Trial) -> FeedbackError:
-    """Returns the error for a trial that reports after it has ended."""
+    """Returns the error for a report of a trial that has ended."""
     return FeedbackError(
-        f"trial {trial.id} has ended ({trial.status}), so it reports no more. Report before `tell` or `fail`."
+        f"trial {trial.id} has ended ({trial.status}), so it cannot report. Report before `tell` or `fail`."
     )
 
 
 def reassigned(trial: Trial, token: int) -> StaleError:
-    """Returns the error for a result of an attempt that was given up."""
+    """Returns the error for a result of an old attempt."""
     return StaleError(
         f"attempt {token} of trial {trial.id} was given up, and the trial was handed out again as attempt {trial.attempts}"
-        f"{f' to {trial.worker}' if trial.worker else ''}: its result is not taken, and nothing was changed. A worker that "
-        "is slow keeps its trial when it says so now and then: `renew(id, token=...)`, or a longer lease.",
+        f"{f' to {trial.worker}' if trial.worker else ''}: its result is refused, and nothing was changed. A slow worker "
+        "keeps its trial by `renew(id, token=...)` now and then, or by a longer lease.",
         trial.id,
     )
 
 
 def told_twice(first: Trial, second: Trial) -> FeedbackError:
-    """Returns the error for a trial that ended as ``first``, and is then told to end as ``second``."""
+    """Returns the error for a trial that ended as ``first``, and then gets another result, ``second``."""
 
     def say(trial: Trial) -> str:
         if trial.rewards is not None:
@@ -147,12 +189,12 @@ def told_twice(first: Trial, second: Trial) -> FeedbackError:
 
     return FeedbackError(
         f"trial {first.id} was told twice: {say(first)} at {first.ended}, and now {say(second)}. "
-        "The first stands. A trial is told once; to try the same decisions again, ask for a new trial."
+        "The first result stays. Tell each trial once; to try the same decisions again, enqueue them."
     )
 
 
 def to_plain(text: str) -> str:
-    r"""Returns text that any database holds; a log may hold what is none.
+    r"""Returns text that any database can store; logs may contain other characters.
 
     >>> to_plain("a\0b") == "a\ufffdb"
     True

@@ -1,4 +1,4 @@
-"""Limits on what trials may measure besides their reward, such as ``latency <= 10``.  Knows no study."""
+"""Constraints: limits on the metrics of trials, such as ``latency <= 10``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any, final
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
 
 _FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
-_MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # what makes a text more than one limit
+_MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # signs of more than one limit in a text
 _REWARD = re.compile(r"rewards?( \d+)?", re.IGNORECASE)
 MAX_NAME = 200  # characters in the name of a metric
-BROKEN = "breaks a constraint: "  # how the reason of a trial begins that does
 
 
 @final
@@ -38,10 +37,10 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: Any) -> Constraint:
-        """Returns what a text says.
+        """Returns the constraint that a text states.
 
         Raises:
-          FieldTypeError: it is no text.
+          FieldTypeError: it is not a text.
           FieldValueError: it is not of the form ``metric <= number`` or ``metric >= number``.
         """
         if isinstance(text, Constraint):
@@ -62,13 +61,13 @@ class Constraint:
         name = match["metric"]
         if _MORE.search(name) or _is_number(name):
             raise FieldValueError(
-                f"{name!r:.80} is no name of a metric, which a constraint begins with. One limit each, such as "
+                f"a constraint begins with the name of a metric; {name!r:.80} is not one. Write one limit each, such as "
                 f"['latency <= 10', 'latency >= 1']; got {text!r:.80}."
             )
         return cls(name, match["sign"], limit)
 
     def allows(self, value: float) -> bool:
-        """Returns whether a value keeps within the limit."""
+        """Returns whether a value is within the limit."""
         return value <= self.limit if self.sign == "<=" else value >= self.limit
 
     def __str__(self) -> str:
@@ -76,7 +75,7 @@ class Constraint:
 
 
 def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
-    """Returns constraints that are given as text.
+    """Returns the constraints that a list of texts states.
 
     Raises:
       FieldTypeError: it is one text in place of a list of them.
@@ -88,39 +87,40 @@ def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
     for one in limits:
         if _REWARD.fullmatch(one.metric):
             raise FieldValueError(
-                f"'{one}' limits the reward, which is what is searched for: a trial beyond the limit is only worse, or "
-                f"better. To rule trials out by it, give it as a metric of another name, such as 'accuracy {one.sign} "
+                f"the constraint '{one}' limits the reward itself, which the search optimizes already. To exclude trials by "
+                f"it, constrain a metric of another name, such as 'accuracy {one.sign} "
                 f"{_to_text(one.limit)}', and tell it: tell(id, reward, metrics={{'accuracy': ...}})."
             )
     return limits
 
 
 def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float], trial_id: int) -> str | None:
-    """Returns which constraints a trial breaks, as text; None when it breaks none.
+    """Returns the reason why a trial fails by its constraints, as text; None if it keeps all.
 
     Raises:
-      RewardError: it lacks a metric that is constrained.
+      RewardError: it lacks a constrained metric.
     """
     broken = []
     for one in constraints:
         if one.metric not in metrics:
             raise RewardError(
                 f"the study has the constraint '{one}', and trial {trial_id} was told without {one.metric!r}"
-                f"{suggest(one.metric, metrics) or '.'} Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}})."
+                f"{suggest(one.metric, metrics) or '.'}",
+                f"Pass it: tell(id, reward, metrics={{{one.metric!r}: ...}}).",
             )
         if not one.allows(metrics[one.metric]):
             broken.append(
                 f"{one.metric} is {_to_text(metrics[one.metric])}, not {one.sign} {_to_text(one.limit)}"
             )
-    return BROKEN + "; ".join(broken) if broken else None
+    return f"breaks a constraint: {'; '.join(broken)}" if broken else None
 
 
 def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
     """Returns metrics with their numbers as floats.
 
     Raises:
-      FieldTypeError: they are no mapping, or a name is no text.
-      RewardError: a value is no finite number.
+      FieldTypeError: they are not a mapping, or a name is not a text.
+      RewardError: a value is not a finite number.
     """
     if not isinstance(metrics, Mapping):
         raise FieldTypeError(
@@ -155,6 +155,6 @@ def _is_number(text: str) -> bool:
 
 
 def _to_text(number: float) -> str:
-    """Returns a number as it may be read back; a study keeps its constraints as text."""
+    """Returns a number as text that reads back as the same number."""
     short = f"{number:g}"
     return short if float(short) == number else repr(number)

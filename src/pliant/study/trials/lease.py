@@ -1,7 +1,7 @@
-"""Who has which trial, and until when: leases, by a clock that is never set back.  Writes nothing.
+"""Leases of running trials: which worker has which trial, and until when, by a monotonic clock.  In memory only.
 
-A lease is broken by silence, never by a result: a worker that was slow but whose trial nobody else has is heard all
-the same.  What keeps two workers of one trial apart is the *token*, the number of the attempt, which is in the record.
+Only silence ends a lease: a late result is still accepted while no other worker has the trial.  The *token*, the attempt
+number in the record, distinguishes two workers of one trial.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .trial import Trial
 @final
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A trial that is out.
+    """The lease of a trial that a worker has.
 
     Attributes:
-      trial: as it was handed out, with what it reported since.
-      since: when, in seconds of the clock.
-      seconds: how long its holder may be silent; None for ever, as for a call in the process of the study.
-      until: when it is broken; None for never.
+      trial: as it was handed out, with its later reports.
+      since: when it was handed out, in seconds of the clock.
+      seconds: how long its worker may be silent; None without a limit, as for a worker in the process of the study.
+      until: when it expires; None for never.
     """
 
     trial: Trial
@@ -35,32 +35,32 @@ class Lease:
 
 @final
 class Leases:
-    """The trials that are out, and those that wait to be handed out again, in the order in which they were lost.
+    """The trials that workers have, and those that wait to be handed out again, in the order in which they were lost.
 
     Args:
-      clock: returns seconds, and never goes back.
+      clock: returns seconds; monotonic.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.clock = clock
         self._out: dict[int, Lease] = {}
         self._waiting: deque[Trial] = deque()
-        self._lost: dict[int, Lease] = {}  # those of waiting trials, for holders who give a sign all the same
+        self._lost: dict[int, Lease] = {}  # of waiting trials, whose workers may still answer
 
     def find(self, trial_id: int) -> Lease | None:
-        """Returns the lease of a trial, or None when it is not out."""
+        """Returns the lease of a trial, or None if no worker has it."""
         return self._out.get(trial_id)
 
     def grant(self, trial: Trial, seconds: float | None) -> None:
-        """Notes that a trial is out now."""
+        """Starts the lease of a trial."""
         start = self.clock()
         self._out[trial.id] = Lease(trial, start, seconds, None if seconds is None else start + seconds)
 
     def renew(self, trial: Trial) -> None:
-        """Notes that the holder of a trial gave a sign; ``trial`` is the trial as it is now.
+        """Extends the lease of a trial after a sign of its worker; ``trial`` is the trial as it is now.
 
-        A holder whose trial waits has it back; of one before this process it is not known how long it may be silent, so
-        that its trial goes on waiting.
+        A worker whose trial waits gets it back.  A trial that an earlier process handed out continues to wait, as the
+        length of its lease is unknown.
         """
         lease = self._out.get(trial.id) or self._lost.pop(trial.id, None)
         if lease is None:
@@ -71,25 +71,25 @@ class Leases:
         self._out[trial.id] = replace(lease, trial=trial, until=until)
 
     def end(self, trial_id: int) -> None:
-        """Notes that a trial ended, whether it was out or waited."""
+        """Ends the lease of a trial, or its waiting."""
         self._out.pop(trial_id, None)
         self._lost.pop(trial_id, None)
         if any(trial.id == trial_id for trial in self._waiting):
             self._waiting = deque([trial for trial in self._waiting if trial.id != trial_id])
 
     def put_back(self, trial: Trial) -> None:
-        """Lets a trial wait to be handed out again."""
+        """Ends the lease of a trial, which then waits to be handed out again."""
         lease = self._out.pop(trial.id, None)
         if lease is not None:
             self._lost[trial.id] = lease
         self._waiting = deque([*(one for one in self._waiting if one.id != trial.id), trial])
 
     def next_waiting(self) -> Trial | None:
-        """Returns the trial that waits longest, or None."""
+        """Returns the trial that has waited longest, or None."""
         return self._waiting[0] if self._waiting else None
 
     def expired(self) -> list[Trial]:
-        """Returns the trials whose holders were silent for too long, those first that were so first."""
+        """Returns the trials whose leases have expired, in the order of expiry."""
         if not any(lease.until is not None for lease in self._out.values()):
             return []
         present = self.clock()
@@ -97,7 +97,7 @@ class Leases:
         return [lease.trial for lease in sorted(late, key=lambda lease: (lease.until, lease.trial.id))]
 
     def reset(self, running: Iterable[Trial]) -> None:
-        """Agrees with a record that was read again: what runs and is not out waits."""
+        """Adapts to the running trials of a record that was read again: those without a lease wait."""
         found = {trial.id: trial for trial in running}
         self._out = {key: lease for key, lease in self._out.items() if key in found}
         self._lost = {key: lease for key, lease in self._lost.items() if key in found}

@@ -1,30 +1,44 @@
-"""What a study tells about itself: its trials and its settings, as frozen data.  Nothing here reads a file."""
+"""Frozen data about a study: ``Trial``, ``Report``, ``StudyInfo``, and the causes of how trials ended."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pliant.space import Decisions
-
-from ..store.lock import now
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 STATUSES = (RUNNING, COMPLETED, FAILED)
-"""Of a trial: proposed and not told yet; told a reward; ended without one."""
+"""The statuses of a trial: proposed and not ended yet; ended with a reward; ended without one."""
+
+Cause = Literal["error", "reward", "skipped", "constraint", "timeout", "memory", "lost", "stopped"]
+"""Why a trial failed, or, of a completed one, why it ended early.
+
+- ``error``: the evaluation failed, such as by an exception or an exit code.
+- ``reward``: the evaluation ended, but its reward or a required metric is missing or not a finite number.
+- ``skipped``: the search loop skipped the trial.
+- ``constraint``: its metrics break a constraint of the study.
+- ``timeout``, ``memory``: it exceeded its limit of time or memory.
+- ``lost``: its worker was lost in every attempt.
+- ``stopped``: it has a reward, and the algorithm asked it to stop early.
+"""
+
+FAILURES: tuple[Cause, ...] = ("error", "reward", "skipped", "constraint", "timeout", "memory", "lost")
+"""The causes of a failed trial."""
 
 
 class Report(NamedTuple):
-    """What a trial said on its way.
+    """An intermediate reward of a trial.
 
     Attributes:
-      step: how far it was, in its own unit.
-      reward: how good it was there, as it was reported.
-      stop: whether the algorithm then wanted it to stop.
-      metrics: other numbers that it reported, by name; None without.
+      step: how far the trial was, in its own unit.
+      reward: the reward at this step, as it was reported.
+      stop: whether the algorithm asked the trial to stop then.
+      metrics: other numbers of this step, by name; None without.
     """
 
     step: float
@@ -35,27 +49,28 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One proposal of a study, and what became of it.
+    """One proposal of a study and its result.
 
     Attributes:
       id: 1, 2, 3, ... in the order of proposal, without gaps.
-      decisions: what is to be tried.
+      decisions: what to evaluate.
       status: one of ``STATUSES``.
-      reward: as it was told, whether it is maximized or minimized; None without one, or with several.
+      reward: as it was told, maximized or minimized; None without one, or with several.
       rewards: those of several objectives, as they were told; None otherwise.
-      reason: why the trial failed; of a running one, why its last attempt was lost; else None.
-      attempts: how often it was handed out; more than 1 after a crash. It is the *token* of whoever has the trial:
-        when the trial is handed out again, results with an older token are refused.
+      reason: why the trial failed, as text; of a running one, why its last attempt was lost; else None.
+      attempts: attempt number, from 1; more than 1 after a crash. It is the *token* of the worker: results with an older
+        token are refused.
       started: when it was last handed out, in ISO 8601, UTC.
-      ended: when it was told, likewise; None while it is running.
-      seconds: from the one to the other by a clock that is never set back; None while the trial is
-        running, or when it was handed out by a process that is gone.
-      parent: the decisions of the earlier trial from whose result this one goes on; None where it begins anew.
-      reports: the intermediate rewards, by step; of two for one step (after a crash, say) the last.
-      worker: who has the trial, or had it last, as text; None where nobody said.
-      origin: where the decisions come from, unless the algorithm proposed them to be tried: ``enqueued``, perhaps with
-        a note, or ``copy of trial 3``, whose reward it has, too.
+      ended: when it ended, likewise; None while it is running.
+      seconds: the time between them by a monotonic clock; None while the trial is running, or when an earlier process
+        handed it out.
+      parent: the decisions of the earlier trial that this one continues; None where training starts from the beginning.
+      reports: the intermediate rewards, by step; of two for one step (after a crash, for example) the last.
+      worker: which worker has the trial, or had it last, as text; None if unknown.
+      origin: ``enqueued``, perhaps with a note, for decisions that a user enqueued; None for those of the algorithm.
       metrics: other numbers that it ended with, by name.
+      cause: why it failed or ended early, for programs; see ``Cause``. None for a normal end and for running trials.
+      copied_from: the id of the earlier trial with the same decisions whose result this one has; None for all others.
     """
 
     id: int
@@ -73,24 +88,26 @@ class Trial:
     worker: str | None = None
     origin: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    cause: Cause | None = None
+    copied_from: int | None = None
 
     @property
     def token(self) -> int:
-        """What its holder shows when it reports or tells: the number of the attempt."""
+        """What the worker passes when it reports or tells: the attempt number."""
         return self.attempts
 
     @property
     def told(self) -> float | tuple[float, ...] | None:
-        """What it was told: its reward, or, of several objectives, its rewards; None without."""
+        """The reward; of several objectives, the tuple of rewards; None without."""
         return self.reward if self.rewards is None else self.rewards
 
     @property
     def should_stop(self) -> bool:
-        """Whether one of its reports was answered with a stop."""
+        """Whether the algorithm asked the trial to stop at one of its reports."""
         return any(report.stop for report in self.reports)
 
     def with_report(self, report: Report) -> Trial:
-        """Returns the trial with one more report, in place of an earlier one for its step."""
+        """Returns the trial with one more report, which replaces an earlier one for its step."""
         kept = [one for one in self.reports if one.step != report.step]
         return replace(self, reports=tuple(sorted([*kept, report])))
 
@@ -108,14 +125,14 @@ def start_trial(
         id,
         decisions,
         RUNNING,
-        None,
-        None,
-        None,
-        1,
-        now(),
-        None,
-        None,
-        parent,
+        reward=None,
+        rewards=None,
+        reason=None,
+        attempts=1,
+        started=now(),
+        ended=None,
+        seconds=None,
+        parent=parent,
         worker=worker,
         origin=origin,
     )
@@ -127,6 +144,7 @@ def end_trial(
     reason: str | None,
     seconds: float | None,
     *,
+    cause: Cause | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> Trial:
     """Returns a running trial as it ends now, with its reward or rewards, or failed without."""
@@ -136,24 +154,31 @@ def end_trial(
         reward=None if isinstance(reward, tuple) else reward,
         rewards=reward if isinstance(reward, tuple) else None,
         reason=reason,
+        cause=cause,
         ended=now(),
         seconds=seconds,
         metrics=metrics or {},
     )
 
 
+def now() -> str:
+    """Returns the time in ISO 8601, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """The settings of a study and how far it is.
+    """The settings of a study and its progress.
 
     Attributes:
-      name: what it is called.
+      name: the name of the study.
       path: its file, or the address of its database.
       algorithm: the algorithm with its options, as text.
+      description: the same as JSON, which ``pliant.algorithms.description.rebuild`` reads.
       fingerprint: that of the space.
       maximize: whether higher rewards are better.
-      budget: how many trials there will be; None without a limit.
-      proposed: how many there are.
+      budget: the number of trials to propose; None without a limit.
+      proposed: the number of trials so far.
       exhausted: whether the algorithm has nothing left to propose.
       is_complete: whether nothing is left to propose and no trial is running.
       created: when the study was made, in ISO 8601, UTC.
@@ -161,12 +186,13 @@ class StudyInfo:
         The process may be gone.
       schema_version: that of the file.
       constraints: the limits on what its trials measure, as text.
-      queued: how many hand-made decisions wait to be tried.
+      queued: the number of enqueued decisions that wait to be tried.
     """
 
     name: str
     path: Path | str
     algorithm: str
+    description: Mapping[str, object]
     fingerprint: str
     maximize: bool
     budget: int | None

@@ -22,7 +22,7 @@ def is_read_only(monkeypatch):
 @pytest.mark.parametrize("said", ["unable to open database file", "attempt to write a readonly database"])
 def test_a_file_system_that_is_read_only(said, is_read_only, tmp_path):
     assert re.search(
-        r"'.*a\.db' is on a file system that is read-only here.* To read it, leave out the algorithm: Study\.open\(path\)\.",
+        r"'.*a\.db' is on a read-only file system.* To read it, leave out the algorithm: Study\.open\(path\)\.",
         str(explain(sqlite3.OperationalError(said), tmp_path / "a.db")),
     )
 
@@ -39,7 +39,7 @@ def test_a_file_system_that_is_read_only(said, is_read_only, tmp_path):
             "disk I/O error",
             r"or the file may not grow, by a limit on the size of files \(`ulimit -f`\) or a quota",
         ),
-        ("database or disk is full", "Free some space and go on"),
+        ("database or disk is full", "Free some space and run again"),
     ],
 )
 def test_a_file_system_that_can_be_written(said, lesson, tmp_path):
