@@ -116,7 +116,7 @@ def test_constraints_and_reuse(pliant, task, more):
     for trial in found:
         assert (trial.status == "failed") == (trial.decisions["x"] > 60)
     assert max(trial.reward for trial in found if trial.reward is not None) <= 60
-    copies = [trial for trial in found if trial.origin]
+    copies = [trial for trial in found if trial.copied_from]
     with open("calls") as calls:
         assert len(calls.read()) == 40 - len(copies)
     assert re.search(r"\nThe winner, trial \d+:\n\n  Dict\(x=(60|[1-5]?\d), ", output)

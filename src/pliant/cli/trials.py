@@ -66,7 +66,10 @@ def explain_reward(reward: Any, error: Exception) -> str:
     if not _is_finite(reward):
         return f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
     if isinstance(error, RewardError) and error.takes_one:
-        return f"evaluate returned {text}: {str(error).removesuffix('.')}, such as --algorithm nsga2."
+        return (
+            f"evaluate returned {text}: {error.fault} Combine them into one number, or use an algorithm for several "
+            "objectives, such as --algorithm nsga2."
+        )
     return f"evaluate returned {text}: {error.fault if isinstance(error, RewardError) else error}"
 
 

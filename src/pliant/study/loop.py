@@ -16,7 +16,7 @@ from pliant.algorithms.base import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
 
-from .store.reading import Progress
+from .store.reading import Progress, count_objectives
 from .store.record import Record
 from .store.store import LostConnection, Store
 from .trials.check import ended_before, no_such_trial, reassigned, told_twice
@@ -128,7 +128,7 @@ class Loop:
             if token is not None and token != trial.attempts:
                 raise reassigned(trial, token)
             if told is not None:
-                found = check_arity(trial_id, told, self._objectives or record.count_objectives())
+                found = check_arity(trial_id, told, self._objectives or count_objectives(record))
             self._seq += 1
             if not record.finish_trial(ended, self._seq):
                 raise told_twice(self._find(record, trial_id), ended)

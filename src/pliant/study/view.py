@@ -12,6 +12,7 @@ from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 
 from .loop import find_trial
+from .store.reading import count_objectives, find_front
 from .store.record import Record
 from .store.store import Store
 from .store.tables import SCHEMA_VERSION
@@ -71,7 +72,7 @@ class View:
             raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
 
         def work(record: Record) -> list[Trial]:
-            if (record.count_objectives() or 1) > 1:
+            if (count_objectives(record) or 1) > 1:
                 raise StudyError(
                     f"the trials of {self.name!r} have several rewards each, so best() does not apply. "
                     "`study.front()` returns the Pareto-optimal ones."
@@ -82,7 +83,7 @@ class View:
 
     def front(self) -> list[Trial]:
         """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best trial."""
-        return self._store.read(lambda record: record.front(maximize=self.maximize))
+        return self._store.read(lambda record: find_front(record, maximize=self.maximize))
 
     def counts(self) -> dict[str, int]:
         """Returns the number of trials of each status, in the order of ``STATUSES``."""

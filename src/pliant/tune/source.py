@@ -372,7 +372,7 @@ def study_source(
     """Returns the trials of a study: an open one, or one at a path, which is opened or created."""
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
     from pliant.study.store.location import to_location
-    from pliant.study.store.store import is_free
+    from pliant.study.store.opening import is_free
     from pliant.study.trials.check import check_space
 
     if not isinstance(study, Study):

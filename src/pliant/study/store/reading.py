@@ -192,23 +192,6 @@ class Reading:
         query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
         return self._read_trials(self.connection.execute(query.limit(count)).all())
 
-    def count_objectives(self) -> int | None:
-        """Returns the number of rewards of each trial; None while no trial has any."""
-        first = self.connection.execute(_several.limit(1)).one_or_none()
-        if first is not None:
-            return len(read_rewards(self.path, *first))
-        return None if self.connection.execute(_one_reward).scalar() is None else 1
-
-    def front(self, *, maximize: bool) -> list[Trial]:
-        """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best."""
-        if (self.count_objectives() or 1) == 1:
-            return self.best(1, maximize=maximize)
-        front, sign = ParetoFront(), 1.0 if maximize else -1.0
-        for trial_id, text in self.connection.execute(_several):
-            front.add(tuple([sign * one for one in read_rewards(self.path, trial_id, text)]), trial_id)
-        found = [self.find_trial(member.item) for member in front]
-        return [trial for trial in found if trial is not None]
-
     def counts(self) -> dict[str, int]:
         """Returns the number of trials of each status that occurs."""
         return {row[0]: row[1] for row in self.connection.execute(_counts)}
@@ -255,6 +238,25 @@ class Reading:
                     metrics: Mapping[str, float] | None = read_metrics(self.path, trial_id, text) or None
                     reports.setdefault(trial_id, {})[step] = Report(step, reward, bool(stop), metrics)
         return [read_trial(self.path, self.space, row, reports.get(row.id, {})) for row in rows]
+
+
+def count_objectives(reading: Reading) -> int | None:
+    """Returns the number of rewards of each trial; None while no trial has any."""
+    first = reading.connection.execute(_several.limit(1)).one_or_none()
+    if first is not None:
+        return len(read_rewards(reading.path, *first))
+    return None if reading.connection.execute(_one_reward).scalar() is None else 1
+
+
+def find_front(reading: Reading, *, maximize: bool) -> list[Trial]:
+    """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best."""
+    if (count_objectives(reading) or 1) == 1:
+        return reading.best(1, maximize=maximize)
+    front, sign = ParetoFront(), 1.0 if maximize else -1.0
+    for trial_id, text in reading.connection.execute(_several):
+        front.add(tuple([sign * one for one in read_rewards(reading.path, trial_id, text)]), trial_id)
+    found = [reading.find_trial(member.item) for member in front]
+    return [trial for trial in found if trial is not None]
 
 
 def execute(connection: sa.Connection, statement: sa.Executable, values: Mapping[str, Any]) -> Any:
