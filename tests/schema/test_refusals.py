@@ -35,14 +35,14 @@ class Rude:
 TYPE_ERRORS: list[tuple[pt.ValueSpec, Any, str]] = [
     (pt.Bool(), 1, "is 1 of type int; allowed: True or False. Write True."),
     (pt.Bool(), "yes", "is 'yes' of type str; allowed: True or False."),
-    (pt.Int(), True, "A bool is no number here: write 1 or 0, or declare the field as Bool()."),
-    (pt.Int(), np.bool_(True), "A bool is no number here"),
+    (pt.Int(), True, "A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()."),
+    (pt.Int(), np.bool_(True), "A bool is not accepted as a number"),
     (pt.Int(min_value=0), "3", "is '3' of type str; allowed: an int >= 0."),
     (pt.Int(), 3.0, "is 3.0 of type float; allowed: an int. Write 3."),
     (pt.Int(), 3.5, "Round it, or declare the field as Float()."),
     (pt.Int(), np.array([1, 2]), "of type ndarray; allowed: an int."),
     (pt.Int(), None, "is None of type NoneType; allowed: an int."),
-    (pt.Float(), False, "A bool is no number here"),
+    (pt.Float(), False, "A bool is not accepted as a number"),
     (pt.Float(), "1", "allowed: a float."),
     (pt.Float(), np.array([1.0, 2.0]), "of type ndarray; allowed: a float."),
     (pt.Float().noneable(), "1", "allowed: a float or None."),
@@ -59,9 +59,9 @@ TYPE_ERRORS: list[tuple[pt.ValueSpec, Any, str]] = [
     (pt.Dict(), [1], "is [1] of type list; allowed: a dict."),
     (pt.Dict([("a", int)]), 1, "allowed: a dict {'a': an int}."),
     (pt.Object(Layer), 1, "is 1 of type int; allowed: an instance of Layer."),
-    (pt.Object(Layer), Layer, "That is the class itself: write Layer(...)."),
+    (pt.Object(Layer), Layer, "This is the class itself. Write Layer(...)."),
     (pt.Object(Layer), None, "write spec.noneable(), or `| None` in the annotation."),
-    (pt.Object("Layr"), Layer(), "There is no class 'Layr' where the field is declared"),
+    (pt.Object("Layr"), Layer(), "The class 'Layr' does not exist in the module of the field"),
     (pt.Type(Layer), Conv(), "allowed: the class Layer or a subclass of it. Give the class, Conv, instead"),
     (pt.Type(Conv), Layer, "allowed: the class Conv or a subclass of it."),
     (pt.Type(), 3, "allowed: a class."),
@@ -69,12 +69,12 @@ TYPE_ERRORS: list[tuple[pt.ValueSpec, Any, str]] = [
     (
         pt.Callable([int, int]),
         lambda x: x,
-        "allowed: a callable that takes (an int, an int). It cannot be called so",
+        "allowed: a callable that takes (an int, an int). It cannot be called with these arguments",
     ),
     (
         pt.Callable(kw=[("y", int)]),
         lambda x: x,
-        "takes (y=an int). It cannot be called so: missing a required",
+        "takes (y=an int). It cannot be called with these arguments: missing a required",
     ),
     (pt.Union([int, str]), 1.5, "is 1.5 of type float; allowed: an int; or a str."),
 ]
@@ -102,9 +102,9 @@ VALUE_ERRORS: list[tuple[pt.ValueSpec, Any, str]] = [
     (pt.List(min_size=1), [], "a list with at least 1 elements. It has 0 elements; add 1."),
     (pt.List(max_size=1), [1, 2, 3], "a list with 0 to 1 elements. It has 3 elements; remove 2."),
     (pt.Tuple([int, int]), (1,), "a tuple of 2: (an int, an int). It has 1 elements; add 1."),
-    (pt.Int().freeze(3), 4, "allowed: only 3. The field is frozen: leave it out, or give just that value."),
+    (pt.Int().freeze(3), 4, "allowed: only 3. The field is frozen: omit it, or give exactly that value."),
     (pt.Str().freeze("x"), 4, "allowed: only 'x'."),
-    (pt.Union([pt.Int(min_value=0), pt.Str()]), -1, "What comes closest says: the value at path 'x' is -1"),
+    (pt.Union([pt.Int(min_value=0), pt.Str()]), -1, "Closest candidate: the value at path 'x' is -1"),
 ]
 
 
@@ -136,9 +136,9 @@ NESTED: list[tuple[pt.ValueSpec, Any, type[PliantError], str]] = [
         pt.Dict([("lr", float)]),
         {"lrr": 1},
         UnknownFieldError,
-        "there is no field 'lrr' at path 'x'; did you mean 'lr'? Fields: 'lr'.",
+        "unknown field 'lrr' at path 'x'; did you mean 'lr'? Fields: 'lr'.",
     ),
-    (pt.Dict([("lr", float)]), {3: 1}, UnknownFieldError, "there is no field 3 at path 'x'. Fields: 'lr'."),
+    (pt.Dict([("lr", float)]), {3: 1}, UnknownFieldError, "unknown field 3 at path 'x'. Fields: 'lr'."),
     (
         pt.Dict([("lr", float)]),
         {},
@@ -150,7 +150,7 @@ NESTED: list[tuple[pt.ValueSpec, Any, type[PliantError], str]] = [
         pt.Union([pt.List(int), pt.Str()]),
         [1, "a"],
         FieldTypeError,
-        "a list, each of them an int; or a str. What comes closest says: the value at path 'x[1]' is 'a'",
+        "a list, each of them an int; or a str. Closest candidate: the value at path 'x[1]' is 'a'",
     ),
 ]
 
@@ -171,7 +171,7 @@ def test_at_the_root_the_message_says_so() -> None:
 def test_a_missing_value_is_refused_by_all() -> None:
     for spec in (pt.Any(), pt.Int(3), pt.Int().noneable(), pt.Union([int, str])):
         with pytest.raises(
-            MissingFieldError, match=r"the value at path 'x' is missing; allowed: .* Give one\."
+            MissingFieldError, match=r"the value at path 'x' is missing; allowed: .* Give a value\."
         ):
             spec.check(pt.MISSING_VALUE, Path(("x",)))
 

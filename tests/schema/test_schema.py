@@ -68,7 +68,7 @@ def test_check_may_leave_fields_open() -> None:
 
 
 def test_unknown_and_missing_fields_are_named() -> None:
-    unknown = "there is no field 'filtres' in Conv at path 'net'; did you mean 'filters'? Fields: 'filters', 'kernel', 'tags'."
+    unknown = "unknown field 'filtres' in Conv at path 'net'; did you mean 'filters'? Fields: 'filters', 'kernel', 'tags'."
     with pytest.raises(UnknownFieldError, match=re.escape(unknown)):
         CONV.check({"filtres": 3}, Path(("net",)))
     both = pt.schema_from_members([("a", int), ("b", pt.Str(regex="x")), ("c", pt.Int(1))])
@@ -93,7 +93,7 @@ def test_a_subclass_narrows_and_adds() -> None:
 
 def test_a_subclass_cannot_widen() -> None:
     base = pt.schema_from_members([("x", int), (pt.StrKey("z"), int)])
-    text = "the field 'x': Str() does not narrow the base's Int(): a str is not allowed there."
+    text = "the field 'x': Str() does not narrow Int() of the base class: a str is not allowed there."
     with pytest.raises(SchemaError, match=re.escape(text) + r".*\(in B\)"):
         pt.schema_from_members([("x", str)], name="B").extend(base)
     with pytest.raises(SchemaError, match=r"the field 'z1': Str\(\) does not narrow"):

@@ -1,4 +1,4 @@
-"""Floor 1: what a field may hold.  Public as ``pg.typing``.
+"""Value specs: constraints on the values of fields.  Public as ``pg.typing``.
 
 >>> Int(min_value=1).check(3), List(float).check([1])
 (3, [1.0])
@@ -19,7 +19,7 @@ from .types import Callable, ForwardRef, Object, Type
 from .union import Union
 from .value_spec import Any, ValueSpec, as_spec, same_value
 
-# Names that the PyGlove package, or the paper, has for the same things.
+# Names of PyGlove and of its paper.
 Instance = Object
 Subclass = Type
 Functor = Callable

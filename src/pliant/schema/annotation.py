@@ -1,6 +1,6 @@
-"""Python annotations to specs, and back.
+"""Conversion of Python annotations to value specs, and back.
 
-Text that names what is not declared yet becomes a forward reference.
+A name in text that does not exist yet becomes a forward reference.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pliant.values.errors import SchemaError
 
 from .containers import Dict, List, Tuple
 from .keys import StrKey
-from .lesson import show
+from .messages import show
 from .numbers import Bool, Float, Int
 from .text import Enum, Str
 from .types import Callable, ForwardRef, Object, Type
 from .union import Union
-from .value_spec import Any, ValueSpec
+from .value_spec import Any, ValueSpec, set_annotation_converter
 
 _PLAIN: dict[t.Any, t.Callable[[], ValueSpec]] = {
     bool: Bool,
@@ -37,12 +37,12 @@ _PLAIN: dict[t.Any, t.Callable[[], ValueSpec]] = {
     type(None): lambda: Enum(values=[None]),
     collections.abc.Callable: Callable,
 }
-# Wrappers that say something about the name, not about its values.
+# Wrappers that describe the name, not its values.
 _TRANSPARENT = (t.Final, t.ClassVar, t.Required, t.NotRequired)
 
 
 class _Scope:
-    """Where the names of an annotation are looked up."""
+    """The scope in which names of an annotation are looked up."""
 
     __slots__ = ("globals", "owner")
 
@@ -52,7 +52,7 @@ class _Scope:
 
 
 class _Unknown(type):
-    """The type of stand-ins for names that are not declared yet; each is written like the name it stands for."""
+    """Type of stand-ins for names that do not exist yet; a stand-in has the name that it replaces."""
 
     scope: _Scope
 
@@ -70,9 +70,9 @@ def _unknown(name: str, scope: _Scope) -> t.Any:
 
 
 class _Names(dict[str, t.Any]):
-    """The names for evaluating an annotation; one that is not known gives a stand-in.
+    """Namespace for evaluating an annotation; an unknown name gives a stand-in.
 
-    Names that are only imported for type checkers are often those of ``typing`` and ``collections.abc``.
+    Names of ``typing`` and ``collections.abc`` are known, because they are often imported for type checkers only.
     """
 
     def __init__(self, scope: _Scope) -> None:
@@ -98,16 +98,19 @@ def from_annotation(
     Args:
       annotation: a class, ``list[int]``, ``X | None``, ``Literal[...]``, ``Annotated[X, spec]``, a spec,
         or text with any of these, as ``from __future__ import annotations`` leaves it.
-      globals: where names in text are looked up: those of the module, now or when first needed.
-      owner_name: the name of the class that is being declared, which no globals have yet.
+      globals: the module's globals, in which names in text are looked up, now or at first use.
+      owner_name: the name of the class that is being declared, which is not in the globals yet.
 
     Raises:
-      SchemaError: it is no annotation; the message shows it.
+      SchemaError: not an annotation.
 
     >>> from_annotation(int | None), from_annotation("list[Layer]")
     (Int(default=None), List(Object('Layer')))
     """
     return _convert(annotation, _Scope(globals, owner_name))
+
+
+set_annotation_converter(from_annotation)
 
 
 def _convert(annotation: t.Any, scope: _Scope) -> ValueSpec:
@@ -119,7 +122,7 @@ def _convert(annotation: t.Any, scope: _Scope) -> ValueSpec:
         return _from_text(annotation, scope)
     try:
         plain = _PLAIN.get(annotation)
-    except TypeError:  # unhashable: no annotation at all, or one with a list inside
+    except TypeError:  # unhashable: not an annotation, or one that contains a list
         plain = None
     if plain is not None:
         return plain()
@@ -128,7 +131,7 @@ def _convert(annotation: t.Any, scope: _Scope) -> ValueSpec:
     origin = t.get_origin(annotation)
     args = t.get_args(annotation)
     if origin is not None and origin in _PLAIN and not args and annotation != tuple[()]:
-        return _PLAIN[origin]()  # typing.List and its like, bare
+        return _PLAIN[origin]()  # typing.List and others without arguments
     if origin is not None:
         return _from_generic(origin, args, scope)
     return _from_special(annotation, scope)
@@ -149,7 +152,7 @@ def _from_text(text: str, scope: _Scope) -> ValueSpec:
 
 
 def _from_special(annotation: t.Any, scope: _Scope) -> ValueSpec:
-    """Returns the spec for what is neither generic nor one of the plain types."""
+    """Returns the spec for an annotation that is neither generic nor a plain type."""
     if annotation is t.Self and scope.owner:
         return Object(ForwardRef(scope.owner, scope.globals))
     if isinstance(annotation, t.TypeVar):
@@ -163,16 +166,16 @@ def _from_special(annotation: t.Any, scope: _Scope) -> ValueSpec:
     if isinstance(annotation, type):
         return _from_class(annotation, ())
     if getattr(annotation, "__module__", "") in ("typing", "typing_extensions"):
-        return Any()  # Never, LiteralString, ParamSpec...: nothing that a value could be checked for
+        return Any()  # Never, LiteralString, ParamSpec...: values cannot be checked
     raise _no_annotation(annotation)
 
 
 def _from_class(cls: t.Any, args: tuple[ValueSpec, ...]) -> ValueSpec:
-    own = vars(cls).get("__value_spec__")  # a class may say what it means as an annotation
+    own = vars(cls).get("__value_spec__")  # a class may define its own spec
     if own is not None:
         return t.cast(ValueSpec, cls.__value_spec__(*args))
     if getattr(cls, "_is_protocol", False) and not getattr(cls, "_is_runtime_protocol", False):
-        return Any()  # isinstance cannot tell
+        return Any()  # isinstance does not work
     return Dict() if t.is_typeddict(cls) else Object(cls)
 
 
@@ -239,7 +242,7 @@ _CLASSES: dict[type[ValueSpec], t.Any] = {Bool: bool, Int: int, Float: float, St
 
 
 def to_annotation(spec: ValueSpec) -> t.Any:
-    """Returns the annotation that comes closest to a spec; limits, sizes and defaults are lost.
+    """Returns the closest annotation for a spec; limits, sizes and defaults are lost.
 
     >>> to_annotation(List(Int(min_value=1))), to_annotation(Str().noneable())
     (list[int], str | None)

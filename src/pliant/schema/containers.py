@@ -1,7 +1,7 @@
-"""Specs of containers: ``List``, ``Tuple``, ``Dict``.  Their check is deep.
+"""Specs of containers: ``List``, ``Tuple``, ``Dict``, which check their elements as well.
 
-What is returned is the very object that was given unless something in it had to be converted or filled
-in; then it is a new plain list, tuple or dict.  Nothing given is changed.
+``check`` returns the given object, or a new plain list, tuple or dict if an element was converted or filled in.  The given
+object is never changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pliant.values.path import Path
 
 from .field import Field
 from .keys import StrKey
-from .lesson import refuse, show
+from .messages import refuse, show
 from .schema import Schema, schema_from_members
 from .value_spec import Any, ValueSpec, as_spec, check_at, same_value
 
@@ -23,15 +23,15 @@ Sizes = tuple[int, int | None]
 
 
 def _sizes(owner: str, size: int | None, min_size: int | None, max_size: int | None) -> Sizes:
-    """Returns the least and the greatest size.
+    """Returns the minimal and the maximal size.
 
     Raises:
-      SchemaError: the three contradict each other, or are no sizes.
+      SchemaError: the arguments contradict each other, or are not sizes.
     """
     given: tuple[tuple[str, t.Any], ...] = (("size", size), ("min_size", min_size), ("max_size", max_size))
     for name, value in given:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise SchemaError(f"the {name} of a {owner} is an int >= 0 or None; got {show(value)}.")
+            raise SchemaError(f"the {name} of a {owner} must be an int >= 0 or None; got {show(value)}.")
     if size is not None:
         if min_size is not None or max_size is not None:
             raise SchemaError(
@@ -80,7 +80,7 @@ def _merge_sizes(spec: t.Any, base: t.Any) -> Sizes:
 
 
 def _check_elements(element: ValueSpec, value: t.Any, path: Path) -> list[t.Any] | None:
-    """Returns the checked elements, or None when all are as they were."""
+    """Returns the checked elements, or None if all are unchanged."""
     fast = element._fast
     changed: list[t.Any] | None = None
     for i, given in enumerate(value):
@@ -95,7 +95,7 @@ def _check_elements(element: ValueSpec, value: t.Any, path: Path) -> list[t.Any]
 
 
 def _keep_default(spec: t.Any, base: ValueSpec, **changes: t.Any) -> ValueSpec:
-    """Returns ``spec`` with changed constraints, its own default among what they allow."""
+    """Returns ``spec`` with changed constraints, which must allow its default."""
     try:
         return t.cast(ValueSpec, spec._with(**changes))
     except SchemaError as error:
@@ -104,11 +104,11 @@ def _keep_default(spec: t.Any, base: ValueSpec, **changes: t.Any) -> ValueSpec:
 
 @t.final
 class List(ValueSpec):
-    """A list whose elements are all of one spec, perhaps of limited size.
+    """A list whose elements have one spec, optionally of limited size.
 
     Attributes:
       element: the spec of the elements.
-      min_size, max_size: the limits of the size; ``max_size`` is None where there is none.
+      min_size, max_size: limits of the size; ``max_size`` is None for no limit.
 
     >>> List(float, min_size=1).check([1, 2.5])
     [1.0, 2.5]
@@ -131,7 +131,7 @@ class List(ValueSpec):
         is_noneable: bool = False,
         frozen: bool = False,
     ) -> None:
-        """Makes a spec of lists; ``element`` is a spec or an annotation, anything when not given.
+        """Makes a spec of lists; ``element`` is a spec or an annotation, by default any value.
 
         Raises:
           SchemaError: the sizes contradict each other, or the default does not fit.
@@ -160,7 +160,7 @@ class List(ValueSpec):
         of = "" if isinstance(self.element, Any) else f", each of them {self.element.expects}"
         return f"a list{_size_words((self.min_size, self.max_size))}{of}"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, List):
             raise self._wider(base, "a list is not allowed there")
         low, high = _merge_sizes(self, base)
@@ -170,12 +170,12 @@ class List(ValueSpec):
 
 @t.final
 class Tuple(ValueSpec):
-    """A tuple: one spec for each place, or one for all places and perhaps a limited size.
+    """A tuple: one spec per position, or one for all positions and optionally a limited size.
 
     Attributes:
-      elements: the specs of the places; None when the size is not fixed.
-      element: the spec of all places; None when each has its own.
-      min_size, max_size: the limits of the size.
+      elements: the specs of the positions; None if the size is not fixed.
+      element: the spec of all positions; None if each has its own.
+      min_size, max_size: limits of the size.
 
     >>> Tuple([int, str]).check((1, "a")), Tuple(float).check((1, 2))
     ((1, 'a'), (1.0, 2.0))
@@ -199,16 +199,16 @@ class Tuple(ValueSpec):
         is_noneable: bool = False,
         frozen: bool = False,
     ) -> None:
-        """Makes a spec of tuples; ``elements`` is a list of specs, one for each place, or one spec for all.
+        """Makes a spec of tuples; ``elements`` is a list of specs, one per position, or one spec for all.
 
         Raises:
-          SchemaError: sizes are given for a list of specs or contradict each other, or the default does not fit.
+          SchemaError: sizes are given with a list of specs, or contradict each other, or the default does not fit.
         """
         low, high = _sizes("Tuple", size, min_size, max_size)
         if isinstance(elements, (list, tuple)):
             if (size, min_size, max_size) != (None, None, None):
                 raise SchemaError(
-                    "a Tuple with a spec for each place has its size from them; leave the sizes out."
+                    "the size of a Tuple with one spec per position is their number. Omit size, min_size and max_size."
                 )
             places = tuple(as_spec(e) for e in elements)
             self._init(element=None, elements=places, min_size=len(places), max_size=len(places))
@@ -245,7 +245,7 @@ class Tuple(ValueSpec):
         of = "" if isinstance(element, Any) else f", each of them {element.expects}"
         return f"a tuple{_size_words((self.min_size, self.max_size))}{of}"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Tuple):
             raise self._wider(base, "a tuple is not allowed there")
         low, high = _merge_sizes(self, base)
@@ -260,19 +260,18 @@ class Tuple(ValueSpec):
 
     @property
     def holds_nodes(self) -> bool:
-        """Whether some place may hold an object, list or dict of a tree."""
+        """Whether a position can hold an object, list or dict of a tree."""
         return any(e.holds_nodes for e in self.elements or (t.cast(ValueSpec, self.element),))
 
 
 @t.final
 class Dict(ValueSpec):
-    """A dict: of anything, or with declared fields, of which a ``StrKey`` stands for many keys.
+    """A dict: with any items, or with declared fields; the field of a ``StrKey`` applies to many keys.
 
-    A field with a default is filled in where it is missing; a dict all of whose fields have defaults is
-    its own default.
+    A missing field gets its default.  If all fields have defaults, the default of the spec is the dict of those.
 
     Attributes:
-      schema: the fields; None when anything goes.
+      schema: the fields; None for any items.
 
     >>> from pliant.schema import Int
     >>> Dict([("lr", float), ("steps", Int(10))]).check({"lr": 1})
@@ -294,9 +293,9 @@ class Dict(ValueSpec):
         """Makes a spec of dicts.
 
         Args:
-          fields: ``[(key, spec, description), ...]``, ``{key: spec}``, a ``Schema``, one spec for all keys,
-            or nothing, for a dict of anything.
-          default: the value of a field that is given none.
+          fields: ``[(key, spec, description), ...]``, ``{key: spec}``, a ``Schema``, one spec for all keys, or None
+            for any items.
+          default: the value of a field without a given value.
           is_noneable: whether None is allowed.
           frozen: whether only the default is allowed.
 
@@ -322,7 +321,10 @@ class Dict(ValueSpec):
     def _with(self, **changes: t.Any) -> t.Any:
         follows = not self.frozen and self.schema and isinstance(self.default, dict)
         if follows and "default" not in changes and same_value(self.default, _filled(self.schema)):
-            changes = {**changes, "default": MISSING_VALUE}  # it follows from the fields, which may change
+            changes = {
+                **changes,
+                "default": MISSING_VALUE,
+            }  # computed again from the fields, which may change
         return super()._with(**changes)
 
     def _is_deep(self) -> bool:
@@ -349,7 +351,7 @@ class Dict(ValueSpec):
             else f"a dict of {len(self.schema)} fields"
         )
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Dict):
             raise self._wider(base, "a dict is not allowed there")
         if base.schema is None:

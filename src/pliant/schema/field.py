@@ -1,4 +1,4 @@
-"""One field: its key, what it may hold, and what it is for."""
+"""Field of a schema: key, value spec, description and metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 
 from .keys import KeySpec, StrKey
-from .lesson import show
+from .messages import show
 from .value_spec import ValueSpec, as_spec
 
 _FORM = "Write (key, spec), (key, spec, 'description') or (key, spec, 'description', {metadata})"
@@ -17,13 +17,13 @@ _FORM = "Write (key, spec), (key, spec, 'description') or (key, spec, 'descripti
 
 @t.final
 class Field:
-    """A key with the spec of its values; frozen.
+    """A key with the spec of its values; immutable.
 
     Attributes:
-      key: the key, or a ``StrKey`` for all keys of a form.
-      value_spec: what the field may hold.
-      description: what it is for, for people.
-      metadata: anything that others want to know of it.
+      key: the key, or a ``StrKey`` for all keys that match it.
+      value_spec: the constraint of its values.
+      description: for people.
+      metadata: further data by name.
 
     >>> Field("filters", int, "Output channels.")
     Field('filters', Int(), 'Output channels.')
@@ -45,17 +45,17 @@ class Field:
         """Makes a field; ``value_spec`` is a spec or an annotation such as ``int``.
 
         Raises:
-          SchemaError: a part is not of its kind.
+          SchemaError: an argument has a wrong type.
         """
         form = f"{_FORM}; got the field {show(key)}."
         if not isinstance(t.cast(t.Any, key), (str, StrKey)) or key == "":
             raise SchemaError(
-                f"a field's key is a name or a StrKey; got {show(key)} of type {type(key).__name__}. {_FORM}."
+                f"the key of a field must be a name or a StrKey; got {show(key)} of type {type(key).__name__}. {_FORM}."
             )
         if description is not None and not isinstance(description, str):
-            raise SchemaError(f"a field's description is text; got {show(description)}. {form}")
+            raise SchemaError(f"the description of a field must be text; got {show(description)}. {form}")
         if metadata is not None and not isinstance(metadata, Mapping):
-            raise SchemaError(f"a field's metadata is a dict; got {show(metadata)}. {form}")
+            raise SchemaError(f"the metadata of a field must be a dict; got {show(metadata)}. {form}")
         try:
             spec = as_spec(value_spec)
         except SchemaError as error:
@@ -70,19 +70,19 @@ class Field:
 
     @property
     def value(self) -> ValueSpec:
-        """The value spec, under the name that the PyGlove package has for it."""
+        """The value spec, under PyGlove's name."""
         return self.value_spec
 
     @property
     def required(self) -> bool:
-        """Whether a value must be given: the field has one key and no default."""
+        """Whether a value is required: the field has one key and no default."""
         return isinstance(self.key, str) and self.value_spec.default is MISSING_VALUE
 
     def extend(self, base: Field) -> Field:
-        """Returns this field as it is in a subclass of one that has ``base``.
+        """Returns this field as the override of the field ``base`` of a base class.
 
         Raises:
-          SchemaError: its spec does not narrow that of ``base``; the message names the field.
+          SchemaError: its spec does not narrow that of ``base``.
         """
         try:
             spec = self.value_spec.extend(base.value_spec)
@@ -92,7 +92,9 @@ class Field:
         return Field(self.key, spec, self.description or base.description, metadata)
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
-        raise SchemaError(f"a field cannot be changed (here {name!r} of {self!r}); make another Field.")
+        raise SchemaError(
+            f"the attribute {name!r} of {self!r} cannot be changed: fields are immutable. Make a new Field."
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Field):
@@ -121,14 +123,14 @@ def as_field(entry: t.Any) -> Field:
     Field('x', Int())
 
     Raises:
-      SchemaError: the entry is neither; the message shows the form.
+      SchemaError: neither a field nor such a tuple.
     """
     if isinstance(entry, Field):
         return entry
     if isinstance(entry, (tuple, list)) and 2 <= len(entry) <= 4:
         return Field(*entry)
     if isinstance(entry, (tuple, list)):
-        raise SchemaError(f"a field has 2 to 4 parts; got {len(entry)} in {show(entry)}. {_FORM}.")
+        raise SchemaError(f"a field must have 2 to 4 parts; got {len(entry)} in {show(entry)}. {_FORM}.")
     raise SchemaError(
-        f"a field is a tuple or a Field; got {show(entry)} of type {type(entry).__name__}. {_FORM}."
+        f"a field must be a tuple or a Field; got {show(entry)} of type {type(entry).__name__}. {_FORM}."
     )

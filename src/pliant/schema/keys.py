@@ -1,4 +1,4 @@
-"""Which keys a field stands for: a plain string is one key, a ``StrKey`` any key of a form."""
+"""Keys of fields: a plain string is one key, a ``StrKey`` any key that matches it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .text import compile_regex
 
 @t.final
 class StrKey:
-    r"""Any text key, or any that a regular expression matches from its start.
+    r"""Any text key, or any text key that a regular expression matches from its start.
 
     >>> StrKey("x.*").match("x1"), StrKey("x.*").match("y"), StrKey().match("y")
     (True, False, True)
@@ -24,19 +24,21 @@ class StrKey:
         """Makes a key spec.
 
         Raises:
-          SchemaError: ``regex`` is no regular expression.
+          SchemaError: ``regex`` is not a regular expression.
         """
         pattern = None if regex is None else compile_regex(regex, "a StrKey")
         object.__setattr__(self, "regex", None if pattern is None else pattern.pattern)
         object.__setattr__(self, "_pattern", pattern)
 
     def match(self, key: object) -> bool:
-        """Returns whether ``key`` is one of those meant."""
+        """Returns whether ``key`` matches."""
         pattern = t.cast(t.Any, self)._pattern
         return isinstance(key, str) and (pattern is None or pattern.match(key) is not None)
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
-        raise SchemaError(f"a key spec cannot be changed (here {name!r} of {self!r}); make another StrKey.")
+        raise SchemaError(
+            f"the attribute {name!r} of {self!r} cannot be changed: keys are immutable. Make a new StrKey."
+        )
 
     def __eq__(self, other: object) -> bool:
         return self.regex == other.regex if isinstance(other, StrKey) else NotImplemented

@@ -1,7 +1,7 @@
-"""Specs of truth values and numbers: ``Bool``, ``Int``, ``Float``.
+"""Specs ``Bool``, ``Int``, ``Float``.
 
-A bool is no number here, although Python makes it one: ``filters=True`` is a slip, not a 1.  Scalars of
-array libraries are turned into Python's own, without importing those libraries.
+``Int`` and ``Float`` refuse bools, although Python treats them as numbers: ``filters=True`` is a mistake, not a 1.  Scalars
+of array libraries are converted to Python numbers, without importing those libraries.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .lesson import refuse, show
+from .messages import refuse, show
 from .value_spec import ValueSpec
 
-_BOOL_FIX = "A bool is no number here: write 1 or 0, or declare the field as Bool()."
+_BOOL_FIX = "A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()."
 
 
 def _is_truth(value: t.Any) -> bool:
-    """Returns whether this is a bool of Python or of an array library."""
+    """Returns whether a value is a bool of Python or of an array library."""
     return isinstance(value, bool) or (_is_array(value) and "bool" in str(value.dtype))
 
 
 def _is_array(value: t.Any) -> bool:
-    """Returns whether this is a scalar or array of an array library.
+    """Returns whether a value is a scalar or array of an array library.
 
-    Asks the class: asking the value itself would build the network that a symbolized module stands for.
+    Reads the class only: an attribute of the value itself would realize a symbolized module.
     """
     return hasattr(type(value), "dtype")
 
@@ -43,6 +43,7 @@ class Bool(ValueSpec):
     """
 
     __slots__ = ()
+    _LEAF = True
 
     def __init__(
         self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
@@ -61,21 +62,17 @@ class Bool(ValueSpec):
     def _words(self) -> str:
         return "True or False"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Bool):
             raise self._wider(base, "a bool is not allowed there")
         return self
 
-    @property
-    def holds_nodes(self) -> bool:
-        """False: a bool is a leaf."""
-        return False
-
 
 class Number(ValueSpec):
-    """The common part of ``Int`` and ``Float``: limits, both inclusive, None where there is none."""
+    """Base class of ``Int`` and ``Float``: inclusive limits, None for no limit."""
 
     __slots__ = ("max_value", "min_value")
+    _LEAF = True
     _NOUN: t.ClassVar[str]
     _OWN: t.ClassVar[type]
     min_value: t.Any
@@ -98,11 +95,6 @@ class Number(ValueSpec):
     def _args(self) -> dict[str, t.Any]:
         return {"min_value": self.min_value, "max_value": self.max_value}
 
-    @property
-    def holds_nodes(self) -> bool:
-        """False: a number is a leaf."""
-        return False
-
     def _words(self) -> str:
         low, high = self.min_value, self.max_value
         if low is not None and high is not None:
@@ -115,14 +107,14 @@ class Number(ValueSpec):
         cls = value.__class__
         if cls is self._fast:
             return value
-        if cls is self._OWN and not self.frozen:  # what the base does, in a third of the time
+        if cls is self._OWN and not self.frozen:  # as in the base class, in a third of the time
             low, high = self.min_value, self.max_value
             if (low is None or value >= low) and (high is None or value <= high):
                 return value
         return super().check(value, path)
 
     def _check_limits(self, value: t.Any, path: Path) -> t.Any:
-        """Returns ``value`` if it is within the limits (NaN is in no limits)."""
+        """Returns ``value`` if it is within the limits (NaN never is)."""
         low, high = self.min_value, self.max_value
         if low is not None and not value >= low:
             raise refuse(
@@ -135,7 +127,7 @@ class Number(ValueSpec):
         return value
 
     def _merge_limits(self, base: Number, low: t.Any, high: t.Any) -> ValueSpec:
-        """Returns this spec with ``base``'s limits, given as ``low`` and ``high``, where it has none."""
+        """Returns this spec with the limits ``low`` and ``high`` of ``base`` where it has none."""
         mine, other = self.min_value, base.min_value
         if mine is not None and other is not None and mine < other:
             raise self._wider(base, f"min_value={mine} is below {other}")
@@ -166,7 +158,7 @@ class Int(Number):
     Traceback (most recent call last):
     ...
     pliant.values.errors.FieldTypeError: the value at the root is True of type bool; allowed: an int. \
-A bool is no number here: write 1 or 0, or declare the field as Bool().
+A bool is not accepted as a number: write 1 or 0, or declare the field as Bool().
     """
 
     __slots__ = ()
@@ -185,12 +177,12 @@ A bool is no number here: write 1 or 0, or declare the field as Bool().
         """Makes a spec of integers.
 
         Raises:
-          SchemaError: a limit is no int, the limits exclude everything, or the default does not fit.
+          SchemaError: a limit is not an int, the limits exclude everything, or the default does not fit.
         """
         given: tuple[tuple[str, t.Any], ...] = (("min_value", min_value), ("max_value", max_value))
         for name, limit in given:
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-                raise SchemaError(f"the {name} of an Int is an int or None; got {show(limit)}.")
+                raise SchemaError(f"the {name} of an Int must be an int or None; got {show(limit)}.")
         super().__init__(default, (min_value, max_value), is_noneable=is_noneable, frozen=frozen)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
@@ -204,7 +196,7 @@ A bool is no number here: write 1 or 0, or declare the field as Bool().
         if hasattr(type(value), "__index__"):
             try:
                 return operator.index(value)
-            except TypeError:  # an array of more than one element, say
+            except TypeError:  # for example an array of several elements
                 pass
         fix = ""
         if isinstance(value, float):
@@ -212,7 +204,7 @@ A bool is no number here: write 1 or 0, or declare the field as Bool().
             fix = f"Write {int(value)}." if whole else "Round it, or declare the field as Float()."
         raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if isinstance(base, Int):
             return self._merge_limits(base, base.min_value, base.max_value)
         if isinstance(base, Float):
@@ -228,7 +220,7 @@ def _whole(limit: float | None, rounding: t.Callable[[float], int]) -> int | Non
 
 @t.final
 class Float(Number):
-    """A real number within limits, both inclusive; an int is converted.  NaN passes where no limit is set.
+    """A real number within limits, both inclusive; an int is converted.  NaN passes if there are no limits.
 
     >>> Float().check(1), Float(0.5, min_value=0).default
     (1.0, 0.5)
@@ -250,7 +242,7 @@ class Float(Number):
         """Makes a spec of real numbers.
 
         Raises:
-          SchemaError: a limit is no number, the limits exclude everything, or the default does not fit.
+          SchemaError: a limit is not a number, the limits exclude everything, or the default does not fit.
         """
         limits = []
         given: tuple[tuple[str, t.Any], ...] = (("min_value", min_value), ("max_value", max_value))
@@ -258,7 +250,7 @@ class Float(Number):
             if limit is not None and (
                 isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit != limit
             ):
-                raise SchemaError(f"the {name} of a Float is a number or None; got {show(limit)}.")
+                raise SchemaError(f"the {name} of a Float must be a number or None; got {show(limit)}.")
             limits.append(None if limit is None else float(limit))
         super().__init__(default, (limits[0], limits[1]), is_noneable=is_noneable, frozen=frozen)
 
@@ -280,7 +272,7 @@ class Float(Number):
                 pass
         raise refuse(FieldTypeError, value, path, self.expects)
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Float):
             raise self._wider(base, "a float is not allowed there")
         return self._merge_limits(base, base.min_value, base.max_value)

@@ -1,4 +1,4 @@
-"""The fields of a class or a dict, in order: completes, checks, and extends a base's."""
+"""Schema: the ordered fields of a class or dict; checks values, fills in defaults, extends a base schema."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pliant.values.path import ROOT, Path, at_path
 
 from .field import Field, as_field
 from .keys import KeySpec, StrKey
-from .lesson import show
+from .messages import show
 from .types import ForwardRef
 from .value_spec import ValueSpec, check_at
 
 
 @t.final
 class Schema(Mapping[KeySpec, Field]):
-    """Fields by key, in order; frozen.  A ``StrKey`` field stands for all keys that no other field has.
+    """Fields by key, in order; immutable.  The field of a ``StrKey`` applies to all keys without a field of their own.
 
     Attributes:
-      name: whose fields they are (a class, say), for messages.
+      name: of the owner, such as a class, for messages.
       wildcards: the fields whose key is a ``StrKey``.
 
     >>> from pliant.schema import Int, Str
@@ -40,13 +40,13 @@ class Schema(Mapping[KeySpec, Field]):
         """Makes a schema.
 
         Raises:
-          SchemaError: two fields have one key, or something is no ``Field``.
+          SchemaError: two fields have the same key, or an item is not a ``Field``.
         """
         by_key: dict[KeySpec, Field] = {}
         for field in fields:
             if not isinstance(field, Field):
                 raise SchemaError(
-                    f"a schema is made of Fields; got {show(field)}. Write schema_from_members([...]) for tuples."
+                    f"the items of a schema must be Fields; got {show(field)}. For tuples, write schema_from_members([...])."
                 )
             if field.key in by_key:
                 raise SchemaError(
@@ -72,22 +72,22 @@ class Schema(Mapping[KeySpec, Field]):
         return len(self._fields)
 
     def field_for(self, key: object) -> Field | None:
-        """Returns the field for ``key``: its own, else the first ``StrKey`` field that matches, else None."""
+        """Returns the field of ``key``, else the first ``StrKey`` field that matches, else None."""
         field = self._fields.get(key) if isinstance(key, str) else None
         if field is None and self.wildcards:
             field = next((f for f in self.wildcards if t.cast(StrKey, f.key).match(key)), None)
         return field
 
     def unknown(self, key: object, path: Path = ROOT) -> UnknownFieldError:
-        """Returns (does not raise) the error for a key that no field has, with the nearest name."""
+        """Returns, without raising it, the error for a key without a field, with the nearest name."""
         names = [str(k) for k in self._fields]
         return UnknownFieldError(
-            f"there is no field {key!r}{_of(self.name)} {at_path(path)}{suggest(key, names) or '.'} "
+            f"unknown field {key!r}{_of(self.name)} {at_path(path)}{suggest(key, names) or '.'} "
             f"Fields: {listing(names)}."
         )
 
     def missing(self, names: Iterable[str], path: Path = ROOT) -> MissingFieldError:
-        """Returns (does not raise) the error for required fields without a value, with what they hold."""
+        """Returns, without raising it, the error for required fields without a value."""
         shown = [f"{n!r} ({self._fields[n].value_spec.expects})" for n in names]
         return MissingFieldError(
             f"required but missing{_of(self.name)} {at_path(path)}: {', '.join(shown)}. "
@@ -102,8 +102,8 @@ class Schema(Mapping[KeySpec, Field]):
         With ``allow_partial``, a required field without a value gets ``MISSING_VALUE``.
 
         Raises:
-          UnknownFieldError: a key belongs to no field.
-          MissingFieldError: required fields have no value; all of them are named.
+          UnknownFieldError: a key without a field.
+          MissingFieldError: required fields have no value; the message lists all.
           FieldTypeError, FieldValueError: a value is not allowed.
         """
         extra: list[tuple[t.Any, Field]] = []
@@ -131,12 +131,12 @@ class Schema(Mapping[KeySpec, Field]):
         return result
 
     def extend(self, base: Schema) -> Schema:
-        """Returns the fields of a subclass: those of ``base``, narrowed where both have one, then the new ones.
+        """Returns the schema of a subclass: the fields of ``base``, narrowed by those of this schema, then new fields.
 
-        A new key that a ``StrKey`` field of ``base`` covers must narrow that field.
+        A new field whose key matches a ``StrKey`` of ``base`` must narrow that field.
 
         Raises:
-          SchemaError: a field is wider than the base's; the message names it.
+          SchemaError: a field does not narrow the field of the base.
 
         >>> from pliant.schema import Int
         >>> Schema([Field("x", Int(1))]).extend(Schema([Field("x", Int(min_value=0)), Field("y", Int())]))
@@ -157,9 +157,9 @@ class Schema(Mapping[KeySpec, Field]):
         return Schema(merged.values(), name=self.name)
 
     def bind_owner(self, cls: type) -> None:
-        """Lets the forward references to ``cls`` in these fields, by its name, mean just this class.
+        """Resolves forward references with the name of ``cls`` in these fields to this class.
 
-        To be called once the class exists: a class inside a function is in no globals.
+        Called after the class was made, because a class inside a function is not in any globals.
         """
         waiting: list[t.Any] = [f.value_spec for f in self._fields.values()]
         while waiting:
@@ -179,7 +179,8 @@ class Schema(Mapping[KeySpec, Field]):
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
         raise SchemaError(
-            f"a schema cannot be changed (here {name!r}); make another: Schema([...]) or schema.extend(base)."
+            f"the attribute {name!r} of a schema cannot be changed: schemas are immutable. Make a new one with "
+            "Schema([...]) or schema.extend(base)."
         )
 
     def __eq__(self, other: object) -> bool:
@@ -194,7 +195,7 @@ class Schema(Mapping[KeySpec, Field]):
         return _rebuild, (tuple(self._fields.values()), self.name)
 
     def _text(self) -> str:
-        """Returns the members as one writes them."""
+        """Returns the members as Python code."""
         entries = []
         for f in self._fields.values():
             parts = (f.key, f.value_spec, f.description, dict(f.metadata))
@@ -215,12 +216,10 @@ def _rebuild(fields: tuple[Field, ...], name: str) -> Schema:
 
 
 def schema_from_members(members: t.Any, *, name: str = "") -> Schema:
-    """Returns the schema for a list of ``(key, spec)`` tuples, each with a description if one likes.
-
-    A dict ``{key: spec}`` does as well.
+    """Returns the schema for a list of ``(key, spec)`` or ``(key, spec, description)`` tuples, or a dict ``{key: spec}``.
 
     Raises:
-      SchemaError: an entry is malformed; the message shows it and the form.
+      SchemaError: an invalid entry.
 
     >>> from pliant.schema import Int, Str, StrKey
     >>> list(schema_from_members([("x", Int()), ("y", Str(), "A name."), (StrKey(), Int())]))
@@ -232,7 +231,7 @@ def schema_from_members(members: t.Any, *, name: str = "") -> Schema:
         members = [(k, *v) if isinstance(v, tuple) else (k, v) for k, v in members.items()]
     if isinstance(members, str) or not isinstance(members, Iterable):
         raise SchemaError(
-            f"members are a list of (key, spec) tuples{_of(name)}; got {show(members)} of type "
+            f"members must be a list of (key, spec) tuples{_of(name)}; got {show(members)} of type "
             f"{type(members).__name__}. Write [('x', pg.typing.Int()), ('y', pg.typing.Str(), 'description')]."
         )
     return Schema([as_field(entry) for entry in members], name=name)

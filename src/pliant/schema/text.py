@@ -1,4 +1,4 @@
-"""Specs of text, and of one value out of a list: ``Str``, ``Enum``."""
+"""Specs ``Str`` (text) and ``Enum`` (one of a list of values)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError, s
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .lesson import refuse, show
+from .messages import refuse, show
 from .value_spec import ValueSpec, same_value
 
 _ATOMS = (str, int, bool, float, type(None), bytes, complex)
@@ -20,27 +20,28 @@ def compile_regex(regex: t.Any, owner: str) -> re.Pattern[str]:
     """Returns the compiled pattern.
 
     Raises:
-      SchemaError: it is no regular expression; the message shows where it stops making sense.
+      SchemaError: not a regular expression; the message shows the position of the error.
     """
     try:
         return re.compile(regex)
     except (re.error, TypeError) as error:
         raise SchemaError(
-            f"the regex of {owner} is {show(regex)}, which is no regular expression: {error}."
+            f"the regex of {owner} is {show(regex)}, which is not a regular expression: {error}."
         ) from error
 
 
 @t.final
 class Str(ValueSpec):
-    r"""Text, which a regular expression may have to match from its start.
+    r"""Text, optionally matched from its start by a regular expression.
 
-    End the pattern with ``\Z`` when it is to match the whole text.
+    End the pattern with ``\Z`` to match the whole text.
 
     >>> Str(regex="conv").check("conv3x3")
     'conv3x3'
     """
 
     __slots__ = ("_pattern", "regex")
+    _LEAF = True
     regex: str | None
     _pattern: re.Pattern[str] | None
 
@@ -55,7 +56,7 @@ class Str(ValueSpec):
         """Makes a spec of text.
 
         Raises:
-          SchemaError: ``regex`` is no regular expression, or the default does not fit.
+          SchemaError: ``regex`` is not a regular expression, or the default does not fit.
         """
         pattern = None if regex is None else compile_regex(regex, "a Str")
         self._init(regex=None if pattern is None else pattern.pattern, _pattern=pattern)
@@ -76,7 +77,7 @@ class Str(ValueSpec):
     def _words(self) -> str:
         return "a str" if self.regex is None else f"a str that starts with a match of {self.regex!r}"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Str):
             raise self._wider(base, "a str is not allowed there")
         if base.regex is None or base.regex == self.regex:
@@ -84,20 +85,13 @@ class Str(ValueSpec):
         if self.regex is None:
             return t.cast(ValueSpec, self._with(regex=base.regex))
         raise self._wider(
-            base, "whether one regex implies another cannot be told; repeat the base's, or leave it out"
+            base, "regular expressions cannot be compared; repeat the one of the base, or omit it"
         )
-
-    @property
-    def holds_nodes(self) -> bool:
-        """False: text is a leaf."""
-        return False
 
 
 @t.final
 class Enum(ValueSpec):
-    """One of a list of values.
-
-    The default comes first, as in the PyGlove package.
+    """One of a list of values; the default is the first argument, as in PyGlove.
 
     >>> Enum("relu", ["relu", "swish"]).check("swish")
     'swish'
@@ -110,7 +104,7 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
 
     __slots__ = ("_atoms", "values")
     values: tuple[t.Any, ...]
-    _atoms: frozenset[tuple[type, t.Any]]  # the plain ones among the values, to be found at once
+    _atoms: frozenset[tuple[type, t.Any]]  # the plain values, for fast lookup
 
     def __init__(
         self,
@@ -123,11 +117,11 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         """Makes a spec of the listed values; None is allowed when it is among them.
 
         Raises:
-          SchemaError: there are no values, or the default is not among them.
+          SchemaError: no values, or the default is not among them.
         """
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise SchemaError(
-                f"the values of an Enum are a list; got {show(values)}. Write Enum(values=[...])."
+                f"the values of an Enum must be a list; got {show(values)}. Write Enum(values=[...])."
             )
         unique: list[t.Any] = []
         for value in values:
@@ -135,7 +129,7 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
                 unique.append(value)
         if not unique:
             raise SchemaError(
-                "an Enum needs values: write Enum(values=['a', 'b']) or, with a default, Enum('a', ['a', 'b'])."
+                "an Enum needs at least one value. Write Enum(values=['a', 'b']) or, with a default, Enum('a', ['a', 'b'])."
             )
         if (is_noneable or default is None) and not any(u is None for u in unique):
             unique.append(None)
@@ -176,8 +170,8 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         shown = ", ".join(show(v) for v in self.values[:12])
         return f"one of {shown}" + (f" and {len(self.values) - 12} more" if len(self.values) > 12 else "")
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
-        return self  # all values were compared with the base already
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
+        return self  # all values have been compared with the base already
 
     def _passes_none(self) -> bool:
         return any(v is None for v in self.values)

@@ -1,7 +1,6 @@
 """Specs of objects, classes and callables: ``Object``, ``Type``, ``Callable``.
 
-A class may be named by text when it is not declared yet: a *forward reference*, looked up when it is
-first needed.
+A class that does not exist yet can be given by name: a *forward reference*, resolved at first use.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 from pliant.values.placeholder import Placeholder
 
-from .lesson import refuse, show
+from .messages import refuse, show
 from .value_spec import ValueSpec, as_spec
 
 _LEAVES = (bool, int, float, complex, str, bytes)
@@ -24,9 +23,9 @@ _LEAVES = (bool, int, float, complex, str, bytes)
 
 @t.final
 class ForwardRef:
-    """The name of a class that may not be declared yet, with the globals in which to look it up.
+    """Forward reference: the name of a class, and the globals in which to look it up.
 
-    Two are equal when their names are; a name may be dotted.
+    Two references with equal names are equal; a name may be dotted.
 
     >>> ForwardRef("int").resolve(), ForwardRef("Later").resolve()
     (<class 'int'>, None)
@@ -36,13 +35,13 @@ class ForwardRef:
     name: str
 
     def __init__(self, name: str, globals: Mapping[str, t.Any] | None = None) -> None:
-        """Makes a reference; ``globals`` is read when the name is looked up, not now."""
+        """Makes a reference; ``globals`` is read when the reference is resolved."""
         self.name = name
         self._globals = globals
         self._found: t.Any = None
 
     def resolve(self) -> t.Any:
-        """Returns what the name stands for now, or None while there is nothing of that name."""
+        """Returns the class, or None if it does not exist yet."""
         if self._found is None:
             first, *rest = self.name.split(".")
             found = (self._globals or {}).get(first, getattr(builtins, first, None))
@@ -52,11 +51,11 @@ class ForwardRef:
         return self._found
 
     def bind(self, cls: type) -> None:
-        """Says what the name stands for, for a class that no globals will ever have (a local one)."""
+        """Sets the class, for a local class, which is not in any globals."""
         self._found = cls
 
     def names(self, cls: type) -> bool:
-        """Returns whether ``cls`` or a base of it is called so: all there is to go by for a local class."""
+        """Returns whether ``cls`` or one of its bases has this name; the only test for a local class."""
         last = self.name.rpartition(".")[2]
         return any(c.__name__ == last for c in cls.__mro__)
 
@@ -67,14 +66,14 @@ class ForwardRef:
         return hash((ForwardRef, self.name))
 
     def __reduce__(self) -> tuple[type[ForwardRef], tuple[str]]:
-        return ForwardRef, (self.name,)  # globals belong to a process
+        return ForwardRef, (self.name,)  # globals are not pickled
 
     def __repr__(self) -> str:
         return repr(self.name)
 
 
 class ClassSpec(ValueSpec):
-    """The common part of ``Object`` and ``Type``: a class, or a reference to one."""
+    """Base class of ``Object`` and ``Type``: holds a class or a reference to one."""
 
     __slots__ = ("_ref",)
     _POSITIONAL = 1
@@ -82,10 +81,10 @@ class ClassSpec(ValueSpec):
 
     @abstractmethod
     def __init__(self, cls: t.Any, default: t.Any, *, is_noneable: bool, frozen: bool, fast: bool) -> None:
-        """Sets the class, whose own instances need no check if ``fast``.
+        """Sets the class; its direct instances need no check if ``fast``.
 
         Raises:
-          SchemaError: ``cls`` is neither a class, nor the name of one, nor a ``ForwardRef``.
+          SchemaError: ``cls`` is not a class, the name of one, or a ``ForwardRef``.
         """
         if isinstance(cls, str):
             cls = ForwardRef(cls)
@@ -93,7 +92,7 @@ class ClassSpec(ValueSpec):
             mine = type(self).__name__
             raise SchemaError(
                 f"{mine}(...) takes a class or the name of one; got {show(cls)} of type {type(cls).__name__}. "
-                f"Write {mine}(TheClass), or give the annotation itself."
+                f"Write {mine}(TheClass), or use the annotation itself as spec."
             )
         self._init(_ref=cls)
         fast = fast and isinstance(cls, type) and not issubclass(cls, Placeholder)
@@ -105,7 +104,7 @@ class ClassSpec(ValueSpec):
 
     @property
     def cls(self) -> t.Any:
-        """The class, or the ``ForwardRef`` while there is no class of that name."""
+        """The class, or the ``ForwardRef`` if the class does not exist yet."""
         ref = self._ref
         return (ref.resolve() or ref) if isinstance(ref, ForwardRef) else ref
 
@@ -122,8 +121,8 @@ class ClassSpec(ValueSpec):
         if not isinstance(self.cls, ForwardRef):
             return ""
         return (
-            f"There is no class {self._name!r} where the field is declared; classes of that name were looked for. "
-            "Import it there, and not only under TYPE_CHECKING."
+            f"The class {self._name!r} does not exist in the module of the field, so values were compared by class name. "
+            "Import the class there, outside of TYPE_CHECKING."
         )
 
     def _narrows_class(self, base: ClassSpec) -> bool:
@@ -135,10 +134,10 @@ class ClassSpec(ValueSpec):
 
 @t.final
 class Object(ClassSpec):
-    """An instance of a class or of a subclass of it.
+    """An instance of a class or of one of its subclasses.
 
-    A class that is not declared yet is given by name.  Without anything of that name in sight, an object
-    passes if its class or a base of it is called so.
+    A class that does not exist yet is given by name.  While the name cannot be resolved, an object passes if its class
+    or one of its bases has that name.
 
     >>> Object(complex).check(1j), Object("Layer")
     (1j, Object('Layer'))
@@ -152,7 +151,7 @@ class Object(ClassSpec):
         """Makes a spec of instances.
 
         Raises:
-          SchemaError: ``cls`` is no class, or the default does not fit.
+          SchemaError: ``cls`` is not a class, or the default does not fit.
         """
         super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=True)
 
@@ -161,7 +160,7 @@ class Object(ClassSpec):
         if value.__class__ is cls:
             return value
         if cls is not None and isinstance(value, cls) and not isinstance(value, Placeholder):
-            return value  # a hole may be of the class as well
+            return value  # a hole can be an instance of the class
         return super().check(value, path)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
@@ -170,22 +169,24 @@ class Object(ClassSpec):
             if cls.names(type(value)):
                 return value
         elif not isinstance(cls, type):
-            raise SchemaError(f"{self!r} needs a class, but {self._name!r} is {show(cls)}.")
+            raise SchemaError(
+                f"{self!r} needs a class, but {self._name!r} is {show(cls)}. Give the name of a class."
+            )
         elif isinstance(value, cls):
             if self._fast is None and not self.frozen and not issubclass(cls, Placeholder):
                 self._init(_fast=cls)
             return value
         fix = self._unknown_hint()
         if value is self.cls:
-            fix = f"That is the class itself: write {self._name}(...)."
+            fix = f"This is the class itself. Write {self._name}(...)."
         elif value is None:
-            fix = "For a field that may be None, write spec.noneable(), or `| None` in the annotation."
+            fix = "To allow None, write spec.noneable(), or `| None` in the annotation."
         raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
 
     def _words(self) -> str:
         return f"an instance of {self._name}"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if isinstance(base, Object) and self._narrows_class(base):
             return self
         if isinstance(base, Callable) and base.args is None and _makes_callables(self.cls):
@@ -194,20 +195,21 @@ class Object(ClassSpec):
 
     @property
     def holds_nodes(self) -> bool:
-        """False only when the class is one of plain values, such as complex."""
+        """False only for classes of plain values, such as complex."""
         cls = self.cls
         return not (isinstance(cls, type) and issubclass(cls, _LEAVES))
 
 
 @t.final
 class Type(ClassSpec):
-    """A class: the given one or a subclass of it.
+    """A class: the given one or one of its subclasses.
 
     >>> Type(Exception).check(ValueError)
     <class 'ValueError'>
     """
 
     __slots__ = ()
+    _LEAF = True
 
     def __init__(
         self,
@@ -220,7 +222,7 @@ class Type(ClassSpec):
         """Makes a spec of classes.
 
         Raises:
-          SchemaError: ``cls`` is no class, or the default does not fit.
+          SchemaError: ``cls`` is not a class, or the default does not fit.
         """
         super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=False)
 
@@ -235,27 +237,22 @@ class Type(ClassSpec):
     def _words(self) -> str:
         return "a class" if self.cls is object else f"the class {self._name} or a subclass of it"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if isinstance(base, Type) and self._narrows_class(base):
             return self
         raise self._wider(base, f"{self._words()} is not allowed there")
 
-    @property
-    def holds_nodes(self) -> bool:
-        """False: a class is a leaf."""
-        return False
-
 
 @t.final
 class Callable(ValueSpec):
-    """Something that can be called, with arguments of given number and names if these can be told.
+    """A callable, optionally with a given number of positional and names of keyword arguments.
 
-    What the callable does with them, and what it returns, is not checked.
+    The number and names are checked if the callable has a signature; types and return value are not.
 
     Attributes:
-      args: the specs of the positional arguments; None when any will do.
+      args: the specs of the positional arguments; None for any.
       kw: the specs of the keyword arguments, by name.
-      returns: the spec of what it returns; None when it is not said.
+      returns: the spec of the return value; None for any.
 
     >>> Callable([int, int]).check(pow) is pow
     True
@@ -277,14 +274,14 @@ class Callable(ValueSpec):
         is_noneable: bool = False,
         frozen: bool = False,
     ) -> None:
-        """Makes a spec of callables; arguments and result are given as specs or annotations.
+        """Makes a spec of callables; arguments and return value are specs or annotations.
 
         Raises:
-          SchemaError: ``args`` is no list, or the default does not fit.
+          SchemaError: ``args`` is not a list, or the default does not fit.
         """
         if args is not None and (isinstance(args, (str, type)) or not isinstance(args, Iterable)):
             raise SchemaError(
-                f"the args of a Callable are a list of specs; got {show(args)}. Write Callable([Int(), ...])."
+                f"the args of a Callable must be a list of specs; got {show(args)}. Write Callable([Int(), ...])."
             )
         self._init(
             args=None if args is None else tuple(as_spec(a) for a in args),
@@ -303,7 +300,13 @@ class Callable(ValueSpec):
         if self.args is not None or self.kw:
             why = _misfit(value, len(self.args or ()), [name for name, _ in self.kw])
             if why:
-                raise refuse(FieldTypeError, value, path, self.expects, fix=f"It cannot be called so: {why}.")
+                raise refuse(
+                    FieldTypeError,
+                    value,
+                    path,
+                    self.expects,
+                    fix=f"It cannot be called with these arguments: {why}.",
+                )
         return value
 
     def _words(self) -> str:
@@ -312,7 +315,7 @@ class Callable(ValueSpec):
         given = [a.expects for a in self.args or ()] + [f"{n}={s.expects}" for n, s in self.kw]
         return f"a callable that takes ({', '.join(given)})"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Callable):
             raise self._wider(base, "a callable is not allowed there")
         if self.args is not None and base.args is not None and len(self.args) != len(base.args):
@@ -331,12 +334,12 @@ def _makes_callables(cls: t.Any) -> bool:
 
 
 def _misfit(function: t.Any, count: int, names: Iterable[str]) -> str:
-    """Returns why ``function`` cannot take ``count`` arguments and those named; empty if it can, or if unknown."""
-    import inspect  # slow to import, and only needed here
+    """Returns why ``function`` does not accept the arguments; empty if it does, or if its signature is unknown."""
+    import inspect  # slow to import
 
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-in functions do not tell
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return ""
     try:
         signature.bind(*[None] * count, **dict.fromkeys(names))

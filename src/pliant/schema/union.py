@@ -1,4 +1,4 @@
-"""The spec of a value that may be of several kinds: ``Union``."""
+"""Spec ``Union``: a value that one of several specs allows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SchemaError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import ROOT, Path, at_path
+from pliant.values.path import ROOT, Path
 
-from .lesson import refuse, show
+from .messages import refuse, show
 from .value_spec import ValueSpec, as_spec
 
 
@@ -17,8 +17,8 @@ from .value_spec import ValueSpec, as_spec
 class Union(ValueSpec):
     """A value that at least one of several specs allows.
 
-    A candidate that takes the value as it is comes before one that would convert it; among equals the
-    first one wins.  If a candidate is None-able, so is the union.
+    A candidate that accepts the value unchanged has priority over one that converts it; otherwise the first one wins.
+    If a candidate allows None, so does the union.
 
     >>> Union([float, int]).check(1), Union([float, str]).check(1)
     (1, 1.0)
@@ -36,14 +36,14 @@ class Union(ValueSpec):
         is_noneable: bool = False,
         frozen: bool = False,
     ) -> None:
-        """Makes a spec of alternatives; a union among them is dissolved, a repeated one dropped.
+        """Makes a union; nested unions are flattened, and duplicates removed.
 
         Raises:
-          SchemaError: there are no candidates, or the default does not fit.
+          SchemaError: no candidates, or the default does not fit.
         """
         if isinstance(candidates, (str, type, ValueSpec)) or not isinstance(candidates, Iterable):
             raise SchemaError(
-                f"the candidates of a Union are a list of specs; got {show(candidates)}. Write Union([Int(), Str()])."
+                f"the candidates of a Union must be a list of specs; got {show(candidates)}. Write Union([Int(), Str()])."
             )
         flat: list[ValueSpec] = []
         for given in candidates:
@@ -54,7 +54,7 @@ class Union(ValueSpec):
                 if bare not in flat:
                     flat.append(bare)
         if not flat:
-            raise SchemaError("a Union needs candidates: write Union([Int(), Str()]).")
+            raise SchemaError("a Union needs at least one candidate. Write Union([Int(), Str()]).")
         self._init(candidates=tuple(flat))
         super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
@@ -78,13 +78,12 @@ class Union(ValueSpec):
     def _check(self, value: t.Any, path: Path) -> t.Any:
         converted: t.Any = MISSING_VALUE
         nearest: PliantError | None = None
-        here = f"the value {at_path(path)} is "
         for candidate in self.candidates:
             try:
                 stored = candidate.check(value, path)
             except PliantError as error:
-                # Right but for a limit, or for something inside it: worth telling.
-                if isinstance(error, FieldValueError) or not str(error).startswith(here):
+                # The right type, but beyond a limit, or with an error inside: worth showing.
+                if not isinstance(error, FieldTypeError) or error.path != path:
                     nearest = nearest or error
             else:
                 if stored is value:
@@ -94,15 +93,13 @@ class Union(ValueSpec):
             return converted
         if nearest is not None:
             kind = FieldValueError if isinstance(nearest, ValueError) else FieldTypeError
-            raise refuse(
-                kind, value, path, self.expects, fix=f"What comes closest says: {nearest}"
-            ) from nearest
+            raise refuse(kind, value, path, self.expects, fix=f"Closest candidate: {nearest}") from nearest
         raise refuse(FieldTypeError, value, path, self.expects)
 
     def _words(self) -> str:
         return "; or ".join(c.expects for c in self.candidates)
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
         raise NotImplementedError  # a union is narrowed candidate by candidate, below
 
     def _narrow_any(self, base: ValueSpec) -> ValueSpec:

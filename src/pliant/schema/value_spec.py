@@ -1,7 +1,7 @@
-"""What a field may hold: the interface of all value specs, and ``Any``.
+"""Base class ``ValueSpec`` (value spec: the constraint of a field), and the spec ``Any``.
 
-A spec is frozen data: it is compared, hashed, printed so that its text builds it again, and never
-changed; ``noneable``, ``freeze``, ``with_default`` and ``extend`` return another spec.
+A spec is immutable and hashable, and its repr builds it again; ``noneable``, ``freeze``, ``with_default`` and ``extend``
+return a new spec.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 from pliant.values.placeholder import Placeholder
 
-from .lesson import refuse, show
+from .messages import refuse, show
 
 _DEFAULT_PATH = Path(("default",))
 
@@ -38,21 +38,22 @@ def same_value(a: t.Any, b: t.Any) -> bool:
         return a.keys() == b.keys() and all(same_value(v, b[k]) for k, v in a.items())
     try:
         return bool(a == b)
-    except Exception:  # noqa: BLE001 - arrays and the like have no single answer
+    except Exception:  # noqa: BLE001 - for example arrays, whose == has no truth value
         return False
 
 
 class ValueSpec(ABC):
-    """What a field may hold: checks and converts values, and narrows the spec of a base class.
+    """Constraint of a field: checks and converts values, and narrows the spec of a base class.
 
     Attributes:
-      default: the value of a field that is given none; ``MISSING_VALUE`` when it must be given.
+      default: the value of a field without a given value; ``MISSING_VALUE`` if a value is required.
       is_noneable: whether None is allowed.
       frozen: whether only the default is allowed.
     """
 
     __slots__ = ("_deep", "_fast", "default", "frozen", "is_noneable")
-    _POSITIONAL: t.ClassVar[int] = 0  # how many constructor arguments the repr shows without a name
+    _POSITIONAL: t.ClassVar[int] = 0  # number of constructor arguments without a name in the repr
+    _LEAF: t.ClassVar[bool] = False  # whether values never are or contain nodes of a tree
     _deep: bool
     _fast: type | None
     default: t.Any
@@ -61,10 +62,9 @@ class ValueSpec(ABC):
 
     @abstractmethod
     def __init__(self, default: t.Any, *, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
-        """Checks the default and finishes a spec whose own attributes are set already.
+        """Checks the default; subclasses set their own attributes before.
 
-        A default of None makes the spec None-able, and a None-able spec has the default None unless
-        another is given.
+        A default of None allows None, and a spec that allows None has the default None unless another is given.
         """
         if default is None:
             is_noneable = True
@@ -72,8 +72,8 @@ class ValueSpec(ABC):
             default = None
         if frozen and default is MISSING_VALUE:
             raise SchemaError(
-                f"a frozen {type(self).__name__} needs the value at which it is frozen: "
-                f"write {type(self).__name__}(..., default=value, frozen=True) or spec.freeze(value)."
+                f"a frozen {type(self).__name__} needs a default, the only value that it allows. Write "
+                f"{type(self).__name__}(..., default=value, frozen=True) or spec.freeze(value)."
             )
         self._init(
             _deep=self._is_deep(), _fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False
@@ -89,19 +89,19 @@ class ValueSpec(ABC):
         for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
-    # What a leaf class says about itself.
+    # For subclasses to override.
 
     @abstractmethod
     def _check(self, value: t.Any, path: Path) -> t.Any:
-        """Returns what to store for a value that is no placeholder and not an allowed None."""
+        """Returns what to store for a value that is neither a placeholder nor an allowed None."""
 
     @abstractmethod
     def _words(self) -> str:
-        """Returns what is allowed, in words, leaving None and freezing aside."""
+        """Returns a description of what is allowed, without None and freezing."""
 
     @abstractmethod
-    def _narrow(self, base: t.Any) -> ValueSpec:
-        """Returns this spec narrowed by ``base``, whose class is that of this spec or one it knows.
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
+        """Returns this spec narrowed by ``base``.
 
         Raises:
           SchemaError: this spec is wider than ``base``.
@@ -120,22 +120,22 @@ class ValueSpec(ABC):
         return False
 
     def _alternatives(self) -> tuple[ValueSpec, ...]:
-        """Returns the specs of which one suffices; more than one for a union."""
+        """Returns the candidates of a union; the spec itself otherwise."""
         return (self,)
 
     def _values(self) -> tuple[t.Any, ...] | None:
-        """Returns all that is allowed when that is a short list of values, else None."""
+        """Returns all allowed values if that is a short list, else None."""
         return (self.default,) if self.frozen else None
 
     # Using a spec.
 
     def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
-        """Returns what to store for ``value``: itself, or what it was converted to.
+        """Returns what to store for ``value``: the value itself or a converted one.
 
-        A placeholder (a hole) is asked whether all that it could become is allowed.
+        A placeholder (a hole) checks all values that it can become.
 
         Raises:
-          FieldTypeError, FieldValueError: the value is not allowed; the message says where and why.
+          FieldTypeError, FieldValueError: the value is not allowed; the message has the path and the reason.
           MissingFieldError: the value is ``MISSING_VALUE``.
         """
         if value.__class__ is self._fast:
@@ -144,7 +144,7 @@ class ValueSpec(ABC):
             return value.admit(self, path)
         if value is MISSING_VALUE:
             raise MissingFieldError(
-                f"the value {at_path(path)} is missing; allowed: {self.expects}. Give one."
+                f"the value {at_path(path)} is missing; allowed: {self.expects}. Give a value."
             )
         if self.frozen:
             return self._check_frozen(value, path)
@@ -153,11 +153,11 @@ class ValueSpec(ABC):
         return self._check(value, path)
 
     def apply(self, value: t.Any, path: Path = ROOT) -> t.Any:
-        """Does the same as ``check``, under the name that the PyGlove package has for it."""
+        """Does the same as ``check``, under PyGlove's name."""
         return self.check(value, path)
 
     def accepts(self, value: t.Any) -> bool:
-        """Returns whether ``check`` would accept ``value``."""
+        """Returns whether ``check`` accepts ``value``."""
         try:
             self.check(value)
         except PliantError:
@@ -178,28 +178,28 @@ class ValueSpec(ABC):
             value,
             path,
             self.expects,
-            fix="The field is frozen: leave it out, or give just that value.",
+            fix="The field is frozen: omit it, or give exactly that value.",
         )
 
     @property
     def expects(self) -> str:
-        """What is allowed, in words."""
+        """Description of what is allowed."""
         if self.frozen:
             return f"only {show(self.default)}"
         return f"{self._words()} or None" if self.is_noneable and not self._passes_none() else self._words()
 
     @property
     def fast_class(self) -> type | None:
-        """The class whose own instances (not those of its subclasses) pass without any check, or None."""
+        """Class whose direct instances pass without a check; None for no such class."""
         return self._fast
 
     @property
     def holds_nodes(self) -> bool:
-        """Whether a value of this spec may be, or may contain, an object, list or dict of a tree."""
-        return True
+        """Whether a value of this spec can be or contain an object, list or dict of a tree."""
+        return not self._LEAF
 
     def fresh_default(self) -> t.Any:
-        """Returns the default, copied if it is a list, dict or set, so that no two owners share it."""
+        """Returns the default, copied if it is a list, dict or set, so that owners do not share it."""
         default = self.default
         return copy.deepcopy(default) if isinstance(default, (list, dict, set)) else default
 
@@ -215,7 +215,7 @@ class ValueSpec(ABC):
         return self._with(default=MISSING_VALUE, is_noneable=False, frozen=False)
 
     def noneable(self) -> t.Self:
-        """Returns a spec that also allows None, which is its default unless it has one.
+        """Returns a spec that also allows None; None becomes the default if there is no other.
 
         >>> from pliant.schema import Int
         >>> Int(min_value=1).noneable()
@@ -236,22 +236,21 @@ class ValueSpec(ABC):
         )
 
     def with_default(self, value: t.Any) -> t.Self:
-        """Returns a spec with another default; None makes it None-able.
+        """Returns a spec with another default; a default of None allows None.
 
         Raises:
-          SchemaError: the value is not allowed, or the spec is frozen at another one.
+          SchemaError: the value is not allowed, or the spec is frozen at another value.
         """
         if self.frozen and not same_value(value, self.default):
             raise SchemaError(
-                f"{self!r} is frozen; it cannot take the default {show(value)}. Leave the default as it is."
+                f"{self!r} is frozen, so its default cannot be changed to {show(value)}. Keep the default."
             )
         return t.cast(t.Self, self._with(default=value))
 
     def extend(self, base: ValueSpec) -> ValueSpec:
-        """Returns what a field with this spec allows in a subclass of one whose field has ``base``.
+        """Returns the spec of an overriding field: this spec, narrowed by the spec ``base`` of the base class's field.
 
-        What this spec leaves open (limits, default) it takes from ``base``; what it states must
-        narrow ``base``.
+        Limits and default that this spec does not have come from ``base``; those that it has must narrow ``base``.
 
         Raises:
           SchemaError: this spec allows what ``base`` does not, or ``base`` is frozen at another value.
@@ -317,12 +316,12 @@ class ValueSpec(ABC):
     def _wider(self, base: ValueSpec, why: str) -> SchemaError:
         """Returns the error for a spec that allows what its base does not."""
         return SchemaError(
-            f"{self!r} does not narrow the base's {base!r}: {why}. "
-            f"A subclass may allow less than its base, never more; allowed there: {base.expects}."
+            f"{self!r} does not narrow {base!r} of the base class: {why}. A subclass may allow less than its base, "
+            f"never more; the base allows: {base.expects}."
         )
 
     def is_compatible(self, other: ValueSpec) -> bool:
-        """Returns whether this spec allows all that ``other`` stores.
+        """Returns whether this spec allows all values of ``other``.
 
         >>> from pliant.schema import Float, Int
         >>> Float(min_value=0).is_compatible(Int(min_value=1)), Int().is_compatible(Float())
@@ -335,7 +334,7 @@ class ValueSpec(ABC):
         return same_value(result._constraint(), other._constraint())
 
     def _constraint(self) -> tuple[t.Any, ...]:
-        """Returns what decides which values are allowed, in plain containers: no default unless frozen."""
+        """Returns the arguments that decide which values are allowed; the default only if frozen."""
         args = {k: _constraint_of(v) for k, v in self._args().items()}
         return type(self), args, self.is_noneable, (self.default,) if self.frozen else ()
 
@@ -343,8 +342,8 @@ class ValueSpec(ABC):
 
     def __setattr__(self, name: str, value: t.Any) -> t.NoReturn:
         raise SchemaError(
-            f"a spec cannot be changed (here {name!r} of {self!r}); "
-            "make another one: spec.noneable(), spec.freeze(value), spec.with_default(value), or a new spec."
+            f"the attribute {name!r} of {self!r} cannot be changed: specs are immutable. Make a new one with "
+            "spec.noneable(), spec.freeze(value), spec.with_default(value), or a constructor."
         )
 
     def __delattr__(self, name: str) -> t.NoReturn:
@@ -429,7 +428,7 @@ def _hashable(value: t.Any) -> t.Any:
 
 @t.final
 class Any(ValueSpec):
-    """Anything at all, None included.
+    """Any value, including None.
 
     >>> Any().check([1, None])
     [1, None]
@@ -440,7 +439,7 @@ class Any(ValueSpec):
     def __init__(
         self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = True, frozen: bool = False
     ) -> None:
-        """Makes a spec that allows everything; ``is_noneable`` is there for uniformity only."""
+        """Makes a spec that allows every value; ``is_noneable`` has no effect."""
         super().__init__(default, is_noneable=True, frozen=frozen)
 
     def _check(self, value: t.Any, path: Path) -> t.Any:
@@ -449,37 +448,41 @@ class Any(ValueSpec):
     def _words(self) -> str:
         return "anything"
 
-    def _narrow(self, base: t.Any) -> ValueSpec:
-        raise self._wider(base, "anything is more than that")
+    def _narrow(self, base: ValueSpec) -> ValueSpec:
+        raise self._wider(base, "it allows anything")
 
     def _passes_none(self) -> bool:
         return True
 
 
 def check_at(spec: ValueSpec, value: t.Any, path: Path, key: t.Any) -> t.Any:
-    """Returns ``spec.check(value, path + key)``; the path, which costs more than most checks, is made late."""
+    """Returns ``spec.check(value, path + key)``, but makes the path, which is slow, only for an error."""
     if value.__class__ is spec._fast:
         return value
-    if not spec._deep:  # else trying twice at each depth would add up
+    if not spec._deep:  # otherwise, checking twice at each level would take exponential time
         try:
             return spec.check(value)
         except PliantError:
-            pass  # once more, for a message that names the place
+            pass  # check again, for a message with the path
     return spec.check(value, path + key)
 
 
+_from_annotation: list[t.Callable[[t.Any], ValueSpec]] = []
+
+
+def set_annotation_converter(convert: t.Callable[[t.Any], ValueSpec]) -> None:
+    """Sets the function with which ``as_spec`` converts annotations; ``annotation`` calls this when it is imported."""
+    _from_annotation[:] = [convert]
+
+
 def as_spec(value: t.Any) -> ValueSpec:
-    """Returns ``value`` if it is a spec, else the spec for it as an annotation (``int``, ``list[str]``).
+    """Returns ``value`` if it is a spec, else the spec of an annotation (``int``, ``list[str]``).
 
     >>> from pliant.schema import Int
     >>> as_spec(Int(min_value=0)), as_spec(int)
     (Int(min_value=0), Int())
 
     Raises:
-      SchemaError: it is neither.
+      SchemaError: neither a spec nor an annotation.
     """
-    if isinstance(value, ValueSpec):
-        return value
-    from .annotation import from_annotation  # it imports all specs, which import this module
-
-    return from_annotation(value)
+    return value if isinstance(value, ValueSpec) else _from_annotation[0](value)

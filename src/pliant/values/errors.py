@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class PliantError(Exception):
-    """The root of all errors that Pliant raises on purpose."""
+    """Base class of all errors that Pliant raises on purpose."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its message
         return str(self.args[0]) if self.args else ""
@@ -22,11 +22,19 @@ class PathError(PliantError, KeyError):
 
 
 class FieldTypeError(PliantError, TypeError):
-    """A value of a type that its field does not hold."""
+    """A value of a type that its field does not allow.
+
+    Attributes:
+      path: the ``Path`` of the value that a spec refused; None for other errors.
+    """
+
+    path: object = None
 
 
 class FieldValueError(PliantError, ValueError):
-    """A value of the right type that its field does not allow."""
+    """A value of the right type that its field does not allow; ``path`` as in ``FieldTypeError``."""
+
+    path: object = None
 
 
 class UnknownFieldError(PliantError, TypeError, KeyError):

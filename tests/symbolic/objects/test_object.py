@@ -158,7 +158,7 @@ class TestInheritance:
 
         with pytest.raises(FieldValueError, match="'x' is 1 of type int; allowed: an int >= 3"):
             Narrow(1)
-        with pytest.raises(SchemaError, match="does not narrow the base's"):
+        with pytest.raises(SchemaError, match=r"does not narrow .* of the base class"):
 
             class Wide(self.Base):
                 x: str
