@@ -112,7 +112,7 @@ def test_what_is_alike(first, second, alike):
 
 
 def test_what_is_not_alike_is_refused():
-    with pytest.raises(SpaceError, match=re.escape("not in their class or in what is open in them")):
+    with pytest.raises(SpaceError, match=re.escape("not in their class or in their holes")):
         pg.abstract_search_space(pg.Dict(a=pg.oneof([Layer(8)], name="n"), b=pg.oneof([Pool(8)], name="n")))
 
 

@@ -102,7 +102,7 @@ def test_values_belong_to_nobody():
     [
         (
             lambda: (pg.oneof([1, 2], name="n"), pg.oneof([1, 3], name="n")),
-            "two holes with the name 'n' that differ: .* One name is one decision",
+            "two holes with the name 'n' that differ: .* Holes with one name share a decision",
         ),
         (
             lambda: (pg.oneof([1, 2]), pg.oneof([1, 2], name="decision_0")),
@@ -116,7 +116,7 @@ def test_names_that_contradict_each_other(program, message):
 
 
 def test_a_trace_is_of_a_function():
-    with pytest.raises(SpaceError, match="trace takes a function without arguments; got 3 of type int"):
+    with pytest.raises(SpaceError, match="trace needs a function without arguments; got 3 of type int"):
         pg.trace(3)
     with pytest.raises(SpaceError, match="there is nothing to search"):
         pg.sample(pg.trace(lambda: 3))
@@ -124,7 +124,7 @@ def test_a_trace_is_of_a_function():
 
 def test_branching_on_a_choice_says_what_to_write_instead():
     program = lambda: pg.oneof([3, 4]) if pg.oneof([1, 2]) == 2 else 0  # noqa: E731
-    with pytest.raises(SpaceError, match=r"which its first run did not meet\. Holes behind an `if`"):
+    with pytest.raises(SpaceError, match=r"which its first run did not meet\. A hole behind an `if`"):
         run_all(program)
 
 

@@ -1,9 +1,9 @@
-"""From the parts of a program to a function that builds a candidate: the hot path of every search.
+"""Compiles the parts of a program to a function that builds a candidate: the hot path of every search.
 
-The function is one expression per chosen branch, in generated code (why: see ``values.source``): it
-builds only what was chosen, and checks nothing, since candidates were checked when they were put into
-the program.  ``n`` is the next decision, ``t`` holds the values of tied holes, and under ``decided(name)`` their
-decisions where they are repeated among other candidates.
+The function is generated code with one expression per branch (see ``values.source``).  It builds only the chosen
+branches and checks nothing, because candidates were checked when they were put into the program.  ``n`` returns the
+next decision; ``t`` holds the values of tied holes by name, and their decisions under ``decided(name)`` if another
+hole repeats them with candidates of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pliant import schema as specs
 from pliant.schema import ValueSpec
 from pliant.symbolic.objects.compile import own
 from pliant.symbolic.objects.containers import Dict, List
-from pliant.symbolic.tree.adoption import adopt, container_spec
+from pliant.symbolic.tree.adoption import adopt, govern, item_spec
 from pliant.symbolic.tree.leaf import fresh, is_shared
 from pliant.symbolic.tree.node import ATOMS, Node, children, rebuild
 from pliant.values.missing import MISSING_VALUE
@@ -36,7 +36,7 @@ def compile_part(part: Part) -> Build:
 
 
 class _Writer:
-    """One function in the making: its constants."""
+    """Writes the source of one function; collects its constants."""
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}
@@ -132,11 +132,11 @@ class _Writer:
         return f"{self.constant(rebuild)}({self.constant(copy.copy(value))}, [{', '.join(items)}])"
 
     def item(self, holder: Any, key: Any, part: Part, depth: int) -> str:
-        """Returns the source of a child of a node or container; its field's spec goes with containers."""
+        """Returns the source of a child of a node or container; containers get the spec of their field."""
         text = self.expression(part, depth + 1)
-        spec = item_spec(holder, key)
+        spec = _child_spec(holder, key)
         if isinstance(spec, (specs.List, specs.Dict, specs.Union)) and _is_loose(part):
-            return f"{self.constant(partial(govern, spec))}({text})"
+            return f"{self.constant(partial(_give_spec, spec))}({text})"
         return text
 
     def object(self, value: Any, items: dict[Any, str]) -> str:
@@ -154,7 +154,7 @@ class _Writer:
 
 
 def _is_flat(part: Part) -> bool:
-    """Returns whether a part builds only values that never need to know their place."""
+    """Returns whether a part builds only atoms, which have no parent."""
     if isinstance(part, Constant):
         return part.value.__class__ in ATOMS
     if isinstance(part, Pick):
@@ -163,7 +163,7 @@ def _is_flat(part: Part) -> bool:
 
 
 def _is_loose(part: Part) -> bool:
-    """Returns whether a part may build a List or Dict that does not know yet what it may hold."""
+    """Returns whether a part may build a List or Dict that has no spec yet."""
     if isinstance(part, Pick):
         return part.k is not None or any(
             _is_loose(c) or (isinstance(c, (Constant, Branch)) and isinstance(c.value, (list, dict)))
@@ -176,29 +176,23 @@ def _is_loose(part: Part) -> bool:
     return isinstance(part, Derived) or (isinstance(part, (Source, Echo)) and _is_loose(part.part))
 
 
-def item_spec(holder: Any, key: Any) -> ValueSpec | None:
-    """Returns the spec of a child of a node, where there is one."""
-    spec: ValueSpec | None = getattr(holder, "_sym_spec", None)
-    if isinstance(spec, specs.List):
-        return spec.element
-    if isinstance(spec, specs.Dict):
-        field = spec.schema.field_for(key) if spec.schema is not None else None
-    else:
-        field = getattr(type(holder), "_sym_fields", {}).get(key)
+def _child_spec(holder: Any, key: Any) -> ValueSpec | None:
+    """Returns the spec of a child of a node, or None if it has none."""
+    if isinstance(holder, (List, Dict)):
+        return item_spec(holder._sym_spec, key)
+    field = getattr(type(holder), "_sym_fields", {}).get(key)
     return None if field is None else field.value_spec
 
 
-def govern(spec: ValueSpec | None, value: Any) -> Any:
-    """Tells a List or Dict that a hole became, and those in it, what they may hold; returns it."""
-    if spec is not None and isinstance(value, (List, Dict)):
-        value._sym_spec = container_spec(spec, value)
-        for key, child in zip(value._sym_keys(), value._sym_values()):
-            govern(item_spec(value, key), child)
+def _give_spec(spec: ValueSpec, value: Any) -> Any:
+    """Gives a List or Dict that a hole became, and those in it, their specs; returns the value."""
+    if isinstance(value, (List, Dict)):
+        govern(value, spec)
     return value
 
 
 def _is_private(value: Any) -> bool:
-    """Returns whether two candidates of a search must not hold this very value: it can change."""
+    """Returns whether each candidate needs its own copy of this value, because it can change."""
     if value.__class__ in ATOMS:
         return False
     if isinstance(value, tuple):
@@ -207,7 +201,7 @@ def _is_private(value: Any) -> bool:
 
 
 def _leaves_shared(node: Any) -> bool:
-    """Returns whether a copy of a node would share something with it that can change."""
+    """Returns whether a copy of a node would share mutable values with it."""
     for child in node._sym_values():
         if child.__class__ in ATOMS:
             continue
@@ -223,7 +217,7 @@ def _leaves_shared(node: Any) -> bool:
 
 
 def fresh_copy(value: Any) -> Any:
-    """Returns a copy of a subtree for a new candidate; leaves that may not be shared are copied deep."""
+    """Returns a copy of a subtree for a new candidate; mutable leaves are deep-copied."""
     if value.__class__ in ATOMS:
         return value
     if isinstance(value, Node):
@@ -236,7 +230,7 @@ def fresh_copy(value: Any) -> Any:
 
 
 def _freshen(node: Any) -> Any:
-    """Replaces what a copied node shares with its original by copies."""
+    """Replaces mutable values that a copied node shares with its original by copies."""
     for key, child in zip(list(node._sym_keys()), list(node._sym_values())):
         if isinstance(child, Node):
             _freshen(child)
@@ -292,7 +286,7 @@ def _governed(maker: Callable[[Any], Any], spec: Any) -> Callable[[Any], Any]:
 
 
 def _derive(hole: Any) -> Callable[[Any], Any]:
-    """Returns what turns a derived hole's inner program into its value, made symbolic."""
+    """Returns a function from the value of a derived hole's inner program to the value of the hole."""
     return lambda inner: adopt(None, None, hole.build(inner))
 
 
@@ -302,12 +296,12 @@ def _keep(tied: dict[Any, Any], name: str, value: Any) -> Any:
 
 
 def decided(name: str) -> tuple[str, str]:
-    """Returns the key under which the decisions of a tied hole are kept, beside its value."""
+    """Returns the key of the decisions of a tied hole, which are stored beside its value."""
     return "decided", name
 
 
 def _record(build: Build, name: str) -> Build:
-    """Returns ``build`` that keeps its decisions and what it built."""
+    """Returns ``build`` that also stores its decisions and its value."""
 
     def record(n: Callable[[], Any], t: dict[Any, Any]) -> Any:
         seen: list[Any] = []
@@ -325,12 +319,12 @@ def _record(build: Build, name: str) -> Build:
 
 
 def _repeat(build: Build, name: str) -> Build:
-    """Returns ``build`` with the decisions that were kept under a name."""
+    """Returns ``build`` that repeats the decisions stored under a name."""
     return lambda n, t: build(iter(t[decided(name)]).__next__, t)
 
 
 def _finisher(marks: dict[str, Any]) -> Callable[[Any, dict[str, Any]], Any]:
-    """Returns what gives a made object its extra keywords and its marks."""
+    """Returns a function that gives a new object its extra keyword arguments and its marks."""
 
     def finish(made: Any, more: dict[str, Any]) -> Any:
         state = object.__getattribute__(made, "__dict__")

@@ -1,6 +1,6 @@
-"""Which traced program is running, if any: the link between the hole functions and ``trace``.
+"""Context of the running traced program: connects the hole functions with ``trace``.
 
-A context variable, so that threads and nested programs each see their own.
+A context variable, so that threads and nested programs each have their own.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 
 class Recorder(Protocol):
-    """What a running traced program does with each hole that it meets."""
+    """Decides the holes of a running traced program."""
 
     def decide(self, hole: Any) -> Any:
-        """Returns the value that the hole has in this run, or the hole itself to leave it open."""
+        """Returns the value of the hole in this run, or the hole itself to leave it open."""
 
 
 class Traced:
-    """The base class of what ``pg.trace`` returns: a program whose holes are met by running it.
+    """Base class of ``Trace``: a program whose holes are found by running it.
 
     Attributes:
-      space: the holes that it meets, as a program with holes.
+      space: the holes that were found, as a program with holes.
     """
 
     __slots__ = ("space",)
@@ -38,7 +38,7 @@ def decide(hole: Any) -> Any:
 
 
 def run_apart(function: Callable[[], Any]) -> Any:
-    """Returns what a function returns when no traced program is running, whatever runs around it."""
+    """Calls a function outside of any traced program that is running."""
     token = current.set(None)
     try:
         return function()

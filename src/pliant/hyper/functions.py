@@ -1,4 +1,7 @@
-"""The functions that make holes.  Inside a traced program they return a value at once; see ``trace``."""
+"""Functions that make holes: ``oneof``, ``manyof``, ``permute``, ``floatv``, ``intv``.
+
+Inside a running traced program they return a value instead of a hole; see ``trace``.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +26,17 @@ def oneof(
 ) -> Any:
     """Returns a hole that becomes one of the candidates.
 
-    Classes and functions among the candidates may be named in stored text from then on, as a winner's is.
+    Classes and functions among the candidates are registered, so that stored programs can name them.
 
     Args:
-      candidates: values of any kind; they may hold holes themselves (a conditional space). In a traced
-        program, a function without arguments stands for the candidate that it returns.
-      name: a second key for the decision; holes of one name are decided together. Their candidates are equal, or
-        objects of the same classes, of which each place has its own.
-      hints: anything, for whoever selects holes by it.
+      candidates: values of any kind; they may contain holes (a conditional space). In a traced program, a
+        function without arguments stands for the candidate that it returns.
+      name: a second key for the decision; holes with the same name share one decision. Their candidates must be
+        equal, or objects of the same classes, of which each place has its own.
+      hints: any value; partitions select holes by it.
 
     Raises:
-      SpaceError: there are no candidates.
+      SpaceError: ``candidates`` is empty.
 
     >>> oneof([3, 5])
     OneOf(candidates=[3, 5])
@@ -59,8 +62,8 @@ def manyof(
     """Returns a hole that becomes a list of ``k`` of the candidates.
 
     Args:
-      k: how many are picked.
-      candidates: what is picked from; they may hold holes themselves.
+      k: the number of picks.
+      candidates: the values to pick from; they may contain holes.
       distinct: whether each candidate is picked at most once.
       sorted: whether picks keep the order of the candidates.
       name: as for ``oneof``.
@@ -69,7 +72,7 @@ def manyof(
       choices_sorted: another name of ``sorted``.
 
     Raises:
-      SpaceError: there are no candidates, or fewer than ``k`` when they are distinct.
+      SpaceError: ``candidates`` is empty, or has fewer than ``k`` values when picks are distinct.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(manyof(2, ["a", "b", "c"], sorted=True)).size
@@ -79,7 +82,9 @@ def manyof(
     distinct = distinct if choices_distinct is None else choices_distinct
     ordered = sorted if choices_sorted is None else choices_sorted
     if k.__class__ is not int or k < 1:
-        raise SpaceError(f"manyof: k is a whole number from 1; got {k!r} of type {type(k).__name__}.")
+        raise SpaceError(
+            f"manyof: k must be a whole number, 1 or more; got {k!r} of type {type(k).__name__}."
+        )
     if distinct and k > len(found):
         raise SpaceError(
             f"manyof cannot pick {k} distinct of {len(found)} candidates; lower k, or pass distinct=False."
@@ -110,10 +115,10 @@ def floatv(
     """Returns a hole that becomes a number from ``min_value`` to ``max_value``, both included.
 
     Args:
-      min_value: the least value.
+      min_value: the smallest value.
       max_value: the largest value.
-      scale: how algorithms draw from it: ``'linear'`` (the default), ``'log'`` (by order of magnitude; the
-        range must be above 0), or ``'rlog'`` (as ``'log'``, seen from the upper end).
+      scale: how algorithms sample it: ``'linear'`` (the default), ``'log'`` (uniform in the logarithm; the range
+        must be above 0), or ``'rlog'`` (as ``'log'``, from the upper end).
       name: as for ``oneof``.
       hints: as for ``oneof``.
 
@@ -141,8 +146,8 @@ def intv(
     """Returns a hole that becomes a whole number from ``min_value`` to ``max_value``, both included.
 
     Args:
-      min_value: the least value.
-      max_value: the largest value (the last one that steps reach).
+      min_value: the smallest value.
+      max_value: the upper bound; the steps may not reach it.
       scale: as for ``floatv``.
       step: the distance between neighbouring values.
       name: as for ``oneof``.
@@ -158,7 +163,7 @@ def intv(
     _check_arguments("intv", _unknown)
     scale = check_range(min_value, max_value, scale, verb="intv", whole=True)
     if step.__class__ is not int or step < 1:
-        raise SpaceError(f"intv: step is a whole number from 1; got {step!r}.")
+        raise SpaceError(f"intv: step must be a whole number, 1 or more; got {step!r}.")
     return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
 
 
@@ -169,7 +174,7 @@ def _check_arguments(function: str, unknown: dict[str, Any]) -> None:
 
 
 def _candidates(candidates: Any, verb: str) -> list[Any]:
-    """Returns candidates as a list; registers classes and functions, so that a saved winner can name them."""
+    """Returns candidates as a list; registers the classes and functions among them."""
     found = check_candidates(candidates, verb)
     for candidate in found:
         if isinstance(candidate, (type, FunctionType)):

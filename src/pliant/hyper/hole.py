@@ -1,7 +1,7 @@
-"""Holes: what stands in a program for a decision that is not made yet (the paper's *hyper values*).
+"""Holes: placeholders in a program for decisions that are not made yet (the paper's *hyper values*).
 
-A hole is a symbolic object like any other: it is found, copied, replaced, printed and stored as such.  It
-says what it could become; it decides nothing.
+A hole is a symbolic object, which can be queried, copied, replaced, printed and stored.  It describes the values
+that it could become.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from pliant.values.placeholder import Placeholder
 
 
 class Hole(Object, Placeholder):
-    """The base class of all holes.  A subclass may have fields ``name`` and ``hints``."""
+    """Base class of all holes.  A subclass may have fields ``name`` and ``hints``."""
 
     _sym_terse = True
 
     @property
     def name(self) -> str | None:
-        """A second key for the decision; holes of one name are one decision (*tied*)."""
+        """A second key for the decision; holes with the same name share one decision (*tied* holes)."""
         return None
 
     @property
     def hints(self) -> Any:
-        """Anything, for whoever selects holes by it (a partition, say)."""
+        """Any value; partitions select holes by it."""
         return None
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
-        """Checks what this could become against a field's spec; see ``Placeholder``."""
-        raise FieldTypeError(f"{type(self).__name__} does not say what it could become; override `admit`.")
+        """Checks the values that this hole could become against a field's spec; see ``Placeholder``."""
+        raise FieldTypeError(
+            f"{type(self).__name__} does not define the values that it could become; override `admit`."
+        )
 
 
 class OneOf(Hole):
@@ -51,7 +53,7 @@ class OneOf(Hole):
         return _with_candidates(self, _checked(self.candidates, spec, path))
 
     def __add__(self, other: Any) -> Any:
-        """Appends a list to each candidate, all of which must be lists: still one choice."""
+        """Appends a list to each candidate, all of which must be lists; returns one choice."""
         return _joined(self, lambda c: [*c, *other], other)
 
     def __radd__(self, other: Any) -> Any:
@@ -59,11 +61,11 @@ class OneOf(Hole):
 
 
 class ManyOf(Hole):
-    """Several of several candidates; made by ``pg.manyof`` and ``pg.permute``.
+    """Several picks among candidates; made by ``pg.manyof`` and ``pg.permute``.
 
     Attributes:
-      num_choices: how many are picked.
-      candidates: what is picked from.
+      num_choices: the number of picks.
+      candidates: the values to pick from.
       distinct: whether each candidate is picked at most once.
       sorted: whether picks keep the order of the candidates.
     """
@@ -84,7 +86,7 @@ class ManyOf(Hole):
         item = _list_spec(spec)
         if item is None:
             raise FieldTypeError(
-                f"manyof gives a list, which the field {at_path(path)} does not hold; allowed: {spec!r}. Use oneof for one value."
+                f"manyof becomes a list, but the field {at_path(path)} allows {spec!r}. Use oneof for a single value."
             )
         if isinstance(item, specs.List):
             low, high = item.min_size or 0, item.max_size
@@ -114,8 +116,8 @@ class Floatv(Hole):
         """Checks both ends of the range."""
         if isinstance(spec, specs.Enum):
             raise FieldTypeError(
-                f"floatv gives any number of its range, but the field {at_path(path)} lists its values: {spec!r}. "
-                "Use oneof with some of them."
+                f"floatv becomes any number of its range, but the field {at_path(path)} allows only {spec!r}. "
+                "Use oneof with some of these values."
             )
         _check_ends(self, spec, path, "floatv")
         return self
@@ -133,10 +135,9 @@ class Intv(Hole):
     as_float: bool | None = None
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
-        """Checks both ends of the range; every value where the field lists its values.
+        """Checks both ends of the range; all values if the field lists its values.
 
-        In a field of floats it becomes whole numbers written as floats (``as_float``), as an int that is
-        assigned there does.
+        In a field of floats it becomes floats (``as_float``), as an int that is assigned there does.
         """
         if isinstance(spec, specs.Enum):
             for value in range(self.min_value, self.max_value + 1, self.step):
@@ -148,10 +149,10 @@ class Intv(Hole):
 
 
 class DerivedHole(Hole):
-    """A hole of a user's own kind: a program with ordinary holes, and a function of what it becomes.
+    """Base class of user-defined holes: an inner program with ordinary holes, and a function of its value.
 
-    Subclass it, return the inner program from ``inner`` and turn what it became into the value in
-    ``build``.  Algorithms see only ordinary decisions, so every algorithm can search it.
+    Return the inner program from ``inner``, and convert its value in ``build``.  Algorithms see the ordinary decisions
+    of the inner program, so every algorithm can search it.
 
     >>> import pliant as pg
     >>> class PowerOfTwo(pg.DerivedHole):
@@ -167,21 +168,21 @@ class DerivedHole(Hole):
     """
 
     def inner(self) -> Any:
-        """Returns the program with holes that decides this hole."""
+        """Returns the inner program with holes."""
         raise NotImplementedError(f"{type(self).__name__} must define inner(self).")
 
     def build(self, value: Any) -> Any:
-        """Returns the value for what ``inner`` became."""
+        """Returns the value of this hole for a value of the inner program."""
         raise NotImplementedError(f"{type(self).__name__} must define build(self, value).")
 
     def unbuild(self, value: Any) -> Any:
-        """Returns what ``inner`` became, given the value: the inverse of ``build``, needed by ``encode`` only."""
+        """Returns the value of the inner program for a value of this hole: the inverse of ``build``, used by ``encode``."""
         raise NotImplementedError(
             f"{type(self).__name__} must define unbuild(self, value) before programs can be encoded."
         )
 
     def admit(self, spec: ValueSpec, path: Path) -> Any:
-        """Takes the user's word: what ``build`` returns is not known before."""
+        """Accepts every field, because the values that ``build`` returns are not known."""
         return self
 
 
@@ -190,14 +191,14 @@ def _checked(candidates: Any, spec: ValueSpec, path: Path) -> list[Any]:
 
 
 def _with_candidates(hole: Any, checked: list[Any]) -> Any:
-    """Returns the hole, or a copy with converted candidates when checking converted any."""
+    """Returns the hole, or a copy with the converted candidates if checking converted any."""
     if all(new is old for new, old in zip(checked, hole.candidates)):
         return hole
     return type(hole)(**{**hole.sym_init_args, "candidates": checked})
 
 
 def _list_spec(spec: ValueSpec) -> ValueSpec | None:
-    """Returns the spec that a list would be held by, or None."""
+    """Returns the part of a spec that allows lists, or None."""
     if isinstance(spec, (specs.List, specs.Any)):
         return spec
     if isinstance(spec, specs.Union):
@@ -217,7 +218,7 @@ def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> Any:
             stored = spec.check(getattr(hole, end), path)
         except PliantError as error:
             raise type(error)(
-                f"{verb}({hole.min_value}, {hole.max_value}) reaches what its field refuses: {error}{advice}"
+                f"{verb}({hole.min_value}, {hole.max_value}) has values that its field does not allow: {error}{advice}"
             ) from error
     return stored
 
@@ -238,22 +239,22 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
     """Returns candidates as a list.
 
     Raises:
-      SpaceError: they are no sequence, or there are none.
+      SpaceError: they are not a sequence, or empty.
     """
     if isinstance(candidates, (str, bytes)) or not hasattr(candidates, "__iter__"):
         raise SpaceError(
-            f"{verb} takes a list of candidates; got {candidates!r} of type {type(candidates).__name__}."
+            f"{verb} needs a list of candidates; got {candidates!r} of type {type(candidates).__name__}."
         )
     if isinstance(candidates, dict):
-        raise SpaceError(f"{verb} takes a list of candidates, not a dict; pass list(d.values()) or list(d).")
+        raise SpaceError(f"{verb} needs a list of candidates, not a dict; pass list(d.values()) or list(d).")
     if isinstance(candidates, (set, frozenset)):
         raise SpaceError(
-            f"{verb} takes a list of candidates, not a set, whose order changes from run to run; pass sorted(...)."
+            f"{verb} needs a list of candidates, not a set, whose order changes from run to run; pass sorted(...)."
         )
     flat = getattr(candidates, "ndim", None) == 1 and hasattr(candidates, "tolist")
     found = list(candidates.tolist() if flat else candidates)  # of an array, Python's numbers
     if not found:
-        raise SpaceError(f"{verb} was given no candidates; give it at least one.")
+        raise SpaceError(f"{verb} has no candidates; give it at least one.")
     return found
 
 
@@ -261,19 +262,21 @@ def check_range(min_value: Any, max_value: Any, scale: Any, *, verb: str, whole:
     """Returns the scale's name after checking a range.
 
     Raises:
-      SpaceError: the ends are no numbers, the wrong way round, or not allowed in a log scale.
+      SpaceError: an end is not a number, the ends are swapped, or the scale does not allow them.
     """
     for label, value in (("min_value", min_value), ("max_value", max_value)):
         kinds = (int,) if whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds) or not (whole or is_finite(value)):
             kind = "whole number" if whole else "finite number"
-            raise SpaceError(f"{verb}: {label} is a {kind}; got {value!r} of type {type(value).__name__}.")
+            raise SpaceError(
+                f"{verb}: {label} must be a {kind}; got {value!r} of type {type(value).__name__}."
+            )
     if min_value > max_value:
         raise SpaceError(f"{verb}: min_value {min_value!r} is above max_value {max_value!r}; swap them.")
     check_width(min_value, max_value, verb)
     scale = "linear" if scale is None else scale
     if scale not in ("linear", "log", "rlog"):
-        raise SpaceError(f"{verb}: scale is 'linear', 'log' or 'rlog'; got {scale!r}.")
+        raise SpaceError(f"{verb}: scale must be 'linear', 'log' or 'rlog'; got {scale!r}.")
     if scale != "linear" and min_value <= 0:
         raise SpaceError(f"{verb}: scale {scale!r} needs min_value above 0; got {min_value!r}.")
     return str(scale)

@@ -1,8 +1,8 @@
-"""The inverse of building: which decisions make a given program from a space.
+"""Encodes programs: finds the decisions that build a given program (the inverse of ``compile``).
 
-Nothing is tried twice: what a part was decided as depends on its own value only (tied holes compare
-values, picks of a ``manyof`` are assigned once it is known which candidates fit which item), so the time
-is that of comparing each item with each candidate.
+The decisions of a part depend on its own value only: tied holes compare values, and the picks of a ``manyof`` are
+assigned after each candidate was compared with each item.  So no search is needed, and the time is that of these
+comparisons.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def find_decisions(part: Part, child: Any) -> Vector:
     """Returns the first decisions, in lexicographic order, that build ``child``.
 
     Raises:
-      DecisionError: none do; names the deepest place that cannot be.
+      DecisionError: no decisions build it; the message names the deepest path that does not match.
     """
     matcher = _Matcher(dict(_find_ahead(part, child)))
     vector = matcher.match(part, child, ())
@@ -42,10 +42,10 @@ def find_decisions(part: Part, child: Any) -> Vector:
 
 
 class _Matcher:
-    """One match: the values of tied holes, and the deepest place that failed, for the message.
+    """One match: the values of tied holes, and the deepest path that failed, for the message.
 
     Args:
-      ahead: by name, the values of tied holes at places that always are in the program, maybe still to come.
+      ahead: by name, the values of tied holes at paths that every program of the space has.
     """
 
     def __init__(self, ahead: dict[str, Any]) -> None:
@@ -55,12 +55,12 @@ class _Matcher:
         self.reason: tuple[str, tuple[Any, ...]] = ("differs", ())
 
     def fail(self, at: At, reason: str, *values: Any) -> None:
-        """Notes why nothing matches at a place; the values are shown only if this is what is reported."""
+        """Records why nothing matches at a path; values are formatted only if this is reported."""
         if len(at) >= len(self.place):
             self.place, self.reason = at, (reason, values)
 
     def explain(self) -> str:
-        """Returns why nothing matches, as prose."""
+        """Returns the recorded reason as text."""
         text, values = self.reason
         return text.format(*(one_line(v, max_length=80) for v in values))
 
@@ -90,18 +90,21 @@ class _Matcher:
         return None
 
     def match_echo(self, part: Echo, value: Any, at: At) -> Vector | None:
-        """Matches what repeats a decision among candidates of its own: it is built, and compared."""
-        vector = self.tied.get(decided(part.name))
-        if vector is not None:
-            wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
-            if equal(wanted, value):
-                return ()
-            reason = f"is {{}}; as the hole named {part.name!r} was decided before, it is {{}} here"
-            self.fail(at, reason, value, wanted)
+        """Matches a hole that repeats a decision with candidates of its own: builds its value and compares."""
+        if self.tied.get(decided(part.name)) is None:
+            return None
+        return self.match_built(part, value, at, f"as the hole named {part.name!r} was decided before, it")
+
+    def match_built(self, part: Part, value: Any, at: At, reason: str) -> Vector | None:
+        """Matches a part that earlier decisions determine: builds its value and compares."""
+        wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
+        if equal(wanted, value):
+            return ()
+        self.fail(at, f"is {{}}; {reason} is {{}} here", value, wanted)
         return None
 
     def match_constant(self, wanted: Any, value: Any, at: At) -> Vector | None:
-        """Compares a value with a subtree without open holes; True is not 1 here."""
+        """Compares a value with a subtree without open holes; True does not match 1."""
         if equal(wanted, value) and (wanted.__class__ is bool) is (value.__class__ is bool):
             return ()
         items, found = children(wanted), children(value)
@@ -128,21 +131,13 @@ class _Matcher:
         return None
 
     def match_derived(self, part: Derived, value: Any, at: At) -> Vector | None:
-        """Matches a hole of the user's: what ``unbuild`` returns must build the value again.
+        """Matches a user-defined hole: the value that ``unbuild`` returns must build the same value.
 
-        Where all in it is tied to what was met before, there is nothing to find out: it is built, and compared.
+        If all holes in it repeat earlier decisions, its value is built and compared.
         """
         if _is_known(part.part):
-            wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
-            if equal(wanted, value):
-                return ()
-            self.fail(
-                at,
-                f"is {{}}; by what was decided before, the {type(part.hole).__name__} there is {{}}",
-                value,
-                wanted,
-            )
-            return None
+            reason = f"by what was decided before, the {type(part.hole).__name__}"
+            return self.match_built(part, value, at, reason)
         try:
             inner = part.hole.unbuild(value)
         except NotImplementedError as error:
@@ -163,7 +158,7 @@ class _Matcher:
         return vector
 
     def foresee(self, part: Part) -> Any:
-        """Returns what a part becomes, as far as the other places of its names tell."""
+        """Returns the value of a part if other holes with its names determine it."""
         if isinstance(part, Constant):
             return part.value
         if isinstance(part, (Source, Tied)):
@@ -238,7 +233,7 @@ class _Matcher:
 
 
 def _find_ahead(part: Part, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yields the values of tied holes at places that are in every program of a space, by name."""
+    """Yields the values of tied holes at paths that every program of the space has, by name."""
     if isinstance(part, Tied):
         yield part.name, value
     elif isinstance(part, Branch):
@@ -249,14 +244,14 @@ def _find_ahead(part: Part, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_known(part: Part) -> bool:
-    """Returns whether what a part becomes was decided before."""
+    """Returns whether earlier decisions determine the value of a part."""
     if isinstance(part, Branch):
         return all(map(_is_known, part.parts))
     return isinstance(part, (Constant, Tied, Echo)) or (isinstance(part, Derived) and _is_known(part.part))
 
 
 def _is_like(wanted: Any, value: Any) -> bool:
-    """Returns whether a value is of the kind that a container or node of the space becomes."""
+    """Returns whether a value has the type that a container or node of the space becomes."""
     for kind in (list, dict, tuple):
         if isinstance(wanted, kind):
             return isinstance(value, kind)
@@ -266,7 +261,7 @@ def _is_like(wanted: Any, value: Any) -> bool:
 
 
 def _to_number(value: Any) -> int | float | None:
-    """Returns numbers of other libraries as int or float; None for what is no number."""
+    """Returns a number of another library as a float; None for other values."""
     if value.__class__ in ATOMS or isinstance(value, (str, bytes, bool)) or children(value) is not None:
         return None
     try:
@@ -294,7 +289,7 @@ def assign(fits: Sequence[Sequence[int]], *, distinct: bool, sorted: bool) -> li
 
 
 def _ascend(fits: Sequence[Sequence[int]], *, step: int) -> list[int] | None:
-    """Takes the least that each item allows: whatever works for a larger one works for it, too."""
+    """Picks the smallest candidate that each item allows; this leaves the most for later items."""
     picked: list[int] = []
     least = 0
     for candidates in fits:

@@ -1,6 +1,6 @@
-"""Partitions: which holes a search decides; the others stay open in the programs that it makes.
+"""Partitions: predicates that select the holes which a search decides; the others stay open in its programs.
 
-A partition is a predicate of a hole.  These make the usual ones; any function will do.
+Any function of a hole is a partition; these functions make common ones.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def by_path(pattern: str) -> ByPath:
     2
 
     Raises:
-      FieldValueError: the pattern is no regular expression.
+      FieldValueError: the pattern is not a regular expression.
     """
     return ByPath(pattern)
 
 
 @final
 class ByPath:
-    """A partition by path; it works in plain containers too, which do not know their place."""
+    """A partition by path; it also selects holes in plain containers, which have no path of their own."""
 
     __slots__ = ("pattern",)
 
@@ -56,7 +56,7 @@ class ByPath:
             self.pattern = re.compile(pattern)
         except (re.error, TypeError) as error:
             raise FieldValueError(
-                f"by_path takes a regular expression of paths, such as r'model\\..*'; got {pattern!r}: {error}."
+                f"by_path needs a regular expression for paths, such as r'model\\..*'; got {pattern!r}: {error}."
             ) from error
 
     def selects(self, at: Path) -> bool:
@@ -74,13 +74,13 @@ def to_where(partition: Any) -> Where | None:
     """Returns a partition as a predicate: a function as it is, text as a path pattern.
 
     Raises:
-      FieldTypeError: it is neither.
+      FieldTypeError: it is neither a function nor text.
     """
     if partition is None or callable(partition):
         return partition  # type: ignore[no-any-return]  # a callable, by the line above
     if isinstance(partition, str):
         return by_path(partition)
     raise FieldTypeError(
-        f"a partition is a function of a hole, or a pattern of paths as text; got {partition!r} of type "
-        f"{type(partition).__name__}. For hints, pass `pg.by_hints({partition!r})`."
+        f"a partition must be a function of a hole, or a regular expression for paths; got {partition!r} of type "
+        f"{type(partition).__name__}. To select by hints, pass `pg.by_hints({partition!r})`."
     )

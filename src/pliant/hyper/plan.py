@@ -1,8 +1,8 @@
-"""What a program with holes is made of, as a tree of parts: the one analysis that all else reads.
+"""Plans: analyses a program with holes into a tree of parts.
 
-Each part can describe its holes to the abstract space, is compiled into code that builds a candidate
-(``compile``), and can recognize what it built (``match``).  Parts list their holes in depth-first order;
-building consumes decisions in just that order.
+Parts describe their holes to the abstract space, are compiled to code that builds candidates (``compile``), and are
+matched with programs to find their decisions (``match``).  Parts list holes in depth-first order, the order in which
+building consumes decisions.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Number:
 
 @dataclass(slots=True)
 class Derived:
-    """A hole of a user's kind."""
+    """A user-defined hole (``DerivedHole``)."""
 
     hole: Any
     part: Part
@@ -71,7 +71,7 @@ class Derived:
 
 @dataclass(slots=True)
 class Tied:
-    """A hole that repeats the decision of an earlier one of its name."""
+    """A hole that repeats the decision of an earlier hole with its name."""
 
     name: str
     source: Part
@@ -79,7 +79,7 @@ class Tied:
 
 @dataclass(slots=True)
 class Echo:
-    """A hole that repeats the decision of an earlier one of its name, among candidates of its own."""
+    """A hole that repeats the decision of an earlier hole with its name, with candidates of its own."""
 
     name: str
     part: Part
@@ -87,7 +87,7 @@ class Echo:
 
 @dataclass(slots=True)
 class Source:
-    """A hole whose decision later ones of its name repeat.
+    """A hole whose decision later holes with its name repeat.
 
     Attributes:
       echoed: whether some of them have candidates of their own, and so need the decision, not the value.
@@ -103,10 +103,10 @@ Part = Constant | Branch | Pick | Number | Derived | Tied | Echo | Source
 
 @dataclass(slots=True)
 class Named:
-    """Where a named hole stands: in which branches of which choices.
+    """A named hole and its position: the branches of the choices that enclose it.
 
     Attributes:
-      known: by name, how many named holes had been met before what is in this one.
+      known: by name, the number of named holes that were met before the holes inside this one.
     """
 
     hole: Any
@@ -120,10 +120,10 @@ class Named:
 
 @dataclass(slots=True)
 class Plan:
-    """The parts of a program, and the holes that they describe to the abstract space.
+    """The parts of a program, and the descriptions of its holes for the abstract space.
 
     Attributes:
-      is_watched: whether a change to any part of the program is noticed: it holds no plain container.
+      is_watched: whether every change to the program is noticed, because it has no plain mutable container.
     """
 
     part: Part
@@ -133,10 +133,10 @@ class Plan:
 
 @dataclass(slots=True)
 class _Spot:
-    """Where the planner is: the location relative to the enclosing candidate, and what is noted there.
+    """The position of the planner: location relative to the enclosing candidate, and the holes described there.
 
     Attributes:
-      symbolic: whether lists made here are to be symbolic.
+      symbolic: whether lists built here become symbolic.
     """
 
     location: str
@@ -153,32 +153,34 @@ class _Spot:
 def make_plan(program: Any, where: Where | None = None) -> Plan:
     """Analyses a program; with ``where``, only the holes that it selects are open.
 
-    The plan is of a copy: what happens to the program afterwards does not reach it.
+    The plan refers to a copy, so later changes to the program do not affect it.
 
     Raises:
-      SpaceError: names that contradict each other, a program that is nested too deep.
+      SpaceError: holes with one name contradict each other, or the program is nested too deeply.
     """
     try:
         return _Planner(where).plan(program)
     except RecursionError as error:
         raise SpaceError(
-            f"this {type(program).__name__} is nested too deep for a search space: Python allows "
-            f"{sys.getrecursionlimit()} calls within calls. Nest it less, or raise sys.setrecursionlimit."
+            f"this {type(program).__name__} is nested too deeply for a search space: Python allows "
+            f"{sys.getrecursionlimit()} nested calls. Nest it less, or raise the limit with sys.setrecursionlimit."
         ) from error
 
 
 class _Planner:
     """One analysis: the selection, and the named holes met so far.
 
-    It walks the program and a copy of it side by side: the selection is asked about the program itself
-    (about its very holes, at their places), the plan is made of the copy.
+    Walks the program and a copy of it side by side: the selection gets the holes of the program itself, and the plan
+    refers to the copy.
     """
 
     def __init__(self, where: Where | None) -> None:
         self.where = where
         self.names: dict[str, list[Named]] = {}
-        self.met: list[tuple[str, Named]] = []  # all of them, those in echoes too
-        self.left: dict[str, tuple[Any, _Spot]] = {}  # by name: a hole that was not selected, and where
+        self.met: list[tuple[str, Named]] = []  # all of them, including those in echoes
+        self.left: dict[
+            str, tuple[Any, _Spot]
+        ] = {}  # by name: a hole that was not selected, and its position
         self.scope: tuple[tuple[int, int], ...] = ()
         self.serial = 0
         self.is_watched = True
@@ -190,7 +192,7 @@ class _Planner:
         for name in self.left.keys() & self.names.keys():
             raise SpaceError(
                 f"the partition selects the hole named {name!r} at {str(self.names[name][0].spot.path)!r}, but not the one "
-                f"at {str(self.left[name][1].path)!r}. One name is one decision: select all holes of this name, or none."
+                f"at {str(self.left[name][1].path)!r}. Holes with one name share a decision: select all of them, or none."
             )
         used = {id(n.part): (name, n.echoed) for name, n in self.met if n.used}
         return Plan(_mark_sources(part, used), spot.described, self.is_watched)
@@ -250,9 +252,9 @@ class _Planner:
         return part
 
     def describe_echo(self, original: Any, hole: Any, spot: _Spot, earlier: Named) -> Part:
-        """Returns the part for a hole that repeats the decisions of an earlier one, those in its candidates included.
+        """Returns the part for a hole that repeats the decisions of an earlier one, including those in its candidates.
 
-        Names in it are met as they were in the earlier one, so that both take as many decisions.
+        Names in it are resolved as in the earlier hole, so that both have the same number of decisions.
         """
         names, self.names = self.names, {n: self.names[n][:count] for n, count in earlier.known.items()}
         try:
@@ -267,29 +269,29 @@ class _Planner:
                 if not is_same(earlier.hole, hole) and not is_alike(earlier.hole, hole):
                     raise SpaceError(
                         f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {str(earlier.spot.path)!r} and "
-                        f"{hole!r} at {at!r}. One name is one decision: make them equal (objects among the candidates may "
-                        "differ in what they are made of, not in their class or in what is open in them), or name them apart."
+                        f"{hole!r} at {at!r}. Holes with one name share a decision: make them equal (objects among the candidates "
+                        "may differ in their arguments, not in their class or in their holes), or use two names."
                     )
                 return earlier
             if not _exclusive(earlier.scope, self.scope):
                 raise ConditionalHoleError(
                     f"the hole named {hole.name!r} at {at!r} repeats the one at {str(earlier.spot.path)!r}, which is "
-                    "active only for some decisions. Put one hole of this name where it is always active, or name them apart.",
+                    "active only for some decisions. Put one hole with this name where it is always active, or use two names.",
                     name=hole.name,
                 )
         return None
 
     def refuse_split(self, hole: Any, spot: _Spot, *, selected: bool) -> None:
-        """Raises SpaceError when a part of a tied hole would be decided by this search, and a part by another.
+        """Raises SpaceError if a partition selects a tied hole but not a hole inside it, or the reverse.
 
-        What is left open in a tied hole is open once at each of its places, and would be decided apart.
+        A hole that stays open inside a tied hole would be decided separately at each of its places.
         """
         for at, inner in _holes_below(hole, spot.path):
             if inner.name is None and self.selects(inner, _Spot("", at, [], False)) is not selected:
                 verbs = ("selects", "not") if selected else ("does not select", "does")
                 raise SpaceError(
                     f"the partition {verbs[0]} the hole named {hole.name!r} at {str(spot.path)!r}, but {verbs[1]} the hole at "
-                    f"{str(at)!r} in it. The places of a name are decided together: select both, or none, or name the inner hole."
+                    f"{str(at)!r} in it. Holes with one name are decided together: select both, or none, or name the inner hole."
                 )
 
     def describe(self, original: Any, hole: Any, spot: _Spot) -> Part:
@@ -307,14 +309,14 @@ class _Planner:
             )
             return Number(hole)
         if isinstance(hole, DerivedHole):
-            inner = run_apart(hole.inner)  # its holes are this hole's, not those of a traced program
+            inner = run_apart(hole.inner)  # its holes belong to this hole, not to a traced program
             return Derived(hole, self.visit(inner, inner, spot))
         raise SpaceError(
-            f"the {type(hole).__name__} at {location!r} is no hole that can be decided; derive its class from DerivedHole."
+            f"the {type(hole).__name__} at {location!r} cannot be decided; derive its class from pg.DerivedHole."
         )
 
     def describe_pick(self, original: Any, hole: Any, spot: _Spot) -> Part:
-        """Describes a choice, candidates and what is open in them included."""
+        """Describes a choice, its candidates, and the holes in them."""
         self.serial += 1
         outer, serial = self.scope, self.serial
         below: list[Any] = []
@@ -348,7 +350,7 @@ class _Planner:
 
 
 def _holes_below(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
-    """Yields the holes below a value, and where they are."""
+    """Yields the holes below a value, with their paths."""
     for key, child in children(value) or ():
         if isinstance(child, Hole):
             yield at + key, child
@@ -362,7 +364,7 @@ def is_frozen(value: Any) -> bool:
 
 
 def _exclusive(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> bool:
-    """Returns whether two places can never be active together: they lie in different candidates of one choice."""
+    """Returns whether two positions are never active together: they are in different candidates of one choice."""
     for x, y in zip(a, b):
         if x != y:
             return x[0] == y[0]
@@ -370,7 +372,7 @@ def _exclusive(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -
 
 
 def _mark_sources(part: Part, sources: dict[int, tuple[str, bool]]) -> Part:
-    """Wraps the parts whose decision is repeated later."""
+    """Wraps the parts whose decisions are repeated later in ``Source``."""
     found = sources.get(id(part))
     if isinstance(part, Branch):
         part.parts = [_mark_sources(p, sources) for p in part.parts]
@@ -382,15 +384,15 @@ def _mark_sources(part: Part, sources: dict[int, tuple[str, bool]]) -> Part:
 
 
 def is_same(first: Any, second: Any) -> bool:
-    """Returns whether two values are equal, in type too: 1 equals 1.0, but a field of floats wants its own."""
+    """Returns whether two values are equal and of equal types: 1 equals 1.0, but differs in type."""
     return equal(first, second) and one_line(first) == one_line(second)
 
 
 def is_alike(first: Any, second: Any) -> bool:
-    """Returns whether two holes are decided alike: the same kind, rules and numbers, and candidates that correspond.
+    """Returns whether two holes may share one decision: same kind, rules and numbers, and corresponding candidates.
 
-    Candidates correspond when they are equal, or objects of one class in which the same questions are open at the
-    same places, or containers of such.
+    Candidates correspond if they are equal, or objects of one class with corresponding holes at the same paths, or
+    containers of such.
 
     >>> import pliant as pg
     >>> class Layer(pg.Object):
@@ -410,7 +412,7 @@ def is_alike(first: Any, second: Any) -> bool:
 
 
 def _correspond(a: Any, b: Any) -> bool:
-    """Returns whether two candidates may be decided by one decision."""
+    """Returns whether two candidates correspond; see ``is_alike``."""
     if isinstance(a, Hole) or isinstance(b, Hole):
         return isinstance(a, Hole) and isinstance(b, Hole) and is_alike(a, b)
     if is_same(a, b):
@@ -423,14 +425,14 @@ def _correspond(a: Any, b: Any) -> bool:
         return _ask_alike(a, b)
     ours, theirs = children(a), children(b)
     if ours is None or theirs is None:
-        return not (is_shared(a) or isinstance(a, Enum))  # what never changes is compared by value
+        return not (is_shared(a) or isinstance(a, Enum))  # immutable values are compared by value
     return [key for key, _ in ours] == [key for key, _ in theirs] and all(
         _correspond(x, y) for (_, x), (_, y) in zip(ours, theirs)
     )
 
 
 def _ask_alike(a: Any, b: Any) -> bool:
-    """Returns whether the same questions are open at the same places in two values."""
+    """Returns whether two values have corresponding holes at the same paths."""
     ours, theirs = list(_outer_holes(a, Path())), list(_outer_holes(b, Path()))
     return [at for at, _ in ours] == [at for at, _ in theirs] and all(
         is_alike(x, y) for (_, x), (_, y) in zip(ours, theirs)
@@ -438,7 +440,7 @@ def _ask_alike(a: Any, b: Any) -> bool:
 
 
 def _outer_holes(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
-    """Yields the outermost holes in a value, and where they are."""
+    """Yields the outermost holes in a value, with their paths."""
     if isinstance(value, Hole):
         yield at, value
         return

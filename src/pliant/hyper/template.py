@@ -1,7 +1,7 @@
-"""A template: a program with holes, prepared once, from which decisions make programs (and back).
+"""Templates: a program with holes, prepared once to build programs from decisions and to encode programs.
 
-``abstract_search_space``, ``materialize`` and ``encode`` keep the template of a symbolic program with the
-program until it changes; a loop over plain containers should make one itself.
+``abstract_search_space``, ``materialize`` and ``encode`` store the template of a symbolic program in the program until
+it changes; a loop over plain containers should create a ``Template`` itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, final
 
-from pliant.space import Decisions, Space, flatten
+from pliant.space import Decisions, Space, as_random, flatten
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import SpaceError, listing
@@ -28,13 +28,13 @@ class Template:
 
     Args:
       program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses.
-      where: which holes are open, as a predicate of the hole or a pattern of paths; the others stay in the
-        programs made.
+      where: which holes are open, as a predicate of the hole or a regular expression for paths; the others stay
+        in the programs.
 
     Attributes:
-      program: what was given; what happens to it later does not reach this template.
+      program: the program; later changes to it do not affect this template.
       space: its decision points.
-      is_watched: whether every change of the program would be noticed; not so below plain containers.
+      is_watched: whether every change to the program is noticed; changes in plain containers are not.
 
     >>> import pliant as pg
     >>> t = Template(pg.Dict(a=pg.oneof([1, 2]), b=pg.floatv(0, 1)), where=lambda h: isinstance(h, pg.hyper.OneOf))
@@ -50,8 +50,8 @@ class Template:
     def __init__(self, program: Any, where: Where | str | None = None) -> None:
         if isinstance(program, Traced):
             raise SpaceError(
-                "a traced program is run, not made: search it with `pg.sample(traced, ...)`, or run it with chosen decisions "
-                "in `with traced.apply(decisions): ...`. Its decisions are those of `pg.abstract_search_space(traced)`."
+                "a traced program is run, not built: search it with `pg.sample(traced, ...)`, or run it with chosen decisions "
+                "in `with traced.apply(decisions): ...`. `pg.abstract_search_space(traced)` returns its space."
             )
         plan = make_plan(program, to_where(where))
         self.program = program
@@ -61,29 +61,29 @@ class Template:
         self._build = compile_part(plan.part)
 
     def materialize(self, decisions: Any) -> Any:
-        """Returns the program that the decisions (any face of them) make.
+        """Builds the program for decisions in any format.
 
         Raises:
-          DecisionError: they are not decisions of this space.
+          DecisionError: they are invalid in this space.
         """
         if decisions.__class__ is not Decisions or decisions.space is not self.space:
             decisions = self.space.parse(decisions)
         return self._build(iter(decisions.values).__next__, {})
 
     def encode(self, child: Any) -> Decisions:
-        """Returns the decisions that make ``child``; the first ones, where several do.
+        """Returns the decisions that build ``child``; the first ones if there are several.
 
         Raises:
-          DecisionError: the space does not hold it; the place where it differs is named.
+          DecisionError: the space does not contain it; the message names the path that differs.
         """
         return self.space.parse(list(find_decisions(self._part, child)))
 
 
 def template_of(program: Any, where: Where | str | None = None) -> Template:
-    """Returns the template of a program: the one kept from last time, when the program did not change.
+    """Returns the template of a program: the stored one if the program did not change.
 
     Raises:
-      SpaceError: the program has holes, and ``where`` selects none of them.
+      SpaceError: the program has holes, but ``where`` selects none of them.
     """
     if where is not None:
         return check_selection(Template(program, where))
@@ -99,20 +99,22 @@ def template_of(program: Any, where: Where | str | None = None) -> Template:
 
 
 def check_selection(template: Template) -> Template:
-    """Returns a template made with a partition.
+    """Returns a template made with a partition, after checking it.
 
     Raises:
-      SpaceError: its program has holes, and none was selected.
+      SpaceError: its program has holes, but none is selected.
     """
     if not template.space.points:
         found = hole_paths(template.program)
         if found:
-            raise SpaceError(f"the partition selects no hole; the outermost holes are at {listing(found)}.")
+            raise SpaceError(
+                f"the partition selects none of the holes; the outermost ones are at {listing(found)}."
+            )
     return template
 
 
 def abstract_search_space(program: Any, where: Where | str | None = None) -> Space:
-    """Returns what an algorithm sees of a program with holes, or of a ``pg.trace``: its decision points.
+    """Returns the abstract search space of a program with holes, or of a ``pg.trace``: what algorithms search.
 
     >>> import pliant as pg
     >>> space = abstract_search_space(pg.Dict(kernel=pg.oneof([3, 5]), depth=pg.intv(1, 4)))
@@ -123,7 +125,7 @@ def abstract_search_space(program: Any, where: Where | str | None = None) -> Spa
 
 
 def materialize(program: Any, decisions: Any, where: Where | str | None = None) -> Any:
-    """Returns the program that decisions make of a program with holes.
+    """Builds a program from a program with holes and decisions.
 
     Args:
       program: a program with holes.
@@ -139,7 +141,7 @@ def materialize(program: Any, decisions: Any, where: Where | str | None = None) 
 
 
 def encode(program: Any, child: Any, where: Where | str | None = None) -> Decisions:
-    """Returns the decisions that make ``child`` of a program with holes: the inverse of ``materialize``.
+    """Returns the decisions that build ``child`` from a program with holes: the inverse of ``materialize``.
 
     >>> import pliant as pg
     >>> encode(pg.Dict(kernel=pg.oneof([3, 5])), pg.Dict(kernel=5)).to_dict()
@@ -153,11 +155,11 @@ def iterate(program: Any, num_examples: int | None = None, where: Where | str | 
 
     Args:
       program: a program with holes.
-      num_examples: at most how many.
+      num_examples: the maximum number of programs.
       where: as for ``Template``.
 
     Raises:
-      SpaceError: the space has a float, so its programs cannot be listed.
+      SpaceError: the space has a float, so it is infinite.
 
     >>> import pliant as pg
     >>> [list(p) for p in iterate(pg.manyof(2, [1, 2, 3], sorted=True))]
@@ -187,8 +189,8 @@ def random_sample(
 
     Args:
       program: a program with holes.
-      seed: a number or a ``random.Random``; None is 0, never a global generator.
-      num_examples: how many; None for one program.
+      seed: a number or a ``random.Random``; None stands for 0.
+      num_examples: the number of programs; None for a single one.
       where: as for ``Template``.
       uniform: whether all programs are equally likely, rather than the candidates of each choice.
 
@@ -197,17 +199,7 @@ def random_sample(
     {kernel=3}
     """
     template = template_of(program, where)
-    rng = seed if isinstance(seed, Random) else Random(_seed(seed))
+    rng = as_random(seed)
     if num_examples is None:
         return template.materialize(template.space.sample(rng, uniform=uniform))
     return (template.materialize(template.space.sample(rng, uniform=uniform)) for _ in range(num_examples))
-
-
-def _seed(seed: Any) -> int:
-    if seed is None:
-        return 0
-    if seed.__class__ is not int:
-        raise SpaceError(
-            f"a seed must be a whole number, a random.Random or None; got {seed!r} of type {type(seed).__name__}."
-        )
-    return int(seed)

@@ -1,8 +1,8 @@
-"""Define-by-run: a running program whose holes are found by running it (paper, appendix B.4).
+"""Define-by-run: search spaces of functions, whose holes are found by running them (paper, appendix B.4).
 
-The first run collects: each hole function notes its hole and returns its first candidate.  Later runs, in
-the context of an example, return what was decided.  A candidate given as a function without arguments is
-run for its value; the holes met while it runs lie below that candidate, to any depth.
+The first run collects: each hole function records its hole and returns its first candidate.  Later runs, in the
+context of an example, return the decided values.  A candidate that is a function without arguments is called for its
+value; holes that are met in the call are below that candidate, to any depth.
 """
 
 from __future__ import annotations
@@ -24,20 +24,18 @@ from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import Where
 from .template import template_of
 
-Met = dict[
-    str, tuple[Any, list["Met"]]
-]  # by key: a hole as the first run met it, and what each candidate met
+# By key: a hole of the first run, and what each candidate met.
+Met = dict[str, tuple[Any, list["Met"]]]
 
 _COMPARED = (bool, int, float, complex, str, bytes, type, Enum)
-CO_VARARGS, CO_VARKEYWORDS = (
-    0x04,
-    0x08,
-)  # flags of code objects; `inspect`, which names them, is slow to import
+_STARS = (
+    0x04 | 0x08
+)  # flags of code objects with *args or **fields; `inspect`, which names them, is slow to import
 
 
 @final
 class Trace(Traced):
-    """A function whose holes are decided while it runs; made by ``pg.trace``, searched by ``pg.sample``.
+    """A traced program: a function whose holes are decided while it runs; made by ``pg.trace``.
 
     >>> import pliant as pg
     >>> def program():
@@ -55,7 +53,7 @@ class Trace(Traced):
     def __init__(self, function: Callable[[], Any], where: Where | None = None) -> None:
         if not callable(function):
             raise SpaceError(
-                f"trace takes a function without arguments; got {function!r} of type {type(function).__name__}."
+                f"trace needs a function without arguments; got {function!r} of type {type(function).__name__}."
             )
         self.function = function
         self.where = where
@@ -63,17 +61,17 @@ class Trace(Traced):
 
     @contextmanager
     def apply(self, decisions: Any) -> Iterator[None]:
-        """Returns a context in which the program runs with these decisions (any face of them).
+        """Returns a context in which the program runs with these decisions (in any format).
 
         Raises:
-          SpaceError: at its end, when the program did not ask for all of them.
+          SpaceError: at its end, if the program did not use all of them.
         """
         with self.run(template_of(self.space).materialize(decisions)):
             yield
 
     @contextmanager
     def run(self, child: Any) -> Iterator[None]:
-        """Returns a context in which the program runs as ``child``, a program made of ``space``."""
+        """Returns a context in which the program runs as ``child``, a program built from ``space``."""
         applier = _Applier(child, self._met, where=self.where, outer=current.get())
         token = current.set(applier)
         try:
@@ -87,12 +85,12 @@ def trace(function: Callable[[], Any], where: Where | None = None, **options: An
     """Runs ``function`` once to find its holes, and returns it as a search space.
 
     Args:
-      function: a program without arguments that calls ``pg.oneof`` and its like while it runs.
-      where: which holes are open; the others are left to an enclosing trace, or stay holes.
+      function: a function without arguments that calls ``pg.oneof`` and other hole functions.
+      where: which holes are open; an enclosing trace decides the others, or they stay holes.
       **options: accepted for programs written for PyGlove, and ignored.
 
     Raises:
-      SpaceError: no function; or a name that stands for two different holes.
+      SpaceError: ``function`` cannot be called, or two different holes have one name.
 
     >>> import pliant as pg
     >>> def train():
@@ -105,7 +103,7 @@ def trace(function: Callable[[], Any], where: Where | None = None, **options: An
 
 
 def _collect(function: Callable[[], Any], where: Where | None) -> tuple[Any, Met]:
-    """Returns the holes that a program meets, as a ``Dict`` in the order in which it meets them; and as met."""
+    """Returns the holes that a program meets: as a ``Dict`` in that order, and with what their candidates met."""
     collector = _Collector(where, current.get())
     token = current.set(collector)
     try:
@@ -116,7 +114,7 @@ def _collect(function: Callable[[], Any], where: Where | None) -> tuple[Any, Met
 
 
 class _Collector:
-    """The first run: notes holes, and answers with first candidates."""
+    """The first run: records holes and returns first candidates."""
 
     def __init__(self, where: Where | None, outer: Recorder | None) -> None:
         self.found: dict[str, Any] = {}
@@ -125,7 +123,7 @@ class _Collector:
         self.outer = outer
 
     def decide(self, hole: Any) -> Any:
-        """Notes a hole; returns the first value that it could have."""
+        """Records a hole; returns its first value."""
         if self.where is not None and not self.where(hole):
             return hole if self.outer is None else self.outer.decide(hole)
         opened, value, below = self.first(hole)
@@ -135,7 +133,7 @@ class _Collector:
         return value
 
     def key(self, hole: Any, opened: Any) -> str:
-        """Returns the key of a hole in the space: its name, or its number of meeting."""
+        """Returns the key of a hole in the space: its name, or its number."""
         if hole.name is None:
             number = len(self.found)
             while f"decision_{number}" in self.found:
@@ -144,13 +142,13 @@ class _Collector:
         before = self.found.get(hole.name)
         if before is not None and (before.name is None or not equal(before, opened)):
             raise SpaceError(
-                f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. One name is "
-                "one decision: make them equal, or name them apart (names such as 'decision_0' are those of holes without one)."
+                f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. Holes with one "
+                "name share a decision: make them equal, or use two names ('decision_0' and so on are taken by unnamed holes)."
             )
         return str(hole.name)
 
     def first(self, hole: Any) -> tuple[Any, Any, list[Met]]:
-        """Returns the hole as the space will hold it, its value in the first run, and what candidates met."""
+        """Returns the hole for the space, its value in the first run, and the holes that its candidates met."""
         if isinstance(hole, (Floatv, Intv)):
             return hole, hole.min_value, []
         if isinstance(hole, DerivedHole):
@@ -170,7 +168,7 @@ class _Collector:
         return type(hole)(**arguments), values[0] if isinstance(hole, OneOf) else values_of(hole, values), met
 
     def below(self, candidate: Any) -> tuple[_Collector, Any]:
-        """Returns what found the holes below a candidate, and its value."""
+        """Returns the collector of the holes below a candidate, and the candidate's value."""
         inner = _Collector(self.where, self.outer)
         if not is_lazy(candidate):
             return inner, fresh_copy(candidate)
@@ -183,7 +181,7 @@ class _Collector:
 
 
 class _Applier:
-    """A later run: answers each hole with what was decided for it, in the order of the first run."""
+    """A later run: returns the decided value of each hole, in the order of the first run."""
 
     def __init__(self, child: Any, met: Met, *, where: Where | None, outer: Recorder | None) -> None:
         self.items = list(dict.items(child))
@@ -194,15 +192,15 @@ class _Applier:
         self.outer = outer
 
     def decide(self, hole: Any) -> Any:
-        """Returns the value that was decided for a hole."""
+        """Returns the decided value of a hole."""
         if self.where is not None and not self.where(hole):
             return hole if self.outer is None else self.outer.decide(hole)
         if hole.name is not None and hole.name in self.named:
             return self.value(hole, self.named[hole.name], hole.name)
         if self.next >= len(self.items):
             raise SpaceError(
-                f"the program asked for {hole!r}, which its first run did not meet. Holes behind an `if` are found only as "
-                "candidates: write `pg.oneof([lambda: ..., ...])` instead of branching on an earlier choice."
+                f"the program asked for {hole!r}, which its first run did not meet. A hole behind an `if` must be a "
+                "candidate: write `pg.oneof([lambda: ..., ...])` instead of branching on an earlier choice."
             )
         key, decided = self.items[self.next]
         self.next += 1
@@ -216,7 +214,7 @@ class _Applier:
         return self.value(hole, decided, key)
 
     def value(self, hole: Any, decided: Any, key: str) -> Any:
-        """Returns a decided value; runs the candidate that was chosen, when it is a function."""
+        """Returns a decided value; calls the chosen candidate if it is a function."""
         met, below = self.met[key]
         if not is_same_hole(met, hole):
             raise SpaceError(
@@ -225,13 +223,13 @@ class _Applier:
                 "make it a candidate: write `pg.oneof([lambda: ..., ...])` instead of branching."
             )
         if not below:
-            return fresh_copy(decided)  # of one name, each place its own
+            return fresh_copy(decided)  # holes with one name get a copy each
         if isinstance(hole, ManyOf):
             return List([self.run_choice(hole, d, below) for d in decided])
         return self.run_choice(hole, decided, below)
 
     def run_choice(self, hole: Any, decided: Any, met: list[Met]) -> Any:
-        """Returns the value of one pick among candidates of which some are functions."""
+        """Returns the value of one pick among candidates some of which are functions."""
         index = decided["pick"]
         candidate = hole.candidates[index]
         if not is_lazy(candidate):
@@ -246,7 +244,7 @@ class _Applier:
         return value
 
     def finish(self) -> None:
-        """Raises SpaceError when some decisions were not asked for."""
+        """Raises SpaceError if some decisions were not used."""
         if self.next < len(self.items):
             raise SpaceError(
                 f"the program ended without asking for {self.items[self.next][0]!r}, which its first run met; a traced "
@@ -255,9 +253,9 @@ class _Applier:
 
 
 def is_same_hole(met: Any, hole: Any) -> bool:
-    """Returns whether a hole is the one that a first run met: of its kind, with its name, range and candidates.
+    """Returns whether a hole equals the one of the first run: same kind, name, range and candidates.
 
-    Functions to be run are compared by what they ask for when they run.
+    Candidates that are functions without arguments are equal; the holes they meet are compared when they run.
 
     >>> from .functions import oneof
     >>> is_same_hole(oneof([1, lambda: 2]), oneof([1, lambda: 2])), is_same_hole(oneof([1, 2]), oneof([1, 3]))
@@ -267,7 +265,7 @@ def is_same_hole(met: Any, hole: Any) -> bool:
 
 
 def _is_alike(met: Any, value: Any) -> bool:
-    """Returns whether two values may be one value made twice; of an object that only it knows, its class says."""
+    """Returns whether two values may be one value made twice; objects of unknown classes are compared by class."""
     if met is value:
         return True
     if type(met) is not type(value):
@@ -276,7 +274,7 @@ def _is_alike(met: Any, value: Any) -> bool:
         return met.keys() == value.keys() and all(
             _is_alike(one, dict.__getitem__(value, key)) for key, one in dict.items(met)
         )
-    if isinstance(met, list):  # as it is: reading a node's items must not build them
+    if isinstance(met, list):  # bypasses the node: reading its items must not build them
         return len(met) == len(value) and all(map(_is_alike, list.__iter__(met), list.__iter__(value)))
     if isinstance(met, tuple):
         return len(met) == len(value) and all(map(_is_alike, met, value))
@@ -291,10 +289,10 @@ def _is_alike(met: Any, value: Any) -> bool:
 
 
 def is_lazy(candidate: Any) -> bool:
-    """Returns whether a candidate is a function that is to be run for its value.
+    """Returns whether a candidate is a function that is called for its value.
 
-    That is one without parameters; of a lambda, defaults count as none (``lambda i=i: ...``, which keeps
-    the value of a loop's variable).
+    That is a function without parameters, or a lambda whose parameters all have defaults (``lambda i=i: ...`` keeps
+    the value of a loop variable).
 
     >>> is_lazy(lambda: 1), is_lazy(lambda i=1: i), is_lazy(lambda x: x), is_lazy(abs)
     (True, True, False, False)
@@ -303,7 +301,7 @@ def is_lazy(candidate: Any) -> bool:
         return False
     code = candidate.__code__
     if code.co_argcount + code.co_kwonlyargcount == 0:
-        return not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
+        return not code.co_flags & _STARS
     defaults = len(candidate.__defaults__ or ()) + len(candidate.__kwdefaults__ or ())
     return candidate.__name__ == "<lambda>" and defaults == code.co_argcount + code.co_kwonlyargcount
 
