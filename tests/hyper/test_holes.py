@@ -120,7 +120,11 @@ def test_a_hole_that_was_changed_into_one_that_cannot_be(program, message):
             FieldTypeError,
             "units.candidates[1].candidates[1]' is 'z'",
         ),
-        (lambda: Layer(pg.floatv(0, 1)), FieldTypeError, "floatv(0.0, 1.0) has values that its field does not allow"),
+        (
+            lambda: Layer(pg.floatv(0, 1)),
+            FieldTypeError,
+            "floatv(0.0, 1.0) has values that its field does not allow",
+        ),
         (lambda: Layer(pg.floatv(0, 1)), FieldTypeError, "Use intv for whole numbers."),
         (
             lambda: Layer(pg.manyof(1, [1])),

@@ -312,7 +312,9 @@ def test_a_partition_may_be_a_pattern_and_selects_something(use):
         FieldTypeError, match=r"a function of a hole, or a regular expression for paths; got 3 of type int"
     ):
         use(program, 3)
-    with pytest.raises(SpaceError, match=r"the partition selects none of the holes; the outermost ones are at .*a.*b"):
+    with pytest.raises(
+        SpaceError, match=r"the partition selects none of the holes; the outermost ones are at .*a.*b"
+    ):
         use(program, "c")
 
 

@@ -135,7 +135,7 @@ class TestFlows:
         for where in (is_optimizer, "optimizer", pg.by_path("optimizer")):
             search = sample(hyper_trainer, pg.generators.Random(), 1, partition_fn=where)
             assert [p.path for p in search.space.points] == ["optimizer", "optimizer[=1/2].learning_rate"]
-        with pytest.raises(ValueError, match=r"the partition selects no hole.*'optimizer'"):
+        with pytest.raises(ValueError, match=r"the partition selects none of the holes.*'optimizer'"):
             sample(hyper_trainer, PPO(), 1, partition_fn="optimiser")
 
     def test_switching_the_algorithm_is_one_argument(self):

@@ -246,7 +246,7 @@ class TestFigure9:
         space = pg.Dict(block=Block(pg.oneof([8, 16])))
         found = [(p.block().children[0].filters, p.block().children[1].filters) for p in pg.iter(space)]
         assert found == [(8, 16), (16, 32)]
-        with pytest.raises(pg.PliantError, match=r"undecided at 'block\.filters'"):
+        with pytest.raises(pg.PliantError, match=r"undecided holes at 'block\.filters'"):
             space.block()
 
     def test_a_call_runs_the_constructor_first(self):

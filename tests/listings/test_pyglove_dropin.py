@@ -212,7 +212,7 @@ class TestModule:
         assert [node.is_output for node in pyramid] == [level == 3 for level in child.levels]
 
     def test_an_undecided_functor_is_not_called(self, module):
-        with pytest.raises(pg.PliantError, match=r"search space, not yet a program: undecided at"):
+        with pytest.raises(pg.PliantError, match=r"search space, not a program: undecided holes at"):
             module.pyramid_search_space()()
 
     def test_a_policy_object(self, module):

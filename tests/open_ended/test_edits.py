@@ -230,7 +230,7 @@ def test_bad_arguments(make_edit, message):
 def test_bad_values():
     with pytest.raises(FieldValueError, match=r"Insert\(values=\.\.\.\) is empty"):
         Insert(list, [])
-    with pytest.raises(FieldValueError, match=r"'\[' is no regular expression"):
+    with pytest.raises(FieldValueError, match=r"'\[' is not a regular expression"):
         Crossover("[")
 
 

@@ -205,7 +205,7 @@ def test_an_attribute_error_in_the_constructor_is_not_hidden() -> None:
 def test_undecided_holes_and_missing_arguments_are_named() -> None:
     net = Sequential(Linear(4, pg.oneof([2, 3])))
     with pytest.raises(
-        TypeError, match=r"is a search space, not yet a program: undecided at 'args\[0\].out_features'"
+        TypeError, match=r"is a search space, not a program: undecided holes at 'args\[0\].out_features'"
     ):
         net(torch.zeros(1, 4))
     with pytest.raises(TypeError, match=r"is not complete: no value at 'out_features'"):

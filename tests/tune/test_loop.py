@@ -192,10 +192,14 @@ def test_other_names_of_arguments():
         (
             lambda: pg.sample(space(), partition_fn="z"),
             SpaceError,
-            "the partition selects no hole; the outermost holes are at 'x', 'y'",
+            "the partition selects none of the holes; the outermost ones are at 'x', 'y'",
         ),
-        (lambda: pg.sample(space(), partition_fn="("), FieldValueError, "by_path takes a regular expression"),
-        (lambda: pg.sample(space(), partition_fn=3), FieldTypeError, "For hints, pass `pg.by_hints(3)`"),
+        (lambda: pg.sample(space(), partition_fn="("), FieldValueError, "by_path needs a regular expression"),
+        (
+            lambda: pg.sample(space(), partition_fn=3),
+            FieldTypeError,
+            "To select by hints, pass `pg.by_hints(3)`",
+        ),
     ],
 )
 def test_a_call_that_cannot_be(call, error, message):

@@ -118,7 +118,7 @@ def test_wrong_calls():
         patch_on_key(tree(), "a")
     with pytest.raises(FieldTypeError, match="both were given"):
         patch_on_type(tree(), int, 1, value_fn=abs)
-    with pytest.raises(FieldValueError, match=r"'\*' is no regular expression"):
+    with pytest.raises(FieldValueError, match=r"'\*' is not a regular expression"):
         patch_on_path(tree(), "*", 1)
     with pytest.raises(FieldTypeError, match="rebind changes symbolic objects, Dicts and Lists; got"):
         patch_on_key({"a": 1}, "a", 2)

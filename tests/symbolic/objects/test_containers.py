@@ -128,7 +128,7 @@ def test_wrong_keys_and_indices_are_lessons():
     with pytest.raises(PathError, match="has no 'kernal' to delete; did you mean 'kernel'"):
         del d["kernal"]
     items = pg.List([1])
-    with pytest.raises(PathError, match="has 1 items; there is no item 4"):
+    with pytest.raises(PathError, match="has 1 items; item 4 does not exist"):
         items[4] = 1
     with pytest.raises(IndexError, match="index out of range"):
         items[4]
@@ -136,9 +136,7 @@ def test_wrong_keys_and_indices_are_lessons():
 
 def test_a_tree_cannot_contain_itself():
     d = pg.Dict(a={"b": {}})
-    with pytest.raises(
-        CycleError, match=r"cannot be put at path 'a.b.c': it holds that place itself.*x.clone\(\)"
-    ):
+    with pytest.raises(CycleError, match=r"cannot be put at path 'a.b.c', which is inside it.*x.clone\(\)"):
         d.a.b["c"] = d
     assert d == {"a": {"b": {}}}
     d.a.b["c"] = d.clone()
@@ -200,7 +198,5 @@ def test_a_plain_list_that_contains_itself_is_refused():
     loop: list = [1]
     loop.append(loop)
     for make in (lambda: pg.Dict(a=loop), lambda: pg.List(loop), lambda: pg.oneof([loop])):
-        with pytest.raises(
-            CycleError, match="it contains itself, or is nested deeper than Python can follow"
-        ):
+        with pytest.raises(CycleError, match="it contains itself, or is nested too deeply for Python"):
             make()

@@ -95,9 +95,9 @@ class TestMistakes:
 
     def test_holes(self):
         space = add(pg.oneof([1, 2]))
-        with pytest.raises(IncompleteError, match="is a search space, not yet a program: undecided at 'a'"):
+        with pytest.raises(IncompleteError, match="is a search space, not a program: undecided holes at 'a'"):
             space()
-        with pytest.raises(IncompleteError, match=r"undecided at 'a.x\[1\]'"):
+        with pytest.raises(IncompleteError, match=r"undecided holes at 'a.x\[1\]'"):
             add(pg.Dict(x=[1, pg.oneof([1, 2])]))()
         assert [child() for child in pg.iter(space)] == [3, 4]
 
@@ -211,5 +211,5 @@ def test_other_ways_to_make_them():
 
 
 def test_functions_that_do_not_tell_their_arguments():
-    with pytest.raises(SchemaError, match="cannot be symbolized: Python does not tell its arguments"):
+    with pytest.raises(SchemaError, match="cannot be symbolized: Python has no signature of it"):
         pg.symbolize(getattr)

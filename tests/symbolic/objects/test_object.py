@@ -125,7 +125,7 @@ class TestFields:
 
     @pytest.mark.parametrize("name", ["class", "a b", "self", "__x", "_sym_x", "_v_x"])
     def test_names_that_cannot_be_fields(self, name):
-        message = f"{name!r} cannot be a field's name"
+        message = f"{name!r} cannot be the name of a field"
         with pytest.raises(SchemaError, match=message):
             pg.members([(name, pg.typing.Int())])(type("Bad", (pg.Object,), {}))
 

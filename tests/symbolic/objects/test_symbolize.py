@@ -451,10 +451,10 @@ REFUSED = [
     (dt.timedelta, "timedelta cannot be symbolized: its objects are immutable values"),
     (Point, "Point cannot be symbolized: its objects are immutable values"),
     (Color, "Color cannot be symbolized: its objects are immutable values"),
-    (type("Config", (dict,), {}), "Config cannot be symbolized: its content lies outside its attributes"),
-    (type("Items", (list,), {}), "Items cannot be symbolized: its content lies outside its attributes"),
-    (type("Oops", (ValueError,), {}), "Oops cannot be symbolized: its content lies outside its attributes"),
-    (3, "symbolize takes a class or a function; got 3 of type int"),
+    (type("Config", (dict,), {}), "Config cannot be symbolized: its content is not in attributes"),
+    (type("Items", (list,), {}), "Items cannot be symbolized: its content is not in attributes"),
+    (type("Oops", (ValueError,), {}), "Oops cannot be symbolized: its content is not in attributes"),
+    (3, "symbolize needs a class or a function; got 3 of type int"),
     (pg.symbolize(lambda x: x)(1), "is symbolic already"),
 ]
 

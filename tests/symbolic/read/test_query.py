@@ -163,12 +163,13 @@ def test_method_form():
 
 def test_wrong_calls():
     with pytest.raises(
-        FieldValueError, match=r"'\*a' is no regular expression: nothing to repeat at position 0\. Brackets"
+        FieldValueError,
+        match=r"'\*a' is not a regular expression: nothing to repeat at position 0\. Write brackets",
     ):
         query(MODEL, "*a")
-    with pytest.raises(FieldTypeError, match=r"matched with a regular expression .*; got 5 of type int"):
+    with pytest.raises(FieldTypeError, match=r"query needs a regular expression .*; got 5 of type int"):
         query(MODEL, 5)
-    with pytest.raises(FieldTypeError, match="given two predicates; pass one of them, as `where=`"):
+    with pytest.raises(FieldTypeError, match="query has two predicates; pass one of them, as `where=`"):
         query(MODEL, lambda v: True, lambda v: True)
     with pytest.raises(FieldTypeError, match=r"a predicate is a function; got 'x' of type str"):
         query(MODEL, where="x")
@@ -192,7 +193,7 @@ def test_get():
 def test_get_says_what_is_near():
     with pytest.raises(
         PathError,
-        match=r"nothing at path 'model.children\[0\].filtres': the Conv at path 'model.children\[0\]' has no "
+        match=r"nothing is at path 'model.children\[0\].filtres': the Conv at path 'model.children\[0\]' has no "
         r"'filtres'; did you mean 'filters'\? It has: 'filters', 'kernel'\.",
     ):
         get(MODEL, "model.children[0].filtres")
@@ -220,7 +221,7 @@ def test_contains():
     assert not contains(MODEL, type=(str, bytes))
     assert contains(MODEL, 8, type=int)
     assert not contains(MODEL, 8, type=str)
-    with pytest.raises(FieldTypeError, match="give `value=` or `type=`"):
+    with pytest.raises(FieldTypeError, match="pass `value=` or `type=`"):
         contains(MODEL)
 
 

@@ -196,11 +196,11 @@ class TestFailure:
     def test_incomplete(self):
         with pytest.raises(
             IncompleteError,
-            match=r"Part is not complete: no value at 'a.n', 'a.below.n'. Give it one with `x.rebind\({'a.n': ...}\)`",
+            match=r"Part is not complete: no value at 'a.n', 'a.below.n'. Set it with `x.rebind\({'a.n': ...}\)`",
         ):
             pg.Dict(a=Part.partial(below=Part.partial())).a.double  # noqa: B018  # reading is the test
         with pytest.raises(
-            IncompleteError, match="Layer is a search space, not yet a program: undecided at 'n'"
+            IncompleteError, match="Layer is a search space, not a program: undecided holes at 'n'"
         ):
             Layer(pg.oneof([1, 2])).double  # noqa: B018  # reading is the test
         assert RUNS == []

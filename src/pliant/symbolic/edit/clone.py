@@ -1,4 +1,4 @@
-"""Copies of trees.  ``clone`` copies the program; ``copy.deepcopy`` of a realized object copies its state too."""
+"""Copies of trees: ``clone`` copies the program; ``copy.deepcopy`` of a realized object also copies its state."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .rebind import rebind
 
 
 def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
-    """Returns a copy of a program: its nodes are copied, what it computed from them is not.
+    """Returns a copy of a program: its nodes are copied, values computed from them are not.
 
     Args:
       x: a node, or a plain container of nodes.
-      deep: whether leaves that can change (objects that are not symbolic) are copied too, with
-        ``copy.deepcopy``; otherwise they are shared.
-      override: changes to make on the copy, as for ``rebind``.
+      deep: whether mutable leaves (objects that are not symbolic) are copied with ``copy.deepcopy``; otherwise
+        they are shared.
+      override: changes to the copy, as for ``rebind``.
       memo: as for ``copy.deepcopy``.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -41,7 +41,7 @@ def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None)
 
 
 def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
-    """Returns what ``copy.deepcopy`` returns for a node: all below it copied, computed state (weights) too."""
+    """Returns the result of ``copy.deepcopy`` for a node: everything below it is copied, including computed state."""
     made: Any
     if isinstance(node, list):
         made = memo[id(node)] = list.__new__(type(node))

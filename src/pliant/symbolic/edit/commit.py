@@ -1,12 +1,12 @@
-"""All-or-nothing changes: plan, swap, tell the ancestors; and back again when anything fails.
+"""Commits: all-or-nothing changes of a tree.
 
-Every change to a tree (``rebind``, assignment, ``List.append``, ...) is one ``commit``: first each holder
-plans what it would hold (values checked, copied, placed), then all holders swap old for new, then the
-changed nodes and their ancestors forget what they had computed, children before parents, each once, and
-hooks are told.  If a plan, a hook or a check fails, every holder gets its old content back.
+Every change (``rebind``, assignment, ``List.append``, ...) is one ``commit``.  First each holder plans its new content
+(values are checked, copied and adopted), then all holders swap old content for new, then the changed nodes and
+their ancestors are reset, children before parents, each once, and change hooks run.  If a plan, a hook or a check
+fails, every holder gets its old content back.
 
-A holder takes part through two private methods: ``_sym_plan(changes, fresh)`` returns its new content
-and ``_sym_swap(content)`` installs it and returns the old one.
+A holder has two private methods for this: ``_sym_plan(changes, fresh)`` returns its new content, and
+``_sym_swap(content)`` installs it and returns the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..tree.node import ATOMS, Node, path
 
 @final
 class Insertion:
-    """A new value for ``rebind`` that goes in *before* the list item at its path, instead of replacing it.
+    """A new value for ``rebind`` that is inserted *before* the list item at its path, instead of replacing it.
 
     >>> from pliant.symbolic.objects.containers import List
     >>> from pliant.symbolic.edit.rebind import rebind
@@ -43,7 +43,7 @@ class Insertion:
 
 @final
 class Change:
-    """What happened at one path: the value before and after, or ``MISSING_VALUE``; told to ``on_change``."""
+    """A change at one path, passed to ``on_change``: the value before and after, or ``MISSING_VALUE``."""
 
     __slots__ = ("new_value", "old_value", "path")
 
@@ -57,9 +57,9 @@ class Change:
 
 
 def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
-    """Returns which of the holders and their ancestors take notice of a change, and whether any has a change hook.
+    """Returns the holders and ancestors that a change affects, and whether any of them has a change hook.
 
-    Each comes once, and after its ancestors.  Most nodes take no notice: they keep nothing and listen to nothing.
+    Each comes once, and after its ancestors.  Most nodes are unaffected: they store no computed values and have no hook.
 
     Raises:
       SealedError: one of them is sealed.
@@ -122,7 +122,7 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
 
 
 def withdraw(fresh: list[tuple[Any, Any]]) -> None:
-    """Undoes what plans that failed had adopted, but for what stands at its place already, in an older tuple."""
+    """Releases what failed plans adopted, except for nodes that an older tuple holds at the same key."""
     for holder, value in fresh:
         release(holder, (value,))
         if value.__class__ not in ATOMS and isinstance(value, tuple):
@@ -130,16 +130,16 @@ def withdraw(fresh: list[tuple[Any, Any]]) -> None:
 
 
 def reset(nodes: list[Any]) -> None:
-    """Lets nodes forget what they computed, children before parents; takes them as ``survey`` returns them."""
+    """Deletes computed values of nodes, children before parents; takes nodes as ``survey`` returns them."""
     for node in reversed(nodes):
         if node._sym_stateful or node._sym_template is not None:
             node._sym_reset()
 
 
 def plan_atoms(changes: list[tuple[Any, dict[Any, Any]]]) -> list[tuple[Any, str, Any]] | None:
-    """Returns changes as attributes to set, where each replaces an atom in a plain object by another; else None.
+    """Returns changes as attributes to set if each replaces an atom in a plain object by another; else None.
 
-    The usual case when a function edits a whole tree: nothing is adopted, nothing can fail half-way.
+    This is the usual case if a function edits a whole tree: nothing is adopted, and nothing can fail half-way.
     """
     planned = []
     for holder, updates in changes:
@@ -155,19 +155,19 @@ def plan_atoms(changes: list[tuple[Any, dict[Any, Any]]]) -> list[tuple[Any, str
             try:
                 planned.append((holder, slot, holder._sym_checks[key](value)))
             except PliantError:
-                return None  # the long way raises it again, with the whole path
+                return None  # the general way raises the error with the whole path
     return planned
 
 
 def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> None:
-    """Makes one change, as an assignment does: ``commit`` for the most frequent case, without its tables."""
+    """Makes one change, such as an assignment: ``commit`` for the most frequent case, without its tables."""
     at = holder
     while at is not None:
         if at._sym_heavy or at._sym_mark:
             commit([(holder, {key: value})], notify=notify)
             return
         at = at._sym_parent
-    # Nobody up to the root listens, is sealed, or keeps anything computed: only the value itself changes.
+    # No node up to the root has a hook, is sealed, or stores computed values: only the value changes.
     if value.__class__ in ATOMS and holder._sym_assign(key, value):
         return
     fresh: list[tuple[Any, Any]] = []
@@ -185,7 +185,7 @@ def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> Non
 
 
 def tell_left(holder: Any, old: Any) -> None:
-    """Runs the hooks of nodes that ``holder`` held until now and that nobody holds any more."""
+    """Runs the parent hooks of nodes that ``holder`` held before and that have no parent now."""
     for value in old.values() if isinstance(old, dict) else old:
         if value.__class__ in ATOMS or not isinstance(value, Node):
             continue
@@ -203,7 +203,7 @@ def tell(nodes: list[Any], changes: list[tuple[Any, dict[Any, Any]]], undo: list
 
 
 def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> dict[int, list[Change]]:
-    """Returns, for each listening node, the changes at and below it; empty when none listens."""
+    """Returns the changes at and below each node that has a change hook."""
     told: dict[int, list[Change]] = {}
     for (holder, updates), (_, old) in zip(changes, undo):
         listeners = []
@@ -228,7 +228,7 @@ def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]
 
 
 def detach(holder: Any, values: Any, kept: set[int]) -> None:
-    """Tells nodes that ``holder`` no longer holds that they have no parent."""
+    """Removes the parent of nodes that ``holder`` no longer holds."""
     for value in values:
         if isinstance(value, Node):
             if id(value) not in kept and value._sym_parent is holder:
@@ -239,7 +239,7 @@ def detach(holder: Any, values: Any, kept: set[int]) -> None:
 
 
 def attach(holder: Any, items: Any) -> None:
-    """Tells the nodes among ``(key, value)`` items that ``holder`` holds them there."""
+    """Sets parent and key of the nodes among ``(key, value)`` items."""
     for key, value in items:
         if isinstance(value, Node):
             value._sym_parent = holder

@@ -1,7 +1,7 @@
-"""What a ``List`` or a ``Dict`` will hold after changes, and putting it there; see ``edit.commit``.
+"""Changes of the items of a ``List`` or ``Dict``: plans and installs new content; see ``edit.commit``.
 
-A plan is the new content.  Where most of it stays (one item is set, items are added at the end), the plan
-is only what changes, so that building a long list step by step costs time in proportion to its length.
+A plan is the new content.  If most of it stays (one item is set, items are added at the end), the plan has only the
+changed items, so that building a long list step by step takes time proportional to its length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .commit import Insertion, attach, detach
 
 
 class Whole(dict[Any, Any]):
-    """Updates that stand for the whole content of a container."""
+    """Updates that replace the whole content of a container."""
 
     __slots__ = ("items_",)
 
@@ -28,7 +28,7 @@ class Whole(dict[Any, Any]):
 
 
 def plan_list(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> Any:
-    """Returns the new values by index where all other items stay, else all items."""
+    """Returns the new values by index if all other items stay, else all items."""
     if isinstance(updates, Whole):
         return _admit_items(holder, list(updates.items_), fresh)
     few = _few_items(holder, updates)
@@ -43,7 +43,7 @@ def plan_list(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> Any:
 
 
 def _few_items(holder: Any, updates: dict[Any, Any]) -> dict[int, Any] | None:
-    """Returns updates by index when they leave all other items where they are: one item, or new ones at the end."""
+    """Returns updates by index if all other items stay where they are: one item, or new ones at the end."""
     n = at = len(holder)
     spec = holder._sym_spec
     few = {}
@@ -66,7 +66,7 @@ def _few_items(holder: Any, updates: dict[Any, Any]) -> dict[int, Any] | None:
 
 
 def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[Any]:
-    """Returns all items as they will be after any updates."""
+    """Returns all items after any updates."""
     n = len(holder)
     before: dict[int, Any] = {}
     slots: list[Any] = list(holder)
@@ -74,13 +74,13 @@ def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[
     for key, value in updates.items():
         if key.__class__ is not int:
             raise PathError(
-                f"a List {at_path(path(holder))} is indexed by whole numbers; got {key!r}. It has {n} items."
+                f"a List {at_path(path(holder))} needs whole numbers as indices; got {key!r}. It has {n} items."
             )
         if key >= n:
             tail.append(value.value if isinstance(value, Insertion) else value)
             continue
         if key < -n:
-            raise PathError(f"a List {at_path(path(holder))} has {n} items; there is no item {key}.")
+            raise PathError(f"a List {at_path(path(holder))} has {n} items; item {key} does not exist.")
         if isinstance(value, Insertion):
             before[key % n] = value.value
         else:
@@ -95,7 +95,7 @@ def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[
 
 
 def _admit_items(holder: Any, items: list[Any], fresh: list[Any]) -> list[Any]:
-    """Returns items as ``holder`` stores them; those that are new to it are noted in ``fresh``."""
+    """Returns items as ``holder`` stores them; adds new ones to ``fresh``."""
     spec = holder._sym_spec
     if spec is not None:
         items = spec.check(items, path(holder))
@@ -116,7 +116,7 @@ def _admit_items(holder: Any, items: list[Any], fresh: list[Any]) -> list[Any]:
 
 
 def swap_list(holder: Any, content: Any) -> Any:
-    """Puts what was planned into a List; returns what undoes it."""
+    """Installs planned content in a List; returns content that undoes it."""
     if isinstance(content, dict):
         return _swap_items(holder, content)
     old = list(holder)
@@ -127,7 +127,7 @@ def swap_list(holder: Any, content: Any) -> Any:
 
 
 def _swap_items(holder: Any, content: dict[int, Any]) -> dict[int, Any]:
-    """Sets items by index, adds those past the end, and takes those that are to go from the end."""
+    """Sets items by index, and adds or removes items at the end."""
     old = {}
     for i, value in content.items():
         if value is MISSING_VALUE:
@@ -146,7 +146,7 @@ def _swap_items(holder: Any, content: dict[int, Any]) -> dict[int, Any]:
 
 
 def plan_dict(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
-    """Returns the new value alone when there is one, else the new content as a ``Whole``."""
+    """Returns the new value by key if there is only one, else the new content as a ``Whole``."""
     spec = holder._sym_spec
     if len(updates) == 1 and updates.__class__ is not Whole and (spec is None or not spec.frozen):
         for key, value in updates.items():
@@ -160,7 +160,7 @@ def plan_dict(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[An
 
 
 def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
-    """Returns all that it will hold after any updates."""
+    """Returns the whole content after any updates."""
     content = dict(updates.items_) if isinstance(updates, Whole) else {**holder, **updates}
     for key, value in list(content.items()):
         if isinstance(value, Insertion):
@@ -192,7 +192,7 @@ def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dic
 
 
 def swap_dict(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
-    """Puts what was planned into a Dict; returns what undoes it."""
+    """Installs planned content in a Dict; returns content that undoes it."""
     if content.__class__ is not Whole:
         return _swap_entries(holder, content)
     old = Whole(dict(holder))
@@ -204,7 +204,7 @@ def swap_dict(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _swap_entries(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
-    """Sets some keys, and takes away those without a value."""
+    """Sets some keys, and deletes those without a value."""
     old = {}
     for key, value in content.items():
         before = old[key] = dict.get(holder, key, MISSING_VALUE)

@@ -1,6 +1,6 @@
-"""Changing all values of a tree that fit: by key, path, type, value, or member of a class.
+"""Patches: replace all values of a tree that match by key, path, type, value, or member of a class.
 
-Each is one ``rebind`` by function.  That nothing fits is no error.  The root itself is never replaced.
+Each is one ``rebind`` by function.  A patch that matches nothing has no effect; the root is never replaced.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def patch_on_key(
     value_fn: ValueFn | None = None,
     skip_notification: bool | None = None,
 ) -> Any:
-    """Replaces every value whose key begins with what ``regex`` matches; returns ``src``.
+    """Replaces every value whose key matches ``regex`` from its start; returns ``src``.
 
     Args:
       src: a node; it is changed.
       regex: as for ``re.match``.
       value: the new value.
-      value_fn: returns the new value for an old one; give this or ``value``.
-      skip_notification: True to run no ``on_change`` hook.
+      value_fn: returns the new value for an old one; pass this or ``value``.
+      skip_notification: whether ``on_change`` hooks are skipped.
 
     Raises:
-      FieldTypeError: neither ``value`` nor ``value_fn`` was given, or both.
+      FieldTypeError: neither ``value`` nor ``value_fn`` is given, or both.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> patch_on_key(Dict(a=1, b=Dict(a=2)), "a$", value_fn=lambda v: v + 10)
@@ -56,7 +56,7 @@ def patch_on_path(
     value_fn: ValueFn | None = None,
     skip_notification: bool | None = None,
 ) -> Any:
-    """Replaces every value whose path begins with what ``regex`` matches; the rest as for ``patch_on_key``.
+    """Replaces every value whose path matches ``regex`` from its start; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> patch_on_path(Dict(a=1, b=Dict(a=2)), "b[.]a", 5)
@@ -74,7 +74,7 @@ def patch_on_value(
     value_fn: ValueFn | None = None,
     skip_notification: bool | None = None,
 ) -> Any:
-    """Replaces every value that equals ``old_value``; the rest as for ``patch_on_key``.
+    """Replaces every value that equals ``old_value``; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> patch_on_value(Dict(a=1, b=Dict(a=2, c=1)), 1, 5)
@@ -91,7 +91,7 @@ def patch_on_type(
     value_fn: ValueFn | None = None,
     skip_notification: bool | None = None,
 ) -> Any:
-    """Replaces every value of a type; the rest as for ``patch_on_key``.
+    """Replaces every value of a type; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> patch_on_type(Dict(a=1, b="x"), str, value_fn=str.upper)
@@ -109,7 +109,7 @@ def patch_on_member(
     value_fn: ValueFn | None = None,
     skip_notification: bool | None = None,
 ) -> Any:
-    """Replaces the field ``name`` of every object of class ``cls``; the rest as for ``patch_on_key``.
+    """Replaces the field ``name`` of every object of class ``cls``; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.object import Object
     >>> class Conv(Object):
@@ -128,11 +128,11 @@ def _patch(
     value_fn: ValueFn | None,
     skip_notification: bool | None,
 ) -> Any:
-    """Replaces what fits below the root."""
+    """Replaces the matching values below the root."""
     if (value is MISSING_VALUE) is (value_fn is None):
         given = "neither was" if value_fn is None else "both were"
         raise FieldTypeError(
-            f"a patch takes a new value (`value=`) or what makes it of the old one (`value_fn=`); {given} given."
+            f"a patch needs a new value (`value=`) or a function of the old one (`value_fn=`); {given} given."
         )
 
     def replace(k: Path, v: Any, p: Any) -> Any:

@@ -1,6 +1,6 @@
-"""``rebind``: the one verb that changes a tree, by path, by keyword or by function.
+"""``rebind``: changes a tree in place, by path, by keyword or by function.
 
-All paths refer to the tree as it was before the call; list indices too.  The call is all or nothing.
+All paths and list indices refer to the tree before the call.  If the call fails, the tree is unchanged.
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ def rebind(
 
     Args:
       x: a node.
-      updates: what to change. A dict from path to new value; or a function of ``(k, v)`` or
-        ``(k, v, parent)`` that is asked for every node from the root down and returns the new value, or
-        ``v`` itself to leave it (what it replaces is not entered); or a function of ``(k)`` alone that
-        returns ``pg.KEEP`` to leave a value; or a list of such functions, applied one after another.
-        ``k`` is a ``Path``: it equals a string that is the whole path or its last key.
-        A new value may be ``pg.insert(v)`` (into a list, before the item) or ``pg.MISSING_VALUE``
-        (delete an item or key; a field gets its default).
-      raise_on_no_change: whether functions that change nothing at all are an error.
-      skip_notification: True to run no ``on_change`` hook.
+      updates: a dict from path to new value; or a function of ``(k, v)`` or ``(k, v, parent)`` that is called for
+        every value from the root down and returns the new value, or ``v`` to keep it (replaced values are not
+        entered); or a function of ``(k)`` that returns ``pg.KEEP`` to keep a value; or a list of such functions,
+        applied in order.  ``k`` is a ``Path``: it equals a string that is the whole path or its last key.
+        A new value may be ``pg.insert(v)`` (into a list, before the item) or ``pg.MISSING_VALUE`` (deletes an
+        item or key; resets a field to its default).
+      raise_on_no_change: whether functions that change nothing are an error.
+      skip_notification: whether ``on_change`` hooks are skipped.
       **fields: new values by name, for the node's own fields.
 
     Raises:
-      PathError: a path that is not there. FieldTypeError, FieldValueError, CycleError, SealedError: as for
-        assignment. The tree is then as it was.
+      PathError: a path does not exist.
+      FieldTypeError, FieldValueError, CycleError, SealedError: as for assignment.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> rebind(Dict(a=1, b=Dict(c=2)), {"b.c": 3}, a=5)
@@ -69,34 +68,34 @@ def rebind(
 
 
 def _rebind(x: Any, updates: Any, fields: dict[str, Any], notify: bool, must_change: bool) -> None:
-    """As ``rebind``, for all forms of updates."""
+    """Implements ``rebind`` for all forms of updates."""
     if callable(updates) and not isinstance(updates, Mapping):
         updates = [updates]
     if isinstance(updates, (list, tuple)):
         changed = [_rebind_by_function(x, fn, notify) for fn in updates]
         if must_change and not any(changed) and not fields:
             raise FieldValueError(
-                "the rebind function changed nothing: it returned every value as it was. "
-                "If that is right, pass raise_on_no_change=False."
+                "the rebind function changed nothing: it returned every value unchanged. "
+                "If that is intended, pass raise_on_no_change=False."
             )
         updates = None
     elif updates is not None and not isinstance(updates, Mapping):
         raise FieldTypeError(
-            f"rebind takes a dict of paths, a function, a list of functions, or keywords; got {updates!r}."
+            f"rebind needs a dict of paths, a function, a list of functions, or keywords; got {updates!r}."
         )
     if updates or fields:
         commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
 
 
 def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]]]:
-    """Returns updates by path as changes by holder."""
+    """Groups updates by path into changes by holder."""
     grouped: dict[int, tuple[Any, dict[Any, Any]]] = {}
     seen: set[tuple[Any, ...]] = set()
     for text, value in updates.items():
         at = Path.parse(text)
         holder, key, rest = _locate(x, at)
         planned = grouped.setdefault(id(holder), (holder, {}))[1]
-        if rest:  # inside a tuple, say, which another update may have changed already
+        if rest:  # inside a tuple, for example, which another update may have changed
             value = _replace_inside(planned.get(key, holder._sym_child(key)), rest, value, at)
         planned[key] = value
         seen.add(at.keys)
@@ -104,20 +103,18 @@ def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]
         for n in range(1, len(keys)):
             if keys[:n] in seen:
                 raise FieldValueError(
-                    f"rebind was given both {str(Path(keys[:n]))!r} and {str(Path(keys))!r}, which lies below it; "
-                    "give the new value whole, or rebind twice."
+                    f"rebind has updates for both {str(Path(keys[:n]))!r} and {str(Path(keys))!r}, which is below it; "
+                    "pass the whole new value, or rebind twice."
                 )
     return list(grouped.values())
 
 
 def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Returns the node that holds the place ``at``, the key there, and the steps below it in a plain container."""
+    """Returns the node that holds the path ``at``, the key there, and the remaining keys in a plain container."""
     holder, steps = x, at.keys
     last = len(steps) - 1
     if last < 0:
-        raise PathError(
-            "the root itself cannot be replaced by rebind; assign the new value to your variable instead."
-        )
+        raise PathError("rebind cannot replace the root; assign the new value to your variable instead.")
     i = 0
     while i < last:
         key = steps[i]
@@ -140,18 +137,20 @@ def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
 
 
 def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) -> Any:
-    """Returns a copy of a plain container (a tuple, say) with the item at ``steps`` replaced."""
+    """Returns a copy of a plain container, such as a tuple, with the item at ``steps`` replaced."""
     items = children(plain)
     if items is None:
-        raise PathError(f"no {str(at)!r}: {plain!r} of type {type(plain).__name__} has nothing below it.")
+        raise PathError(
+            f"path {str(at)!r} does not exist: {plain!r} of type {type(plain).__name__} has no children."
+        )
     if isinstance(value, Insertion) or value is MISSING_VALUE:
         raise FieldValueError(
-            f"{at_path(at)} stands in a {type(plain).__name__}; items are inserted and deleted in lists and dicts only."
+            f"{at_path(at)} is in a {type(plain).__name__}; items can be inserted and deleted in lists and dicts only."
         )
     keys = [k for k, _ in items]
     if steps[0] not in keys:
         raise PathError(
-            f"no {str(at)!r}: there is no {steps[0]!r} among {listing(keys)}{suggest(steps[0], keys) or '.'}"
+            f"path {str(at)!r} does not exist: {steps[0]!r} is not among {listing(keys)}{suggest(steps[0], keys) or '.'}"
         )
     new = [
         v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at)
@@ -164,7 +163,7 @@ def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
     """Returns the child of ``holder`` under ``key``.
 
     Raises:
-      PathError: there is none; names those that are.
+      PathError: it does not exist; the message lists the children.
     """
     found = (
         holder._sym_child(key)
@@ -186,11 +185,11 @@ def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
     arity = positional_arity(fn, most=3)
     if arity not in (1, 2, 3):
         raise FieldTypeError(
-            f"a rebind function takes (k), (k, v) or (k, v, parent); {getattr(fn, '__name__', fn)!r} takes {arity}."
+            f"a rebind function must take (k), (k, v) or (k, v, parent); {getattr(fn, '__name__', fn)!r} takes {arity} arguments."
         )
     if _ask(fn, arity, ROOT, x, None) is not x:
         raise FieldValueError(
-            "the rebind function replaced the root itself, which keeps its identity; "
+            "the rebind function replaced the root, which rebind cannot replace; "
             "return `v` for it (`if not k: return v`), or rebind its parent."
         )
     changes: list[tuple[Any, dict[Any, Any]]] = []
@@ -201,7 +200,7 @@ def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
 
 
 def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
-    """Returns what a function of one, two or three arguments makes of a value."""
+    """Returns the new value of a rebind function with one, two or three arguments."""
     if arity == 1:
         new = fn(k)
         return v if new is KEEP else new
@@ -215,13 +214,13 @@ _new_path = object.__new__
 def _ask_below(
     node: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, changes: list[Any]
 ) -> None:
-    """Asks ``fn`` for each child of a node, and below those that it leaves; notes what it changes."""
+    """Calls ``fn`` for each child of a node, and below the kept ones; collects the changes."""
     updates: dict[Any, Any] | None = None
     below: list[Any] = []
     for key, value in zip(node._sym_keys(), node._sym_values()):
         if value is MISSING_VALUE:
             continue
-        # Written out, since every call and every tuple more is felt when it is made for each value.
+        # Inlined, because this runs for each value of the tree.
         k = _new_path(Path)
         k._above = keys
         k._last = key
@@ -251,7 +250,7 @@ def _ask_below(
 def _ask_inside(
     plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]
 ) -> Any:
-    """As ``_ask_below`` for a plain container, which is rebuilt when something in it changes."""
+    """Like ``_ask_below`` for a plain container, which is rebuilt if an item changes."""
     items = children(plain)
     if not items:
         return plain

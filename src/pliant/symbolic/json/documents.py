@@ -1,8 +1,7 @@
-"""Trees as JSON, to keep and to send; exact, readable, and safe to load from anyone.
+"""Trees as JSON text and files: exact, readable, and safe to load from untrusted sources.
 
-Loading makes objects of registered or allowed classes and nothing else: it imports nothing, unpickles
-nothing, and what it makes is checked as in a constructor call.  The JSON conforms to the standard.
-The forms are described in ``jsonform``.
+Loading builds objects of registered or allowed classes only.  It imports and unpickles nothing, and checks arguments
+as a constructor call does.  The JSON conforms to the standard; ``form`` describes the forms.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ _DEEP = "it is nested too deeply (or contains itself)."
 def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
     """Returns a value as data that ``json`` can write: dicts, lists, text, finite numbers, booleans, None.
 
-    Fields without a value are left out.  Subclasses of ``str``, ``int`` and ``float`` (as NumPy's
-    ``float64``) become what they derive from; a plain container and its symbolic twin are not told apart.
+    Fields without a value are left out.  Subclasses of ``str``, ``int`` and ``float`` (such as NumPy's ``float64``)
+    become their base class; a plain container and its symbolic form have the same JSON.
 
     Args:
-      value: a node, or anything made of nodes, containers and simple values.
-      hide_default_values: whether fields that have their default value are left out.
+      value: a node, or a value built from nodes, containers and simple values.
+      hide_default_values: whether fields with their default values are left out.
 
     Raises:
-      FieldTypeError: something in it has no JSON form; the message names its path.
+      FieldTypeError: a part of it has no JSON form; the message names its path.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> to_json(Dict(kernel=(3, 3), rate=float("inf")))
@@ -58,24 +57,24 @@ def to_json_str(value: Any, *, json_indent: int | None = None, hide_default_valu
     """
     data = to_json(value, hide_default_values=hide_default_values)
     try:
-        # `to_json` refuses cycles, so the encoder need not look for them.
+        # `to_json` has checked for cycles.
         return json.dumps(data, indent=json_indent, allow_nan=False, check_circular=False)
     except RecursionError:
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
 
 def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any) -> Any:
-    """Returns the value that ``to_json`` made ``data`` of; dicts and lists become symbolic.
+    """Returns the value for data that ``to_json`` returned; dicts and lists become symbolic.
 
     Args:
-      data: what ``to_json`` returned.
-      allow: classes, functions and enums that may be named in it, beside the registered ones.
+      data: data from ``to_json``.
+      allow: classes, functions and enums that it may name in addition to the registered ones.
       allow_partial: whether objects may lack required fields.
       **options: accepted for programs written for PyGlove, and ignored.
 
     Raises:
       UnregisteredTypeError: it names a type that is neither registered nor allowed.
-      LoadError: it is not of the form that ``to_json`` writes, or a class refuses what it holds.
+      LoadError: it does not have the form that ``to_json`` writes, or a class rejects its arguments.
 
     >>> from_json({"kernel": ["__tuple__", 3, 3]})
     {kernel=(3, 3)}
@@ -93,28 +92,28 @@ def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = Fal
 def from_json_str(
     text: str, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any
 ) -> Any:
-    """Returns the value that ``to_json_str`` made ``text`` of; arguments and errors as for ``from_json``.
+    """Returns the value for text that ``to_json_str`` returned; arguments and errors as for ``from_json``.
 
     >>> from_json_str('{"kernel": ["__tuple__", 3, 3]}').kernel
     (3, 3)
     """
     if not isinstance(text, str):
         raise LoadError(
-            f"from_json_str takes JSON text; got {one_type(text)}. Use `pg.from_json` for data, `pg.load` for files."
+            f"from_json_str needs JSON text; got {one_type(text)}. Use `pg.from_json` for data, `pg.load` for files."
         )
     try:
         data = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        hint = " The text ends too early: it was cut off." if cut else ""
+        hint = " The text is cut off." if cut else ""
         raise LoadError(
-            f"this is no JSON: {error.msg} (line {error.lineno}, column {error.colno}).{hint}"
+            f"this is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).{hint}"
         ) from error
     except RecursionError:
         raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
     except LoadError:
         raise
-    except ValueError as error:  # an integer of more digits than Python reads
+    except ValueError as error:  # an integer with more digits than Python reads
         raise LoadError(f"the stored value cannot be loaded: {error}.") from error
     return from_json(data, allow=allow, allow_partial=allow_partial)
 
@@ -122,12 +121,12 @@ def from_json_str(
 def save(
     value: Any, path: str | os.PathLike[str], *, indent: int | None = 2, hide_default_values: bool = False
 ) -> None:
-    """Writes a value to a JSON file, whole or not at all: a crash leaves the old file as it was.
+    """Writes a value to a JSON file atomically: after a crash the old file is intact.
 
     Args:
       value: as for ``to_json``.
-      path: the file; its folder must be there.
-      indent: spaces a level, or None for one line.
+      path: the file; its folder must exist.
+      indent: spaces per level, or None for one line.
       hide_default_values: as for ``to_json``.
 
     >>> import tempfile
@@ -137,7 +136,7 @@ def save(
     {filters=8}
     """
     text = to_json_str(value, json_indent=indent, hide_default_values=hide_default_values)
-    write_atomically(os.path.realpath(path), text + "\n")  # through a link, which stays
+    write_atomically(os.path.realpath(path), text + "\n")  # keeps a symbolic link
 
 
 def load(
@@ -153,7 +152,7 @@ def load(
         with open(path, encoding="utf-8") as file:
             return from_json_str(file.read(), allow=allow, allow_partial=allow_partial)
     except UnicodeDecodeError as error:
-        raise LoadError(f"{os.fspath(path)}: this is no JSON, nor text at all: {error}.") from error
+        raise LoadError(f"{os.fspath(path)}: this is not JSON, and not text: {error}.") from error
     except LoadError as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from error
 
@@ -162,15 +161,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Returns a JSON object as a dict.
 
     Raises:
-      LoadError: a key stands in it twice.
+      LoadError: it contains a key twice.
     """
     made = dict(pairs)
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise LoadError(
-            f"the key {twice!r} stands twice in one JSON object; which value is meant is unknown."
-        )
+        raise LoadError(f"the key {twice!r} occurs twice in one JSON object, so its value is ambiguous.")
     return made
 
 
@@ -183,5 +180,5 @@ def _symbolic(value: Any) -> Any:
 
 
 def one_type(value: Any) -> str:
-    """Returns how a message names a value by its type: ``"a Conv"``."""
+    """Returns the type of a value for a message: ``"a Conv"``."""
     return f"a {node_class(value).__qualname__}"

@@ -1,13 +1,13 @@
-"""The JSON forms of what JSON lacks, which ``jsonwriter`` writes and ``jsonreader`` reads.
+"""The JSON form of trees, shared by ``writer`` and ``reader``.
 
-An object is ``{"_type": "module.Class", field: value, ...}``, a tuple ``["__tuple__", ...]``.  What else
-JSON lacks is an object with one of these types:
+An object is ``{"_type": "module.Class", field: value, ...}``, a tuple ``["__tuple__", ...]``.  Other values that
+JSON lacks are objects with one of these types:
 
 =================================  =======================================================
 ``float`` ``int`` ``complex``      nan and the infinities; very long integers (hexadecimal)
 ``bytes`` ``range`` ``path``       base64; start, stop, step; a ``Path``
 ``type`` ``function`` ``enum``     a class, function or enum member, by name
-``list`` ``dict`` ``object``       what would be mistaken for another form, or has keys other than text
+``list`` ``dict`` ``object``       values that look like another form, or have keys other than text
 =================================  =======================================================
 """
 
@@ -26,12 +26,12 @@ SYMBOLIZERS: list[Callable[[Any], Any]] = []
 
 TUPLE = "__tuple__"
 AS_IS = frozenset({str, bool, NoneType})
-"""The classes whose values JSON holds as they are, whatever they are."""
+"""The classes whose values JSON represents directly."""
 
 
 @final
 class Fault(Exception):
-    """An error on its way up, which collects the keys that lead to it, the last one first."""
+    """An error being propagated, with the keys of its path, the last one first."""
 
     def __init__(self, error: Exception, key: Any) -> None:
         super().__init__(error)
@@ -40,7 +40,7 @@ class Fault(Exception):
 
 
 def at_key(error: Exception, key: Any) -> Fault:
-    """Returns a fault with one more key."""
+    """Returns a fault with the next outer key added."""
     if isinstance(error, Fault):
         error.steps.append(key)
         return error
@@ -48,14 +48,14 @@ def at_key(error: Exception, key: Any) -> Fault:
 
 
 def locate(error: Exception) -> tuple[Exception, str]:
-    """Returns an error and where it happened, as a message says it."""
+    """Returns an error and its path as text for a message."""
     if isinstance(error, Fault):
         return error.error, at_path(Path(reversed(error.steps)))
     return error, at_path(ROOT)
 
 
 def registered(name: str) -> Any:
-    """Returns what is registered as ``name``, or None."""
+    """Returns the class or function registered as ``name``, or None."""
     try:
         return find_type(name)
     except UnregisteredTypeError:

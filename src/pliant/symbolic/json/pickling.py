@@ -1,8 +1,7 @@
-"""Pickling of nodes, for worker processes and ``torch.save``.  Stored programs are JSON: see ``store``.
+"""Pickling of nodes, for worker processes and ``torch.save``; to store programs, use JSON (``documents``).
 
-A node is pickled as its class, its symbolic part and, when realized, what the user's class keeps of
-itself.  Parents are not followed: the pickle of a node is that node's tree.  As with every pickle, load
-only what you trust.
+A node is pickled as its class, its symbolic part and, if it is realized, the state of the user's class.  Parents are
+not included.  As with every pickle, load only data that you trust.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
 
 def reduce_node(node: Any) -> tuple[Any, ...]:
-    """Returns what ``__reduce_ex__`` returns for a node."""
+    """Returns the result of ``__reduce_ex__`` for a node."""
     cls = node_class(node)
     if isinstance(node, list):
         state: Any = (list(node), get(node, "_sym_spec"))
@@ -34,7 +33,7 @@ def reduce_node(node: Any) -> tuple[Any, ...]:
 
 
 def _user_state(node: Any, everything: dict[str, Any]) -> Any:
-    """Returns what the user's class keeps of a realized object."""
+    """Returns the state of the user's class in a realized object."""
     cls: Any = type(node)
     if cls.__getstate__ is not object.__getstate__:
         state = cls.__getstate__(node)
@@ -47,7 +46,7 @@ def _user_state(node: Any, everything: dict[str, Any]) -> Any:
 
 
 def _class_reference(cls: Any) -> Any:
-    """Returns the class itself where pickle can find it by name, else how it is made."""
+    """Returns the class itself if pickle can find it by name, else how it is made."""
     if "_sym_recipe" in cls.__dict__.get("_sym_origin", cls).__dict__:
         return ("made", *cls._sym_recipe)
     found: Any = sys.modules.get(cls.__module__)
@@ -59,10 +58,9 @@ def _class_reference(cls: Any) -> Any:
 
 
 def make_realized(reference: Any) -> Any:
-    """Returns an empty node of the class that a pickle names, which counts as realized from the start.
+    """Returns an empty node of the class that a pickle names, which counts as realized.
 
-    What it holds may refer back to it (a hook, say) before its own state is there, and must not make it run
-    its constructor.
+    Its content (a hook, for example) may refer to it before its state is set, and must not run its constructor.
     """
     made = make_blank(reference)
     if not isinstance(made, (list, dict)):
@@ -84,7 +82,7 @@ def make_blank(reference: Any) -> Any:
 
 
 def set_state(node: Any, state: tuple[Any, Any]) -> None:
-    """Gives a blank node what ``reduce_node`` took of it."""
+    """Sets the state of a blank node to what ``reduce_node`` returned."""
     if isinstance(node, list):
         list.extend(node, state[0])
         object.__setattr__(node, "_sym_spec", state[1])

@@ -1,6 +1,6 @@
-"""``from_json``: from JSON data to a tree.  The forms are those of ``jsonform``.
+"""Reader: converts JSON data in the form of ``json.form`` to a tree.
 
-Names are looked up among the registered and the allowed, and nowhere else.
+Names are looked up among registered and allowed classes and functions only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PLAIN_TYPES = {
         NoneType,
     )
 }
-"""The classes that may be named without registration: they are values, whose making runs nobody's code."""
+"""The classes that need no registration: they are values, and creating one runs no user code."""
 
 
 @final
@@ -73,7 +73,7 @@ class Reader:
             return self.read_items(data)
         if cls in AS_IS or cls is int or cls is float:
             return data
-        raise LoadError(f"a {cls.__name__} is no JSON data. Give `pg.from_json` what `pg.to_json` returned.")
+        raise LoadError(f"a {cls.__name__} is not JSON data. Pass data from `pg.to_json` to `pg.from_json`.")
 
     def read_items(self, data: list[Any]) -> list[Any]:
         """Returns the values of the items of a list."""
@@ -81,7 +81,7 @@ class Reader:
         try:
             for value in data:
                 item = value if value.__class__ in _SIMPLE else self.read(value)
-                made.append(item)  # an error stands at the item after those made
+                made.append(item)  # an error belongs to the next item
         except (Fault, PliantError) as error:
             raise at_key(error, len(made)) from None
         return made
@@ -97,7 +97,7 @@ class Reader:
         return made
 
     def build(self, name: Any, given: dict[str, Any]) -> Any:
-        """Returns an object of the class that stored text calls ``name``."""
+        """Returns an object of the class that is stored as ``name``."""
         cls = self.classes.get(name) if name.__class__ is str else None
         if cls is None:
             cls = self.classes[name] = _buildable(self.find(name), name)
@@ -111,12 +111,12 @@ class Reader:
                 raise LoadError(f"{error} Or load it with allow_partial=True.") from error
         except (LoadError, RecursionError):
             raise
-        # Whatever a registered constructor raises, the message is to name the place.
+        # A registered constructor may raise any error; the message names the path.
         except Exception as error:
-            raise LoadError(f"{cls.__name__} refuses what is stored: {error}") from error
+            raise LoadError(f"{cls.__name__} rejects the stored arguments: {error}") from error
 
     def find(self, name: Any) -> Any:
-        """Returns the registered or allowed class or function of a name; of a class and its symbolic form, that."""
+        """Returns the registered or allowed class or function of a name; prefers the symbolic form of a class."""
         found = find_type(name, allow=self.allow)
         symbolic = registered(name)
         return symbolic if symbolic is not None and origin(symbolic) is found else found
@@ -137,7 +137,7 @@ def _buildable(cls: Any, name: str) -> Any:
             return cls
         return SYMBOLIZERS[0](cls)
     raise LoadError(
-        f"{name!r} is a function, which has no objects. Symbolize it, so that its arguments can be stored."
+        f"{name!r} is a function, and not a class of objects. Symbolize it, so that its arguments can be stored."
     )
 
 
@@ -145,7 +145,7 @@ def _part(data: dict[str, Any], key: str, kind: type) -> Any:
     """Returns one part of a special form.
 
     Raises:
-      LoadError: it is not there, or of another type.
+      LoadError: it is missing, or of another type.
     """
     value = data.get(key, MISSING_VALUE)
     if value.__class__ is not kind:
@@ -174,7 +174,7 @@ def _read_function(reader: Reader, data: dict[str, Any]) -> Any:
 def _read_enum(reader: Reader, data: dict[str, Any]) -> Any:
     found, member = reader.named(data), _part(data, "member", str)
     if not (isinstance(found, type) and issubclass(found, enum.Enum)) or member not in found.__members__:
-        raise LoadError(f"{data['name']!r} is no enum that has a member {member!r}.")
+        raise LoadError(f"{data['name']!r} is not an enum with a member {member!r}.")
     return found[member]
 
 
@@ -182,16 +182,16 @@ def _read_pairs(reader: Reader, data: dict[str, Any]) -> dict[Any, Any]:
     made: dict[Any, Any] = {}
     for i, pair in enumerate(_part(data, "items", list)):
         if pair.__class__ is not list or len(pair) != 2:
-            raise LoadError(f"item {i} of a stored 'dict' is no [key, value] pair.")
+            raise LoadError(f"item {i} of a stored 'dict' is not a [key, value] pair.")
         key = reader.read(pair[0])
         try:
             hash(key)
         except TypeError as error:
-            raise LoadError(f"item {i} of a stored 'dict' has a key that cannot be one: {error}.") from error
-        if key in made:
             raise LoadError(
-                f"the key {key!r} stands twice in a stored 'dict'; which value is meant is unknown."
-            )
+                f"item {i} of a stored 'dict' has a key that cannot be hashed: {error}."
+            ) from error
+        if key in made:
+            raise LoadError(f"the key {key!r} occurs twice in a stored 'dict', so its value is ambiguous.")
         reader.read_fields({key: pair[1]}, made)
     return made
 
@@ -201,7 +201,7 @@ def _read_object(reader: Reader, data: dict[str, Any]) -> Any:
 
 
 def _value_reader(kind: type, convert: Callable[[Any], Any]) -> Callable[[Reader, dict[str, Any]], Any]:
-    """Returns what reads ``{"_type": ..., "value": ...}``."""
+    """Returns a reader of ``{"_type": ..., "value": ...}``."""
 
     def read(reader: Reader, data: dict[str, Any]) -> Any:
         value = _part(data, "value", kind)
@@ -209,7 +209,7 @@ def _value_reader(kind: type, convert: Callable[[Any], Any]) -> Callable[[Reader
             return convert(value)
         except (ValueError, TypeError, PliantError) as error:
             raise LoadError(
-                f"{one_line(value, max_length=60)} is no stored {data['_type']!r}: {error}."
+                f"{one_line(value, max_length=60)} is not a stored {data['_type']!r}: {error}."
             ) from error
 
     return read

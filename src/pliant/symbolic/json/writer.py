@@ -1,4 +1,4 @@
-"""``to_json``: from a tree to JSON data.  The forms are those of ``jsonform``."""
+"""Writer: converts a tree to JSON data in the form of ``json.form``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..read.text import fields, one_line
 from ..tree.node import Node, is_dataclass
 from .form import AS_IS, TUPLE, Fault, at_key, origin, registered
 
-_LONG = 1 << 2048  # Python refuses to read longer decimals (sys.set_int_max_str_digits)
+_LONG = 1 << 2048  # Python does not read longer decimals (sys.set_int_max_str_digits)
 _NEGATIVE = -_LONG
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
 
 @final
 class Writer:
-    """One run of ``to_json``; raises ``Fault`` or FieldTypeError for what has no form."""
+    """One run of ``to_json``; raises ``Fault`` or FieldTypeError for values without a JSON form."""
 
     __slots__ = ("hide", "names")
 
@@ -71,7 +71,7 @@ class Writer:
         return items
 
     def write_dict(self, value: Mapping[Any, Any]) -> Any:
-        """Returns a dict; as a list of pairs when its keys are not all text, or could be misread."""
+        """Returns a dict; as a list of pairs if a key is not text, or the dict looks like another form."""
         items = value.items()
         if "_type" in value or not all(key.__class__ is str for key, _ in items):
             pairs = [(self.write(k), k, v) for k, v in items if v is not MISSING_VALUE]
@@ -95,7 +95,7 @@ class Writer:
         return self.write_fields({"_type": name}, pairs)
 
     def write_fields(self, made: dict[str, Any], pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-        """Adds named values to ``made``, without those that are missing, and returns it."""
+        """Adds the values that are not missing to ``made``, and returns it."""
         write = self.write
         key: Any = None
         try:
@@ -114,7 +114,7 @@ class Writer:
         return made
 
     def write_other(self, value: Any, cls: type) -> Any:
-        """Returns a leaf that JSON has no form for."""
+        """Returns a leaf that is not a JSON value."""
         form = _WRITERS.get(cls)
         if form is not None:
             return {"_type": form[0], "value": form[1](value)}
@@ -134,7 +134,7 @@ class Writer:
                 return self.write(base(value))
         raise FieldTypeError(
             f"JSON has no form for {one_line(value, max_length=60)} of type {cls.__qualname__}. Symbolize its class "
-            f"(`pg.symbolize({cls.__name__})`), so that its arguments are stored; or put there what it is made from: "
+            f"(`pg.symbolize({cls.__name__})`), so that its arguments are stored; or store what it is made from: "
             "numbers, text, lists, the name of a file."
         )
 
@@ -151,24 +151,22 @@ def _storable_name(cls: Any) -> str:
     """Returns the name of a class or function.
 
     Raises:
-      FieldTypeError: it has none by which it could be found again.
+      FieldTypeError: it has no name that can be loaded.
     """
     if getattr(cls, "__qualname__", None) is None or getattr(cls, "__module__", None) is None:
-        raise FieldTypeError(
-            f"{cls!r} has no name by which it could be found again. Symbolize a named function instead."
-        )
+        raise FieldTypeError(f"{cls!r} has no name that can be loaded. Symbolize a named function instead.")
     cls = getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
     name = type_name(cls)
     if "<lambda>" in name or ("<locals>" in name and registered(name) is None):
         raise FieldTypeError(
-            f"{cls.__qualname__} has no name by which it could be found again. Define it at the top of a module, "
+            f"{cls.__qualname__} has no name that can be loaded. Define it at the top of a module, "
             "or make it symbolic: `pg.symbolize`."
         )
     return name
 
 
 def _written_name(kind: str, value: Any) -> dict[str, Any]:
-    """Returns a class or function by name; marks one whose name now means its symbolic form."""
+    """Returns a class or function by name; marks one whose name stands for its symbolic form."""
     name = _storable_name(value)
     found = registered(name)
     hidden = found is not None and found is not value and origin(found) is value

@@ -1,11 +1,11 @@
-"""Generated code: the constructor, the copy and the child list of each class of objects.
+"""Generates the constructor, copy, equality, hash and child list of each class of objects.
 
-The text is made from field *names* only, which are Python identifiers (checked); all values (specs,
-defaults) are passed as globals, never as text.  Why code is generated at all: see ``values.source``.
+The source has field *names* only, which are checked to be Python identifiers; all values (specs, defaults) are passed
+as globals.  ``values.source`` explains why code is generated.
 
-A class has one of two flavours.  *Plain* objects store a field ``x`` as the attribute ``_v_x``.
-*Lazy* ones (symbolized classes, and classes with an ``on_bound`` hook) write to the instance
-dictionary itself, because attribute access of theirs may run the user's code (see ``realize``).
+*Plain* objects store a field ``x`` as the attribute ``_v_x``.  *Lazy* objects (of symbolized classes, and of classes
+with an ``on_bound`` hook) store it in the instance dictionary, because attribute access may run user code (see
+``realize``).
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ get_dict = object.__getattribute__
 
 
 def check_name(name: str, owner: str) -> str:
-    """Returns ``name`` when it can be a field's name.
+    """Returns ``name`` if it can be the name of a field.
 
     Raises:
-      SchemaError: it is no identifier, or would hide what Pliant stores in an object.
+      SchemaError: it is not an identifier, or would hide what Pliant stores in an object.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise SchemaError(f"{owner}: {name!r} cannot be a field's name; it must be a Python identifier.")
+        raise SchemaError(f"{owner}: {name!r} cannot be the name of a field; it must be a Python identifier.")
     if name == "self" or name.startswith(("_sym_", "_v_", "__")):
         raise SchemaError(
-            f"{owner}: {name!r} cannot be a field's name: 'self' and names that begin with '_sym_', '_v_' or '__' are taken."
+            f"{owner}: {name!r} cannot be the name of a field: 'self' and names that begin with '_sym_', '_v_' or '__' are reserved."
         )
     return name
 
 
 def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = None) -> Any:
-    """Returns a copy of a field's value for ``holder``: nodes are copied; leaves shared, or with a memo copied deep."""
+    """Returns a copy of a value for ``holder``: nodes are copied; leaves are shared, or deep-copied if there is a memo."""
     if isinstance(value, Node):
         return value._sym_copy(holder, key, memo)
     if isinstance(value, tuple):
@@ -52,7 +52,7 @@ def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = 
 
 
 def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...], memo: dict[int, Any] | None) -> Any:
-    """Returns a tuple with copies of its nodes; the very same tuple when it has none."""
+    """Returns a tuple with copies of its nodes; the same tuple if it has none."""
     changed = False
     made = []
     for i, item in enumerate(value):
@@ -65,13 +65,13 @@ def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...], memo: dict[int, 
 
 
 def _default_of(field: Field) -> Any:
-    """Returns the default that may be shared by all objects, or the marker that asks for a copy."""
+    """Returns a default that objects share, or MISSING_VALUE if each needs a copy."""
     default = field.value_spec.default
     return default if default.__class__ in ATOMS else MISSING_VALUE
 
 
 def _passes(field: Field, i: int, scope: dict[str, Any]) -> str:
-    """Returns the condition under which a value needs no further check, or ``""`` when there is none."""
+    """Returns the quick test of a value that needs no further check, or ``""`` if the field has none."""
     spec = field.value_spec
     name = str(field.key)
     if spec.frozen:
@@ -97,7 +97,7 @@ EXACT: dict[type, type] = {specs.Int: int, specs.Float: float, specs.Str: str, s
 
 
 def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
-    """Returns the condition under which a node can be taken as it is, or ``""`` when there is none."""
+    """Returns the quick test of a node that can be adopted directly, or ``""`` if the field has none."""
     cls = field.value_spec.fast_class
     if cls is None or not issubclass(cls, Node) or not getattr(cls, "_sym_plain", False):
         return ""
@@ -115,7 +115,7 @@ def make_init(
     variadic: str | None,
     keyword_only: frozenset[str] = frozenset(),
 ) -> Any:
-    """Returns ``__init__`` for a class with these fields: binds, checks, places and stores each."""
+    """Returns ``__init__`` for a class with these fields: binds, checks, adopts and stores each."""
     fields = [f for f in schema.values() if isinstance(f.key, str)]
     scope: dict[str, Any] = {
         "__admit": admit_field,
@@ -246,7 +246,7 @@ def make_values(cls: type, fields: list[Field], *, lazy: bool) -> Any:
 
 
 def make_maker(cls: type, fields: list[Field], blank: Callable[[], Any] | None) -> Any:
-    """Returns ``_sym_make``: builds an object of values that are known to be right and belong to nobody yet."""
+    """Returns ``_sym_make``: creates an object of values that are checked and have no parent yet."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__own": own, "__get_dict": get_dict, "__cls": cls}
     scope["__new"] = blank or object.__new__
     names = [str(field.key) for field in fields]
@@ -265,9 +265,9 @@ def make_maker(cls: type, fields: list[Field], blank: Callable[[], Any] | None) 
 
 
 def make_equal(cls: type, fields: list[Field]) -> Any:
-    """Returns ``_sym_equal`` for a class of plain objects with these fields: compares two objects of this very class.
+    """Returns ``_sym_equal`` for a class of plain objects with these fields: compares two objects of exactly this class.
 
-    What ``==`` does not settle (holes, not a number) goes to ``equal``, which says what equality is.
+    Values that ``==`` does not find equal (holes, NaN) go to ``equal``, which defines equality.
     """
     scope: dict[str, Any] = {"__equal": equal}
     names = [str(field.key) for field in fields]
@@ -311,12 +311,12 @@ def make_hash(cls: type, fields: list[Field]) -> Any:
 
 
 def hash_part(value: Any) -> Any:
-    """Returns what stands for a value in the hash of a number or text field: numbers and text themselves."""
+    """Returns the part of an object's hash for a value that is not exactly of the type of its field."""
     return value if isinstance(value, (int, float, str)) and value == value else hash_of(value)
 
 
 def own(value: Any, holder: Any, key: Any) -> None:
-    """Tells a fresh value, and fresh nodes inside a fresh tuple, who holds it and where."""
+    """Sets parent and key of a new node, or of the new nodes inside a new tuple."""
     if isinstance(value, Node):
         value._sym_parent = holder
         value._sym_key = key

@@ -1,7 +1,7 @@
-"""``Dict`` and ``List``: the symbolic containers.  They are a dict and a list, and nodes of the tree.
+"""``Dict`` and ``List``: symbolic containers, which are a dict and a list, and nodes of a tree.
 
-Every way to change them (item and slice assignment, ``append``, ``update``, ...) is a ``commit``: checked,
-all or nothing, and told to the ancestors.
+Every change (item and slice assignment, ``append``, ``update``, ...) is a ``commit``: checked, all or nothing, and
+reported to the ancestors.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .methods import Symbolic
 
 @final
 class List(list[Any], Symbolic):
-    """A list whose items are nodes of a symbolic tree.
+    """A symbolic list.
 
     Args:
       items: the items; plain lists and dicts among them become symbolic.
-      value_spec: what it may hold, as ``pg.typing.List(...)``.
+      value_spec: the allowed items, as ``pg.typing.List(...)``.
 
     >>> layers = List([1, [2, 3]])
     >>> layers.rebind({"[1][0]": 5})
@@ -100,7 +100,7 @@ class List(list[Any], Symbolic):
         else:
             if not -len(self) <= index < len(self):
                 raise PathError(
-                    f"a List {at_path(path(self))} has {len(self)} items; there is no item {index}."
+                    f"a List {at_path(path(self))} has {len(self)} items; item {index} does not exist."
                 )
             commit_one(self, index, value)
 
@@ -150,7 +150,7 @@ class List(list[Any], Symbolic):
         self._become(sorted(self, key=key, reverse=reverse))
 
     def reverse(self) -> None:
-        """Turns the order of the items round."""
+        """Reverses the items in place."""
         self._become(list(self)[::-1])
 
     def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[misc]  # list's overloads
@@ -193,10 +193,11 @@ def _fill_list(made: List, items: list[Any], spec: Any) -> List:
 
 @final
 class Dict(dict[Any, Any], Symbolic):
-    """A dict whose values are nodes of a symbolic tree; its keys can also be read as attributes.
+    """A symbolic dict, whose keys can also be read as attributes.
 
     Args:
-      items: a mapping or pairs. value_spec: what it may hold, as ``pg.typing.Dict(...)``.
+      items: a mapping or pairs.
+      value_spec: the allowed items, as ``pg.typing.Dict(...)``.
       **fields: more items.
 
     >>> d = Dict(kernel=3, layer={"filters": 8})
@@ -313,18 +314,18 @@ class Dict(dict[Any, Any], Symbolic):
 def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
     """Gives a new dict its items."""
     if not isinstance(items, Mapping):
-        raise FieldTypeError(f"a Dict is made of a mapping, pairs or keywords; got {items!r}.")
+        raise FieldTypeError(f"a Dict needs a mapping, pairs or keywords; got {items!r}.")
     if spec is not None:
         object.__setattr__(made, "_sym_spec", spec)
         items = spec.check(dict(items))
     for k, v in items.items():
-        if v is not MISSING_VALUE:  # "nothing here" is no value
+        if v is not MISSING_VALUE:
             dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
     return made
 
 
 def _list_node(items: list[Any], spec: Any) -> List:
-    """Makes the node of a plain list whose items were checked already."""
+    """Returns the List for a plain list of checked items."""
     made = _new(List)
     if spec is not None:
         made._sym_spec = spec
@@ -346,7 +347,7 @@ def _list_node(items: list[Any], spec: Any) -> List:
 
 
 def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
-    """Makes the node of a plain dict whose items were checked already."""
+    """Returns the Dict for a plain dict of checked items."""
     made = dict.__new__(Dict)
     if spec is not None:
         object.__setattr__(made, "_sym_spec", spec)

@@ -1,6 +1,6 @@
-"""Turning declared fields into a class: schema, attributes, generated constructor, copy and child list.
+"""Declares the fields of a symbolic class: schema, attributes, and generated constructor, copy and comparison.
 
-Used for ``Object`` subclasses, functors and symbolized classes alike; says nothing of what they are for.
+Shared by ``Object`` subclasses, functors and symbolized classes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PUBLIC = frozenset(
     """rebind clone query seal save to_json to_json_str is_sealed is_partial is_deterministic sym_parent sym_path sym_root
     sym_init_args partial from_json""".split()
 )
-"""The names of Pliant's own methods, which a lazy object answers without realizing."""
+"""The names of Pliant's own methods, which do not realize a lazy object."""
 
 
 def declare(
@@ -56,17 +56,17 @@ def declare(
     Args:
       cls: the class.
       schema: its fields, inherited ones first.
-      attributes: whether fields become attributes of the class (not in symbolized classes, whose own
-        attributes may have the same names).
-      runs: whether user's code is to run lazily, so that unrealized objects are twins.
-      variadic: the field that takes extra positional arguments, if any.
-      keyword_only: the fields that are given by name only.
-      foreign: whether the class derives from a user's class that knows nothing of Pliant.
+      attributes: whether fields become attributes of the class (not in symbolized classes, whose own attributes
+        may have the same names).
+      runs: whether user code runs lazily, so that unrealized objects are twins.
+      variadic: the field of extra positional arguments, if any.
+      keyword_only: the fields that are passed by name only.
+      foreign: whether the class derives from a user's class that does not use Pliant.
     """
     fields = {f.key: f for f in schema.values() if isinstance(f.key, str)}
     names = [check_name(str(n), cls.__name__) for n in fields]
     wild = any(not isinstance(f.key, str) for f in schema.values())
-    # Generated code assigns attributes where that runs nobody's code, else it writes to the dictionary.
+    # Generated code assigns attributes if that runs no user code, else it writes to the dictionary.
     lazy = runs or wild or foreign or cls.__setattr__ is not object.__setattr__
     _describe(cls, schema, names, lazy=lazy, runs=runs, foreign=foreign)
     if attributes:
@@ -75,7 +75,7 @@ def declare(
     init = make_init(
         cls, schema, admit_field, reject_arguments, lazy=lazy, variadic=variadic, keyword_only=keyword_only
     )
-    init.__doc__ = f"Makes a {cls.__name__}; checks its arguments, runs none of its code."
+    init.__doc__ = f"Creates a {cls.__name__}; checks its arguments, runs none of its code."
     cls._sym_init = init
     init._sym_made = True
     _install_init(cls, init)
@@ -89,7 +89,7 @@ def declare(
 
 
 def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: bool, foreign: bool) -> None:
-    """Notes in a class what others ask of it."""
+    """Stores facts about the fields in the class."""
     fields = {f.key: f for f in schema.values() if isinstance(f.key, str)}
     cls.__schema__ = schema
     cls._sym_fields = fields
@@ -119,7 +119,7 @@ def _generate(cls: Any, fields: list[Field], *, lazy: bool) -> None:
 
 
 def _install_init(cls: Any, init: Any) -> None:
-    """Makes ``init`` the constructor, unless the class has, or inherits, one of its user's."""
+    """Makes ``init`` the constructor, unless the class has or inherits a user-defined one."""
     owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
     found = owner.__dict__["__init__"]
     if (
@@ -129,9 +129,7 @@ def _install_init(cls: Any, init: Any) -> None:
     ):
         cls.__init__ = init
         return
-    for base in cls.__mro__[
-        1:
-    ]:  # `super().__init__` is to set the fields of the object's class, not of the base
+    for base in cls.__mro__[1:]:  # `super().__init__` sets the fields of the object's class, not of the base
         if getattr(base.__dict__.get("__init__"), "_sym_made", False):
             base.__init__ = _init_by_class
 
@@ -140,11 +138,11 @@ def _init_by_class(self: Any, *args: Any, **fields: Any) -> None:
     type(self)._sym_init(self, *args, **fields)
 
 
-_init_by_class._sym_made = True  # type: ignore[attr-defined]  # as `declare` marks those that it makes
+_init_by_class._sym_made = True  # type: ignore[attr-defined]  # marks it as generated, as `declare` does
 
 
 def _install_wild(cls: Any) -> None:
-    """Lets keys of a wildcard field be read and set as attributes, after all that the class itself has."""
+    """Makes keys of a wildcard field attributes, after the attributes of the class itself."""
     fallback = getattr(cls, "__getattr__", None)
     if getattr(fallback, "_sym_made", False):
         return
@@ -168,12 +166,12 @@ def _install_wild(cls: Any) -> None:
 
     __getattr__._sym_made = __setattr__._sym_made = True  # type: ignore[attr-defined]  # as `declare` marks its own
     cls.__getattr__ = __getattr__
-    if not cls._sym_foreign:  # a symbolized class has one that knows what is realized
+    if not cls._sym_foreign:  # a symbolized class has its own
         cls.__setattr__ = __setattr__
 
 
 def _has_code(cls: Any) -> bool:
-    """Returns whether a class has code of the user's, which may keep what it computed in its objects."""
+    """Returns whether a class has user code, which may store computed values in its objects."""
     return any(
         callable(member) or hasattr(type(member), "__get__")
         for base in cls.__mro__
@@ -193,39 +191,37 @@ def _is_ours(name: str, member: Any) -> bool:
 
 
 def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
-    """Makes an unrealized object; classes without code to run are made by ``object`` itself."""
+    """Creates an unrealized object of a class with user code."""
     return object.__new__(cls._sym_twin or cls)
 
 
 def _answered(cls: Any, names: list[str]) -> frozenset[str]:
-    """Returns the public names that an unrealized object answers itself: Pliant's, and its fields."""
+    """Returns the public names that do not realize an object: Pliant's methods, and its fields."""
     ours = {n for n in PUBLIC if getattr(cls, n, None) is not None and _defined_by_us(cls, n, Symbolic)}
     fields = {n for n in names if hasattr(type(cls.__dict__.get(n)), "__get__") or _is_argument(cls, n)}
     return frozenset(ours | fields)
 
 
 def _defined_by_us(cls: Any, name: str, symbolic: Any) -> bool:
-    """Returns whether a method name still means Pliant's method in ``cls``."""
+    """Returns whether a name is still Pliant's method in ``cls``."""
     owner = next(base for base in cls.__mro__ if name in base.__dict__)
     return issubclass(owner, symbolic) and owner.__module__.startswith("pliant.symbolic")
 
 
 def _is_argument(cls: Any, name: str) -> bool:
-    """Returns whether a name reads a field in ``cls`` rather than something of the user's."""
+    """Returns whether a name in ``cls`` is a field, not an attribute of the user's class."""
     found = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
     return isinstance(found, property) or type(found).__name__ == "Argument"
 
 
 def blank_maker(cls: Any) -> Callable[[], Any]:
-    """Returns a function that makes an object without fields (unrealized, when it has code to run)."""
+    """Returns a function that creates an object without fields (unrealized, if it has user code)."""
     target = cls._sym_twin or cls
     base_new: Any = object.__new__
     for base in cls.__mro__:
         found = base.__dict__.get("__new__")
         if found is not None and not isinstance(found, staticmethod) and base is not object:
-            base_new = (
-                base.__new__
-            )  # a built-in layout (dict, Exception, ...) must be made by its own __new__
+            base_new = base.__new__  # a built-in layout (dict, Exception, ...) needs its own __new__
             break
 
     def blank() -> Any:
@@ -235,7 +231,7 @@ def blank_maker(cls: Any) -> Callable[[], Any]:
 
 
 def _attribute(name: str, field: Field) -> property:
-    """Returns the attribute of a field: reads what is stored, and checks what is assigned."""
+    """Returns the attribute of a field: reads the stored value, and checks assigned values."""
     stored = attrgetter("_v_" + name)
 
     def read(self: Any) -> Any:
@@ -247,12 +243,12 @@ def _attribute(name: str, field: Field) -> property:
     def remove(self: Any) -> None:
         commit_one(self, name, MISSING_VALUE)
 
-    get: Any = read if field.value_spec.holds_nodes else stored  # where no Ref can be, reading costs less
+    get: Any = read if field.value_spec.holds_nodes else stored  # without a Ref, reading costs less
     return property(get, assign, remove, field.description or f"The field {name!r}.")
 
 
 def admit_field(holder: Any, name: str, value: Any) -> Any:
-    """Returns an argument as the new object stores it; the generated constructors' slow way in."""
+    """Returns an argument as the new object stores it, if the quick test of the constructor fails."""
     field = type(holder)._sym_fields[name]
     if value is MISSING_VALUE:
         value = fresh_default(field)
@@ -264,23 +260,23 @@ def admit_field(holder: Any, name: str, value: Any) -> Any:
 
 
 def fresh_default(field: Field) -> Any:
-    """Returns the default of a field, copied when it could change."""
+    """Returns the default of a field, copied if it is mutable."""
     default = field.value_spec.default
     return default if default is MISSING_VALUE else clone(default, deep=True)
 
 
 def missing_text(holder: Any, name: str) -> str:
-    """Returns the lesson for a required argument that was not given."""
+    """Returns the message for a required argument that is missing."""
     fields = type(holder)._sym_fields
     required = [f"{n}: {f.value_spec!r}" for n, f in fields.items() if f.value_spec.default is MISSING_VALUE]
     return (
         f"{type(holder).__name__} needs a value for {name!r}; its required fields are ({', '.join(required)}). "
-        f"Pass it, or make an incomplete object on purpose with {type(holder).__name__}.partial(...)."
+        f"Pass it, or create an incomplete object with {type(holder).__name__}.partial(...)."
     )
 
 
 def reject_arguments(holder: Any, more: tuple[Any, ...], extra: dict[str, Any]) -> None:
-    """Takes the arguments that no field's name fits: keeps those of a wildcard field, refuses the others."""
+    """Handles arguments that match no field: stores those of a wildcard field, rejects the others."""
     cls = type(holder)
     names = list(cls._sym_fields)
     if more:
@@ -305,7 +301,7 @@ def spec_for(cls: Any, name: Any) -> Any:
     """Returns the spec of a field or wildcard key of ``cls``.
 
     Raises:
-      UnknownFieldError: it has no such field; names the nearest.
+      UnknownFieldError: it has no such field; the message suggests the nearest.
     """
     field = cls._sym_fields.get(name)
     if field is None and cls._sym_wild and isinstance(name, str):
@@ -319,7 +315,7 @@ def spec_for(cls: Any, name: Any) -> Any:
 
 
 def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
-    """Returns new field values of an object as it will store them; see ``edit.commit``."""
+    """Returns new field values as the object stores them; see ``edit.commit``."""
     cls = type(holder)
     planned: dict[Any, Any] = {}
     for name, value in updates.items():
@@ -329,11 +325,11 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
             )
         field = cls._sym_fields.get(name)
         spec = field.value_spec if field is not None else spec_for(cls, name)
-        if value.__class__ in ATOMS and value is not MISSING_VALUE:  # nothing to adopt
+        if value.__class__ in ATOMS and value is not MISSING_VALUE:  # needs no adoption
             try:
                 planned[name] = spec.check(value)
             except PliantError:
-                spec.check(value, path(holder) + name)  # once more, for a message with the whole path
+                spec.check(value, path(holder) + name)  # again, for a message with the whole path
                 raise
             continue
         if value is MISSING_VALUE:

@@ -1,7 +1,7 @@
-"""Functors: functions as symbolic objects, whose arguments are bound now, later, or at the call.
+"""Functors: functions as symbolic objects, whose arguments are bound at creation, later, or at the call.
 
-A functor class is made from a function by ``functor`` (or ``symbolize``); making an object of it binds
-arguments, calling the object runs the function (paper, appendix B.1.2).
+``functor`` (or ``symbolize``) makes a functor class from a function; creating an object of it binds arguments, and
+calling the object runs the function (paper, appendix B.1.2).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pliant.schema import Schema
+from pliant.schema import Schema, schema_from_members
 from pliant.values.errors import IncompleteError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 
@@ -21,7 +21,7 @@ from .parameters import schema_of_signature
 
 
 class Functor(Object):
-    """The base class of all functors; its objects are called with the arguments that are still open."""
+    """Base class of all functors; calling an object runs the function."""
 
     _sym_partial_ok = True
     _sym_function: Any = None
@@ -37,18 +37,18 @@ class Functor(Object):
         Args:
           *args: arguments for this call only, by position.
           **fields: arguments for this call only, by name.
-          override_args: whether these may replace arguments that were bound before.
-          ignore_extra_args: whether names that the function does not have are passed over.
+          override_args: whether these may replace bound arguments.
+          ignore_extra_args: whether names that the function does not have are ignored.
 
         Raises:
-          TypeError: an argument was bound before (and ``override_args`` is False), is unknown or missing.
+          TypeError: an argument is bound already (and ``override_args`` is False), unknown or missing.
         """
         bound = self._sym_bind(args, fields, override_args, ignore_extra_args)
         missing = [n for n, v in bound.items() if v is MISSING_VALUE]
         if missing:
             raise IncompleteError(
-                f"{type(self).__name__} was called without {listing(missing)}. Bind it when the functor is made, "
-                f"by `x.rebind({missing[0]}=...)`, or at the call: `x({missing[0]}=...)`."
+                f"{type(self).__name__} was called without {listing(missing)}. Bind it when the functor is created, "
+                f"with `x.rebind({missing[0]}=...)`, or at the call: `x({missing[0]}=...)`."
             )
         for value in bound.values():
             require_complete(value)
@@ -99,7 +99,7 @@ class Functor(Object):
 
 
 def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Returns bound arguments as a call passes them: by position where the function demands it, else by name."""
+    """Returns bound arguments as a call passes them: by position if the function requires it, else by name."""
     variadic = cls._sym_variadic
     positional = cls._sym_positional_only
     if variadic is None:
@@ -115,7 +115,7 @@ def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[st
 
 
 def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, **options: Any) -> Any:
-    """Makes a functor class of a function: ``@pg.functor``, ``@pg.functor([('x', pg.typing.Int())])``.
+    """Makes a functor class from a function: ``@pg.functor``, ``@pg.functor([('x', pg.typing.Int())])``.
 
     Args:
       fields: constraints for arguments, as for ``members``; or the function itself.
@@ -138,9 +138,7 @@ def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, 
 def functor_class(
     function: Callable[..., Any], fields: Any = None, returns: Any = None, *, base_class: Any = None
 ) -> Any:
-    """Returns the functor class of a function; the function itself is left as it is."""
-    from pliant.schema import schema_from_members
-
+    """Returns the functor class of a function; the function itself stays unchanged."""
     own = schema_from_members(fields) if fields else Schema([])
     found = schema_of_signature(function, own, owner=function.__name__, annotated=True)
     namespace = {
@@ -163,7 +161,7 @@ def functor_class(
 
 
 def _record_given(cls: Any) -> None:
-    """Makes the constructor note which arguments were given, as opposed to left to their defaults."""
+    """Makes the constructor record which arguments were passed, as opposed to defaults."""
     init = cls._sym_init
     names = cls._sym_by_place
     copy = cls._sym_copy
@@ -180,8 +178,8 @@ def _record_given(cls: Any) -> None:
         object.__setattr__(made, "_sym_given", self._sym_given)
         return made
 
-    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
-    __init__.__doc__ = f"Binds arguments of {cls.__name__}; others may follow later or at the call."
+    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as generated, as `declare` does
+    __init__.__doc__ = f"Binds arguments of {cls.__name__}; the others can be bound later or at the call."
     cls.__init__ = __init__
     cls._sym_init = __init__
     cls._sym_copy = _sym_copy
@@ -198,5 +196,5 @@ def _checked_call(cls: Any, returns: Any) -> Any:
 
 
 def as_functor(function: Callable[..., Any], **options: Any) -> Any:
-    """Returns a functor object of a function, with nothing bound."""
+    """Returns a functor object of a function, without bound arguments."""
     return functor_class(function)()

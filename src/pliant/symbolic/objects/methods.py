@@ -1,7 +1,7 @@
-"""``Symbolic``: the few public methods that nodes have; each one calls the free function of its name.
+"""``Symbolic``: the public methods of nodes; each one calls the free function of its name.
 
-A user's class may use any of these names for its own fields and methods: Pliant itself never calls
-them, and ``pg.rebind(x, …)``, ``pg.clone(x)``, ``pg.query(x, …)`` always work.
+A user's class may use any of these names for its own fields and methods: Pliant calls the free functions, and
+``pg.rebind(x, …)``, ``pg.clone(x)``, ``pg.query(x, …)`` always work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..tree.realize import hole_paths, missing_paths
 
 
 class Symbolic(Node):
-    """What every symbolic object, dict and list can be asked."""
+    """The public methods of symbolic objects, dicts and lists."""
 
     __slots__ = ()
     _sym_listens = False
@@ -36,7 +36,7 @@ class Symbolic(Node):
     def query(
         self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False
     ) -> dict[str, Any]:
-        """Returns the values below, by path, that are selected; see ``pg.query``."""
+        """Returns the selected values at and below this node, by path; see ``pg.query``."""
         return query.query(self, path_regex, where, enter_selected=enter_selected)
 
     def seal(self, sealed: bool = True) -> Any:
@@ -50,7 +50,7 @@ class Symbolic(Node):
         store.save(self, path, **options)
 
     def to_json(self, **options: Any) -> Any:
-        """Returns this tree as JSON-able data; see ``pg.to_json``."""
+        """Returns this tree as JSON data; see ``pg.to_json``."""
         return store.to_json(self, **options)
 
     def to_json_str(self, **options: Any) -> str:
@@ -59,7 +59,7 @@ class Symbolic(Node):
 
     @property
     def is_sealed(self) -> bool:
-        """Whether this node, or one that holds it, was sealed."""
+        """Whether this node or one of its ancestors is sealed."""
         return any(at._sym_sealed for at in (self, *node.ancestors(self)))
 
     @property
@@ -69,7 +69,7 @@ class Symbolic(Node):
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether no hole is left at or below this node: a program, and no search space."""
+        """Whether this is a program, not a search space: no hole is at or below this node."""
         return not hole_paths(self)
 
     @property
@@ -84,7 +84,7 @@ class Symbolic(Node):
 
     @property
     def sym_root(self) -> Any:
-        """The root of the tree that this node stands in."""
+        """The root of the tree of this node."""
         return node.root(self)
 
     def __copy__(self) -> Any:

@@ -1,8 +1,7 @@
 """``Object``: the base class of symbolic classes.  Fields are declared by annotations or by ``members``.
 
-An object is its fields: it is compared, hashed, printed, stored, copied and changed by them.  What a
-class computes from its fields belongs into ``on_bound``, which runs when the object is first used and
-again after a change.
+Objects are compared, hashed, printed, stored, copied and changed by their fields.  Compute derived values in
+``on_bound``, which runs at the first use of an object and again after a change.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from .parameters import FieldSignature, declared_default
 
 @final
 class Arguments(Mapping[str, Any]):
-    """The arguments of a symbolic object, by key or as attributes.
+    """The arguments of a symbolic object, by key or as attributes; assignments change the object.
 
     >>> from pliant.symbolic.objects.symbolize import symbolize
     >>> class Block:
@@ -82,7 +81,7 @@ class Arguments(Mapping[str, Any]):
 
 
 class Machinery(Symbolic):
-    """What the classes that store fields have in common: ``Object`` and symbolized classes."""
+    """Shared base of the classes with fields: ``Object`` and symbolized classes."""
 
     __slots__ = ()
     __schema__: ClassVar[Schema] = Schema([])
@@ -119,7 +118,7 @@ class Machinery(Symbolic):
         try:
             value = self._sym_fields[key].value_spec.check(value)
         except PliantError:
-            return False  # the long way raises it again, with the whole path
+            return False  # the general way raises the error with the whole path
         object.__setattr__(self, slot, value)
         return True
 
@@ -171,12 +170,12 @@ class Machinery(Symbolic):
 
     @property
     def sym_init_args(self) -> Arguments:
-        """The arguments of this object by name, as a live view: of the very nodes, not of copies."""
+        """The arguments of this object by name, as a live view of its nodes."""
         return Arguments(self)
 
     @classmethod
     def partial(cls, *args: Any, **fields: Any) -> Any:
-        """Makes an object whose required fields may still be missing; give them later with ``rebind``."""
+        """Creates an object that may lack required fields; set them later with ``rebind``."""
         made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
         put(made, "_sym_partial_ok", True)
         cls._sym_init(made, *args, **fields)  # type: ignore[attr-defined]  # set by declare
@@ -184,14 +183,14 @@ class Machinery(Symbolic):
 
     @classmethod
     def _sym_build(cls, **fields: Any) -> Any:
-        """Makes an object of its fields, also where the user's ``__init__`` takes other arguments."""
+        """Creates an object from its fields, even if the user's ``__init__`` has other arguments."""
         made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
         cls._sym_init(made, **fields)  # type: ignore[attr-defined]  # set by declare
         return made
 
     @classmethod
     def from_json(cls, json_value: Any, **options: Any) -> Any:
-        """Makes an object from what ``to_json`` returned; see ``pg.from_json``."""
+        """Creates an object from the data of ``to_json``; see ``pg.from_json``."""
         return from_json(json_value, **options)
 
 
@@ -207,8 +206,8 @@ class Object(Machinery):
     (Conv(filters=16, kernel=(3, 3)), True, (5, 5))
 
     Subclasses inherit fields and may narrow them; an assignment without annotation in the class body
-    (``filters = 32``) gives an inherited field another default.  A subclass may have an ``__init__`` of its
-    own that passes the fields on: ``super().__init__(filters=2 * width)``.
+    (``filters = 32``) sets another default of an inherited field.  A subclass may have its own ``__init__``
+    that passes the fields on: ``super().__init__(filters=2 * width)``.
     """
 
     def __init__(self, *args: Any, **fields: Any) -> None:
@@ -219,32 +218,29 @@ class Object(Machinery):
         if "_sym_twin_of" in cls.__dict__:
             return
         frame = sys._getframe(1)
-        # A chain, not a copy: what the module defines later is found when an annotation is first needed.
+        # A chain, not a copy: annotations are resolved later, and may name what the module defines after this.
         modules = (frame.f_globals, vars(sys.modules.get(cls.__module__, sys)))
         scope: ChainMap[str, Any] = ChainMap({}, frame.f_locals, *modules)
         declare_object(cls, Schema(annotated_fields(cls, scope)))
         scope.maps[0][cls.__name__] = cls
 
     def on_bound(self) -> None:
-        """Computes what follows from the fields. Override it; runs before the object is first used."""
+        """Computes values from the fields; runs before the first use of the object. Override it."""
 
     def on_change(self, changes: dict[Any, Any]) -> None:
-        """Hears of changes at and below this object, as ``{relative path: Change}``. Override it."""
+        """Runs after changes at and below this object, given as ``{relative path: Change}``. Override it."""
 
     def on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
-        """Hears that this object was put into another tree or taken out of one. Override it.
-
-        A copy is made with its parent, and is not told of it.
-        """
+        """Runs after this object was put into a tree or taken out of one; not for copies. Override it."""
 
     def _on_bound(self) -> None:
-        """The name that PyGlove programs give ``on_bound``."""
+        """The name of ``on_bound`` in PyGlove programs."""
 
     def _on_change(self, changes: dict[Any, Any]) -> None:
-        """The name that PyGlove programs give ``on_change``."""
+        """The name of ``on_change`` in PyGlove programs."""
 
     def _on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
-        """The name that PyGlove programs give ``on_parent_change``."""
+        """The name of ``on_parent_change`` in PyGlove programs."""
 
     def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
         self._on_parent_change(old_parent, new_parent)
@@ -269,7 +265,7 @@ class Object(Machinery):
 
 
 def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
-    """Returns the fields that a class body declares, and takes their defaults out of it."""
+    """Returns the fields that a class body declares."""
     fields = []
     annotations = inspect.get_annotations(cls)
     inherited = inherited_schema(cls)
@@ -291,7 +287,7 @@ def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
 
 @contextlib.contextmanager
 def _naming(cls: Any, name: str) -> Iterator[None]:
-    """Lets a SchemaError say which field of which class it is about."""
+    """Adds the class and field to the message of a SchemaError."""
     try:
         yield
     except SchemaError as error:
@@ -299,7 +295,7 @@ def _naming(cls: Any, name: str) -> Iterator[None]:
 
 
 def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
-    """Returns the spec with a default value (or the spec that a declaration gave as the value)."""
+    """Returns the spec with a default value, or the spec that a declaration has as its value."""
     if isinstance(default, ValueSpec):
         return default
     default = declared_default(default)
@@ -312,7 +308,7 @@ def _is_class_variable(annotation: Any) -> bool:
 
 
 def inherited_schema(cls: Any) -> Schema:
-    """Returns the fields that a class inherits; of several bases, the earlier one's win."""
+    """Returns the fields that a class inherits; those of earlier bases have priority."""
     schema = Schema([])
     for base in reversed(cls.__bases__):
         found = getattr(base, "__schema__", None)
@@ -324,7 +320,7 @@ def inherited_schema(cls: Any) -> Schema:
 def declare_object(
     cls: Any, own: Schema, *, variadic: str | None = None, keyword_only: Any = frozenset()
 ) -> None:
-    """Gives an ``Object`` subclass its own fields beside the inherited ones; the rest as for ``declare``."""
+    """Declares the own and inherited fields of an ``Object`` subclass; arguments as for ``declare``."""
     base = inherited_schema(cls) if "_sym_own" not in cls.__dict__ else cls.__schema__
     cls._sym_own = True
     runs = _overrides(cls, "on_bound", "_on_bound")
@@ -334,7 +330,7 @@ def declare_object(
 
 
 def _overrides(cls: Any, *hooks: str) -> bool:
-    """Returns whether a class has a hook of its own."""
+    """Returns whether a class overrides a hook."""
     return any(getattr(cls, name) is not getattr(Object, name) for name in hooks)
 
 
@@ -342,7 +338,7 @@ def members(fields: Any, **options: Any) -> Any:
     """Declares fields of an ``Object`` subclass by a list: ``@pg.members([('x', pg.typing.Int()), …])``.
 
     Args:
-      fields: ``(name, spec)``, ``(name, spec, description)`` or a dict of them; the name may be a
+      fields: ``(name, spec)``, ``(name, spec, description)`` or a dict of them; a name may be
         ``pg.typing.StrKey()`` to allow any other names.
       **options: accepted for programs written for PyGlove, and ignored.
 

@@ -1,4 +1,4 @@
-"""From a function's signature to fields: names, order, defaults, and constraints where they are known."""
+"""Fields from the signature of a function: names, order, defaults, and constraints if they are known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Binding(NamedTuple):
     """The fields of a signature, and how a call passes them.
 
     Attributes:
-      schema: the fields in order. variadic: the one that takes extra positional arguments.
+      schema: the fields in order.
+      variadic: the field of extra positional arguments.
       keyword_only, positional_only: names that can be passed in one way only.
     """
 
@@ -37,20 +38,20 @@ def schema_of_signature(
 
     Args:
       function: the function, or a class's ``__init__``.
-      own: constraints that were given for some of the arguments.
+      own: constraints for some of the arguments.
       owner: the name for messages.
-      annotated: whether annotations become constraints (for the user's own code; those of foreign
-        classes often promise less than the code accepts).
-      method_of: the class, when the function is its ``__init__``, whose first argument is the object.
+      annotated: whether annotations become constraints (for the user's own code; the code of other packages
+        often accepts more than its annotations say).
+      method_of: the class, if the function is its ``__init__``, whose first argument is the object.
 
     Raises:
-      SchemaError: there is no signature, or ``own`` names an argument that is not in it.
+      SchemaError: Python has no signature of it, or ``own`` names an argument that it lacks.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise SchemaError(
-            f"{owner} cannot be symbolized: Python does not tell its arguments ({error}). "
+            f"{owner} cannot be symbolized: Python has no signature of it ({error}). "
             "Wrap it in a function with named arguments and symbolize that."
         ) from error
     if method_of is not None:
@@ -81,16 +82,16 @@ def schema_of_signature(
 
 
 def _default_of(p: Any, made_by: Any) -> Any:
-    """Returns the default of a parameter; where a dataclass would make a new value each time, such a value."""
+    """Returns the default of a parameter; for a default factory of a dataclass, a new value."""
     if p.default is p.empty:
         return MISSING_VALUE
-    if type(p.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # dataclasses show this instead of a factory
+    if type(p.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # stands for a factory in dataclasses
         return declared_default(made_by.__dataclass_fields__[p.name])
     return p.default
 
 
 def declared_default(default: Any) -> Any:
-    """Returns the default that a class body gives: the value itself, or what ``dataclasses.field`` says."""
+    """Returns the default in a class body: the value itself, or the default of a ``dataclasses.field``."""
     if not isinstance(default, dataclasses.Field):
         return default
     if default.default_factory is not dataclasses.MISSING:
@@ -99,9 +100,9 @@ def declared_default(default: Any) -> Any:
 
 
 class FieldSignature:
-    """``__signature__`` of symbolic classes, for ``help`` and ``inspect.signature``; made when asked for.
+    """``__signature__`` of symbolic classes, for ``help`` and ``inspect.signature``; computed at each use.
 
-    Of a functor object it is what can still be given at a call.
+    Of a functor object it has the arguments that a call may pass.
     """
 
     __slots__ = ()
@@ -112,7 +113,7 @@ class FieldSignature:
             found = inspect.signature(function)
             return found if node is None else _open_arguments(node, found)
         if node is not None:
-            raise AttributeError("__signature__")  # so that `inspect` asks for that of `__call__`
+            raise AttributeError("__signature__")  # `inspect` then uses that of `__call__`
         init = getattr(cls, "_sym_maker", cls.__init__)
         if not getattr(init, "_sym_made", False):
             parameters = list(inspect.signature(init).parameters.values())
@@ -121,7 +122,7 @@ class FieldSignature:
 
 
 def _open_arguments(functor: Any, found: inspect.Signature) -> inspect.Signature:
-    """Returns the signature of a functor object's call: what is bound has a default, and is given by name."""
+    """Returns the signature of a call of a functor object: bound arguments have defaults and are keyword-only."""
     bound = dict(zip(functor._sym_keys(), functor._sym_values()))
     parameters = []
     by_name = False
@@ -147,7 +148,7 @@ def _field_parameters(cls: Any) -> list[inspect.Parameter]:
             continue
         optional = optional or default is not MISSING_VALUE
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        if optional and default is MISSING_VALUE:  # required after one that is not: Python has no form for it
+        if optional and default is MISSING_VALUE:  # a required one after an optional one
             kind = inspect.Parameter.KEYWORD_ONLY
         default = inspect.Parameter.empty if default is MISSING_VALUE else default
         annotation = specs.to_annotation(field.value_spec)
@@ -169,12 +170,12 @@ def _field(p: Any, given: Field | None, default: Any, scope: dict[str, Any], *, 
             if default is not MISSING_VALUE:
                 return Field(p.name, spec.with_default(default))
         except PliantError:
-            spec = specs.Any()  # an annotation for readers, not a constraint
+            spec = specs.Any()  # the annotation is not a constraint
     return Field(p.name, spec if default is MISSING_VALUE else spec.with_default(default))
 
 
 def _refuse_strangers(own: Schema, fields: list[Field], owner: str) -> None:
-    """Raises SchemaError for a constraint on an argument that is not there."""
+    """Raises SchemaError for a constraint on an unknown argument."""
     names = [f.key for f in fields]
     if any(not isinstance(n, str) for n in names):
         return

@@ -1,7 +1,7 @@
-"""``symbolize``: makes an existing class or function symbolic without touching its source.
+"""``symbolize``: makes an existing class or function symbolic without changing its source.
 
-A class gets a subclass whose objects are their constructor's arguments; the user's own ``__init__`` runs
-when something that is not symbolic is first asked for (``realize``).  A function becomes a functor.
+A class gets a subclass whose objects consist of their constructor arguments; the user's ``__init__`` runs at the first
+use of an attribute that is not symbolic (``realize``).  A function becomes a functor.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
     """Returns a symbolic class for a class or function.  Also a decorator, with or without constraints.
 
     Args:
-      target: the class or function; or the constraints, when used as ``@pg.symbolize([...])``.
+      target: the class or function; or the constraints, in ``@pg.symbolize([...])``.
       fields: constraints for some arguments, as for ``pg.members``.
-      eq: whether ``==`` compares symbolically; otherwise (and in ``hash``) objects keep the identity of
-        their class. ``pg.eq`` and ``pg.hash`` always compare symbolically.
+      eq: whether ``==`` compares symbolically; otherwise it is that of the class, as ``hash`` always is.
+        ``pg.eq`` and ``pg.hash`` always compare symbolically.
       **options: accepted for programs written for PyGlove, and ignored.
 
     Raises:
-      SchemaError: what is given cannot be symbolized, or a constraint names no argument.
+      SchemaError: the target cannot be symbolized, or a constraint names an unknown argument.
 
     >>> class Block:
     ...     def __init__(self, filters):
@@ -66,12 +66,12 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
             raise SchemaError(f"{target!r} is symbolic already.")
         return functor_class(target, fields)
     raise SchemaError(
-        f"symbolize takes a class or a function; got {target!r} of type {type(target).__name__}."
+        f"symbolize needs a class or a function; got {target!r} of type {type(target).__name__}."
     )
 
 
 def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
-    """Returns the symbolic subclass of ``base``; the same one each time when no constraints are given."""
+    """Returns the symbolic subclass of ``base``; the same class each time if there are no constraints."""
     if issubclass(base, Node):
         return base
     if fields is None and eq and base in _made:
@@ -89,7 +89,7 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     if base.__eq__ is not object.__eq__ or not eq:
         del namespace["__eq__"]
     namespace["__hash__"] = base.__hash__
-    if hasattr(base, "__class_getitem__"):  # a generic class: its parameters are for readers
+    if hasattr(base, "__class_getitem__"):  # a generic class; its parameters have no effect
         namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
     cls = _metaclass(type(base))(base.__name__, (base, Machinery, InPlaceNew), namespace)
     cls._sym_owner = cls
@@ -100,7 +100,7 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
 
 
 def _refuse(base: Any) -> None:
-    """Raises SchemaError for a class whose objects keep their content where it cannot be made later."""
+    """Raises SchemaError for a class whose objects cannot be filled after their creation."""
     if base.__init__ is object.__init__ and isinstance(base.__new__, BuiltinFunctionType):
         immutable = base.__new__ is not object.__new__
     else:
@@ -112,13 +112,13 @@ def _refuse(base: Any) -> None:
         )
     if issubclass(base, (dict, list, set, bytearray, BaseException)):
         raise SchemaError(
-            f"{base.__name__} cannot be symbolized: its content lies outside its attributes, where the built-in methods of "
-            "its base find it without asking. Use pg.Dict or pg.List, or symbolize a function that returns it."
+            f"{base.__name__} cannot be symbolized: its content is not in attributes, and the built-in methods of its base "
+            "read it directly. Use pg.Dict or pg.List, or symbolize a function that returns it."
         )
 
 
 def _declare_foreign(cls: Any, own: Schema) -> None:
-    """Gives a class its fields from the signature of its user's ``__init__``."""
+    """Declares the fields of a class from the signature of the user's ``__init__``."""
     init = cls._sym_user_init
     maker = _user_new(cls) if init is object.__init__ else init
     if maker is None:
@@ -145,7 +145,7 @@ def _declare_foreign(cls: Any, own: Schema) -> None:
 
 
 def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> None:
-    """Lets a subclass's own ``__init__`` call this class's through ``super()`` while it is realized."""
+    """Makes ``super().__init__`` of a subclass call the user's ``__init__`` while an object is realized."""
 
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
         if get(self, "__dict__").get("_sym_busy"):
@@ -154,17 +154,17 @@ def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> 
         else:
             symbolic_init(self, *args, **fields)
 
-    if maker is not None:  # as the user wrote it: scikit-learn, for one, reads it
+    if maker is not None:  # the user's signature, which scikit-learn reads
         __init__.__signature__ = inspect.signature(maker)  # type: ignore[attr-defined]
         cls._sym_maker = staticmethod(maker)
-    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as ours, as `declare` does
+    __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as generated, as `declare` does
     __init__.__doc__ = symbolic_init.__doc__
     cls.__init__ = __init__
     cls._sym_init = __init__
 
 
 class Argument:
-    """A constructor argument read as an attribute; steps back for what the user's class stores itself."""
+    """A constructor argument as an attribute, unless the user's class stores an attribute with its name."""
 
     __slots__ = ("fallback", "name")
 
@@ -186,14 +186,14 @@ class Argument:
                 if state.get("_sym_busy"):
                     raise
         elif state.get("_sym_busy"):
-            raise AttributeError(self.name)  # as in the user's class, whose __init__ has not set it yet
+            raise AttributeError(self.name)  # as in the user's class before __init__ sets it
         return state["_v_" + self.name]
 
 
 class InPlaceNew:
-    """Stands last in the bases of a symbolized class, where the user's ``__new__`` ends up.
+    """Last base of a symbolized class, whose ``__new__`` the user's ``__new__`` calls.
 
-    While an object is being realized, it hands back that object instead of making another one.
+    While an object is being realized, it returns that object instead of a new one.
     """
 
     __slots__ = ()
@@ -208,7 +208,7 @@ class InPlaceNew:
 
 
 def _metaclass(base: Any) -> Any:
-    """Returns the metaclass of a symbolized class: that of its base, but what that does at a call is done later."""
+    """Returns the metaclass of a symbolized class: that of its base, with ``__call__`` deferred to realization."""
     if base.__call__ is type.__call__:
         return base
     if base not in _metaclasses:
@@ -223,7 +223,7 @@ def _metaclass(base: Any) -> Any:
 
 
 def _new(cls: Any, *args: Any, **fields: Any) -> Any:
-    """Returns a blank object; while one is being realized, that very object, after the user's ``__new__`` ran."""
+    """Returns a blank object; while one is being realized, that object, after the user's ``__new__``."""
     pending = getattr(_realizing, "pending", None)
     if pending is None or node_class(pending) is not cls:
         return cls._sym_blank()
@@ -241,7 +241,7 @@ def _new(cls: Any, *args: Any, **fields: Any) -> Any:
 
 
 def _run(self: Any) -> None:
-    """Runs the user's ``__new__`` and ``__init__`` on this very object."""
+    """Runs the user's ``__new__`` and ``__init__`` on this object."""
     cls = node_class(self)
     bound: dict[str, Any] = {k: plain(v) for k, v in zip(self._sym_keys(), self._sym_values())}
     args, rest = split_arguments(cls, bound)
@@ -253,7 +253,7 @@ def _run(self: Any) -> None:
 
 
 def _user_new(cls: Any) -> Any:
-    """Returns the user's own ``__new__``, or None when there is none."""
+    """Returns the user's own ``__new__``, or None."""
     for base in cls.__mro__:
         if base is Machinery or base is InPlaceNew or base is object:
             return None
@@ -264,7 +264,7 @@ def _user_new(cls: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Returns an argument as the user's constructor gets it: symbolic containers as plain ones, no ``Ref``."""
+    """Returns an argument for the user's constructor: symbolic containers as plain ones, a ``Ref`` as its value."""
     if value.__class__ is Ref:
         return value.value
     if isinstance(value, (list, dict)) and isinstance(value, Node):
@@ -278,7 +278,7 @@ def plain(value: Any) -> Any:
 
 
 def _setattr(self: Any, name: str, value: Any) -> None:
-    """Assigns: a field is rebound; once realized, the live attribute and the recorded argument change together."""
+    """Sets an attribute; a field is rebound, and of a realized object the live attribute changes with it."""
     if name[:5] == "_sym_" or name[:3] == "_v_":
         put(self, name, value)
         return
@@ -290,7 +290,7 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         if twin:
             commit_one(self, name, value)
             return
-        survey((self,))  # a sealed one is not changed
+        survey((self,))  # raises if it is sealed
         record = admit(self, name, copy_plain(value), spec_for(cls, name))
         super(cls._sym_owner, self).__setattr__(name, value)
         self._sym_swap({name: record})
@@ -302,10 +302,10 @@ def _setattr(self: Any, name: str, value: Any) -> None:
 
 @functools.cache
 def become(cls: Any, other: Any) -> Any:
-    """Returns ``other`` as the class of an object that is still the program it was.
+    """Returns the symbolic class for an object that changes its class to ``other``.
 
-    Some classes change the class of their objects in use: a ``torch.nn.LazyLinear`` becomes a ``Linear`` once it
-    knows its input.  The object's methods are then those of ``other``, its fields and its class in JSON as before.
+    Some objects change their class in use: a ``torch.nn.LazyLinear`` becomes a ``Linear`` at its first input.  Then
+    methods are those of ``other``, while the fields and the class in JSON stay.
     """
     kept = {
         n: v
@@ -351,7 +351,7 @@ def _sklearn_clone(self: Any) -> Any:
 
 
 def _init_subclass(cls: Any, /, **options: Any) -> None:
-    """Makes a subclass of a symbolized class symbolic in place."""
+    """Makes a subclass of a symbolized class symbolic."""
     if "_sym_twin_of" in cls.__dict__ or "_sym_origin" in cls.__dict__:
         return
     super(cls._sym_owner, cls).__init_subclass__(**options)

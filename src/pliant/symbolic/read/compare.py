@@ -1,9 +1,8 @@
-"""Equality, hash and order of symbolic trees: by type and values, never by place or computed state.
+"""Equality, hash and order of symbolic trees, by type and values.
 
-Two nodes are equal when their classes and their children are (paper, appendix A.1); a ``Dict`` equals a
-dict and a ``List`` a list with equal items.  ``hash_of`` agrees with ``equal`` on everything, also on
-dicts whose keys stand in another order.  Not a number is equal to itself here, so that a program equals its
-copy and what was stored of it.
+Two nodes are equal if their classes and their children are (paper, appendix A.1); a ``Dict`` equals a dict and a
+``List`` a list with equal items.  ``hash_of`` agrees with ``equal``, also for dicts with another order of keys.  NaN
+equals NaN, so that a program equals its copy and its stored form.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from ..tree.node import ATOMS, Node, is_dataclass
 
 
 def node_class(value: Any) -> Any:
-    """Returns the class of a value as the user knows it: of a lazy object not its twin, nor what it became in use."""
+    """Returns the class of a value as the user declared it, not its twin or the class that it changed to."""
     cls: Any = type(value)
     return getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
 
@@ -87,7 +86,7 @@ def _equal_dicts(x: Any, y: Any) -> bool:
 
 
 def _equal_leaves(x: Any, y: Any) -> bool:
-    """Compares what is not symbolic with its own ``==``; arrays are equal when all their items are."""
+    """Compares leaves with their own ``==``; arrays are equal if all their items are."""
     if is_dataclass(x):
         return type(x) is type(y) and all(
             equal(getattr(x, name), getattr(y, name)) for name in type(x).__dataclass_fields__
@@ -100,14 +99,14 @@ def _equal_leaves(x: Any, y: Any) -> bool:
             return False
         return bool(same.all() if hasattr(same, "all") else same)
     except (TypeError, ValueError, RuntimeError):
-        return False  # values that refuse to be compared, or hold themselves, are not equal
+        return False  # values that cannot be compared, or contain themselves, are not equal
 
 
 _HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
 
 
 def _has_open_state(value: Any) -> bool:
-    """Returns whether an object without an ``==`` of its own is all in its attributes, so that they tell it apart."""
+    """Returns whether an object without ``==`` of its own keeps all state in its attributes, so that they are compared."""
     cls: Any = type(value)
     if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
         return False
@@ -118,7 +117,7 @@ def _has_open_state(value: Any) -> bool:
 
 
 def hash_of(value: Any) -> int:
-    """Returns a hash that agrees with ``equal``; takes time proportional to the tree.
+    """Returns a hash that agrees with ``equal``, in time proportional to the tree.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> hash_of(Dict(a=1, b=2)) == hash_of(Dict(b=2, a=1))
@@ -141,10 +140,10 @@ def hash_of(value: Any) -> int:
     if is_dataclass(value):
         return hash((type(value), *(hash_of(getattr(value, n)) for n in type(value).__dataclass_fields__)))
     if hasattr(value, "shape"):
-        return hash(tuple(value.shape))  # arrays: equal ones have equal shapes, whatever their class
+        return hash(tuple(value.shape))  # equal arrays have equal shapes, even of different classes
     cls = type(value)
     if cls.__hash__ is object.__hash__:
-        return hash(type(value).__name__)  # compared by its attributes, if it is
+        return hash(type(value).__name__)  # it may be compared by its attributes
     try:
         return hash(value)
     except TypeError:
@@ -168,7 +167,7 @@ def _hash_items(items: Any) -> list[int]:
 
 
 def less(x: Any, y: Any) -> bool:
-    """Returns whether ``x`` comes before ``y``: by kind, then class name, then children in order.
+    """Returns whether ``x`` comes before ``y``: by kind, class name, then children in order.
 
     A total order on trees of ordinary values: None, booleans and numbers, text, tuples, lists, dicts, nodes.
     """

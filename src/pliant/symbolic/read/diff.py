@@ -1,4 +1,4 @@
-"""What differs between two trees, as data and as text."""
+"""Differences between two trees, as data and as text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..tree.node import Node, children, is_dataclass
 from .compare import equal, node_class
 from .text import one_line
 
-_SHOWN = 60  # so much of each value is printed
+_SHOWN = 60  # characters of each value that are printed
 
 
 @final
 class Diff(Mapping[str, tuple[Any, Any]]):
-    """The differences between two trees: a mapping from paths to ``(left, right)``; falsy when there are none.
+    """The differences between two trees: a mapping from paths to ``(left, right)``; falsy if there are none.
 
-    What one of the two does not have is ``MISSING_VALUE``.
+    A value that one of the trees lacks is ``MISSING_VALUE``.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> print(diff(Dict(a=1, b=[2]), Dict(a=3, b=[2, 4])))
@@ -58,9 +58,9 @@ def _say(value: Any) -> str:
 
 
 def diff(x: Any, y: Any) -> Diff:
-    """Returns where two trees differ, as far down as they are of the same kind.
+    """Returns the differences between two trees, at the deepest paths where both have the same kind of node.
 
-    List items are compared by their index.
+    List items are compared by index.
 
     Args:
       x: the left value.
@@ -91,7 +91,7 @@ def _compare(at: Path, x: Any, y: Any, found: dict[str, tuple[Any, Any]]) -> Non
 
 
 def _kind(value: Any) -> Any:
-    """Returns what two values must share so that their children can be compared; None for a leaf."""
+    """Returns the kind that two values must share for their children to be compared; None for a leaf."""
     for container in (dict, list, tuple):
         if isinstance(value, container):
             return container

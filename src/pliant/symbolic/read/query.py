@@ -1,7 +1,6 @@
-"""Finding values in a tree: by a pattern of their paths, by a predicate, by a path.
+"""Queries: finds values in a tree by a regular expression for paths, by a predicate, or by a path.
 
-All of it works on nodes and on plain containers alike, never changes anything and never realizes a lazy
-object (but a predicate may).
+Queries accept nodes and plain containers, change nothing, and realize no lazy object (a predicate may).
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ def query(
     enter_selected: bool = False,
     custom_selector: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
-    """Returns the values in a tree that fit all that is asked for, by their paths relative to ``x``.
+    """Returns the values in a tree that match all conditions, by their paths relative to ``x``.
 
-    ``x`` itself is asked for too, under the path ``''``.
+    ``x`` itself is included, under the path ``''``.
 
     Args:
       x: a node or a plain container.
-      path_regex: a regular expression that the path must begin with, as in ``re.match``; or a predicate,
-        which then is ``where``.
+      path_regex: a regular expression for the path, used with ``re.match``; or a predicate, in place of
+        ``where``.
       where: a predicate of ``(value)``, ``(value, parent)`` or ``(k, value, parent)``; of ``(k, value)``
-        when its first argument is called k, key, key_path or path.  ``k`` is a ``Path``.
-      enter_selected: whether values below a selected one are asked for.
+        if its first argument is named k, key, key_path or path.  ``k`` is a ``Path``.
+      enter_selected: whether values below a selected one are searched.
       custom_selector: a predicate of ``(k, value)`` or ``(k, value, parent)``.
 
     Raises:
-      FieldValueError: ``path_regex`` is no regular expression.
+      FieldValueError: ``path_regex`` is not a regular expression.
       FieldTypeError: an argument is neither text nor a function, or a function takes too many arguments.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -56,7 +55,7 @@ def query(
     """
     if path_regex is not None and callable(path_regex):
         if where is not None:
-            raise FieldTypeError("query was given two predicates; pass one of them, as `where=`.")
+            raise FieldTypeError("query has two predicates; pass one of them, as `where=`.")
         path_regex, where = None, path_regex
     match = None if path_regex is None else compile_pattern(path_regex).match
     found: dict[str, Any] = {}
@@ -79,38 +78,38 @@ def query(
 
 
 def compile_pattern(path_regex: Any) -> re.Pattern[str]:
-    """Returns the regular expression that keys or paths are matched with, compiled.
+    """Returns the compiled regular expression for keys or paths.
 
     Raises:
-      FieldValueError, FieldTypeError: it is none, or no text.
+      FieldValueError, FieldTypeError: it is not a regular expression, or not text.
     """
     if not isinstance(path_regex, (str, re.Pattern)):
         raise FieldTypeError(
-            f"a path is matched with a regular expression such as '.*filters', or values with a predicate; "
+            f"query needs a regular expression for paths, such as '.*filters', or a predicate of values; "
             f"got {path_regex!r} of type {type(path_regex).__name__}."
         )
     try:
         return re.compile(path_regex)
     except re.error as error:
         raise FieldValueError(
-            f"{path_regex!r} is no regular expression: {error}. Brackets and dots of paths are written '\\[', '\\.'."
+            f"{path_regex!r} is not a regular expression: {error}. Write brackets and dots of paths as '\\[' and '\\.'."
         ) from error
 
 
 def _required_names(fn: Callable[..., Any]) -> list[str]:
-    """Returns the names of the arguments that a predicate must be given, without those with defaults."""
+    """Returns the names of the required arguments of a predicate."""
     if not callable(fn):
-        raise FieldTypeError(f"a predicate is a function; got {fn!r} of type {type(fn).__name__}.")
+        raise FieldTypeError(f"a predicate must be a function; got {fn!r} of type {type(fn).__name__}.")
     names = positional_names(fn, 3)
     return names[: max(1, len(names) - len(getattr(fn, "__defaults__", None) or ()))]
 
 
 def _arguments_of(where: Callable[..., Any]) -> str:
-    """Returns what a predicate is to be given: ``v``, ``vp``, ``kv`` or ``kvp``."""
+    """Returns the arguments of a predicate: ``v``, ``vp``, ``kv`` or ``kvp``."""
     names = _required_names(where)
     if len(names) > 3:
         raise FieldTypeError(
-            f"a predicate takes (value), (value, parent), (k, value) or (k, value, parent); "
+            f"a predicate must take (value), (value, parent), (k, value) or (k, value, parent); "
             f"{getattr(where, '__name__', where)!r} takes {len(names)} arguments: {', '.join(names)}."
         )
     if len(names) == 2:
@@ -119,7 +118,7 @@ def _arguments_of(where: Callable[..., Any]) -> str:
 
 
 def _adapt(fn: Callable[..., Any], arguments: str) -> _Test:
-    """Returns a predicate in the one form that ``_find`` calls."""
+    """Returns a predicate in the form that ``_find`` calls."""
     if arguments == "v":
         return lambda text, keys, value, parent: fn(value)
     if arguments == "vp":
@@ -141,7 +140,7 @@ def _find_values(
     found: dict[str, Any],
     steps: dict[Any, str],
 ) -> None:
-    """Notes what ``where`` selects at and below a value; paths are written only for what is not a leaf."""
+    """Adds the values at and below a value that ``where`` selects; formats paths of selected values and nodes only."""
     if text == "" and where(value):
         found[""] = value
         if not enter:
@@ -169,7 +168,7 @@ def _find_values(
 
 
 def _step(key: Any, text: str, steps: dict[Any, str]) -> str:
-    """Returns how a key is written after ``text``, and keeps it in ``steps`` for the next time."""
+    """Returns the text of a key after ``text``, and caches it in ``steps``."""
     if not text:
         return step_text(key, first=True)
     step = steps[key] = step_text(key, first=False)
@@ -184,7 +183,7 @@ def _find(
     test: _Test | None,
     rest: tuple[bool, dict[str, Any], dict[Any, str]],
 ) -> None:
-    """Notes what fits below a value; ``keys`` is None when nothing asks for paths other than as text."""
+    """Adds the matching values below a value; ``keys`` is None if only the text of paths is needed."""
     enter, found, steps = rest
     if isinstance(value, Node):
         pairs: Any = zip(value._sym_keys(), value._sym_values())
@@ -214,10 +213,10 @@ def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
     Args:
       x: a node or a plain container.
       path: the path relative to ``x``.
-      default: what to return when there is nothing; without it, that is an error.
+      default: the value to return if nothing is there; without it, that is an error.
 
     Raises:
-      PathError: there is nothing at the path; names what is near it.
+      PathError: nothing is at the path; the message names similar keys.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> get(Dict(a=[1, 2]), "a[1]"), get(Dict(a=[1, 2]), "b", None)
@@ -232,7 +231,7 @@ def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
                 return default
             names = [k for k, _ in children(value) or ()]
             raise PathError(
-                f"there is nothing at path {str(at)!r}: the {node_class(value).__name__} {at_path(Path(at.keys[:i]))} "
+                f"nothing is at path {str(at)!r}: the {node_class(value).__name__} {at_path(Path(at.keys[:i]))} "
                 f"has no {key!r}{suggest(key, names) or '.'} It has: {listing(names)}."
             )
         value = child
@@ -247,7 +246,7 @@ def _child(value: Any, key: Any) -> Any:
 
 
 def has(x: Any, path: str | int | Path) -> bool:
-    """Returns whether there is a value at a path.
+    """Returns whether a value is at a path.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> has(Dict(a=[1, 2]), "a[1]"), has(Dict(a=[1, 2]), "a[2]")
@@ -261,14 +260,14 @@ def contains(x: Any, value: Any = MISSING_VALUE, type: type | tuple[type, ...] |
     """Returns whether a value equal to ``value``, or one of type ``type``, is at or below ``x``.
 
     Raises:
-      FieldTypeError: neither was given.
+      FieldTypeError: neither is given.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> contains(Dict(a=[1, 2]), 2), contains(Dict(a=[1, 2]), type=str)
     (True, False)
     """
     if value is MISSING_VALUE and type is None:
-        raise FieldTypeError("contains looks for a value or for a type; give `value=` or `type=`.")
+        raise FieldTypeError("contains needs a value or a type; pass `value=` or `type=`.")
 
     def fits(at: Any) -> bool:
         if type is not None and not isinstance(at, type):

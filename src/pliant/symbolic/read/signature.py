@@ -1,4 +1,4 @@
-"""How many arguments a user's function takes, and their names, so that several forms can be accepted."""
+"""Positional parameters of a user's function, so that functions of several forms are accepted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
-    """Returns the names of the positional parameters that ``fn`` asks for, ``most`` at the most.
+    """Returns the names of the positional parameters of ``fn``, ``most`` at most.
 
-    Parameters with a default are the function's own business, unless it has no others.
+    Parameters with defaults are left out, unless there are no others.
 
     >>> positional_names(lambda k, v: v, 3)
     ['k', 'v']
@@ -37,7 +37,7 @@ def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
 
 
 def positional_arity(fn: Callable[..., Any], *, most: int) -> int:
-    """Returns how many positional arguments ``fn`` is to be given, ``most`` at the most.
+    """Returns the number of positional arguments to pass to ``fn``, ``most`` at most.
 
     >>> positional_arity(lambda k, v, p: v, most=3), positional_arity(isinstance, most=3)
     (3, 2)

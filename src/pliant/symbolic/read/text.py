@@ -1,7 +1,6 @@
-"""Trees as text for a person: one line (``repr``), indented code (``str``), and the literals of decisions.
+"""Trees as text: one line (``repr``), indented code (``str``), and the literals of decisions.
 
-Nothing reads this text back; what is stored is JSON, see ``store``.  Printing never realizes a lazy
-object: it asks for nothing but fields.
+To store trees, use JSON (``json.documents``).  Printing reads only fields, so it realizes no lazy object.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ from .compare import equal, node_class
 
 _NAMED = (type, FunctionType, BuiltinFunctionType)
 _LITERAL_LENGTH = 120  # the longest literal that PyGlove writes
-_DECIMAL_BITS = 2048  # Python refuses to write much longer integers (sys.set_int_max_str_digits)
+_DECIMAL_BITS = 2048  # Python does not print much longer integers (sys.set_int_max_str_digits)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @final
 class _Full(Exception):
-    """Ends the writing of a line that has reached its length."""
+    """Ends the writing of a line at its maximum length."""
 
 
 def one_line(value: Any, *, max_length: int | None = None) -> str:
-    """Returns a value on one line; what ``repr`` of a node returns.
+    """Returns a value on one line, as ``repr`` of a node does.
 
     Args:
-      value: a node, or anything.
-      max_length: the most characters to return; what is cut ends in ``...``.
+      value: a node or any other value.
+      max_length: the maximum number of characters; cut text ends in ``...``.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> one_line(Dict(a=1, b={"c": [3, 4]}))
@@ -56,7 +55,7 @@ def one_line(value: Any, *, max_length: int | None = None) -> str:
 
 
 def _limited(parts: list[str], max_length: int) -> Callable[[str], None]:
-    """Returns what appends to ``parts`` until they are longer than ``max_length``."""
+    """Returns a function that appends to ``parts`` until they are longer than ``max_length``."""
     length = 0
 
     def put(text: str) -> None:
@@ -70,7 +69,7 @@ def _limited(parts: list[str], max_length: int) -> Callable[[str], None]:
 
 
 def _write(value: Any, put: Callable[[str], None]) -> None:
-    """Writes a value in the one-line form, piece by piece."""
+    """Writes a value in the one-line form."""
     cls = value.__class__
     if cls in ATOMS:
         put(leaf_text(value))
@@ -110,7 +109,7 @@ def _key_text(key: Any) -> str:
 
 
 def leaf_text(value: Any) -> str:
-    """Returns a leaf on one line: classes and functions by name, enum members by theirs, else its ``repr``.
+    """Returns a leaf on one line: the name of a class, function or enum member, else its ``repr``.
 
     >>> leaf_text(int), leaf_text(len), leaf_text("a")
     ('int', 'len', "'a'")
@@ -126,7 +125,7 @@ def leaf_text(value: Any) -> str:
 
 
 def fields(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yields the fields of an object that have a value, as ``(name, value)``; runs none of its code."""
+    """Yields the fields of an object that have a value, as ``(name, value)``; does not realize it."""
     known = node._sym_fields
     for name, value in zip(node._sym_keys(), node._sym_values()):
         if value is MISSING_VALUE:
@@ -150,11 +149,10 @@ def is_default(default: Any, value: Any) -> bool:
 
 
 def arguments(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple[str | None, Any]]:
-    """Yields the arguments of the call that makes an object like ``node``, as ``(prefix, value)``.
+    """Yields the arguments of the constructor call for an object like ``node``, as ``(prefix, value)``.
 
-    The prefix is ``name=``, or None for what is passed by position: all that stands before and among
-    extra positional arguments, if there are any.  A class whose defaults say nothing (holes, which have a
-    name and hints at most) hides them with ``_sym_terse``.
+    The prefix is ``name=``, or None for positional arguments: if the object has extra positional arguments, these and
+    all before them.  A class with ``_sym_terse`` (holes) hides fields that have their default values.
     """
     hide_default_values = hide_default_values or getattr(node, "_sym_terse", False)
     variadic = getattr(node, "_sym_variadic", None)
@@ -163,7 +161,7 @@ def arguments(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple
     if variadic is not None:
         before, more = names[: names.index(variadic)], node._sym_child(variadic)
         if not more:
-            done = (variadic,)  # an empty list, which no caller would write
+            done = (variadic,)  # an empty list is not written
         elif all(node._sym_child(name) is not MISSING_VALUE for name in before):
             done = (*before, variadic)
             for value in (*map(node._sym_child, before), *more):
@@ -174,16 +172,16 @@ def arguments(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple
 
 
 def format_value(value: Any, *, hide_default_values: bool = False, indent: int = 2, width: int = 100) -> str:
-    """Returns a value as indented Python code; what ``str`` of a node returns.
+    """Returns a value as indented Python code, as ``str`` of a node does.
 
-    What fits into the width stays on one line.  The text can be pasted into a program that has imported
-    the classes which it names, as far as the leaves' own ``repr`` is code.
+    A part that fits into the width is on one line.  The text runs in a program that imports the classes in it, if the
+    ``repr`` of the leaves is code.
 
     Args:
-      value: a node, or anything.
-      hide_default_values: whether fields that have their default value are left out.
-      indent: spaces a level.
-      width: the length that lines are kept to, where possible.
+      value: a node or any other value.
+      hide_default_values: whether fields with their default values are left out.
+      indent: spaces per level.
+      width: the length of lines, where possible.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> print(format_value(Dict(name="net", layers=[1, 2, 3]), width=20))
@@ -197,7 +195,7 @@ def format_value(value: Any, *, hide_default_values: bool = False, indent: int =
 
 @final
 class _Block:
-    """Code that can be broken: a bracket, the items in it, and all of it on one line, if that is short."""
+    """Code that can be split into lines: the brackets, the items, and the code on one line if it fits."""
 
     __slots__ = ("closing", "flat", "items", "opening")
 
@@ -219,7 +217,7 @@ class _Block:
 
 
 def _code(value: Any, hide: bool, width: int) -> Any:
-    """Returns a value's code: text, or a block of it."""
+    """Returns the code of a value: text, or a block."""
     cls = value.__class__
     if cls is float and not math.isfinite(value):
         return f"float('{value}')"
@@ -252,7 +250,7 @@ def _is_keyword(key: str) -> bool:
 
 
 def _constructor(node: Any) -> str:
-    """Returns what makes an object like ``node``, up to the bracket."""
+    """Returns the constructor call of an object like ``node``, up to the opening bracket."""
     cls = node_class(node)
     missing = any(v is MISSING_VALUE for v in node._sym_values())
     partial = missing and not cls._sym_partial_ok
@@ -260,7 +258,7 @@ def _constructor(node: Any) -> str:
 
 
 def _render(code: Any, pad: str, used: int, step: str, width: int) -> str:
-    """Returns code as lines; ``used`` characters stand before it on its first line."""
+    """Returns code as lines; ``used`` characters precede it on its first line."""
     if code.__class__ is str:
         return str(code)
     if not code.items or (code.flat is not None and used + len(code.flat) <= width):
@@ -274,10 +272,9 @@ def _render(code: Any, pad: str, used: int, step: str, width: int) -> str:
 
 
 def literal(value: Any) -> str:
-    """Returns the text of a candidate in ``nas_params_str``: what PyGlove 0.4.5 writes, cut at 120 characters.
+    """Returns the text of a candidate in ``nas_params_str``: that of PyGlove 0.4.5, cut at 120 characters.
 
-    Differs from it only where that is an address in memory, which is left out.  A class that has another
-    name there says so with ``_sym_literal``.
+    Only memory addresses are left out.  ``_sym_literal`` holds the name of a class in PyGlove if it differs.
 
     >>> from pliant.symbolic.objects.containers import Dict, List
     >>> literal(Dict(t="conv")), literal(List([3, 4])), literal("a"), literal((3, 3))
@@ -290,7 +287,7 @@ def literal(value: Any) -> str:
 
 
 def _literal(value: Any, *, inside_tuple: bool) -> str:
-    """Returns the literal of any value; containers directly inside a tuple are written as Python does."""
+    """Returns the literal of any value; containers directly inside a tuple are written as in Python."""
     if isinstance(value, tuple):
         return f"({', '.join(_literal(v, inside_tuple=True) for v in value)})"
     if isinstance(value, list):

@@ -1,7 +1,6 @@
-"""Walking a tree: with visitors, or as a loop.
+"""Traversal of a tree: with visitors, or as a loop.
 
-Visitors see every value, nodes and leaves, from the root down (before what is below it) or up (after).
-They are not for changing the tree: that is ``rebind``.
+Visitors get every value, nodes and leaves, in preorder or postorder.  To change a tree, use ``rebind``.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from ..tree.node import ATOMS, children
 
 
 class TraverseAction(enum.Enum):
-    """What is to happen after a visit.  A visitor that returns None says ``ENTER``."""
+    """The next step after a visit.  None, returned by a visitor, stands for ``ENTER``."""
 
     ENTER = enum.auto()
-    """Go on, with what is below."""
+    """Continue with the children."""
     CONTINUE = enum.auto()
-    """Go on, without what is below."""
+    """Continue without the children."""
     STOP = enum.auto()
-    """Visit nothing any more."""
+    """End the traversal."""
 
 
 Visitor = Callable[[Path, Any, Any], TraverseAction | None]
@@ -38,17 +37,17 @@ def traverse(
     preorder_visitor_fn: Visitor | None = None,
     postorder_visitor_fn: Visitor | None = None,
 ) -> bool:
-    """Visits every value of a tree; returns whether all were visited, that is, no visitor said ``STOP``.
+    """Visits every value of a tree; returns whether all were visited, that is, no visitor returned ``STOP``.
 
     Args:
       x: a node or a plain container.
-      preorder: called with ``(path, value, parent)`` before what is below the value.
-      postorder: called so after what is below it; it may return ``STOP``, else what it returns is nothing.
+      preorder: called with ``(path, value, parent)`` before the children of the value.
+      postorder: called in the same way after the children; only ``STOP`` has an effect.
       preorder_visitor_fn: the name of ``preorder`` in PyGlove programs.
-      postorder_visitor_fn: and that of ``postorder``.
+      postorder_visitor_fn: the name of ``postorder`` in PyGlove programs.
 
     Raises:
-      FieldTypeError: a visitor returned something else than a ``TraverseAction`` or None.
+      FieldTypeError: a visitor returned a value other than a ``TraverseAction`` or None.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> seen = []
@@ -62,7 +61,7 @@ def traverse(
 
 
 def _visit(at: Path, value: Any, parent: Any, before: Visitor | None, after: Visitor | None) -> bool:
-    """Visits a value and what is below; returns whether to go on."""
+    """Visits a value and its children; returns whether to continue."""
     action = TraverseAction.ENTER if before is None else _ask(before, at, value, parent)
     if action is TraverseAction.STOP:
         return False
@@ -74,13 +73,13 @@ def _visit(at: Path, value: Any, parent: Any, before: Visitor | None, after: Vis
 
 
 def _ask(visitor: Visitor, at: Path, value: Any, parent: Any) -> TraverseAction:
-    """Returns what a visitor says."""
+    """Returns the action of a visitor, after checking it."""
     action = visitor(at, value, parent)
     if action is None:
         return TraverseAction.ENTER
     if not isinstance(action, TraverseAction):
         raise FieldTypeError(
-            f"a visitor returns pg.TraverseAction.ENTER, CONTINUE or STOP, or None; {at_path(at)} "
+            f"a visitor must return pg.TraverseAction.ENTER, CONTINUE or STOP, or None; {at_path(at)} "
             f"{getattr(visitor, '__name__', visitor)!r} returned {action!r}."
         )
     return action

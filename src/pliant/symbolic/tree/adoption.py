@@ -1,7 +1,7 @@
-"""Putting a value into a field: check it, make it symbolic, tell it its place.
+"""Adoption: checks a value for a field, makes it symbolic, and sets its parent and key.
 
-``admit`` is the slow but complete way in, which the generated constructors call for whatever is not
-plainly right.  It never changes the holder; it only returns what is to be stored.
+Generated constructors call ``admit`` for values that fail their quick test.  It returns the value to store and never
+changes the holder.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .node import ATOMS, Node, path
 
 
 def admit(holder: Any, key: Any, value: Any, spec: ValueSpec | None) -> Any:
-    """Returns ``value`` as it is to be stored under ``key`` of ``holder``: checked, symbolic, placed.
+    """Returns ``value`` as it is stored under ``key`` of ``holder``: checked, symbolic, with parent and key.
 
     Raises:
       FieldTypeError, FieldValueError, MissingFieldError: ``spec`` does not allow the value.
-      CycleError: the value holds the holder.
+      CycleError: the value contains the holder.
     """
     if spec is not None:
         try:
             value = spec.check(value)
         except PliantError:
-            spec.check(value, place_of(holder, key))  # once more, for a message with the whole path
+            spec.check(value, place_of(holder, key))  # again, for a message with the whole path
             raise
     return adopt(holder, key, value, spec)
 
@@ -50,7 +50,7 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
     if isinstance(value, Node):
         if value._sym_parent is not None:
             if value._sym_parent is holder and value._sym_key == key:
-                return value  # it stands there already
+                return value  # it is there already
             value = value._sym_copy()
         elif holder is not None and (value is holder or holder._sym_parent is not None):
             refuse_cycle(holder, key, value)
@@ -70,7 +70,7 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
         except RecursionError:
             raise CycleError(
                 f"a {cls.__name__} cannot be put {at_path(place_of(holder, key)) if holder is not None else 'into a tree'}: "
-                "it contains itself, or is nested deeper than Python can follow."
+                "it contains itself, or is nested too deeply for Python."
             ) from None
         node._sym_parent = holder
         node._sym_key = key
@@ -79,7 +79,7 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
 
 
 def _tell_new_parent(value: Any, holder: Any) -> None:
-    """Runs the hook of a node that was put somewhere; takes it out again when the hook fails."""
+    """Runs the parent hook of a node that was adopted; releases it if the hook fails."""
     try:
         value._sym_moved(None, holder)
     except BaseException:
@@ -88,7 +88,7 @@ def _tell_new_parent(value: Any, holder: Any) -> None:
 
 
 def govern(container: Any, spec: ValueSpec) -> None:
-    """Gives a List or Dict, and those inside it, the specs of the field that it is put into."""
+    """Gives a List or Dict, and those inside it, their specs from the spec of its field."""
     found = container_spec(spec, container)
     if found is None or found is container._sym_spec:
         return
@@ -101,7 +101,7 @@ def govern(container: Any, spec: ValueSpec) -> None:
 
 
 def item_spec(spec: Any, key: Any) -> ValueSpec | None:
-    """Returns the spec of one item of what ``spec`` (of a list, dict or tuple) governs, or None when it is free."""
+    """Returns the spec of one item from the spec of its list, dict or tuple; None if any value is allowed."""
     if isinstance(spec, ListSpec):
         return spec.element
     if isinstance(spec, DictSpec):
@@ -113,7 +113,7 @@ def item_spec(spec: Any, key: Any) -> ValueSpec | None:
 
 
 def adopt_tuple(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> Any:
-    """Returns a tuple whose nodes know the holder; the very same tuple when it holds only leaves."""
+    """Returns a tuple whose nodes have the holder as parent; the same tuple if it has only leaves."""
     changed = False
     made = []
     steps = key if key.__class__ is tuple else (key,)
@@ -131,24 +131,24 @@ def adopt_tuple(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None
 
 
 def refuse_cycle(holder: Any, key: Any, value: Any) -> None:
-    """Raises CycleError when ``value`` is ``holder`` or one of its ancestors."""
+    """Raises CycleError if ``value`` is ``holder`` or one of its ancestors."""
     at = holder
     while at is not None:
         if at is value:
             raise CycleError(
-                f"a {type(value).__name__} cannot be put {at_path(place_of(holder, key))}: it holds that place itself, "
-                "so the tree would contain itself. Put a copy there instead: `x.clone()`."
+                f"a {type(value).__name__} cannot be put {at_path(place_of(holder, key))}, which is inside it: "
+                "the tree would contain itself. Put a copy there: `x.clone()`."
             )
         at = at._sym_parent
 
 
 def container_spec(spec: ValueSpec | None, value: Any) -> ValueSpec | None:
-    """Returns the part of ``spec`` that governs the items of a list or dict, or None when all are free."""
+    """Returns the part of ``spec`` that applies to a list or dict, or None if any items are allowed."""
     return _governing(spec, ListSpec if isinstance(value, list) else DictSpec, value)
 
 
 def _governing(spec: ValueSpec | None, kind: type, value: Any) -> ValueSpec | None:
-    """Returns ``spec``, or the candidate of a union, if it is of ``kind``; of several that which allows the value."""
+    """Returns ``spec``, or the candidate of a union, that is of ``kind``; of several, the one that allows the value."""
     if isinstance(spec, kind):
         return spec
     found = [c for c in spec.candidates if isinstance(c, kind)] if isinstance(spec, UnionSpec) else []
@@ -160,7 +160,7 @@ def _governing(spec: ValueSpec | None, kind: type, value: Any) -> ValueSpec | No
 
 
 def release(holder: Any, values: Any) -> None:
-    """Undoes ``adopt`` for values that a failed construction had taken."""
+    """Undoes ``adopt`` for the values of a failed construction."""
     for value in values:
         if isinstance(value, Node) and value._sym_parent is holder:
             value._sym_parent = None
@@ -172,7 +172,7 @@ def release(holder: Any, values: Any) -> None:
 
 
 PLAIN: dict[type, Any] = {}
-"""How a plain container of this very class becomes a node; filled by ``containers``."""
+"""Functions that make a node of a plain container, by its class; filled by ``objects.containers``."""
 
 CONTAINERS: set[type] = set()
-"""The container node classes; filled by ``containers``."""
+"""The container node classes; filled by ``objects.containers``."""

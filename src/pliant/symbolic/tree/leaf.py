@@ -1,7 +1,7 @@
-"""Leaves: values in a tree that are not symbolic.  Which of them candidates may share, and which are copied.
+"""Leaves: values in a tree that are not symbolic; which of them candidates share, and which are copied.
 
-A search makes many programs of one space.  A leaf that can change (a layer that holds weights) must not
-leak from one trial into the next; data and values that never change are shared.
+A search builds many programs from one space.  A mutable leaf (a layer with weights) must not be shared between
+trials; data and immutable values are shared.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodTyp
 
 @final
 class Ref(Placeholder):
-    """A leaf that is shared by all copies of a program, whatever it is: a data set, a pool, pretrained weights.
+    """A leaf that all copies of a program share: a data set, a pool, pretrained weights.
 
-    Attributes of objects, functor calls and the constructors of symbolized classes give the value itself.
+    Attributes of objects, functor calls and the constructors of symbolized classes get the value itself.
 
     >>> rows = [1, 2, 3]
     >>> Ref(rows).value is rows, Ref(rows) == Ref(rows)
@@ -35,7 +35,7 @@ class Ref(Placeholder):
         self.value = value
 
     def admit(self, spec: Any, path: Path) -> Any:
-        """Checks the value that is shared; what can never be part of a tree (a number) is stored as it is."""
+        """Checks the shared value; a value in a field that cannot hold nodes (a number) is stored without ``Ref``."""
         value = spec.check(self.value, path)
         return self if spec.holds_nodes else value
 
@@ -53,21 +53,21 @@ class Ref(Placeholder):
 
     def __repr__(self) -> str:
         text = repr(self.value)
-        if "\n" in text:  # a network, an array: its pages would drown the program that shares it
+        if "\n" in text:  # a network, an array: its repr is too long
             text = f"{type(self.value).__name__}(...)"
         return f"Ref({text})"
 
 
 def bare(value: Any) -> Any:
-    """Returns what a ``Ref`` holds; anything else as it is."""
+    """Returns the value of a ``Ref``; other values unchanged."""
     return value.value if value.__class__ is Ref else value
 
 
 def is_shared(value: Any) -> bool:
-    """Returns whether all candidates of a search may hold this very leaf.
+    """Returns whether all candidates of a search share a leaf.
 
-    Shared are: values that never change, functions, classes and modules; objects that are compared by
-    value and can be hashed (enum members, dates, paths); arrays and tensors, which are data; a ``Ref``.
+    Shared are: immutable values, functions, classes and modules; objects that are compared by value and can be hashed
+    (enum members, dates, paths); arrays and tensors, which are data; a ``Ref``.
 
     >>> is_shared(3), is_shared(len), is_shared({1, 2})
     (True, True, False)
@@ -83,9 +83,9 @@ def is_shared(value: Any) -> bool:
 
 
 def fresh(value: Any) -> Any:
-    """Returns a leaf for a new candidate: the value itself when it may be shared, else a deep copy.
+    """Returns a leaf for a new candidate: the value itself if it is shared, else a deep copy.
 
-    What cannot be copied (a lock, an open file) is shared too.
+    A value that cannot be copied (a lock, an open file) is shared.
     """
     if is_shared(value):
         return value

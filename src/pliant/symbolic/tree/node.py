@@ -1,22 +1,22 @@
-"""The node protocol: what makes a value part of a symbolic tree, and the few functions over it.
+"""The node protocol: children, parents and paths of a symbolic tree.
 
-A *node* is an ``Object``, a symbolized class's instance, a functor, a ``Dict`` or a ``List``; it knows
-its parent and its key.  Plain dicts, lists, tuples and dataclasses are looked through: ``children``
-sees into them, but they know no parent.  Everything else is a leaf.  Editing is not here: ``rebind``.
+A *node* is an ``Object``, an instance of a symbolized class, a functor, a ``Dict`` or a ``List``; it stores its parent
+and its key.  Plain dicts, lists, tuples and dataclasses have children, but store no parent.  All other values are
+leaves.
 
 Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespace belongs to the user):
 
-``_sym_parent``, ``_sym_key``   the node that holds it, and its key there (a tuple of keys when it
-                                stands inside a tuple of its parent's)
+``_sym_parent``, ``_sym_key``   the node that holds it, and its key there (a tuple of keys if it is inside a
+                                tuple of its parent)
 ``_sym_keys()``, ``_sym_values()``   its children, in order, as two parallel sequences
 ``_sym_child(key)``             one child, or MISSING_VALUE
-``_sym_copy(parent, key, memo)``  a copy of the tree below it, placed there: nodes copied; leaves shared, or
-                                copied deep when there is a memo
-``_sym_reset()``               forgets what was computed from its values
-``_sym_assign(key, atom)``     the quick way to set a field, where it is safe; returns whether it was
-``_sym_heavy``                 whether its class listens to changes, or has code that may keep what it computes
-``_sym_mark``                  whether this node is sealed, or keeps a template
-``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is to be called when its parent changes
+``_sym_copy(parent, key, memo)``  a copy of its tree with this parent and key: nodes are copied; leaves are
+                                shared, or deep-copied if there is a memo
+``_sym_reset()``               deletes what was computed from its values
+``_sym_assign(key, atom)``     sets a field directly if that is safe; returns whether it did
+``_sym_heavy``                 whether its class has a change hook, or code that may store computed values
+``_sym_mark``                  whether this node is sealed, or stores a template
+``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is called when its parent changes
 ``_sym_slots``                 the attributes in which its fields are stored, by name
 ``_sym_equal``, ``_sym_hash``, ``_sym_copies``  generated functions that compare, hash and copy objects of this
                                very class, or None
@@ -36,11 +36,11 @@ ATOMS: frozenset[type] = frozenset(
     {int, float, str, bool, type(None), bytes, complex, type, FunctionType, BuiltinFunctionType}
     | {type(MISSING_VALUE), Path, range, type(...)}
 )
-"""Classes whose values are leaves that never change, so that copies share them."""
+"""Classes of immutable leaves, which copies share."""
 
 
 class Node:
-    """The root class of all nodes; holds the defaults of what a node knows about its place."""
+    """Base class of all nodes, with the defaults of their private members."""
 
     __slots__ = ()
     _sym_parent: Any = None
@@ -81,19 +81,19 @@ class Node:
 
 
 def is_node(value: Any) -> bool:
-    """Returns whether ``value`` is a node, that is, knows its place in a symbolic tree."""
+    """Returns whether ``value`` is a node of a symbolic tree."""
     return isinstance(value, Node)
 
 
 def is_dataclass(value: Any) -> bool:
-    """Returns whether ``value`` is an instance of a plain dataclass, which trees look through."""
+    """Returns whether ``value`` is an instance of a plain dataclass, whose fields are its children."""
     return hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type)
 
 
 def children(value: Any) -> list[tuple[Key, Any]] | None:
-    """Returns the children of a value as ``(key, child)`` pairs, or None when it is a leaf.
+    """Returns the children of a value as ``(key, child)`` pairs, or None for a leaf.
 
-    Fields without a value (of partial objects) are left out.
+    Fields of partial objects that have no value are left out.
 
     >>> children({"a": 1, "b": (2, 3)})
     [('a', 1), ('b', (2, 3))]
@@ -126,9 +126,7 @@ def rebuild(value: Any, new_children: Sequence[Any]) -> Any:
         # A named tuple takes its values one by one, a tuple takes one iterable.
         return type(value)(*new_children) if hasattr(value, "_fields") else tuple(new_children)
     if isinstance(value, dict):
-        made = (
-            {} if type(value) is dict else copy.copy(value)
-        )  # keeps what a subclass knows: an order, a default
+        made = {} if type(value) is dict else copy.copy(value)  # keeps the state of a subclass
         made.update(zip(value.keys(), new_children))
         return made
     if isinstance(value, list):
@@ -151,11 +149,11 @@ def rebuild_dataclass(value: Any, new_children: Sequence[Any]) -> Any:
 
 
 PROGRAM: Any = "pliant: a copy of the program"
-"""A key in the memo of a deep copy: only the program is copied, so nothing is realized for it."""
+"""A key in the memo of a deep copy: copy only the program, and realize nothing for it."""
 
 
 def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
-    """Returns a copy of a plain container: nodes and containers copied; leaves shared, or with a memo copied deep."""
+    """Returns a copy of a plain container and its nodes; leaves are shared, or deep-copied if there is a memo."""
     if value.__class__ in ATOMS:
         return value
     if isinstance(value, Node):
@@ -167,12 +165,12 @@ def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
 
 
 def parent(node: Any) -> Any:
-    """Returns the node that holds ``node``, or None for the root of a tree (and for what is no node)."""
+    """Returns the node that holds ``node``, or None for the root of a tree and for values that are not nodes."""
     return node._sym_parent if isinstance(node, Node) else None
 
 
 def root(node: Any) -> Any:
-    """Returns the root of the tree that ``node`` stands in."""
+    """Returns the root of the tree of ``node``."""
     while isinstance(node, Node) and node._sym_parent is not None:
         node = node._sym_parent
     return node
@@ -187,7 +185,7 @@ def ancestors(node: Any) -> Iterator[Any]:
 
 
 def path(node: Any) -> Path:
-    """Returns the path from the root of its tree to ``node``; computed when asked for.
+    """Returns the path from the root of its tree to ``node``; computed at each call.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> str(path(Dict(a=[Dict()]).a[0]))

@@ -1,12 +1,9 @@
-"""Lazy realization: the user's own constructor runs when something that is not symbolic is asked for.
+"""Lazy realization: runs the user's constructor at the first use of an attribute that is not symbolic.
 
-Until then an object of a symbolized class (or of a class with an ``on_bound`` hook) is only its
-arguments.  How: such an object is created as an instance of a hidden subclass, its *twin*, whose
-``__getattribute__`` knows what is symbolic.  Asked for anything else, it turns itself into a real
-instance (``__class__`` is assigned), runs the user's code, and answers.  From then on attribute access
-costs what it costs in the user's class.  ``reset`` goes back.
-
-Not here: which code runs.  Classes say so with ``_sym_run(self)``.
+Until then an object of a symbolized class (or of a class with an ``on_bound`` hook) consists of its arguments.  It is
+created as an instance of a hidden subclass, its *twin*, whose ``__getattribute__`` answers symbolic names.  For any
+other name it assigns the real class to ``__class__``, runs the user's code (``_sym_run``), and looks the name up
+there.  From then on attribute access costs the same as in the user's class.  ``forget`` reverts it.
 """
 
 from __future__ import annotations
@@ -28,18 +25,18 @@ from .node import ATOMS, Node, children, path
 get = object.__getattribute__
 put = object.__setattr__
 
-# What a twin answers without realizing, beside fields, `_sym_…`, `_v_…` and Pliant's own methods.
+# Names that do not realize an object, in addition to fields, `_sym_…`, `_v_…` and Pliant's own methods.
 _SYMBOLIC = frozenset(
     """__class__ __copy__ __deepcopy__ __reduce_ex__ __reduce__ __eq__ __ne__ __hash__ __repr__ __str__ __format__
     __init__ __new__ __schema__ __sizeof__ __doc__ __module__ __weakref__ __init_subclass__ __subclasshook__
     __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
 )
-# Special methods that are no use of an object: its making, its attributes, its end.
+# Special methods that do not use an object: creation, attributes, deletion.
 _NOT_USED = frozenset(
     """__init__ __new__ __init_subclass__ __getattribute__ __getattr__ __setattr__ __delattr__ __dir__ __del__
     __getstate__ __setstate__ __reduce__ __reduce_ex__ __copy__ __deepcopy__ __sizeof__ __repr__""".split()
 )
-# Names that notebooks and debuggers try on every object; asking for them must not build a network.
+# Names that notebooks and debuggers look up on every object; this must not build a network.
 _PROBES = (
     "_repr_",
     "_ipython_",
@@ -52,11 +49,11 @@ _PROBES = (
     "_mock",
 )
 
-_lock = threading.Lock()  # held for a moment, never while the user's code runs
+_lock = threading.Lock()  # held briefly, never while the user's code runs
 
 
 class RealizationError(PliantError, RuntimeError):
-    """The user's constructor failed with an AttributeError, which Python would misread as a missing name."""
+    """The user's constructor failed with an AttributeError, which Python would take for a missing attribute."""
 
 
 def make_twin(cls: type, public: frozenset[str]) -> type:
@@ -90,13 +87,13 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
         **_special_methods(cls),
     }
     assign: Any = cls.__setattr__
-    if assign is object.__setattr__:  # a symbolized class has one that knows what to do
+    if assign is object.__setattr__:  # a symbolized class has its own
         namespace["__setattr__"] = _assign_after_realizing(cls)
     return type(cls)(cls.__name__, (cls,), namespace)
 
 
 def _assign_after_realizing(cls: Any) -> Any:
-    """Returns ``__setattr__`` of a twin: what is no field is part of what is computed."""
+    """Returns ``__setattr__`` of a twin, which realizes the object unless a field is set."""
 
     def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807  # installed on the twin
         if name[:5] != "_sym_" and name[:3] != "_v_" and name not in cls._sym_fields:
@@ -107,19 +104,19 @@ def _assign_after_realizing(cls: Any) -> Any:
 
 
 def _special_methods(cls: type) -> dict[str, Any]:
-    """Returns the user's special methods (``__call__``, ``__len__``, ...), which Python does not look up by name."""
+    """Returns the user's special methods (``__call__``, ...), wrapped, because ``__getattribute__`` does not see them."""
     found: dict[str, Any] = {}
     for name in {n for base in cls.__mro__ for n in base.__dict__ if n[:2] == n[-2:] == "__"} - _NOT_USED:
         member = next(base.__dict__[name] for base in cls.__mro__ if name in base.__dict__)
         if isinstance(member, FunctionType) and not member.__module__.startswith("pliant."):
             found[name] = _after_realizing(member, cls)
     if hasattr(cls, "__del__"):
-        found["__del__"] = lambda self: None  # there is nothing yet to clean up
+        found["__del__"] = lambda self: None  # nothing to clean up yet
     return found
 
 
 def _after_realizing(method: Any, cls: type) -> Any:
-    """Returns a special method that runs the user's constructor first, for an operand of the class (``==``) as well."""
+    """Returns a special method that realizes the object first, and operands of its class."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **fields: Any) -> Any:
@@ -134,7 +131,7 @@ LATE_SECONDS = 10.0
 
 @final
 class Busy:
-    """That the user's code runs for an object just now: in which thread, and which others there were."""
+    """Marks an object whose user code is running: the thread, and the other threads at its start."""
 
     __slots__ = ("done", "others", "owner")
 
@@ -144,10 +141,10 @@ class Busy:
         self.others = frozenset(t.ident for t in threading.enumerate()) - {self.owner}
 
     def wait(self) -> None:
-        """Returns when the user's code has run, if that is another thread's work.
+        """Waits until the user's code has run, if another thread runs it.
 
-        A thread that is younger than that work may have been started by it, to be waited for by it: such a
-        one waits for a while only, and then sees the object as it is, as it would in plain Python.
+        The user's code may have started a younger thread and wait for it.  So a younger thread waits
+        ``LATE_SECONDS`` at most, and then reads the unfinished object, as in plain Python.
         """
         me = threading.get_ident()
         if me != self.owner:
@@ -155,7 +152,7 @@ class Busy:
 
 
 def _guard(cls: Any) -> Any:
-    """Returns the hidden subclass whose instances are ``cls`` objects that other threads must wait for."""
+    """Returns the hidden subclass for ``cls`` objects in construction, which makes other threads wait."""
     if "_sym_guard_class" in cls.__dict__:
         return cls.__dict__["_sym_guard_class"]
     base_get = cls.__getattribute__
@@ -169,7 +166,7 @@ def _guard(cls: Any) -> Any:
         if busy and busy.owner != threading.get_ident():
             busy.wait()
             if busy.done.is_set():
-                return getattr(self, name)  # it is of another class now
+                return getattr(self, name)  # its class has changed
         return base_get(self, name)
 
     namespace = {
@@ -191,7 +188,7 @@ def is_twin(cls: type) -> bool:
 
 
 def is_realized(value: Any) -> bool:
-    """Returns whether the user's code has run for ``value`` (True for whatever has none to run)."""
+    """Returns whether the user's code has run for ``value`` (True for values without such code)."""
     return not is_twin(type(value))
 
 
@@ -199,8 +196,8 @@ def realize(value: Any) -> Any:
     """Runs the user's constructor (or ``on_bound``) of ``value`` now, if it has not run; returns ``value``.
 
     Raises:
-      IncompleteError: a field below has no value, or a hole is undecided; its path is named.
-      Exception: whatever the user's code raises; the object stays unrealized.
+      IncompleteError: a field below has no value, or a hole is undecided; the message names its path.
+      Exception: any error of the user's code; the object stays unrealized.
     """
     twin: Any = type(value)
     cls = twin.__dict__.get("_sym_twin_of")
@@ -213,12 +210,11 @@ def realize(value: Any) -> Any:
             require_complete(value)
             busy = Busy()
             put(value, "_sym_busy", busy)
-            # With no other threads there is nobody who could see half an object.
+            # Without other threads, nothing can read the unfinished object.
             put(value, "__class__", _guard(cls) if busy.others else cls)
         else:
-            busy = (
-                get(value, "_sym_busy") or None
-            )  # another thread was first, or this one is within the user's code
+            # Another thread was first, or this one is running the user's code.
+            busy = get(value, "_sym_busy") or None
     if busy is not None:
         if mine:
             _run(value, twin, cls, busy)
@@ -228,7 +224,7 @@ def realize(value: Any) -> Any:
 
 
 def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
-    """Runs the user's code for a value that was marked as busy."""
+    """Runs the user's code for a value that is marked as busy."""
     try:
         value._sym_run()
         put(value, "__class__", cls)
@@ -245,7 +241,7 @@ def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
 
 
 def forget(value: Any, twin: type) -> None:
-    """Strips everything from ``value`` but its symbolic part, and makes it an instance of ``twin``."""
+    """Makes ``value`` unrealized: deletes everything but its symbolic part, and sets its class to ``twin``."""
     state = get(value, "__dict__")
     for name in [n for n in state if not n.startswith(("_sym_", "_v_"))]:
         del state[name]
@@ -255,7 +251,7 @@ def forget(value: Any, twin: type) -> None:
 
 
 def slot_state(value: Any) -> dict[str, Any]:
-    """Returns what the ``__slots__`` of the user's classes hold in ``value``."""
+    """Returns the values of the ``__slots__`` of the user's classes in ``value``."""
     found = {}
     for base in type(value).__mro__:
         slots = base.__dict__.get("__slots__", ())
@@ -290,7 +286,7 @@ def hole_paths(value: Any, at: Path | None = None) -> list[str]:
 
 
 def _is_complete(value: Any) -> bool:
-    """Returns whether nothing is missing or undecided, without the paths of what is."""
+    """Returns whether no value is missing and no hole is undecided."""
     if value.__class__ in ATOMS:
         return True
     if isinstance(value, Placeholder) and not isinstance(value, Ref):
@@ -304,7 +300,7 @@ def _is_complete(value: Any) -> bool:
 
 
 def require_complete(value: Any) -> None:
-    """Raises IncompleteError when ``value`` cannot be used yet."""
+    """Raises IncompleteError if ``value`` lacks a value or has undecided holes."""
     if _is_complete(value):
         return
     name = type(value).__name__
@@ -312,12 +308,12 @@ def require_complete(value: Any) -> None:
     if missing:
         raise IncompleteError(
             f"{name} is not complete: no value at {', '.join(map(repr, missing[:8]))}. "
-            f"Give it one with `x.rebind({{{missing[0]!r}: ...}})` before using it."
+            f"Set it with `x.rebind({{{missing[0]!r}: ...}})` before use."
         )
     holes = hole_paths(value)
     if holes:
         raise IncompleteError(
-            f"{name} is a search space, not yet a program: undecided at {', '.join(map(repr, holes[:8]))}. "
+            f"{name} is a search space, not a program: undecided holes at {', '.join(map(repr, holes[:8]))}. "
             "Decide its holes first with `pg.materialize`, `pg.random_sample` or `pg.sample`.",
             holes=holes,
         )
