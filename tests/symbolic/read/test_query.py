@@ -171,7 +171,7 @@ def test_wrong_calls():
         query(MODEL, 5)
     with pytest.raises(FieldTypeError, match="query has two predicates; pass one of them, as `where=`"):
         query(MODEL, lambda v: True, lambda v: True)
-    with pytest.raises(FieldTypeError, match=r"a predicate is a function; got 'x' of type str"):
+    with pytest.raises(FieldTypeError, match=r"a predicate must be a function; got 'x' of type str"):
         query(MODEL, where="x")
     with pytest.raises(
         FieldTypeError, match=r"\(k, value, parent\); '<lambda>' takes 4 arguments: a, b, c, d"
