@@ -153,7 +153,7 @@ def test_brute_force_ends_with_the_space():
 
 def test_brute_force_needs_a_finite_space():
     with pytest.raises(
-        SpaceError, match=r"BruteForceSampler walks finite spaces, and the float at path 'lr' is"
+        SpaceError, match=r"BruteForceSampler needs a finite space, and the float at path 'lr' is"
     ):
         ready("BruteForce", SPACES["continuous"]())
 

@@ -1,4 +1,4 @@
-"""Any Optuna sampler as an algorithm, over any space.  No sampler of our own, and no storage: see ``study`` for that."""
+"""``Optuna``: any Optuna sampler as an algorithm, over any space."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from .options import check_count
 Number = int | float
 Values = tuple[Number, ...]
 Ask = Callable[[str, Any], Number]
-"""What answers a parameter, given its name and its Optuna distribution."""
+"""Returns the value of a parameter, given its name and Optuna distribution."""
 
 
 @final
 class Optuna(Algorithm):
-    """Proposes what a sampler of Optuna suggests (Akiba and others, KDD 2019); needs ``pip install 'pliant[optuna]'``.
+    """Search by a sampler of Optuna (Akiba and others, KDD 2019); needs ``pip install 'pliant[optuna]'``.
 
-    The sampler is asked define-by-run, hole after hole along the tree of decisions, so it sees the
-    parameters that are active and no others, under their paths:
+    Parameters are suggested define-by-run along the tree of decisions, so the sampler sees only active ones, under
+    their paths:
 
     - a choice is categorical, an ordered one an integer (its index);
-    - an ``Int`` or ``Float`` is one of Optuna's, logarithmic where the space says so; one that Optuna does not have
-      (``rlog``, or a step on a log scale) is a float in [0, 1] on the scale;
-    - picks that must be distinct are asked one by one, and one that is taken moves on to the next free candidate;
-      picks that must be sorted are sorted.  So every proposal is valid; Optuna sees what it suggested;
-    - what has only one value is not asked.
+    - an ``Int`` or ``Float`` is Optuna's, with its log scale; scales that Optuna lacks (``rlog``, or a step on a log
+      scale) become a float in [0, 1];
+    - distinct picks are suggested one by one, and a candidate that is taken is replaced by the next free one; sorted
+      picks are sorted.  So every proposal is valid, and Optuna records its own suggestions;
+    - points with only one value are skipped.
 
-    Rewards are told to Optuna as values to maximize; None as a failed trial.  Rewards of decisions that it did not suggest,
-    or of the same trial again, are added to its study as trials of their own.
+    Rewards are values to maximize in Optuna; None is a failed trial.  Rewards of decisions that it did not suggest,
+    and repeated rewards of a trial, are added to its study as new trials.
 
-    ``state()`` is the log of what was proposed and told.  ``restore`` asks a new sampler the same again, which
-    takes as long as the sampler took, and checks that it suggests the same.
+    ``state()`` is the log of proposals and rewards.  ``restore`` replays it with a new sampler, which takes as long as
+    the sampler took, and checks that the suggestions are the same.
 
     >>> from pliant.space import choice, flatten, integer
     >>> algorithm = Optuna("TPESampler", seed=1)
@@ -62,13 +62,13 @@ class Optuna(Algorithm):
       sampler: the name of a class in ``optuna.samplers`` (``"TPESampler"``, or shorter ``"tpe"``), such a
         class, or a function from a seed to a sampler, for one with options:
         ``lambda seed: TPESampler(seed=seed, multivariate=False)``.
-      objectives: how many numbers a reward has; with more than one, it is a tuple.
-      seed: where the random numbers start, the sampler's included.
+      objectives: the number of objectives; rewards are tuples if it is more than one.
+      seed: of the random numbers, also of the sampler.
 
     Raises:
       ImportError: Optuna, or a package that the sampler needs, is not installed.
-      FieldValueError: there is no sampler of that name.
-      FieldTypeError: ``sampler`` is nothing of the above.
+      FieldValueError: Optuna does not have a sampler of that name.
+      FieldTypeError: ``sampler`` is something else.
     """
 
     def __init__(self, sampler: Any = "TPESampler", *, objectives: int = 1, seed: int = 0) -> None:
@@ -80,10 +80,10 @@ class Optuna(Algorithm):
 
     @property
     def study(self) -> Any:
-        """The ``optuna.Study`` behind it, in memory: to look at, with ``optuna.visualization`` for example.
+        """The in-memory ``optuna.Study``, for example for ``optuna.visualization``.
 
         Raises:
-          SetupError: there is none before ``setup``.
+          SetupError: ``setup`` was not called.
         """
         _ = self.space
         return self._study
@@ -117,7 +117,7 @@ class Optuna(Algorithm):
         if isinstance(reward, tuple) and len(reward) != self.objectives:
             raise RewardError(
                 f"this Optuna has {self.objectives} objectives; got {len(reward)} rewards: {reward!r:.80}. "
-                f"Tell {self.objectives}, or make it with Optuna(objectives={len(reward)})."
+                f"Give {self.objectives}, or use Optuna(objectives={len(reward)})."
             )
         numbers = list(reward) if isinstance(reward, tuple) else None if reward is None else [reward]
         waiting = self._open.get(decisions.values)
@@ -176,20 +176,20 @@ class Optuna(Algorithm):
 
 @final
 class _Questions:
-    """What is asked about a space: per point a name and a distribution, along the active branches."""
+    """The parameters of a space for Optuna: a name and a distribution for each active point."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._kinds = [_distribution(point) for point in space.points]
 
     def ask(self, ask: Ask) -> Values:
-        """Returns a valid decision vector of what ``ask`` answers."""
+        """Returns a valid decision vector from the values that ``ask`` returns."""
         values: list[Number] = []
         self._walk(self._space.top, ask, values)
         return tuple(values)
 
     def answer(self, decisions: Decisions, record: Callable[[str, Any, Number], None]) -> None:
-        """Calls ``record`` with what would have to be answered for these decisions."""
+        """Calls ``record`` with the parameter values of these decisions."""
         given = dict(zip(decisions.active, decisions.values, strict=True))
         for index, value in given.items():
             kind, point = self._kinds[index], self._space.points[index]
@@ -198,12 +198,12 @@ class _Questions:
                 record(point.path, kind, to_unit(point, value) if scaled else value)  # type: ignore[arg-type]  # a number
 
     def check_finite(self) -> None:
-        """Raises a SpaceError where something is asked that has no end of answers."""
+        """Raises a SpaceError if a parameter is a float."""
         for point, kind in zip(self._space.points, self._kinds, strict=True):
             if isinstance(kind, _load().distributions.FloatDistribution):
                 raise SpaceError(
-                    f"BruteForceSampler walks finite spaces, and the {point.kind} {at_path(point.path)} is asked as a float. "
-                    "Use another sampler, or choices in place of it."
+                    f"BruteForceSampler needs a finite space, and the {point.kind} {at_path(point.path)} is a float for Optuna. "
+                    "Use another sampler, or choices."
                 )
 
     def _walk(self, indices: Sequence[int], ask: Ask, values: list[Number]) -> None:
@@ -245,14 +245,14 @@ class _Questions:
 
 
 def _has_own_scale(point: Int | Float) -> bool:
-    """Returns whether a number has a scale that Optuna has not."""
+    """Returns whether a number has a scale that Optuna lacks."""
     return point.count > 1 and (
         point.scale == "rlog" or (isinstance(point, Int) and point.scale == "log" and point.step > 1)
     )
 
 
 def _distribution(point: Choice | Int | Float) -> Any:
-    """Returns the distribution of a point; None for one value only."""
+    """Returns the Optuna distribution of a point; None if it has only one value."""
     kinds = _load().distributions
     if point.count == 1:
         return None
@@ -282,7 +282,7 @@ def _load() -> ModuleType:
 
 
 def _suggest(trial: Any, name: str, kind: Any) -> Number:
-    """Returns what the sampler suggests for one parameter."""
+    """Returns the suggestion of the sampler for one parameter."""
     answer: Number
     if hasattr(kind, "choices"):
         answer = trial.suggest_categorical(name, kind.choices)
@@ -295,7 +295,7 @@ def _suggest(trial: Any, name: str, kind: Any) -> Number:
 
 @contextlib.contextmanager
 def _needs_packages() -> Iterator[None]:
-    """Says what to install where a sampler, made or at work, imports a package that is not there."""
+    """Adds what to install to the ImportError of a sampler whose package is missing."""
     try:
         yield
     except ImportError as error:
@@ -308,7 +308,7 @@ def _needs_packages() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Optuna from announcing studies, and experimental samplers that were asked for."""
+    """Silences Optuna's log lines about studies and its warnings about experimental samplers."""
     optuna = _load()
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -321,7 +321,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _start(sampler: Any, objectives: int) -> Any:
-    """Returns a new study in memory that notes when the sampler wants to stop."""
+    """Returns a new in-memory study that records when the sampler wants to stop."""
     optuna = _load()
 
     class Study(optuna.Study):  # type: ignore[misc, name-defined]  # Optuna is loaded when it is needed

@@ -1,7 +1,7 @@
-"""Neural predictors: learn the reward from what was tried, and try next what they hold promising.
+"""Predictor-based search (BANANAS): neural networks predict rewards, and the most promising candidates are tried.
 
-A search is composed of four small parts: an ``Encoding`` (decisions to numbers), a ``Predictor`` (numbers to rewards),
-``Candidates`` (what to choose from) and an ``Acquisition`` (how good each candidate is).
+A search has four parts: an ``Encoding`` (decisions to numbers), a ``Predictor`` (numbers to rewards), ``Candidates``
+(what to choose from) and an ``Acquisition`` (how promising each candidate is).
 """
 
 from .acquisition import (

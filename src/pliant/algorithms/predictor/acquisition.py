@@ -1,4 +1,4 @@
-"""How worthwhile each candidate is to try, from what the members of an ensemble predict of it."""
+"""Acquisition functions: score candidates by the predictions of an ensemble."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scores = NDArray[np.float64]
 
 
 class Acquisition(ABC):
-    """Scores candidates; those with the highest scores are tried.  A frozen object without state."""
+    """Acquisition function: scores candidates; the highest are tried.  A frozen object without state."""
 
     __slots__ = ()
 
@@ -27,14 +27,14 @@ class Acquisition(ABC):
         Args:
           predicted: rewards ``[members, candidates]``.
           best: the highest reward so far.
-          random: what to draw from.
+          random: the random number generator.
         """
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class IndependentThompson(Acquisition):
-    """Draws the reward of each candidate by itself from the normal distribution that the members suggest.
+    """Independent Thompson sampling: draws the reward of each candidate from a normal distribution of the predictions.
 
     White et al., "BANANAS", AAAI 2021, section 5 (ITS): ``score(a) ~ N(mean(a), std(a))``, independently.
 
@@ -42,7 +42,7 @@ class IndependentThompson(Acquisition):
     [1.0, 5.0]
 
     Args:
-      weight: what the standard deviation is multiplied by; above 1 where an ensemble is too sure of itself.
+      weight: factor of the standard deviation; above 1 if an ensemble is overconfident.
     """
 
     weight: float = 1.0
@@ -59,7 +59,7 @@ class IndependentThompson(Acquisition):
 @final
 @dataclass(frozen=True, slots=True)
 class Thompson(Acquisition):
-    """Believes one member of the ensemble, drawn at random."""
+    """Thompson sampling: uses the predictions of one member, drawn at random."""
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         found: Scores = predicted[random.integers(len(predicted))]
@@ -69,10 +69,10 @@ class Thompson(Acquisition):
 @final
 @dataclass(frozen=True, slots=True)
 class UpperConfidence(Acquisition):
-    """The mean prediction, and ``weight`` standard deviations on top.
+    """Upper confidence bound (UCB): the mean prediction plus ``weight`` standard deviations.
 
     Args:
-      weight: how much disagreement counts, 0 or more.
+      weight: factor of the standard deviation, 0 or more.
     """
 
     weight: float = 0.5
@@ -88,7 +88,7 @@ class UpperConfidence(Acquisition):
 @final
 @dataclass(frozen=True, slots=True)
 class ExpectedImprovement(Acquisition):
-    """By how much the best reward so far is expected to be exceeded, under a normal distribution.
+    """Expected improvement over the best reward so far, under a normal distribution.
 
     ``(mean - best) * Phi(z) + std * phi(z)`` with ``z = (mean - best) / std``: Jones, Schonlau and Welch,
     "Efficient global optimization of expensive black-box functions", 1998, equation 15.
@@ -109,7 +109,7 @@ class ExpectedImprovement(Acquisition):
 @final
 @dataclass(frozen=True, slots=True)
 class Greedy(Acquisition):
-    """The mean prediction: what the accuracy predictor of a controller is used for."""
+    """The mean prediction."""
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         mean: Scores = predicted.mean(0)

@@ -1,4 +1,4 @@
-"""What a search chooses its next trials from: new decisions near the best ones, at random, or by an algorithm."""
+"""Candidates of a predictor-based search: mutants of the best trials, random decisions, or proposals of an algorithm."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ Told = Sequence[tuple[Decisions, float]]
 
 
 class Candidates(ABC):
-    """A source of decisions that might be tried: a frozen object without state."""
+    """A source of candidate decisions: a frozen object without state."""
 
     __slots__ = ()
 
     @property
     def algorithm(self) -> Algorithm | None:
-        """An algorithm that proposes them, or None; the search sets it up, tells it all rewards and stores it."""
+        """The algorithm that proposes them, or None; the search sets it up, passes all rewards to it and stores its state."""
         return None
 
     @abstractmethod
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
     ) -> list[Decisions]:
-        """Returns decisions of ``space``, none twice and none with ``values`` in ``seen``; few or none where few are left.
+        """Returns different decisions of ``space`` with ``values`` not in ``seen``; few or none if few are left.
 
         Args:
-          told: what was tried with its reward, the best first; one at least.
-          space: what is searched.
-          random: what to draw from.
-          seen: the ``values`` of what was tried or proposed.
+          told: recorded decisions with their rewards, best first; at least one.
+          space: the searched space.
+          random: the random number generator.
+          seen: the ``values`` of recorded or proposed decisions.
         """
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class MutateBest(Candidates):
-    """Mutants of the best: as many of each, with 1 to ``changes`` decisions changed.
+    """Mutants of the best trials: equally many of each, with 1 to ``changes`` decisions changed.
 
     White et al., "BANANAS", AAAI 2021, Algorithm 1: mutate the best architectures found so far.  They make 100 with one
-    change each, which ends where the neighbourhoods of the best were tried as a whole: a search then stays in one region
-    of the space for good.  More changes keep other regions in reach, and the predictor sorts out what is poor there.
+    change each; once all neighbours of the best were tried, such a search cannot leave its region.  More changes keep
+    other regions reachable, and the predictor rejects poor candidates.
 
     Args:
-      count: how many candidates.
+      count: number of candidates.
       parents: how many of the best are mutated.
-      changes: how many mutations at most are applied to one candidate.
+      changes: the largest number of mutations per candidate.
     """
 
     count: int = 600
@@ -89,7 +89,7 @@ class RandomCandidates(Candidates):
     """Random decisions.
 
     Args:
-      count: how many.
+      count: number of candidates.
     """
 
     count: int = 100
@@ -109,7 +109,7 @@ class Mixture(Candidates):
     """The candidates of several sources together; at most one of them has an algorithm.
 
     Args:
-      sources: where they are from.
+      sources: the sources.
     """
 
     sources: tuple[Candidates, ...]
@@ -137,14 +137,14 @@ class Mixture(Candidates):
 @final
 @dataclass(frozen=True, slots=True)
 class Proposals(Candidates):
-    """What an algorithm proposes, for the predictor to choose from.
+    """Proposals of an algorithm as candidates.
 
-    So does the controller of an MLP search draw more architectures than it trains.  The algorithm is told the rewards
-    of what was tried, and never hears of the rest.
+    For example, a controller draws more architectures than are trained.  The algorithm receives the rewards of trials
+    only.
 
     Args:
-      proposer: what proposes, such as ``PPO()``.
-      count: how often it is asked for one batch of trials.
+      proposer: the algorithm, such as ``PPO()``.
+      count: number of proposals per batch of trials.
     """
 
     proposer: Algorithm

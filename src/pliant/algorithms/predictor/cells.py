@@ -1,4 +1,4 @@
-"""Recurrent networks that read decisions and predict rewards, several side by side.  PyTorch; no search, no space."""
+"""The LSTM networks of ``LSTMPredictor``, an ensemble in one batch, and their training (PyTorch)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch.nn.functional import embedding
 
 from ..adam import Adam
 
-_ROWS = 1024  # how many sequences are predicted at a time
+_ROWS = 1024  # sequences per batch of predictions
 
 
 @final
 class Readers:
-    """Members of an ensemble of LSTMs, each with embeddings and a sigmoid at the end.
+    """Ensemble of LSTMs, each with embeddings and a sigmoid output.
 
     Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997, with forget gates (Gers, Schmidhuber and
     Cummins, 2000) whose biases start at 1.  All members take a step by one ``baddbmm``.
 
     Args:
-      members: how many.
-      tokens: how many tokens there are; token 0 has an embedding of zero, always.
+      members: number of networks.
+      tokens: number of tokens; token 0 always has a zero embedding.
       width: the size of embeddings.
       hidden: the size of states.
       seed: of the first weights, and of the order of examples in training.
@@ -47,7 +47,7 @@ class Readers:
 
     @property
     def parameters(self) -> list[torch.Tensor]:
-        """All weights, to be trained."""
+        """All trainable weights."""
         return [
             self.table,
             self.directions,
@@ -59,11 +59,11 @@ class Readers:
         ]
 
     def logits(self, steps: torch.Tensor) -> torch.Tensor:
-        """Returns what the sigmoid is taken of, ``[members, N]``, for steps ``[members, N, length, 3]``."""
+        """Returns the logits ``[members, N]`` for steps ``[members, N, length, 3]``."""
         members, count, length, _ = steps.shape
         offsets = torch.arange(members).mul(self.tokens)[:, None, None]
         tokens = steps[..., 0].long() + offsets
-        # Rows of token 0 stay zero: neither read into a gradient nor changed.
+        # Rows of token 0 stay zero: they get no gradient.
         known = steps[..., :1] > 0
         read = embedding(tokens, self.table) + steps[..., 1:2] * embedding(tokens, self.directions)
         read = (read * known).transpose(1, 2).reshape(members, length * count, -1)
@@ -73,7 +73,7 @@ class Readers:
             gates = torch.baddbmm(inputs[:, at], state, self.recurrent)
             enter, forget, leave, content = gates.chunk(4, dim=2)
             cell = forget.sigmoid() * cell + enter.sigmoid() * content.tanh()
-            # Fillings are at the end: a state that no longer changes is all that they must leave alone.
+            # Padding is at the end, so it is enough to keep the state.
             state = torch.where(steps[:, :, at, 2:] > 0, leave.sigmoid() * cell.tanh(), state)
         return torch.baddbmm(self.last_bias, state, self.last)[..., 0]
 
@@ -102,15 +102,15 @@ def train(
     learning_rate: float,
     clip: float,
 ) -> None:
-    """Fits the sigmoids to targets by the mean squared error.
+    """Trains the ensemble on targets by mean squared error.
 
     Args:
-      readers: what is trained, in place.
+      readers: the ensemble, changed in place.
       steps: the sequences, ``[N, length, 3]``.
       targets: numbers from 0 to 1, ``[N]``.
-      epochs: how often each example is seen, in an order that each member has for itself.
-      batch_size: how many examples make a step.
-      learning_rate: Adam's.
+      epochs: passes over the examples, in a separate order for each member.
+      batch_size: examples per step.
+      learning_rate: of Adam.
       clip: the norm at which the gradients of a member are clipped.
     """
     x, y = torch.from_numpy(steps), torch.from_numpy(targets).float()

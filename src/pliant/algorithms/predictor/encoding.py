@@ -1,4 +1,4 @@
-"""Decisions as numbers that a network reads.  Encodings know the space and what was tried, not the rewards."""
+"""Encodings of decisions as input of a predictor: one-hot, sequence, or a function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Encoder = Callable[[Sequence[Decisions]], NDArray[np.float32]]
 
 
 class Encoding(ABC):
-    """How decisions become numbers: a frozen object that makes the encoder of one search.
+    """An encoding of decisions as numbers: a frozen object that makes the encoder of one search.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("op", 3), choice("act", 2)])
@@ -34,8 +34,8 @@ class Encoding(ABC):
         """Returns the encoder for ``space``.
 
         Args:
-          space: what the decisions to encode are of.
-          decisions: what the predictor will be trained on, for encodings that take their features from it.
+          space: the space of the decisions.
+          decisions: the training decisions, for encodings that take their features from them.
 
         Returns:
           A function from N decisions to an array of float32: ``[N, width]`` for feed-forward networks,
@@ -46,16 +46,16 @@ class Encoding(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class OneHotEncoding(Encoding):
-    """One number per candidate of each choice, 1 where it is decided: the adjacency encoding of any space.
+    """One-hot encoding of choices; the adjacency encoding, for any space.
 
-    The adjacency encoding of White et al. (2021), section 2, lists which operations and which edges there are;
-    where edges and operations are decisions, that is one number per candidate.  What it means elsewhere:
+    The adjacency encoding of White et al. (2021), section 2, lists which operations and edges exist; if these are
+    decisions, it is one number per candidate.  In general:
 
-    - decisions that are not active are 0 throughout;
-    - picks of a sorted ``manyof`` share their numbers, which count the picks: which of them came first says nothing.
-      Picks in an order that matters have numbers of their own;
-    - an ordered choice has one number more, its place from -1 to 1, so that neighbours look alike;
-    - an integer or a float is its place on its scale, from -1 to 1.
+    - inactive decisions are 0;
+    - picks of a sorted ``manyof`` share their numbers, which count the picks, as their order has no meaning.  Other
+      picks have separate numbers;
+    - an ordered choice has one more number, its position from -1 to 1, so that neighbours are similar;
+    - an integer or float is its position on its scale, from -1 to 1.
     """
 
     def prepare(self, space: Space, decisions: Sequence[Decisions]) -> Encoder:
@@ -65,7 +65,7 @@ class OneHotEncoding(Encoding):
 @final
 @dataclass(frozen=True, slots=True)
 class FunctionEncoding(Encoding):
-    """What a function of yours makes of decisions.
+    """Encoding by a function that you give.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("depth", 3, literals=["2", "4", "8"])])
@@ -74,12 +74,11 @@ class FunctionEncoding(Encoding):
     [[0.5, 1.0]]
 
     Args:
-      function: returns a sequence of numbers, equally many for all decisions of a space, and preferably
-        each of a size around 1.
+      function: returns a sequence of numbers of magnitude about 1, of one length for all decisions of a space.
 
     Raises:
-      FieldTypeError: ``function`` is none.
-      FieldValueError: (the encoder) what it returned is no finite numbers, or of several lengths.
+      FieldTypeError: ``function`` is not a function.
+      FieldValueError: (the encoder) its results are not finite numbers, or differ in length.
     """
 
     function: Callable[[Decisions], Any]
@@ -101,7 +100,7 @@ class FunctionEncoding(Encoding):
         except (TypeError, ValueError) as error:
             raise FieldValueError(
                 f"an encoding function returns equally many numbers for all decisions; got {rows[0]!r:.80} for "
-                f"{decisions[0]!r:.80} ({error}). Where some decisions have less to say, fill up with zeros."
+                f"{decisions[0]!r:.80} ({error}). Pad shorter results with zeros."
             ) from error
         if len(rows) and (found.ndim not in (2, 3) or not np.isfinite(found).all()):
             raise FieldValueError(
@@ -114,11 +113,11 @@ class FunctionEncoding(Encoding):
 @final
 @dataclass(frozen=True, slots=True)
 class SequenceEncoding(Encoding):
-    """The decisions one after another, for networks that read sequences: an array ``[N, length, 2]``.
+    """Encodes decisions as a sequence, for recurrent networks: an array ``[N, length, 2]``.
 
-    Each active decision is a step of a token and a number.  The token stands for a point with its candidate,
-    or for a point alone where an integer or a float is decided; 0 is no decision, and fills up at the end.
-    The number is the place of an integer, a float or an ordered choice on its scale, from -1 to 1, and else 0.
+    Each active decision is a step with a token and a number.  The token identifies a point with its candidate, or a
+    point with an integer or float; 0 is padding.  The number is the position of an integer, float or ordered choice on
+    its scale, from -1 to 1, and otherwise 0.
 
     >>> from pliant.space import choice, flatten, integer
     >>> space = flatten([choice("layer", [None, integer("units", 1, 3)]), choice("act", 2)])
@@ -149,17 +148,17 @@ class SequenceEncoding(Encoding):
 
 
 def place(point: Choice | Int | Float, value: int | float) -> float:
-    """Returns where a number or the index of an ordered choice stands on its scale, from -1 to 1; else 0."""
+    """Returns the position of a number or an ordered choice on its scale, from -1 to 1; 0 for other choices."""
     if isinstance(point, Choice):
         return (2 * value + 1) / point.count - 1 if point.ordered else 0.0
     return 2 * to_unit(point, value) - 1
 
 
 def tree_encoder(space: Space, keep: Callable[[Choice, int], bool]) -> Encoder:
-    """Returns an encoder with a column per candidate of each choice, save those that are not to keep.
+    """Returns an encoder with a column for each candidate of a choice for which ``keep`` is true.
 
     Args:
-      space: what is encoded.
+      space: the space of the decisions.
       keep: whether a candidate of a choice has a column.
     """
     width = 0

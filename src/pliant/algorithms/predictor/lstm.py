@@ -1,4 +1,4 @@
-"""The accuracy predictor of controllers: an LSTM reads the decisions one after another.  Needs PyTorch."""
+"""``LSTMPredictor``: an LSTM that reads decisions as a sequence and predicts the reward (PyTorch)."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from pliant.values.errors import FieldTypeError, FieldValueError
 from ..options import check_count, check_number
 from .predictor import Model, Predictor
 
-_INSIDE = (0.1, 0.9)  # where rewards are put between 0 and 1, so that better than the best can be predicted
+_INSIDE = (0.1, 0.9)  # range of known rewards in (0, 1), so that better ones can be predicted
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class LSTMPredictor(Predictor):
-    """Reads a ``SequenceEncoding`` token by token, and predicts the reward by a sigmoid of its last state.
+    """LSTM predictor: reads a ``SequenceEncoding`` token by token, and predicts the reward by a sigmoid of its last state.
 
-    The predictor half of the controller of "MLP-NAS" (Paperspace, 2020; part 2 of the walk-through of searching
-    multilayer perceptrons): an LSTM of 100 units, one sigmoid for the accuracy, the mean squared error, Adam with learning
-    rate 0.01 and gradients clipped at norm 1.  Where this deviates: it shares no weights with a controller; tokens have
-    embeddings and are read one at a time (there, token numbers are the features of a single step); and it is trained
-    from nothing for every model, for more epochs.  Give the walk-through's search its screening by
+    As the predictor of the controller of "MLP-NAS" (Paperspace, 2020; part 2 of the tutorial on searching multilayer
+    perceptrons): an LSTM of 100 units, one sigmoid for the accuracy, mean squared error, Adam with learning rate 0.01
+    and gradients clipped at norm 1.  Differences: it has its own weights; tokens have embeddings and are read one at a
+    time (there, token numbers are the features of a single step); it is trained from scratch for each model, for more
+    epochs.  The tutorial's search is
 
     >>> from pliant.algorithms.predictor import Greedy, PredictorSearch, RandomCandidates, SequenceEncoding
     >>> algorithm = PredictorSearch(
     ...     LSTMPredictor(reward_range=(0, 1)), SequenceEncoding(), Greedy(), RandomCandidates(40)
     ... )
 
-    and, with a controller that learns, by ``Proposals(REINFORCE(policy="lstm"))`` in place of ``RandomCandidates(40)``.
+    and, with a controller, the same with ``Proposals(REINFORCE(policy="lstm"))`` instead of ``RandomCandidates(40)``.
 
-    A token that was in no example has an embedding of zero: nothing is known of it.
+    A token without examples has a zero embedding.
 
     Args:
-      members: how many networks, with starts of their own; more than one for acquisitions that need disagreement.
+      members: number of networks; more than one for acquisitions that use the deviation.
       hidden: units of the LSTM.
-      embedding: numbers per token.
-      epochs: how often each example is seen.
-      batch_size: how many examples make a step.
-      learning_rate: Adam's.
-      clip: the norm at which a member's gradients are clipped.
-      reward_range: the rewards that the sigmoid's 0 and 1 mean, such as ``(0, 1)`` for accuracies; where None, the
-        lowest and the highest reward are put at 0.1 and 0.9.
+      embedding: size of token embeddings.
+      epochs: passes over the examples.
+      batch_size: examples per step.
+      learning_rate: of Adam.
+      clip: the norm at which gradients of a member are clipped.
+      reward_range: the rewards at 0 and 1 of the sigmoid, such as ``(0, 1)`` for accuracies; if None, the lowest and
+        highest reward are at 0.1 and 0.9.
 
     Raises:
-      FieldTypeError, FieldValueError: an argument is out of range; (``fit``) the examples are no sequences, or
+      FieldTypeError, FieldValueError: an argument is out of range; (``fit``) the examples are not sequences, or
         a reward is outside of ``reward_range``.
       ImportError: PyTorch is not installed.
     """
@@ -77,7 +77,7 @@ class LSTMPredictor(Predictor):
             )
 
     def fit(self, x: NDArray[np.float32], y: NDArray[np.float64], *, seed: int) -> Model:
-        from .cells import Readers, train  # PyTorch is loaded when it is used
+        from .cells import Readers, train  # loads PyTorch on first use
 
         if x.ndim != 3 or x.shape[2] != 2:
             raise FieldValueError(
@@ -103,14 +103,14 @@ class LSTMPredictor(Predictor):
         return predict
 
     def _ends(self, y: NDArray[np.float64]) -> tuple[float, float]:
-        """Returns the rewards that 0 and 1 mean."""
+        """Returns the rewards at 0 and 1 of the sigmoid."""
         low, high = float(y.min()), float(y.max())
         if self.reward_range is not None:
             first, last = self.reward_range
             if low < first or high > last:
                 raise FieldValueError(
                     f"the reward {low if low < first else high!r} is outside of LSTMPredictor(reward_range=({first!r}, {last!r})). "
-                    "Give the range of your rewards, or None to take it from what was told."
+                    "Give the range of your rewards, or None to take it from the recorded rewards."
                 )
             return first, last
         share = (high - low) / (_INSIDE[1] - _INSIDE[0]) or 1.0
@@ -118,7 +118,7 @@ class LSTMPredictor(Predictor):
 
 
 def _number(x: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns sequences with tokens numbered from 1 among those that are known, 0 for others, and a mask of steps.
+    """Returns sequences with known tokens numbered from 1, 0 for others, and a mask of steps.
 
     ``[N, length, 3]``: token, number, and 1 where there is a decision.
     """

@@ -1,4 +1,4 @@
-"""The path encoding: an architecture as the set of ways through it."""
+"""The path encoding: an architecture as the set of its paths from input to output."""
 
 from __future__ import annotations
 
@@ -22,39 +22,38 @@ Paths = Callable[[Decisions], Iterable[Hashable]]
 @final
 @dataclass(frozen=True, slots=True)
 class PathEncoding(Encoding):
-    """One number per path, 1 where the architecture has it.
+    """Path encoding: one number per path, 1 if the architecture has it.
 
     White, Neiswanger and Savani, "BANANAS: Bayesian optimization with neural architectures for neural
-    architecture search", AAAI 2021, section 4: a path is the sequence of operations on a way from the input
-    of a cell to its output.  Two cells that compute the same look the same, and each number matters by itself.
+    architecture search", AAAI 2021, section 4: a path is the sequence of operations from the input
+    of a cell to its output.  Cells that compute the same function are encoded alike.
 
-    Without ``paths``, the ways are those through the tree of decisions: from a decision that is always active
-    down to a candidate that opens no further decisions, or to a number.  (Where no decision depends on
-    another, that is the one-hot encoding.)  With ``paths``, a function names the ways through the graph that the
-    decisions stand for; ``graph_paths`` helps to write it:
+    Without ``paths``, the paths are those through the tree of decisions: from an always active decision down to a
+    candidate without further decisions, or to a number.  (Without conditional decisions, that is the one-hot
+    encoding.)  With ``paths``, a function returns the paths of the graph that the decisions describe; ``graph_paths``
+    helps to write it:
 
     >>> from pliant.space import choice, flatten
     >>> edges = [(0, 1), (0, 2), (1, 2)]
     >>> space = flatten([choice(f"op{i}", 3) for i in range(3)])
     >>> def paths(decisions):
-    ...     '''Of cells with one of 3 operations on each edge, of which operation 0 is no edge.'''
+    ...     '''Paths of cells with one of 3 operations on each edge; operation 0 means that the edge is absent.'''
     ...     return graph_paths([(a, b, op) for (a, b), op in zip(edges, decisions) if op != 0], 0, 2)
     >>> cells = [space.parse([1, 0, 2]), space.parse([1, 1, 2])]
     >>> PathEncoding(paths).prepare(space, cells)(cells).tolist()
     [[1.0, 0.0], [1.0, 1.0]]
 
-    As there may be exponentially many paths, those of ``paths`` are numbered as they occur in what was tried,
-    the most frequent first, and at most ``limit`` of them.  That is the paper's truncation (section 4.1: leave out
-    unlikely paths), but for what is likely under the search, not under random sampling: of a path that
-    was never tried, a predictor knows nothing.
+    As there may be exponentially many paths, only the ``limit`` most frequent ones among recorded trials are encoded.
+    This is the paper's truncation (section 4.1: drop unlikely paths), with frequencies in the search instead of in
+    random sampling.
 
     Args:
-      paths: returns the paths of decisions, each of anything hashable; None for the tree of decisions.
-      limit: how many paths are encoded.
+      paths: returns the paths of decisions, as hashable objects; None for the tree of decisions.
+      limit: the largest number of paths.
 
     Raises:
-      FieldTypeError: ``paths`` is no function.
-      FieldValueError: (the encoder) it returned what is no collection of hashable paths.
+      FieldTypeError: ``paths`` is not a function.
+      FieldValueError: (the encoder) its result is not a collection of hashable paths.
     """
 
     paths: Paths | None = None
@@ -90,17 +89,17 @@ class PathEncoding(Encoding):
 def graph_paths(
     edges: Iterable[tuple[Any, Any, Hashable]], source: Any, target: Any
 ) -> list[tuple[Hashable, ...]]:
-    """Returns the labels along each way from ``source`` to ``target``, each sequence of labels once.
+    """Returns the sequences of labels of all paths from ``source`` to ``target``, each once.
 
     >>> graph_paths([(0, 1, "conv"), (1, 2, "pool"), (0, 2, "skip")], 0, 2)
     [('conv', 'pool'), ('skip',)]
 
-    Where operations are on the nodes, label each edge with the operation of the node that it leads to.
+    If operations are on nodes, label each edge with the operation of the node that it leads to.
 
     Args:
       edges: ``(from, to, label)`` of a graph without cycles.
-      source: the node where ways begin.
-      target: the node where they end.
+      source: the first node of the paths.
+      target: the last node of the paths.
 
     Raises:
       FieldValueError: the graph has a cycle.

@@ -1,4 +1,4 @@
-"""What every predictor is: examples in, a model out.  No search, no decisions."""
+"""``Predictor``, the interface of performance predictors: fits a model of rewards to encoded decisions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Model = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 class Predictor(ABC):
-    """Learns rewards from examples: a frozen object that makes a model of them.
+    """Performance predictor: a frozen object that fits a model of rewards to examples.
 
-    Several members that were trained differently disagree where little is known; acquisitions make use of that.
-    A predictor remembers nothing: the same examples and the same seed make the same model, so that a search
-    need not store its networks.  Yours is a frozen dataclass:
+    The members of an ensemble disagree where they have little data, which acquisitions use.  A predictor has no state:
+    equal examples and seeds give equal models, so a search need not store its networks.  Write your own as a frozen
+    dataclass:
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Predictor(ABC):
 
     @abstractmethod
     def fit(self, x: NDArray[np.float32], y: NDArray[np.float64], *, seed: int) -> Model:
-        """Returns a model of examples, trained from nothing.
+        """Returns a model of examples, trained from scratch.
 
         Args:
-          x: N examples as an encoding makes them, ``[N, width]`` or ``[N, length, 2]``; N is 1 at least.
-          y: their rewards ``[N]``, higher is better, of any size.
+          x: N encoded examples, ``[N, width]`` or ``[N, length, 2]``; N is at least 1.
+          y: their rewards ``[N]``, higher is better, of any magnitude.
           seed: where the random numbers start, from 0 to ``2 ** 63 - 1``.
 
         Returns:
@@ -50,7 +50,7 @@ class Predictor(ABC):
 
 
 def standardize(y: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-    """Returns rewards with mean 0 and deviation 1, and the mean and the deviation that were taken out.
+    """Returns rewards with mean 0 and deviation 1, and the original mean and deviation.
 
     >>> standardize(np.array([1.0, 3.0]))
     (array([-1.,  1.]), 2.0, 1.0)

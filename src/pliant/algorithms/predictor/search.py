@@ -1,4 +1,4 @@
-"""Search with a learned predictor: train it on what was tried, and try the candidates that it holds promising."""
+"""Predictor-based search: trains a predictor on recorded trials and proposes the most promising candidates; BANANAS."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Values = tuple[int | float, ...]
 
 @final
 class PredictorSearch(Algorithm):
-    """Proposes ``random_trials`` random decisions, and then ``batch_size`` at a time that a predictor prefers.
+    """Predictor-based search: random trials first, then batches of the candidates that a trained predictor prefers.
 
-    For each batch, the predictor is trained from nothing on what was told, predicts the candidates, and those of the
-    highest acquisition are proposed, the highest first: Algorithm 1 of White et al., "BANANAS", AAAI 2021.  Its
-    parts may be exchanged one by one:
+    For each batch, the predictor is trained from scratch on the recorded trials, predicts the candidates, and those of
+    the highest acquisition are proposed, the highest first: Algorithm 1 of White et al., "BANANAS", AAAI 2021.  Each
+    part can be replaced:
 
     >>> from pliant.space import choice, flatten
     >>> from pliant.algorithms.predictor import ExpectedImprovement, Mixture, RandomCandidates
@@ -45,25 +45,24 @@ class PredictorSearch(Algorithm):
     ...     decisions = algorithm.propose()
     ...     algorithm.feedback(decisions, sum(decisions.values))
 
-    Nothing is proposed twice, also while rewards are out; where candidates run short, random new decisions stand in.
-    When a finite space was proposed as a whole, the search ends.  Failed trials (reward None) count as the
-    lowest reward that was told, so that the search keeps away from what is infeasible.
+    Nothing is proposed twice; if candidates run out, random new decisions are proposed.  The search ends when a finite
+    space is exhausted.  Failed trials (reward None) count as the lowest reward so far, so that the search avoids
+    infeasible decisions.
 
-    With parallel trials, a batch is filled whenever the last one was proposed, from what was told by then;
-    before ``random_trials`` rewards are there, proposals stay random.
+    With parallel trials, a batch is computed when the last one was proposed, from the trials recorded so far; until
+    ``random_trials`` rewards are recorded, proposals are random.
 
-    The state is what was told and proposed: networks are not stored, as each batch trains its own.  Cost: a
-    training per batch.  It is on the ``limit`` best of what was told and as many of the rest, drawn at random, so
-    that it stays bounded in long searches.
+    The state is the recorded and proposed decisions; networks are not stored, as each batch trains its own.  The
+    training data are the ``limit`` best trials and as many of the rest, drawn at random, so that the cost stays bounded.
 
     Args:
-      predictor: what learns; ``FeedForwardPredictor()`` where None.
-      encoding: how decisions become numbers; ``OneHotEncoding()`` where None.
-      acquisition: how good each candidate is to try; ``IndependentThompson()`` where None.
-      candidates: what to choose from; ``MutateBest()`` where None.
-      random_trials: how many rewards are needed before the first training.
-      batch_size: how many proposals one training serves; 1 trains for each.
-      limit: what bounds the training data: twice as many examples at most.
+      predictor: the performance predictor; ``FeedForwardPredictor()`` if None.
+      encoding: encodes decisions as numbers; ``OneHotEncoding()`` if None.
+      acquisition: scores candidates; ``IndependentThompson()`` if None.
+      candidates: what to choose from; ``MutateBest()`` if None.
+      random_trials: number of rewards before the first training.
+      batch_size: number of proposals per training.
+      limit: half of the largest number of training examples.
       seed: where the random numbers start.
 
     Raises:
@@ -95,7 +94,7 @@ class PredictorSearch(Algorithm):
 
     def _setup(self) -> None:
         self._told: list[tuple[Decisions, float | None]] = []
-        self._seen: dict[Values, None] = {}  # what was proposed or told, in order
+        self._seen: dict[Values, None] = {}  # proposed or recorded, in order
         self._batch: list[Decisions] = []  # to propose, last first
         if self.candidates.algorithm is not None:
             self.candidates.algorithm.setup(self.space, seed=self.seed)
@@ -103,7 +102,7 @@ class PredictorSearch(Algorithm):
     def _propose(self) -> Decisions:
         while self._batch:
             chosen = self._batch.pop()
-            if chosen.values not in self._seen:  # told by others since
+            if chosen.values not in self._seen:  # recorded from elsewhere since
                 break
         else:
             chosen = self._choose()
@@ -111,7 +110,7 @@ class PredictorSearch(Algorithm):
         return chosen
 
     def _choose(self) -> Decisions:
-        """Fills the batch, and returns the first of it."""
+        """Fills the batch, and returns its first decisions."""
         rewards = [reward for _, reward in self._told if reward is not None]
         if len(rewards) >= self.random_trials:
             lowest = min(rewards)
@@ -209,23 +208,22 @@ def BANANAS(  # noqa: N802 - one algorithm among the others, which are classes
     ...     decisions = algorithm.propose()
     ...     algorithm.feedback(decisions, -sum(decisions.values))
 
-    Where this deviates: paths are those through the tree of decisions unless ``encoding`` knows the graph that is
-    searched (``PathEncoding(paths)`` with ``graph_paths``: what the paper encodes), the bound in the loss is taken
-    from the data (see ``FeedForwardPredictor``), and failed trials count as the worst.  The authors' code mutates few of
-    the best; here it is the best ten.  A training takes about a second for 300 trials; ``PredictorSearch()`` takes a
-    sixth of that.
+    Differences: paths are those through the tree of decisions, unless ``encoding`` has those through the searched
+    graph as in the paper (``PathEncoding(paths)`` with ``graph_paths``); the bound in the loss is estimated from the
+    data (see ``FeedForwardPredictor``); failed trials count as the worst; the best ten are mutated, while the authors'
+    code mutates fewer.  A training takes about a second for 300 trials; ``PredictorSearch()`` takes a sixth of that.
 
     Args:
-      encoding: how decisions become numbers; ``PathEncoding()`` where None.
-      members: how many networks.
-      layers: how many hidden layers each has.
-      width: how many units a layer has.
-      epochs: how often a network sees each trial.
+      encoding: encodes decisions as numbers; ``PathEncoding()`` if None.
+      members: number of networks.
+      layers: number of hidden layers.
+      width: units per hidden layer.
+      epochs: passes over the trials in a training.
       loss: ``mae``, ``mape`` or ``mse``.
       parents: how many of the best are mutated.
-      candidates: how many mutants there are to choose from.
-      random_trials: how many rewards are needed before the first training.
-      batch_size: how many proposals one training serves.
+      candidates: number of mutants to choose from.
+      random_trials: number of rewards before the first training.
+      batch_size: number of proposals per training.
       seed: where the random numbers start.
 
     Raises:
