@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from peers import PEERS, Peer
 
-from pliant.algorithms.naming import read_call
 from pliant.bench.curves import Curve, Spread, student, summarize
 from pliant.bench.entrant import Entrant, Named
 
@@ -61,7 +60,7 @@ MACRO = {
 
 def make_entrant(label: str) -> Entrant:
     """Returns an entrant by its label: a peer's name, or an algorithm of ours as the command line names it."""
-    return Peer(label) if label in PEERS else Named(label, *read_call(label))
+    return Peer(label) if label in PEERS else Named(label)
 
 
 @dataclass(frozen=True)

@@ -118,12 +118,12 @@ def test_budgets_are_sorted_and_each_once():
         (
             [301],
             ValueError,
-            "a budget of 301 trials cannot be shown of runs of 300: give budgets from 1 to 300",
+            "a budget is from 1 to 300, the trials of a run; got 301",
         ),
-        ([0], ValueError, "a budget of 0 trials"),
+        ([0], ValueError, "a budget is from 1 to 300.*got 0"),
         (["9"], TypeError, "a budget is a number of trials such as 100; got '9' of type str"),
         ([True], TypeError, "got True of type bool"),
-        ([], ValueError, "there is no budget to show"),
+        ([], ValueError, "no budgets were given"),
     ],
 )
 def test_bad_budgets(budgets, error, message):

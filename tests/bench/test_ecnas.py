@@ -69,7 +69,7 @@ def test_damaged_tables(data, tmp_path):
     with pytest.raises(LoadError, match="does not hold each of the 2,532 cells once"):
         get_task("ecnas_5v", tmp_path)
     change_table(data, tmp_path, "ecnas_4v", epochs=lambda e: np.where(np.arange(1092) == 0, 12, e))
-    with pytest.raises(LoadError, match="each cell as often at each number of epochs"):
+    with pytest.raises(LoadError, match="the same number of trainings for each cell"):
         get_task("ecnas_4v", tmp_path)
     change_table(data, tmp_path, "ecnas_4v", eval_fields=lambda fields: fields + 100)
     with pytest.raises(LoadError, match=r"has the fields \[101.*expected at least 1, 2, 4, 5 and 6"):

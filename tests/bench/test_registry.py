@@ -12,7 +12,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, Unk
 
 def test_unknown_name_gets_the_nearest():
     with pytest.raises(
-        FieldValueError, match=r"no task named 'nasbench201/cifar-10'; did you mean 'nasbench201/cifar10'\?"
+        FieldValueError, match=r"unknown task 'nasbench201/cifar-10'; did you mean 'nasbench201/cifar10'\?"
     ):
         get_task("nasbench201/cifar-10")
 
@@ -103,12 +103,12 @@ class TestSizes:
     @pytest.mark.parametrize(
         ("name", "options", "message"),
         [
-            ("nk", {"k": -1}, r"nk\(k=\.\.\.\) takes a whole number from 0; got -1"),
+            ("nk", {"k": -1}, r"nk\(k=\.\.\.\) takes an integer of at least 0; got -1"),
             ("nk", {"n": 3, "k": 3}, "k=3 and n=3"),
-            ("nk", {"candidates": 1}, "whole number from 2; got 1"),
+            ("nk", {"candidates": 1}, "integer of at least 2; got 1"),
             ("nk", {"n": 30, "k": 13}, r"2\^13 joint values.*at most 4096"),
-            ("tour", {"n": 2}, "from 3; got 2"),
-            ("nasbench101", {"vertices": 8}, r"whole number in 2\.\.7; got 8"),
+            ("tour", {"n": 2}, "of at least 3; got 2"),
+            ("nasbench101", {"vertices": 8}, r"integer from 2 to 7; got 8"),
         ],
     )
     def test_values(self, name, options, message):
@@ -117,7 +117,5 @@ class TestSizes:
 
     @pytest.mark.parametrize(("name", "option"), [("nk", "n"), ("tour", "n"), ("nasbench101", "vertices")])
     def test_types(self, name, option):
-        with pytest.raises(
-            FieldTypeError, match=rf"{option}=\.\.\.\) takes a whole number.*got '7' of type str"
-        ):
+        with pytest.raises(FieldTypeError, match=rf"{option}=\.\.\.\) takes an integer.*got '7' of type str"):
             get_task(name, **{option: "7"})

@@ -140,14 +140,14 @@ def test_feedback_after_closing_is_refused(tmp_path):
     search = evolve(start(), EDITS, record=tmp_path / "run.jsonl")
     _, feedback = next(search)
     search.close()
-    with pytest.raises(FeedbackError, match=r"was closed before trial 1 was told"):
+    with pytest.raises(FeedbackError, match=r"was closed before the feedback of trial 1"):
         feedback(1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seed": 5}, r"of another search: seed was 4, now 5. Go on with the same arguments"),
+        ({"seed": 5}, r"belongs to another search: seed was 4, now 5. Use the same arguments"),
         ({"survive": Top(8)}, r"survive was 'Top\(count=7\)', now 'Top\(count=8\)'"),
         ({"select": Tournament(3)}, r"select was"),
         ({"maximize": False}, r"maximize was True, now False"),
@@ -170,7 +170,7 @@ def test_other_edits_and_another_program(tmp_path):
         evolve(start(), {"delete": Delete()}, **options)
     with pytest.raises(RecordError, match=r"program was '[0-9a-f]{32}', now"):
         evolve(pg.Dict(terms=[2]), EDITS, **options)
-    with pytest.raises(LoadError, match=r"trial \d+ cannot be made again: the edit '\w+' is not what it was"):
+    with pytest.raises(LoadError, match=r"trial \d+ cannot be rebuilt: the edit '\w+' has changed"):
         evolve(start(), {**EDITS, "insert": Insert("terms", [3]), "replace": Replace(int, [3])}, **options)
     evolve(start(), EDITS, **options).close()  # nothing was changed by that, and it is not locked
 
@@ -179,11 +179,11 @@ def test_files_of_others_are_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     for text in ("my notes\n", "my notes", '{"a": 1}\n', "[1]\n", '{"format": "pliant evolve 99"}\n', "7\n"):
         path.write_text(text)
-        with pytest.raises(RecordError, match=r"is no record file of pg.evolve.*left as it is"):
+        with pytest.raises(RecordError, match=r"is not a record file of pg.evolve.*was not changed"):
             evolve(start(), EDITS, record=path)
         assert path.read_text() == text
     path.write_text("my notes\n")
-    with pytest.raises(RecordError, match="is no record file"):
+    with pytest.raises(RecordError, match="is not a record file"):
         read_records(path)
     with pytest.raises(RecordError, match=r"cannot be opened: .*Make its folder"):
         evolve(start(), EDITS, record=tmp_path / "none" / "run.jsonl")
@@ -195,13 +195,13 @@ def test_files_of_others_are_left_alone(tmp_path):
     ("damage", "message"),
     [
         (lambda line: b"garbage", r"line 4 of the record file .* is damaged: Expecting value"),
-        (lambda line: b'{"id": 3}', r"line 4 .* is no record of an individual \(KeyError"),
-        (lambda line: line.replace(b'"id": 3', b'"id": 4'), r"line 4 .* is of individual 4, not 3"),
+        (lambda line: b'{"id": 3}', r"line 4 .* is not the record of a trial \(KeyError"),
+        (lambda line: line.replace(b'"id": 3', b'"id": 4'), r"line 4 .* it has trial 4 instead of 3"),
         (
             lambda line: line.replace(b'"edit": "', b'"edit": "un'),
-            r"made by the edit 'un\w+', which is not there",
+            r"made by the edit 'un\w+', which is missing",
         ),
-        (lambda line: json.dumps({**json.loads(line), "seed": 1}).encode(), r"trial 3 cannot be made again"),
+        (lambda line: json.dumps({**json.loads(line), "seed": 1}).encode(), r"trial 3 cannot be rebuilt"),
         (
             lambda line: json.dumps({**json.loads(line), "parents": [8]}).encode(),
             r"parents \[8\] .* not in the file",

@@ -347,18 +347,16 @@ def test_an_edit_with_randomness_of_its_own_is_found_out():
 
     search = evolve(start(), [wild], 3)
     run(search)
-    with pytest.raises(
-        LoadError, match=r"trial [23] cannot be made again: the edit 'wild' is not what it was"
-    ):
+    with pytest.raises(LoadError, match=r"trial [23] cannot be rebuilt: the edit 'wild' has changed"):
         search.replay(3)
 
 
 def test_a_lineage_that_is_not_there():
     search = evolve(start(), EDITS, 3)
-    with pytest.raises(FieldValueError, match=r"no individual 1; the records are those of none"):
+    with pytest.raises(FieldValueError, match=r"unknown trial 1; known trials: none"):
         search.replay(1)
     run(search)
-    with pytest.raises(FieldValueError, match=r"there is no individual 9; the records are those of 1 to 3"):
+    with pytest.raises(FieldValueError, match=r"unknown trial 9; known trials: 1 to 3"):
         search.lineage(9)
 
 
@@ -379,7 +377,7 @@ def test_a_lineage_that_is_not_there():
             lambda: evolve(start(), [lambda p: p]),
             r"an edit takes \(program, random\); 'lambda' takes 1 argument",
         ),
-        (lambda: evolve(start(), EDITS, check=5), r"check is a function of the program"),
+        (lambda: evolve(start(), EDITS, check=5), r"check is a function of a program"),
         (lambda: evolve(start(), EDITS, weights="x"), r"weights are numbers, one for each edit"),
         (lambda: evolve(start(), EDITS, select=5), r"evolve\(select=\.\.\.\) takes an operator"),
         (lambda: evolve(start(), EDITS, seed="x"), r"a seed is an integer"),
@@ -403,11 +401,11 @@ def test_arguments_of_a_wrong_type(make_search, message):
         (lambda: evolve(start(), EDITS, population_size=0), r"evolve\(population_size=\.\.\.\)"),
         (
             lambda: evolve(start(), EDITS, select=Tournament(5) >> Mutate()),
-            r"evolve\(select=\.\.\.\) only chooses; Mutate changes decisions",
+            r"evolve\(select=\.\.\.\) takes selection operators; Mutate changes decisions",
         ),
         (
             lambda: evolve(start(), EDITS, survive=UniformCrossover()),
-            r"survive=\.\.\.\) only chooses; UniformCrossover",
+            r"survive=\.\.\.\) takes selection operators; UniformCrossover",
         ),
     ],
 )

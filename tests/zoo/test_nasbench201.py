@@ -50,7 +50,7 @@ def test_what_is_cut_off_does_not_count(ops, edge, op):
 )
 def test_other_text(text):
     with pytest.raises(
-        FieldValueError, match=r"names no cell of NAS-Bench-201; a name is such as '\|none~0\|"
+        FieldValueError, match=r"is not the name of a cell of NAS-Bench-201; a name looks like '\|none~0\|"
     ):
         cells.from_text(text)
 

@@ -22,5 +22,5 @@ def test_text_round_trip(text):
 
 @pytest.mark.parametrize("text", ["", "0123", "00000003", "000000000"])
 def test_other_text(text):
-    with pytest.raises(FieldValueError, match="is 8 digits 0, 1 or 2, such as '22212202'"):
+    with pytest.raises(FieldValueError, match="a name has 8 digits 0, 1 or 2, such as '22212202'"):
         networks.from_text(text)

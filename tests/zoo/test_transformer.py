@@ -75,5 +75,5 @@ def test_it_learns_with_shared_weights():
 
 
 def test_depths_rise_one_by_one():
-    with pytest.raises(FieldValueError, match=r"whole numbers that rise one by one; got \(1, 3\)"):
+    with pytest.raises(FieldValueError, match=r"takes consecutive ascending integers; got \(1, 3\)"):
         zoo.make_space(depths=(1, 3))

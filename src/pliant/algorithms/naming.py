@@ -20,7 +20,7 @@ DEFAULT = "auto"
 INNER = "algorithm"  # the option of an algorithm around another one
 
 
-def to_algorithm(value: Algorithm | str | None = None) -> Algorithm:
+def to_algorithm(value: Algorithm | str | None = None, *, seed: int | None = None) -> Algorithm:
     """Returns the algorithm that ``value`` gives: an algorithm itself, its name with or without options, or the default.
 
     >>> to_algorithm("re(population_size=50, seed=3)").population_size
@@ -33,6 +33,7 @@ def to_algorithm(value: Algorithm | str | None = None) -> Algorithm:
     Args:
       value: an algorithm; text such as ``"tpe"`` or ``"re(population_size=50)"``, which makes a new one; or None, for
         the default, ``auto``.
+      seed: of an algorithm that is made here, unless the text gives one.
 
     Raises:
       FieldTypeError: ``value`` is none of these: a class, a sampler of ``pliant.oneshot``, or something else.
@@ -45,6 +46,8 @@ def to_algorithm(value: Algorithm | str | None = None) -> Algorithm:
         name, options = read_call(value)
         if isinstance(options.get(INNER), str):
             options[INNER] = to_algorithm(options[INNER])
+        if seed is not None:
+            options.setdefault("seed", seed)
         return make(name, **options)
     if not isinstance(value, Algorithm):
         raise FieldTypeError(_explain_type(value))

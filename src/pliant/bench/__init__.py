@@ -1,7 +1,6 @@
-"""Floor 5: tasks with known optima, to measure search algorithms by: tables of published results, and formulas.
+"""Benchmark tasks with known optima for search algorithms: tables of published results, and synthetic functions.
 
-``get_task("nasbench201/cifar10")`` makes one; ``task_names()`` lists them.  Not a runner of searches: that is
-``pliant bench run``.
+``get_task("nasbench201/cifar10")`` makes one; ``task_names()`` lists them; ``pliant bench run`` runs searches on them.
 """
 
 from .registry import get_task, task_names

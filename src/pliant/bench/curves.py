@@ -1,7 +1,7 @@
-"""What a search found, trial by trial, and the mean of many such runs.  Runs nothing, draws nothing.
+"""Curves of searches: the incumbent after each trial, and its mean over runs.
 
-A *curve* follows the incumbent: of all that a run has evaluated so far, the first of the best by validation
-reward.  Its test score is what a user would report at that moment; no run ever looks at it.
+The *incumbent* is the first trial with the best validation reward so far.  Its test score is what a user would report
+at that moment; no search sees it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Z = 1.959963984540054  # the normal quantile at (1 + CONFIDENCE) / 2
 @final
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A trial that brought a new incumbent.
+    """A trial that became the incumbent.
 
     Attributes:
       trial: its number, from 1.
@@ -42,7 +42,7 @@ class Step:
 @final
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One run: every change of its incumbent.
+    """One run: all changes of its incumbent.
 
     >>> curve = Curve(seed=0, trials=10, steps=(Step(1, 0.5, 0.4), Step(7, 0.9, 0.8)))
     >>> curve.at(6), curve.at(10).test
@@ -50,11 +50,11 @@ class Curve:
 
     Attributes:
       seed: of the algorithm.
-      trials: how many were allowed.
-      steps: the new incumbents, in order.
-      evaluated: how many trials there were: fewer than ``trials`` when a space is exhausted.
-      failed: how many of them were infeasible.
-      seconds: what proposing and learning took, without the evaluations.
+      trials: the largest number of trials.
+      steps: the incumbents, in order.
+      evaluated: the number of trials; fewer than ``trials`` if the space was exhausted.
+      failed: the number of infeasible trials.
+      seconds: the time of the algorithm, without the evaluations.
     """
 
     seed: int
@@ -85,7 +85,7 @@ class Curve:
         """Reads what ``to_json`` returned.
 
         Raises:
-          KeyError, TypeError, ValueError: it is something else.
+          KeyError, TypeError, ValueError: the data are something else.
         """
         steps = tuple(Step(int(trial), float(reward), float(test)) for trial, reward, test in data["steps"])
         return cls(
@@ -100,7 +100,7 @@ class Curve:
 
 @final
 class Recorder:
-    """Writes a curve, one evaluation after another.
+    """Records a curve, one evaluation after another.
 
     >>> recorder = Recorder(seed=0, trials=3)
     >>> for reward in (0.5, None, 0.5):
@@ -115,7 +115,7 @@ class Recorder:
         self._steps: list[Step] = []
 
     def add(self, reward: float | None, test: float = math.nan) -> None:
-        """Notes the next trial.  None stands for one that is infeasible; a tie leaves the incumbent as it is."""
+        """Records the next trial; None is an infeasible one, and a tie keeps the incumbent."""
         self.evaluated += 1
         if reward is None:
             self.failed += 1
@@ -130,13 +130,13 @@ class Recorder:
 @final
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Numbers in short.
+    """Mean, standard deviation and confidence interval of numbers.
 
     Attributes:
-      count: how many there were.
-      mean: their mean; NaN of none.
-      std: their standard deviation, with n - 1; 0 of one.
-      ci: half the width of the 95% confidence interval of the mean; NaN of fewer than two.
+      count: how many numbers.
+      mean: NaN for none.
+      std: standard deviation, with n - 1; 0 for one.
+      ci: half the width of the 95% confidence interval of the mean; NaN for fewer than two.
     """
 
     count: int
@@ -166,7 +166,7 @@ class Spread:
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the runs of one algorithm had found after ``budget`` trials.
+    """The results of one algorithm after ``budget`` trials, over runs.
 
     Attributes:
       budget: in trials.
@@ -180,7 +180,7 @@ class Row:
 
 
 def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:
-    """Returns a row for each budget; runs without a feasible trial so far are left out of its means."""
+    """Returns a row for each budget; runs without a feasible trial so far are excluded."""
     rows = []
     for budget in budgets:
         steps = [step for curve in curves if (step := curve.at(budget)) is not None]
@@ -194,8 +194,8 @@ def band(curves: Sequence[Curve], trials: int, *, test: bool) -> tuple[Array, Ar
 
     Args:
       curves: of at least one run.
-      trials: how far.
-      test: of the test scores, else of the validation rewards.
+      trials: the number of trials.
+      test: whether to use test scores instead of validation rewards.
 
     Returns:
       Two arrays [trials]; NaN where no run has a number.
@@ -216,7 +216,7 @@ def band(curves: Sequence[Curve], trials: int, *, test: bool) -> tuple[Array, Ar
 
 
 def default_budgets(trials: int) -> list[int]:
-    """Returns the budgets that a table shows unless told otherwise: a sixth, a third, two thirds, all.
+    """Returns the default budgets of a table: a sixth, a third, two thirds, all.
 
     >>> default_budgets(300), default_budgets(2)
     ([50, 100, 200, 300], [1, 2])
@@ -228,7 +228,7 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
     """Returns budgets in ascending order.
 
     Raises:
-      FieldTypeError, FieldValueError: one is no number from 1 to ``trials``.
+      FieldTypeError, FieldValueError: one is not an integer from 1 to ``trials``.
     """
     found = set()
     for budget in budgets:
@@ -238,19 +238,19 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
             )
         if not 1 <= budget <= trials:
             raise FieldValueError(
-                f"a budget of {budget} trials cannot be shown of runs of {trials}: "
-                f"give budgets from 1 to {trials}, or more trials."
+                f"a budget is from 1 to {trials}, the trials of a run; got {budget}. "
+                "Give smaller budgets, or more trials."
             )
         found.add(budget)
     if not found:
-        raise FieldValueError(f"there is no budget to show: give one or more, from 1 to {trials} trials.")
+        raise FieldValueError(f"no budgets were given. Give one or more, from 1 to {trials} trials.")
     return sorted(found)
 
 
 def student(freedom: int) -> float:
     """Returns the quantile of Student's t at 97.5%, by the expansion in Abramowitz and Stegun, 26.7.5.
 
-    Right to 0.2% from 5 degrees of freedom on; below, from a table.
+    Accurate to 0.2% from 5 degrees of freedom; below that, from a table.
 
     >>> round(student(1), 2), round(student(9), 3), round(student(99), 3)
     (12.71, 2.262, 1.984)

@@ -1,4 +1,4 @@
-"""EC-NAS as tasks: small NAS-Bench-101 spaces, retrained with the energy measured; complete tables.
+"""EC-NAS benchmark tasks: small, complete NAS-Bench-101 spaces, retrained with energy measurements.
 
 Bakhtiarifard, Igel and Selvan, "EC-NAS: Energy Consumption Aware Tabular Benchmarks for Neural Architecture
 Search", ICASSP 2024.  Tables are archives with one row per training: ``hash``, ``epochs``, ``params``,
@@ -50,7 +50,9 @@ def ecnas_4v(data: str | os.PathLike[str] | None = None) -> Tabular:
     repeats = len(order[0]) // len(hashes)
     wanted = np.repeat(hashes, repeats)
     if any(not np.array_equal(columns["hash"][rows], wanted) for rows in order):
-        raise LoadError(f"the table {str(file)!r} does not hold each cell as often at each number of epochs.")
+        raise LoadError(
+            f"the table {str(file)!r} does not have the same number of trainings for each cell and number of epochs."
+        )
     final = np.stack([columns["final_eval"][rows].reshape(len(hashes), repeats, -1) for rows in order])
     params = columns["params"][order[-1][::repeats]]
     return _make(4, file, hashes, (tuple(lengths), final, params))
@@ -60,7 +62,7 @@ def ecnas_5v(data: str | os.PathLike[str] | None = None) -> Tabular:
     """Returns the task of the 2,532 cells of at most 5 vertices: 4 epochs and half-way, one training each.
 
     Reward is the validation accuracy, test the test accuracy after 4 epochs, both in percent; ``cost`` is training
-    seconds; ``info`` has the energy in kWh.  Small and complete, for search flows that treat nodes and edges apart.
+    seconds; ``info`` has the energy in kWh.  Small and complete, for search flows that search nodes and edges separately.
 
     Args:
       data: the table or its folder.

@@ -1,7 +1,4 @@
-"""Who searches a task: an algorithm of ours by its name, or whatever else can be run the same way.
-
-One run is a function of task, entrant, trials and seed.  How runs are spread over processes is in ``run``.
-"""
+"""Entrants of a benchmark: algorithms by name, or other searches; and ``search``, one run on a task."""
 
 from __future__ import annotations
 
@@ -10,36 +7,35 @@ import inspect
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-from pliant.algorithms import Algorithm, Exhausted
-from pliant.algorithms.generators import NAMES, find, find_name, make
+from pliant.algorithms import Algorithm, Exhausted, to_algorithm
+from pliant.algorithms.generators import NAMES, find, find_name
 
 from .curves import Curve, Recorder
 from .task import Task
 
 
 class Entrant(ABC):
-    """Something that searches a task.  Pickled, as it is sent to processes.
+    """Base class of entrants: something that searches a task; must pickle.
 
     Attributes:
-      label: names it in tables and files; one label, one behaviour.
+      label: its name in tables and files; equal labels mean equal behaviour.
     """
 
     label: str
 
     @property
     def stamp(self) -> str:
-        """What a run of it depends on besides its label: its version.  Runs of another stamp are not used again."""
+        """The version that its runs depend on; runs with another stamp are not reused."""
         return ""
 
     @abstractmethod
     def check(self, task: Task) -> None:
-        """Raises what is wrong with this entrant on this task, before any run."""
+        """Raises an error if this entrant cannot search this task."""
 
     @abstractmethod
     def run(self, task: Task, *, trials: int, seed: int) -> Curve:
@@ -49,35 +45,31 @@ class Entrant(ABC):
 @final
 @dataclass(frozen=True)
 class Named(Entrant):
-    """An algorithm by its name.
+    """An algorithm by its name, with or without options.
 
-    >>> Named("re(population_size=20)", "re", {"population_size": 20}).make(seed=1).population_size
+    >>> Named("re(population_size=20)").make(seed=1).population_size
     20
 
     Attributes:
-      label: as it was typed.
-      name: what ``pliant.algorithms.generators.make`` knows it by.
-      options: for the algorithm, by keyword.
+      label: as ``pliant.algorithms.to_algorithm`` reads it.
     """
 
     label: str
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stamp(self) -> str:
         """The version of Pliant, and a digest of the algorithm's own sources: its file, or all of its folder."""
         version = sys.modules["pliant"].__version__
-        return f"pliant {version} {_digest_sources(find_name(self.name))}"
+        return f"pliant {version} {_digest_sources(find_name(self.label.partition('(')[0]))}"
 
     def make(self, *, seed: int) -> Algorithm:
-        """Returns the algorithm, new.
+        """Returns a new algorithm; a seed in the label takes precedence.
 
         Raises:
-          FieldValueError: there is none of this name.
+          FieldValueError: there is no algorithm of this name.
           UnknownFieldError: it has no such option.
         """
-        return make(self.name, **{"seed": seed, **self.options})
+        return to_algorithm(self.label, seed=seed)
 
     def check(self, task: Task) -> None:
         self.make(seed=0).setup(task.space)
@@ -86,20 +78,20 @@ class Named(Entrant):
         return search(task, self.make(seed=seed), trials=trials)
 
 
-@cache  # so that all runs of a process have the stamp of what it loaded, not of what was edited meanwhile
+@cache  # so that all runs of a process have the stamp of the loaded sources
 def _digest_sources(name: str) -> str:
     file = Path(inspect.getfile(find(NAMES[name])))
     home = Path(inspect.getfile(Algorithm)).parent
-    alone = file.parent == home and name != "auto"  # which runs others
+    alone = file.parent == home and name != "auto"  # auto runs other algorithms
     files = [file] if alone else sorted(file.parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def search(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
-    """Searches a task with an algorithm, one trial after another, and returns what was found when.
+    """Runs an algorithm on a task, one trial after another, and returns the curve.
 
-    The algorithm is told validation rewards, and None for what is infeasible; it never sees a test score.
-    It ends early where the algorithm has nothing left to propose.
+    The algorithm receives validation rewards, and None for infeasible decisions; it does not see test scores.
+    The run ends early if the algorithm has nothing left to propose.
 
     >>> from pliant.algorithms import Random
     >>> from pliant.bench import get_task

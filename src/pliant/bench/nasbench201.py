@@ -1,7 +1,7 @@
-"""NAS-Bench-201 as tasks: its table, which column is the reward, and what is reported.  The space is in ``zoo``.
+"""NAS-Bench-201 as benchmark tasks: its table, and the columns of reward, test and cost.
 
 Dong and Yang, ICLR 2020; the topology space of NATS-Bench (Dong et al., TPAMI 2021) has the same cells, and a table of
-its results under the same columns is read alike.  The table is an archive ``nb201.npz`` with one row per cell, in any order:
+its results with the same columns can be read as well.  The table is an archive ``nb201.npz`` with one row per cell, in any order:
 ``arch`` (the published name), and accuracies in percent as below.
 """
 
@@ -27,11 +27,11 @@ SOURCE = (
 
 @dataclass(frozen=True)
 class _Dataset:
-    """Which columns make a task: rewards by fidelity (epochs), tests as the mean of columns."""
+    """The columns of a task: rewards by fidelity (epochs), tests as the mean of columns."""
 
     rewards: dict[int, str]
     tests: tuple[str, ...]
-    images: int  # that one epoch trains on
+    images: int  # per epoch
     area: float = 1.0  # of an image, relative to 32 x 32
 
 
@@ -63,7 +63,7 @@ def nasbench201(dataset: str, data: str | os.PathLike[str] | None = None) -> Tab
       data: the table or its folder.
 
     Raises:
-      FieldValueError: there is no such data set.
+      FieldValueError: the data set is unknown.
       TableError, LoadError: see ``get_task``.
     """
     if dataset not in DATASETS:
@@ -111,5 +111,5 @@ def _rows(archs: npt.NDArray[np.bytes_], file: str) -> dict[tuple[int | float, .
                 f"row {row} of the table {file!r} is of {text!r:.120}, no cell of NAS-Bench-201."
             ) from None
     if len(rows) != len(archs) or any(len(key) != len(cells.EDGES) for key in rows):
-        raise LoadError(f"the table {file!r} does not hold each of the 15,625 cells once.")
+        raise LoadError(f"the table {file!r} does not have each of the 15,625 cells once.")
     return rows

@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro as a task: its table, which column is the reward, and what is reported.  The space is in ``zoo``.
+"""NAS-Bench-Macro as a benchmark task: its table, and the columns of reward, test and cost.
 
 Su et al., CVPR 2021.
 """
@@ -28,11 +28,10 @@ SIZE = len(networks.BLOCKS) ** networks.LAYERS
 
 
 def nasbench_macro(data: str | os.PathLike[str] | None = None) -> Tabular:
-    """Returns the task.
+    """Returns the NAS-Bench-Macro task.
 
-    The table has three trainings of each network and the accuracy of each on CIFAR-10's test set, no validation
-    accuracy.  Reward is the accuracy of one training (``repeat``, the first unless given); test is the mean of the
-    three (optimum 93.127).  There are no training times: ``cost`` is the network's millions of multiply-adds.
+    The table has the CIFAR-10 test accuracy of three trainings of each network, and not validation accuracy.  Reward is the accuracy of one training (``repeat``, the first unless given); test is the mean of the
+    three (optimum 93.127).  The table lacks training times: ``cost`` is the network's millions of multiply-adds.
 
     Args:
       data: the table (archive or published JSON) or its folder.

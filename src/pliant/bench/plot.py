@@ -1,7 +1,4 @@
-"""Curves with a band, as pictures (PNG and SVG).  Computes nothing but the limits of its axes; needs Matplotlib.
-
-Nothing global is touched: no backend is chosen, no figure stays open.
-"""
+"""Plots curves with bands as PNG and SVG (needs Matplotlib), without global Matplotlib state."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from .curves import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = (  # of Paul Tol's scheme "bright", then "vibrant": told apart with any colour vision
+_COLOURS = (  # of Paul Tol's scheme "bright", then "vibrant": distinguishable with any colour vision
     "#4477AA #EE6677 #228833 #CCBB44 #66CCEE #AA3377 #BBBBBB #EE7733 #009988 #CC3311".split()
 )
 _DASHES = ("-", "--", ":", "-.")
@@ -27,7 +24,7 @@ _SHOWN = 1 / 8  # the axis starts below the lowest line after this share of the 
 
 
 class PlotError(PliantError, ImportError):
-    """A picture that was asked for where Matplotlib is not installed."""
+    """Matplotlib, which plots need, is not installed."""
 
 
 @final
@@ -37,7 +34,7 @@ class Series:
 
     Attributes:
       label: for the legend.
-      mean: [trials]; NaN where nothing is known yet.
+      mean: [trials]; NaN where unknown.
       std: [trials]; half the width of the band.
     """
 
@@ -52,9 +49,9 @@ class Panel:
     """One pair of axes; all start at trial 1.
 
     Attributes:
-      title: what is shown.
-      series: its lines.
-      best: what can be reached at most, as a dashed line; None for no such line.
+      title: above the axes.
+      series: the lines.
+      best: the optimum, as a dashed line; None for no line.
     """
 
     title: str
@@ -85,8 +82,8 @@ def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str =
         from matplotlib.figure import Figure
     except ImportError as error:
         raise PlotError(
-            f"drawing curves needs Matplotlib, which is not here ({error}). Install it with "
-            "`pip install 'pliant[plots]'`, or leave the pictures out; the tables need nothing."
+            f"plots need Matplotlib, which is not installed ({error}). Install it with "
+            "`pip install 'pliant[plots]'`; tables work without it."
         ) from error
     figure = Figure(figsize=(6.4 * len(panels), 4.4), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -105,10 +102,10 @@ def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str =
 
 
 def limits(panel: Panel) -> tuple[float, float] | None:
-    """Returns the lower and upper end of a panel's axis; None where there is nothing to show.
+    """Returns the lower and upper limit of a panel's axis; None without data.
 
-    From the lowest line after the first eighth of its trials, band included, to the best there is: the first
-    random trials are far below, and would press all that matters into one line.
+    From the lowest line after the first eighth of its trials, band included, to the optimum: the first random trials
+    are far below, and would hide the differences later.
     """
     low, high = [], [] if panel.best is None else [panel.best]
     for series in panel.series:

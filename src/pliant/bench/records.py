@@ -1,4 +1,4 @@
-"""Curves on disk: a file of JSON lines for each task and label, one line per run, written as runs end."""
+"""``Archive``: stores the curves of runs, as JSON lines in one file for each task and label."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FORMAT = 1
 
 @final
 class Archive:
-    """A folder of runs, so that a bench that was stopped goes on, and one that is asked for more does only that.
+    """A folder of runs, so that a benchmark can be resumed or extended.
 
-    A line is used again when it is of the same task (its name, space and optimum), entrant (label and stamp) and seed, and of
-    at least as many trials: an algorithm does not know how many trials it will have, so a shorter run is the
-    start of a longer one.  One process writes.  A line that a crash cut short is passed over.
+    A run is reused for the same task (name, space and optimum), entrant (label and stamp) and seed, if it has at least
+    as many trials: algorithms do not know the number of trials, so a shorter run is the start of a longer one.  For
+    one writing process.  Lines that a crash cut off are skipped.
 
     Args:
-      folder: where; made when the first run is kept.
+      folder: where; created with the first run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Archive:
         return self.folder / slug(task.name) / f"{slug(label)}.jsonl"
 
     def read(self, task: Task, entrant: Entrant, *, trials: int) -> dict[int, Curve]:
-        """Returns the runs of at least ``trials`` trials, cut to these, by seed."""
+        """Returns the runs of at least ``trials`` trials, cut to ``trials``, by seed."""
         try:
             lines = self.path(task, entrant.label).read_text("utf-8").splitlines()
         except FileNotFoundError:
@@ -48,7 +48,7 @@ class Archive:
         return found
 
     def add(self, task: Task, entrant: Entrant, curve: Curve) -> None:
-        """Keeps a run."""
+        """Stores a run."""
         path = self.path(task, entrant.label)
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({**self._key(task, entrant), **curve.to_json()}, separators=(",", ":"))
@@ -68,7 +68,7 @@ class Archive:
 
 
 def cut(curve: Curve, trials: int) -> Curve:
-    """Returns the first ``trials`` trials of a run; what it failed and took are told in proportion."""
+    """Returns the first ``trials`` trials of a run; failures and seconds are scaled in proportion."""
     if curve.trials == trials:
         return curve
     share = min(1.0, trials / max(curve.evaluated, 1))
@@ -83,7 +83,7 @@ def cut(curve: Curve, trials: int) -> Curve:
 
 
 def slug(text: str) -> str:
-    """Returns text as a file name: itself where it is one, else what of it can be, and a digest.
+    """Returns a file name for a text: the text itself if possible, else its valid characters and a hash.
 
     >>> slug("local-search"), slug("nasbench201/cifar10")
     ('local-search', 'nasbench201-cifar10')
@@ -102,7 +102,7 @@ def _read_line(line: str, key: dict[str, Any]) -> Curve | None:
         if any(data[name] != value for name, value in key.items()):
             return None
         return Curve.from_json(data)
-    except (KeyError, TypeError, ValueError):  # cut short by a crash, or no line of ours
+    except (KeyError, TypeError, ValueError):  # cut off by a crash, or another format
         return None
 
 

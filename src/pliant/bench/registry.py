@@ -1,4 +1,4 @@
-"""Tasks by name.  What a task is made of is in the file that its name leads to, loaded when it is asked for."""
+"""Benchmark tasks by name; their modules are loaded on first use."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TASKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "nasbench_macro": (".nasbench_macro", "nasbench_macro", {}),
     "ecnas_4v": (".ecnas", "ecnas_4v", {}),
     "ecnas_5v": (".ecnas", "ecnas_5v", {}),
-    "branin": (".synthetic.continuous", "branin", {}),
-    "hartmann6": (".synthetic.continuous", "hartmann6", {}),
-    "ellipsoid": (".synthetic.continuous", "ellipsoid", {}),
-    "tree": (".synthetic.tree", "tree", {}),
-    "tour": (".synthetic.tour", "tour", {}),
+    "branin": (".synthetic.functions", "branin", {}),
+    "hartmann6": (".synthetic.functions", "hartmann6", {}),
+    "ellipsoid": (".synthetic.functions", "ellipsoid", {}),
+    "tree": (".synthetic.functions", "tree", {}),
+    "tour": (".synthetic.functions", "tour", {}),
     "nk": (".synthetic.nk", "nk", {}),
     "nk/rugged": (".synthetic.nk", "nk", {"n": 30, "k": 6, "candidates": 3}),
     "curves": (".synthetic.curves", "Curves", {}),
 }
-"""Per name: the module, the function in it that makes the task, and what is passed to it."""
+"""For each name: the module, its function that makes the task, and the arguments."""
 
 
 def task_names() -> list[str]:
@@ -46,22 +46,22 @@ def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: A
 
     Args:
       name: one of ``task_names()``.
-      data: for tasks that read a table: its file, or the folder that holds it; None for the folder that the
-        variable ``PLIANT_DATA`` names. Other tasks do not look at it.
-      options: what the task takes besides, such as ``n`` and ``k`` of ``"nk"``.
+      data: for tasks that read a table: its file, or the folder that holds it; None for the folder in the
+        environment variable ``PLIANT_DATA``.  Other tasks ignore it.
+      options: of the task, such as ``n`` and ``k`` of ``"nk"``.
 
     Raises:
-      FieldValueError: there is no task of that name.
-      UnknownFieldError: the task has no such option.
-      TableError: its table is not there.
-      LoadError: its table is damaged, or another one.
+      FieldValueError: the name is unknown.
+      UnknownFieldError: the task lacks such an option.
+      TableError: its table was not found.
+      LoadError: its table is damaged or another one.
 
     >>> get_task("branin").name
     'branin'
     """
     if name not in TASKS:
         raise FieldValueError(
-            f"there is no task named {name!r}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
+            f"unknown task {name!r}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
         )
     module, function, fixed = TASKS[name]
     make = getattr(import_module(module, __package__), function)

@@ -1,7 +1,4 @@
-"""Runs of searches on tasks, spread over processes, each kept as soon as it ends.  Prints and draws nothing.
-
-What a run does is in ``entrant``; what it leaves behind, in ``records``.
-"""
+"""Runs searches on tasks in parallel processes, and stores each run as soon as it ends."""
 
 from __future__ import annotations
 
@@ -29,13 +26,13 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 @final
 @dataclass(frozen=True)
 class Job:
-    """One run that is to be done.
+    """One run to do.
 
     Attributes:
-      task: its name, as ``get_task`` knows it.
-      data: where the tables are; None for the usual places.
-      entrant: who searches.
-      trials: how many evaluations.
+      task: its name for ``get_task``.
+      data: the folder with tables; None for the default.
+      entrant: what searches.
+      trials: the number of evaluations.
       seed: of the search.
     """
 
@@ -46,13 +43,13 @@ class Job:
     seed: int
 
     def run(self) -> Curve:
-        """Does it."""
+        """Runs the search."""
         return self.entrant.run(load_task(self.task, self.data), trials=self.trials, seed=self.seed)
 
 
 @lru_cache(maxsize=4)
 def load_task(name: str, data: Path | None) -> Task:
-    """Returns a task, loaded once in this process."""
+    """Returns a task, loaded once per process."""
     return get_task(name, data=data)
 
 
@@ -65,7 +62,7 @@ def plan(
     archive: Archive,
     data: Path | None = None,
 ) -> tuple[dict[str, dict[int, Curve]], list[Job]]:
-    """Returns what is known already, by label and seed, and the jobs that are left, one seed after another.
+    """Returns the stored curves by label and seed, and the missing jobs, ordered by seed.
 
     Raises:
       PliantError: an entrant cannot search this task.
@@ -86,14 +83,14 @@ def plan(
 
 
 def run_jobs(jobs: Sequence[Job], *, workers: int) -> Iterator[tuple[Job, Curve]]:
-    """Does jobs, and yields each with its curve as it ends; leaving the loop ends the processes.
+    """Runs jobs, and yields each with its curve as it ends; leaving the loop ends the processes.
 
     Args:
-      jobs: what to do.
-      workers: how many processes; with one, all is done in this one.
+      jobs: the jobs.
+      workers: the number of processes; one means this process.
 
     Raises:
-      Exception: what a job raised; the jobs that are under way are dropped.
+      Exception: what a job raised; running jobs are dropped.
     """
     if workers <= 1:
         for job in jobs:
@@ -122,9 +119,9 @@ def run_all(
     workers: int,
     on_curve: Callable[[Job, Curve], None] = lambda job, curve: None,
 ) -> dict[str, list[Curve]]:
-    """Does what ``plan`` left, keeps each run in the archive, and returns all curves by label, by seed.
+    """Runs the jobs of ``plan``, stores each run in the archive, and returns all curves by label, in order of seeds.
 
-    Stopped at any moment, it loses only the runs under way: the next ``plan`` finds the others.
+    If it is stopped, only running jobs are lost: the next ``plan`` finds the others.
     """
     found = {label: dict(curves) for label, curves in known.items()}
     for job, curve in run_jobs(jobs, workers=workers):
@@ -143,7 +140,7 @@ def _leave(*_: object) -> None:
 
 
 def _begin_worker() -> None:
-    """A worker that is interrupted from the keyboard ends at once, without a traceback of its own."""
+    """Makes a worker end on Ctrl-C without a traceback."""
     signal.signal(signal.SIGINT, _leave)
 
 
@@ -153,7 +150,7 @@ def _open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     try:
-        with _interrupts_ignored():  # by all that is started here, until its initializer has run
+        with _interrupts_ignored():  # until the initializers of the workers have run
             for _ in range(workers):
                 pool.submit(int)
         yield pool
@@ -163,7 +160,7 @@ def _open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Where signals can be set, which is in the main thread only."""
+    """Ignores Ctrl-C, if this is the main thread, where signals can be set."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -176,7 +173,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 @contextmanager
 def _single_threads() -> Iterator[None]:
-    """While the processes start, numeric libraries read that each is to use one thread."""
+    """Sets the environment so that numeric libraries of new processes use one thread."""
     changed = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(changed, "1"))
     try:

@@ -1,7 +1,4 @@
-"""Tables of published results: finding their files, reading NumPy archives, and the task that looks decisions up.
-
-What a table means (which column is the reward) is said by the file of each benchmark.
-"""
+"""Tables of published results: finds their files, reads NumPy archives, and looks decisions up as a task."""
 
 from __future__ import annotations
 
@@ -21,33 +18,33 @@ from pliant.values.errors import LoadError, PliantError
 from .task import Optimum, Result, Task
 
 VARIABLE = "PLIANT_DATA"
-"""The environment variable that names the folder with tables."""
+"""The environment variable with the folder of tables."""
 
 Floats = npt.NDArray[np.float64]
 
 
 class TableError(PliantError, FileNotFoundError):
-    """A table of results that is not where it was looked for."""
+    """A table of results was not found."""
 
 
 def find_table(names: Sequence[str], data: str | os.PathLike[str] | None, source: str) -> Path:
     """Returns the file of a table.
 
     Args:
-      names: the file names under which it goes, the preferred one first.
-      data: the file itself, or the folder that holds it; None for the folder that ``PLIANT_DATA`` names.
-      source: where a person gets it; part of the message.
+      names: its possible file names, the preferred one first.
+      data: the file, or its folder; None for the folder in ``PLIANT_DATA``.
+      source: where to get it; part of the message.
 
     Raises:
-      TableError: there is no such file.
+      TableError: the file was not found.
     """
     if data is None:
         data = os.environ.get(VARIABLE) or None
     wanted = " or ".join(repr(name) for name in names)
     if data is None:
         raise TableError(
-            f"this task reads a table of results, {wanted}, and does not know where it is. Pass the file or its folder as "
-            f"`data=...`, or set the variable {VARIABLE} to the folder. {source}"
+            f"this task reads a table of results, {wanted}, whose folder is unknown. Pass the file or its folder as "
+            f"`data=...`, or set the environment variable {VARIABLE} to the folder. {source}"
         )
     place = Path(data)
     candidates = [place / name for name in names] if place.is_dir() else [place]

@@ -1,4 +1,4 @@
-"""What a task is: a space whose every point has a known score.  Not how it is searched, and no table format."""
+"""``Task``, the interface of benchmark tasks: a space in which every point has a known score."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pliant.values.errors import FieldValueError
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one evaluation shows.
+    """The result of one evaluation.
 
     Attributes:
-      reward: what the search is told; higher is better.
-      cost: what the evaluation costs, in the task's ``cost_unit``.
-      test: the score to report of these decisions, after full training; never shown to a search.
-      info: more about them by name, such as parameters or energy.
+      reward: for the search; higher is better.
+      cost: of the evaluation, in the task's ``cost_unit``.
+      test: the score to report, after full training; not shown to a search.
+      info: other numbers by name, such as parameters or energy.
     """
 
     reward: float
@@ -31,22 +31,22 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The highest reward and the highest test score that a task holds, not always of the same decisions."""
+    """The highest reward and the highest test score of a task, maybe of different decisions."""
 
     reward: float
     test: float
 
 
 class Task(ABC):
-    """A search problem whose answer is known.
+    """Benchmark task: a search problem with a known optimum.
 
     A subclass writes ``_evaluate`` and ``_find_optimum``.
 
     Args:
-      name: under which ``get_task`` finds it.
-      program: the symbolic program with holes; its decisions are the task's.
+      name: for ``get_task``.
+      program: the symbolic program with holes, whose decisions are searched.
       fidelities: the budgets at which decisions can be evaluated, ascending; the last is full training.
-      repeats: how many trainings of each are known; see ``evaluate``.
+      repeats: the number of known trainings; see ``evaluate``.
       cost_unit: of ``Result.cost``, such as ``"seconds"``.
 
     >>> from pliant.bench import get_task
@@ -85,18 +85,18 @@ class Task(ABC):
     def evaluate(
         self, decisions: Any, fidelity: int | None = None, *, repeat: int | None = None
     ) -> Result | None:
-        """Returns what is known of decisions; None where they are infeasible.
+        """Returns the result of decisions; None if they are infeasible.
 
-        The same arguments always give the same result.
+        Equal arguments give equal results.
 
         Args:
           decisions: of ``space``, in any form.
           fidelity: one of ``fidelities``; None for the last, which is full training.
-          repeat: which training the reward is of, from 0 to ``repeats - 1``; None for the first.
+          repeat: the training of the reward, from 0 to ``repeats - 1``; None for the first.
 
         Raises:
-          DecisionError: they are no decisions of ``space``.
-          FieldValueError: there is no such fidelity or repeat.
+          DecisionError: they are not decisions of ``space``.
+          FieldValueError: the task lacks this fidelity or repeat.
         """
         if decisions.__class__ is not Decisions or decisions.space is not self.space:
             decisions = self.space.parse(decisions)
@@ -118,7 +118,7 @@ class Task(ABC):
         """Returns the decisions of a program that a search of ``self.program`` made.
 
         Raises:
-          DecisionError: the task's program does not make it.
+          DecisionError: it is not a program of this task.
         """
         return self._template.encode(program)
 
@@ -135,11 +135,11 @@ class Task(ABC):
 
     @abstractmethod
     def _evaluate(self, decisions: Decisions, fidelity: int, repeat: int) -> Result | None:
-        """Returns what is known; all arguments are checked."""
+        """Returns the result; arguments are checked."""
 
     @abstractmethod
     def _find_optimum(self) -> Optimum:
-        """Returns the optimum; asked once."""
+        """Returns the optimum; called once."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.space!r})"

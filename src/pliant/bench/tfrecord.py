@@ -1,4 +1,4 @@
-"""The TFRecord container, read without TensorFlow: framing and checksums.  Not what is in the records.
+"""Reads TFRecord files without TensorFlow: framing and checksums.
 
 A record is: its length (8 bytes, little-endian), the masked CRC-32C of those (4 bytes), the data, the masked
 CRC-32C of the data (4 bytes).
@@ -17,7 +17,7 @@ from pliant.values.errors import LoadError
 
 BATCH = 4096
 MAX_LENGTH = 1 << 28
-"""The longest record that is believed; a longer one means that the file is something else."""
+"""The longest plausible record; a longer one means that the file is something else."""
 
 
 def _make_table() -> list[int]:
@@ -34,7 +34,7 @@ TABLE = np.array(_make_table(), dtype=np.uint32)
 
 
 def crc32c(records: Sequence[bytes]) -> list[int]:
-    """Returns the CRC-32C of each of many byte strings; the work is shared, a byte of all at a time.
+    """Returns the CRC-32C of each of many byte strings, vectorized over the strings.
 
     >>> [hex(crc) for crc in crc32c([b"123456789", b""])]
     ['0xe3069283', '0x0']
@@ -68,7 +68,7 @@ def read_records(file: str | os.PathLike[str]) -> Iterator[bytes]:
     """Yields the data of all records of a file, checked.
 
     Raises:
-      LoadError: the file is no TFRecord file, is cut off, or a record is damaged.
+      LoadError: the file is not a TFRecord file, is cut off, or a record is damaged.
     """
     name = os.fspath(file)
     with open(file, "rb") as stream:
@@ -78,14 +78,14 @@ def read_records(file: str | os.PathLike[str]) -> Iterator[bytes]:
             for i, (crc, frame) in enumerate(zip(crc32c(data), frames)):
                 if struct.unpack("<I", frame[-4:])[0] != mask_crc(crc):
                     raise LoadError(
-                        f"record {start + i} of {name!r} is damaged: its checksum does not fit. Copy or download the file again."
+                        f"record {start + i} of {name!r} is damaged: its checksum is wrong. Copy or download the file again."
                     )
             yield from data
             start += len(frames)
 
 
 def _read_batch(stream: BinaryIO, name: str, start: int) -> list[bytes]:
-    """Returns the data of the next records, each with its checksum behind it."""
+    """Returns the data of the next records, each followed by its checksum."""
     heads: list[bytes] = []
     frames: list[bytes] = []
     is_broken = False
@@ -107,9 +107,7 @@ def _read_batch(stream: BinaryIO, name: str, start: int) -> list[bytes]:
 
 def _broken(name: str, record: int) -> LoadError:
     if record == 0:
-        return LoadError(
-            f"{name!r} is no TFRecord file: what stands where its first record should be is none."
-        )
+        return LoadError(f"{name!r} is not a TFRecord file: its first record cannot be read.")
     return LoadError(
         f"{name!r} is cut off or damaged: record {record} cannot be read. Copy or download the file again."
     )

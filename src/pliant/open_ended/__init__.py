@@ -1,7 +1,4 @@
-"""Open-ended evolution: programs changed by edits, with no space laid down before.
-
-``evolve`` is the loop, ``edits`` are what it changes programs by.  A search over a program with holes is ``sample``.
-"""
+"""Open-ended evolution: ``evolve`` searches programs by edits, without a search space; ``edits`` has ready-made edits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Ready-made edits: from a program to a changed one, at a place drawn at random.
+"""Ready-made edits, the mutations and crossover of open-ended evolution: each changes a program at a random place.
 
-An edit is any function ``(program, random) -> program | None``; those here are made of *where* and *what*.
-Which programs are edited, and which survive, is the business of ``loop``.
+An edit is any function ``(program, random) -> program | None``.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
 Where = type | tuple[type, ...] | str | re.Pattern[str] | Callable[..., Any] | None
-"""Which values an edit is for: those of a class; those whose whole path fits a regular expression, such as
-``layers`` or ``r"layers\\[\\d+\\].units"``; those that fit a predicate of ``(value)``, ``(value, parent)`` or
-``(k, value, parent)``, as for ``pg.query``; None for all."""
+"""Selects the values that an edit changes: a class; a regular expression of the whole path, such as ``layers`` or
+``r"layers\\[\\d+\\].units"``; a predicate of ``(value)``, ``(value, parent)`` or ``(k, value, parent)``, as for
+``pg.query``; None for all."""
 
 Values = Sequence[Any] | Callable[..., Any]
-"""What an edit puts in: one of several candidates, or what a function of ``(random)`` or ``(value, random)``
-returns, where ``value`` is what stands at the place so far."""
+"""The new values of an edit: a sequence of candidates, or a function of ``(random)`` or ``(value, random)``, where
+``value`` is the current value at the place."""
 
 
 class Edit(ABC):
-    """A change at a random place: a frozen object, called with a program that is its to change.
+    """An edit: a frozen object that changes a copy of a program at a random place.
 
-    It returns the changed program (the same object or another), or None where there is no such place.
-    All that is random is drawn from the generator that it is handed.  A plain function will do for yours:
+    It returns the changed program (the same object or another), or None if the program lacks such a place.
+    It draws random numbers only from the generator that it receives.  Your own edit can be a function:
 
     >>> def widen(program, random):
     ...     '''Doubles the units of a random layer.'''
@@ -49,20 +48,19 @@ class Edit(ABC):
 
     __slots__ = ()
     parents: ClassVar[int] = 1
-    """How many programs it is called with: one, or two for a crossover."""
+    """The number of programs that it takes: one, or two for a crossover."""
 
     @abstractmethod
     def __call__(self, program: Any, random: random.Random) -> Any:
-        """Returns the changed program, or None where it does not apply."""
+        """Returns the changed program, or None if it does not apply."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Replace(Edit):
-    """Puts a new value in the place of another.
+    """Replaces a value.
 
-    A program that is itself selected may be replaced whole.  To wrap what is there, return it inside
-    something: ``Replace(Layer, lambda layer, random: Residual(layer))``; to perturb a number:
+    The program itself may be replaced if it is selected.  To wrap a value, return it inside something: ``Replace(Layer, lambda layer, random: Residual(layer))``; to perturb a number:
     ``Replace(float, lambda x, random: x + random.gauss(0, 0.1))``.
 
     >>> import random, pliant as pg
@@ -70,8 +68,8 @@ class Replace(Edit):
     {op='pool'}
 
     Args:
-      where: which values may be replaced.
-      values: what may come in; of candidates, one that differs from what is there.
+      where: the values that may be replaced.
+      values: the new values; of candidates, one that differs from the current value.
     """
 
     where: Where
@@ -93,15 +91,15 @@ class Replace(Edit):
 @final
 @dataclass(frozen=True, slots=True)
 class Insert(Edit):
-    """Puts a new item into a list, anywhere.
+    """Inserts a new item into a list, at a random position.
 
     >>> import random, pliant as pg
     >>> Insert("layers", ["relu"])(pg.Dict(layers=["conv"]), random.Random(0))
     {layers=['conv', 'relu']}
 
     Args:
-      where: which lists may grow; what it selects beside lists is left aside.
-      values: what may come in; a function of two arguments is handed the list.
+      where: the lists that may grow; other selected values are ignored.
+      values: the new items; a function of two arguments receives the list.
     """
 
     where: Where
@@ -123,14 +121,14 @@ class Insert(Edit):
 @final
 @dataclass(frozen=True, slots=True)
 class Delete(Edit):
-    r"""Takes an item out of a list, or a key out of a dict; a field of an object gets its default.
+    r"""Deletes an item of a list or a key of a dict; a field of an object gets its default.
 
     >>> import random, pliant as pg
     >>> Delete(r"layers\[\d\]")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
     {layers=['conv']}
 
     Args:
-      where: which values may go; None for any item of a list.
+      where: the values that may be deleted; None for any item of a list.
     """
 
     where: Where = None
@@ -147,10 +145,10 @@ class Delete(Edit):
 @final
 @dataclass(frozen=True, slots=True)
 class Rewire(Edit):
-    r"""Puts a copy of one value in the place of another of the same program.
+    r"""Replaces a value by a copy of another value of the same program.
 
-    Where programs refer to each other's parts by number or name (the inputs of a layer), an edge gets a new
-    end that another edge has; where they nest, a part is grafted elsewhere.
+    If parts refer to each other by number or name (the inputs of a layer), an edge gets the end of another edge; if
+    parts are nested, a part is copied to another place.
 
     >>> import random, pliant as pg
     >>> graph = pg.Dict(nodes=[pg.Dict(inputs=[0]), pg.Dict(inputs=[1, 2])])
@@ -158,7 +156,7 @@ class Rewire(Edit):
     {nodes=[{inputs=[2]}, {inputs=[1, 2]}]}
 
     Args:
-      where: which values are replaced, and which are copied.
+      where: the values that are replaced and copied.
     """
 
     where: Where
@@ -178,14 +176,14 @@ class Rewire(Edit):
 @final
 @dataclass(frozen=True, slots=True)
 class Swap(Edit):
-    r"""Exchanges two values of a program, such as two layers.
+    r"""Swaps two values of a program, such as two layers.
 
     >>> import random, pliant as pg
     >>> Swap(r"layers\[\d\]")(pg.Dict(layers=["conv", "relu"]), random.Random(0))
     {layers=['relu', 'conv']}
 
     Args:
-      where: which values are exchanged; neither lies inside the other.
+      where: the values that are swapped; neither is inside the other.
     """
 
     where: Where
@@ -207,7 +205,7 @@ class Swap(Edit):
 @final
 @dataclass(frozen=True, slots=True)
 class Crossover(Edit):
-    """Puts a part of a second program in the place of a part of the first: subtree crossover.
+    """Subtree crossover: replaces a part of the first program by a part of the second.
 
     Koza, "Genetic programming", MIT Press 1992, section 6.4; one child of each pair.
 
@@ -216,7 +214,7 @@ class Crossover(Edit):
     {a=1, b=2}
 
     Args:
-      where: which values are replaced, and which come in their place.
+      where: the values that are replaced, and those that replace them.
     """
 
     where: Where
@@ -251,19 +249,19 @@ def find(program: Any, where: Where) -> dict[str, Any]:
 
 
 def put(program: Any, path: str, value: Any) -> Any:
-    """Returns the program with ``value`` at ``path``; the value itself where the path is that of the program."""
+    """Returns the program with ``value`` at ``path``; a copy of the value if the path is empty."""
     return rebind(program, {path: value}) if path else clone(value)
 
 
 def make(values: Values, old: Any, random: random.Random) -> Any:
-    """Returns what comes in where ``old`` stands: of candidates a copy of one, drawn evenly."""
+    """Returns the new value for ``old``: a copy of a random candidate, or the result of the function."""
     if not callable(values):
         return clone(values[int(random.random() * len(values))])
     return values(random) if positional_arity(values, most=2) == 1 else values(old, random)
 
 
 def _pick(found: dict[str, Any], random: random.Random) -> tuple[str | None, Any]:
-    """Returns one of the values with its path, drawn evenly; no path where there are none."""
+    """Returns a random value with its path; None as path if there are none."""
     if not found:
         return None, None
     paths = list(found)
@@ -281,7 +279,7 @@ def _is_apart(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
 
 
 def _check(edit: Edit, where: Any, values: Any = ()) -> None:
-    """Checks the arguments of an edit where they are written, not in the midst of a search."""
+    """Checks the arguments of an edit when it is made."""
     name = type(edit).__name__
     if isinstance(where, (str, re.Pattern)):
         compile_pattern(where)

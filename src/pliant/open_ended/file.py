@@ -1,7 +1,7 @@
-"""Records in a file: one line of JSON for each, so that a search that was killed goes on where it was.
+"""Record files of open-ended evolution: one JSON line per trial, so that a killed search can be resumed.
 
-The first line says which search it is.  A line that was cut short by a crash is dropped; its trial is
-proposed again.  Programs are not in the file: they follow from the records.
+The first line identifies the search.  A line that a crash cut off is dropped, and its trial is proposed again.  Programs
+are not stored: they are rebuilt from the records.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FORMAT = "pliant evolve 1"
 
 
 class RecordError(PliantError, RuntimeError):
-    """A file of records that cannot be opened, or belongs to another search."""
+    """A record file cannot be opened, or belongs to another search."""
 
 
 @final
@@ -29,11 +29,11 @@ class RecordFile:
     """A file of records, open for writing by one process at a time.
 
     Args:
-      path: of the file; made where there is none.
-      search: what says which search it is, as JSON data; the same when the file was made.
+      path: of the file; created if missing.
+      search: identifies the search, as JSON data; equal to that of the existing file.
 
     Raises:
-      RecordError: the file cannot be opened, is being written by another process, or is of another search.
+      RecordError: the file cannot be opened, is being written by another process, or belongs to another search.
       LoadError: a line of it is damaged.
     """
 
@@ -60,7 +60,7 @@ class RecordFile:
         self.records = [_parse(line, self.path, number) for number, line in enumerate(lines[1:], 2)]
 
     def append(self, record: Record) -> None:
-        """Writes a record; it is on the disk when this returns."""
+        """Writes a record to disk, with fsync."""
         self._write(record.to_json())
 
     def _write(self, data: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class RecordFile:
         os.fsync(self._handle)
 
     def _read(self) -> str:
-        """Returns the whole lines, and cuts off what a crash left of another."""
+        """Returns the complete lines, and truncates the file after them."""
         size = os.fstat(self._handle).st_size
         data = b""
         while len(data) < size:
@@ -84,9 +84,9 @@ class RecordFile:
         return data[:whole].decode(errors="replace")
 
     def _lock(self) -> None:
-        """Keeps other processes out until the file is closed; the system lets go of it when this one dies."""
+        """Locks the file for this process until it is closed or the process ends."""
         try:
-            import fcntl  # not on Windows, where nothing keeps two processes apart
+            import fcntl  # not on Windows, where the file is not locked
         except ImportError:
             return
         try:
@@ -99,10 +99,10 @@ class RecordFile:
 
 
 def read_records(path: str | os.PathLike[str]) -> list[Record]:
-    """Returns the records in a file, while it is written or after.
+    """Returns the records of a file, also while it is written.
 
     Raises:
-      RecordError: there is no such file, or it is none of records.
+      RecordError: the file is missing, or is not a record file.
       LoadError: a line of it is damaged.
     """
     place = pathlib.Path(path)
@@ -115,7 +115,7 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
 
 
 def _split(text: str, path: pathlib.Path) -> Iterator[str]:
-    """Yields the lines, after a look at the first."""
+    """Yields the lines, after a check of the first."""
     lines = text.split("\n")[:-1]
     if lines:
         _read_head(lines[0], path)
@@ -135,8 +135,8 @@ def _read_head(line: str, path: pathlib.Path) -> dict[str, Any]:
 
 def _not_ours(path: pathlib.Path, line: str) -> RecordError:
     return RecordError(
-        f"{str(path)!r} is no record file of pg.evolve (it begins {line[:40]!r}), and is left as it is. "
-        "Give the path of another file; a new one is made."
+        f"{str(path)!r} is not a record file of pg.evolve (it begins {line[:40]!r}); it was not changed. "
+        "Give another path; a new file is created there."
     )
 
 
@@ -148,8 +148,8 @@ def _check_search(path: pathlib.Path, line: str, search: dict[str, Any]) -> None
     if differs:
         shown = "; ".join(f"{name} was {head.get(name)!r:.80}, now {now[name]!r:.80}" for name in differs)
         raise RecordError(
-            f"the record file {str(path)!r} is of another search: {shown}. "
-            "Go on with the same arguments, or give the path of a new file."
+            f"the record file {str(path)!r} belongs to another search: {shown}. "
+            "Use the same arguments, or give the path of a new file."
         )
 
 
@@ -159,11 +159,11 @@ def _parse(line: str, path: pathlib.Path, number: int) -> Record:
     except (ValueError, LoadError) as error:
         raise LoadError(
             f"line {number} of the record file {str(path)!r} is damaged: {error} "
-            "Take back the file from a copy, or start anew at another path."
+            "Restore the file from a copy, or start a new search with another path."
         ) from error
     if record.id != number - 1:
         raise LoadError(
-            f"line {number} of the record file {str(path)!r} is damaged: it is of individual {record.id}, "
-            f"not {number - 1}. Lines are written in order; none may be missing."
+            f"line {number} of the record file {str(path)!r} is damaged: it has trial {record.id} instead of "
+            f"{number - 1}. Lines are in the order of trials, without gaps. Restore the file from a copy."
         )
     return record

@@ -1,7 +1,7 @@
-"""The loop of open-ended evolution: ``for program, feedback in evolve(...)``.
+"""The search loop of open-ended evolution: ``for program, feedback in evolve(...)``.
 
-Which parents, which edit and which seed a trial has depends on the seed of the search, the number of the
-trial and what was told before it, and on nothing else; so the records are the whole state.
+Parents, edit and seed of a trial depend only on the seed of the search, the number of the trial and the earlier
+rewards, so the records are the complete state.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .variation import Edits, Refused
 
 @final
 class Feedback:
-    """What one turn of the loop says about its program: call it with the reward, once.
+    """Receives the reward of one trial: call it once with the reward.
 
     Attributes:
       id: the number of the trial, from 1.
-      record: where the program comes from: its parents (whose weights it may start from), and the edit.
+      record: the origin of the program: its parents (whose weights it may start from) and the edit.
     """
 
     __slots__ = ("_tell", "id", "record")
@@ -42,19 +42,19 @@ class Feedback:
         self.record = record
 
     def __call__(self, reward: Any) -> None:
-        """Tells the reward of this trial: a finite number, or a tuple of them for several objectives.
+        """Records the reward of this trial: a finite number, or a tuple of them for several objectives.
 
         Raises:
-          RewardError: it is none, or not one that the selectors can compare; the trial stays open.
-          FeedbackError: this trial was told already.
+          RewardError: it is invalid, or the selection operators cannot compare it; the trial stays open.
+          FeedbackError: this trial has its feedback already.
         """
         self._send(check_reward(reward), "")
 
     def skip(self, reason: str = "") -> None:
-        """Ends this trial without a reward: it failed.  The program will be no parent.
+        """Ends this trial as failed.  Its program does not become a parent.
 
         Raises:
-          FeedbackError: this trial was told already.
+          FeedbackError: this trial has its feedback already.
         """
         if not isinstance(reason, str):
             raise FieldTypeError(
@@ -80,23 +80,22 @@ class Feedback:
 
 @final
 class Evolving(Iterator[tuple[Any, Feedback]]):
-    """An open-ended search under way: yields ``(program, feedback)``.  Made by ``evolve``.
+    """A running open-ended search: yields ``(program, feedback)``.  Made by ``evolve``.
 
-    The first trial is the program that it starts from.  Each later one is a child: ``select`` chooses a parent,
-    one of the edits changes a copy of it, and once its reward is told ``survive`` says who stays.  By default that
-    is regularized evolution as in Real, Liang, So and Le, "AutoML-Zero: evolving machine learning algorithms from
-    scratch", ICML 2020, section 3.2: the parent is the best of a sample (of 10), the oldest (of 100) dies; but for the
-    first population, which here grows out of the first program.  Both see the population as individuals whose
-    ``decisions`` are their records.
+    The first trial is the start program.  Each later one is a child: ``select`` chooses a parent, one of the edits
+    changes a copy of it, and after its reward ``survive`` selects the next population.  The default is regularized
+    evolution as in Real, Liang, So and Le, "AutoML-Zero: evolving machine learning algorithms from scratch", ICML 2020,
+    section 3.2: the parent is the best of a sample (of 10), the oldest (of 100) dies; but here the first population
+    grows from the start program.  Operators receive individuals whose ``decisions`` are their records.
 
-    An edit that does not apply, that a schema refuses (or that refuses by a ``PliantError``), whose child lacks
-    values, fails ``check`` or was there before is drawn again, up to ``attempts`` times.  Then the search walks on,
-    edit by edit, from a known program until it meets a new one; when that fails too, the loop ends.  When no edit
-    applies at all, that is an error.
+    An edit is drawn again, up to ``attempts`` times, if it does not apply, if a schema or a ``PliantError`` rejects it,
+    or if its child lacks values, fails ``check`` or was tried before.  After that the search applies edits to known
+    programs, one after another, until it finds a new one; if that fails, the loop ends.  If all edits fail to apply, it
+    raises an error.
 
-    Same seed, same rewards: same programs.  Every trial has a record of its parents, edit, seed and reward, of
-    which ``replay`` makes its program again; with a file of the records, the same call goes on after a crash
-    exactly where it was.  For that, edits must draw what is random from the generator that they are handed.
+    Equal seeds and rewards give equal programs.  Every trial has a record of its parents, edit, seed and reward, from
+    which ``replay`` rebuilds its program; with a record file, the same call resumes exactly after a crash.  So edits
+    must draw random numbers only from the generator that they receive.
 
     >>> import pliant as pg
     >>> from pliant.open_ended import Replace, evolve
@@ -128,7 +127,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         self._first = clone(program)
         self._records: dict[int, Record] = {}
         self._population: list[Individual] = []
-        self._programs: dict[int, Any] = {}  # of those who may become parents, of the best, and a few more
+        self._programs: dict[int, Any] = {}  # of possible parents, the best, and a few more
         self._seen = Seen()
         self._best: Record | None = None
         self._open: Feedback | None = None
@@ -156,7 +155,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         return clone(program), self._open
 
     def close(self) -> None:
-        """Closes the record file, so that others may write it; what was found stays readable."""
+        """Closes the record file for other processes; results stay readable."""
         self._trials = len(self._records)
         if self._file is not None:
             self._file.close()
@@ -171,17 +170,17 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """All trials that were told, in order."""
+        """The records of all trials with feedback, in order."""
         return tuple(self._records.values())
 
     @property
     def population(self) -> tuple[Record, ...]:
-        """Those who may become parents, in the order of arrival."""
+        """The records of possible parents, in the order of arrival."""
         return tuple([cast(Record, one.decisions) for one in self._population])
 
     @property
     def best(self) -> Record | None:
-        """The record with the best reward, the first of equals; None before there is one, or of several objectives."""
+        """The record with the best reward, the first of equals; None before it, or for several objectives."""
         return self._best
 
     @property
@@ -196,7 +195,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
 
     @property
     def front(self) -> ParetoFront:
-        """The records that no other beats, with rewards as they are to be maximized."""
+        """The Pareto-optimal records, with rewards to be maximized."""
         front = ParetoFront()
         for record in self._records.values():
             if record.reward is not None:
@@ -207,15 +206,15 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         """Returns the record of a trial and all its ancestors, the first program first.
 
         Raises:
-          FieldValueError: there is no such trial.
+          FieldValueError: the trial is unknown.
         """
         return trace_lineage(self._records, id)
 
     def replay(self, id: int) -> Any:
-        """Returns the program of a trial, made anew from the first one by the edits of its lineage.
+        """Rebuilds the program of a trial from the start program by the edits of its lineage.
 
         Raises:
-          FieldValueError: there is no such trial.
+          FieldValueError: the trial is unknown.
           LoadError: the edits do not make the same program again; see ``evolve``.
         """
         made: dict[int, Any] = {}
@@ -226,17 +225,17 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
     # ------------------------------------------------------------------ private
 
     def _breed(self, id: int) -> tuple[Record, Any] | None:
-        """Returns the next program and where it comes from; None when nothing new is found any more."""
+        """Returns the record and program of the next trial; None if no new program is found."""
         if id == 1:
             return Record(1, digest=digest_of(self._first)), self._first
         draw = twister.make(f"pliant.evolve/{self._seed}/{id}")
-        known: int | None = None  # what an edit led to last, of what was there before
+        known: int | None = None  # the last known program that an edit led to
         refusals: dict[str, str] = {}
         for attempt in range(2 * self._attempts):
             if attempt >= self._attempts and known is None:
                 break
             name = self._edits.draw(draw)
-            # Selected parents have nothing new nearby: walk on from what they led to.
+            # Selected parents have no new programs nearby: continue from programs that they led to.
             parents = [known if attempt >= self._attempts and known else self._pick(draw)]
             parents += [self._pick(draw) for _ in range(self._edits.count_parents(name) - 1)]
             seed = draw.getrandbits(53)
@@ -253,13 +252,13 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         if known is None:
             why = "".join(f"\n  {name}: {text}" for name, text in refusals.items())
             raise FieldValueError(
-                f"{self._attempts} edits in a row came to nothing, so trial {id} has no program. The last refusals:{why}\n"
-                "Let `where` select what the programs have, or add an edit that applies."
+                f"{self._attempts} edits in a row failed, so trial {id} has no program. The last reasons:{why}\n"
+                "Let `where` select values that the programs have, or add an edit that applies."
             )
         return None
 
     def _pick(self, draw: random.Random) -> int:
-        """Returns the id of a parent; of the first program while nothing survived."""
+        """Returns the trial of a parent; that of the start program if the population is empty."""
         if not self._population:
             return 1
         chosen = self._select(self._population, draw)
@@ -274,14 +273,14 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         if self._file is not None:
             if not self._file.close.alive:
                 raise FeedbackError(
-                    f"the search was closed before trial {record.id} was told, and its file may be another's now; "
-                    "tell what is open, then close."
+                    f"the search was closed before the feedback of trial {record.id}, so another process may write its file. "
+                    "Give feedback first, then close."
                 )
             self._file.append(told)
         self._take(told, program)
 
     def _take(self, record: Record, program: Any) -> None:
-        """Learns what was told about a program: by a user, or by a file."""
+        """Records a trial, of the loop or of a file."""
         self._records[record.id] = record
         self._seen.add(program, record.digest, record.id)
         reward = record.reward
@@ -296,16 +295,18 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             best is None or cast(float, self._sign(reward)) > cast(float, self._sign(best.reward))
         ):
             self._best = record
-        if len(self._programs) > 2 * len(self._population) + 10:  # now and then; what is lost is replayed
+        if len(self._programs) > 2 * len(self._population) + 10:  # dropped programs are replayed if needed
             kept = {one.id for one in self.population} | ({self._best.id} if self._best else set())
             self._programs = {number: self._programs[number] for number in kept}
 
     def _make(self, record: Record, made: dict[int, Any]) -> Any:
-        """Returns the program of a record, given those of its parents, and checks that it is the same as then."""
+        """Rebuilds the program of a record from those of its parents, and checks its digest."""
         if record.id == 1:
             program = self._first
         elif record.edit not in self._edits.names:
-            raise LoadError(f"trial {record.id} was made by the edit {record.edit!r}, which is not there.")
+            raise LoadError(
+                f"trial {record.id} was made by the edit {record.edit!r}, which is missing. Pass all edits of the search."
+            )
         else:
             try:
                 program = self._edits.apply(record.edit, [made[one] for one in record.parents], record.seed)
@@ -342,7 +343,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             as_rewards(reward, len(as_rewards(first)))
 
     def _describe(self) -> dict[str, Any]:
-        """Returns what must be the same when the search goes on."""
+        """Returns the arguments that must be equal to resume the search."""
         return {
             "program": digest_of(self._first),
             "edits": list(self._edits.names),
@@ -355,9 +356,8 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
 
 def _changed(record: Record, what: str) -> LoadError:
     return LoadError(
-        f"trial {record.id} cannot be made again: the edit {record.edit!r} is not what it was ({what}). An edit must "
-        "depend on the programs and the generator that it is handed, and on nothing else; put back the edits and "
-        "the first program that the record was made with."
+        f"trial {record.id} cannot be rebuilt: the edit {record.edit!r} has changed ({what}). An edit must depend only "
+        "on the programs and the generator that it receives. Use the edits and the start program of the record file."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a program that was tried: where it comes from, and what was told.  Not the program itself."""
+"""``Record``: the origin and reward of one trial of open-ended evolution; ``Seen``: the programs that were tried."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Record:
       edit: the name of the edit that made it; empty for the first program.
       seed: where the edit's random numbers started.
       digest: stands for the program's content, to check a replay by; None where it has no JSON form.
-      reward: what was told; None for a failure.
-      reason: why there is no reward.
+      reward: of the trial; None for a failure.
+      reason: of the failure.
     """
 
     id: int
@@ -58,7 +58,7 @@ class Record:
         """Reads what ``to_json`` returned.
 
         Raises:
-          LoadError: it is none.
+          LoadError: the data are not a record.
         """
         try:
             reward = data["reward"]
@@ -76,7 +76,7 @@ class Record:
                 reason=str(data["reason"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise LoadError(f"{data!r:.120} is no record of an individual ({error!r}).") from error
+            raise LoadError(f"{data!r:.120} is not the record of a trial ({error!r}).") from error
 
 
 def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:
@@ -87,7 +87,7 @@ def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:
     [1, 3]
 
     Raises:
-      FieldValueError: there is no such record.
+      FieldValueError: the record is unknown.
     """
     wanted, found = [id], dict[int, Record]()
     while wanted:
@@ -95,9 +95,7 @@ def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:
         if one in found:
             continue
         if one not in records:
-            raise FieldValueError(
-                f"there is no individual {one!r}; the records are those of {_range(records)}."
-            )
+            raise FieldValueError(f"unknown trial {one!r}; known trials: {_range(records)}.")
         found[one] = records[one]
         wanted.extend(records[one].parents)
     return tuple([found[one] for one in sorted(found)])
@@ -110,9 +108,9 @@ def _range(ids: Iterable[int]) -> str:
 
 @final
 class Seen:
-    """All programs of a search, each with the number of its trial.
+    """The programs of a search by content, each with the number of its trial.
 
-    A program with a JSON form takes 16 bytes and the overhead of a dict; another one is kept whole.
+    A program with a JSON form takes 16 bytes and the overhead of a dict; others are kept as copies.
     """
 
     def __init__(self) -> None:
@@ -120,7 +118,7 @@ class Seen:
         self._programs: dict[int, list[tuple[Any, int]]] = {}
 
     def find(self, program: Any, digest: str | None) -> int | None:
-        """Returns the trial that had an equal program, or None; ``digest`` is ``digest_of(program)``."""
+        """Returns the trial of an equal program, or None; ``digest`` is ``digest_of(program)``."""
         if digest is not None:
             return self._digests.get(bytes.fromhex(digest))
         for other, trial in self._programs.get(hash_of(program), ()):
@@ -129,7 +127,7 @@ class Seen:
         return None
 
     def add(self, program: Any, digest: str | None, id: int) -> None:
-        """Notes that trial ``id`` has this program."""
+        """Adds the program of trial ``id``."""
         if digest is not None:
             self._digests[bytes.fromhex(digest)] = id
         else:
@@ -137,7 +135,7 @@ class Seen:
 
 
 def digest_of(program: Any) -> str | None:
-    """Returns 32 hex digits that stand for a program's content, the same in every process; None without JSON form.
+    """Returns the hash of a program's content, 32 hex digits, equal in every process; None without JSON form.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> digest_of(Dict(a=[1])) == digest_of(Dict(a=[1])) != digest_of(Dict(a=[2]))

@@ -1,4 +1,4 @@
-"""``evolve``: the function that begins a search, and the checks of what it is given; the search is in ``loop``."""
+"""``evolve``, which starts an open-ended search, and the checks of its arguments."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def evolve(
     maximize: bool = True,
     record: str | os.PathLike[str] | None = None,
 ) -> Evolving:
-    """Evolves programs by edits, with no space laid down before: ``for program, feedback in pg.evolve(...)``.
+    """Open-ended evolution: evolves programs by edits, without a search space: ``for program, feedback in pg.evolve(...)``.
 
-    The first trial is ``program``, each later one a child of one that was told; ``Evolving`` says how.
+    The first trial is ``program``, each later one a child of an earlier trial; see ``Evolving``.
 
     >>> import pliant as pg
     >>> from pliant.open_ended import Delete, Insert, Replace, evolve
@@ -46,22 +46,22 @@ def evolve(
     ([1, 5, 5], -0.3)
 
     Args:
-      program: where evolution starts: a symbolic object, Dict or List.  It is not changed.
-      edits: functions ``(program, random) -> program | None``, ready ones (``Insert``, ...) or yours; a dict names them.
-      trials: how many turns, counting those in the file; None for no end.
-      population_size: how many survive by default.
-      select: chooses a parent: ``Tournament(10)`` by default; ``ParetoTournament()`` for several objectives.
-      survive: chooses who stays: ``Newest(population_size)`` by default.
-      weights: how likely each edit is drawn; all alike by default.
-      check: returns whether a program may be tried; keeps programs from growing without end.
-      attempts: how many edits are tried for one trial.
-      seed: where the random numbers start.
+      program: the start: a symbolic object, Dict or List, which is not changed.
+      edits: functions ``(program, random) -> program | None``, ready-made (``Insert``, ...) or your own; a dict names them.
+      trials: the number of trials, including those in the file; None for no limit.
+      population_size: of the default ``survive``.
+      select: selects a parent: ``Tournament(10)`` by default; ``ParetoTournament()`` for several objectives.
+      survive: selects the next population: ``Newest(population_size)`` by default.
+      weights: of the edits in random draws; equal by default.
+      check: returns whether a program may be tried; for example, limits its size.
+      attempts: the number of edits that are tried for one trial.
+      seed: of the random numbers.
       maximize: whether higher rewards are better.
-      record: the path of a file for the records.
+      record: the path of the record file, to resume the search.
 
     Raises:
-      FieldTypeError, FieldValueError: an argument is not as said.
-      RecordError, LoadError: the file is of another search, is being written, or cannot be replayed.
+      FieldTypeError, FieldValueError: an argument is invalid.
+      RecordError, LoadError: the file belongs to another search, is being written, or cannot be replayed.
     """
     return Evolving(
         _check_program(program),
@@ -88,13 +88,13 @@ def _check_program(program: Any) -> Any:
 
 
 def _check_chooser(value: Any, name: str) -> Operator:
-    """Returns an operator that chooses, and changes nothing."""
+    """Returns ``value`` when it is a selection operator."""
     operator = check_operator(value, name, "evolve")
     for part in _parts(operator):
         if isinstance(part, (Mutate, UniformCrossover)):
             raise FieldValueError(
-                f"evolve({name}=...) only chooses; {type(part).__name__} changes decisions, which these programs "
-                "have none of. Programs are changed by `edits`."
+                f"evolve({name}=...) takes selection operators; {type(part).__name__} changes decisions, and programs of "
+                "evolve are changed by `edits`. Leave it out."
             )
     return operator
 

@@ -1,4 +1,4 @@
-"""Making a child of chosen programs: which edit, with which seed, and whether its result can be used."""
+"""Variation in open-ended evolution: applies edits to programs, and checks the resulting children."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EditFn = Edit | Callable[[Any, random.Random], Any]
 
 @final
 class Refused(PliantError, ValueError):
-    """An edit that came to nothing: there is no place for it, or its result is no program to try."""
+    """An edit failed: it does not apply, or its result is not a program to try."""
 
 
 @final
@@ -30,8 +30,8 @@ class Edits:
 
     Args:
       edits: functions ``(program, random) -> program | None``, or a mapping from name to function.
-      weights: how likely each is drawn, in the same order; all alike when None.
-      check: which programs may be tried; all when None.
+      weights: of the edits in random draws, in the same order; equal if None.
+      check: returns whether a program may be tried; None for all.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Edits:
         self._bounds = list(accumulate(_check_weights(weights, len(self._names))))
         if check is not None and not callable(check):
             raise FieldTypeError(
-                f"check is a function of the program that returns whether it may be tried; got {check!r:.80}."
+                f"check is a function of a program that returns whether it may be tried; got {check!r:.80}."
             )
         self._check = check
 
@@ -64,16 +64,16 @@ class Edits:
         )
 
     def count_parents(self, name: str) -> int:
-        """Returns how many programs the edit is called with."""
+        """Returns the number of programs that the edit takes."""
         found: int = getattr(self._by_name[name], "parents", 1)
         return found
 
     def apply(self, name: str, parents: Sequence[Any], seed: int) -> Any:
-        """Returns the child that an edit with this seed makes of programs, which it leaves as they are.
+        """Applies an edit with this seed to copies of programs, and returns the child.
 
         Raises:
-          Refused: it makes none: it does not apply, the child has missing values, a schema or ``check`` refuses it.
-          FieldTypeError: what it returned is no program.
+          Refused: it does not apply, the child lacks values, or a schema or ``check`` rejects it.
+          FieldTypeError: it did not return a program.
         """
         draw = twister.make(f"pliant.evolve/{seed}")
         copies = [clone(one) for one in parents]
@@ -83,11 +83,11 @@ class Edits:
         except PliantError as error:
             raise Refused(str(error)) from error
         if child is None:
-            raise Refused("it found no place in the program")
+            raise Refused("it does not apply to the program")
         if not isinstance(child, Node):
             raise FieldTypeError(
                 f"the edit {name!r} returned {child!r:.80} of type {type(child).__name__}; an edit returns the "
-                "changed program, or None where it does not apply."
+                "changed program, or None if it does not apply."
             )
         if missing:
             raise Refused(f"the program lacks values at {listing(missing)}")
@@ -134,7 +134,7 @@ def _check_edit(name: str, edit: Any) -> None:
     if (arity := positional_arity(edit, most=3)) != 2:
         raise FieldTypeError(
             f"an edit takes (program, random); {name!r} takes {arity} argument{'s' if arity != 1 else ''}. "
-            "Draw all that is random from the second, so that the edit can be replayed."
+            "Draw random numbers only from the second, so that the edit can be replayed."
         )
 
 

@@ -1,5 +1,5 @@
-"""Floor 4: published search spaces as symbolic programs with holes, one file per paper.
+"""Published search spaces as symbolic programs with holes, one module per paper.
 
-Each file offers ``make_space()`` and what the paper says of its programs.  No tables of results and no search:
-``bench`` looks programs up in tables.  Import the file of a paper, such as ``pliant.zoo.nasbench201``.
+Each module has ``make_space()``.  Import the module of a paper, such as ``pliant.zoo.nasbench201``; ``pliant.bench`` has
+the tables of results.
 """

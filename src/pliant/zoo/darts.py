@@ -1,8 +1,7 @@
-"""The cells of DARTS: four nodes, each the sum of two operations on earlier nodes, in normal and reduction cells (PyTorch).
+"""The search space of DARTS: cells of four nodes, each the sum of two operations on earlier nodes (PyTorch).
 
-Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, section 2.1 and appendix A.  The networks
-that are searched and the ones that are trained afterwards; neither drop path nor the auxiliary classifier, which belong
-to their training.
+Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, section 2.1 and appendix A: the networks
+that are searched, and those that are trained afterwards (without drop path and auxiliary classifier).
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ OPS = (
     "dil_conv_3x3",
     "dil_conv_5x5",
 )
-"""The eight operations, in the order of the paper's code; ``none`` stands for no edge."""
+"""The eight operations, in the order of the paper's code; ``none`` means that the edge is absent."""
 
 NODES = 4
-"""Nodes of a cell, besides its two inputs, which are nodes 0 and 1."""
+"""Nodes of a cell, without its two inputs, which are nodes 0 and 1."""
 
 OP_HINT, INPUT_HINT = "op", "input"
 """The hints of the holes over operations and over inputs."""
@@ -41,7 +40,7 @@ Pairs = tuple[tuple[str, int], ...]
 
 
 class Genotype(NamedTuple):
-    """A cell of each kind in the paper's notation: (operation, from which node), two per node in their order."""
+    """A normal and a reduction cell in the paper's notation: (operation, source node), two per node in order."""
 
     normal: Pairs
     reduction: Pairs
@@ -57,21 +56,21 @@ DARTS_V2 = Genotype(
         ("max_pool_3x3", 0), ("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1),
     ),
 )  # fmt: skip
-"""The cells that the paper found with its second order on CIFAR-10 (figures 4 and 5)."""
+"""The cells that the paper found with second-order DARTS on CIFAR-10 (figures 4 and 5)."""
 
 
 @symbolize
 @final
 class Operation(nn.Module):
-    """What is on one edge, in all cells of a kind: one operation, with weights of its own in each cell.
+    """The operation of one edge, in all cells of a kind, with separate weights for each cell.
 
-    All cells of a kind have one structure, so an edge is one decision, whatever the width of its cell.
+    All cells of a kind have the same structure, so an edge is one decision.
 
     Args:
-      name: which of ``OPS``.
+      name: one of ``OPS``.
       filters: the channels of each cell of the kind.
       stride: 2 on the edges of a reduction cell that start at its inputs.
-      affine: whether normalization has weights; where not, pooling is normalized, too, as in the paper's search.
+      affine: whether normalization has weights; if not, pooling is also normalized, as in the paper's search.
     """
 
     def __init__(self, name: str, filters: Sequence[int], *, stride: int = 1, affine: bool = True) -> None:
@@ -80,7 +79,7 @@ class Operation(nn.Module):
         self.by_cell = nn.ModuleList(_make_operation(name, wide, stride, affine=affine) for wide in filters)
 
     def forward(self, x: Tensor, cell: int) -> Tensor:
-        """Returns what the operation of one cell makes of ``x``."""
+        """Returns the output of the operation in one cell."""
         out: Tensor = self.by_cell[cell](x)
         return out
 
@@ -88,14 +87,14 @@ class Operation(nn.Module):
 @symbolize
 @final
 class Edge(nn.Module):
-    """An operation, and the node that it is applied to."""
+    """An edge: an operation and its source node."""
 
     def __init__(self, source: int, op: nn.Module) -> None:
         super().__init__()
         self.place, self.operation = source, op
 
     def forward(self, nodes: Sequence[Tensor], cell: int) -> Tensor:
-        """Returns what the operation makes of its node."""
+        """Returns the output of the operation on its node."""
         out: Tensor = self.operation(nodes[self.place], cell)
         return out
 
@@ -120,15 +119,15 @@ class Node(nn.Module):
 class Network(nn.Module):
     """A convolution, cells with two reduction cells among them, and a linear layer.
 
-    A cell takes the outputs of the two cells before it, each brought to its width by a 1 x 1 convolution, and returns
-    its four nodes one beside the other.
+    A cell takes the outputs of the two cells before it, each through a 1 x 1 convolution to its width, and returns
+    the concatenation of its four nodes.
 
     Args:
       normal: the nodes of normal cells.
       reduction: the nodes of reduction cells, a third and two thirds down the network, which double the width.
       width: the channels of the nodes of the first cell.
-      cells: how many there are.
-      classes: how many logits it returns.
+      cells: the number of cells.
+      classes: the number of logits.
       affine: whether the normalization before cells has weights.
     """
 
@@ -195,13 +194,12 @@ def make_space(
     classes: int = 10,
     affine: bool = False,
 ) -> Any:
-    """Returns the network whose cells are open.
+    """Returns the network with holes in its cells.
 
-    With ``inputs=None``, the network of the paper's search: an operation, ``none`` among them, on each of the 14 edges
-    of a cell.  A gradient algorithm keeps two edges of each node by
-    ``derivation=pg.oneshot.CellRule(darts.node_keys())``.  With ``inputs=2``, the cells that this leaves, and no
-    others: each node chooses two inputs, and one of seven operations on each.  An input then has weights of its own
-    as a node's first and as its second.
+    With ``inputs=None``, the network of the paper's search: an operation, or ``none``, on each of the 14 edges of a
+    cell.  A gradient algorithm keeps two edges of each node by ``derivation=pg.oneshot.CellRule(darts.node_keys())``.
+    With ``inputs=2``, only the cells that such a derivation can return: each node chooses two inputs, and one of seven
+    operations on each.  An input then has separate weights as a node's first and second input.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_space()).size == 8**28
@@ -210,10 +208,10 @@ def make_space(
     True
 
     Args:
-      inputs: how many inputs each node chooses; all have an operation when None.
+      inputs: the number of inputs that each node chooses; None for an operation on all inputs.
       width: channels of the nodes of the first cell.
-      cells: how many there are.
-      classes: how many logits it returns.
+      cells: the number of cells.
+      classes: the number of logits.
       affine: whether normalization has weights.
     """
     names = OPS if inputs is None else OPS[1:]
@@ -240,7 +238,7 @@ def make_network(
     3349342
 
     Raises:
-      FieldValueError: the cells are none of this space.
+      FieldValueError: a cell is not in this space.
     """
     for pairs in genotype:
         _check_pairs(pairs)
@@ -255,7 +253,7 @@ def make_network(
 
 
 def to_genotype(network: Any) -> Genotype:
-    """Returns the cells of a concrete network, without edges that have no operation; the inverse of ``make_network``.
+    """Returns the cells of a concrete network, without absent edges; the inverse of ``make_network``.
 
     >>> to_genotype(make_network(DARTS_V2, cells=3)) == DARTS_V2
     True
@@ -268,7 +266,7 @@ def to_genotype(network: Any) -> Genotype:
 
 
 def node_keys() -> list[list[str]]:
-    """Returns per node of ``make_space()`` the keys of its edges, for rules that keep some of them.
+    """Returns the keys of the edges of each node of ``make_space()``, for rules that keep some of them.
 
     >>> node_keys()[0], len(node_keys())
     (['normal[0].edges[0].op', 'normal[0].edges[1].op'], 8)
@@ -316,7 +314,7 @@ def _make_operation(name: str, filters: int, stride: int, *, affine: bool) -> An
 
 
 def _check_pairs(pairs: Pairs) -> None:
-    """Raises FieldValueError for what is no cell."""
+    """Raises FieldValueError for an invalid cell."""
     for name, _ in pairs:
         if name not in OPS:
             raise FieldValueError(

@@ -1,8 +1,8 @@
-"""MobileNetV2, and the spaces S1, S2 and S3 that the PyGlove paper makes of it.
+"""MobileNetV2, and the search spaces S1, S2 and S3 of the PyGlove paper (PyTorch).
 
 Sandler et al., "MobileNetV2", CVPR 2018; Peng et al., "PyGlove", NeurIPS 2020, table 7 and figures 21 to 23.  A space
-is the static network with a function or two applied: ``make_network().rebind([relax_filters, relax_operations])``.
-Channels are explicit: the width that a layer writes and the width that the next one reads are one decision.
+is the static network with one or two functions applied: ``make_network().rebind([relax_filters, relax_operations])``.
+The output width of a layer and the input width of the next one are one decision.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ BLOCKS = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-"""Table 2 of MobileNetV2: per block the expansion ratio, the filters, the number of layers, and the first stride."""
+"""Table 2 of MobileNetV2: for each block the expansion ratio, filters, number of layers, and first stride."""
 
 KERNEL_SIZES, EXPANSION_RATIOS = (3, 5, 7), (3, 6)
 MULTIPLIERS = (0.5, 0.625, 0.75, 1.0, 1.25, 1.5, 2.0)
-"""Of table 7: what S1 chooses kernel sizes and expansion ratios from, and S2 the multipliers of filters."""
+"""Table 7: the kernel sizes and expansion ratios of S1, and the multipliers of filters of S2."""
 
 OP_HINT, FILTERS_HINT = "op", "filters"
 """The hints of the holes over operations and over filters, to partition S3 by."""
@@ -47,7 +47,7 @@ def _norm(filters: int) -> nn.BatchNorm2d:
 @symbolize
 @final
 class InvertedBottleneck(nn.Sequential):
-    """Expands 1 x 1, filters depthwise, and projects 1 x 1 without an activation; no expansion where the ratio is 1."""
+    """Inverted bottleneck: 1 x 1 expansion (if the ratio is not 1), depthwise convolution, linear 1 x 1 projection."""
 
     def __init__(
         self,
@@ -73,11 +73,11 @@ class InvertedBottleneck(nn.Sequential):
 @symbolize
 @final
 class Layer(nn.Module):
-    """An operation, and in all layers of a block but its first, what comes in added to what goes out.
+    """A layer: an operation, with a residual connection except in the first layer of a block.
 
-    With ``Zero`` for its operation the layer hands its input on, which is how a layer is removed.  Where a layer writes
-    another width than it reads, which the static network never does, what is added has zeros for channels that are
-    missing, and leaves out those that are too many (He et al., CVPR 2016, option A; so do the masks of TuNAS).
+    With the operation ``Zero`` the layer returns its input, so it is removed.  If input and output widths differ, which
+    only happens in the spaces, the residual is padded with zero channels or cut (He et al., CVPR 2016, option A; like
+    the masks of TuNAS).
     """
 
     def __init__(self, filters: int, op: nn.Module, *, is_first: bool) -> None:
@@ -93,7 +93,7 @@ class Layer(nn.Module):
 @symbolize
 @final
 class Block(nn.Module):
-    """Layers, of which the first may have a stride."""
+    """A block of layers, of which the first may have a stride."""
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Block(nn.Module):
 @symbolize
 @final
 class Head(nn.Module):
-    """A 1 x 1 convolution, the mean over the image, dropout, and a linear layer."""
+    """The head: a 1 x 1 convolution, global average pooling, dropout, and a linear layer."""
 
     def __init__(
         self, filters_in: int, filters: int = 1280, classes: int = 1000, *, dropout: float = 0.2
@@ -144,7 +144,7 @@ class MobileNetV2(nn.Module):
 
 
 def fit(x: Tensor, filters: int) -> Tensor:
-    """Returns images with so many channels: the first of ``x``, and zeros where it has fewer.
+    """Returns images with ``filters`` channels: those of ``x``, cut or padded with zeros.
 
     >>> import torch
     >>> fit(torch.ones(1, 2, 1, 1), 3).flatten().tolist()
@@ -155,7 +155,7 @@ def fit(x: Tensor, filters: int) -> Tensor:
 
 
 def scale_filters(filters: int, multiplier: float) -> int:
-    """Returns the multiple of 8 nearest to a product, not below 8, nor 10 % below the product (as MobileNetV2 does).
+    """Returns the multiple of 8 nearest to a product, at least 8 and at least 90 % of the product (as MobileNetV2).
 
     >>> [scale_filters(24, multiplier) for multiplier in MULTIPLIERS]
     [16, 16, 24, 24, 32, 40, 48]
@@ -172,7 +172,7 @@ def make_network(
     filters: tuple[int, int] = (32, 1280),
     stride: int = 2,
 ) -> Any:
-    """Returns the static network; at 224 x 224 it takes 300.774M multiply-adds, and has 3.505M parameters.
+    """Returns the static network: 300.774M multiply-adds at 224 x 224, and 3.505M parameters.
 
     >>> sum(p.numel() for p in make_network().parameters())
     3504872
@@ -195,10 +195,10 @@ def make_network(
 
 
 def relax_operations(key: Any, value: Any, parent: Any) -> Any:
-    """Opens kernel size and expansion ratio of each layer, and whether the layer is there at all: for ``rebind``.
+    """Rebind function: holes for kernel size and expansion ratio of each layer, and for its removal.
 
-    As figure 21: 3 kernel sizes times 2 ratios, in the first layer of all the ratio 1 alone, and in all but the first
-    layers of blocks also ``Zero``.
+    As figure 21: 3 kernel sizes times 2 ratios (in the first layer only the ratio 1), and ``Zero`` except in the first
+    layers of blocks.
     """
     if not isinstance(parent, Layer) or key.key != "op" or not isinstance(value, InvertedBottleneck):
         return value
@@ -213,9 +213,9 @@ def relax_operations(key: Any, value: Any, parent: Any) -> Any:
 
 
 def relax_filters(key: Any, value: Any, parent: Any) -> Any:
-    """Opens the filters of each layer: for ``rebind``, on the whole network.
+    """Rebind function for the whole network: holes for the filters of each layer.
 
-    As figure 22; and what reads a layer's filters, in this layer or in the next, reads the same decision.
+    As figure 22; all uses of a layer's filters, in this layer or in the next, are the same decision.
     """
     if value.__class__ is not int or key.key not in ("filters", "filters_in"):
         return value
@@ -230,8 +230,8 @@ def make_space(name: str, network: Any = None) -> Any:
     """Returns one of the three spaces.
 
     S1 has 3 * 6**6 * 7**10 networks, S2 one per choice of the filters of 17 layers; S3 is their product.  In figure 23
-    the filters stand inside each candidate, where a removed layer has none; here they belong to the layer, so that the
-    next one knows what it reads.
+    the filters are inside each candidate, so a removed layer lacks them; here they belong to the layer, because the next
+    one needs them.
 
     >>> import pliant as pg
     >>> [f"{pg.abstract_search_space(make_space(name)).size:.1e}" for name in ("S1", "S2", "S3")]
@@ -242,7 +242,7 @@ def make_space(name: str, network: Any = None) -> Any:
       network: what to relax; ``make_network()`` when None.
 
     Raises:
-      FieldValueError: there is no such space.
+      FieldValueError: the space is unknown.
     """
     relax = {"S1": [relax_operations], "S2": [relax_filters], "S3": [relax_filters, relax_operations]}
     if name not in relax:
@@ -253,7 +253,7 @@ def make_space(name: str, network: Any = None) -> Any:
 
 
 def _find_writer(path: str, parent: Any) -> int | None:
-    """Returns the number of the layer whose filters stand at a path, counted through all blocks; None for the stem's."""
+    """Returns the index of the layer, over all blocks, whose filters are at a path; None for the stem's."""
     found = re.match(r"blocks\[(\d+)\]\.layers\[(\d+)\]", path)
     root = parent
     while root.sym_parent is not None:

@@ -1,7 +1,7 @@
-"""The cells of NAS-Bench-101: an operation on each inner vertex, and which of the forward edges exist.
+"""The search space of NAS-Bench-101: cells with an operation on each inner vertex, and any forward edges.
 
-Ying et al., "NAS-Bench-101", ICML 2019.  The space as the PyGlove paper searches it (section 4.3): nodes and edges are
-told apart by their hints.  Which cells are valid, and which are the same, is said by ``pliant.bench.nasbench101``.
+Ying et al., "NAS-Bench-101", ICML 2019.  The space as in the PyGlove paper (section 4.3): hints distinguish nodes and
+edges.  ``pliant.bench.nasbench101`` checks whether cells are valid or equal.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Cell(Object):
 
 
 def make_space(vertices: int = VERTICES) -> Cell:
-    """Returns the cell with all nodes and edges open: 3 ** (n - 2) * 2 ** (n (n - 1) / 2) programs for n vertices.
+    """Returns the cell with holes for all nodes and edges: 3 ** (n - 2) * 2 ** (n (n - 1) / 2) programs for n vertices.
 
-    Most of them are infeasible (too many edges, or no way from input to output), or equal others.
+    Most are infeasible (too many edges, or no path from input to output), or equal to others.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_space()).size == 3**5 * 2**21
@@ -50,19 +50,19 @@ def make_space(vertices: int = VERTICES) -> Cell:
     243
 
     Args:
-      vertices: the most vertices of a cell, 2 to 7, input and output included.
+      vertices: the largest number of vertices, 2 to 7, input and output included.
 
     Raises:
-      FieldTypeError, FieldValueError: there is no such cell.
+      FieldTypeError, FieldValueError: ``vertices`` is out of range.
     """
     if vertices.__class__ is not int:
         raise FieldTypeError(
-            f"make_space(vertices=...) takes a whole number in 2..{VERTICES}; got {vertices!r:.80} of type "
+            f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {vertices!r:.80} of type "
             f"{type(vertices).__name__}."
         )
     if not 2 <= vertices <= VERTICES:
         raise FieldValueError(
-            f"make_space(vertices=...) takes a whole number in 2..{VERTICES}; got {vertices}."
+            f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {vertices}."
         )
     return Cell(
         nodes=[oneof(OPS, hints=OP_HINT) for _ in range(vertices - 2)],

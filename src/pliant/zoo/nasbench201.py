@@ -1,7 +1,7 @@
-"""The cells of NAS-Bench-201, which are those of NATS-Bench's topology space: 4 nodes, an operation on each edge.
+"""The search space of NAS-Bench-201 and of NATS-Bench's topology space: cells of 4 nodes, an operation on each edge.
 
-Dong and Yang, "NAS-Bench-201", ICLR 2020; Dong et al., "NATS-Bench", TPAMI 2021.  The space and the names of its
-cells; their accuracies are looked up by ``pliant.bench``.
+Dong and Yang, "NAS-Bench-201", ICLR 2020; Dong et al., "NATS-Bench", TPAMI 2021.  Their
+accuracies are in ``pliant.bench``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Cell(Object):
 
 
 def make_space() -> Cell:
-    """Returns the cell whose six operations are open: 5 ** 6 = 15,625 programs.
+    """Returns the cell with holes for its six operations: 5 ** 6 = 15,625 programs.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_space()).size
@@ -42,7 +42,7 @@ def make_space() -> Cell:
 
 
 def to_text(ops: Sequence[str]) -> str:
-    """Returns the name under which the published tables know a cell.
+    """Returns the name of a cell in the published tables.
 
     >>> to_text(["avg_pool_3x3", "nor_conv_1x1", "skip_connect", "nor_conv_1x1", "skip_connect", "skip_connect"])
     '|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|'
@@ -63,19 +63,19 @@ def from_text(text: str) -> Cell:
     'nor_conv_3x3'
 
     Raises:
-      FieldValueError: the text is no such name.
+      FieldValueError: the text is not such a name.
     """
     ops = re.findall(r"(\w+)~\d", text)
     if len(ops) != len(EDGES) or not set(ops) <= set(OPS) or to_text(ops) != text:
         raise FieldValueError(
-            f"{text!r:.120} names no cell of NAS-Bench-201; a name is such as {to_text(['none'] * 6)!r}, with the "
+            f"{text!r:.120} is not the name of a cell of NAS-Bench-201; a name looks like {to_text(['none'] * 6)!r}, with the "
             f"operations {', '.join(OPS)}."
         )
     return Cell(ops)
 
 
 def structure(ops: Sequence[str]) -> str:
-    """Returns what a cell computes, as text that cells of one structure share: 6,466 of them among the 15,625.
+    """Returns the function of a cell as text, equal for cells that compute the same: 6,466 texts for 15,625 cells.
 
     As the paper counts: a skip connection hands its input on, an edge with ``none`` or from a node that is zero is zero,
     and the inputs of a node are sorted.  The number is that of this notation, which is not a normal form: a zero

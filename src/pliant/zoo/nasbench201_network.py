@@ -1,7 +1,7 @@
-"""The network that NAS-Bench-201 trains for each cell, with an operation to be chosen on each edge (PyTorch).
+"""The network that NAS-Bench-201 trains for each cell, with a hole for the operation on each edge (PyTorch).
 
-Dong and Yang, "NAS-Bench-201", ICLR 2020, section 2.1 and figure 1.  The cells and their names, which need no PyTorch,
-are in ``nasbench201``; their accuracies are looked up by ``pliant.bench``.
+Dong and Yang, "NAS-Bench-201", ICLR 2020, section 2.1 and figure 1.  ``nasbench201`` has the cells without
+PyTorch.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .operations import Convolution, Pooling, Zero
 @symbolize
 @final
 class Operation(nn.Module):
-    """What is on one edge, in all cells: one operation, with weights of its own in each cell.
+    """The operation of one edge, in all cells, with separate weights for each cell.
 
-    All cells have one structure, so an edge is one decision, whatever the width of its cell.
+    All cells have the same structure, so an edge is one decision.
 
     Args:
-      name: which of ``nasbench201.OPS``.
+      name: one of ``nasbench201.OPS``.
       filters: the channels of each cell.
       affine: whether the normalization has weights.
     """
@@ -39,7 +39,7 @@ class Operation(nn.Module):
         self.by_cell = nn.ModuleList(_make_operation(name, wide, affine) for wide in filters)
 
     def forward(self, x: Tensor, cell: int) -> Tensor:
-        """Returns what the operation of one cell makes of ``x``."""
+        """Returns the output of the operation in one cell."""
         out: Tensor = self.by_cell[cell](x)
         return out
 
@@ -124,7 +124,7 @@ def make_network(
       affine: whether the normalization inside cells has weights.
 
     Raises:
-      FieldValueError: there is no operation of a name.
+      FieldValueError: an operation is unknown.
     """
     for name in ops:
         if name not in OPS:
@@ -136,7 +136,7 @@ def make_network(
 
 
 def make_space(*, width: int = 16, cells: int = 5, classes: int = 10, affine: bool = True) -> Any:
-    """Returns the network whose cells are open: 5 ** 6 = 15,625 networks.
+    """Returns the network with holes in its cells: 5 ** 6 = 15,625 networks.
 
     A decision over an edge is an index into ``nasbench201.OPS``, as in ``nasbench201.make_space()``, and the decisions
     of both spaces have the same vectors.

@@ -1,7 +1,7 @@
-"""The networks of NAS-Bench-Macro: eight layers, each an identity or one of two inverted bottlenecks.
+"""The search space of NAS-Bench-Macro: eight layers, each an identity or one of two inverted bottlenecks.
 
-Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021.  The space and the names of
-its networks; their accuracies are looked up by ``pliant.bench``.
+Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021.  Their
+accuracies are in ``pliant.bench``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Network(Object):
 
 
 def make_space() -> Network:
-    """Returns the network whose eight blocks are open: 3 ** 8 = 6,561 programs.
+    """Returns the network with holes for its eight blocks: 3 ** 8 = 6,561 programs.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_space()).size
@@ -39,7 +39,7 @@ def make_space() -> Network:
 
 
 def to_text(blocks: Sequence[str]) -> str:
-    """Returns the name under which the published table knows a network: a digit per layer.
+    """Returns the name of a network in the published table: a digit per layer.
 
     >>> to_text(["mb6_k5"] * 7 + ["identity"])
     '22222220'
@@ -54,10 +54,10 @@ def from_text(text: str) -> Network:
     'identity'
 
     Raises:
-      FieldValueError: the text is no such name.
+      FieldValueError: the text is not such a name.
     """
     if len(text) != LAYERS or not set(text) <= set("012"):
         raise FieldValueError(
-            f"{text!r:.80} names no network of NAS-Bench-Macro; a name is {LAYERS} digits 0, 1 or 2, such as '22212202'."
+            f"{text!r:.80} is not the name of a network of NAS-Bench-Macro; a name has {LAYERS} digits 0, 1 or 2, such as '22212202'."
         )
     return Network([BLOCKS[int(digit)] for digit in text])

@@ -1,7 +1,6 @@
-"""The operations that published cells are made of, as symbolic modules: convolutions, pooling, identity, zero.
+"""Operations of published cells as symbolic modules: convolutions, pooling, identity, zero (PyTorch).
 
-After Liu et al., "DARTS", ICLR 2019, and Dong and Yang, "NAS-Bench-201", ICLR 2020.  Which of them a space offers is
-said by the file of its paper.
+After Liu et al., "DARTS", ICLR 2019, and Dong and Yang, "NAS-Bench-201", ICLR 2020.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 Identity: Any = symbolize(nn.Identity)
-"""Hands its input on."""
+"""Returns its input."""
 
 
 @symbolize
 @final
 class Zero(nn.Module):
-    """No operation: zeros, in the shape of what stands beside it.
+    """Returns zeros: the absence of an operation.
 
     >>> Zero(8, stride=2)(torch.ones(1, 3, 4, 4)).shape
     torch.Size([1, 8, 2, 2])
 
     Args:
-      filters: how many channels; as many as come in when None.
-      stride: of every so many rows and columns one is left.
+      filters: output channels; None for as many as in the input.
+      stride: of the output.
     """
 
     def __init__(self, filters: int | None = None, stride: int = 1) -> None:
@@ -66,7 +65,7 @@ class Convolution(nn.Sequential):
 @symbolize
 @final
 class Separable(nn.Sequential):
-    """ReLU, depthwise convolution, pointwise convolution, batch normalization; all of it ``repeats`` times.
+    """Separable convolution: ReLU, depthwise and pointwise convolution, batch normalization; ``repeats`` times.
 
     ``sep_conv`` of DARTS with two repeats, the first of which has the stride; ``dil_conv`` with one, and dilation 2.
 
@@ -100,7 +99,7 @@ class Separable(nn.Sequential):
 @symbolize
 @final
 class Pooling(nn.Sequential):
-    """Pooling over 3 x 3, where what lies outside does not count; normalized without weights if asked for.
+    """3 x 3 pooling that ignores padding, optionally with normalization without weights.
 
     >>> Pooling("avg", 4, stride=2)(torch.ones(1, 4, 6, 6)).unique()
     tensor([1.])

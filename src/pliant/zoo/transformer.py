@@ -1,8 +1,7 @@
-"""Vision transformers of searched width, depth, heads and MLP ratio: the space of AutoFormer in its tiny size (PyTorch).
+"""The search space of AutoFormer (tiny): vision transformers with width, depth, heads and MLP ratio (PyTorch).
 
 Chen et al., "AutoFormer: Searching Transformers for Visual Recognition", ICCV 2021, table 1.  Heads have 64 channels
-each, so queries, keys and values are as wide as their number says.  Not here: relative positions, which the paper adds
-to attention.
+each, so their number gives the width of queries, keys and values.  Without the relative position encoding of the paper.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from pliant.values.errors import FieldValueError
 from .operations import Identity
 
 WIDTHS, HEADS, RATIOS, DEPTHS = (192, 216, 240), (3, 4), (3.5, 4.0), (12, 13, 14)
-"""What the tiny super-network chooses from: width of the whole network, heads and MLP ratio of each block, blocks."""
+"""The candidates of the tiny super-network: width, heads and MLP ratio of each block, number of blocks."""
 
 
 @symbolize
 @final
 class Attention(nn.Module):
-    """Self-attention whose heads have a fixed number of channels, however wide the network is."""
+    """Self-attention with heads of a fixed number of channels, for any width of the network."""
 
     def __init__(self, width: int, heads: int, *, head_width: int = 64) -> None:
         super().__init__()
@@ -46,7 +45,7 @@ class Attention(nn.Module):
 @symbolize
 @final
 class TransformerBlock(nn.Module):
-    """Attention and a perceptron with one hidden layer, each normalized before and added to its input."""
+    """A transformer block: attention and an MLP with one hidden layer, with pre-normalization and residuals."""
 
     def __init__(self, width: int, heads: int, ratio: float, *, head_width: int = 64) -> None:
         super().__init__()
@@ -68,7 +67,7 @@ class TransformerBlock(nn.Module):
 @symbolize
 @final
 class Chain(nn.Sequential):
-    """Modules in turn, given as a list."""
+    """A sequence of modules, given as a list."""
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__(*parts)
@@ -77,7 +76,7 @@ class Chain(nn.Sequential):
 @symbolize
 @final
 class VisionTransformer(nn.Module):
-    """Patches of an image and one more token, blocks, and a linear layer on that token.
+    """A vision transformer: image patches and a class token, blocks, and a linear layer on the class token.
 
     Args:
       width: channels of a token.
@@ -125,7 +124,7 @@ def make_network(
     head_width: int = 64,
     **shape: Any,
 ) -> Any:
-    """Returns a network whose blocks are all alike; by default as large as DeiT-Ti (Touvron et al., ICML 2021).
+    """Returns a network of equal blocks; by default as large as DeiT-Ti (Touvron et al., ICML 2021).
 
     >>> sum(p.numel() for p in make_network().parameters())  # 5.7M, as published
     5717416
@@ -151,7 +150,7 @@ def make_space(
     head_width: int = 64,
     **shape: Any,
 ) -> Any:
-    """Returns a network with all of these open: one width, one depth, and heads and ratio for each block that is there.
+    """Returns a network with holes for the width, the depth, and heads and MLP ratio of each block.
 
     A block that a deeper network adds is decided about only there, and blocks that networks of several depths have are
     the same ones in a super-network.
@@ -173,7 +172,7 @@ def make_space(
     """
     if list(depths) != list(range(depths[0], depths[-1] + 1)):
         raise FieldValueError(
-            f"make_space(depths=...) takes whole numbers that rise one by one; got {tuple(depths)}."
+            f"make_space(depths=...) takes consecutive ascending integers; got {tuple(depths)}."
         )
     width = _open(widths, name="width", hints="width")
 

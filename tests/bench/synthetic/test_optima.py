@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from pliant.bench import get_task
-from pliant.bench.synthetic.continuous import branin, ellipsoid, hartmann6
 from pliant.bench.synthetic.curves import EPOCHS, Curves
+from pliant.bench.synthetic.functions import branin, ellipsoid, hartmann6, tour, tree
 from pliant.bench.synthetic.nk import nk
-from pliant.bench.synthetic.tour import tour
-from pliant.bench.synthetic.tree import tree
 
 
 def best_by_descent(task, bounds, starts):

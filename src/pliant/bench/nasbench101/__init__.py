@@ -1,4 +1,4 @@
-"""NAS-Bench-101: its cells as graphs (validity, pruning, hash, counting), its official files, and the task.
+"""NAS-Bench-101: its cells as graphs (validity, pruning, hash, counting), its official files, and the benchmark task.
 
 The space as a symbolic program is ``pliant.zoo.nasbench101``.
 """

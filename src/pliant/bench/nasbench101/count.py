@@ -1,9 +1,9 @@
-"""How many different cells there are, and which: counted up to isomorphism, without hashing half a billion graphs.
+"""Counts and lists the different cells of NAS-Bench-101 up to isomorphism, without hashing half a billion graphs.
 
-A graph in which every vertex is on a way from input to output has exactly one source and one sink; in one with
-forward edges it is enough that every vertex but the first has a predecessor and every vertex but the last a
-successor.  Such graphs are brought to a canonical form (the least code over all orders of the inner vertices), and the
-labellings of each by operations are counted by Burnside's lemma over its automorphisms.
+In a graph with forward edges, every vertex is on a path from input to output if every vertex except the first has a
+predecessor and every vertex except the last a successor.  Such graphs are brought to a canonical form (the smallest
+code over all orders of the inner vertices), and the labellings of each by operations are counted by Burnside's lemma
+over its automorphisms.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _orders(n: int) -> list[tuple[int, ...]]:
 
 
 def _count_cycles(order: tuple[int, ...]) -> int:
-    """Returns how many cycles a permutation of 1..k has."""
+    """Returns the number of cycles of a permutation of 1..k."""
     seen: set[int] = set()
     cycles = 0
     for start in order:
@@ -110,7 +110,7 @@ def _unlabelled(n: int, max_edges: int) -> tuple[npt.NDArray[np.int8], npt.NDArr
 
 
 def _full_graphs(n: int, max_edges: int) -> npt.NDArray[np.float64]:
-    """Returns the edges of all forward graphs in which every vertex is on a way from input to output."""
+    """Returns the edges of all forward graphs in which every vertex is on a path from input to output."""
     pairs = _pairs(n)
     codes = np.arange(1 << len(pairs), dtype=np.int64)
     codes = codes[sum(codes >> e & 1 for e in range(len(pairs))) <= max_edges]

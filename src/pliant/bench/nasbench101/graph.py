@@ -1,4 +1,4 @@
-"""Cells of NAS-Bench-101 as graphs: pruning, validity and the canonical hash.  No accuracies.
+"""Cells of NAS-Bench-101 as graphs: pruning, validity and the canonical hash.
 
 Ying et al., ICML 2019, sections 2.1 and 2.2 and appendix S1; Ying, "Enumerating unique computational graphs via an
 iterative graph invariant", arXiv:1902.06192, for the hash.
@@ -15,7 +15,7 @@ from pliant.values.errors import FieldValueError
 from pliant.zoo.nasbench101 import CONV1X1, CONV3X3, EDGES, INPUT, MAXPOOL3X3, OPS, OUTPUT, VERTICES
 
 LABELS = {INPUT: -1, CONV3X3: 0, CONV1X1: 1, MAXPOOL3X3: 2, OUTPUT: -2}
-"""What the hash sees of an operation; the published table counts in this order."""
+"""The labels of operations in the hash, as in the published table."""
 
 
 @final
@@ -57,7 +57,7 @@ class Graph:
         return sum(map(sum, self.matrix))
 
     def prune(self) -> Graph | None:
-        """Returns the graph without the vertices that are on no way from input to output; None when there is no way.
+        """Returns the graph without vertices that are not on a path from input to output; None if there is no path.
 
         >>> Graph(((0, 0, 1), (0, 0, 1), (0, 0, 0)), ("input", "maxpool3x3", "output")).prune()
         Graph(matrix=((0, 1), (0, 0)), ops=('input', 'output'))
@@ -78,10 +78,10 @@ class Graph:
         return Graph(matrix, tuple(self.ops[v] for v in kept))
 
     def fingerprint(self) -> str:
-        """Returns the hash under which the published tables know the graph, as it is: prune it first.
+        """Returns the hash of the graph in the published tables; prune the graph first.
 
-        Isomorphic graphs have the same one.  Each vertex starts with a hash of its degrees and its label, and
-        takes in those of its predecessors and successors, once per vertex of the graph.
+        Isomorphic graphs have equal hashes.  Each vertex starts with a hash of its degrees and label, which is
+        combined with those of its predecessors and successors, once per vertex of the graph.
         """
         n = len(self.ops)
         before = [[i for i in range(n) if self.matrix[i][j]] for j in range(n)]
@@ -102,7 +102,7 @@ class Graph:
 
 
 def make_graph(nodes: Sequence[str], edges: Sequence[int]) -> Graph:
-    """Returns the graph of a cell given as ``pliant.zoo.nasbench101.Cell`` has it.
+    """Returns the graph of a cell from the fields of ``pliant.zoo.nasbench101.Cell``.
 
     >>> make_graph(["maxpool3x3"], [1, 0, 1]).matrix
     ((0, 1, 0), (0, 0, 1), (0, 0, 0))
@@ -123,7 +123,7 @@ def make_graph(nodes: Sequence[str], edges: Sequence[int]) -> Graph:
 def prune_cell(graph: Graph, *, max_vertices: int = VERTICES, max_edges: int = EDGES) -> Graph | None:
     """Returns the pruned graph when it is a valid cell, else None.
 
-    Valid is what has a way from input to output and, after pruning, at most ``max_vertices`` vertices and
+    A cell is valid if it has a path from input to output and, after pruning, at most ``max_vertices`` vertices and
     ``max_edges`` edges; so a graph with more edges may be valid.
     """
     pruned = graph.prune()

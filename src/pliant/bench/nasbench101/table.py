@@ -1,12 +1,21 @@
-"""The table of NAS-Bench-101 in memory: read from the official TFRecord files, or from an archive made of one."""
+"""Reads the table of NAS-Bench-101 from the official TFRecord files, or from an archive made of one.
+
+A record is JSON: hash, epochs, adjacency matrix as digits, operations joined by commas, and a ``ModelMetrics`` message in
+base64.  The message has ``evaluation_data`` (field 1, repeated messages of doubles: 1 epoch, 2 training seconds, 3 train,
+4 validation and 5 test accuracy), ``trainable_parameters`` (2, varint) and ``total_time`` (3, double).
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import struct
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +25,6 @@ from pliant.values.files import write_atomically
 
 from ..tables import Floats, read_archive
 from ..tfrecord import read_records
-from .metrics import Row, parse_row
 
 
 @final
@@ -47,7 +55,7 @@ def read_tfrecord(file: str | os.PathLike[str]) -> Records:
     """Reads ``nasbench_only108.tfrecord`` or ``nasbench_full.tfrecord``; half a minute, or a few for the full one.
 
     Raises:
-      LoadError: the file is damaged, or another one.
+      LoadError: the file is damaged or another one.
     """
     gathered = _Gathered()
     for record in read_records(file):
@@ -56,14 +64,14 @@ def read_tfrecord(file: str | os.PathLike[str]) -> Records:
 
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """Writes an official TFRecord file as the archive ``target``, which is read in a second.
+    """Converts an official TFRecord file to an archive, which is read in a second.
 
     Args:
       source: the TFRecord file.
-      target: the archive, such as ``nasbench101.npz``, the name under which a folder is searched for it.
+      target: the archive; ``nasbench101.npz`` is the name that tasks look for in a folder.
 
     Raises:
-      LoadError: the source is damaged, or another file.
+      LoadError: the source is damaged or another file.
     """
     records = read_tfrecord(source)
     write_atomically(target, lambda file: np.savez_compressed(file, **vars(records)))
@@ -73,7 +81,7 @@ def read_npz(file: Path) -> Records:
     """Reads what ``convert`` wrote.
 
     Raises:
-      LoadError: it is something else.
+      LoadError: the file is something else.
     """
     three = (None, None, None)
     columns = read_archive(
@@ -92,7 +100,7 @@ def read_npz(file: Path) -> Records:
 
 
 class _Gathered:
-    """Rows as they come, in columns: five million of them must fit in memory."""
+    """Collects rows in columns, so that five million of them fit in memory."""
 
     def __init__(self) -> None:
         self.cells: dict[str, int] = {}
@@ -116,7 +124,7 @@ class _Gathered:
         """Returns the columns.
 
         Raises:
-          LoadError: there are no rows, or not as many of each cell.
+          LoadError: rows are missing.
         """
         count = len(self.cells)
         cell, epochs = np.array(self.cell), np.array(self.epochs)
@@ -132,8 +140,8 @@ class _Gathered:
             )
         ):
             raise LoadError(
-                f"the table {name!r} has {count:,} cells, and not the same number of trainings of each; expected each cell as "
-                "often at each number of epochs. Is the file complete?"
+                f"the table {name!r} has {count:,} cells with different numbers of trainings; expected equally many for each cell and "
+                "number of epochs. Is the file complete?"
             )
         data = np.array(self.scores).reshape(-1, 2, 3)[order]
         data = data.reshape(len(lengths), count, repeats, 2, 3).transpose(4, 0, 3, 2, 1)
@@ -147,3 +155,122 @@ class _Gathered:
             test=data[1, -1],
             seconds=data[2],
         )
+
+
+_DOUBLE = struct.Struct("<d")
+_EVALUATION = struct.Struct("<BdBdBdBdBd")
+_KEYS = (0x09, 0x11, 0x19, 0x21, 0x29)  # of the doubles 1 to 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation during training; accuracies are fractions."""
+
+    epoch: float
+    training_seconds: float
+    train: float
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training of one cell.
+
+    Attributes:
+      hash: of the cell; see ``Graph.fingerprint``.
+      epochs: how long it was trained.
+      vertices: of the cell.
+      parameters: how many are trained.
+      evaluations: at the start, half-way and at the end.
+    """
+
+    hash: str
+    epochs: int
+    vertices: int
+    parameters: int
+    evaluations: tuple[Evaluation, ...]
+
+
+def parse_row(record: bytes) -> Row:
+    """Returns a row of the official file.
+
+    Raises:
+      LoadError: it is not such a row.
+    """
+    try:
+        name, epochs, matrix, operations, metrics = json.loads(record)
+        vertices = operations.count(",") + 1
+        if len(matrix) != vertices**2 or len(name) != 32:
+            raise ValueError(f"a matrix of {len(matrix)} digits for {vertices} operations")
+        parameters, evaluations = _parse_metrics(base64.b64decode(metrics, validate=True))
+        if len(evaluations) < 3:
+            raise ValueError(f"{len(evaluations)} evaluations, not three")
+        return Row(name, int(epochs), vertices, parameters, evaluations)
+    except (ValueError, TypeError, AttributeError, IndexError, struct.error) as error:
+        raise LoadError(
+            f"a record of the table is not one of NAS-Bench-101: {record[:80]!r}... ({error}). Pass "
+            "nasbench_only108.tfrecord or nasbench_full.tfrecord as published."
+        ) from error
+
+
+def _parse_metrics(message: bytes) -> tuple[int, tuple[Evaluation, ...]]:
+    parameters = 0
+    evaluations = []
+    for number, value in read_fields(message):
+        if number == 1:
+            evaluations.append(_parse_evaluation(value))
+        elif number == 2:
+            parameters = value
+    return parameters, tuple(evaluations)
+
+
+def _parse_evaluation(message: bytes) -> Evaluation:
+    if (
+        len(message) == _EVALUATION.size
+    ):  # as it nearly always is: the five doubles in order, and nothing else
+        values = _EVALUATION.unpack(message)
+        if values[::2] == _KEYS:
+            return Evaluation(*values[1::2])
+    fields = {key: double for key, double in read_fields(message) if isinstance(double, float)}
+    return Evaluation(*(fields.get(key, 0.0) for key in range(1, 6)))
+
+
+def read_fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """Yields the fields of a protobuf message: number, and an int, a float (fixed 64 bits) or bytes.
+
+    >>> list(read_fields(bytes([0x10, 0xAC, 0x02, 0x1A, 0x02, 0x68, 0x69])))
+    [(2, 300), (3, b'hi')]
+
+    Raises:
+      ValueError: the message is cut off, or has a wire type that is not supported.
+    """
+    at = 0
+    while at < len(message):
+        key, at = _read_varint(message, at)
+        number, wire = key >> 3, key & 7
+        value: Any
+        if wire == 0:
+            value, at = _read_varint(message, at)
+        elif wire == 1:
+            value, at = _DOUBLE.unpack_from(message, at)[0], at + 8
+        elif wire in (2, 5):
+            length, at = _read_varint(message, at) if wire == 2 else (4, at)
+            if at + length > len(message):
+                raise ValueError(f"field {number} is cut off")
+            value, at = message[at : at + length], at + length
+        else:
+            raise ValueError(f"field {number} has the wire type {wire}")
+        yield number, value
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Returns a varint and the position after it."""
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7

@@ -1,4 +1,4 @@
-"""NAS-Bench-101 as a task: which column is the reward, and how decisions find their row."""
+"""NAS-Bench-101 as a benchmark task: the columns of reward, test and cost, and the row of decisions."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SOURCE = (
 )
 NAMES = ("nasbench101.npz", "nasbench_full.tfrecord", "nasbench_only108.tfrecord")
 REMEMBERED = 1 << 17
-"""Of how many decisions the row is remembered; finding one takes some tenths of a millisecond."""
+"""The number of decisions whose rows are cached; finding a row takes tenths of a millisecond."""
 
 
 def nasbench101(data: str | os.PathLike[str] | None = None, *, vertices: int = VERTICES) -> Tabular:
-    """Returns the task.
+    """Returns the NAS-Bench-101 task.
 
-    Reward is the validation accuracy of one training (``repeat``, the first unless given), as a search would see it;
+    Reward is the validation accuracy of one training (``repeat``, the first unless given);
     test is the mean test accuracy of the three trainings for 108 epochs; both in percent.  ``cost`` is training seconds.
     Fidelities are epochs: 108 and its half with ``nasbench_only108.tfrecord``, also 36, 12, 4 and their halves with
-    the full file (each length is a training of its own, with its own schedule).  Decisions whose graph has no way from
+    the full file (each length is a training of its own, with its own schedule).  Decisions whose graph has no path from
     input to output, or more than 9 edges after pruning, are infeasible.
 
     Args:
-      data: an official TFRecord file, what ``convert`` made of it, or the folder of either.
+      data: an official TFRecord file, an archive from ``convert``, or the folder of either.
       vertices: the most vertices of a cell, for a smaller space.
 
     Raises:
@@ -69,7 +69,7 @@ def _table(records: Records, kept: Any) -> Table:
 
 
 def find_row(hashes: Iterable[bytes], vertices: int) -> Callable[[Decisions], int | None]:
-    """Returns what finds the row of decisions of ``make_space(vertices)``; None for infeasible ones.
+    """Returns a function that finds the row of decisions of ``make_space(vertices)``; None for infeasible ones.
 
     Args:
       hashes: of the cells, one per row, as bytes of hex digits.

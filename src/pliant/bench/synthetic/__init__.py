@@ -1,4 +1,4 @@
-"""Tasks by formula, which need no file: continuous, ordered, conditional, permuted and discrete spaces with known optima."""
+"""Synthetic benchmark tasks with known optima: continuous, ordered, conditional, permutation and discrete spaces."""
 
 from .formula import Formula
 

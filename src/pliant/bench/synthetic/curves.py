@@ -1,4 +1,4 @@
-"""Learning curves: a task whose evaluations can be cut short, for multi-fidelity search without a table."""
+"""Synthetic learning curves: a task with several fidelities, for multi-fidelity search."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..task import Optimum, Result, Task
 
 EPOCHS = (1, 3, 9, 27, 81)
 FINAL = (0.88, 0.91, 0.93, 0.935)
-"""The best accuracy that each width reaches."""
+"""The best accuracy of each width."""
 
 
 @final
 class Curves(Task):
     """A model with a width and a learning rate, whose reward rises with epochs.
 
-    After t epochs of T = 81 the reward is ``final - gap (t^-rate - T^-rate)``, the power law that learning curves
-    follow.  Wider networks end higher and start lower, and a smaller learning rate learns longer, so that curves
-    cross: what leads after one epoch is not what leads after 81.  The optimum is 0.935, of the widest
-    network at the learning rate 0.1.  An epoch costs 1; there is no noise.
+    After t epochs of T = 81 the reward is ``final - gap (t^-rate - T^-rate)``, a power law as of learning
+    curves.  Wider networks end higher and start lower, and smaller learning rates learn longer, so that curves cross:
+    the best after one epoch is not the best after 81.  The optimum is 0.935, of the widest network at the learning
+    rate 0.1.  An epoch costs 1; the task is deterministic.
 
     >>> task = Curves()
     >>> wide, narrow = task.space.parse([3, 0.1]), task.space.parse([0, 0.1])

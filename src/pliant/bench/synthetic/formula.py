@@ -1,4 +1,4 @@
-"""A task that is a formula over decisions.  The formulas are in the files beside."""
+"""``Formula``: a benchmark task whose reward is a function of decisions."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..task import Optimum, Result, Task
 
 
 @final
 class Formula(Task):
-    """A task whose reward, which is also its test score, is computed; an evaluation costs 1.
+    """A task whose reward is a function; it is also the test score, and an evaluation costs 1.
 
     >>> from pliant.hyper import intv
     >>> task = Formula("square", {"x": intv(-3, 5)}, lambda decisions: -decisions.values[0] ** 2, optimum=0.0)
@@ -24,7 +23,7 @@ class Formula(Task):
       name: as for ``Task``.
       program: as for ``Task``.
       score: returns the reward of decisions.
-      optimum: the highest reward, or a function that computes it when it is first asked for.
+      optimum: the highest reward, or a function that computes it on first use.
     """
 
     def __init__(
@@ -46,18 +45,3 @@ class Formula(Task):
     def _find_optimum(self) -> Optimum:
         best = float(self._best() if callable(self._best) else self._best)
         return Optimum(reward=best, test=best)
-
-
-def check_size(value: Any, name: str, owner: str, *, low: int) -> int:
-    """Returns ``value`` when it is a whole number of at least ``low``.
-
-    Raises:
-      FieldTypeError, FieldValueError: it is not.
-    """
-    if value.__class__ is not int:
-        raise FieldTypeError(
-            f"{owner}({name}=...) takes a whole number from {low}; got {value!r:.80} of type {type(value).__name__}."
-        )
-    if value < low:
-        raise FieldValueError(f"{owner}({name}=...) takes a whole number from {low}; got {value}.")
-    return int(value)

@@ -1,4 +1,4 @@
-"""NK landscapes: discrete, with a ruggedness that can be chosen and an optimum that can be computed."""
+"""NK landscapes: discrete functions with adjustable ruggedness and an exact optimum."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
+from pliant.algorithms.options import check_count
 from pliant.hyper import oneof
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError
 
-from .formula import Formula, check_size
+from .formula import Formula
 
 MAX_STATES = 4096
-"""The most joint values of k neighbours for which the optimum is computed."""
+"""The largest number of joint values of k neighbours for which the optimum is computed."""
 
 
 def nk(n: int = 20, k: int = 4, *, candidates: int = 2, seed: int = 0) -> Formula:
     """Returns an NK landscape (Kauffman and Levin, 1987) with adjacent neighbours on a ring.
 
     ``n`` decisions; the reward is the mean over i of a term that depends on decision i and its ``k`` successors,
-    drawn uniformly from [0, 1] for each of their joint values.  With k = 0 every decision is on its own; ruggedness
+    drawn uniformly from [0, 1] for each of their joint values.  With k = 0 the decisions are independent; ruggedness
     grows with k.  The optimum is exact, by dynamic programming around the ring in n q^(2k + 1) steps (q candidates).
 
     >>> task = nk(n=8, k=2)
@@ -30,19 +31,19 @@ def nk(n: int = 20, k: int = 4, *, candidates: int = 2, seed: int = 0) -> Formul
     True
 
     Args:
-      n: how many decisions.
-      k: how many others each term depends on; less than ``n``.
-      candidates: how many values each decision has, at least 2.
-      seed: which landscape.
+      n: the number of decisions.
+      k: the number of other decisions in each term; less than ``n``.
+      candidates: the number of values of each decision, at least 2.
+      seed: of the landscape.
 
     Raises:
-      FieldTypeError, FieldValueError: sizes that are none, or too many for the optimum to be computed.
+      FieldTypeError, FieldValueError: a size is out of range, or too large to compute the optimum.
     """
-    check_size(n, "n", "nk", low=1)
-    check_size(k, "k", "nk", low=0)
-    check_size(candidates, "candidates", "nk", low=2)
+    check_count(n, "n", "nk")
+    check_count(k, "k", "nk", least=0)
+    check_count(candidates, "candidates", "nk", least=2)
     if k >= n:
-        raise FieldValueError(f"nk(k=...) is less than n, since a term has k others; got k={k} and n={n}.")
+        raise FieldValueError(f"nk(k=...) is less than n; got k={k} and n={n}.")
     if candidates**k > MAX_STATES:
         raise FieldValueError(
             f"nk(k={k}, candidates={candidates}) has {candidates}^{k} joint values of neighbours; the optimum is computed for "

@@ -1,4 +1,4 @@
-"""The commands ``pliant bench run`` and ``pliant bench list``, as they are typed."""
+"""The commands ``pliant bench run`` and ``pliant bench list``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 @click.group()
 def bench() -> None:
-    """Compare search algorithms on tasks whose answer is known."""
+    """Compare search algorithms on benchmark tasks with known optima."""
 
 
 @bench.command(name="list")
@@ -24,12 +24,12 @@ def list_tasks() -> None:
 
 
 @bench.command()
-@click.option("--task", required=True, metavar="NAME", help="What to search: see `pliant bench list`.")
+@click.option("--task", required=True, metavar="NAME", help="The task: see `pliant bench list`.")
 @click.option(
     "--algorithms",
     required=True,
     metavar="NAME,...",
-    help="Who searches it: names, or NAME(OPTION=VALUE, ...).",
+    help="Algorithms: names, or NAME(OPTION=VALUE, ...).",
 )
 @click.option(
     "--trials", type=click.IntRange(min=1), default=300, show_default=True, help="Evaluations in each run."
@@ -40,10 +40,10 @@ def list_tasks() -> None:
 @click.option(
     "--budgets",
     metavar="N,...",
-    help="After how many trials to show results.  [default: four up to --trials]",
+    help="Numbers of trials at which to show results.  [default: four up to --trials]",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the first run; the next has one more."
+    "--seed", type=int, default=0, show_default=True, help="Seed of the first run; each next run adds 1."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("bench"), show_default=True,
@@ -67,11 +67,11 @@ def run(
     workers: int | None,
     plot: bool,
 ) -> None:
-    """Run algorithms on a task, many times each, and show what they had found at several budgets.
+    """Run algorithms on a task, many times each, and show their results at several budgets.
 
-    A result is that of the incumbent: of all evaluated so far, what has the best validation reward; its test
-    score is never shown to the algorithm. Each run is kept in --out as it ends: stop at any time, the same command
-    goes on, and more --runs or further algorithms add to what is there.
+    Results are those of the incumbent, the trial with the best validation reward so far; its test score is not shown to
+    the algorithm. Each run is stored in --out as it ends: after a stop, the same command continues, and more --runs
+    or algorithms reuse the stored runs.
     """
     from ..console import make_console, print_line
     from .tournament import Tournament, read_budgets, split_algorithms
@@ -92,6 +92,6 @@ def run(
         ).run(console)
     except KeyboardInterrupt:
         print_line(
-            console, f"\nStopped. The runs that ended are kept in {out}; the same command goes on from there."
+            console, f"\nStopped. Complete runs are stored in {out}; run the same command to continue."
         )
         sys.exit(130)

@@ -1,10 +1,9 @@
-"""How a bench under way looks: a live bar in a terminal, a line now and then elsewhere."""
+"""Progress of a benchmark: a live bar in a terminal, about twenty lines elsewhere."""
 
 from __future__ import annotations
 
 import math
 import time
-from abc import ABC, abstractmethod
 from typing import final
 
 from rich.console import Console
@@ -19,37 +18,22 @@ from rich.progress import (
 
 from ..console import print_line
 
-_LINES = 20  # about so many lines are written for a bench, however long
-
-
-class Display(ABC):
-    """Shows runs as they end.  Use ``open_display``."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        self.console, self.total, self.done = console, total, 0
-
-    def add(self, label: str) -> None:
-        """Shows that a run of ``label`` ended."""
-        self.done += 1
-        self._show(label)
-
-    def __enter__(self) -> Display:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    @abstractmethod
-    def _show(self, label: str) -> None: ...
+_LINES = 20
 
 
 @final
-class LiveDisplay(Display):
-    """A bar that moves."""
+class Display:
+    """Shows runs as they end: in a terminal as a bar, else as lines.
+
+    Args:
+      console: where.
+      total: the number of runs.
+    """
 
     def __init__(self, console: Console, total: int) -> None:
-        super().__init__(console, total)
-        self._progress = Progress(
+        self.console, self.total, self.done = console, total, 0
+        self._start, self._every = time.monotonic(), math.ceil(total / _LINES) or 1
+        self._bar = Progress(
             SpinnerColumn(),
             TextColumn("runs"),
             BarColumn(bar_width=30),
@@ -57,36 +41,21 @@ class LiveDisplay(Display):
             TextColumn("{task.fields[label]}", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
+            disable=not console.is_terminal or console.is_dumb_terminal,
         )
-        self._task = self._progress.add_task("runs", total=total, label="")
+        self._task = self._bar.add_task("runs", total=total, label="")
 
-    def __enter__(self) -> Display:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def _show(self, label: str) -> None:
-        self._progress.update(self._task, completed=self.done, label=label)
-
-
-@final
-class LineDisplay(Display):
-    """A line for every twentieth part."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        super().__init__(console, total)
-        self._every = math.ceil(total / _LINES) or 1
-        self._start = time.monotonic()
-
-    def _show(self, label: str) -> None:
-        if self.done % self._every == 0 or self.done == self.total:
+    def add(self, label: str) -> None:
+        """Shows that a run of ``label`` ended."""
+        self.done += 1
+        self._bar.update(self._task, completed=self.done, label=label)
+        if self._bar.disable and (self.done % self._every == 0 or self.done == self.total):
             seconds = time.monotonic() - self._start
             print_line(self.console, f"{self.done} of {self.total} runs, {seconds:.0f} s")
 
+    def __enter__(self) -> Display:
+        self._bar.start()
+        return self
 
-def open_display(console: Console, total: int) -> Display:
-    """Returns the display that suits a console."""
-    is_live = console.is_terminal and not console.is_dumb_terminal
-    return (LiveDisplay if is_live else LineDisplay)(console, total)
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()

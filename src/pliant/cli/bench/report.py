@@ -1,4 +1,4 @@
-"""What a bench ends with: a table on the console, the same as CSV and JSON, the curves as pictures."""
+"""The results of a benchmark: a table on the console, CSV and JSON files, and plots."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
 
     best = task.optimum
     table = Table(
-        title=f"{escape(task.name)}: what had the best validation so far, mean ± standard deviation over runs",
+        title=f"{escape(task.name)}: incumbent by validation reward, mean ± standard deviation over runs",
         title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     table.add_column("algorithm")
@@ -67,7 +67,7 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
             trials = sum(run.evaluated for run in runs)
             print_line(
                 console,
-                f"{label}: {failed / trials:.1%} of its trials were infeasible; they count as trials.",
+                f"{label}: {failed / trials:.1%} of its trials were infeasible (they count as trials).",
             )
         short = [run for run in runs if run.evaluated < run.trials]
         if short:
@@ -97,7 +97,7 @@ def write_tables(folder: Path, task: Any, curves: Curves, budgets: Sequence[int]
 
 
 def write_pictures(folder: Path, task: Any, curves: Curves, *, trials: int, console: Console) -> list[Path]:
-    """Draws the curves as PNG and SVG, and returns the files; says so where that cannot be."""
+    """Plots the curves as PNG and SVG, and returns the files; prints why if this is not possible."""
     from pliant.bench.curves import band
     from pliant.bench.plot import Panel, PlotError, Series, draw
 
@@ -108,7 +108,7 @@ def write_pictures(folder: Path, task: Any, curves: Curves, *, trials: int, cons
     try:
         return draw(panels, _stem(folder, task), title=task.name)
     except PlotError as error:
-        print_line(console, f"No pictures: {error}")
+        print_line(console, f"No plots: {error}")
         return []
 
 

@@ -1,4 +1,4 @@
-"""The whole of ``pliant bench run``: plan the runs, do those that are missing, print and write what came out."""
+"""Runs a benchmark: plans the runs, does the missing ones, prints and writes results."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.console import Console
 from pliant.values.errors import FieldValueError
 
 from ..console import print_line
-from .display import open_display
+from .display import Display
 from .report import print_results, write_pictures, write_tables
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tournament:
-    """What was asked for, as the options of ``pliant bench run``; ``run`` does it."""
+    """A benchmark, by the options of ``pliant bench run``."""
 
     task: str
     algorithms: list[str]
@@ -32,17 +32,16 @@ class Tournament:
     plot: bool
 
     def run(self, console: Console) -> None:
-        """Runs what is left to run, and prints and writes the results.
+        """Does the missing runs, and prints and writes the results.
 
         Raises:
-          PliantError: there is no such task, table or algorithm, or an algorithm cannot search the task.
+          PliantError: the task, table or algorithm is unknown, or an algorithm cannot search the task.
         """
-        from pliant.algorithms.naming import read_call
         from pliant.bench.entrant import Named
         from pliant.bench.records import Archive
         from pliant.bench.run import load_task, plan, run_all
 
-        entrants = [Named(text, *read_call(text)) for text in self.algorithms]
+        entrants = [Named(text) for text in self.algorithms]
         archive = Archive(self.out / "runs")
         seeds = range(self.seed, self.seed + self.runs)
         known, jobs = plan(
@@ -55,9 +54,9 @@ class Tournament:
         print_line(
             console,
             f"{len(entrants)} algorithms, {self.runs} runs of {self.trials} trials each: "
-            f"{kept} done already, {len(jobs)} to do in {workers} process{'es' * (workers > 1)}",
+            f"{kept} stored, {len(jobs)} to do in {workers} process{'es' * (workers > 1)}",
         )
-        with open_display(console, len(jobs)) as display:
+        with Display(console, len(jobs)) as display:
             curves = run_all(
                 known,
                 jobs,
@@ -73,13 +72,13 @@ class Tournament:
 
 
 def split_algorithms(text: str) -> list[str]:
-    """Returns the algorithms that a list names: it is cut at commas outside of brackets.
+    """Splits a list of algorithms at commas outside brackets.
 
     >>> split_algorithms("random, re(population_size=20, tournament_size=5),ppo")
     ['random', 're(population_size=20, tournament_size=5)', 'ppo']
 
     Raises:
-      FieldValueError: one is named twice, or there is none, or an entry is empty.
+      FieldValueError: an entry is empty or occurs twice.
     """
     found, depth = [""], 0
     for letter in text:
@@ -91,25 +90,25 @@ def split_algorithms(text: str) -> list[str]:
     names = [name.strip() for name in found]
     if not all(names):
         raise FieldValueError(
-            f"--algorithms takes names with commas between them, such as 'random,re,tpe'; got {text!r}, with an empty one."
+            f"--algorithms takes names separated by commas, such as 'random,re,tpe'; got {text!r}, with an empty name."
         )
     for name in names:
         if names.count(name) > 1:
             raise FieldValueError(
-                f"--algorithms names {name!r} twice; once is enough. To compare settings, give options, such as "
+                f"--algorithms has {name!r} twice. To compare settings, give options, such as "
                 f"'{name.partition('(')[0]},{name.partition('(')[0]}(OPTION=VALUE)'."
             )
     return names
 
 
 def read_budgets(text: str | None, trials: int) -> list[int]:
-    """Returns the budgets that ``text`` lists, ascending; without a text, four of up to ``trials``.
+    """Returns the budgets in ``text``, ascending; by default four up to ``trials``.
 
     >>> read_budgets("100,30", 300), read_budgets(None, 60)
     ([30, 100], [10, 20, 40, 60])
 
     Raises:
-      FieldValueError: it does not list numbers from 1 to ``trials``.
+      FieldValueError: an entry is not an integer from 1 to ``trials``.
     """
     from pliant.bench.curves import check_budgets, default_budgets
 
@@ -119,6 +118,6 @@ def read_budgets(text: str | None, trials: int) -> list[int]:
         budgets = [int(part) for part in text.split(",")]
     except ValueError:
         raise FieldValueError(
-            f"--budgets takes numbers of trials with commas between them, such as '100,200,300'; got {text!r}."
+            f"--budgets takes numbers of trials separated by commas, such as '100,200,300'; got {text!r}."
         ) from None
     return check_budgets(budgets, trials)

@@ -1,11 +1,14 @@
-"""Functions of real and of ordered numbers: Branin, Hartmann-6, and an ellipsoid over integers."""
+"""Synthetic functions: Branin, Hartmann-6, an ellipsoid over integers, a tree of choices, and a round trip."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from random import Random
 from typing import Any
 
-from pliant.hyper import floatv, intv
+from pliant.algorithms.options import check_count
+from pliant.hyper import floatv, intv, oneof, permute
 from pliant.space import Decisions
 
 from .formula import Formula
@@ -35,7 +38,7 @@ def branin() -> Formula:
 
     Branin, IBM J. Res. Dev. 16, 1972; constants and range as in Dixon and Szegö, 1978: x1 in [-5, 10], x2 in [0, 15].
     The optimum is exact: at x1 = pi (1 + 2i), i in -1..1, the square can be made zero and the cosine is -1, which
-    leaves 10 / (8 pi).
+    gives 10 / (8 pi).
 
     >>> round(branin().evaluate([3.141592653589793, 2.275]).reward, 6)
     -0.397887
@@ -88,3 +91,71 @@ def _ellipsoid(decisions: Decisions) -> float:
     *places, units = decisions.values
     bowl = sum(w * ((x - t) / 20) ** 2 for w, x, t in zip(_STEEPNESS, places, _TARGETS))
     return -(bowl + 10 * (math.log2(units / _UNITS) / 10) ** 2)
+
+
+OFFSETS = ((0.1, 0.2), (0.3, 0.4))
+"""The smallest value of each leaf, by the first and second choice."""
+
+
+def tree() -> Formula:
+    """Returns the negated tree-structured function of Jenatton et al., ICML 2017, section 4.
+
+    A choice, a second one below it, and a leaf with the value x^2 + offset + r, where r in [0, 1] is shared by the
+    leaves below the first choice and x in [-1, 1] belongs to the leaf.  Four of nine decisions are active; the optimum
+    is -0.1.
+
+    >>> tree().evaluate([0, 0, 0.0, 0.0]).reward
+    -0.1
+    >>> tree().evaluate([1, 1, 0.5, 0.25]).reward
+    -0.9
+    """
+    program = {"x1": oneof([_branch("x2", "x4", "x5", shared="r8"), _branch("x3", "x6", "x7", shared="r9")])}
+    return Formula("tree", program, _tree, optimum=-OFFSETS[0][0])
+
+
+def _branch(choice: str, *leaves: str, shared: str) -> dict[str, Any]:
+    return {choice: oneof([{leaf: floatv(-1.0, 1.0)} for leaf in leaves]), shared: floatv(0.0, 1.0)}
+
+
+def _tree(decisions: Decisions) -> float:
+    first, second, x, r = decisions.values
+    return -(x**2 + OFFSETS[int(first)][int(second)] + r)
+
+
+def tour(n: int = 10, *, seed: int = 0) -> Formula:
+    """Returns the permutation task of ordering ``n`` shuffled points on the unit circle into a short closed tour.
+
+    The reward is minus the length.  The optimum is known: a shortest tour through points in convex position
+    follows their hull, so it is minus the perimeter of the polygon.  Each tour occurs 2n times (start, direction).
+
+    >>> task = tour(4)
+    >>> task.space.size
+    24
+
+    Args:
+      n: the number of points, at least 3.
+      seed: of the positions and order of the points.
+
+    Raises:
+      FieldTypeError, FieldValueError: ``n`` is not such a number.
+    """
+    check_count(n, "n", "tour", least=3)
+    random = Random(f"tour/{seed}")
+    angles = [2 * math.pi * (i + 0.8 * random.random()) / n for i in range(n)]
+    hull = _length([_point(a) for a in angles])
+    random.shuffle(angles)
+    points = [_point(a) for a in angles]
+
+    def score(decisions: Decisions) -> float:
+        return -_length([points[int(i)] for i in decisions.values])
+
+    return Formula(f"tour/{n}", {"order": permute(list(range(n)))}, score, optimum=-hull)
+
+
+def _point(angle: float) -> tuple[float, float]:
+    return math.cos(angle), math.sin(angle)
+
+
+def _length(points: list[tuple[float, float]]) -> float:
+    """Returns the length of the closed polygon."""
+    return math.fsum(math.dist(a, b) for a, b in pairwise([*points, points[0]]))
