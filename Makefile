@@ -32,7 +32,7 @@ help: ## Show this help
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/stamp-demo ## Search a network for handwritten digits (40 trials), then compare and explain
-	$(BIN)/pliant search examples/digits.py --trials 40 --seed 0
+	$(BIN)/pliant search examples/digits.py --trials 40 --seed 0 --baseline
 
 test: $(VENV)/stamp-test ## Run the whole suite
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)

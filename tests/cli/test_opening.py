@@ -175,15 +175,15 @@ def test_a_network_without_choices(pliant, net):
         (
             "spaec.json",
             None,
-            r"no search-space file 'spaec.json'; did you mean 'space.json'\? .* > spaec.json` writes",
+            r"search-space file 'spaec.json' does not exist; did you mean 'space.json'\? .* > spaec.json` writes",
         ),
         (
             "bad.json",
             b"{",
-            r"bad.json is no search-space file: a search-space file is JSON; got .*: Expecting",
+            r"bad.json is not a search-space file: a search-space file is JSON; got .*: Expecting",
         ),
-        ("bad.json", b"\xff\xfe", r"bad.json is no search-space file: 'utf-8' codec can't decode"),
-        ("bad.json", b"[]", r"bad.json is no search-space file: a search space is a dict of keys"),
+        ("bad.json", b"\xff\xfe", r"bad.json is not a search-space file: 'utf-8' codec can't decode"),
+        ("bad.json", b"[]", r"bad.json is not a search-space file: a search space is a dict of keys"),
         (
             "bad.json",
             b'{"k": {"_type": "layer", "_value": []}}',
@@ -210,4 +210,4 @@ def test_wrong_data_is_no_space(pliant, folder):
 def test_a_file_alone_is_not_searched(pliant, folder):
     (folder / "space.json").write_text(json.dumps(FILE))
     output = pliant("search", "space.json", status=1).output
-    assert re.search(r"has no evaluate. .* `pliant search FILE --space space.json`", output)
+    assert re.search(r"has no evaluate function. .* `pliant search FILE --space space.json`", output)

@@ -34,12 +34,12 @@ def attempts(path):
 
 @pytest.mark.parametrize("call", [1, 9, 30, 53])
 def test_killed_search_goes_on_as_if_nothing_happened(pliant, pliant_process, darts, folder, call):
-    pliant("search", "darts.py", "--trials", 30, "--study", "whole.db")
+    pliant("search", "darts.py", "--baseline", "--trials", 30, "--study", "whole.db")
     text = darts.read_text().replace("def evaluate(program):", "def evaluate(program):\n    end(9)")
     darts.write_text(SIGNALS + text)
-    killed = pliant_process("search", "darts.py", "--trials", 30, CALL=str(call))
+    killed = pliant_process("search", "darts.py", "--baseline", "--trials", 30, CALL=str(call))
     assert killed.returncode == -signal.SIGKILL
-    resumed = pliant_process("search", "darts.py", "--trials", 30)
+    resumed = pliant_process("search", "darts.py", "--baseline", "--trials", 30)
     assert resumed.returncode == 0, resumed.stderr
     assert history("darts.study.db") == history("whole.db")
     assert history("darts.study.random.db") == history("whole.random.db")
@@ -49,19 +49,19 @@ def test_killed_search_goes_on_as_if_nothing_happened(pliant, pliant_process, da
 
 @pytest.mark.parametrize(("call", "kept"), [(9, "darts.study.db"), (35, "darts.study.db")])
 def test_interrupted_search_says_how_to_go_on(pliant, pliant_process, darts, call, kept):
-    pliant("search", "darts.py", "--trials", 30, "--study", "whole.db")
+    pliant("search", "darts.py", "--baseline", "--trials", 30, "--study", "whole.db")
     text = darts.read_text().replace(
         "def evaluate(program):", f"def evaluate(program):\n    end({int(signal.SIGINT)})"
     )
     darts.write_text(SIGNALS + text)
-    stopped = pliant_process("search", "darts.py", "--trials", 30, CALL=str(call))
+    stopped = pliant_process("search", "darts.py", "--baseline", "--trials", 30, CALL=str(call))
     assert stopped.returncode == 130
     assert stopped.stderr == ""
     assert stopped.stdout.endswith(
-        f"Stopped. What was evaluated is kept in {kept}. The same command, without --restart, goes on from there.\n"
+        f"Stopped. All trials so far are in {kept}. Run the same command without --restart to continue.\n"
     )
-    resumed = pliant_process("search", "darts.py", "--trials", 30)
-    assert re.search(f"goes on after {call - 1} of 30|complete: 30 of 30", resumed.stdout)
+    resumed = pliant_process("search", "darts.py", "--baseline", "--trials", 30)
+    assert re.search(f"continues after {call - 1} of 30|complete: 30 of 30", resumed.stdout)
     assert history("darts.study.db") == history("whole.db")
     assert history("darts.study.random.db") == history("whole.random.db")
 
@@ -69,7 +69,7 @@ def test_interrupted_search_says_how_to_go_on(pliant, pliant_process, darts, cal
 def test_interrupted_before_there_is_a_study(pliant, folder):
     (folder / "task.py").write_text("raise KeyboardInterrupt\n")
     output = pliant("search", "task.py", status=130).output
-    assert output == "\nStopped. The same command, without --restart, goes on from there.\n"
+    assert output == "\nStopped. Run the same command without --restart to continue.\n"
 
 
 def test_log_has_no_control_characters_and_no_blanks_at_ends(pliant_process, darts):

@@ -56,7 +56,7 @@ def rewards(path):
 
 
 def test_report(pliant, darts):
-    output = pliant("search", "darts.py", "--trials", 20).output
+    output = pliant("search", "darts.py", "--trials", 20, "--baseline").output
     assert "darts.py: Space of size infinite with 3 decision points" in output
     assert "Study: darts.study.db (new)" in output
     assert "Best of 20 trials" in output
@@ -82,29 +82,29 @@ def test_top_trials_are_the_best(pliant, darts):
 
 def test_same_seed_same_search(pliant, darts):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        pliant("search", "darts.py", "--trials", 15, "--seed", seed, "--study", f"{name}.db")
+        pliant("search", "darts.py", "--baseline", "--trials", 15, "--seed", seed, "--study", f"{name}.db")
     assert rewards("a.db") == rewards("b.db") != rewards("c.db")
     assert rewards("a.random.db") == rewards("b.random.db") != rewards("c.random.db")
 
 
 def test_complete_study_says_so(pliant, darts):
-    first = pliant("search", "darts.py", "--trials", 12).output
+    first = pliant("search", "darts.py", "--baseline", "--trials", 12).output
     darts.write_text(
         darts.read_text().replace("def evaluate(program):", "def evaluate(program):\n    print('evaluated')")
     )
-    again = pliant("search", "darts.py", "--trials", 12).output
+    again = pliant("search", "darts.py", "--baseline", "--trials", 12).output
     assert "Study: darts.study.db (complete: 12 of 12 trials)" in again
     assert again.count("evaluated") == 4  # three by `test`, and one of the hand-made program
     assert again.partition("Comparison")[2] == first.partition("Comparison")[2]
 
 
 def test_more_trials_go_on(pliant, darts):
-    pliant("search", "darts.py", "--trials", 14)
-    output = pliant("search", "darts.py", "--trials", 20).output
-    assert "Study: darts.study.db (goes on after 14 of 20 trials)" in output
+    pliant("search", "darts.py", "--baseline", "--trials", 14)
+    output = pliant("search", "darts.py", "--baseline", "--trials", 20).output
+    assert "Study: darts.study.db (continues after 14 of 20 trials)" in output
     assert "search: trial 15/20: " in output
     assert "search: trial 14/20: " not in output
-    pliant("search", "darts.py", "--trials", 20, "--study", "whole.db")
+    pliant("search", "darts.py", "--baseline", "--trials", 20, "--study", "whole.db")
     assert rewards("darts.study.db") == rewards("whole.db")
     assert rewards("darts.study.random.db") == rewards("whole.random.db")
 
@@ -121,14 +121,15 @@ def test_minimize(pliant, darts):
     assert re.search(rf"search +10 +{min(rewards('darts.study.db')):.4f}", output)
 
 
-def test_no_baseline(pliant, darts, folder):
-    output = pliant("search", "darts.py", "--trials", 5, "--no-baseline").output
+@pytest.mark.parametrize("options", [[], ["--no-baseline"]])
+def test_no_baseline_unless_asked_for(pliant, darts, folder, options):
+    output = pliant("search", "darts.py", "--trials", 5, *options).output
     assert "random search" not in output
     assert not (folder / "darts.study.random.db").exists()
 
 
 def test_random_search_is_its_own_baseline(pliant, darts, folder):
-    output = pliant("search", "darts.py", "--trials", 5, "--algorithm", "random").output
+    output = pliant("search", "darts.py", "--baseline", "--trials", 5, "--algorithm", "random").output
     assert "random search" not in output
     assert not (folder / "darts.study.random.db").exists()
 
@@ -145,7 +146,7 @@ def test_exhausted_algorithm_ends_the_search(pliant, darts):
     darts.write_text(
         "import pliant as pg\nsearch_space = pg.Dict(x=pg.intv(1, 3))\ndef evaluate(p): return p.x\n"
     )
-    output = pliant("search", "darts.py", "--algorithm", "sweep").output
+    output = pliant("search", "darts.py", "--baseline", "--algorithm", "sweep").output
     assert "Best of 3 trials" in output
     assert re.search(r"random search +3 +", output)
     assert "complete: 3 of 40 trials" in pliant("search", "darts.py", "--algorithm", "sweep").output
@@ -218,7 +219,7 @@ def test_changed_space_is_shown(pliant, darts):
     assert re.search(r"the study 'darts.study.db' searches another space", output)
     assert re.search(r"x: integer from 0 to 99 -> integer from 0 to 9\n", output)
     assert re.search(r"throw: 2 candidates -> 3: \+ .*overhead", output)
-    assert re.search(r"--study PATH .* --restart deletes this one", output)
+    assert re.search(r"--study PATH .* --restart to delete this one", output)
     assert rewards("darts.study.db") == before
 
 
@@ -227,7 +228,7 @@ def test_changed_space_is_shown(pliant, darts):
     [
         (["--seed", "1"], r"made with seed=0, and is opened with seed=1.*--restart"),
         (["--minimize"], r"made with maximize=True, and is opened with maximize=False.*--restart"),
-        (["--algorithm", "random"], r"another algorithm: a Evolution against a Random.*--restart"),
+        (["--algorithm", "random"], r"another algorithm: a Auto against a Random.*--restart"),
     ],
 )
 def test_other_options_than_the_study_has(pliant, darts, options, message):
@@ -236,8 +237,8 @@ def test_other_options_than_the_study_has(pliant, darts, options, message):
 
 
 def test_restart(pliant, darts, folder):
-    pliant("search", "darts.py", "--trials", 5, "--seed", 1)
-    output = pliant("search", "darts.py", "--trials", 6, "--restart").output
+    pliant("search", "darts.py", "--baseline", "--trials", 5, "--seed", 1)
+    output = pliant("search", "darts.py", "--baseline", "--trials", 6, "--restart").output
     assert "darts.study.db (new)" in output
     assert "random search: trial 1/6" in output
     assert "(new)" in pliant("search", "darts.py", "--study", "new.db", "--trials", 5, "--restart").output
@@ -257,7 +258,7 @@ def test_restart(pliant, darts, folder):
     ],
 )
 def test_restart_deletes_last(pliant, darts, options, old, new, message):
-    pliant("search", "darts.py", "--trials", 5)
+    pliant("search", "darts.py", "--baseline", "--trials", 5)
     before = rewards("darts.study.db"), rewards("darts.study.random.db")
     darts.write_text(darts.read_text().replace(old, new))
     status = 2 if "--trials" in options else 1
@@ -332,7 +333,7 @@ def test_several_rewards_of_which_some_trials_fail(pliant, folder):
 
 def test_several_rewards_for_an_algorithm_of_one(pliant, folder):
     (folder / "several.py").write_text(SEVERAL)
-    output = pliant("search", "several.py", "--trials", 9, status=1).output
+    output = pliant("search", "several.py", "--trials", 9, "--algorithm", "re", status=1).output
     assert re.search(
         r"trial 1/9: failed: evaluate returned \(.*\): this algorithm takes one reward, got 2", output
     )
@@ -356,6 +357,8 @@ def test_a_search_that_decides_budgets_is_no_equal_of_random_search(pliant, fold
     (folder / "budgeted.py").write_text(BUDGETED)
     note = r"the search chooses 'budget' for each trial, and random search draws it at random"
     for name in ("asha", "median_stopping(algorithm=asha)", "re"):
-        output = pliant("search", "budgeted.py", "--trials", 5, "--algorithm", name, "--restart").output
+        output = pliant(
+            "search", "budgeted.py", "--trials", 5, "--algorithm", name, "--restart", "--baseline"
+        ).output
         assert bool(re.search(note, output)) == ("asha" in name)
         assert ("the same for all rows" in output) == ("asha" not in name)

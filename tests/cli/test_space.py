@@ -21,7 +21,7 @@ def test_no_samples(pliant, darts):
 
 
 def test_bad_file(pliant):
-    assert re.search(r"Error: there is no file 'a.py'", pliant("space", "a.py", status=1).output)
+    assert re.search(r"Error: the file 'a.py' does not exist", pliant("space", "a.py", status=1).output)
 
 
 def test_evaluate_is_not_needed(pliant, darts):

@@ -356,7 +356,7 @@ def test_resume_is_the_same_search(pliant, darts):
     pliant("search", *given, "--trials", 30, "--study", "whole.db")
     pliant("search", *given, "--trials", 12, "--study", "part.db")
     output = pliant("study", "resume", "part.db", "darts.py", "--trials", 30).output
-    assert "Study: part.db (goes on after 12 of 30 trials)" in output
+    assert "Study: part.db (continues after 12 of 30 trials)" in output
     assert "Best of 30 trials" in output
     with Study.open("whole.db") as whole, Study.open("part.db") as part:
         assert [(t.decisions.values, t.reward) for t in part.trials()] == [

@@ -25,7 +25,7 @@ BAD_FILES = {
         SPACE + "def evalaute(program):\n    pass\n",
         r"defines no 'evaluate'; did you mean 'evalaute'.*\n  evaluate\(program\) -> its reward",
     ),
-    "evaluate is a number": (SPACE + "evaluate = 3\n", r"evaluate in task.py is no function but a int"),
+    "evaluate is a number": (SPACE + "evaluate = 3\n", r"evaluate in task.py is a int, not a function"),
     "evaluate takes nothing": (
         SPACE + "def evaluate():\n    return 1\n",
         r"evaluate in task.py is called with one argument, the program.*its signature is evaluate\(\)",
@@ -55,7 +55,7 @@ BAD_FILES = {
         SPACE + EVALUATE + "def handmade():\n    return 1 / 0\n",
         r"handmade\(\) of task.py failed: ZeroDivisionError: division by zero \(task.py:7\)",
     ),
-    "no Python": ("def search_space(:\n", r"task.py is no valid Python: invalid syntax \(task.py:1\)"),
+    "no Python": ("def search_space(:\n", r"task.py is not valid Python: invalid syntax \(task.py:1\)"),
     "fails on import": (
         "import json\njson.loads('')\n",
         r"task.py cannot be loaded: JSONDecodeError: .* \(task.py:2\)",
@@ -78,12 +78,12 @@ def test_bad_file(pliant, folder, text, message):
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("dart.py", r"there is no file 'dart.py'; did you mean 'darts.py'"),
-        ("nowhere/darts.py", r"there is no file 'nowhere/darts.py'"),
+        ("dart.py", r"the file 'dart.py' does not exist; did you mean 'darts.py'"),
+        ("nowhere/darts.py", r"the file 'nowhere/darts.py' does not exist"),
         (".", r"'.' is a folder; name a Python file in it"),
-        ("notes.txt", r"'notes.txt' is no Python file; its name should end in '.py'"),
-        ("dart", r"there is no module 'dart'; did you mean 'darts.py'"),
-        ("no.such.module", r"there is no module 'no.such.module'"),
+        ("notes.txt", r"'notes.txt' is not a Python file; its name should end in '.py'"),
+        ("dart", r"the module 'dart' does not exist; did you mean 'darts.py'"),
+        ("no.such.module", r"the module 'no.such.module' does not exist"),
         ("darts.py:wide_space", r"darts.py defines no 'wide_space'"),
     ],
 )

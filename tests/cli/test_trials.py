@@ -40,7 +40,7 @@ def task(folder):
 @pytest.mark.parametrize(("bad", "message"), BAD_RESULTS.items(), ids=BAD_RESULTS)
 def test_search_goes_on_after_failures(pliant, task, bad, message):
     task(bad)
-    output = pliant("search", "task.py", "--trials", 20, "--no-baseline").output
+    output = pliant("search", "task.py", "--trials", 20, "--algorithm", "re").output
     with Study.open("task.study.db") as study:
         failed = list(study.trials("failed"))
         counts = study.counts()
@@ -61,7 +61,7 @@ def test_first_failures_stop_the_search(pliant, task):
     assert re.search(r'File ".*task.py", line 6, in evaluate\n', output)
     task("float(program.x)")
     output = pliant("search", "task.py", "--trials", 20).output
-    assert "goes on after 5 of 20 trials" in output
+    assert "continues after 5 of 20 trials" in output
     assert "Best of 15 trials" in output
 
 
@@ -103,7 +103,7 @@ def test_evaluation_leaves_no_trace(pliant, folder):
         "def handmade():\n    return pg.Dict(x=1)\n"
     )
     (folder / "task.py").write_text(text)
-    output = pliant("search", "task.py", "--trials", 3).output
+    output = pliant("search", "task.py", "--baseline", "--trials", 3).output
     assert len(re.findall(r" 1.0000 +1.0000\n", output)) == 3
 
 

@@ -45,9 +45,10 @@ def trials(path="task.study.db"):
 
 def test_one_worker_is_the_same_search(pliant, darts):
     """With one trial after another the algorithm hears the same in the same order."""
-    pliant("search", "darts.py", "--trials", 20, "--study", "here.db")
-    output = pliant("search", "darts.py", "--trials", 20, "--study", "there.db", "--workers", 1).output
-    assert "1 worker. Ctrl-C: once waits for them, twice does not." in output
+    pliant("search", "darts.py", "--baseline", "--trials", 20, "--study", "here.db")
+    given = ["--baseline", "--trials", 20, "--study", "there.db", "--workers", 1]
+    output = pliant("search", "darts.py", *given).output
+    assert "1 worker. Ctrl-C once: finish running trials, then stop. Twice: stop now." in output
     for name in ("{}.db", "{}.random.db"):
         here, there = (
             [(t.decisions.values, t.reward) for t in trials(name.format(k))] for k in ("here", "there")
@@ -190,9 +191,9 @@ def test_ctrl_c(task, folder, environment, pliant, count):
             time.sleep(0.2)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    line = "waiting for 2 evaluations; Ctrl-C again ends them\n"
+    line = "finishing 2 evaluations, then stopping; Ctrl-C again stops them now\n"
     assert errors == line if count == 1 else errors in ("", line)
-    assert "Stopped. What was evaluated is kept in task.study.db. The same command" in output
+    assert "Stopped. All trials so far are in task.study.db. Run the same command" in output
     for path in folder.glob("started*"):
         state = subprocess.run(
             ["ps", "-o", "stat=", "-p", path.name.removeprefix("started")], stdout=-1, text=True
@@ -235,5 +236,5 @@ def test_sizes(text, count):
 
 @pytest.mark.parametrize("text", ["", "0", "G", "-1G", "2X", "1e9", "nan"])
 def test_sizes_that_are_none(text):
-    with pytest.raises(click.BadParameter, match="is no size; write 500M or 2G"):
+    with pytest.raises(click.BadParameter, match="is not a size; write 500M or 2G"):
         Size().convert(text, None, None)

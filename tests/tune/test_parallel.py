@@ -82,7 +82,7 @@ def test_smaller_is_better(tasks, space):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("give_nothing", r"^evaluate returned None: there is no reward$"),
+        ("give_nothing", r"^evaluate returned None instead of a reward$"),
         ("give_text", r"^evaluate returned 'good': "),
         ("give_bad_metrics", r"^evaluate returned \(1\.0, \{'size': 'large'\}\): could not convert"),
         ("fail", r"^ValueError: no such layer: [abc]$"),

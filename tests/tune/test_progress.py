@@ -60,6 +60,12 @@ SUMMARIES = {
         [1, 0, 5],
         "layers=[2, (3, 5)]",
     ),
+    "names of holes": (
+        Net([Conv(pg.oneof([8, 16], name="width")), Conv(pg.oneof([8, 16], name="width"), pg.oneof([3, 5]))]),
+        [1, 0],
+        "width=16, layers=[(3)]",
+    ),
+    "a named pick": (pg.Dict(x=pg.manyof(2, ["a", "b"], name="m")), [1, 0], "x=[b, a]"),
     "a hole alone": (pg.oneof(["a", "b"]), [1], "b"),
     "long text": (pg.Dict(x=pg.oneof(["a" * 50, "b"])), [0], "x=" + "a" * 21 + "..."),
 }

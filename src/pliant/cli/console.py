@@ -1,4 +1,4 @@
-"""Where commands print: a terminal with colours and a live bar, or plain lines for a log."""
+"""The console that commands print to: a terminal with colours, or plain lines for a log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG_WIDTH = 110
 
 
 def make_console() -> Console:
-    """Returns a console for the present standard output; a log gets lines of a width of their own."""
+    """Returns a console for standard output; lines of a log are 110 characters wide."""
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(highlight=False, emoji=False, width=_LOG_WIDTH)
@@ -19,5 +19,5 @@ def make_console() -> Console:
 
 
 def print_line(console: Console, *texts: Any) -> None:
-    """Prints text as it is, without reading it for markup or breaking it."""
+    """Prints text as it is: no markup, no line breaks."""
     console.print(*texts, markup=False, soft_wrap=True)

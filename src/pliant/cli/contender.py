@@ -1,4 +1,4 @@
-"""The ways to choose a program that ``pliant search`` compares: by a search, or by hand."""
+"""Ways to choose a program that ``pliant search`` compares: by a search, or by hand."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for 
 @final
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A way to choose a program, and what it brought.
+    """A way to choose a program, and its result.
 
     Attributes:
-      label: what to call it.
+      label: its name in the report.
       evaluations: how often ``evaluate`` was called for it.
-      make: makes its program anew, so that no evaluation leaves a trace in the next.
+      make: builds its program, a new one in each call, so that evaluations do not affect each other.
       reward: by ``evaluate``; None without one.
       score: by ``test``; None without one.
-      note: why something is missing.
+      note: why a number is missing.
     """
 
     label: str
@@ -47,7 +47,7 @@ def choose_by_search(
     """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
 
     Args:
-      label: what to call it.
+      label: its name in the report.
       program: with holes.
       study: open for writing.
       runs: runs the trials of a search, which it is given with its study and a display.
@@ -62,7 +62,7 @@ def choose_by_search(
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
-        search = sample(program, study=study, progress=False)  # which knows what workers found, too
+        search = sample(program, study=study, progress=False)  # with the trials that workers ran
     best = search.best_reward
     if isinstance(best, tuple):  # of several objectives, none is the best
         return None
@@ -70,13 +70,13 @@ def choose_by_search(
         last = list(study.trials("failed"))[-1]
         raise EvaluationError(
             f"all {last.id} trials of {study.path} failed; the last one: {last.reason}. "
-            "Mend that, and begin anew with --restart."
+            "Fix this, and run again with --restart."
         )
     return Contender(label, study.info().proposed, lambda: search.best_program, best)
 
 
 def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
-    """Evaluates a program that somebody wrote down, once."""
+    """Evaluates the hand-made program, once."""
     from pliant.tune.worker import split_metrics
 
     hand = Contender("hand-made", 1, make)
@@ -92,7 +92,7 @@ def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
 
 
 def measure(contender: Contender, test: Function | None) -> Contender:
-    """Returns a contender with its score by ``test``, or with the reason why it has none."""
+    """Returns a contender with its score by ``test``, or with the reason why there is none."""
     if test is None or contender.reward is None:
         return contender
     try:

@@ -1,7 +1,7 @@
-"""The whole of ``pliant search``: the search, random search beside it, a hand-made program, and their tests.
+"""Runs ``pliant search``: the search; if asked for, random search as a baseline; a hand-made program; and their tests.
 
-Both searches evaluate equally many programs in the same way, and the hand-made one is evaluated once, in
-that way too.  ``test`` is called when all choices have been made, once for each.
+Search and baseline evaluate equally many programs with the same function, and the hand-made program is evaluated once with
+it.  ``test`` is called once for each, after all programs are chosen.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TRIALS = 40  # of a new study
 @final
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What was asked for, as the options of ``pliant search``; ``run`` does it."""
+    """The options of ``pliant search``; ``run`` runs the search."""
 
     target: Target
     space: Path | None
@@ -48,21 +48,21 @@ class Contest:
     baseline: bool
     top: int
     restart: bool
-    pool: Pool | None = None  # None: one after another, in this process
+    pool: Pool | None = None  # None: in this process, one at a time
     constraints: tuple[str, ...] = ()
     reuse: bool = False
-    goes_on: bool = False  # with the study that is there, whatever its settings are
+    goes_on: bool = False  # continue the study that exists, whatever its settings are
     make: Callable[[str], Any] = make_algorithm
 
     def run(self, console: Console) -> None:
-        """Runs what is left to run, and prints the report.
+        """Runs the trials that are left, and prints the report.
 
         Raises:
-          TargetError: the file lacks something, or a function of it does not do its part.
-          StudyError: there is a study of another search at the path.
+          TargetError: the file lacks a function, or a function of it fails.
+          StudyError: the study at the path belongs to another search.
           EvaluationError: no program could be evaluated.
         """
-        from pliant.hyper.template import abstract_search_space
+        from pliant.tune import sample
 
         target = self.target
         evaluate = target.function("evaluate")
@@ -70,7 +70,7 @@ class Contest:
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
         opened = self._open_space()
         program = opened.program
-        space = abstract_search_space(program)
+        space = sample(program, "random").space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
         if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone
@@ -81,7 +81,7 @@ class Contest:
         if self.pool is not None:
             print_line(
                 console,
-                f"{say_count(self.pool.workers, 'worker')}. Ctrl-C: once waits for them, twice does not.",
+                f"{say_count(self.pool.workers, 'worker')}. Ctrl-C once: finish running trials, then stop. Twice: stop now.",
             )
         trials = self.trials or (TRIALS if is_free(self.path) else None)
         with self._open(self.path, space, self.algorithm, trials) as study:
@@ -113,7 +113,7 @@ class Contest:
         return open_space(self.target.make_space()) if self.space is None else open_file(self.space)
 
     def _say_end(self) -> str:
-        return f"All trials are in {self.path}; the same command with more --trials goes on."
+        return f"All trials are in {self.path}; run the same command with more --trials to continue."
 
     def _choose_runner(self, evaluate: Function) -> Runner:
         if self.pool is None:
@@ -123,7 +123,7 @@ class Contest:
 
     @contextmanager
     def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
-        """Opens a study; where it is another one, says what to type."""
+        """Opens a study; where it belongs to another search, the error says what to type."""
         made = self.make(algorithm)
         try:
             study = (
@@ -144,14 +144,14 @@ class Contest:
             if self.goes_on:
                 raise
             raise StudyError(
-                f"{error}\nWith --study PATH there is another study; --restart deletes this one, and begins anew."
+                f"{error}\nUse --study PATH for another study, or --restart to delete this one and start again."
             ) from error
         with study:
             yield study
 
 
 def baseline_path(path: Location) -> Location:
-    """Returns where the random search beside a study is kept.
+    """Returns where the random search for comparison is stored.
 
     >>> baseline_path(Path("digits.study.db")).name
     'digits.study.random.db'
@@ -168,4 +168,4 @@ def say_progress(study: Study) -> str:
     trials = f"{ended} trials" if info.budget is None else f"{ended} of {info.budget} trials"
     if info.is_complete:
         return f"complete: {trials}"
-    return f"goes on after {trials}" if ended else "new"
+    return f"continues after {trials}" if ended else "new"

@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, and how an error reaches the person who typed."""
+"""The command ``pliant``: its subcommands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .study.group import study
 
 
 class Commands(click.Group):
-    """Commands whose errors are lessons: the message is shown, without a traceback."""
+    """Shows the message of an error of Pliant without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -29,7 +29,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(sys.modules["pliant"].__version__, prog_name="pliant")
 def main() -> None:
-    """Search programs: architectures, hyper-parameters, whole experiments."""
+    """AutoML and neural architecture search over Python programs."""
 
 
 main.add_command(bench)

@@ -1,7 +1,6 @@
-"""From what a file's ``search_space()`` returned, or a search-space file holds, to a program with holes that is searched.
+"""Opens a search space: a program with holes, a network with choices, or a search-space file in the format of NNI.
 
-That may be such a program already.  A network with choices written into it, and data in the form of the NNI guide's
-search-space file, become a space whose programs are answers in the guide's form, which are shown as JSON.
+The programs of a network with choices, and of a search-space file, are the chosen values in the format of NNI, shown as JSON.
 """
 
 from __future__ import annotations
@@ -64,20 +63,20 @@ def open_file(path: Path) -> Opened:
     if not path.is_file():
         others = path.parent.glob("*.json") if path.parent.is_dir() else ()
         raise TargetError(
-            f"there is no search-space file {str(path)!r}{find_nearest(others, str(path))} "
+            f"the search-space file {str(path)!r} does not exist{find_nearest(others, str(path))} "
             f"`pliant space FILE --json > {path.name}` writes one."
         )
     try:
         return Opened(read_space(path.read_text("utf-8")), to_text)
-    except (ValueError, TypeError) as error:  # also of a file that is no text
-        raise TargetError(f"{path} is no search-space file: {error}") from error
+    except (ValueError, TypeError) as error:  # also for a file that is not text
+        raise TargetError(f"{path} is not a search-space file: {error}") from error
 
 
 def to_data(made: Any) -> Any:
     """Returns a space as the guide's search-space file has it.
 
     Raises:
-      TargetError: it is no space of networks.
+      TargetError: it is not a space of networks.
     """
     if _is_data(made):
         from pliant.oneshot import read_space

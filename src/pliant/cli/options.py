@@ -1,4 +1,4 @@
-"""The options that commands share about where trials run: ``--workers``, ``--seconds``, ``--memory``."""
+"""Options that commands share: ``--workers``, ``--seconds``, ``--memory`` and ``--format``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ show_as = click.option(
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
-    help="How to print it.",
+    help="Output format.",
 )
 
 
 @final
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """A number of bytes as it is typed: ``2G``, ``500 MB``; K, M, G and T are powers of 1024."""
+    """A number of bytes, written as ``2G`` or ``500 MB``; K, M, G and T are powers of 1024."""
 
     name = "size"
 
@@ -41,23 +41,23 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         match = _SIZE.fullmatch(str(value).strip())
         count = round(float(match[1]) * 1024 ** _UNITS[match[2].upper()]) if match else 0
         if count < 1:
-            self.fail(f"{value!r} is no size; write 500M or 2G, for example.", param, ctx)
+            self.fail(f"{value!r} is not a size; write 500M or 2G, for example.", param, ctx)
         return count
 
 
 def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options to a command, which passes them to ``make_pool``."""
     for option in (
-        click.option("--memory", type=Size(), help="What an evaluation in a worker may take, such as 2G."),
+        click.option("--memory", type=Size(), help="Memory limit of an evaluation in a worker, such as 2G."),
         click.option(
             "--seconds",
             type=click.FloatRange(min=0, min_open=True),
-            help="How long an evaluation in a worker may take (the first loads FILE, too); beyond, it has failed.",
+            help="Time limit of an evaluation in a worker; the first one also loads FILE.",
         ),
         click.option(
             "--workers",
             type=click.IntRange(min=1),
-            help="Evaluate in so many processes at once.  [default: one after another, in this one]",
+            help="Number of worker processes.  [default: evaluate in this process, one at a time]",
         ),
     ):
         command = option(command)
@@ -65,13 +65,13 @@ def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def make_pool(options: dict[str, Any]) -> Pool | None:
-    """Returns where trials run, taking the options that say so out of ``options``; None for in this process."""
+    """Returns where trials run, and removes its options from ``options``; None for this process."""
     workers, limits = options.pop("workers"), {name: options.pop(name) for name in ("seconds", "memory")}
     if workers is None:
         for name, value in limits.items():
             if value is not None:
                 raise click.UsageError(
-                    f"--{name} limits evaluations in worker processes, as nothing can be forced on this one: add --workers 1."
+                    f"--{name} limits evaluations in worker processes only: add --workers 1."
                 )
         return None
     from pliant.launch import Limits
@@ -82,11 +82,11 @@ def make_pool(options: dict[str, Any]) -> Pool | None:
 
 
 def stop(console: Console, place: Location | None, how: str) -> None:
-    """Ends a command that was interrupted: says what is kept, and how to go on."""
+    """Ends a command that was interrupted: prints what is stored, and how to continue."""
     from pliant.study.store.opening import is_free
 
     from .console import print_line
 
-    kept = "" if place is None or is_free(place) else f" What was evaluated is kept in {place}."
+    kept = "" if place is None or is_free(place) else f" All trials so far are in {place}."
     print_line(console, f"\nStopped.{kept} {how}")
     sys.exit(130)

@@ -1,4 +1,4 @@
-"""``pliant search``: a durable search of the space that a file defines.  What it does is in ``contest``."""
+"""Command ``pliant search``: searches the space that a file defines, and stores every trial.  ``contest`` runs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from .options import make_pool, pool_options, stop
 
-ALGORITHM = "re(population_size=12, tournament_size=6)"
+ALGORITHM = "auto"  # as in pg.sample and pg.search
 
 
 @click.command()
@@ -22,17 +22,23 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
 @click.option(
     "--study",
     metavar="PLACE",
-    help="The file of the trials, or postgresql://...?study=NAME.  [default: NAME.study.db]",
+    help="The file that stores the trials, or postgresql://...?study=NAME.  [default: NAME.study.db]",
 )
 @click.option(
-    "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), in place of search_space()."
+    "--space", type=click.Path(path_type=Path), help="A search-space file (JSON) instead of search_space()."
 )
-@click.option("--maximize/--minimize", default=True, help="Which rewards are better.  [default: maximize]")
+@click.option(
+    "--maximize/--minimize",
+    default=True,
+    help="Whether higher or lower rewards are better.  [default: maximize]",
+)
 @click.option(
     "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many trials to list."
 )
 @click.option(
-    "--baseline/--no-baseline", default=True, help="Search at random, too, and compare.  [default: yes]"
+    "--baseline/--no-baseline",
+    default=False,
+    help="Also run random search with as many trials, and compare: twice the cost.  [default: no]",
 )
 @click.option("--restart", is_flag=True, help="Delete the study first.")
 @click.option(
@@ -40,9 +46,13 @@ ALGORITHM = "re(population_size=12, tournament_size=6)"
     "constraints",
     multiple=True,
     metavar="TEXT",
-    help="A limit on a metric, such as 'latency <= 10'; a program that breaks it has failed. May be repeated.",
+    help="A limit on a metric, such as 'latency <= 10'; a program that breaks it counts as failed. May be repeated.",
 )
-@click.option("--reuse", is_flag=True, help="Programs that were evaluated before keep their reward.")
+@click.option(
+    "--reuse",
+    is_flag=True,
+    help="Take the reward of a program that was evaluated before, instead of evaluating it again.",
+)
 @pool_options
 def search(
     target: str, *, study: str | None, space: Path | None, constraints: tuple[str, ...], **options: Any
@@ -53,17 +63,19 @@ def search(
 
     \b
       search_space()     -> a program with holes (FILE:name takes another function),
-                            or a network with LayerChoice and such in it
+                            or a network with LayerChoice or InputChoice modules
       evaluate(program)  -> its reward: a number, or several in a tuple;
-                            with what else it measured: (reward, {"latency": 9.5})
-      test(program)      -> its score on data that the search never sees (optional)
+                            with other metrics: (reward, {"latency": 9.5})
+      test(program)      -> its score on test data that the search does not use (optional)
       handmade()         -> a program to compare with (optional)
 
-    Of a network with choices in it, and of a search-space file, a program is an answer in the form
-    of NNI: {"KEY": {"_value": "conv", "_idx": 0}}; `pliant space FILE --json` writes such a file.
+    For a network with choices, and for a search-space file, a program is the chosen values in the
+    format of NNI: {"KEY": {"_value": "conv", "_idx": 0}}; `pliant space FILE --json` writes such a file.
 
-    Every trial is kept in the study. Stop at any time: the same command goes on from there, and with a
-    higher --trials beyond its end.
+    The study stores every trial. Stop at any time: the same command continues the search, also after
+    its end with a higher --trials.
+
+    Ctrl-C once: finish running trials, then stop. Twice: stop now.
     """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
     from .console import make_console
 
@@ -79,4 +91,4 @@ def search(
         pool = make_pool(options)
         Contest(loaded, space, place, pool=pool, constraints=constraints, **options).run(console)
     except KeyboardInterrupt:
-        stop(console, place, "The same command, without --restart, goes on from there.")
+        stop(console, place, "Run the same command without --restart to continue.")

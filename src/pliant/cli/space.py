@@ -1,4 +1,4 @@
-"""``pliant space``: what a space holds, as its author sees it best: by examples; or as a file that other tools read."""
+"""Command ``pliant space``: shows a space and some of its programs, or writes it as a search-space file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import click
 @click.command()
 @click.argument("target", metavar="FILE")
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=3, show_default=True, help="How many programs to draw."
+    "--samples",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How many random programs to show.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print the space of a network as a search-space file, no more."
+    "--json", "as_json", is_flag=True, help="Only print the space of a network, as a search-space file."
 )
 def space(target: str, *, samples: int, seed: int, as_json: bool) -> None:
-    """Show the space that FILE defines: its decisions, its size, and a few of its programs.
+    """Show the space that FILE defines: its decisions, its size and some of its programs.
 
-    FILE is as for `pliant search`, or a search-space file (JSON) of NNI's form.
+    FILE is as for `pliant search`, or a search-space file (JSON) in the format of NNI.
     """
     from pliant.tune import sample
 

@@ -1,7 +1,6 @@
-"""What a command works on: the functions of a user's file, found by their names.
+"""Loads a user's file for a command, and finds its functions by their names.
 
-A file takes part by defining ``search_space`` and ``evaluate``, and, if it likes, ``test`` and
-``handmade``.  Nothing of Pliant's is to be subclassed or registered for that.
+A file defines ``search_space`` and ``evaluate``, and optionally ``test`` and ``handmade``.  It subclasses and registers nothing.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from pliant.values.errors import PliantError, suggest
 
 DEFAULT = "search_space"
 NAMES = {
-    "search_space": "search_space() -> a program with holes, or a network with choices in it",
+    "search_space": "search_space() -> a program with holes, or a network with LayerChoice or InputChoice modules",
     "evaluate": "evaluate(program) -> its reward: a number, or several in a tuple",
-    "test": "test(program) -> its score on data that the search never sees (optional)",
+    "test": "test(program) -> its score on test data that the search does not use (optional)",
     "handmade": "handmade() -> a program to compare with (optional)",
 }
 
 
 class TargetError(PliantError, ValueError):
-    """A file that cannot be searched: it is not there, does not run, or lacks a function."""
+    """A file that cannot be searched: it is missing, does not run, or lacks a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Target:
         found: Callable[[Any], Any] = self._find(name)
         if not callable(found):
             raise TargetError(
-                f"{name} in {self.label} is no function but a {type(found).__name__}. {_convention()}"
+                f"{name} in {self.label} is a {type(found).__name__}, not a function. {_convention()}"
             )
         try:
             inspect.signature(found).bind(None)
@@ -133,7 +132,7 @@ def load_target(text: str) -> Target:
 
 
 def explain(error: BaseException) -> str:
-    """Returns an error as a line: its type, its message, and where in the user's code it came from."""
+    """Returns an error as a line: its type, its message, and the line of the user's code."""
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
@@ -150,19 +149,19 @@ def _find_file(place: str) -> Path:
         )
     if not path.exists():
         others = path.parent.glob("*.py") if path.parent.is_dir() else ()
-        raise TargetError(f"there is no file {place!r}{find_nearest(others, place)} {_convention()}")
+        raise TargetError(f"the file {place!r} does not exist{find_nearest(others, place)} {_convention()}")
     if path.suffix == ".json":
         raise TargetError(
-            f"{place!r} says what is decided, and has no evaluate. Name the Python file that has it, and this one by --space: "
+            f"{place!r} is a search-space file, which has no evaluate function. Give the Python file that has one, and this one with --space: "
             f"`pliant search FILE --space {place}`."
         )
     if path.suffix != ".py":
-        raise TargetError(f"{place!r} is no Python file; its name should end in '.py'.")
+        raise TargetError(f"{place!r} is not a Python file; its name should end in '.py'.")
     return path.resolve()
 
 
 def find_nearest(files: Iterable[Path], place: str) -> str:
-    """Returns the end of a sentence about a file that is not there: the file that may have been meant, or a full stop."""
+    """Returns the end of a message about a missing file: the nearest file name, or a full stop."""
     return suggest(place, sorted(str(file) for file in files)) or "."
 
 
@@ -188,7 +187,7 @@ def _load_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise TargetError(
-                f"there is no module {name!r}{find_nearest(Path().glob('*.py'), name + '.py')} "
+                f"the module {name!r} does not exist{find_nearest(Path().glob('*.py'), name + '.py')} "
                 "Give a file, such as digits.py, or a module that Python finds, such as package.digits."
             ) from None
         raise
@@ -205,7 +204,7 @@ def _run(place: str, load: Callable[[], ModuleType], folder: Path) -> ModuleType
         raise TargetError(f"{place} cannot be loaded: {explain(error)}") from error
     except SyntaxError as error:
         where = f"{Path(error.filename or place).name}:{error.lineno}"
-        raise TargetError(f"{place} is no valid Python: {error.msg} ({where}).") from error
+        raise TargetError(f"{place} is not valid Python: {error.msg} ({where}).") from error
     except (Exception, SystemExit) as error:
         raise TargetError(f"{place} cannot be loaded: {explain(error)}") from error
 

@@ -1,4 +1,4 @@
-"""The trials of a command in worker processes, many at once; ``trials`` runs them one after another, in this one."""
+"""Runs the trials of a command in worker processes; ``trials`` runs them in this process, one at a time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .trials import ADVICE, explain_reward
 PRELOAD = (
     "pliant.cli.workers",
     "pliant.tune.worker",
-)  # what all workers share; the user's file each loads itself
+)  # what workers share; each loads the user's file itself
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Where trials run: how many at once, and what each may take."""
+    """Worker processes: how many, and the limits of each evaluation."""
 
     workers: int
     limits: Limits

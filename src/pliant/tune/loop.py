@@ -176,7 +176,7 @@ def sample(
       num_examples: another name of ``trials``.
 
     Raises:
-      SpaceError: there is no hole to decide.
+      SpaceError: the space has no hole to decide.
       SpaceChangedError: the study has another space; the message shows the difference.
       FeedbackError: from the loop, when a turn ended without feedback.
 

@@ -80,7 +80,7 @@ def search(
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
 
     Raises:
-      SpaceError: there is no hole to decide.
+      SpaceError: the space has no hole to decide.
       LaunchError: ``evaluate`` or the space cannot be imported by another process.
       EvaluationError: the first trials all failed.
       StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.

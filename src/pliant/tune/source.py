@@ -40,7 +40,7 @@ class Source(ABC):
         self.maximize = maximize
         self.best_reward: float | None = None
         self.best_decisions: Decisions | None = None
-        self.ended: str | None = None  # why there is no next trial, unless all trials have ended
+        self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
         self.timeout: float | None = None  # seconds
         self.deadline: float | None = None

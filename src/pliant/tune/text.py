@@ -87,7 +87,10 @@ def say_decisions(decisions: Decisions) -> str:
 
 
 def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
-    """Returns decisions by the outermost names of the program, each as text; a nameless one for a hole alone."""
+    """Returns decisions by name, each as text: names of holes first, then the outermost names of the program.
+
+    A hole that is the whole program has the empty name.
+    """
     points = decisions.space.points
     values = dict(zip(decisions.active, decisions.values))
 
@@ -105,10 +108,14 @@ def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
         inner = _nest(parts(below, f"{point.path}[={value}/{len(point.literals)}]"))
         return f"{head}({inner})" if head and not inner.startswith("(") else head + inner
 
-    groups = _group(parts(decisions.space.top, ""))
+    top = decisions.space.top
+    names = [points[i].name for i in top]
+    named = [i for i, name in zip(top, names) if name and names.count(name) == 1 and i in values]
+    groups = _group(parts(tuple([i for i in top if i not in named]), ""))
+    found = [(str(points[i].name), say(i)) for i in named]
     if isinstance(groups, str):
-        return [("", groups)]
-    return [(str(key), _nest(inner)) for key, inner in groups.items()]
+        return [*found, ("", groups)]
+    return found + [(str(key), _nest(inner)) for key, inner in groups.items()]
 
 
 def _keys(path: str) -> tuple[str | int, ...]:

@@ -125,7 +125,7 @@ def run_one(
 def read_result(found: Any) -> dict[str, Any]:
     """Returns what ``evaluate`` returned, as JSON."""
     if found is None:
-        return {"failed": "evaluate returned None: there is no reward", "cause": "reward"}
+        return {"failed": "evaluate returned None instead of a reward", "cause": "reward"}
     reward, metrics = split_metrics(found)
     numbers: dict[str, float] = {}
     try:

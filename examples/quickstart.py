@@ -1,0 +1,58 @@
+"""The example of the README: a space of 400 networks, searched in three ways: `python examples/quickstart.py`."""
+
+import torch
+from torch import nn
+
+import pliant as pg
+from pliant import oneshot
+
+# Classes of PyTorch become symbolic: an argument may be a hole.
+Linear, Sequential = pg.symbolize(nn.Linear), pg.symbolize(nn.Sequential)
+Tanh, ReLU, Sigmoid, Identity = map(pg.symbolize, (nn.Tanh, nn.ReLU, nn.Sigmoid, nn.Identity))
+
+widths = [
+    pg.oneof([4, 8, 16, 32, 64], name=f"width{i}") for i in (1, 2)
+]  # one name, one decision, in two places
+acts = [pg.oneof([Tanh(), ReLU(), Sigmoid(), Identity()]) for _ in range(2)]
+space = Sequential(Linear(2, widths[0]), acts[0], Linear(*widths), acts[1], Linear(widths[1], 2))
+
+x = 8 * torch.rand(800, 2, generator=torch.Generator().manual_seed(0)) - 4
+y = (x.sin().prod(1) > 0).long()
+train, valid = [(x[i : i + 100], y[i : i + 100]) for i in range(0, 400, 100)], [(x[400:], y[400:])]
+
+
+def evaluate(network):
+    """Trains a network, and returns its accuracy on validation data."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for inputs, labels in 8 * train:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(inputs), labels).backward()
+        optimizer.step()
+    return (network(valid[0][0]).argmax(1) == valid[0][1]).double().mean().item()
+
+
+def search_by_default():
+    search = pg.sample(space, trials=40)
+    for network, feedback in search:
+        feedback(evaluate(network))
+    return search.best_program
+
+
+def search_by_evolution():
+    search = pg.sample(space, pg.algorithms.RegularizedEvolution(10, 4), trials=40)
+    for network, feedback in search:
+        feedback(evaluate(network))
+    return search.best_program
+
+
+def search_by_weight_sharing():
+    trainer = oneshot.Trainer(space, oneshot.SPOS(evaluations=40, batches=1), train, valid, epochs=40)
+    trainer.fit()
+    return trainer.network(inherit=False)
+
+
+if __name__ == "__main__":
+    for search in (search_by_default, search_by_evolution, search_by_weight_sharing):
+        network = search()
+        print(f"{search.__name__}: {network}\n{evaluate(network):.1%} of the validation data\n")
