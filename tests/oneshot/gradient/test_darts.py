@@ -115,7 +115,7 @@ def test_the_orders_differ(tiny):
 
 @pytest.mark.parametrize("order", [0, 3, True, "2", None])
 def test_another_order_is_refused(order):
-    with pytest.raises(ValueError, match=r"order=\.\.\.\) is 1 .* or 2 .*; got"):
+    with pytest.raises(ValueError, match=r"order=\.\.\.\) takes 1 .* or 2 .*; got"):
         DARTS(order=order)
 
 

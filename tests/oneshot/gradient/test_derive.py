@@ -51,8 +51,8 @@ def test_a_cell_rule_is_a_derivation(tiny):
 @pytest.mark.parametrize(
     ("nodes", "keep", "message"),
     [
-        ([["e0", "e9"]], 2, r"'e9' is no choice between modules; did you mean 'e\d'\?"),
-        ([["a", "b"]], 1, "no Zero"),
+        ([["e0", "e9"]], 2, r"'e9' is not a choice between modules; did you mean 'e\d'\?"),
+        ([["a", "b"]], 1, "no candidate Zero"),
     ],
 )
 def test_what_is_refused(tiny, nodes, keep, message):

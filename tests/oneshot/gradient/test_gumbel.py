@@ -179,5 +179,5 @@ def test_snas_leaves_out_what_is_not_finite(tiny):
 
 
 def test_snas_has_no_product_with_the_loss():
-    with pytest.raises(ValueError, match="its penalty can only be added: use AddedCost"):
+    with pytest.raises(ValueError, match=r"a penalty can only be added; got LogCost. Use AddedCost"):
         SNAS(penalty=LogCost(lambda weights: weights["a"].sum()))

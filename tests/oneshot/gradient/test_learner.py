@@ -289,7 +289,7 @@ def test_an_option_that_is_not_there(make, message):
         ({"skip_limit": 0}, r"\(skip_limit=...\) takes an integer of at least 1; got 0"),
         (
             {"penalty": 3.0},
-            r"\(penalty=...\) takes AddedCost\(cost\) or LogCost\(cost\).*; got 3.0 of type float",
+            r"\(penalty=...\) takes AddedCost\(cost\), LogCost\(cost\) or another Penalty; got 3.0 of type float",
         ),
     ],
 )

@@ -128,15 +128,15 @@ REFUSED = {
     "other places": (joined, IMAGES, r"at 'args\[0\].first.out_channels': with nearly all weight on one size"),
     "code": (
         lambda: Sequential(Linear(3, width()), Mean(), Linear(1, 2)), ROWS,
-        r"at 'args\[0\].out_features': with nearly all weight .* Code between the layers depends on how wide they are",
+        r"at 'args\[0\].out_features': with nearly all weight .* Code between the layers depends on their width",
     ),
     "attributes": (
         lambda: Sequential(Strided(Linear(3, width())), Linear(width(), 1)), ROWS,
         r"at 'args\[0\].layer.out_features': 'out_features' of the module at .* have different values",
     ),
-    "not zero": (  # that layer knows no weights, and makes something of channels that are zero
+    "not zero": (  # that layer knows no weights, and changes channels that are zero
         lambda: Sequential(Conv2d(3, width(), 1), LazyBatchNorm2d(), LazyConv2d(2, 1)), IMAGES,
-        r"at 'args\[0\].out_channels': with nearly all weight .* makes something of channels that are zero",
+        r"at 'args\[0\].out_channels': with nearly all weight .* changes channels that are zero",
     ),
     "groups of picks": (
         lambda: Sequential(pg.symbolize(nn.AdaptiveAvgPool2d)(pg.manyof(2, [2, 4]))), IMAGES,
@@ -144,7 +144,7 @@ REFUSED = {
     ),
     "too many": (
         lambda: Sequential(Linear(one(list(range(1, 21))), one(list(range(1, 21))))), None,
-        r"at 'args\[0\].in_features': it comes in 400 sizes, and 256 at most",
+        r"at 'args\[0\].in_features': it has 400 sizes, and a mixture has 256 at most",
     ),
     "no example": (
         lambda: Sequential(Conv2d(3, 4, 3, stride=one([1, 2]))), None,
@@ -159,7 +159,8 @@ def test_what_has_no_mixture_is_refused(name):
     make, example, message = REFUSED[name]
     net = supernet(make(), example=example)
     with pytest.raises(
-        SpaceError, match=r"DARTS runs all sizes of a module as a weighted sum, which it cannot " + message
+        SpaceError,
+        match=r"DARTS runs all sizes of a module as a weighted sum, which is not possible " + message,
     ):
         DARTS().bind(net)
     with pytest.raises(

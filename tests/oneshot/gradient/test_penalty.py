@@ -46,17 +46,20 @@ def test_a_logarithm_needs_a_cost_above_one(tiny):
     [
         (
             lambda: AddedCost(300.0),
-            r"is a function of the candidates' weights by key, such as .*; got 300\.0",
+            r"takes a function of the candidates' weights by key, such as .*; got 300\.0",
         ),
         (lambda: LogCost(cost, reference=0.5), r"reference=\.\.\.\) takes a finite number above 1"),
-        (lambda: DARTS(penalty=cost), r"DARTS\(penalty=\.\.\.\) takes AddedCost\(cost\) or LogCost"),
-        (lambda: AddedCost(lambda w: 3.0).measure({}), r"a cost is a tensor with one number.*got 3\.0"),
-        (lambda: AddedCost(lambda w: torch.ones(2)).measure({}), "a cost is a tensor with one number"),
+        (lambda: DARTS(penalty=cost), r"DARTS\(penalty=\.\.\.\) takes AddedCost\(cost\), LogCost"),
+        (
+            lambda: AddedCost(lambda w: 3.0).measure({}),
+            r"the cost function of AddedCost returned 3\.0. Return a tensor with one number",
+        ),
+        (lambda: AddedCost(lambda w: torch.ones(2)).measure({}), "Return a tensor with one number"),
         (
             lambda: FBNet(learning_rate="fast"),
             r"learning_rate=\.\.\.\) takes a finite number of at least 0; got 'fast'",
         ),
-        (lambda: ProxylessNAS(mode="tow"), r"is two or full; got 'tow'; did you mean 'two'\?"),
+        (lambda: ProxylessNAS(mode="tow"), r"takes two or full; got 'tow'; did you mean 'two'\?"),
     ],
 )
 def test_what_is_refused(make, message):

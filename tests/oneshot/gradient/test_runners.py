@@ -210,7 +210,7 @@ def test_the_network_can_be_copied_between_steps(tiny, kind):
 def test_a_choice_that_another_runs_is_refused(tiny):
     net = tiny.net()
     net.network.choices[1].handler = lambda choice, x: (x, None)
-    with pytest.raises(BindError, match=r"the choice 'b' is run by <function"):
+    with pytest.raises(BindError, match=r"the choice 'b' already has the handler <function"):
         DARTS().bind(net)
 
 

@@ -1,27 +1,18 @@
-"""Gradient algorithms: architecture parameters are learned with the weights of the super-network, by the same backward pass.
+"""Gradient algorithms: architecture parameters are learned together with the weights of the super-network.
 
-Each algorithm is a ``Sampler``; what they share is in ``learner``, and what they draw is all that they say of their own.
+Each algorithm is a ``GradientSampler`` that draws the weights of the candidates its own way.
 """
 
 from __future__ import annotations
 
-from .darts import DARTS
-from .derive import CellRule, derive_node
-from .gumbel import GDAS, SNAS, FBNet
-from .learner import GradientSampler
-from .penalty import AddedCost, LogCost, Penalty
-from .proxyless import ProxylessNAS
-
-__all__ = [
-    "DARTS",
-    "GDAS",
-    "SNAS",
-    "AddedCost",
-    "CellRule",
-    "FBNet",
-    "GradientSampler",
-    "LogCost",
-    "Penalty",
-    "ProxylessNAS",
-    "derive_node",
-]
+from .darts import DARTS as DARTS
+from .derive import CellRule as CellRule
+from .derive import derive_node as derive_node
+from .gumbel import GDAS as GDAS
+from .gumbel import SNAS as SNAS
+from .gumbel import FBNet as FBNet
+from .learner import GradientSampler as GradientSampler
+from .penalty import AddedCost as AddedCost
+from .penalty import LogCost as LogCost
+from .penalty import Penalty as Penalty
+from .proxyless import ProxylessNAS as ProxylessNAS

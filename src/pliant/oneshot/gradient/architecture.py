@@ -1,7 +1,7 @@
-"""The architecture parameters of a super-network: a vector per decision, softmax over it, and how far it has settled.
+"""Architecture parameters of a super-network: one vector per decision, its softmax, and metrics of convergence.
 
-Equal keys are one decision and have one vector.  They are no weights of the network, and live with the sampler, in
-float64 on the CPU: there are few of them, and one copy a step brings them to where the network is.
+Equal keys are one decision with one vector.  The parameters belong to the sampler, not to the network, and are float64 tensors
+on the CPU; each step copies them to the device of the network.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Architecture:
     """The architecture parameters of the choices of a super-network.
 
     Args:
-      supernet: whose choices are between modules, between inputs, and between sizes.
-      scale: the parameters start normal, with this standard deviation.
-      random: where they are drawn.
+      supernet: has choices between modules, between inputs, and between sizes.
+      scale: the standard deviation of the normal distribution that parameters start from.
+      random: draws them.
 
     Attributes:
-      choices: by key, the first choice in the network that has it.
+      choices: by key, the first choice of the network with this key.
       parameters: by key, a vector with an item per candidate.
 
     Raises:
-      SpaceError: a choice of inputs hands out a list or a concatenation, which has no mixture.
+      SpaceError: a choice of inputs returns a list or a concatenation, which cannot be mixed.
     """
 
     def __init__(self, supernet: Supernet, *, scale: float, random: Random) -> None:
@@ -49,7 +49,7 @@ class Architecture:
                 _check_reduction(module)
                 self.choices[module.key] = module
             elif isinstance(module, Elastic):
-                for key in module.keys:  # a choice between modules may have the same one
+                for key in module.keys:  # a choice between modules may have the same key
                     self.choices.setdefault(key, PointChoice(supernet.space.point(key)))
         self.parameters = {
             key: torch.tensor(
@@ -59,20 +59,20 @@ class Architecture:
         }
 
     def count(self, key: str) -> int:
-        """Returns how many candidates are chosen together: one, save for choices of several inputs."""
+        """Returns how many candidates are picked together: one, except for choices of several inputs."""
         choice = self.choices[key]
         return (choice.n_chosen or 1) if isinstance(choice, InputChoice) else 1
 
     def probabilities(self) -> dict[str, Tensor]:
-        """Returns by key the softmax of its parameters; it sums to one, and gradients flow through it."""
+        """Returns by key the softmax of the parameters; gradients flow through it."""
         return {key: vector.softmax(0) for key, vector in self.parameters.items()}
 
     def log_probabilities(self) -> dict[str, Tensor]:
-        """Returns the same as logarithms."""
+        """Returns the logarithms of ``probabilities``."""
         return {key: vector.log_softmax(0) for key, vector in self.parameters.items()}
 
     def leading(self, probabilities: Mapping[str, Tensor] | None = None) -> Decisions:
-        """Returns the decisions that take the most probable candidates; see ``lead``.
+        """Returns the decisions with the most probable candidates; see ``lead``.
 
         Args:
           probabilities: by key; those of the parameters when None.
@@ -81,11 +81,11 @@ class Architecture:
         return lead(self.supernet.space, spread(self.supernet.space, found))
 
     def metrics(self) -> dict[str, float]:
-        """Returns how far the architecture has settled, and whether it collapses.
+        """Returns metrics of convergence and collapse.
 
         ``entropy`` (nats), ``leading`` (the probability of the leading candidate), ``gap`` (between the two leading ones),
-        ``skip_share`` and ``zero_share`` (the probability of candidates that hand their input on, and of zeros): means
-        over the decisions.  ``skips`` and ``zeros``: how many of them lead in the network that leads.
+        ``skip_share`` and ``zero_share`` (the probability of candidates that skip, and of zeros): means over the decisions.
+        ``skips`` and ``zeros``: the number of them in the network of the leading candidates.
         """
         with torch.no_grad():
             found = self.probabilities()
@@ -104,11 +104,11 @@ class Architecture:
         }
 
     def zeros(self, key: str) -> list[int]:
-        """Returns which candidates multiply by zero."""
+        """Returns the indices of candidates that multiply by zero."""
         return [i for i, (_, zero) in enumerate(self._flags(key)) if zero]
 
     def _flags(self, key: str) -> list[tuple[bool, bool]]:
-        """Returns per candidate whether it skips, and whether it is zero; nothing for choices of inputs and sizes."""
+        """Returns per candidate whether it skips, and whether it is zero; empty for choices of inputs and sizes."""
         choice = self.choices[key]
         if not isinstance(choice, LayerChoice):
             return []
@@ -119,10 +119,10 @@ class Architecture:
         return {key: vector.detach().clone() for key, vector in self.parameters.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Takes back what ``state`` returned.
+        """Restores what ``state`` returned.
 
         Raises:
-          LoadError: it is of other decisions.
+          LoadError: the state has other decisions.
         """
         mine = {key: len(vector) for key, vector in self.parameters.items()}
         given = {key: len(vector) for key, vector in state.items()}
@@ -152,8 +152,8 @@ def _check_reduction(choice: LayerChoice | InputChoice) -> None:
         choice.reduction == "none" or (choice.reduction == "concat" and choice.n_chosen != 1)
     ):
         raise SpaceError(
-            f"the choice of inputs at {choice.key!r} has the reduction {choice.reduction!r}, which has no mixture: its size would "
-            "change with how many inputs run. Use 'sum' or 'mean', or an algorithm that runs single paths, such as SPOS."
+            f"the choice of inputs at {choice.key!r} has the reduction {choice.reduction!r}, which cannot be mixed: its size depends on "
+            "the number of inputs. Use 'sum' or 'mean', or an algorithm that runs single paths, such as SPOS."
         )
 
 

@@ -1,4 +1,4 @@
-"""DARTS: the softmax over candidates is learned on validation data while the weights are learned on training data."""
+"""DARTS: learns a softmax over candidates on validation data, and the weights on training data; first and second order."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .learner import Draw, GradientSampler
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class DARTS(GradientSampler):
-    """Runs all candidates, weighted by a softmax, and descends the validation loss in its parameters.
+    """DARTS: runs all candidates, weighted by a softmax whose parameters minimize the validation loss.
 
     Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, algorithm 1, with the numbers of
     the published code: before each step of the weights, the parameters take one on a validation batch.  First order
-    takes the weights as they are; second order, as they will be after their next step (``differentiate_unrolled``),
-    for about twice the time.
+    uses the present weights; second order the weights after their next step (``differentiate_unrolled``), for about twice
+    the time.
 
     The published rule for a cell keeps two edges per node: give it as ``derivation=CellRule(...)``.  A candidate
-    ``Zero`` competes in the softmax and need not run.  Ours: the steps of the parameters leave the running statistics
-    of normalization layers as they are (the published code lets the validation data into them).
+    ``Zero`` competes in the softmax and does not run.  Difference: the steps of the parameters do not change the running
+    statistics of normalization layers (in the published code the validation data changes them).
 
     >>> from torch import nn
     >>> from pliant.oneshot import LayerChoice, supernet
@@ -42,14 +42,11 @@ class DARTS(GradientSampler):
     >>> net.selection.weights["act"].round(decimals=1)
     tensor([0.5000, 0.5000])
 
-    All options that are not here are those of ``GradientSampler``.
+    Other options are those of ``GradientSampler``.
 
     Args:
       order: 1, or 2 for the gradient through a step of the weights.
       epsilon: the length of the finite difference of the second order.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam.
-      weight_decay: of Adam, in the L2 form.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["DARTS"]
@@ -64,7 +61,7 @@ class DARTS(GradientSampler):
         super().__post_init__()
         if isinstance(self.order, bool) or self.order not in (1, 2):
             raise FieldValueError(
-                f"DARTS(order=...) is 1 (the weights as they are) or 2 (after their next step); got {self.order!r:.80}."
+                f"DARTS(order=...) takes 1 (the present weights) or 2 (the weights after their next step); got {self.order!r:.80}."
             )
         self.epsilon = check_number(self.epsilon, "epsilon", self, above=0.0)
 
@@ -73,13 +70,13 @@ class DARTS(GradientSampler):
         return Draw({key: row.detach() for key, row in soft.items()}, soft)
 
     def before_weights(self, step: Step) -> None:
-        """Lets the parameters take a step, and then selects the mixture."""
+        """Takes a step of the parameters, then selects the mixture."""
         if self._is_due(step):
             self._learn(step)
         super().before_weights(step)
 
     def after_weights(self, step: Step) -> None:
-        """Counts."""
+        """Counts the step."""
         self._steps += 1
 
     def _differentiate(
@@ -117,23 +114,25 @@ def differentiate_unrolled(
     learning_rate: float,
     epsilon: float = 0.01,
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """Returns the gradient of ``valid`` after the weights took one step on ``train``.
+    """Second-order gradient of DARTS: that of ``valid`` after one step of the weights on ``train``.
+
+    Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, equations 6 to 8.
 
     With ``w' = w - eta * (momentum * buffer + grad_w L_train(w, a) + decay * w)`` it is
     ``grad_a L_valid(w', a) - eta * (grad_a L_train(w+, a) - grad_a L_train(w-, a)) / (2 * e)`` where
-    ``w+- = w +- e * grad_w' L_valid(w', a)`` and ``e = epsilon / |grad_w' L_valid|``.  The weights are put back,
-    bit by bit.  Both ``w+`` and ``w-`` see the same random numbers, so that dropout does not drown their difference.
+    ``w+- = w +- e * grad_w' L_valid(w', a)`` and ``e = epsilon / |grad_w' L_valid|``.  The weights are restored bit by
+    bit.  ``w+`` and ``w-`` use the same random numbers, so that dropout does not hide their difference.
 
-    SGD is looked ahead as it steps, with its own rate, momentum, dampening, Nesterov's form and decay for each group of
-    weights; of any other optimizer, the step is taken to be that of plain SGD with the rate and decay of its groups.
+    A step of SGD is computed with the rate, momentum, dampening, Nesterov's form and decay of each group of weights; a
+    step of any other optimizer as that of plain SGD with the rate and decay of its groups.
 
     Args:
       train: the loss of the training batch, from the present weights and ``leaf``.
-      valid: the loss of the validation batch, and leaves of its own that it depends on as well.
-      leaf: what the gradient is by.
-      weights: what is stepped; others stay.
-      optimizer: what steps them; plain SGD when None.
-      learning_rate: for weights that are in no group of the optimizer.
+      valid: the loss of the validation batch, and further leaves that it depends on.
+      leaf: the tensor that the gradient is taken by.
+      weights: the weights that take the step.
+      optimizer: their optimizer; plain SGD when None.
+      learning_rate: for weights outside the groups of the optimizer.
       epsilon: the length of the finite difference.
 
     Returns:
@@ -170,12 +169,12 @@ def differentiate_unrolled(
 
 
 def _slopes(loss: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
-    """Returns gradients; None for what the loss does not depend on."""
+    """Returns gradients; None for inputs that the loss does not depend on."""
     return list(torch.autograd.grad(loss, list(inputs), allow_unused=True))
 
 
 def _fill(slopes: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
-    """Returns gradients with zeros where there is none."""
+    """Returns gradients, with zeros for None."""
     return [torch.zeros_like(one) if slope is None else slope for slope, one in zip(slopes, like)]
 
 
@@ -186,7 +185,7 @@ def _put(weights: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 def _groups(optimizer: Optimizer | None) -> dict[int, tuple[dict[str, Any], Any]]:
-    """Returns by the ``id`` of a weight the options that it is stepped with, and its momentum buffer."""
+    """Returns by the ``id`` of a weight the options of its optimizer, and its momentum buffer."""
     found: dict[int, tuple[dict[str, Any], Any]] = {}
     for group in [] if optimizer is None else optimizer.param_groups:
         for weight in group["params"]:
@@ -199,7 +198,7 @@ def _groups(optimizer: Optimizer | None) -> dict[int, tuple[dict[str, Any], Any]
 
 
 def _look_ahead(weight: Tensor, slope: Tensor, group: dict[str, Any], buffer: Any) -> tuple[Tensor, float]:
-    """Returns the step that SGD would take, and how much of it is the slope."""
+    """Returns the next step of SGD, and its derivative by the gradient."""
     rate, momentum = float(group["lr"]), float(group.get("momentum", 0.0))
     slope = slope + float(group.get("weight_decay", 0.0)) * weight.detach()
     share = 1.0
@@ -217,6 +216,6 @@ def _look_ahead(weight: Tensor, slope: Tensor, group: dict[str, Any], buffer: An
 
 @contextmanager
 def _same_random(device: torch.device) -> Iterator[None]:
-    """Puts the random numbers back to where they were, so that what follows draws the same."""
+    """A context after which the random numbers are those from before, so that the next run draws the same."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield

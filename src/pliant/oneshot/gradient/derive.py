@@ -1,4 +1,4 @@
-"""From the probabilities of a cell's edges to a cell: the rule of DARTS, apart from the algorithm, for any that learns edges."""
+"""Discretization: from probabilities of candidates to a network, by the most probable ones or by the cell rule of DARTS."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from .runners import is_zero
 def derive_node(
     edges: Sequence[Sequence[float]], *, keep: int = 2, zero: int | None = None
 ) -> list[tuple[int, int]]:
-    """Returns which incoming edges of a node are kept, and the candidate on each: pairs of indices, in the order of the edges.
+    """Returns the incoming edges of a node that are kept, and the candidate on each: pairs of indices, in the order of the edges.
 
-    Liu, Simonyan and Yang, "DARTS", ICLR 2019, section 2.4: an edge is as strong as its strongest candidate that is not
-    ``zero``; the ``keep`` strongest edges stay, each with that candidate.  ``zero`` took part in the softmax, and here
-    does not.  Of equals, the first.
+    Liu, Simonyan and Yang, "DARTS", ICLR 2019, section 2.4: an edge is as strong as its strongest candidate other than
+    ``zero``; the ``keep`` strongest edges stay, each with that candidate.  Among equals the first one counts.
 
     >>> derive_node([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5], [0.1, 0.6, 0.3]], zero=0)
     [(1, 2), (2, 1)]
 
     Args:
       edges: per incoming edge, the probability of each candidate.
-      keep: how many edges stay; all, where there are fewer.
-      zero: the index of the candidate that stands for no edge.
+      keep: the number of edges that stay; all edges if there are fewer.
+      zero: the index of the candidate that means no edge.
     """
     best = [max((i for i in range(len(row)) if i != zero), key=row.__getitem__) for row in edges]
     ranked = sorted(range(len(edges)), key=lambda edge: -edges[edge][best[edge]])
@@ -42,10 +41,10 @@ def derive_node(
 
 @final
 class CellRule:
-    """A derivation for cells whose edges are choices with a ``Zero`` among the candidates: ``derive_node`` at each node.
+    """Cell rule of DARTS: applies ``derive_node`` to cells whose edges are choices with a ``Zero`` among the candidates.
 
-    Edges that are not kept become ``Zero``; decisions that are no edge of a node take their most probable candidate.
-    Cells whose edges are tied by name are one cell.
+    Edges that are not kept become ``Zero``; decisions other than edges take their most probable candidate.  Cells whose
+    edges are tied by name are one cell.
 
     >>> from torch import nn
     >>> from pliant.oneshot import supernet
@@ -58,7 +57,7 @@ class CellRule:
 
     Args:
       nodes: per node, the keys of the choices on its incoming edges.
-      keep: how many edges of a node stay.
+      keep: the number of edges of a node that stay.
     """
 
     def __init__(self, nodes: Sequence[Sequence[str]], *, keep: int = 2) -> None:
@@ -68,8 +67,8 @@ class CellRule:
         """Returns the decisions.
 
         Raises:
-          FieldValueError: a key names no choice between modules.
-          SpaceError: an edge is to go, and has no ``Zero``.
+          FieldValueError: a key is not that of a choice between modules.
+          SpaceError: an edge is not kept, and has no ``Zero``.
         """
         choices = {m.key: m for m in supernet.mutables if isinstance(m, LayerChoice)}
         rows = {key: row.tolist() for key, row in probabilities.items()}
@@ -77,8 +76,8 @@ class CellRule:
             for key in node:
                 if key not in choices:
                     raise FieldValueError(
-                        f"{key!r} is no choice between modules{suggest(key, choices) or '.'} The keys of a CellRule are those of "
-                        "the choices on the edges into each node; see `supernet.mutables`."
+                        f"{key!r} is not a choice between modules{suggest(key, choices) or '.'} Give CellRule the keys of the choices on "
+                        "the edges into each node; see `supernet.mutables`."
                     )
             zeros = [_find_zero(choices[key]) for key in node]
             masked = [
@@ -89,8 +88,8 @@ class CellRule:
                 index = kept.get(edge, zeros[edge])
                 if index is None:
                     raise SpaceError(
-                        f"the edge {key!r} is not among the {self.keep} strongest of its node, and has no Zero among its "
-                        "candidates that could stand for no edge. Add one, or keep more edges."
+                        f"the edge {key!r} is not among the {self.keep} strongest of its node, and has no candidate Zero to replace it. "
+                        "Add a Zero, or keep more edges."
                     )
                 rows[key] = [float(i == index) for i in range(len(rows[key]))]
         found = {key: torch.tensor(row) for key, row in rows.items()}
@@ -101,14 +100,14 @@ def _find_zero(choice: LayerChoice) -> int | None:
     return next((i for i, module in enumerate(choice) if is_zero(module)), None)
 
 
-TRIED = 5040  # so many assignments are tried one by one
+TRIED = 5040  # the largest number of assignments that are tried one by one
 
 
 def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
-    """Returns the decisions that take the leading candidate of each choice; of equal ones the first.
+    """Returns the decisions with the most probable candidate of each choice; among equals the first.
 
-    The picks of a group are taken together, so that they keep its rule (distinct, sorted) and the product of their
-    probabilities is largest.  Choices without scores take their first candidate, and numbers their lowest value.
+    The picks of a group are chosen together: they keep its rule (distinct, sorted) and have the largest product of
+    probabilities.  Choices without scores take their first candidate, and numbers their lowest value.
 
     >>> from pliant.space import choice, flatten
     >>> space = flatten([choice("op", 3), choice("in", 3, picks=2, sorted=True)])
@@ -137,10 +136,10 @@ def lead(space: Space, scores: Mapping[str, Sequence[float]]) -> Decisions:
 
 
 def assign(table: Sequence[Sequence[float]], *, distinct: bool, in_order: bool) -> list[int]:
-    """Returns a candidate per row, under the rules of a group, so that the product of their probabilities is largest.
+    """Returns a candidate per row with the largest product of probabilities, under the rules of a group.
 
-    Exact, except for distinct picks in any order of which there are more than a few thousand: these are given
-    out one by one, the largest probability first.
+    Exact, except for distinct picks in any order with more than ``TRIED`` assignments: these are assigned one by one, the
+    largest probability first.
     """
     logs = [[log(p) if p > 0.0 else -1e9 for p in row] for row in table]
     if in_order:
@@ -159,7 +158,7 @@ def assign(table: Sequence[Sequence[float]], *, distinct: bool, in_order: bool) 
 
 
 def _in_order(logs: list[list[float]], *, step: int) -> list[int]:
-    """Does it for rising picks, by dynamic programming: ``ends[j]`` is the best with the last pick at ``j``."""
+    """Assigns rising picks by dynamic programming: ``ends[j]`` is the best prefix whose last pick is ``j``."""
     ends: list[tuple[float, tuple[int, ...]]] = [(value, (j,)) for j, value in enumerate(logs[0])]
     for row in logs[1:]:
         following: list[tuple[float, tuple[int, ...]]] = []
@@ -171,7 +170,7 @@ def _in_order(logs: list[list[float]], *, step: int) -> list[int]:
 
 
 def spread(space: Space, probabilities: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Returns probabilities by the path of a decision point; several inputs chosen together share those of their key."""
+    """Returns probabilities by the path of a decision point; inputs that are chosen together share those of their key."""
     rows = {key: row.tolist() for key, row in probabilities.items()}
     for point in space.points:
         hole = getattr(point, "hole", point.path)

@@ -1,4 +1,4 @@
-"""SNAS and GDAS: candidates are drawn with Gumbel noise, softly or one at a time, and the draw is differentiated."""
+"""SNAS, GDAS and FBNet: candidates are drawn by the Gumbel softmax, as a mixture or one at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw_gumbel(count: int, random: Random) -> Tensor:
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class GumbelSampler(GradientSampler):
-    """The base class of algorithms that draw by ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``."""
+    """Base class of Gumbel softmax algorithms: draws ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``."""
 
     def temperature(self, step: Step) -> float:
         """Returns the temperature of this step."""
@@ -56,24 +56,21 @@ class GumbelSampler(GradientSampler):
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class SNAS(GumbelSampler):
-    """Draws soft weights, and learns weights and architecture parameters together, from one training loss.
+    """SNAS: draws soft weights, and learns weights and architecture parameters together, from one training loss.
 
     Xie, Zheng, Liu and Lin, "SNAS: Stochastic Neural Architecture Search", ICLR 2019: the concrete distribution
-    (equation 5), single-level, so the parameters get their gradients from the backward pass of the weights (without cost
-    of their own).  A penalty adds the gradient of its expected cost; a product with the loss (``LogCost``) is none that
-    this allows.  The paper does not print its temperatures: ours go from ``start`` to ``end`` in equal ratios.
+    (equation 5), single-level, so the parameters get their gradients from the backward pass of the weights, at no extra
+    cost.  A penalty adds the gradient of its expected cost; a product with the loss (``LogCost``) is not possible.  The
+    paper does not print its temperatures: ours go from ``start`` to ``end`` in equal ratios.
 
-    Behind a gradient scaler the parameters see scaled gradients, which Adam makes no difference of; steps with gradients
-    that are not finite are left out, and counted as ``left_out`` in the metrics.
+    With a gradient scaler the parameters get scaled gradients, to which Adam is invariant; steps with gradients that are
+    not finite are skipped, and counted as ``left_out`` in the metrics.
 
-    All options that are not here are those of ``GradientSampler``, but for ``every``.
+    Other options are those of ``GradientSampler``, except ``every``.
 
     Args:
-      start: the temperature at first.
-      end: the temperature in the end.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam.
-      weight_decay: of Adam, in the L2 form.
+      start: the first temperature.
+      end: the last temperature.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["SNAS"]
@@ -91,8 +88,8 @@ class SNAS(GumbelSampler):
         self.end = check_number(self.end, "end", self, above=0.0)
         if isinstance(self.penalty, LogCost):
             raise FieldValueError(
-                "SNAS learns from the backward pass of the training loss, so its penalty can only be added: use AddedCost, "
-                "or FBNet for a product with the loss."
+                "SNAS learns from the backward pass of the training loss, to which a penalty can only be added; got LogCost. Use "
+                "AddedCost, or FBNet for a product with the loss."
             )
 
     def temperature(self, step: Step) -> float:
@@ -110,7 +107,7 @@ class SNAS(GumbelSampler):
         self._leaf = self._select(self._drawn, learned=self._is_due(step))
 
     def after_weights(self, step: Step) -> None:
-        """Lets the parameters take a step with what was collected."""
+        """Takes a step of the parameters with the collected gradients."""
         leaf, draw, due = self._leaf, self._drawn, self._leaf.requires_grad
         self._steps += 1
         self._select(draw)  # no graph is left behind
@@ -126,7 +123,7 @@ class SNAS(GumbelSampler):
         self._descend(draw, leaf.grad, direct)
 
     def metrics(self) -> dict[str, float]:
-        """Returns those of ``GradientSampler``, and ``left_out``."""
+        """Returns the metrics of ``GradientSampler``, and ``left_out``."""
         return {**super().metrics(), "left_out": float(self._left_out)}
 
     def _state(self) -> dict[str, Any]:
@@ -141,23 +138,20 @@ class SNAS(GumbelSampler):
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class GDAS(GumbelSampler):
-    """Draws one candidate per decision and runs only that; gradients are those of the soft draw.
+    """GDAS: draws one candidate per decision and runs only that; gradients are those of the soft draw.
 
     Dong and Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019, equations 5 to 7: forward the
     candidate with the largest noisy logit, backward through the softmax at temperature ``tau``, and only through the
-    candidate that ran.  (The published code also adds the weights of all others to the output, so that these get
-    the sum of the output's gradient, as though they had returned ones; we do as the paper says.)  A draw is fresh for the
-    weights and for the parameters, one per key: cells that are tied run the same candidates.
+    candidate that ran.  (The published code also adds the weights of the other candidates to the output, which gives these
+    the gradient of outputs of ones; this class follows the paper.)  Weights and parameters each get a new draw, one per
+    key: tied cells run the same candidates.
 
-    All options that are not here are those of ``GradientSampler``, but for ``checkpoint``.
+    Other options are those of ``GradientSampler``, except ``checkpoint``.
 
     Args:
-      start: the temperature at first.
-      end: the temperature in the end; it goes there linearly.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam.
-      weight_decay: of Adam, in the L2 form.
-      penalty: it costs the candidates that were drawn.
+      start: the first temperature.
+      end: the last temperature; it changes linearly.
+      penalty: takes the cost of the drawn candidates.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["GDAS"]
@@ -200,28 +194,24 @@ def one_hot(row: Tensor, count: int = 1) -> Tensor:
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class FBNet(GumbelSampler):
-    """Draws soft weights and learns by the validation loss times a power of the logarithm of the drawn network's latency.
+    """FBNet: draws soft weights, and minimizes the validation loss times a power of the logarithm of the drawn latency.
 
     Wu et al., "FBNet: Hardware-Aware Efficient ConvNet Design via Differentiable Neural Architecture Search", CVPR 2019:
     equation 2 with ``penalty=LogCost(cost)``, whose defaults are the paper's; ``AddedCost`` gives the additive form.
-    The cost is taken of the soft weights of the draw (equation 7).  The temperature is ``start * exp(-decay * epoch)``,
-    and the parameters wait for 10 of 90 epochs.  The paper trains weights and parameters in turns of an epoch, each on
-    its own part of the data; here the turns are steps.
+    The cost is that of the soft weights of the draw (equation 7).  The temperature is ``start * exp(-decay * epoch)``,
+    and the parameters are constant for the first 10 of 90 epochs.  The paper alternates between weights and parameters by
+    epoch, each on a part of the data; here they alternate by step.
 
     >>> import torch
     >>> from pliant.oneshot.gradient import LogCost
     >>> sampler = FBNet(penalty=LogCost(lambda weights: weights["op"] @ torch.tensor([120.0, 300.0], dtype=torch.float64)))
 
-    All options that are not here are those of ``GradientSampler``.
+    Other options are those of ``GradientSampler``.
 
     Args:
-      start: the temperature at first.
+      start: the first temperature.
       decay: of the temperature, per epoch.
-      penalty: what networks cost; without one it is the loss alone.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam.
-      weight_decay: of Adam, in the L2 form.
-      warmup: the share of the training in which the parameters stay as they are; 10 of 90 epochs.
+      penalty: the cost of networks; the loss alone when None.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["FBNet"]

@@ -1,8 +1,8 @@
-"""What gradient algorithms have in common: weights of candidates go into the network, their gradients come back.
+"""``GradientSampler``: base class of algorithms that learn architecture parameters by gradients.
 
-The network sees the weights of a draw as a leaf.  What flows back to it is pulled through the draw to the
-architecture parameters: the draw of DARTS is a softmax, that of GDAS a one-hot vector which is taken to be a softmax.
-So one rule serves all methods, any number of forward passes may use one draw, and the parameters can be on another device.
+The network gets the weights of a draw as one leaf tensor.  The gradient of this leaf is then propagated through the draw to
+the architecture parameters: DARTS draws a softmax, GDAS a one-hot vector with the gradient of a softmax.  So one rule serves
+all methods, several forward passes can use one draw, and the parameters can be on another device.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from .penalty import Penalty
 from .runners import Mixture, Runner
 
 Derivation = Callable[[Mapping[str, Tensor], Supernet], Any]
-"""From probabilities by key (a hole's path, or its name), and the super-network, to any face of its decisions."""
+"""From probabilities by key (a hole's path, or its name), and the super-network, to decisions in any format."""
 
 
 @dataclass(slots=True)
 class Draw:
-    """What a forward pass of the network is made with.
+    """Weights of the candidates for a forward pass.
 
     Attributes:
-      values: by key, the weights that the candidates have, without gradients.
-      soft: by key, what these weights are taken to be when gradients are pulled back to the parameters.
-      priced: by key, the weights whose cost is what the network costs; ``values``, unless given.
-      unlearned: the keys that learn nothing from this draw.
+      values: by key, the weights, without gradients.
+      soft: by key, the differentiable weights through which gradients reach the parameters.
+      priced: by key, the weights that the penalty takes the cost of; ``values`` when empty.
+      unlearned: the keys that do not learn from this draw.
     """
 
     values: dict[str, Tensor]
@@ -56,27 +56,26 @@ class Draw:
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class GradientSampler(Sampler):
-    """The base class of algorithms that learn architecture parameters by gradients.
+    """Base class of algorithms that learn architecture parameters by gradients.
 
-    A subclass draws weights.  By default the weights of the network are trained first and then the parameters take a
-    step on a batch of the validation data (``Step.next_valid``), with Adam.  That step leaves running statistics
-    as they are: only the training data makes these.
+    A subclass draws weights.  By default the weights of the network are trained first; then the parameters take a step of
+    Adam on a batch of the validation data (``Step.next_valid``).  That step does not change running statistics.
 
-    Its options are fields: a subclass is a dataclass like it (keyword-only, equal only to itself), declares those that it
-    adds, and again those to which it gives another default.
+    Its options are fields: a subclass is a keyword-only dataclass with ``eq=False`` that declares further options, and
+    options with another default.
 
     Args:
       learning_rate: of Adam, for the architecture parameters.
       betas: of Adam.
       weight_decay: of Adam, in the L2 form.
-      init_scale: the parameters start normal, with this standard deviation.
-      warmup: the share of the training in which the parameters stay as they are.
-      every: the parameters take a step after so many steps of the weights.
-      penalty: what networks cost, as a part of the loss of the parameters.
+      init_scale: the standard deviation of the normal distribution that parameters start from.
+      warmup: the share of the training in which the parameters are constant.
+      every: the number of steps of the weights for one step of the parameters.
+      penalty: the cost of networks as a part of the loss of the parameters.
       derivation: the rule from probabilities to a network; the most probable candidates when None.
-      skip_limit: the parameters stay as they are from the end of the first epoch in which so many candidates that skip
-        lead (Liang et al., "DARTS+", 2019, which stops at two in a cell); never when None.
-      checkpoint: whether the inside of each choice is computed again in the backward pass, instead of kept.
+      skip_limit: the parameters are constant from the end of the first epoch in which this many skipping candidates lead
+        (Liang et al., "DARTS+", 2019, which stops at two in a cell); no limit when None.
+      checkpoint: whether the backward pass computes the inside of each choice again, which saves memory.
     """
 
     learning_rate: float
@@ -107,7 +106,7 @@ class GradientSampler(Sampler):
         given: object = self.penalty
         if given is not None and not isinstance(given, Penalty):
             raise FieldTypeError(
-                f"{type(self).__name__}(penalty=...) takes AddedCost(cost) or LogCost(cost), or a Penalty of your own; got "
+                f"{type(self).__name__}(penalty=...) takes AddedCost(cost), LogCost(cost) or another Penalty; got "
                 f"{given!r:.80} of type {type(given).__name__}."
             )
 
@@ -116,9 +115,9 @@ class GradientSampler(Sampler):
         """The architecture parameters.
 
         Raises:
-          BindError: there is no super-network yet.
+          BindError: the sampler is not bound to a super-network.
         """
-        bound = self.supernet  # raises, if there is none
+        bound = self.supernet  # raises without a super-network
         assert bound is self._architecture.supernet
         return self._architecture
 
@@ -135,8 +134,8 @@ class GradientSampler(Sampler):
             if isinstance(module, (LayerChoice, InputChoice)) and module.is_open:
                 if not isinstance(module.handler, Runner | None):
                     raise BindError(
-                        f"the choice {module.key!r} is run by {module.handler!r:.80} already. Set its handler to None, or make a new "
-                        f"super-network for this {type(self).__name__}."
+                        f"the choice {module.key!r} already has the handler {module.handler!r:.80}. Set its handler to None, or make a "
+                        f"new super-network for this {type(self).__name__}."
                     )
                 module.handler = self._runner
         self.relax()
@@ -155,13 +154,13 @@ class GradientSampler(Sampler):
         self._select(self._draw(step))
 
     def after_weights(self, step: Step) -> None:
-        """Lets the parameters take a step, if it is time."""
+        """Takes a step of the parameters when it is due."""
         self._steps += 1
         if self._is_due(step):
             self._learn(step)
 
     def end_epoch(self, step: Step) -> None:
-        """Stops the learning where too many candidates skip."""
+        """Stops learning when too many candidates skip."""
         if self.skip_limit is not None and self._architecture.metrics()["skips"] >= self.skip_limit:
             self._frozen = True
 
@@ -177,7 +176,7 @@ class GradientSampler(Sampler):
         return True
 
     def decisions(self) -> Decisions:
-        """Returns the network that the derivation rule makes of the present probabilities."""
+        """Returns the network that the derivation rule makes of the current probabilities."""
         with torch.no_grad():
             found = self.architecture.probabilities()
         if self.derivation is None:
@@ -186,7 +185,7 @@ class GradientSampler(Sampler):
         return self.supernet.space.parse(self.derivation(named, self.supernet))
 
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics of ``Architecture``; ``cost``, the expected one, with a penalty; ``frozen``, with a limit of skips."""
+        """Returns the metrics of ``Architecture``, with a penalty the expected ``cost``, with a limit of skips ``frozen``."""
         found = self.architecture.metrics()
         if self.penalty is not None:
             with torch.no_grad():
@@ -202,20 +201,20 @@ class GradientSampler(Sampler):
         return step.progress >= self.warmup and not self._frozen and self._steps % self.every == 0
 
     def _learn(self, step: Step) -> None:
-        """Lets the parameters take a step on a batch of the validation data."""
+        """Takes a step of the parameters on a batch of the validation data."""
         draw = self._draw(step)
         leaf = self._select(draw, learned=True)
         try:
             with keep_buffers(self.supernet.network):
                 reached, direct = self._differentiate(step, draw, leaf)
         finally:
-            self._select(draw)  # no graph is left behind
+            self._select(draw)  # frees the graph
         self._descend(draw, reached, direct)
 
     def _differentiate(
         self, step: Step, draw: Draw, leaf: Tensor
     ) -> tuple[Tensor | None, dict[str, Tensor | None]]:
-        """Returns the gradients of the loss on a validation batch: by the weights of the draw, and by what is priced."""
+        """Returns the gradients of the loss on a validation batch: by the weights of the draw, and by those that have a cost."""
         loss = step.loss(step.next_valid())
         if not loss.requires_grad:
             raise FieldValueError(NO_GRADIENTS)
@@ -224,11 +223,11 @@ class GradientSampler(Sampler):
         return found[0], dict(zip(priced, found[1:]))
 
     def _objective(self, loss: Tensor, draw: Draw) -> tuple[Tensor, dict[str, Tensor]]:
-        """Returns the loss with the penalty in it, and the leaves that the penalty depends on."""
+        """Returns the loss with the penalty, and the leaves that the penalty depends on."""
         if not torch.isfinite(loss.detach()).item():
             raise RewardError(
                 f"the loss on a validation batch is {loss.item()}, so the architecture cannot be learned from it. "
-                "Lower the learning rate of the weights, clip their gradients, or leave autocast."
+                "Lower the learning rate of the weights, clip their gradients, or train without autocast."
             )
         if self.penalty is None:
             return loss, {}
@@ -239,7 +238,7 @@ class GradientSampler(Sampler):
         return self.penalty.join(loss.cpu(), cost), priced
 
     def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
-        """Pulls gradients back through a draw, and lets Adam take a step."""
+        """Propagates gradients through a draw to the parameters, and takes a step of Adam."""
         rows = self._split(torch.zeros(self._total) if reached is None else reached.detach())
         slopes = {
             key: row + (0.0 if direct.get(key) is None else direct[key])  # type: ignore[operator]
@@ -257,7 +256,7 @@ class GradientSampler(Sampler):
         self._settle(draw, dict(zip(self._architecture.parameters, before)))
 
     def _settle(self, draw: Draw, before: Mapping[str, Tensor]) -> None:
-        """Mends the parameters after a step of Adam, where a method does so."""
+        """Corrects the parameters after a step of Adam; does nothing by default."""
 
     # ------------------------------------------------------------------ into the network
 
@@ -266,7 +265,7 @@ class GradientSampler(Sampler):
         return sum(map(len, self._vectors))
 
     def _chosen(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Returns probabilities times the number of candidates that are chosen together."""
+        """Returns probabilities times the number of candidates that are picked together."""
         return {key: row * self._architecture.count(key) for key, row in rows.items()}
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
@@ -275,7 +274,7 @@ class GradientSampler(Sampler):
         return dict(zip(self._architecture.parameters, parts))
 
     def _select(self, draw: Draw, *, learned: bool = False) -> Tensor:
-        """Lets the network run with the weights of a draw; returns them as one leaf, of which each choice gets a part."""
+        """Selects the weights of a draw for the network; returns them as one leaf, of which each choice has a part."""
         like = next((p for p in self.supernet.network.parameters() if p.is_floating_point()), None)
         flat = torch.cat([draw.values[key].detach() for key in self._architecture.parameters])
         leaf = flat.to(torch.get_default_dtype()) if like is None else flat.to(like.device, like.dtype)

@@ -1,8 +1,7 @@
-"""Whether the sizes of elastic modules can be mixed; checked before anything is trained.
+"""Checks before training that the sizes of elastic modules can be mixed.
 
-What can be seen of a module alone is looked at first.  Then, where there is an example, the network runs with nearly all
-weight on one size of each module, and has to return what it returns with that size alone.  How mixtures run is in
-``mixed``; which algorithm wants them is not known here.
+The modules are checked one by one first.  Then, given an example, the network runs with nearly all weight on one size of each
+module, and must return what it returns with that size alone.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from ..choices.nested import find_leaves
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
 
-MOST = 256  # so many sizes of one module are mixed
-LITTLE = 1e-7  # the weight of what is to have none
-ALIKE = 1e-3  # outputs that differ by less, in proportion to the largest entry, are the same
+MOST = 256  # the largest number of sizes of one module in a mixture
+LITTLE = 1e-7  # the weight of the other sizes
+ALIKE = 1e-3  # the largest difference of equal outputs, relative to their largest entry
 
 
 def check_mixtures(supernet: Supernet, name: str) -> None:
     """Checks that the elastic modules of a super-network can run as mixtures of their sizes.
 
     Raises:
-      SpaceError: one cannot; the message says which, why, and which algorithms run one size at a time.
+      SpaceError: one cannot; the message names it, the reason, and algorithms that run one size at a time.
     """
     found = [module for module in supernet.network.modules() if isinstance(module, Elastic)]
     if not found:
@@ -43,8 +42,8 @@ def check_mixtures(supernet: Supernet, name: str) -> None:
 
     def refuse(path: str, reason: str) -> SpaceError:
         return SpaceError(
-            f"{name} runs all sizes of a module as a weighted sum, which it cannot at {path!r}: {reason} "
-            f"Use {able}, which run one network at a time, or fix this hole by its value."
+            f"{name} runs all sizes of a module as a weighted sum, which is not possible at {path!r}: {reason} "
+            f"Use {able}, which run one network at a time, or replace this hole by a value."
         )
 
     for elastic in found:
@@ -59,24 +58,24 @@ def check_mixtures(supernet: Supernet, name: str) -> None:
 
 
 def _find_reason(elastic: Elastic, *, has_example: bool) -> str | None:
-    """Returns why a module cannot run as a mixture, as far as is seen of it alone; None if nothing is seen."""
+    """Returns why a module cannot run as a mixture, by the module alone; None without a reason."""
     space = elastic.space
     if any(isinstance(point, Choice) and point.group is not None for point in space.points):
-        return "several values are picked together there, and a weight for each does not tell how often which are."
+        return "several values are picked together there, and weights of single values do not give the frequency of combinations."
     if space.size > MOST:
-        return f"it comes in {space.size} sizes, and {MOST} at most are mixed."
+        return f"it has {space.size} sizes, and a mixture has {MOST} at most."
     if len(set(elastic.keys)) < len(elastic.keys):
-        return "two of its values are one decision without being one hole. Give them one name."
+        return "two of its values are one decision but two holes. Give the holes one name."
     if has_example:
         return None
     if elastic.mixture.plan().superkernel is None:
         return (
-            "its sizes run one by one, and whether their outputs can be added is seen on an example only. "
+            "its sizes run one by one, and only an example shows whether their outputs can be added. "
             "Pass supernet(space, example=torch.zeros(...))."
         )
     if _is_derived(elastic):
         return (
-            "a width is computed from others, and whether the same channels stand in the same places is seen on an example only. "
+            "a width is computed from others, and only an example shows whether channels keep their places. "
             "Pass supernet(space, example=torch.zeros(...))."
         )
     return None
@@ -95,10 +94,10 @@ def _is_derived(elastic: Elastic) -> bool:
 
 @contextmanager
 def _apart(supernet: Supernet) -> Iterator[None]:
-    """Lets the network run so that nothing of it is changed, and the choices in it their own way.
+    """A context that restores the network, in which its choices run without handlers.
 
-    Meanwhile tensors of ones and zeros, which new normalization layers have, are no longer so: as they are, these layers
-    do nothing, whatever is wrong with them.
+    Tensors of ones and zeros, as new normalization layers have them, get other values inside: otherwise these layers
+    would hide errors.
     """
     kept = [(tensor, tensor.detach().clone()) for tensor in _find_flat(supernet.network)]
     keep = keep_selection(supernet, supernet.selection)
@@ -115,7 +114,7 @@ def _apart(supernet: Supernet) -> Iterator[None]:
 
 @final
 class _Check:
-    """Compares mixtures with what they ought to be, on the example of a super-network."""
+    """Compares mixtures with single sizes, on the example of a super-network."""
 
     def __init__(self, supernet: Supernet, found: list[Elastic]) -> None:
         self.supernet = supernet
@@ -135,7 +134,7 @@ class _Check:
             reason = self._compare(wanted, turn, tuple(self.counts))
             if reason is None:
                 continue
-            for key in self.counts:  # which of them?
+            for key in self.counts:  # find the one that fails
                 own = self._compare(wanted, turn, (key,))
                 if own is not None:
                     return key, own
@@ -147,21 +146,21 @@ class _Check:
             given = self._run(turn, keys)
         except PliantError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - it is code of others, and may raise anything
-            return f"the network does not run with it ({type(error).__name__}: {error})."
+        except Exception as error:  # noqa: BLE001 - a user's code may raise anything
+            return f"the network fails with it ({type(error).__name__}: {error})."
         for one, other in zip(given, wanted):
-            if not other.isfinite().all():  # nothing can be told from it
+            if not other.isfinite().all():  # such outputs cannot be compared
                 continue
             most = max(ALIKE, 16 * torch.finfo(other.dtype).eps) * other.abs().max().item()
             if one.shape == other.shape and not (one - other).abs().max().item() <= most:
                 return (
                     "with nearly all weight on one size, the network does not return what it returns with that size alone. Code between "
-                    "the layers depends on how wide they are, makes something of channels that are zero, or puts the same channels in other places."
+                    "the layers depends on their width, changes channels that are zero, or moves channels to other places."
                 )
         return None
 
     def _run(self, turn: int, keys: tuple[str, ...]) -> list[Tensor]:
-        """Runs the candidates number ``turn``, or the last; those of ``keys`` as a mixture."""
+        """Runs the candidates with index ``turn``, or the last ones; those of ``keys`` as a mixture."""
         selection = self.supernet.selection
         selection.weights.clear()
         for point in self.supernet.space.points:
@@ -178,14 +177,14 @@ class _Check:
 
 
 def _vary(value: Any) -> Any:
-    """Returns an example whose entries are not all alike, as zeros are."""
+    """Returns an example with entries that differ."""
     if not isinstance(value, Tensor) or not value.is_floating_point():
         return value
     return value + _ripples(value)
 
 
 def _find_flat(network: nn.Module) -> Iterator[Tensor]:
-    """Yields all buffers, and the parameters that have one value only."""
+    """Yields all buffers, and parameters whose entries are all equal."""
     yield from network.buffers()
     for parameter in network.parameters():
         if parameter.numel() and bool((parameter == parameter.flatten()[0]).all()):

@@ -1,7 +1,7 @@
-"""What a network costs, as a part of the loss that its architecture is learned by.
+"""Cost penalties in the loss of the architecture parameters: added, or as a power of the logarithm.
 
-A cost is any function from weights by key (of the candidates, for each decision) to a scalar that gradients flow
-through: the expected latency, multiply-adds, anything.  The key is the path of a hole; its name does as well.
+A cost is a function from weights by key (one per candidate, for each decision) to a differentiable scalar, such as the expected
+latency or multiply-adds.  A key is the path of a hole or its name.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Cost = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 class Penalty(ABC):
-    """How a cost enters the loss.
+    """Base class of penalties: how a cost enters the loss.
 
     Args:
-      cost: by key the weights of the candidates (float64, on the CPU) to the cost; for one-hot weights it is the
+      cost: from the weights of the candidates by key (float64, on the CPU) to the cost; for one-hot weights it is the
         cost of that network.
     """
 
     def __init__(self, cost: Cost) -> None:
         if not callable(cost):
             raise FieldTypeError(
-                f"the cost of a {type(self).__name__} is a function of the candidates' weights by key, such as "
+                f"{type(self).__name__} takes a function of the candidates' weights by key, such as "
                 f"`lambda weights: weights['op'] @ latencies`; got {cost!r:.80} of type {type(cost).__name__}."
             )
         self.cost = cost
@@ -44,18 +44,19 @@ class Penalty(ABC):
         found: object = self.cost(weights)
         if not isinstance(found, Tensor) or found.numel() != 1:
             raise FieldTypeError(
-                f"a cost is a tensor with one number, made from the weights that were given, so that gradients flow; got {found!r:.80}."
+                f"the cost function of {type(self).__name__} returned {found!r:.80}. Return a tensor with one number that is computed from "
+                "the given weights, so that gradients flow."
             )
         return found.reshape(())
 
     @abstractmethod
     def join(self, loss: Tensor, cost: Tensor) -> Tensor:
-        """Returns the loss with the cost in it."""
+        """Returns the loss combined with the cost."""
 
 
 @final
 class AddedCost(Penalty):
-    """``loss + weight * (cost - reference) / reference``; ``add#linear`` in ProxylessNAS's code.
+    """Additive penalty: ``loss + weight * (cost - reference) / reference``; ``add#linear`` in ProxylessNAS's code.
 
     >>> penalty = AddedCost(lambda weights: weights["op"] @ torch.tensor([10.0, 30.0]), reference=20.0)
     >>> penalty.join(torch.tensor(1.0), penalty.measure({"op": torch.tensor([0.0, 1.0])}))
@@ -64,7 +65,7 @@ class AddedCost(Penalty):
     Args:
       cost: see ``Penalty``.
       weight: of the cost.
-      reference: the cost that adds nothing; in the unit of the cost.
+      reference: the cost without a penalty; in the unit of the cost.
     """
 
     def __init__(self, cost: Cost, *, weight: float = 0.1, reference: float = 1.0) -> None:
@@ -79,17 +80,17 @@ class AddedCost(Penalty):
 
 @final
 class LogCost(Penalty):
-    """``loss * scale * (log(cost) / log(reference)) ** exponent``, and with no reference ``loss * scale * log(cost) ** exponent``.
+    """Logarithmic penalty: ``loss * scale * (log(cost) / log(reference)) ** exponent``.
 
-    The exponent is that of the logarithm, not of the cost.  Without a reference it is Wu et al., "FBNet", CVPR 2019,
-    equation 2, with its numbers as defaults (and microseconds in mind); with one, ``mul#log`` in ProxylessNAS's
-    code, which has 0.2 and 0.3.
+    The exponent is that of the logarithm, not of the cost.  Without a reference, ``loss * scale * log(cost) ** exponent``, it is Wu et al., "FBNet", CVPR 2019,
+    equation 2, with its numbers as defaults (costs in microseconds); with one, ``mul#log`` in ProxylessNAS's code, which
+    has 0.2 and 0.3.
 
     Args:
       cost: see ``Penalty``; above 1.
       scale: the ``alpha`` of the papers.
       exponent: the ``beta`` of the papers.
-      reference: a cost above 1 that counts as usual; in the unit of the cost.
+      reference: the usual cost, above 1; in the unit of the cost.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class LogCost(Penalty):
         """
         if not cost.item() > 1.0:
             raise FieldValueError(
-                f"LogCost raises the logarithm of the cost to a power, so the cost must be above 1; got {cost.item():g}. "
+                f"LogCost takes a power of the logarithm of the cost, which must be above 1; got {cost.item():g}. "
                 "Use a smaller unit (microseconds, as in FBNet), or AddedCost."
             )
         scaled = torch.log(cost)

@@ -1,4 +1,4 @@
-"""ProxylessNAS: binary gates let one path run, and its parameters learn from the gradients of the gates."""
+"""ProxylessNAS: binary gates open one path, and the architecture parameters learn from the gradients of the gates."""
 
 from __future__ import annotations
 
@@ -24,27 +24,25 @@ MODES = ("two", "full")
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class ProxylessNAS(GradientSampler):
-    """Samples one path, and differentiates by the gates that opened it.
+    """ProxylessNAS: samples one path, and differentiates by the gates that open it.
 
     Cai, Zhu and Han, "ProxylessNAS", ICLR 2019, section 3.2.  The weights are trained on one path, sampled by the
     probabilities.  Then the parameters learn on a validation batch, again with one path running:
     ``dL/da_i = sum_j dL/dg_j * p_j * (delta_ij - p_i)`` where ``dL/dg_j`` is the product of what candidate ``j`` returns and the
     gradient of the output (equation 4).  With ``two``, two candidates are drawn without replacement, and ``p`` is that of
-    the two; after the step they are shifted together, so that the probabilities of all others stay what they were.  With
-    ``full``, all gates get gradients; their candidates run one at a time in the backward pass.  A decision whose open
-    gate is that of a ``Zero`` learns nothing from the step, as in the published code.
+    the two; after the step both are shifted, so that the probabilities of all others are unchanged.  With ``full``, all
+    gates get gradients; their candidates run one at a time in the backward pass.  A decision whose open gate is that of a
+    ``Zero`` does not learn from the step, as in the published code.
 
     A penalty takes the probabilities that the gates were drawn with; the published one is ``LogCost(cost, exponent=0.3,
-    reference=...)``.  The network in the end is the one of the leading candidates, not a sample.
+    reference=...)``.  The final network has the most probable candidates.
 
-    All options that are not here are those of ``GradientSampler``, but for ``checkpoint``.
+    Other options are those of ``GradientSampler``, except ``checkpoint``.
 
     Args:
       mode: ``two`` or ``full``.
-      learning_rate: of Adam, for the architecture parameters.
-      betas: of Adam; without momentum, so that only what was drawn moves.
-      warmup: the share of the training in which the parameters stay as they are; 40 of 160 epochs.
-      every: the parameters take a step after so many steps of the weights.
+      betas: of Adam; without momentum, so that only drawn candidates change.
+      warmup: the share of the training in which the parameters are constant; 40 of 160 epochs.
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["ProxylessNAS"]
@@ -54,13 +52,13 @@ class ProxylessNAS(GradientSampler):
     betas: tuple[float, float] = (0.0, 0.999)
     warmup: float = 0.25
     every: int = 5
-    checkpoint: bool = field(default=False, init=False, repr=False)  # the gates keep one path as it is
+    checkpoint: bool = field(default=False, init=False, repr=False)  # only one path is kept
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.mode not in MODES:
             raise FieldValueError(
-                f"ProxylessNAS(mode=...) is {' or '.join(MODES)}; got {self.mode!r:.80}{suggest(self.mode, MODES) or '.'}"
+                f"ProxylessNAS(mode=...) takes {' or '.join(MODES)}; got {self.mode!r:.80}{suggest(self.mode, MODES) or '.'}"
             )
 
     def _make_runner(self) -> Runner:
@@ -78,7 +76,7 @@ class ProxylessNAS(GradientSampler):
         return False
 
     def _draw(self, step: Step) -> Draw:
-        """Draws the gates for the parameters to learn by."""
+        """Draws the gates that the parameters learn from."""
         values, soft, resting = dict[str, Tensor](), dict[str, Tensor](), set[str]()
         for key, row in self._architecture.probabilities().items():
             open_gate, kept = self._open(row)
@@ -94,8 +92,8 @@ class ProxylessNAS(GradientSampler):
         return Draw(values, soft, {key: row.detach() for key, row in soft.items()}, frozenset(resting))
 
     def _open(self, row: Tensor) -> tuple[int, tuple[int, ...]]:
-        """Returns which gate opens, and which gates get gradients."""
-        numbers = [max(p, 1e-300) for p in row.tolist()]  # none is impossible
+        """Returns the gate that opens, and the gates that get gradients."""
+        numbers = [max(p, 1e-300) for p in row.tolist()]  # every candidate is possible
         first = self._pick(numbers)
         if self.mode == "full" or len(numbers) < 3:
             return first, tuple(range(len(numbers)))
@@ -107,7 +105,7 @@ class ProxylessNAS(GradientSampler):
         return self.random.choices(range(len(weights)), weights)[0]
 
     def _settle(self, draw: Draw, before: Mapping[str, Tensor]) -> None:
-        """Shifts the two that moved, so that their share of the probability is what it was."""
+        """Shifts the two that changed, so that their share of the probability is unchanged."""
         with torch.no_grad():
             for key, vector in self._architecture.parameters.items():
                 kept = list(self._gates.considered[key])

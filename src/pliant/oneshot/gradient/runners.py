@@ -1,7 +1,7 @@
-"""How a choice runs while its architecture parameters are learned: as a mixture of its candidates, or through gates.
+"""Handlers of choices in gradient algorithms: a mixture of candidates, or one candidate behind binary gates.
 
-A runner is the ``handler`` of the choices of one super-network.  What the weights of the candidates are is decided by
-a sampler; where there are none, the choice runs what is selected, as ever.
+A runner is the ``handler`` of the choices of one super-network.  A sampler sets the weights of the candidates; a choice without
+weights runs the selected candidate.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ SKIP_NAMES = frozenset({"identity", "skip", "skip_connect"})
 
 
 def is_zero(module: nn.Module) -> bool:
-    """Returns whether a candidate multiplies by zero: its class, or a base of it, is called ``Zero``, or says ``is_zero``.
+    """Returns whether a candidate multiplies by zero: the name of its class or of a base is ``Zero``, or it has ``is_zero``.
 
-    Such a candidate adds nothing to a mixture, and the gradient of its weight is zero, so it need not run.
+    Such a candidate does not change a mixture, and the gradient of its weight is zero, so it does not run.
     """
     return bool(getattr(module, "is_zero", False)) or any(c.__name__ in ZEROS for c in type(module).__mro__)
 
 
 def is_skip(module: nn.Module, name: str = "") -> bool:
-    """Returns whether a candidate hands its input on.
-
-    So does an identity, what is called ``skip_connect`` or the like, and what says ``is_skip``.
+    """Returns whether a candidate skips: an identity, a candidate named ``skip_connect`` or the like, or one with ``is_skip``.
 
     >>> is_skip(nn.Identity()), is_skip(nn.Linear(2, 2)), is_skip(nn.Linear(2, 2), "skip_connect")
     (True, False, True)
@@ -53,8 +51,8 @@ class Runner(ABC):
     """Runs the choices of one super-network by the weights that are selected.
 
     Args:
-      checkpoint: whether the inside of a choice is computed again in the backward pass, instead of kept: memory of one
-        choice at a time, for the price of one more forward pass.
+      checkpoint: whether the backward pass computes the inside of a choice again: memory of one choice at a time, for one
+        more forward pass.
     """
 
     def __init__(self, *, checkpoint: bool = False) -> None:
@@ -98,7 +96,7 @@ class Runner(ABC):
 
 @final
 class Mixture(Runner):
-    """Runs choices as the sum of what their candidates return, by weight; those of weight zero do not run.
+    """Mixture: runs a choice as the weighted sum of its candidates; those of weight zero do not run.
 
     >>> choice = LayerChoice([nn.Identity(), nn.ReLU()], key="op")
     >>> choice.handler = Mixture()
@@ -113,11 +111,11 @@ class Mixture(Runner):
 
 @final
 class Gates(Runner):
-    """Runs choices through binary gates, of which one is open; where none is, as ``Mixture`` does.
+    """Binary gates: runs the candidate whose gate is open; without an open gate, runs the mixture.
 
-    Each gate that is considered gets the gradient ``<what its candidate returns, gradient of the output>``; Cai et al.,
-    "ProxylessNAS", ICLR 2019, section 3.2.1.  Candidates with closed gates run in the backward pass, one at a
-    time and without gradients of their own, so that memory is that of a single path.
+    Each considered gate gets the gradient ``<what its candidate returns, gradient of the output>``; Cai et al.,
+    "ProxylessNAS", ICLR 2019, section 3.2.1.  Candidates with closed gates run in the backward pass, one at a time and
+    without gradients, so that memory is that of a single path.
 
     Attributes:
       considered: by key, the candidates whose gates get gradients; without an entry, all.
@@ -141,20 +139,20 @@ class Gates(Runner):
         cast = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
 
         def evaluate(index: int) -> Tensor | None:
-            """Returns what a candidate with a closed gate would have returned; None for zeros."""
+            """Returns the output of a candidate with a closed gate; None for zeros."""
             if is_zero(modules[index]):
                 return None
             with torch.no_grad(), torch.autocast(kind, enabled=cast[0], dtype=cast[1]):
                 found = check_output(choice, index, modules[index](*inputs[0], **inputs[1]))
             if found.shape != out.shape:
-                reduce_outputs([out, found], "sum", choice.key)  # refuses, and says why
+                reduce_outputs([out, found], "sum", choice.key)  # raises with the reason
             return found
 
         return _Gate.apply(out, weights, active, considered, evaluate)  # type: ignore[no-untyped-call]  # torch's own
 
 
 class _Gate(torch.autograd.Function):
-    """Hands the output of the active candidate on; makes the gradients of the gates on the way back."""
+    """Returns the output of the active candidate; computes the gradients of the gates in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, out: Tensor, gates: Tensor, active: int, considered: Any, evaluate: Any) -> Tensor:
@@ -175,9 +173,9 @@ class _Gate(torch.autograd.Function):
 
 
 def _mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, fields: Any) -> Any:
-    """Returns the sum of what candidates return, by weight; those of weight zero, and zeros, do not run.
+    """Returns the weighted sum of the candidates' outputs; those of weight zero, and zeros, do not run.
 
-    Weights that nothing learns from are multiplied and added in one go.
+    Weights without gradients are multiplied and added in one pass.
     """
     modules = list(choice)
     active = [i for i, number in enumerate(numbers) if number != 0.0]
@@ -190,7 +188,7 @@ def _mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, 
     for i in running:
         part = check_output(choice, i, modules[i](*args, **fields))
         if parts and part.shape != parts[0].shape:
-            reduce_outputs([parts[0], part], "sum", choice.key)  # refuses, and says why
+            reduce_outputs([parts[0], part], "sum", choice.key)  # raises with the reason
         if learned or not parts:
             parts.append(part)
         if learned:
@@ -213,21 +211,21 @@ def join(choice: InputChoice, weights: Tensor, numbers: list[float], tensors: An
 
 
 def check_output(choice: LayerChoice, index: int, out: Any) -> Tensor:
-    """Returns what a candidate returned, if it can be weighted.
+    """Returns the output of a candidate, if it is a tensor.
 
     Raises:
-      FieldTypeError: it is no tensor.
+      FieldTypeError: it is not.
     """
     if not isinstance(out, Tensor):
         raise FieldTypeError(
-            f"candidate {choice.names[index]!r} of the choice {choice.key!r} returns a {type(out).__name__}, and only tensors "
-            "can be mixed. Make all candidates return one tensor, or use an algorithm that runs single paths, such as SPOS."
+            f"candidate {choice.names[index]!r} of the choice {choice.key!r} returns a {type(out).__name__}; only tensors can be mixed. "
+            "Let all candidates return one tensor, or use an algorithm that runs single paths, such as SPOS."
         )
     return out
 
 
 def _twice(choice: LayerChoice) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Returns what the first and the second run of a choice are wrapped in: the second changes no running statistics."""
+    """Returns contexts of the first and the second run of a choice: the second does not change running statistics."""
     return nullcontext(), keep_buffers(choice)
 
 
@@ -238,9 +236,9 @@ def _detach(value: Any) -> Any:
 def sum_by_weight(
     weights: Tensor, numbers: Sequence[float], places: Sequence[int], parts: Sequence[Tensor]
 ) -> Tensor:
-    """Returns the sum of ``weights[place] * part``; gradients flow to both, once.
+    """Weighted sum of tensors, ``weights[place] * part``, with gradients for both (of first order).
 
-    It is one pass per part forward and two backward, where a product and a sum are two and four.
+    One pass over memory per part forward and two backward; a product and a sum take two and four.
 
     >>> weights = torch.tensor([0.5, 0.0, 2.0], requires_grad=True)
     >>> out = sum_by_weight(weights, weights.tolist(), [0, 2], [torch.ones(3), torch.full((3,), 4.0)])
@@ -249,8 +247,8 @@ def sum_by_weight(
 
     Args:
       weights: a vector.
-      numbers: the same as numbers.
-      places: which of the weights the parts have.
+      numbers: the same weights as numbers.
+      places: the index of each part's weight.
       parts: tensors of one shape.
     """
     dtype = reduce(torch.promote_types, (part.dtype for part in parts))
@@ -261,7 +259,7 @@ def sum_by_weight(
 
 
 class _WeightedSum(torch.autograd.Function):
-    """Adds scaled tensors up in place; the gradient of a weight is a dot product."""
+    """Adds scaled tensors in place; the gradient of a weight is a dot product."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, numbers: Any, places: Any, *parts: Tensor) -> Tensor:
@@ -289,7 +287,7 @@ class _WeightedSum(torch.autograd.Function):
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Returns the sum of the products of two tensors of one shape, without a tensor of products where memory allows.
+    """Dot product of two tensors of one shape, without a tensor of products if their memory layout allows.
 
     >>> dot(torch.ones(2, 3), torch.full((2, 3), 2.0))
     tensor(12.)
