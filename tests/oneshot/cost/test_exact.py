@@ -150,8 +150,8 @@ def test_costs_are_those_of_the_materialized_network(program, seed):
         child = net.materialize(decisions, inherit=False)
         assert cost(decisions) == count_by_torch(child, IMAGE) == count_multiply_adds(child, IMAGE)
         assert parameters(decisions) == sum(p.numel() for p in child.parameters())
-    assert cost._program is not None  # tables, not whole networks
-    assert parameters._program is not None
+    assert cost._graph is not None  # tables, not whole networks
+    assert parameters._graph is not None
     before = cost.runs
     for i in range(8):
         cost(net.space.sample(seed + i))
@@ -216,8 +216,8 @@ def test_a_mixture_of_separable_choices_is_a_sum_of_products():
     a, b, stem = 25 * 4 * 4 * 9, 25 * 4 * 4, 25 * 3 * 4
     assert found.item() == stem + 0.5 * a + 0.25 * b + b
     assert torch.autograd.grad(found, second)[0].tolist() == [a, b, 0]
-    assert len(cost._folded.tables) == 2
-    assert not cost._folded.steps
+    assert len(cost._compiled.tables) == 2
+    assert not cost._compiled.steps
 
 
 def test_the_supernet_stays_as_it_is():
@@ -260,7 +260,7 @@ def test_choices_written_by_hand_and_values_that_code_computes_with():
         decisions = {"layer": layer, "inputs": inputs, "value": value}
         assert cost(decisions) == 2 * 4 * width + width * (1, 3)[value] * 8 * (1 + 2)
         assert parameters(decisions) == 5 * width + 8 * 3 + 16
-    assert cost._program is not None
+    assert cost._graph is not None
 
 
 class Hidden(nn.Module):
@@ -291,7 +291,7 @@ class Dependent(nn.Module):
 def test_code_that_hides_what_it_depends_on_is_run_as_a_whole():
     cost = MultiplyAdds(supernet(Dependent()), torch.zeros(1, 2))
     assert [cost([0]), cost([1]), cost([0]), cost([1])] == [4, 12, 4, 12]
-    assert cost._program is None
+    assert cost._graph is None
     with pytest.raises(SpaceError, match="something that shapes do not tell"):
         cost({"size": torch.ones(2) / 2})
 

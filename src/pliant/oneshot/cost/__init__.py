@@ -1,4 +1,4 @@
-"""What networks cost (multiply-adds, parameters, latency), as functions of decisions and of probabilities."""
+"""Cost models: multiply-adds, parameters and latency of networks, as functions of decisions and of probabilities."""
 
 from __future__ import annotations
 

@@ -16,9 +16,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from .compiled import Folded, Fork, Scope
-from .compiled import Table as CostTable
-from .graph import Operation, Reader
+from .compiled import CompiledChoice, CompiledCost, CompiledModule, DecisionTable
+from .graph import DecisionReader, Operation
 
 Candidates = Callable[[str], list[Any]]
 """From the key of a decision to its values, in the order of its weights."""
@@ -36,7 +35,7 @@ class TooManyError(Exception):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Spread:
+class ValueTable:
     """What a slot holds, or a line costs, by what is decided.
 
     Attributes:
@@ -54,10 +53,10 @@ class Spread:
 
 @final
 class Terms:
-    """The terms of one program.
+    """The terms of one graph.
 
     Args:
-      folded: the program.
+      compiled: the graph.
       slots: to run it with; negative where nothing is known.
       candidates: the values of decisions.
       most: so many combinations are gone through for one line.
@@ -69,13 +68,15 @@ class Terms:
       TooManyError: there are more.
     """
 
-    def __init__(self, folded: Folded, slots: Sequence[int], candidates: Candidates, most: int) -> None:
+    def __init__(
+        self, compiled: CompiledCost, slots: Sequence[int], candidates: Candidates, most: int
+    ) -> None:
         self._candidates, self._most = candidates, most
         self._costs: dict[tuple[str, ...], dict[tuple[Any, ...], float]] = {}
         self._tables: list[tuple[tuple[str, ...], Tensor]] | None = None
         self.missing: list[dict[str, Any]] = []
-        env = {slot: Spread((), {(): shape}) for slot, shape in enumerate(slots) if shape >= 0}
-        self._block(folded, env, {})
+        env = {slot: ValueTable((), {(): shape}) for slot, shape in enumerate(slots) if shape >= 0}
+        self._block(compiled, env, {})
 
     def expect(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Returns the expected cost, a scalar that gradients flow through.
@@ -101,44 +102,44 @@ class Terms:
         """Returns costs as a tensor, over the decisions that they depend on."""
         costs = self._costs[keys]
         known = {values: costs.get(values, 0.0) for values in map(tuple, self._combine(keys))}
-        found = self._reduce(Spread(keys, known))
+        found = self._reduce(ValueTable(keys, known))
         numbers = [found.table[values] for values in map(tuple, self._combine(found.keys))]
         shape = [len(self._candidates(key)) for key in found.keys]
         return found.keys, torch.tensor(numbers, dtype=torch.float64).reshape(shape)
 
     # ------------------------------------------------------------------ lines
 
-    def _block(self, folded: Folded, env: dict[int, Spread], fixed: dict[str, Any]) -> None:
+    def _block(self, compiled: CompiledCost, env: dict[int, ValueTable], fixed: dict[str, Any]) -> None:
         """Adds the costs of a block, where some decisions are made already, and fills its slots in ``env``."""
-        if folded.constant:
-            self._add(folded.constant, fixed)
-        for table in folded.tables:
+        if compiled.constant:
+            self._add(compiled.constant, fixed)
+        for table in compiled.tables:
             self._table(table, fixed)
-        for step in folded.steps:
-            if isinstance(step, Scope):
+        for step in compiled.steps:
+            if isinstance(step, CompiledModule):
                 self._block(step.inner, env, fixed)
-            elif isinstance(step, Fork):
+            elif isinstance(step, CompiledChoice):
                 options = [(own, step.branches.get(key)) for key, own in self._options(step.reader, fixed)]
                 self._branch(options, step.reader.keys, env, fixed)
             else:
                 self._operate(step, env, fixed)
-        for slot, source in folded.copies:
-            env[slot] = env[source] if source >= 0 else Spread((), {(): ~source})
-        if folded.read is not None:
-            keys = _free(env[folded.read].keys, fixed)
+        for slot, source in compiled.copies:
+            env[slot] = env[source] if source >= 0 else ValueTable((), {(): ~source})
+        if compiled.read is not None:
+            keys = _free(env[compiled.read].keys, fixed)
             options = []
             for values in self._combine(keys):
                 own = dict(zip(keys, values))
-                shape = env[folded.read].at({**fixed, **own})
+                shape = env[compiled.read].at({**fixed, **own})
                 if shape is not None:  # else it is missing already
-                    options.append((own, folded.rest.get(shape)))
+                    options.append((own, compiled.rest.get(shape)))
             self._branch(options, keys, env, fixed)
 
     def _branch(
-        self, options: list[Option], keys: Sequence[str], env: dict[int, Spread], fixed: dict[str, Any]
+        self, options: list[Option], keys: Sequence[str], env: dict[int, ValueTable], fixed: dict[str, Any]
     ) -> None:
         """Adds the costs of what decisions lead to, and fills the slots that others see of it."""
-        ends: list[tuple[dict[str, Any], dict[int, Spread]]] = []
+        ends: list[tuple[dict[str, Any], dict[int, ValueTable]]] = []
         outputs: set[int] = set()
         for own, branch in options:
             known = {**fixed, **own}
@@ -153,8 +154,8 @@ class Terms:
             env[slot] = self._merge([(known, inner.get(slot)) for known, inner in ends], keys, fixed)
 
     def _merge(
-        self, ends: list[tuple[dict[str, Any], Spread | None]], keys: Sequence[str], fixed: dict[str, Any]
-    ) -> Spread:
+        self, ends: list[tuple[dict[str, Any], ValueTable | None]], keys: Sequence[str], fixed: dict[str, Any]
+    ) -> ValueTable:
         """Returns what a slot holds after one of several branches."""
         inner = {key for _, spread in ends if spread is not None for key in spread.keys}
         free = _free({*keys, *inner}, fixed)
@@ -164,9 +165,9 @@ class Terms:
                 continue
             for values in self._combine(free, known):
                 table[values] = spread.at({**known, **dict(zip(free, values))})
-        return self._reduce(Spread(free, table))
+        return self._reduce(ValueTable(free, table))
 
-    def _operate(self, step: Operation, env: dict[int, Spread], fixed: dict[str, Any]) -> None:
+    def _operate(self, step: Operation, env: dict[int, ValueTable], fixed: dict[str, Any]) -> None:
         """Adds the costs of a layer or an operation, and fills its outputs."""
         keys = _free({key for slot in step.inputs for key in env[slot].keys}, fixed)
         if step.picks is not None and step.picks not in fixed and self._differ(step, keys, env, fixed):
@@ -186,10 +187,10 @@ class Terms:
                 table[values] = shape
         self._add_all(keys, costs, fixed)
         for slot, table in zip(step.outputs, tables):
-            env[slot] = self._reduce(Spread(keys, table))
+            env[slot] = self._reduce(ValueTable(keys, table))
 
     def _differ(
-        self, step: Operation, keys: tuple[str, ...], env: dict[int, Spread], fixed: dict[str, Any]
+        self, step: Operation, keys: tuple[str, ...], env: dict[int, ValueTable], fixed: dict[str, Any]
     ) -> bool:
         """Returns whether it may matter which inputs are picked: whether their shapes differ."""
         for values in self._combine(keys):
@@ -198,7 +199,7 @@ class Terms:
                 return True
         return step.is_picked
 
-    def _table(self, table: CostTable, fixed: dict[str, Any]) -> None:
+    def _table(self, table: DecisionTable, fixed: dict[str, Any]) -> None:
         """Adds costs that depend on decisions alone."""
         for key, own in self._options(table.reader, fixed):
             cost = table.costs.get(key)
@@ -208,7 +209,7 @@ class Terms:
 
     # ------------------------------------------------------------------ combinations
 
-    def _options(self, reader: Reader, fixed: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def _options(self, reader: DecisionReader, fixed: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Yields what may be decided: what the reader reads, and the decisions that were not made already."""
         if reader.elastic is not None:
             found = [
@@ -246,7 +247,7 @@ class Terms:
             if cost:
                 self._add(cost, {**fixed, **dict(zip(keys, values))})
 
-    def _reduce(self, spread: Spread) -> Spread:
+    def _reduce(self, spread: ValueTable) -> ValueTable:
         """Returns the same without the decisions that it does not depend on; what was never met agrees with all."""
         keys, table = spread.keys, spread.table
         for key in spread.keys:
@@ -259,7 +260,7 @@ class Terms:
                 kept[short] = found if other is None else other
             else:
                 keys, table = keys[:at] + keys[at + 1 :], kept
-        return Spread(keys, table)
+        return ValueTable(keys, table)
 
 
 def _free(keys: Any, fixed: Values) -> tuple[str, ...]:
@@ -267,9 +268,9 @@ def _free(keys: Any, fixed: Values) -> tuple[str, ...]:
     return tuple(sorted(key for key in keys if key not in fixed))
 
 
-def _find_outputs(folded: Folded) -> Iterator[int]:
+def _find_outputs(compiled: CompiledCost) -> Iterator[int]:
     """Yields the slots that others see of a block."""
-    for slot, _ in folded.copies:
+    for slot, _ in compiled.copies:
         yield slot
-    for rest in folded.rest.values():
+    for rest in compiled.rest.values():
         yield from _find_outputs(rest)

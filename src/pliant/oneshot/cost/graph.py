@@ -1,12 +1,10 @@
-"""A network's costs as a program: a line per layer, operation and choice, each with a table that fills itself.
+"""Cost graph of a super-network: one line per layer, operation and choice, each with a table of costs and shapes.
 
-A line knows the lines that its inputs come from.  Its table leads from the shapes of the inputs (of a choice: from
-what is decided) to what the line costs, and to the shapes of its outputs.  Where code looks at a shape, the program
-branches on it until the module that looked returns.  Hence two architectures have a line's entry in common exactly
-where that layer is the same in both.
+The table of a line maps the shapes of its inputs (for a choice: the decided value) to the cost of the line and the shapes of
+its outputs.  If code reads a shape, the graph branches on it until that module returns.  So two architectures share an
+entry exactly if that layer is the same in both.
 
-Shapes are numbers of a table of shapes; *slots* hold them.  What runs a network, and writes lines, is ``trace``;
-what reads them fast is ``fold``.
+Shapes are numbered; *slots* hold their numbers.  ``trace`` runs a network and writes lines; ``compiled`` evaluates them fast.
 """
 
 from __future__ import annotations
@@ -20,19 +18,19 @@ from pliant.space import Choice
 from pliant.values.errors import PliantError
 
 
-class Clash(PliantError, RuntimeError):
-    """One line was met with two meanings: the network's code depends on something that shapes do not tell."""
+class TraceMismatch(PliantError, RuntimeError):
+    """Two runs disagree on a line: the network's code depends on more than decisions and shapes."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """What a choice reads: one decision, or several.
+class DecisionReader:
+    """Reads the value of a choice: one decision, or several.
 
     Attributes:
       keys: of the decisions.
-      read: from decisions by key to what is read.
-      elastic: the module whose decisions they are, where some of them are decided only sometimes.
+      read: from decisions by key to the value.
+      elastic: the module of the decisions, if some of them are conditional.
     """
 
     keys: tuple[str, ...]
@@ -40,17 +38,17 @@ class Reader:
     elastic: Any = field(default=None, compare=False)
 
 
-def read_one(key: str) -> Reader:
+def read_one(key: str) -> DecisionReader:
     """Returns the reader of one decision."""
-    return Reader((key,), itemgetter(key))
+    return DecisionReader((key,), itemgetter(key))
 
 
-def read_elastic(elastic: Any) -> Reader:
+def read_elastic(elastic: Any) -> DecisionReader:
     """Returns the reader of the decisions of an elastic module."""
     keys, space = tuple(elastic.keys), elastic.space
     if not any(isinstance(point, Choice) and any(point.branches) for point in space.points):
-        return Reader(keys, itemgetter(*keys))
-    return Reader(keys, lambda values: elastic.values(_Values(values)), elastic)
+        return DecisionReader(keys, itemgetter(*keys))
+    return DecisionReader(keys, lambda values: elastic.values(_Values(values)), elastic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +58,20 @@ class _Values:
     values: Mapping[str, Any]
 
     def value(self, key: str) -> Any:
-        """Returns one."""
+        """Returns the decision of a key."""
         return self.values[key]
 
 
 @final
 @dataclass(slots=True, eq=False)
 class Block:
-    """Lines that run one after another, up to a look at a shape, or to the end.
+    """Lines that run one after another, until code reads a shape or returns.
 
     Attributes:
       lines: in order.
-      read: the slot of the shape that is looked at after them; None at the end.
-      branches: by shape, what comes then.
-      outputs: at the end, the slots that are handed on; of shapes that nothing can change, ``~shape``.
+      read: the slot of the shape that is read after them; None at the end.
+      branches: by shape, the next block.
+      outputs: at the end, the slots that are returned; ``~shape`` for constant shapes.
     """
 
     lines: list[Any] = field(default_factory=list)
@@ -85,13 +83,13 @@ class Block:
 @final
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A layer or an operation: from the shapes of its inputs to its cost and the shapes of its outputs.
+    """A layer or an operation: maps the shapes of its inputs to its cost and the shapes of its outputs.
 
     Attributes:
-      label: what it is called, to be recognized.
+      label: its name, which identifies it in other runs.
       inputs: slots.
-      picks: the key of the decision which of the inputs are taken, of a choice of inputs; it matters where they differ.
-      table: by shapes, and picks where they matter, ``(cost, shapes)``.
+      picks: for a choice of inputs, the key of the decision; it has an effect if the inputs' shapes differ.
+      table: by shapes, and by picks if they have an effect, ``(cost, shapes)``.
       outputs: slots.
     """
 
@@ -103,11 +101,11 @@ class Operation:
 
     @property
     def is_picked(self) -> bool:
-        """Whether it has mattered which of the inputs are taken."""
+        """Whether the picked inputs have had an effect."""
         return self.picks is not None and any(isinstance(key[0], tuple) for key in self.table if key)
 
     def key(self, slots: Any, values: Mapping[str, Any]) -> Any:
-        """Returns the place in the table."""
+        """Returns the key of the table."""
         shapes = tuple([slots[i] for i in self.inputs])
         if self.picks is None or len(set(shapes)) == 1:
             return shapes
@@ -118,10 +116,10 @@ class Operation:
 @final
 @dataclass(slots=True, eq=False)
 class Branching:
-    """A choice: by what is decided, a block; a module that decides nothing has one block, under None."""
+    """A choice: one block per decided value; a module without a decision has one block, under None."""
 
     label: str
-    reader: Reader | None
+    reader: DecisionReader | None
     branches: dict[Any, Block] = field(default_factory=dict)
     outputs: tuple[int, ...] | None = None
 
@@ -135,12 +133,12 @@ class _Frame:
 
 
 @final
-class Program:
-    """The lines of one network, as far as they were met.
+class CostGraph:
+    """Cost graph of one network: the lines of all runs so far.
 
     Attributes:
       root: the first block.
-      seen: by slot, all shapes that were met there.
+      seen: by slot, all shapes that it has had.
     """
 
     def __init__(self) -> None:
@@ -153,7 +151,7 @@ class Program:
         return self._shapes.setdefault(shape, len(self._shapes))
 
     def add_slots(self, count: int) -> tuple[int, ...]:
-        """Returns so many new slots."""
+        """Returns ``count`` new slots."""
         first = len(self.seen)
         self.seen.extend(set() for _ in range(count))
         return tuple(range(first, first + count))
@@ -161,43 +159,43 @@ class Program:
 
 @final
 class Tape:
-    """Writes one run of a network into a program, line by line: what is there already has to agree.
+    """Records one run of a network in a graph, line by line, and checks that it agrees with earlier runs.
 
     Args:
-      program: where to write.
+      graph: receives the lines.
       values: the decisions of this run, by key.
     """
 
-    def __init__(self, program: Program, values: Mapping[str, Any]) -> None:
-        self.program, self.values = program, values
+    def __init__(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        self.graph, self.values = graph, values
         self.shapes: dict[int, int] = {}
-        self._frames = [_Frame(None, program.root, 0, set())]
+        self._frames = [_Frame(None, graph.root, 0, set())]
 
     def _line(self, kind: type[Any], label: str, same: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         frame = self._frames[-1]
         block = frame.block
         if frame.index == len(block.lines):
             if block.read is not None or block.outputs is not None:
-                raise Clash(
-                    f"{label} is met where the code ended, or looked at a shape, in another architecture."
+                raise TraceMismatch(
+                    f"{label} runs where the code of another architecture ended, or read a shape."
                 )
             block.lines.append(make())
         line: Any = block.lines[frame.index]
         there: Any = (line.inputs, line.picks) if isinstance(line, Operation) else (line.reader,)
         if type(line) is not kind or line.label != label or there != same:
-            raise Clash(f"{label} is met where there is {line.label} in another architecture.")
+            raise TraceMismatch(f"{label} runs where another architecture runs {line.label}.")
         frame.index += 1
         return line
 
     def set_slots(self, slots: tuple[int, ...], shapes: tuple[int, ...]) -> None:
-        """Fills slots."""
+        """Sets the shapes of slots."""
         if len(slots) != len(shapes):
-            raise Clash(
-                f"{len(shapes)} outputs are met where there are {len(slots)} in another architecture."
+            raise TraceMismatch(
+                f"{len(shapes)} outputs are returned where another architecture returns {len(slots)}."
             )
         for slot, shape in zip(slots, shapes):
             self.shapes[slot] = shape
-            self.program.seen[slot].add(shape)
+            self.graph.seen[slot].add(shape)
 
     def operate(
         self,
@@ -208,30 +206,30 @@ class Tape:
         *,
         picks: str | None = None,
     ) -> tuple[int, ...]:
-        """Writes an operation; returns the slots of its outputs."""
+        """Records an operation; returns the slots of its outputs."""
         line = self._line(
             Operation,
             label,
             (inputs, picks),
-            lambda: Operation(label, inputs, picks, {}, self.program.add_slots(len(shapes))),
+            lambda: Operation(label, inputs, picks, {}, self.graph.add_slots(len(shapes))),
         )
         found = line.table.setdefault(line.key(self.shapes, self.values), (cost, shapes))
         if found != (cost, shapes):
-            raise Clash(
-                f"{label} costs {cost:g} and {found[0]:g}, or returns two shapes, for the same inputs."
+            raise TraceMismatch(
+                f"{label} has two costs ({cost:g} and {found[0]:g}) or two output shapes for the same inputs."
             )
         self.set_slots(line.outputs, shapes)
         return line.outputs  # type: ignore[no-any-return]  # of an Operation
 
-    def enter(self, label: str, reader: Reader | None = None) -> None:
-        """Opens the block of a module: of a choice, the one of what is decided."""
+    def enter(self, label: str, reader: DecisionReader | None = None) -> None:
+        """Opens the block of a module; for a choice, that of the decided value."""
         line = self._line(Branching, label, (reader,), lambda: Branching(label, reader))
         key = None if reader is None else reader.read(self.values)
         block = line.branches.setdefault(key, Block())
         self._frames.append(_Frame(line, block, 0, set(self._frames[-1].known)))
 
     def leave(self, outputs: tuple[int, ...]) -> tuple[int, ...]:
-        """Closes it, and returns the slots of what it hands on.
+        """Closes the block, and returns the slots of its outputs.
 
         Args:
           outputs: slots, or ``~shape``.
@@ -242,14 +240,16 @@ class Tape:
         if block.outputs is None and block.read is None and frame.index == len(block.lines):
             block.outputs = outputs
         if block.outputs != outputs or frame.index != len(block.lines):
-            raise Clash(f"{line.label} returns other things in another architecture, for the same shapes.")
+            raise TraceMismatch(
+                f"{line.label} returns other outputs in another architecture, for the same shapes."
+            )
         if line.outputs is None:
-            line.outputs = self.program.add_slots(len(outputs))
+            line.outputs = self.graph.add_slots(len(outputs))
         self.set_slots(line.outputs, tuple(self.shapes[i] if i >= 0 else ~i for i in outputs))
         return line.outputs
 
     def look(self, slot: int) -> None:
-        """Notes that code has looked at a shape, so that all that comes may depend on it."""
+        """Records that code has read a shape, on which all later lines may depend."""
         frame = self._frames[-1]
         if slot in frame.known:
             return
@@ -257,6 +257,6 @@ class Tape:
         if block.read is None and block.outputs is None and frame.index == len(block.lines):
             block.read = slot
         if block.read != slot or frame.index != len(block.lines):
-            raise Clash("a shape is looked at where it is not in another architecture.")
+            raise TraceMismatch("a shape is read where another architecture does not read it.")
         frame.known.add(slot)
         frame.block, frame.index = block.branches.setdefault(self.shapes[slot], Block()), 0

@@ -30,7 +30,7 @@ from pliant.values.files import write_atomically
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
-from .graph import Program
+from .graph import CostGraph
 from .model import Cost, run_metered
 from .trace import Call, Meter
 
@@ -172,7 +172,7 @@ def _read_column(data: bytes) -> list[Any]:
 Key = Callable[[Call], "str | None"]
 """From a call of a module to its key in a table; None where the table has its parts instead, or where it takes no time."""
 
-SETTLED: Final = 10  # after so many random networks without a new part, all are taken to be known
+MAX_IDLE_DRAWS: Final = 10  # after so many random networks without a new part, all are taken to be known
 
 
 @final
@@ -213,8 +213,8 @@ class Latency(Cost):
             )
         self.table, self.key = table, key
 
-    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
-        run_metered(self, _Lookup(self.table, self.key), program, values)
+    def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        run_metered(self, _Lookup(self.table, self.key), graph, values)
 
 
 @final
@@ -307,7 +307,7 @@ def measure_latencies(
         parts(supernet.space.sample(random))
         since = 0 if len(parts.found) > known else since + 1
         known = len(parts.found)
-        if since == SETTLED:
+        if since == MAX_IDLE_DRAWS:
             break
     with contextlib.suppress(SpaceError):  # too many combinations: those that were met have to do
         parts(parts.make_even())
@@ -342,8 +342,8 @@ class _Parts(Cost):
                 found[point.path] = torch.full((int(point.count),), 1.0 / point.count)
         return found
 
-    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
-        run_metered(self, _Collect(self.found), program, values)
+    def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        run_metered(self, _Collect(self.found), graph, values)
 
 
 @final

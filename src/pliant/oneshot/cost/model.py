@@ -16,19 +16,21 @@ from ..choices.evaluation import adapt_inputs, keep_selection
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
-from .compiled import Folded, fold
+from .compiled import CompiledCost, compile_graph
 from .expectation import Terms, TooManyError
-from .graph import Clash, Program, Tape
+from .graph import CostGraph, Tape, TraceMismatch
 from .trace import Meter, trace
 
-COMBINATIONS: Final = 4096  # of the decisions that one layer depends on; an expectation goes through so many
+MAX_COMBINATIONS: Final = (
+    4096  # of the decisions that one layer depends on; an expectation goes through so many
+)
 
 
 class Cost(ABC):
     """The base class of cost models: a function of decisions, and of the weights of candidates.
 
     A network is run once for each thing that was never met before (a candidate, a size, a shape that reaches a layer);
-    all else is read from tables that the runs leave, one per layer (see ``program``).  So the first few dozen calls take
+    all else is read from tables that the runs leave, one per layer (see ``graph``).  So the first few dozen calls take
     as long as a forward pass each, and all others take microseconds.  The cost is that of the materialized network, to
     the last unit.  It must depend on shapes alone, and modules must not hand numbers that they took
     from shapes to one another by attributes.  Where code is seen to do so, whole networks are looked up and
@@ -54,20 +56,20 @@ class Cost(ABC):
             if supernet.grouped or any(any(branch) for branch in branches)
             else [point.path for point in space.points]
         )
-        self._usual = self._make_usual()
+        self._defaults = self._find_defaults()
         self._names = {getattr(p, "hole", p.path): p.name for p in space.points if p.name} | {
             p.path: p.name for p in space.points if p.name
         }
-        self._program: Program | None = Program()
-        self._folded, self._slots = fold(self._program)
+        self._graph: CostGraph | None = CostGraph()
+        self._compiled, self._slots = compile_graph(self._graph)
         self._known: dict[Any, float] = {}
         self._lists: dict[str, list[Any]] = {}
-        self._terms: tuple[Folded, Terms] | None = None
+        self._terms: tuple[CompiledCost, Terms] | None = None
         self.runs = 0
 
     @abstractmethod
-    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
-        """Writes what a network costs into a program; ``values`` are selected."""
+    def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        """Writes what a network costs into a graph; ``values`` are selected."""
 
     # ------------------------------------------------------------------ one network
 
@@ -101,46 +103,46 @@ class Cost(ABC):
 
     def _look_up(self, values: Mapping[str, Any]) -> float:
         for _ in range(3):
-            if self._program is None:
+            if self._graph is None:
                 return self._run_whole(values)
             try:
                 if self.runs:
-                    return self._folded.run(self._slots.copy(), values)
+                    return self._compiled.run(self._slots.copy(), values)
             except KeyError:
                 pass
             self._run(values)
-        self._program = None  # the run did not leave what it was made for
+        self._graph = None  # the run did not leave what it was made for
         return self._run_whole(values)
 
     def _run(self, values: Mapping[str, Any]) -> None:
         """Runs one network, to learn what it costs."""
-        assert self._program is not None
+        assert self._graph is not None
         try:
-            self._run_apart(self._program, values)
-        except Clash:
-            self._program = None
+            self._record_apart(self._graph, values)
+        except TraceMismatch:
+            self._graph = None
             return
-        self._folded, self._slots = fold(self._program)
+        self._compiled, self._slots = compile_graph(self._graph)
 
     def _run_whole(self, values: Mapping[str, Any]) -> float:
         key = tuple(sorted(values.items()))
         found = self._known.get(key)
         if found is None:
-            program = Program()
-            self._run_apart(program, values)
-            folded, slots = fold(program)
-            found = self._known[key] = folded.run(slots, {**self._usual, **values})
+            graph = CostGraph()
+            self._record_apart(graph, values)
+            compiled, slots = compile_graph(graph)
+            found = self._known[key] = compiled.run(slots, {**self._defaults, **values})
         return found
 
-    def _run_apart(self, program: Program, values: Mapping[str, Any]) -> None:
+    def _record_apart(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
         """Runs a network so that nothing of the super-network is changed."""
         selection = self.supernet.selection
         self.runs += 1
         with keep_selection(self.supernet, selection):
-            selection.values, selection.weights = {**self._usual, **values}, {}
-            self._learn(program, selection.values)
+            selection.values, selection.weights = {**self._defaults, **values}, {}
+            self._record(graph, selection.values)
 
-    def _make_usual(self) -> dict[str, Any]:
+    def _find_defaults(self) -> dict[str, Any]:
         """Returns decisions for all points, active or not."""
         found: dict[str, Any] = {}
         for point in self.supernet.space.points:
@@ -154,7 +156,7 @@ class Cost(ABC):
     def _expect(self, weights: Mapping[str, Tensor]) -> Tensor:
         if not self.runs:
             self._run({})
-        while self._program is not None:
+        while self._graph is not None:
             terms = self._find_terms()
             if not terms.missing:
                 return terms.expect(_Weights(weights, self))
@@ -166,17 +168,17 @@ class Cost(ABC):
 
     def _find_terms(self) -> Terms:
         """Returns what an expectation is the sum of, as far as it is known."""
-        if self._terms is None or self._terms[0] is not self._folded:
+        if self._terms is None or self._terms[0] is not self._compiled:
             try:
-                terms = Terms(self._folded, self._slots, self._candidates, COMBINATIONS)
+                terms = Terms(self._compiled, self._slots, self._candidates, MAX_COMBINATIONS)
             except TooManyError as error:
                 count = math.prod(len(self._candidates(key)) for key in error.args)
                 raise SpaceError(
                     f"{listing(error.args)} together decide what one layer costs, in {count} combinations; an expected cost goes "
-                    f"through all of them, and through {COMBINATIONS} at most. Fix some of them by one-hot sampling (call the cost with "
+                    f"through all of them, and through {MAX_COMBINATIONS} at most. Fix some of them by one-hot sampling (call the cost with "
                     "decisions), or search widths by another algorithm."
                 ) from None
-            self._terms = self._folded, terms
+            self._terms = self._compiled, terms
         return self._terms[1]
 
     def _candidates(self, key: str) -> list[Any]:
@@ -249,14 +251,14 @@ def has_inferred(network: nn.Module) -> bool:
 
 
 def run_metered(
-    cost: Cost, meter: Meter, program: Program, values: Mapping[str, Any], *, tape: Tape | None = None
+    cost: Cost, meter: Meter, graph: CostGraph, values: Mapping[str, Any], *, tape: Tape | None = None
 ) -> None:
     """Runs the network of a cost model that is selected, and writes what a meter says; after what a tape has written."""
     network = cost.supernet.network
     inputs = adapt_inputs(network, cost.example)
     if has_inferred(network):  # they look at a new width by running once more
-        trace(network, inputs, _Nothing(), Tape(Program(), values))
-    trace(network, inputs, meter, Tape(program, values) if tape is None else tape)
+        trace(network, inputs, _Nothing(), Tape(CostGraph(), values))
+    trace(network, inputs, meter, Tape(graph, values) if tape is None else tape)
 
 
 class _Nothing(Meter):

@@ -14,8 +14,8 @@ from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet
-from .compiled import fold
-from .graph import Program, Tape
+from .compiled import compile_graph
+from .graph import CostGraph, Tape
 from .model import Cost, run_metered
 from .trace import Call, Meter, trace
 
@@ -195,8 +195,8 @@ class MultiplyAdds(Cost):
     def __init__(self, supernet: Supernet, example: Any) -> None:
         super().__init__(supernet, example)
 
-    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
-        run_metered(self, Counter(), program, values)
+    def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        run_metered(self, Counter(), graph, values)
 
 
 def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
@@ -211,10 +211,10 @@ def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
     Raises:
       FieldValueError: a layer has weights, and no rule says what it takes.
     """
-    program = Program()
-    trace(fix_if_open(module), inputs, Counter(), Tape(program, {}))
-    folded, slots = fold(program)
-    return int(folded.run(slots, {}))
+    graph = CostGraph()
+    trace(fix_if_open(module), inputs, Counter(), Tape(graph, {}))
+    compiled, slots = compile_graph(graph)
+    return int(compiled.run(slots, {}))
 
 
 @final

@@ -14,7 +14,7 @@ from ..choices.choice import LayerChoice
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
-from .graph import Program, Tape, read_elastic, read_one
+from .graph import CostGraph, Tape, read_elastic, read_one
 from .model import Cost, has_inferred, run_metered
 from .trace import Call, Meter
 
@@ -50,11 +50,11 @@ class Parameters(Cost):
                 "pass Parameters(supernet, example), an input of the network."
             )
 
-    def _learn(self, program: Program, values: Mapping[str, Any]) -> None:
-        network, tape = self.supernet.network, Tape(program, values)
+    def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
+        network, tape = self.supernet.network, Tape(graph, values)
         _count(network, tape, set())
         if self._has_inferred:
-            run_metered(self, _Widths(), program, values, tape=tape)
+            run_metered(self, _Widths(), graph, values, tape=tape)
 
 
 def _count(module: nn.Module, tape: Tape, met: set[Any]) -> None:

@@ -1,8 +1,8 @@
-"""Runs a network once, for some decisions, and writes what each layer costs into a ``Program``.
+"""Tracer of cost graphs: runs a network once for some decisions, and records the cost of each layer.
 
-Modules are watched by PyTorch's global module hooks, operations between them by a ``TorchFunctionMode``, and the
-operations inside layers without a rule by a ``TorchDispatchMode``; all of them only in this thread, and only while the
-network runs.  What anything costs is asked of a ``Meter``.
+PyTorch's global module hooks report modules, a ``TorchFunctionMode`` the operations between them, and a
+``TorchDispatchMode`` the operations inside layers without a rule; in this thread, and while the network runs.  A ``Meter``
+gives the costs.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from ..choices.evaluation import evaluating
 from ..choices.nested import change_leaves, find_leaves
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
-from .graph import Reader, Tape, read_elastic, read_one
+from .graph import DecisionReader, Tape, read_elastic, read_one
 
-_LOCK = threading.Lock()  # the hooks are global: one run at a time
-LOOKS = frozenset({"shape", "ndim", "nbytes", "itemsize"})  # attributes that tell of a shape
+_LOCK = threading.Lock()  # the hooks are global
+LOOKS = frozenset({"shape", "ndim", "nbytes", "itemsize"})  # attributes that depend on a shape
 
 
 @final
@@ -37,11 +37,11 @@ class Call:
     """One call of a module.
 
     Attributes:
-      module: which has no open choices.
-      path: where it stands.
-      inputs: what it was called with, positional first, then named.
-      output: what it returned.
-      inside: what the modules and operations inside of it cost.
+      module: without open choices.
+      path: of the module in the network.
+      inputs: the arguments, positional first, then named.
+      output: the returned value.
+      inside: the cost of the modules and operations inside.
     """
 
     module: nn.Module
@@ -52,34 +52,34 @@ class Call:
 
 
 class Meter(ABC):
-    """Says what things cost."""
+    """Base class of meters: the cost of calls and operations."""
 
-    operations = False  # whether those outside of modules cost something
+    operations = False  # whether operations have costs
 
     def covers(self, module: nn.Module) -> bool:
-        """Returns whether nothing inside of a module is to be asked about."""
+        """Returns whether ``price`` gives the whole cost of a module, so that nothing inside is metered."""
         return False
 
     @abstractmethod
     def price(self, call: Call) -> float:
-        """Returns what a call costs; ``call.inside``, where it costs nothing of its own."""
+        """Returns the cost of a call; ``call.inside`` if it has no further cost."""
 
     def price_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> float:
-        """Returns what an operation costs."""
+        """Returns the cost of an operation."""
         return 0.0
 
 
 def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape) -> None:
-    """Runs a network, in evaluation mode and without gradients, and writes the run.
+    """Runs a network in evaluation mode, without gradients, and records the run.
 
     Args:
       network: its choices select the values of the tape.
-      inputs: what it is called with.
-      meter: what things cost.
-      tape: where to write.
+      inputs: its positional arguments.
+      meter: gives the costs.
+      tape: records the run.
 
     Raises:
-      Clash: the run does not agree with what is written already.
+      TraceMismatch: the run does not agree with earlier ones.
     """
     with _LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(network):
         recorder = Recorder(network, meter, tape)
@@ -99,12 +99,12 @@ def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape)
 class _Entry:
     module: nn.Module
     path: str
-    kind: str  # "inside" of what is written as one line, that "line" itself, or a "block"
+    kind: str  # "line" (recorded as one), "inside" a line, or "block"
 
 
 @final
 class Recorder(TorchFunctionMode):
-    """Watches one run.  Made by ``trace``."""
+    """Receives the calls and operations of one run.  Made by ``trace``."""
 
     def __init__(self, network: nn.Module, meter: Meter, tape: Tape) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Recorder(TorchFunctionMode):
     # ------------------------------------------------------------------ tensors and slots
 
     def take(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the inputs of the network, in slots."""
+        """Assigns slots to the inputs of the network, and returns them."""
         given = change_leaves(inputs, lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf)
         found = [leaf for leaf in find_leaves(given) if isinstance(leaf, Tensor)]
         for tensor, slot in zip(found, self.tape.operate("inputs", (), 0.0, tuple(map(self._number, found)))):
@@ -131,7 +131,7 @@ class Recorder(TorchFunctionMode):
         tensor._pliant_slot = (self, slot)  # type: ignore[attr-defined]  # dies with the tensor
 
     def _slot(self, value: Any) -> int | None:
-        """Returns the slot of a tensor; None for what the decisions cannot change, such as weights."""
+        """Returns the slot of a tensor; None for tensors that decisions cannot change, such as weights."""
         if not isinstance(value, Tensor):
             return None
         owner, slot = getattr(value, "_pliant_slot", (None, None))
@@ -142,13 +142,13 @@ class Recorder(TorchFunctionMode):
 
     def _number(self, value: Any) -> int:
         shape = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ("value", value)
-        return self.tape.program.number(shape)
+        return self.tape.graph.number(shape)
 
     def _hand_on(self, output: Any, write: Callable[[list[Any]], tuple[int, ...]]) -> Any:
-        """Puts what a module returns into slots; a tensor that has one already is handed on under another name.
+        """Assigns slots to the output of a module, and returns it; a tensor with a slot becomes another object.
 
         Args:
-          output: what it returns.
+          output: the returned value.
           write: from its tensors and other values to their slots.
         """
         slots = iter(write([leaf for leaf in find_leaves(output) if _counts(leaf)]))
@@ -158,7 +158,7 @@ class Recorder(TorchFunctionMode):
                 return leaf
             slot = next(slots)
             if not isinstance(leaf, Tensor):
-                self.tape.look(slot)  # code can do different things by it
+                self.tape.look(slot)  # code can branch on it
                 return leaf
             found = leaf if self._slot(leaf) is None else leaf.detach()
             self._mark(found, slot)
@@ -178,7 +178,7 @@ class Recorder(TorchFunctionMode):
         self._costs[-1] = before
         inputs = self._slots((args, fields))
         if not inputs and not cost:
-            return output  # the decisions cannot change it
+            return output  # decisions cannot change it
         if name in ("__get__", "__set__", "__delete__"):
             name = str(getattr(getattr(func, "__self__", None), "__name__", name))
             if not isinstance(output, Tensor):
@@ -213,14 +213,14 @@ class Recorder(TorchFunctionMode):
             self.tape.look(slot)
 
     def add_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> None:
-        """Adds up what runs inside."""
+        """Adds the cost of an operation inside a module."""
         if not self._covered:
             self._costs[-1] += self.meter.price_operation(operation, args, fields, output)
 
     # ------------------------------------------------------------------ modules
 
     def enter(self, module: nn.Module, args: Any) -> None:
-        """Is called before each module runs."""
+        """Hook before each module."""
         if threading.get_ident() != self._thread or self._busy:
             return
         with self._apart():
@@ -238,7 +238,7 @@ class Recorder(TorchFunctionMode):
             self._costs.append(0.0)
 
     def leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-        """Is called after each module ran; what it returns is handed on in place of ``output``."""
+        """Hook after each module; its result replaces ``output``."""
         if threading.get_ident() != self._thread or self._busy:
             return None
         with self._apart():
@@ -267,7 +267,7 @@ class Recorder(TorchFunctionMode):
 
     @contextmanager
     def _apart(self) -> Iterator[None]:
-        """Lets what is done here be no part of the network."""
+        """A context in which nothing is recorded."""
         self._busy = True
         try:
             yield
@@ -291,7 +291,7 @@ class Recorder(TorchFunctionMode):
         return outer.path
 
     def _is_open(self, module: nn.Module) -> bool:
-        """Returns whether anything is decided in a module."""
+        """Returns whether a module contains a decision."""
         found = self._open.get(module)
         if found is None:
             found = self._open[module] = any(map(_decides, module.modules()))
@@ -321,7 +321,7 @@ def _decides(module: nn.Module) -> bool:
     return isinstance(module, Elastic)
 
 
-def _reader(module: nn.Module) -> Reader | None:
+def _reader(module: nn.Module) -> DecisionReader | None:
     if isinstance(module, Elastic):
         return read_elastic(module)
     return read_one(module.key) if isinstance(module, (LayerChoice, ValueChoice)) else None

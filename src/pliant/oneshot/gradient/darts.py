@@ -114,9 +114,7 @@ def differentiate_unrolled(
     learning_rate: float,
     epsilon: float = 0.01,
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """Second-order gradient of DARTS: that of ``valid`` after one step of the weights on ``train``.
-
-    Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, equations 6 to 8.
+    """Second-order gradient of DARTS (equations 6 to 8): that of ``valid`` after one step of the weights on ``train``.
 
     With ``w' = w - eta * (momentum * buffer + grad_w L_train(w, a) + decay * w)`` it is
     ``grad_a L_valid(w', a) - eta * (grad_a L_train(w+, a) - grad_a L_train(w-, a)) / (2 * e)`` where
