@@ -293,5 +293,5 @@ def test_a_unit_that_may_go_and_decides_a_width_says_so():
     plain = Sequential(
         one([Linear(2, one([2, 3], name="w")), Linear(2, 2)]), Linear(one([2, 3], name="w"), 1)
     )
-    with pytest.raises(SpaceError, match=r"name them apart\.$"):
+    with pytest.raises(SpaceError, match=r"use two names\.$"):
         supernet(plain)

@@ -256,7 +256,7 @@ class TestCellsOfSeveralWidths:
 class TestBadInput:
     def test_one_name_and_other_candidates(self):
         with pytest.raises(
-            ValueError, match=r"'n' but differ.*at 'args\[0\]'.*at 'args\[1\]'.*name them apart"
+            ValueError, match=r"'n' but differ.*at 'args\[0\]'.*at 'args\[1\]'.*use two names"
         ):
             supernet(Sequential(one([Tanh(), Linear(4, 4)], name="n"), one([Linear(4, 4), Tanh()], name="n")))
 
