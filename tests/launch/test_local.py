@@ -1,4 +1,4 @@
-"""Whatever dies, and however: no process is left behind, and nobody waits for one that is gone."""
+"""Keepers: no process survives when a launcher, keeper or job is killed, and no launcher waits for a dead one."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_jobs_that_wait_for_a_reply_when_the_mailbox_dies_are_lost(cluster, node
         ends = [event for event in gather(launcher, Ended, 2) if isinstance(event, Ended)]
         assert {end.job: end.outcome.how for end in ends} == {"a": "lost", "b": "lost"}
         assert "Mailbox" in ends[0].outcome.reason
-        launcher.reply("a", "nobody waits for it")
+        launcher.reply("a", "too late")
         launcher.start(Job("a", call("report", [3])))  # by another mailbox
         gather(launcher, Message, 1)
         launcher.reply("a", 4)

@@ -63,5 +63,5 @@ def test_ends_itself_only_below():
     children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) for _ in range(2)]
     tree.end([child.pid for child in children])
     assert [child.wait() for child in children] == [-9, -9]
-    tree.end([2**22 + 7])  # nobody
+    tree.end([2**22 + 7])  # a process that does not exist
     assert tree.out_of_memory_count() >= 0

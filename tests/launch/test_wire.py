@@ -50,7 +50,7 @@ def test_what_was_said_before_the_end_arrives(wires):
     assert there.receive() == [{"x": 1}]
     assert there.receive() == []
     assert there.ended
-    there.send({"y": 2})  # to nobody
+    there.send({"y": 2})  # the other end is closed
     assert not there.pending
 
 

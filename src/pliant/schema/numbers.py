@@ -220,7 +220,7 @@ def _whole(limit: float | None, rounding: t.Callable[[float], int]) -> int | Non
 
 @t.final
 class Float(Number):
-    """A real number within limits, both inclusive; an int is converted.  NaN passes if there are no limits.
+    """A real number within limits, both inclusive; an int is converted.  NaN passes without limits.
 
     >>> Float().check(1), Float(0.5, min_value=0).default
     (1.0, 0.5)

@@ -215,7 +215,7 @@ class ValueSpec(ABC):
         return self._with(default=MISSING_VALUE, is_noneable=False, frozen=False)
 
     def noneable(self) -> t.Self:
-        """Returns a spec that also allows None; None becomes the default if there is no other.
+        """Returns a spec that also allows None; None becomes the default unless it has one.
 
         >>> from pliant.schema import Int
         >>> Int(min_value=1).noneable()

@@ -1,4 +1,4 @@
-"""The contract of ``Algorithm`` as tests: subclass ``AlgorithmSuite`` and say how yours is made.
+"""Conformance suite of ``Algorithm``: subclass ``AlgorithmSuite``, and write ``make``.
 
 ::
 
@@ -6,8 +6,8 @@
         def make(self, seed: int) -> Algorithm:
             return Mine(seed=seed)
 
-Runs under pytest, without further setup; put ``pytest.register_assert_rewrite("pliant.testing.algorithms")``
-into ``conftest.py`` for messages that show values.  The class attributes say what to expect of yours.
+It runs under pytest without setup; put ``pytest.register_assert_rewrite("pliant.testing.algorithms")`` into ``conftest.py``
+for messages that show values.  Class attributes describe your algorithm.
 """
 
 from __future__ import annotations
@@ -63,41 +63,43 @@ FINITE = [name for name in SPACES if name not in ("continuous", "mixed")]
 
 
 def score(decisions: Decisions) -> float:
-    """Returns a reward in [0, 1) that looks random but depends on the decisions alone."""
+    """Returns a pseudo-random reward in [0, 1) that depends on the decisions only."""
     seen = hashlib.sha256(repr(decisions.values).encode()).digest()
     return int.from_bytes(seen[:6], "big") / 2**48
 
 
 class AlgorithmSuite:
-    """Tests that every algorithm passes; see the top of this file."""
+    """Conformance tests for algorithms."""
 
     trials = 130
-    """How long searches are; long enough to leave the first phase of yours."""
+    """Length of searches; must exceed the first phase of the algorithm."""
     continuous = True
-    """Whether it searches spaces with floats; otherwise ``setup`` must refuse them with a SpaceError."""
+    """Whether it searches spaces with floats; if not, ``setup`` must raise a SpaceError for them."""
     seeded = True
     """Whether its proposals depend on the seed."""
     exhausts = False
-    """Whether it proposes all of a finite space, nothing twice, and then raises Exhausted."""
+    """Whether it proposes each point of a finite space once, and then raises Exhausted."""
     objectives = 1
-    """How many numbers a reward has (more than one: a tuple)."""
+    """Number of objectives; rewards are tuples if there are several."""
     state_bytes_per_trial = 1024
-    """How fast its state may grow."""
+    """Limit of the growth of its state."""
 
     def make(self, seed: int) -> Algorithm:
-        """Returns a new algorithm; the one method to write."""
-        raise NotImplementedError("write `make(self, seed)`, which returns a new algorithm of yours.")
+        """Returns a new algorithm; the only method to write."""
+        raise NotImplementedError(
+            "the suite has no algorithm. Write `make(self, seed)`, which returns a new one."
+        )
 
     # ------------------------------------------------------------------ tools
 
     def ready(self, space: Space, seed: int = 0) -> Algorithm:
-        """Returns a new algorithm that is set up."""
+        """Returns a new algorithm after ``setup``."""
         algorithm = self.make(seed)
         algorithm.setup(space)
         return algorithm
 
     def reward(self, decisions: Decisions) -> Reward:
-        """Returns what is told about decisions; a few are infeasible."""
+        """Returns the reward of decisions; None for a few that are infeasible."""
         value = score(decisions)
         if value < 0.05:
             return None
@@ -106,7 +108,7 @@ class AlgorithmSuite:
     def search(
         self, algorithm: Algorithm, trials: int, lag: int = 0, waiting: list[Decisions] | None = None
     ) -> list[Values]:
-        """Runs a search in which each reward is told ``lag`` proposals late; returns what was proposed."""
+        """Runs a search with feedback ``lag`` proposals late; returns the proposals."""
         waiting = [] if waiting is None else waiting
         found = []
         for _ in range(trials):
@@ -122,11 +124,11 @@ class AlgorithmSuite:
         return found
 
     def space(self, name: str) -> Space:
-        """Returns a new space that this algorithm can search, by name: ``flat`` where it cannot."""
+        """Returns a new space by name, or ``flat`` if this algorithm cannot search that space."""
         return self.adapt(SPACES[name if self.continuous or name in FINITE else "flat"]())
 
     def adapt(self, space: Space) -> Space:
-        """Returns a space with what yours needs besides, such as a budget; override where it needs something."""
+        """Returns a space with additional holes that the algorithm needs, such as a budget; override if it needs any."""
         return space
 
     # ------------------------------------------------------------------ proposals

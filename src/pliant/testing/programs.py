@@ -1,4 +1,4 @@
-"""Hypothesis strategies for programs with holes, for laws that hold in all of them.
+"""Hypothesis strategies for programs with holes, for property tests.
 
 ::
 
@@ -7,8 +7,7 @@
         child = random_sample(program, seed)
         assert equal(materialize(program, encode(program, child)), child)
 
-No two values of a program are equal (each number comes once), so different decisions make different
-children, and what is encoded can be compared with what was decided.
+All numbers of a program differ, so that different decisions make different children, and encoded decisions can be compared.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Pair:
 
 
 class Opaque:
-    """A leaf that can change and is compared by identity, such as a layer that holds weights."""
+    """A mutable leaf that is compared by identity, such as a layer with weights."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -49,13 +48,13 @@ class Opaque:
 
 @st.composite
 def programs(draw: st.DrawFn, *, depth: int = 3, floats: bool = True, plain: bool = True) -> Any:
-    """A program with up to three fields and, usually, holes; nested up to ``depth`` levels.
+    """A program with up to three fields and usually some holes, nested up to ``depth`` levels.
 
     Args:
       draw: given by Hypothesis.
-      depth: how deep nodes, containers and holes may nest.
-      floats: whether there may be ``floatv``, which makes a space infinite.
-      plain: whether there may be plain dicts, lists, tuples and dataclasses.
+      depth: largest nesting depth of nodes, containers and holes.
+      floats: whether to use ``floatv``, which makes a space infinite.
+      plain: whether to use plain dicts, lists, tuples and dataclasses.
     """
     maker = _Maker(draw, floats=floats, plain=plain)
     first = maker.hole(depth - 1, name=None)
@@ -64,7 +63,7 @@ def programs(draw: st.DrawFn, *, depth: int = 3, floats: bool = True, plain: boo
 
 
 class _Maker:
-    """One program in the making: the numbers used so far, and the named holes that may come again."""
+    """Makes one program; keeps the numbers used so far, and the named holes, which may be repeated."""
 
     def __init__(self, draw: st.DrawFn, *, floats: bool, plain: bool) -> None:
         self.draw = draw
@@ -86,7 +85,7 @@ class _Maker:
         kind = self.draw(st.sampled_from(kinds)) if depth > 0 else "atom"
         if kind == "hole":
             return self.hole(depth, name=None)
-        if kind == "named":  # always active, so that any later place may repeat it
+        if kind == "named":  # always active, so that it can be repeated anywhere
             self.named.append(self.hole(depth, name=f"name {len(self.named)}"))
             return clone(self.named[-1])
         if kind == "again":

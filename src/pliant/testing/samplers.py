@@ -1,4 +1,4 @@
-"""The contract of ``oneshot.Sampler`` as tests: subclass ``SamplerSuite`` and say how yours is made.
+"""Conformance suite of ``oneshot.Sampler``: subclass ``SamplerSuite``, and write ``make``.
 
 ::
 
@@ -6,8 +6,8 @@
         def make(self) -> Sampler:
             return Mine(warmup=0.0)
 
-Runs under pytest, without further setup; put ``pytest.register_assert_rewrite("pliant.testing.samplers")``
-into ``conftest.py`` for messages that show values.  Networks are small and in float64.
+It runs under pytest without setup; put ``pytest.register_assert_rewrite("pliant.testing.samplers")`` into ``conftest.py`` for
+messages that show values.  Networks are small and use float64.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LINEAR, _SEQUENTIAL, _TANH, _IDENTITY, _NORM = map(
 
 
 class _Joined(nn.Module):
-    """Layers, of whose outputs some are joined."""
+    """Layers; an InputChoice joins some of their outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,40 +107,40 @@ NETWORKS: dict[str, tuple[Callable[[], Any], frozenset[str]]] = {
     "numbers": (_numbers, frozenset({"number"})),
     "values": (_Scaled, frozenset({"value"})),
 }
-"""Networks with every kind of decision, each with the kinds that it has."""
+"""Networks with every kind of decision, and the kinds that each needs."""
 
 Trace = list[tuple[dict[str, Any], dict[str, list[float]]]]
-"""What was selected in each step: values, and weights of candidates, by key."""
+"""Selections of each step: values, and weights of candidates, by key."""
 
 
 class SamplerSuite:
-    """Tests that every sampler passes; see the top of this file."""
+    """Conformance tests for samplers."""
 
     epochs = 2
-    """How many epochs a training has."""
+    """Number of epochs of a training."""
     steps = 3
-    """How many steps an epoch has."""
+    """Number of steps of an epoch."""
     seeded = True
-    """Whether what it selects or finds depends on the seed."""
+    """Whether its selections or results depend on the seed."""
     settled = True
-    """Whether ``decisions`` answers the same until something is learned."""
+    """Whether ``decisions`` returns the same until the next step."""
 
     def make(self) -> Sampler:
-        """Returns a new sampler, whose options suit a training of few steps; the one method to write."""
-        raise NotImplementedError("write `make(self)`, which returns a new sampler of yours.")
+        """Returns a new sampler with options for a training of few steps; the only method to write."""
+        raise NotImplementedError("the suite has no sampler. Write `make(self)`, which returns a new one.")
 
     # ------------------------------------------------------------------ tools
 
     def decides(self, name: str) -> bool:
-        """Returns whether it can decide all in one of the networks."""
+        """Returns whether the sampler supports all decisions of a network."""
         return NETWORKS[name][1] <= self.make().capabilities
 
     def network(self, name: str | None = None) -> Supernet:
-        """Returns a new super-network, always with the same weights; the first that it can decide when None."""
+        """Returns a new super-network with fixed weights; None for the first that the sampler supports."""
         return _build(NETWORKS[name or next(filter(self.decides, NETWORKS))][0])
 
     def begin(self, net: Supernet, sampler: Sampler, seed: int = 0, *, broken: bool = False) -> Session:
-        """Returns a session on a network; losses and qualities are NaN where it is ``broken``."""
+        """Returns a session on a network; losses are NaN if ``broken``."""
         valid, factor = iter(range(10**6)), math.nan if broken else 1.0
 
         def loss(network: nn.Module, batch: Any) -> Tensor:
@@ -158,7 +158,7 @@ class SamplerSuite:
         )
 
     def train(self, session: Session, count: int) -> Trace:
-        """Trains for some steps, as a trainer does; returns what was selected."""
+        """Trains for some steps as a trainer does; returns the selections."""
         found: Trace = []
         for _ in range(count):
             batch = _make_batch(session.done)
@@ -184,7 +184,7 @@ class SamplerSuite:
     @pytest.mark.parametrize("name", NETWORKS)
     def test_all_that_is_selected_runs_and_all_that_is_found_is_valid(self, name: str) -> None:
         if not self.decides(name):
-            return  # it is refused, see below
+            return  # refused; tested below
         net = self.network(name)
         sampler = self.make()
         session = self.begin(net, sampler)
@@ -241,7 +241,7 @@ class SamplerSuite:
         net = self.network()
         names = list(net.state_dict())
         session = self.begin(net, self.make())
-        assert list(net.state_dict()) == names  # architecture parameters are no weights
+        assert list(net.state_dict()) == names  # without architecture parameters
         before = _snapshot(net)
         for _ in range(self.epochs):
             for _ in range(self.steps):
@@ -284,7 +284,7 @@ class SamplerSuite:
     # ------------------------------------------------------------------ state
 
     def _restored(self, session: Session, name: str | None = None) -> Session:
-        """Returns a session on another network that goes on from where ``session`` is."""
+        """Returns a session on another network, restored from the state of ``session``."""
         state = _store({"own": session.state_dict(), "net": session.supernet.state_dict()})
         twin = self.begin(self.network(name), self.make(), seed=99)  # the state holds the random numbers
         twin.supernet.load_state_dict(state["net"])
@@ -293,7 +293,7 @@ class SamplerSuite:
         return twin
 
     def _again(self, session: Session) -> Session:
-        """Returns a session that goes on, and reads the validation batches from the first."""
+        """Returns a session that continues, with validation batches from the first."""
         again = self.begin(session.supernet, session.sampler)
         again.done, again.epoch = session.done, session.epoch
         return again
@@ -364,7 +364,7 @@ def _build(make: Callable[[], Any]) -> Supernet:
 
 
 def _begin_all(session: Session, batch: Any) -> None:
-    """Begins a step as a loop does that trains all of its networks, without training them."""
+    """Begins a step for all of its networks, without training them."""
     session.begin(batch)
     for _ in range(1, session.sampler.networks_per_step):
         session.begin(batch)
@@ -393,7 +393,7 @@ def _same(first: tuple[dict[str, Tensor], list[bool]], second: tuple[dict[str, T
 
 
 def _store(state: Any) -> Any:
-    """Returns a state as it comes back from a file, read without running anything in it."""
+    """Returns a state after saving and loading it with weights_only."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -401,7 +401,7 @@ def _store(state: Any) -> Any:
 
 
 def _flatten(state: Any, *, only: type | None = None) -> list[Any]:
-    """Returns what is in a state, in order, such that equal states have equal lists (NaN equals NaN)."""
+    """Returns the values in a state as a list, so that equal states have equal lists (NaN equals NaN)."""
     if isinstance(state, dict):
         return [one for key in sorted(state, key=str) for one in _flatten(state[key], only=only)]
     if isinstance(state, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for search spaces, for laws that hold in all of them.
+"""Hypothesis strategies for search spaces, for property tests.
 
 ::
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pliant.space import Decisions, Hole, Space, choice, flatten, floating, integer
 
-# Literals that try the service's '<index>/<count> (<literal>)' form and JSON.
+# Literals that stress the service's '<index>/<count> (<literal>)' form and JSON.
 _LITERALS = st.text(st.sampled_from("ab1(){}[]/\\'\" \n\u00e9"), max_size=4)
 
 
@@ -62,10 +62,10 @@ def spaces(
 
     Args:
       draw: given by Hypothesis.
-      depth: how deep holes may nest.
-      floats: whether there may be floats, which make a space infinite.
-      max_size: the largest size wanted; larger spaces lose holes until they fit.
-      min_size: 2 for spaces in which something can change.
+      depth: largest nesting depth of holes.
+      floats: whether to use floats, which make a space infinite.
+      max_size: largest size; holes are removed from larger spaces.
+      min_size: smallest size; 2 for spaces with at least one alternative.
     """
     described = [
         draw(holes(path, depth=depth, floats=floats))
@@ -84,6 +84,6 @@ def spaces(
 def spaces_and_decisions(
     draw: st.DrawFn, *, floats: bool = True, max_size: int | None = None, min_size: int = 1
 ) -> tuple[Space, Decisions]:
-    """A space and decisions of it."""
+    """A space and decisions in it."""
     space = draw(spaces(floats=floats, max_size=max_size, min_size=min_size))
     return space, space.sample(draw(st.integers(0, 2**32)), uniform=draw(st.booleans()))

@@ -1,1 +1,1 @@
-"""Floor 0: paths, markers, placeholders, error classes, and the names of stored types."""
+"""Shared values: paths, markers, placeholders, errors, registered types, atomic files, JSON lines."""

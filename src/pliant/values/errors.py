@@ -1,7 +1,6 @@
-"""The errors that Pliant raises: one root, each with the built-in type that a caller would expect.
+"""Error classes: one root, ``PliantError``, and each also of the matching built-in type.
 
-Not the place for messages: whoever finds a fault writes what was given, what is allowed and how to
-mend it.  ``suggest`` finds the name that was probably meant.
+Messages are written where an error is raised.  ``suggest`` finds the nearest valid name for them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ class PliantError(Exception):
 
 
 class PathError(PliantError, KeyError):
-    """A path that leads nowhere, or text that is no path."""
+    """A path that does not exist in a tree, or text that is not a path."""
 
 
 class FieldTypeError(PliantError, TypeError):
@@ -38,15 +37,15 @@ class FieldValueError(PliantError, ValueError):
 
 
 class UnknownFieldError(PliantError, TypeError, KeyError):
-    """A field, key or argument that is not there."""
+    """A field, key or argument that does not exist."""
 
 
 class MissingFieldError(PliantError, TypeError):
-    """A required field that has no value."""
+    """A required field without a value."""
 
 
 class IncompleteError(PliantError, TypeError):
-    """A program that was used although fields are missing or holes are undecided.
+    """A program that is used while fields are missing or holes are undecided.
 
     Attributes:
       holes: the paths of undecided holes.
@@ -58,27 +57,27 @@ class IncompleteError(PliantError, TypeError):
 
 
 class SchemaError(PliantError, TypeError):
-    """A declaration of fields that contradicts itself or its base."""
+    """A declaration of fields that contradicts itself or its base class."""
 
 
 class SealedError(PliantError, RuntimeError):
-    """A change to a tree that is sealed (read-only)."""
+    """A change to a sealed (read-only) tree."""
 
 
 class CycleError(PliantError, ValueError):
-    """A node that was to become its own descendant."""
+    """A change that would make a node its own descendant."""
 
 
 class LoadError(PliantError, ValueError):
-    """Stored text that is damaged, or not of the expected form."""
+    """Stored data that is damaged or of an unexpected form."""
 
 
 class UnregisteredTypeError(LoadError, TypeError):
-    """Stored text that names a type which was neither registered nor allowed."""
+    """Stored data with a type that is neither registered nor allowed."""
 
 
 class SpaceError(PliantError, ValueError):
-    """A search space that cannot be: no candidates, more picks than candidates, ..."""
+    """An impossible search space: no candidates, more picks than candidates, ..."""
 
 
 class ConditionalHoleError(SpaceError):
@@ -94,7 +93,7 @@ class ConditionalHoleError(SpaceError):
 
 
 class DecisionError(PliantError, ValueError):
-    """Decisions that do not belong to the space that they are used with."""
+    """Decisions that do not belong to the space."""
 
 
 class RewardError(PliantError, ValueError):
@@ -112,14 +111,14 @@ class RewardError(PliantError, ValueError):
 
 
 class FeedbackError(PliantError, RuntimeError):
-    """Feedback that was forgotten, or given twice."""
+    """Feedback that is missing, or given twice."""
 
 
 class StaleError(FeedbackError):
-    """A result of an attempt that was given up: the trial was handed out again meanwhile.
+    """A result of an outdated attempt: the trial was handed out again in the meantime.
 
     Attributes:
-      trial_id: the number of the trial.
+      trial_id: the id of the trial.
     """
 
     def __init__(self, message: str, trial_id: int) -> None:
@@ -128,7 +127,7 @@ class StaleError(FeedbackError):
 
 
 class SpaceChangedError(PliantError, ValueError):
-    """A study that was opened with another space than it was made with."""
+    """A study that is opened with a space other than its own."""
 
 
 class StudyError(PliantError, RuntimeError):
@@ -136,7 +135,7 @@ class StudyError(PliantError, RuntimeError):
 
 
 class NoStudyError(StudyError):
-    """There is no study at a place.
+    """No study exists at a place.
 
     Attributes:
       is_free: whether a study can be created there; False where something else is there.
@@ -164,11 +163,11 @@ class StudyChangedError(StudyError):
 
 
 class LaunchError(PliantError, RuntimeError):
-    """A job that can never run where it was sent, or a launcher that cannot start."""
+    """A job that can never run with its launcher, or a launcher that cannot start."""
 
 
 class EvaluationError(PliantError, RuntimeError):
-    """Trials that all failed before the first reward: a fault of what evaluates them, not of the programs."""
+    """All first trials failed, so that the evaluation has an error, not the programs."""
 
 
 def suggest(name: object, names: Iterable[object]) -> str:
@@ -184,7 +183,7 @@ def suggest(name: object, names: Iterable[object]) -> str:
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
-    """Returns names as prose, the first ``limit`` of them.
+    """Returns names as a list in text, at most ``limit`` of them.
 
     >>> listing(["a", "b"]), listing([])
     ("'a', 'b'", 'none')

@@ -1,17 +1,17 @@
-"""The two markers that stand where an ordinary value could stand; not values themselves.
+"""Markers ``MISSING_VALUE`` and ``KEEP``, used in place of values.
 
-``MISSING_VALUE`` says "nothing here": an argument that was not given, a field without a value, and,
-as a new value in ``rebind``, "take what is here away".  ``KEEP`` says "leave what is here as it is".
+``MISSING_VALUE`` means "no value": an argument that was not given, a field without a value, or, as a new value in
+``rebind``, a removal.  ``KEEP`` means "unchanged".
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 
 @final
 class Marker:
-    """A named singleton that is falsy, equals only itself and survives copying and pickling."""
+    """A named singleton that is falsy, equals only itself, and stays the same object when copied or pickled."""
 
     __slots__ = ("_name",)
     _name: str
@@ -35,7 +35,7 @@ class Marker:
     def __copy__(self) -> Marker:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Marker:
+    def __deepcopy__(self, memo: object) -> Marker:
         return self
 
     def __reduce__(self) -> tuple[type[Marker], tuple[str]]:

@@ -1,7 +1,7 @@
-"""Paths: where a node stands in its tree, as the keys from the root.  Not file paths.
+"""Tree paths: the keys from the root of a tree to a node.
 
-``a.b[0].c`` has the keys ``('a', 'b', 0, 'c')``.  A key that is no plain name is quoted:
-``a['x.y']``.  Text and keys convert both ways without loss.
+``a.b[0].c`` has the keys ``('a', 'b', 0, 'c')``.  A key that is not a plain name is quoted: ``a['x.y']``.  Text and keys
+convert both ways without loss.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 
 
 def step_text(key: Key, *, first: bool) -> str:
-    """Returns how one key is written: ``.name``, ``name`` (when first), ``[0]`` or ``['x.y']``."""
+    """Returns the text of one key: ``.name``, ``name`` (if first), ``[0]`` or ``['x.y']``."""
     if key.__class__ is int:
         return f"[{key}]"
     if isinstance(key, str) and _PLAIN.match(key):
@@ -36,11 +36,11 @@ def step_text(key: Key, *, first: bool) -> str:
 
 @final
 class Path:
-    """A path from the root of a tree; immutable, hashable, cheap to extend.
+    """Tree path: keys from the root to a node; immutable and hashable.
 
-    A path equals a string when the string is the whole path **or its last key**, so that both
-    ``k == 'filters'`` and ``k == 'blocks[0].filters'`` select in a ``rebind`` function.  Its hash is
-    that of the whole path as text, so that a dict keyed by whole paths finds it.
+    A path equals a string that is the whole path **or its last key**, so that both ``k == 'filters'`` and
+    ``k == 'blocks[0].filters'`` select in a ``rebind`` function.  Its hash is the hash of the whole path as text, so that
+    it is found in a dict whose keys are whole paths.
 
     >>> p = Path.parse("blocks[0].filters")
     >>> p == "filters", p == "blocks[0].filters", p == "blocks", p.key, p.parent.key
@@ -49,8 +49,8 @@ class Path:
     (False, 'a[1]')
     """
 
-    # `_all` and `_text` are made from the other two when they are first asked for, and unset until then: a
-    # function that edits a tree gets a path for every value, and most of them are only asked for their last key.
+    # `_all` and `_text` are computed at first use: functions that edit a tree receive a path for every value, and mostly
+    # read its last key only.
     __slots__ = ("_above", "_all", "_last", "_text")
     _above: tuple[Key, ...]
     _all: tuple[Key, ...]
@@ -72,10 +72,10 @@ class Path:
 
     @classmethod
     def parse(cls, text: str | int | Path) -> Path:
-        """Returns the path that ``text`` writes.
+        """Returns the path for a text, a key or a path.
 
         Raises:
-          PathError: ``text`` is no path; the message shows where it stops making sense.
+          PathError: not a path; the message shows the position of the error.
         """
         if text.__class__ is str:
             return _parse_text(text)
@@ -85,7 +85,7 @@ class Path:
             return cls((text,))
         if not isinstance(text, str):
             raise PathError(
-                f"a path is text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."
+                f"a path must be text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."
             )
         return _parse_text(str(text))
 
@@ -99,17 +99,17 @@ class Path:
         """The last key.
 
         Raises:
-          PathError: the path is that of the root, which has no key.
+          PathError: the path of the root, which has no keys.
         """
         if self._last is MISSING_VALUE:
             raise PathError(
-                "the root's path has no last key; test the path itself first: `if path and path.key == ...`."
+                "the path of the root has no last key. Test the path first: `if path and path.key == ...`."
             )
-        return self._last  # type: ignore[no-any-return]  # a key: not the root's
+        return self._last  # type: ignore[no-any-return]  # not the root, so a key
 
     @property
     def parent(self) -> Path:
-        """The path without its last key (of the root, the root)."""
+        """The path without its last key; the root for the root."""
         return Path(self._keys[:-1])
 
     @property
@@ -138,7 +138,7 @@ class Path:
             if self._last == other:
                 return True
             if other.isidentifier():
-                return False  # one plain name is no longer path, and it is not the last key
+                return False  # a plain name is a path of one key, which was compared above
             return bool(str(self) == other)
         if cls is Path:
             return bool(self._keys == other._keys)
@@ -160,7 +160,7 @@ class Path:
         return iter(self._keys)
 
 
-@lru_cache(maxsize=4096)  # the same few paths are used again and again, and a Path never changes
+@lru_cache(maxsize=4096)  # few distinct paths are parsed many times, and a Path is immutable
 def _parse_text(text: str) -> Path:
     keys: list[Key] = []
     at = 0
@@ -168,7 +168,7 @@ def _parse_text(text: str) -> Path:
         m = _TOKEN.match(text, at)
         if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
             raise PathError(
-                f"{text!r} is no path: cannot read {text[at:]!r} at position {at}. "
+                f"{text!r} is not a path: cannot read {text[at:]!r} at position {at}. "
                 "Write names and indices as in 'a.b[0].c', other keys quoted as in \"a['x.y']\"."
             )
         if m["name"] is not None:
@@ -185,5 +185,5 @@ ROOT = Path()
 
 
 def at_path(path: Path | str) -> str:
-    """Returns how a message names a place: ``"at path 'a.b'"`` or ``"at the root"``."""
+    """Returns a path for a message: ``"at path 'a.b'"`` or ``"at the root"``."""
     return f"at path {str(path)!r}" if str(path) else "at the root"

@@ -1,7 +1,6 @@
-"""What stands in a field for a value that is not known yet: a hole, or a derived value.
+"""Base class ``Placeholder``: a field's value that is decided later, such as a hole or a derived value.
 
-A field's constraint cannot judge such a thing by its type, so it asks it (``admit``).  The only word
-that ``schema`` has for the hyper values of ``hyper``.
+A value spec cannot check a placeholder by its type, so it calls ``admit``.  ``schema`` knows holes only as placeholders.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class Placeholder(ABC):
-    """A value to be decided later, which may stand wherever what it stands for may stand."""
+    """A value that is decided later, allowed in a field if all its possible values are."""
 
     __slots__ = ()
 
     @abstractmethod
     def admit(self, spec: Any, path: Path) -> Any:
-        """Checks that all that this could become is allowed by ``spec`` (a ``ValueSpec``).
+        """Checks that ``spec`` (a ``ValueSpec``) allows all values that this can become.
 
-        Returns the placeholder to put in the field (itself, or one whose candidates were converted).
+        Returns the placeholder to store: itself, or one with converted candidates.
 
         Raises:
-          FieldTypeError, FieldValueError: some value that it could become is not allowed; the message
-            names its path, such as ``x.candidates[0]``.
+          FieldTypeError, FieldValueError: a possible value is not allowed; the message has its path, such as
+            ``x.candidates[0]``.
         """

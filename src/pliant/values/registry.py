@@ -1,6 +1,6 @@
-"""The names under which types may appear in stored text.  Loading looks names up here, nowhere else.
+"""Registry of the type names in stored data.
 
-A name that is not registered is never imported: stored text decides nothing about what runs.
+Loading finds types only here and never imports a name, so that stored data cannot decide which code runs.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _types: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 def type_name(cls: Any) -> str:
-    """Returns the name under which a class or function is stored: its module and qualified name."""
+    """Returns the stored name of a class or function: its module and qualified name."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def register(cls: Any, name: str | None = None) -> Any:
-    """Allows ``cls`` (a class or function) to be named in stored text; returns it, so it decorates.
+    """Registers a class or function under a name for stored data; returns it, so that it works as a decorator.
 
-    The last one registered under a name wins, as when a notebook cell is run again.
+    The last one registered under a name is used, for example after a notebook cell is run again.
     """
     _types[name or type_name(cls)] = cls
     return cls
@@ -37,11 +37,11 @@ def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
     """Returns the class or function registered as ``name``, or found among ``allow``.
 
     Raises:
-      LoadError: ``name`` is no text.
-      UnregisteredTypeError: nothing of that name is registered or allowed.
+      LoadError: ``name`` is not text.
+      UnregisteredTypeError: the name is neither registered nor allowed.
     """
     if not isinstance(name, str):
-        raise LoadError(f"a '_type' is the name of a type, such as 'my_module.Conv'; got {name!r}.")
+        raise LoadError(f"'_type' must be the name of a type, such as 'my_module.Conv'; got {name!r}.")
     for candidate in allow:
         if type_name(candidate) == name:
             return candidate
@@ -49,7 +49,7 @@ def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
     if found is not None:
         return found
     raise UnregisteredTypeError(
-        f"the type {name!r} is not registered, and nothing is imported because stored text asks for it"
+        f"the type {name!r} is not registered, and stored data never causes an import"
         f"{suggest(name, _types) or '.'} Import the module that declares it first, "
         f"or pass `allow=[TheClass]`. Registered: {listing(sorted(_types), 6)}."
     )

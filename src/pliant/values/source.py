@@ -1,10 +1,9 @@
-"""Generated code: the one place in Pliant where text becomes a function.
+"""Generated code: the only place in Pliant where text becomes a function.
 
-Why there is any: constructing, copying and sampling run for every node of every candidate of a search,
-and straight-line code runs four to ten times as fast as a loop over a table of fields.  Three modules
-write such text (``symbolic.objects.compile``, ``space.sample``, ``hyper.compile``).  What they write consists of
-names of their own choosing and of checked identifiers; every value of a user's (a spec, a default, a
-candidate) is passed in ``scope``, never as text.
+Constructing, copying and sampling run for every node of every candidate of a search, and straight-line code is four to ten
+times as fast as a loop over a table of fields.  Three modules generate text (``symbolic.objects.compile``, ``space.sample``,
+``hyper.compile``), from fixed names and checked identifiers only; values of a user (specs, defaults, candidates) are passed
+in ``scope``, never as text.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ def define_function(name: str, lines: Iterable[str], scope: Mapping[str, Any], *
     """Returns the function ``name`` that the lines of source define.
 
     Args:
-      name: what the source calls it.
+      name: the function's name in the source.
       lines: the source.
-      scope: the globals that it sees.
-      title: what tracebacks show in the place of a file.
+      scope: its globals.
+      title: shown in tracebacks as the file.
 
     >>> double = define_function("double", ["def double(x):", "    return x * two"], {"two": 2}, title="example")
     >>> double(4)
@@ -30,13 +29,13 @@ def define_function(name: str, lines: Iterable[str], scope: Mapping[str, Any], *
     namespace = dict(scope)
     text = "\n".join(lines)
     code = _compile(text, title) if len(text) < _SHORT else compile(text, f"<pliant: {title}>", "exec")
-    exec(code, namespace)  # noqa: S102  # source of our own; see the module's docstring
+    exec(code, namespace)  # noqa: S102  # generated source; see the module's docstring
     return namespace[name]
 
 
 _SHORT = 1000  # characters
 
 
-@lru_cache(maxsize=1024)  # a big space has thousands of candidates, and most of their functions read alike
+@lru_cache(maxsize=1024)  # most functions of a big space's candidates have the same source
 def _compile(text: str, title: str) -> Any:
     return compile(text, f"<pliant: {title}>", "exec")

@@ -37,7 +37,7 @@ def nothing_left(store):
 
 
 def run(work, *, limits=None, **options):
-    """Runs one job to its end."""
+    """Runs one job until it ends."""
     with Containers(1, grace_seconds=1, **options) as launcher:
         launcher.start(Job("a", work, limits or Limits()))
         return SUITE.finish(launcher, ["a"])["a"]
@@ -54,7 +54,7 @@ def start(launcher, work, limits=None):
 
 
 def client_of(name):
-    """Returns the process of the client that runs or hears a container."""
+    """Returns the process of the client that runs or follows a container."""
     for pid in tree.table():
         words = (
             Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") if Path(f"/proc/{pid}").exists() else []
@@ -193,7 +193,7 @@ def test_beyond_its_memory(store):
 
 
 def test_beyond_its_time(store):
-    """The first ends at a polite request; the second hears none (it is process 1), and is killed."""
+    """The first ends on SIGTERM; the second ignores it, as process 1 does, and is killed."""
     polite = run(
         store.shell("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
         limits=Limits(seconds=4),

@@ -235,7 +235,7 @@ def test_classes_and_functions_are_loaded_where_allowed():
         with pytest.raises(
             UnregisteredTypeError,
             match=rf"the stored value at path 'x' cannot be loaded: the type '{HERE}.{value.__name__}' is not "
-            r"registered, and nothing is imported .* pass `allow=\[TheClass\]`",
+            r"registered, and stored data never causes an import.* pass `allow=\[TheClass\]`",
         ):
             from_json(to_json(Holder(value)))
 
@@ -402,10 +402,13 @@ def conv_text(**changes):
         (json.dumps({"_type": f"{HERE}.Conv"}), r"Conv needs a value for 'filters'"),
         (json.dumps({"_type": f"{HERE}.Checked", "low": -1}), r"Checked rejects the stored arguments: .*low"),
         (json.dumps({"_type": f"{HERE}.Checked", "low": 1, "names": [1]}), r"names\[0\]"),
-        (json.dumps({"a": [1, {"_type": 5}]}), r"at path 'a\[1\]' .* a '_type' is the name of a type.*got 5"),
-        (json.dumps({"_type": None}), r"at the root .* a '_type' is the name of a type.*got None"),
-        (json.dumps({"_type": ["__tuple__"]}), r"a '_type' is the name of a type"),
-        (json.dumps({"_type": {"_type": "float", "value": "nan"}}), r"a '_type' is the name of a type"),
+        (
+            json.dumps({"a": [1, {"_type": 5}]}),
+            r"at path 'a\[1\]' .* '_type' must be the name of a type.*got 5",
+        ),
+        (json.dumps({"_type": None}), r"at the root .* '_type' must be the name of a type.*got None"),
+        (json.dumps({"_type": ["__tuple__"]}), r"'_type' must be the name of a type"),
+        (json.dumps({"_type": {"_type": "float", "value": "nan"}}), r"'_type' must be the name of a type"),
         (json.dumps({"_type": "float"}), r"a stored 'float' needs 'value' \(text\); got nothing"),
         (json.dumps({"_type": "float", "value": 1}), r"a stored 'float' needs 'value' \(text\); got 1"),
         (json.dumps({"_type": "float", "value": "x"}), r"'x' is not a stored 'float': could not convert"),
@@ -459,7 +462,7 @@ def test_hostile_and_damaged_text(text, message):
 def test_nothing_unregistered_is_found(name, kind):
     data = {"_type": name} if kind is None else {"_type": kind, "name": name, "fields": {}, "member": "A"}
     with pytest.raises(
-        UnregisteredTypeError, match=r"is not registered, and nothing is imported because stored text"
+        UnregisteredTypeError, match=r"is not registered, and stored data never causes an import"
     ):
         from_json(data)
 

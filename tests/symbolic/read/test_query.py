@@ -201,7 +201,7 @@ def test_get_says_what_is_near():
         get(MODEL, "filters.x")
     with pytest.raises(PathError, match=r"the Dict at the root has no 'zzz'\. It has: 'model', 'filters'"):
         get(MODEL, "zzz")
-    with pytest.raises(PathError, match=r"'a\.\.b' is no path"):
+    with pytest.raises(PathError, match=r"'a\.\.b' is not a path"):
         get(MODEL, "a..b", None)
 
 
