@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pliant.study import Study, Trial
-from pliant.study.export import rows_to_csv
 from pliant.tune.text import say, summarize
+from pliant.values.text import rows_to_csv
 
 from .errors import NasError
 from .folder import SETTINGS, TRAIN_SETTINGS, JobFolder

@@ -5,7 +5,6 @@ There is one row per trial; reports are a second table.  pandas and pyarrow are 
 
 from __future__ import annotations
 
-import csv
 import importlib
 import json
 from ast import literal_eval
@@ -17,20 +16,12 @@ from typing import Any, NamedTuple
 from pliant.space import Choice, Float, Space
 from pliant.values.errors import DecisionError, StudyError
 from pliant.values.path import at_path
+from pliant.values.text import rows_to_csv
 
 from .trials.trial import Trial
 from .view import View
 
 Row = dict[str, Any]
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-)  # a spreadsheet runs these as a formula, or strips them first
 
 
 class _Column(NamedTuple):
@@ -230,39 +221,6 @@ def _to_index(point: Choice, value: Any) -> Any:
             f"Write {this!r} or {other!r}."
         )
     return index
-
-
-def rows_to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns rows of cells as CSV; a spreadsheet does not run any cell as a formula."""
-    lines: list[str] = []
-    # A writer quotes the characters of its line ending: with this one, both kinds of line breaks within a cell.
-    writer = csv.writer(_Lines(lines), lineterminator="\r\n")
-    for row in (names, *rows):
-        writer.writerow(map(_as_text, row))
-    return "".join([line.removesuffix("\r\n") + "\n" for line in lines])
-
-
-class _Lines(NamedTuple):
-    """A file-like object that keeps each written row."""
-
-    lines: list[str]
-
-    def write(self, text: str) -> None:
-        self.lines.append(text)
-
-
-def _as_text(cell: Any) -> Any:
-    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _is_number(cell):
-        return cell
-    return f"'{cell}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _columns(study: View, trials: Sequence[Trial]) -> list[_Column]:

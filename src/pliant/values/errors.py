@@ -8,12 +8,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .text import to_printable
+
 
 class PliantError(Exception):
-    """Base class of all errors that Pliant raises on purpose."""
+    """Base class of all errors that Pliant raises on purpose; their text is printable, whatever it quotes."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its message
-        return str(self.args[0]) if self.args else ""
+        return to_printable(self.args[0], keep="\n") if self.args else ""
 
 
 class PathError(PliantError, KeyError):

@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pliant.study import Study, Trial
-from pliant.study.export import rows_to_csv, to_csv, trial_to_json
+from pliant.study.export import to_csv, trial_to_json
 from pliant.tune.text import say, summarize
+from pliant.values.text import rows_to_csv
 
 from ..console import make_console, print_line
 from ..report import print_table
