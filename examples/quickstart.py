@@ -6,17 +6,17 @@ from torch import nn
 import pliant as pg
 from pliant import oneshot
 
-# Classes of PyTorch become symbolic: an argument may be a hole.
-Linear, Sequential = pg.symbolize(nn.Linear), pg.symbolize(nn.Sequential)
-Tanh, ReLU, Sigmoid, Identity = map(pg.symbolize, (nn.Tanh, nn.ReLU, nn.Sigmoid, nn.Identity))
+# Classes of PyTorch become symbolic: each argument may be a hole.
+Linear, Sequential, Tanh, ReLU, Sigmoid, Identity = map(
+    pg.symbolize, (nn.Linear, nn.Sequential, nn.Tanh, nn.ReLU, nn.Sigmoid, nn.Identity)
+)
+width1, width2 = (pg.oneof([4, 8, 16, 32, 64], name=name) for name in ("width1", "width2"))
+activation1, activation2 = (
+    pg.oneof([Tanh(), ReLU(), Sigmoid(), Identity()], name=name) for name in ("act1", "act2")
+)
+space = Sequential(Linear(2, width1), activation1, Linear(width1, width2), activation2, Linear(width2, 2))
 
-widths = [
-    pg.oneof([4, 8, 16, 32, 64], name=f"width{i}") for i in (1, 2)
-]  # one name, one decision, in two places
-acts = [pg.oneof([Tanh(), ReLU(), Sigmoid(), Identity()]) for _ in range(2)]
-space = Sequential(Linear(2, widths[0]), acts[0], Linear(*widths), acts[1], Linear(widths[1], 2))
-
-x = 8 * torch.rand(800, 2, generator=torch.Generator().manual_seed(0)) - 4
+x = 7 * torch.rand(800, 2, generator=torch.Generator().manual_seed(0)) - 3.5
 y = (x.sin().prod(1) > 0).long()
 train, valid = [(x[i : i + 100], y[i : i + 100]) for i in range(0, 400, 100)], [(x[400:], y[400:])]
 
@@ -25,7 +25,7 @@ def evaluate(network):
     """Trains a network, and returns its accuracy on validation data."""
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
-    for inputs, labels in 8 * train:
+    for inputs, labels in 12 * train:
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(inputs), labels).backward()
         optimizer.step()
@@ -47,7 +47,7 @@ def search_by_evolution():
 
 
 def search_by_weight_sharing():
-    trainer = oneshot.Trainer(space, oneshot.SPOS(evaluations=40, batches=1), train, valid, epochs=40)
+    trainer = oneshot.Trainer(space, oneshot.SPOS(evaluations=40, batches=1), train, valid, epochs=80)
     trainer.fit()
     return trainer.network(inherit=False)
 

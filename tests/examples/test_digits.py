@@ -87,6 +87,7 @@ def test_search(tmp_path):
                 "pliant",
                 "search",
                 str(FILE),
+                "--baseline",
                 "--trials",
                 "2",
                 "--seed",

@@ -1,4 +1,4 @@
-"""``pg.search``: what a function may return and report, spaces that are sent or made anew, and deaths of all kinds."""
+"""``pg.search``: results of functions, reports, spaces that are sent or rebuilt, and workers that die."""
 
 from __future__ import annotations
 

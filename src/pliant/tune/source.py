@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, to_algorithm
 from pliant.algorithms.base import check_arity
+from pliant.algorithms.description import rebuild
 from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.template import Template
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, PliantError
+from pliant.values.errors import FieldTypeError, LoadError
 
 from .feedback import Feedback, Metrics, Reward
 from .progress import Display, calls_from, claim, open_progress, write_line
@@ -379,7 +380,7 @@ def study_source(
         up = True if maximize is None else maximize
         if algorithm is None:
             location = to_location(study)
-            algorithm = to_algorithm(None if is_free(location) else _recorded(Study.open(location)))
+            algorithm = to_algorithm() if is_free(location) else _rebuild(Study.open(location))
         study = Study.open_or_create(study, template.space, algorithm, trials=trials, seed=seed, maximize=up)
         template.space = study.space
         return StudySource(study, owned=True)
@@ -394,15 +395,14 @@ def study_source(
     return StudySource(study, owned=False)
 
 
-def _recorded(study: Study) -> str | None:
-    """Returns the algorithm that a study was made with, as text; None for one that text cannot describe."""
+def _rebuild(study: Study) -> Algorithm:
+    """Returns the algorithm that a study was made with; the default where it cannot be rebuilt, which the study refuses."""
     with study:
-        text = study.info().algorithm
+        description = study.info().description
     try:
-        to_algorithm(text)
-    except PliantError:
-        return None
-    return text
+        return rebuild(dict(description))
+    except LoadError:
+        return to_algorithm()
 
 
 def _say_time(seconds: float) -> str:
