@@ -93,7 +93,7 @@ def test_columns_are_read_without_numpy(tmp_path):
         LatencyTable.load(path, value="ms")
     with pytest.raises(LoadError, match=r"no column 'mean_ms'.*Its columns: key, name, ms, size"):
         LatencyTable.load(path)
-    with pytest.raises(LoadError, match=r"no row with size=7\. There is: size '1', '2'"):
+    with pytest.raises(LoadError, match=r"no row with size=7\. Its values: size '1', '2'"):
         LatencyTable.load(path, value="ms", size=7)
 
 
@@ -107,11 +107,11 @@ def test_tables_are_saved_and_read(tmp_path):
 def test_files_that_are_no_tables(tmp_path):
     for name, content in {"a.json": "[1]", "b.json": "{", "c.npz": "nothing"}.items():
         (tmp_path / name).write_text(content)
-        with pytest.raises(LoadError, match=r"is no latency table.*Expected: a \.json file"):
+        with pytest.raises(LoadError, match=r"is not a latency table.*Give a \.json file"):
             LatencyTable.load(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         archive.writestr("key.npy", b"nonsense")
-    with pytest.raises(LoadError, match="no NumPy array"):
+    with pytest.raises(LoadError, match="not a NumPy array"):
         LatencyTable.load(tmp_path / "d.npz")
     with pytest.raises(FieldTypeError, match="leads from text to milliseconds"):
         LatencyTable({"a": float("nan")})

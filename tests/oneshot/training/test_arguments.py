@@ -88,7 +88,8 @@ def test_a_sampler_for_several_searches():
     first = make(sampler)
     before = {key: value.clone() for key, value in first.supernet.state_dict().items()}
     with pytest.raises(
-        BindError, match=r"bound to another super-network.*new sampler for each search: DARTS\(...\)"
+        BindError,
+        match=r"bound to the super-network of an earlier search.*new sampler for each search: DARTS\(...\)",
     ):
         make(sampler)
     assert all(torch.equal(value, before[key]) for key, value in first.supernet.state_dict().items())
@@ -97,7 +98,7 @@ def test_a_sampler_for_several_searches():
 @pytest.mark.parametrize("exponent", [0.1, 0, float("nan"), "a", -float("inf")])
 def test_an_exponent_that_rewards_the_distance(exponent):
     with pytest.raises(
-        FieldValueError, match=r"TuNAS\(exponent=...\) is what a deviation .* below 0, such as -0.1; got"
+        FieldValueError, match=r"TuNAS\(exponent=...\) takes a finite number below 0, such as -0.1; got"
     ):
         TuNAS(cost=lambda d: 1.0, target=1.0, exponent=exponent)
 

@@ -118,7 +118,7 @@ def test_a_loop_goes_on_as_though_it_had_never_stopped(name, done):
 
 
 def test_what_is_no_state_of_a_session():
-    with pytest.raises(LoadError, match=r"no state of a session. Pass what `state_dict\(\)` returned"):
+    with pytest.raises(LoadError, match=r"not a state of a session. Pass what `state_dict\(\)` returned"):
         Loop(TuNAS()).session.load_state_dict({"done": 3})
 
 
@@ -174,7 +174,9 @@ def test_a_loop_that_trains_one_network_of_several_is_told():
     batch = next(iter(loop.train))
     loop.session.begin(batch)
     loss_of(loop.net, batch).backward()
-    lesson = r"adds up the gradients of 3 networks in this step, and 1 began; it adds.*Write `session.backward\(\)`"
+    lesson = (
+        r"trains 3 networks in this step, and 1 began; it has an auxiliary loss.*Write `session.backward\(\)`"
+    )
     with pytest.raises(FeedbackError, match=lesson):
         loop.session.end()
 
@@ -184,7 +186,7 @@ def test_a_loop_that_does_not_ask_for_what_is_added_is_told_in_its_first_step():
     batch = next(iter(loop.train))
     loop.session.begin(batch)
     loss_of(loop.net, batch).backward()
-    lesson = r"ProgressiveShrinking adds to the loss of the weights, and was not asked what. Write `session.backward\(\)`"
+    lesson = r"ProgressiveShrinking has an auxiliary loss, which was not added. Write `session.backward\(\)`"
     with pytest.raises(FeedbackError, match=lesson):
         loop.session.end()
 
@@ -215,11 +217,13 @@ def test_a_backward_pass_of_ones_own_does_for_single_networks():
 def test_a_step_that_has_not_begun():
     session = Loop(TuNAS()).session
     for hook in (session.end, session.backward):
-        with pytest.raises(FeedbackError, match=r"no step has begun.*Call session.begin\(batch\) first"):
+        with pytest.raises(
+            FeedbackError, match=r"needs a step that has begun. Call session.begin\(batch\) first"
+        ):
             hook()
     loop = Loop(TuNAS())
     loop.run(1)
-    with pytest.raises(FeedbackError, match="nothing to end"):
+    with pytest.raises(FeedbackError, match=r"session.end\(\) needs a step"):
         loop.session.end()
 
 
@@ -229,7 +233,8 @@ def test_a_sampler_of_another_search_is_refused():
     first.run(1)
     before = {key: value.clone() for key, value in first.net.state_dict().items()}
     with pytest.raises(
-        BindError, match=r"this TuNAS is bound to another.*Make a new sampler for each.*TuNAS\(...\)"
+        BindError,
+        match=r"this TuNAS is bound to the super-network of an earlier.*Make a new sampler for each.*TuNAS\(...\)",
     ):
         Loop(sampler)
     assert all(torch.equal(value, before[key]) for key, value in first.net.state_dict().items())
@@ -267,7 +272,7 @@ def test_losses_that_nothing_can_be_trained_by(loss, error, lesson):
 def test_a_loss_that_never_runs_the_network_it_is_given():
     loop = Loop(SAMPLERS["ProgressiveShrinking"](), loss=lambda n, b: loss_of(n.network, b))
     with pytest.raises(
-        FieldTypeError, match=r"ProgressiveShrinking adds .* the loss never called the network"
+        FieldTypeError, match=r"ProgressiveShrinking needs .* the loss never called the network"
     ):
         loop.step(next(iter(loop.train)))
 

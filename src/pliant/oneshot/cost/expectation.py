@@ -1,8 +1,8 @@
 """The expected cost of independent decisions: a sum of terms, each over the few decisions that a line depends on.
 
-A layer's cost depends on its own decisions and on those that the shapes of its inputs depend on; so whole networks
-need not be gone through, only the combinations of these.  The terms are found once.  Given weights, each is a product of a
-table with them, through which gradients flow.
+A layer's cost depends on its own decisions and on those that determine the shapes of its inputs; so only combinations of
+these are enumerated, not whole networks.  The terms are found once.  Given weights, each term is a differentiable product
+of a table with them.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ Values = Mapping[str, Any]
 """Decisions by key."""
 
 Option = tuple[dict[str, Any], Any]
-"""Decisions that lead to something, and what."""
+"""Decisions, and the branch that they select."""
 
 
 class TooManyError(Exception):
-    """A line depends on so many decisions that their combinations cannot be gone through; its arguments are the keys."""
+    """A line depends on too many combinations of decisions; its arguments are their keys."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ValueTable:
-    """What a slot holds, or a line costs, by what is decided.
+    """The shape of a slot as a function of decisions.
 
     Attributes:
       keys: the decisions that it depends on, sorted.
-      table: by their values; None where it was never met.
+      table: by their values; None for values that have never run.
     """
 
     keys: tuple[str, ...]
     table: dict[tuple[Any, ...], Any]
 
     def at(self, values: Values) -> Any:
-        """Returns what it is for some decisions."""
+        """Returns the shape for some decisions."""
         return self.table[tuple([values[key] for key in self.keys])]
 
 
 @final
 class Terms:
-    """The terms of one graph.
+    """The terms of the expected cost of one graph.
 
     Args:
       compiled: the graph.
-      slots: to run it with; negative where nothing is known.
+      slots: to run it with; negative for unknown shapes.
       candidates: the values of decisions.
-      most: so many combinations are gone through for one line.
+      most: the largest number of combinations for one line.
 
     Attributes:
-      missing: the decisions, by key, of what was never met; while there are any, the terms are not what they say.
+      missing: decisions, by key, that have never run; the terms are incomplete while there are any.
 
     Raises:
-      TooManyError: there are more.
+      TooManyError: a line depends on more combinations.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Terms:
         self._block(compiled, env, {})
 
     def expect(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """Returns the expected cost, a scalar that gradients flow through.
+        """Returns the expected cost, a differentiable scalar.
 
         Args:
-          weights: by key, of the values of each decision.
+          weights: by key, one for each value of a decision.
         """
         if self._tables is None:
             self._tables = [self._make_table(keys) for keys in self._costs]
@@ -99,7 +99,7 @@ class Terms:
         return like.new_tensor(total)
 
     def _make_table(self, keys: tuple[str, ...]) -> tuple[tuple[str, ...], Tensor]:
-        """Returns costs as a tensor, over the decisions that they depend on."""
+        """Returns costs as a tensor, with one dimension per decision that they depend on."""
         costs = self._costs[keys]
         known = {values: costs.get(values, 0.0) for values in map(tuple, self._combine(keys))}
         found = self._reduce(ValueTable(keys, known))
@@ -110,7 +110,7 @@ class Terms:
     # ------------------------------------------------------------------ lines
 
     def _block(self, compiled: CompiledCost, env: dict[int, ValueTable], fixed: dict[str, Any]) -> None:
-        """Adds the costs of a block, where some decisions are made already, and fills its slots in ``env``."""
+        """Adds the costs of a block under fixed decisions, and sets its slots in ``env``."""
         if compiled.constant:
             self._add(compiled.constant, fixed)
         for table in compiled.tables:
@@ -131,14 +131,14 @@ class Terms:
             for values in self._combine(keys):
                 own = dict(zip(keys, values))
                 shape = env[compiled.read].at({**fixed, **own})
-                if shape is not None:  # else it is missing already
+                if shape is not None:  # otherwise it is already missing
                     options.append((own, compiled.rest.get(shape)))
             self._branch(options, keys, env, fixed)
 
     def _branch(
         self, options: list[Option], keys: Sequence[str], env: dict[int, ValueTable], fixed: dict[str, Any]
     ) -> None:
-        """Adds the costs of what decisions lead to, and fills the slots that others see of it."""
+        """Adds the costs of branches, and sets the slots that later lines read."""
         ends: list[tuple[dict[str, Any], dict[int, ValueTable]]] = []
         outputs: set[int] = set()
         for own, branch in options:
@@ -156,7 +156,7 @@ class Terms:
     def _merge(
         self, ends: list[tuple[dict[str, Any], ValueTable | None]], keys: Sequence[str], fixed: dict[str, Any]
     ) -> ValueTable:
-        """Returns what a slot holds after one of several branches."""
+        """Returns the shapes of a slot after one of several branches."""
         inner = {key for _, spread in ends if spread is not None for key in spread.keys}
         free = _free({*keys, *inner}, fixed)
         table: dict[tuple[Any, ...], Any] = dict.fromkeys(map(tuple, self._combine(free)))
@@ -168,7 +168,7 @@ class Terms:
         return self._reduce(ValueTable(free, table))
 
     def _operate(self, step: Operation, env: dict[int, ValueTable], fixed: dict[str, Any]) -> None:
-        """Adds the costs of a layer or an operation, and fills its outputs."""
+        """Adds the costs of a layer or an operation, and sets its output slots."""
         keys = _free({key for slot in step.inputs for key in env[slot].keys}, fixed)
         if step.picks is not None and step.picks not in fixed and self._differ(step, keys, env, fixed):
             keys = _free({*keys, step.picks}, fixed)
@@ -192,7 +192,7 @@ class Terms:
     def _differ(
         self, step: Operation, keys: tuple[str, ...], env: dict[int, ValueTable], fixed: dict[str, Any]
     ) -> bool:
-        """Returns whether it may matter which inputs are picked: whether their shapes differ."""
+        """Returns whether picks can have an effect: whether the shapes of the inputs differ."""
         for values in self._combine(keys):
             known = {**fixed, **dict(zip(keys, values))}
             if len({env[slot].at(known) for slot in step.inputs} - {None}) > 1:
@@ -210,7 +210,7 @@ class Terms:
     # ------------------------------------------------------------------ combinations
 
     def _options(self, reader: DecisionReader, fixed: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """Yields what may be decided: what the reader reads, and the decisions that were not made already."""
+        """Yields the values that a reader can return, each with those of its decisions that are not fixed."""
         if reader.elastic is not None:
             found = [
                 (decisions.values, {reader.keys[i]: v for i, v in zip(decisions.active, decisions.values)})
@@ -227,14 +227,14 @@ class Terms:
                 yield key, {name: value for name, value in own.items() if name not in fixed}
 
     def _combine(self, keys: Sequence[str], known: Values | None = None) -> Iterator[tuple[Any, ...]]:
-        """Yields all values of decisions; of those that are known, these alone."""
+        """Yields all combinations of values; a known decision has its known value."""
         rows = [[known[key]] if known is not None and key in known else self._candidates(key) for key in keys]
         if math.prod(map(len, rows)) > self._most:
             raise TooManyError(*keys)
         return itertools.product(*rows)
 
     def _add(self, cost: float, values: dict[str, Any], keys: Sequence[str] = ()) -> None:
-        """Adds a cost that comes with some decisions, to the term of these and of ``keys``."""
+        """Adds the cost under some decisions to the term of these and of ``keys``."""
         term = tuple(sorted({*values, *keys}))
         costs = self._costs.setdefault(term, {})
         for place in self._combine(term, values):
@@ -248,7 +248,7 @@ class Terms:
                 self._add(cost, {**fixed, **dict(zip(keys, values))})
 
     def _reduce(self, spread: ValueTable) -> ValueTable:
-        """Returns the same without the decisions that it does not depend on; what was never met agrees with all."""
+        """Removes decisions without an effect; values that have never run agree with all others."""
         keys, table = spread.keys, spread.table
         for key in spread.keys:
             at, kept = keys.index(key), dict[tuple[Any, ...], Any]()
@@ -264,12 +264,12 @@ class Terms:
 
 
 def _free(keys: Any, fixed: Values) -> tuple[str, ...]:
-    """Returns the decisions that are not made yet."""
+    """Returns the decisions that are not fixed, sorted."""
     return tuple(sorted(key for key in keys if key not in fixed))
 
 
 def _find_outputs(compiled: CompiledCost) -> Iterator[int]:
-    """Yields the slots that others see of a block."""
+    """Yields the slots that lines after a block read."""
     for slot, _ in compiled.copies:
         yield slot
     for rest in compiled.rest.values():

@@ -1,7 +1,7 @@
-"""Latency: sums of a table's entries over the layers of a network, and how to measure such a table.
+"""Latency of networks: sums of the entries of a latency table over layers, and the measurement of such a table.
 
-A network's latency is taken to be the sum of those of its parts (Cai et al., "ProxylessNAS", ICLR 2019, section 3.3).  It
-is not measured as a whole: one network after another, repeated measurements do not even agree on the order.
+The latency of a network is modelled as the sum of those of its parts (Cai et al., "ProxylessNAS", ICLR 2019, section 3.3).
+Latencies measured on one machine are not valid for another.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from .trace import Call, Meter
 
 @final
 class LatencyTable:
-    """Latencies by key.
+    """Latency table: milliseconds by the key of a layer or block.
 
     >>> table = LatencyTable({"conv-3": 1.5, "conv-5": 2.0})
     >>> table["conv-5"], len(table)
     (2.0, 2)
 
     Args:
-      entries: by key, milliseconds.
-      path: the file that they are from, for messages.
+      entries: milliseconds by key.
+      path: the file of the table, for messages.
     """
 
     def __init__(self, entries: Mapping[str, float], *, path: str = "") -> None:
@@ -57,7 +57,7 @@ class LatencyTable:
                 or not 0 <= value < float("inf")
             ):
                 raise FieldTypeError(
-                    f"a latency table leads from text to milliseconds, 0 or more; got {key!r:.80}: {value!r:.80}."
+                    f"a latency table maps text to milliseconds of at least 0; got {key!r:.80}: {value!r:.80}."
                 )
         self.entries, self.path = dict(entries), path
 
@@ -65,7 +65,7 @@ class LatencyTable:
         """Returns the milliseconds of a key.
 
         Raises:
-          FieldValueError: there is no such key; the nearest is named.
+          FieldValueError: the key is missing; the message names the nearest one.
         """
         found = self.entries.get(key)
         if found is None:
@@ -91,12 +91,12 @@ class LatencyTable:
 
         Args:
           path: a ``.json`` file, ``{key: milliseconds}``, or an ``.npz`` file with a row per entry.
-          key: in the latter, the column of keys.
-          value: the column of milliseconds.
-          **where: rows to take: by column, the value that it has; ``resolution=160``, say.
+          key: the column of keys in an ``.npz`` file.
+          value: its column of milliseconds.
+          **where: values by column that select rows, such as ``resolution=160``.
 
         Raises:
-          LoadError: it is no such file, it has no such column, or no such row.
+          LoadError: the file has another format, or lacks the columns or rows.
         """
         file = Path(path)
         try:
@@ -104,12 +104,12 @@ class LatencyTable:
             if file.suffix == ".json":
                 entries = json.loads(text)
                 if not isinstance(entries, dict):
-                    raise ValueError("no JSON object")
+                    raise ValueError("its content is not a JSON object")
                 return cls(entries, path=str(file))
             columns = _read_columns(file)
         except (OSError, ValueError, zipfile.BadZipFile, struct.error, SyntaxError, KeyError) as error:
             raise LoadError(
-                f'{file} is no latency table: {error}. Expected: a .json file such as {{"conv-3": 1.5}}, in milliseconds, or an '
+                f'{file} is not a latency table: {error}. Give a .json file such as {{"conv-3": 1.5}}, in milliseconds, or an '
                 f".npz file with a column of keys ({key!r}) and one of milliseconds ({value!r})."
             ) from error
         for name in (key, value, *where):
@@ -122,13 +122,13 @@ class LatencyTable:
             if all(columns[column][i] == wanted for column, wanted in where.items()):
                 if name in found:
                     raise LoadError(
-                        f"{file} has several rows with the key {name!r}. Say which to take by another column, as in "
+                        f"{file} has several rows with the key {name!r}. Select one by another column, as in "
                         f"`LatencyTable.load(path, resolution=160)`. Its columns: {', '.join(columns)}."
                     )
                 found[name] = float(number)
         if not found:
             raise LoadError(
-                f"{file} has no row with {', '.join(f'{k}={v!r}' for k, v in where.items())}. There is: "
+                f"{file} has no row with {', '.join(f'{k}={v!r}' for k, v in where.items())}. Its values: "
                 + "; ".join(f"{k} {listing(sorted(set(columns[k])), 24)}" for k in where)
                 + "."
             )
@@ -139,7 +139,7 @@ class LatencyTable:
 
 
 def _read_columns(file: Path) -> dict[str, list[Any]]:
-    """Reads the columns of an ``.npz`` file, without NumPy, which is no part of what this package needs."""
+    """Reads the columns of an ``.npz`` file without NumPy, which this package does not require."""
     with zipfile.ZipFile(file) as archive:
         return {
             name.removesuffix(".npy"): _read_column(archive.read(name))
@@ -150,7 +150,7 @@ def _read_columns(file: Path) -> dict[str, list[Any]]:
 
 def _read_column(data: bytes) -> list[Any]:
     if data[:6] != b"\x93NUMPY":
-        raise ValueError("a part of it is no NumPy array")
+        raise ValueError("a part of it is not a NumPy array")
     wide = data[6] > 1
     start = 12 if wide else 10
     (size,) = struct.unpack_from("<I" if wide else "<H", data, 8)
@@ -170,17 +170,17 @@ def _read_column(data: bytes) -> list[Any]:
 
 
 Key = Callable[[Call], "str | None"]
-"""From a call of a module to its key in a table; None where the table has its parts instead, or where it takes no time."""
+"""From a call of a module to its key in a table; None if the table has its parts instead, or if it takes no time."""
 
-MAX_IDLE_DRAWS: Final = 10  # after so many random networks without a new part, all are taken to be known
+MAX_IDLE_DRAWS: Final = 10  # measuring stops after so many random networks without a new part
 
 
 @final
 class Latency(Cost):
-    """The sum of a latency table over the layers or blocks of a network, in milliseconds.
+    """Latency of a network in milliseconds: the sum of the entries of a table for its layers or blocks.
 
-    Each module in which nothing is open (a candidate of a choice, an elastic module in one of its sizes, the layers
-    around them) is asked for its key, its parts before it.  Where the key of a module is text, its parts count for nothing.
+    Each module without open decisions (a candidate of a choice, an elastic module in one size, the layers around them) has
+    a key.  If the key is text, the parts of the module do not count.
 
     >>> import pliant as pg
     >>> Linear, Sequential, ReLU = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU))
@@ -199,7 +199,7 @@ class Latency(Cost):
       key: see ``Key``; for a measured table None.
 
     Raises:
-      FieldValueError: the table has no such entry (when a network that needs it is first asked about).
+      FieldValueError: at the call with a network that needs a missing entry.
     """
 
     def __init__(
@@ -208,8 +208,8 @@ class Latency(Cost):
         super().__init__(supernet, example)
         if not isinstance(table, LatencyTable):
             raise FieldTypeError(
-                f"Latency takes a LatencyTable, as `LatencyTable.load(path)` or `measure_latencies(supernet, example)` "
-                f"return it; got {table!r:.80} of type {type(table).__name__}."
+                f"Latency takes a LatencyTable; got {table!r:.80} of type {type(table).__name__}. Make one with "
+                "`LatencyTable.load(path)` or `measure_latencies(supernet, example)`."
             )
         self.table, self.key = table, key
 
@@ -235,7 +235,7 @@ class _Lookup(Meter):
             more = (
                 " Measure again with more networks."
                 if self._key is None
-                else " Mend the function that makes keys, or the table."
+                else " Correct the key function or the table."
             )
             raise FieldValueError(
                 f"the latency of the {type(call.module).__name__} at {call.path!r}: {error}{more}"
@@ -243,7 +243,7 @@ class _Lookup(Meter):
 
 
 def name_call(call: Call) -> str:
-    """Returns the key of a call in measured tables: its class, a digest of all that it consists of, and its inputs."""
+    """Returns the key of a call in measured tables: the class, a digest of its layers, and the shapes of its inputs."""
     module = _settled(call.module)
     sizes = [(name, tuple(p.shape)) for name, p in [*module.named_parameters(), *module.named_buffers()]]
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(module)) + repr(sizes)
@@ -253,7 +253,7 @@ def name_call(call: Call) -> str:
 
 
 def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields: int) -> str:
-    """Returns a key as tables of Once-for-All and ProxylessNAS have them; height, width and channels of one image.
+    """Returns a key in the format of the tables of Once-for-All and ProxylessNAS: height, width and channels of one image.
 
     >>> x, y = torch.zeros(1, 24, 80, 80), torch.zeros(1, 32, 40, 40)
     >>> format_key("expanded_conv", x, y, expand=72, kernel=3, stride=2, idskip=0, se=0, hs=0)
@@ -263,7 +263,7 @@ def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields:
       kind: ``Conv``, ``expanded_conv``, ``Conv_1``, ``AvgPool2D``, ``Conv_2`` and ``Logits`` in those tables.
       inputs: a tensor (batch, channels, height, width) or (batch, channels), or text.
       outputs: the same.
-      **fields: what else the key has, in this order.
+      **fields: further parts of the key, in this order.
     """
     found = [kind, f"input:{_describe(inputs)}", f"output:{_describe(outputs)}"]
     return "-".join([*found, *(f"{name}:{int(value)}" for name, value in fields.items())])
@@ -285,18 +285,18 @@ def _say(value: Tensor) -> str:
 def measure_latencies(
     supernet: Supernet, example: Any, *, networks: int = 200, repeats: int = 30, seed: int = 0
 ) -> LatencyTable:
-    """Measures the parts of networks of a super-network, where it stands; returns a table for ``Latency``.
+    """Measures the parts of a super-network on its device; returns a table for ``Latency``.
 
-    All parts are measured in turn, in random order, ``repeats`` times, and of each the least time counts: the order
-    evens out what else the machine does, and what disturbs only adds.  (Networks measured one after another, twice, were
-    ordered no more alike than chance: Kendall's tau 0.1; sums over a table made as here agreed with whole networks
-    measured in turn at 0.78.)  Each part runs alone: what passes between parts is not in it.
+    All parts are measured in random order, ``repeats`` times, and the least time of each counts: the random order spreads
+    other load over all parts, and disturbances only add time.  (Two rounds that measured whole networks one after another
+    agreed by chance, with a Kendall's tau of 0.1; sums over a table made this way agreed with whole networks in random
+    order at 0.78.)  Each part runs alone, so transfers between parts are not included.
 
     Args:
-      supernet: whose parts they are.
-      example: an input, with the batch size that is meant.
-      networks: parts are those of so many random networks at most, and where the candidates can be counted, of all.
-      repeats: how often each is measured.
+      supernet: has the parts.
+      example: an input, with the batch size to measure.
+      networks: the largest number of random networks whose parts are measured; if candidates are countable, all of theirs.
+      repeats: the number of measurements of each part.
       seed: of the networks, and of the order.
     """
     check_count(networks, "networks", "measure_latencies")
@@ -309,7 +309,7 @@ def measure_latencies(
         known = len(parts.found)
         if since == MAX_IDLE_DRAWS:
             break
-    with contextlib.suppress(SpaceError):  # too many combinations: those that were met have to do
+    with contextlib.suppress(SpaceError):  # too many combinations: the drawn networks have to suffice
         parts(parts.make_even())
     least = dict.fromkeys(parts.found, float("inf"))
     order = list(parts.found.items())
@@ -321,14 +321,14 @@ def measure_latencies(
                 module(*inputs)
                 if any(isinstance(x, Tensor) and x.is_cuda for x in inputs):
                     torch.cuda.synchronize()
-                if round_:  # the first only warms up
+                if round_:  # the first round warms up
                     least[key] = min(least[key], time.perf_counter() - started)
     return LatencyTable({key: seconds * 1e3 for key, seconds in least.items()})
 
 
 @final
 class _Parts(Cost):
-    """Collects the parts of networks, with copies of their weights; costs nothing."""
+    """Collects the parts of networks, with copies of their weights; the cost is 0."""
 
     def __init__(self, supernet: Supernet, example: Any) -> None:
         super().__init__(supernet, example)
@@ -363,6 +363,6 @@ class _Collect(Meter):
 
 
 def _settled(module: nn.Module) -> nn.Module:
-    """Returns a module as an ordinary layer, where it is one that follows the width of its input."""
+    """Returns the ordinary layer inside of one that infers its width from its input; other modules unchanged."""
     current = module.current() if isinstance(module, LazyLayer) else None
     return module if current is None else current.module

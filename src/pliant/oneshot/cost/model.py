@@ -1,4 +1,4 @@
-"""What the networks of a super-network cost: of one network in microseconds, of a distribution with gradients."""
+"""``Cost``: base class of cost models, for one network in microseconds and for distributions with gradients."""
 
 from __future__ import annotations
 
@@ -21,24 +21,21 @@ from .expectation import Terms, TooManyError
 from .graph import CostGraph, Tape, TraceMismatch
 from .trace import Meter, trace
 
-MAX_COMBINATIONS: Final = (
-    4096  # of the decisions that one layer depends on; an expectation goes through so many
-)
+MAX_COMBINATIONS: Final = 4096  # an expectation enumerates up to so many for one layer
 
 
 class Cost(ABC):
-    """The base class of cost models: a function of decisions, and of the weights of candidates.
+    """Base class of cost models: a function of decisions, and of the weights of candidates.
 
-    A network is run once for each thing that was never met before (a candidate, a size, a shape that reaches a layer);
-    all else is read from tables that the runs leave, one per layer (see ``graph``).  So the first few dozen calls take
-    as long as a forward pass each, and all others take microseconds.  The cost is that of the materialized network, to
-    the last unit.  It must depend on shapes alone, and modules must not hand numbers that they took
-    from shapes to one another by attributes.  Where code is seen to do so, whole networks are looked up and
-    run instead: just as exact, and slower.
+    A network runs once for each new candidate, size, or shape that reaches a layer; all other costs come from the tables of
+    earlier runs, one per layer (see ``graph``).  So each of the first few dozen calls takes as long as a forward pass, and
+    later ones take microseconds.  The cost is exactly that of the materialized network.  It must depend on shapes alone,
+    and modules must not pass numbers that they take from shapes to each other by attributes.  If code is found to do so,
+    whole networks run instead: exact as well, and slower.
 
     Args:
-      supernet: whose networks they are; how it is trained, and what is selected, stays as it is.
-      example: an input of the network (a tuple of them, where it takes several).
+      supernet: its modes and its selection are unchanged.
+      example: an input of the network; a tuple for several inputs.
     """
 
     def __init__(self, supernet: Supernet, example: Any = ()) -> None:
@@ -69,7 +66,7 @@ class Cost(ABC):
 
     @abstractmethod
     def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
-        """Writes what a network costs into a graph; ``values`` are selected."""
+        """Records the costs of a network in a graph; ``values`` are selected."""
 
     # ------------------------------------------------------------------ one network
 
@@ -78,16 +75,15 @@ class Cost(ABC):
     @overload
     def __call__(self, decisions: Any) -> float: ...
     def __call__(self, decisions: Any) -> Any:
-        """Returns what a network costs, or what networks cost on the average.
+        """Returns the cost of a network, or the expected cost of a distribution.
 
         Args:
-          decisions: any face of them; or by key (a hole's path, or its name) the weights of the candidates, as gradient
-            algorithms have them.
-            Then the result is a scalar tensor, the expected cost of independent choices with these probabilities,
-            through which gradients flow; for one-hot weights it is the cost of that network.
+          decisions: in any format; or, by key (a hole's path or its name), the weights of the candidates.  Then the result is
+            a differentiable scalar tensor, the expected cost of independent choices with these probabilities; for
+            one-hot weights it is the cost of that network.
 
         Raises:
-          DecisionError: they are not of this space, or weights are missing.
+          DecisionError: decisions of another space, or missing weights.
         """
         if isinstance(decisions, Mapping) and any(isinstance(one, Tensor) for one in decisions.values()):
             return self._expect(decisions)
@@ -111,11 +107,11 @@ class Cost(ABC):
             except KeyError:
                 pass
             self._run(values)
-        self._graph = None  # the run did not leave what it was made for
+        self._graph = None  # the run did not record the missing entry
         return self._run_whole(values)
 
     def _run(self, values: Mapping[str, Any]) -> None:
-        """Runs one network, to learn what it costs."""
+        """Runs one network and records its costs."""
         assert self._graph is not None
         try:
             self._record_apart(self._graph, values)
@@ -135,7 +131,7 @@ class Cost(ABC):
         return found
 
     def _record_apart(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
-        """Runs a network so that nothing of the super-network is changed."""
+        """Records a network, and restores the super-network."""
         selection = self.supernet.selection
         self.runs += 1
         with keep_selection(self.supernet, selection):
@@ -143,7 +139,7 @@ class Cost(ABC):
             self._record(graph, selection.values)
 
     def _find_defaults(self) -> dict[str, Any]:
-        """Returns decisions for all points, active or not."""
+        """Returns default decisions for all points, active or not."""
         found: dict[str, Any] = {}
         for point in self.supernet.space.points:
             found[point.path] = 0 if isinstance(point, Choice) else point.min_value
@@ -162,21 +158,21 @@ class Cost(ABC):
                 return terms.expect(_Weights(weights, self))
             self._run(_merge(terms.missing))
         raise SpaceError(
-            "this network's code depends on something that shapes do not tell, so that its cost is no sum over choices and no "
-            "expected cost can be had. Call the cost with decisions."
+            "the expected cost of this network cannot be computed: its code depends on more than shapes, so its cost is not a sum "
+            "over choices. Call the cost with decisions."
         )
 
     def _find_terms(self) -> Terms:
-        """Returns what an expectation is the sum of, as far as it is known."""
+        """Returns the terms of the expected cost, as far as they are known."""
         if self._terms is None or self._terms[0] is not self._compiled:
             try:
                 terms = Terms(self._compiled, self._slots, self._candidates, MAX_COMBINATIONS)
             except TooManyError as error:
                 count = math.prod(len(self._candidates(key)) for key in error.args)
                 raise SpaceError(
-                    f"{listing(error.args)} together decide what one layer costs, in {count} combinations; an expected cost goes "
-                    f"through all of them, and through {MAX_COMBINATIONS} at most. Fix some of them by one-hot sampling (call the cost with "
-                    "decisions), or search widths by another algorithm."
+                    f"the cost of one layer depends on {count} combinations of {listing(error.args)}; an expected cost enumerates "
+                    f"{MAX_COMBINATIONS} at most. Call the cost with decisions (one-hot sampling), or search widths by another "
+                    "algorithm."
                 ) from None
             self._terms = self._compiled, terms
         return self._terms[1]
@@ -191,13 +187,13 @@ class Cost(ABC):
     def _list(self, key: str) -> list[Any]:
         if key in self.supernet.grouped:
             raise SpaceError(
-                f"several inputs of different shapes are chosen together at {key!r}, and their weights do not tell how often which are. "
-                "Make the shapes of the inputs alike, or call the cost with decisions."
+                f"several inputs of different shapes are picked together at {key!r}, and their weights do not give the frequency of "
+                "combinations. Give the inputs one shape, or call the cost with decisions."
             )
         point = self.supernet.space.point(key)
         if isinstance(point, Float):
             raise SpaceError(
-                f"{key!r} is a number without steps, and has no weights. Use pg.oneof or pg.intv."
+                f"{key!r} is a continuous number, which has no weights. Use pg.oneof or pg.intv."
             )
         if isinstance(point, Choice):
             return list(range(point.count))
@@ -205,7 +201,7 @@ class Cost(ABC):
 
 
 class _Weights(dict[str, Tensor]):
-    """Weights by key; a missing one, or one of another length, says so."""
+    """Weights by key, checked when they are read."""
 
     def __init__(self, weights: Mapping[str, Tensor], cost: Cost) -> None:
         super().__init__()
@@ -220,8 +216,8 @@ class _Weights(dict[str, Tensor]):
                 self[key] = self._given[name]
             if key not in self:
                 raise DecisionError(
-                    f"the cost depends on the decision {key!r}, and no weights are given for it{suggest(key, self._given) or '.'} "
-                    f"Given: {listing(self._given) or 'none'}."
+                    f"the cost depends on the decision {key!r}, which has no weights{suggest(key, self._given) or '.'} Give weights for it; "
+                    f"given are {listing(self._given) or 'none'}."
                 )
             count = len(self._cost._candidates(key))
             row = super().__getitem__(key)
@@ -234,7 +230,7 @@ class _Weights(dict[str, Tensor]):
 
 
 def _merge(missing: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns one network's decisions that have the first of what is missing, and as much else as goes with it."""
+    """Returns decisions that include the first missing ones, and others that are compatible."""
     found: dict[str, Any] = {}
     for values in missing:
         if all(found.get(key, value) == value for key, value in values.items()):
@@ -243,7 +239,7 @@ def _merge(missing: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def has_inferred(network: nn.Module) -> bool:
-    """Returns whether some layers learn their width from their input."""
+    """Returns whether some layers infer their width from their input."""
     return any(
         isinstance(module, LazyLayer) or (isinstance(module, Elastic) and bool(module.lazy_layers()))
         for module in network.modules()
@@ -253,10 +249,10 @@ def has_inferred(network: nn.Module) -> bool:
 def run_metered(
     cost: Cost, meter: Meter, graph: CostGraph, values: Mapping[str, Any], *, tape: Tape | None = None
 ) -> None:
-    """Runs the network of a cost model that is selected, and writes what a meter says; after what a tape has written."""
+    """Runs the selected network of a cost model, and records the costs of a meter; after the records of ``tape``."""
     network = cost.supernet.network
     inputs = adapt_inputs(network, cost.example)
-    if has_inferred(network):  # they look at a new width by running once more
+    if has_inferred(network):  # such layers run once more for a new width
         trace(network, inputs, _Nothing(), Tape(CostGraph(), values))
     trace(network, inputs, meter, Tape(graph, values) if tape is None else tape)
 

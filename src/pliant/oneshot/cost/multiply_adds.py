@@ -1,4 +1,8 @@
-"""Multiply-adds: of a module as it is, and of the networks of a super-network."""
+"""Multiply-adds of modules and of the networks of a super-network, by a table from layer class to counting rule.
+
+A multiply-add is one multiplication with the addition that follows it, as papers count them: convolutions, linear
+layers, recurrent layers, attention and products of matrices.  Normalization, activations, pooling and additions have none.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +24,15 @@ from .model import Cost, run_metered
 from .trace import Call, Meter, trace
 
 CountRule = Callable[[nn.Module, Sequence[Any], Any], int]
-"""From a layer, what it is called with (positional first, then named), and what it returns, to multiply-adds.  Only
-shapes of the tensors may be looked at."""
+"""From a layer, its arguments (positional first, then named) and its output to multiply-adds.  It reads shapes of tensors only."""
 
 _rules: dict[type[nn.Module], CountRule] = {}
 
 
 def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any:
-    """Adds, or replaces, the counting rule of a layer class and its subclasses; also a decorator.
+    """Adds or replaces the counting rule of a layer class and its subclasses; also a decorator.
 
-    What runs inside such a layer is not counted once more.
+    The rule gives the whole cost of a layer, including what runs inside.
 
     >>> class Scale(nn.Module):
     ...     '''Multiplies each channel by a weight.'''
@@ -47,7 +50,7 @@ def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any
       rule: see ``CountRule``.
 
     Raises:
-      FieldTypeError: ``layer`` is no class of modules, or ``rule`` cannot be called.
+      FieldTypeError: ``layer`` is not a class of modules, or ``rule`` is not callable.
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
@@ -65,22 +68,22 @@ def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any
 
 
 def find_count_rule(layer: nn.Module) -> CountRule | None:
-    """Returns the rule of a layer's class, or of the nearest class that it derives from; None without one."""
+    """Returns the rule of a layer's class or of its nearest base class; None without one."""
     return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
 
 
 def missing_count_rule(layer: nn.Module, place: str) -> FieldValueError:
-    """Returns the error for a layer that has weights, and of which nobody knows what it takes to apply them."""
+    """Returns the error for a layer that has weights but no counting rule."""
     name = type(layer).__name__
     return FieldValueError(
-        f"the {name} at {place!r} has weights, but no rule says how many multiply-adds it takes, and nothing that it calls "
-        f"is known to take any. Write a rule: `@pg.oneshot.add_count_rule({name})` over "
-        "`def rule(layer, inputs, output): return output.numel()` (0 where it counts for nothing, as normalization does)."
+        f"the {name} at {place!r} has weights but no counting rule, and calls no operation with known multiply-adds. Write a "
+        f"rule: `@pg.oneshot.add_count_rule({name})` over `def rule(layer, inputs, output): return output.numel()` (return 0 for "
+        "a layer without multiply-adds, such as normalization)."
     )
 
 
 def count_operation(operation: Any, args: Sequence[Any], fields: Any, output: Any) -> int:
-    """Returns the multiply-adds of one call of a torch operation (``aten``), 0 for those that have none."""
+    """Returns the multiply-adds of one call of a torch operation (``aten``)."""
     packet = operation.overloadpacket
     own = _OPERATIONS.get(packet)
     if own is not None:
@@ -95,7 +98,7 @@ def _attend(args: Sequence[Any]) -> int:
 
 
 _aten = torch.ops.aten
-_OPERATIONS: dict[Any, Callable[[Sequence[Any]], int]] = {  # those that PyTorch's own counter passes over
+_OPERATIONS: dict[Any, Callable[[Sequence[Any]], int]] = {  # operations that PyTorch's counter omits
     _aten._scaled_dot_product_flash_attention_for_cpu: _attend,
     _aten.mv: lambda args: int(args[0].numel()),
     _aten.addmv: lambda args: int(args[1].numel()),
@@ -165,12 +168,11 @@ for _rule, _layers in _TABLE.items():
 
 @final
 class MultiplyAdds(Cost):
-    """How many multiply-adds a forward pass on ``example`` takes; exact.
+    """Number of multiply-adds of a forward pass on ``example``; exact.
 
-    Convolutions, linear, recurrent and attention layers by a rule per class (``add_count_rule``); products of matrices
-    elsewhere by PyTorch's own formulas (half of the floating-point operations of ``FlopCounterMode``).  Unlike that
-    counter it counts LSTMs, and attention in evaluation mode.  Biases, normalization, activations, pooling and
-    additions count for nothing.
+    Convolutions, linear, recurrent and attention layers have a rule per class (``add_count_rule``); other products of
+    matrices count by PyTorch's formulas (half of the floating-point operations of ``FlopCounterMode``).  Unlike that counter
+    it counts LSTMs, and attention in evaluation mode.  Biases, normalization, activations, pooling and additions count 0.
 
     >>> import torch, pliant as pg
     >>> Linear, Sequential, Identity = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.Identity))
@@ -189,7 +191,7 @@ class MultiplyAdds(Cost):
       example: an input with a batch of one, for multiply-adds per example.
 
     Raises:
-      FieldValueError: a layer has weights, and no rule says what it takes (when a network with it is first asked about).
+      FieldValueError: at the call with a network in which a layer has weights but no counting rule.
     """
 
     def __init__(self, supernet: Supernet, example: Any) -> None:
@@ -200,16 +202,16 @@ class MultiplyAdds(Cost):
 
 
 def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
-    """Returns how many multiply-adds a forward pass of an ordinary module takes, as ``MultiplyAdds`` counts them.
+    """Returns the multiply-adds of a forward pass of an ordinary module, as ``MultiplyAdds`` counts them.
 
-    Of a network with choices in it, those of what is selected.
+    In a network with choices, those of the selected candidates.
 
     >>> import torch
     >>> count_multiply_adds(nn.Conv2d(3, 8, 3, padding=1), torch.zeros(1, 3, 10, 10))
     21600
 
     Raises:
-      FieldValueError: a layer has weights, and no rule says what it takes.
+      FieldValueError: a layer has weights but no counting rule.
     """
     graph = CostGraph()
     trace(fix_if_open(module), inputs, Counter(), Tape(graph, {}))
@@ -219,7 +221,7 @@ def count_multiply_adds(module: nn.Module, *inputs: Any) -> int:
 
 @final
 class Counter(Meter):
-    """Counts multiply-adds."""
+    """Meter of multiply-adds."""
 
     operations = True
 
@@ -228,10 +230,10 @@ class Counter(Meter):
         return find_count_rule(module) is not None
 
     def price(self, call: Call) -> float:
-        """Returns the number by the rule, or by what is inside.
+        """Returns the number by the rule of the layer, or that inside of it.
 
         Raises:
-          FieldValueError: neither tells.
+          FieldValueError: the layer has weights but no rule, and nothing inside counts.
         """
         rule = find_count_rule(call.module)
         if rule is not None:

@@ -1,4 +1,4 @@
-"""Parameters: how many weights the networks of a super-network have."""
+"""``Parameters``: the number of parameters of the networks of a super-network."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .trace import Call, Meter
 
 @final
 class Parameters(Cost):
-    """How many parameters a network has: the sum of ``numel`` over the parameters of the materialized network; exact.
+    """Number of parameters of a network: the sum of ``numel`` over the parameters of the materialized network; exact.
 
-    A parameter that several layers share counts once.  Parameters count whether they are used or not; those of a lazy
-    layer that no input reaches have no size, and count for nothing.
+    A parameter that several layers share counts once.  Unused parameters count as well, except those of a lazy layer
+    that no input reaches: they have no size.
 
     >>> import torch, pliant as pg
     >>> Linear, Sequential = map(pg.symbolize, (nn.Linear, nn.Sequential))
@@ -35,10 +35,10 @@ class Parameters(Cost):
 
     Args:
       supernet: see ``Cost``.
-      example: an input of the network, needed where layers learn their width from it.
+      example: an input of the network, needed if layers infer their width from it.
 
     Raises:
-      FieldValueError: there are such layers, and no example.
+      FieldValueError: there are such layers but no example.
     """
 
     def __init__(self, supernet: Supernet, example: Any = None) -> None:
@@ -46,8 +46,8 @@ class Parameters(Cost):
         self._has_inferred = has_inferred(supernet.network)
         if self._has_inferred and example is None:
             raise FieldValueError(
-                "some layers of this network learn their width from their input, so their parameters can only be counted with one: "
-                "pass Parameters(supernet, example), an input of the network."
+                "some layers of this network infer their width from their input, so counting their parameters needs one: pass "
+                "Parameters(supernet, example) with an input of the network."
             )
 
     def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
@@ -58,7 +58,7 @@ class Parameters(Cost):
 
 
 def _count(module: nn.Module, tape: Tape, met: set[Any]) -> None:
-    """Writes the parameters of a network: those of its own, and per choice what is selected."""
+    """Records the parameters of a network: those outside of choices, and per choice those of the selected candidate."""
     own = 0
     choices: list[nn.Module] = []
     for part in _walk(module, met, choices):
@@ -83,7 +83,7 @@ def _count_elastic(elastic: Elastic, tape: Tape, met: set[Any]) -> None:
     skeleton = elastic.skeleton(elastic.values())
     names = {
         (id(b.table), b.name): (elastic, b.key) for b in skeleton.bindings
-    }  # stand-ins hide what is shared
+    }  # identifies shared parameters behind their stand-ins
     own = 0
     choices: list[nn.Module] = []
     for part in _walk(skeleton.module, met, choices):
@@ -102,7 +102,7 @@ def _count_elastic(elastic: Elastic, tape: Tape, met: set[Any]) -> None:
 
 
 def _walk(module: nn.Module, met: set[Any], choices: list[nn.Module]) -> Iterator[nn.Module]:
-    """Yields the modules in which nothing is decided; puts the first choices below into a list."""
+    """Yields the modules outside of choices; appends the outermost choices to a list."""
     if module in met or isinstance(module, LazyLayer):
         return
     if isinstance(module, Elastic) or (isinstance(module, LayerChoice) and module.is_open):
@@ -126,13 +126,13 @@ def _sum(weights: Any, met: set[Any]) -> int:
 
 
 class _Widths(Meter):
-    """Counts the parameters of layers that learn their width from their input, each when it is first called."""
+    """Counts the parameters of layers that infer their width from their input, each at its first call."""
 
     def __init__(self) -> None:
         self._met: set[Any] = set()
 
     def price(self, call: Call) -> float:
-        """Returns their number, and of other modules what is inside."""
+        """Returns their number; for other modules the cost inside."""
         layer = call.module
         if not isinstance(layer, LazyLayer):
             return call.inside

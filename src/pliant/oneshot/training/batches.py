@@ -82,7 +82,7 @@ class Feed:
         """Returns the next batch; after the last one, the first of a new pass.
 
         Raises:
-          FieldValueError: there are no batches.
+          FieldValueError: the data is empty.
         """
         found = self.next_in_pass()
         return self.next_in_pass() if found is None else found

@@ -1,7 +1,6 @@
-"""The functions around a training step of one's own: ``begin``, ``backward``, ``end``, ``end_epoch``.
+"""``Session``: connects a sampler to a training loop, by ``begin``, ``backward``, ``end`` and ``end_epoch`` in each step.
 
-A session holds what a sampler may ask of a loop.  It owns no weights, no optimizer and no data; ``Trainer`` is a loop
-that uses it.
+The loop keeps the weights, the optimizer and the data; ``Trainer`` is such a loop.
 """
 
 from __future__ import annotations
@@ -33,31 +32,31 @@ Quality = Callable[[nn.Module, Any], float]
 
 @final
 class Session:
-    """Lets a sampler take part in a training loop.
+    """Connects a sampler to a custom training loop.
 
     ::
 
         session = Session(net, TuNAS(), valid=valid.next, loss=loss, quality=accuracy, steps=epochs * len(train))
         for epoch in range(epochs):
             for batch in train:
-                session.begin(batch)           # selects what is trained
+                session.begin(batch)           # selects the network
                 optimizer.zero_grad()
-                session.backward()             # of all that this step trains
+                session.backward()             # of all networks of this step
                 optimizer.step()
                 session.end()                  # the sampler learns
             session.end_epoch()
         best = session.finish()
 
-    ``backward`` is the same for all samplers.  With those that train one network per step and add nothing to its loss
-    (all but ``ProgressiveShrinking``) a backward pass of one's own does as well, ``loss(net, batch).backward()``, if every
-    network of the space has weights: ``session.backward()`` leaves out those that have none, and PyTorch refuses them.
+    ``backward`` works for all samplers.  ``loss(net, batch).backward()`` works as well for samplers that train one network per
+    step and add nothing to its loss (all but ``ProgressiveShrinking``), if every network of the space has weights;
+    ``session.backward()`` skips networks without weights, for which PyTorch raises.
 
-    What a loop is to go on from after a restart is what it owns, and ``state_dict()``::
+    A checkpoint of the loop contains its own state and ``state_dict()``::
 
         torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "session": session.state_dict(),
-                    "random": torch.get_rng_state()}, path)      # at the end of an epoch, and the place of its data
+                    "random": torch.get_rng_state()}, path)      # at the end of an epoch
 
-        found = torch.load(path, weights_only=True)              # after all was made as at first
+        found = torch.load(path, weights_only=True)              # with new objects, made as before
         net.load_state_dict(found["net"])
         optimizer.load_state_dict(found["optimizer"])
         session.load_state_dict(found["session"])
@@ -66,21 +65,21 @@ class Session:
             ...
 
     Args:
-      supernet: what is trained.
-      sampler: a new one; or one that is bound to this very super-network, which goes on.
+      supernet: the super-network to train.
+      sampler: a new one, or one that is bound to this super-network and continues.
       valid: returns the next batch of the data that networks are judged by.
       loss: from a network and a batch to the loss, a scalar.
       quality: from a network and a batch to a number of which more is better; the negative loss when None.
-      steps: how many training steps there will be; ``math.inf`` while nobody knows.
+      steps: the number of training steps; ``math.inf`` while it is unknown.
       optimizer: of the weights.
-      model: what runs, where that is not the super-network itself: wrapped for several processes, say.
-      train_batches: makes an iterator over training batches, for statistics of normalization layers.
-      seed: where the sampler's random numbers start.
-      autocast: makes a context in which networks run.
+      model: the module that runs, if it is a wrapper of the super-network, for several processes for example.
+      train_batches: returns an iterator over training batches, for statistics of normalization layers.
+      seed: of the sampler.
+      autocast: returns a context in which networks run.
 
     Raises:
       BindError: the sampler is bound to another super-network.
-      SpaceError: it cannot search this one.
+      SpaceError: the sampler cannot search this super-network.
     """
 
     def __init__(
@@ -110,10 +109,10 @@ class Session:
         elif sampler.supernet is not supernet:
             name = type(sampler).__name__
             raise BindError(
-                f"this {name} is bound to another super-network, the one of an earlier search, which it would go on to train. Make a "
-                f"new sampler for each search: {name}(...) inside the loop, not before it."
+                f"this {name} is bound to the super-network of an earlier search. Make a new sampler for each search: {name}(...) "
+                "inside the loop, not before it."
             )
-        self._begun, self._asked = 0, False  # networks of the present step; whether their outputs were told
+        self._begun, self._asked = 0, False  # networks of this step; whether auxiliary_loss was called
         self.step = self._make_step(None)
 
     @property
@@ -129,25 +128,25 @@ class Session:
         return self.step
 
     def backward(self, *, share: float = 1.0, scaler: Any = None) -> float:
-        """Adds up the gradients of all that this step trains: of each network that the sampler wants, with what it adds to the loss.
+        """Adds up the gradients of all networks of this step, including the auxiliary loss of the sampler.
 
-        A network without weights, as skips alone are, is left out: no weight gets a gradient from it.
+        A network without weights, such as skips alone, is skipped.
 
         Args:
-          share: what the loss is multiplied by, such as 1 / 4 where the gradients of 4 batches are added up.
+          share: a factor of the loss, such as 1 / 4 if the gradients of 4 batches are added up.
           scaler: a ``torch.amp.GradScaler`` that scales the loss first.
 
         Returns:
-          the mean loss of these networks, without what the sampler adds.
+          the mean loss of these networks, without auxiliary losses.
 
         Raises:
-          RewardError: a loss is no finite number.
-          FieldValueError: no gradients flow through a loss, though the network has weights.
+          RewardError: a loss is not finite.
+          FieldValueError: no gradients flow through a loss, but the network has weights.
           FeedbackError: no step has begun.
         """
         self._check_begun("backward")
         batch, total = self.step.batch, 0.0
-        count = self.sampler.networks_per_step  # known once the step has begun
+        count = self.sampler.networks_per_step  # ``begin`` can change it
         for drawn in range(count):
             if drawn:
                 self.begin(batch)
@@ -156,7 +155,7 @@ class Session:
             if not math.isfinite(value):
                 raise RewardError(
                     f"the loss in epoch {self.epoch + 1} is {value}, from the network {self.supernet.decisions.to_params_str()}. "
-                    "Lower the learning rate, clip gradients (clip=...), or leave autocast."
+                    "Lower the learning rate, clip gradients (clip=...), or train without autocast."
                 )
             whole = (loss if extra is None else loss + extra) * (share / count)
             total += value / count
@@ -167,9 +166,9 @@ class Session:
         return total
 
     def auxiliary_loss(self, outputs: Tensor) -> Tensor | None:
-        """Returns what the sampler adds to the loss of the network that is selected, given its outputs; None for nothing.
+        """Returns the sampler's addition to the loss of the selected network, given its outputs; None without one.
 
-        ``backward`` adds it by itself; this is for a backward pass of one's own.
+        ``backward`` includes it; call this only for a custom backward pass.
         """
         self._asked = True
         with self._autocast():
@@ -179,13 +178,13 @@ class Session:
         """Returns the loss of the selected network on a batch.
 
         Raises:
-          FieldTypeError, FieldValueError: it is no tensor with one number, or the batch has another precision than the weights.
+          FieldTypeError, FieldValueError: it is not a tensor with one number, or the batch does not fit the network.
         """
         with self._autocast():
             return check_loss(self._run(self._loss, self.model, batch))
 
     def quality(self, batch: Any) -> float:
-        """Returns the quality of the selected network on a batch, the mean over all processes where there are several."""
+        """Returns the quality of the selected network on a batch, the mean over all processes."""
         with torch.no_grad(), self._autocast():
             if self._quality is None:
                 found = -float(check_loss(self._run(self._loss, self.supernet, batch)))
@@ -194,11 +193,10 @@ class Session:
         return mean_over_processes(found)
 
     def end(self) -> None:
-        """Lets the sampler learn from the step that the weights took.
+        """Ends a step: the sampler learns from it.
 
         Raises:
-          FeedbackError: no step has begun; or the sampler wanted more networks to be trained, or something added to their loss,
-            and the loop did not see to it.
+          FeedbackError: no step has begun, or the loop has not trained all networks of the step with their auxiliary losses.
         """
         self._check_begun("end")
         self._check_complete()
@@ -207,41 +205,41 @@ class Session:
         self._begun, self._asked = 0, False
 
     def end_epoch(self) -> None:
-        """Lets the sampler learn from the epoch."""
+        """Ends an epoch: the sampler learns from it."""
         self.step.progress = self.progress
         self.sampler.end_epoch(self.step)
         self.epoch += 1
 
     def finish(self) -> Any:
-        """Does what comes after all training, and returns the decisions of the best network."""
+        """Ends the training, with the search after it if the sampler has one; returns the decisions of the best network."""
         self.step.progress = 1.0
         self.sampler.finish(self.step)
         return self.sampler.decisions()
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns where the search is: the sampler's state, steps and epochs.  No weights, optimizers or data.
+        """Returns the state of the search: the sampler's state, steps and epochs, without weights, optimizers and data.
 
-        Between ``end`` and ``begin``; best after ``end_epoch``, where the data begin anew.
+        Call it between ``end`` and ``begin``, preferably after ``end_epoch``, when a new pass over the data begins.
         """
         return {"sampler": self.sampler.state(), "done": self.done, "epoch": self.epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes back to what ``state_dict`` returned; load the super-network's weights first.
+        """Restores what ``state_dict`` returned; load the super-network's weights first.
 
         Raises:
-          LoadError: this is no such state, or that of another kind of sampler.
+          LoadError: this is not such a state, or it is of another kind of sampler.
           SpaceChangedError: it is of a search in another space.
         """
         given: Any = state
         if not isinstance(given, dict) or not {"sampler", "done", "epoch"} <= given.keys():
-            raise LoadError(f"{given!r:.80} is no state of a session. Pass what `state_dict()` returned.")
+            raise LoadError(f"{given!r:.80} is not a state of a session. Pass what `state_dict()` returned.")
         self.sampler.restore(state["sampler"])
         self.done, self.epoch = int(state["done"]), int(state["epoch"])
         self._begun, self._asked = 0, False
         self.step = self._make_step(None)
 
     def _losses(self, batch: Any) -> tuple[Tensor, Tensor | None, list[Any]]:
-        """Returns the loss of a batch, what the sampler adds to it, and what the network returned, of one forward pass."""
+        """Returns the loss of a batch, the auxiliary loss, and the outputs of the network, of one forward pass."""
         outputs: list[Any] = []
         hook = self.supernet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
         try:
@@ -252,15 +250,15 @@ class Session:
             return loss, None, outputs
         if not outputs:
             raise FieldTypeError(
-                f"{type(self.sampler).__name__} adds to the loss of the network's outputs, and the loss never called the network that it "
-                "was given. Call it: `loss = lambda network, batch: criterion(network(batch[0]), batch[1])`."
+                f"{type(self.sampler).__name__} needs the network's outputs for its auxiliary loss, and the loss never called the network "
+                "that it received. Call it: `loss = lambda network, batch: criterion(network(batch[0]), batch[1])`."
             )
         return loss, self.auxiliary_loss(outputs[-1]), outputs
 
     def _uses_weights(self, outputs: list[Any]) -> bool:
-        """Returns whether weights that are trained take part in what was run, so that a loss of it has gradients."""
+        """Returns whether trained weights took part in the forward pass, so that its loss has gradients."""
         if not self.step.weights:
-            return True  # all are frozen: no step can ever train anything, and that is to be said
+            return True  # all are frozen, which is an error
         if not has_trainable_weights(self.supernet.network, self.supernet.selection):
             return False
         found = [leaf for leaf in find_leaves(outputs) if isinstance(leaf, Tensor)]
@@ -281,22 +279,20 @@ class Session:
     def _check_begun(self, hook: str) -> None:
         if not self._begun:
             raise FeedbackError(
-                f"no step has begun, so there is nothing to {hook}. Call session.begin(batch) first, in each step."
+                f"session.{hook}() needs a step that has begun. Call session.begin(batch) first, in each step."
             )
 
     def _check_complete(self) -> None:
         name, wanted = type(self.sampler).__name__, self.sampler.networks_per_step
         missing = []
         if self._begun < wanted:
-            missing.append(
-                f"adds up the gradients of {wanted} networks in this step, and {self._begun} began"
-            )
+            missing.append(f"trains {wanted} networks in this step, and {self._begun} began")
         if self._adds and not self._asked:
-            missing.append("adds to the loss of the weights, and was not asked what")
+            missing.append("has an auxiliary loss, which was not added")
         if missing:
             raise FeedbackError(
-                f"{name} {'; it '.join(missing)}. Write `session.backward()` in place of `loss(net, batch).backward()`: it does all of it. "
-                "By hand: session.begin(batch) for each network, and add session.auxiliary_loss(outputs) to its loss where it is not None."
+                f"{name} {'; it '.join(missing)}. Write `session.backward()` instead of `loss(net, batch).backward()`. In a custom backward "
+                "pass, call session.begin(batch) for each network, and add session.auxiliary_loss(outputs) to its loss unless it is None."
             )
 
     def _make_step(self, batch: Any) -> Step:
