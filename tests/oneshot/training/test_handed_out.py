@@ -172,7 +172,7 @@ def test_recalibration_of_a_plain_network():
     torch.testing.assert_close(network[0].running_var, x.var(0))
     assert (network[0].momentum, network[2].momentum) == (0.1, 0.3)
     assert network.training
-    with pytest.raises(ValueError, match="no training batches"):
+    with pytest.raises(ValueError, match="needs training batches"):
         recalibrate(network, [])
 
 
