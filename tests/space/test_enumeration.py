@@ -67,5 +67,5 @@ def test_what_cannot_be_walked(call, match):
 
 
 def test_rank_of_foreign_decisions():
-    with pytest.raises(DecisionError, match=r"is a candidate index; allowed: 0\.\.1"):
+    with pytest.raises(DecisionError, match=r"must be a candidate index; allowed: 0\.\.1"):
         NESTED.rank([9, 0, 1, 0])

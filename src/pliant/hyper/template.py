@@ -7,6 +7,7 @@ it changes; a loop over plain containers should create a ``Template`` itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 from typing import Any, final
 
@@ -166,15 +167,8 @@ def iterate(program: Any, num_examples: int | None = None, where: Where | str | 
     [[1, 2], [1, 3], [2, 3]]
     """
     template = template_of(program, where)
-    walk = template.space.iterate()
-
-    def programs() -> Iterator[Any]:
-        for i, decisions in enumerate(walk):
-            if num_examples is not None and i >= num_examples:
-                return
-            yield template.materialize(decisions)
-
-    return programs()
+    most = None if num_examples is None else max(0, num_examples)
+    return map(template.materialize, islice(template.space.iterate(), most))
 
 
 def random_sample(

@@ -252,37 +252,33 @@ class _Applier:
             )
 
 
-def is_same_hole(met: Any, hole: Any) -> bool:
+def is_same_hole(met: Any, value: Any) -> bool:
     """Returns whether a hole equals the one of the first run: same kind, name, range and candidates.
 
     Candidates that are functions without arguments are equal; the holes they meet are compared when they run.
+    Objects of unknown classes are compared by class.
 
     >>> from .functions import oneof
     >>> is_same_hole(oneof([1, lambda: 2]), oneof([1, lambda: 2])), is_same_hole(oneof([1, 2]), oneof([1, 3]))
     (True, False)
     """
-    return _is_alike(met, hole)
-
-
-def _is_alike(met: Any, value: Any) -> bool:
-    """Returns whether two values may be one value made twice; objects of unknown classes are compared by class."""
     if met is value:
         return True
     if type(met) is not type(value):
         return False
     if isinstance(met, dict):
         return met.keys() == value.keys() and all(
-            _is_alike(one, dict.__getitem__(value, key)) for key, one in dict.items(met)
+            is_same_hole(one, dict.__getitem__(value, key)) for key, one in dict.items(met)
         )
     if isinstance(met, list):  # bypasses the node: reading its items must not build them
-        return len(met) == len(value) and all(map(_is_alike, list.__iter__(met), list.__iter__(value)))
+        return len(met) == len(value) and all(map(is_same_hole, list.__iter__(met), list.__iter__(value)))
     if isinstance(met, tuple):
-        return len(met) == len(value) and all(map(_is_alike, met, value))
+        return len(met) == len(value) and all(map(is_same_hole, met, value))
     if isinstance(met, Node):
         before, now = (dict(zip(node._sym_keys(), node._sym_values())) for node in (met, value))
         if isinstance(met, Hole):
             before["hints"] = now["hints"] = None
-        return _is_alike(before, now)
+        return is_same_hole(before, now)
     if isinstance(met, FunctionType):
         return (is_lazy(met) and is_lazy(value)) or met.__code__ is value.__code__
     return not isinstance(met, _COMPARED) or equal(met, value)

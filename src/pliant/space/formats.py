@@ -37,8 +37,9 @@ def find_points(space: Space, key: str) -> list[int]:
         found = [i for i, point in enumerate(space.points) if getattr(point, attribute) == key]
         if found:
             return found
+    keys = [k for point in space.points for k in (point.path, point.name) if k is not None]
     raise DecisionError(
-        f"the space has no decision point with path or name {key!r}{suggest(key, _keys(space)) or '.'} "
+        f"the space has no decision point with path or name {key!r}{suggest(key, keys) or '.'} "
         f"Its points: {list_paths(space, range(len(space.points)))}."
     )
 
@@ -251,10 +252,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _hole(point: Point) -> str:
     return point.hole if isinstance(point, Choice) else point.path
-
-
-def _keys(space: Space) -> list[str]:
-    return [key for point in space.points for key in (point.path, point.name) if key is not None]
 
 
 def list_paths(space: Space, indices: Sequence[int]) -> str:

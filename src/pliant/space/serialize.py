@@ -33,11 +33,7 @@ def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
     Raises:
       LoadError: the data is damaged, or not a space.
     """
-    if isinstance(data, (str, bytes)):
-        try:
-            data = json.loads(data)
-        except ValueError as error:
-            raise LoadError(f"the text of a space is cut off or damaged: {error}.") from error
+    data = _load(data, "a space")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else data
         raise LoadError(f"a stored space is a dict with format {FORMAT!r}; got {str(found)[:80]!r}.")
@@ -67,16 +63,22 @@ def numbers_from_json(data: Any) -> list[int | float]:
     Raises:
       LoadError: it is not a list of numbers.
     """
-    if isinstance(data, (str, bytes)):
-        try:
-            data = json.loads(data)
-        except ValueError as error:
-            raise LoadError(f"the text of decisions is cut off or damaged: {error}.") from error
+    data = _load(data, "decisions")
     if not isinstance(data, list) or any(
         isinstance(v, bool) or not isinstance(v, (int, float)) for v in data
     ):
         raise LoadError(f"stored decisions are a list of numbers; got {str(data)[:80]!r}.")
     return data
+
+
+def _load(data: Any, what: str) -> Any:
+    """Returns JSON data; parses it if it is text."""
+    if not isinstance(data, (str, bytes)):
+        return data
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise LoadError(f"the text of {what} is cut off or damaged: {error}.") from error
 
 
 def _point_to_json(point: Point, *, hints: bool) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def check_value(point: Point, value: Any) -> Any:
                     return whole
             elif point.min_value <= whole <= point.max_value and (whole - point.min_value) % point.step == 0:
                 return whole
-    what = {"choice": "candidate index", "int": "integer", "float": "number"}[point.kind]
+    what = {"choice": "a candidate index", "int": "an integer", "float": "a number"}[point.kind]
     raise DecisionError(
-        f"the decision {at_path(point.path)} is {_article(what)} {what}; allowed: {allowed(point)}; "
+        f"the decision {at_path(point.path)} must be {what}; allowed: {allowed(point)}; "
         f"got {value!r} of type {type(value).__name__}."
     )
 
@@ -132,10 +132,6 @@ def _as_float(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _article(what: str) -> str:
-    return "an" if what[0] in "aeiou" else "a"
 
 
 def _say_active(space: Space, values: Sequence[int | float]) -> str:

@@ -18,7 +18,7 @@ class Leaf(pg.Object):
 def assert_placed(node) -> None:
     """Every node below knows its parent and the key under which the parent holds it."""
     for key, child in pg.symbolic.tree.node.children(node) or ():
-        if pg.symbolic.tree.node.is_node(child):
+        if isinstance(child, pg.Symbolic):
             assert pg.parent(child) is node
             assert child._sym_key == key
             assert_placed(child)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pliant as pg
 from pliant.symbolic.objects.containers import Dict, List
 from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.read.query import contains, get, has, query
-from pliant.symbolic.read.traverse import walk
 from pliant.symbolic.tree.realize import is_realized
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError
 from pliant.values.path import Path
@@ -243,7 +243,9 @@ def test_every_value_is_found_under_the_path_that_gets_it(plain):
     everything = query(x, lambda v: True, enter_selected=True)
     by_text = query(x, "", enter_selected=True)
     by_path = query(x, where=lambda k, v: True, enter_selected=True)
-    assert list(everything) == list(by_text) == list(by_path) == [str(p) for p, _, _ in walk(x)]
+    met = []
+    pg.traverse(x, lambda k, v, p: met.append(str(k)))
+    assert list(everything) == list(by_text) == list(by_path) == met
     for path, value in everything.items():
         assert get(x, path) is value
         assert by_text[path] is by_path[path] is value

@@ -4,7 +4,7 @@ import pytest
 
 from pliant.symbolic.objects.containers import Dict
 from pliant.symbolic.objects.object import Object
-from pliant.symbolic.read.traverse import TraverseAction, traverse, walk
+from pliant.symbolic.read.traverse import TraverseAction, traverse
 from pliant.values.errors import FieldTypeError
 from pliant.values.path import Path
 
@@ -75,26 +75,3 @@ def test_a_visitor_that_returns_something_else():
         FieldTypeError, match=r"ENTER, CONTINUE or STOP, or None; at path 'a' '<lambda>' returned 1"
     ):
         traverse(TREE, lambda k, v, p: v if k == "a" else None)
-
-
-def test_walk():
-    assert [str(k) for k, _, _ in walk(TREE)] == ALL
-    assert [(str(k), v, p) for k, v, p in walk({"a": (1,)})] == [
-        ("", {"a": (1,)}, None),
-        ("a", (1,), {"a": (1,)}),
-        ("a[0]", 1, (1,)),
-    ]
-    assert list(walk(5)) == [(Path(), 5, None)]
-
-
-def test_walk_goes_deeper_than_python_recurses():
-    x = Dict()
-    deep = []
-    for _ in range(5000):
-        deep = [deep]
-    assert sum(1 for _ in walk(deep)) == 5001
-    assert [str(k) for k, _, _ in walk(x)] == [""]
-
-
-def test_fields_without_a_value_are_not_visited():
-    assert [str(k) for k, _, _ in walk(A.partial())] == ["", "y"]

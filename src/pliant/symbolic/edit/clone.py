@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tree.node import PROGRAM, Node, copy_plain
 from ..tree.realize import get, is_realized, put, realize, slot_state
-from .commit import attach
+from .commit import attach_all
 from .rebind import rebind
 
 
@@ -62,5 +62,5 @@ def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
             target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
     for name, value in slot_state(node).items():
         put(made, name, copy.deepcopy(value, memo))
-    attach(made, zip(made._sym_keys(), made._sym_values()))
+    attach_all(made)
     return made

@@ -126,7 +126,7 @@ def withdraw(fresh: list[tuple[Any, Any]]) -> None:
     for holder, value in fresh:
         release(holder, (value,))
         if value.__class__ not in ATOMS and isinstance(value, tuple):
-            attach(holder, zip(holder._sym_keys(), holder._sym_values()))
+            attach_all(holder)
 
 
 def reset(nodes: list[Any]) -> None:
@@ -247,3 +247,8 @@ def attach(holder: Any, items: Any) -> None:
         elif isinstance(value, tuple):
             steps = key if key.__class__ is tuple else (key,)
             attach(holder, [((*steps, i), v) for i, v in enumerate(value)])
+
+
+def attach_all(holder: Any) -> None:
+    """Sets parent and key of all child nodes of ``holder``."""
+    attach(holder, zip(holder._sym_keys(), holder._sym_values()))

@@ -6,7 +6,7 @@ Each is one ``rebind`` by function.  A patch that matches nothing has no effect;
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pliant.values.errors import FieldTypeError
 from pliant.values.missing import MISSING_VALUE
@@ -16,25 +16,23 @@ from ..read.compare import equal
 from ..read.query import compile_pattern
 from .rebind import rebind
 
-ValueFn = Callable[[Any], Any]
+
+class PatchOptions(TypedDict, total=False):
+    """The options of all patches; see ``patch_on_key``."""
+
+    value_fn: Callable[[Any], Any] | None
+    skip_notification: bool | None
 
 
-def patch_on_key(
-    src: Any,
-    regex: str,
-    value: Any = MISSING_VALUE,
-    *,
-    value_fn: ValueFn | None = None,
-    skip_notification: bool | None = None,
-) -> Any:
+def patch_on_key(src: Any, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]) -> Any:
     """Replaces every value whose key matches ``regex`` from its start; returns ``src``.
 
     Args:
       src: a node; it is changed.
       regex: as for ``re.match``.
       value: the new value.
-      value_fn: returns the new value for an old one; pass this or ``value``.
-      skip_notification: whether ``on_change`` hooks are skipped.
+      **options: ``value_fn`` returns the new value for an old one (pass this or ``value``);
+        ``skip_notification=True`` skips ``on_change`` hooks.
 
     Raises:
       FieldTypeError: neither ``value`` nor ``value_fn`` is given, or both.
@@ -45,17 +43,10 @@ def patch_on_key(
     """
     match = compile_pattern(regex).match
     fits = lambda k, v, p: isinstance(k.key, str) and match(k.key)  # noqa: E731  # one of five of this form
-    return _patch(src, fits, value, value_fn, skip_notification)
+    return _patch(src, fits, value, **options)
 
 
-def patch_on_path(
-    src: Any,
-    regex: str,
-    value: Any = MISSING_VALUE,
-    *,
-    value_fn: ValueFn | None = None,
-    skip_notification: bool | None = None,
-) -> Any:
+def patch_on_path(src: Any, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]) -> Any:
     """Replaces every value whose path matches ``regex`` from its start; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -63,16 +54,11 @@ def patch_on_path(
     {a=1, b={a=5}}
     """
     match = compile_pattern(regex).match
-    return _patch(src, lambda k, v, p: match(str(k)), value, value_fn, skip_notification)
+    return _patch(src, lambda k, v, p: match(str(k)), value, **options)
 
 
 def patch_on_value(
-    src: Any,
-    old_value: Any,
-    value: Any = MISSING_VALUE,
-    *,
-    value_fn: ValueFn | None = None,
-    skip_notification: bool | None = None,
+    src: Any, old_value: Any, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
 ) -> Any:
     """Replaces every value that equals ``old_value``; arguments as for ``patch_on_key``.
 
@@ -80,16 +66,11 @@ def patch_on_value(
     >>> patch_on_value(Dict(a=1, b=Dict(a=2, c=1)), 1, 5)
     {a=5, b={a=2, c=5}}
     """
-    return _patch(src, lambda k, v, p: equal(v, old_value), value, value_fn, skip_notification)
+    return _patch(src, lambda k, v, p: equal(v, old_value), value, **options)
 
 
 def patch_on_type(
-    src: Any,
-    value_type: type | tuple[type, ...],
-    value: Any = MISSING_VALUE,
-    *,
-    value_fn: ValueFn | None = None,
-    skip_notification: bool | None = None,
+    src: Any, value_type: type | tuple[type, ...], value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
 ) -> Any:
     """Replaces every value of a type; arguments as for ``patch_on_key``.
 
@@ -97,7 +78,7 @@ def patch_on_type(
     >>> patch_on_type(Dict(a=1, b="x"), str, value_fn=str.upper)
     {a=1, b='X'}
     """
-    return _patch(src, lambda k, v, p: isinstance(v, value_type), value, value_fn, skip_notification)
+    return _patch(src, lambda k, v, p: isinstance(v, value_type), value, **options)
 
 
 def patch_on_member(
@@ -105,9 +86,7 @@ def patch_on_member(
     cls: type | tuple[type, ...],
     name: str,
     value: Any = MISSING_VALUE,
-    *,
-    value_fn: ValueFn | None = None,
-    skip_notification: bool | None = None,
+    **options: Unpack[PatchOptions],
 ) -> Any:
     """Replaces the field ``name`` of every object of class ``cls``; arguments as for ``patch_on_key``.
 
@@ -118,15 +97,16 @@ def patch_on_member(
     Conv(filters=16)
     """
     fits = lambda k, v, p: isinstance(p, cls) and k.key == name  # noqa: E731  # one of five of this form
-    return _patch(src, fits, value, value_fn, skip_notification)
+    return _patch(src, fits, value, **options)
 
 
 def _patch(
     src: Any,
     fits: Callable[[Path, Any, Any], Any],
     value: Any,
-    value_fn: ValueFn | None,
-    skip_notification: bool | None,
+    *,
+    value_fn: Callable[[Any], Any] | None = None,
+    skip_notification: bool | None = None,
 ) -> Any:
     """Replaces the matching values below the root."""
     if (value is MISSING_VALUE) is (value_fn is None):

@@ -12,6 +12,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PathError, lis
 from pliant.values.missing import KEEP, MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 
+from ..read.query import child_of
 from ..read.signature import positional_arity
 from ..tree.node import ATOMS, Node, children, path, rebuild
 from .commit import Insertion, commit, commit_one
@@ -125,12 +126,12 @@ def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
             holder = child
             continue
         if child is MISSING_VALUE:
-            child_at(holder, key, at)
+            _child_at(holder, key, at)
         inner, below = child, i
         while not isinstance(inner, Node):  # a node inside a tuple, or the end of the path
             if below == last or children(inner) is None:
                 return holder, key, steps[i:]
-            inner = child_at(inner, steps[below], at)
+            inner = _child_at(inner, steps[below], at)
             below += 1
         holder, i = inner, below
     return holder, steps[last], ()
@@ -159,22 +160,17 @@ def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) ->
     return rebuild(plain, new)
 
 
-def child_at(holder: Any, key: Any, at: Path | None = None) -> Any:
+def _child_at(holder: Any, key: Any, at: Path) -> Any:
     """Returns the child of ``holder`` under ``key``.
 
     Raises:
       PathError: it does not exist; the message lists the children.
     """
-    found = (
-        holder._sym_child(key)
-        if isinstance(holder, Node)
-        else dict(children(holder) or ()).get(key, MISSING_VALUE)
-    )
+    found = child_of(holder, key)
     if found is MISSING_VALUE:
         keys = [k for k, _ in children(holder) or ()]
-        whole = f" (in {str(at)!r})" if at else ""
         raise PathError(
-            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r}{whole}{suggest(key, keys) or '.'} "
+            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r} (in {str(at)!r}){suggest(key, keys) or '.'} "
             f"It has: {listing(keys)}."
         )
     return found

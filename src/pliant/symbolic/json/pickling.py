@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..edit.commit import attach
+from ..edit.commit import attach_all
 from ..read.compare import node_class
 from ..tree.realize import get, is_realized, put, slot_state
 from .form import SYMBOLIZERS
@@ -20,10 +20,8 @@ _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 def reduce_node(node: Any) -> tuple[Any, ...]:
     """Returns the result of ``__reduce_ex__`` for a node."""
     cls = node_class(node)
-    if isinstance(node, list):
-        state: Any = (list(node), get(node, "_sym_spec"))
-    elif isinstance(node, dict):
-        state = (dict(node), get(node, "_sym_spec"))
+    if isinstance(node, (list, dict)):
+        state: Any = (list(node) if isinstance(node, list) else dict(node), get(node, "_sym_spec"))
     else:
         everything = get(node, "__dict__")
         own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
@@ -74,28 +72,23 @@ def make_blank(reference: Any) -> Any:
         reference = reference[1](*reference[2])
     elif isinstance(reference, tuple):
         reference = SYMBOLIZERS[0](reference[1])
-    if issubclass(reference, list):
-        return list.__new__(reference)
-    if issubclass(reference, dict):
-        return dict.__new__(reference)
+    for base in (list, dict):
+        if issubclass(reference, base):
+            return base.__new__(reference)
     return reference._sym_blank()
 
 
 def set_state(node: Any, state: tuple[Any, Any]) -> None:
     """Sets the state of a blank node to what ``reduce_node`` returned."""
-    if isinstance(node, list):
-        list.extend(node, state[0])
-        object.__setattr__(node, "_sym_spec", state[1])
-        attach(node, enumerate(state[0]))
-        return
-    if isinstance(node, dict):
-        dict.update(node, state[0])
-        object.__setattr__(node, "_sym_spec", state[1])
-        attach(node, state[0].items())
+    if isinstance(node, (list, dict)):
+        fill: Any = list.extend if isinstance(node, list) else dict.update
+        fill(node, state[0])
+        put(node, "_sym_spec", state[1])
+        attach_all(node)
         return
     own, user_state = state
     get(node, "__dict__").update(own)
-    attach(node, zip(node._sym_keys(), node._sym_values()))
+    attach_all(node)
     if user_state is not None:
         if hasattr(type(node), "__setstate__"):
             node.__setstate__(user_state)

@@ -135,11 +135,10 @@ def make_init(
         stored.append(name)
         if name == variadic:
             body.append(f"if __more: {name} = [*__more]")
+            after.append(f"{name}=__missing")
         else:
             scope[f"__default{i}"] = _default_of(field)
             (after if name in keyword_only else positional).append(f"{name}=__default{i}")
-        if name == variadic:
-            after.append(f"{name}=__missing")
         passes, adopts = _passes(field, i, scope), _adopts(field, i, scope)
         if adopts:
             body += [

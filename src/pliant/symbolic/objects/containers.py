@@ -6,11 +6,11 @@ reported to the ancestors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, final
 
 from pliant.schema import ValueSpec
-from pliant.values.errors import FieldTypeError, PathError, listing, suggest
+from pliant.values.errors import PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
@@ -41,7 +41,14 @@ class List(list[Any], Symbolic):
     _sym_listens = False
 
     def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
-        _fill_list(self, list(items), value_spec)
+        found = list(items)
+        if value_spec is not None:
+            self._sym_spec = value_spec
+            found = value_spec.check(found)
+        element = item_spec(value_spec, 0)
+        _extend(
+            self, [v if v.__class__ in ATOMS else adopt(self, i, v, element) for i, v in enumerate(found)]
+        )
 
     __repr__ = Symbolic.__repr__
     __str__ = Symbolic.__str__
@@ -181,16 +188,6 @@ _append = list.append
 _bind: Any = list.append.__get__  # the append of a list, without the checks of a List
 
 
-def _fill_list(made: List, items: list[Any], spec: Any) -> List:
-    """Gives a new list its items."""
-    if spec is not None:
-        made._sym_spec = spec
-        items = spec.check(items)
-    element = spec.element if spec is not None else None
-    _extend(made, [v if v.__class__ in ATOMS else adopt(made, i, v, element) for i, v in enumerate(items)])
-    return made
-
-
 @final
 class Dict(dict[Any, Any], Symbolic):
     """A symbolic dict, whose keys can also be read as attributes.
@@ -210,7 +207,14 @@ class Dict(dict[Any, Any], Symbolic):
     _sym_listens = False
 
     def __init__(self, items: Any = (), /, *, value_spec: ValueSpec | None = None, **fields: Any) -> None:
-        _fill_dict(self, {**dict(items), **fields}, value_spec)
+        found = {**dict(items), **fields}
+        if value_spec is not None:
+            self._sym_spec = value_spec
+            found = value_spec.check(found)
+        for k, v in found.items():
+            if v is not MISSING_VALUE:
+                new = v if v.__class__ in ATOMS else adopt(self, k, v, item_spec(value_spec, k))
+                dict.__setitem__(self, k, new)
 
     def _sym_keys(self) -> Any:
         return dict.keys(self)
@@ -309,19 +313,6 @@ class Dict(dict[Any, Any], Symbolic):
 
     def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         return hash_of(self)
-
-
-def _fill_dict(made: Dict, items: Mapping[Any, Any], spec: Any) -> Dict:
-    """Gives a new dict its items."""
-    if not isinstance(items, Mapping):
-        raise FieldTypeError(f"a Dict needs a mapping, pairs or keywords; got {items!r}.")
-    if spec is not None:
-        object.__setattr__(made, "_sym_spec", spec)
-        items = spec.check(dict(items))
-    for k, v in items.items():
-        if v is not MISSING_VALUE:
-            dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
-    return made
 
 
 def _list_node(items: list[Any], spec: Any) -> List:

@@ -6,7 +6,7 @@ Queries accept nodes and plain containers, change nothing, and realize no lazy o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
@@ -145,33 +145,33 @@ def _find_values(
         found[""] = value
         if not enter:
             return
-    if isinstance(value, Node):
-        pairs: Any = zip(value._sym_keys(), value._sym_values())
-    else:
-        pairs = children(value) or ()
-    for key, child in pairs:
+    for key, child in _pairs(value):
         if child is MISSING_VALUE:
             continue
         chosen = where(child)
         if not chosen and child.__class__ in ATOMS:
             continue
-        if key.__class__ is int:
-            here = f"{text}[{key}]"
-        elif text and key in steps:
-            here = text + steps[key]
-        else:
-            here = text + _step(key, text, steps)
+        here = (
+            f"{text}[{key}]"
+            if key.__class__ is int
+            else text + ((text and steps.get(key)) or _step(key, text, steps))
+        )
         if chosen:
             found[here] = child
         if (enter or not chosen) and child.__class__ not in ATOMS:
             _find_values(child, here, where, enter, found, steps)
 
 
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Returns the children of a value by key; those of a node include MISSING_VALUE."""
+    return zip(value._sym_keys(), value._sym_values()) if isinstance(value, Node) else children(value) or ()
+
+
 def _step(key: Any, text: str, steps: dict[Any, str]) -> str:
-    """Returns the text of a key after ``text``, and caches it in ``steps``."""
-    if not text:
-        return step_text(key, first=True)
-    step = steps[key] = step_text(key, first=False)
+    """Returns the text of a key after ``text``; caches it in ``steps`` unless ``text`` is empty."""
+    step = step_text(key, first=not text)
+    if text:
+        steps[key] = step
     return step
 
 
@@ -185,19 +185,14 @@ def _find(
 ) -> None:
     """Adds the matching values below a value; ``keys`` is None if only the text of paths is needed."""
     enter, found, steps = rest
-    if isinstance(value, Node):
-        pairs: Any = zip(value._sym_keys(), value._sym_values())
-    else:
-        pairs = children(value) or ()
-    for key, child in pairs:
+    for key, child in _pairs(value):
         if child is MISSING_VALUE:
             continue
-        if key.__class__ is int:
-            here = f"{text}[{key}]"
-        elif text and key in steps:
-            here = text + steps[key]
-        else:
-            here = text + _step(key, text, steps)
+        here = (
+            f"{text}[{key}]"
+            if key.__class__ is int
+            else text + ((text and steps.get(key)) or _step(key, text, steps))
+        )
         below = None if keys is None else (*keys, key)
         if (match is None or match(here)) and (test is None or test(here, below, child, value)):
             found[here] = child
@@ -225,7 +220,7 @@ def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
     at = Path.parse(path)
     value = x
     for i, key in enumerate(at.keys):
-        child = _child(value, key)
+        child = child_of(value, key)
         if child is MISSING_VALUE:
             if default is not MISSING_VALUE:
                 return default
@@ -238,7 +233,7 @@ def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
     return value
 
 
-def _child(value: Any, key: Any) -> Any:
+def child_of(value: Any, key: Any) -> Any:
     """Returns the child under a key, or MISSING_VALUE."""
     if isinstance(value, Node):
         return value._sym_child(key)

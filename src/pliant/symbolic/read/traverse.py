@@ -1,4 +1,4 @@
-"""Traversal of a tree: with visitors, or as a loop.
+"""Traversal of a tree with visitors.
 
 Visitors get every value, nodes and leaves, in preorder or postorder.  To change a tree, use ``rebind``.
 """
@@ -6,7 +6,7 @@ Visitors get every value, nodes and leaves, in preorder or postorder.  To change
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pliant.values.errors import FieldTypeError
@@ -83,20 +83,3 @@ def _ask(visitor: Visitor, at: Path, value: Any, parent: Any) -> TraverseAction:
             f"{getattr(visitor, '__name__', visitor)!r} returned {action!r}."
         )
     return action
-
-
-def walk(x: Any) -> Iterator[tuple[Path, Any, Any]]:
-    """Yields ``(path, value, parent)`` for every value of a tree, the root first, in depth-first order.
-
-    >>> from pliant.symbolic.objects.containers import Dict
-    >>> [str(path) for path, value, parent in walk(Dict(a=1, b=[2]))]
-    ['', 'a', 'b', 'b[0]']
-    """
-    pending: list[tuple[Path, Any, Any]] = [(ROOT, x, None)]
-    while pending:
-        at, value, parent = pending.pop()
-        yield at, value, parent
-        if value.__class__ not in ATOMS:
-            below = children(value)
-            if below:
-                pending += [(at + key, child, value) for key, child in reversed(below)]

@@ -80,11 +80,6 @@ class Node:
         raise NotImplementedError
 
 
-def is_node(value: Any) -> bool:
-    """Returns whether ``value`` is a node of a symbolic tree."""
-    return isinstance(value, Node)
-
-
 def is_dataclass(value: Any) -> bool:
     """Returns whether ``value`` is an instance of a plain dataclass, whose fields are its children."""
     return hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type)
