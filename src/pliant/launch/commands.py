@@ -51,9 +51,6 @@ class Commands(LocalLauncher):
         log_bytes: int = LOG_BYTES,
     ) -> None:
         options = {
-            "preload": [],
-            "threads": 1,
-            "reuse": True,
             "grace": check_seconds(grace_seconds, "grace_seconds"),
             "processes": check_count(max_processes, "max_processes"),
             "log_bytes": check_count(log_bytes, "log_bytes"),

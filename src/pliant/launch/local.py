@@ -25,9 +25,11 @@ from .base import JSON, Ended, Event, Job, Launcher, Message, Outcome, Started, 
 from .check import check_job, prepare_log
 from .exit_codes import explain
 from .functions import loading
+from .output import LOG_BYTES
 from .wire import Wire
 
 _END_SECONDS = 10.0
+_DEFAULTS = {"preload": [], "threads": 1, "reuse": True, "processes": 256, "log_bytes": LOG_BYTES}
 
 
 class LocalLauncher(Launcher):
@@ -35,7 +37,7 @@ class LocalLauncher(Launcher):
 
     Args:
       slots: number of jobs that run at the same time.
-      options: for the keeper; ``shielded`` as in ``keeper.main``.
+      options: for the keeper, added to ``_DEFAULTS``; ``shielded`` as in ``keeper.main``.
       env: variables added to the keeper's environment.
     """
 
@@ -48,7 +50,7 @@ class LocalLauncher(Launcher):
                 '`if __name__ == "__main__":`.'
             )
         self.slots = slots
-        self._options, self._env = {**options, "slots": slots}, dict(env)
+        self._options, self._env = {**_DEFAULTS, **options, "slots": slots}, dict(env)
         self._jobs: dict[str, int | None] = {}  # id -> process, None while it waits
         self._awaiting_reply: set[str] = set()
         self._events: deque[Event] = deque()

@@ -21,7 +21,6 @@ from pliant.values.errors import LaunchError
 from .base import JSON, Call, Command, Ended, Job, Limits, Message, Outcome
 from .child import THREADS
 from .local import LocalLauncher
-from .output import LOG_BYTES
 from .worker import one_line
 
 IDLE_SECONDS = 60.0  # before a launcher without jobs is closed; Ray keeps its workers longer
@@ -89,10 +88,7 @@ class NodeLauncher(LocalLauncher):
         options = {
             "preload": list(preload) if calls else [],
             "threads": threads,
-            "reuse": True,
             "grace": grace,
-            "processes": 256,
-            "log_bytes": LOG_BYTES,
             "shielded": True,
         }
         count = "1" if calls else str(threads)  # a process that will be forked computes with one thread

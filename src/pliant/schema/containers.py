@@ -7,7 +7,7 @@ object is never changed.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 
 from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
@@ -53,7 +53,7 @@ def _size_words(sizes: Sizes) -> str:
     return f" with exactly {low} elements" if low == high else f" with {low} to {high} elements"
 
 
-def _check_size(spec: ValueSpec, value: t.Any, path: Path, sizes: Sizes) -> None:
+def _check_size(spec: ValueSpec, value: Sized, path: Path, sizes: Sizes) -> None:
     low, high = sizes
     size = len(value)
     if size < low:
@@ -79,7 +79,7 @@ def _merge_sizes(spec: t.Any, base: t.Any) -> Sizes:
     return low, high
 
 
-def _check_elements(element: ValueSpec, value: t.Any, path: Path) -> list[t.Any] | None:
+def _check_elements(element: ValueSpec, value: Sequence[object], path: Path) -> list[t.Any] | None:
     """Returns the checked elements, or None if all are unchanged."""
     fast = element._fast
     changed: list[t.Any] | None = None
@@ -122,8 +122,8 @@ class List(ValueSpec):
 
     def __init__(
         self,
-        element: t.Any = None,
-        default: t.Any = MISSING_VALUE,
+        element: object = None,
+        default: object = MISSING_VALUE,
         *,
         size: int | None = None,
         min_size: int | None = None,
@@ -146,7 +146,7 @@ class List(ValueSpec):
     def _is_deep(self) -> bool:
         return True
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, list):
             fix = (
                 "Write it in square brackets, or list(...)." if isinstance(value, (tuple, set, range)) else ""
@@ -190,8 +190,8 @@ class Tuple(ValueSpec):
 
     def __init__(
         self,
-        elements: t.Any = None,
-        default: t.Any = MISSING_VALUE,
+        elements: object = None,
+        default: object = MISSING_VALUE,
         *,
         size: int | None = None,
         min_size: int | None = None,
@@ -225,7 +225,7 @@ class Tuple(ValueSpec):
     def _is_deep(self) -> bool:
         return True
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, tuple):
             fix = "Write it in parentheses, or tuple(...)." if isinstance(value, list) else ""
             raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
@@ -284,8 +284,8 @@ class Dict(ValueSpec):
 
     def __init__(
         self,
-        fields: t.Any = None,
-        default: t.Any = MISSING_VALUE,
+        fields: object = None,
+        default: object = MISSING_VALUE,
         *,
         is_noneable: bool = False,
         frozen: bool = False,
@@ -330,7 +330,7 @@ class Dict(ValueSpec):
     def _is_deep(self) -> bool:
         return True
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, dict):
             raise refuse(FieldTypeError, value, path, self.expects, fix="")
         if self.schema is None:

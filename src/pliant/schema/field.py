@@ -38,7 +38,7 @@ class Field:
     def __init__(
         self,
         key: KeySpec,
-        value_spec: t.Any,
+        value_spec: object,
         description: str | None = "",
         metadata: Mapping[str, t.Any] | None = None,
     ) -> None:
@@ -116,7 +116,7 @@ class Field:
         return f"Field({', '.join(parts)})"
 
 
-def as_field(entry: t.Any) -> Field:
+def as_field(entry: object) -> Field:
     """Returns a field from a ``Field`` or a tuple such as ``('x', Int(), 'what it is')``.
 
     >>> as_field(("x", int))

@@ -21,12 +21,12 @@ from .value_spec import ValueSpec
 _BOOL_FIX = "A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()."
 
 
-def _is_truth(value: t.Any) -> bool:
+def _is_truth(value: object) -> bool:
     """Returns whether a value is a bool of Python or of an array library."""
-    return isinstance(value, bool) or (_is_array(value) and "bool" in str(value.dtype))
+    return isinstance(value, bool) or (_is_array(value) and "bool" in str(getattr(value, "dtype", "")))
 
 
-def _is_array(value: t.Any) -> bool:
+def _is_array(value: object) -> bool:
     """Returns whether a value is a scalar or array of an array library.
 
     Reads the class only: an attribute of the value itself would realize a symbolized module.
@@ -46,12 +46,12 @@ class Bool(ValueSpec):
     _LEAF = True
 
     def __init__(
-        self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
+        self, default: object = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
     ) -> None:
         """Makes a spec of truth values."""
         super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=bool)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if isinstance(value, bool):
             return value
         if _is_truth(value) and getattr(value, "ndim", 1) == 0:
@@ -80,7 +80,7 @@ class Number(ValueSpec):
 
     @abstractmethod
     def __init__(
-        self, default: t.Any, limits: tuple[t.Any, t.Any], *, is_noneable: bool, frozen: bool
+        self, default: object, limits: tuple[t.Any, t.Any], *, is_noneable: bool, frozen: bool
     ) -> None:
         low, high = limits
         if low is not None and high is not None and low > high:
@@ -103,7 +103,7 @@ class Number(ValueSpec):
             return f"{self._NOUN} >= {low}"
         return f"{self._NOUN} <= {high}" if high is not None else self._NOUN
 
-    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def check(self, value: object, path: Path = ROOT) -> t.Any:
         cls = value.__class__
         if cls is self._fast:
             return value
@@ -113,7 +113,7 @@ class Number(ValueSpec):
                 return value
         return super().check(value, path)
 
-    def _check_limits(self, value: t.Any, path: Path) -> t.Any:
+    def _check_limits(self, value: object, path: Path) -> t.Any:
         """Returns ``value`` if it is within the limits (NaN never is)."""
         low, high = self.min_value, self.max_value
         if low is not None and not value >= low:
@@ -167,7 +167,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
 
     def __init__(
         self,
-        default: t.Any = MISSING_VALUE,
+        default: object = MISSING_VALUE,
         min_value: int | None = None,
         max_value: int | None = None,
         *,
@@ -185,7 +185,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
                 raise SchemaError(f"the {name} of an Int must be an int or None; got {show(limit)}.")
         super().__init__(default, (min_value, max_value), is_noneable=is_noneable, frozen=frozen)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if _is_truth(value):
             raise refuse(FieldTypeError, value, path, self.expects, fix=_BOOL_FIX)
         if not isinstance(value, int):
@@ -232,7 +232,7 @@ class Float(Number):
 
     def __init__(
         self,
-        default: t.Any = MISSING_VALUE,
+        default: object = MISSING_VALUE,
         min_value: float | None = None,
         max_value: float | None = None,
         *,
@@ -254,7 +254,7 @@ class Float(Number):
             limits.append(None if limit is None else float(limit))
         super().__init__(default, (limits[0], limits[1]), is_noneable=is_noneable, frozen=frozen)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if _is_truth(value):
             raise refuse(FieldTypeError, value, path, self.expects, fix=_BOOL_FIX)
         if not isinstance(value, float) or _is_array(value):

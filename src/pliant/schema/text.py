@@ -47,7 +47,7 @@ class Str(ValueSpec):
 
     def __init__(
         self,
-        default: t.Any = MISSING_VALUE,
+        default: object = MISSING_VALUE,
         regex: str | re.Pattern[str] | None = None,
         *,
         is_noneable: bool = False,
@@ -66,7 +66,7 @@ class Str(ValueSpec):
     def _args(self) -> dict[str, t.Any]:
         return {"regex": self.regex}
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, str):
             fix = "Write it in quotes." if isinstance(value, (int, float)) else ""
             raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
@@ -108,8 +108,8 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
 
     def __init__(
         self,
-        default: t.Any = MISSING_VALUE,
-        values: Iterable[t.Any] = (),
+        default: object = MISSING_VALUE,
+        values: Iterable[object] = (),
         *,
         is_noneable: bool = False,
         frozen: bool = False,
@@ -141,13 +141,13 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
     def _args(self) -> dict[str, t.Any]:
         return {"values": list(self.values)}
 
-    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def check(self, value: object, path: Path = ROOT) -> t.Any:
         cls = value.__class__
         if cls in _ATOMS and (cls, value) in self._atoms and not self.frozen:
             return value
         return super().check(value, path)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         for candidate in self.values:
             if same_value(candidate, value):
                 return value

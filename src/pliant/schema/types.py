@@ -80,7 +80,7 @@ class ClassSpec(ValueSpec):
     _ref: type | ForwardRef
 
     @abstractmethod
-    def __init__(self, cls: t.Any, default: t.Any, *, is_noneable: bool, frozen: bool, fast: bool) -> None:
+    def __init__(self, cls: object, default: object, *, is_noneable: bool, frozen: bool, fast: bool) -> None:
         """Sets the class; its direct instances need no check if ``fast``.
 
         Raises:
@@ -146,7 +146,7 @@ class Object(ClassSpec):
     __slots__ = ()
 
     def __init__(
-        self, cls: t.Any, default: t.Any = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
+        self, cls: object, default: object = MISSING_VALUE, *, is_noneable: bool = False, frozen: bool = False
     ) -> None:
         """Makes a spec of instances.
 
@@ -155,7 +155,7 @@ class Object(ClassSpec):
         """
         super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=True)
 
-    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def check(self, value: object, path: Path = ROOT) -> t.Any:
         cls = self._fast
         if value.__class__ is cls:
             return value
@@ -163,7 +163,7 @@ class Object(ClassSpec):
             return value  # a hole can be an instance of the class
         return super().check(value, path)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         cls = self.cls
         if isinstance(cls, ForwardRef):
             if cls.names(type(value)):
@@ -213,8 +213,8 @@ class Type(ClassSpec):
 
     def __init__(
         self,
-        cls: t.Any = object,
-        default: t.Any = MISSING_VALUE,
+        cls: object = object,
+        default: object = MISSING_VALUE,
         *,
         is_noneable: bool = False,
         frozen: bool = False,
@@ -226,7 +226,7 @@ class Type(ClassSpec):
         """
         super().__init__(cls, default, is_noneable=is_noneable, frozen=frozen, fast=False)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if isinstance(value, type) and self._is_subclass(value):
             return value
         fix = self._unknown_hint()
@@ -266,10 +266,10 @@ class Callable(ValueSpec):
 
     def __init__(
         self,
-        args: Iterable[t.Any] | None = None,
+        args: Iterable[object] | None = None,
         kw: Iterable[tuple[str, t.Any]] | None = None,
-        returns: t.Any = None,
-        default: t.Any = MISSING_VALUE,
+        returns: object = None,
+        default: object = MISSING_VALUE,
         *,
         is_noneable: bool = False,
         frozen: bool = False,
@@ -294,7 +294,7 @@ class Callable(ValueSpec):
         args = None if self.args is None else list(self.args)
         return {"args": args, "kw": list(self.kw) or None, "returns": self.returns}
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         if not callable(value):
             raise refuse(FieldTypeError, value, path, self.expects)
         if self.args is not None or self.kw:

@@ -30,8 +30,8 @@ class Union(ValueSpec):
 
     def __init__(
         self,
-        candidates: Iterable[t.Any],
-        default: t.Any = MISSING_VALUE,
+        candidates: Iterable[object],
+        default: object = MISSING_VALUE,
         *,
         is_noneable: bool = False,
         frozen: bool = False,
@@ -67,7 +67,7 @@ class Union(ValueSpec):
     def _is_deep(self) -> bool:
         return any(c._deep for c in self.candidates)
 
-    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def check(self, value: object, path: Path = ROOT) -> t.Any:
         if not self.frozen:
             cls = value.__class__
             for candidate in self.candidates:
@@ -75,7 +75,7 @@ class Union(ValueSpec):
                     return value
         return super().check(value, path)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         converted: t.Any = MISSING_VALUE
         nearest: PliantError | None = None
         for candidate in self.candidates:

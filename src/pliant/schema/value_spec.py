@@ -56,12 +56,12 @@ class ValueSpec(ABC):
     _LEAF: t.ClassVar[bool] = False  # whether values never are or contain nodes of a tree
     _deep: bool
     _fast: type | None
-    default: t.Any
+    default: object
     frozen: bool
     is_noneable: bool
 
     @abstractmethod
-    def __init__(self, default: t.Any, *, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
+    def __init__(self, default: object, *, is_noneable: bool, frozen: bool, fast: type | None = None) -> None:
         """Checks the default; subclasses set their own attributes before.
 
         A default of None allows None, and a spec that allows None has the default None unless another is given.
@@ -92,7 +92,7 @@ class ValueSpec(ABC):
     # For subclasses to override.
 
     @abstractmethod
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         """Returns what to store for a value that is neither a placeholder nor an allowed None."""
 
     @abstractmethod
@@ -129,7 +129,7 @@ class ValueSpec(ABC):
 
     # Using a spec.
 
-    def check(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def check(self, value: object, path: Path = ROOT) -> t.Any:
         """Returns what to store for ``value``: the value itself or a converted one.
 
         A placeholder (a hole) checks all values that it can become.
@@ -152,11 +152,11 @@ class ValueSpec(ABC):
             return None
         return self._check(value, path)
 
-    def apply(self, value: t.Any, path: Path = ROOT) -> t.Any:
+    def apply(self, value: object, path: Path = ROOT) -> t.Any:
         """Does the same as ``check``, under PyGlove's name."""
         return self.check(value, path)
 
-    def accepts(self, value: t.Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Returns whether ``check`` accepts ``value``."""
         try:
             self.check(value)
@@ -164,7 +164,7 @@ class ValueSpec(ABC):
             return False
         return True
 
-    def _check_frozen(self, value: t.Any, path: Path) -> t.Any:
+    def _check_frozen(self, value: object, path: Path) -> t.Any:
         if same_value(value, self.default):
             return value
         try:  # 1 for a Float that is frozen at 1.0
@@ -224,7 +224,7 @@ class ValueSpec(ABC):
         default = None if self.default is MISSING_VALUE else self.default
         return t.cast(t.Self, self._with(is_noneable=True, default=default))
 
-    def freeze(self, value: t.Any = MISSING_VALUE) -> t.Self:
+    def freeze(self, value: object = MISSING_VALUE) -> t.Self:
         """Returns a spec that allows only ``value`` (the default, when not given).
 
         >>> from pliant.schema import Int
@@ -235,7 +235,7 @@ class ValueSpec(ABC):
             t.Self, self._with(default=self.default if value is MISSING_VALUE else value, frozen=True)
         )
 
-    def with_default(self, value: t.Any) -> t.Self:
+    def with_default(self, value: object) -> t.Self:
         """Returns a spec with another default; a default of None allows None.
 
         Raises:
@@ -392,7 +392,7 @@ class ValueSpec(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def _text(value: t.Any) -> str:
+def _text(value: object) -> str:
     """Returns the repr of an argument, with classes by their names, as one writes them."""
     if isinstance(value, type):
         return value.__qualname__
@@ -413,7 +413,7 @@ def _constraint_of(value: t.Any) -> t.Any:
     return value
 
 
-def _hashable(value: t.Any) -> t.Any:
+def _hashable(value: object) -> object:
     """Returns something hashable that is equal for equal values (perhaps for unequal ones too)."""
     if isinstance(value, dict):
         return tuple((k, _hashable(v)) for k, v in value.items())
@@ -437,12 +437,12 @@ class Any(ValueSpec):
     __slots__ = ()
 
     def __init__(
-        self, default: t.Any = MISSING_VALUE, *, is_noneable: bool = True, frozen: bool = False
+        self, default: object = MISSING_VALUE, *, is_noneable: bool = True, frozen: bool = False
     ) -> None:
         """Makes a spec that allows every value; ``is_noneable`` has no effect."""
         super().__init__(default, is_noneable=True, frozen=frozen)
 
-    def _check(self, value: t.Any, path: Path) -> t.Any:
+    def _check(self, value: object, path: Path) -> t.Any:
         return value
 
     def _words(self) -> str:
@@ -455,7 +455,7 @@ class Any(ValueSpec):
         return True
 
 
-def check_at(spec: ValueSpec, value: t.Any, path: Path, key: t.Any) -> t.Any:
+def check_at(spec: ValueSpec, value: object, path: Path, key: t.Any) -> t.Any:
     """Returns ``spec.check(value, path + key)``, but makes the path, which is slow, only for an error."""
     if value.__class__ is spec._fast:
         return value
@@ -475,7 +475,7 @@ def set_annotation_converter(convert: t.Callable[[t.Any], ValueSpec]) -> None:
     _from_annotation[:] = [convert]
 
 
-def as_spec(value: t.Any) -> ValueSpec:
+def as_spec(value: object) -> ValueSpec:
     """Returns ``value`` if it is a spec, else the spec of an annotation (``int``, ``list[str]``).
 
     >>> from pliant.schema import Int

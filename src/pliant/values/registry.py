@@ -6,20 +6,21 @@ Loading finds types only here and never imports a name, so that stored data cann
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from .errors import LoadError, UnregisteredTypeError, listing, suggest
 
+T = TypeVar("T", bound=type | Callable[..., Any])
 _types: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
-def type_name(cls: Any) -> str:
+def type_name(cls: type | Callable[..., Any]) -> str:
     """Returns the stored name of a class or function: its module and qualified name."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def register(cls: Any, name: str | None = None) -> Any:
+def register(cls: T, name: str | None = None) -> T:
     """Registers a class or function under a name for stored data; returns it, so that it works as a decorator.
 
     The last one registered under a name is used, for example after a notebook cell is run again.
@@ -33,7 +34,7 @@ def is_taken(name: str) -> bool:
     return name in _types
 
 
-def find_type(name: Any, *, allow: Iterable[Any] = ()) -> Any:
+def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
     """Returns the class or function registered as ``name``, or found among ``allow``.
 
     Raises:

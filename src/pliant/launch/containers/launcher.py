@@ -325,11 +325,7 @@ class _Clients(LocalLauncher):
     def __init__(self, slots: int, grace: float, log_bytes: int, cleanup: dict[str, Any]) -> None:
         self._cleanup = cleanup
         options = {
-            "preload": [],
-            "threads": 1,
-            "reuse": True,
             "grace": grace,
-            "processes": 256,
             "log_bytes": log_bytes,
             "adopts": False,
             "on_launcher_death": ["pliant.launch.containers.leftovers:remove_all", cleanup],

@@ -163,7 +163,7 @@ def _to_number(value: Any, name: str) -> float:
         ) from None
 
 
-def _is_usable(name: Any, tag: str) -> bool:
+def _is_usable(name: object, tag: str) -> bool:
     protected = name in (tag, "model_flops", "global_step")
     if protected or not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
         why = "it is reported separately" if protected else f"a name is text of at most {MAX_NAME} characters"
