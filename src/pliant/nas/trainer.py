@@ -76,8 +76,8 @@ class TrainerJobs:
         """Returns the latest completed trial with the decisions that this one continues from."""
         if trial.parent is None:
             return None
-        found = [one.id for one in self.study.trials("completed") if one.decisions == trial.parent]
-        return max(found, default=None)
+        found = self.study.latest(trial.parent)
+        return None if found is None else found.id
 
     def _list_flags(self, trial: Trial, params: str) -> list[str]:
         """Returns the flags of the trainer: the user's first, then those of the search."""
