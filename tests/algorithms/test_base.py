@@ -104,13 +104,13 @@ def test_rewards_of_other_libraries_are_numbers():
     assert check_reward(numpy.int64(3), several=False) == 3.0
     assert check_reward(True, several=False) == 1.0
     assert check_reward([1, numpy.float64(2)], several=True) == (1.0, 2.0)
-    with pytest.raises(RewardError, match="a reward is one finite number"):
+    with pytest.raises(RewardError, match="a reward is a finite number"):
         check_reward(numpy.zeros(2), several=False)
-    with pytest.raises(RewardError, match="a reward is one finite number"):
+    with pytest.raises(RewardError, match="a reward is a finite number"):
         check_reward(10**400, several=False)
     with pytest.raises(RewardError, match="a tuple of numbers; got an empty one"):
         check_reward((), several=True)
-    with pytest.raises(RewardError, match=r"a reward is one finite number.*got None"):
+    with pytest.raises(RewardError, match=r"a reward is a finite number.*got None"):
         check_reward((0.5, None), several=True)
 
 

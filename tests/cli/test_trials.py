@@ -15,7 +15,7 @@ BAD_RESULTS = {
     "math.inf": r"evaluate returned inf of type float",
     "None": r"evaluate returned None of type NoneType",
     "'0.9'": r"evaluate returned '0.9' of type str",
-    "(1.0, 2.0)": r"evaluate returned \(1.0, 2.0\): (this algorithm takes one reward, got 2|trial \d+ was told 2 rewards)",
+    "(1.0, 2.0)": r"evaluate returned \(1.0, 2.0\): (this algorithm takes one reward, got 2|trial \d+ has 2 rewards)",
     "(1.0, math.nan)": r"evaluate returned \(1.0, nan\) of type tuple",
     "1 / 0": r"ZeroDivisionError: division by zero \(task.py:6\)",
     "program.z": r"z.*\(task.py:6\)",
@@ -113,6 +113,4 @@ def test_one_reward_among_several_says_how_many_are_wrong(pliant, task):
     with Study.open("task.study.db") as study:
         reasons = [trial.reason for trial in study.trials("failed")]
     assert reasons
-    assert all(
-        re.search(r"evaluate returned .*: trial \d+ was told \d rewards?, and", one) for one in reasons
-    )
+    assert all(re.search(r"evaluate returned .*: trial \d+ has \d rewards?, and", one) for one in reasons)

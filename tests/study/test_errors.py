@@ -34,14 +34,14 @@ def make(path, space, count=3):
 BAD_REWARDS = {
     "nan": (
         float("nan"),
-        r"the reward of trial 1 is a finite number; got nan.*study\.fail\(trial_id, reason\)",
+        r"the reward of trial 1 is a finite number; got nan.*study\.fail\(id, 'why'\)",
     ),
     "infinity": (float("-inf"), r"is a finite number; got -inf"),
-    "text": ("0.5", r"one finite number; got '0\.5' of type str"),
-    "none": (None, r"got None of type NoneType\. For a trial without reward call `study\.fail"),
+    "text": ("0.5", r"a finite number; got '0\.5' of type str"),
+    "none": (None, r"got None of type NoneType\. For a trial that failed .*study\.fail"),
     "one of several": ((0.1, float("nan")), r"the reward of trial 1 is a finite number; got nan"),
-    "none of several": ((), r"one finite number; got \(\) of type tuple"),
-    "too large": (10**400, r"one finite number; got 1000"),
+    "none of several": ((), r"a finite number; got \(\) of type tuple"),
+    "too large": (10**400, r"a finite number; got 1000"),
 }
 
 

@@ -79,7 +79,7 @@ def test_bad_reports(study):
     study.ask()
     with pytest.raises(RewardError, match=r"the reward of trial 1 is a finite number; got nan"):
         study.report(1, float("nan"), step=1)
-    with pytest.raises(RewardError, match=r"the reward of trial 1 is one finite number; got \(1, 2\)"):
+    with pytest.raises(RewardError, match=r"the reward of trial 1 is a finite number; got \(1, 2\)"):
         study.report(1, (1, 2), step=1)
     with pytest.raises(RewardError, match=r"a step is a finite number.*got inf"):
         study.report(1, 1.0, step=float("inf"))

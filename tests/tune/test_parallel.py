@@ -87,7 +87,7 @@ def test_smaller_is_better(tasks, space):
         ("give_bad_metrics", r"^evaluate returned \(1\.0, \{'size': 'large'\}\): could not convert"),
         ("fail", r"^ValueError: no such layer: [abc]$"),
         ("skip", r"^too large$"),
-        ("report_nonsense", r"RewardError: a reward is a finite number, .*got nan"),
+        ("report_nonsense", r"RewardError: a reward is a finite number; got nan"),
     ],
 )
 def test_there_is_no_reward(tasks, space, name, reason):

@@ -179,7 +179,7 @@ class Algorithm(ABC):
         given: Any = decisions
         if given.__class__ is not Decisions or given.space is not space:
             decisions = _adopt(given, space)
-        return self._report(decisions, _check_number(reward), check_step(step))
+        return self._report(decisions, check_number(reward), check_step(step))
 
     def parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions of the earlier trial whose checkpoint the trial of ``decisions`` should continue from.
@@ -364,55 +364,69 @@ def check_algorithm(value: Any, where: str) -> Algorithm:
 
 
 def check_reward(reward: Any, *, several: bool) -> Reward:
-    """Returns a reward as a float, a tuple of floats, or None.
+    """Returns a reward for an algorithm as a float, a tuple of floats, or None.
 
     Raises:
       RewardError: it is not a finite number, or is a tuple while ``several`` is False.
     """
     if reward is None:
         return None
-    if isinstance(reward, (tuple, list)):
-        if not several:
-            raise RewardError(
-                f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}.",
-                "Combine them into one number, or use an algorithm for several objectives, such as NSGA2.",
-                takes_one=True,
-            )
-        if not reward:
-            raise RewardError("a reward of several objectives is a tuple of numbers; got an empty one.")
-        return tuple([_check_number(r) for r in reward])
-    return _check_number(reward)
-
-
-def _check_number(reward: Any) -> float:
-    try:
-        if isinstance(reward, (str, bytes)):
-            raise TypeError("text")
-        number = float(reward)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+    if isinstance(reward, (tuple, list)) and not several:
         raise RewardError(
-            f"a reward is one finite number, higher is better; got {reward!r:.80} of type "
-            f"{type(reward).__name__}. For decisions that are infeasible or whose trial failed, give None."
-        ) from error
-    if not math.isfinite(number):
-        raise RewardError(
-            f"a reward is a finite number; got {number}. "
-            "For decisions that are infeasible or whose trial failed or diverged, give None."
+            f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}.",
+            "Combine them into one number, or use an algorithm for several objectives, such as NSGA2.",
+            takes_one=True,
         )
-    return check_size(number)
+    if isinstance(reward, (tuple, list)) and not reward:
+        raise RewardError("a reward of several objectives is a tuple of numbers; got an empty one.")
+    return check_told(reward)
 
 
-def check_size(reward: float) -> float:
-    """Returns a finite reward if its absolute value is at most ``LARGEST``.
+def check_told(
+    reward: Any, *, trial: int | None = None, takes_bool: bool = True
+) -> float | tuple[float, ...]:
+    """Returns the reward of a trial as a float, or as a tuple of floats of several objectives.
+
+    >>> check_told(2), check_told([2, 0.5])
+    (2.0, (2.0, 0.5))
+
+    Args:
+      reward: a number of any library, or a tuple or list of them.
+      trial: its number, for the message.
+      takes_bool: whether True and False are the numbers 1 and 0.
 
     Raises:
-      RewardError: it is too large.
+      RewardError: it is not a finite number, or one of several is not.
     """
-    if -LARGEST <= reward <= LARGEST:
-        return reward
+    if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
+        return float(reward) + 0.0  # without a negative zero, which databases do not keep
+    if isinstance(reward, (tuple, list)) and reward:
+        return tuple([check_number(one, trial=trial, takes_bool=takes_bool) for one in reward])
+    return check_number(reward, trial=trial, takes_bool=takes_bool)
+
+
+def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = True) -> float:
+    """Returns one reward, a number of any library, as a float; arguments as in ``check_told``.
+
+    Raises:
+      RewardError: it is not a finite number, or too large.
+    """
+    number = math.nan
+    if not isinstance(reward, (str, bytes)) and (takes_bool or not isinstance(reward, bool)):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            number = float(reward) + 0.0
+    if not math.isfinite(number):
+        raise RewardError(
+            f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {reward!r:.80} of type "
+            f"{type(reward).__name__}.",
+            "For a trial that failed or diverged, call feedback.skip('why') in a search loop, or study.fail(id, 'why') with "
+            "a study; an algorithm takes None.",
+        )
+    if -LARGEST <= number <= LARGEST:
+        return number
     raise RewardError(
-        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {reward:g}, whose square overflows. "
-        "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged."
+        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {number:g}, whose square overflows.",
+        "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged.",
     )
 
 
@@ -425,8 +439,8 @@ def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None
     count = len(reward) if isinstance(reward, tuple) else 1
     if known not in (None, count):
         raise RewardError(
-            f"trial {trial} has {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each. "
-            "All trials of a search have the same objectives: give the same number of rewards each time."
+            f"trial {trial} has {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each.",
+            "All trials of a search have the same objectives: give the same number of rewards each time.",
         )
     return count
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Self, final
 
+from pliant.algorithms.base import check_told
 from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError
 from pliant.values.lines import LineDecoder, encode_line
@@ -17,7 +18,6 @@ from pliant.values.lines import LineDecoder, encode_line
 from .store.location import Place, to_location
 from .store.lock import name_process
 from .study import Study
-from .trials.check import check_rewards
 from .trials.constraint import check_metrics
 from .trials.trial import RUNNING, Cause, Trial
 from .wire import address_of, error_from_json, trial_from_json
@@ -106,7 +106,7 @@ class Client:
         The same result may be told twice, such as after a crash.
         """
         given = {
-            "reward": check_rewards(trial_id, reward),
+            "reward": check_told(reward, trial=trial_id),
             "metrics": check_metrics(trial_id, metrics or {}),
         }
         return self._end({"do": "tell", "id": trial_id, "token": token, **given})

@@ -347,7 +347,8 @@ class _Run:
                 return self.study.tell(trial.id, result.reward, token=trial.token, metrics=result.metrics)
             except (RewardError, FieldTypeError) as error:
                 told = {**to_numbers(_by_name(result.reward)), **to_numbers(result.metrics)}
-                reason = f"no reward: {error}"
+                fault = error.fault if isinstance(error, RewardError) and not error.takes_one else error
+                reason = f"no reward: {fault}"
                 return self.study.fail(trial.id, reason, cause="reward", token=trial.token, metrics=told)
         numbers = to_numbers(result.metrics)
         ended = self.study.fail(

@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any, Self, final
 
+from pliant.algorithms.base import check_told
 from pliant.values.errors import (
     FeedbackError,
     FieldValueError,
@@ -27,7 +28,7 @@ from pliant.values.lines import LineDecoder, encode_line
 from .loop import MAX_ATTEMPTS
 from .store.store import LostConnection
 from .study import Study
-from .trials.check import check_rewards, to_plain
+from .trials.check import to_plain
 from .trials.trial import COMPLETED, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
@@ -340,7 +341,7 @@ def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
     metrics = request["metrics"]
     if request["do"] == "fail":
         return trial.reason == to_plain(request["reason"]) and trial.metrics == metrics
-    told = check_rewards(trial.id, request["reward"])
+    told = check_told(request["reward"], trial=trial.id)
     if trial.status == COMPLETED:
         return told == trial.told and trial.metrics == metrics
     kept = tuple([value for name, value in trial.metrics.items() if name not in metrics])

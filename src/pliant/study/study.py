@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, final
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_step
+from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
 from pliant.space import Space
 from pliant.values.errors import (
@@ -281,7 +281,7 @@ class Study(View):
           StudyError: the study is open for reading only, or cannot be written.
         """
         numbers = check_metrics(trial_id, metrics or {})
-        good, at = check.check_reward(trial_id, reward), check_step(step) + 0.0
+        good, at = check_number(reward, trial=trial_id), check_step(step) + 0.0
         return self._writer().report(trial_id, good, at, token=token, metrics=numbers)
 
     def tell(
@@ -310,7 +310,7 @@ class Study(View):
         """
         numbers = check_metrics(trial_id, metrics or {})
         return self._writer().end(
-            trial_id, check.check_rewards(trial_id, reward), None, token=token, metrics=numbers
+            trial_id, check_told(reward, trial=trial_id), None, token=token, metrics=numbers
         )
 
     def fail(

@@ -1,15 +1,13 @@
-"""``Feedback``: receives the reward of one trial of a search loop.  ``check_reward`` checks rewards."""
+"""``Feedback``: receives the reward of one trial of a search loop."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, final
 
-from pliant.algorithms.base import LARGEST, check_size, check_step
+from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Decisions
-from pliant.values.errors import FeedbackError, FieldTypeError, RewardError
+from pliant.values.errors import FeedbackError, FieldTypeError
 
 if TYPE_CHECKING:
     from pliant.study import Cause
@@ -89,7 +87,9 @@ class Feedback:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already, so it cannot report; call feedback.report before feedback."
             )
-        stop = self._source.report(self.id, self.decisions, _check_number(reward, reward), check_step(step))
+        stop = self._source.report(
+            self.id, self.decisions, check_number(reward, takes_bool=False), check_step(step)
+        )
         self.should_stop = self.should_stop or stop
         return stop
 
@@ -144,27 +144,5 @@ class Feedback:
 
 
 def check_reward(reward: Any) -> Reward:
-    """Returns a reward as a float or a tuple of floats.
-
-    Raises:
-      RewardError: it is not a finite number or a tuple of them.
-    """
-    if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
-        return float(reward)
-    if isinstance(reward, (tuple, list)) and reward:
-        return tuple([_check_number(r, reward) for r in reward])
-    return _check_number(reward, reward)
-
-
-def _check_number(value: Any, reward: Any) -> float:
-    """Returns a number of any library as a float; ``reward`` is the whole reward, for the message."""
-    number = math.nan
-    if not isinstance(value, (bool, str, bytes)):
-        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
-            number = float(value)
-    if math.isfinite(number):
-        return check_size(number)
-    raise RewardError(
-        f"a reward is a finite number, or a tuple of them; got {reward!r:.80} of type {type(reward).__name__}. "
-        "For a trial that failed or diverged, call feedback.skip('why')."
-    )
+    """Returns a reward of a search loop as a float or a tuple of floats; see ``check_told``."""
+    return check_told(reward, takes_bool=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_seed, check_size
+from pliant.algorithms.base import check_seed
 from pliant.algorithms.description import Description, describe, differences, to_text
 from pliant.space import Space, diff
 from pliant.values.errors import (
     FeedbackError,
     FieldTypeError,
     FieldValueError,
-    RewardError,
     SpaceChangedError,
     StaleError,
     StudyChangedError,
@@ -97,43 +95,6 @@ def check_cause(cause: Any) -> Cause:
     raise FieldValueError(
         f"the cause of a failed trial is one of {listing(FAILURES)}; got {cause!r:.80}{suggest(cause, FAILURES) or '.'}"
     )
-
-
-def check_rewards(trial_id: int, reward: Any) -> float | tuple[float, ...]:
-    """Returns a reward of any library as a float, or as a tuple of them where there are several objectives.
-
-    >>> check_rewards(1, 2), check_rewards(1, [2, 0.5])
-    (2.0, (2.0, 0.5))
-
-    Raises:
-      RewardError: it is no finite number, nor a tuple of them.
-    """
-    if isinstance(reward, (tuple, list)) and reward:
-        return tuple([check_reward(trial_id, one) for one in reward])
-    return check_reward(trial_id, reward)
-
-
-def check_reward(trial_id: int, reward: Any) -> float:
-    """Returns one number of any library as a float.
-
-    Raises:
-      RewardError: it is no finite number.
-    """
-    try:
-        if isinstance(reward, (str, bytes)):
-            raise TypeError("text")
-        number = float(reward) + 0.0  # SQLite keeps no -0.0, and what is told is what is kept
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise RewardError(
-            f"the reward of trial {trial_id} is one finite number; got {reward!r:.80} of type "
-            f"{type(reward).__name__}. For a trial without reward call `study.fail(trial_id, reason)`."
-        ) from error
-    if not math.isfinite(number):
-        raise RewardError(
-            f"the reward of trial {trial_id} is a finite number; got {number}, with which nothing can be "
-            "compared. For a trial that diverged call `study.fail(trial_id, reason)`."
-        )
-    return check_size(number)
 
 
 def check_settings(
