@@ -1,5 +1,5 @@
-"""Searches in a network that somebody else wrote, ResNet-20 from the package pytorchcv, for one that does with half of the
-multiply-adds: `python examples/foreign.py SPOS` (or TuNAS)."""
+"""Searches the published ResNet-20 of the package pytorchcv for a network with half of its multiply-adds:
+`python examples/foreign.py SPOS` (or TuNAS)."""
 
 import sys
 
@@ -20,13 +20,13 @@ TRAIN, VALIDATION = train_test_split(rest, test_size=400, stratify=digits[rest],
 
 
 def published_network():
-    """He et al.'s ResNet-20 for small images, as its package makes it; digits are 8 x 8, so what remains to pool is 2 x 2."""
+    """He et al.'s ResNet-20 for small images, from its package; digits are 8 x 8, so its last pooling is over 2 x 2."""
     network = resnet20_cifar10(in_channels=1)
     return oneshot.open_network(network).rebind({"features.final_pool.kernel_size": 2})
 
 
 def search_space():
-    """Kernels and widths of its residual units, those of whole stages included, and how many units a stage has."""
+    """Kernels and widths of its residual units, widths of whole stages, and the number of units of each stage."""
 
     def resize(path, value, parent):
         if not isinstance(value, nn.Conv2d) or "body" not in path.keys:
@@ -39,13 +39,13 @@ def search_space():
         can_go = isinstance(value, ResUnit) and path.key != "unit1"  # a stage's first unit changes the size
         return pg.oneof([value, nn.Identity()]) if can_go else value
 
-    # What is added must be equally wide (tie), and what comes next takes in that width.
+    # Outputs that are added have equal widths (tie), and the next layer takes that width as input.
     space = oneshot.follow(published_network().rebind(resize), images[:1], tie=True)
     return space.rebind(shorten)
 
 
-PER_BATCH = oneshot.BatchStatistics()  # shared weights have no running statistics that fit all networks
-SAMPLERS = {  # the line that says how to search; nothing else changes
+PER_BATCH = oneshot.BatchStatistics()  # faster than recalibrating 200 networks
+SAMPLERS = {  # the line that chooses the algorithm; nothing else changes
     "SPOS": lambda cost, aim: oneshot.SPOS(
         evaluations=200, batches=2, normalization=PER_BATCH, cost=cost, limit=aim
     ),
@@ -67,18 +67,18 @@ def count(network):
 
 
 def search(name, epochs=20, seed=0):
-    """Trains one network that holds all of the space; returns the best with half of the cost, and what is to be said."""
-    torch.manual_seed(seed)  # the network's author draws its first weights
+    """Trains the super-network of the space; returns the report, and the best network with half of the cost."""
+    torch.manual_seed(seed)  # of the first weights of the published network
     net = oneshot.supernet(search_space())
     sampler = SAMPLERS[name](oneshot.MultiplyAdds(net, images[:1]), count(published_network()) / 2)
     train, valid = batches(TRAIN, 40), batches(VALIDATION, 100)
-    options = {"epochs": epochs, "optimizer": optimizer, "normalization": PER_BATCH, "seed": seed}
+    options = {"epochs": epochs, "optimizer": optimizer, "seed": seed}
     trainer = oneshot.Trainer(net, sampler, train, valid, **options)
     return trainer.fit(), trainer.network(inherit=False)
 
 
 def train_alone(network, epochs=20, seed=0):
-    """Trains one network from scratch, and returns its accuracy on images that the search never saw."""
+    """Trains one network from scratch, and returns its accuracy on images that the search did not use."""
     torch.manual_seed(seed)
     steps = optimizer(network.parameters())
     for _ in range(epochs):
@@ -90,7 +90,7 @@ def train_alone(network, epochs=20, seed=0):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # the quickest for networks as small as these
+    torch.set_num_threads(1)  # the fastest for networks of this size
     report, found = search(sys.argv[1] if len(sys.argv) > 1 else "SPOS")
     print(report)
     for name, network in {"found": found, "published": published_network()}.items():

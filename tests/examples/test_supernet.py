@@ -51,9 +51,10 @@ def test_space(example):
 
 @pytest.mark.parametrize("name", ["SPOS", "TuNAS", "DARTS"])
 def test_search(short, name):
-    report, network = short.search(name, epochs=1)
+    report, trained, network = short.search(name, epochs=1)
     assert "found" in str(report)
     assert report.decisions == pg.encode(short.search_space(), network)
+    assert short.test(trained) > 0.0
     assert short.train_alone(network, epochs=1) > 0.0
 
 

@@ -113,7 +113,7 @@ def test_files_that_are_no_tables(tmp_path):
         archive.writestr("key.npy", b"nonsense")
     with pytest.raises(LoadError, match="not a NumPy array"):
         LatencyTable.load(tmp_path / "d.npz")
-    with pytest.raises(FieldTypeError, match="leads from text to milliseconds"):
+    with pytest.raises(FieldTypeError, match="maps text to milliseconds"):
         LatencyTable({"a": float("nan")})
 
 
