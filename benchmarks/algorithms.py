@@ -6,7 +6,7 @@
     python benchmarks/algorithms.py --report                 what is there, without a run
     python benchmarks/algorithms.py --speed                  proposals a second, only
 
-Every run is kept as it ends: stop at any time, the same command goes on.  The tables are found by PLIANT_DATA, or
+Every run is kept as it ends: stop at any time; the same command continues.  The tables are found by PLIANT_DATA, or
 --data.  ``README.md`` beside this file says how it is measured.
 """
 

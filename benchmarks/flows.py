@@ -5,7 +5,7 @@
     python benchmarks/flows.py --settings fitted  one setting
 
 The space is that of the cells with at most 5 vertices (``ecnas_5v``: all 2,532 cells trained for 4 epochs); nodes
-and edges are partitioned by their hints.  Every run is kept as it ends: the same command goes on.  ``README.md``
+and edges are partitioned by their hints.  Every run is kept as it ends: the same command continues.  ``README.md``
 beside this file says what is compared, and at which budgets.
 """
 
@@ -86,7 +86,7 @@ def report(setting: Setting, curves: dict[str, list[Curve]], optimum: tuple[floa
 
 
 def tell_crossing(curves: dict[str, list[Curve]], trials: int) -> str:
-    """Says where the hybrid's mean is above the joint search's, and whether the difference is told apart."""
+    """Returns where the hybrid's mean is above the joint search's, and whether the difference is significant."""
     joint, _ = band(curves["joint"], trials, test=False)
     hybrid, _ = band(curves["hybrid"], trials, test=False)
     half = trials // 2

@@ -16,7 +16,7 @@ from pliant.algorithms import (
     RegularizedEvolution,
     Sweep,
 )
-from pliant.algorithms.digest import digest, from_text, to_text
+from pliant.algorithms.unseen import digest, from_text, to_text
 from pliant.space import choice, flatten, floating
 from pliant.testing.algorithms import SPACES, score
 from pliant.values.errors import FieldTypeError, LoadError

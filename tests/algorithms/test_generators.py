@@ -28,10 +28,10 @@ def test_names_are_read_kindly():
 def test_an_unknown_name_is_a_lesson():
     with pytest.raises(
         FieldValueError,
-        match=r"no algorithm named 'randon'; did you mean 'random'\? Known: 'auto', 'random', 'sweep'",
+        match=r"unknown algorithm 'randon'; did you mean 'random'\? Known: 'auto', 'random', 'sweep'",
     ):
         make("randon")
-    with pytest.raises(FieldValueError, match=r"no algorithm named 'zzzz'\. Known: 'auto'"):
+    with pytest.raises(FieldValueError, match=r"unknown algorithm 'zzzz'\. Known: 'auto'"):
         make("zzzz")
 
 

@@ -94,7 +94,7 @@ def test_a_shorter_run_is_the_start_of_a_longer_one():
 
 
 def test_an_entrant_is_checked_against_the_task():
-    with pytest.raises(ValueError, match="no algorithm named 'rendom'; did you mean 'random'"):
+    with pytest.raises(ValueError, match="unknown algorithm 'rendom'; did you mean 'random'"):
         Named("rendom").check(get_task("branin"))
     with pytest.raises(TypeError, match="no option 'population'"):
         Named("re(population=3)").check(get_task("branin"))

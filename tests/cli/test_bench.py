@@ -16,7 +16,7 @@ import pytest
 from pliant.bench import get_task, task_names
 from pliant.bench.registry import TASKS
 from pliant.bench.run import load_task
-from pliant.cli.bench.tournament import read_budgets, split_algorithms
+from pliant.cli.bench.command import read_budgets, split_algorithms
 
 FAST = ("bench", "run", "--task", "branin", "--workers", 1)
 
@@ -137,7 +137,7 @@ def test_list_names_all_tasks_and_algorithms(pliant):
         ),
         (
             ("--task", "branin", "--algorithms", "rendom"),
-            r"no algorithm named 'rendom'; did you mean 'random'",
+            r"unknown algorithm 'rendom'; did you mean 'random'",
         ),
         (("--task", "branin", "--algorithms", "re(size=3)"), r"has no option 'size'"),
         (("--task", "branin", "--algorithms", "re(3"), r"an algorithm is a name, or a name with options"),

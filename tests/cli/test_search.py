@@ -162,7 +162,7 @@ def test_algorithm(pliant, darts, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("regularised", r"no algorithm named 'regularised'; did you mean 'regularized_evolution'"),
+        ("regularised", r"unknown algorithm 'regularised'; did you mean 'regularized_evolution'"),
         ("re(populatoin_size=3)", r"no option 'populatoin_size'; did you mean 'population_size'"),
         ("re(50)", r"a name with options such as 're\(population_size=50\)'; got 're\(50\)'"),
         (
@@ -185,7 +185,7 @@ def test_algorithm(pliant, darts, text):
         ),
         ("optuna('Foo')", r"write optuna\(sampler='Foo'\); 'optuna' takes 'sampler', "),
         ("asha('tpe')", r"write asha\(algorithm='tpe'\); 'asha' takes 'algorithm', "),
-        ("hyperband(algorithm='tep')", r"no algorithm named 'tep'; did you mean 'tpe'"),
+        ("hyperband(algorithm='tep')", r"unknown algorithm 'tep'; did you mean 'tpe'"),
         ("hyperband(algorithm=tpe(startpu=5))", r"'tpe' has no option 'startpu'; did you mean 'startup'"),
         ("re(population_size=0)", r"population_size=...\) takes an integer of at least 1"),
     ],
@@ -247,7 +247,7 @@ def test_restart(pliant, darts, folder):
 @pytest.mark.parametrize(
     ("options", "old", "new", "message"),
     [
-        (["--algorithm", "regularised"], "", "", r"no algorithm named 'regularised'"),
+        (["--algorithm", "regularised"], "", "", r"unknown algorithm 'regularised'"),
         (["--algorithm", "re(populatoin_size=3)"], "", "", r"no option 'populatoin_size'"),
         (["--algorithm", "sweep"], "", "", r"Sweep needs a finite space"),
         (["--trials", "0"], "", "", r"0 is not in the range"),

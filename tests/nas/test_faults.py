@@ -250,7 +250,7 @@ TYPED = {
     "no truth": (["--run_local_binary=maybe"], "'maybe' is not a valid boolean"),
     "no limit": (["--latency_limit=sof"], "'sof' is not one of 'soft', 'hard'"),
     "no constraint": (["--constraint=latency < 3"], "a constraint is a metric, '<=' or '>=', and a number"),
-    "no algorithm": (["--algorithm=randm"], "there is no algorithm named 'randm'; did you mean 'random'"),
+    "no algorithm": (["--algorithm=randm"], "unknown algorithm 'randm'; did you mean 'random'"),
     "no trials": (["--max_nas_trial=0"], "0 is not in the range x>=1"),
     "a bad metric": (["--nas_target_reward_metric=a\nb"], "is the name of a metric that the trainer reports"),
     "no data": (

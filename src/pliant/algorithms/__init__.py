@@ -12,69 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from . import evolution, generators, objectives
 from .base import Algorithm, Exhausted, Reward, SetupError
-from .deduplicate import Deduplicate
-from .evolution import NSGA2, Evolution, HillClimb, RegularizedEvolution
-from .generators import make
-from .local import LocalSearch
 from .naming import to_algorithm
-from .random import Random
-from .sweep import Sweep
 
 if TYPE_CHECKING:
-    from .generators import (
-        ASHA,
-        BANANAS,
-        PBT,
-        PPO,
-        REINFORCE,
-        TPE,
-        Auto,
-        Bayesian,
-        HalvingStopping,
-        Hyperband,
-        MedianStopping,
-        Optuna,
-        PolicyGradient,
-        PredictorSearch,
-        Reject,
-        SuccessiveHalving,
-    )
+    from .generators import *  # noqa: F403 - all algorithms; at run time they are loaded on first use
 
 __all__ = [
-    "ASHA",
-    "BANANAS",
-    "NSGA2",
-    "PBT",
-    "PPO",
-    "REINFORCE",
-    "TPE",
     "Algorithm",
-    "Auto",
-    "Bayesian",
-    "Deduplicate",
-    "Evolution",
     "Exhausted",
-    "HalvingStopping",
-    "HillClimb",
-    "Hyperband",
-    "LocalSearch",
-    "MedianStopping",
-    "Optuna",
-    "PolicyGradient",
-    "PredictorSearch",
-    "Random",
-    "RegularizedEvolution",
-    "Reject",
     "Reward",
     "SetupError",
-    "SuccessiveHalving",
-    "Sweep",
     "evolution",
     "generators",
-    "make",
     "objectives",
     "to_algorithm",
 ]
+__all__ += generators.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -6,14 +6,14 @@ from typing import Any, final
 
 from pliant.space import Decisions, mutate
 
-from .base import Algorithm, Exhausted, Reward, check_algorithm, check_reward
-from .digest import digest, from_text, to_text
+from .base import Algorithm, Exhausted, Reward, check_reward
 from .options import check_count
-from .unseen import draw_unseen
+from .unseen import digest, draw_unseen, from_text, to_text
+from .wrapper import Wrapper
 
 
 @final
-class Deduplicate(Algorithm):
+class Deduplicate(Wrapper):
     """Wrapper around an algorithm that proposes nothing twice.
 
     If the algorithm repeats decisions, it receives their known reward again, without a trial, and proposes again.
@@ -36,16 +36,13 @@ class Deduplicate(Algorithm):
     """
 
     def __init__(self, algorithm: Algorithm, *, attempts: int = 100) -> None:
-        check_algorithm(algorithm, "Deduplicate(...)")
-        super().__init__(algorithm.seed)
-        self.algorithm = algorithm
+        super().__init__(algorithm)
         self.attempts = check_count(attempts, "attempts", "Deduplicate")
-        self.several_rewards = algorithm.several_rewards
 
     def _setup(self) -> None:
         self._rewards: dict[bytes, Reward] = {}  # of recorded trials
         self._seen: dict[bytes, None] = {}  # proposed or recorded, in order
-        self.algorithm.setup(self.space, seed=self.seed)
+        super()._setup()
 
     def _propose(self) -> Decisions:
         if len(self._seen) >= self.space.size:
@@ -85,22 +82,16 @@ class Deduplicate(Algorithm):
         self._rewards[key] = reward
         self.algorithm.feedback(decisions, reward)
 
-    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.algorithm.report(decisions, reward, step=step)
-
-    def _parent(self, decisions: Decisions) -> Decisions | None:
-        return self.algorithm.parent(decisions)
-
     def _state(self) -> dict[str, Any]:
         return {
             "seen": to_text(self._seen),
             "told": to_text(self._rewards),
             "rewards": [list(r) if isinstance(r, tuple) else r for r in self._rewards.values()],
-            "algorithm": self.algorithm.state(),
+            **super()._state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         rewards = [check_reward(reward, several=self.several_rewards) for reward in state["rewards"]]
         self._seen = dict.fromkeys(from_text(state["seen"]))
         self._rewards = dict(zip(from_text(state["told"]), rewards, strict=True))
-        self.algorithm.restore(state["algorithm"])
+        super()._restore(state)

@@ -40,7 +40,6 @@ __all__ = [
     "TPE",
     "Auto",
     "Bayesian",
-    "Deduping",
     "Deduplicate",
     "Evolution",
     "HalvingStopping",
@@ -56,11 +55,10 @@ __all__ = [
     "Reject",
     "SuccessiveHalving",
     "Sweep",
-    "Sweeping",
     "make",
 ]
 
-Sweeping = Sweep
+Sweeping = Sweep  # the names in PyGlove
 Deduping = Deduplicate
 
 LATER = {
@@ -141,7 +139,7 @@ def make(name: str, **options: Any) -> Algorithm:
       options: arguments of the algorithm, by keyword.
 
     Raises:
-      FieldValueError: there is no algorithm of that name.
+      FieldValueError: the name is unknown.
       UnknownFieldError: the algorithm has no such option.
     """
     factory = find(NAMES[find_name(name)])
@@ -162,7 +160,7 @@ def find_name(name: str) -> str:
     ('local_search', 'hill_climb', 'sweep')
 
     Raises:
-      FieldValueError: there is no algorithm of that name.
+      FieldValueError: the name is unknown.
     """
     plain = _squash(name)
     known = {_squash(key): key for key in NAMES} | ALIASES
@@ -172,7 +170,7 @@ def find_name(name: str) -> str:
     more = f" {point_to_sampler(sampler)}" if sampler else ""
     near = "." if sampler else suggest(name, NAMES) or "."
     raise FieldValueError(
-        f"there is no algorithm named {name!r}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
+        f"unknown algorithm {name!r}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
     )
 
 
@@ -197,11 +195,11 @@ def find(name: str) -> Callable[..., Algorithm]:
 def __getattr__(name: str) -> Any:
     """Loads an algorithm on first use."""
     if name in SAMPLERS:
-        raise AttributeError(f"there is no search algorithm {name!r}. {point_to_sampler(name)}")
+        raise AttributeError(f"{name!r} is not a search algorithm. {point_to_sampler(name)}")
     if name not in LATER:
         meant = next((known for known in __all__ if known.lower() == name.lower()), None)
         near = f"; did you mean {meant!r}?" if meant else suggest(name, __all__) or "."
-        raise AttributeError(f"there is no algorithm {name!r}{near} There are: {listing(__all__)}.")
+        raise AttributeError(f"unknown algorithm {name!r}{near} Known: {listing(__all__)}.")
     found = globals()[name] = getattr(import_module(LATER[name], __package__), name)
     return found
 

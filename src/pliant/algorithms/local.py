@@ -10,7 +10,7 @@ from pliant.values.errors import RewardError
 
 from . import twister
 from .base import Algorithm, Reward, check_reward
-from .digest import digest, from_text, to_text
+from .unseen import digest, from_text, to_text
 
 Told = tuple[Decisions, float]
 

@@ -37,7 +37,7 @@ def to_algorithm(value: Algorithm | str | None = None, *, seed: int | None = Non
 
     Raises:
       FieldTypeError: ``value`` is none of these: a class, a sampler of ``pliant.oneshot``, or something else.
-      FieldValueError: there is no algorithm of this name, or the text is not a name with options.
+      FieldValueError: the name is unknown, or the text is not a name with options.
       UnknownFieldError: the algorithm has no such option.
     """
     if value is None:
@@ -67,7 +67,7 @@ def read_call(text: str) -> tuple[str, dict[str, Any]]:
     ('asha', {'algorithm': 'tpe(startup=5)'})
 
     Raises:
-      FieldValueError: it is neither, or there is no algorithm of that name.
+      FieldValueError: it is neither, or the name is unknown.
     """
     head, bracket, _ = text.partition("(")
     name = head.strip()

@@ -68,12 +68,14 @@ def check_number(
             f"a number from {least:g} to {most:g}" if above is None else f"a number {low} and up to {most:g}"
         )
     else:
-        span = f"a finite number {low}" + ("" if below == inf else f" and below {below:g}")
+        low = "" if above is None and least == -inf else f" {low}"
+        joint = " and" if low else ""
+        span = f"a finite number{low}" + ("" if below == inf else f"{joint} below {below:g}")
     where = f"{_name(owner)}({name}=...) takes {span}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
     is_low = value < least if above is None else value <= above
-    if is_low or not value < below or (most is not None and value > most):
+    if is_low or not -inf < value < below or (most is not None and value > most):
         raise FieldValueError(f"{where}; got {value!r}.")
     return float(value)
 
@@ -127,7 +129,7 @@ def refuse_unknown(cls: _Class) -> _Class:
     pliant.values.errors.UnknownFieldError: Adam has no option 'learning_rte'; did you mean 'learning_rate'? ...
 
     Raises:
-      UnknownFieldError: from the constructor: there is no such option.
+      UnknownFieldError: (the constructor) it has no such option.
     """
     make: Any = cls.__init__  # type: ignore[misc]  # of this very class, which its subclasses extend
     names = list(inspect.signature(make).parameters)[1:]

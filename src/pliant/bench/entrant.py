@@ -66,7 +66,7 @@ class Named(Entrant):
         """Returns a new algorithm; a seed in the label takes precedence.
 
         Raises:
-          FieldValueError: there is no algorithm of this name.
+          FieldValueError: the name is unknown.
           UnknownFieldError: it has no such option.
         """
         return to_algorithm(self.label, seed=seed)

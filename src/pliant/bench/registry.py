@@ -27,7 +27,7 @@ TASKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tour": (".synthetic.functions", "tour", {}),
     "nk": (".synthetic.nk", "nk", {}),
     "nk/rugged": (".synthetic.nk", "nk", {"n": 30, "k": 6, "candidates": 3}),
-    "curves": (".synthetic.curves", "Curves", {}),
+    "curves": (".synthetic.functions", "Curves", {}),
 }
 """For each name: the module, its function that makes the task, and the arguments."""
 

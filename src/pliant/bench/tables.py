@@ -64,7 +64,7 @@ def read_archive(file: Path, columns: Mapping[str, tuple[int | None, ...]]) -> d
       columns: the shape of each wanted column; None for an axis of any length.
 
     Raises:
-      LoadError: the file is no archive, or lacks a column, or one has another shape.
+      LoadError: the file is not an archive, or lacks a column, or one has another shape.
     """
     try:
         archive = np.load(file, allow_pickle=False)
@@ -104,7 +104,7 @@ class Table:
 
     Attributes:
       fidelities: the budgets, ascending.
-      rewards: what a search is told, of shape [fidelities, repeats, rows].
+      rewards: for the search, of shape [fidelities, repeats, rows].
       tests: what is reported after full training, of shape [rows].
       costs: of one training, of shape [fidelities, rows].
       cost_unit: of ``costs``.

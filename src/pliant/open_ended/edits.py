@@ -50,6 +50,9 @@ class Edit(ABC):
     parents: ClassVar[int] = 1
     """The number of programs that it takes: one, or two for a crossover."""
 
+    def __post_init__(self) -> None:
+        _check(self, getattr(self, "where", None), getattr(self, "values", ()))
+
     @abstractmethod
     def __call__(self, program: Any, random: random.Random) -> Any:
         """Returns the changed program, or None if it does not apply."""
@@ -74,9 +77,6 @@ class Replace(Edit):
 
     where: Where
     values: Values
-
-    def __post_init__(self) -> None:
-        _check(self, self.where, self.values)
 
     def __call__(self, program: Any, random: random.Random) -> Any:
         path, old = _pick(find(program, self.where), random)
@@ -105,9 +105,6 @@ class Insert(Edit):
     where: Where
     values: Values
 
-    def __post_init__(self) -> None:
-        _check(self, self.where, self.values)
-
     def __call__(self, program: Any, random: random.Random) -> Any:
         found = {path: value for path, value in find(program, self.where).items() if isinstance(value, list)}
         path, items = _pick(found, random)
@@ -132,9 +129,6 @@ class Delete(Edit):
     """
 
     where: Where = None
-
-    def __post_init__(self) -> None:
-        _check(self, self.where)
 
     def __call__(self, program: Any, random: random.Random) -> Any:
         where = _is_item if self.where is None else self.where
@@ -161,9 +155,6 @@ class Rewire(Edit):
 
     where: Where
 
-    def __post_init__(self) -> None:
-        _check(self, self.where)
-
     def __call__(self, program: Any, random: random.Random) -> Any:
         found = find(program, self.where)
         path, old = _pick(found, random)
@@ -187,9 +178,6 @@ class Swap(Edit):
     """
 
     where: Where
-
-    def __post_init__(self) -> None:
-        _check(self, self.where)
 
     def __call__(self, program: Any, random: random.Random) -> Any:
         found = find(program, self.where)
@@ -219,9 +207,6 @@ class Crossover(Edit):
 
     where: Where
     parents = 2
-
-    def __post_init__(self) -> None:
-        _check(self, self.where)
 
     def __call__(self, program: Any, random: random.Random, mate: Any = None) -> Any:
         path, _ = _pick(find(program, self.where), random)

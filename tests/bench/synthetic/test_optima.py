@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from pliant.bench import get_task
-from pliant.bench.synthetic.curves import EPOCHS, Curves
-from pliant.bench.synthetic.functions import branin, ellipsoid, hartmann6, tour, tree
+from pliant.bench.synthetic.functions import EPOCHS, Curves, branin, ellipsoid, hartmann6, tour, tree
 from pliant.bench.synthetic.nk import nk
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, final
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError
 
 from ..base import Reward
-from ..options import check_number, check_part
+from ..options import check_count, check_number, check_part
 
 
 class Individual(NamedTuple):
@@ -60,6 +60,16 @@ class Operator(ABC):
                 "`__call__(self, individuals, random)`."
             )
         return Chain((*_steps(self), *_steps(other)))
+
+
+class Counted(Operator):
+    """Abstract: an operator whose options are all counts, which are checked."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for option in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            check_count(getattr(self, option.name), option.name, self)
 
 
 @final

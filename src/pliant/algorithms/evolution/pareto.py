@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from pliant.values.errors import RewardError
-
 from ..objectives.dominance import as_rewards, crowding, sort_fronts
-from ..options import check_count
-from .operators import Individual, Operator
+from .operators import Counted, Individual, Operator
+from .selectors import refuse_children
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class ParetoTournament(Operator):
+class ParetoTournament(Counted):
     """Tournament selection for several objectives: ``size`` individuals drawn at random with replacement; ``count`` times.
 
     The winner is in the best front, and within that front it is the least crowded; ties are broken at random.
@@ -30,10 +28,6 @@ class ParetoTournament(Operator):
     size: int = 2
     count: int = 1
     several_rewards = True
-
-    def __post_init__(self) -> None:
-        check_count(self.size, "size", "ParetoTournament")
-        check_count(self.count, "count", "ParetoTournament")
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         ranks = [0] * len(individuals)
@@ -54,7 +48,7 @@ class ParetoTournament(Operator):
 
 @final
 @dataclass(frozen=True, slots=True)
-class ParetoTop(Operator):
+class ParetoTop(Counted):
     """Truncation selection for several objectives: the best fronts, and the least crowded of the front that does not fit.
 
     Deb et al. 2002, section III-D.  Returned in the order of arrival; of equals the newer stays.
@@ -65,9 +59,6 @@ class ParetoTop(Operator):
 
     count: int = 1
     several_rewards = True
-
-    def __post_init__(self) -> None:
-        check_count(self.count, "count", "ParetoTop")
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if len(individuals) <= self.count:
@@ -86,11 +77,7 @@ class ParetoTop(Operator):
 
 
 def _rewards(operator: Operator, individuals: Sequence[Individual]) -> list[tuple[float, ...]]:
-    children = sum(one.reward is None for one in individuals)
-    if children:
-        raise RewardError(
-            f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
-            "Select before you mutate or recombine: `ParetoTournament() >> Mutate()`."
-        )
+    if any(one.reward is None for one in individuals):
+        refuse_children(operator, individuals)
     first = as_rewards(individuals[0].reward)
     return [as_rewards(one.reward, len(first)) for one in individuals]

@@ -13,15 +13,14 @@ from typing import Any, NoReturn, final
 
 from pliant.values.errors import RewardError
 
-from ..options import check_count
-from .operators import Individual, Operator
+from .operators import Counted, Individual, Operator
 
 _reward: Callable[[Any], Any] = itemgetter(1)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Tournament(Operator):
+class Tournament(Counted):
     """Tournament selection: the best of ``size`` individuals drawn at random with replacement; ``count`` times.
 
     Args:
@@ -32,26 +31,22 @@ class Tournament(Operator):
     size: int
     count: int = 1
 
-    def __post_init__(self) -> None:
-        check_count(self.size, "size", "Tournament")
-        check_count(self.count, "count", "Tournament")
-
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         draw, n, size = random.random, len(individuals), self.size
         if individuals[0].reward is None:
-            _explain(self, individuals)
+            refuse_children(self, individuals)
         try:
             return [
                 max([individuals[int(draw() * n)] for _ in range(size)], key=_reward)
                 for _ in range(self.count)
             ]
         except TypeError:
-            _explain(self, individuals)
+            refuse_children(self, individuals)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Top(Operator):
+class Top(Counted):
     """Truncation selection: the ``count`` best, in the order of arrival.  As ``survive``: elitism.
 
     Args:
@@ -60,25 +55,22 @@ class Top(Operator):
 
     count: int = 1
 
-    def __post_init__(self) -> None:
-        check_count(self.count, "count", "Top")
-
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if individuals[0].reward is None:
-            _explain(self, individuals)
+            refuse_children(self, individuals)
         try:
             if self.count == 1:
                 return [max(reversed(individuals), key=_reward)]  # of equals, the first
             rewards: list[Any] = [one.reward for one in individuals]
             places = sorted(range(len(rewards)), key=rewards.__getitem__)
         except TypeError:
-            _explain(self, individuals)
+            refuse_children(self, individuals)
         return [individuals[place] for place in sorted(places[-self.count :])]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Newest(Operator):
+class Newest(Counted):
     """Selects the ``count`` newest, in the order of arrival.  As ``survive``: aging.
 
     Args:
@@ -88,16 +80,13 @@ class Newest(Operator):
     count: int = 1
     several_rewards = True
 
-    def __post_init__(self) -> None:
-        check_count(self.count, "count", "Newest")
-
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         return individuals[-self.count :]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class RandomPick(Operator):
+class RandomPick(Counted):
     """Selects ``count`` individuals at random with replacement, whatever their rewards.
 
     Args:
@@ -106,9 +95,6 @@ class RandomPick(Operator):
 
     count: int = 1
     several_rewards = True
-
-    def __post_init__(self) -> None:
-        check_count(self.count, "count", "RandomPick")
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         draw, n = random.random, len(individuals)
@@ -119,9 +105,10 @@ Best = Top
 Last = Newest
 
 
-def _explain(operator: Operator, individuals: Sequence[Individual]) -> NoReturn:
+def refuse_children(operator: Operator, individuals: Sequence[Individual]) -> NoReturn:
+    """Raises the RewardError of an operator that received individuals without rewards."""
     children = sum(one.reward is None for one in individuals)
     raise RewardError(
         f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
-        "Select before you mutate or recombine: `Tournament(25) >> Mutate()`."
+        f"Select before you mutate or recombine, such as by `{type(operator).__name__}(...) >> Mutate()`."
     ) from None

@@ -10,13 +10,13 @@ from typing import final
 from pliant.space import mutate, recombine
 from pliant.values.errors import FieldValueError
 
-from ..options import check_count, check_number
-from .operators import Individual, Operator
+from ..options import check_number
+from .operators import Counted, Individual, Operator
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Mutate(Operator):
+class Mutate(Counted):
     """Mutation: makes one child of each individual by changing ``times`` decisions.
 
     One active decision, drawn at random, gets another value; decisions that become active are drawn at random, the
@@ -28,9 +28,6 @@ class Mutate(Operator):
 
     times: int = 1
     several_rewards = True
-
-    def __post_init__(self) -> None:
-        check_count(self.times, "times", "Mutate")
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         children = []

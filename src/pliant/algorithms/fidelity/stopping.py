@@ -13,25 +13,23 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
-from ..base import Algorithm, Reward, check_algorithm, check_step
+from ..base import Algorithm, Reward, check_step
 from ..options import check_count
 from ..random import Random
+from ..wrapper import Wrapper
 from .budget import Values
 
 Curve = dict[float, float]
 
 
-class Stopping(Algorithm):
+class Stopping(Wrapper):
     """Abstract: wraps an algorithm, and decides from intermediate rewards whether its trials stop.
 
     The inner algorithm receives the final rewards, also of stopped trials, and may stop trials itself.
     """
 
     def __init__(self, algorithm: Algorithm | None, seed: int | None) -> None:
-        owner = type(self).__name__
-        self.algorithm = Random() if algorithm is None else check_algorithm(algorithm, f"{owner}(...)")
-        super().__init__(self.algorithm.seed if seed is None else seed)
-        self.several_rewards = self.algorithm.several_rewards
+        super().__init__(Random() if algorithm is None else algorithm, seed)
 
     @abstractmethod
     def _judge(self, trial: Values, curve: Curve, step: float) -> bool:
@@ -42,37 +40,31 @@ class Stopping(Algorithm):
         """Records a trial that has ended with at least one report."""
 
     def _setup(self) -> None:
-        self.algorithm.setup(self.space, seed=self.seed)
+        super()._setup()
         self._curves: dict[Values, Curve] = {}  # of running trials
 
-    def _propose(self) -> Decisions:
-        return self.algorithm.propose()
-
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        self.algorithm.feedback(decisions, reward)
+        super()._feedback(decisions, reward)
         curve = self._curves.pop(decisions.values, None)
         if curve is not None:
             self._end(decisions.values, curve)
 
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
-        inner = self.algorithm.report(decisions, reward, step=step)
+        inner = super()._report(decisions, reward, step)
         curve = self._curves.setdefault(decisions.values, {})
         curve[step] = reward
         return self._judge(decisions.values, curve, step) or inner
 
-    def _parent(self, decisions: Decisions) -> Decisions | None:
-        return self.algorithm.parent(decisions)
-
     def _state(self) -> dict[str, Any]:
         return {
-            "algorithm": self.algorithm.state(),
+            **super()._state(),
             "curves": [
                 [list(values), [list(one) for one in c.items()]] for values, c in self._curves.items()
             ],
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.algorithm.restore(state["algorithm"])
+        super()._restore(state)
         self._curves = {
             self._load(values).values: {float(step): float(reward) for step, reward in curve}
             for values, curve in state["curves"]

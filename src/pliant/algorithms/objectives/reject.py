@@ -12,12 +12,13 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward, check_algorithm
+from ..base import Algorithm, Exhausted
 from ..options import check_count
+from ..wrapper import Wrapper
 
 
 @final
-class Reject(Algorithm):
+class Reject(Wrapper):
     """Cost limit: proposes those proposals of ``algorithm`` with ``low <= cost(decisions) <= high``.
 
     Peng et al., "PyGlove: symbolic programming for automated machine learning", NeurIPS 2020, tables 3 and 8, sample
@@ -58,19 +59,16 @@ class Reject(Algorithm):
         attempts: int = 1000,
         tell: bool = False,
     ) -> None:
-        check_algorithm(algorithm, "Reject(...)")
-        super().__init__(algorithm.seed)
+        super().__init__(algorithm)
         if not callable(cost):
             raise FieldTypeError(
                 "Reject(cost=...) is a function from Decisions to a number, such as "
                 f"`lambda d: d['width'] * d['depth']`; got {cost!r:.80} of type {type(cost).__name__}."
             )
-        self.algorithm = algorithm
         self.cost = cost
         self.low, self.high = _check_limits(low, high)
         self.attempts = check_count(attempts, "attempts", "Reject")
         self.tell = tell
-        self.several_rewards = algorithm.several_rewards
 
     def passes(self, decisions: Decisions) -> bool:
         """Returns whether the cost of decisions is within the limits.
@@ -80,9 +78,6 @@ class Reject(Algorithm):
         """
         cost = self._measure(decisions)
         return cost is not None and self.low <= cost <= self.high
-
-    def _setup(self) -> None:
-        self.algorithm.setup(self.space, seed=self.seed)
 
     def _propose(self) -> Decisions:
         seen: list[float] = []
@@ -126,21 +121,6 @@ class Reject(Algorithm):
                 f"{type(cost).__name__} for {decisions!r:.200}."
             )
         return number
-
-    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        self.algorithm.feedback(decisions, reward)
-
-    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.algorithm.report(decisions, reward, step=step)
-
-    def _parent(self, decisions: Decisions) -> Decisions | None:
-        return self.algorithm.parent(decisions)
-
-    def _state(self) -> dict[str, Any]:
-        return {"algorithm": self.algorithm.state()}
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.algorithm.restore(state["algorithm"])
 
 
 def _check_limits(low: Any, high: Any) -> tuple[float, float]:

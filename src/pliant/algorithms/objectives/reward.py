@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+
+from ..options import check_number
 
 SOFT = (-0.07, -0.07)
 HARD = (0.0, -1.0)
@@ -54,7 +57,7 @@ def weighted_product(
         )
     below, above = _LIMITS[limit] if exponents is None else _check_exponents(exponents)
     value = _check(quality, "a quality", "not negative", low=0.0)
-    ratio = _ratio(cost, target)
+    ratio = _ratio(cost, target, "weighted_product")
     reward = value * ratio ** (below if ratio <= 1 else above)
     return _check(reward, "the weighted product", "finite")
 
@@ -80,41 +83,28 @@ def absolute(quality: Any, cost: Any, target: Any, *, exponent: float = -0.1) ->
       RewardError: quality or cost is not such a number.
       FieldTypeError, FieldValueError: the target or the exponent is invalid.
     """
-    factor = _check_setting(exponent, "exponent")
-    if factor >= 0:
-        raise FieldValueError(f"exponent is a negative number, such as -0.1; got {exponent!r}.")
+    factor = check_number(exponent, "exponent", "absolute", least=-math.inf, below=0)
     value = _check(quality, "a quality", "finite")
-    return _check(value + factor * abs(_ratio(cost, target) - 1.0), "the absolute reward", "finite")
+    return _check(
+        value + factor * abs(_ratio(cost, target, "absolute") - 1.0), "the absolute reward", "finite"
+    )
 
 
-def _ratio(cost: Any, target: Any) -> float:
-    aim = _check_setting(target, "target")
-    if aim <= 0:
-        raise FieldValueError(f"target is a cost above 0; got {target!r}.")
-    spent = _check(cost, "a cost", "above 0", low=0.0)
-    if spent == 0:
-        raise RewardError(
-            f"a cost is a number above 0; got {cost!r}. For a failed trial: feedback.skip('why')."
-        )
-    return spent / aim
+def _ratio(cost: Any, target: Any, owner: str) -> float:
+    aim = check_number(target, "target", owner, above=0)
+    return _check(cost, "a cost", "above 0", low=math.ulp(0.0)) / aim
 
 
 def _check(value: Any, what: str, allowed: str, *, low: float = -math.inf) -> float:
-    number = _to_float(value)
-    if number is None or not math.isfinite(number) or number < low:
+    number = math.nan
+    if not isinstance(value, (bool, str, bytes)):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            number = float(value)
+    if not math.isfinite(number) or number < low:
         raise RewardError(
             f"{what} is a number, {allowed}; got {value!r:.80} of type {type(value).__name__}. "
             "For a failed trial: feedback.skip('why')."
         )
-    return number
-
-
-def _check_setting(value: Any, name: str) -> float:
-    number = _to_float(value)
-    if number is None:
-        raise FieldTypeError(f"{name} is a number; got {value!r:.80} of type {type(value).__name__}.")
-    if not math.isfinite(number):
-        raise FieldValueError(f"{name} is a finite number; got {value!r}.")
     return number
 
 
@@ -124,13 +114,5 @@ def _check_exponents(exponents: Any) -> tuple[float, float]:
             "exponents are two numbers, alpha (at or below the target) and beta (above it), such as "
             f"(-0.07, -0.07); got {exponents!r:.80}."
         )
-    return _check_setting(exponents[0], "exponents[0]"), _check_setting(exponents[1], "exponents[1]")
-
-
-def _to_float(value: Any) -> float | None:
-    if isinstance(value, (bool, str, bytes)):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return None
+    alpha, beta = (check_number(one, "exponents", "weighted_product", least=-math.inf) for one in exponents)
+    return alpha, beta

@@ -57,7 +57,7 @@ class Graph:
         return sum(map(sum, self.matrix))
 
     def prune(self) -> Graph | None:
-        """Returns the graph without vertices that are not on a path from input to output; None if there is no path.
+        """Returns the graph without vertices that are not on a path from input to output; None without a path.
 
         >>> Graph(((0, 0, 1), (0, 0, 1), (0, 0, 0)), ("input", "maxpool3x3", "output")).prune()
         Graph(matrix=((0, 1), (0, 0)), ops=('input', 'output'))

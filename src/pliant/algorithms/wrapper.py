@@ -1,0 +1,44 @@
+"""``Wrapper``, the base class of algorithms around another algorithm that search the same space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pliant.space import Decisions
+
+from .base import Algorithm, Reward, check_algorithm
+
+
+class Wrapper(Algorithm):
+    """Abstract: passes everything to ``algorithm``; a subclass changes what it needs.
+
+    Args:
+      algorithm: the inner algorithm.
+      seed: of the random numbers; that of ``algorithm`` if None.
+    """
+
+    def __init__(self, algorithm: Algorithm, seed: int | None = None) -> None:
+        self.algorithm = check_algorithm(algorithm, f"{type(self).__name__}(...)")
+        super().__init__(self.algorithm.seed if seed is None else seed)
+        self.several_rewards = self.algorithm.several_rewards
+
+    def _setup(self) -> None:
+        self.algorithm.setup(self.space, seed=self.seed)
+
+    def _propose(self) -> Decisions:
+        return self.algorithm.propose()
+
+    def _feedback(self, decisions: Decisions, reward: Reward) -> None:
+        self.algorithm.feedback(decisions, reward)
+
+    def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
+        return self.algorithm.report(decisions, reward, step=step)
+
+    def _parent(self, decisions: Decisions) -> Decisions | None:
+        return self.algorithm.parent(decisions)
+
+    def _state(self) -> dict[str, Any]:
+        return {"algorithm": self.algorithm.state()}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.algorithm.restore(state["algorithm"])
