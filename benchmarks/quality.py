@@ -79,7 +79,7 @@ class Difference:
     def verdict(self) -> str:
         """What may be said of it."""
         if not abs(self.mean) > self.ci:
-            return "not told apart"
+            return "not significant"
         return "better" if self.mean > 0 else "worse"
 
 

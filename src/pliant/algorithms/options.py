@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import wraps
 from math import inf
 from typing import Any, TypeVar
@@ -152,15 +150,6 @@ def show(owner: Any) -> str:
     """Returns the constructor call that made ``owner``, of the arguments that it keeps as attributes."""
     names = [name for name in inspect.signature(type(owner)).parameters if hasattr(owner, name)]
     return f"{type(owner).__name__}({', '.join(f'{name}={getattr(owner, name)!r}' for name in names)})"
-
-
-@contextmanager
-def options_of(recipe: str, part: str) -> Iterator[None]:
-    """In errors about options of ``part``, names ``recipe``, the function that the user called."""
-    try:
-        yield
-    except (FieldTypeError, FieldValueError) as error:
-        raise type(error)(str(error).replace(f"{part}(", f"{recipe}(", 1)) from None
 
 
 def _name(owner: Any) -> str:

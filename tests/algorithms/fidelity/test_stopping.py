@@ -132,7 +132,7 @@ def test_bad_arguments():
     with pytest.raises(FieldValueError, match=r"MedianStopping\(min_trials=...\) takes an integer .* got 0"):
         MedianStopping(min_trials=0)
     with pytest.raises(
-        FieldValueError, match=r"HalvingStopping\(min_step=...\) is a step above zero.* got 0"
+        FieldValueError, match=r"HalvingStopping\(min_step=...\) takes a finite number above 0; got 0"
     ):
         HalvingStopping(min_step=0)
     assert MedianStopping(Random(seed=3)).seed == 3
@@ -142,5 +142,5 @@ def test_bad_arguments():
 @pytest.mark.parametrize("kind", [MedianStopping, HalvingStopping])
 @pytest.mark.parametrize("value, error", [("a", FieldTypeError), (float("nan"), FieldValueError)])
 def test_min_step_is_named_where_it_is_no_number(kind, value, error):
-    with pytest.raises(error, match=rf"^{kind.__name__}\(min_step=...\) is a finite number"):
+    with pytest.raises(error, match=rf"^{kind.__name__}\(min_step=...\) takes a finite number"):
         kind(min_step=value)

@@ -236,10 +236,10 @@ def test_without_torch_the_error_names_the_extra():
 
 def test_a_recipe_names_itself_in_errors_about_its_options():
     with pytest.raises(
-        FieldValueError, match=r"^PPO\(batch_size=...\) takes an integer of at least 2; got 0"
+        FieldValueError, match=r"^ProximalPolicy\(batch_size=...\) takes an integer of at least 2; got 0"
     ):
         PPO(batch_size=0)
-    with pytest.raises(FieldTypeError, match=r"^REINFORCE\(scaled=...\) takes True or False; got 1"):
+    with pytest.raises(FieldTypeError, match=r"^Reinforce\(scaled=...\) takes True or False; got 1"):
         REINFORCE(scaled=1)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right, insort
 from itertools import accumulate
+from math import inf
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
-from ..base import Algorithm, Reward, check_step
-from ..options import check_count
+from ..base import Algorithm, Reward
+from ..options import check_count, check_number
 from ..random import Random
 from ..wrapper import Wrapper
 from .budget import Values
@@ -112,7 +112,7 @@ class MedianStopping(Stopping):
     ) -> None:
         super().__init__(algorithm, seed)
         self.min_trials = check_count(min_trials, "min_trials", "MedianStopping")
-        self.min_step = _check_min_step(min_step, "MedianStopping")
+        self.min_step = check_number(min_step, "min_step", "MedianStopping", least=-inf)
 
     def _setup(self) -> None:
         super()._setup()
@@ -194,11 +194,7 @@ class HalvingStopping(Stopping):
     ) -> None:
         super().__init__(algorithm, seed)
         self.eta = check_count(eta, "eta", "HalvingStopping", least=2)
-        self.min_step = _check_min_step(min_step, "HalvingStopping")
-        if self.min_step <= 0:
-            raise FieldValueError(
-                f"HalvingStopping(min_step=...) is a step above zero, the first rung; got {min_step!r}."
-            )
+        self.min_step = check_number(min_step, "min_step", "HalvingStopping", above=0)
 
     def _setup(self) -> None:
         super()._setup()
@@ -244,19 +240,3 @@ class HalvingStopping(Stopping):
             self._load(values).values: {int(rung): float(reward) for rung, reward in counted}
             for values, counted in state["counted"]
         }
-
-
-def _check_min_step(value: Any, owner: str) -> float:
-    """Returns ``min_step`` as a float when it is a finite number."""
-    try:
-        return check_step(value)
-    except RewardError:
-        kind = (
-            FieldValueError
-            if isinstance(value, (int, float)) and value.__class__ is not bool
-            else FieldTypeError
-        )
-        raise kind(
-            f"{owner}(min_step=...) is a finite number, the step before which no trial is stopped; got {value!r:.80} "
-            f"of type {type(value).__name__}."
-        ) from None

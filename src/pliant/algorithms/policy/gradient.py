@@ -14,7 +14,7 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
 
 from ..base import Algorithm, Reward
-from ..options import check_part, options_of
+from ..options import check_part
 from .factorized import Factorized
 from .policy import Policy
 from .ppo import ProximalPolicy
@@ -170,15 +170,14 @@ def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
       FieldTypeError, FieldValueError: an option is invalid.
     """
     chosen = _policy(policy, "PPO")
-    with options_of("PPO", "ProximalPolicy"):
-        rule = ProximalPolicy(
-            batch_size=batch_size,
-            epochs=epochs,
-            minibatches=minibatches,
-            clip=clip,
-            learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
-            entropy=entropy,
-        )
+    rule = ProximalPolicy(
+        batch_size=batch_size,
+        epochs=epochs,
+        minibatches=minibatches,
+        clip=clip,
+        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+        entropy=entropy,
+    )
     return PolicyGradient(rule, chosen, seed=seed)
 
 
@@ -212,14 +211,13 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
       FieldTypeError, FieldValueError: an option is invalid.
     """
     chosen = _policy(policy, "REINFORCE")
-    with options_of("REINFORCE", "Reinforce"):
-        rule = Reinforce(
-            batch_size=batch_size,
-            learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
-            entropy=entropy,
-            baseline_decay=baseline_decay,
-            scaled=scaled,
-        )
+    rule = Reinforce(
+        batch_size=batch_size,
+        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+        entropy=entropy,
+        baseline_decay=baseline_decay,
+        scaled=scaled,
+    )
     return PolicyGradient(rule, chosen, seed=seed)
 
 
