@@ -3,7 +3,8 @@
 clients.py crowd PLACE N      forks N clients, which ask and tell until all is done; prints JSON: who told what
 clients.py hold PLACE         asks for a trial, says which, and tells it when it hears a line
 clients.py tell PLACE ID TOKEN REWARD
-clients.py serve PLACE TRIALS serves a study until it hears a line, or dies
+clients.py serve PLACE TRIALS [LEASE]
+                              serves a study until it hears a line, or dies
 """
 
 from __future__ import annotations
@@ -90,8 +91,11 @@ def tell(place, trial_id, token, reward):
         say(told_as(client, int(trial_id), int(token), float(reward)))
 
 
-def serve_it(place, trials):
-    with Study.open_or_create(place, SPACE, algorithm(), trials=int(trials)) as study, serve(study, lease=30):
+def serve_it(place, trials, lease=30):
+    with (
+        Study.open_or_create(place, SPACE, algorithm(), trials=int(trials)) as study,
+        serve(study, lease=float(lease)),
+    ):
         say("serving")
         sys.stdin.readline()
 

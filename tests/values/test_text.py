@@ -39,7 +39,7 @@ def test_printable_text(text):
     assert to_printable(shown) == shown
     assert is_safe(to_printable(text, keep="\n"), "\n")
     assert to_printable(text, keep="\n").count("\n") == text.count("\n")
-    assert shown.encode()  # no lone surrogates
+    assert shown.encode().decode() == shown  # no lone surrogates
 
 
 @pytest.mark.parametrize("text", HOSTILE)

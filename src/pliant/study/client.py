@@ -52,6 +52,12 @@ class Client:
         self._closed = threading.Event()
         with self._lock:
             hello = self._connect()
+        if hello["complete"]:
+            self._hang_up()
+            raise StudyError(
+                f"the study {hello['name']!r} is complete: nothing is left to ask for. Read it with "
+                f"`pliant.Study.open({str(to_location(place))!r})`; to continue, open it with a larger number of trials and serve it again."
+            )
         self.space: Space = Space.from_json(hello["space"])
         self.name: str = hello["name"]
         self._beat = threading.Thread(target=self._live, args=(hello["lease"] / 4,), daemon=True)
@@ -298,7 +304,7 @@ def connect(place: Place, *, worker: str | None = None, patience: float = PATIEN
       patience: the number of seconds to wait for a server.
 
     Raises:
-      StudyError: no process serves it; the message says if it is complete.
+      StudyError: it is complete, or no process serves it; the message says which.
     """
     if not hasattr(os, "getuid"):
         raise StudyError("a study is served over a Unix socket, which this system does not have.")

@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from typing import Any, Self, final
 
@@ -32,8 +33,10 @@ from .trials.check import to_plain
 from .trials.trial import COMPLETED, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
-LISTEN_SECONDS = 5.0  # the time for a client to read an answer
+LISTEN_SECONDS = 5.0  # the time for a client to read some of an answer
+SHARE = 8  # requests of one client that are answered before others have their turn
 LEASE_SECONDS = 60.0  # the time that a client may be silent; clients send signs of life more often
+CHUNK = 500  # trials that are put back in one transaction
 RETURN_SECONDS = 2.0  # the time for clients of an earlier server to report which trials they have
 
 
@@ -50,15 +53,18 @@ class Server:
         self.study = study
         self.address = address_of(study.path)
         self._lease = lease
+        self._loop = study._writer()
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, _Peer] = {}
         self._before = {trial.id for trial in study.trials("running")}  # their clients may connect again
-        self._patience = time.monotonic() + RETURN_SECONDS
         self._listener = _listen(self.address)
         self._wake, self._waker = socket.socketpair()  # wakes the thread, to end it
         for one in (self._listener, self._wake):
             one.setblocking(False)
             self._selector.register(one, selectors.EVENT_READ)
+        self._loop.leases.now()
+        self._loop.leases.beat = lease / 4
+        self._patience = self._time() + RETURN_SECONDS
         self._thread = threading.Thread(target=self._serve, name="pliant-study-server", daemon=True)
         self._thread.start()
 
@@ -78,23 +84,12 @@ class Server:
 
     def _serve(self) -> None:
         try:
-            while True:
-                ready = [key.fileobj for key, _ in self._selector.select(timeout=self._lease / 4)]
-                if self._wake in ready:
-                    return
-                requests: list[tuple[_Peer, dict[str, Any]]] = []
-                gone: list[_Peer] = []
-                for one in ready:
-                    if one is self._listener:
-                        self._accept()
-                    elif (peer := self._peers.get(one)) is not None and not peer.receive(requests):  # type: ignore[call-overload]
-                        gone.append(peer)
-                self._answer_all(requests)
-                for peer in gone:
-                    self._lose(peer)
+            while self._turn():
+                pass
         finally:
             for peer in list(self._peers.values()):
                 self._lose(peer, "the server was closed", attempts=1 << 31)
+            self._loop.leases.beat = None
             self._listener.close()
             with suppress(OSError):
                 os.unlink(self.address)
@@ -102,12 +97,50 @@ class Server:
             self._wake.close()
             self._waker.close()
 
+    def _turn(self) -> bool:
+        """Reads what has arrived, and answers a few requests of each client; returns whether the server is still open."""
+        is_busy = any(peer.requests and not peer.unsent for peer in self._peers.values())
+        is_full = any(peer.unsent for peer in self._peers.values())
+        wait = min(self._lease / 4, LISTEN_SECONDS / 2 if is_full else self._lease)
+        ready = {key.fileobj for key, _ in self._selector.select(timeout=0 if is_busy else wait)}
+        present = self._time()
+        if self._wake in ready:
+            return False
+        if self._listener in ready:
+            self._accept()
+        requests: list[tuple[_Peer, dict[str, Any]]] = []
+        for peer in self._peers.values():
+            if peer.unsent:
+                peer.flush(present)
+            elif peer.connection in ready and not peer.requests:
+                peer.receive()
+            if not peer.unsent:
+                taken = [peer.requests.popleft() for _ in range(min(SHARE, len(peer.requests)))]
+                requests += [(peer, request) for request in taken]
+        self._answer_all(requests)
+        for peer in list(self._peers.values()):
+            if peer.is_over(present):
+                self._lose(peer)
+            else:
+                events = selectors.EVENT_WRITE if peer.unsent else selectors.EVENT_READ
+                if self._selector.get_key(peer.connection).events != events:
+                    self._selector.modify(peer.connection, events)
+        return True
+
+    def _time(self) -> float:
+        """Returns the time, without the time for which this process was stopped."""
+        with self.study._store.lock:
+            return self._loop.leases.now() - self._loop.leases.paused
+
     def _accept(self) -> None:
-        with suppress(OSError):
+        try:
             connection, _ = self._listener.accept()
-            connection.setblocking(False)
-            self._selector.register(connection, selectors.EVENT_READ)
-            self._peers[connection] = _Peer(connection)
+        except OSError:
+            time.sleep(0.01)  # this process has too many open files: the client waits
+            return
+        connection.setblocking(False)
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._peers[connection] = _Peer(connection)
 
     def _answer_all(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> None:
         """Answers requests, after their results are on the disk."""
@@ -119,9 +152,9 @@ class Server:
             for peer, tokens in before.items():
                 peer.tokens = dict(tokens)
             answers = self._wait(requests) or self._try(requests)
+        present = self._time()
         for (peer, request), answer in zip(requests, answers, strict=True):
-            if not peer.send({"n": request.get("n"), **answer}) and peer.connection in self._peers:
-                self._lose(peer)
+            peer.send({"n": request.get("n"), **answer}, present)
 
     def _try(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
         """Returns the answers, all of one transaction; None after a lost connection to the database."""
@@ -159,15 +192,18 @@ class Server:
 
     def _hello(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
         peer.name = to_plain(str(request["worker"])[:200])
-        for trial_id, token in request.get("held", ()):
-            with suppress(FeedbackError):  # the trial was handed out again, or has ended
-                self.study.renew(trial_id, token=token, lease=self._lease)
-                peer.tokens[trial_id] = token
-                self._before.discard(trial_id)
-        return {"space": self.study.space.to_json(), "lease": self._lease, "name": self.study.name}
+        held = {trial_id: token for trial_id, token in request.get("held", ()) if trial_id.__class__ is int}
+        peer.tokens |= (taken := self._loop.renew_all(held, self._lease))
+        self._before -= taken.keys()
+        return {
+            "space": self.study.space.to_json(),
+            "lease": self._lease,
+            "name": self.study.name,
+            "complete": self.study.is_complete,
+        }
 
     def _ask(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        if self._before and time.monotonic() < self._patience:
+        if self._before and self._time() < self._patience:
             return {"trial": None, "complete": False}  # the client asks again
         self._before.clear()
         trial = self.study.ask(worker=peer.name, lease=self._lease)
@@ -196,11 +232,7 @@ class Server:
         return {"trial": trial_to_json(trial)}
 
     def _renew(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        for trial_id, token in list(peer.tokens.items()):
-            try:
-                self.study.renew(trial_id, token=token)
-            except FeedbackError:
-                del peer.tokens[trial_id]
+        peer.tokens = self._loop.renew_all(peer.tokens)
         return {}
 
     def _end(self, peer: _Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
@@ -233,13 +265,17 @@ class Server:
         del self._peers[peer.connection]
         self._selector.unregister(peer.connection)
         peer.connection.close()
-        for trial_id, token in peer.tokens.items():
-            with suppress(
-                Exception
-            ):  # the trial has ended, or the closed study hands it out when it is opened
-                self.study.put_back(
-                    trial_id, why or f"{peer.name} disconnected", token=token, attempts=attempts
-                )
+        held = list(peer.tokens.items())
+        for start in range(0, len(held), CHUNK):
+            with (
+                suppress(Exception),
+                self.study.together(),
+            ):  # a closed study hands them out when it is opened
+                for trial_id, token in held[start : start + CHUNK]:
+                    with suppress(FeedbackError):  # the trial has ended
+                        self.study.put_back(
+                            trial_id, why or f"{peer.name} disconnected", token=token, attempts=attempts
+                        )
 
     _WORK = {  # noqa: RUF012  # a table of methods
         "hello": _hello,
@@ -254,37 +290,61 @@ class Server:
 
 @final
 class _Peer:
-    """A client: its socket, the begun line of its next request, and the tokens of its trials."""
+    """A client: its socket, which never blocks, its requests, the unsent part of its answers, and the tokens of its trials."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.name = "a client"
         self.tokens: dict[int, int] = {}
+        self.requests: deque[dict[str, Any]] = deque()
+        self.unsent = bytearray()
+        self._is_gone = False
+        self._last_sent = 0.0  # when the client received something
         self._decoder = LineDecoder()
 
-    def receive(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> bool:
-        """Adds its new requests; returns whether it is still connected."""
+    def is_over(self, present: float) -> bool:
+        """Returns whether it has disconnected, or does not read its answers."""
+        if self.unsent:
+            return present - self._last_sent > LISTEN_SECONDS
+        return self._is_gone and not self.requests
+
+    def receive(self) -> None:
+        """Reads new requests."""
         try:
             data = self.connection.recv(1 << 16)
+            self.requests += self._decoder.feed(data)
         except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        try:
-            requests += [(self, request) for request in self._decoder.feed(data)]
-        except LoadError:
-            return False
-        return bool(data) and self._decoder.pending <= MAX_LINE
+            return
+        except (OSError, LoadError):
+            data = b""
+        self._is_gone = not data or self._decoder.pending > MAX_LINE
 
-    def send(self, message: dict[str, Any]) -> bool:
-        """Sends an answer; returns whether the client received it."""
+    def send(self, message: dict[str, Any], present: float) -> None:
+        """Sends an answer, as far as the client reads it; ``flush`` sends the rest."""
         try:
-            self.connection.settimeout(LISTEN_SECONDS)
-            self.connection.sendall(encode_line(message, allow_nan=False))
-            self.connection.setblocking(False)
-        except (OSError, ValueError):  # ValueError: the answer repeats a request that is not JSON
-            return False
-        return True
+            self.unsent += encode_line(message, allow_nan=False)
+        except ValueError:  # the answer repeats a request that is not JSON
+            self.end()
+        else:
+            self._last_sent = present
+            self.flush(present)
+
+    def flush(self, present: float) -> None:
+        """Sends what the client reads of the rest, without waiting."""
+        try:
+            while self.unsent:
+                del self.unsent[: self.connection.send(self.unsent)]
+                self._last_sent = present
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.end()
+
+    def end(self) -> None:
+        """Drops what is left of it."""
+        self._is_gone = True
+        self.requests.clear()
+        self.unsent.clear()
 
 
 def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
@@ -311,7 +371,7 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
       StudyError: the study is open for reading only, or is served already.
       FieldValueError: ``lease`` is not above 0.
     """
-    study.together()  # raises, where it is open for reading
+    study._writer()  # raises, where it is open for reading
     if not 0 < lease < float("inf"):
         raise FieldValueError(f"lease is a number of seconds above 0; got {lease!r:.80}.")
     return Server(study, lease=lease)

@@ -245,3 +245,33 @@ def test_a_lease_of_no_time(study, lease):
     ):
         study.ask(lease=lease)
     assert study.counts()["running"] == 0
+
+
+def test_a_pause_of_the_process_breaks_no_lease(leases, clock):
+    """What passes between two looks of a server beyond its beat is not time in which a worker was silent."""
+    leases.grant(trial(1), 4.0)
+    leases.grant(trial(2), None)
+    leases.now()
+    leases.beat = 1.0
+    for seconds, paused in ((1.0, 0.0), (600.0, 599.0), (0.5, 599.0), (3.0, 601.0)):
+        clock.time += seconds
+        assert leases.expired() == []
+        assert leases.paused == paused
+    clock.time += 0.501
+    assert [late.id for late in leases.expired()] == [1]
+    leases.beat = None
+    leases.grant(trial(3), 4.0)
+    clock.time += 4.001
+    assert [late.id for late in leases.expired()] == [1, 3]
+
+
+def test_many_leases_expire_in_turn(leases, clock):
+    for number in range(250):
+        leases.grant(trial(number + 1), 1.0)
+    clock.time += 2.0
+    for count in (100, 100, 50, 0):
+        found = leases.expired()
+        assert len(found) == count
+        for one in found:
+            leases.put_back(one)
+    assert leases.next_waiting().id == 1

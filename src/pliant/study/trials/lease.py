@@ -6,13 +6,15 @@ number in the record, distinguishes two workers of one trial.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import final
 
 from .trial import Trial
+
+MAX_EXPIRED = 100  # trials that one request puts back; the next request puts back more
 
 
 @final
@@ -39,13 +41,33 @@ class Leases:
 
     Args:
       clock: returns seconds; monotonic.
+
+    Attributes:
+      beat: how often, in seconds, a server calls ``now``; a longer time between two calls means that this process was
+        stopped (by a signal, or with the machine) and could not receive signs of workers.  None without a server.
+      paused: how many seconds it was stopped in all.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.clock = clock
+        self.beat: float | None = None
+        self.paused = 0.0
+        self._seen = clock()
         self._out: dict[int, Lease] = {}
-        self._waiting: deque[Trial] = deque()
+        self._waiting: OrderedDict[int, Trial] = OrderedDict()
         self._lost: dict[int, Lease] = {}  # of waiting trials, whose workers may still answer
+
+    def now(self) -> float:
+        """Returns the time.  If this process was stopped since the last call, all leases are extended by that time."""
+        present = self.clock()
+        pause = 0.0 if self.beat is None else present - self._seen - self.beat
+        self._seen = present
+        if pause > 0:
+            self.paused += pause
+            for key, lease in self._out.items():
+                if lease.until is not None:
+                    self._out[key] = replace(lease, until=lease.until + pause)
+        return present
 
     def find(self, trial_id: int) -> Lease | None:
         """Returns the lease of a trial, or None if no worker has it."""
@@ -53,7 +75,8 @@ class Leases:
 
     def grant(self, trial: Trial, seconds: float | None) -> None:
         """Starts the lease of a trial."""
-        start = self.clock()
+        start = self.now()
+        self.end(trial.id)
         self._out[trial.id] = Lease(trial, start, seconds, None if seconds is None else start + seconds)
 
     def renew(self, trial: Trial) -> None:
@@ -63,44 +86,60 @@ class Leases:
         length of its lease is unknown.
         """
         lease = self._out.get(trial.id) or self._lost.pop(trial.id, None)
-        if lease is None:
-            self._waiting = deque([trial if one.id == trial.id else one for one in self._waiting])
-            return
-        self._waiting = deque([one for one in self._waiting if one.id != trial.id])
-        until = None if lease.seconds is None else self.clock() + lease.seconds
-        self._out[trial.id] = replace(lease, trial=trial, until=until)
+        if lease is not None:
+            self._waiting.pop(trial.id, None)
+            until = None if lease.seconds is None else self.now() + lease.seconds
+            self._out[trial.id] = replace(lease, trial=trial, until=until)
+        elif trial.id in self._waiting:
+            self._waiting[trial.id] = trial
+
+    def take(self, trial_id: int, token: int, seconds: float | None) -> bool:
+        """Renews the lease of a trial by its token; with ``seconds``, the worker also gets a trial back from an earlier process.
+
+        Returns:
+          Whether the trial is running, and the token that of its present attempt.
+        """
+        lease = self._out.get(trial_id)
+        trial = self._waiting.get(trial_id) if lease is None else lease.trial
+        if trial is None or trial.attempts != token:
+            return False
+        self.renew(trial)
+        if seconds is not None and trial_id not in self._out:
+            self.grant(trial, seconds)
+        return True
 
     def end(self, trial_id: int) -> None:
         """Ends the lease of a trial, or its waiting."""
-        self._out.pop(trial_id, None)
-        self._lost.pop(trial_id, None)
-        if any(trial.id == trial_id for trial in self._waiting):
-            self._waiting = deque([trial for trial in self._waiting if trial.id != trial_id])
+        for kept in (self._out, self._lost, self._waiting):
+            kept.pop(trial_id, None)
 
     def put_back(self, trial: Trial) -> None:
         """Ends the lease of a trial, which then waits to be handed out again."""
         lease = self._out.pop(trial.id, None)
         if lease is not None:
             self._lost[trial.id] = lease
-        self._waiting = deque([*(one for one in self._waiting if one.id != trial.id), trial])
+        self._waiting[trial.id] = trial
+        self._waiting.move_to_end(trial.id)
 
     def next_waiting(self) -> Trial | None:
         """Returns the trial that has waited longest, or None."""
-        return self._waiting[0] if self._waiting else None
+        return next(iter(self._waiting.values()), None)
 
     def expired(self) -> list[Trial]:
-        """Returns the trials whose leases have expired, in the order of expiry."""
+        """Returns the trials whose leases have expired, in the order of expiry, at most ``MAX_EXPIRED``."""
         if not any(lease.until is not None for lease in self._out.values()):
             return []
-        present = self.clock()
+        present = self.now()
         late = [lease for lease in self._out.values() if lease.until is not None and lease.until < present]
-        return [lease.trial for lease in sorted(late, key=lambda lease: (lease.until, lease.trial.id))]
+        late.sort(key=lambda lease: (lease.until, lease.trial.id))
+        return [lease.trial for lease in late[:MAX_EXPIRED]]
 
     def reset(self, running: Iterable[Trial]) -> None:
         """Adapts to the running trials of a record that was read again: those without a lease wait."""
         found = {trial.id: trial for trial in running}
         self._out = {key: lease for key, lease in self._out.items() if key in found}
         self._lost = {key: lease for key, lease in self._lost.items() if key in found}
-        waiting = [trial.id for trial in self._waiting if trial.id in found and trial.id not in self._out]
-        rest = [key for key in found if key not in self._out and key not in waiting]
-        self._waiting = deque([found[key] for key in [*waiting, *rest]])
+        waiting = {
+            key: found[key] for key in [*self._waiting, *found] if key in found and key not in self._out
+        }
+        self._waiting = OrderedDict(waiting)
