@@ -119,7 +119,7 @@ def test_killed_and_resumed(nas, settings, folder):
 
 def test_an_image_that_is_not_there(nas, settings):
     out = nas("search-in-local", *FLAGS, "--local_output_dir=out", status=1)
-    assert "has no image 'localhost/nas/sh:latest' here" in out
+    assert "has no image 'localhost/nas/sh:latest'" in out
 
 
 def count_completed():

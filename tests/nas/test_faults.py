@@ -208,7 +208,7 @@ TYPED = {
         ["--search_space_module=", "--prebuilt_search_space=nasbench20"],
         "unknown published space 'nasbench20'; did you mean 'nasbench20?1?",
     ),
-    "no module": (["--search_space_module=spases.board"], "there is no module 'spases'"),
+    "no module": (["--search_space_module=spases.board"], "the module 'spases' does not exist"),
     "no dot": (["--search_space_module=board"], "names a module and a function in it, .* got 'board'"),
     "no function": (
         ["--search_space_module=spaces.bord"],
@@ -332,7 +332,7 @@ def test_a_study_that_is_none(local, trainer, folder):
     trainer(GOOD)
     (folder / "out").mkdir()
     (folder / "out" / "search.study.db").write_text("no database" * 100)
-    assert "so it is no study" in local(status=1)
+    assert "so it is not a study" in local(status=1)
     (folder / "out" / "search.study.db").unlink()
     with sqlite3.connect(folder / "out" / "search.study.db") as other:
         other.execute("create table mine (x)")

@@ -66,7 +66,7 @@ def test_a_switch_that_is_neither_true_nor_false(nas):
 def test_without_an_engine(nas, engine, monkeypatch, folder):
     engine()
     monkeypatch.setenv("PATH", str(folder))
-    assert "containers need docker or podman, and none answers here" in nas(
+    assert "containers need docker or podman, and none works here" in nas(
         "build", "--trainer_docker_id=a", status=1
     )
 
