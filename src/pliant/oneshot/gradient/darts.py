@@ -53,8 +53,6 @@ class DARTS(GradientSampler):
 
     order: int = 1
     epsilon: float = 0.01
-    learning_rate: float = 3e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:

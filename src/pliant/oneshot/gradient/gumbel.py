@@ -32,7 +32,19 @@ def draw_gumbel(count: int, random: Random) -> Tensor:
 @refuse_unknown
 @dataclass(kw_only=True, eq=False)
 class GumbelSampler(GradientSampler):
-    """Base class of Gumbel softmax algorithms: draws ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``."""
+    """Base class of Gumbel softmax algorithms: draws ``softmax((log p + g) / temperature)`` with Gumbel noise ``g``.
+
+    Args:
+      start: the first temperature.
+    """
+
+    start: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("start", "end"):
+            if hasattr(self, name):
+                setattr(self, name, check_number(getattr(self, name), name, self, above=0.0))
 
     def temperature(self, step: Step) -> float:
         """Returns the temperature of this step."""
@@ -77,15 +89,11 @@ class SNAS(GumbelSampler):
 
     start: float = 1.0
     end: float = 0.03
-    learning_rate: float = 3e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-3
     every: int = field(default=1, init=False, repr=False)  # the gradients are there at each step
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.start = check_number(self.start, "start", self, above=0.0)
-        self.end = check_number(self.end, "end", self, above=0.0)
         if isinstance(self.penalty, LogCost):
             raise FieldValueError(
                 "SNAS learns from the backward pass of the training loss, to which a penalty can only be added; got LogCost. Use "
@@ -93,7 +101,6 @@ class SNAS(GumbelSampler):
             )
 
     def temperature(self, step: Step) -> float:
-        """Returns the temperature of this step: from ``start`` to ``end`` in equal ratios."""
         ratio = self.end / self.start
         return self.start * float(ratio ** min(step.progress, 1.0))
 
@@ -102,12 +109,10 @@ class SNAS(GumbelSampler):
         super()._bind()
 
     def before_weights(self, step: Step) -> None:
-        """Selects a draw, whose weights collect gradients in the backward pass."""
         self._drawn = self._draw(step)
         self._leaf = self._select(self._drawn, learned=self._is_due(step))
 
     def after_weights(self, step: Step) -> None:
-        """Takes a step of the parameters with the collected gradients."""
         leaf, draw, due = self._leaf, self._drawn, self._leaf.requires_grad
         self._steps += 1
         self._select(draw)  # no graph is left behind
@@ -123,7 +128,6 @@ class SNAS(GumbelSampler):
         self._descend(draw, leaf.grad, direct)
 
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics of ``GradientSampler``, and ``left_out``."""
         return {**super().metrics(), "left_out": float(self._left_out)}
 
     def _state(self) -> dict[str, Any]:
@@ -158,23 +162,14 @@ class GDAS(GumbelSampler):
 
     start: float = 10.0
     end: float = 0.1
-    learning_rate: float = 3e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-3
     checkpoint: bool = field(default=False, init=False, repr=False)  # only one candidate runs
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.start = check_number(self.start, "start", self, above=0.0)
-        self.end = check_number(self.end, "end", self, above=0.0)
-
     def temperature(self, step: Step) -> float:
-        """Returns the temperature of this step: from ``start`` to ``end``, linearly."""
         return self.start + (self.end - self.start) * min(step.progress, 1.0)
 
     def select_mixture(self) -> bool:
-        """Returns False: single networks are trained."""
-        return False
+        return False  # single networks are trained
 
     def _draw(self, step: Step) -> Draw:
         soft = self._soft(step)
@@ -225,9 +220,7 @@ class FBNet(GumbelSampler):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.start = check_number(self.start, "start", self, above=0.0)
         self.decay = check_number(self.decay, "decay", self)
 
     def temperature(self, step: Step) -> float:
-        """Returns the temperature of this epoch."""
         return self.start * exp(-self.decay * step.epoch)

@@ -78,8 +78,8 @@ class GradientSampler(Sampler):
       checkpoint: whether the backward pass computes the inside of each choice again, which saves memory.
     """
 
-    learning_rate: float
-    betas: tuple[float, float]
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 0.0
     init_scale: float = 1e-3
     warmup: float = 0.0
@@ -165,13 +165,12 @@ class GradientSampler(Sampler):
             self._frozen = True
 
     def relax(self) -> None:
-        """Selects the mixture of all candidates by their present probabilities."""
+        """Selects the mixture of all candidates by their current probabilities."""
         with torch.no_grad():
             found = self.architecture.probabilities()
         self._select(Draw(self._chosen(found), {}))
 
     def select_mixture(self) -> bool:
-        """Selects the mixture of all candidates by their present probabilities."""
         self.relax()
         return True
 

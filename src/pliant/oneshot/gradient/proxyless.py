@@ -72,8 +72,7 @@ class ProxylessNAS(GradientSampler):
         self.supernet.selection.replace({key: self._pick(row.tolist()) for key, row in rows.items()})
 
     def select_mixture(self) -> bool:
-        """Returns False: single paths are trained."""
-        return False
+        return False  # single paths are trained
 
     def _draw(self, step: Step) -> Draw:
         """Draws the gates that the parameters learn from."""

@@ -1,29 +1,20 @@
-"""Training a super-network: the loop, its checkpoints and logs, and what comes after the search."""
+"""Training a super-network: the loop, its checkpoints and logs, reports, and standalone networks after the search."""
 
 from __future__ import annotations
 
-from .batches import Feed
-from .logs import CsvLog, ProgressLine, Record, TensorBoardLog
-from .report import Report, kendall_tau, make_report
-from .session import Session
-from .standalone import ExportError, export, judge_alone, search_alone, train_alone
-from .trainer import Trainer, cosine
-
-__all__ = [
-    "CsvLog",
-    "ExportError",
-    "Feed",
-    "ProgressLine",
-    "Record",
-    "Report",
-    "Session",
-    "TensorBoardLog",
-    "Trainer",
-    "cosine",
-    "export",
-    "judge_alone",
-    "kendall_tau",
-    "make_report",
-    "search_alone",
-    "train_alone",
-]
+from .batches import Feed as Feed
+from .logs import CsvLog as CsvLog
+from .logs import ProgressLine as ProgressLine
+from .logs import Record as Record
+from .logs import TensorBoardLog as TensorBoardLog
+from .report import Report as Report
+from .report import kendall_tau as kendall_tau
+from .report import make_report as make_report
+from .session import Session as Session
+from .standalone import ExportError as ExportError
+from .standalone import export as export
+from .standalone import judge_alone as judge_alone
+from .standalone import search_alone as search_alone
+from .standalone import train_alone as train_alone
+from .trainer import Trainer as Trainer
+from .trainer import cosine as cosine
