@@ -117,7 +117,7 @@ def test_best_is_that_of_the_whole_study(study):
     run(study, open_display(console(), "search", study), [5.0, 1.0])
     display = open_display(console(), "search", study)
     run(study, display, [3.0])
-    assert (display.done, display.best_text) == (3, "best 5.0000 (trial 1)")
+    assert (display.tally.done, display.tally.best_text) == (3, "best 5.0000 (trial 1)")
 
 
 def test_best_of_rewards_to_minimize(tmp_path):
@@ -125,7 +125,7 @@ def test_best_of_rewards_to_minimize(tmp_path):
     with Study.create(tmp_path / "b.db", space, pg.generators.Random(), trials=9, maximize=False) as study:
         display = open_display(console(), "search", study)
         run(study, display, [5.0, 1.0, 3.0])
-        assert display.best_text == "best 1.0000 (trial 2)"
+        assert display.tally.best_text == "best 1.0000 (trial 2)"
 
 
 def test_live_bar(study):

@@ -83,10 +83,10 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
         return self._source.trials()
 
     def _best(self) -> list[tuple[Decisions, Reward]]:
-        return self._source.front()
+        return self._source.tally.front()
 
     def _counts(self) -> tuple[int, int]:
-        return self._source.done, self._source.failed
+        return self._source.tally.done, self._source.tally.failed
 
     def _state(self) -> str:
         total = self._source.total
@@ -94,7 +94,7 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
             "unfinished"
             if not self._ended
             else "ended"
-            if self.ended or self._source.done != total
+            if self.ended or self._source.tally.done != total
             else "complete"
         )
 

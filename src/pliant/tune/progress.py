@@ -16,10 +16,9 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
-from pliant.algorithms.objectives import ParetoFront
-
+from .result import Tally
 from .text import say
 
 if TYPE_CHECKING:
@@ -42,46 +41,21 @@ class Display(ABC):
     Args:
       title: what is searched.
       total: how many trials the search has; None without a limit.
-      maximize: whether higher rewards are better.
-
-    Attributes:
-      done: how many trials have ended.
-      failed: how many of those that ended here have no reward.
-      best: number and reward of the best trial; None without one.
+      tally: the trials that ended.
     """
 
-    def __init__(self, title: str, total: int | None, *, maximize: bool = True) -> None:
-        self.title, self.total = title, total
-        self.done = self.failed = 0
-        self.best: tuple[int, float] | None = None
-        self._front = ParetoFront()  # of several rewards
-        self._sign = 1.0 if maximize else -1.0
+    def __init__(self, title: str, total: int | None, tally: Tally) -> None:
+        self.title, self.total, self.tally = title, total, tally
         self._start = monotonic()
 
     def add(self, trial: Trial) -> None:
-        """Displays a trial that ended."""
-        self.note(trial.id, trial.told, trial.reason)
+        """Counts and displays a trial that ended."""
+        is_best = self.tally.add(trial.id, trial.decisions, trial.told)
+        self.show(trial.id, trial.told, trial.reason, is_best=is_best)
 
-    def note(self, id: int, reward: Reward | None, reason: str | None) -> None:
-        """Displays a trial that ended: its number, and its reward or why it has none."""
-        self.done += 1
-        self.failed += reason is not None
-        self._show(id, reward, reason, is_best=self._keep(id, reward))
-
-    def resume(self, study: Study) -> None:
-        """Counts the trials of a study that ended before."""
-        counts = study.counts()
-        self.done = counts["completed"] + counts["failed"]
-        for trial in study.front():
-            self._keep(trial.id, trial.told)
-
-    @property
-    def best_text(self) -> str:
-        """The best reward so far, as text; of several rewards, how many trials are Pareto-optimal."""
-        if self.best is not None:
-            return f"best {say(self.best[1])} (trial {self.best[0]})"
-        count = sum(1 for _ in self._front)
-        return f"{count} on the front" if count else "no reward yet"
+    @abstractmethod
+    def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+        """Displays a trial that was counted: its number, and its reward or why it has none."""
 
     @property
     def seconds(self) -> float:
@@ -101,24 +75,12 @@ class Display(ABC):
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def _keep(self, id: int, reward: Reward | None) -> bool:
-        """Keeps the best trial; returns whether this is it."""
-        if isinstance(reward, tuple):
-            self._front.add(tuple([self._sign * one for one in reward]), id)
-        elif reward is not None and (self.best is None or self._sign * reward > self._sign * self.best[1]):
-            self.best = (id, reward)
-            return True
-        return False
-
-    @abstractmethod
-    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None: ...
-
 
 @final
 class LiveDisplay(Display):
     """A bar that is redrawn."""
 
-    def __init__(self, console: Console, title: str, total: int | None, *, maximize: bool = True) -> None:
+    def __init__(self, console: Console, title: str, total: int | None, tally: Tally) -> None:
         from rich.markup import escape
         from rich.progress import (
             BarColumn,
@@ -129,7 +91,7 @@ class LiveDisplay(Display):
             TimeRemainingColumn,
         )
 
-        super().__init__(title, total, maximize=maximize)
+        super().__init__(title, total, tally)
         self._console = console
         self._progress = Progress(
             SpinnerColumn(),
@@ -153,12 +115,12 @@ class LiveDisplay(Display):
         self._progress.stop()
 
     def _update(self) -> None:
-        self._progress.update(self._task, completed=self.done, best=self.best_text)
+        self._progress.update(self._task, completed=self.tally.done, best=self.tally.best_text)
 
-    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+    def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
         now = monotonic()
         is_due = now >= self._next
-        if reason is not None and (is_due or self.failed <= _FAILURES):
+        if reason is not None and (is_due or self.tally.failed <= _FAILURES):
             self._console.print(f"trial {id} failed: {reason}", style="yellow", markup=False)
         if is_due:
             self._next = now + _REDRAW_SECONDS
@@ -173,7 +135,7 @@ class LineDisplay(Display):
       write: writes a line.
       title: as for ``Display``.
       total: as for ``Display``.
-      maximize: as for ``Display``.
+      tally: as for ``Display``.
       is_timed: whether lines are throttled by time, so that fast trials cost nothing; else by the number of trials.
     """
 
@@ -182,43 +144,45 @@ class LineDisplay(Display):
         write: Callable[[str], object],
         title: str,
         total: int | None,
+        tally: Tally,
         *,
-        maximize: bool = True,
         is_timed: bool = False,
     ) -> None:
-        super().__init__(title, total, maximize=maximize)
+        super().__init__(title, total, tally)
         self._write = write
         self._every = math.ceil((total or 0) / _LINES) or 1
         self._next = self._start + _FIRST_SECONDS if is_timed else None
 
-    def _show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+    def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
         if self._next is not None:
             now = monotonic()
             if now < self._next:
                 return
             self._next = now + max(_FIRST_SECONDS, _SHARE * (now - self._start))
-        elif not (is_best or reason is not None or self.done % self._every == 0 or self.done == self.total):
+        elif not (
+            is_best
+            or reason is not None
+            or self.tally.done % self._every == 0
+            or self.tally.done == self.total
+        ):
             return
         total = "" if self.total is None else f"/{self.total}"
         found = f"failed: {reason};" if reason is not None else f"{say(reward)},"
-        self._write(f"{self.title}: trial {id}{total}: {found} {self.best_text}, {self.seconds:.0f} s")
+        self._write(f"{self.title}: trial {id}{total}: {found} {self.tally.best_text}, {self.seconds:.0f} s")
 
 
 def open_display(console: Console, title: str, study: Study) -> Display:
     """Returns the display of a study's trials that suits a console; trials that ended before count as done."""
-    options: dict[str, Any] = {"title": title, "total": study.info().budget, "maximize": study.maximize}
-    display: Display
+    tally, total = Tally(maximize=study.maximize), study.info().budget
+    tally.resume(study)
     if console.is_terminal and not console.is_dumb_terminal:
-        display = LiveDisplay(console, **options)
-    else:
-        display = LineDisplay(
-            lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), **options
-        )
-    display.resume(study)
-    return display
+        return LiveDisplay(console, title, total, tally)
+    return LineDisplay(
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), title, total, tally
+    )
 
 
-def open_progress(total: int | None, *, maximize: bool) -> Display:
+def open_progress(total: int | None, tally: Tally) -> Display:
     """Returns the display of a search for standard error: a live bar in a terminal or notebook, else lines."""
     title, is_notebook = "search", "ipykernel" in sys.modules and find_spec("ipywidgets") is not None
     if is_notebook or (sys.stderr is not None and sys.stderr.isatty()):
@@ -226,8 +190,8 @@ def open_progress(total: int | None, *, maximize: bool) -> Display:
 
         console = Console(stderr=True)
         if is_notebook or (console.is_terminal and not console.is_dumb_terminal):
-            return LiveDisplay(console, title, total, maximize=maximize)
-    return LineDisplay(write_line, title, total, maximize=maximize, is_timed=True)
+            return LiveDisplay(console, title, total, tally)
+    return LineDisplay(write_line, title, total, tally, is_timed=True)
 
 
 def write_line(text: str) -> None:

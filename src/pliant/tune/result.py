@@ -5,16 +5,76 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
+from pliant.algorithms.objectives import ParetoFront
+
 from .feedback import Reward
-from .text import say_decisions
+from .text import say, say_decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pliant.space import Decisions, Space
-    from pliant.study import Trial
+    from pliant.study import Study, Trial
 
 T = TypeVar("T")
+
+
+@final
+class Tally:
+    """Counts the trials of a search, and keeps the best: one trial, or the Pareto front of several objectives.
+
+    Attributes:
+      maximize: whether higher rewards are better.
+      done: how many trials ended.
+      failed: how many of them have no reward that counts.
+      best: id, decisions and reward of the best trial; None without one, and for several objectives.
+    """
+
+    __slots__ = ("_front", "best", "done", "failed", "maximize")
+
+    def __init__(self, *, maximize: bool) -> None:
+        self.maximize = maximize
+        self.done = self.failed = 0
+        self.best: tuple[int, Decisions, float] | None = None
+        self._front: ParetoFront | None = None
+
+    def add(self, id: int, decisions: Decisions, reward: Reward | None) -> bool:
+        """Counts a trial that ended; returns whether it is the best now."""
+        self.done += 1
+        if reward is None:
+            self.failed += 1
+            return False
+        if isinstance(reward, tuple):
+            if self._front is None:
+                self._front = ParetoFront()
+            sign = 1.0 if self.maximize else -1.0
+            self._front.add(tuple([sign * one for one in reward]), (decisions, reward))
+            return False
+        best = self.best
+        if best is not None and not (reward > best[2] if self.maximize else reward < best[2]):
+            return False
+        self.best = (id, decisions, reward)
+        return True
+
+    def resume(self, study: Study) -> None:
+        """Starts with the trials of a study that ended before."""
+        for trial in study.front():
+            self.add(trial.id, trial.decisions, trial.told)
+        counts = study.counts()
+        self.done, self.failed = counts["completed"] + counts["failed"], counts["failed"]
+
+    def front(self) -> list[tuple[Decisions, Reward]]:
+        """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
+        if self._front is not None:
+            return [member.item for member in self._front]
+        return [] if self.best is None else [self.best[1:]]
+
+    @property
+    def best_text(self) -> str:
+        """The best reward so far, as text; of several rewards, how many trials are Pareto-optimal."""
+        if self.best is not None:
+            return f"best {say(self.best[2])} (trial {self.best[0]})"
+        return "no reward yet" if self._front is None else f"{len(self.front())} on the front"
 
 
 class Found(ABC, Generic[T]):

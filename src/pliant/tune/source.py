@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, final
 from pliant.algorithms import Algorithm, Exhausted, to_algorithm
 from pliant.algorithms.base import check_arity
 from pliant.algorithms.description import rebuild
-from pliant.algorithms.objectives import ParetoFront
 from pliant.hyper.template import Template
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, LoadError
 
 from .feedback import Feedback, Metrics, Reward
 from .progress import Display, calls_from, claim, open_progress, write_line
+from .result import Tally
 from .text import say_end
 
 if TYPE_CHECKING:
@@ -38,20 +38,15 @@ class Source(ABC):
     """
 
     def __init__(self, *, maximize: bool) -> None:
-        self.maximize = maximize
-        self.best_reward: float | None = None
-        self.best_decisions: Decisions | None = None
+        self.tally = Tally(maximize=maximize)
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
         self.timeout: float | None = None  # seconds
         self.deadline: float | None = None
         self.display: Display | None = None
         self.has_progress = False
-        self.done = self.failed = (
-            0  # how many trials ended, and how many of them without a reward that counts
-        )
-        self._front: ParetoFront | None = None  # of several objectives
-        self._place: tuple[int, int] | None = None  # frame and thread of the loop, while a trial runs
+        self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
+        self._thread = threading.get_ident()
 
     @abstractmethod
     def ask(self) -> Feedback | None:
@@ -118,54 +113,45 @@ class Source(ABC):
         if asked is None:
             self.finish()
         elif self.display is not None:
-            self._place = (id(sys._getframe(2)), threading.get_ident())
+            self._frame = id(sys._getframe(2))
         return asked
 
     def begin(self, frame: FrameType) -> bool:
         """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
-        self._place = (id(frame), threading.get_ident())
+        self._frame, self._thread = id(frame), threading.get_ident()
         return self.has_progress and self._show()
 
     def _show(self) -> bool:
-        self.has_progress = False
+        self.has_progress, self._thread = False, threading.get_ident()
         if claim(self):
-            self.display = self._open_display()
+            self.display = open_progress(self.total, self.tally)
+            self.display.start()
         return self.display is not None
-
-    def _open_display(self) -> Display:
-        """Opens the display of this search."""
-        display = open_progress(self.total, maximize=self.maximize)
-        display.start()
-        return display
 
     def is_running(self) -> bool:
         """Returns whether what is being called now was called from the loop's body, before the feedback."""
-        return self._place is not None and calls_from(*self._place)
+        return self._frame is not None and calls_from(self._frame, self._thread)
 
     def end(
         self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
     ) -> None:
         """Notes a trial of the loop that has its feedback: the best, the display, the callbacks."""
-        self._place = None
-        if counts:
-            self._note(feedback.decisions, reward)
-        self._count(
-            feedback.id, reward if counts else None, None if counts else reason or "it breaks a constraint"
-        )
+        self._frame = None
+        told = reward if counts else None
+        is_best = self.tally.add(feedback.id, feedback.decisions, told)
+        if self.display is not None:
+            why = None if counts else reason or "it breaks a constraint"
+            self.display.show(feedback.id, told, why, is_best=is_best)
         if self.callbacks:
             self._call(self.trial(feedback.id))
 
     def add(self, trial: Trial) -> None:
         """Notes a trial that ran elsewhere, as it ended."""
-        self._note(trial.decisions, trial.told)
-        self._count(trial.id, trial.told, trial.reason)
-        self._call(trial)
-
-    def _count(self, id: int, reward: Reward | None, reason: str | None) -> None:
-        self.done += 1
-        self.failed += reason is not None
         if self.display is not None:
-            self.display.note(id, reward, reason)
+            self.display.add(trial)
+        else:
+            self.tally.add(trial.id, trial.decisions, trial.told)
+        self._call(trial)
 
     def _call(self, trial: Trial) -> None:
         for callback in self.callbacks:
@@ -177,40 +163,11 @@ class Source(ABC):
         if display is None:
             return
         display.stop()
-        if not display.done:
+        if not self.tally.done:
             return
         with suppress(Exception):  # also called when the search is garbage: a summary must not fail it
-            for line in say_end(display, self.best_decisions, self.ended):
+            for line in say_end(self.tally, self.total, display.seconds, why=self.ended):
                 write_line(line)
-
-    def _note(self, decisions: Decisions, reward: Reward | None) -> None:
-        """Keeps the best reward; of several objectives, the Pareto front."""
-        if reward.__class__ is float and (
-            self.best_reward is None or self._is_better(reward, self.best_reward)
-        ):
-            self.best_reward, self.best_decisions = reward, decisions
-        elif isinstance(reward, tuple):
-            if self._front is None:
-                self._front = ParetoFront()
-            self._front.add(self._turn(reward), (decisions, reward))
-
-    def front(self) -> list[tuple[Decisions, Reward]]:
-        """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
-        if self._front is not None:
-            return [member.item for member in self._front]
-        if self.best_decisions is None or self.best_reward is None:
-            return []
-        return [(self.best_decisions, self.best_reward)]
-
-    def _turn(self, reward: Reward) -> Any:
-        """Returns a reward so that higher is better."""
-        if self.maximize:
-            return reward
-        return tuple([-one for one in reward]) if isinstance(reward, tuple) else -reward
-
-    def _is_better(self, reward: Any, other: Any) -> bool:
-        """Returns whether one reward is better than another."""
-        return bool(reward > other if self.maximize else reward < other)
 
 
 @final
@@ -247,7 +204,7 @@ class MemorySource(Source):
         return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
 
     def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.algorithm.report(decisions, self._turn(reward), step=step)
+        return self.algorithm.report(decisions, _turn(reward, self.tally), step=step)
 
     def tell(
         self,
@@ -260,7 +217,7 @@ class MemorySource(Source):
         cause: Cause = "skipped",
     ) -> bool:
         arity = self.arity if reward is None else check_arity(id, reward, self.arity)
-        self.algorithm.feedback(decisions, None if reward is None else self._turn(reward))
+        self.algorithm.feedback(decisions, None if reward is None else _turn(reward, self.tally))
         self.arity = arity
         told = reason if reward is None else reward
         self._ended.append((decisions, told, self._asked, time(), metrics, cause))
@@ -299,19 +256,11 @@ class StudySource(Source):
         self.owned = owned  # opened for this loop, so closed at its end
         self._is_closed = False
         self._budget = study.info().budget
-        counts = study.counts()
-        self.done, self.failed = counts["completed"] + counts["failed"], counts["failed"]
-        for trial in study.front():
-            self._note(trial.decisions, trial.told)
+        self.tally.resume(study)
 
     @property
     def total(self) -> int | None:
         return self._budget
-
-    def _open_display(self) -> Display:
-        display = super()._open_display()
-        display.resume(self.study)
-        return display
 
     def ask(self) -> Feedback | None:
         trial = self.study.ask()
@@ -403,6 +352,13 @@ def _rebuild(study: Study) -> Algorithm:
         return rebuild(dict(description))
     except LoadError:
         return to_algorithm()
+
+
+def _turn(reward: Any, tally: Tally) -> Any:
+    """Returns a reward so that higher is better."""
+    if tally.maximize:
+        return reward
+    return tuple([-one for one in reward]) if isinstance(reward, tuple) else -reward
 
 
 def _say_time(seconds: float) -> str:

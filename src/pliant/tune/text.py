@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pliant.study import Trial
 
     from .feedback import Reward
-    from .progress import Display
+    from .result import Tally
 
 _KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _CLASS = re.compile(r"<(?:class|function) '?([\w.<>]+)'?.*>")
@@ -49,29 +49,28 @@ def to_code(program: Any) -> str:
     return format_value(program, hide_default_values=True)
 
 
-def say_end(display: Display, best: Decisions | None, why: str | None) -> list[str]:
+def say_end(tally: Tally, total: int | None, seconds: float, *, why: str | None) -> list[str]:
     """Returns the summary of a search that has ended, as lines.
 
     Args:
-      display: which trials there were.
-      best: the decisions with the best reward.
-      why: why the search ended before all its trials.
+      tally: its trials.
+      total: how many trials it was to have.
+      seconds: how long it took.
+      why: why it ended before all its trials.
     """
-    total = "" if display.total in (None, display.done) else f" of {display.total}"
-    failed = f", {display.failed} failed" if display.failed else ""
+    left = "" if total in (None, tally.done) else f" of {total}"
+    failed = f", {tally.failed} failed" if tally.failed else ""
     early = f" ({why.rstrip('.')})" if why else ""
-    lines = [
-        f"search: {display.done}{total} trials in {display.seconds:.1f} s{failed}{early}; {display.best_text}"
-    ]
-    if best is not None:
-        parts = list_decisions(best)
+    lines = [f"search: {tally.done}{left} trials in {seconds:.1f} s{failed}{early}; {tally.best_text}"]
+    if tally.best is not None:
+        parts = list_decisions(tally.best[1])
         lines += [f"  {name} = {text}" if name else f"  {text}" for name, text in parts[:_LISTED]]
         if len(parts) > _LISTED:
             lines.append(f"  ... and {len(parts) - _LISTED} more decisions")
         lines.append(
             "  read it with .best_program, .best_reward and .best_decisions; all trials with .trials"
         )
-    elif display.done > display.failed:
+    elif tally.front():
         lines.append("  read the Pareto-optimal programs with .front; all trials with .trials")
     return lines
 
