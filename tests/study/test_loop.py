@@ -178,6 +178,20 @@ def test_trials_can_be_asked_and_told_while_they_are_read(place, space, monkeypa
         assert len(list(study.trials("completed"))) == 90
 
 
+def test_the_latest_trial_of_decisions(place, space):
+    with Study.create(place, space, Random(), trials=9) as study:
+        for _ in range(3):
+            study.enqueue([1, 0])
+        first, second, third = (study.ask() for _ in range(3))
+        assert study.latest(first.decisions) is None
+        study.tell(first.id, 0.5)
+        study.tell(second.id, 0.25)
+        study.fail(third.id, "out of memory")
+        assert study.latest(first.decisions) == study.trial(2)
+        assert [trial.id for trial in study.trials("completed")] == [1, 2]
+        assert [trial.id for trial in study.trials("running")] == []
+
+
 def test_info(place, space):
     with Study.create(place, space, RegularizedEvolution(9, 3), trials=4, name="digits") as study:
         study.ask()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pliant.launch import Outcome
-from pliant.study import Trial
-from pliant.study.run import Failed, Lost, Result, Seen, Told
+from pliant.study import Cause, Trial
+from pliant.study.run import Failed, Lost, Result, Seen, Told, find_cause
 from pliant.study.trials.constraint import Constraint
 from pliant.values.errors import PliantError, listing, suggest
 
@@ -69,11 +69,11 @@ class ResultReader:
         if outcome.how == "lost":
             return Lost(outcome.reason)
         if not outcome.ok and outcome.how != CANCELLED:
-            return self._fail(trial, _describe_exit(outcome))
+            return self._fail(trial, _describe_exit(outcome), cause=find_cause(outcome))
         home = self.folder.trial(self.stage, trial.id)
         status = read_status(home)
         if status.startswith("failed"):  # `failed` or `failed_with_nan_error`
-            return self._fail(trial, f"the trainer wrote job_status {status!r}")
+            return self._fail(trial, f"the trainer wrote job_status {status!r}", cause="error")
         reading = read_measurements(self.folder.metrics(self.stage, trial.id, trial.token))
         return self._read_reward(trial, reading, read_numbers(home / LATENCY_FILE), outcome)
 
@@ -117,10 +117,17 @@ class ResultReader:
             return self._fail(trial, str(error), metrics)
         return Told(reward, metrics)  # includes the quality, as the reward is another number
 
-    def _fail(self, trial: Trial, reason: str, metrics: Mapping[str, float] | None = None) -> Result:
+    def _fail(
+        self,
+        trial: Trial,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        cause: Cause = "reward",
+    ) -> Result:
         if trial.attempts <= self.rules.retries:
             return Lost(reason)
-        return Failed(reason, metrics or {})
+        return Failed(reason, metrics or {}, cause=cause)
 
 
 def _merge(measurements: tuple[Measurement, ...]) -> dict[str, float]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib
 import json
 from ast import literal_eval
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pliant.space import Choice, Float, Space
 from pliant.values.errors import DecisionError, StudyError
@@ -24,12 +24,17 @@ from .view import View
 Row = dict[str, Any]
 
 
-class _Column(NamedTuple):
-    """A column: its name, the type of its non-empty cells, and a function from a trial to its cell."""
-
-    name: str
-    kind: type[Any]
-    read: Callable[[Trial, dict[str, Any]], Any]
+_FIELDS: dict[str, type[Any]] = {
+    "reason": str,
+    "cause": str,
+    "attempts": int,
+    "started": str,
+    "ended": str,
+    "seconds": float,
+    "worker": str,
+    "origin": str,
+    "copied_from": int,
+}  # of a trial: the last columns
 
 
 def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
@@ -111,9 +116,9 @@ def to_pandas(study: View) -> Any:
     pandas = _import("pandas", "to_rows(study) gives the same as a list of dicts")
     trials = list(study.trials())
     columns = _columns(study, trials)
-    frame = pandas.DataFrame(_rows(trials, columns), columns=[column.name for column in columns])
+    frame = pandas.DataFrame(_rows(trials, columns), columns=list(columns))
     dtypes = {float: "float64", int: "Int64", str: "object"}  # Int64: integers that may be missing
-    return frame.astype({column.name: dtypes[column.kind] for column in columns}).set_index("id")
+    return frame.astype({name: dtypes[kind] for name, kind in columns.items()}).set_index("id")
 
 
 def to_parquet(study: View, path: Path | str) -> None:
@@ -127,14 +132,12 @@ def to_parquet(study: View, path: Path | str) -> None:
     trials = list(study.trials())
     columns = _columns(study, trials)
     kinds = {float: arrow.float64(), int: arrow.int64(), str: arrow.string()}
-    schema = arrow.schema([(column.name, kinds[column.kind]) for column in columns])
+    schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
     rows = _rows(trials, columns)
-    for column in columns:
+    for name, kind in columns.items():
         for row in rows:
-            if row[column.name] is not None:
-                row[column.name] = column.kind(
-                    row[column.name]
-                )  # as pyarrow does not convert integers to floats
+            if row[name] is not None:
+                row[name] = kind(row[name])  # as pyarrow does not convert integers to floats
     try:
         parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), str(path))
     except OSError as error:
@@ -143,27 +146,13 @@ def to_parquet(study: View, path: Path | str) -> None:
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
     """Returns a trial as JSON data, without empty entries."""
-    data: dict[str, Any] = {
-        "id": trial.id,
-        "status": trial.status,
-        "reward": trial.reward,
-        "rewards": None if trial.rewards is None else list(trial.rewards),
-        "decisions": decided(trial),
-        "metrics": dict(trial.metrics),
-        "reason": trial.reason,
-        "cause": trial.cause,
-        "attempts": trial.attempts,
-        "started": trial.started,
-        "ended": trial.ended,
-        "seconds": trial.seconds,
-        "worker": trial.worker,
-        "origin": trial.origin,
-        "copied_from": trial.copied_from,
-        "reports": [
-            {name: value for name, value in report._asdict().items() if value is not None}
-            for report in trial.reports
-        ],
-    }
+    data: dict[str, Any] = {name: getattr(trial, name) for name in ("id", "status", "reward", *_FIELDS)}
+    data["rewards"] = None if trial.rewards is None else list(trial.rewards)
+    data["decisions"], data["metrics"] = decided(trial), dict(trial.metrics)
+    data["reports"] = [
+        {name: value for name, value in report._asdict().items() if value is not None}
+        for report in trial.reports
+    ]
     return {name: value for name, value in data.items() if value is not None and value not in ({}, [])}
 
 
@@ -223,49 +212,18 @@ def _to_index(point: Choice, value: Any) -> Any:
     return index
 
 
-def _columns(study: View, trials: Sequence[Trial]) -> list[_Column]:
+def _columns(study: View, trials: Sequence[Trial]) -> dict[str, type[Any]]:
+    """Returns the names of the columns, and the types of their non-empty cells."""
     count = max((len(trial.rewards or ()) for trial in trials), default=0)
-    metrics = sorted({name for trial in trials for name in trial.metrics})
-    rewards = (
-        [_Column(f"reward {i + 1}", float, _reward(i)) for i in range(count)]
-        if count
-        else [_field("reward", float)]
-    )
-    return [
-        _field("id", int),
-        _field("status", str),
-        *rewards,
-        *[
-            _Column(f"decisions.{point.path}", _kind(point), _decision(point.path))
-            for point in study.space.points
-        ],
-        *[_Column(f"metrics.{name}", float, _metric(name)) for name in metrics],
-        _field("reason", str),
-        _field("cause", str),
-        _field("attempts", int),
-        _field("started", str),
-        _field("ended", str),
-        _field("seconds", float),
-        _field("worker", str),
-        _field("origin", str),
-        _field("copied_from", int),
-    ]
-
-
-def _field(name: str, kind: type[Any]) -> _Column:
-    return _Column(name, kind, lambda trial, _: getattr(trial, name))
-
-
-def _reward(index: int) -> Callable[[Trial, dict[str, Any]], Any]:
-    return lambda trial, _: None if trial.rewards is None else trial.rewards[index]
-
-
-def _decision(path: str) -> Callable[[Trial, dict[str, Any]], Any]:
-    return lambda _, values: values.get(path)
-
-
-def _metric(name: str) -> Callable[[Trial, dict[str, Any]], Any]:
-    return lambda trial, _: trial.metrics.get(name)
+    names = sorted({name for trial in trials for name in trial.metrics})
+    return {
+        "id": int,
+        "status": str,
+        **({f"reward {i}": float for i in range(1, count + 1)} or {"reward": float}),
+        **{f"decisions.{point.path}": _kind(point) for point in study.space.points},
+        **{f"metrics.{name}": float for name in names},
+        **_FIELDS,
+    }
 
 
 def _kind(point: Any) -> type[Any]:
@@ -291,18 +249,21 @@ def _unquote(text: str) -> str:
         return text
 
 
-def _rows(trials: Sequence[Trial], columns: Sequence[_Column]) -> list[Row]:
+def _rows(trials: Iterable[Trial], columns: Iterable[str]) -> list[Row]:
     found = []
     for trial in trials:
-        values = decided(trial)
-        found.append({column.name: column.read(trial, values) for column in columns})
+        cells = {name: getattr(trial, name) for name in ("id", "status", "reward", *_FIELDS)}
+        cells |= {f"reward {i}": reward for i, reward in enumerate(trial.rewards or (), 1)}
+        cells |= {f"decisions.{path}": value for path, value in decided(trial).items()}
+        cells |= {f"metrics.{name}": value for name, value in trial.metrics.items()}
+        found.append({name: cells.get(name) for name in columns})
     return found
 
 
 def _names(study: View, rows: Sequence[Row], *, reports: bool) -> list[str]:
     if rows:
         return list(rows[0])
-    return ["trial", "step", "reward", "stop"] if reports else [column.name for column in _columns(study, [])]
+    return ["trial", "step", "reward", "stop"] if reports else list(_columns(study, []))
 
 
 def _import(name: str, instead: str) -> Any:

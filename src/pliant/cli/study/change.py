@@ -11,8 +11,7 @@ import click
 from rich.console import Console
 
 from pliant.study import Study, StudyInfo
-from pliant.study.store.location import Location, to_location
-from pliant.study.store.opening import open_store
+from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError
 
 from ..algorithm import make_algorithm
@@ -105,22 +104,3 @@ def say_room(info: StudyInfo) -> str:
     if info.proposed >= info.budget:
         return f"\nThe study has all of its {info.budget} trials; to try the queue, give it more: {command}."
     return f"\nThe study has {info.proposed} of its {info.budget} trials, too few for the whole queue; give it more: {command}."
-
-
-def upgrade(place: Location) -> None:
-    """Upgrades a study to the present version of the format.
-
-    Raises:
-      StudyError: there is none, or another process writes it.
-    """
-    store, _ = open_store(place, writes=True)
-    store.close()
-
-
-def open_place(text: str) -> Study:
-    """Opens the study at a path or address, for reading.
-
-    Raises:
-      StudyError: it is not a study.
-    """
-    return Study.open(to_location(text))

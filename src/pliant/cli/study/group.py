@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,13 @@ from ..options import pool_options, show_as, stop
 
 FORMS = ("csv", "json", "parquet")
 STATUSES = ("running", "completed", "failed")
+
+
+def number(
+    flag: str, default: int, text: str, *, least: int = 1
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns an option that takes an integer."""
+    return click.option(flag, type=click.IntRange(min=least), default=default, show_default=True, help=text)
 
 
 @click.group()
@@ -34,37 +42,31 @@ def list_(where: str, *, form: str) -> None:
 
 @study.command()
 @click.argument("place")
-@click.option(
-    "--journal",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="The number of journal lines.",
-)
+@number("--journal", 10, "The number of journal lines.", least=0)
 @show_as
 def show(place: str, *, journal: int, form: str) -> None:
     """Show the settings, the progress and the journal of a study."""
-    from .change import open_place
+    from pliant.study import Study
+
     from .output import print_study
     from .places import describe
 
-    with open_place(place) as opened:
+    with Study.open(place) as opened:
         lines = opened.journal()
         print_study(describe(opened), lines[-journal:] if journal else [], form)
 
 
 @study.command()
 @click.argument("place")
-@click.option(
-    "--count", type=click.IntRange(min=1), default=1, show_default=True, help="The number of trials."
-)
+@number("--count", 1, "The number of trials.")
 @show_as
 def best(place: str, *, count: int, form: str) -> None:
     """Print the best trials; with several rewards, the Pareto-optimal ones."""
-    from .change import open_place
+    from pliant.study import Study
+
     from .output import print_trials
 
-    with open_place(place) as opened:
+    with Study.open(place) as opened:
         front = opened.front()
         several = bool(front) and front[0].rewards is not None
         print_trials(opened, front if several else opened.best(count), form)
@@ -73,22 +75,17 @@ def best(place: str, *, count: int, form: str) -> None:
 @study.command()
 @click.argument("place")
 @click.option("--status", type=click.Choice(STATUSES), help="Only trials of this status.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="The number of trials, the last ones; 0 for all.",
-)
+@number("--limit", 20, "The number of trials, the last ones; 0 for all.", least=0)
 @show_as
 def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
     """Print the trials of a study."""
     from collections import deque
 
-    from .change import open_place
+    from pliant.study import Study
+
     from .output import print_trials
 
-    with open_place(place) as opened:
+    with Study.open(place) as opened:
         print_trials(opened, list(deque(opened.trials(status), maxlen=limit or None)), form)
 
 
@@ -106,9 +103,8 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 @click.option("--reports", is_flag=True, help="Export the reports of trials instead (csv only).")
 def export(place: str, *, form: str | None, output: Path | None, reports: bool) -> None:
     """Write all trials as a table for other programs."""
+    from pliant.study import Study
     from pliant.study.export import to_csv, to_json, to_parquet
-
-    from .change import open_place
 
     named = "" if output is None else output.suffix[1:].lower()
     if form is None and named not in ("", *FORMS):
@@ -121,7 +117,7 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
         raise click.UsageError("--reports writes csv only; json contains the reports of each trial.")
     if chosen == "parquet" and output is None:
         raise click.UsageError("Parquet is a binary format: name the file by --output FILE.")
-    with open_place(place) as opened:
+    with Study.open(place) as opened:
         if chosen == "parquet":
             assert output is not None
             to_parquet(opened, output)
@@ -141,13 +137,13 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def rm(places: tuple[str, ...], *, yes: bool) -> None:
     """Delete studies, all or none.  A study that is in use is not deleted."""
+    from pliant.study import Study
     from pliant.study.store.location import to_location
 
     from ..removal import remove_studies
-    from .change import open_place
 
     for place in places:
-        with open_place(place) as opened:
+        with Study.open(place) as opened:
             click.echo(f"{opened.path}: {opened.info().proposed} trials")
     if not yes:
         click.confirm("Delete permanently?", abort=True)
@@ -165,13 +161,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
     "--algorithm",
     help="The algorithm, as for `pliant search`, if it cannot be made from the record of the study.",
 )
-@click.option(
-    "--top",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="The number of best trials to show.",
-)
+@number("--top", 5, "The number of best trials to show.")
 @pool_options
 def resume(place: str, target: str, **options: Any) -> None:
     """Continue a study with its algorithm and settings; FILE is as for `pliant search`."""
@@ -196,12 +186,13 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 
     @FILE reads them from a file, and - from standard input.
     """
+    from pliant.study import Study
     from pliant.study.export import read_decided
 
-    from .change import open_place, read_decisions, say_room
+    from .change import read_decisions, say_room
 
     found = read_decisions(decisions)
-    with open_place(place) as opened:
+    with Study.open(place) as opened:
         opened.enqueue(read_decided(opened.space, found), note)
         info = opened.info()
     click.echo(f"{info.queued} in the queue of {info.path}.{say_room(info)}")
@@ -211,11 +202,10 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 @click.argument("place")
 def upgrade(place: str) -> None:
     """Upgrade a study of an older version; continuing its search also does that."""
+    from pliant.study import Study
     from pliant.study.store.location import to_location
+    from pliant.study.store.opening import open_store
 
-    from .change import open_place
-    from .change import upgrade as bring_up
-
-    bring_up(to_location(place))
-    with open_place(place) as opened:
+    open_store(to_location(place), writes=True)[0].close()
+    with Study.open(place) as opened:
         click.echo(f"{opened.path} has version {opened.info().schema_version} of the format.")
