@@ -99,27 +99,27 @@ def test_empty_space():
         ),
         (lambda: choice("x", 2, literals=["a"]), "has 1 literals but 2 branches"),
         (lambda: choice("x", 2, values=[1]), r"has 2 candidates but the values \(1,\); give a finite number"),
-        (lambda: integer("n", 3, 1), "the int at path 'n' has min_value 3 above max_value 1; swap"),
-        (lambda: integer("n", 0, 9, scale="log"), "scale 'log', which needs min_value above 0; got 0"),
+        (lambda: integer("n", 3, 1), "the integer at path 'n': min_value 3 is above max_value 1; swap"),
+        (lambda: integer("n", 0, 9, scale="log"), "scale 'log' needs min_value above 0; got 0"),
         (
             lambda: integer("n", 1, 9, scale="Log"),
-            "scale of the int at path 'n' must be one of linear, log, rlog; got 'Log'",
+            "the integer at path 'n': scale must be one of linear, log, rlog; got 'Log'",
         ),
-        (lambda: integer("n", 1, 9, step=0), "step of the integer at path 'n' must be 1 or more; got 0"),
+        (lambda: integer("n", 1, 9, step=0), "the integer at path 'n': step must be a whole number, 1 or more; got 0"),
         (
             lambda: integer("n", 1.0, 9),
-            r"min_value of the integer at path 'n' must be a whole number; got 1\.0 of type float",
+            r"the integer at path 'n': min_value must be a whole number; got 1\.0 of type float",
         ),
-        (lambda: integer("n", True, 9), "min_value of the integer at path 'n'.*got True of type bool"),
-        (lambda: floating("f", 2, 1), r"the float at path 'f' has min_value 2\.0 above max_value 1\.0"),
+        (lambda: integer("n", True, 9), "the integer at path 'n': min_value.*got True of type bool"),
+        (lambda: floating("f", 2, 1), r"the float at path 'f': min_value 2 is above max_value 1"),
         (lambda: floating("f", 0, 1, scale="log"), "needs min_value above 0"),
         (
             lambda: floating("f", 0, float("inf")),
-            "max_value of the float at path 'f' must be a finite number; got inf",
+            "the float at path 'f': max_value must be a finite number; got inf",
         ),
         (
             lambda: floating("f", "0", 1),
-            "min_value of the float at path 'f' must be a finite number; got '0' of type str",
+            "the float at path 'f': min_value must be a finite number; got '0' of type str",
         ),
         (lambda: floating("f", False, 1), "got False of type bool"),
         (
@@ -190,7 +190,7 @@ def test_building_takes_time_in_proportion_to_the_points():
 @pytest.mark.parametrize("ends", [(-1e308, 1e308), (1e308, 1.5e308)])
 def test_a_float_range_is_no_wider_than_a_float(ends):
     with pytest.raises(
-        SpaceError, match=r"the float at path .x. has the range from .*too large for a float. Use a smaller"
+        SpaceError, match=r"the float at path .x.: the range from .* is too wide for a float. Use a smaller"
     ):
         flatten([floating("x", *ends)])
 
@@ -198,7 +198,7 @@ def test_a_float_range_is_no_wider_than_a_float(ends):
 @pytest.mark.parametrize("ends", [(0, 10**400), (-(10**400), 0)])
 def test_an_integer_range_is_no_wider_than_a_float(ends):
     with pytest.raises(
-        SpaceError, match=r"the int at path .x. has .*hundreds of digits.* too large for a float"
+        SpaceError, match=r"the integer at path .x.: the .*hundreds of digits.* too wide for a float"
     ):
         flatten([integer("x", *ends)])
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any, Never
 
+from pliant.space.points import check_range
 from pliant.values.errors import FieldTypeError, SpaceError
 from pliant.values.registry import is_taken, register, type_name
 from pliant.values.slips import HOLES, explain_argument
 
 from .context import decide
-from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates, check_range
+from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates
 
 
 def oneof(
@@ -129,7 +130,8 @@ def floatv(
     Floatv(min_value=0.0001, max_value=0.1, scale='log')
     """
     _check_arguments("floatv", _unknown)
-    scale = check_range(min_value, max_value, scale, verb="floatv", whole=False)
+    scale = "linear" if scale is None else scale
+    check_range("floatv", min_value, max_value, scale, whole=False)
     return decide(Floatv(float(min_value), float(max_value), scale, name=name, hints=hints))
 
 
@@ -161,9 +163,8 @@ def intv(
     [2, 5, 8]
     """
     _check_arguments("intv", _unknown)
-    scale = check_range(min_value, max_value, scale, verb="intv", whole=True)
-    if step.__class__ is not int or step < 1:
-        raise SpaceError(f"intv: step must be a whole number, 1 or more; got {step!r}.")
+    scale = "linear" if scale is None else scale
+    check_range("intv", min_value, max_value, scale, whole=True, step=step)
     return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
 
 

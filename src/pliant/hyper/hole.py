@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from pliant import schema as specs
 from pliant.schema import ValueSpec
-from pliant.space.points import check_width, is_finite
 from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 from pliant.values.path import Path, at_path
@@ -256,27 +255,3 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
     if not found:
         raise SpaceError(f"{verb} has no candidates; give it at least one.")
     return found
-
-
-def check_range(min_value: Any, max_value: Any, scale: Any, *, verb: str, whole: bool) -> str:
-    """Returns the scale's name after checking a range.
-
-    Raises:
-      SpaceError: an end is not a number, the ends are swapped, or the scale does not allow them.
-    """
-    for label, value in (("min_value", min_value), ("max_value", max_value)):
-        kinds = (int,) if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not (whole or is_finite(value)):
-            kind = "whole number" if whole else "finite number"
-            raise SpaceError(
-                f"{verb}: {label} must be a {kind}; got {value!r} of type {type(value).__name__}."
-            )
-    if min_value > max_value:
-        raise SpaceError(f"{verb}: min_value {min_value!r} is above max_value {max_value!r}; swap them.")
-    check_width(min_value, max_value, verb)
-    scale = "linear" if scale is None else scale
-    if scale not in ("linear", "log", "rlog"):
-        raise SpaceError(f"{verb}: scale must be 'linear', 'log' or 'rlog'; got {scale!r}.")
-    if scale != "linear" and min_value <= 0:
-        raise SpaceError(f"{verb}: scale {scale!r} needs min_value above 0; got {min_value!r}.")
-    return str(scale)

@@ -7,7 +7,6 @@ Programs with holes are in ``hyper``.
 from .active import find_parents, walk_points
 from .build import Hole, choice, flatten, floating, integer
 from .decisions import Decisions
-from .difference import diff
 from .mutation import mutate
 from .neighbourhood import neighbours
 from .points import Choice, Float, Group, Int, Point
@@ -15,6 +14,7 @@ from .recombination import recombine
 from .sample import as_random
 from .scale import from_unit, to_unit
 from .space import Space
+from .text import diff
 
 __all__ = [
     "Choice",

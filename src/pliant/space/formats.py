@@ -16,8 +16,8 @@ from pliant.values.errors import DecisionError, suggest
 from pliant.values.path import at_path
 
 from .active import find_parents, walk_points
-from .difference import diff
 from .points import Choice, Point
+from .text import diff
 from .validate import Vector, allowed, check_pick, check_value, check_vector
 
 if TYPE_CHECKING:

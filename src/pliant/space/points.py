@@ -119,16 +119,8 @@ class Int:
     kind: ClassVar[str] = "int"
 
     def __post_init__(self) -> None:
-        for what in ("min_value", "max_value", "step"):
-            value = getattr(self, what)
-            if value.__class__ is not int:
-                raise SpaceError(
-                    f"{what} of the integer {at_path(self.path)} must be a whole number; got {value!r} of type "
-                    f"{type(value).__name__}."
-                )
-        if self.step < 1:
-            raise SpaceError(f"step of the integer {at_path(self.path)} must be 1 or more; got {self.step}.")
-        _check_range(self)
+        what = f"the integer {at_path(self.path)}"
+        check_range(what, self.min_value, self.max_value, self.scale, whole=True, step=self.step)
 
     @property
     def count(self) -> int:
@@ -158,15 +150,12 @@ class Float:
     kind: ClassVar[str] = "float"
 
     def __post_init__(self) -> None:
-        for what in ("min_value", "max_value"):
-            value = getattr(self, what)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
-                raise SpaceError(
-                    f"{what} of the float {at_path(self.path)} must be a finite number; got {value!r} of type "
-                    f"{type(value).__name__}."
-                )
-            object.__setattr__(self, what, float(value) + 0.0)  # -0.0 becomes 0.0: one text for equal numbers
-        _check_range(self)
+        low, high = self.min_value, self.max_value
+        check_range(f"the float {at_path(self.path)}", low, high, self.scale, whole=False)
+        object.__setattr__(
+            self, "min_value", float(low) + 0.0
+        )  # -0.0 becomes 0.0: one text for equal numbers
+        object.__setattr__(self, "max_value", float(high) + 0.0)
 
     @property
     def count(self) -> int | float:
@@ -198,32 +187,34 @@ def is_finite(value: float) -> bool:
         return False
 
 
-def check_width(low: float, high: float, what: str) -> None:
-    """Raises SpaceError if the width of a range, or the sum of its ends, is not a finite float."""
+def check_range(what: str, low: Any, high: Any, scale: Any, *, whole: bool, step: Any = 1) -> None:
+    """Checks the range, the scale and the step of a number; ``what`` names it in messages.
+
+    Raises:
+      SpaceError: an end is not a number, the range is empty or too wide, or the scale or the step is invalid.
+    """
+    for label, value in (("min_value", low), ("max_value", high)):
+        is_number = not isinstance(value, bool) and isinstance(value, (int, float)) and is_finite(value)
+        if not (value.__class__ is int if whole else is_number):
+            kind = "whole" if whole else "finite"
+            raise SpaceError(
+                f"{what}: {label} must be a {kind} number; got {value!r} of type {type(value).__name__}."
+            )
+    if step.__class__ is not int or step < 1:
+        raise SpaceError(f"{what}: step must be a whole number, 1 or more; got {step!r}.")
+    if low > high:
+        raise SpaceError(f"{what}: min_value {low!r} is above max_value {high!r}; swap them.")
     if not (is_finite(low) and is_finite(high) and is_finite(abs(low) + abs(high))):
         ends = " to ".join(
             repr(end) if is_finite(end) else "a number of hundreds of digits" for end in (low, high)
         )
         raise SpaceError(
-            f"{what} has the range from {ends}, whose width is too large for a float. "
+            f"{what}: the range from {ends} is too wide for a float. "
             "Use a smaller range, or search the logarithm: pg.floatv(-300, 300) as the exponent of 10."
         )
-
-
-def _check_range(point: Int | Float) -> None:
-    where = at_path(point.path)
-    low, high = point.min_value, point.max_value
-    if low > high:
+    if scale not in SCALES:
+        raise SpaceError(f"{what}: scale must be one of {', '.join(SCALES)}; got {scale!r}.")
+    if scale != "linear" and low <= 0:
         raise SpaceError(
-            f"the {point.kind} {where} has min_value {low!r} above max_value {high!r}; swap them?"
-        )
-    check_width(low, high, f"the {point.kind} {where}")
-    if point.scale not in SCALES:
-        raise SpaceError(
-            f"scale of the {point.kind} {where} must be one of {', '.join(SCALES)}; got {point.scale!r}."
-        )
-    if point.scale != "linear" and low <= 0:
-        raise SpaceError(
-            f"the {point.kind} {where} has scale {point.scale!r}, which needs min_value above 0; got {low!r}. "
-            "Raise min_value, or use scale='linear'."
+            f"{what}: scale {scale!r} needs min_value above 0; got {low!r}. Raise min_value, or use scale='linear'."
         )

@@ -12,7 +12,6 @@ from pliant.values.errors import LoadError, SpaceError
 
 from . import enumeration, formats, sample, serialize, text
 from .decisions import Decisions
-from .difference import diff as diff_spaces
 from .layout import Units, check_layout, make_units, measure
 from .points import Float, Point
 from .validate import check_vector
@@ -178,7 +177,7 @@ class Space:
 
     def diff(self, other: Space) -> list[str]:
         """Returns the differences between this space and ``other`` as lines; none if they are equal."""
-        return diff_spaces(self, other)
+        return text.diff(self, other)
 
     def describe(self) -> str:
         """Returns the size and an indented line per point."""

@@ -21,25 +21,8 @@ from ..tree.node import Node
 from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin, registered
 
 _SIMPLE = AS_IS | {int, float}
-_PLAIN_TYPES = {
-    type_name(c): c
-    for c in (
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        list,
-        tuple,
-        dict,
-        set,
-        frozenset,
-        range,
-        object,
-        NoneType,
-    )
-}
+_PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range, object, NoneType)
+_PLAIN_TYPES = {type_name(cls): cls for cls in _PLAIN}
 """The classes that need no registration: they are values, and creating one runs no user code."""
 
 

@@ -6,7 +6,8 @@ reported to the ancestors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from pliant.schema import ValueSpec
@@ -21,6 +22,19 @@ from ..tree.adoption import CONTAINERS, PLAIN, adopt, item_spec
 from ..tree.node import ATOMS, Node, path
 from .compile import copy_child
 from .methods import Symbolic
+
+
+def _through_items(method: Callable[..., Any]) -> Any:
+    """Returns a method of ``list`` that runs on a plain copy, whose items then replace those of a List in one change."""
+
+    @functools.wraps(method)
+    def change(self: Any, *args: Any, **options: Any) -> Any:
+        items = list(self)
+        result = method(items, *args, **options)
+        commit([(self, Whole(items))])
+        return result
+
+    return change
 
 
 @final
@@ -95,15 +109,9 @@ class List(list[Any], Symbolic):
     _sym_plan = plan_list
     _sym_swap = swap_list
 
-    def _become(self, items: list[Any]) -> None:
-        """Replaces all items, as one change."""
-        commit([(self, Whole(items))])
-
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
-            items = list(self)
-            items[index] = value
-            self._become(items)
+            self._set_slice(index, value)
         else:
             if not -len(self) <= index < len(self):
                 raise PathError(
@@ -111,10 +119,14 @@ class List(list[Any], Symbolic):
                 )
             commit_one(self, index, value)
 
-    def __delitem__(self, index: Any) -> None:
-        items = list(self)
-        del items[index]
-        self._become(items)
+    _set_slice = _through_items(list.__setitem__)
+    _pop = _through_items(list.pop)
+    __delitem__ = _through_items(list.__delitem__)
+    clear = _through_items(list.clear)
+    insert = _through_items(list.insert)
+    remove = _through_items(list.remove)
+    reverse = _through_items(list.reverse)
+    sort = _through_items(list.sort)
 
     def append(self, value: Any) -> None:
         """Adds an item at the end."""
@@ -125,47 +137,20 @@ class List(list[Any], Symbolic):
         n = len(self)
         commit([(self, {n + i: value for i, value in enumerate(values)})])
 
-    def insert(self, index: Any, value: Any) -> None:
-        """Adds an item before ``index``."""
-        items = list(self)
-        items.insert(index, value)
-        self._become(items)
-
     def pop(self, index: Any = -1) -> Any:
         """Removes an item and returns it."""
         if index == -1 and self:
             value = list.__getitem__(self, -1)
             commit_one(self, len(self) - 1, MISSING_VALUE)
             return value
-        items = list(self)
-        value = items.pop(index)
-        self._become(items)
-        return value
-
-    def remove(self, value: Any) -> None:
-        """Removes the first item that equals ``value``."""
-        items = list(self)
-        items.remove(value)
-        self._become(items)
-
-    def clear(self) -> None:
-        """Removes all items."""
-        self._become([])
-
-    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
-        """Sorts the items in place."""
-        self._become(sorted(self, key=key, reverse=reverse))
-
-    def reverse(self) -> None:
-        """Reverses the items in place."""
-        self._become(list(self)[::-1])
+        return self._pop(index)
 
     def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[misc]  # list's overloads
         self.extend(values)
         return self
 
     def __imul__(self, n: Any) -> List:  # type: ignore[misc]  # list's `*` returns a plain list
-        self._become(list(self) * n)
+        commit([(self, Whole(list(self) * n))])
         return self
 
     def copy(self) -> List:

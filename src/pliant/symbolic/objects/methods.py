@@ -11,7 +11,7 @@ from typing import Any
 from pliant.values.path import Path
 
 from ..edit import clone, rebind
-from ..json import documents as store
+from ..json import documents
 from ..json.pickling import reduce_node
 from ..read import query
 from ..read.text import format_value, one_line
@@ -27,35 +27,18 @@ class Symbolic(Node):
     _sym_listens = False
     _sym_stateful = False
 
+    clone = clone.clone
+    query = query.query
     rebind = rebind.rebind
-
-    def clone(self, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
-        """Returns a copy of this tree; see ``pg.clone``."""
-        return clone.clone(self, deep=deep, override=override, memo=memo)
-
-    def query(
-        self, path_regex: Any = None, where: Any = None, *, enter_selected: bool = False
-    ) -> dict[str, Any]:
-        """Returns the selected values at and below this node, by path; see ``pg.query``."""
-        return query.query(self, path_regex, where, enter_selected=enter_selected)
+    save = documents.save
+    to_json = documents.to_json
+    to_json_str = documents.to_json_str
 
     def seal(self, sealed: bool = True) -> Any:
         """Makes this tree read-only (or writable again) and returns it."""
         object.__setattr__(self, "_sym_sealed", sealed)
         object.__setattr__(self, "_sym_mark", True)
         return self
-
-    def save(self, path: Any, **options: Any) -> None:
-        """Writes this tree to a JSON file; see ``pg.save``."""
-        store.save(self, path, **options)
-
-    def to_json(self, **options: Any) -> Any:
-        """Returns this tree as JSON data; see ``pg.to_json``."""
-        return store.to_json(self, **options)
-
-    def to_json_str(self, **options: Any) -> str:
-        """Returns this tree as JSON text; see ``pg.to_json_str``."""
-        return store.to_json_str(self, **options)
 
     @property
     def is_sealed(self) -> bool:

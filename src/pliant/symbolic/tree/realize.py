@@ -37,16 +37,8 @@ _NOT_USED = frozenset(
     __getstate__ __setstate__ __reduce__ __reduce_ex__ __copy__ __deepcopy__ __sizeof__ __repr__""".split()
 )
 # Names that notebooks and debuggers look up on every object; this must not build a network.
-_PROBES = (
-    "_repr_",
-    "_ipython_",
-    "_pytest",
-    "__array",
-    "__dataclass",
-    "__name__",
-    "__qualname__",
-    "__wrapped__",
-    "_mock",
+_PROBES = tuple(
+    "_repr_ _ipython_ _pytest __array __dataclass __name__ __qualname__ __wrapped__ _mock".split()
 )
 
 _lock = threading.Lock()  # held briefly, never while the user's code runs
