@@ -19,11 +19,7 @@ from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates
 
 
 def oneof(
-    candidates: Iterable[Any],
-    *_others: Never,
-    name: str | None = None,
-    hints: Any = None,
-    **_unknown: Never,
+    candidates: Iterable[Any], *_others: Never, name: str | None = None, hints: Any = None, **_unknown: Never
 ) -> Any:
     """Returns a hole that becomes one of the candidates.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
-from typing import Any, final
+from typing import Any, TypeVar, cast, final
 
 from pliant.space import Decisions, Space, as_random, flatten
 from pliant.symbolic.tree.node import Node
@@ -21,6 +21,8 @@ from .context import Traced
 from .match import find_decisions
 from .partition import Where, to_where
 from .plan import make_plan
+
+Program = TypeVar("Program")
 
 
 @final
@@ -125,7 +127,7 @@ def abstract_search_space(program: Any, where: Where | str | None = None) -> Spa
     return template_of(program.space if isinstance(program, Traced) else program, where).space
 
 
-def materialize(program: Any, decisions: Any, where: Where | str | None = None) -> Any:
+def materialize(program: Program, decisions: Any, where: Where | str | None = None) -> Program:
     """Builds a program from a program with holes and decisions.
 
     Args:
@@ -138,7 +140,7 @@ def materialize(program: Any, decisions: Any, where: Where | str | None = None) 
     >>> materialize(pg.Dict(kernel_size=pg.oneof([3, 5])), {"kernel_size": "1/2 (5)"})
     {kernel_size=5}
     """
-    return template_of(program, where).materialize(decisions)
+    return cast(Program, template_of(program, where).materialize(decisions))
 
 
 def encode(program: Any, child: Any, where: Where | str | None = None) -> Decisions:
@@ -151,7 +153,9 @@ def encode(program: Any, child: Any, where: Where | str | None = None) -> Decisi
     return template_of(program, where).encode(child)
 
 
-def iterate(program: Any, num_examples: int | None = None, where: Where | str | None = None) -> Iterator[Any]:
+def iterate(
+    program: Program, num_examples: int | None = None, where: Where | str | None = None
+) -> Iterator[Program]:
     """Yields all programs of a space in lexicographic order of decisions; public as ``pg.iter``.
 
     Args:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..tree.node import PROGRAM, Node, copy_plain
 from ..tree.realize import get, is_realized, put, realize, slot_state
 from .commit import attach_all
 from .rebind import rebind
 
+Value = TypeVar("Value")
 
-def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None) -> Any:
+
+def clone(x: Value, *, deep: bool = False, override: Any = None, memo: Any = None) -> Value:
     """Returns a copy of a program: its nodes are copied, values computed from them are not.
 
     Args:
@@ -30,14 +32,14 @@ def clone(x: Any, *, deep: bool = False, override: Any = None, memo: Any = None)
     if deep:
         memo = {} if memo is None else memo
         memo[PROGRAM] = True
-    made = (
+    made: Any = (
         x._sym_copy(None, None, memo if deep else None)
         if isinstance(x, Node)
         else copy_plain(x, memo if deep else None)
     )
     if override:
         rebind(made, override)
-    return made
+    return cast(Value, made)
 
 
 def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:

@@ -6,7 +6,7 @@ Each is one ``rebind`` by function.  A patch that matches nothing has no effect;
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from pliant.values.errors import FieldTypeError
 from pliant.values.missing import MISSING_VALUE
@@ -16,6 +16,8 @@ from ..read.compare import equal
 from ..read.query import compile_pattern
 from .rebind import rebind
 
+Value = TypeVar("Value")
+
 
 class PatchOptions(TypedDict, total=False):
     """The options of all patches; see ``patch_on_key``."""
@@ -24,7 +26,9 @@ class PatchOptions(TypedDict, total=False):
     skip_notification: bool | None
 
 
-def patch_on_key(src: Any, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]) -> Any:
+def patch_on_key(
+    src: Value, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+) -> Value:
     """Replaces every value whose key matches ``regex`` from its start; returns ``src``.
 
     Args:
@@ -46,7 +50,9 @@ def patch_on_key(src: Any, regex: str, value: Any = MISSING_VALUE, **options: Un
     return _patch(src, fits, value, **options)
 
 
-def patch_on_path(src: Any, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]) -> Any:
+def patch_on_path(
+    src: Value, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+) -> Value:
     """Replaces every value whose path matches ``regex`` from its start; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -58,8 +64,8 @@ def patch_on_path(src: Any, regex: str, value: Any = MISSING_VALUE, **options: U
 
 
 def patch_on_value(
-    src: Any, old_value: Any, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
-) -> Any:
+    src: Value, old_value: Any, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+) -> Value:
     """Replaces every value that equals ``old_value``; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -70,8 +76,11 @@ def patch_on_value(
 
 
 def patch_on_type(
-    src: Any, value_type: type | tuple[type, ...], value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
-) -> Any:
+    src: Value,
+    value_type: type | tuple[type, ...],
+    value: Any = MISSING_VALUE,
+    **options: Unpack[PatchOptions],
+) -> Value:
     """Replaces every value of a type; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -82,12 +91,12 @@ def patch_on_type(
 
 
 def patch_on_member(
-    src: Any,
+    src: Value,
     cls: type | tuple[type, ...],
     name: str,
     value: Any = MISSING_VALUE,
     **options: Unpack[PatchOptions],
-) -> Any:
+) -> Value:
     """Replaces the field ``name`` of every object of class ``cls``; arguments as for ``patch_on_key``.
 
     >>> from pliant.symbolic.objects.object import Object
@@ -101,13 +110,13 @@ def patch_on_member(
 
 
 def _patch(
-    src: Any,
+    src: Value,
     fits: Callable[[Path, Any, Any], Any],
     value: Any,
     *,
     value_fn: Callable[[Any], Any] | None = None,
     skip_notification: bool | None = None,
-) -> Any:
+) -> Value:
     """Replaces the matching values below the root."""
     if (value is MISSING_VALUE) is (value_fn is None):
         given = "neither was" if value_fn is None else "both were"

@@ -6,7 +6,7 @@ All paths and list indices refer to the tree before the call.  If the call fails
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
 from pliant.values.missing import KEEP, MISSING_VALUE
@@ -17,16 +17,18 @@ from ..read.signature import positional_arity
 from ..tree.node import ATOMS, Node, children, path, rebuild
 from .commit import Insertion, commit, commit_one
 
+Value = TypeVar("Value")
+
 
 def rebind(
-    x: Any,
+    x: Value,
     updates: Mapping[Any, Any] | Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
     /,
     *,
     raise_on_no_change: bool = True,
     skip_notification: bool = False,
     **fields: Any,
-) -> Any:
+) -> Value:
     """Changes a symbolic tree in place and returns it.
 
     Args:

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import threading
 from types import FunctionType
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from pliant.values.errors import IncompleteError, PliantError
 from pliant.values.missing import MISSING_VALUE
@@ -22,6 +22,7 @@ from pliant.values.placeholder import Placeholder
 from .leaf import Ref, bare
 from .node import ATOMS, Node, children, path
 
+Value = TypeVar("Value")
 get = object.__getattribute__
 put = object.__setattr__
 
@@ -184,7 +185,7 @@ def is_realized(value: Any) -> bool:
     return not is_twin(type(value))
 
 
-def realize(value: Any) -> Any:
+def realize(value: Value) -> Value:
     """Runs the user's constructor (or ``on_bound``) of ``value`` now, if it has not run; returns ``value``.
 
     Raises:
