@@ -257,9 +257,7 @@ def test_decide_is_for_holes_of_a_users_kind_in_a_trace():
 
 
 def test_a_range_is_no_wider_than_a_float():
-    with pytest.raises(
-        SpaceError, match=r"floatv.* from -1e\+308 to 1e\+308 is too wide for a float"
-    ):
+    with pytest.raises(SpaceError, match=r"floatv.* from -1e\+308 to 1e\+308 is too wide for a float"):
         pg.floatv(-1e308, 1e308)
     with pytest.raises(SpaceError, match=r"intv.* from 0 to a number of hundreds of digits is too wide"):
         pg.intv(0, 10**400)

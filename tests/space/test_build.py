@@ -105,7 +105,10 @@ def test_empty_space():
             lambda: integer("n", 1, 9, scale="Log"),
             "the integer at path 'n': scale must be one of linear, log, rlog; got 'Log'",
         ),
-        (lambda: integer("n", 1, 9, step=0), "the integer at path 'n': step must be a whole number, 1 or more; got 0"),
+        (
+            lambda: integer("n", 1, 9, step=0),
+            "the integer at path 'n': step must be a whole number, 1 or more; got 0",
+        ),
         (
             lambda: integer("n", 1.0, 9),
             r"the integer at path 'n': min_value must be a whole number; got 1\.0 of type float",
