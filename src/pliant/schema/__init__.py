@@ -10,8 +10,7 @@ from pliant.values.missing import MISSING_VALUE
 
 from .annotation import from_annotation, to_annotation
 from .containers import Dict, List, Tuple
-from .field import Field, as_field
-from .keys import KeySpec, StrKey
+from .field import Field, KeySpec, StrKey, as_field
 from .numbers import Bool, Float, Int
 from .schema import Schema, schema_from_members
 from .text import Enum, Str

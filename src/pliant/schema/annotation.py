@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from pliant.values.errors import SchemaError
 
 from .containers import Dict, List, Tuple
-from .keys import StrKey
-from .messages import show
+from .field import StrKey
 from .numbers import Bool, Float, Int
 from .text import Enum, Str
 from .types import Callable, ForwardRef, Object, Type
 from .union import Union
-from .value_spec import Any, ValueSpec, set_annotation_converter
+from .value_spec import Any, ValueSpec, set_annotation_converter, show
 
 _PLAIN: dict[t.Any, t.Callable[[], ValueSpec]] = {
     bool: Bool,
@@ -41,14 +40,11 @@ _PLAIN: dict[t.Any, t.Callable[[], ValueSpec]] = {
 _TRANSPARENT = (t.Final, t.ClassVar, t.Required, t.NotRequired)
 
 
-class _Scope:
+class _Scope(t.NamedTuple):
     """The scope in which names of an annotation are looked up."""
 
-    __slots__ = ("globals", "owner")
-
-    def __init__(self, globals: Mapping[str, t.Any] | None, owner: str | None) -> None:
-        self.globals = globals
-        self.owner = owner
+    globals: Mapping[str, t.Any] | None
+    owner: str | None
 
 
 class _Unknown(type):

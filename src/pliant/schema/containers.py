@@ -9,15 +9,13 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Sequence, Sized
 
-from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
+from pliant.values.errors import FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
-from .field import Field
-from .keys import StrKey
-from .messages import refuse, show
+from .field import Field, StrKey
 from .schema import Schema, schema_from_members
-from .value_spec import Any, ValueSpec, as_spec, check_at, same_value
+from .value_spec import Any, ValueSpec, as_spec, check_at, same_value, show
 
 Sizes = tuple[int, int | None]
 
@@ -57,12 +55,10 @@ def _check_size(spec: ValueSpec, value: Sized, path: Path, sizes: Sizes) -> None
     low, high = sizes
     size = len(value)
     if size < low:
-        raise refuse(
-            FieldValueError, value, path, spec.expects, fix=f"It has {size} elements; add {low - size}."
-        )
+        raise spec._refuse(value, path, f"It has {size} elements; add {low - size}.", kind=FieldValueError)
     if high is not None and size > high:
-        raise refuse(
-            FieldValueError, value, path, spec.expects, fix=f"It has {size} elements; remove {size - high}."
+        raise spec._refuse(
+            value, path, f"It has {size} elements; remove {size - high}.", kind=FieldValueError
         )
 
 
@@ -94,14 +90,6 @@ def _check_elements(element: ValueSpec, value: Sequence[object], path: Path) -> 
     return changed
 
 
-def _keep_default(spec: t.Any, base: ValueSpec, **changes: t.Any) -> ValueSpec:
-    """Returns ``spec`` with changed constraints, which must allow its default."""
-    try:
-        return t.cast(ValueSpec, spec._with(**changes))
-    except SchemaError as error:
-        raise spec._wider(base, str(error)) from error
-
-
 @t.final
 class List(ValueSpec):
     """A list whose elements have one spec, optionally of limited size.
@@ -115,7 +103,7 @@ class List(ValueSpec):
     """
 
     __slots__ = ("element", "max_size", "min_size")
-    _POSITIONAL = 1
+    _POSITIONAL, _deep = 1, True
     element: ValueSpec
     min_size: int
     max_size: int | None
@@ -143,15 +131,10 @@ class List(ValueSpec):
     def _args(self) -> dict[str, t.Any]:
         return {"element": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
 
-    def _is_deep(self) -> bool:
-        return True
-
     def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, list):
-            fix = (
-                "Write it in square brackets, or list(...)." if isinstance(value, (tuple, set, range)) else ""
-            )
-            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+            is_near = isinstance(value, (tuple, set, range))
+            raise self._refuse(value, path, "Write it in square brackets, or list(...)." if is_near else "")
         _check_size(self, value, path, (self.min_size, self.max_size))
         changed = _check_elements(self.element, value, path)
         return value if changed is None else changed
@@ -165,7 +148,7 @@ class List(ValueSpec):
             raise self._wider(base, "a list is not allowed there")
         low, high = _merge_sizes(self, base)
         element = self.element.extend(base.element)
-        return _keep_default(self, base, element=element, min_size=low or None, max_size=high)
+        return self._narrowed(base, element=element, min_size=low or None, max_size=high)
 
 
 @t.final
@@ -182,7 +165,7 @@ class Tuple(ValueSpec):
     """
 
     __slots__ = ("element", "elements", "max_size", "min_size")
-    _POSITIONAL = 1
+    _POSITIONAL, _deep = 1, True
     element: ValueSpec | None
     elements: tuple[ValueSpec, ...] | None
     min_size: int
@@ -222,20 +205,15 @@ class Tuple(ValueSpec):
             return {"elements": list(self.elements)}
         return {"elements": self.element, "min_size": self.min_size or None, "max_size": self.max_size}
 
-    def _is_deep(self) -> bool:
-        return True
-
     def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, tuple):
             fix = "Write it in parentheses, or tuple(...)." if isinstance(value, list) else ""
-            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+            raise self._refuse(value, path, fix)
         _check_size(self, value, path, (self.min_size, self.max_size))
         if self.elements is None:
             changed = _check_elements(t.cast(ValueSpec, self.element), value, path)
             return value if changed is None else tuple(changed)
-        stored = [
-            check_at(spec, v, path, i) for i, (spec, v) in enumerate(zip(self.elements, value, strict=True))
-        ]
+        stored = [check_at(spec, v, path, i) for i, (spec, v) in enumerate(zip(self.elements, value))]
         return value if all(a is b for a, b in zip(stored, value, strict=True)) else tuple(stored)
 
     def _words(self) -> str:
@@ -251,12 +229,12 @@ class Tuple(ValueSpec):
         low, high = _merge_sizes(self, base)
         if self.elements is None and base.elements is None:
             element = t.cast(ValueSpec, self.element).extend(t.cast(ValueSpec, base.element))
-            return _keep_default(self, base, elements=element, min_size=low or None, max_size=high)
+            return self._narrowed(base, elements=element, min_size=low or None, max_size=high)
         if self.elements is None:
             raise self._wider(base, f"its size is not fixed, there it is {base.max_size}")
         others = base.elements or (t.cast(ValueSpec, base.element),) * len(self.elements)
         places = [mine.extend(other) for mine, other in zip(self.elements, others, strict=True)]
-        return _keep_default(self, base, elements=places)
+        return self._narrowed(base, elements=places)
 
     @property
     def holds_nodes(self) -> bool:
@@ -279,7 +257,7 @@ class Dict(ValueSpec):
     """
 
     __slots__ = ("schema",)
-    _POSITIONAL = 1
+    _POSITIONAL, _deep = 1, True
     schema: Schema | None
 
     def __init__(
@@ -304,15 +282,13 @@ class Dict(ValueSpec):
         """
         if fields is None:
             schema = None
-        elif isinstance(fields, Schema) or (
-            isinstance(fields, Iterable) and not isinstance(fields, (type, str))
-        ):
+        elif isinstance(fields, Iterable) and not isinstance(fields, (type, str)):
             schema = schema_from_members(fields)
         else:
             schema = Schema([Field(StrKey(), as_spec(fields))])
         self._init(schema=schema)
-        if default is MISSING_VALUE and schema and not any(_must_be_given(f) for f in schema.values()):
-            default = {}
+        if default is MISSING_VALUE and schema and not schema.wildcards:
+            default = MISSING_VALUE if any(f.required for f in schema.values()) else {}
         super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
@@ -320,19 +296,13 @@ class Dict(ValueSpec):
 
     def _with(self, **changes: t.Any) -> t.Any:
         follows = not self.frozen and self.schema and isinstance(self.default, dict)
-        if follows and "default" not in changes and same_value(self.default, _filled(self.schema)):
-            changes = {
-                **changes,
-                "default": MISSING_VALUE,
-            }  # computed again from the fields, which may change
+        if follows and same_value(self.default, t.cast(Schema, self.schema).check({}, allow_partial=True)):
+            changes.setdefault("default", MISSING_VALUE)  # computed again from the fields, which may change
         return super()._with(**changes)
-
-    def _is_deep(self) -> bool:
-        return True
 
     def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, dict):
-            raise refuse(FieldTypeError, value, path, self.expects, fix="")
+            raise self._refuse(value, path)
         if self.schema is None:
             changed = {k: v for k, given in value.items() if (v := _anything.check(given, path)) is not given}
             return {**value, **changed} if changed else value
@@ -344,12 +314,10 @@ class Dict(ValueSpec):
     def _words(self) -> str:
         if self.schema is None:
             return "a dict"
-        shown = [f"{k!r}: {f.value_spec.expects}" for k, f in list(self.schema.items())[:12]]
-        return (
-            f"a dict {{{', '.join(shown)}}}"
-            if len(self.schema) <= 12
-            else f"a dict of {len(self.schema)} fields"
-        )
+        if len(self.schema) > 12:
+            return f"a dict of {len(self.schema)} fields"
+        shown = [f"{k!r}: {f.value_spec.expects}" for k, f in self.schema.items()]
+        return f"a dict {{{', '.join(shown)}}}"
 
     def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Dict):
@@ -357,22 +325,11 @@ class Dict(ValueSpec):
         if base.schema is None:
             return self
         if self.schema is None:
-            return _keep_default(self, base, fields=base.schema)
+            return self._narrowed(base, fields=base.schema)
         for key in self.schema:
-            if (base.schema.get(key) or (isinstance(key, str) and base.schema.field_for(key))) in (
-                None,
-                False,
-            ):
+            if key not in base.schema and base.schema.field_for(key) is None:
                 raise self._wider(base, f"the key {key!r} is not allowed there")
-        return _keep_default(self, base, fields=self.schema.extend(base.schema))
-
-
-def _must_be_given(field: Field) -> bool:
-    return field.required or isinstance(field.key, StrKey)
-
-
-def _filled(schema: Schema | None) -> dict[t.Any, t.Any]:
-    return schema.check({}, allow_partial=True) if schema else {}
+        return self._narrowed(base, fields=self.schema.extend(base.schema))
 
 
 _anything = Any()

@@ -1,4 +1,4 @@
-"""Field of a schema: key, value spec, description and metadata."""
+"""Field of a schema (key, value spec, description, metadata); its key is a plain string, or a ``StrKey`` that matches many."""
 
 from __future__ import annotations
 
@@ -8,11 +8,57 @@ from collections.abc import Mapping
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 
-from .keys import KeySpec, StrKey
-from .messages import show
-from .value_spec import ValueSpec, as_spec
+from .text import compile_regex
+from .value_spec import ValueSpec, as_spec, show
 
 _FORM = "Write (key, spec), (key, spec, 'description') or (key, spec, 'description', {metadata})"
+
+
+@t.final
+class StrKey:
+    r"""Any text key, or any text key that a regular expression matches from its start.
+
+    >>> StrKey("x.*").match("x1"), StrKey("x.*").match("y"), StrKey().match("y")
+    (True, False, True)
+    """
+
+    __slots__ = ("_pattern", "regex")
+    regex: str | None
+
+    def __init__(self, regex: str | None = None) -> None:
+        """Makes a key spec.
+
+        Raises:
+          SchemaError: ``regex`` is not a regular expression.
+        """
+        pattern = None if regex is None else compile_regex(regex, "a StrKey")
+        object.__setattr__(self, "regex", None if pattern is None else pattern.pattern)
+        object.__setattr__(self, "_pattern", pattern)
+
+    def match(self, key: object) -> bool:
+        """Returns whether ``key`` matches."""
+        pattern = t.cast(t.Any, self)._pattern
+        return isinstance(key, str) and (pattern is None or pattern.match(key) is not None)
+
+    def __setattr__(self, name: str, value: object) -> t.NoReturn:
+        raise SchemaError(
+            f"the attribute {name!r} of {self!r} cannot be changed: keys are immutable. Make a new StrKey."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.regex == other.regex if isinstance(other, StrKey) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((StrKey, self.regex))
+
+    def __reduce__(self) -> tuple[type[StrKey], tuple[str | None]]:
+        return StrKey, (self.regex,)
+
+    def __repr__(self) -> str:
+        return f"StrKey({self.regex!r})" if self.regex is not None else "StrKey()"
+
+
+KeySpec = str | StrKey
 
 
 @t.final

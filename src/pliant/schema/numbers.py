@@ -11,12 +11,11 @@ import operator
 import typing as t
 from abc import abstractmethod
 
-from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError
+from pliant.values.errors import FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .messages import refuse, show
-from .value_spec import ValueSpec
+from .value_spec import ValueSpec, show
 
 _BOOL_FIX = "A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()."
 
@@ -57,7 +56,7 @@ class Bool(ValueSpec):
         if _is_truth(value) and getattr(value, "ndim", 1) == 0:
             return bool(value)
         fix = f"Write {bool(value)}." if value.__class__ is int and value in (0, 1) else ""
-        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        raise self._refuse(value, path, fix)
 
     def _words(self) -> str:
         return "True or False"
@@ -75,6 +74,7 @@ class Number(ValueSpec):
     _LEAF = True
     _NOUN: t.ClassVar[str]
     _OWN: t.ClassVar[type]
+    _LIMIT: t.ClassVar[tuple[str, tuple[type, ...]]]  # of what type a limit is
     min_value: t.Any
     max_value: t.Any
 
@@ -82,7 +82,12 @@ class Number(ValueSpec):
     def __init__(
         self, default: object, limits: tuple[t.Any, t.Any], *, is_noneable: bool, frozen: bool
     ) -> None:
-        low, high = limits
+        noun, types = self._LIMIT
+        for name, limit in zip(("min_value", "max_value"), limits):
+            is_number = isinstance(limit, types) and not isinstance(limit, bool) and limit == limit
+            if limit is not None and not is_number:
+                raise SchemaError(f"the {name} of {noun} or None; got {show(limit)}.")
+        low, high = (None if limit is None else self._OWN(limit) for limit in limits)
         if low is not None and high is not None and low > high:
             raise SchemaError(
                 f"{type(self).__name__}(min_value={low}, max_value={high}) allows nothing: "
@@ -113,18 +118,21 @@ class Number(ValueSpec):
                 return value
         return super().check(value, path)
 
-    def _check_limits(self, value: object, path: Path) -> t.Any:
-        """Returns ``value`` if it is within the limits (NaN never is)."""
+    def _check(self, value: t.Any, path: Path) -> t.Any:
+        if _is_truth(value):
+            raise self._refuse(value, path, _BOOL_FIX)
+        if not isinstance(value, self._OWN) or _is_array(value):
+            value = self._convert(value, path)
         low, high = self.min_value, self.max_value
-        if low is not None and not value >= low:
-            raise refuse(
-                FieldValueError, value, path, self.expects, fix=f"The nearest allowed value is {low}."
-            )
+        if low is not None and not value >= low:  # NaN never is
+            raise self._refuse(value, path, f"The nearest allowed value is {low}.", kind=FieldValueError)
         if high is not None and not value <= high:
-            raise refuse(
-                FieldValueError, value, path, self.expects, fix=f"The nearest allowed value is {high}."
-            )
+            raise self._refuse(value, path, f"The nearest allowed value is {high}.", kind=FieldValueError)
         return value
+
+    @abstractmethod
+    def _convert(self, value: t.Any, path: Path) -> t.Any:
+        """Returns the number of this type for another value."""
 
     def _merge_limits(self, base: Number, low: t.Any, high: t.Any) -> ValueSpec:
         """Returns this spec with the limits ``low`` and ``high`` of ``base`` where it has none."""
@@ -162,8 +170,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
     """
 
     __slots__ = ()
-    _NOUN = "an int"
-    _OWN = int
+    _NOUN, _OWN, _LIMIT = "an int", int, ("an Int must be an int", (int,))
 
     def __init__(
         self,
@@ -179,18 +186,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
         Raises:
           SchemaError: a limit is not an int, the limits exclude everything, or the default does not fit.
         """
-        given: tuple[tuple[str, t.Any], ...] = (("min_value", min_value), ("max_value", max_value))
-        for name, limit in given:
-            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-                raise SchemaError(f"the {name} of an Int must be an int or None; got {show(limit)}.")
         super().__init__(default, (min_value, max_value), is_noneable=is_noneable, frozen=frozen)
-
-    def _check(self, value: object, path: Path) -> t.Any:
-        if _is_truth(value):
-            raise refuse(FieldTypeError, value, path, self.expects, fix=_BOOL_FIX)
-        if not isinstance(value, int):
-            value = self._convert(value, path)
-        return self._check_limits(value, path)
 
     def _convert(self, value: t.Any, path: Path) -> int:
         if hasattr(type(value), "__index__"):
@@ -202,15 +198,14 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
         if isinstance(value, float):
             whole = value.is_integer()
             fix = f"Write {int(value)}." if whole else "Round it, or declare the field as Float()."
-        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        raise self._refuse(value, path, fix)
 
     def _narrow(self, base: ValueSpec) -> ValueSpec:
         if isinstance(base, Int):
             return self._merge_limits(base, base.min_value, base.max_value)
         if isinstance(base, Float):
-            return self._merge_limits(
-                base, _whole(base.min_value, math.ceil), _whole(base.max_value, math.floor)
-            )
+            low, high = _whole(base.min_value, math.ceil), _whole(base.max_value, math.floor)
+            return self._merge_limits(base, low, high)
         raise self._wider(base, "an int is not allowed there")
 
 
@@ -227,8 +222,7 @@ class Float(Number):
     """
 
     __slots__ = ()
-    _NOUN = "a float"
-    _OWN = float
+    _NOUN, _OWN, _LIMIT = "a float", float, ("a Float must be a number", (int, float))
 
     def __init__(
         self,
@@ -244,22 +238,7 @@ class Float(Number):
         Raises:
           SchemaError: a limit is not a number, the limits exclude everything, or the default does not fit.
         """
-        limits = []
-        given: tuple[tuple[str, t.Any], ...] = (("min_value", min_value), ("max_value", max_value))
-        for name, limit in given:
-            if limit is not None and (
-                isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit != limit
-            ):
-                raise SchemaError(f"the {name} of a Float must be a number or None; got {show(limit)}.")
-            limits.append(None if limit is None else float(limit))
-        super().__init__(default, (limits[0], limits[1]), is_noneable=is_noneable, frozen=frozen)
-
-    def _check(self, value: object, path: Path) -> t.Any:
-        if _is_truth(value):
-            raise refuse(FieldTypeError, value, path, self.expects, fix=_BOOL_FIX)
-        if not isinstance(value, float) or _is_array(value):
-            value = self._convert(value, path)
-        return self._check_limits(value, path)
+        super().__init__(default, (min_value, max_value), is_noneable=is_noneable, frozen=frozen)
 
     def _convert(self, value: t.Any, path: Path) -> float:
         if isinstance(value, int) or (_is_array(value) and hasattr(type(value), "__float__")):
@@ -267,10 +246,10 @@ class Float(Number):
                 return float(value)
             except OverflowError:
                 fix = "The number is too large for a float; declare the field as Int()."
-                raise refuse(FieldValueError, value, path, self.expects, fix=fix) from None
+                raise self._refuse(value, path, fix, kind=FieldValueError) from None
             except (TypeError, ValueError):  # an array of more than one element
                 pass
-        raise refuse(FieldTypeError, value, path, self.expects)
+        raise self._refuse(value, path)
 
     def _narrow(self, base: ValueSpec) -> ValueSpec:
         if not isinstance(base, Float):

@@ -9,11 +9,9 @@ from pliant.values.errors import MissingFieldError, SchemaError, UnknownFieldErr
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 
-from .field import Field, as_field
-from .keys import KeySpec, StrKey
-from .messages import show
+from .field import Field, KeySpec, StrKey, as_field
 from .types import ForwardRef
-from .value_spec import ValueSpec, check_at
+from .value_spec import ValueSpec, check_at, show
 
 
 @t.final

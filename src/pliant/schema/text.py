@@ -6,12 +6,11 @@ import re
 import typing as t
 from collections.abc import Iterable
 
-from pliant.values.errors import FieldTypeError, FieldValueError, SchemaError, suggest
+from pliant.values.errors import FieldValueError, SchemaError, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .messages import refuse, show
-from .value_spec import ValueSpec, same_value
+from .value_spec import ValueSpec, same_value, show
 
 _ATOMS = (str, int, bool, float, type(None), bytes, complex)
 
@@ -69,9 +68,9 @@ class Str(ValueSpec):
     def _check(self, value: object, path: Path) -> t.Any:
         if not isinstance(value, str):
             fix = "Write it in quotes." if isinstance(value, (int, float)) else ""
-            raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+            raise self._refuse(value, path, fix)
         if self._pattern is not None and not self._pattern.match(value):
-            raise refuse(FieldValueError, value, path, self.expects)
+            raise self._refuse(value, path, kind=FieldValueError)
         return value
 
     def _words(self) -> str:
@@ -148,23 +147,16 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         return super().check(value, path)
 
     def _check(self, value: object, path: Path) -> t.Any:
-        for candidate in self.values:
-            if same_value(candidate, value):
-                return value
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            for candidate in self.values:  # 2.0 for 2
-                if (
-                    isinstance(candidate, (int, float))
-                    and not isinstance(candidate, bool)
-                    and candidate == value
-                ):
-                    return candidate
-        near = (
-            suggest(value, [v for v in self.values if isinstance(v, str)])[2:]
-            if isinstance(value, str)
-            else ""
-        )
-        raise refuse(FieldValueError, value, path, self.expects, fix=near[:1].upper() + near[1:])
+        if any(same_value(candidate, value) for candidate in self.values):
+            return value
+        near = ""
+        if isinstance(value, str):
+            near = suggest(value, [v for v in self.values if isinstance(v, str)])[2:]
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            numbers = [v for v in self.values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+            if value in numbers:  # 2.0 for 2
+                return numbers[numbers.index(value)]
+        raise self._refuse(value, path, near[:1].upper() + near[1:], kind=FieldValueError)
 
     def _words(self) -> str:
         shown = ", ".join(show(v) for v in self.values[:12])

@@ -10,13 +10,12 @@ import typing as t
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 
-from pliant.values.errors import FieldTypeError, SchemaError
+from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 from pliant.values.placeholder import Placeholder
 
-from .messages import refuse, show
-from .value_spec import ValueSpec, as_spec
+from .value_spec import ValueSpec, as_spec, show
 
 _LEAVES = (bool, int, float, complex, str, bytes)
 
@@ -95,8 +94,7 @@ class ClassSpec(ValueSpec):
                 f"Write {mine}(TheClass), or use the annotation itself as spec."
             )
         self._init(_ref=cls)
-        fast = fast and isinstance(cls, type) and not issubclass(cls, Placeholder)
-        exact = t.cast(type, cls) if fast else None
+        exact = cls if fast and isinstance(cls, type) and not issubclass(cls, Placeholder) else None
         super().__init__(default, is_noneable=is_noneable, frozen=frozen, fast=exact)
 
     def _args(self) -> dict[str, t.Any]:
@@ -181,7 +179,7 @@ class Object(ClassSpec):
             fix = f"This is the class itself. Write {self._name}(...)."
         elif value is None:
             fix = "To allow None, write spec.noneable(), or `| None` in the annotation."
-        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        raise self._refuse(value, path, fix)
 
     def _words(self) -> str:
         return f"an instance of {self._name}"
@@ -189,7 +187,8 @@ class Object(ClassSpec):
     def _narrow(self, base: ValueSpec) -> ValueSpec:
         if isinstance(base, Object) and self._narrows_class(base):
             return self
-        if isinstance(base, Callable) and base.args is None and _makes_callables(self.cls):
+        is_callable = any("__call__" in vars(c) for c in getattr(self.cls, "__mro__", ()))
+        if isinstance(base, Callable) and base.args is None and is_callable:
             return self
         raise self._wider(base, f"an instance of {self._name} is not allowed there")
 
@@ -232,7 +231,7 @@ class Type(ClassSpec):
         fix = self._unknown_hint()
         if not isinstance(value, type) and self._is_subclass(type(value)):
             fix = f"Give the class, {type(value).__name__}, instead of an instance."
-        raise refuse(FieldTypeError, value, path, self.expects, fix=fix)
+        raise self._refuse(value, path, fix)
 
     def _words(self) -> str:
         return "a class" if self.cls is object else f"the class {self._name} or a subclass of it"
@@ -296,17 +295,11 @@ class Callable(ValueSpec):
 
     def _check(self, value: object, path: Path) -> t.Any:
         if not callable(value):
-            raise refuse(FieldTypeError, value, path, self.expects)
+            raise self._refuse(value, path)
         if self.args is not None or self.kw:
             why = _misfit(value, len(self.args or ()), [name for name, _ in self.kw])
             if why:
-                raise refuse(
-                    FieldTypeError,
-                    value,
-                    path,
-                    self.expects,
-                    fix=f"It cannot be called with these arguments: {why}.",
-                )
+                raise self._refuse(value, path, f"It cannot be called with these arguments: {why}.")
         return value
 
     def _words(self) -> str:
@@ -327,10 +320,6 @@ class Callable(ValueSpec):
             returns = base.returns if returns is None else returns.extend(base.returns)
         args = base.args if self.args is None else self.args
         return t.cast(ValueSpec, self._with(args=args, kw=self.kw or base.kw, returns=returns))
-
-
-def _makes_callables(cls: t.Any) -> bool:
-    return any("__call__" in vars(c) for c in getattr(cls, "__mro__", ()))
 
 
 def _misfit(function: t.Any, count: int, names: Iterable[str]) -> str:

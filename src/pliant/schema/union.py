@@ -9,8 +9,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, S
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .messages import refuse, show
-from .value_spec import ValueSpec, as_spec
+from .value_spec import ValueSpec, as_spec, show
 
 
 @t.final
@@ -24,7 +23,7 @@ class Union(ValueSpec):
     (1, 1.0)
     """
 
-    __slots__ = ("candidates",)
+    __slots__ = ("_deep", "candidates")
     _POSITIONAL = 1
     candidates: tuple[ValueSpec, ...]
 
@@ -50,12 +49,14 @@ class Union(ValueSpec):
             spec = as_spec(given)
             is_noneable = is_noneable or spec.is_noneable
             for candidate in spec._alternatives():
-                bare = candidate if candidate.frozen else candidate._bare()
+                bare = candidate
+                if not candidate.frozen:
+                    bare = candidate._with(default=MISSING_VALUE, is_noneable=False)
                 if bare not in flat:
                     flat.append(bare)
         if not flat:
             raise SchemaError("a Union needs at least one candidate. Write Union([Int(), Str()]).")
-        self._init(candidates=tuple(flat))
+        self._init(candidates=tuple(flat), _deep=any(c._deep for c in flat))
         super().__init__(default, is_noneable=is_noneable, frozen=frozen)
 
     def _args(self) -> dict[str, t.Any]:
@@ -63,9 +64,6 @@ class Union(ValueSpec):
 
     def _alternatives(self) -> tuple[ValueSpec, ...]:
         return (self,) if self.frozen else self.candidates
-
-    def _is_deep(self) -> bool:
-        return any(c._deep for c in self.candidates)
 
     def check(self, value: object, path: Path = ROOT) -> t.Any:
         if not self.frozen:
@@ -93,8 +91,8 @@ class Union(ValueSpec):
             return converted
         if nearest is not None:
             kind = FieldValueError if isinstance(nearest, ValueError) else FieldTypeError
-            raise refuse(kind, value, path, self.expects, fix=f"Closest candidate: {nearest}") from nearest
-        raise refuse(FieldTypeError, value, path, self.expects)
+            raise self._refuse(value, path, f"Closest candidate: {nearest}", kind=kind) from nearest
+        raise self._refuse(value, path)
 
     def _words(self) -> str:
         return "; or ".join(c.expects for c in self.candidates)
@@ -108,10 +106,7 @@ class Union(ValueSpec):
         narrowed = [candidate._narrow_any(base) for candidate in self.candidates]
         if all(a is b for a, b in zip(narrowed, self.candidates, strict=True)):
             return self
-        try:
-            return t.cast(ValueSpec, self._with(candidates=narrowed))
-        except SchemaError as error:
-            raise self._wider(base, str(error)) from error
+        return self._narrowed(base, candidates=narrowed)
 
     @property
     def holds_nodes(self) -> bool:

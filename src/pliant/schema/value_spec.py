@@ -10,14 +10,26 @@ import copy
 import typing as t
 from abc import ABC, abstractmethod
 
-from pliant.values.errors import FieldValueError, MissingFieldError, PliantError, SchemaError
+from pliant.values.errors import FieldTypeError, FieldValueError, MissingFieldError, PliantError, SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 from pliant.values.placeholder import Placeholder
 
-from .messages import refuse, show
-
 _DEFAULT_PATH = Path(("default",))
+_LONGEST = 80
+
+
+def show(value: object) -> str:
+    """Returns the repr of a value in one line, cut to 80 characters; never raises.
+
+    >>> show([1, "a"]), len(show("x" * 1000))
+    ("[1, 'a']", 80)
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error to report
+        text = object.__repr__(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def same_value(a: t.Any, b: t.Any) -> bool:
@@ -51,10 +63,10 @@ class ValueSpec(ABC):
       frozen: whether only the default is allowed.
     """
 
-    __slots__ = ("_deep", "_fast", "default", "frozen", "is_noneable")
+    __slots__ = ("_fast", "default", "frozen", "is_noneable")
     _POSITIONAL: t.ClassVar[int] = 0  # number of constructor arguments without a name in the repr
     _LEAF: t.ClassVar[bool] = False  # whether values never are or contain nodes of a tree
-    _deep: bool
+    _deep: bool = False  # whether checking goes into the value, as for containers
     _fast: type | None
     default: object
     frozen: bool
@@ -75,9 +87,7 @@ class ValueSpec(ABC):
                 f"a frozen {type(self).__name__} needs a default, the only value that it allows. Write "
                 f"{type(self).__name__}(..., default=value, frozen=True) or spec.freeze(value)."
             )
-        self._init(
-            _deep=self._is_deep(), _fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False
-        )
+        self._init(_fast=None, default=MISSING_VALUE, is_noneable=is_noneable, frozen=False)
         if default is not MISSING_VALUE:
             try:
                 default = self.check(default, _DEFAULT_PATH)
@@ -113,10 +123,6 @@ class ValueSpec(ABC):
 
     def _passes_none(self) -> bool:
         """Returns whether None is an ordinary value of this spec, as for ``Any``."""
-        return False
-
-    def _is_deep(self) -> bool:
-        """Returns whether checking goes into the value, as for containers."""
         return False
 
     def _alternatives(self) -> tuple[ValueSpec, ...]:
@@ -164,6 +170,15 @@ class ValueSpec(ABC):
             return False
         return True
 
+    def _refuse(
+        self, value: object, path: Path, fix: str = "", *, kind: type[PliantError] = FieldTypeError
+    ) -> PliantError:
+        """Returns, without raising it, the error for a value that is not allowed at ``path``; sets its attribute ``path``."""
+        text = f"the value {at_path(path)} is {show(value)} of type {type(value).__name__}; allowed: {self.expects}."
+        error: t.Any = kind(f"{text} {fix}" if fix else text)
+        error.path = path
+        return t.cast(PliantError, error)
+
     def _check_frozen(self, value: object, path: Path) -> t.Any:
         if same_value(value, self.default):
             return value
@@ -173,13 +188,8 @@ class ValueSpec(ABC):
             stored = MISSING_VALUE
         if same_value(stored, self.default):
             return stored
-        raise refuse(
-            FieldValueError,
-            value,
-            path,
-            self.expects,
-            fix="The field is frozen: omit it, or give exactly that value.",
-        )
+        fix = "The field is frozen: omit it, or give exactly that value."
+        raise self._refuse(value, path, fix, kind=FieldValueError)
 
     @property
     def expects(self) -> str:
@@ -205,14 +215,21 @@ class ValueSpec(ABC):
 
     # Specs from specs.
 
+    def _state(self) -> dict[str, t.Any]:
+        """Returns all arguments of the constructor."""
+        common = {"default": self.default, "is_noneable": self.is_noneable, "frozen": self.frozen}
+        return {**self._args(), **common}
+
     def _with(self, **changes: t.Any) -> t.Any:
         """Returns a spec built with this one's arguments and the changed ones."""
-        common = {"default": self.default, "is_noneable": self.is_noneable, "frozen": self.frozen}
-        return type(self)(**{**self._args(), **common, **changes})
+        return type(self)(**{**self._state(), **changes})
 
-    def _bare(self) -> t.Any:
-        """Returns the same constraint without default and None."""
-        return self._with(default=MISSING_VALUE, is_noneable=False, frozen=False)
+    def _narrowed(self, base: ValueSpec, **changes: t.Any) -> ValueSpec:
+        """Returns this spec with changed constraints, which must allow its default."""
+        try:
+            return t.cast(ValueSpec, self._with(**changes))
+        except SchemaError as error:
+            raise self._wider(base, str(error)) from error
 
     def noneable(self) -> t.Self:
         """Returns a spec that also allows None; None becomes the default unless it has one.
@@ -231,9 +248,8 @@ class ValueSpec(ABC):
         >>> Int().freeze(3)
         Int(default=3, frozen=True)
         """
-        return t.cast(
-            t.Self, self._with(default=self.default if value is MISSING_VALUE else value, frozen=True)
-        )
+        default = self.default if value is MISSING_VALUE else value
+        return t.cast(t.Self, self._with(default=default, frozen=True))
 
     def with_default(self, value: object) -> t.Self:
         """Returns a spec with another default; a default of None allows None.
@@ -301,12 +317,9 @@ class ValueSpec(ABC):
             results.append(result)
         if results:
             return results[0]
-        assert why is not None
-        raise (
-            why
-            if len(base._alternatives()) == 1
-            else self._wider(base, "none of its candidates allows all of it")
-        )
+        if why is None or len(base._alternatives()) > 1:
+            raise self._wider(base, "none of its candidates allows all of it")
+        raise why
 
     def _narrow_to(self, alternative: ValueSpec) -> ValueSpec:
         if isinstance(alternative, Any) and not alternative.frozen:
@@ -357,17 +370,8 @@ class ValueSpec(ABC):
     def __hash__(self) -> int:
         return hash((type(self), self.is_noneable, self.frozen, _hashable(self._args())))
 
-    def _state(self) -> tuple[t.Any, ...]:
-        return self._args(), self.default, self.is_noneable, self.frozen
-
     def __reduce__(self) -> tuple[t.Any, ...]:
-        state = {
-            **self._args(),
-            "default": self.default,
-            "is_noneable": self.is_noneable,
-            "frozen": self.frozen,
-        }
-        return _rebuild, (type(self), state)
+        return _rebuild, (type(self), self._state())
 
     def __copy__(self) -> t.Self:
         return self
@@ -378,11 +382,8 @@ class ValueSpec(ABC):
     def __repr__(self) -> str:
         parts = []
         for i, (name, value) in enumerate(self._args().items()):
-            if i < self._POSITIONAL:
-                if value is not None:
-                    parts.append(_text(value))
-            elif value is not None:
-                parts.append(f"{name}={_text(value)}")
+            if value is not None:
+                parts.append(_text(value) if i < self._POSITIONAL else f"{name}={_text(value)}")
         if self.default is not MISSING_VALUE:
             parts.append(f"default={_text(self.default)}")
         if self.is_noneable and self.default is not None and not self._passes_none():
