@@ -10,6 +10,7 @@ import pytest
 import pliant as pg
 from pliant.algorithms import Random
 from pliant.study import Study, Trial
+from pliant.tune.result import Tally
 from pliant.values.errors import StudyError
 
 SPACE = pg.Dict(x=pg.intv(0, 9), op=pg.oneof(["conv", "pool"]))
@@ -137,3 +138,15 @@ def test_repr_of_a_search_that_has_not_begun_or_has_several_objectives():
     for program, feedback in search:
         feedback((program.x, -program.x))
     assert search.best_reward == max(search.trials, key=lambda trial: trial.rewards[0]).rewards
+
+
+def test_the_earlier_of_equal_rewards_is_the_best():
+    tally = Tally(maximize=True)
+    first, second = (pg.abstract_search_space(SPACE).sample(seed) for seed in range(2))
+    assert [tally.add(5, first, 1.0), tally.add(3, second, 1.0), tally.add(4, first, 1.0)] == [
+        True,
+        True,
+        False,
+    ]
+    assert tally.best == (3, second, 1.0)
+    assert tally.front() == [(second, 1.0)]

@@ -51,8 +51,13 @@ class Tally:
             self._front.add(tuple([sign * one for one in reward]), (decisions, reward))
             return False
         best = self.best
-        if best is not None and not (reward > best[2] if self.maximize else reward < best[2]):
-            return False
+        if best is not None:
+            if reward == best[2]:  # the earlier of equals, as in a study; workers end in any order
+                is_better = id < best[0]
+            else:
+                is_better = (reward > best[2]) is self.maximize
+            if not is_better:
+                return False
         self.best = (id, decisions, reward)
         return True
 
