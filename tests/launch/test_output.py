@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pliant.launch.check import prepare_log
 from pliant.launch.output import TAIL_BYTES, TAIL_LINES, Output
+from pliant.values.errors import LaunchError
 
 pieces = st.lists(st.binary(max_size=40), max_size=30)
 
@@ -71,3 +73,14 @@ def test_a_full_disk(limit):
     output.close()
     assert "till here\n" in output.tail()
     assert output.tail().endswith("[the log '/dev/full' cannot be written: No space left on device]")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="makes a link of another user")
+def test_a_log_that_is_a_link_of_another_user(tmp_path):
+    tmp_path.chmod(0o1777)
+    (tmp_path / "a.log").symlink_to(tmp_path / "victim")
+    os.chown(tmp_path / "a.log", 54321, 54321, follow_symlinks=False)
+    with pytest.raises(LaunchError, match=r"a\.log' cannot be written: .* was made by another user"):
+        prepare_log(tmp_path / "a.log")
+    assert not (tmp_path / "victim").exists()
+    prepare_log(tmp_path / "b.log")

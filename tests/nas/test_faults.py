@@ -184,6 +184,19 @@ def test_links_that_an_attempt_left_are_removed_and_not_followed(local, trainer,
     assert (folder / "mine" / "model_latency.json").exists()
 
 
+@pytest.mark.parametrize("target", ["mine", "missing"])
+def test_a_link_in_place_of_the_metrics_folder_is_removed(local, trainer, folder, listed, target):
+    (folder / "mine").mkdir()
+    (folder / "mine" / "attempt_2.metrics").write_text("precious")
+    trainer(
+        'if os.environ["PLIANT_ATTEMPT"] == "1":\n    os.rename(job_dir + "/hypertune", job_dir + "/old")\n'
+        f'    os.symlink({str(folder / target)!r}, job_dir + "/hypertune")\n    sys.exit(1)\nreport(0.5)\n'
+    )
+    local("--max_retries=1")
+    assert (folder / "mine" / "attempt_2.metrics").read_text() == "precious"
+    assert listed()[0]["searchTrial"]["state"] == "SUCCEEDED"
+
+
 def test_a_missing_metric_of_a_constraint(local, trainer, failed):
     trainer("report(0.5, latncy=3)\n")
     local("--constraint=latency <= 5", status=1)

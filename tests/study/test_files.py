@@ -308,3 +308,21 @@ def test_fork(study, monkeypatch):
     study.close()  # leaves the files of the parent alone
     monkeypatch.undo()
     assert study.counts()["running"] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="makes links of another user")
+@pytest.mark.parametrize("name", ["study.db", "study.db-lock"])
+def test_links_of_others_in_a_folder_of_all_users(tmp_path, space, name):
+    """Nothing is made where they lead; in an own folder, as the message says, the study is made."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / name).symlink_to(tmp_path / "victim")
+    os.chown(shared / name, 54321, 54321, follow_symlinks=False)
+    with pytest.raises(
+        StudyError,
+        match=r"study\.db' cannot be written: .* was made by another user in a folder that all users may",
+    ):
+        Study.create(shared / "study.db", space, Random())
+    assert not (tmp_path / "victim").exists()
+    make(tmp_path / "study.db", space)

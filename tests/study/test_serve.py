@@ -638,7 +638,9 @@ def test_a_folder_that_is_not_ours_alone(sockets, path, study, kind):
     else:
         (sockets.parent / "elsewhere").mkdir(mode=0o700)
         sockets.symlink_to("elsewhere")
-    with pytest.raises(StudyError, match=r"is not a folder that only you may enter, .* set TMPDIR"):
+    with pytest.raises(
+        StudyError, match=r"is not a folder that only you may enter\. Remove it, or set TMPDIR"
+    ):
         serve(study)
 
 

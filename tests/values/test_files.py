@@ -1,4 +1,4 @@
-"""Atomic writes: the old file or the new one, its permissions, and no leftovers."""
+"""Atomic writes: the old file or the new one, its permissions, and no leftovers; files in folders of all users."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from pliant.values.files import write_atomically
+from pliant.values.files import check_links, make_own_folder, write_atomically
 
 
 @pytest.mark.parametrize("content", ["Größe", "Größe".encode(), lambda file: file.write("Größe".encode())])
@@ -81,3 +81,98 @@ def test_missing_folder(tmp_path):
 def test_long_name(tmp_path):
     write_atomically(tmp_path / ("n" * 250), "x")
     assert [len(path.name) for path in tmp_path.iterdir()] == [250]
+
+
+# ------------------------------------------------------------------ folders that all users may write
+
+OTHER = 54321  # a user
+is_root = pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="makes files of another user"
+)
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A folder like ``/tmp``."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+@is_root
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "file", "pipe", "link to a folder"])
+def test_files_of_others(shared, tmp_path, kind):
+    path = shared / "a.db"
+    (tmp_path / "victim").mkdir()
+    if kind == "file":
+        path.touch()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link to a folder":
+        path.symlink_to(tmp_path / "victim")
+    else:
+        path.symlink_to(tmp_path / "victim" / ("missing" if "nothing" in kind else "."))
+    os.chown(path, OTHER, OTHER, follow_symlinks=False)
+    target = path / "b.db" if kind == "link to a folder" else path
+    with pytest.raises(
+        PermissionError, match=r"made by another user in a folder that all users may write\. Remove it"
+    ):
+        check_links(target)
+    path.unlink()
+    check_links(target)  # the remedies
+    check_links(tmp_path / "a.db")
+
+
+@is_root
+def test_other_files_are_allowed(shared, tmp_path):
+    """Own links; files of others in folders of theirs; links of the folder's owner."""
+    (shared / "own").symlink_to(tmp_path)
+    check_links(shared / "own" / "a.db")
+    theirs = shared / "project"
+    theirs.mkdir()
+    (theirs / "a.db").touch()
+    for path in (theirs, theirs / "a.db"):
+        os.chown(path, OTHER, OTHER)
+    check_links(theirs / "a.db")
+    os.chown(shared, OTHER, OTHER)
+    (shared / "latest").symlink_to(theirs)
+    os.chown(shared / "latest", OTHER, OTHER, follow_symlinks=False)
+    check_links(shared / "latest" / "a.db")
+
+
+def test_an_own_folder(shared):
+    before = os.umask(0)
+    try:
+        make_own_folder(shared / "mine")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((shared / "mine").stat().st_mode) == 0o700
+    make_own_folder(shared / "mine", forbidden=0o077)
+    (shared / "mine").chmod(0o755)
+    make_own_folder(shared / "mine")
+    with pytest.raises(
+        PermissionError, match=r"is not a folder that only you may enter\. Remove it, or set TMPDIR"
+    ):
+        make_own_folder(shared / "mine", forbidden=0o077)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "writable", "group", "foreign"])
+def test_a_folder_that_is_not_own(shared, kind):
+    folder = shared / "mine"
+    if kind == "file":
+        folder.touch()
+    elif kind == "link":
+        (shared / "x").mkdir()
+        folder.symlink_to("x")
+    else:
+        folder.mkdir()
+        folder.chmod({"writable": 0o777, "group": 0o770}.get(kind, 0o700))
+    if kind == "foreign":
+        if os.getuid():
+            pytest.skip("makes a folder of another user")
+        os.chown(folder, OTHER, OTHER)
+    with pytest.raises(
+        PermissionError, match=r"is not a folder that only you may write\. Remove it, or set TMPDIR"
+    ):
+        make_own_folder(folder)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pliant.values.errors import LaunchError
+from pliant.values.files import check_links
 
 from .base import Job, Limits
 
@@ -80,6 +81,7 @@ def prepare_log(log: Path | None) -> str | None:
     path = Path(log).absolute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_links(path)
         with path.open("ab"):
             pass
     except OSError as error:

@@ -23,6 +23,7 @@ MAX_NAME, MAX_METRICS = 200, 100  # of a metric; of a report
 STEP, FLOPS = "global_step", "model_flops"
 LATENCY_FILE = Path("saved_model", "model_latency.json")
 STATUS_FILE = Path("job_status.json")
+_CAREFULLY = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 _OTHERS = {"timestamp", "trial", "checkpoint_path", STEP}
 
 
@@ -100,7 +101,7 @@ def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
     Does not follow links or wait for pipes.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     except OSError:
         return None, False
     with suppress(OSError), os.fdopen(descriptor, "rb") as file:

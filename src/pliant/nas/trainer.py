@@ -47,9 +47,9 @@ class TrainerJobs:
         log = self.folder.log(self.stage, trial.id, trial.token)
         params = trial.decisions.to_params_str()
         with writing(self.folder.path):
+            _remove_results(home, metrics)
             for file in (metrics, log):
                 file.parent.mkdir(parents=True, exist_ok=True)
-            _remove_results(home, metrics)
             write_file(home / PARAMS_FILE, json.dumps(json.loads(params)))
         rules = self.settings.rules
         env = {
@@ -94,8 +94,9 @@ class TrainerJobs:
 
 def _remove_results(home: Path, metrics: Path) -> None:
     """Removes the results of an earlier attempt, so that only the last attempt counts; checkpoints stay."""
-    if (home / LATENCY_FILE.parent).is_symlink():  # nothing outside of the folder is changed
-        (home / LATENCY_FILE.parent).unlink()
+    for path in (home / LATENCY_FILE.parent, metrics.parent):  # nothing outside of the folder is changed
+        if path.is_symlink():
+            path.unlink()
     for path in (home / STATUS_FILE, home / LATENCY_FILE, metrics):
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             path.unlink()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, final
 
 from pliant.values.errors import LoadError, PliantError
+from pliant.values.files import check_links
 
 from .record import Record
 
@@ -40,6 +41,7 @@ class RecordFile:
     def __init__(self, path: str | os.PathLike[str], search: dict[str, Any]) -> None:
         self.path = pathlib.Path(path)
         try:
+            check_links(self.path)
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         except OSError as error:
             raise RecordError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tempfile
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from pliant.space import Decisions, Space
 from pliant.values import errors
 from pliant.values.errors import PliantError, StaleError, StudyError
+from pliant.values.files import make_own_folder
 
 from .store.location import Place, to_location
 from .trials.trial import Trial
@@ -41,18 +41,13 @@ def address_of(place: Place) -> str:
     text = str(location.resolve()) if isinstance(location, Path) else str(location)
     folder = Path(tempfile.gettempdir(), f"pliant-{os.getuid()}")
     try:
-        folder.mkdir(mode=0o700)
+        make_own_folder(folder, forbidden=0o077)
+    except PermissionError as error:
+        raise StudyError(f"no study is served: {error.strerror}.") from error
     except OSError as error:
-        if not isinstance(error, FileExistsError):
-            raise StudyError(
-                f"the folder of sockets {str(folder)!r} cannot be made: {error.strerror}. Set TMPDIR to a folder that you own."
-            ) from error
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
         raise StudyError(
-            f"{str(folder)!r} is not a folder that only you may enter, so no study is served there. "
-            "Remove it, or set TMPDIR to a folder that you own."
-        )
+            f"the folder of sockets {str(folder)!r} cannot be made: {error.strerror}. Set TMPDIR to a folder that you own."
+        ) from error
     return str(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.sock")
 
 

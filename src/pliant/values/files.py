@@ -1,10 +1,13 @@
-"""Atomic file writes: a reader finds the old file or the new one, even after a crash."""
+"""Atomic file writes, and files in folders that all users may write, such as ``/tmp``."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 Content = str | bytes | Callable[[BinaryIO], object]
@@ -63,3 +66,50 @@ def _sync_folder(folder: str) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+def make_own_folder(folder: Path, *, forbidden: int = 0o022) -> None:
+    """Makes a folder that only this user may enter, or checks that an existing one is this user's, and not a link.
+
+    Args:
+      folder: its parent may be a folder that all users may write.
+      forbidden: permissions that it must not have.
+
+    Raises:
+      OSError: it cannot be made, or belongs to somebody else; ``strerror`` says what to do.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    is_own = found.st_uid == os.getuid() if hasattr(os, "getuid") else True
+    if not (stat.S_ISDIR(found.st_mode) and is_own) or (os.name == "posix" and found.st_mode & forbidden):
+        raise PermissionError(
+            errno.EPERM,
+            f"{str(folder)!r} is not a folder that only you may {'enter' if forbidden & 0o055 else 'write'}. Remove it, or "
+            "set TMPDIR to a folder that you own",
+            str(folder),
+        )
+
+
+def check_links(path: str | os.PathLike[str]) -> None:
+    """Checks that no other user redirects a file: by a link or a file in a folder that all users may write.
+
+    It is the rule of Linux (``fs.protected_symlinks``, ``fs.protected_regular``), for systems where it is not on.
+
+    Raises:
+      PermissionError: another user made such a link or file; ``strerror`` says what to do.
+    """
+    whole = Path(os.path.abspath(path))
+    for part in (whole, *whole.parents) if hasattr(os, "getuid") else ():
+        try:
+            found, folder = part.lstat(), part.parent.stat()
+        except OSError:  # it does not exist yet
+            continue
+        is_risk = stat.S_ISLNK(found.st_mode) or (part == whole and not stat.S_ISDIR(found.st_mode))
+        if is_risk and folder.st_mode & 0o002 and found.st_uid not in (os.getuid(), folder.st_uid):
+            raise PermissionError(
+                errno.EPERM,
+                f"{str(part)!r} was made by another user in a folder that all users may write. Remove it, or give a path in a "
+                "folder that you own",
+                str(part),
+            )

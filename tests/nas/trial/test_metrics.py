@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from pliant.nas import trial
 from pliant.nas.trial import metrics as written
+from pliant.nas.trial.status import TrialFileError
 from pliant.values.errors import FieldTypeError, PliantError, RewardError
 
 
@@ -137,3 +139,106 @@ def test_a_reader_never_sees_half_of_it(path):
     reader.join()
     assert seen == sorted(seen)
     assert [p.name for p in Path(path.parent).iterdir()] == [path.name]
+
+
+# ------------------------------------------------------------------ the folder for temporary files, which all users share
+
+
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """A folder like ``/tmp``, without a search."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    monkeypatch.delenv("CLOUD_ML_HP_METRIC_FILE", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_its_files_are_private(shared):
+    before = os.umask(0)
+    try:
+        for value in (0.25, 0.5):
+            trial.MetricsReporter().report_metrics("a", value)
+    finally:
+        os.umask(before)
+    path = shared / "hypertune" / "output.metrics"
+    assert [line["a"] for line in lines(path)] == ["0.25", "0.5"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "kind", ["a link", "a folder of another user", "a folder that all may write", "a file"]
+)
+def test_a_folder_of_others_is_refused(shared, tmp_path, monkeypatch, kind):
+    """Nothing is read or written there; the remedy of the message works."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "output.metrics").write_text("precious\n")
+    folder = shared / "hypertune"
+    if kind == "a link":
+        folder.symlink_to(victim)
+    elif kind == "a file":
+        folder.touch()
+    else:
+        folder.mkdir()
+        folder.chmod(0o777 if "all may" in kind else 0o755)
+    if os.getuid() == 0 and kind != "a folder that all may write":
+        os.chown(folder, 54321, 54321, follow_symlinks=False)
+    elif kind == "a folder of another user":
+        pytest.skip("only root makes a folder of another user")
+    with pytest.raises(
+        TrialFileError,
+        match=r"hypertune' is not a folder that only you may write\. Remove it, or set TMPDIR",
+    ):
+        trial.MetricsReporter().report_metrics("a", 0.5)
+    assert (victim / "output.metrics").read_text() == "precious\n"
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(own))
+    trial.MetricsReporter().report_metrics("a", 0.5)
+    assert lines(own / "hypertune" / "output.metrics")[0]["a"] == "0.5"
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+def test_a_link_in_place_of_the_file_is_not_followed(shared, tmp_path, monkeypatch, is_private):
+    victim = tmp_path / "victim"
+    victim.write_text("precious\n")
+    path = shared / "hypertune" / "output.metrics"
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(victim)
+    if not is_private:
+        monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(path))
+    trial.MetricsReporter().report_metrics("a", 0.5)
+    assert victim.read_text() == "precious\n"
+    assert not path.is_symlink()
+    assert [line["a"] for line in lines(path)] == ["0.5"]  # nothing of the victim's
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="makes a link of another user")
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_links_of_others_on_a_path_that_was_given(shared, tmp_path, place):
+    (tmp_path / "victim").mkdir()
+    link = shared / "link"
+    link.symlink_to(tmp_path / "victim")
+    os.chown(link, 54321, 54321, follow_symlinks=False)
+    path = link if place == "file" else link / "output.metrics"
+    with pytest.raises(
+        TrialFileError, match="link' was made by another user in a folder that all users may write"
+    ):
+        trial.MetricsReporter(path).report_metrics("a", 0.5)
+    assert list((tmp_path / "victim").iterdir()) == []
+
+
+def test_a_metrics_file_that_is_a_pipe_or_huge(shared, monkeypatch):
+    path = shared / "mine" / "output.metrics"
+    path.parent.mkdir()
+    os.mkfifo(path)
+    trial.MetricsReporter(path).report_metrics("a", 0.5)  # it waits for nobody
+    assert len(lines(path)) == 1
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    trial.MetricsReporter(path).report_metrics("a", 0.25)
+    assert path.stat().st_size < 1 << 23
+    assert json.loads(path.read_text().splitlines()[-1])["a"] == "0.25"

@@ -17,6 +17,7 @@ from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, RewardError, listing, suggest
 
+from ..reports import MAX_BYTES, read_end
 from .status import TRIAL_ID, write_file
 
 METRIC_FILE, METRIC_TAG = "CLOUD_ML_HP_METRIC_FILE", "CLOUD_ML_HP_METRIC_TAG"
@@ -43,13 +44,14 @@ class MetricsReporter:
       path: of the file.
 
     Args:
-      path: by default the value of ``CLOUD_ML_HP_METRIC_FILE``, or ``hypertune/output.metrics`` in the folder for
-        temporary files if it is not set.
+      path: by default the value of ``CLOUD_ML_HP_METRIC_FILE``; if it is not set, ``hypertune/output.metrics`` in the
+        folder for temporary files, which must then be a folder of this user.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        default = os.environ.get(METRIC_FILE) or Path(tempfile.gettempdir(), "hypertune", "output.metrics")
-        self.path = Path(default if path is None else path)
+        given = path or os.environ.get(METRIC_FILE)
+        self.path = Path(given or Path(tempfile.gettempdir(), "hypertune", "output.metrics"))
+        self._is_given = bool(given)
 
     def report_metrics(
         self,
@@ -101,11 +103,10 @@ class MetricsReporter:
         self.report_metrics(hyperparameter_metric_tag, metric_value, global_step, checkpoint_path)
 
     def _add(self, line: str) -> None:
-        try:
-            before = self.path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            before = []
-        write_file(self.path, "\n".join([*before[1 - KEPT :], line]) + "\n")
+        before, is_cut = read_end(self.path, MAX_BYTES)
+        lines = (before or b"").decode("utf-8", "replace").split("\n")
+        kept = [old for old in lines[is_cut:] if old][1 - KEPT :]
+        write_file(self.path, "\n".join([*kept, line]) + "\n", shared=self._is_given)
 
 
 def report(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pliant.values.errors import FieldValueError, PliantError, listing, suggest
-from pliant.values.files import write_atomically
+from pliant.values.files import check_links, make_own_folder, write_atomically
 
 TRIAL_ID, MODEL_DIR = "CLOUD_ML_TRIAL_ID", "AIP_MODEL_DIR"
 JOB_STATUSES = ("success", "failed", "failed_with_nan_error")
@@ -26,15 +26,19 @@ class TrialFileError(PliantError, OSError):
     """A file of a trial that cannot be written."""
 
 
-def write_file(path: Path, text: str) -> None:
-    """Writes a file atomically and makes its folder; everybody may read the file.
+def write_file(path: Path, text: str, *, shared: bool = True) -> None:
+    """Writes a file atomically and makes its folder; everybody may read the file if it is ``shared``.
 
     Raises:
-      TrialFileError: it cannot be written.
+      TrialFileError: it cannot be written, or it or its folder belongs to another user.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text, mode=0o644)
+        if shared:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            make_own_folder(path.parent)
+        check_links(path)
+        write_atomically(path, text, mode=0o644 if shared else 0o600)
     except OSError as error:
         raise TrialFileError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error
 

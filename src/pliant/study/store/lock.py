@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
+from pliant.values.errors import StudyError
+from pliant.values.files import check_links
+
 from ..trials.trial import now
 from .failpoint import reach
 from .faults import translate_errors
@@ -35,8 +38,13 @@ class WriterLock:
         """Returns whether the lock is held now.
 
         Raises:
-          StudyError: the lock file cannot be made; the message names the study.
+          StudyError: the lock file cannot be made, or another user made it; the message names the study.
         """
+        try:
+            for path in (self._study, self._path):
+                check_links(path)
+        except PermissionError as error:
+            raise StudyError(f"{str(self._study)!r} cannot be written: {error.strerror}.") from error
         with translate_errors(self._study):  # about the study, as the user did not name the lock file
             connection = sqlite3.connect(
                 self._path, isolation_level=None, timeout=WAIT_SECONDS, check_same_thread=False
