@@ -1,4 +1,4 @@
-"""Floor 3: programs with holes, and the way between them and decisions."""
+"""Programs with holes: builds programs from decisions, and finds the decisions of programs."""
 
 from .context import decide
 from .functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of

@@ -48,7 +48,7 @@ class Picker(ABC):
 
 @final
 class FreePicker(Picker):
-    """Each pick is any candidate; there are no states."""
+    """Each pick is any candidate; the state is always None."""
 
     __slots__ = ()
 

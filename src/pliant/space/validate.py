@@ -54,7 +54,7 @@ def check_vector(space: Space, values: Sequence[Any]) -> Vector:
 
 
 def check_value(point: Point, value: Any) -> Any:
-    """Returns ``value`` as a decision of ``point``, its group left aside.
+    """Returns ``value`` as a value of ``point``; ignores its group.
 
     Raises:
       DecisionError: it is of the wrong type or out of range.
@@ -100,7 +100,7 @@ def check_pick(point: Choice, value: int, picked: list[int]) -> None:
 
 
 def allowed(point: Point) -> str:
-    """Returns what a point may be, as prose.
+    """Returns the allowed values of a point as text.
 
     >>> allowed(Int("n", 2, 8, step=2)), allowed(Choice("c", ("a", "b"), ((), ())))
     ('2..8 in steps of 2', '0..1')
@@ -113,7 +113,7 @@ def allowed(point: Point) -> str:
 
 
 def _as_int(value: Any) -> int | None:
-    """Returns integers of other libraries as int; None for a bool and for what is no integer."""
+    """Returns an integer of any library as int; None for booleans and other values."""
     if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__index__"):
         return None
     try:
@@ -123,7 +123,7 @@ def _as_int(value: Any) -> int | None:
 
 
 def _as_float(value: Any) -> float | None:
-    """Returns real numbers of any library as float; None for a bool and for what is no number."""
+    """Returns a real number of any library as float; None for booleans and other values."""
     if isinstance(value, (bool, str, bytes)) or type(value).__name__ in ("bool_", "bool"):
         return None
     if not hasattr(value, "__float__") and not hasattr(value, "__index__"):

@@ -1,1 +1,1 @@
-"""Floor 2: programs as trees that can be inspected, compared, stored and changed."""
+"""Symbolic programs: trees that can be inspected, compared, stored and changed."""

@@ -71,7 +71,7 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
 
 
 def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
-    """Returns the symbolic subclass of ``base``; the same class each time if there are no constraints."""
+    """Returns the symbolic subclass of ``base``; the same class each time if it has no constraints."""
     if issubclass(base, Node):
         return base
     if fields is None and eq and base in _made:

@@ -9,7 +9,7 @@ from typing import Any
 def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
     """Returns the names of the positional parameters of ``fn``, ``most`` at most.
 
-    Parameters with defaults are left out, unless there are no others.
+    Parameters with defaults are left out, unless all have defaults.
 
     >>> positional_names(lambda k, v: v, 3)
     ['k', 'v']

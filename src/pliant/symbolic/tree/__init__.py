@@ -1,1 +1,1 @@
-"""The tree itself: nodes, leaves, their places, and lazily realized objects."""
+"""The tree: nodes, leaves, parents and keys, and lazily realized objects."""
