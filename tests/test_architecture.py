@@ -86,6 +86,8 @@ INNER: dict[str, list[str]] = {
         "choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
+    "study": ["trials", "store", "."],
+    "launch": [".", "containers"],
 }  # fmt: skip
 
 
