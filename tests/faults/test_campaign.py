@@ -59,7 +59,7 @@ def test_every_failpoint_of_a_search_is_reached(campaign, tmp_path):
         file = tmp_path / f"{number}.db"
         passed = []
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("store", "lock", "format", "migrate", "run"):
+            for name in ("store.store", "store.lock", "store.format", "store.migrate", "run"):
                 patch.setattr(f"pliant.study.{name}.reach", passed.append)
             search(file, searches.make_plain, 2, 1, lambda trial_id: None)
         seen[number] = set(passed)
