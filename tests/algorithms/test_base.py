@@ -58,7 +58,7 @@ class TestTheLeast(AlgorithmSuite):
 
 
 def test_the_suite_asks_for_make():
-    with pytest.raises(NotImplementedError, match=r"write `make\(self, seed\)`"):
+    with pytest.raises(NotImplementedError, match=r"Write `make\(self, seed\)`"):
         AlgorithmSuite().make(0)
 
 
