@@ -111,7 +111,7 @@ def test_a_cost_takes_weights_by_name():
     assert float(cost({path: row}).detach()) == float(found.detach())
     with pytest.raises(FieldValueError, match=r"has 2 candidates; got weights of shape \(3,\)"):
         cost({"width": torch.ones(3)})
-    with pytest.raises(DecisionError, match="no weights are given for it"):
+    with pytest.raises(DecisionError, match="which has no weights"):
         cost({"wid": row})
 
 

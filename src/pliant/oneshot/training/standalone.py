@@ -167,7 +167,7 @@ def export(
       MissingLibraryError: a package that ``.onnx`` needs is not installed.
       ExportError: PyTorch cannot export it.
     """
-    target, inputs = Path(path), example if isinstance(example, tuple) else (example,)
+    target, inputs = Path(path), tuple(example) if isinstance(example, (tuple, list)) else (example,)
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."

@@ -294,12 +294,12 @@ class Trainer:
         }
 
     def _make_session(self, sampler: Sampler, loss: Loss | None, quality: Quality | None) -> Session:
-        plain = loss is None and quality is None
+        plain, self._loss = loss is None and quality is None, loss or default_loss
         return Session(
             self.supernet,
             sampler,
             valid=self.valid.next,
-            loss=loss or default_loss,
+            loss=self._loss,
             quality=default_quality if plain else quality,
             steps=self.epochs * (self.train.length or math.inf),
             optimizer=self.optimizer,
@@ -337,13 +337,15 @@ class Trainer:
         net, draw = self.supernet, Random(0)
         drawn = [None, *(net.space.sample(draw) for _ in range(PROBES))]
         try:
-            with torch.no_grad(), kept_random(), evaluating(net), keep_buffers(net):
+            with torch.no_grad(), self._autocast(), kept_random(), evaluating(net), keep_buffers(net):
                 net.train(training)
                 with net.selection.borrowed():
                     for decisions in drawn:
                         if decisions is not None:
                             net.activate(decisions)
-                        self.session.loss(batch)
+                        self._loss(
+                            net, batch
+                        )  # without the wrapper, whose processes would wait for each other
         except (ValueError, RuntimeError):
             return False
         return True
