@@ -14,31 +14,19 @@ from pliant.values.slips import explain_argument
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ARGUMENTS = {  # of other libraries: what to write here
-    "direction": "maximize=False to minimize, maximize=True to maximize",
-    "directions": "maximize=True or maximize=False, for all objectives; negate the others",
-    "minimize": "maximize=False",
-    "mode": "maximize=False to minimize, maximize=True to maximize",
-    "n_trials": "trials=N",
-    "num_trials": "trials=N",
-    "max_trials": "trials=N",
-    "max_evals": "trials=N",
-    "num_samples": "trials=N",
-    "n_iter": "trials=N",
-    "n_iterations": "trials=N",
-    "timeout": "timeout_seconds=N, the wall-clock limit in seconds",
-    "time_limit": "timeout_seconds=N, the wall-clock limit in seconds",
-    "callback": "callbacks=[function]",
-    "sampler": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
-    "optimizer": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
-    "algo": "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()",
-    "pruner": "algorithm='median_stopping', and report intermediate rewards with feedback.report(reward, step=epoch)",
-    "storage": "study='search.db', a file that stores every trial",
-    "study_name": "study='search.db', a file that stores every trial",
-    "random_state": "seed=N",
-    "verbose": "progress=False to show nothing",
-    "show_progress_bar": "progress=True, the default, or progress=False",
+_ALGORITHM = "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()"
+_WORDS = {  # what to write: names in other libraries
+    "maximize=False to minimize, maximize=True to maximize": "direction directions mode minimize",
+    "trials=N": "n_trials num_trials max_trials max_evals num_samples n_iter n_iterations",
+    "timeout_seconds=N, the wall-clock limit in seconds": "timeout time_limit max_time",
+    "callbacks=[function]": "callback",
+    _ALGORITHM: "sampler optimizer algo searcher",
+    "algorithm='median_stopping', and report rewards on the way with feedback.report(reward, step=N)": "pruner scheduler",
+    "study='search.db', a file that stores every trial": "storage study_name",
+    "seed=N": "random_state random_seed",
+    "progress=False to show nothing": "verbose show_progress_bar",
 }
+ARGUMENTS = {name: right for right, names in _WORDS.items() for name in names.split()}
 _WORKERS = ("n_jobs", "num_workers", "max_workers", "n_workers", "max_concurrent")
 _FUNCTION = "evaluate, the second argument: a function that returns the reward of a program"
 REMEDIES: dict[str, dict[str, str]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Decisions
@@ -12,32 +12,11 @@ from pliant.values.errors import FeedbackError, FieldTypeError
 if TYPE_CHECKING:
     from pliant.study import Cause
 
+    from .source import Source
+    from .worker import ChannelReceiver
+
 Reward = float | tuple[float, ...]
 Metrics = Mapping[str, float] | None
-
-
-class Receiver(Protocol):
-    """Receives what a feedback was given."""
-
-    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
-        """Passes an intermediate reward on; returns whether the trial should stop."""
-
-    def tell(
-        self,
-        id: int,
-        decisions: Decisions,
-        reward: Reward | None,
-        reason: str,
-        *,
-        metrics: Metrics,
-        cause: Cause = "skipped",
-    ) -> bool:
-        """Passes a reward on, or why there is none; returns whether it counts."""
-
-    def end(
-        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
-    ) -> None:
-        """Notes that the trial ended."""
 
 
 @final
@@ -62,9 +41,11 @@ class Feedback:
 
     __slots__ = ("_source", "decisions", "id", "parent", "should_stop")
 
-    def __init__(self, source: Receiver, id: int, decisions: Decisions, *, parent: Decisions | None) -> None:
+    def __init__(
+        self, source: Source | ChannelReceiver, id: int, decisions: Decisions, *, parent: Decisions | None
+    ) -> None:
         # Not the search, which refers to this: a loop that is left must be freed at once.
-        self._source: Receiver | None = source
+        self._source: Source | ChannelReceiver | None = source
         self.id = id
         self.decisions = decisions
         self.parent = parent
@@ -87,9 +68,7 @@ class Feedback:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already, so it cannot report; call feedback.report before feedback."
             )
-        stop = self._source.report(
-            self.id, self.decisions, check_number(reward, takes_bool=False), check_step(step)
-        )
+        stop = self._source.report(self, check_number(reward, takes_bool=False), check_step(step))
         self.should_stop = self.should_stop or stop
         return stop
 
@@ -138,7 +117,7 @@ class Feedback:
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop. "
                 "Return several numbers as metrics: feedback(reward, metrics={...})."
             )
-        counts = source.tell(self.id, self.decisions, reward, reason, metrics=metrics, cause=cause)
+        counts = source.tell(self, reward, reason, metrics=metrics, cause=cause)
         self._source = None  # so that a study is free when only this is left of its loop
         source.end(self, reward, reason, metrics, counts=counts)
 

@@ -89,14 +89,9 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
         return self._source.tally.done, self._source.tally.failed
 
     def _state(self) -> str:
-        total = self._source.total
-        return (
-            "unfinished"
-            if not self._ended
-            else "ended"
-            if self.ended or self._source.tally.done != total
-            else "complete"
-        )
+        if not self._ended:
+            return "unfinished"
+        return "complete" if not self.ended and self._source.tally.done == self._source.total else "ended"
 
 
 class Options(TypedDict, total=False):

@@ -13,10 +13,11 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Literal, final
 
 from .result import Tally
 from .text import say
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pliant.study import Study, Trial
 
     from .feedback import Reward
+    from .source import Source
 
 _LINES = 60  # a search with a study writes about this many lines, however many trials it has
 _FIRST_SECONDS = 5.0  # before the first line, and between lines at least, where lines are throttled by time
@@ -140,13 +142,7 @@ class LineDisplay(Display):
     """
 
     def __init__(
-        self,
-        write: Callable[[str], object],
-        title: str,
-        total: int | None,
-        tally: Tally,
-        *,
-        is_timed: bool = False,
+        self, write: Callable[[str], object], title: str, total: int | None, tally: Tally, *, is_timed: bool
     ) -> None:
         super().__init__(title, total, tally)
         self._write = write
@@ -154,17 +150,13 @@ class LineDisplay(Display):
         self._next = self._start + _FIRST_SECONDS if is_timed else None
 
     def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+        done = self.tally.done
         if self._next is not None:
             now = monotonic()
             if now < self._next:
                 return
             self._next = now + max(_FIRST_SECONDS, _SHARE * (now - self._start))
-        elif not (
-            is_best
-            or reason is not None
-            or self.tally.done % self._every == 0
-            or self.tally.done == self.total
-        ):
+        elif not (is_best or reason is not None or done % self._every == 0 or done == self.total):
             return
         total = "" if self.total is None else f"/{self.total}"
         found = f"failed: {reason};" if reason is not None else f"{say(reward)},"
@@ -177,9 +169,8 @@ def open_display(console: Console, title: str, study: Study) -> Display:
     tally.resume(study)
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveDisplay(console, title, total, tally)
-    return LineDisplay(
-        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), title, total, tally
-    )
+    write = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    return LineDisplay(write, title, total, tally, is_timed=False)
 
 
 def open_progress(total: int | None, tally: Tally) -> Display:
@@ -204,48 +195,27 @@ def write_line(text: str) -> None:
 # --- one search at a time ----------------------------------------------------------------------------------
 
 
-class Shown(Protocol):
-    """A search that may be displayed."""
-
-    def is_running(self) -> bool:
-        """Returns whether what is being called now was called while one of its trials runs."""
-
-    def finish(self) -> None:
-        """Ends its display."""
+# The terminal belongs to the process, so there is one display of it; False where nothing is displayed.
+_shown: weakref.ref[Source] | Literal[False] | None = None
 
 
-_shown: weakref.ref[Shown] | None = None  # the terminal belongs to the process, so there is one display of it
-
-
-def claim(search: Shown) -> bool:
+def claim(search: Source) -> bool:
     """Returns whether a search may be displayed: not while another one evaluates a trial, in which this is nested."""
     global _shown
-    other = None if _shown is None else _shown()
+    other = _shown() if _shown else None
+    if _shown is False or (other is not None and other is not search and other.is_running()):
+        return False
     if other is not None and other is not search:
-        if other.is_running():
-            return False
         other.finish()  # a loop that was left
     _shown = weakref.ref(search)
     return True
-
-
-@final
-class _Silence:
-    """A search that runs for good, and so keeps others from being displayed."""
-
-    def is_running(self) -> bool:
-        return True
-
-    def finish(self) -> None:
-        """Does nothing."""
 
 
 @contextmanager
 def silence() -> Iterator[None]:
     """Displays no search while it is entered, such as in a worker process."""
     global _shown
-    before, quiet = _shown, _Silence()
-    _shown = weakref.ref(quiet)
+    before, _shown = _shown, False
     try:
         yield
     finally:

@@ -53,19 +53,12 @@ class Source(ABC):
         """Returns the feedback of the next trial, or None at the end."""
 
     @abstractmethod
-    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+    def report(self, trial: Feedback, reward: float, step: float) -> bool:
         """Passes an intermediate reward on; returns whether the trial should stop."""
 
     @abstractmethod
     def tell(
-        self,
-        id: int,
-        decisions: Decisions,
-        reward: Reward | None,
-        reason: str,
-        *,
-        metrics: Metrics,
-        cause: Cause = "skipped",
+        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
     ) -> bool:
         """Passes a reward on, or why there is none.  Returns whether the reward counts: it keeps all constraints."""
 
@@ -203,24 +196,17 @@ class MemorySource(Source):
         self._asked = time()
         return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
 
-    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.algorithm.report(decisions, _turn(reward, self.tally), step=step)
+    def report(self, trial: Feedback, reward: float, step: float) -> bool:
+        return self.algorithm.report(trial.decisions, _turn(reward, self.tally), step=step)
 
     def tell(
-        self,
-        id: int,
-        decisions: Decisions,
-        reward: Reward | None,
-        reason: str,
-        *,
-        metrics: Metrics,
-        cause: Cause = "skipped",
+        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
     ) -> bool:
-        arity = self.arity if reward is None else check_arity(id, reward, self.arity)
-        self.algorithm.feedback(decisions, None if reward is None else _turn(reward, self.tally))
+        arity = self.arity if reward is None else check_arity(trial.id, reward, self.arity)
+        self.algorithm.feedback(trial.decisions, None if reward is None else _turn(reward, self.tally))
         self.arity = arity
         told = reason if reward is None else reward
-        self._ended.append((decisions, told, self._asked, time(), metrics, cause))
+        self._ended.append((trial.decisions, told, self._asked, time(), metrics, cause))
         return reward is not None
 
     def trials(self) -> list[Trial]:
@@ -276,8 +262,8 @@ class StudySource(Source):
             return None
         return Feedback(self, trial.id, trial.decisions, parent=trial.parent)
 
-    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
-        return self.study.report(id, reward, step=step)
+    def report(self, trial: Feedback, reward: float, step: float) -> bool:
+        return self.study.report(trial.id, reward, step=step)
 
     def close(self) -> None:
         if self.owned:
@@ -285,20 +271,13 @@ class StudySource(Source):
             self.study.close()
 
     def tell(
-        self,
-        id: int,
-        decisions: Decisions,
-        reward: Reward | None,
-        reason: str,
-        *,
-        metrics: Metrics,
-        cause: Cause = "skipped",
+        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
     ) -> bool:
         study = self.study
         if reward is None:
-            study.fail(id, reason, cause=cause)
+            study.fail(trial.id, reason, cause=cause)
             return False
-        return study.tell(id, reward, metrics=metrics).reason is None
+        return study.tell(trial.id, reward, metrics=metrics).reason is None
 
     def trials(self) -> list[Trial]:
         return [trial for trial in self._readable().trials() if trial.ended is not None]

@@ -43,22 +43,15 @@ class ChannelReceiver:
         self.channel = channel
         self.told: dict[str, Any] | None = None
 
-    def report(self, id: int, decisions: Decisions, reward: float, step: float) -> bool:
+    def report(self, trial: Feedback, reward: float, step: float) -> bool:
         """Passes an intermediate reward on; returns whether to stop."""
         answer = self.channel.report({"reward": reward, "step": step})
         if "error" in answer:
-            raise StudyError(f"the report of trial {id} is refused: {answer['error']}")
+            raise StudyError(f"the report of trial {trial.id} is refused: {answer['error']}")
         return bool(answer["stop"])
 
     def tell(
-        self,
-        id: int,
-        decisions: Decisions,
-        reward: Reward | None,
-        reason: str,
-        *,
-        metrics: Metrics,
-        cause: Cause = "skipped",
+        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
     ) -> bool:
         """Keeps the reward."""
         if reward is None:

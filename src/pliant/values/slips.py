@@ -16,32 +16,21 @@ HOLES = {  # arguments of functions that make holes
     "values": "the list of candidates first",
     "k": "pg.manyof(k, candidates)",
 }
-FUNCTIONS = {  # of the package
-    **dict.fromkeys(
-        ("choice", "categorical", "Categorical", "suggest_categorical", "one", "select", "ValueChoice"),
-        "pg.oneof([...])",
-    ),
-    **dict.fromkeys(("choices", "subset", "sample_without_replacement"), "pg.manyof(k, [...])"),
-    **dict.fromkeys(("permutation", "shuffle"), "pg.permute([...])"),
-    **dict.fromkeys(
-        ("uniform", "Uniform", "suggest_float", "suggest_uniform", "Float", "Real", "real"),
-        "pg.floatv(min_value, max_value)",
-    ),
-    **dict.fromkeys(
-        ("loguniform", "log_uniform", "suggest_loguniform", "LogUniform"),
-        "pg.floatv(min_value, max_value, scale='log')",
-    ),
-    **dict.fromkeys(
-        ("randint", "suggest_int", "Integer", "integer", "uniformint", "quniform", "Int"),
-        "pg.intv(min_value, max_value)",
-    ),
-    **dict.fromkeys(("minimize", "fmin"), "pg.search(space, evaluate, trials=N, maximize=False)"),
-    **dict.fromkeys(("maximize", "optimize", "run", "fit"), "pg.search(space, evaluate, trials=N)"),
-    **dict.fromkeys(("grid", "grid_search"), "pg.search(space, evaluate, 'sweep')"),
-    "random_search": "pg.search(space, evaluate, 'random', trials=N)",
-    "create_study": "pg.search(space, evaluate, trials=N, study='search.db'), which stores every trial",
-    "load_study": "pg.Study.open('search.db')",
+_WORDS = {  # what to write: functions of other libraries
+    "pg.oneof([...])": "choice categorical Categorical suggest_categorical one select ValueChoice",
+    "pg.manyof(k, [...])": "choices subset",
+    "pg.permute([...])": "permutation shuffle",
+    "pg.floatv(min_value, max_value)": "uniform Uniform suggest_float suggest_uniform Float Real real",
+    "pg.floatv(min_value, max_value, scale='log')": "loguniform log_uniform suggest_loguniform LogUniform",
+    "pg.intv(min_value, max_value)": "randint suggest_int Integer integer uniformint quniform Int",
+    "pg.search(space, evaluate, trials=N, maximize=False)": "minimize fmin",
+    "pg.search(space, evaluate, trials=N)": "maximize optimize run fit",
+    "pg.search(space, evaluate, 'sweep')": "grid grid_search",
+    "pg.search(space, evaluate, 'random', trials=N)": "random_search",
+    "pg.search(space, evaluate, trials=N, study='search.db'), which stores every trial": "create_study",
+    "pg.Study.open('search.db')": "load_study",
 }
+FUNCTIONS = {name: right for right, names in _WORDS.items() for name in names.split()}
 
 
 def explain_argument(
