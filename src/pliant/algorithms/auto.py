@@ -11,8 +11,7 @@ from .base import Algorithm, Reward, check_arity
 from .evolution import NSGA2
 from .tpe import TPE
 
-POPULATION = 20
-"""Population of NSGA2: small, because a search by default has tens to hundreds of trials."""
+POPULATION = 20  # of NSGA2: small, as searches by default have tens to hundreds of trials
 
 
 @final
@@ -70,11 +69,8 @@ class Auto(Algorithm):
         self._trials += 1
 
     def _state(self) -> dict[str, Any]:
-        return {
-            "objectives": self._objectives,
-            "trials": self._trials,
-            "algorithm": self._chosen.state(),
-        }
+        counts = {"objectives": self._objectives, "trials": self._trials}
+        return {**counts, "algorithm": self._chosen.state()}
 
     def _restore(self, state: dict[str, Any]) -> None:
         objectives, self._trials = state["objectives"], int(state["trials"])
