@@ -30,7 +30,7 @@ class Scale(nn.Module):
 def test_a_layer_of_unknown_cost_names_itself_and_the_remedy():
     net = supernet(Sequential(Linear(2, 3), one([Sequential(Scale()), Identity()])))
     cost = MultiplyAdds(net, torch.zeros(1, 2))
-    assert cost([1]) == 6  # nobody has met it yet
+    assert cost([1]) == 6  # a new network
     with pytest.raises(
         FieldValueError, match=r"the Scale at '1\.candidates\.0\.0' has weights.*add_count_rule\(Scale\)"
     ) as caught:

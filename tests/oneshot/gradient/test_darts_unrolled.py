@@ -51,7 +51,7 @@ def test_it_is_the_gradient_through_a_plain_step():
     exact = problem.exact(lambda i, weight, slope: 0.1 * slope)
     torch.testing.assert_close(problem.ours(None), exact, rtol=1e-4, atol=1e-4)
     first = torch.autograd.grad(problem.valid(), problem.leaf)[0]
-    assert (first - exact).norm() > 0.05 * exact.norm()  # the second order is no small matter here
+    assert (first - exact).norm() > 0.05 * exact.norm()  # the second order has a large effect here
 
 
 def test_the_finite_difference_is_a_hessian_vector_product():

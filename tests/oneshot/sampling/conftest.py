@@ -1,4 +1,4 @@
-"""A small problem in float64, spaces of networks with every kind of decision, and a loop of one's own."""
+"""A small problem in float64, spaces of networks with every kind of decision, and a training loop."""
 
 from __future__ import annotations
 

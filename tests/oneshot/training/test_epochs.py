@@ -88,7 +88,7 @@ def test_the_step_that_is_left_is_resumed(tmp_path):
 
 
 class Stream(torch.utils.data.IterableDataset):
-    """Examples one after another; nobody knows how many."""
+    """Examples of an unknown number."""
 
     def __init__(self, count=64):
         self.count = count
@@ -211,6 +211,6 @@ def test_losses_are_scaled_for_half_precision(accumulate, monkeypatch):
     assert len(scaled) == 14
     assert min(scaled) > 1
     whole = train(BATCHES, **options)
-    for key, value in weights_of(whole).items():  # as though nothing had been scaled
+    for key, value in weights_of(whole).items():  # equal to training without scaling
         torch.testing.assert_close(weights_of(half)[key], value, rtol=0.01, atol=0.003)
     assert train(BATCHES, autocast=torch.bfloat16)._scaler is None

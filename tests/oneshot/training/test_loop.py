@@ -1,4 +1,4 @@
-"""A loop of one's own around a session: what it must do, how it goes on after a restart, and what it is told."""
+"""Custom training loops with a session: requirements, restarts and errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def loss_of(network, batch):
 
 
 class Loop:
-    """All that a loop of one's own has."""
+    """A custom training loop."""
 
     def __init__(self, sampler, *, loss=loss_of, net=None):
         torch.manual_seed(0)

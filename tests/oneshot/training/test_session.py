@@ -27,7 +27,7 @@ def accuracy_of(network, batch):
 
 
 def run(sampler, *, quality=accuracy_of, epochs=2):
-    """A loop of one's own around the three functions."""
+    """A custom training loop."""
     net, data = supernet(make_space()), list(loader(shuffle=False))
     valid = cycle(loader(seed=1, shuffle=False))
     optimizer = torch.optim.SGD(net.parameters(), 0.05)

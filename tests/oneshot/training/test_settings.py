@@ -1,4 +1,4 @@
-"""A search goes on with what it was asked for, and with the random numbers of its surroundings."""
+"""Settings and random state of a resumed search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of a super-network that have no weights: skips alone.  Training goes on, and mistakes are still seen."""
+"""Networks of a super-network without weights, such as skips alone: training continues, and errors are found."""
 
 from __future__ import annotations
 
