@@ -94,7 +94,7 @@ def answer(sides: dict[str, Side], question: dict[str, Any]) -> Any:
 
 def main() -> None:
     """Builds the networks, then answers until the questions end."""
-    out, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no answer
+    out, sys.stdout = sys.stdout, sys.stderr  # what libraries print must not mix with the answers
     cells, channels, size = map(int, sys.argv[1:])
     torch.set_num_threads(1)
     torch.manual_seed(0)

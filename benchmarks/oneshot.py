@@ -82,7 +82,7 @@ def report_darts(timing: Timing, title: str) -> list[Cells]:
 
 
 def report_resample(timing: Timing) -> list[Cells]:
-    """Returns the rows about drawing and selecting anew."""
+    """Returns the rows about sampling and selecting another network."""
     rows = []
     for side in timing.seconds:
         median = timing.median(side) or 0.0

@@ -3,7 +3,7 @@ would call them.  Evaluates nothing itself: each is given ``tell``, which looks 
 
 All see the same: a number of choices, each of a few unordered candidates; a reward to maximize; no noise.
 What a library calls its default is used; where there is none, or where another setting is known to suit small
-budgets better, that is a peer of its own, so that nobody is measured at a disadvantage.
+budgets better, that is a peer of its own, so that every library is measured at its best.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _smac(counts: Values, trials: int, seed: int, tell: Tell) -> None:
 
 
 def _botorch(counts: Values, trials: int, seed: int, tell: Tell) -> None:
-    """BoTorch has parts, no search: here its Gaussian process for categorical inputs, fitted anew for every trial,
+    """BoTorch has parts, not a search: here its Gaussian process for categorical inputs, fitted again for every trial,
     and the logarithm of expected improvement, maximized by its own local search from the best of 1,024 random
     candidates, past what was evaluated.  10 random candidates come first.
     """

@@ -35,7 +35,7 @@ class Peer:
 
     def __init__(self, python: Path, script: str, *arguments: int) -> None:
         paths = os.pathsep.join([str(HERE.parent / "src"), str(HERE)])
-        self._words = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit; a pipe that nobody empties would fill up
+        self._words = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit; a pipe without a reader would fill up
         self._process = subprocess.Popen(
             [str(python), str(HERE / script), *map(str, arguments)],
             stdin=subprocess.PIPE,

@@ -126,7 +126,7 @@ def make_table() -> None:
 def read_table() -> dict[str, float]:
     """Returns the mean test accuracy of each network."""
     if not TABLE.exists():
-        sys.exit(f"{TABLE.name} is not here: run with --make-table (it takes two minutes).")
+        sys.exit(f"{TABLE.name} is missing: run with --make-table (it takes two minutes).")
     return {name: statistics.mean(row) for name, row in json.loads(TABLE.read_text()).items()}
 
 
@@ -195,7 +195,7 @@ def judge(mean: float, half: float) -> str:
     """Returns the verdict over a mean percentile, of which chance has 50."""
     if mean - half > 50:
         return "better than chance"
-    return "WORSE THAN CHANCE" if mean + half < 50 else "NOT TOLD APART FROM CHANCE"
+    return "WORSE THAN CHANCE" if mean + half < 50 else "NOT DISTINGUISHED FROM CHANCE"
 
 
 def report_row(label: str, names: list[str], seconds: list[float], table: dict[str, float]) -> list[str]:

@@ -79,7 +79,7 @@ def name_of(choices: Sequence[int]) -> str:
 
 
 class Batches:
-    """Batches of images, shuffled anew in each pass by random numbers of their own."""
+    """Batches of images, shuffled in each epoch by a generator of their own."""
 
     def __init__(self, images: Tensor, labels: Tensor, *, size: int, seed: int) -> None:
         self.images, self.labels, self.size, self.seed, self.passes = images, labels, size, seed, 0

@@ -153,7 +153,7 @@ def _again(network: nn.Module, cells: int, channels: int) -> nn.Module:
 
 
 def resample_jobs() -> dict[str, Job]:
-    """Returns drawing and selecting anew, on 8 cells: with tied cells, with each cell for itself, and by the mutator."""
+    """Returns sampling and selecting another network, on 8 cells: with tied cells, with each cell for itself, and by the mutator."""
     jobs = {}
     for side, tied in (("tied cells", True), ("free cells", False)):
         net = oneshot.supernet(darts_network(8, 16, tied=tied))
@@ -246,7 +246,7 @@ def main() -> None:
     """Takes some steps of one kind, and prints what they took."""
     how, kind = sys.argv[1:]
     torch.set_num_threads(1)
-    nn.Conv2d(3, 3, 3)(make_batch(size=1)[0])  # what the first convolution loads is nobody's
+    nn.Conv2d(3, 3, 3)(make_batch(size=1)[0])  # what the first convolution loads is counted for no network
     if how == "tensors":
         print(json.dumps({"tensors": count_tensors(lambda: _take_steps(kind))}))
         return

@@ -167,7 +167,7 @@ def test_trials(pliant, made):
 def test_no_study(pliant, folder, command):
     more = ["{}"] if command == "enqueue" else []
     output = pliant("study", command, "none.db", *more, status=1).output
-    assert "Error: there is no study at 'none.db'" in output
+    assert "Error: no study found at 'none.db'" in output
 
 
 # ------------------------------------------------------------------ export

@@ -223,7 +223,7 @@ def test_a_study_in_a_database(pliant, darts):
     pliant("study", "resume", place, "darts.py", "--trials", 8)
     assert len(pliant("study", "export", place).output.splitlines()) == 9
     pliant("study", "rm", place, f"{place}_random", "--yes")
-    assert "there is no study at" in pliant("study", "show", place, status=1).output
+    assert "no study found at" in pliant("study", "show", place, status=1).output
 
 
 @pytest.mark.parametrize(

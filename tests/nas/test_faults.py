@@ -335,7 +335,7 @@ def test_a_study_that_is_gone(local, trainer, nas, folder):
     trainer(GOOD)
     local(space="small")
     (folder / "out" / "search.study.db").unlink()
-    assert "there is no study at" in nas("list-trials", "--job_id=out", status=1)
+    assert "no study found at" in nas("list-trials", "--job_id=out", status=1)
     assert "has folders of trials, but their study" in nas("resume", "--job_id=out", status=1)
     nas("resume", "--job_id=out", "--force_new_space")
     assert len(list((folder / "out").glob("before_*/nas/search/1"))) == 1

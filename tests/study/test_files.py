@@ -37,10 +37,10 @@ def change(path, statement):
 
 
 def test_no_file(path, tmp_path):
-    with pytest.raises(StudyError, match=r"there is no study at '.*study\.db'\. Make one with Study\.create"):
+    with pytest.raises(StudyError, match=r"no study found at '.*study\.db'\. Make one with Study\.create"):
         Study.open(path)
     (tmp_path / "stud.db").touch()
-    with pytest.raises(StudyError, match=r"there is no study at '.*study\.db'; did you mean 'stud\.db'\?"):
+    with pytest.raises(StudyError, match=r"no study found at '.*study\.db'; did you mean 'stud\.db'\?"):
         Study.open(path)
     assert not path.exists()
 

@@ -144,7 +144,7 @@ def test_no_such_study(server):
     Study.create(server("letters"), SPACE, make()).close()
     with pytest.raises(
         StudyError,
-        match=r"there is no study at '.*study=digits_\w+'\. Make one with .*in this database: .*letters_",
+        match=r"no study found at '.*study=digits_\w+'\. Make one with .*in this database: .*letters_",
     ):
         Study.open(place)
 

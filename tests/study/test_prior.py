@@ -112,7 +112,7 @@ def test_a_study_by_its_place(make_place, space, tmp_path):
     source = make_place("source")
     fill(source, space, Random(), 3).close()
     with Study.create(make_place("target"), space, Random()) as study:
-        with pytest.raises(StudyError, match=r"there is no study at '.*none\.db'"):
+        with pytest.raises(StudyError, match=r"no study found at '.*none\.db'"):
             study.learn_from(tmp_path / "none.db")
         with pytest.raises(
             FieldTypeError,

@@ -144,7 +144,7 @@ def read_call(trial: Trial, outcome: Outcome) -> Result:
     """Interprets the outcome of a ``Call`` whose function returns the reward.
 
     The function returns a number; a list of them, for several objectives; or a dict with ``reward`` and ``metrics``, or with
-    ``failed``, the reason why there is no reward, and perhaps its ``cause`` and ``trace``, the lines of a traceback.
+    ``failed``, the reason why the reward is missing, and perhaps its ``cause`` and ``trace``, the lines of a traceback.
 
     >>> read_call(None, Outcome("returned", 0.5)), read_call(None, Outcome("lost", reason="killed"))
     (Told(reward=0.5, metrics={}), Lost(reason='killed'))

@@ -78,8 +78,8 @@ def test_a_file_of_almost_this_name(tmp_path):
     (tmp_path / "digits.db").touch()
     (tmp_path / "digit.db-wal").touch()
     with pytest.raises(
-        StudyError, match=r"there is no study at '.*digit\.db'; did you mean 'digits\.db'\? Make one"
+        StudyError, match=r"no study found at '.*digit\.db'; did you mean 'digits\.db'\? Make one"
     ):
         check_exists(tmp_path / "digit.db")
-    with pytest.raises(StudyError, match=r"there is no study at '.*a\.db'\. Make one"):
+    with pytest.raises(StudyError, match=r"no study found at '.*a\.db'\. Make one"):
         check_exists(tmp_path / "no" / "a.db")

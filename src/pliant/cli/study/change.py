@@ -78,7 +78,7 @@ def read_decisions(text: str) -> Any:
     """Returns decisions from the command line: JSON, ``@`` and the name of a JSON file, or ``-`` for standard input.
 
     Raises:
-      StudyError: it is not JSON, or there is no such file.
+      StudyError: it is not JSON, or the file is missing.
     """
     try:
         if text == "-":

@@ -39,7 +39,7 @@ def find_all(text: str) -> list[Entry]:
     """Returns the studies in a folder, or in the database of an address without a study.
 
     Raises:
-      StudyError: there is no such folder or database.
+      StudyError: the folder or database is missing.
     """
     return [entry for place in _places(text) if (entry := _read(place)) is not None]
 

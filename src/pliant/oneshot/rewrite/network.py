@@ -87,7 +87,7 @@ class Supernet(nn.Module):
         """Runs the network that is selected.
 
         Raises:
-          FieldValueError: a candidate does not fit; found here only if there was no example.
+          FieldValueError: a candidate does not fit; found here only if no example was given.
           SpaceError: code of the network creates a hole.
           ThreadError: another thread selected another network.
         """

@@ -79,11 +79,11 @@ def to_location(path: Any) -> Location:
 
 
 def check_exists(file: Path) -> None:
-    """Raises NoStudyError where there is no file, or an empty one."""
+    """Raises NoStudyError if the file is missing or empty."""
     if not file.exists():
         near = suggest(file.name, _names_in(file.parent))
         raise NoStudyError(
-            f"there is no study at {str(file)!r}{near or '.'} Make one with "
+            f"no study found at {str(file)!r}{near or '.'} Make one with "
             "Study.create(path, space, algorithm), or use Study.open_or_create.",
             is_free=True,
         )

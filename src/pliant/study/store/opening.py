@@ -34,7 +34,7 @@ def open_store(
       check: called with the settings; raises where they are not the expected ones.
 
     Raises:
-      NoStudyError: there is no study.
+      NoStudyError: the location has no study.
       StudyInUseError: another process writes it.
       StudyError: it is damaged, of a newer version, or cannot be written.
     """

@@ -67,7 +67,7 @@ class PostgresStore(Store):
             with store.transaction() as record:
                 if not table_names(record):
                     raise NoStudyError(
-                        f"there is no study at {str(location)!r}. Make one with Study.create(path, space, algorithm), or "
+                        f"no study found at {str(location)!r}. Make one with Study.create(path, space, algorithm), or "
                         f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)[:20]) or 'none'}.",
                         is_free=True,
                     )
