@@ -1,8 +1,9 @@
 # Pliant: everything that a newcomer or a build machine runs.  Needs Python 3.11+ and make, nothing else.
 #
 #   make demo     a real architecture search, in an environment of its own (.venv)
+#   make check    style, types and the fast tests, under 3 minutes, for daily work
 #   make test     the whole suite: tests, doc examples, lint, types, docs
-#   make faults   searches that are killed in every way; PLIANT_POSTGRES names a server to do it there, too
+#   make faults   kills searches in many ways and resumes them; on the server that PLIANT_POSTGRES names as well
 #
 # Variables:
 #   PYTHON=...    the interpreter that makes the environment (default: the first of python3, python3.11, ...)
@@ -17,15 +18,17 @@ PIP_ARGS ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
 TORCH ?= cpu
+FAST := tests/schema tests/space tests/symbolic tests/hyper tests/algorithms/test_base.py tests/algorithms/test_naming.py \
+    tests/tune tests/study/trials tests/test_architecture.py tests/test_sizes.py tests/test_wording.py tests/test_public.py
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
 # One thread per process: the suite runs WORKERS processes, and two pools of threads would fight for the cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR: # half an environment is none
+.DELETE_ON_ERROR: # half an environment must not be taken for a whole one
 .NOTPARALLEL: # two installs at once would fight over it
-.PHONY: help demo test faults lint format docs bench quality clean
+.PHONY: help demo check test faults lint format docs bench quality clean
 
 help: ## Show this help
 	@echo "make <target>, where <target> is one of:"
@@ -33,6 +36,12 @@ help: ## Show this help
 
 demo: $(VENV)/stamp-demo ## Search a network for handwritten digits (40 trials), then compare and explain
 	$(BIN)/pliant search examples/digits.py --trials 40 --seed 0 --baseline
+
+check: $(VENV)/stamp-test ## Run style, types and the fast tests (under 3 minutes)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q $(FAST)
 
 test: $(VENV)/stamp-test ## Run the whole suite
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
