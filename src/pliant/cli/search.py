@@ -75,7 +75,7 @@ def search(
     The study stores every trial. Stop at any time: the same command continues the search, also after
     its end with a higher --trials.
 
-    Ctrl-C once: finish running trials, then stop. Twice: stop now.
+    With --workers, Ctrl-C once: finish running trials, then stop. Twice: stop now.
     """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
     from .console import make_console
 
