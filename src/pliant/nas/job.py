@@ -6,7 +6,6 @@ import dataclasses
 
 from pliant.space import Space
 from pliant.study import Study
-from pliant.study.run import Ending
 from pliant.study.trials.constraint import parse_constraints
 from pliant.tune.text import say_count
 from pliant.values.errors import PliantError, StudyError, listing
@@ -73,9 +72,8 @@ def run_job(
     code = _run_stage(stage, echo=settings.parallel == 1)
     if code == DONE and settings.train_flags is not None:
         numbers = choose_trials(folder, None, settings.train_trials)
-        return train_job(
-            folder, dataclasses.replace(settings, retrained=numbers), space, screen, searched=folder
-        )
+        settings = dataclasses.replace(settings, retrained=numbers)
+        return train_job(folder, settings, space, screen, searched=folder)
     return code
 
 
@@ -106,18 +104,12 @@ def train_job(
     numbers = ",".join(map(str, settings.retrained))
     screen.say(f"Stage 2 trains {say_count(len(settings.retrained), 'trial')} of the search: {numbers}")
     suffix = "" if folder == searched else f" --train_job_suffix={folder.name}"
-    stage = Stage(
-        folder,
-        dataclasses.replace(
-            settings, trials=len(settings.retrained), parallel=settings.train_trials, algorithm="random"
-        ),
-        space,
-        screen,
-        f"pliant nas train --search_job_id={searched.path} --train_nas_trial_numbers={numbers}{suffix}",
-        name=TRAIN,
-        source=Source(searched, settings.retrained),
+    resume = f"pliant nas train --search_job_id={searched.path} --train_nas_trial_numbers={numbers}{suffix}"
+    source = Source(searched, settings.retrained)
+    settings = dataclasses.replace(
+        settings, trials=len(settings.retrained), parallel=settings.train_trials, algorithm="random"
     )
-    return _run_stage(stage)
+    return _run_stage(Stage(folder, settings, space, screen, resume, name=TRAIN, source=source))
 
 
 def _keep_training(folder: JobFolder, settings: Settings, *, has_flags: bool) -> Settings:
@@ -144,10 +136,7 @@ def choose_trials(folder: JobFolder, text: str | None, count: int) -> tuple[int,
     """Returns the trials of a search to train in full: those listed in ``text``, or the ``count`` best."""
     with Study.open(folder.study(SEARCH)) as study:
         if text:
-            numbers = _read_numbers(text)
-            for number in numbers:
-                _check_ended(study, number)
-            return numbers
+            return _read_numbers(text, study)
         try:
             best = study.best(count)
         except StudyError as error:
@@ -160,28 +149,30 @@ def choose_trials(folder: JobFolder, text: str | None, count: int) -> tuple[int,
         return tuple(trial.id for trial in best)
 
 
-def _read_numbers(text: str) -> tuple[int, ...]:
+def _read_numbers(text: str, study: Study) -> tuple[int, ...]:
+    """Returns the listed trials, which must have ended."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise NasError(
             f"--train_nas_trial_numbers lists trials of the search, each once, such as '1,9'; got {text!r:.80}."
         )
-    return tuple(map(int, parts))
-
-
-def _check_ended(study: Study, number: int) -> None:
-    try:
-        trial = study.trial(number)
-    except PliantError as error:
-        raise NasError(f"--train_nas_trial_numbers: {error}") from error
-    if trial.ended is None:
-        raise NasError(f"--train_nas_trial_numbers: trial {number} has not ended yet.")
+    numbers = tuple(map(int, parts))
+    for number in numbers:
+        try:
+            trial = study.trial(number)
+        except PliantError as error:
+            raise NasError(f"--train_nas_trial_numbers: {error}") from error
+        if trial.ended is None:
+            raise NasError(f"--train_nas_trial_numbers: trial {number} has not ended yet.")
+    return numbers
 
 
 def _run_stage(stage: Stage, *, echo: bool = False) -> int:
     """Runs a stage, and shows the best trials and the failures; returns the exit code."""
     ending, screen = stage.run(echo=echo), stage.screen
-    screen.say(f"{stage.name}: {ending.message}{_describe_next(stage, ending)}")
+    more = " --max_failed_nas_trial=N" if ending.how == "failures" else ""
+    following = "" if ending.how == "complete" else f" To continue: `{stage.resume}{more}`."
+    screen.say(f"{stage.name}: {ending.message}{following}")
     best = list_job(stage.folder, stage.name, "SUCCEEDED", 5)
     failed = sorted(list_job(stage.folder, stage.name, "INFEASIBLE", 0).trials, key=lambda trial: trial.id)
     if best.trials:
@@ -194,10 +185,3 @@ def _run_stage(stage: Stage, *, echo: bool = False) -> int:
     if ending.how == "interrupted":
         return INTERRUPTED
     return DONE if best.trials and ending.how == "complete" else FAILED
-
-
-def _describe_next(stage: Stage, ending: Ending) -> str:
-    if ending.how == "complete":
-        return ""
-    more = " --max_failed_nas_trial=N" if ending.how == "failures" else ""
-    return f" To continue: `{stage.resume}{more}`."

@@ -54,19 +54,17 @@ class TrialList:
         """Returns the column names and rows of a table."""
         metrics = list(dict.fromkeys(name for trial in self.trials for name in self._list_metrics(trial)))
         source = [SOURCE] if self.settings.retrained else []
-        rows = []
-        for trial in self.trials:
-            found = self._list_metrics(trial)
-            rows.append(
-                [
-                    str(trial.id),
-                    *(str(self._find_source(trial) or "-") for _ in source),
-                    STATES[trial.status] + (", stopped" if trial.id in self.stopped else ""),
-                    *(say(found.get(name)) for name in metrics),
-                    "-" if trial.seconds is None else f"{trial.seconds:.1f}",
-                    summarize(trial) if trial.reason is None else trial.reason,
-                ]
-            )
+        rows = [
+            [
+                str(trial.id),
+                *(str(self._find_source(trial) or "-") for _ in source),
+                STATES[trial.status] + (", stopped" if trial.id in self.stopped else ""),
+                *map(say, map(self._list_metrics(trial).get, metrics)),
+                "-" if trial.seconds is None else f"{trial.seconds:.1f}",
+                summarize(trial) if trial.reason is None else trial.reason,
+            ]
+            for trial in self.trials
+        ]
         return ["trial", *source, "state", *metrics, "seconds", "decisions, or reason"], rows
 
     def _to_data(self, trial: Trial) -> dict[str, Any]:

@@ -25,6 +25,7 @@ LATENCY_FILE = Path("saved_model", "model_latency.json")
 STATUS_FILE = Path("job_status.json")
 _CAREFULLY = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 _OTHERS = {"timestamp", "trial", "checkpoint_path", STEP}
+Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,7 @@ class Reading:
     """The content of a metrics file."""
 
     measurements: tuple[Measurement, ...] = ()  # the reports, in the order of the file
-    faults: Counter[str] = field(
-        default_factory=Counter
-    )  # kinds of lines that could not be read, with counts
+    faults: Counter[str] = field(default_factory=Counter)  # kinds of lines that cannot be read, with counts
     is_cut: bool = False  # whether the file is longer than the limit, so that only its end was read
 
     def describe_faults(self) -> str:
@@ -67,32 +66,39 @@ def read_measurements(path: Path) -> Reading:
     found: list[Measurement] = []
     faults = Counter[str]()
     for number, line in enumerate(lines, 1):
-        is_last = number == len(lines)
         if not line.strip():
             continue
         if len(line) > MAX_LINE:
             faults[TOO_LONG] += 1
-            continue
-        values = _parse(line)
-        if values is None:
-            faults["cut off" if is_last else "without a JSON object"] += 1
-            continue
-        found.append(_to_measurement(values, len(found) + 1))
+        elif (values := _parse(line)) is None:
+            faults["cut off" if number == len(lines) else "without a JSON object"] += 1
+        else:
+            found.append(_to_measurement(values, len(found) + 1))
     return Reading(tuple(found), faults, is_cut)
 
 
 def read_numbers(path: Path) -> dict[str, float]:
     """Returns the finite numbers of a small JSON object in a file; none if it cannot be read."""
-    text, is_cut = read_end(path, MAX_LINE)
-    values = None if text is None or is_cut else _parse(text)
-    return {name: number for name, number in _numbers(values or {}).items() if math.isfinite(number)}
+    return {name: number for name, number in _numbers(_read(path)).items() if math.isfinite(number)}
 
 
 def read_status(folder: Path) -> str:
     """Returns the ``job_status`` that a trainer wrote, cut short; "" without one."""
-    text, is_cut = read_end(folder / STATUS_FILE, MAX_LINE)
-    values = None if text is None or is_cut else _parse(text)
-    return clean(str((values or {}).get("job_status", "")), 40)
+    return clean(str(_read(folder / STATUS_FILE).get("job_status", "")), 40)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text, is_cut = read_end(path, MAX_LINE)
+    return {} if text is None or is_cut else _parse(text) or {}
+
+
+def read_version(path: Path) -> Version | None:
+    """Returns what changes when a file is written; None if it is missing."""
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
@@ -132,16 +138,12 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 def _to_measurement(values: dict[str, Any], number: int) -> Measurement:
     given = _to_float(values.get(STEP))
     step = float(number) if given is None or not math.isfinite(given) or given <= 0 else given
-    pairs = {
-        value: values.get(f"value_{name[4:]}")
-        for name, value in values.items()
-        if name.startswith("key_") and isinstance(value, str)
-    }
-    named = {
-        name: value
-        for name, value in values.items()
-        if name not in _OTHERS and not name.startswith(("key_", "value_"))
-    }
+    pairs, named = {}, {}
+    for name, value in values.items():
+        if name.startswith("key_") and isinstance(value, str):
+            pairs[value] = values.get(f"value_{name[4:]}")
+        elif name not in _OTHERS and not name.startswith(("key_", "value_")):
+            named[name] = value
     numbers = _numbers({**pairs, **named})
     if numbers.get(FLOPS) == 0.0:  # the service's reporter writes 0 if they were not counted
         del numbers[FLOPS]

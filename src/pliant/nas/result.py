@@ -17,12 +17,13 @@ from .folder import JobFolder
 from .reports import (
     LATENCY_FILE,
     STEP,
-    Measurement,
     Reading,
+    Version,
     clean,
     read_measurements,
     read_numbers,
     read_status,
+    read_version,
 )
 from .settings import Rules
 
@@ -38,18 +39,14 @@ class ResultReader:
     folder: JobFolder  # of the job
     stage: str  # `search` or `train`
     rules: Rules  # the reward and its constraints
-    _seen: dict[Path, tuple[tuple[int, int, int], set[float]]] = field(default_factory=dict)
+    _seen: dict[Path, tuple[Version | None, set[float]]] = field(default_factory=dict)
 
     def watch(self, trial: Trial) -> list[Seen]:
         """Returns the reports of a running trial that are new since the last call."""
         path = self.folder.metrics(self.stage, trial.id, trial.token)
-        try:
-            found = path.stat()
-        except OSError:
-            return []
-        version = (found.st_ino, found.st_size, found.st_mtime_ns)
+        version = read_version(path)
         before, steps = self._seen.get(path, (None, set()))
-        if version == before:
+        if version is None or version == before:
             return []
         new = []
         for one in read_measurements(path).measurements:
@@ -69,7 +66,10 @@ class ResultReader:
         if outcome.how == "lost":
             return Lost(outcome.reason)
         if not outcome.ok and outcome.how != CANCELLED:
-            return self._fail(trial, _describe_exit(outcome), cause=find_cause(outcome))
+            tail = _describe_tail(outcome)
+            more = "" if tail.rpartition(": ")[2] in outcome.reason else tail
+            reason = f"the trainer ended with {outcome.how}: {outcome.reason}{more}"
+            return self._fail(trial, reason, cause=find_cause(outcome))
         home = self.folder.trial(self.stage, trial.id)
         status = read_status(home)
         if status.startswith("failed"):  # `failed` or `failed_with_nan_error`
@@ -88,7 +88,8 @@ class ResultReader:
             return self._fail(trial, f"no reward: {_describe_missing_reward(tag, reading)}{tail}")
         last = reports[-1]
         quality = last.values[tag]
-        metrics = {**latencies, **_finite(_merge(reading.measurements), ""), STEP: last.step}
+        reported = {name: value for one in reading.measurements for name, value in one.values.items()}
+        metrics = {**latencies, **_finite(reported, ""), STEP: last.step}
         if not math.isfinite(quality):
             return self._fail(trial, f"{tag} is {quality} at step {last.step:g}: training diverged", metrics)
         for limit in map(Constraint.parse, self.rules.constraints):
@@ -130,19 +131,8 @@ class ResultReader:
         return Failed(reason, metrics or {}, cause=cause)
 
 
-def _merge(measurements: tuple[Measurement, ...]) -> dict[str, float]:
-    """Returns the last value of each metric."""
-    return {name: value for one in measurements for name, value in one.values.items()}
-
-
 def _finite(values: Mapping[str, float], without: str) -> dict[str, float]:
     return {name: value for name, value in values.items() if name != without and math.isfinite(value)}
-
-
-def _describe_exit(outcome: Outcome) -> str:
-    tail = _describe_tail(outcome)
-    is_repeated = tail.rpartition(": ")[2] in outcome.reason
-    return f"the trainer ended with {outcome.how}: {outcome.reason}{'' if is_repeated else tail}"
 
 
 def _describe_tail(outcome: Outcome) -> str:
@@ -153,18 +143,13 @@ def _describe_tail(outcome: Outcome) -> str:
 
 def _describe_missing_reward(tag: str, reading: Reading) -> str:
     names = sorted({name for one in reading.measurements for name in one.values})
-    faults = reading.describe_faults()
+    found = []
     if names:
-        found = f"it reported {listing([clean(name, 60) for name in names])}{suggest(tag, names)}"
-        if faults:
-            found = f"{found.removesuffix('.')}; the metrics file has {faults}"
-    else:
-        found = (
-            f"the metrics file has {faults}"
-            if faults
-            else "it wrote no report into the file named by CLOUD_ML_HP_METRIC_FILE"
-        )
-    return f"the trainer did not report {tag!r}: {found}"
+        found.append(f"it reported {listing([clean(name, 60) for name in names])}{suggest(tag, names)}")
+    if faults := reading.describe_faults():
+        found.append(f"the metrics file has {faults}")
+    text = "; ".join(found) or "it wrote no report into the file named by CLOUD_ML_HP_METRIC_FILE"
+    return f"the trainer did not report {tag!r}: {text}"
 
 
 def _describe_missing(what: str, metric: str, metrics: Mapping[str, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,9 @@ SEARCH, TRAIN = "search", "train"
 """The stages of a job."""
 DEFAULT_TAG = "top_1_accuracy"
 ALGORITHM = "re(population_size=12, tournament_size=6)"
-_RULES = {
-    "metric": "nas_target_reward_metric",
-    "target_latency": "target_latency",
-    "latency_metric": "latency_metric",
-    "latency_limit": "latency_limit",
-    "constraints": "constraint",
-}
-_TRAINER = {"binary": "local_binary", "image": "trainer_docker_id", "data": "local_data_dir"}
+_RULES = ("metric", "target_latency", "latency_metric", "latency_limit", "constraints")
+_FLAGS = {"metric": "nas_target_reward_metric", "constraints": "constraint", "binary": "local_binary"}
+_FLAGS |= {"image": "trainer_docker_id", "data": "local_data_dir"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +75,11 @@ class Settings:
 
 def describe_change(before: Settings, now: Settings, stage: str) -> str:
     """Returns the first option that would change the search, or the training of stage 2, as text; "" if none does."""
-    pairs: list[tuple[str, Any, Any]] = []
+    parts: list[tuple[Any, Any, Iterable[str]]] = []
     if stage == SEARCH:
-        pairs += [
-            (name, getattr(before, name), getattr(now, name)) for name in ("algorithm", "seed", "minimize")
-        ]
-        pairs += [
-            (flag, getattr(before.rules, name), getattr(now.rules, name)) for name, flag in _RULES.items()
-        ]
-    pairs += [
-        (flag, getattr(before.trainer, name), getattr(now.trainer, name)) for name, flag in _TRAINER.items()
-    ]
+        parts += [(before, now, ("algorithm", "seed", "minimize")), (before.rules, now.rules, _RULES)]
+    parts.append((before.trainer, now.trainer, ("binary", "image", "data")))
+    pairs = [(_FLAGS.get(n, n), getattr(a, n), getattr(b, n)) for a, b, names in parts for n in names]
     pairs.append((f"{stage}_docker_flags", format_flags(before.flags(stage)), format_flags(now.flags(stage))))
     for flag, old, new in pairs:
         if old != new:

@@ -93,13 +93,10 @@ class Stage:
                 on_end=running.end,
                 attempts=max(MAX_ATTEMPTS, settings.rules.retries + 1),
                 max_failures=settings.max_failures or None,
-                on_interrupt=self._explain_wait,
+                on_interrupt=lambda count: self.screen.say(
+                    f"Stopping: waiting for {say_count(count, 'running trial')}; Ctrl-C again to stop now."
+                ),
             )
-
-    def _explain_wait(self, count: int) -> None:
-        self.screen.say(
-            f"Stopping: waiting for {say_count(count, 'running trial')}; Ctrl-C again to stop now."
-        )
 
     @contextmanager
     def _explain_interrupt(self) -> Iterator[None]:
@@ -119,7 +116,11 @@ class Stage:
         self.folder.check_study(self.name)
         settings, source = self.settings, self.source
         try:
-            chosen = [] if source is None else self._read_source(source)
+            chosen: list[tuple[Decisions, str]] = []  # the decisions of the source trials, and their origin
+            if source is not None:
+                with Study.open(source.folder.study(SEARCH), self.space) as searched:
+                    trials = [searched.trial(number) for number in source.numbers]
+                chosen = [(one.decisions, f"trial {one.id} of {source.folder.name}") for one in trials]
             study = Study.open_or_create(
                 self.folder.study(self.name),
                 self.space,
@@ -145,12 +146,6 @@ class Stage:
             for decisions, note in chosen[info.proposed + info.queued :]:  # those that a crash left out
                 study.enqueue(decisions, note=note)
             yield study
-
-    def _read_source(self, source: Source) -> list[tuple[Decisions, str]]:
-        """Returns the decisions of the source trials, and notes about their origin."""
-        with Study.open(source.folder.study(SEARCH), self.space) as study:
-            trials = [study.trial(number) for number in source.numbers]
-        return [(trial.decisions, f"trial {trial.id} of {source.folder.name}") for trial in trials]
 
 
 @final

@@ -59,9 +59,11 @@ class TrainerJobs:
             "AIP_MODEL_DIR": str(home / "model"),
         }
         readable = [] if self.source is None else [self.source.folder.trials(SEARCH)]
-        if (parent := self._find_parent(trial)) is not None:
-            env["PLIANT_PARENT_DIR"] = str(self.folder.trial(self.stage, parent))
-            readable.insert(0, self.folder.trial(self.stage, parent))
+        # The latest completed trial with the decisions that this one continues from.
+        parent = None if trial.parent is None else self.study.latest(trial.parent)
+        if parent is not None:
+            readable.insert(0, self.folder.trial(self.stage, parent.id))
+            env["PLIANT_PARENT_DIR"] = str(readable[0])
         command = _make_command(
             self.settings.trainer, self._list_flags(trial, params), env, home, readable, log
         )
@@ -71,13 +73,6 @@ class TrainerJobs:
     def name_job(self, trial: Trial) -> str:
         """Returns the id of a trial's job."""
         return f"{self.stage}.{trial.id}.{trial.token}"
-
-    def _find_parent(self, trial: Trial) -> int | None:
-        """Returns the latest completed trial with the decisions that this one continues from."""
-        if trial.parent is None:
-            return None
-        found = self.study.latest(trial.parent)
-        return None if found is None else found.id
 
     def _list_flags(self, trial: Trial, params: str) -> list[str]:
         """Returns the flags of the trainer: the user's first, then those of the search."""
@@ -112,12 +107,9 @@ def _make_command(
 ) -> Command | Container:
     """Returns the command of a trainer; a container may write ``home``, read ``readable``, and not reach ``log``."""
     if trainer.image is not None:
-        data = [] if trainer.data is None else [Mount(Path(trainer.data), DATA)]
-        mounts = [
-            Mount(home, str(home), writable=True),
-            *(Mount(path, str(path)) for path in readable),
-            *data,
-        ]
+        mounts = [Mount(home, str(home), writable=True), *(Mount(path, str(path)) for path in readable)]
+        if trainer.data is not None:
+            mounts.append(Mount(Path(trainer.data), DATA))
         return Container(trainer.image, tuple(flags), env, tuple(mounts), log=log)
     assert trainer.binary is not None
     # A Python trainer imports from the folder where the job was started, as the search space does.

@@ -157,8 +157,7 @@ def _interpolate(how: str, before: Moment, moment: Moment, share: float) -> End:
 def _estimate_hours(step: float, median: Curve | None, curves: Sequence[Curve | None]) -> float | None:
     rate = None if median is None else median.seconds_per_step
     if rate is None:
-        known = [
-            one.seconds_per_step for one in curves if one is not None and one.seconds_per_step is not None
-        ]
+        rates = [None if one is None else one.seconds_per_step for one in curves]
+        known = [rate for rate in rates if rate is not None]
         rate = statistics.median_low(known) if known else None
     return None if rate is None else rate * step / _HOUR

@@ -98,11 +98,8 @@ def _read_details(path: Path) -> Curve:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Curve()
     is_timed = steps > 0 and seconds >= 0 and math.isfinite(seconds / steps)
-    return Curve(
-        _sort(points),
-        latency if latency > 0 and math.isfinite(latency) else None,
-        seconds / steps if is_timed else None,
-    )
+    has_latency = latency > 0 and math.isfinite(latency)
+    return Curve(_sort(points), latency if has_latency else None, seconds / steps if is_timed else None)
 
 
 def _sort(points: Iterable[Point]) -> tuple[Point, ...]:

@@ -78,10 +78,8 @@ class SearchState:
 
     def make_goals(self) -> Goals:
         """Returns the goals and limits of the next proxy task."""
-        best = _get_hours(self.best) if self.stops_slower and self.best else math.inf
-        return Goals(
-            self.desired_correlation, self.desired_accuracy, self.hours, None if math.isinf(best) else best
-        )
+        limit = self.best.end.hours if self.stops_slower and self.best and self.best.end else None
+        return Goals(self.desired_correlation, self.desired_accuracy, self.hours, limit)
 
 
 def load_references(folder: Path) -> SelectionState:
@@ -155,10 +153,8 @@ class UntilEnd(Supervisor):
 
 def has_enough(accuracies: Sequence[float | None], failed: Sequence[bool]) -> bool:
     """Returns whether enough models are left for a correlation."""
-    pairs = zip(accuracies, failed, strict=True)
-    return rank.is_enough(
-        sum(accuracy is not None and not fails for accuracy, fails in pairs), len(accuracies)
-    )
+    valid = [accuracy is not None and not fails for accuracy, fails in zip(accuracies, failed, strict=True)]
+    return rank.is_enough(sum(valid), len(valid))
 
 
 def read_candidates(
@@ -211,9 +207,8 @@ def search_proxies(tool: Tool, candidates: Iterable[Candidate]) -> bool:
     state = tool.load(SearchState)
     references = load_references(Path(state.selection))
     last = references.rounds[-1]
-    source = Source(
-        JobFolder(Path(state.selection) / last.folder), tuple(model.trial for model in last.models)
-    )
+    folder = JobFolder(Path(state.selection) / last.folder)
+    source = Source(folder, tuple(model.trial for model in last.models))
     for candidate in candidates:
         proxy = _find_proxy(state, candidate)
         state = state.replace(proxy)
@@ -259,14 +254,11 @@ def _end_proxy(
     latencies = [model.latency for model in models]
     found = rank.correlate([find_latency(one, references.latency_metric) for one in trainings], latencies)
     wanted = state.desired_latency_correlation
-    has_latencies = any(latency is not None for latency in latencies)
-    if (
-        wanted is not None and has_latencies and end.how in rank.SUCCESSES and not found >= wanted
-    ):  # not: may be NaN
+    needs_latency = wanted is not None and any(latency is not None for latency in latencies)
+    if needs_latency and end.how in rank.SUCCESSES and not found >= (wanted or 0.0):  # it may be NaN
         end = End(LATENCY)
-    return dataclasses.replace(
-        proxy, end=end, moments=moments[:count], latency_correlation=None if math.isnan(found) else found
-    )
+    tau = None if math.isnan(found) else found
+    return dataclasses.replace(proxy, end=end, moments=moments[:count], latency_correlation=tau)
 
 
 def _get_hours(proxy: Proxy) -> float:

@@ -73,21 +73,17 @@ def select_models(tool: Tool) -> None:
     state = tool.load(SelectionState)
     while not state.is_complete:
         if not state.rounds or state.rounds[-1].models:
-            state = _start_round(state)
+            count, percent = state.start, 0.0
+            if state.rounds:
+                count, percent = len(state.rounds[-1].kept), state.rounds[-1].percent
+            new = Round(f"round_{len(state.rounds) + 1}", count, next_percent(percent, count, state.final))
+            state = dataclasses.replace(state, rounds=(*state.rounds, new))
             tool.save(state)
         now = state.rounds[-1]
         tool.screen.say(f"{now.folder}: trains {now.count} models to {now.percent:.4g} %.")
         state = _end_round(state, _train_round(tool, state))
         tool.save(state)
     _show_models(tool, state)
-
-
-def _start_round(state: SelectionState) -> SelectionState:
-    count, percent = (
-        (len(state.rounds[-1].kept), state.rounds[-1].percent) if state.rounds else (state.start, 0.0)
-    )
-    new = Round(f"round_{len(state.rounds) + 1}", count, next_percent(percent, count, state.final))
-    return dataclasses.replace(state, rounds=(*state.rounds, new))
 
 
 def _train_round(tool: Tool, state: SelectionState) -> list[Training]:
@@ -141,16 +137,11 @@ def _too_few_valid(state: SelectionState, count: int, trainings: Sequence[Traini
 
 def _show_models(tool: Tool, state: SelectionState) -> None:
     last = state.rounds[-1]
-    rows = [
-        [
-            str(model.trial),
-            str(model.origin),
-            f"{model.accuracy:.4f}",
-            "" if model.latency is None else f"{model.latency:.4g}",
-        ]
-        for model in last.models
-        if model.trial in last.kept
-    ]
+    rows = []
+    for model in last.models:
+        if model.trial in last.kept:
+            latency = "" if model.latency is None else f"{model.latency:.4g}"
+            rows.append([str(model.trial), str(model.origin), f"{model.accuracy:.4f}", latency])
     tool.screen.show_table("Reference models", ["trial", "trial of round 1", "accuracy", "latency"], rows)
     tool.screen.say(f"They are in {tool.folder / last.folder}")
     tool.screen.say(

@@ -25,7 +25,7 @@ from pliant.values.errors import PliantError
 from ..errors import NasError
 from ..folder import JobFolder
 from ..records import read_record, write_file, write_record
-from ..reports import MAX_BYTES, read_end
+from ..reports import MAX_BYTES, Version, read_end, read_version
 from ..screen import Screen
 from ..settings import SEARCH, Settings
 from ..stage import Stage
@@ -72,7 +72,7 @@ class Supervisor(ABC):
         self.ended: set[int] = set()
         self.failed: set[int] = set()
         self._started: dict[int, float] = {}
-        self._versions: dict[int, list[tuple[int, int, int]]] = {}
+        self._versions: dict[int, list[Version | None]] = {}
         self._ended_here: set[tuple[int, int]] = set()
 
     @abstractmethod
@@ -106,7 +106,7 @@ class Supervisor(ABC):
         """Reads the curve of a running trial; returns whether the trial exceeds the limit."""
         home = _home(self.stage, trial)
         files = (self.stage.folder.metrics(SEARCH, trial.id, trial.token), home / DETAILS)
-        versions = [_read_version(file) for file in files]
+        versions = [read_version(file) for file in files]
         if versions != self._versions.get(trial.id):
             self._versions[trial.id] = versions
             seconds = time.monotonic() - self._started[trial.id]
@@ -241,14 +241,6 @@ def _read_curve(stage: Stage, trial: Trial, seconds: float | None) -> Curve:
 
 def _home(stage: Stage, trial: Trial) -> Path:
     return stage.folder.trial(SEARCH, trial.id)
-
-
-def _read_version(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat(follow_symlinks=False)
-    except OSError:
-        return (0, 0, 0)
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def find_latency(training: Training, metric: str | None) -> float | None:

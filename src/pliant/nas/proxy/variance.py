@@ -80,10 +80,8 @@ def _measure(state: MeasurementState, trainings: Sequence[Training]) -> Measurem
             "epoch, with its step."
         )
     rewards = tuple(one.trial.reward for one in good if one.trial.reward is not None)
-    smoothness = statistics.fmean(map(measure_smoothness, curves))
-    return dataclasses.replace(
-        state, accuracies=rewards, variance=measure_variance(rewards), smoothness=smoothness
-    )
+    variance, smoothness = measure_variance(rewards), statistics.fmean(map(measure_smoothness, curves))
+    return dataclasses.replace(state, accuracies=rewards, variance=variance, smoothness=smoothness)
 
 
 def _report(tool: Tool, state: MeasurementState) -> None:
@@ -112,11 +110,8 @@ def measure_variance(values: Sequence[float]) -> float:
     Args:
       values: of repeated trainings, at least one.
     """
-    mean = statistics.fmean(values)
-    deviation = statistics.pstdev(values)
-    if not deviation:
-        return 0.0
-    return deviation / abs(mean) if mean else float("inf")
+    mean, deviation = statistics.fmean(values), statistics.pstdev(values)
+    return deviation / abs(mean) if mean else float("inf") if deviation else 0.0
 
 
 def measure_smoothness(points: Sequence[tuple[float, float]]) -> float:
