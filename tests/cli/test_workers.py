@@ -215,7 +215,8 @@ def test_a_study_in_a_database(pliant, darts):
         )
     mark = "&" if "?" in address else "?"
     place = f"{address}{mark}study=cli_{os.getpid()}"
-    output = pliant("search", "darts.py", "--trials", 6, "--study", place, "--workers", 1, "--restart").output
+    given = ["--trials", 6, "--study", place, "--workers", 1, "--restart", "--baseline"]
+    output = pliant("search", "darts.py", *given).output
     assert "Best of 6 trials" in output
     listed = pliant("study", "list", address, "--format", "csv").output
     assert f"cli_{os.getpid()}," in listed
