@@ -43,7 +43,7 @@ def test_records_come_back_equal(record, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "does not hold a measurement: JSONDecodeError"),
+        ("{", "does not hold a measurement: LoadError: Expecting property"),
         ("[]", "does not hold a measurement: TypeError"),
         ('{"version": 1, "attempts": 3}', "does not hold a measurement: TypeError"),
         ('{"version": 1, "sizes": []}', "does not hold a measurement: KeyError: 'sizes'"),

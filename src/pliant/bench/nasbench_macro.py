@@ -5,7 +5,6 @@ Su et al., CVPR 2021.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from pliant.space import Decisions
 from pliant.values.errors import LoadError
+from pliant.values.lines import read_json
 from pliant.zoo import nasbench_macro as networks
 
 from .tables import Table, Tabular, find_table, read_archive
@@ -65,7 +65,7 @@ def _read_npz(file: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _read_json(file: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        records = json.loads(file.read_text("utf-8"))
+        records = read_json(file.read_text("utf-8"))
         return {
             "arch": np.array(list(records)),
             "test_acc": np.array([record["test_acc"] for record in records.values()], dtype=np.float64),

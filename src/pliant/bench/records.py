@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any, final
 
+from pliant.values.lines import read_json
+
 from .curves import Curve
 from .entrant import Entrant
 from .task import Task
@@ -98,7 +100,7 @@ def slug(text: str) -> str:
 
 def _read_line(line: str, key: dict[str, Any]) -> Curve | None:
     try:
-        data = json.loads(line)
+        data = read_json(line)
         if any(data[name] != value for name, value in key.items()):
             return None
         return Curve.from_json(data)

@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pliant.values.files import write_atomically
+from pliant.values.lines import read_json
 
 from .errors import NasError
 
@@ -40,7 +41,7 @@ def read_record(path: Path, kind: type[Record], what: str) -> Record:
       NasError: the file is missing, damaged, or of a newer version.
     """
     try:
-        data: Any = json.loads(path.read_text("utf-8", "replace"))
+        data: Any = read_json(path.read_text("utf-8", "replace"))
         version = data.pop("version")
         if version == VERSION:
             return _decode(kind, data)  # type: ignore[no-any-return]  # it decodes to `kind`

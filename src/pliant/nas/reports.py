@@ -6,7 +6,6 @@ used as a path, a query or code.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import stat
@@ -15,6 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pliant.values.errors import LoadError
+from pliant.values.lines import read_json
 
 MAX_BYTES = 1 << 20  # read of a metrics file: thousands of reports
 MAX_LINE = 1 << 16
@@ -129,8 +131,8 @@ def clean(text: str, limit: int) -> str:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        data = json.loads(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        data = read_json(line.decode("utf-8", "replace"))
+    except LoadError:
         return None
     return data if isinstance(data, dict) else None
 

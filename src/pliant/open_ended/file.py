@@ -15,6 +15,7 @@ from typing import Any, final
 
 from pliant.values.errors import LoadError, PliantError
 from pliant.values.files import check_links
+from pliant.values.lines import read_json
 
 from .record import Record
 
@@ -126,7 +127,7 @@ def _split(text: str, path: pathlib.Path) -> Iterator[str]:
 
 def _read_head(line: str, path: pathlib.Path) -> dict[str, Any]:
     try:
-        head = json.loads(line)
+        head = read_json(line)
         known = head["format"]
     except (ValueError, TypeError, KeyError):
         raise _not_ours(path, line) from None
@@ -157,7 +158,7 @@ def _check_search(path: pathlib.Path, line: str, search: dict[str, Any]) -> None
 
 def _parse(line: str, path: pathlib.Path, number: int) -> Record:
     try:
-        record = Record.from_json(json.loads(line))
+        record = Record.from_json(read_json(line))
     except (ValueError, LoadError) as error:
         raise LoadError(
             f"line {number} of the record file {str(path)!r} is damaged: {error} "

@@ -7,12 +7,12 @@ is the list of the items of its picks.  A list that contains lists is a tree; wi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pliant.values.errors import DecisionError, suggest
+from pliant.values.errors import DecisionError, LoadError, suggest
+from pliant.values.lines import check_depth, read_json
 from pliant.values.path import at_path
 
 from .active import find_parents, walk_points
@@ -57,9 +57,10 @@ def read(space: Space, given: Any) -> Vector:
     elif hasattr(given, "tolist") and not isinstance(given, Mapping):  # an array or tensor
         given = given.tolist()
     if isinstance(given, Mapping):
-        return _read_dict(space, given)
+        return _read_dict(space, _shallow(given))
     if isinstance(given, (list, tuple)):
         if any(isinstance(item, (list, tuple)) for item in given):
+            _shallow(given)
             values: list[Any] = []
             _read_items(space, space.top, given, values)
             return tuple(values)
@@ -230,7 +231,7 @@ def _because(space: Space, index: int) -> str:
 
 def _load(text: str) -> Any:
     try:
-        given = json.loads(text, object_pairs_hook=_unique)
+        given = read_json(text, pairs=_unique)
     except ValueError as error:
         raise DecisionError(
             f'decisions as text must be JSON such as \'{{"op": "0/2 (conv)"}}\'; cannot read {text[:80]!r}: {error}.'
@@ -240,6 +241,13 @@ def _load(text: str) -> Any:
             f"decisions as text must be the JSON of a dict or list; got the JSON of the string {given[:80]!r}."
         )
     return given
+
+
+def _shallow(given: Any) -> Any:
+    try:
+        return check_depth(given)
+    except LoadError as error:
+        raise DecisionError(f"these decisions cannot be read: {error}.") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

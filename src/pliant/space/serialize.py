@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pliant.values.errors import LoadError, SpaceError
+from pliant.values.lines import check_depth, read_json
 
 from .points import Choice, Float, Group, Int, Point
 
@@ -42,7 +43,7 @@ def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
         return points, tuple(_of(list, data["top"]))
     except KeyError as error:
         raise LoadError(f"a stored space lacks {error}; it is cut off or was changed.") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise LoadError(f"a stored space is damaged or was changed: {error}") from error
 
 
@@ -73,11 +74,9 @@ def numbers_from_json(data: Any) -> list[int | float]:
 
 def _load(data: Any, what: str) -> Any:
     """Returns JSON data; parses it if it is text."""
-    if not isinstance(data, (str, bytes)):
-        return data
     try:
-        return json.loads(data)
-    except ValueError as error:
+        return read_json(data) if isinstance(data, (str, bytes)) else check_depth(data)
+    except LoadError as error:
         raise LoadError(f"the text of {what} is cut off or damaged: {error}.") from error
 
 

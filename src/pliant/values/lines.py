@@ -1,12 +1,63 @@
-"""JSON lines: messages framed as one JSON object per line, for streams that deliver bytes in pieces."""
+"""JSON text of limited depth, and JSON lines: one object per line, for streams that deliver bytes in pieces."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from .errors import LoadError
+
+MAX_DEPTH = (
+    300  # levels of JSON data: all that is done with it, down to its repr, works without deep recursion
+)
+
+
+def read_json(text: str | bytes, *, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Returns the data of JSON text.
+
+    >>> read_json('{"x": [1, 2.5]}')
+    {'x': [1, 2.5]}
+
+    Args:
+      text: of one value.
+      pairs: makes an object of its keys and values; None for a dict.
+
+    Raises:
+      LoadError: it is not JSON, has a number that is too long, or is nested more than ``MAX_DEPTH`` levels deep.
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=pairs)
+    except LoadError:
+        raise
+    except ValueError as error:
+        raise LoadError(str(error)) from error
+    except RecursionError:
+        raise LoadError(_TOO_DEEP) from None
+    return check_depth(data)
+
+
+def check_depth(data: Any) -> Any:
+    """Returns JSON data.
+
+    Raises:
+      LoadError: it is nested more than ``MAX_DEPTH`` levels deep, or contains itself.
+    """
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (list, tuple, dict))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (list, tuple, dict))
+        ]
+        if not level:
+            return data
+    raise LoadError(_TOO_DEEP)
+
+
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 
 def encode_line(message: Mapping[str, Any], *, allow_nan: bool = True) -> bytes:
@@ -54,8 +105,8 @@ class LineDecoder:
 
 def _decode(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
+        found = read_json(line)
+    except LoadError:
         found = None
     if not isinstance(found, dict):
         raise LoadError(f"a line is not a JSON object: {line[:80]!r}.")

@@ -8,7 +8,6 @@ base64.  The message has ``evaluation_data`` (field 1, repeated messages of doub
 from __future__ import annotations
 
 import base64
-import json
 import os
 import struct
 from array import array
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from pliant.values.errors import LoadError
 from pliant.values.files import write_atomically
+from pliant.values.lines import read_json
 
 from ..tables import Floats, read_archive
 from ..tfrecord import read_records
@@ -199,7 +199,7 @@ def parse_row(record: bytes) -> Row:
       LoadError: it is not such a row.
     """
     try:
-        name, epochs, matrix, operations, metrics = json.loads(record)
+        name, epochs, matrix, operations, metrics = read_json(record)
         vertices = operations.count(",") + 1
         if len(matrix) != vertices**2 or len(name) != 32:
             raise ValueError(f"a matrix of {len(matrix)} digits for {vertices} operations")

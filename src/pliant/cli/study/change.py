@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from pliant.study import Study, StudyInfo
 from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError
+from pliant.values.lines import read_json
 
 from ..algorithm import make_algorithm
 
@@ -85,10 +85,10 @@ def read_decisions(text: str) -> Any:
             text = sys.stdin.read()
         elif text.startswith("@"):
             text = Path(text[1:]).read_text("utf-8")
-        return json.loads(text)
+        return read_json(text)
     except OSError as error:
         raise StudyError(f"{text[1:]!r} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise StudyError(
             f'{text!r:.80} is not JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
             "a list of all of them; use single quotes in a shell."

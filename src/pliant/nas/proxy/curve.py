@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pliant.values.lines import read_json
 
 from ..reports import MAX_BYTES, read_end, read_measurements
 
@@ -86,7 +87,7 @@ def _read_details(path: Path) -> Curve:
     """Returns the curve in a details file, whose steps count from 0; an empty one if the file cannot be read."""
     text, is_cut = read_end(path, MAX_BYTES)
     try:
-        data: Any = {} if text is None or is_cut else json.loads(text)
+        data: Any = {} if text is None or is_cut else read_json(text)
         points = [
             Point(float(one["training_step"]) + 1, float(one["accuracy"]), _to_finite(one.get(PERCENT)))
             for one in data.get("training_accuracy_over_steps", [])
@@ -95,7 +96,7 @@ def _read_details(path: Path) -> Curve:
         steps = float(time.get("total_training_steps", 0))
         seconds = float(time.get("total_training_time_in_secs", 0))
         latency = float(data.get("latency", -1))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return Curve()
     is_timed = steps > 0 and seconds >= 0 and math.isfinite(seconds / steps)
     has_latency = latency > 0 and math.isfinite(latency)

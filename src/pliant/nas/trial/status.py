@@ -11,6 +11,7 @@ from typing import Any
 
 from pliant.values.errors import FieldValueError, PliantError, listing, suggest
 from pliant.values.files import check_links, make_own_folder, write_atomically
+from pliant.values.lines import read_json
 
 TRIAL_ID, MODEL_DIR = "CLOUD_ML_TRIAL_ID", "AIP_MODEL_DIR"
 JOB_STATUSES = ("success", "failed", "failed_with_nan_error")
@@ -115,7 +116,7 @@ def should_stop(model_dir: str | os.PathLike[str], *, step: float, total_steps: 
 
 def _read_number(path: Path, key: str, default: float) -> float:
     try:
-        data: Any = json.loads(path.read_text("utf-8"))
+        data: Any = read_json(path.read_text("utf-8"))
         return float(data[key])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return default

@@ -27,6 +27,7 @@ from pliant.algorithms.options import check_count
 from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
 from pliant.values.files import write_atomically
+from pliant.values.lines import read_json
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
@@ -102,7 +103,7 @@ class LatencyTable:
         try:
             text = file.read_bytes()
             if file.suffix == ".json":
-                entries = json.loads(text)
+                entries = read_json(text)
                 if not isinstance(entries, dict):
                     raise ValueError("its content is not a JSON object")
                 return cls(entries, path=str(file))

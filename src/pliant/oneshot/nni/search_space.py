@@ -5,7 +5,6 @@ So any algorithm can answer such a file, with ``pg.sample`` or from the command 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final
@@ -13,7 +12,8 @@ from typing import Any, final
 from pliant.hyper.functions import floatv, intv, manyof, oneof
 from pliant.hyper.hole import DerivedHole
 from pliant.symbolic.objects.containers import Dict
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, listing, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
+from pliant.values.lines import check_depth, read_json
 
 TYPES = ("layer_choice", "input_choice", "choice", "randint", "uniform", "loguniform")
 
@@ -101,7 +101,7 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
       FieldValueError: it is not JSON, an item has an unknown type, or a value that its type does not allow.
       SpaceError: there is nothing to decide.
     """
-    data = _parse(given) if isinstance(given, str) else given
+    data = _parse(given)
     if not isinstance(data, Mapping):
         raise FieldTypeError(
             f"a search space is a dict of keys, each with `_type` and `_value`; got {data!r:.80} of type {type(data).__name__}."
@@ -111,12 +111,13 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
     return Dict({str(key): _read_item(str(key), item) for key, item in data.items()})
 
 
-def _parse(text: str) -> Any:
+def _parse(given: Any) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return read_json(given) if isinstance(given, str) else check_depth(given)
+    except LoadError as error:
+        start = f"text that starts with {given[:40]!r}" if isinstance(given, str) else type(given).__name__
         raise FieldValueError(
-            f"a search-space file is JSON; got text that starts with {text[:40]!r}: {error}. Write one with `pliant space FILE --json`."
+            f"a search-space file is JSON; got {start}: {error}. Write one with `pliant space FILE --json`."
         ) from None
 
 

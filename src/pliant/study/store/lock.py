@@ -12,6 +12,7 @@ from typing import final
 
 from pliant.values.errors import StudyError
 from pliant.values.files import check_links
+from pliant.values.lines import read_json
 
 from ..trials.trial import now
 from .failpoint import reach
@@ -92,7 +93,7 @@ class Holder:
     @classmethod
     def from_text(cls, text: str | None) -> Holder | None:
         """Returns the holder that ``to_text`` wrote; None for None."""
-        return None if text is None else cls(**json.loads(text))
+        return None if text is None else cls(**read_json(text))
 
     def to_text(self) -> str:
         """Returns the holder as JSON text, as a study stores it."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from pliant.algorithms.objectives import ParetoFront
 from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
+from pliant.values.lines import read_json
 
 from ..trials.learner import PRIOR, TELL, Event, Reward
 from ..trials.trial import COMPLETED, Report, Trial
@@ -131,9 +131,9 @@ class Reading:
             return {
                 **row,
                 "space": self.space or Space.from_json(row["space"]),
-                "algorithm": json.loads(row["algorithm"]),
+                "algorithm": read_json(row["algorithm"]),
                 "holder": Holder.from_text(row["holder"]),
-                "constraints": json.loads(row["constraints"] or "[]"),
+                "constraints": read_json(row["constraints"] or "[]"),
                 "reuse": bool(row["reuse"]),
             }
         except (LoadError, TypeError, ValueError) as error:

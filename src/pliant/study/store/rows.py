@@ -9,6 +9,7 @@ from typing import Any
 
 from pliant.space import Decisions, Space
 from pliant.values.errors import DecisionError, LoadError, StudyError
+from pliant.values.lines import read_json
 
 from ..trials.trial import Report, Trial
 
@@ -51,8 +52,8 @@ def read_rewards(path: Path | str, trial_id: int, text: str) -> tuple[float, ...
       StudyError: they are damaged.
     """
     try:
-        return tuple([float(reward) for reward in json.loads(text)])
-    except (TypeError, ValueError) as error:
+        return tuple([float(reward) for reward in read_json(text)])
+    except (TypeError, ValueError, OverflowError) as error:
         raise damaged(path, f"trial {trial_id}: its rewards are not a list of numbers: {error}") from error
 
 
@@ -70,8 +71,8 @@ def read_metrics(path: Path | str, trial_id: int, text: str | None) -> dict[str,
     if text is None:
         return {}
     try:
-        return {name: float(value) for name, value in json.loads(text).items()}
-    except (AttributeError, TypeError, ValueError) as error:
+        return {name: float(value) for name, value in read_json(text).items()}
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise damaged(path, f"trial {trial_id}: its metrics are not numbers by name: {error}") from error
 
 
