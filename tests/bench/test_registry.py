@@ -93,8 +93,8 @@ class TestWrongTables:
 
     def test_part_of_a_table(self, tmp_path):
         np.savez(tmp_path / "a.npz", x=np.zeros((2, 3)))
-        with pytest.raises(LoadError, match=r"shape \(2, 3\); expected \('any', 4\)"):
-            read_archive(tmp_path / "a.npz", {"x": (None, 4)})
+        with pytest.raises(LoadError, match=r"shape \(2, 3\); expected \('rows', 4\), where \{'rows': 2\}"):
+            read_archive(tmp_path / "a.npz", {"x": ("rows", 4)})
         with pytest.raises(LoadError, match=r"expected \(6,\)"):
             read_archive(tmp_path / "a.npz", {"x": (6,)})
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -93,3 +95,43 @@ class TestDamage:
     def test_the_record_is_named(self, tmp_path):
         with pytest.raises(LoadError, match=r"record 1 of .* checksum is wrong"):
             self.read(tmp_path, self.whole.replace(b"two", b"too"))
+
+
+class TestBombs:
+    def read(self, tmp_path, data):
+        (tmp_path / "a.tfrecord").write_bytes(data)
+        tracemalloc.start()
+        begin = time.monotonic()
+        try:
+            return list(read_records(tmp_path / "a.tfrecord"))
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 150 << 20
+            assert time.monotonic() - begin < 20
+
+    def frames(self, *records):
+        crcs = crc32c(records)
+        parts = []
+        for record, crc in zip(records, crcs, strict=True):
+            length = struct.pack("<Q", len(record))
+            parts += [length, struct.pack("<I", mask_crc(crc32c([length])[0]))]
+            parts += [record, struct.pack("<I", mask_crc(crc))]
+        return b"".join(parts)
+
+    def test_one_long_record_and_many_empty_ones(self, tmp_path):
+        """All were padded to the longest: 1 MB took 4 GB."""
+        records = [bytes(16_000), *[b""] * 30_000, bytes(16_384)]
+        assert self.read(tmp_path, self.frames(*records)) == records
+
+    def test_records_of_all_lengths(self, tmp_path):
+        records = [bytes([i % 256]) * (i * 16) for i in range(1024)]
+        assert self.read(tmp_path, self.frames(*records)) == records
+
+    @pytest.mark.parametrize("length", [(1 << 14) + 1, 1 << 28, 1 << 40, (1 << 63) - 4, (1 << 64) - 1])
+    def test_lengths_that_are_not_plausible(self, tmp_path, length):
+        head = struct.pack("<Q", length)
+        head += struct.pack("<I", mask_crc(slow_crc(head)))
+        for start in (b"", frame(b"one")):
+            with pytest.raises(LoadError, match=r"is not a TFRecord file|record 1 cannot be read"):
+                self.read(tmp_path, start + head + bytes(1000))

@@ -24,6 +24,7 @@ from pliant.values.errors import (
     SpaceChangedError,
     SpaceError,
 )
+from pliant.values.lines import check_depth
 
 from . import twister
 from .options import check_part
@@ -291,6 +292,10 @@ class Algorithm(ABC):
     def _check_state(self, state: Any) -> None:
         name = type(self).__name__
         needed = {"algorithm", "space", "seed", "random", "own"}
+        try:
+            check_depth(state)
+        except LoadError as error:
+            raise LoadError(f"this is not the state of an algorithm: {error}.") from None
         if not isinstance(state, dict) or not needed <= state.keys():
             missing = sorted(needed - set(state)) if isinstance(state, dict) else sorted(needed)
             raise LoadError(

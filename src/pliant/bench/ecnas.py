@@ -86,9 +86,9 @@ def _read(
             "hash": (rows,),
             "epochs": (rows,),
             "params": (rows,),
-            "eval_fields": (None,),
-            "final_eval": (rows, None),
-            "eval1": (rows, None),
+            "eval_fields": ("fields",),
+            "final_eval": (rows, "fields"),
+            "eval1": (rows, "fields"),
         },
     )
     fields = columns["eval_fields"].tolist()

@@ -67,12 +67,16 @@ def _read_json(file: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         records = read_json(file.read_text("utf-8"))
         return {
-            "arch": np.array(list(records)),
-            "test_acc": np.array([record["test_acc"] for record in records.values()], dtype=np.float64),
-            "params": np.array([record["params"] for record in records.values()]),
-            "flops": np.array([record["flops"] for record in records.values()]),
+            "arch": np.array(list(records), dtype=object),
+            "test_acc": np.array(
+                [record["test_acc"] for record in records.values()], dtype=np.float64
+            ).reshape(len(records), 3),
+            **{
+                name: np.array([float(record[name]) for record in records.values()])
+                for name in ("params", "flops")
+            },
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise LoadError(
             f"the table {str(file)!r} is not the published JSON of NAS-Bench-Macro, one record with test_acc, params and "
             f"flops per network: {error!r}. {SOURCE}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,15 @@ import numpy.typing as npt
 
 from pliant.space import Decisions
 from pliant.values.errors import LoadError, PliantError
+from pliant.values.npz import Column, read_columns
 
 from .task import Optimum, Result, Task
 
 VARIABLE = "PLIANT_DATA"
 """The environment variable with the folder of tables."""
+
+TEXTS = ("arch", "hash", "hashes")
+"""The columns of text; all others are numbers."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,46 +59,55 @@ def find_table(names: Sequence[str], data: str | os.PathLike[str] | None, source
     )
 
 
-def read_archive(file: Path, columns: Mapping[str, tuple[int | None, ...]]) -> dict[str, npt.NDArray[Any]]:
+def read_archive(file: Path, columns: Mapping[str, tuple[int | str, ...]]) -> dict[str, npt.NDArray[Any]]:
     """Returns columns of an ``.npz`` archive.
 
     Args:
       file: the archive.
-      columns: the shape of each wanted column; None for an axis of any length.
+      columns: the shape of each wanted column; a name for an axis of any length, which is the same for all columns.
 
     Raises:
       LoadError: the file is not an archive, or lacks a column, or one has another shape.
     """
     try:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise LoadError(
-                f"the table {str(file)!r} is a single array; expected an .npz archive of columns."
-            )
-        with archive:
-            names = list(archive.files)
-            found = {name: archive[name] for name in columns if name in names}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        if isinstance(error, LoadError):
-            raise
+        read = read_columns(file, columns)
+    except (OSError, LoadError) as error:
         raise LoadError(
             f"the table {str(file)!r} cannot be read as an .npz archive: {error}. Expected the columns "
             f"{', '.join(columns)}, as `numpy.savez` writes them."
         ) from error
+    names = list(read)
+    found = {name: _to_array(column) for name, column in read.items() if column is not None}
     for name in columns:
         if name not in found:
             raise LoadError(
                 f"the table {str(file)!r} has no column {name!r}; expected {', '.join(columns)}, found "
                 f"{', '.join(names) or 'none'}. Is it the table of another benchmark?"
             )
+    sizes: dict[int | str, int] = {}
     for name, shape in columns.items():
-        got = found[name].shape
-        if len(got) != len(shape) or any(n is not None and n != m for n, m in zip(shape, got)):
+        got, is_text = found[name].shape, name in TEXTS
+        expected = tuple(n if isinstance(n, int) else sizes.setdefault(n, m) for n, m in zip(shape, got))
+        if len(got) != len(shape) or got != expected:
             raise LoadError(
-                f"the column {name!r} of the table {str(file)!r} has the shape {got}; expected "
-                f"{tuple('any' if n is None else n for n in shape)}. Is the file complete?"
+                f"the column {name!r} of the table {str(file)!r} has the shape {got}; expected {shape}"
+                f"{f', where {sizes}' if sizes else ''}. Is the file complete?"
+            )
+        if is_text != (found[name].dtype.kind in "SU") or not (not is_text or _is_ascii(found[name])):
+            raise LoadError(
+                f"the column {name!r} of the table {str(file)!r} must be {'ASCII text' if is_text else 'numbers'}; got the "
+                f"type {found[name].dtype}{' with other text' if is_text else ''}."
             )
     return found
+
+
+def _is_ascii(texts: npt.NDArray[Any]) -> bool:
+    return texts.tobytes().isascii() if texts.dtype.kind == "S" else all(map(str.isascii, texts.flat))
+
+
+def _to_array(column: Column) -> npt.NDArray[Any]:
+    flat: npt.NDArray[Any] = np.frombuffer(column.data, dtype=column.dtype)
+    return flat.reshape(column.shape, order="F" if column.is_fortran else "C")
 
 
 @dataclass(frozen=True, eq=False)

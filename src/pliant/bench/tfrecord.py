@@ -16,7 +16,8 @@ import numpy as np
 from pliant.values.errors import LoadError
 
 BATCH = 4096
-MAX_LENGTH = 1 << 28
+PADDED = 1 << 22  # bytes of records that are padded to one length
+MAX_LENGTH = 1 << 14
 """The longest plausible record; a longer one means that the file is something else."""
 
 
@@ -40,19 +41,27 @@ def crc32c(records: Sequence[bytes]) -> list[int]:
     ['0xe3069283', '0x0']
     """
     order = sorted(range(len(records)), key=lambda i: -len(records[i]))
-    lengths = np.array([len(records[i]) for i in order])
-    longest = int(lengths[0]) if len(lengths) else 0
-    padded = b"".join(records[i].ljust(longest, b"\0") for i in order)
-    columns = np.frombuffer(padded, dtype=np.uint8).reshape(len(order), longest).T.copy()
-    crc = np.full(len(order), 0xFFFFFFFF, dtype=np.uint32)
+    result = [0] * len(order)
+    while order:
+        count = max(1, PADDED // max(1, len(records[order[0]])))
+        some, order = order[:count], order[count:]
+        for i, value in zip(some, _crc32c([records[i] for i in some])):
+            result[i] = value
+    return result
+
+
+def _crc32c(records: list[bytes]) -> list[int]:
+    """Returns the CRC-32C of byte strings, the longest first."""
+    lengths = np.array([len(record) for record in records])
+    longest = int(lengths[0])
+    padded = b"".join([record.ljust(longest, b"\0") for record in records])
+    columns = np.frombuffer(padded, dtype=np.uint8).reshape(len(records), longest).T.copy()
+    crc = np.full(len(records), 0xFFFFFFFF, dtype=np.uint32)
     ends = np.searchsorted(-lengths, -np.arange(longest), side="left")  # how many are longer than a column
     for column, end in zip(columns, ends.tolist()):
         head = crc[:end]
         crc[:end] = TABLE[(head ^ column[:end]) & 0xFF] ^ (head >> 8)
-    result = [0] * len(order)
-    for i, value in zip(order, (crc ^ np.uint32(0xFFFFFFFF)).tolist()):
-        result[i] = value
-    return result
+    return [int(value) for value in crc ^ np.uint32(0xFFFFFFFF)]
 
 
 def mask_crc(crc: int) -> int:

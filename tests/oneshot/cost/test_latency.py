@@ -146,3 +146,44 @@ def test_measured_tables_know_all_parts_and_order_sizes():
         Latency(net, torch.zeros(1, 24, 8, 8), table)(net.space.sample(0))
     with pytest.raises(FieldValueError, match=r"repeats=\.\.\.\) takes an integer of at least 1; got 0"):
         measure_latencies(net, x, repeats=0)
+
+
+WRONG = {
+    "deep": "[" * 100_000,
+    "a long number": '{"a": ' + "9" * 5000 + "}",
+}
+COLUMNS = {
+    "no text": {"key": np.array(["a"]), "mean_ms": np.array(["b"])},
+    "other lengths": {"key": np.array(["a", "b"]), "mean_ms": np.zeros(1)},
+    "two axes": {"key": np.array(["a"]), "mean_ms": np.zeros((1, 1))},
+    "objects": {"key": np.array(["a"]), "mean_ms": np.array([{}], dtype=object)},
+    "not UTF-8": {"key": np.array([b"\xff"]), "mean_ms": np.zeros(1)},
+    "too many rows": {"key": np.zeros(5 << 20, "i1"), "mean_ms": np.zeros(5 << 20, "i1")},
+}
+
+
+@pytest.mark.parametrize("kind", [*WRONG, *COLUMNS])
+def test_tables_that_ask_for_too_much(tmp_path, kind):
+    path = tmp_path / ("a.json" if kind in WRONG else "a.npz")
+    if kind in WRONG:
+        path.write_text(WRONG[kind])
+    else:
+        np.savez_compressed(path, **COLUMNS[kind])
+    with pytest.raises(LoadError, match=r"is not a latency table.*Give a \.json file"):
+        LatencyTable.load(path)
+
+
+def test_a_key_that_is_a_number(tmp_path):
+    np.savez(tmp_path / "a.npz", key=np.arange(3), mean_ms=np.ones(3))
+    with pytest.raises(FieldTypeError, match="latency table"):
+        LatencyTable.load(tmp_path / "a.npz")
+
+
+def test_an_array_without_width(tmp_path):
+    """290 bytes that took for ever: as many texts of no width as a header says."""
+    header = repr({"descr": "|S0", "fortran_order": False, "shape": (10**15,)}).encode()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for name in ("key.npy", "mean_ms.npy"):
+            file.writestr(name, b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(LoadError, match=r"'key' is an array of '\|S0' and shape"):
+        LatencyTable.load(tmp_path / "a.npz")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import struct
 from array import array
 from collections.abc import Iterator
@@ -83,19 +84,10 @@ def read_npz(file: Path) -> Records:
     Raises:
       LoadError: the file is something else.
     """
-    three = (None, None, None)
-    columns = read_archive(
-        file,
-        {
-            "hashes": (None,),
-            "vertices": (None,),
-            "parameters": (None,),
-            "fidelities": (None,),
-            "validation": three,
-            "test": (None, None),
-            "seconds": three,
-        },
-    )
+    each = ("fidelities", "repeats", "cells")
+    shapes = dict.fromkeys(("hashes", "vertices", "parameters"), ("cells",))
+    more = {"fidelities": ("fidelities",), "validation": each, "test": each[1:], "seconds": each}
+    columns = read_archive(file, {**shapes, **more})
     return Records(**columns)
 
 
@@ -157,6 +149,7 @@ class _Gathered:
         )
 
 
+_HASH = re.compile("[0-9a-f]{32}")
 _DOUBLE = struct.Struct("<d")
 _EVALUATION = struct.Struct("<BdBdBdBdBd")
 _KEYS = (0x09, 0x11, 0x19, 0x21, 0x29)  # of the doubles 1 to 5
@@ -201,13 +194,15 @@ def parse_row(record: bytes) -> Row:
     try:
         name, epochs, matrix, operations, metrics = read_json(record)
         vertices = operations.count(",") + 1
-        if len(matrix) != vertices**2 or len(name) != 32:
+        if not _HASH.fullmatch(name) or not 0 < epochs < 1 << 31 or epochs != int(epochs):
+            raise ValueError(f"the hash {name!r:.40} and {epochs!r:.40} epochs")
+        if len(matrix) != vertices**2:
             raise ValueError(f"a matrix of {len(matrix)} digits for {vertices} operations")
         parameters, evaluations = _parse_metrics(base64.b64decode(metrics, validate=True))
         if len(evaluations) < 3:
             raise ValueError(f"{len(evaluations)} evaluations, not three")
         return Row(name, int(epochs), vertices, parameters, evaluations)
-    except (ValueError, TypeError, AttributeError, IndexError, struct.error) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, struct.error, OverflowError) as error:
         raise LoadError(
             f"a record of the table is not one of NAS-Bench-101: {record[:80]!r}... ({error}). Pass "
             "nasbench_only108.tfrecord or nasbench_full.tfrecord as published."
@@ -271,6 +266,8 @@ def _read_varint(message: bytes, at: int) -> tuple[int, int]:
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < 0x80 and value < 1 << 63:
             return value, at
         shift += 7
+        if shift > 63:
+            raise ValueError("a number of more than 63 bits")

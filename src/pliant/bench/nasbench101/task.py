@@ -68,20 +68,27 @@ def _table(records: Records, kept: Any) -> Table:
     )
 
 
-def find_row(hashes: Iterable[bytes], vertices: int) -> Callable[[Decisions], int | None]:
+def find_row(hashes: Iterable[bytes | str], vertices: int) -> Callable[[Decisions], int | None]:
     """Returns a function that finds the row of decisions of ``make_space(vertices)``; None for infeasible ones.
 
     Args:
-      hashes: of the cells, one per row, as bytes of hex digits.
+      hashes: of the cells, one per row, as hex digits.
       vertices: of the space.
     """
-    rows = {name.decode("ascii"): row for row, name in enumerate(hashes)}
+    rows = {name.decode("ascii") if isinstance(name, bytes) else name: row for row, name in enumerate(hashes)}
     inner = vertices - 2
 
     @lru_cache(maxsize=REMEMBERED)
     def find(values: tuple[int, ...]) -> int | None:
         cell = prune_cell(make_graph([OPS[i] for i in values[:inner]], values[inner:]))
-        return None if cell is None else rows[cell.fingerprint()]
+        if cell is None:
+            return None
+        row = rows.get(cell.fingerprint())
+        if row is None:
+            raise LoadError(
+                f"the table lacks the cell with {cell.ops} and the edges {cell.matrix}. Copy or download it again."
+            )
+        return row
 
     def row(decisions: Decisions) -> int | None:
         return find(decisions.values)

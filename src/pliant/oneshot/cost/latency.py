@@ -6,15 +6,12 @@ Latencies measured on one machine are not valid for another.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import copy
 import hashlib
 import json
 import re
-import struct
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -28,6 +25,7 @@ from pliant.space import Choice
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
 from pliant.values.files import write_atomically
 from pliant.values.lines import read_json
+from pliant.values.npz import read_columns
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
@@ -101,22 +99,25 @@ class LatencyTable:
         """
         file = Path(path)
         try:
-            text = file.read_bytes()
             if file.suffix == ".json":
-                entries = read_json(text)
+                entries = read_json(file.read_bytes())
                 if not isinstance(entries, dict):
                     raise ValueError("its content is not a JSON object")
                 return cls(entries, path=str(file))
-            columns = _read_columns(file)
-        except (OSError, ValueError, zipfile.BadZipFile, struct.error, SyntaxError, KeyError) as error:
+            names = read_columns(file, needed := (key, value, *where))
+            columns = {name: column.to_list() for name, column in names.items() if column}
+            if len(set(map(len, columns.values()))) > 1:
+                raise ValueError(f"the columns {listing(columns)} have different lengths")
+            columns[value] = list(map(float, columns.get(value, ())))
+        except (OSError, ValueError) as error:
             raise LoadError(
                 f'{file} is not a latency table: {error}. Give a .json file such as {{"conv-3": 1.5}}, in milliseconds, or an '
                 f".npz file with a column of keys ({key!r}) and one of milliseconds ({value!r})."
             ) from error
-        for name in (key, value, *where):
-            if name not in columns:
+        for name in needed:
+            if name not in names:
                 raise LoadError(
-                    f"{file} has no column {name!r}{suggest(name, columns) or '.'} Its columns: {', '.join(columns)}."
+                    f"{file} has no column {name!r}{suggest(name, names) or '.'} Its columns: {', '.join(names)}."
                 )
         found: dict[str, float] = {}
         for i, (name, number) in enumerate(zip(columns[key], columns[value])):
@@ -124,9 +125,9 @@ class LatencyTable:
                 if name in found:
                     raise LoadError(
                         f"{file} has several rows with the key {name!r}. Select one by another column, as in "
-                        f"`LatencyTable.load(path, resolution=160)`. Its columns: {', '.join(columns)}."
+                        f"`LatencyTable.load(path, resolution=160)`. Its columns: {', '.join(names)}."
                     )
-                found[name] = float(number)
+                found[name] = number
         if not found:
             raise LoadError(
                 f"{file} has no row with {', '.join(f'{k}={v!r}' for k, v in where.items())}. Its values: "
@@ -137,37 +138,6 @@ class LatencyTable:
 
     def __repr__(self) -> str:
         return f"LatencyTable({len(self)} entries{f' of {self.path}' if self.path else ''})"
-
-
-def _read_columns(file: Path) -> dict[str, list[Any]]:
-    """Reads the columns of an ``.npz`` file without NumPy, which this package does not require."""
-    with zipfile.ZipFile(file) as archive:
-        return {
-            name.removesuffix(".npy"): _read_column(archive.read(name))
-            for name in archive.namelist()
-            if name.endswith(".npy")
-        }
-
-
-def _read_column(data: bytes) -> list[Any]:
-    if data[:6] != b"\x93NUMPY":
-        raise ValueError("a part of it is not a NumPy array")
-    wide = data[6] > 1
-    start = 12 if wide else 10
-    (size,) = struct.unpack_from("<I" if wide else "<H", data, 8)
-    header = ast.literal_eval(data[start : start + size].decode("latin1"))
-    kind, (count,) = header["descr"], header["shape"]
-    body = data[start + size :]
-    if kind[1] == "S":
-        width = int(kind[2:])
-        return [body[i * width : (i + 1) * width].rstrip(b"\0").decode() for i in range(count)]
-    if kind[1] == "U":
-        width = 4 * int(kind[2:])
-        code = "utf-32-be" if kind[0] == ">" else "utf-32-le"
-        return [body[i * width : (i + 1) * width].decode(code).rstrip("\0") for i in range(count)]
-    letters = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
-    letter = {**letters, "f2": "e", "f4": "f", "f8": "d", "b1": "?"}[kind[1:]]
-    return list(struct.unpack_from(f"{'>' if kind[0] == '>' else '<'}{count}{letter}", body))
 
 
 Key = Callable[[Call], "str | None"]

@@ -131,7 +131,7 @@ class Reading:
             return {
                 **row,
                 "space": self.space or Space.from_json(row["space"]),
-                "algorithm": read_json(row["algorithm"]),
+                "algorithm": _read_algorithm(row["algorithm"]),
                 "holder": Holder.from_text(row["holder"]),
                 "constraints": read_json(row["constraints"] or "[]"),
                 "reuse": bool(row["reuse"]),
@@ -275,3 +275,14 @@ def execute(connection: sa.Connection, statement: sa.Executable, values: Mapping
     raw: Any = connection.connection.driver_connection
     sql, names = plan
     return raw.execute(sql, [values[name] for name in names])
+
+
+def _read_algorithm(text: str) -> dict[str, Any]:
+    found = read_json(text)
+    if not (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and isinstance(found.get("options"), dict)
+    ):
+        raise LoadError("its algorithm is not a name with options")
+    return found

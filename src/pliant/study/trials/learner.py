@@ -15,6 +15,7 @@ from typing import NamedTuple, final
 from pliant.algorithms import Algorithm
 from pliant.space import Decisions
 from pliant.values.errors import LoadError, StudyError
+from pliant.values.lines import read_json
 
 MIN_EVENTS = 64  # between snapshots
 BYTES_PER_EVENT = 256  # of a snapshot, at most: a larger one is written less often
@@ -122,7 +123,7 @@ class Learner:
         """
         name = type(self._algorithm).__name__
         try:
-            self._algorithm.restore(json.loads(snapshot))
+            self._algorithm.restore(read_json(snapshot))
         except (LoadError, ValueError) as error:
             raise StudyError(f"the stored state of {name} is damaged: {error}") from error
         self._rest(snapshot)
