@@ -6,16 +6,14 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import click
-from rich.console import Console
 
 from pliant.values.errors import FieldValueError
 
-from ..console import make_console, print_line
-from .display import Display
-from .report import print_names, print_results, write_pictures, write_tables
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @final
@@ -43,6 +41,10 @@ class Tournament:
         from pliant.bench.entrant import Named
         from pliant.bench.records import Archive
         from pliant.bench.run import load_task, plan, run_all
+
+        from ..console import print_line
+        from .display import Display
+        from .report import print_results, write_pictures, write_tables
 
         entrants = [Named(text) for text in self.algorithms]
         archive = Archive(self.out / "runs")
@@ -134,6 +136,9 @@ def bench() -> None:
 @bench.command(name="list")
 def list_tasks() -> None:
     """List the tasks and the algorithms."""
+    from ..console import make_console
+    from .report import print_names
+
     print_names(make_console())
 
 
@@ -187,6 +192,8 @@ def run(
     the algorithm. Each run is stored in --out as it ends: after a stop, the same command continues, and more --runs
     or algorithms reuse the stored runs.
     """
+    from ..console import make_console, print_line
+
     console = make_console()
     try:
         Tournament(
