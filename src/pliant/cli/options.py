@@ -21,12 +21,7 @@ _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 FORMATS = ("table", "json", "csv")
 
 show_as = click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="Output format.",
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format."
 )
 
 

@@ -34,8 +34,7 @@ def print_front(console: Console, study: Study) -> None:
     _print_failures(console, study)
     print_line(console, "No other trial is at least as good in all rewards and better in one.")
     print_line(
-        console,
-        "With several rewards there is not one best trial, so no winner and no comparison are shown.",
+        console, "With several rewards there is not one best trial, so no winner and no comparison are shown."
     )
 
 

@@ -13,7 +13,7 @@ from .errors import NasError
 SEARCH, TRAIN = "search", "train"
 """The stages of a job."""
 DEFAULT_TAG = "top_1_accuracy"
-ALGORITHM = "re(population_size=12, tournament_size=6)"
+ALGORITHM = "auto"  # as in pg.sample and pg.search
 _RULES = ("metric", "target_latency", "latency_metric", "latency_limit", "constraints")
 _FLAGS = {"metric": "nas_target_reward_metric", "constraints": "constraint", "binary": "local_binary"}
 _FLAGS |= {"image": "trainer_docker_id", "data": "local_data_dir"}

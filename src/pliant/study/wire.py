@@ -21,14 +21,7 @@ from .store.location import Place, to_location
 from .trials.trial import Trial
 
 MAX_LINE = 1 << 20  # bytes of one message
-ERRORS = (
-    "FeedbackError",
-    "FieldTypeError",
-    "FieldValueError",
-    "RewardError",
-    "StaleError",
-    "StudyError",
-)
+ERRORS = ("FeedbackError", "FieldTypeError", "FieldValueError", "RewardError", "StaleError", "StudyError")
 
 
 def address_of(place: Place) -> str:

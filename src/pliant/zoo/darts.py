@@ -187,12 +187,7 @@ def plan_cells(width: int, cells: int) -> list[tuple[int, bool]]:
 
 
 def make_space(
-    *,
-    inputs: int | None = None,
-    width: int = 16,
-    cells: int = 8,
-    classes: int = 10,
-    affine: bool = False,
+    *, inputs: int | None = None, width: int = 16, cells: int = 8, classes: int = 10, affine: bool = False
 ) -> Any:
     """Returns the network with holes in its cells.
 

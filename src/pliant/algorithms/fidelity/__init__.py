@@ -13,12 +13,4 @@ from .halving import Hyperband, SuccessiveHalving
 from .pbt import PBT
 from .stopping import HalvingStopping, MedianStopping
 
-__all__ = [
-    "ASHA",
-    "PBT",
-    "Budget",
-    "HalvingStopping",
-    "Hyperband",
-    "MedianStopping",
-    "SuccessiveHalving",
-]
+__all__ = ["ASHA", "PBT", "Budget", "HalvingStopping", "Hyperband", "MedianStopping", "SuccessiveHalving"]

@@ -45,12 +45,7 @@ class Batch:
         """Returns the batch of these rows."""
         at = torch.tensor(list(rows), dtype=torch.long)
         return Batch(
-            self.points[at],
-            self.present[at],
-            self.columns[at],
-            self.low[at],
-            self.high[at],
-            self.allowed[at],
+            self.points[at], self.present[at], self.columns[at], self.low[at], self.high[at], self.allowed[at]
         )
 
 

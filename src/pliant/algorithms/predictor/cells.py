@@ -48,15 +48,7 @@ class Readers:
     @property
     def parameters(self) -> list[torch.Tensor]:
         """All trainable weights."""
-        return [
-            self.table,
-            self.directions,
-            self.inner,
-            self.recurrent,
-            self.bias,
-            self.last,
-            self.last_bias,
-        ]
+        return [self.table, self.directions, self.inner, self.recurrent, self.bias, self.last, self.last_bias]
 
     def logits(self, steps: torch.Tensor) -> torch.Tensor:
         """Returns the logits ``[members, N]`` for steps ``[members, N, length, 3]``."""

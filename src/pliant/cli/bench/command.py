@@ -145,10 +145,7 @@ def list_tasks() -> None:
 @bench.command()
 @click.option("--task", required=True, metavar="NAME", help="The task: see `pliant bench list`.")
 @click.option(
-    "--algorithms",
-    required=True,
-    metavar="NAME,...",
-    help="Algorithms: names, or NAME(OPTION=VALUE, ...).",
+    "--algorithms", required=True, metavar="NAME,...", help="Algorithms: names, or NAME(OPTION=VALUE, ...)."
 )
 @click.option(
     "--trials", type=click.IntRange(min=1), default=300, show_default=True, help="Evaluations in each run."

@@ -92,10 +92,7 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 @study.command()
 @click.argument("place")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMS),
-    help="The format.  [default: the ending of OUTPUT, or csv]",
+    "--format", "form", type=click.Choice(FORMS), help="The format.  [default: the ending of OUTPUT, or csv]"
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: print it]"
