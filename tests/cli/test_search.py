@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import pliant as pg
+from pliant.algorithms import to_algorithm
 from pliant.algorithms.generators import NAMES
-from pliant.cli.algorithm import make_algorithm
 from pliant.study import Study
 from pliant.tune.text import say
 
@@ -206,7 +206,7 @@ def test_algorithm_around_another_by_name(pliant, folder, inner):
     (folder / "budgeted.py").write_text(BUDGETED)
     text = f"hyperband(algorithm={inner})"
     assert "Best of 5 trials" in pliant("search", "budgeted.py", "--trials", 5, "--algorithm", text).output
-    made = make_algorithm(text)
+    made = to_algorithm(text)
     assert isinstance(made.algorithm, pg.generators.TPE)
     assert made.algorithm.startup == (5 if "startup" in inner else pg.generators.TPE().startup)
 

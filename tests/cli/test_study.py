@@ -12,10 +12,9 @@ from dataclasses import replace
 
 import pytest
 
-from pliant.algorithms import Random
+from pliant.algorithms import Random, to_algorithm
 from pliant.algorithms.evolution import NSGA2
 from pliant.algorithms.generators import NAMES
-from pliant.cli.algorithm import make_algorithm
 from pliant.cli.study.change import rebuild_algorithm
 from pliant.cli.study.output import print_studies
 from pliant.cli.study.places import find_all
@@ -410,7 +409,7 @@ def test_resume_of_another_space_or_of_an_algorithm_of_code(pliant, darts, made)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_algorithm_is_made_from_its_record(name, tmp_path):
     space = flatten([integer("x", 0, 9), integer("budget", 1, 9, name="budget")])
-    with Study.create(tmp_path / "a.db", space, make_algorithm(name)) as study:
+    with Study.create(tmp_path / "a.db", space, to_algorithm(name)) as study:
         info = study.info()
     with Study.open(tmp_path / "a.db", space, rebuild_algorithm(info)) as study:
         assert study.info().algorithm == info.algorithm

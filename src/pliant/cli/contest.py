@@ -6,31 +6,56 @@ it.  ``test`` is called once for each, after all programs are chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from rich.console import Console
+from rich.markup import escape
 
+from pliant.algorithms import to_algorithm
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
-from pliant.tune.text import say_count
-from pliant.values.errors import SpaceChangedError, StudyChangedError, StudyError
+from pliant.tune.progress import Display, open_display
+from pliant.tune.text import say, say_count
+from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError
 
-from .algorithm import find_budget, make_algorithm
 from .console import print_line
-from .contender import Function, Runner, choose_by_hand, choose_by_search, measure
-from .opening import Opened, open_file, open_space
+from .opening import open_file, open_space
 from .removal import remove_studies
-from .report import print_contest, print_front, print_top, print_winner
-from .target import Target
-from .trials import run_trials
-from .workers import Pool, describe_target, run_in_workers
+from .report import make_table, print_front, print_table, print_top, print_winner
+from .target import Target, explain
+from .trials import Pool, describe_target, run_in_workers, run_trials
 
+Function = Callable[[Any], Any]
+Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for a study
 TRIALS = 40  # of a new study
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A way to choose a program, and its result.
+
+    Attributes:
+      label: its name in the report.
+      evaluations: how often ``evaluate`` was called for it.
+      make: builds its program, a new one in each call, so that evaluations do not affect each other.
+      reward: by ``evaluate``; None without one.
+      score: by ``test``; None without one.
+      note: why a number is missing.
+    """
+
+    label: str
+    evaluations: int
+    make: Callable[[], Any]
+    reward: float | None = None
+    score: float | None = None
+    note: str = ""
 
 
 @final
@@ -52,7 +77,7 @@ class Contest:
     constraints: tuple[str, ...] = ()
     reuse: bool = False
     goes_on: bool = False  # continue the study that exists, whatever its settings are
-    make: Callable[[str], Any] = make_algorithm
+    make: Callable[[str], Any] = to_algorithm
 
     def run(self, console: Console) -> None:
         """Runs the trials that are left, and prints the report.
@@ -68,13 +93,14 @@ class Contest:
         evaluate = target.function("evaluate")
         test = target.function("test") if target.has("test") else None
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
-        opened = self._open_space()
+        opened = open_space(target.make_space()) if self.space is None else open_file(self.space)
         program = opened.program
+        end = f"All trials are in {self.path}; run the same command with more --trials to continue."
         space = sample(program, "random").space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
         if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone
-            make_algorithm(self.algorithm).setup(space, seed=self.seed)
+            to_algorithm(self.algorithm).setup(space, seed=self.seed)
             remove_studies(self.path, baseline_path(self.path))
 
         given: dict[str, Any] = {"runs": self._choose_runner(evaluate), "console": console}
@@ -91,29 +117,23 @@ class Contest:
             found = choose_by_search("search", program, study, **given)
             if found is None:
                 print_front(console, study)
-                print_line(console, self._say_end())
+                print_line(console, end)
                 return
             print_top(console, study, self.top)
             print_winner(console, study, found.make(), opened.write)
             contenders, count = [found], study.info().proposed
         budget = None
-        if self.baseline and type(make_algorithm(self.algorithm)).__name__ != "Random":
+        if self.baseline and type(to_algorithm(self.algorithm)).__name__ != "Random":
             with self._open(baseline_path(self.path), space, "random", count) as study:
                 at_random = choose_by_search("random search", program, study, **given)
                 contenders += [] if at_random is None else [at_random]
-                budget = find_budget(make_algorithm(self.algorithm))
+                budget = find_budget(to_algorithm(self.algorithm))
         if by_hand:
             contenders.append(choose_by_hand(target.make_handmade, evaluate))
         print_contest(
             console, [measure(c, test) for c in contenders], has_test=test is not None, budget=budget
         )
-        print_line(console, self._say_end())
-
-    def _open_space(self) -> Opened:
-        return open_space(self.target.make_space()) if self.space is None else open_file(self.space)
-
-    def _say_end(self) -> str:
-        return f"All trials are in {self.path}; run the same command with more --trials to continue."
+        print_line(console, end)
 
     def _choose_runner(self, evaluate: Function) -> Runner:
         if self.pool is None:
@@ -150,6 +170,19 @@ class Contest:
             yield study
 
 
+def find_budget(algorithm: Any) -> str | None:
+    """Returns the name of the budget that an algorithm, or the one inside it, decides itself; None if none does.
+
+    >>> find_budget(to_algorithm("median_stopping(algorithm='asha')")), find_budget(to_algorithm("re"))
+    ('budget', None)
+    """
+    while algorithm is not None:
+        if hasattr(type(algorithm), "budgets"):
+            return str(algorithm.budget)
+        algorithm = getattr(algorithm, "algorithm", None)
+    return None
+
+
 def baseline_path(path: Location) -> Location:
     """Returns where the random search for comparison is stored.
 
@@ -169,3 +202,90 @@ def say_progress(study: Study) -> str:
     if info.is_complete:
         return f"complete: {trials}"
     return f"continues after {trials}" if ended else "new"
+
+
+def choose_by_search(
+    label: str, program: Any, study: Study, *, runs: Runner, console: Console
+) -> Contender | None:
+    """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
+
+    Args:
+      label: its name in the report.
+      program: with holes.
+      study: open for writing.
+      runs: runs the trials of a search, which it is given with its study and a display.
+      console: where to show them.
+
+    Raises:
+      EvaluationError: no trial has a reward.
+    """
+    from pliant.tune import sample
+
+    search = sample(program, study=study, progress=False)
+    if not study.is_complete:
+        with open_display(console, label, study) as display:
+            runs(search, study, display)
+        search = sample(program, study=study, progress=False)  # with the trials that workers ran
+    best = search.best_reward
+    if isinstance(best, tuple):  # of several objectives, none is the best
+        return None
+    if best is None:
+        last = list(study.trials("failed"))[-1]
+        raise EvaluationError(
+            f"all {last.id} trials of {study.path} failed; the last one: {last.reason}. "
+            "Fix this, and run again with --restart."
+        )
+    return Contender(label, study.info().proposed, lambda: search.best_program, best)
+
+
+def choose_by_hand(make: Callable[[], Any], evaluate: Function) -> Contender:
+    """Evaluates the hand-made program, once."""
+    from pliant.tune.worker import split_metrics
+
+    hand = Contender("hand-made", 1, make)
+    try:
+        reward = float(split_metrics(evaluate(make()))[0])
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the search is done, and its report is due
+        return replace(hand, note=f"evaluate failed: {explain(error)}")
+    return (
+        replace(hand, reward=reward)
+        if math.isfinite(reward)
+        else replace(hand, note=f"evaluate returned {reward}")
+    )
+
+
+def measure(contender: Contender, test: Function | None) -> Contender:
+    """Returns a contender with its score by ``test``, or with the reason why there is none."""
+    if test is None or contender.reward is None:
+        return contender
+    try:
+        return replace(contender, score=float(test(contender.make())))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the search is done, and its report is due
+        return replace(contender, note=f"test failed: {explain(error)}")
+
+
+def print_contest(
+    console: Console, contenders: Sequence[Contender], *, has_test: bool, budget: str | None = None
+) -> None:
+    """Prints the cost and the reward of each way to choose a program; ``budget`` is the budget that the search decided."""
+    table = make_table("Comparison")
+    table.add_column("")
+    for name in ("evaluations", "reward", *(["test"] if has_test else [])):
+        table.add_column(name, justify="right")
+    for entry in contenders:
+        scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
+        table.add_row(escape(entry.label), str(entry.evaluations), *scores)
+    print_table(console, table)
+    if budget is None:
+        print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
+    else:
+        print_line(
+            console,
+            f"An evaluation is one call of evaluate(program). Their work differs: the search chooses {budget!r} for each trial, "
+            "and random search draws it at random, so the totals are not the same.",
+        )
+    if has_test:
+        print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
+    for entry in contenders:
+        if entry.note:
+            print_line(console, f"{entry.label}: {entry.note}")

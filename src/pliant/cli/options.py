@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pliant.study.store.location import Location
 
-    from .workers import Pool
+    from .trials import Pool
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -71,7 +71,7 @@ def make_pool(options: dict[str, Any]) -> Pool | None:
         return None
     from pliant.launch import Limits
 
-    from .workers import Pool
+    from .trials import Pool
 
     return Pool(workers, Limits(**limits))
 

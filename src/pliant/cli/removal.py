@@ -8,6 +8,7 @@ from pathlib import Path
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
 from pliant.study.store.lock import WriterLock
+from pliant.study.store.opening import is_free
 from pliant.values.errors import StudyError
 
 _BESIDE = ("-wal", "-shm", "-journal")  # the lock file stays, as another process may be about to lock it
@@ -20,8 +21,10 @@ def remove_studies(*places: Location) -> None:
       StudyError: a file is not a study, or another process writes it.
     """
     for place in places:
-        if isinstance(place, Server):
-            _remove_from_server(place)
+        if isinstance(place, Server) and not is_free(place):
+            from pliant.study.store.postgres import remove_study  # brings psycopg
+
+            remove_study(place)
     studies = [place for place in places if isinstance(place, Path) and place.exists()]
     for path in studies:
         Study.open(path).close()
@@ -36,11 +39,3 @@ def remove_studies(*places: Location) -> None:
         for path in studies:
             for file in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
                 file.unlink(missing_ok=True)
-
-
-def _remove_from_server(place: Server) -> None:
-    from pliant.study.store.opening import is_free
-    from pliant.study.store.postgres import remove_study  # brings psycopg
-
-    if not is_free(place):
-        remove_study(place)

@@ -16,7 +16,6 @@ from pliant.study import Study, Trial
 from pliant.tune.text import say, summarize, to_code
 
 from .console import print_line
-from .contender import Contender
 
 
 def print_top(console: Console, study: Study, top: int) -> None:
@@ -39,7 +38,7 @@ def print_front(console: Console, study: Study) -> None:
 
 
 def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: Sequence[Trial]) -> None:
-    table = _table(title)
+    table = make_table(title)
     for name in ("trial", *rewards, "seconds"):
         table.add_column(name, justify="right")
     table.add_column("program")
@@ -68,34 +67,8 @@ def print_winner(console: Console, study: Study, program: Any, write: Callable[[
     console.print()
 
 
-def print_contest(
-    console: Console, contenders: Sequence[Contender], *, has_test: bool, budget: str | None = None
-) -> None:
-    """Prints the cost and the reward of each way to choose a program; ``budget`` is the budget that the search decided."""
-    table = _table("Comparison")
-    table.add_column("")
-    for name in ("evaluations", "reward", *(["test"] if has_test else [])):
-        table.add_column(name, justify="right")
-    for entry in contenders:
-        scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
-        table.add_row(escape(entry.label), str(entry.evaluations), *scores)
-    print_table(console, table)
-    if budget is None:
-        print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
-    else:
-        print_line(
-            console,
-            f"An evaluation is one call of evaluate(program). Their work differs: the search chooses {budget!r} for each trial, "
-            "and random search draws it at random, so the totals are not the same.",
-        )
-    if has_test:
-        print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
-    for entry in contenders:
-        if entry.note:
-            print_line(console, f"{entry.label}: {entry.note}")
-
-
-def _table(title: str) -> Table:
+def make_table(title: str) -> Table:
+    """Returns a table for results, without columns."""
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.hyper.template import Template
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 from pliant.values.slips import explain_argument
 
 P = ParamSpec("P")
@@ -56,6 +57,14 @@ def check_names(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **options)
 
     return call
+
+
+def check_holes(template: Template, space: Any) -> None:
+    """Raises SpaceError where a space has no holes."""
+    if not template.space.points:
+        raise SpaceError(
+            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
+        )
 
 
 def check_trials(trials: Any) -> int | None:

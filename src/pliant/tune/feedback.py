@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Decisions
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 Reward = float | tuple[float, ...]
 Metrics = Mapping[str, float] | None
+
+
+class Told(NamedTuple):
+    """The feedback of a trial: its reward, or why it has none; and other metrics."""
+
+    reward: Reward | None
+    reason: str = ""
+    metrics: Metrics = None
+    cause: Cause = "skipped"  # of a failure
 
 
 @final
@@ -83,7 +92,7 @@ class Feedback:
           RewardError: the reward is not a finite number; the trial stays open.
           FeedbackError: this trial has its feedback already.
         """
-        self._tell(check_reward(reward), "", metrics)
+        self._tell(Told(check_reward(reward), metrics=metrics))
 
     def skip(self, reason: str = "", *, cause: Cause = "skipped") -> None:
         """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).
@@ -99,7 +108,7 @@ class Feedback:
             raise FieldTypeError(
                 f"skip takes the reason as text, such as 'out of memory'; got {reason!r:.80}."
             )
-        self._tell(None, reason or "skipped", cause=cause)
+        self._tell(Told(None, reason or "skipped", cause=cause))
 
     infeasible = skip
 
@@ -108,18 +117,16 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._source is None
 
-    def _tell(
-        self, reward: Reward | None, reason: str, metrics: Metrics = None, *, cause: Cause = "skipped"
-    ) -> None:
+    def _tell(self, told: Told) -> None:
         source = self._source
         if source is None:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop. "
                 "Return several numbers as metrics: feedback(reward, metrics={...})."
             )
-        counts = source.tell(self, reward, reason, metrics=metrics, cause=cause)
+        counts = source.tell(self, told)
         self._source = None  # so that a study is free when only this is left of its loop
-        source.end(self, reward, reason, metrics, counts=counts)
+        source.end(self, told, counts=counts)
 
 
 def check_reward(reward: Any) -> Reward:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, final, overload
 
@@ -13,10 +14,10 @@ from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.tracing import Trace
 from pliant.space import Decisions, Space
-from pliant.values.errors import FeedbackError, FieldTypeError, SpaceError
+from pliant.values.errors import FeedbackError, FieldTypeError
 from pliant.values.missing import MISSING_VALUE
 
-from .arguments import check_callbacks, check_names, check_timeout, check_trials
+from .arguments import check_callbacks, check_holes, check_names, check_timeout, check_trials
 from .feedback import Feedback, Reward
 from .result import Found
 from .source import Callback, MemorySource, Source, study_source
@@ -211,18 +212,10 @@ def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decis
     template = Template(space.space if isinstance(space, Trace) else space, where)
     if where is not None:
         check_selection(template)
-    if not template.space.points:
-        raise SpaceError(
-            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
-        )
-    if isinstance(space, Trace):
-        return template, lambda decisions: _runner(space, template.materialize(decisions))
+    check_holes(template, space)
+    if isinstance(space, Trace):  # the loop yields functions that open the context of one example
+        return template, lambda decisions: partial(space.run, template.materialize(decisions))
     return template, template.materialize
-
-
-def _runner(traced: Trace, child: Any) -> Callable[[], AbstractContextManager[None]]:
-    """Returns what a loop over a trace yields: a function that opens the context of one example."""
-    return lambda: traced.run(child)
 
 
 def _only(value: Any, alias: Any, absent: Any, name: str, alias_name: str) -> Any:

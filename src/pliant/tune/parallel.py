@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
 from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
-from pliant.values.errors import FieldTypeError, LaunchError, SpaceError
+from pliant.values.errors import FieldTypeError, LaunchError
 
-from .arguments import check_callbacks, check_names, check_timeout, check_trials
+from .arguments import check_callbacks, check_holes, check_names, check_timeout, check_trials
 from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
@@ -134,10 +134,7 @@ def _prepare(
     else:
         template = Template(program_of(sent["space"]) if "name" in sent["space"] else space)
         make, name = partial(make_job, evaluate_one, sent, limits), sent["evaluate"]
-    if not template.space.points:
-        raise SpaceError(
-            f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
-        )
+    check_holes(template, space)
     if launcher is None:  # raises in a worker that imports a script only for a function of it
         launcher = Processes(workers) if why is None else InPlace()
         stack.callback(undisturbed, launcher.close)

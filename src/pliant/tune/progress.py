@@ -24,6 +24,7 @@ from .text import say
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from pliant.study import Study, Trial
 
@@ -84,28 +85,10 @@ class LiveDisplay(Display):
 
     def __init__(self, console: Console, title: str, total: int | None, tally: Tally) -> None:
         from rich.markup import escape
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
 
         super().__init__(title, total, tally)
-        self._console = console
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("[bold]{task.fields[best]}[/bold]"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=console,
-            refresh_per_second=4,
-        )
-        self._task = self._progress.add_task(escape(title), total=total, best="")
+        self._console, self._progress = console, make_bar(console)
+        self._task = self._progress.add_task(escape(title), total=total, note="")
         self._next = 0.0
 
     def start(self) -> None:
@@ -117,7 +100,8 @@ class LiveDisplay(Display):
         self._progress.stop()
 
     def _update(self) -> None:
-        self._progress.update(self._task, completed=self.tally.done, best=self.tally.best_text)
+        note = f"[bold]{self.tally.best_text}[/bold]"
+        self._progress.update(self._task, completed=self.tally.done, note=note)
 
     def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
         now = monotonic()
@@ -129,16 +113,28 @@ class LiveDisplay(Display):
             self._update()
 
 
+def make_bar(console: Console, *, is_shown: bool = True) -> Progress:
+    """Returns a bar whose tasks have a description, a total and a ``note``, in the markup of Rich."""
+    from rich import progress as rich
+
+    return rich.Progress(
+        rich.SpinnerColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(bar_width=30),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[note]}"),
+        rich.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        console=console,
+        refresh_per_second=4,
+        disable=not is_shown,
+    )
+
+
 @final
 class LineDisplay(Display):
     """Lines of text: for each trial, or for the best and some others.
 
-    Args:
-      write: writes a line.
-      title: as for ``Display``.
-      total: as for ``Display``.
-      tally: as for ``Display``.
-      is_timed: whether lines are throttled by time, so that fast trials cost nothing; else by the number of trials.
+    Lines are throttled by time where ``is_timed``, so that fast trials cost nothing; else by the number of trials.
     """
 
     def __init__(

@@ -19,13 +19,13 @@ from pliant.hyper.template import Template
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, LoadError
 
-from .feedback import Feedback, Metrics, Reward
+from .feedback import Feedback, Told
 from .progress import Display, calls_from, claim, open_progress, write_line
 from .result import Tally
 from .text import say_end
 
 if TYPE_CHECKING:
-    from pliant.study import Cause, Study, Trial
+    from pliant.study import Study, Trial
 
 Callback = Callable[["Trial"], object]
 
@@ -57,10 +57,8 @@ class Source(ABC):
         """Passes an intermediate reward on; returns whether the trial should stop."""
 
     @abstractmethod
-    def tell(
-        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
-    ) -> bool:
-        """Passes a reward on, or why there is none.  Returns whether the reward counts: it keeps all constraints."""
+    def tell(self, trial: Feedback, told: Told) -> bool:
+        """Passes feedback on; returns whether its reward counts: it keeps all constraints."""
 
     @abstractmethod
     def trials(self) -> list[Trial]:
@@ -125,18 +123,16 @@ class Source(ABC):
         """Returns whether what is being called now was called from the loop's body, before the feedback."""
         return self._frame is not None and calls_from(self._frame, self._thread)
 
-    def end(
-        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
-    ) -> None:
+    def end(self, trial: Feedback, told: Told, *, counts: bool) -> None:
         """Notes a trial of the loop that has its feedback: the best, the display, the callbacks."""
         self._frame = None
-        told = reward if counts else None
-        is_best = self.tally.add(feedback.id, feedback.decisions, told)
+        reward = told.reward if counts else None
+        is_best = self.tally.add(trial.id, trial.decisions, reward)
         if self.display is not None:
-            why = None if counts else reason or "it breaks a constraint"
-            self.display.show(feedback.id, told, why, is_best=is_best)
+            why = None if counts else told.reason or "it breaks a constraint"
+            self.display.show(trial.id, reward, why, is_best=is_best)
         if self.callbacks:
-            self._call(self.trial(feedback.id))
+            self._call(self.trial(trial.id))
 
     def add(self, trial: Trial) -> None:
         """Notes a trial that ran elsewhere, as it ended."""
@@ -173,9 +169,7 @@ class MemorySource(Source):
         self.count = 0
         self.arity: int | None = None  # how many numbers a reward has, once it is known
         self._trials = trials
-        self._ended: list[
-            tuple[Decisions, Reward | str, float, float, Metrics, Cause]
-        ] = []  # a trial each, small
+        self._ended: list[tuple[Decisions, Told, float, float]] = []  # a trial each, small; start and end
         self._asked = 0.0
 
     @property
@@ -199,14 +193,12 @@ class MemorySource(Source):
     def report(self, trial: Feedback, reward: float, step: float) -> bool:
         return self.algorithm.report(trial.decisions, _turn(reward, self.tally), step=step)
 
-    def tell(
-        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
-    ) -> bool:
+    def tell(self, trial: Feedback, told: Told) -> bool:
+        reward = told.reward
         arity = self.arity if reward is None else check_arity(trial.id, reward, self.arity)
         self.algorithm.feedback(trial.decisions, None if reward is None else _turn(reward, self.tally))
         self.arity = arity
-        told = reason if reward is None else reward
-        self._ended.append((trial.decisions, told, self._asked, time(), metrics, cause))
+        self._ended.append((trial.decisions, told, self._asked, time()))
         return reward is not None
 
     def trials(self) -> list[Trial]:
@@ -215,15 +207,16 @@ class MemorySource(Source):
     def trial(self, id: int) -> Trial:
         from pliant.study import Trial
 
-        decisions, told, start, end, metrics, cause = self._ended[id - 1]
+        decisions, (reward, reason, metrics, cause), start, end = self._ended[id - 1]
+        has_failed = reward is None
         return Trial(
             id=id,
             decisions=decisions,
-            status="failed" if isinstance(told, str) else "completed",
-            reward=told if isinstance(told, float) else None,
-            rewards=told if isinstance(told, tuple) else None,
-            reason=told if isinstance(told, str) else None,
-            cause=cause if isinstance(told, str) else None,
+            status="failed" if has_failed else "completed",
+            reward=reward if isinstance(reward, float) else None,
+            rewards=reward if isinstance(reward, tuple) else None,
+            reason=reason if has_failed else None,
+            cause=cause if has_failed else None,
             attempts=1,
             started=_say_time(start),
             ended=_say_time(end),
@@ -270,14 +263,11 @@ class StudySource(Source):
             self._is_closed = True
             self.study.close()
 
-    def tell(
-        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
-    ) -> bool:
-        study = self.study
-        if reward is None:
-            study.fail(trial.id, reason, cause=cause)
+    def tell(self, trial: Feedback, told: Told) -> bool:
+        if told.reward is None:
+            self.study.fail(trial.id, told.reason, cause=told.cause)
             return False
-        return study.tell(trial.id, reward, metrics=metrics).reason is None
+        return self.study.tell(trial.id, told.reward, metrics=told.metrics).reason is None
 
     def trials(self) -> list[Trial]:
         return [trial for trial in self._readable().trials() if trial.ended is not None]

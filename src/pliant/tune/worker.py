@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 from uuid import uuid4
 
 from pliant.hyper.template import Template
@@ -22,11 +22,8 @@ from pliant.symbolic.json.documents import from_json, to_json
 from pliant.symbolic.read.compare import equal
 from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
 
-from .feedback import Feedback, Metrics, Reward, check_reward
+from .feedback import Feedback, Told, check_reward
 from .progress import silence
-
-if TYPE_CHECKING:
-    from pliant.study import Cause
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
 
@@ -50,19 +47,15 @@ class ChannelReceiver:
             raise StudyError(f"the report of trial {trial.id} is refused: {answer['error']}")
         return bool(answer["stop"])
 
-    def tell(
-        self, trial: Feedback, reward: Reward | None, reason: str, *, metrics: Metrics, cause: Cause
-    ) -> bool:
+    def tell(self, trial: Feedback, told: Told) -> bool:
         """Keeps the reward."""
-        if reward is None:
-            self.told = {"failed": reason, "cause": cause}
+        if told.reward is None:
+            self.told = {"failed": told.reason, "cause": told.cause}
         else:
-            self.told = read_result((reward, dict(metrics or {})))
-        return reward is not None
+            self.told = read_result((told.reward, dict(told.metrics or {})))
+        return told.reward is not None
 
-    def end(
-        self, feedback: Feedback, reward: Reward | None, reason: str, metrics: Metrics, *, counts: bool
-    ) -> None:
+    def end(self, trial: Feedback, told: Told, *, counts: bool) -> None:
         """Does nothing: the search notes its trials itself."""
 
 
@@ -79,9 +72,7 @@ def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     return read_result(found) if told is None else told
 
 
-_lent: dict[
-    str, tuple[Callable[..., Any], Template]
-] = {}  # functions and spaces without a name, of this process
+_lent: dict[str, tuple[Callable[..., Any], Template]] = {}  # without a name, of this process
 
 
 @contextmanager
@@ -123,15 +114,12 @@ def read_result(found: Any) -> dict[str, Any]:
     numbers: dict[str, float] = {}
     try:
         numbers, fault = _to_floats(metrics)
-        good = _to_json(check_reward(reward))
+        good: Any = check_reward(reward)
+        good = list(good) if isinstance(good, tuple) else good
         if fault is None:
             return {"reward": good, "metrics": numbers}
-        named = (
-            {f"reward {i}": one for i, one in enumerate(good, 1)}
-            if isinstance(good, list)
-            else {"reward": good}
-        )
-        numbers = {**named, **numbers}
+        several = good if isinstance(good, list) else ()
+        numbers = ({f"reward {i}": one for i, one in enumerate(several, 1)} or {"reward": good}) | numbers
     except (PliantError, TypeError, ValueError) as error:
         fault = str(error)
     return {
@@ -160,10 +148,6 @@ def split_metrics(found: Any) -> tuple[Any, dict[Any, Any]]:
     if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
         return found[0], found[1]
     return found, {}
-
-
-def _to_json(reward: Reward) -> Any:
-    return list(reward) if isinstance(reward, tuple) else reward
 
 
 def make_job(

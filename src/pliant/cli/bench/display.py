@@ -7,14 +7,9 @@ import time
 from typing import final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.markup import escape
+
+from pliant.tune.progress import make_bar
 
 from ..console import print_line
 
@@ -33,22 +28,13 @@ class Display:
     def __init__(self, console: Console, total: int) -> None:
         self.console, self.total, self.done = console, total, 0
         self._start, self._every = time.monotonic(), math.ceil(total / _LINES) or 1
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("runs"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[label]}", markup=False),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=console,
-            disable=not console.is_terminal or console.is_dumb_terminal,
-        )
-        self._task = self._bar.add_task("runs", total=total, label="")
+        self._bar = make_bar(console, is_shown=console.is_terminal and not console.is_dumb_terminal)
+        self._task = self._bar.add_task("runs", total=total, note="")
 
     def add(self, label: str) -> None:
         """Shows that a run of ``label`` ended."""
         self.done += 1
-        self._bar.update(self._task, completed=self.done, label=label)
+        self._bar.update(self._task, completed=self.done, note=escape(label))
         if self._bar.disable and (self.done % self._every == 0 or self.done == self.total):
             seconds = time.monotonic() - self._start
             print_line(self.console, f"{self.done} of {self.total} runs, {seconds:.0f} s")

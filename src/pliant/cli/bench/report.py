@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from pliant.tune.text import say
 
 from ..console import print_line
+from ..report import make_table, print_table
 
 Curves = Mapping[str, Sequence[Any]]  # of pliant.bench.curves.Curve, which only functions may import
 
@@ -40,27 +39,18 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
     from pliant.bench.curves import summarize
 
     best = task.optimum
-    table = Table(
-        title=f"{escape(task.name)}: incumbent by validation reward, mean ± standard deviation over runs",
-        title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False,
-    )  # fmt: skip
+    title = f"{escape(task.name)}: incumbent by validation reward, mean ± standard deviation over runs"
+    table = make_table(title)
     table.add_column("algorithm")
     for name in ("runs", "trials", "validation", "test"):
         table.add_column(name, justify="right")
     for label, runs in curves.items():
         for i, row in enumerate(summarize(runs, budgets)):
             head = (escape(label), str(len(runs))) if i == 0 else ("", "")
-            table.add_row(
-                *head,
-                str(row.budget),
-                _say(row.reward),
-                _say(row.test),
-                end_section=row.budget == budgets[-1],
-            )
+            cells = (*head, str(row.budget), _say(row.reward), _say(row.test))
+            table.add_row(*cells, end_section=row.budget == budgets[-1])
     table.add_row("optimum", "", "", say(best.reward), say(best.test))
-    with console.capture() as capture:
-        console.print(table)
-    print_line(console, "\n".join(line.rstrip() for line in capture.get().splitlines()))
+    print_table(console, table)
     for label, runs in curves.items():
         failed = sum(run.failed for run in runs)
         if failed:
@@ -90,7 +80,13 @@ def write_tables(folder: Path, task: Any, curves: Curves, budgets: Sequence[int]
     content = {
         "task": task.name,
         "optimum": {"validation": task.optimum.reward, "test": task.optimum.test},
-        "results": [{key: _finite(value) for key, value in row.items()} for row in rows],
+        "results": [
+            {
+                key: None if isinstance(value, float) and not math.isfinite(value) else value
+                for key, value in row.items()
+            }
+            for row in rows
+        ],
     }
     as_json.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     return [as_csv, as_json]
@@ -142,7 +138,3 @@ def _stem(folder: Path, task: Any) -> Path:
 
 def _say(spread: Any) -> str:
     return "-" if spread.count == 0 else f"{say(spread.mean)} ± {say(spread.std)}"
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

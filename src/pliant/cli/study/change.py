@@ -9,12 +9,11 @@ from typing import Any
 import click
 from rich.console import Console
 
+from pliant.algorithms import to_algorithm
 from pliant.study import Study, StudyInfo
 from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError
 from pliant.values.lines import read_json
-
-from ..algorithm import make_algorithm
 
 
 def resume(console: Console, place: Location, target: str, options: dict[str, Any]) -> None:
@@ -38,7 +37,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
             f"{info.proposed + trials} runs {trials} more."
         )
     typed = options.pop("algorithm")
-    make = make_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
+    make = to_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
     algorithm = info.algorithm if typed is None else typed
     make(algorithm)  # before the user's file is loaded, which may take long
     Contest(
