@@ -16,7 +16,6 @@ from typing import Any, final
 from rich.console import Console
 from rich.markup import escape
 
-from pliant.algorithms import to_algorithm
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
@@ -34,6 +33,13 @@ from .trials import Pool, describe_target, run_in_workers, run_trials
 Function = Callable[[Any], Any]
 Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for a study
 TRIALS = 40  # of a new study
+
+
+def make_algorithm(text: str) -> Any:
+    """Returns the algorithm that ``text`` names; ``pliant.algorithms.naming`` says how it is written."""
+    from pliant.algorithms import to_algorithm
+
+    return to_algorithm(text)
 
 
 @final
@@ -77,7 +83,7 @@ class Contest:
     constraints: tuple[str, ...] = ()
     reuse: bool = False
     goes_on: bool = False  # continue the study that exists, whatever its settings are
-    make: Callable[[str], Any] = to_algorithm
+    make: Callable[[str], Any] = make_algorithm
 
     def run(self, console: Console) -> None:
         """Runs the trials that are left, and prints the report.
@@ -100,7 +106,7 @@ class Contest:
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
         if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone
-            to_algorithm(self.algorithm).setup(space, seed=self.seed)
+            make_algorithm(self.algorithm).setup(space, seed=self.seed)
             remove_studies(self.path, baseline_path(self.path))
 
         given: dict[str, Any] = {"runs": self._choose_runner(evaluate), "console": console}
@@ -123,11 +129,11 @@ class Contest:
             print_winner(console, study, found.make(), opened.write)
             contenders, count = [found], study.info().proposed
         budget = None
-        if self.baseline and type(to_algorithm(self.algorithm)).__name__ != "Random":
+        if self.baseline and type(make_algorithm(self.algorithm)).__name__ != "Random":
             with self._open(baseline_path(self.path), space, "random", count) as study:
                 at_random = choose_by_search("random search", program, study, **given)
                 contenders += [] if at_random is None else [at_random]
-                budget = find_budget(to_algorithm(self.algorithm))
+                budget = find_budget(make_algorithm(self.algorithm))
         if by_hand:
             contenders.append(choose_by_hand(target.make_handmade, evaluate))
         print_contest(
@@ -173,7 +179,7 @@ class Contest:
 def find_budget(algorithm: Any) -> str | None:
     """Returns the name of the budget that an algorithm, or the one inside it, decides itself; None if none does.
 
-    >>> find_budget(to_algorithm("median_stopping(algorithm='asha')")), find_budget(to_algorithm("re"))
+    >>> find_budget(make_algorithm("median_stopping(algorithm='asha')")), find_budget(make_algorithm("re"))
     ('budget', None)
     """
     while algorithm is not None:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from rich.console import Console
 
-from pliant.algorithms import to_algorithm
 from pliant.study import Study, StudyInfo
 from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError
@@ -24,7 +23,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
       SpaceChangedError: the file defines another space.
       UsageError: it has more trials already.
     """
-    from ..contest import Contest
+    from ..contest import Contest, make_algorithm
     from ..options import make_pool
     from ..target import load_target
 
@@ -37,7 +36,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
             f"{info.proposed + trials} runs {trials} more."
         )
     typed = options.pop("algorithm")
-    make = to_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
+    make = make_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
     algorithm = info.algorithm if typed is None else typed
     make(algorithm)  # before the user's file is loaded, which may take long
     Contest(
