@@ -43,7 +43,7 @@ def test_faces_of_one_value():
         "x[1]": "0/3 (0)",
     }
     assert LONG.to_json() == [1, 1, 0.5, 2, 4, 0]
-    assert repr(SHORT) == "Decisions({'op': 0, 'x[0]': 1, 'x[1]': 0})"
+    assert repr(SHORT) == "Decisions({'kind': 'id', 'x[0]': 1, 'x[1]': 0})"
 
 
 @pytest.mark.parametrize(
@@ -285,3 +285,61 @@ def test_stored_decisions_that_are_damaged(data):
     with pytest.raises(LoadError, match=r"stored decisions are a list of numbers; got|cut off or damaged"):
         Decisions.from_json(SPACE, data)
     assert Decisions.from_json(SPACE, "[0, 1, 0]") == SHORT
+
+
+NUMBERS = flatten(
+    [choice("batch", 3, values=[1, 2, 4], literals=["1", "2", "4"], name="size"), integer("k", 0, 3)]
+)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "values"),
+    [
+        (["1", "1.0", "True"], [1, 1.0, True]),
+        (["'a'", "'1/3'", "None"], ["a", "1/3", None]),
+        (["Conv(3)", "(1, 2)", "b'a'"], ["Conv(3)", "(1, 2)", "b'a'"]),
+        (["conv", "'conv2'", "nan"], ["conv", "conv2", "nan"]),
+    ],
+)
+def test_params_have_the_candidates_and_read_back_by_value(candidates, values):
+    space = flatten([choice("op", 3, literals=candidates)])
+    for index, value in enumerate(values):
+        params = Decisions(space, [index]).params
+        assert params == {"op": value}
+        assert type(params["op"]) is type(value)
+        assert space.parse(params).values == (index,)
+
+
+def test_params_have_names_where_points_have_one():
+    params = NUMBERS.parse([2, 1]).params
+    assert params == {"size": 4, "k": 1}
+    assert NUMBERS.parse(params).values == (2, 1)
+    assert (LONG.params["x[0]"], LONG.params["rate"]) == (2, 0.5)  # the picks share a name
+    assert SPACE.parse(LONG.params) == LONG
+
+
+def test_a_number_in_a_dict_is_an_index_and_a_changed_value_is_refused():
+    assert NUMBERS.parse({"batch": 2, "k": 0}).params["size"] == 4
+    changed = NUMBERS.parse([2, 1]).params
+    changed["size"] = 3
+    with pytest.raises(
+        DecisionError, match=r"at path 'batch' is 3, which names none of the candidates 1, 2, 4. Write"
+    ):
+        NUMBERS.parse(changed)
+
+
+def test_a_text_that_is_a_candidate_and_an_index_is_refused():
+    space = flatten([choice("ratio", 2, literals=["'1/2'", "'0/2'"])])
+    with pytest.raises(
+        DecisionError, match=r"'1/2', which is a candidate and also the text of another index.*: 0 or 1"
+    ):
+        space.parse({"ratio": "1/2"})
+    assert space.parse({"ratio": 0}).params == {"ratio": "1/2"}
+
+
+def test_two_candidates_with_one_text_are_read_by_index():
+    space = flatten([choice("op", 2, literals=["Layer(...)"] * 2)])
+    decisions = space.parse([1])
+    with pytest.raises(DecisionError, match=r"names 2 of the candidates .*`decisions.to_dict\(\)`"):
+        space.parse(decisions.params)
+    assert space.parse(decisions.to_dict()) == decisions

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import pliant
+import pliant as pg
 from pliant.algorithms import Algorithm, Random, Sweep
 from pliant.space import choice, flatten
 from pliant.study import Study
@@ -46,6 +47,8 @@ def test_a_program_is_encoded_first(study):
         match=r"got <.*Program.*\. pg\.encode\(space, program\) returns the decisions of a program\.",
     ):
         study.enqueue(Program())
+    with pytest.raises(DecisionError, match=r"a symbolic Dict is a program, not decisions"):
+        study.enqueue(pg.Dict(a=1, b=1, c=1))
     with pytest.raises(DecisionError) as caught:
         study.enqueue([99])
     assert "pg.encode" not in str(caught.value)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 class Decisions:
     """A valid decision vector of ``space``: values of the active points only, in the order of ``Space.points``.
 
-    Immutable and hashable.  The value of a choice is the index of a candidate.
+    Immutable and hashable.  In the vector, a choice has the index of a candidate; ``params`` has the candidates.
 
     >>> from pliant.space import choice, floating, flatten
     >>> space = flatten([choice("op", [None, floating("p", 0, 1)], literals=["id", "drop"])])
     >>> d = Decisions(space, [1, 0.5])
     >>> d, d["op"], d["op[=1/2].p"], Decisions(space, [0])["op[=1/2].p"]
-    (Decisions({'op': 1, 'op[=1/2].p': 0.5}), 1, 0.5, None)
+    (Decisions({'op': 'drop', 'op[=1/2].p': 0.5}), 1, 0.5, None)
     """
 
     __slots__ = ("_space", "_values")
@@ -69,8 +69,24 @@ class Decisions:
         """The indices of the active points in ``space.points``, one per value."""
         return active_points(self._space, self._values)
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """``{name or path: value}`` of the active points: a path where a point has no name of its own.
+
+        A candidate that is not a number, text, boolean or None is shown as text.
+        """
+        pairs = list(self._pairs())
+        names = [point.name for point, _ in pairs]
+        return formats.Values(
+            (
+                point.name if point.name is not None and names.count(point.name) == 1 else point.path,
+                _show(point, value),
+            )
+            for point, value in pairs
+        )
+
     def to_dict(self) -> dict[str, int | float]:
-        """Returns ``{path: value}`` of the active points."""
+        """Returns ``{path: value}`` of the active points, with the index of the candidate for a choice."""
         return {point.path: value for point, value in self._pairs()}
 
     def to_params(self) -> dict[str, str | float]:
@@ -137,7 +153,7 @@ class Decisions:
         return hash(self._values)
 
     def __repr__(self) -> str:
-        return f"Decisions({self.to_dict()!r})"
+        return f"Decisions({self.params!r})"
 
     def __copy__(self) -> Decisions:
         return self
@@ -150,6 +166,10 @@ class Decisions:
 
 
 _new = object.__new__
+
+
+def _show(point: Point, value: Any) -> Any:
+    return formats.candidate_values(point)[value] if isinstance(point, Choice) else value
 
 
 def _grow(points: Sequence[Point], indices: Sequence[int], values: Iterator[int | float]) -> list[Any]:

@@ -3,12 +3,17 @@
 **Tree**: a list with one item per hole.  The item of a number is its value.  The item of a choice is its index, or
 ``[index, item, ...]`` if points are active below the picked candidate.  The item of a ``manyof`` with several picks
 is the list of the items of its picks.  A list that contains lists is a tree; without nesting, vector and tree agree.
+
+**Dict**: by path or name.  The entry of a choice is the index of a candidate, or ``'<index>/<count> (<literal>)'``;
+never its value, except in ``Values``.
 """
 
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import DecisionError, LoadError, suggest
@@ -25,6 +30,32 @@ if TYPE_CHECKING:
     from .space import Space
 
 _PICKED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*(?:\((.*)\)\s*)?\Z", re.DOTALL)
+
+
+class Values(dict[str, Any]):
+    """Decisions by path or name, in which candidates are given by value; the result of ``Decisions.params``."""
+
+
+@lru_cache(maxsize=256)
+def _read_literals(literals: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(map(_read_literal, literals))
+
+
+def _read_literal(text: str) -> Any:
+    try:
+        value = literal_eval(text)
+        return value if value.__class__ in (int, float, str, bool, type(None)) else text
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return text
+
+
+def candidate_values(point: Choice) -> tuple[Any, ...]:
+    """Returns the candidates of a choice: numbers, texts, booleans and None as such, others as their literal text.
+
+    >>> candidate_values(Choice("op", ("'conv'", "4", "Pool(2)"), ((), (), ())))
+    ('conv', 4, 'Pool(2)')
+    """
+    return point.values or _read_literals(point.literals)
 
 
 def find_points(space: Space, key: str) -> list[int]:
@@ -50,6 +81,15 @@ def read(space: Space, given: Any) -> Vector:
     Raises:
       DecisionError: they are invalid in this space.
     """
+    if hasattr(type(given), "_sym_keys"):
+        kind = next(
+            (kind for kind in ("dict", "list") if isinstance(given, (dict, list)[kind == "list"])), ""
+        )
+        more = f"; if it holds decisions, pass `{kind}(...)` of it" if kind else ""
+        raise DecisionError(
+            f"a symbolic {type(given).__name__} is a program, not decisions: {given!s:.200}. Pass "
+            f"`pg.encode(space, program)`, the decisions that build it{more}."
+        )
     if isinstance(given, str):
         given = _load(given)
     elif isinstance(given, range):
@@ -69,7 +109,8 @@ def read(space: Space, given: Any) -> Vector:
         return check_vector(space, (given,))
     raise DecisionError(
         "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
-        f"text of such a dict; got {given!r} of type {type(given).__name__}."
+        f"text of such a dict; got {given!r} of type {type(given).__name__}. pg.encode(space, program) returns the "
+        "decisions of a program."
     )
 
 
@@ -139,12 +180,16 @@ def _read_item(space: Space, index: int, item: Any, values: list[Any]) -> Any:
 
 def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     """Returns the vector of a dict by path or name; None values count as absent."""
-    left = {key: value for key, value in given.items() if value is not None}
+    by_value = given.__class__ is Values
+    left = {key: value for key, value in given.items() if value is not None or by_value}
     used: dict[Any, str] = {}
     picked: dict[int, list[int]] = {}
 
     def decide(index: int, point: Point) -> Any:
-        value = check_value(point, _read_text(point, _look_up(space, index, left, used)))
+        value = _look_up(space, index, left, used)
+        if isinstance(point, Choice):
+            value = _to_index(point, value, by_value=by_value)
+        value = check_value(point, value)
         if isinstance(point, Choice) and point.group is not None:
             check_pick(point, value, picked.setdefault(point.group.first, []))
         return value
@@ -183,9 +228,20 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
     )
 
 
-def _read_text(point: Point, value: Any) -> Any:
-    """Returns the index in ``'<index>/<count> (<literal>)'``; other values unchanged."""
-    if not isinstance(value, str) or not isinstance(point, Choice):
+def _to_index(point: Choice, value: Any, *, by_value: bool) -> Any:
+    """Returns the index in a text, or of a value; other entries unchanged."""
+    known = candidate_values(point)
+    if by_value:
+        exact = [i for i, one in enumerate(known) if one.__class__ is value.__class__ and one == value]
+        if not exact or (
+            len(exact) > 1 and value == point.literals[exact[0]]
+        ):  # different objects with one text
+            raise DecisionError(
+                f"the decision {at_path(point.path)} is {value!r}, which names {len(exact) or 'none'} of the candidates "
+                f"{', '.join(point.literals)}. Write the index in `decisions.to_dict()`."
+            )
+        return exact[0]
+    if not isinstance(value, str):
         return value
     match = _PICKED.match(value)
     if match is None:
@@ -193,6 +249,17 @@ def _read_text(point: Point, value: Any) -> Any:
             f"the decision {at_path(point.path)} cannot be read from {value!r}; write the index, or "
             f"'<index>/<count> (<literal>)' such as '0/{point.count} ({point.literals[0]})'."
         )
+    index = _read_text(point, value, match)
+    if value in known and known.index(value) != index:
+        raise DecisionError(
+            f"the decision {at_path(point.path)} is {value!r}, which is a candidate and also the text of another index. "
+            f"Write the index: {known.index(value)} or {index}."
+        )
+    return index
+
+
+def _read_text(point: Choice, value: str, match: re.Match[str]) -> int:
+    """Returns the index in ``'<index>/<count> (<literal>)'``."""
     index, count, literal = int(match[1]), int(match[2]), match[3]
     if count != point.count:
         raise DecisionError(

@@ -143,9 +143,9 @@ class Space:
         """Reads decisions in any format.
 
         Args:
-          decisions: ``Decisions``, a list (or array, or tensor) of the active values, a nested tree, a dict by path or name (numbers or
-            ``'<index>/<count> (<literal>)'``; a list of picks under the path of a ``manyof``), such a dict as JSON text, or
-            anything with a method ``to_decisions(space)``, such as what a mutator exports.
+          decisions: ``Decisions``, a list (or array, or tensor) of the active values, a nested tree, a dict by path or name (of a choice the index
+            or ``'<index>/<count> (<literal>)'``, never the candidate; a list of picks under the path of a ``manyof``),
+            such a dict as JSON text, or anything with a method ``to_decisions(space)``, such as what a mutator exports.
 
         Raises:
           DecisionError: they are invalid in this space.

@@ -392,10 +392,8 @@ class Study(View):
         try:
             found = self.space.parse(decisions)
         except DecisionError as error:
-            is_plain = isinstance(decisions, (dict, list, tuple, str, int, float))
-            hint = "" if is_plain else " pg.encode(space, program) returns the decisions of a program."
             raise DecisionError(
-                f"these decisions do not fit the space of the study {self.name!r}: {error}{hint}"
+                f"these decisions do not fit the space of the study {self.name!r}: {error}"
             ) from error
         text = check.to_plain(str(note))
         if self._loop is not None:

@@ -22,7 +22,7 @@ class Budget:
     >>> from pliant.space import choice, flatten, integer
     >>> budget = Budget(flatten([choice("op", 2), integer("epochs", 1, 9, name="budget")]), "budget")
     >>> budget.space, budget.join(Decisions(budget.space, [1]), 9)
-    (Space(1 decision point, size 2), Decisions({'op': 1, 'epochs': 9}))
+    (Space(1 decision point, size 2), Decisions({'op': 1, 'budget': 9}))
     >>> budget.ladder(eta=3), budget.split(Decisions(budget.whole, [1, 3]))
     ((1, 3, 9), (Decisions({'op': 1}), 3))
 
