@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import re
 import time
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -323,3 +327,123 @@ def test_a_template_takes_a_pattern_and_may_select_nothing():
     assert pg.hyper.Template(program, where="a").space.size == 2
     assert pg.hyper.Template(program, where="c").space.size == 1
     assert pg.abstract_search_space(pg.Dict(a=1), where="c").size == 1
+
+
+class Net(pg.Object):
+    width: int
+    depth: int = 1
+
+
+PROGRAMS = [
+    (pg.Dict(batch=pg.oneof([1, 2, 4]), k=pg.intv(0, 3)), pg.Dict(batch=2, k=0)),
+    (pg.Dict(flag=pg.oneof([True, False]), n=pg.oneof([3, 1])), pg.Dict(flag=False, n=1)),
+    (pg.List([pg.oneof([1, 0]), pg.intv(0, 3)]), pg.List([1, 2])),
+    (Net(pg.oneof([2, 1, 0])), Net(1)),
+    (pg.manyof(2, [1, 0, 2]), pg.List([0, 1])),
+]
+
+
+@pytest.mark.parametrize(("space", "program"), PROGRAMS)
+def test_a_program_is_not_read_as_decisions(space, program):
+    for read in (pg.materialize, lambda s, p: pg.abstract_search_space(s).validate(p)):
+        with pytest.raises(
+            DecisionError, match=r"is a program, not decisions.*`pg.encode\(space, program\)`"
+        ):
+            read(space, program)
+    assert pg.materialize(space, pg.encode(space, program)) == program
+    assert pg.materialize(space, pg.encode(space, program).params) == program
+
+
+def test_decisions_in_a_symbolic_container_are_read_after_conversion():
+    space = pg.Dict(batch=pg.oneof([1, 2, 4]))
+    for given in (pg.Dict(batch="1/3 (2)"), pg.List([1])):
+        with pytest.raises(DecisionError, match=r"if it holds decisions, pass `(dict|list)\(...\)` of it"):
+            pg.materialize(space, given)
+        assert pg.materialize(space, (list if isinstance(given, list) else dict)(given)).batch == 2
+
+
+Pairing = namedtuple("Pairing", "a b")
+
+
+class Colour(str, enum.Enum):  # noqa: UP042 - StrEnum is another kind of class
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+EQUAL_VALUES = [
+    [1, 1.0, True, np.float32(1), np.int64(1), np.float64(1), Decimal(1), Fraction(1), complex(1), Level.LOW],
+    [0.0, -0.0, False, 0, Decimal("0.0"), Decimal("-0"), Decimal("0.00")],
+    ["red", Colour.RED, b"red", np.str_("red")],
+    [float("nan"), np.float32("nan")],
+    [(1,), (1.0,), [1], [1.0], [True], Pairing(1, 1), (1, 1)],
+    [{"a": 1}, {"a": 1.0}, {"a": {"b": 1}}, {"a": {"b": True}}],
+    [frozenset({1}), frozenset({1.0}), {1}, {True}],
+    [np.array([1, 2]), np.array([1.0, 2.0]), np.array([1, 2], "int8")],
+    [Box(1), Box(1.0), Box([1]), Box([1.0])],
+    [
+        datetime(2024, 1, 1, 12, tzinfo=UTC),
+        datetime(2024, 1, 1, 13, tzinfo=timezone(timedelta(hours=1))),
+    ],
+]
+
+
+@pytest.mark.parametrize("candidates", EQUAL_VALUES, ids=str)
+def test_the_type_decides_between_equal_candidates(candidates):
+    for order in (candidates, candidates[::-1]):
+        space = pg.Dict(x=pg.oneof(order), y=pg.manyof(2, order, distinct=False))
+        for index, value in enumerate(order):
+            program = pg.Dict(x=value, y=[order[0], value])
+            assert pg.encode(space, program).values == (index, 0, index)
+        for index in range(len(order)):
+            assert pg.encode(space, pg.materialize(space, [index, 0, index])).values == (index, 0, index)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "value", "index"),
+    [
+        ([2, 4], 4.0, 1),
+        ([2, 4], np.int8(4), 1),
+        ([1, 1.0], np.int64(1), 0),
+        ([1, 1.0], np.float32(1), 1),
+        ([True, 1], np.True_, 0),
+        ([1, True], np.int32(1), 0),
+        ([0.5, "a"], Fraction(1, 2), 0),
+        ([[1], [2]], (1,), None),
+        ([1, 2], True, None),
+        ([pg.intv(0, 3), 1.0], 1.0, 1),
+        ([pg.floatv(0, 3), 1], 1, 1),
+        ([pg.intv(0, 5), pg.intv(3, 8)], 4, 0),
+        ([pg.floatv(0, 3), pg.intv(0, 3)], np.int64(2), 1),
+        ([1, 1], 1, 0),
+    ],
+)
+def test_a_candidate_of_the_kind_or_the_only_equal_one_is_found(candidates, value, index):
+    space = pg.Dict(x=pg.oneof(candidates))
+    if index is None:
+        with pytest.raises(DecisionError, match="the candidates there are"):
+            pg.encode(space, pg.Dict(x=value))
+    else:
+        assert pg.encode(space, pg.Dict(x=value)).values[0] == index
+
+
+@pytest.mark.parametrize(
+    ("candidates", "value", "meant"),
+    [
+        ([1, 1.0], Decimal(1), 1.0),
+        ([np.float32(2), np.float64(2)], 2.0, np.float32(2)),
+        ([pg.intv(0, 3), pg.floatv(0, 3)], Fraction(2), 2.0),
+        ([[0.0], [0]], [False], [0]),
+    ],
+)
+def test_a_value_that_equals_several_candidates_is_refused(candidates, value, meant):
+    space = pg.Dict(x=pg.oneof(candidates))
+    with pytest.raises(
+        DecisionError, match=r"which equals several candidates .* Convert it to the type of the candidate"
+    ):
+        pg.encode(space, pg.Dict(x=value))
+    found = pg.materialize(space, pg.encode(space, pg.Dict(x=meant)))
+    assert pg.eq(found, pg.Dict(x=meant))
+    assert type(found.x) is type(pg.Dict(x=meant).x)

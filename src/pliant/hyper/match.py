@@ -3,6 +3,9 @@
 The decisions of a part depend on its own value only: tied holes compare values, and the picks of a ``manyof`` are
 assigned after each candidate was compared with each item.  So no search is needed, and the time is that of these
 comparisons.
+
+Several candidates can equal a value: 1, 1.0 and True.  A candidate of the value's exact type is preferred, then one of
+its kind (a NumPy float and a float), then the only one that is equal.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pliant.symbolic.read.compare import equal, node_class
+from pliant.symbolic.read.compare import EQUAL, EXACT, agree, kind_of, node_class
 from pliant.symbolic.read.text import one_line
 from pliant.symbolic.tree.node import ATOMS, Node, children, is_dataclass
 from pliant.values.errors import DecisionError, PliantError
@@ -51,13 +54,15 @@ class _Matcher:
     def __init__(self, ahead: dict[str, Any]) -> None:
         self.ahead = ahead
         self.tied: dict[Any, Any] = {}  # as ``compile`` has it
+        self.level = EQUAL  # how well candidates must agree; see ``agree``
+        self.is_ambiguous = False
         self.place: At = ()
         self.reason: tuple[str, tuple[Any, ...]] = ("differs", ())
 
     def fail(self, at: At, reason: str, *values: Any) -> None:
         """Records why nothing matches at a path; values are formatted only if this is reported."""
         if len(at) >= len(self.place):
-            self.place, self.reason = at, (reason, values)
+            self.place, self.reason, self.is_ambiguous = at, (reason, values), False
 
     def explain(self) -> str:
         """Returns the recorded reason as text."""
@@ -83,7 +88,7 @@ class _Matcher:
         if isinstance(part, Echo):
             return self.match_echo(part, value, at)
         assert isinstance(part, Tied)
-        if equal(self.tied.get(part.name), value):
+        if agree(self.tied.get(part.name), value, self.level):
             return ()
         wanted = self.tied.get(part.name)
         self.fail(at, f"is {{}}; the hole named {part.name!r} was decided as {{}} before", value, wanted)
@@ -98,14 +103,14 @@ class _Matcher:
     def match_built(self, part: Part, value: Any, at: At, reason: str) -> Vector | None:
         """Matches a part that earlier decisions determine: builds its value and compares."""
         wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
-        if equal(wanted, value):
+        if agree(wanted, value, self.level):
             return ()
         self.fail(at, f"is {{}}; {reason} is {{}} here", value, wanted)
         return None
 
     def match_constant(self, wanted: Any, value: Any, at: At) -> Vector | None:
         """Compares a value with a subtree without open holes; True does not match 1."""
-        if equal(wanted, value) and (wanted.__class__ is bool) is (value.__class__ is bool):
+        if agree(wanted, value, self.level):
             return ()
         items, found = children(wanted), children(value)
         if items and found and _is_like(wanted, value):  # to name the place inside
@@ -119,7 +124,10 @@ class _Matcher:
     def match_number(self, hole: Any, value: Any, at: At) -> Vector | None:
         """Matches a number against its range."""
         whole = isinstance(hole, Intv)
+        kind = int if whole and not hole.as_float else float
         number = value if value.__class__ in (int, float) else _to_number(value)
+        if self.level is not EQUAL and kind is not (type(value) if self.level is EXACT else kind_of(value)):
+            number = None
         if number is None or not hole.min_value <= number <= hole.max_value:
             self.fail(at, "is {}; allowed: {}", value, hole)
         elif not whole:
@@ -150,8 +158,8 @@ class _Matcher:
             self.fail(at, "is {}; {} cannot make it", value, part.hole)
             return None
         vector = self.match(part.part, inner, at)
-        if vector is not None and not equal(
-            compile_part(part)(iter(vector).__next__, dict(self.tied)), value
+        if vector is not None and not agree(
+            compile_part(part)(iter(vector).__next__, dict(self.tied)), value, self.level
         ):
             self.fail(at, "is {}; {} cannot make it", value, part.hole)
             return None
@@ -169,13 +177,45 @@ class _Matcher:
                 return items if isinstance(part.value, list) else dict(zip(part.keys, items))
         return _UNKNOWN
 
+    def fit(self, part: Pick, value: Any, at: At) -> dict[int, Vector]:
+        """Returns the candidates that fit a value, with their decisions: those that agree best with its type.
+
+        If several have not its exact type and differ from each other, none is returned.
+        """
+        outer = self.level
+        fits: dict[int, Vector] = {}
+        for self.level in range(EXACT, outer - 1, -1):
+            for i, candidate in enumerate(part.candidates):
+                vector = self.match(candidate, value, at)
+                if vector is not None:
+                    fits[i] = vector
+                    if self.level is EXACT and part.k is None:
+                        break
+            if fits:
+                break
+        found, self.level = self.level, outer
+        if len(fits) > 1 and found is not EXACT:
+            first, *others = (
+                compile_part(part.candidates[i])(iter(v).__next__, dict(self.tied)) for i, v in fits.items()
+            )
+            if not all(agree(first, other, EXACT) for other in others):
+                names = ", ".join(one_line(part.hole.candidates[i]) for i in fits)
+                self.place = at
+                self.fail(
+                    at,
+                    f"is {{}} of type {type(value).__name__}, which equals several candidates ({names}), and none has exactly its type. "
+                    "Convert it to the type of the candidate that you mean",
+                    value,
+                )
+                self.is_ambiguous = True
+                return {}
+        return fits
+
     def match_one(self, part: Pick, value: Any, at: At) -> Vector | None:
         """Matches one pick: the first candidate that fits."""
-        for i, candidate in enumerate(part.candidates):
-            vector = self.match(candidate, value, at)
-            if vector is not None:
-                return (i, *vector)
-        if len(self.place) <= len(at):
+        for i, vector in self.fit(part, value, at).items():
+            return (i, *vector)
+        if len(self.place) <= len(at) and not self.is_ambiguous:
             self.fail(at, "is {}; the candidates there are {}", value, part.hole.candidates)
         return None
 
@@ -187,13 +227,9 @@ class _Matcher:
             return None
         table: list[dict[int, Vector]] = []
         for slot, item in enumerate(value):
-            fits = {}
-            for i, candidate in enumerate(part.candidates):
-                vector = self.match(candidate, item, (*at, slot))
-                if vector is not None:
-                    fits[i] = vector
+            fits = self.fit(part, item, (*at, slot))
             if not fits:
-                if len(self.place) <= len(at) + 1:
+                if len(self.place) <= len(at) + 1 and not self.is_ambiguous:
                     self.fail((*at, slot), "is {}; the candidates there are {}", item, hole.candidates)
                 return None
             table.append(fits)
@@ -262,7 +298,7 @@ def _is_like(wanted: Any, value: Any) -> bool:
 
 def _to_number(value: Any) -> int | float | None:
     """Returns a number of another library as a float; None for other values."""
-    if value.__class__ in ATOMS or isinstance(value, (str, bytes, bool)) or children(value) is not None:
+    if value.__class__ in ATOMS or kind_of(value) in (str, bytes, bool) or children(value) is not None:
         return None
     try:
         return float(value)

@@ -7,9 +7,13 @@ equals NaN, so that a program equals its copy and its stored form.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
-from ..tree.node import ATOMS, Node, is_dataclass
+from ..tree.node import ATOMS, Node, children, is_dataclass
+
+EQUAL, KIND, EXACT = range(3)
+"""How well two values agree: they are equal; and of one kind of number or text; and of one type."""
 
 
 def node_class(value: Any) -> Any:
@@ -100,6 +104,70 @@ def _equal_leaves(x: Any, y: Any) -> bool:
         return bool(same.all() if hasattr(same, "all") else same)
     except (TypeError, ValueError, RuntimeError):
         return False  # values that cannot be compared, or contain themselves, are not equal
+
+
+def kind_of(value: Any) -> Any:
+    """Returns ``bool``, ``int``, ``float``, ``complex``, ``str`` or ``bytes`` for such values, also those of NumPy; else the type.
+
+    >>> kind_of(True), kind_of(3), kind_of([])
+    (<class 'bool'>, <class 'int'>, <class 'list'>)
+    """
+    cls = type(value)
+    if getattr(value, "shape", None) == () and hasattr(value, "item") and hasattr(value, "dtype"):
+        return {"b": bool, "i": int, "u": int, "f": float, "c": complex, "U": str, "S": bytes}.get(
+            getattr(value.dtype, "kind", ""), cls
+        )
+    if isinstance(value, Enum):
+        return cls
+    return next((kind for kind in (bool, int, float, complex, str, bytes) if issubclass(cls, kind)), cls)
+
+
+def agree(x: Any, y: Any, level: int) -> bool:
+    """Returns whether two values are equal and, from ``KIND``, also of one kind or type at each leaf.
+
+    >>> agree([1], [1.0], EQUAL), agree([1], [1.0], KIND), agree(1, True, EQUAL), agree(0.0, -0.0, EXACT)
+    (True, False, False, False)
+    """
+    if x is y or (level == EQUAL and equal(x, y)):
+        return (kind_of(x) is bool) is (kind_of(y) is bool)
+    ours, theirs = children(x), children(y)
+    if ours is None or theirs is None:
+        if level != EXACT:
+            a, b = kind_of(x), kind_of(y)
+            x, y = _as_python(x), _as_python(y)
+            return (a is b if level == KIND else (a is bool) is (b is bool)) and (equal(x, y) or equal(y, x))
+        if not equal(x, y):
+            return False
+        same = type(x) is type(y) and getattr(x, "dtype", None) == getattr(y, "dtype", None)
+        return same and _exact_text(x) == _exact_text(y)
+    if _plain_class(x) is not _plain_class(y) or len(ours) != len(theirs):
+        return False
+    other = dict(theirs)
+    return all(key in other and agree(value, other[key], level) for key, value in ours)
+
+
+def _as_python(value: Any) -> Any:
+    """Returns a NumPy number or text as that of Python; other values unchanged."""
+    return (
+        value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value
+    )
+
+
+def _plain_class(value: Any) -> Any:
+    """Returns the class of a value; for symbolic and plain lists and dicts that of the plain ones."""
+    if isinstance(value, Node):
+        return next((kind for kind in (list, dict) if isinstance(value, kind)), node_class(value))
+    return type(value)
+
+
+def _exact_text(value: Any) -> Any:
+    """Returns text that differs for equal values of one type, such as 0.0 and -0.0, {1} and {1.0}; None for other values."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(repr, value))
+    is_scalar = type(value).__module__ in ("builtins", "decimal", "datetime", "numpy") and not getattr(
+        value, "shape", ()
+    )
+    return repr(value) if is_scalar and not isinstance(value, (int, str, bytes)) else None
 
 
 _HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
