@@ -59,7 +59,7 @@ FAULTS = {
     "raises": ("raise ValueError('no such layer')", "exit code 1; its last line: ValueError: no such layer"),
     "control characters": (
         r"print('\x1b[2J\x1b]0;title\x07'); sys.exit(1)",
-        r"its last line: \?\[2J\?\]0;title\?",
+        r"its last line: \\x1b\[2J\\x1b\]0;title\\x07",
     ),
     "status": (
         "json.dump({'job_status': 'failed_with_nan_error'}, open(job_dir + '/job_status.json', 'w')); report(0.9)",

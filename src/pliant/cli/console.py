@@ -1,11 +1,13 @@
-"""The console that commands print to: a terminal with colours, or plain lines for a log."""
+"""The console that commands print to: a terminal with colours, or plain lines for a log; all text is printable."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from pliant.values.text import to_printable
 
 _LOG_WIDTH = 110
 
@@ -18,6 +20,11 @@ def make_console() -> Console:
     return console
 
 
-def print_line(console: Console, *texts: Any) -> None:
-    """Prints text as it is: no markup, no line breaks."""
-    console.print(*texts, markup=False, soft_wrap=True)
+def print_line(console: Console, text: str) -> None:
+    """Prints lines of text as they are: no markup, no more line breaks."""
+    console.print(to_printable(text, keep="\n"), markup=False, soft_wrap=True)
+
+
+def to_text(value: object) -> Text:
+    """Returns a value as the text of a table cell or title: one line, no markup."""
+    return Text(to_printable(value))

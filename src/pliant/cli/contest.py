@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, final
 
 from rich.console import Console
-from rich.markup import escape
 
 from pliant.study import Study
 from pliant.study.store.location import Location, Server
@@ -22,8 +21,9 @@ from pliant.study.store.opening import is_free
 from pliant.tune.progress import Display, open_display
 from pliant.tune.text import say, say_count
 from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError
+from pliant.values.text import to_printable
 
-from .console import print_line
+from .console import print_line, to_text
 from .opening import open_file, open_space
 from .removal import remove_studies
 from .report import make_table, print_front, print_table, print_top, print_winner
@@ -280,7 +280,7 @@ def print_contest(
         table.add_column(name, justify="right")
     for entry in contenders:
         scores = [say(entry.reward), *([say(entry.score)] if has_test else [])]
-        table.add_row(escape(entry.label), str(entry.evaluations), *scores)
+        table.add_row(to_text(entry.label), str(entry.evaluations), *scores)
     print_table(console, table)
     if budget is None:
         print_line(console, "An evaluation is one call of evaluate(program), the same for all rows.")
@@ -294,4 +294,4 @@ def print_contest(
         print_line(console, "test(program) was called once for each row, after all programs had been chosen.")
     for entry in contenders:
         if entry.note:
-            print_line(console, f"{entry.label}: {entry.note}")
+            print_line(console, to_printable(f"{entry.label}: {entry.note}"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from pliant.values.errors import PliantError
+from pliant.values.text import to_printable
 
 from .bench.command import bench
 from .nas.group import nas
@@ -16,14 +19,37 @@ from .space import space
 from .study.group import study
 
 
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Shows the message of an error without a traceback, as printable text."""
+    try:
+        yield
+    except PliantError as error:
+        raise click.ClickException(str(error)) from error
+    except click.ClickException as error:
+        error.message = to_printable(error.message, keep="\n")
+        raise
+
+
 class Commands(click.Group):
-    """Shows the message of an error of Pliant without a traceback."""
+    """The commands of Pliant: their errors are explained, and their output can be printed on any stream."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """See ``click.Command``."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError, OSError):  # a stream of another kind
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """See ``click.Command``."""
+        with _explaining():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        """See ``click.Command``."""
+        with _explaining():
             return super().invoke(ctx)
-        except PliantError as error:
-            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

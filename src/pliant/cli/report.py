@@ -7,15 +7,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.tune.text import say, summarize, to_code
+from pliant.values.text import to_printable
 
-from .console import print_line
+from .console import print_line, to_text
 
 
 def print_top(console: Console, study: Study, top: int) -> None:
@@ -45,7 +45,7 @@ def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: 
     for trial in trials:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         told = map(say, [trial.reward] if trial.rewards is None else trial.rewards)
-        table.add_row(str(trial.id), *told, seconds, escape(summarize(trial)))
+        table.add_row(str(trial.id), *told, seconds, to_text(summarize(trial)))
     print_table(console, table)
 
 
@@ -53,12 +53,14 @@ def _print_failures(console: Console, study: Study) -> None:
     counts = study.counts()
     if counts["failed"]:
         last = list(study.trials("failed"))[-1]
-        print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {last.reason}")
+        print_line(
+            console, f"{counts['failed']} more failed; the last, trial {last.id}: {to_printable(last.reason)}"
+        )
 
 
 def print_winner(console: Console, study: Study, program: Any, write: Callable[[Any], str] = to_code) -> None:
     """Prints the best program of a study as Python code, or as ``write`` shows it."""
-    code = write(program)
+    code = to_printable(write(program), keep="\n")
     print_line(console, f"\nThe winner, trial {study.best()[0].id}:\n")
     if console.is_terminal:
         console.print(Padding(Syntax(code, "python", theme="ansi_dark", background_color="default"), (0, 2)))
@@ -69,7 +71,9 @@ def print_winner(console: Console, study: Study, program: Any, write: Callable[[
 
 def make_table(title: str) -> Table:
     """Returns a table for results, without columns."""
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        title=to_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
 
 
 def print_table(console: Console, table: Table) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pliant.values.errors import LoadError
 from pliant.values.lines import read_json
+from pliant.values.text import to_printable
 
 MAX_BYTES = 1 << 20  # read of a metrics file: thousands of reports
 MAX_LINE = 1 << 16
@@ -123,10 +124,10 @@ def read_end(path: Path, limit: int) -> tuple[bytes | None, bool]:
 def clean(text: str, limit: int) -> str:
     r"""Returns untrusted text on one line, without control characters, at most ``limit`` characters.
 
-    >>> clean("a\x1b[31mb" + "c" * 99, 8)
-    'a?[31mbc'
+    >>> print(clean("a\x1b[31mb" + "c" * 99, 11))
+    a\x1b[31mbc
     """
-    return "".join(c if c.isprintable() else "?" for c in text[:limit])
+    return to_printable(text[:limit])[:limit]
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ def _numbers(values: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in values.items():
         number = _to_float(value)
-        is_name = 0 < len(name) <= MAX_NAME and name.isprintable()
+        is_name = 0 < len(name) <= MAX_NAME and name == to_printable(name)
         if number is not None and is_name and len(found) < MAX_METRICS:
             found[name] = number
     return found

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pliant.values.text import to_printable
+
 from .errors import NasError
 
 SEARCH, TRAIN = "search", "train"
@@ -97,7 +99,7 @@ def format_flags(flags: Mapping[str, str]) -> str | None:
 
 def check_metric(name: str | None, flag: str = "nas_target_reward_metric") -> str:
     """Returns the name of a metric."""
-    if not name or not name.strip() or len(name) > 200 or not name.isprintable():
+    if not name or not name.strip() or len(name) > 200 or name != to_printable(name):
         raise NasError(
             f"--{flag} is the name of a metric that the trainer reports, such as {DEFAULT_TAG}; got {name!r:.80}."
         )

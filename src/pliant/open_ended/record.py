@@ -75,7 +75,7 @@ class Record:
                 else float(reward),
                 reason=str(data["reason"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise LoadError(f"{data!r:.120} is not the record of a trial ({error!r}).") from error
 
 

@@ -19,6 +19,9 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, final
 
+from pliant.values.text import to_printable
+from pliant.values.text import write_line as write_to
+
 from .result import Tally
 from .text import say
 
@@ -88,7 +91,7 @@ class LiveDisplay(Display):
 
         super().__init__(title, total, tally)
         self._console, self._progress = console, make_bar(console)
-        self._task = self._progress.add_task(escape(title), total=total, note="")
+        self._task = self._progress.add_task(escape(to_printable(title)), total=total, note="")
         self._next = 0.0
 
     def start(self) -> None:
@@ -107,7 +110,8 @@ class LiveDisplay(Display):
         now = monotonic()
         is_due = now >= self._next
         if reason is not None and (is_due or self.tally.failed <= _FAILURES):
-            self._console.print(f"trial {id} failed: {reason}", style="yellow", markup=False)
+            text = to_printable(f"trial {id} failed: {reason}")
+            self._console.print(text, style="yellow", markup=False, highlight=False)
         if is_due:
             self._next = now + _REDRAW_SECONDS
             self._update()
@@ -156,7 +160,8 @@ class LineDisplay(Display):
             return
         total = "" if self.total is None else f"/{self.total}"
         found = f"failed: {reason};" if reason is not None else f"{say(reward)},"
-        self._write(f"{self.title}: trial {id}{total}: {found} {self.tally.best_text}, {self.seconds:.0f} s")
+        line = f"{self.title}: trial {id}{total}: {found} {self.tally.best_text}, {self.seconds:.0f} s"
+        self._write(to_printable(line))
 
 
 def open_display(console: Console, title: str, study: Study) -> Display:
@@ -184,8 +189,7 @@ def open_progress(total: int | None, tally: Tally) -> Display:
 def write_line(text: str) -> None:
     """Writes a line to standard error, if there is one that can be written."""
     with suppress(OSError, ValueError, AttributeError):  # closed, or none: a program without a console
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        write_to(sys.stderr, text)
 
 
 # --- one search at a time ----------------------------------------------------------------------------------

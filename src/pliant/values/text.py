@@ -46,9 +46,9 @@ def _to_visible(character: str) -> str:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Writes printable text and a line end; characters that the stream cannot encode are escaped."""
+    """Writes text as one printable line; characters that the stream cannot encode are escaped."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    line = to_printable(text, keep="\n").encode(encoding, "backslashreplace").decode(encoding)
+    line = to_printable(text).encode(encoding, "backslashreplace").decode(encoding)
     stream.write(f"{line}\n")
     stream.flush()
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pliant.tune.progress import make_bar
+from pliant.values.text import to_printable
 
 from ..console import print_line
 
@@ -34,7 +35,7 @@ class Display:
     def add(self, label: str) -> None:
         """Shows that a run of ``label`` ended."""
         self.done += 1
-        self._bar.update(self._task, completed=self.done, note=escape(label))
+        self._bar.update(self._task, completed=self.done, note=escape(to_printable(label)))
         if self._bar.disable and (self.done % self._every == 0 or self.done == self.total):
             seconds = time.monotonic() - self._start
             print_line(self.console, f"{self.done} of {self.total} runs, {seconds:.0f} s")

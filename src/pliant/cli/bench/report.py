@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from pliant.tune.text import say
+from pliant.values.text import rows_to_csv, to_printable
 
-from ..console import print_line
+from ..console import print_line, to_text
 from ..report import make_table, print_table
 
 Curves = Mapping[str, Sequence[Any]]  # of pliant.bench.curves.Curve, which only functions may import
@@ -39,14 +38,14 @@ def print_results(console: Console, task: Any, curves: Curves, budgets: Sequence
     from pliant.bench.curves import summarize
 
     best = task.optimum
-    title = f"{escape(task.name)}: incumbent by validation reward, mean ± standard deviation over runs"
+    title = f"{task.name}: incumbent by validation reward, mean ± standard deviation over runs"
     table = make_table(title)
     table.add_column("algorithm")
     for name in ("runs", "trials", "validation", "test"):
         table.add_column(name, justify="right")
     for label, runs in curves.items():
         for i, row in enumerate(summarize(runs, budgets)):
-            head = (escape(label), str(len(runs))) if i == 0 else ("", "")
+            head = (to_text(label), str(len(runs))) if i == 0 else ("", "")
             cells = (*head, str(row.budget), _say(row.reward), _say(row.test))
             table.add_row(*cells, end_section=row.budget == budgets[-1])
     table.add_row("optimum", "", "", say(best.reward), say(best.test))
@@ -73,10 +72,7 @@ def write_tables(folder: Path, task: Any, curves: Curves, budgets: Sequence[int]
     stem = _stem(folder, task)
     stem.parent.mkdir(parents=True, exist_ok=True)
     as_csv, as_json = stem.with_name(f"{stem.name}.csv"), stem.with_name(f"{stem.name}.json")
-    with as_csv.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    as_csv.write_text(rows_to_csv(rows[0], [list(row.values()) for row in rows]), "utf-8", newline="")
     content = {
         "task": task.name,
         "optimum": {"validation": task.optimum.reward, "test": task.optimum.test},
@@ -99,7 +95,9 @@ def write_pictures(folder: Path, task: Any, curves: Curves, *, trials: int, cons
 
     panels = []
     for title, test, best in (("validation", False, task.optimum.reward), ("test", True, task.optimum.test)):
-        series = [Series(label, *band(runs, trials, test=test)) for label, runs in curves.items()]
+        series = [
+            Series(to_printable(label), *band(runs, trials, test=test)) for label, runs in curves.items()
+        ]
         panels.append(Panel(f"{title} of the incumbent", series, best))
     try:
         return draw(panels, _stem(folder, task), title=task.name)

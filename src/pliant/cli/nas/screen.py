@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.tune.progress import open_display
 
-from ..console import make_console, print_line
+from ..console import make_console, print_line, to_text
 
 
 class ConsoleScreen:
@@ -27,12 +26,12 @@ class ConsoleScreen:
 
     def show_table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """See ``Screen``."""
-        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        table = Table(title=to_text(title), box=box.SIMPLE_HEAD, title_justify="left")
         for name in columns[:-1]:
-            table.add_column(escape(name), justify="right")
-        table.add_column(escape(columns[-1]), overflow="fold")
+            table.add_column(to_text(name), justify="right")
+        table.add_column(to_text(columns[-1]), overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(to_text, row))
         self._console.print(table)
 
     @contextmanager

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pliant.values.text import to_printable
+
 from ..options import pool_options, show_as, stop
 
 FORMS = ("csv", "json", "parquet")
@@ -141,7 +143,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 
     for place in places:
         with Study.open(place) as opened:
-            click.echo(f"{opened.path}: {opened.info().proposed} trials")
+            click.echo(to_printable(f"{opened.path}: {opened.info().proposed} trials"))
     if not yes:
         click.confirm("Delete permanently?", abort=True)
     remove_studies(*map(to_location, places))
@@ -192,7 +194,7 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
     with Study.open(place) as opened:
         opened.enqueue(read_decided(opened.space, found), note)
         info = opened.info()
-    click.echo(f"{info.queued} in the queue of {info.path}.{say_room(info)}")
+    click.echo(to_printable(f"{info.queued} in the queue of {info.path}.{say_room(info)}", keep="\n"))
 
 
 @study.command()
@@ -205,4 +207,4 @@ def upgrade(place: str) -> None:
 
     open_store(to_location(place), writes=True)[0].close()
     with Study.open(place) as opened:
-        click.echo(f"{opened.path} has version {opened.info().schema_version} of the format.")
+        click.echo(to_printable(f"{opened.path} has version {opened.info().schema_version} of the format."))

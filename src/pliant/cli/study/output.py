@@ -8,15 +8,14 @@ from typing import Any
 
 import click
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import to_csv, trial_to_json
 from pliant.tune.text import say, summarize
-from pliant.values.text import rows_to_csv
+from pliant.values.text import rows_to_csv, to_printable
 
-from ..console import make_console, print_line
+from ..console import make_console, print_line, to_text
 from ..report import print_table
 from .places import Entry
 
@@ -41,17 +40,19 @@ def print_studies(entries: Sequence[Entry], form: str) -> None:
     table = _table("state", "trials", "failed", "best", "algorithm", first="study")
     for entry in entries:
         if entry.fault is not None:
-            table.add_row(escape(entry.label), "unreadable", "", "", "", escape(entry.fault.splitlines()[0]))
+            table.add_row(
+                to_text(entry.label), "unreadable", "", "", "", to_text(entry.fault.splitlines()[0])
+            )
             continue
         data = entry.data
         count = str(data["trials"]) if data["budget"] is None else f"{data['trials']}/{data['budget']}"
         table.add_row(
-            escape(entry.label),
+            to_text(entry.label),
             data["state"],
             count,
             str(data["failed"]),
             _say_best(data["best"]),
-            escape(data["algorithm"]),
+            to_text(data["algorithm"]),
         )
     print_table(make_console(), table)
 
@@ -68,12 +69,12 @@ def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, s
     console = make_console()
     for name, value in data.items():
         if value is not None and value != []:
-            print_line(console, f"{name + ':':12} {_cell(value)}")
+            print_line(console, f"{name + ':':12} {to_printable(_cell(value))}")
     if lines:
         print_line(console, "journal:")
     for time, trial, text in journal:
         about = "" if trial is None else f"trial {trial}: "
-        print_line(console, f"  {time[:19].replace('T', ' ')} {about}{text}")
+        print_line(console, to_printable(f"  {time[:19].replace('T', ' ')} {about}{text}"))
 
 
 def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
@@ -97,7 +98,7 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         more = [str(getattr(trial, name) or "") for name in extra]
         table.add_row(
-            str(trial.id), trial.status, *more, *map(say, told), seconds, escape(" ".join(about.split()))
+            str(trial.id), trial.status, *more, *map(say, told), seconds, to_text(" ".join(about.split()))
         )
     print_table(make_console(), table)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, RewardError, listing, suggest
+from pliant.values.text import to_printable
 
 from ..reports import MAX_BYTES, read_end
 from .status import TRIAL_ID, write_file
@@ -168,6 +169,6 @@ def _is_usable(name: object, tag: str) -> bool:
     protected = name in (tag, "model_flops", "global_step")
     if protected or not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
         why = "it is reported separately" if protected else f"a name is text of at most {MAX_NAME} characters"
-        _log.warning("The metric %.80r is left out: %s.", name, why)
+        _log.warning("The metric %s is left out: %s.", to_printable(f"{name!r:.80}"), why)
         return False
     return True

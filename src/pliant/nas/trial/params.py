@@ -11,6 +11,7 @@ from typing import Any
 from pliant.hyper.template import materialize
 from pliant.symbolic.json.documents import to_json_str
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing
+from pliant.values.text import to_printable
 
 from .status import get_trial_id, write_file
 
@@ -43,7 +44,7 @@ def parse_and_save_nas_params_str(
       TrialFileError: the decisions cannot be saved.
     """
     text = _read(nas_params_str)
-    _log.info("nas_params_str is %s", text)
+    _log.info("nas_params_str is %s", to_printable(text))
     program = materialize(search_space, text)
     if model_dir:
         write_file(Path(model_dir, PARAMS_FILE), json.dumps(json.loads(text)))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO, final
 
 from pliant.values.errors import PliantError
+from pliant.values.files import write_atomically
+from pliant.values.text import rows_to_csv, to_cell, write_line
 
 
 @final
@@ -62,11 +64,11 @@ class ProgressLine:
         metrics = "  ".join(f"{name} {value:.3g}" for name, value in record.metrics.items())
         leading = ", ".join(f"{key}={text}" for key, text in list(record.leading.items())[:3])
         more = ", ..." if len(record.leading) > 3 else ""
-        file.write(
+        write_line(
+            file,
             f"[{'#' * done}{'.' * (20 - done)}] epoch {record.epoch}/{record.epochs}  loss {record.loss:.4f}  "
-            f"quality {record.quality:.4f}  {metrics}  {record.seconds:.1f}s  {leading}{more}\n"
+            f"quality {record.quality:.4f}  {metrics}  {record.seconds:.1f}s  {leading}{more}",
         )
-        file.flush()
 
 
 @final
@@ -92,13 +94,12 @@ class CsvLog:
         }
         rows: list[dict[str, Any]] = []
         if self.path.exists():
-            with self.path.open(newline="") as file:
+            with self.path.open(newline="", encoding="utf-8") as file:
                 rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < record.epoch]
-        names = list(dict.fromkeys([*(name for old in rows for name in old), *row]))
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows([*rows, row])
+        rows.append({to_cell(name): value for name, value in row.items()})
+        names = list(dict.fromkeys(name for one in rows for name in one))
+        text = rows_to_csv(names, [[one.get(name, "") for name in names] for one in rows])
+        write_atomically(self.path, text)
 
 
 @final
