@@ -27,7 +27,7 @@ def _explaining() -> Iterator[None]:
     except PliantError as error:
         raise click.ClickException(str(error)) from error
     except click.ClickException as error:
-        error.message = to_printable(error.message, keep="\n")
+        error.message = to_printable(error.message, keep="\n")  # type: ignore[misc]  # final only for readers
         raise
 
 
