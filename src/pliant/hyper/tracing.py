@@ -81,13 +81,12 @@ class Trace(Traced):
         applier.finish()
 
 
-def trace(function: Callable[[], Any], where: Where | None = None, **options: Any) -> Trace:
+def trace(function: Callable[[], Any], where: Where | None = None) -> Trace:
     """Runs ``function`` once to find its holes, and returns it as a search space.
 
     Args:
       function: a function without arguments that calls ``pg.oneof`` and other hole functions.
       where: which holes are open; an enclosing trace decides the others, or they stay holes.
-      **options: accepted for programs written for PyGlove, and ignored.
 
     Raises:
       SpaceError: ``function`` cannot be called, or two different holes have one name.

@@ -63,14 +63,13 @@ def to_json_str(value: Any, *, json_indent: int | None = None, hide_default_valu
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
 
-def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any) -> Any:
+def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value for data that ``to_json`` returned; dicts and lists become symbolic.
 
     Args:
       data: data from ``to_json``.
       allow: classes, functions and enums that it may name in addition to the registered ones.
       allow_partial: whether objects may lack required fields.
-      **options: accepted for programs written for PyGlove, and ignored.
 
     Raises:
       UnregisteredTypeError: it names a type that is neither registered nor allowed.
@@ -89,9 +88,7 @@ def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = Fal
         raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
 
 
-def from_json_str(
-    text: str, *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any
-) -> Any:
+def from_json_str(text: str, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value for text that ``to_json_str`` returned; arguments and errors as for ``from_json``.
 
     >>> from_json_str('{"kernel": ["__tuple__", 3, 3]}').kernel
@@ -139,9 +136,7 @@ def save(
     write_atomically(os.path.realpath(path), text + "\n")  # keeps a symbolic link
 
 
-def load(
-    path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_partial: bool = False, **options: Any
-) -> Any:
+def load(path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value that ``save`` wrote; arguments and errors as for ``from_json``.
 
     Raises:

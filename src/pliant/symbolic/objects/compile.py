@@ -152,8 +152,9 @@ def make_init(
         else:
             body.append(f"{name} = __admit(self, {name!r}, {name})")
         body.append(f"{store} = {name}")
-    extra = "**__extra"
-    signature = ", ".join(["self", *positional, "*__more", *after, extra])
+    places: tuple[str, ...] = getattr(cls, "_sym_places", ())
+    positional.sort(key=lambda p: places.index(n) if (n := p.split("=")[0]) in places else len(places))
+    signature = ", ".join(["self", *positional, "*__more", *after, "**__extra"])
     stray = "__extra" if variadic else "__more or __extra"
     lines = [
         f"def __init__({signature}):",

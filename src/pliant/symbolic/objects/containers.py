@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from pliant.schema import ValueSpec
-from pliant.values.errors import PathError, listing, suggest
+from pliant.values.errors import FieldTypeError, PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
@@ -173,6 +173,16 @@ _append = list.append
 _bind: Any = list.append.__get__  # the append of a list, without the checks of a List
 
 
+_OPTIONS = {  # arguments of PyGlove's Dict
+    "sealed": "pg.Dict(...).seal()",
+    "allow_partial": "a value_spec whose fields have defaults",
+    "accessor_writable": "pg.Dict(...).seal() if entries may not change",
+    "root_path": "nothing instead: the path follows from the tree",
+    "onchange_callback": "a pg.Object with the method on_change",
+    "pass_through": "nothing instead",
+}
+
+
 @final
 class Dict(dict[Any, Any], Symbolic):
     """A symbolic dict, whose keys can also be read as attributes.
@@ -192,6 +202,12 @@ class Dict(dict[Any, Any], Symbolic):
     _sym_listens = False
 
     def __init__(self, items: Any = (), /, *, value_spec: ValueSpec | None = None, **fields: Any) -> None:
+        for name in fields:
+            if name in _OPTIONS:
+                raise FieldTypeError(
+                    f"pg.Dict has no argument {name!r}. Write {_OPTIONS[name]}; for an entry of this name, write "
+                    f"pg.Dict({{{name!r}: {fields[name]!r:.80}}})."
+                )
         found = {**dict(items), **fields}
         if value_spec is not None:
             self._sym_spec = value_spec

@@ -7,11 +7,12 @@ calling the object runs the function (paper, appendix B.1.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Never
 
 from pliant.schema import Schema, schema_from_members
-from pliant.values.errors import IncompleteError, UnknownFieldError, listing, suggest
+from pliant.values.errors import IncompleteError, SchemaError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.slips import explain_argument
 
 from ..tree.leaf import bare
 from ..tree.node import path
@@ -26,8 +27,14 @@ class Functor(Object):
     _sym_partial_ok = True
     _sym_function: Any = None
     _sym_variadic: str | None = None
+    _sym_positional_only: tuple[str, ...] = ()
     _sym_given: frozenset[str] = frozenset()
     _sym_by_place: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if getattr(cls.__init__, "_sym_made", False) and cls._sym_twin is None:
+            _record_given(cls)
 
     def __call__(
         self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
@@ -88,6 +95,15 @@ class Functor(Object):
         return bound
 
     def _sym_call(self, bound: dict[str, Any]) -> Any:
+        if self._sym_function is None:
+            call: Any = getattr(type(self), "_call", None)
+            if call is None:
+                raise SchemaError(
+                    f"{type(self).__name__} derives from pg.Functor but has nothing to run. Define `def _call(self): ...` in it, "
+                    "which reads the arguments as attributes, or decorate a function with @pg.functor."
+                )
+            own = dict(zip(self._sym_keys(), self._sym_values()))
+            return call(self.clone(override={k: v for k, v in bound.items() if v is not own.get(k)}))
         bound = {k: bare(v) for k, v in bound.items()}
         args, rest = split_arguments(type(self), bound)
         return type(self)._sym_function(*args, **rest)
@@ -114,14 +130,13 @@ def split_arguments(cls: Any, bound: dict[str, Any]) -> tuple[list[Any], dict[st
     }
 
 
-def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, **options: Any) -> Any:
+def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, **_unknown: Never) -> Any:
     """Makes a functor class from a function: ``@pg.functor``, ``@pg.functor([('x', pg.typing.Int())])``.
 
     Args:
       fields: constraints for arguments, as for ``members``; or the function itself.
       returns: a spec that the result is checked against.
       base_class: a ``Functor`` subclass to derive from.
-      **options: accepted for programs written for PyGlove, and ignored.
 
     >>> @functor
     ... def scale(x, factor=2):
@@ -130,6 +145,8 @@ def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, 
     >>> double(3), double(3, factor=5, override_args=True), scale(4)()
     (6, 15, 8)
     """
+    for name in _unknown:
+        raise explain_argument("pg.functor", name, {}, ("fields", "returns", "base_class"))
     if callable(fields) and not isinstance(fields, (list, dict)):
         return functor_class(fields)
     return lambda function: functor_class(function, fields, returns, base_class=base_class)
@@ -151,9 +168,6 @@ def functor_class(
     }
     cls: Any = type(function.__name__, (base_class or Functor,), namespace)
     declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
-    cls._sym_by_place = tuple(
-        n for n in cls._sym_names if n not in found.keyword_only and n != found.variadic
-    )
     _record_given(cls)
     if returns is not None:
         cls._sym_call = _checked_call(cls, returns)
@@ -163,7 +177,9 @@ def functor_class(
 def _record_given(cls: Any) -> None:
     """Makes the constructor record which arguments were passed, as opposed to defaults."""
     init = cls._sym_init
-    names = cls._sym_by_place
+    names = cls._sym_by_place = tuple(
+        n for n in cls._sym_names if n not in cls._sym_keyword_only and n != cls._sym_variadic
+    )
     copy = cls._sym_copy
 
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
@@ -195,6 +211,6 @@ def _checked_call(cls: Any, returns: Any) -> Any:
     return _sym_call
 
 
-def as_functor(function: Callable[..., Any], **options: Any) -> Any:
+def as_functor(function: Callable[..., Any]) -> Any:
     """Returns a functor object of a function, without bound arguments."""
     return functor_class(function)()

@@ -6,17 +6,16 @@ Objects are compared, hashed, printed, stored, copied and changed by their field
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import inspect
 import sys
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, dataclass_transform, final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Never, dataclass_transform, final
 
-from pliant.schema import Field, Schema, ValueSpec, from_annotation, schema_from_members
+from pliant.schema import Field, Schema, schema_from_members
 from pliant.values.errors import PathError, PliantError, SchemaError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.slips import explain_argument
 
 from ..edit.commit import attach, commit_one, detach
 from ..json.documents import from_json
@@ -25,7 +24,8 @@ from ..tree.node import ATOMS
 from ..tree.realize import forget, put
 from .declare import declare, plan_fields
 from .methods import Symbolic
-from .parameters import FieldSignature, declared_default
+from .parameters import FieldSignature
+from .statement import check_statement, mark_abstract, read_fields
 
 
 @final
@@ -95,6 +95,8 @@ class Machinery(Symbolic):
     _sym_wild: ClassVar[bool] = False
     _sym_partial_ok = False
     _sym_busy = False
+    _sym_places: ClassVar[tuple[str, ...]] = ()
+    _sym_keyword_only: ClassVar[frozenset[str]] = frozenset()
 
     def _sym_keys(self) -> Any:
         if self._sym_wild:
@@ -189,9 +191,9 @@ class Machinery(Symbolic):
         return made
 
     @classmethod
-    def from_json(cls, json_value: Any, **options: Any) -> Any:
+    def from_json(cls, json_value: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
         """Creates an object from the data of ``to_json``; see ``pg.from_json``."""
-        return from_json(json_value, **options)
+        return from_json(json_value, allow=allow, allow_partial=allow_partial)
 
 
 @dataclass_transform(kw_only_default=False, field_specifiers=(dataclasses.field,))
@@ -211,9 +213,16 @@ class Object(Machinery):
     """
 
     def __init__(self, *args: Any, **fields: Any) -> None:
-        type(self)._sym_init(self, *args, **fields)  # type: ignore[attr-defined]  # set by declare
+        cls: Any = type(self)
+        if not hasattr(cls, "_sym_init"):
+            raise SchemaError(
+                f"{cls.__name__}: an object was created before its class was complete, as enum.Enum does. Use a plain Enum, "
+                "whose members can be values of fields, and a pg.Object without Enum as base."
+            )
+        cls._sym_init(self, *args, **fields)
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, *, kw_only: bool = False, **options: Any) -> None:
+        """Declares the fields of a subclass; ``options`` are those of its other bases."""
         super().__init_subclass__(**options)
         if "_sym_twin_of" in cls.__dict__:
             return
@@ -221,7 +230,9 @@ class Object(Machinery):
         # A chain, not a copy: annotations are resolved later, and may name what the module defines after this.
         modules = (frame.f_globals, vars(sys.modules.get(cls.__module__, sys)))
         scope: ChainMap[str, Any] = ChainMap({}, frame.f_locals, *modules)
-        declare_object(cls, Schema(annotated_fields(cls, scope)))
+        check_statement(cls)
+        fields, by_name = read_fields(cls, inherited_schema(cls), scope, kw_only=kw_only)
+        declare_object(cls, Schema(fields), keyword_only=by_name)
         scope.maps[0][cls.__name__] = cls
 
     def on_bound(self) -> None:
@@ -264,49 +275,6 @@ class Object(Machinery):
         return less(self, other) if isinstance(other, Object) else NotImplemented
 
 
-def annotated_fields(cls: Any, scope: Mapping[str, Any]) -> list[Field]:
-    """Returns the fields that a class body declares."""
-    fields = []
-    annotations = inspect.get_annotations(cls)
-    inherited = inherited_schema(cls)
-    for name, annotation in annotations.items():
-        if name.startswith("_") or _is_class_variable(annotation):
-            continue
-        with _naming(cls, name):
-            spec = from_annotation(annotation, globals=scope, owner_name=cls.__name__)
-            fields.append(Field(name, with_default(spec, cls.__dict__.get(name, MISSING_VALUE))))
-    for name, value in list(cls.__dict__.items()):
-        if name in annotations or name.startswith("_") or callable(value) or hasattr(type(value), "__get__"):
-            continue
-        field = inherited.get(name)
-        if field is not None:
-            with _naming(cls, name):
-                fields.append(Field(name, with_default(field.value_spec, value), field.description))
-    return fields
-
-
-@contextlib.contextmanager
-def _naming(cls: Any, name: str) -> Iterator[None]:
-    """Adds the class and field to the message of a SchemaError."""
-    try:
-        yield
-    except SchemaError as error:
-        raise SchemaError(f"{cls.__name__}.{name}: {error}") from error
-
-
-def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
-    """Returns the spec with a default value, or the spec that a declaration has as its value."""
-    if isinstance(default, ValueSpec):
-        return default
-    default = declared_default(default)
-    return spec if default is MISSING_VALUE else spec.with_default(default)
-
-
-def _is_class_variable(annotation: Any) -> bool:
-    text = annotation if isinstance(annotation, str) else str(annotation)
-    return "ClassVar" in text.split("[")[0]
-
-
 def inherited_schema(cls: Any) -> Schema:
     """Returns the fields that a class inherits; those of earlier bases have priority."""
     schema = Schema([])
@@ -326,7 +294,12 @@ def declare_object(
     runs = _overrides(cls, "on_bound", "_on_bound")
     cls._sym_listens = _overrides(cls, "on_change", "_on_change")
     cls._sym_hears_parent = _overrides(cls, "on_parent_change", "_on_parent_change")
-    declare(cls, own.extend(base), attributes=True, runs=runs, variadic=variadic, keyword_only=keyword_only)
+    by_name = frozenset(keyword_only) | getattr(cls, "_sym_keyword_only", frozenset())
+    cls._sym_keyword_only = by_name
+    declare(cls, own.extend(base), attributes=True, runs=runs, variadic=variadic, keyword_only=by_name)
+    mark_abstract(cls)
+    if cls._sym_twin is not None:
+        mark_abstract(cls._sym_twin)
 
 
 def _overrides(cls: Any, *hooks: str) -> bool:
@@ -334,13 +307,21 @@ def _overrides(cls: Any, *hooks: str) -> bool:
     return any(getattr(cls, name) is not getattr(Object, name) for name in hooks)
 
 
-def members(fields: Any, **options: Any) -> Any:
+def members(
+    fields: Any,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    init_arg_list: Iterable[str] | None = None,
+    **_unknown: Never,
+) -> Any:
     """Declares fields of an ``Object`` subclass by a list: ``@pg.members([('x', pg.typing.Int()), …])``.
 
     Args:
       fields: ``(name, spec)``, ``(name, spec, description)`` or a dict of them; a name may be
         ``pg.typing.StrKey()`` to allow any other names.
-      **options: accepted for programs written for PyGlove, and ignored.
+      metadata: as in PyGlove; only ``init_arg_list`` has an effect here.
+      init_arg_list: the fields that can be passed by position, in this order; the last may be ``'*name'``, a field with
+        a list of all further arguments.
 
     >>> from pliant import schema as typing
     >>> @members([("x", typing.Int(min_value=1)), ("y", typing.Str("a"))])
@@ -350,9 +331,27 @@ def members(fields: Any, **options: Any) -> Any:
     A(x=2, y='a')
     """
     own = schema_from_members(fields)
+    for name in {**_unknown, **(metadata or {})}:
+        if name != "init_arg_list" or name in _unknown:
+            raise explain_argument("pg.members", name, {}, ("init_arg_list",))
+    listed = (metadata or {}).get("init_arg_list") if init_arg_list is None else init_arg_list
+    places = None if listed is None else tuple(listed)
 
     def decorate(cls: Any) -> Any:
-        declare_object(cls, own)
+        if places is None:
+            declare_object(cls, own)
+            return cls
+        known = list(own.extend(cls.__schema__))
+        names = tuple(name.removeprefix("*") for name in places)
+        for name in names:
+            if name not in known:
+                raise SchemaError(
+                    f"pg.members: init_arg_list of {cls.__name__} has {name!r}, which is not a field"
+                    f"{suggest(name, known) or '.'} The fields are: {listing(known)}."
+                )
+        cls._sym_places = names
+        variadic = names[-1] if places and places[-1].startswith("*") else None
+        declare_object(cls, own, variadic=variadic, keyword_only=frozenset(known) - set(names))
         return cls
 
     return decorate

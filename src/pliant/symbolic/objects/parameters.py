@@ -141,14 +141,16 @@ def _field_parameters(cls: Any) -> list[inspect.Parameter]:
     """Returns the parameters of a generated constructor, as a person would write them."""
     made = []
     optional = False
-    for field in cls.__schema__.values():
+    order = {name: i for i, name in enumerate(cls._sym_places)}
+    for field in sorted(cls.__schema__.values(), key=lambda f: order.get(f.key, len(order))):
         default = field.value_spec.default
         if not isinstance(field.key, str):
             made.append(inspect.Parameter("fields", inspect.Parameter.VAR_KEYWORD))
             continue
-        optional = optional or default is not MISSING_VALUE
+        by_name = field.key in cls._sym_keyword_only
+        optional = optional or (default is not MISSING_VALUE and not by_name)
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        if optional and default is MISSING_VALUE:  # a required one after an optional one
+        if by_name or (optional and default is MISSING_VALUE):  # a required one after an optional one
             kind = inspect.Parameter.KEYWORD_ONLY
         default = inspect.Parameter.empty if default is MISSING_VALUE else default
         annotation = specs.to_annotation(field.value_spec)

@@ -12,11 +12,12 @@ import inspect
 import threading
 import weakref
 from types import BuiltinFunctionType
-from typing import Any
+from typing import Any, Never
 
 from pliant.schema import Schema, schema_from_members
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.slips import explain_argument
 
 from ..edit.commit import commit_one, survey
 from ..json.form import SYMBOLIZERS
@@ -35,7 +36,9 @@ _metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 _realizing = threading.local()
 
 
-def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **options: Any) -> Any:
+def symbolize(
+    target: Any = None, fields: Any = None, *, eq: bool = True, repr: bool = True, **_unknown: Never
+) -> Any:
     """Returns a symbolic class for a class or function.  Also a decorator, with or without constraints.
 
     Args:
@@ -43,7 +46,7 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
       fields: constraints for some arguments, as for ``pg.members``.
       eq: whether ``==`` compares symbolically; otherwise it is that of the class, as ``hash`` always is.
         ``pg.eq`` and ``pg.hash`` always compare symbolically.
-      **options: accepted for programs written for PyGlove, and ignored.
+      repr: whether ``repr`` and ``str`` show the arguments; otherwise they are those of the class.
 
     Raises:
       SchemaError: the target cannot be symbolized, or a constraint names an unknown argument.
@@ -56,12 +59,19 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
     >>> block.width, block.rebind(filters=8).width, block, isinstance(block, Block)
     (8, 16, Block(filters=8), True)
     """
+    for name in _unknown:
+        raise explain_argument("pg.symbolize", name, {}, ("fields", "eq", "repr"))
     if target is None or isinstance(target, (list, dict)):
         constraints = target if target is not None else fields
-        return lambda it: symbolize(it, constraints, eq=eq, **options)
+        return lambda it: symbolize(it, constraints, eq=eq, repr=repr)
     if isinstance(target, type):
-        return symbolize_class(target, fields, eq=eq)
+        return symbolize_class(target, fields, eq=eq, repr=repr)
     if callable(target):
+        if not (eq and repr):
+            raise SchemaError(
+                f"symbolize({getattr(target, '__name__', target)}, {'repr' if eq else 'eq'}=False) has no effect: "
+                "a function has neither `==` nor repr to keep. Leave it out."
+            )
         if isinstance(target, Node):
             raise SchemaError(f"{target!r} is symbolic already.")
         return functor_class(target, fields)
@@ -70,11 +80,11 @@ def symbolize(target: Any = None, fields: Any = None, *, eq: bool = True, **opti
     )
 
 
-def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
+def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True, repr: bool = True) -> Any:
     """Returns the symbolic subclass of ``base``; the same class each time if it has no constraints."""
     if issubclass(base, Node):
         return base
-    if fields is None and eq and base in _made:
+    if fields is None and eq and repr and base in _made:
         return _made[base]
     _refuse(base)
     own = schema_from_members(fields) if fields else Schema([])
@@ -89,12 +99,14 @@ def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True) -> Any:
     if base.__eq__ is not object.__eq__ or not eq:
         del namespace["__eq__"]
     namespace["__hash__"] = base.__hash__
+    if not repr:
+        namespace |= {"__repr__": base.__repr__, "__str__": base.__str__}
     if hasattr(base, "__class_getitem__"):  # a generic class; its parameters have no effect
         namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
     cls = _metaclass(type(base))(base.__name__, (base, Machinery, InPlaceNew), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
-    if fields is None and eq:
+    if fields is None and eq and repr:
         _made[base] = cls
     return cls
 

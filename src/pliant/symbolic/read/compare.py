@@ -155,9 +155,10 @@ def _as_python(value: Any) -> Any:
 
 def _plain_class(value: Any) -> Any:
     """Returns the class of a value; for symbolic and plain lists and dicts that of the plain ones."""
-    if isinstance(value, Node):
-        return next((kind for kind in (list, dict) if isinstance(value, kind)), node_class(value))
-    return type(value)
+    cls = node_class(value)
+    return (
+        next((kind for kind in (list, dict) if issubclass(cls, kind)), cls) if issubclass(cls, Node) else cls
+    )
 
 
 def _exact_text(value: Any) -> Any:

@@ -155,7 +155,7 @@ def arguments(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple
     all before them.  A class with ``_sym_terse`` (holes) hides fields that have their default values.
     """
     hide_default_values = hide_default_values or getattr(node, "_sym_terse", False)
-    variadic = getattr(node, "_sym_variadic", None)
+    variadic = getattr(type(node), "_sym_variadic", None)
     names = node._sym_names
     done: tuple[str, ...] = ()
     if variadic is not None:
