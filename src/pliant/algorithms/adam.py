@@ -20,15 +20,7 @@ Array = NDArray[Any]
 class Adam:
     """Changes weights in place along their gradients, each by about ``learning_rate`` a step.
 
-    Args:
-      weights: the arrays that are changed, by name.
-      learning_rate: the size of a step.
-      betas: decay rates of the running means of gradients and of their squares.
-      epsilon: added to the root of the mean square.
-
-    Attributes:
-      steps: how many steps were taken.
-      means, squares: the running means of gradients and of their squares, by name.
+    ``betas`` are the decay rates of ``means`` and ``squares``, the running means of gradients and of their squares.
     """
 
     def __init__(

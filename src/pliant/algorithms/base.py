@@ -150,14 +150,9 @@ class Algorithm(ABC):
           RewardError: the reward is not a finite number, or is a tuple where one number is expected.
           DecisionError: the decisions are of another space.
         """
-        space = self._space
-        if space is None:
-            raise _not_set_up(self, "record a reward")
+        decisions = self._own(decisions, "record a reward")
         if reward is not None and not (reward.__class__ is float and -LARGEST <= reward <= LARGEST):
             reward = check_reward(reward, several=self.several_rewards)
-        given: Any = decisions
-        if given.__class__ is not Decisions or given.space is not space:
-            decisions = _adopt(given, space)
         self._feedback(decisions, reward)
 
     def report(self, decisions: Decisions, reward: float, *, step: float) -> bool:
@@ -174,12 +169,7 @@ class Algorithm(ABC):
           RewardError: the reward or the step is not a finite number.
           DecisionError: the decisions are of another space.
         """
-        space = self._space
-        if space is None:
-            raise _not_set_up(self, "record a reward")
-        given: Any = decisions
-        if given.__class__ is not Decisions or given.space is not space:
-            decisions = _adopt(given, space)
+        decisions = self._own(decisions, "record a reward")
         return self._report(decisions, check_number(reward), check_step(step))
 
     def parent(self, decisions: Decisions) -> Decisions | None:
@@ -188,13 +178,7 @@ class Algorithm(ABC):
         For algorithms that promote trials to more training, or copy the weights of one trial to another.
         None if training starts from scratch, as for all other algorithms.
         """
-        space = self._space
-        if space is None:
-            raise _not_set_up(self, "know a parent")
-        given: Any = decisions
-        if given.__class__ is not Decisions or given.space is not space:
-            decisions = _adopt(given, space)
-        return self._parent(decisions)
+        return self._parent(self._own(decisions, "know a parent"))
 
     def state(self) -> dict[str, Any]:
         """Returns the state for ``restore`` as JSON data: dicts with text keys, lists, numbers, text and None.
@@ -274,6 +258,25 @@ class Algorithm(ABC):
 
     # ------------------------------------------------------------------ private
 
+    def _own(self, decisions: Any, verb: str) -> Decisions:
+        """Returns decisions of an equal space, such as those read from a file, as decisions of this space itself."""
+        space = self._space
+        if space is None:
+            raise _not_set_up(self, verb)
+        if not isinstance(decisions, Decisions):
+            raise DecisionError(
+                f"feedback takes the Decisions that were proposed; got {decisions!r:.80} of type "
+                f"{type(decisions).__name__}. Read other forms with `algorithm.space.parse(...)`."
+            )
+        if decisions.space is space:
+            return decisions
+        if decisions.space != space:
+            raise DecisionError(
+                "these decisions belong to another space than the searched one. The spaces differ:\n"
+                + _lines(diff(space, decisions.space))
+            )
+        return Decisions(space, decisions.values)
+
     def _begin(self, space: Space, seed: int) -> None:
         self._space, self.seed = space, seed
         self.__dict__.pop("random", None)
@@ -324,6 +327,14 @@ def _remember_arguments(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *args, **options)
 
     return construct
+
+
+def take_first(waiting: dict[Any, list[Any]], key: Any) -> Any:
+    """Removes and returns the first item that waits under a key, such as decisions; None without one."""
+    items = waiting.get(key)
+    if items is not None and len(items) == 1:
+        del waiting[key]
+    return items.pop(0) if items else None
 
 
 def check_seed(seed: Any) -> int:
@@ -448,21 +459,6 @@ def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None
             "All trials of a search have the same objectives: give the same number of rewards each time.",
         )
     return count
-
-
-def _adopt(decisions: Any, space: Space) -> Decisions:
-    """Returns decisions of an equal space, such as those read from a file, as decisions of ``space`` itself."""
-    if not isinstance(decisions, Decisions):
-        raise DecisionError(
-            f"feedback takes the Decisions that were proposed; got {decisions!r:.80} of type "
-            f"{type(decisions).__name__}. Read other forms with `algorithm.space.parse(...)`."
-        )
-    if decisions.space != space:
-        raise DecisionError(
-            "these decisions belong to another space than the searched one. The spaces differ:\n"
-            + _lines(diff(space, decisions.space))
-        )
-    return Decisions(space, decisions.values)
 
 
 def _check_proposed(algorithm: Algorithm, proposed: Any, space: Space) -> Decisions:

@@ -61,24 +61,17 @@ __all__ = [
 Sweeping = Sweep  # the names in PyGlove
 Deduping = Deduplicate
 
-LATER = {
-    "Auto": ".auto",
-    "Bayesian": ".bayes",
-    "TPE": ".tpe",
-    "ASHA": ".fidelity",
-    "HalvingStopping": ".fidelity",
-    "Hyperband": ".fidelity",
-    "MedianStopping": ".fidelity",
-    "PBT": ".fidelity",
-    "SuccessiveHalving": ".fidelity",
-    "Reject": ".objectives",
-    "Optuna": ".optuna",
-    "PPO": ".policy",
-    "PolicyGradient": ".policy",
-    "REINFORCE": ".policy",
-    "BANANAS": ".predictor",
-    "PredictorSearch": ".predictor",
+_MODULES = {
+    ".auto": "Auto",
+    ".bayes": "Bayesian",
+    ".tpe": "TPE",
+    ".fidelity": "ASHA HalvingStopping Hyperband MedianStopping PBT SuccessiveHalving",
+    ".objectives": "Reject",
+    ".optuna": "Optuna",
+    ".policy": "PPO PolicyGradient REINFORCE",
+    ".predictor": "BANANAS PredictorSearch",
 }
+LATER = {name: module for module, names in _MODULES.items() for name in names.split()}
 """The modules of the algorithms that are loaded on first use."""
 
 NAMES: dict[str, str] = {

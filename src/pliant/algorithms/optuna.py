@@ -22,7 +22,7 @@ from pliant.values.errors import (
 )
 from pliant.values.path import at_path
 
-from .base import Algorithm, Exhausted, Reward, check_reward
+from .base import Algorithm, Exhausted, Reward, check_reward, take_first
 from .options import check_count
 
 Number = int | float
@@ -124,10 +124,7 @@ class Optuna(Algorithm):
         place, trial = waiting[0] if waiting else (None, None)
         with _needs_packages():
             self._tell(decisions, trial, numbers)
-        if waiting:
-            waiting.pop(0)
-            if not waiting:
-                del self._open[decisions.values]
+        take_first(self._open, decisions.values)
         self._log.append(["told", list(decisions.values) if place is None else place, numbers])
 
     def _tell(self, decisions: Decisions, trial: Any, numbers: list[float] | None) -> None:

@@ -26,12 +26,8 @@ def draw_unseen(
 ) -> Decisions:
     """Returns random decisions that were not seen.
 
-    Args:
-      space: what to draw from.
-      random: where random numbers come from.
-      is_seen: whether decisions were proposed before.
-      count: how many decisions of the space were seen, at most.
-      near: where mutations start in an infinite space, instead of 100 random decisions that are tried first.
+    At most ``count`` decisions of the space were seen.  With ``near``, mutations of it are tried in an infinite space,
+    instead of 100 random decisions.
 
     Raises:
       Exhausted: a finite space has no others, or the floats of an infinite one are too narrow to find one.

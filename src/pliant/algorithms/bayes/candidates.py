@@ -60,14 +60,7 @@ def maximize(
     are scored; then, step by step, the neighbours of the best ``climbs`` so far, until all these were expanded or
     after 15 steps.  Floats move at random, by steps that become smaller.
 
-    Args:
-      space: what to search.
-      score: returns one number for each of a list of decisions.
-      random: the random number generator.
-      seen: the values of decisions that must not be returned.
-      starts: decisions whose neighbours are scored first.
-      samples: how many random decisions are scored.
-      climbs: how many of the best each step continues from.
+    ``seen`` has the values of decisions that must not be returned.
     """
     pool = Pool(score, seen)
     if space.size <= _SMALL:
@@ -99,13 +92,7 @@ def _look_around(decisions: Decisions, random: Random) -> list[Decisions]:
 
 
 def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:
-    """Yields decisions of an infinite space at random near the given ones.
-
-    Args:
-      decisions: where to start.
-      random: the random number generator.
-      reach: standard deviation of the move of a float, as a part of its scale.
-    """
+    """Yields decisions of an infinite space at random near the given ones.  ``reach`` is the deviation of a float's move on its scale."""
     space = decisions.space
     for _ in range(_MOVES):
         yield mutate(decisions, random)

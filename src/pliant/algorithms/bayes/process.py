@@ -74,14 +74,7 @@ class Process:
         return found
 
     def fit(self, rows: Matrix, targets: Vector, starts: list[Vector], *, steps: int = 40) -> Vector:
-        """Returns the parameters of the highest posterior density that L-BFGS finds from any of ``starts``.
-
-        Args:
-          rows: features, [n, width].
-          targets: [n].
-          starts: parameters, one vector at least.
-          steps: how many iterations from each start.
-        """
+        """Returns the parameters of the highest posterior density that L-BFGS finds from any of ``starts``."""
         low, high = self.start - _BOUND * self._spread, self.start + _BOUND * self._spread
         found = [
             minimize(
@@ -182,12 +175,7 @@ class Posterior:
 
 
 def covary(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """Returns the products of rows, the Matern kernel of their squared distances r, and its slope by r.
-
-    Args:
-      first: [n, width].
-      second: [m, width]; what is returned is [n, m].
-    """
+    """Returns the products of rows, the Matern kernel of their squared distances r, and its slope by r.  Of [n, width] and [m, width] rows it returns [n, m]."""
     product = first @ second.T
     squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1)[None, :]
     distance = np.sqrt(np.maximum(10.0 * (squares - 2 * product), 0.0))

@@ -10,9 +10,10 @@ from typing import Any, final
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
 from pliant.values.errors import FieldTypeError, SpaceError, suggest
 
-from ..base import Algorithm, Reward, check_algorithm
+from ..base import Algorithm, Reward
 from ..options import check_count
 from ..random import Random
+from ..wrapper import Wrapper
 
 
 @final
@@ -170,7 +171,7 @@ def _without(space: Space, index: int) -> Space:
 Values = tuple[int | float, ...]
 
 
-class Budgeted(Algorithm):
+class Budgeted(Wrapper):
     """Abstract: decides the budget itself, and takes all other decisions from ``algorithm``.
 
     ``algorithm`` searches the space without the budget.  It receives every reward, whatever its budget; a promoted
@@ -178,12 +179,11 @@ class Budgeted(Algorithm):
     """
 
     def __init__(self, algorithm: Algorithm | None, budget: str, seed: int | None) -> None:
-        owner = type(self).__name__
-        self.algorithm = Random() if algorithm is None else check_algorithm(algorithm, f"{owner}(...)")
-        super().__init__(self.algorithm.seed if seed is None else seed)
+        super().__init__(Random() if algorithm is None else algorithm, seed)
+        self.several_rewards = False
         if not isinstance(budget, str):
             raise FieldTypeError(
-                f"{owner}(budget=...) takes the path or name of a decision, such as 'budget'; got {budget!r:.80} "
+                f"{type(self).__name__}(budget=...) takes the path or name of a decision, such as 'budget'; got {budget!r:.80} "
                 f"of type {type(budget).__name__}. The decision itself has the sizes of budgets."
             )
         self.budget = budget
@@ -196,7 +196,7 @@ class Budgeted(Algorithm):
           SetupError: ``setup`` was not called.
         """
         self.space  # noqa: B018 - raises SetupError
-        return tuple(self._budget.amount(budget) for budget in self._ladder)
+        return tuple(map(self._budget.amount, self._ladder))
 
     @abstractmethod
     def _climb(self, budget: Budget) -> tuple[int | float, ...]:
@@ -219,12 +219,6 @@ class Budgeted(Algorithm):
 
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(self._budget.split(decisions)[0], reward, step=step)
-
-    def _state(self) -> dict[str, Any]:
-        return {"algorithm": self.algorithm.state()}
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.algorithm.restore(state["algorithm"])
 
     def _check_values(self, values: Any) -> Values:
         """Returns values from a state as values of the space without the budget, checked."""

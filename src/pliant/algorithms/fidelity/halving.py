@@ -10,7 +10,7 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Algorithm, Exhausted, Reward
+from ..base import Algorithm, Exhausted, Reward, take_first
 from ..options import check_count
 from .budget import Laddered, Values
 
@@ -63,12 +63,10 @@ class Halving(Laddered):
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         self._tell(decisions, reward)
-        waiting = self._out.get(decisions.values)
-        if waiting is None:
+        taken = take_first(self._out, decisions.values)
+        if taken is None:
             return  # was proposed elsewhere
-        number, place = waiting.pop(0)
-        if not waiting:
-            del self._out[decisions.values]
+        number, place = taken
         assert not isinstance(reward, tuple)
         self._brackets[number].tell(place, reward)
         self._forget(number)

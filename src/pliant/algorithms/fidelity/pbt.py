@@ -13,7 +13,7 @@ from pliant.space import Choice, Decisions, Float, Int, Point, Space, from_unit,
 from pliant.space.sample import sample_branch
 from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward
+from ..base import Algorithm, Exhausted, Reward, take_first
 from ..options import check_count, check_number
 from .budget import Budget, Budgeted, Values
 
@@ -170,12 +170,9 @@ class PBT(Budgeted):
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         self._tell(decisions, reward)
-        waiting = self._out.get(decisions.values)
-        if waiting is None:
+        number = take_first(self._out, decisions.values)
+        if number is None:
             return  # was proposed elsewhere
-        number = waiting.pop(0)
-        if not waiting:
-            del self._out[decisions.values]
         member = self._members[number]
         member.is_out = False
         assert not isinstance(reward, tuple)
@@ -276,11 +273,9 @@ def _perturb(point: Point, value: int | float, random: Random) -> int | float:
         moved: int | float = from_unit(point, min(max(unit, 0.0), 1.0))
     else:
         moved = value * FACTORS[way]
-    return _fit(point, moved) if isinstance(point, Float) else _fit_int(point, int(value), moved, up=way == 1)
-
-
-def _fit(point: Float, value: float) -> float:
-    return min(max(value, point.min_value), point.max_value)
+    if isinstance(point, Float):
+        return min(max(moved, point.min_value), point.max_value)
+    return _fit_int(point, int(value), moved, up=way == 1)
 
 
 def _fit_int(point: Int, old: int, moved: float, *, up: bool) -> int:

@@ -75,11 +75,7 @@ def categorical_entropy(logits: Tensor, allowed: Tensor) -> Tensor:
 def log_density(location: Tensor, log_scale: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Returns the log-probability that the unit value is between two places, or the log-density if they are equal.
 
-    Args:
-      location: the first output of a number head.
-      log_scale: its second output.
-      low: the logit of the lower place, of the same shape.
-      high: the logit of the upper place.
+    ``low`` and ``high`` are the logits of the places, all of one shape.
     """
     location, log_scale = _within(location, log_scale)
     a, b = (low - location) / log_scale.exp(), (high - location) / log_scale.exp()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pliant.space import Choice, Decisions, Float, Int, Space, from_unit
 
 from .distributions import LOCATION_LIMIT, LOG_SCALE_LIMITS
-from .heads import allowed_picks, logit, unit_share
+from .heads import Head, allowed_picks, logit, unit_share
 
 
 def draw_decisions(space: Space, draw: Callable[[int, Sequence[int] | None], int | float]) -> Decisions:
@@ -22,9 +22,7 @@ def draw_decisions(space: Space, draw: Callable[[int, Sequence[int] | None], int
     >>> draw_decisions(space, lambda at, allowed: max(allowed)).values
     (2, 3)
 
-    Args:
-      space: the space of the decisions.
-      draw: takes the index of an active point and the allowed picks (None for any), and returns its value.
+    ``draw`` takes the index of an active point and its allowed picks (None for any), and returns its value.
     """
     points = space.points
     pending = list(reversed(space.top))
@@ -81,10 +79,7 @@ def draw_number(point: Int | Float, outputs: Sequence[float], uniform: float) ->
     >>> value, round(math.exp(log_prob), 12)
     (26, 0.01)
 
-    Args:
-      point: the point, with a number head.
-      outputs: the head's location and log scale.
-      uniform: a random number; 0.5 gives the median.
+    ``outputs`` are the location and log scale of its head; a ``uniform`` of 0.5 gives the median.
     """
     location = min(max(outputs[0], -LOCATION_LIMIT), LOCATION_LIMIT)
     log_scale = min(max(outputs[1], LOG_SCALE_LIMITS[0]), LOG_SCALE_LIMITS[1])
@@ -100,6 +95,14 @@ def draw_number(point: Int | Float, outputs: Sequence[float], uniform: float) ->
         return value, -_softplus(a) - _softplus(-a) - log_scale - math.log(low) - math.log1p(-low)
     # as in distributions.log_density
     return value, -_softplus(-b) - _softplus(a) + math.log(-math.expm1(a - b))
+
+
+def pick_best(head: Head, outputs: Sequence[float], allowed: Sequence[int] | None) -> int | float:
+    """Returns the most likely value of a head; the median of a number."""
+    if not head.is_categorical:
+        assert isinstance(head.point, (Int, Float))
+        return draw_number(head.point, outputs, 0.5)[0]
+    return head.values[max(range(head.width) if allowed is None else allowed, key=outputs.__getitem__)]
 
 
 def _sigmoid(x: float) -> float:

@@ -19,7 +19,7 @@ from pliant.space import Choice, Decisions, Float, Group, Int, Space
 
 from .batch import Batch
 from .distributions import categorical_entropy, entropies, log_probs, number_entropy
-from .draw import draw_decisions, draw_index, draw_number, log_softmax
+from .draw import draw_decisions, draw_index, draw_number, log_softmax, pick_best
 from .heads import Head
 from .policy import Policy
 
@@ -86,14 +86,9 @@ class Factorized(Policy):
     def mode(self) -> Decisions:
         tables, heads = self._prepared(), self.heads
 
-        def pick(index: int, allowed: Sequence[int] | None) -> int | float:
-            head, logs = heads[index], tables[index][0]
-            if not head.is_categorical:
-                assert isinstance(head.point, (Int, Float))
-                return draw_number(head.point, logs, 0.5)[0]
-            return head.values[max(range(head.width) if allowed is None else allowed, key=logs.__getitem__)]
-
-        return draw_decisions(self.space, pick)
+        return draw_decisions(
+            self.space, lambda index, allowed: pick_best(heads[index], tables[index][0], allowed)
+        )
 
     def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
         logits = self.parameters["logits"]

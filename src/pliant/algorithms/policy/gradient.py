@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, final
@@ -13,7 +12,7 @@ import torch
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
 
-from ..base import Algorithm, Reward
+from ..base import Algorithm, Reward, take_first
 from ..options import check_part
 from .factorized import Factorized
 from .policy import Policy
@@ -60,20 +59,16 @@ class PolicyGradient(Algorithm):
         with _own_settings():
             self.policy.setup(self.space, self.random)
             self.rule = rule.begin(self.policy)
-        self._pending: dict[Decisions, deque[float]] = {}  # log-probabilities of pending proposals
+        self._pending: dict[Decisions, list[float]] = {}  # log-probabilities of pending proposals
         self._worst: float | None = None
 
     def _propose(self) -> Decisions:
         decisions, log_prob = self.policy.sample(self.random)
-        pending = self._pending.get(decisions)
-        if pending is None:
-            self._pending[decisions] = deque([log_prob])
-        else:
-            pending.append(log_prob)
+        self._pending.setdefault(decisions, []).append(log_prob)
         return decisions
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        log_prob = self._take_pending(decisions)
+        log_prob = take_first(self._pending, decisions)
         if reward is None:
             reward = self._worst
         if reward is None:
@@ -85,16 +80,6 @@ class PolicyGradient(Algorithm):
                 log_prob = float(self.policy.log_prob([decisions]).detach()[0])
             if self.policy.has_weights:
                 self.rule.learn(Told(decisions, reward, log_prob), self.random)
-
-    def _take_pending(self, decisions: Decisions) -> float | None:
-        """Returns the log-probability of the earliest pending proposal of these decisions, and removes it."""
-        pending = self._pending.get(decisions)
-        if pending is None:
-            return None
-        log_prob = pending.popleft()
-        if not pending:
-            del self._pending[decisions]
-        return log_prob
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -113,8 +98,7 @@ class PolicyGradient(Algorithm):
             self.policy.restore(state["policy"])
             self.rule.restore(state["rule"])
         self._pending = {
-            self._load(values): deque(float(one) for one in log_probs)
-            for values, log_probs in state["pending"]
+            self._load(values): [float(one) for one in log_probs] for values, log_probs in state["pending"]
         }
         self._worst = None if state["worst"] is None else float(state["worst"])
 
@@ -175,7 +159,7 @@ def PPO(  # noqa: N802 - an algorithm, called like the classes beside it
         epochs=epochs,
         minibatches=minibatches,
         clip=clip,
-        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+        learning_rate=_rate(learning_rate, chosen),
         entropy=entropy,
     )
     return PolicyGradient(rule, chosen, seed=seed)
@@ -213,7 +197,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
     chosen = _policy(policy, "REINFORCE")
     rule = Reinforce(
         batch_size=batch_size,
-        learning_rate=_rate(learning_rate, chosen, 0.1, 0.005),
+        learning_rate=_rate(learning_rate, chosen),
         entropy=entropy,
         baseline_decay=baseline_decay,
         scaled=scaled,
@@ -237,7 +221,5 @@ def _policy(policy: Any, owner: str) -> Policy:
     return POLICIES[policy]()
 
 
-def _rate(given: float | None, policy: Policy, factorized: float, other: float) -> float:
-    if given is not None:
-        return given
-    return factorized if isinstance(policy, Factorized) else other
+def _rate(given: float | None, policy: Policy) -> float:
+    return given if given is not None else 0.1 if isinstance(policy, Factorized) else 0.005

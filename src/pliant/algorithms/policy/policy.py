@@ -39,12 +39,7 @@ class Policy(ABC):
 
     @final
     def setup(self, space: Space, random: Random) -> None:
-        """Initializes the policy for ``space``.
-
-        Args:
-          space: the space of the decisions.
-          random: draws the initial weights.
-        """
+        """Initializes the policy for ``space``.  ``random`` draws the initial weights."""
         self.space = space
         self.heads = make_heads(space)
         self.encoder = Encoder(self.heads)

@@ -18,7 +18,7 @@ from pliant.space import Decisions, Float, Int, to_unit
 from ..options import check_count
 from .batch import Batch
 from .distributions import entropies, log_probs
-from .draw import draw_decisions, draw_index, draw_number, log_softmax
+from .draw import draw_decisions, draw_index, draw_number, log_softmax, pick_best
 from .heads import Head
 from .policy import Policy
 
@@ -48,10 +48,8 @@ class Recurrent(Policy):
     """
 
     def __init__(self, *, hidden: int = 64, embedding: int = 32) -> None:
-        self.hidden, self.embedding = (
-            check_count(hidden, "hidden", self),
-            check_count(embedding, "embedding", self),
-        )
+        self.hidden = check_count(hidden, "hidden", self)
+        self.embedding = check_count(embedding, "embedding", self)
 
     def _setup(self, random: Random) -> dict[str, Tensor]:
         points, outputs = len(self.heads), sum(head.width for head in self.heads)
@@ -98,14 +96,7 @@ class Recurrent(Policy):
         return self._unroll(decide), total
 
     def mode(self) -> Decisions:
-        def decide(head: Head, outputs: list[float], allowed: Sequence[int] | None) -> int | float:
-            if not head.is_categorical:
-                assert isinstance(head.point, (Int, Float))
-                return draw_number(head.point, outputs, 0.5)[0]
-            columns = range(head.width) if allowed is None else allowed
-            return head.values[max(columns, key=outputs.__getitem__)]
-
-        return self._unroll(decide)
+        return self._unroll(pick_best)
 
     def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
         weights = self.parameters

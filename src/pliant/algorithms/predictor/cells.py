@@ -96,14 +96,7 @@ def train(
 ) -> None:
     """Trains the ensemble on targets by mean squared error.
 
-    Args:
-      readers: the ensemble, changed in place.
-      steps: the sequences, ``[N, length, 3]``.
-      targets: numbers from 0 to 1, ``[N]``.
-      epochs: passes over the examples, in a separate order for each member.
-      batch_size: examples per step.
-      learning_rate: of Adam.
-      clip: the norm at which the gradients of a member are clipped.
+    ``targets`` are from 0 to 1.  Each member has its own order of examples, and ``clip`` limits the norm of its gradients.
     """
     x, y = torch.from_numpy(steps), torch.from_numpy(targets).float()
     count, members = len(x), readers.members

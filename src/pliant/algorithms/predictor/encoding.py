@@ -155,12 +155,7 @@ def place(point: Choice | Int | Float, value: int | float) -> float:
 
 
 def tree_encoder(space: Space, keep: Callable[[Choice, int], bool]) -> Encoder:
-    """Returns an encoder with a column for each candidate of a choice for which ``keep`` is true.
-
-    Args:
-      space: the space of the decisions.
-      keep: whether a candidate of a choice has a column.
-    """
+    """Returns an encoder with a column for each candidate of a choice for which ``keep`` is true."""
     width = 0
     columns: list[list[int]] = []  # per point and candidate; -1 for none
     places: list[int] = []  # per point, the column of its place; -1 for none

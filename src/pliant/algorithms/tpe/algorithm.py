@@ -25,7 +25,7 @@ _PENDING = 500  # number of pending trials that are remembered
 _FORCED, _FREE = (
     (0.1, 0.2),
     (0.2, 0.1),
-)  # bandwidths of l and g if proposals must differ in a choice, and otherwise
+)  # bandwidths of l and g: where proposals differ in a choice, and otherwise
 _GROWTH = 10  # widths are recomputed whenever history has grown by this part (1 / 10)
 
 
@@ -224,7 +224,7 @@ class TPE(Algorithm):
             if self._is_new(decisions):
                 return decisions
         size = self.space.size
-        if len(self._seen) + len(self._pending) >= size and not self._has_new(int(size)):
+        if len(self._seen) + len(self._pending) >= size and len(self._seen.union(self._pending)) >= size:
             return first
         walker = first
         for _ in range(20):
@@ -235,9 +235,6 @@ class TPE(Algorithm):
             return self.space.sample(self.random)
         start = self.random.randrange(int(size))
         return next(d for d in (*self._walk(start), *self._walk(0)) if self._is_new(d))
-
-    def _has_new(self, size: int) -> bool:
-        return len(self._seen.union(self._pending)) < size
 
     def _walk(self, start: int) -> list[Decisions]:
         """Returns decisions from index ``start`` on, enough to include a new one if the space does not end before."""

@@ -58,12 +58,7 @@ class Overlaps:
 
 
 class Rule(ABC):
-    """The kernel of one group's rule.
-
-    Args:
-      count: how many candidates there are.
-      picks: how many are picked.
-    """
+    """The kernel of one group's rule: ``picks`` out of ``count`` candidates."""
 
     def __init__(self, count: int, picks: int) -> None:
         self.count, self.picks = count, picks

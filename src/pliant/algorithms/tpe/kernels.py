@@ -63,7 +63,7 @@ class Kernels:
                 self._ordered.append((node.at, self._take(int(point.count)), _edges(node)))
             else:
                 plain.append((node.at, self._take(int(point.count)), int(point.count)))
-        self._plain, self._first, self._count = (np.array(column, int) for column in _columns(plain))
+        self._plain, self._first, self._count = np.array(plain, int).reshape(-1, 3).T
         self._hole = np.repeat(np.arange(len(plain)), self._count)
         self._within = np.arange(self._count.sum()) - np.repeat(
             np.cumsum(self._count) - self._count, self._count
@@ -77,16 +77,14 @@ class Kernels:
         units[units < 0] = np.nan
         for column, (_, _, edges) in enumerate(self._ordered):
             active = ~np.isnan(units[:, column])
-            units[active, column] = _middles(edges)[units[active, column].astype(int)]
+            middles = (edges[1:] + edges[:-1]) / 2
+            units[active, column] = middles[units[active, column].astype(int)]
         return units
 
     def kernels(self, rows: Matrix, spread: Matrix, bandwidth: float) -> Columns:
         """Returns the kernels around rows, [N, width].
 
-        Args:
-          rows: the trials, [N, places].
-          spread: the standard deviations of the holes in ``scaled``, [N, scaled] or [1, scaled].
-          bandwidth: ``b`` above.
+        ``spread`` has the standard deviations of the holes in ``scaled``, [N, scaled] or [1, scaled]; ``bandwidth`` is ``b``.
         """
         found = np.zeros((len(rows), self.width), np.float32)
         if len(self._plain):
@@ -188,10 +186,6 @@ class Kernels:
             drawn[:, at] = units[:, column]
 
 
-def _columns(table: list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
-    return list(zip(*table, strict=True)) if table else [(), (), ()]
-
-
 def _edges(node: Node) -> Matrix:
     """Returns the ends of the shares of an ordered hole on its unit scale; see ``pliant.space.from_unit``."""
     point: Any = node.point
@@ -201,8 +195,3 @@ def _edges(node: Node) -> Matrix:
     values = np.log(point.min_value + point.step * np.arange(count + 1.0))
     edges: Matrix = (values - values[0]) / (values[-1] - values[0])
     return edges if point.scale == "log" else 1.0 - edges[::-1]
-
-
-def _middles(edges: Matrix) -> Matrix:
-    middles: Matrix = (edges[1:] + edges[:-1]) / 2
-    return middles
