@@ -55,7 +55,7 @@ def test_the_published_json_is_read(tmp_path):
         ('{"0": {}}', "is not the published JSON.*test_acc"),
         ("{", "is not the published JSON"),
         (json.dumps(published(["0123"])), "row 0 .* is of '0123', no network"),
-        (json.dumps(published(["00000000"])), "holds 1 of the 6,561 networks"),
+        (json.dumps(published(["00000000"])), "has 1 of the 6,561 names, each of a network"),
     ],
 )
 def test_other_json(tmp_path, text, message):

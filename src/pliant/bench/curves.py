@@ -9,8 +9,8 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,7 @@ CONFIDENCE = 0.95
 _Z = 1.959963984540054  # the normal quantile at (1 + CONFIDENCE) / 2
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A trial that became the incumbent.
 
     Attributes:
@@ -71,14 +69,7 @@ class Curve:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the curve as JSON data."""
-        return {
-            "seed": self.seed,
-            "trials": self.trials,
-            "steps": [[step.trial, step.reward, step.test] for step in self.steps],
-            "evaluated": self.evaluated,
-            "failed": self.failed,
-            "seconds": self.seconds,
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Curve:
@@ -88,14 +79,10 @@ class Curve:
           KeyError, TypeError, ValueError: the data are something else.
         """
         steps = tuple(Step(int(trial), float(reward), float(test)) for trial, reward, test in data["steps"])
-        return cls(
-            int(data["seed"]),
-            int(data["trials"]),
-            steps,
-            int(data["evaluated"]),
-            int(data["failed"]),
-            float(data["seconds"]),
+        seed, trials, evaluated, failed = (
+            int(data[name]) for name in ("seed", "trials", "evaluated", "failed")
         )
+        return cls(seed, trials, steps, evaluated, failed, float(data["seconds"]))
 
 
 @final
@@ -157,10 +144,8 @@ class Spread:
             return cls(0, math.nan, math.nan, math.nan)
         if len(values) == 1:
             return cls(1, float(values[0]), 0.0, math.nan)
-        std = float(values.std(ddof=1))
-        return cls(
-            len(values), float(values.mean()), std, student(len(values) - 1) * std / len(values) ** 0.5
-        )
+        std, count = float(values.std(ddof=1)), len(values)
+        return cls(count, float(values.mean()), std, student(count - 1) * std / count**0.5)
 
 
 @final
@@ -190,15 +175,9 @@ def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:
 
 
 def band(curves: Sequence[Curve], trials: int, *, test: bool) -> tuple[Array, Array]:
-    """Returns mean and standard deviation of the incumbents after each of 1 to ``trials`` trials.
+    """Returns mean and standard deviation of the incumbents after each of 1 to ``trials`` trials, [trials] each.
 
-    Args:
-      curves: of at least one run.
-      trials: the number of trials.
-      test: whether to use test scores instead of validation rewards.
-
-    Returns:
-      Two arrays [trials]; NaN where no run has a number.
+    Of validation rewards, or of test scores; NaN where no run has a number.
     """
     table = np.full((len(curves), trials + 1), np.nan)
     for row, curve in zip(table, curves):

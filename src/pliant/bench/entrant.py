@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -101,26 +102,18 @@ def search(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
     """
     algorithm.setup(task.space)
     recorder = Recorder(seed=algorithm.seed, trials=trials)
-    evaluate, propose, feedback, clock = (
-        task.evaluate,
-        algorithm.propose,
-        algorithm.feedback,
-        time.thread_time,
-    )
-    seconds = 0.0
+    clock, seconds = time.thread_time, 0.0
     for _ in range(trials):
         start = clock()
         try:
-            decisions = propose()
+            decisions = algorithm.propose()
         except Exhausted:
             break
         seconds += clock() - start
-        result = evaluate(decisions)
-        if result is None:
-            recorder.add(None)
-        else:
-            recorder.add(result.reward, result.test)
+        result = task.evaluate(decisions)
+        reward = None if result is None else result.reward
+        recorder.add(reward, math.nan if result is None else result.test)
         start = clock()
-        feedback(decisions, None if result is None else result.reward)
+        algorithm.feedback(decisions, reward)
         seconds += clock() - start
     return recorder.curve(seconds=seconds)

@@ -11,13 +11,11 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pliant.space import Decisions
-from pliant.values.errors import FieldValueError, LoadError, listing, suggest
+from pliant.values.errors import FieldValueError, listing, suggest
 from pliant.zoo import nasbench201 as cells
 
-from .tables import Floats, Table, Tabular, find_table, read_archive
+from .tables import Table, Tabular, find_table, index_rows, read_archive
 
 SOURCE = (
     "It holds the published results of NAS-Bench-201 (15,625 rows: github.com/D-X-Y/NAS-Bench-201, "
@@ -76,40 +74,23 @@ def nasbench201(dataset: str, data: str | os.PathLike[str] | None = None) -> Tab
     names = [*spec.rewards.values(), *spec.tests, "c10_flops_M_derived", "c10_params_M"]
     columns = read_archive(file, {"arch": (size,), **dict.fromkeys(names, (size,))})
     flops = columns["c10_flops_M_derived"] * spec.area
+    per_epoch = 3 * flops * 1e6 * spec.images / 1e15
     table = Table(
         fidelities=tuple(spec.rewards),
         rewards=np.stack([columns[name] for name in spec.rewards.values()])[:, None, :],
         tests=np.mean([columns[name] for name in spec.tests], axis=0),
-        costs=_cost(flops, spec),
+        costs=np.stack([per_epoch * epochs for epochs in spec.rewards]),
         cost_unit="10^15 multiply-adds",
         info={"flops_m": flops, "params_m": columns["c10_params_M"]},
     )
-    rows = _rows(columns["arch"], str(file))
-
-    def row(decisions: Decisions) -> int:
-        return rows[decisions.values]
-
+    row = index_rows(columns["arch"], file, _read_cell, kind="cell of NAS-Bench-201", count=size)
     return Tabular(f"nasbench201/{dataset}", cells.make_space(), table, row=row)
 
 
-def _cost(flops: Floats, spec: _Dataset) -> Floats:
-    per_epoch = 3 * flops * 1e6 * spec.images / 1e15
-    return np.stack([per_epoch * epochs for epochs in spec.rewards])
-
-
-def _rows(archs: npt.NDArray[np.bytes_], file: str) -> dict[tuple[int | float, ...], int]:
-    """Returns the row of each decision vector."""
-    codes = {op: i for i, op in enumerate(cells.OPS)}
-    rows: dict[tuple[int | float, ...], int] = {}
-    for row, arch in enumerate(archs.tolist()):
-        text = arch.decode("ascii") if isinstance(arch, bytes) else str(arch)
-        edges = text.replace("+", "").strip("|").replace("||", "|").split("|")
-        try:
-            rows[tuple(codes[edge.partition("~")[0]] for edge in edges)] = row
-        except KeyError:
-            raise LoadError(
-                f"row {row} of the table {file!r} is of {text!r:.120}, no cell of NAS-Bench-201."
-            ) from None
-    if len(rows) != len(archs) or any(len(key) != len(cells.EDGES) for key in rows):
-        raise LoadError(f"the table {file!r} does not have each of the 15,625 cells once.")
-    return rows
+def _read_cell(text: str) -> tuple[int, ...] | None:
+    """Returns the decisions of a published name; None for other text."""
+    edges = text.replace("+", "").strip("|").replace("||", "|").split("|")
+    ops = [edge.partition("~")[0] for edge in edges]
+    if len(ops) != len(cells.EDGES) or not set(ops) <= set(cells.OPS):
+        return None
+    return tuple(map(cells.OPS.index, ops))

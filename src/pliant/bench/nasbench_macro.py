@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pliant.space import Decisions
 from pliant.values.errors import LoadError
 from pliant.values.lines import read_json
 from pliant.zoo import nasbench_macro as networks
 
-from .tables import Table, Tabular, find_table, read_archive
+from .tables import Table, Tabular, find_table, index_rows, read_archive
 
 SOURCE = (
     "The published file is data/nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro; the same columns in a "
@@ -40,7 +39,8 @@ def nasbench_macro(data: str | os.PathLike[str] | None = None) -> Tabular:
       TableError, LoadError: see ``get_task``.
     """
     file = find_table(NAMES, data, SOURCE)
-    columns = _read_json(file) if file.suffix == ".json" else _read_npz(file)
+    shapes = {"arch": (SIZE,), "test_acc": (SIZE, 3), "params": (SIZE,), "flops": (SIZE,)}
+    columns = _read_json(file) if file.suffix == ".json" else read_archive(file, shapes)
     accuracies = np.asarray(columns["test_acc"], dtype=np.float64)
     flops = np.asarray(columns["flops"], dtype=np.float64) / 1e6
     table = Table(
@@ -51,16 +51,8 @@ def nasbench_macro(data: str | os.PathLike[str] | None = None) -> Tabular:
         cost_unit="10^6 multiply-adds",
         info={"flops_m": flops, "params_m": columns["params"] / 1e6},
     )
-    rows = _rows(columns["arch"], str(file))
-
-    def row(decisions: Decisions) -> int:
-        return rows[decisions.values]
-
+    row = index_rows(columns["arch"], file, _read_network, kind="network of NAS-Bench-Macro", count=SIZE)
     return Tabular("nasbench_macro", networks.make_space(), table, row=row)
-
-
-def _read_npz(file: Path) -> dict[str, npt.NDArray[Any]]:
-    return read_archive(file, {"arch": (SIZE,), "test_acc": (SIZE, 3), "params": (SIZE,), "flops": (SIZE,)})
 
 
 def _read_json(file: Path) -> dict[str, npt.NDArray[Any]]:
@@ -83,15 +75,6 @@ def _read_json(file: Path) -> dict[str, npt.NDArray[Any]]:
         ) from error
 
 
-def _rows(archs: npt.NDArray[Any], file: str) -> dict[tuple[int | float, ...], int]:
-    rows: dict[tuple[int | float, ...], int] = {}
-    for row, arch in enumerate(archs.tolist()):
-        text = arch.decode("ascii") if isinstance(arch, bytes) else str(arch)
-        if len(text) != networks.LAYERS or not set(text) <= set("012"):
-            raise LoadError(
-                f"row {row} of the table {file!r} is of {text!r:.80}, no network of NAS-Bench-Macro."
-            )
-        rows[tuple(map(int, text))] = row
-    if len(rows) != SIZE:
-        raise LoadError(f"the table {file!r} holds {len(rows)} of the {SIZE:,} networks.")
-    return rows
+def _read_network(text: str) -> tuple[int, ...] | None:
+    """Returns the decisions of a published name; None for other text."""
+    return tuple(map(int, text)) if len(text) == networks.LAYERS and set(text) <= set("012") else None

@@ -30,43 +30,25 @@ class PlotError(PliantError, ImportError):
 @final
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line with a band around it.
+    """A line with a band around it."""
 
-    Attributes:
-      label: for the legend.
-      mean: [trials]; NaN where unknown.
-      std: [trials]; half the width of the band.
-    """
-
-    label: str
-    mean: Array
-    std: Array
+    label: str  # for the legend
+    mean: Array  # [trials]; NaN where unknown
+    std: Array  # [trials]; half the width of the band
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes; all start at trial 1.
-
-    Attributes:
-      title: above the axes.
-      series: the lines.
-      best: the optimum, as a dashed line; None for no line.
-    """
+    """One pair of axes; all start at trial 1."""
 
     title: str
     series: Sequence[Series]
-    best: float | None = None
+    best: float | None = None  # the optimum, as a dashed line
 
 
 def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str = "trials") -> list[Path]:
-    """Draws panels side by side into ``<stem>.png`` and ``<stem>.svg``, and returns these paths.
-
-    Args:
-      panels: at least one, with the same labels in the same order.
-      stem: where, without the suffix; the folder is made.
-      title: above all panels.
-      x_label: below each panel.
+    """Draws panels with the same labels side by side into ``<stem>.png`` and ``<stem>.svg``, and returns these paths.
 
     Raises:
       PlotError: Matplotlib is not installed.

@@ -26,18 +26,10 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 @final
 @dataclass(frozen=True)
 class Job:
-    """One run to do.
+    """One run to do."""
 
-    Attributes:
-      task: its name for ``get_task``.
-      data: the folder with tables; None for the default.
-      entrant: what searches.
-      trials: the number of evaluations.
-      seed: of the search.
-    """
-
-    task: str
-    data: Path | None
+    task: str  # its name for ``get_task``
+    data: Path | None  # the folder with tables; None for the default
     entrant: Entrant
     trials: int
     seed: int
@@ -83,14 +75,9 @@ def plan(
 
 
 def run_jobs(jobs: Sequence[Job], *, workers: int) -> Iterator[tuple[Job, Curve]]:
-    """Runs jobs, and yields each with its curve as it ends; leaving the loop ends the processes.
+    """Runs jobs, and yields each with its curve as it ends; leaving the loop, or an error of a job, ends the processes.
 
-    Args:
-      jobs: the jobs.
-      workers: the number of processes; one means this process.
-
-    Raises:
-      Exception: what a job raised; running jobs are dropped.
+    One worker is this process.
     """
     if workers <= 1:
         for job in jobs:
@@ -101,7 +88,7 @@ def run_jobs(jobs: Sequence[Job], *, workers: int) -> Iterator[tuple[Job, Curve]
         running: dict[Future[Curve], Job] = {}
         while True:
             for job in waiting:
-                running[pool.submit(_run, job)] = job
+                running[pool.submit(Job.run, job)] = job
                 if len(running) > 2 * workers:
                     break
             if not running:
@@ -131,17 +118,9 @@ def run_all(
     return {label: [curves[seed] for seed in sorted(curves)] for label, curves in found.items()}
 
 
-def _run(job: Job) -> Curve:
-    return job.run()
-
-
-def _leave(*_: object) -> None:
-    os._exit(130)
-
-
 def _begin_worker() -> None:
     """Makes a worker end on Ctrl-C without a traceback."""
-    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
 @contextmanager

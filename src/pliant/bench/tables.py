@@ -33,10 +33,7 @@ class TableError(PliantError, FileNotFoundError):
 def find_table(names: Sequence[str], data: str | os.PathLike[str] | None, source: str) -> Path:
     """Returns the file of a table.
 
-    Args:
-      names: its possible file names, the preferred one first.
-      data: the file, or its folder; None for the folder in ``PLIANT_DATA``.
-      source: where to get it; part of the message.
+    ``data`` is the file or its folder; None for the folder in ``PLIANT_DATA``.  ``source`` is part of the message.
 
     Raises:
       TableError: the file was not found.
@@ -110,6 +107,33 @@ def _to_array(column: Column) -> npt.NDArray[Any]:
     return flat.reshape(column.shape, order="F" if column.is_fortran else "C")
 
 
+def index_rows(
+    names: npt.NDArray[Any],
+    file: Path,
+    read: Callable[[str], tuple[int, ...] | None],
+    *,
+    kind: str,
+    count: int,
+) -> Callable[[Decisions], int]:
+    """Returns a function that finds the row of decisions; ``read`` returns the decisions of a name in the table.
+
+    Raises:
+      LoadError: a name is of no such ``kind``, or one of ``count`` names is missing.
+    """
+    rows: dict[tuple[int | float, ...], int] = {}
+    for row, name in enumerate(names.tolist()):
+        text = name.decode("ascii") if isinstance(name, bytes) else str(name)
+        values = read(text)
+        if values is None:
+            raise LoadError(f"row {row} of the table {str(file)!r} is of {text!r:.120}, no {kind}.")
+        rows[values] = row
+    if len(rows) != count:
+        raise LoadError(
+            f"the table {str(file)!r} has {len(rows):,} of the {count:,} names, each of a {kind}."
+        )
+    return lambda decisions: rows[decisions.values]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Scores by row.  Accuracies are in percent.
@@ -140,14 +164,7 @@ class Table:
 
 @final
 class Tabular(Task):
-    """A task whose scores are looked up.
-
-    Args:
-      name: as for ``Task``.
-      program: as for ``Task``.
-      table: the scores.
-      row: returns the row of decisions; None where they are infeasible.
-    """
+    """A task whose scores are looked up; ``row`` returns the row of decisions, None where they are infeasible."""
 
     def __init__(
         self, name: str, program: Any, table: Table, *, row: Callable[[Decisions], int | None]

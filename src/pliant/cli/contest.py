@@ -215,13 +215,6 @@ def choose_by_search(
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
 
-    Args:
-      label: its name in the report.
-      program: with holes.
-      study: open for writing.
-      runs: runs the trials of a search, which it is given with its study and a display.
-      console: where to show them.
-
     Raises:
       EvaluationError: no trial has a reward.
     """

@@ -25,12 +25,6 @@ PRELOAD = ("pliant.cli.trials", "pliant.tune.worker")  # what workers share; eac
 def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
     """Runs the remaining trials of a search; a failing program is recorded as a failed trial, and the next one follows.
 
-    Args:
-      search: from ``sample`` for the study.
-      study: open for writing.
-      evaluate: returns the reward of a program.
-      display: shows the trials.
-
     Raises:
       EvaluationError: the first trials all failed. The study keeps them; run again to continue.
     """

@@ -131,7 +131,7 @@ class Delete(Edit):
     where: Where = None
 
     def __call__(self, program: Any, random: random.Random) -> Any:
-        where = _is_item if self.where is None else self.where
+        where: Where = (lambda value, parent: isinstance(parent, list)) if self.where is None else self.where
         path, _ = _pick({k: v for k, v in find(program, where).items() if k}, random)
         return None if path is None else rebind(program, {path: MISSING_VALUE})
 
@@ -252,10 +252,6 @@ def _pick(found: dict[str, Any], random: random.Random) -> tuple[str | None, Any
     paths = list(found)
     path = paths[int(random.random() * len(paths))]
     return path, found[path]
-
-
-def _is_item(value: Any, parent: Any) -> bool:
-    return isinstance(parent, list)
 
 
 def _is_apart(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:

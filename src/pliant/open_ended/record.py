@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from pliant.symbolic.edit.clone import clone
@@ -43,15 +43,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the record as plain JSON data."""
-        return {
-            "id": self.id,
-            "parents": list(self.parents),
-            "edit": self.edit,
-            "seed": self.seed,
-            "digest": self.digest,
-            "reward": list(self.reward) if isinstance(self.reward, tuple) else self.reward,
-            "reason": self.reason,
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Any) -> Record:
@@ -62,17 +54,15 @@ class Record:
         """
         try:
             reward = data["reward"]
+            if reward is not None:
+                reward = tuple(map(float, reward)) if isinstance(reward, list) else float(reward)
             return cls(
                 id=int(data["id"]),
                 parents=tuple([int(one) for one in data["parents"]]),
                 edit=str(data["edit"]),
                 seed=int(data["seed"]),
                 digest=None if data["digest"] is None else str(data["digest"]),
-                reward=tuple([float(r) for r in reward])
-                if isinstance(reward, list)
-                else None
-                if reward is None
-                else float(reward),
+                reward=reward,
                 reason=str(data["reason"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -95,15 +85,11 @@ def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:
         if one in found:
             continue
         if one not in records:
-            raise FieldValueError(f"unknown trial {one!r}; known trials: {_range(records)}.")
+            known = f"1 to {max(records)}" if records else "none"
+            raise FieldValueError(f"unknown trial {one!r}; known trials: {known}.")
         found[one] = records[one]
         wanted.extend(records[one].parents)
     return tuple([found[one] for one in sorted(found)])
-
-
-def _range(ids: Iterable[int]) -> str:
-    known = sorted(ids)
-    return f"1 to {known[-1]}" if known else "none"
 
 
 @final

@@ -26,13 +26,7 @@ class Refused(PliantError, ValueError):
 
 @final
 class Edits:
-    """The edits of a search, by name.
-
-    Args:
-      edits: functions ``(program, random) -> program | None``, or a mapping from name to function.
-      weights: of the edits in random draws, in the same order; equal if None.
-      check: returns whether a program may be tried; None for all.
-    """
+    """The edits of a search, by ``names``, with their weights in random draws and the check of their results."""
 
     def __init__(
         self,
@@ -41,26 +35,21 @@ class Edits:
         check: Callable[[Any], Any] | None = None,
     ) -> None:
         self._by_name = _name_edits(edits)
-        self._names = list(self._by_name)
-        self._bounds = list(accumulate(_check_weights(weights, len(self._names))))
+        self.names = tuple(self._by_name)
+        self._bounds = list(accumulate(_check_weights(weights, len(self.names))))
         if check is not None and not callable(check):
             raise FieldTypeError(
                 f"check is a function of a program that returns whether it may be tried; got {check!r:.80}."
             )
         self._check = check
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all edits, in order."""
-        return tuple(self._names)
-
     def draw(self, random: random.Random) -> str:
         """Returns the name of an edit, drawn by weight."""
         spot = random.random() * self._bounds[-1]
         return next(
             name
-            for name, bound in zip(self._names, self._bounds, strict=True)
-            if spot < bound or name == self._names[-1]
+            for name, bound in zip(self.names, self._bounds, strict=True)
+            if spot < bound or name == self.names[-1]
         )
 
     def count_parents(self, name: str) -> int:

@@ -42,13 +42,7 @@ _FAILURES = 10  # that a live bar shows at once; later ones only when it is redr
 
 
 class Display(ABC):
-    """Displays the trials of a search as they end.  Use ``open_display`` or ``open_progress``.
-
-    Args:
-      title: what is searched.
-      total: how many trials the search has; None without a limit.
-      tally: the trials that ended.
-    """
+    """Displays the trials of a search as they end.  Use ``open_display`` or ``open_progress``."""
 
     def __init__(self, title: str, total: int | None, tally: Tally) -> None:
         self.title, self.total, self.tally = title, total, tally

@@ -50,14 +50,7 @@ def to_code(program: Any) -> str:
 
 
 def say_end(tally: Tally, total: int | None, seconds: float, *, why: str | None) -> list[str]:
-    """Returns the summary of a search that has ended, as lines.
-
-    Args:
-      tally: its trials.
-      total: how many trials it was to have.
-      seconds: how long it took.
-      why: why it ended before all its trials.
-    """
+    """Returns the summary of a search that has ended, as lines.  ``why`` is why it ended before all its trials."""
     left = "" if total in (None, tally.done) else f" of {total}"
     failed = f", {tally.failed} failed" if tally.failed else ""
     early = f" ({why.rstrip('.')})" if why else ""

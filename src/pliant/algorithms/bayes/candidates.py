@@ -92,7 +92,7 @@ def _look_around(decisions: Decisions, random: Random) -> list[Decisions]:
 
 
 def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisions]:
-    """Yields decisions of an infinite space at random near the given ones.  ``reach`` is the deviation of a float's move on its scale."""
+    """Yields decisions near the given ones; ``reach`` is the standard deviation of a float's move on its scale."""
     space = decisions.space
     for _ in range(_MOVES):
         yield mutate(decisions, random)

@@ -175,7 +175,7 @@ class Posterior:
 
 
 def covary(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """Returns the products of rows, the Matern kernel of their squared distances r, and its slope by r.  Of [n, width] and [m, width] rows it returns [n, m]."""
+    """Returns, [n, m] each, the products of rows, the Matern kernel of their squared distances r, and its slope by r."""
     product = first @ second.T
     squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1)[None, :]
     distance = np.sqrt(np.maximum(10.0 * (squares - 2 * product), 0.0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from pliant.zoo.nasbench101 import OPS, VERTICES, make_space
 from ..tables import Table, Tabular, find_table
 from .count import count_cells
 from .graph import make_graph, prune_cell
-from .table import Records, read_npz, read_tfrecord
+from .table import read_npz, read_tfrecord
 
 SOURCE = (
     "The published files are linked from github.com/google-research/nasbench (nasbench_only108.tfrecord is 500 MB, "
@@ -53,12 +52,7 @@ def nasbench101(data: str | os.PathLike[str] | None = None, *, vertices: int = V
             f"the table {str(file)!r} holds {len(kept):,} cells of at most {vertices} vertices; expected all {expected:,}. "
             f"Is the file complete? {SOURCE}"
         )
-    hashes = records.hashes[kept].tolist()
-    return Tabular("nasbench101", program, _table(records, kept), row=find_row(hashes, vertices))
-
-
-def _table(records: Records, kept: Any) -> Table:
-    return Table(
+    table = Table(
         fidelities=tuple(records.fidelities.tolist()),
         rewards=100 * records.validation[:, :, kept],
         tests=100 * records.test[:, kept].mean(axis=0),
@@ -66,6 +60,8 @@ def _table(records: Records, kept: Any) -> Table:
         cost_unit="seconds",
         info={"params_m": records.parameters[kept] / 1e6},
     )
+    hashes = records.hashes[kept].tolist()
+    return Tabular("nasbench101", program, table, row=find_row(hashes, vertices))
 
 
 def find_row(hashes: Iterable[bytes | str], vertices: int) -> Callable[[Decisions], int | None]:

@@ -19,11 +19,7 @@ class Formula(Task):
     >>> task.evaluate([2]).reward, task.regret(task.evaluate([2]))
     (-4.0, 4.0)
 
-    Args:
-      name: as for ``Task``.
-      program: as for ``Task``.
-      score: returns the reward of decisions.
-      optimum: the highest reward, or a function that computes it on first use.
+    ``optimum`` is the highest reward, or a function that computes it on first use.
     """
 
     def __init__(
@@ -35,8 +31,7 @@ class Formula(Task):
         optimum: float | Callable[[], float],
     ) -> None:
         super().__init__(name, program)
-        self._score = score
-        self._best = optimum
+        self._score, self._best = score, optimum
 
     def _evaluate(self, decisions: Decisions, fidelity: int, repeat: int) -> Result:
         reward = float(self._score(decisions))

@@ -75,9 +75,7 @@ def find_best(terms: npt.NDArray[np.float64], candidates: int) -> float:
     Max-plus products of transfer matrices: the state is the joint value of k successive decisions, and a tour of the
     ring must end in the state in which it began.
 
-    Args:
-      terms: of shape [n, q^(k + 1)]: the term of decisions i..i+k by their joint value, the first in the highest place.
-      candidates: q, the number of values of a decision.
+    ``terms``, [n, q^(k + 1)], has the terms of decisions i..i+k by their joint value, the first in the highest place.
     """
     states = terms.shape[1] // candidates
     if states == 1:
