@@ -24,17 +24,11 @@ _Z = 1.959963984540054  # the normal quantile at (1 + CONFIDENCE) / 2
 
 
 class Step(NamedTuple):
-    """A trial that became the incumbent.
+    """A trial that became the incumbent."""
 
-    Attributes:
-      trial: its number, from 1.
-      reward: its validation reward.
-      test: its test score.
-    """
-
-    trial: int
-    reward: float
-    test: float
+    trial: int  # its number, from 1
+    reward: float  # its validation reward
+    test: float  # its test score
 
 
 @final
@@ -45,22 +39,14 @@ class Curve:
     >>> curve = Curve(seed=0, trials=10, steps=(Step(1, 0.5, 0.4), Step(7, 0.9, 0.8)))
     >>> curve.at(6), curve.at(10).test
     (Step(trial=1, reward=0.5, test=0.4), 0.8)
-
-    Attributes:
-      seed: of the algorithm.
-      trials: the largest number of trials.
-      steps: the incumbents, in order.
-      evaluated: the number of trials; fewer than ``trials`` if the space was exhausted.
-      failed: the number of infeasible trials.
-      seconds: the time of the algorithm, without the evaluations.
     """
 
-    seed: int
-    trials: int
-    steps: tuple[Step, ...]
-    evaluated: int = 0
-    failed: int = 0
-    seconds: float = 0.0
+    seed: int  # of the algorithm
+    trials: int  # the largest number of trials
+    steps: tuple[Step, ...]  # the incumbents, in order
+    evaluated: int = 0  # the number of trials; fewer than ``trials`` if the space was exhausted
+    failed: int = 0  # the number of infeasible trials
+    seconds: float = 0.0  # the time of the algorithm, without the evaluations
 
     def at(self, trial: int) -> Step | None:
         """Returns the incumbent after ``trial`` trials; None before the first feasible one."""
@@ -117,19 +103,12 @@ class Recorder:
 @final
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Mean, standard deviation and confidence interval of numbers.
+    """Mean, standard deviation and confidence interval of numbers."""
 
-    Attributes:
-      count: how many numbers.
-      mean: NaN for none.
-      std: standard deviation, with n - 1; 0 for one.
-      ci: half the width of the 95% confidence interval of the mean; NaN for fewer than two.
-    """
-
-    count: int
-    mean: float
-    std: float
-    ci: float
+    count: int  # how many numbers
+    mean: float  # NaN for none
+    std: float  # standard deviation, with n - 1; 0 for one
+    ci: float  # half the width of the 95% confidence interval of the mean; NaN for fewer than two
 
     @classmethod
     def of(cls, numbers: Iterable[float]) -> Spread:
@@ -151,17 +130,11 @@ class Spread:
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The results of one algorithm after ``budget`` trials, over runs.
+    """The results of one algorithm after ``budget`` trials, over runs."""
 
-    Attributes:
-      budget: in trials.
-      reward: validation reward of the incumbents.
-      test: test score of the incumbents.
-    """
-
-    budget: int
-    reward: Spread
-    test: Spread
+    budget: int  # in trials
+    reward: Spread  # validation reward of the incumbents
+    test: Spread  # test score of the incumbents
 
 
 def summarize(curves: Sequence[Curve], budgets: Iterable[int]) -> list[Row]:

@@ -136,23 +136,14 @@ def index_rows(
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Scores by row.  Accuracies are in percent.
+    """Scores by row.  Accuracies are in percent."""
 
-    Attributes:
-      fidelities: the budgets, ascending.
-      rewards: for the search, of shape [fidelities, repeats, rows].
-      tests: what is reported after full training, of shape [rows].
-      costs: of one training, of shape [fidelities, rows].
-      cost_unit: of ``costs``.
-      info: more columns, of shape [rows] each.
-    """
-
-    fidelities: tuple[int, ...]
-    rewards: Floats
-    tests: Floats
-    costs: Floats
-    cost_unit: str
-    info: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    fidelities: tuple[int, ...]  # the budgets, ascending
+    rewards: Floats  # for the search, of shape [fidelities, repeats, rows]
+    tests: Floats  # what is reported after full training, of shape [rows]
+    costs: Floats  # of one training, of shape [fidelities, rows]
+    cost_unit: str  # of ``costs``
+    info: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # more columns, of shape [rows] each
 
     def __post_init__(self) -> None:
         depth, _, rows = self.rewards.shape

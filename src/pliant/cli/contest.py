@@ -45,23 +45,16 @@ def make_algorithm(text: str) -> Any:
 @final
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A way to choose a program, and its result.
+    """A way to choose a program, and its result."""
 
-    Attributes:
-      label: its name in the report.
-      evaluations: how often ``evaluate`` was called for it.
-      make: builds its program, a new one in each call, so that evaluations do not affect each other.
-      reward: by ``evaluate``; None without one.
-      score: by ``test``; None without one.
-      note: why a number is missing.
-    """
-
-    label: str
-    evaluations: int
-    make: Callable[[], Any]
-    reward: float | None = None
-    score: float | None = None
-    note: str = ""
+    label: str  # its name in the report
+    evaluations: int  # how often ``evaluate`` was called for it
+    make: Callable[
+        [], Any
+    ]  # builds its program, a new one in each call: evaluations do not affect each other
+    reward: float | None = None  # by ``evaluate``; None without one
+    score: float | None = None  # by ``test``; None without one
+    note: str = ""  # why a number is missing
 
 
 @final

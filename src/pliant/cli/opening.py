@@ -20,15 +20,10 @@ from .target import TargetError, find_nearest
 @final
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A space to search.
+    """A space to search."""
 
-    Attributes:
-      program: a program with holes.
-      write: shows what it became, as text.
-    """
-
-    program: Any
-    write: Callable[[Any], str] = to_code
+    program: Any  # a program with holes
+    write: Callable[[Any], str] = to_code  # shows what it became, as text
 
 
 def open_space(made: Any) -> Opened:

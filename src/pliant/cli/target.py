@@ -35,19 +35,12 @@ class TargetError(PliantError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A loaded file or module.
+    """A loaded file or module."""
 
-    Attributes:
-      label: as it was typed.
-      name: of the file or module, short, and of the space if it is another; it names the study.
-      module: what was loaded.
-      space_name: which function of it makes the space.
-    """
-
-    label: str
-    name: str
-    module: ModuleType
-    space_name: str = DEFAULT
+    label: str  # as it was typed
+    name: str  # of the file or module, short, and of the space if it is another; it names the study
+    module: ModuleType  # what was loaded
+    space_name: str = DEFAULT  # which function of it makes the space
 
     def make_space(self) -> Any:
         """Returns what the file defines as its space, such as a program with holes; what a function or a class makes is new.

@@ -136,7 +136,7 @@ def evaluate_target(payload: Any, channel: Channel) -> dict[str, Any]:
     template, evaluate = _load(payload["target"], payload["space"])
     try:
         found, told = run_one(evaluate, template, payload, channel)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # as in `run_trials`, and with the place in the user's file
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as in `run_trials`, with the place in the user's file
         return {"failed": explain(error), "trace": "".join(traceback.format_exception(error))}
     if told is not None:
         return told

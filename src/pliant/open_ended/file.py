@@ -30,9 +30,7 @@ class RecordError(PliantError, RuntimeError):
 class RecordFile:
     """A file of records, open for writing by one process at a time.
 
-    Args:
-      path: of the file; created if missing.
-      search: identifies the search, as JSON data; equal to that of the existing file.
+    ``search`` identifies the search, as JSON data; it equals that of an existing file.
 
     Raises:
       RecordError: the file cannot be opened, is being written by another process, or belongs to another search.

@@ -21,21 +21,14 @@ T = TypeVar("T")
 
 @final
 class Tally:
-    """Counts the trials of a search, and keeps the best: one trial, or the Pareto front of several objectives.
-
-    Attributes:
-      maximize: whether higher rewards are better.
-      done: how many trials ended.
-      failed: how many of them have no reward that counts.
-      best: id, decisions and reward of the best trial; None without one, and for several objectives.
-    """
+    """Counts the trials of a search, and keeps the best: one trial, or the Pareto front of several objectives."""
 
     __slots__ = ("_front", "best", "done", "failed", "maximize")
 
     def __init__(self, *, maximize: bool) -> None:
         self.maximize = maximize
-        self.done = self.failed = 0
-        self.best: tuple[int, Decisions, float] | None = None
+        self.done = self.failed = 0  # how many ended; how many of them have no reward that counts
+        self.best: tuple[int, Decisions, float] | None = None  # id, decisions, reward; of one objective
         self._front: ParetoFront | None = None
 
     def add(self, id: int, decisions: Decisions, reward: Reward | None) -> bool:
@@ -51,13 +44,8 @@ class Tally:
             self._front.add(tuple([sign * one for one in reward]), (decisions, reward))
             return False
         best = self.best
-        if best is not None:
-            if reward == best[2]:  # the earlier of equals, as in a study; workers end in any order
-                is_better = id < best[0]
-            else:
-                is_better = (reward > best[2]) is self.maximize
-            if not is_better:
-                return False
+        if best is not None and (id >= best[0] if reward == best[2] else (reward < best[2]) is self.maximize):
+            return False  # of equals the earlier is kept, as in a study; workers end in any order
         self.best = (id, decisions, reward)
         return True
 

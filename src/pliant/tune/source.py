@@ -31,11 +31,7 @@ Callback = Callable[["Trial"], object]
 
 
 class Source(ABC):
-    """Hands out trials and passes rewards on; keeps the best, the time limit, the callbacks and the display of a search.
-
-    Args:
-      maximize: whether higher rewards are better.
-    """
+    """Hands out trials and passes rewards on; keeps the best, the time limit, the callbacks and the display of a search."""
 
     def __init__(self, *, maximize: bool) -> None:
         self.tally = Tally(maximize=maximize)

@@ -30,15 +30,11 @@ MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the m
 
 @final
 class ChannelReceiver:
-    """Receives the feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept.
-
-    Attributes:
-      told: the feedback, as ``evaluate_one`` returns it; None before.
-    """
+    """Receives the feedback of a trial that runs elsewhere: reports go through a channel, the reward is kept."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.told: dict[str, Any] | None = None
+        self.told: dict[str, Any] | None = None  # as ``evaluate_one`` returns it
 
     def report(self, trial: Feedback, reward: float, step: float) -> bool:
         """Passes an intermediate reward on; returns whether to stop."""

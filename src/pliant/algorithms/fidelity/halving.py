@@ -203,19 +203,11 @@ def plan_brackets(rungs: int, eta: int) -> list[list[int]]:
 
 @final
 class Bracket:
-    """One bracket of successive halving: the best trials of each rung continue on the next.
-
-    Args:
-      counts: number of trials on each rung, not increasing.
-      first: index of the first rung among all budgets.
-
-    Attributes:
-      rung: the current rung, from 0.
-    """
+    """One bracket of successive halving: the best trials of each rung continue on the next."""
 
     def __init__(self, counts: list[int], first: int) -> None:
-        self.counts = counts
-        self.first = first
+        self.counts = counts  # trials on each rung, not increasing
+        self.first = first  # index of the first rung among all budgets
         self.rung = 0
         self.items: list[Values] = []  # of this rung
         self._started = 0  # how many of them were proposed

@@ -32,11 +32,7 @@ def dominates(first: Sequence[float], second: Sequence[float]) -> bool:
 
 
 def as_rewards(reward: Any, size: int | None = None) -> Rewards:
-    """Returns a reward of one or several objectives as a tuple of floats.
-
-    Args:
-      reward: a finite number, or a tuple of them.
-      size: the required number of objectives; None for any.
+    """Returns a reward of one or several objectives as a tuple of floats.  ``size`` is the required number; None for any.
 
     Raises:
       RewardError: it is not such a reward, or has another number of objectives.

@@ -38,13 +38,8 @@ def log_probs(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
 
     For a float it is the log-density on the unit scale.
 
-    Args:
-      outputs: ``[B, T, K]``, the outputs of the heads of ``batch.points``.
-      batch: the decisions.
-      numbers: ``[P]``, which points have a number head; None if none has.
-
-    Returns:
-      ``[B, T]``.
+    ``outputs``, ``[B, T, K]``, are of the heads of ``batch.points``; ``numbers``, ``[P]``, are the points with a number
+    head, None if none has.
     """
     logits = outputs.masked_fill(~batch.allowed, -math.inf)
     found = torch.log_softmax(logits, -1).gather(-1, batch.columns.unsqueeze(-1)).squeeze(-1)

@@ -124,10 +124,7 @@ class TreeEntropy:
     decision.  The sorted picks of a group are a Markov chain, whose marginals a forward pass gives.  Distinct picks in
     any order lack a closed form (their marginals are permanents); then ``is_exact`` is False.
 
-    Args:
-      space: the space of the decisions.
-      heads: one for each point.
-      masks: ``[P, K]``, which outputs each head has.
+    ``heads`` has one for each point; ``masks``, ``[P, K]``, has the outputs of each head.
     """
 
     def __init__(self, space: Space, heads: Sequence[Head], masks: Tensor) -> None:

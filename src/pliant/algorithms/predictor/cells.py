@@ -22,12 +22,7 @@ class Readers:
     Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997, with forget gates (Gers, Schmidhuber and
     Cummins, 2000) whose biases start at 1.  All members take a step by one ``baddbmm``.
 
-    Args:
-      members: number of networks.
-      tokens: number of tokens; token 0 always has a zero embedding.
-      width: the size of embeddings.
-      hidden: the size of states.
-      seed: of the first weights, and of the order of examples in training.
+    Token 0 always has a zero embedding.  ``seed`` is of the first weights, and of the order of examples in training.
     """
 
     def __init__(self, members: int, tokens: int, width: int, hidden: int, *, seed: int) -> None:

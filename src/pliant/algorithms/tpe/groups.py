@@ -25,13 +25,7 @@ Picks = list[int]
 class Overlaps:
     """The distribution of the overlap with one centre.
 
-    Args:
-      shares: per overlap 0, 1, ..., which part of all picks has it (sums to 1).
-      bandwidth: in (0, 1]; 1 is the uniform distribution.
-
-    Attributes:
-      log_ratio: the change of the log-probability per common place.
-      log_scale: the log-probability of picks without overlap, relative to a uniform draw.
+    ``shares`` has for overlap 0, 1, ... the part of all picks with it; a ``bandwidth`` of 1 is the uniform distribution.
     """
 
     def __init__(self, shares: NDArray[np.float64], bandwidth: float) -> None:
@@ -45,9 +39,10 @@ class Overlaps:
             middle = (low + high) / 2
             chances = _softmax(logs + middle * levels)
             low, high = (middle, high) if most - levels @ chances > wanted else (low, middle)
-        self.log_ratio = low if wanted > 0 else 0.0
+        self.log_ratio = low if wanted > 0 else 0.0  # the change of the log-probability per common place
         weights = logs + self.log_ratio * levels
         peak = float(weights.max())
+        # The log-probability of picks without overlap, relative to a uniform draw.
         self.log_scale = -(peak + math.log(float(np.exp(weights - peak).sum())))
         self._chances = np.cumsum(_softmax(weights)).tolist()
 

@@ -37,15 +37,11 @@ class Kernels:
 
     A hole that is active in the candidate but not in the trial has the prior: kernels follow the branches, and
     each sums to one over the decisions of the space.
-
-    Attributes:
-      width: how many columns a kernel has.
-      scaled: the places of a row that have a Gaussian, of numbers and of ordered holes.
     """
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.width = 0
+        self.width = 0  # columns of a kernel
         plain: list[tuple[int, int, int]] = []
         self._ordered: list[tuple[int, int, Matrix]] = []
         self._numbers: list[tuple[int, int]] = []
@@ -69,6 +65,7 @@ class Kernels:
             np.cumsum(self._count) - self._count, self._count
         )
         self._where = self._first[self._hole] + self._within if plain else np.zeros(0, int)
+        # The places of a row that have a Gaussian: of ordered holes and of numbers.
         self.scaled = [at for at, *_ in self._ordered] + [at for at, _ in self._numbers]
 
     def units(self, rows: Matrix) -> Matrix:

@@ -26,28 +26,19 @@ Row = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One hole: a decision point, or all picks of a group that are distinct or sorted.
+    """One hole: a decision point, or all picks of a group that are distinct or sorted."""
 
-    Attributes:
-      point: the point; of a group the first pick.
-      at: its place in a row; of a group the first of ``picks`` places.
-      picks: 1, or those of the group.
-      group: the rule, where there is one.
-      branches: per candidate and per time that it was picked (once, but for repeated picks), the holes below.
-    """
-
-    point: Point
-    at: int
-    picks: int
-    group: Group | None
-    branches: tuple[tuple[tuple[Node, ...], ...], ...]
+    point: Point  # the point; of a group the first pick
+    at: int  # its place in a row; of a group the first of ``picks`` places
+    picks: int  # 1, or those of the group
+    group: Group | None  # the rule, where there is one
+    branches: tuple[tuple[tuple[Node, ...], ...], ...]  # per candidate, and per time that it was picked
 
     @property
     def is_number(self) -> bool:
         """Whether its place holds a number on the unit scale, not an index."""
-        return not isinstance(self.point, Choice) and not (
-            isinstance(self.point, Int) and self.point.count <= FEW
-        )
+        point = self.point
+        return not isinstance(point, Choice) and not (isinstance(point, Int) and point.count <= FEW)
 
     @property
     def repeats(self) -> bool:

@@ -31,25 +31,15 @@ from ..tfrecord import read_records
 @final
 @dataclass(frozen=True, eq=False)
 class Records:
-    """All trainings of all cells; accuracies are fractions.
+    """All trainings of all cells; accuracies are fractions."""
 
-    Attributes:
-      hashes: of the cells, as 32 bytes of hex digits, of shape [cells].
-      vertices: of the cells, of shape [cells].
-      parameters: of the networks, of shape [cells].
-      fidelities: epochs, ascending: half and all of each published length of training.
-      validation: accuracies, of shape [fidelities, repeats, cells].
-      test: accuracies at the last fidelity, of shape [repeats, cells].
-      seconds: of training, of shape [fidelities, repeats, cells].
-    """
-
-    hashes: npt.NDArray[np.bytes_]
-    vertices: npt.NDArray[np.int64]
-    parameters: npt.NDArray[np.int64]
-    fidelities: npt.NDArray[np.int64]
-    validation: Floats
-    test: Floats
-    seconds: Floats
+    hashes: npt.NDArray[np.bytes_]  # of the cells, as 32 bytes of hex digits, of shape [cells]
+    vertices: npt.NDArray[np.int64]  # of the cells, of shape [cells]
+    parameters: npt.NDArray[np.int64]  # of the networks, of shape [cells]
+    fidelities: npt.NDArray[np.int64]  # epochs, ascending: half and all of each published length of training
+    validation: Floats  # accuracies, of shape [fidelities, repeats, cells]
+    test: Floats  # accuracies at the last fidelity, of shape [repeats, cells]
+    seconds: Floats  # of training, of shape [fidelities, repeats, cells]
 
 
 def read_tfrecord(file: str | os.PathLike[str]) -> Records:
@@ -168,21 +158,13 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One training of one cell.
+    """One training of one cell."""
 
-    Attributes:
-      hash: of the cell; see ``Graph.fingerprint``.
-      epochs: how long it was trained.
-      vertices: of the cell.
-      parameters: how many are trained.
-      evaluations: at the start, half-way and at the end.
-    """
-
-    hash: str
-    epochs: int
-    vertices: int
-    parameters: int
-    evaluations: tuple[Evaluation, ...]
+    hash: str  # of the cell; see ``Graph.fingerprint``
+    epochs: int  # how long it was trained
+    vertices: int  # of the cell
+    parameters: int  # how many are trained
+    evaluations: tuple[Evaluation, ...]  # at the start, half-way and at the end
 
 
 def parse_row(record: bytes) -> Row:

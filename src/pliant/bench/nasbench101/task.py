@@ -65,12 +65,7 @@ def nasbench101(data: str | os.PathLike[str] | None = None, *, vertices: int = V
 
 
 def find_row(hashes: Iterable[bytes | str], vertices: int) -> Callable[[Decisions], int | None]:
-    """Returns a function that finds the row of decisions of ``make_space(vertices)``; None for infeasible ones.
-
-    Args:
-      hashes: of the cells, one per row, as hex digits.
-      vertices: of the space.
-    """
+    """Returns a function that finds the row of decisions of ``make_space(vertices)``; None for infeasible ones."""
     rows = {name.decode("ascii") if isinstance(name, bytes) else name: row for row, name in enumerate(hashes)}
     inner = vertices - 2
 

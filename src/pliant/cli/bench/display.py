@@ -19,12 +19,7 @@ _LINES = 20
 
 @final
 class Display:
-    """Shows runs as they end: in a terminal as a bar, else as lines.
-
-    Args:
-      console: where.
-      total: the number of runs.
-    """
+    """Shows runs as they end: in a terminal as a bar, else as lines."""
 
     def __init__(self, console: Console, total: int) -> None:
         self.console, self.total, self.done = console, total, 0

@@ -17,17 +17,11 @@ _MAGIC = b"SQLite format 3\0"
 @final
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A study that was found.
+    """A study that was found."""
 
-    Attributes:
-      place: its file, or its address without the password.
-      data: its state by name, as ``describe`` returns it.
-      fault: why it cannot be read; None if it can.
-    """
-
-    place: str
-    data: dict[str, Any]
-    fault: str | None = None
+    place: str  # its file, or its address without the password
+    data: dict[str, Any]  # its state by name, as ``describe`` returns it
+    fault: str | None = None  # why it cannot be read; None if it can
 
     @property
     def label(self) -> str:
