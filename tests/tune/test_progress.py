@@ -12,7 +12,7 @@ from rich.console import Console
 import pliant as pg
 from pliant.study import Study, Trial
 from pliant.tune.progress import LineDisplay, LiveDisplay, open_display
-from pliant.tune.text import say, summarize
+from pliant.tune.text import say, say_decisions
 
 
 class Conv(pg.Object):
@@ -32,7 +32,7 @@ def relu():
 def summary(program, decisions):
     space = pg.abstract_search_space(program)
     trial = Trial(1, space.parse(decisions), "running", None, None, None, 1, "", None, None)
-    return summarize(trial)
+    return say_decisions(trial.decisions)
 
 
 SUMMARIES = {

@@ -406,10 +406,7 @@ def check_told(
     >>> check_told(2), check_told([2, 0.5])
     (2.0, (2.0, 0.5))
 
-    Args:
-      reward: a number of any library, or a tuple or list of them.
-      trial: its number, for the message.
-      takes_bool: whether True and False are the numbers 1 and 0.
+    ``trial`` is its number, for the message; ``takes_bool`` is whether True and False are the numbers 1 and 0.
 
     Raises:
       RewardError: it is not a finite number, or one of several is not.

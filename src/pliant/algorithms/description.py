@@ -85,8 +85,10 @@ def differences(recorded: Description, given: Description) -> list[str]:
     >>> differences(describe(Random(seed=1)), describe(Random(seed=2)))
     ['seed=1 against 2']
     """
-    if not _same_name(recorded["name"], given["name"]):
-        return [f"a {recorded['name']} against a {given['name']}"]
+    before, now = recorded["name"], given["name"]
+    may_be_same = (":" in before) == (":" in now) or before.startswith("?:")  # the module ``?`` is unknown
+    if not may_be_same or before.rpartition(":")[2] != now.rpartition(":")[2]:  # a user's class may move
+        return [f"a {before} against a {now}"]
     old, new = recorded["options"], given["options"]
     return [
         f"{name}={to_text(old[name])} against {to_text(new[name])}"
@@ -148,13 +150,6 @@ def _import_name(value: Any) -> str:
 
 def _is_ours(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _same_name(old: str, new: str) -> bool:
-    """Returns whether two names are of one class; a user's class may move, and the module ``?`` is unknown."""
-    if (":" in old) != (":" in new) and not old.startswith("?:"):
-        return False
-    return old.rpartition(":")[2] == new.rpartition(":")[2]
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -16,12 +16,7 @@ _Class = TypeVar("_Class", bound=type)
 def check_count(value: Any, name: str, owner: Any, *, least: int = 1, most: int | None = None) -> int:
     """Returns ``value`` when it is an integer from ``least`` to ``most``.
 
-    Args:
-      value: what was given.
-      name: the name of the option.
-      owner: the object that has the option, or its name.
-      least: the smallest value that is allowed.
-      most: the largest value that is allowed; None for no limit.
+    ``owner`` is the object that has the option ``name``, or its name.
 
     Raises:
       FieldTypeError, FieldValueError: it is not.
@@ -48,14 +43,7 @@ def check_number(
 ) -> float:
     """Returns ``value`` as a float when it is a number in the range that the other arguments give.
 
-    Args:
-      value: what was given.
-      name: the name of the option.
-      owner: the object that has the option, or its name.
-      least: the smallest value that is allowed; without effect where ``above`` is given.
-      above: what the value must be larger than.
-      most: the largest value that is allowed.
-      below: what the value must be smaller than.
+    ``owner`` is as for ``check_count``; ``least`` has no effect where ``above`` is given.
 
     Raises:
       FieldTypeError, FieldValueError: it is not.
@@ -81,11 +69,8 @@ def check_number(
 def check_part(value: Any, kind: type, where: str, example: str) -> Any:
     """Returns ``value`` when it is an instance of ``kind``.
 
-    Args:
-      value: what was given.
-      kind: the class that it must be of.
-      where: the argument, such as ``Evolution(survive=...)``.
-      example: what it takes in words and code, such as "an operator, such as `Top(5)`".
+    ``where`` is the argument, such as ``Evolution(survive=...)``; ``example`` is what it takes in words and code, such as
+    "an operator, such as `Top(5)`".
 
     Raises:
       FieldTypeError: it is not.

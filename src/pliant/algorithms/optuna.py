@@ -133,13 +133,7 @@ class Optuna(Algorithm):
         if trial is not None:
             self._study.tell(trial, numbers, state=failed if numbers is None else None)
             return
-        params: dict[str, Any] = {}
-        kinds: dict[str, Any] = {}
-
-        def record(name: str, kind: Any, answer: Number) -> None:
-            params[name], kinds[name] = kind.to_external_repr(kind.to_internal_repr(answer)), kind
-
-        self._questions.answer(decisions, record)
+        params, kinds = self._questions.answer(decisions)
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=failed if numbers is None else optuna.trial.TrialState.COMPLETE,
@@ -185,14 +179,19 @@ class _Questions:
         self._walk(self._space.top, ask, values)
         return tuple(values)
 
-    def answer(self, decisions: Decisions, record: Callable[[str, Any, Number], None]) -> None:
-        """Calls ``record`` with the parameter values of these decisions."""
-        given = dict(zip(decisions.active, decisions.values, strict=True))
-        for index, value in given.items():
+    def answer(self, decisions: Decisions) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the parameters of decisions by name, and their distributions."""
+        params, kinds = dict[str, Any](), dict[str, Any]()
+        for index, value in zip(decisions.active, decisions.values, strict=True):
             kind, point = self._kinds[index], self._space.points[index]
             if kind is not None:
                 scaled = not isinstance(point, Choice) and _has_own_scale(point)
-                record(point.path, kind, to_unit(point, value) if scaled else value)  # type: ignore[arg-type]  # a number
+                answer = to_unit(point, value) if scaled else value  # type: ignore[arg-type]  # a number
+                params[point.path], kinds[point.path] = (
+                    kind.to_external_repr(kind.to_internal_repr(answer)),
+                    kind,
+                )
+        return params, kinds
 
     def check_finite(self) -> None:
         """Raises a SpaceError if a parameter is a float."""
@@ -356,31 +355,21 @@ def _find_sampler(sampler: Any) -> Callable[[int], Any]:
             f"Optuna(sampler=...) takes a name such as 'TPESampler', a class, or a function from a seed to a sampler; "
             f"got {sampler!r:.80} of type {type(sampler).__name__}."
         )
-    if inspect.isclass(sampler) and issubclass(sampler, samplers.BaseSampler):
-        return _class_maker(sampler)
-    return _checked_maker(sampler)
-
-
-def _class_maker(kind: Any) -> Callable[[int], Any]:
+    is_class = inspect.isclass(sampler) and issubclass(sampler, samplers.BaseSampler)
     needed = [
         name
-        for name, parameter in inspect.signature(kind).parameters.items()
+        for name, parameter in (inspect.signature(sampler).parameters if is_class else {}).items()
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     ]
     if needed:
         raise FieldTypeError(
-            f"{kind.__name__} cannot be made without {', '.join(needed)}. "
-            f"Pass a function instead: `lambda seed: {kind.__name__}({', '.join(f'{n}=...' for n in needed)})`."
+            f"{sampler.__name__} cannot be made without {', '.join(needed)}. "
+            f"Pass a function instead: `lambda seed: {sampler.__name__}({', '.join(f'{n}=...' for n in needed)})`."
         )
-    return _checked_maker(lambda seed: kind(seed=seed))
 
-
-def _checked_maker(make: Callable[[int], Any]) -> Callable[[int], Any]:
-    """Returns ``make`` with its results checked."""
-
-    def checked(seed: int) -> Any:
+    def make(seed: int) -> Any:
         with _needs_packages(), _quiet():
-            made = make(seed)
+            made = sampler(seed=seed) if is_class else sampler(seed)
         if not isinstance(made, _load().samplers.BaseSampler):
             raise FieldTypeError(
                 f"the function that Optuna(sampler=...) was given must return a sampler; got {made!r:.80} of type "
@@ -388,4 +377,4 @@ def _checked_maker(make: Callable[[int], Any]) -> Callable[[int], Any]:
             )
         return made
 
-    return checked
+    return make

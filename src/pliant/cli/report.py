@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from pliant.study import Study, Trial
-from pliant.tune.text import say, summarize, to_code
+from pliant.tune.text import say, say_decisions, to_code
 from pliant.values.text import to_printable
 
 from .console import print_line, to_text
@@ -20,8 +20,8 @@ from .console import print_line, to_text
 
 def print_top(console: Console, study: Study, top: int) -> None:
     """Prints the best trials of a study as a table, and the number of failed ones."""
-    _print_trials(console, f"Best of {study.counts()['completed']} trials", ["reward"], study.best(top))
-    _print_failures(console, study)
+    title = f"Best of {study.counts()['completed']} trials"
+    _print_trials(console, study, title, ["reward"], trials=study.best(top))
 
 
 def print_front(console: Console, study: Study) -> None:
@@ -29,15 +29,16 @@ def print_front(console: Console, study: Study) -> None:
     front = study.front()
     names = [f"reward {i}" for i in range(1, len(front[0].rewards or ()) + 1)]
     title = f"Pareto front: {len(front)} of {study.counts()['completed']} trials"
-    _print_trials(console, title, names, front)
-    _print_failures(console, study)
+    _print_trials(console, study, title, names, trials=front)
     print_line(console, "No other trial is at least as good in all rewards and better in one.")
     print_line(
         console, "With several rewards there is not one best trial, so no winner and no comparison are shown."
     )
 
 
-def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: Sequence[Trial]) -> None:
+def _print_trials(
+    console: Console, study: Study, title: str, rewards: Sequence[str], *, trials: Sequence[Trial]
+) -> None:
     table = make_table(title)
     for name in ("trial", *rewards, "seconds"):
         table.add_column(name, justify="right")
@@ -45,11 +46,8 @@ def _print_trials(console: Console, title: str, rewards: Sequence[str], trials: 
     for trial in trials:
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         told = map(say, [trial.reward] if trial.rewards is None else trial.rewards)
-        table.add_row(str(trial.id), *told, seconds, to_text(summarize(trial)))
+        table.add_row(str(trial.id), *told, seconds, to_text(say_decisions(trial.decisions)))
     print_table(console, table)
-
-
-def _print_failures(console: Console, study: Study) -> None:
     counts = study.counts()
     if counts["failed"]:
         last = list(study.trials("failed"))[-1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pliant.study import Study, Trial
-from pliant.tune.text import say, summarize
+from pliant.tune.text import say, say_decisions
 from pliant.values.text import rows_to_csv
 
 from .errors import NasError
@@ -61,7 +61,7 @@ class TrialList:
                 STATES[trial.status] + (", stopped" if trial.id in self.stopped else ""),
                 *map(say, map(self._list_metrics(trial).get, metrics)),
                 "-" if trial.seconds is None else f"{trial.seconds:.1f}",
-                summarize(trial) if trial.reason is None else trial.reason,
+                say_decisions(trial.decisions) if trial.reason is None else trial.reason,
             ]
             for trial in self.trials
         ]

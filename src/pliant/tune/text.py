@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pliant.space import Decisions
-    from pliant.study import Trial
 
     from .feedback import Reward
     from .result import Tally
@@ -66,11 +65,6 @@ def say_end(tally: Tally, total: int | None, seconds: float, *, why: str | None)
     elif tally.front():
         lines.append("  read the Pareto-optimal programs with .front; all trials with .trials")
     return lines
-
-
-def summarize(trial: Trial) -> str:
-    """Returns the decisions of a trial as text, such as ``network=Mlp([64, 32], ReLU), lr=0.013``."""
-    return say_decisions(trial.decisions)
 
 
 def say_decisions(decisions: Decisions) -> str:

@@ -40,10 +40,6 @@ OP_HINT, FILTERS_HINT = "op", "filters"
 """The hints of the holes over operations and over filters, to partition S3 by."""
 
 
-def _norm(filters: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(filters)
-
-
 @symbolize
 @final
 class InvertedBottleneck(nn.Sequential):
@@ -59,14 +55,14 @@ class InvertedBottleneck(nn.Sequential):
         stride: int = 1,
     ) -> None:
         hidden = filters_in * expansion_ratio
-        expand = [nn.Conv2d(filters_in, hidden, 1, bias=False), _norm(hidden), nn.ReLU6()]
+        expand = [nn.Conv2d(filters_in, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()]
         super().__init__(
             *(expand if expansion_ratio != 1 else []),
             nn.Conv2d(hidden, hidden, kernel_size, stride, kernel_size // 2, groups=hidden, bias=False),
-            _norm(hidden),
+            nn.BatchNorm2d(hidden),
             nn.ReLU6(),
             nn.Conv2d(hidden, filters, 1, bias=False),
-            _norm(filters),
+            nn.BatchNorm2d(filters),
         )
 
 
@@ -115,7 +111,7 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(filters_in, filters, 1, bias=False), _norm(filters), nn.ReLU6()
+            nn.Conv2d(filters_in, filters, 1, bias=False), nn.BatchNorm2d(filters), nn.ReLU6()
         )
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(filters, classes))
 
@@ -134,7 +130,9 @@ class MobileNetV2(nn.Module):
         self, filters: int, blocks: Sequence[nn.Module], head: nn.Module, *, stride: int = 2
     ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, filters, 3, stride, 1, bias=False), _norm(filters), nn.ReLU6())
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, filters, 3, stride, 1, bias=False), nn.BatchNorm2d(filters), nn.ReLU6()
+        )
         self.body, self.top = nn.Sequential(*blocks), head
 
     def forward(self, x: Tensor) -> Tensor:

@@ -48,9 +48,9 @@ class Encoding:
         self._hole: list[int] = []  # of each feature
         self._candidate: list[int] = []  # of each feature; -1 for none
         self._base: list[float] = []  # the features when nothing is active
-        self._holes = 0
+        self.holes = 0  # how many weights of holes there are
         self._families: dict[Any, int] = {}
-        self._candidates = 0
+        self.candidates = 0  # how many weights of candidates there are
         self._column: dict[int, int] = {}  # where the features of a point start
         self._absent: dict[int, list[int]] = {}  # the features of a point that mark it as inactive
         self._members: dict[int, int] = {}  # of picks with a rule: where the counts of their group start
@@ -71,16 +71,6 @@ class Encoding:
     def width(self) -> int:
         """The number of features."""
         return len(self._hole)
-
-    @property
-    def holes(self) -> int:
-        """The number of weights of holes."""
-        return self._holes
-
-    @property
-    def candidates(self) -> int:
-        """The number of weights of candidates."""
-        return self._candidates
 
     def encode(self, many: Sequence[Decisions]) -> Matrix:
         """Returns the features of decisions, [len(many), width]."""
@@ -142,8 +132,8 @@ class Encoding:
                     self._new(hole)
 
     def _new_hole(self) -> int:
-        self._holes += 1
-        return self._holes - 1
+        self.holes += 1
+        return self.holes - 1
 
     def _new(self, hole: int, candidate: int = -1, *, base: float = 0.0) -> int:
         self._hole.append(hole)
@@ -155,8 +145,8 @@ class Encoding:
         """Returns the first candidate weight of the choices that offer these candidates."""
         key = point.literals
         if key not in self._families:
-            self._families[key] = self._candidates
-            self._candidates += point.count
+            self._families[key] = self.candidates
+            self.candidates += point.count
         return self._families[key]
 
     # ------------------------------------------------------------------ encoding

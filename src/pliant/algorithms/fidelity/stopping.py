@@ -22,6 +22,10 @@ from .budget import Values
 Curve = dict[float, float]
 
 
+def _to_lists(table: dict[Values, Any]) -> list[Any]:
+    return [[list(values), [list(one) for one in row.items()]] for values, row in table.items()]
+
+
 class Stopping(Wrapper):
     """Abstract: wraps an algorithm, and decides from intermediate rewards whether its trials stop.
 
@@ -56,12 +60,7 @@ class Stopping(Wrapper):
         return self._judge(decisions.values, curve, step) or inner
 
     def _state(self) -> dict[str, Any]:
-        return {
-            **super()._state(),
-            "curves": [
-                [list(values), [list(one) for one in c.items()]] for values, c in self._curves.items()
-            ],
-        }
+        return {**super()._state(), "curves": _to_lists(self._curves)}
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)
@@ -230,8 +229,7 @@ class HalvingStopping(Stopping):
         self._counted.pop(trial, None)
 
     def _state(self) -> dict[str, Any]:
-        counted = [[list(v), [list(one) for one in c.items()]] for v, c in self._counted.items()]
-        return {**super()._state(), "rungs": self._rungs, "counted": counted}
+        return {**super()._state(), "rungs": self._rungs, "counted": _to_lists(self._counted)}
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)

@@ -6,7 +6,7 @@ The cost is a function of decisions, known before a trial.  If only a trial show
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, final
 
 from pliant.space import Decisions
@@ -76,8 +76,7 @@ class Reject(Wrapper):
         Raises:
           FieldTypeError: their cost is not a number.
         """
-        cost = self._measure(decisions)
-        return cost is not None and self.low <= cost <= self.high
+        return self._accepts(decisions, [])
 
     def _propose(self) -> Decisions:
         seen: list[float] = []
@@ -87,7 +86,8 @@ class Reject(Wrapper):
                 return decisions
             if self.tell:
                 self.algorithm.feedback(decisions, None)
-        for decisions in self._draw():
+        for _ in range(self.attempts):
+            decisions = self.space.sample(self.random)
             if self._accepts(decisions, seen):
                 return decisions
         costs = f"costs from {min(seen):g} to {max(seen):g}" if seen else "no costs but None"
@@ -102,10 +102,6 @@ class Reject(Wrapper):
             return False
         seen.append(cost)
         return self.low <= cost <= self.high
-
-    def _draw(self) -> Iterator[Decisions]:
-        for _ in range(self.attempts):
-            yield self.space.sample(self.random)
 
     def _measure(self, decisions: Decisions) -> float | None:
         cost = self.cost(decisions)

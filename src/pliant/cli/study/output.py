@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import to_csv, trial_to_json
-from pliant.tune.text import say, summarize
+from pliant.tune.text import say, say_decisions
 from pliant.values.text import rows_to_csv, to_printable
 
 from ..console import make_console, print_line, to_text
@@ -93,7 +93,7 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
     table = _table("status", *map(_to_title, extra), *rewards, "seconds", "program", first="trial")
     for trial in trials:
         told = [trial.reward] if not count else list(trial.rewards or [None] * count)
-        program = summarize(trial)
+        program = say_decisions(trial.decisions)
         about = program if trial.reason is None else f"{program}: {trial.reason}"
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         more = [str(getattr(trial, name) or "") for name in extra]
