@@ -47,7 +47,7 @@ class Panel:
     best: float | None = None  # the optimum, as a dashed line
 
 
-def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str = "trials") -> list[Path]:
+def draw(panels: Sequence[Panel], stem: Path, *, title: str = "") -> list[Path]:
     """Draws panels with the same labels side by side into ``<stem>.png`` and ``<stem>.svg``, and returns these paths.
 
     Raises:
@@ -70,7 +70,7 @@ def draw(panels: Sequence[Panel], stem: Path, *, title: str = "", x_label: str =
     figure = Figure(figsize=(6.4 * len(panels), 4.4), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, panel in zip(axes, panels):
-        _draw_panel(axis, panel, x_label)
+        _draw_panel(axis, panel)
     if axes[-1].get_legend_handles_labels()[1]:
         axes[-1].legend(loc="lower right", fontsize="small", framealpha=0.9)
     if title:
@@ -103,7 +103,7 @@ def limits(panel: Panel) -> tuple[float, float] | None:
     return bottom - margin, top + margin
 
 
-def _draw_panel(axis: Axes, panel: Panel, x_label: str) -> None:
+def _draw_panel(axis: Axes, panel: Panel) -> None:
     for i, series in enumerate(panel.series):
         colour = _COLOURS[i % len(_COLOURS)]
         style: dict[str, Any] = {"color": colour, "linestyle": _DASHES[i // len(_COLOURS) % len(_DASHES)]}
@@ -119,5 +119,5 @@ def _draw_panel(axis: Axes, panel: Panel, x_label: str) -> None:
         axis.set_ylim(*found)
     axis.set_xlim(1, max([2, *(len(series.mean) for series in panel.series)]))
     axis.set_title(panel.title)
-    axis.set_xlabel(x_label)
+    axis.set_xlabel("trials")
     axis.grid(visible=True, alpha=0.25)

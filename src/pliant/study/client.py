@@ -22,6 +22,7 @@ from .trials.constraint import check_metrics
 from .trials.trial import RUNNING, Cause, Trial
 from .wire import address_of, error_from_json, trial_from_json
 
+Metrics = Mapping[str, float] | None
 PATIENCE = 30.0  # seconds that a server may be unreachable, such as during a restart
 LOOK = 0.5  # seconds between checks of the connection
 PAUSE = 0.05  # seconds between requests while other workers have all remaining trials
@@ -87,44 +88,25 @@ class Client:
             time.sleep(PAUSE)
 
     def report(
-        self,
-        trial_id: int,
-        reward: float,
-        *,
-        step: float,
-        token: int,
-        metrics: Mapping[str, float] | None = None,
+        self, trial_id: int, reward: float, *, step: float, token: int, metrics: Metrics = None
     ) -> bool:
         """Reports an intermediate reward; returns whether the trial should stop.  Errors are those of ``Study.report``."""
         given = {"reward": reward, "step": step, "metrics": check_metrics(trial_id, metrics or {})}
         return bool(self._call({"do": "report", "id": trial_id, "token": token, **given})["stop"])
 
     def tell(
-        self,
-        trial_id: int,
-        reward: float | tuple[float, ...],
-        *,
-        token: int,
-        metrics: Mapping[str, float] | None = None,
+        self, trial_id: int, reward: float | tuple[float, ...], *, token: int, metrics: Metrics = None
     ) -> Trial:
         """Records the reward of a trial; returns it as it ended.  Errors are those of ``Study.tell``.
 
         The same result may be told twice, such as after a crash.
         """
-        given = {
-            "reward": check_told(reward, trial=trial_id),
-            "metrics": check_metrics(trial_id, metrics or {}),
-        }
+        told = check_told(reward, trial=trial_id)
+        given = {"reward": told, "metrics": check_metrics(trial_id, metrics or {})}
         return self._end({"do": "tell", "id": trial_id, "token": token, **given})
 
     def fail(
-        self,
-        trial_id: int,
-        reason: str,
-        *,
-        token: int,
-        cause: Cause = "error",
-        metrics: Mapping[str, float] | None = None,
+        self, trial_id: int, reason: str, *, token: int, cause: Cause = "error", metrics: Metrics = None
     ) -> Trial:
         """Records that a trial failed, and why; returns it as it ended.  Errors are those of ``Study.fail``."""
         given = {"reason": str(reason), "cause": cause, "metrics": check_metrics(trial_id, metrics or {})}
@@ -275,11 +257,7 @@ def _say_fate(trial: Trial, token: int | None) -> str:
     """Returns what became of a trial whose worker could not tell its result."""
     again = f"Trial {trial.id} was handed out again" if token not in (None, trial.attempts) else ""
     if trial.status != RUNNING:
-        return (
-            f"{again}, and has ended ({trial.status})"
-            if again
-            else f"Trial {trial.id} has ended ({trial.status})"
-        )
+        return f"{again + ', and' if again else f'Trial {trial.id}'} has ended ({trial.status})"
     if again:
         return f"{again}{f', to {trial.worker}' if trial.worker else ''}, so its earlier result is refused"
     return f"Trial {trial.id} waits to be handed out again; its result can still be told to the next server"

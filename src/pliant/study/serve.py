@@ -239,9 +239,7 @@ class Server:
         """Ends a trial; the same result a second time succeeds."""
         try:
             ended: Trial = end()
-        except LostConnection:
-            raise
-        except StaleError:
+        except (LostConnection, StaleError):
             raise
         except FeedbackError as error:
             before = self._find(request["id"])

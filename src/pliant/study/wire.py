@@ -48,8 +48,7 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
     """Returns a trial as JSON for a worker, without its reports."""
     plain = {field.name: getattr(trial, field.name) for field in fields(trial) if field.name != "reports"}
     parent = None if trial.parent is None else list(trial.parent.values)
-    return {
-        **plain,
+    return plain | {
         "decisions": list(trial.decisions.values),
         "parent": parent,
         "metrics": dict(trial.metrics),

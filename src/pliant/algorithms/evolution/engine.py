@@ -119,11 +119,8 @@ class Evolution(Algorithm):
         if reward is not None:
             self._newcomers.append(Individual(decisions, reward))
         self._told += 1
-        if self._told % self.generation == 0:
-            self._renew()
-
-    def _renew(self) -> None:
-        """Ends a generation: selects the survivors."""
+        if self._told % self.generation:
+            return
         if self._newcomers:
             self._population = list(self.survive([*self._population, *self._newcomers], self.random))
             self._newcomers = []

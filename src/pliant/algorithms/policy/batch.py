@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import final
 
 import torch
@@ -79,8 +78,8 @@ class Encoder:
                     if limit is not None:
                         limits.append((row, at, limit))
                 elif not isinstance(head.point, Choice):
-                    share = unit_share(head.point, value)
-                    low[row][at], high[row][at] = map(_finite, map(logit, share))
+                    ends = [min(max(logit(end), -_FAR), _FAR) for end in unit_share(head.point, value)]
+                    low[row][at], high[row][at] = ends
         whole = torch.tensor(points, dtype=torch.long).reshape(shape)
         allowed = self.masks[whole]
         for row, at, limit in limits:
@@ -105,7 +104,3 @@ def _limit(head: Head, value: int, picked: dict[int, list[int]]) -> Sequence[int
     limit = allowed_picks(point, earlier)
     earlier.append(value)
     return limit
-
-
-def _finite(number: float) -> float:
-    return number if isfinite(number) else (_FAR if number > 0 else -_FAR)
