@@ -49,9 +49,7 @@ class Contender:
 
     label: str  # its name in the report
     evaluations: int  # how often ``evaluate`` was called for it
-    make: Callable[
-        [], Any
-    ]  # builds its program, a new one in each call: evaluations do not affect each other
+    make: Callable[[], Any]  # builds its program, a new one in each call: calls do not affect each other
     reward: float | None = None  # by ``evaluate``; None without one
     score: float | None = None  # by ``test``; None without one
     note: str = ""  # why a number is missing

@@ -39,9 +39,7 @@ class ParetoTournament(Counted):
         draw, n = random.random, len(individuals)
         winners = []
         for _ in range(self.count):
-            rivals = [
-                int(draw() * n) for _ in range(self.size)
-            ]  # in random order, so max breaks ties at random
+            rivals = [int(draw() * n) for _ in range(self.size)]  # in random order: max breaks ties at random
             winners.append(individuals[max(rivals, key=lambda i: (ranks[i], rooms[i]))])
         return winners
 

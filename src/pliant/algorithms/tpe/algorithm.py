@@ -22,10 +22,7 @@ Values = tuple[int | float, ...]
 
 _CELLS = 4_000_000  # size limit of the table of kernels of g; fewer trials are kept beyond it
 _PENDING = 500  # number of pending trials that are remembered
-_FORCED, _FREE = (
-    (0.1, 0.2),
-    (0.2, 0.1),
-)  # bandwidths of l and g: where proposals differ in a choice, and otherwise
+_FORCED, _FREE = (0.1, 0.2), (0.2, 0.1)  # bandwidths of l and g: if proposals differ in a choice, and else
 _GROWTH = 10  # widths are recomputed whenever history has grown by this part (1 / 10)
 
 

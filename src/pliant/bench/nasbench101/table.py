@@ -203,9 +203,7 @@ def _parse_metrics(message: bytes) -> tuple[int, tuple[Evaluation, ...]]:
 
 
 def _parse_evaluation(message: bytes) -> Evaluation:
-    if (
-        len(message) == _EVALUATION.size
-    ):  # as it nearly always is: the five doubles in order, and nothing else
+    if len(message) == _EVALUATION.size:  # as it nearly always is: the five doubles in order, nothing else
         values = _EVALUATION.unpack(message)
         if values[::2] == _KEYS:
             return Evaluation(*values[1::2])
