@@ -121,13 +121,8 @@ class TPE(Algorithm):
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         assert not isinstance(reward, tuple)
-        values = decisions.values
-        if self._pending.get(values, 0) > 1:
-            self._pending[values] -= 1
-        else:
-            self._pending.pop(values, None)
-            self._waiting.pop(values, None)
-        self._add(values, reward)
+        self._forget(decisions.values)
+        self._add(decisions.values, reward)
 
     def _add(self, values: Values, reward: float | None) -> None:
         place = len(self._told) % self._limit
@@ -152,6 +147,13 @@ class TPE(Algorithm):
         self._spread = _scott(self._kernels.units(self._ring[:count]))
         self._stale = list(range(count))
         self._waiting.clear()
+
+    def _forget(self, values: Values) -> None:
+        if self._pending.get(values, 0) > 1:
+            self._pending[values] -= 1
+        else:
+            self._pending.pop(values, None)
+            self._waiting.pop(values, None)
 
     # ------------------------------------------------------------------ proposals
 
