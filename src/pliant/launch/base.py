@@ -46,14 +46,8 @@ class Limits:
     def __post_init__(self) -> None:
         limits: dict[str, object] = {"seconds": self.seconds, "memory": self.memory}
         for name, value in limits.items():
-            if value is None:
-                continue
-            if (
-                not isinstance(value, int | float)
-                or isinstance(value, bool)
-                or not math.isfinite(value)
-                or value <= 0
-            ):
+            is_real = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+            if value is not None and not is_real:
                 raise LaunchError(
                     f"Limits.{name} must be a number above 0, or None for no limit; got {value!r:.80}. "
                     "Example: Limits(seconds=60, memory=2 * 1024**3)."

@@ -122,9 +122,8 @@ class Child:
         if self.result is not None:
             return self.result["how"], self.result["value"], self.result["reason"], None
         assert self.code is not None
-        how, reason = explain(
-            self.code, out_of_memory=tree.out_of_memory_count() > self._killed_before and self.code < 0
-        )
+        starved = self.code < 0 and tree.out_of_memory_count() > self._killed_before
+        how, reason = explain(self.code, out_of_memory=starved)
         if self.wire is not None and how == "returned":
             how, reason = "exited", "its process ended with exit code 0 before the call returned (os._exit?)"
         return how, None, reason, self.code
@@ -147,7 +146,7 @@ def fork_worker(threads: int, ours: Iterable[int]) -> Child:
     here, there = socket.socketpair()
     reader, writer = os.pipe()
     keeper = os.getpid()
-    _flush_own()
+    tree.flush_streams()
     pid = os.fork()
     if pid == 0:
         try:
@@ -169,17 +168,11 @@ def spawn_command(job: Mapping[str, Any]) -> Child:
     """
     reader, writer = os.pipe()
     keeper = os.getpid()
-    env = {
-        **os.environ,
-        "PLIANT_JOB": job["id"],
-        "PLIANT_ATTEMPT": str(job["attempt"]),
-        **job["env"],
-        tree.MARK: job["mark"],
-    }
+    given = {"PLIANT_JOB": job["id"], "PLIANT_ATTEMPT": str(job["attempt"]), **job["env"]}
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own program, without a shell
             job["argv"],
-            env=env,
+            env={**os.environ, **given, tree.MARK: job["mark"]},
             cwd=job["folder"],
             stdin=subprocess.DEVNULL,
             stdout=writer,
@@ -240,15 +233,7 @@ def _configure_worker(threads: int) -> None:
     faulthandler.enable(file=2)
 
 
-def _flush_own() -> None:
-    """Empties the buffers of this process, which a fork would print again."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    tree.flush_streams()
-
-
 def exit_now(code: int) -> NoReturn:
     """Ends this process without running exit handlers."""
-    _flush_own()
+    tree.flush_streams()
     os._exit(code)

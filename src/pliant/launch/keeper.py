@@ -360,7 +360,7 @@ def preload(names: list[str]) -> None:
                     f"preload={name!r}: the module {error.name!r} does not exist. Give modules that can be imported, or "
                     "functions as 'module:function'."
                 ) from None
-    threads = _count_threads()
+    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
     if threads > 1:
         raise LaunchError(
             f"preload={names!r} left {threads} threads running; a process with threads cannot be forked safely. "
@@ -417,9 +417,3 @@ def _run_guarded(work: Callable[[], None], parent: int) -> str:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     return ""
-
-
-def _count_threads() -> int:
-    with suppress(OSError):
-        return len(os.listdir("/proc/self/task"))
-    return 1

@@ -198,11 +198,10 @@ class _Keeper:
 
     def wait(self, timeout: float | None) -> None:
         """Waits for a message."""
-        writing = [self.wire] if self.wire.pending else []
         poller = select.poll() if hasattr(select, "poll") else None
         if poller is None or self.wire.ended:
             return
-        poller.register(self.wire, select.POLLIN | (select.POLLOUT if writing else 0))
+        poller.register(self.wire, select.POLLIN | (select.POLLOUT if self.wire.pending else 0))
         poller.poll(None if timeout is None else timeout * 1000)
         self.wire.flush()
 
@@ -218,13 +217,9 @@ class _Keeper:
         if code:  # it could not end its processes
             found = tree.table()
             for pid in pids:
-                tree.end(tree.members(pid, found) if pid in found or _leads(pid, found) else ())
+                tree.end(tree.members(pid, found))
         self._finalizer.detach()
         return code
-
-
-def _leads(pid: int, found: Mapping[int, tree.Entry]) -> bool:
-    return any(entry.session == pid for entry in found.values())
 
 
 def _end_forgotten(wire: Wire, process: subprocess.Popen[bytes], owner: int) -> None:

@@ -83,28 +83,19 @@ class Output:
         end = bytes(self._end[-min(self._end_room, after) :])
         skipped = after - len(end)
         note = f"\n[... {skipped} bytes left out ...]\n".encode() if skipped else b""
-        if self._file is not None:
-            try:
-                self._file.seek(self._head)
-            except OSError as error:
-                self._fail(error)
-        self._write(note + end)
-        if self._file is not None:
-            try:
-                self._file.truncate()
-            except OSError as error:
-                self._fail(error)
+        self._write(note + end, end_at=self._head)
 
-    def _write(self, data: bytes) -> None:
-        while data and self._file is not None:
-            try:
-                data = data[self._file.write(data) :]
-            except OSError as error:
-                self._fail(error)
-
-    def _fail(self, error: OSError) -> None:
-        """Stops logging, for example if the disk is full; the job continues."""
-        if self._file is not None:
-            self._fault = f"\n[the log {self._file.name!r} cannot be written: {error.strerror}]"
-            file, self._file = self._file, None
+    def _write(self, data: bytes, end_at: int | None = None) -> None:
+        """Adds to the file, or replaces its end; stops logging on an error such as a full disk: the job continues."""
+        if (file := self._file) is None:
+            return
+        try:
+            if end_at is not None:
+                file.seek(end_at)
+            while data:
+                data = data[file.write(data) :]
+            if end_at is not None:
+                file.truncate()
+        except OSError as error:
+            self._fault, self._file = f"\n[the log {file.name!r} cannot be written: {error.strerror}]", None
             file.close()

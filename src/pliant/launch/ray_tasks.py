@@ -84,7 +84,6 @@ class RayTasks(Launcher):
         self._closed = False
 
     def start(self, job: Job) -> None:
-        """See ``Launcher.start``."""
         if self._closed:
             raise LaunchError("this RayTasks is closed. Make a new one.")
         check_job(job, self._jobs)
@@ -94,7 +93,6 @@ class RayTasks(Launcher):
         self._fill()
 
     def poll(self, timeout: float | None) -> list[Event]:
-        """See ``Launcher.poll``."""
         limit = None if timeout is None else time.monotonic() + timeout
         while not self._closed and not self._events and self._jobs:
             left = None if limit is None else max(0.0, limit - time.monotonic())
@@ -107,7 +105,6 @@ class RayTasks(Launcher):
         return events
 
     def reply(self, job_id: str, message: JSON) -> None:
-        """See ``Launcher.reply``."""
         dump(message, "a reply")
         running = self._jobs.get(job_id)
         if job_id not in self._jobs:
@@ -118,7 +115,6 @@ class RayTasks(Launcher):
         self._mailbox.order.remote(running.key, {"reply": message})
 
     def cancel(self, job_id: str, reason: str) -> None:
-        """See ``Launcher.cancel``."""
         if job_id not in self._jobs:
             return
         running = self._jobs[job_id]
@@ -130,7 +126,6 @@ class RayTasks(Launcher):
             self._order([running], {"cancel": reason})
 
     def close(self) -> None:
-        """See ``Launcher.close``."""
         if self._closed:
             return
         self._closed = True
@@ -140,11 +135,10 @@ class RayTasks(Launcher):
         self._waiting.clear()
         self._order(running, {"close": True})
         tasks = [one.task for one in running]
-        _, late = (
-            self._ray.wait(tasks, num_returns=len(tasks), timeout=GIVE_UP_SECONDS) if tasks else ([], [])
-        )
-        for task in late:
-            self._ray.cancel(task, force=True)
+        if tasks:
+            _, late = self._ray.wait(tasks, num_returns=len(tasks), timeout=GIVE_UP_SECONDS)
+            for task in late:
+                self._ray.cancel(task, force=True)
         self._ray.kill(self._mailbox, no_restart=True)
         self._disconnect()
 

@@ -26,9 +26,7 @@ from .worker import one_line
 IDLE_SECONDS = 60.0  # before a launcher without jobs is closed; Ray keeps its workers longer
 POLL_SECONDS = 0.2  # between checks for orders; a job that waits for a reply receives it at once
 
-_launchers: dict[
-    tuple[Any, ...], NodeLauncher
-] = {}  # of this Ray worker, which runs many tasks, one at a time
+_launchers: dict[tuple[Any, ...], NodeLauncher] = {}  # of this Ray worker, which runs one task at a time
 _idle_since: dict[tuple[Any, ...], float] = {}
 _lock = threading.Lock()  # of the two
 
@@ -85,12 +83,8 @@ class NodeLauncher(LocalLauncher):
     """
 
     def __init__(self, *, calls: bool, preload: Sequence[str], threads: int, grace: float) -> None:
-        options = {
-            "preload": list(preload) if calls else [],
-            "threads": threads,
-            "grace": grace,
-            "shielded": True,
-        }
+        names = list(preload) if calls else []
+        options = {"preload": names, "threads": threads, "grace": grace, "shielded": True}
         count = "1" if calls else str(threads)  # a process that will be forked computes with one thread
         env = {f"{name}_NUM_THREADS": count for name in THREADS}
         super().__init__(1, options, {**env, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"})
@@ -190,8 +184,6 @@ def _sweep() -> None:
             late = time.monotonic() - IDLE_SECONDS
             for name in [name for name, since in _idle_since.items() if since < late]:
                 del _idle_since[name]
-                launcher = _launchers.pop(name, None)
-                if launcher is not None:
-                    launcher.close()
+                _launchers.pop(name).close()
             if not _launchers:
                 return

@@ -34,9 +34,7 @@ class Entry:
 
 def table() -> dict[int, Entry]:
     """Returns the running processes by id, without zombies."""
-    if (_PROC / "self/stat").exists():
-        return _table_of_proc()
-    return _table_of_ps()
+    return _table_of_proc() if (_PROC / "self/stat").exists() else _table_of_ps()
 
 
 def members(root: int, found: Mapping[int, Entry], mark: str = "", adopter: int = 0) -> set[int]:
@@ -141,16 +139,15 @@ def end_with_parent(parent: int) -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        _libc().prctl(option, value, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def flush_streams() -> None:
-    """Flushes the output buffers of compiled code."""
-    _libc().fflush(None)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+    """Empties the output buffers of this process, of Python and of compiled code; a fork would print them again."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
 
 
 def _marked(pid: int, mark: str) -> bool:

@@ -23,6 +23,7 @@ from .base import JSON, Channel, dump
 from .functions import resolve
 
 REASON_LENGTH = 500
+Function = Callable[[JSON, Channel], JSON]
 
 
 @final
@@ -65,7 +66,7 @@ def serve(end: socket.socket) -> NoReturn:
         done = run(job["function"], job["payload"], channel, show=_print_error)
         if os.getpid() != pid:  # the function forked and returned in both processes
             os._exit(0)
-        _flush()
+        tree.flush_streams()
         done["children"] = _has_children()
         try:
             end.sendall(encode_line(done))
@@ -73,16 +74,12 @@ def serve(end: socket.socket) -> NoReturn:
             break
     with suppress(BaseException):
         atexit._run_exitfuncs()
-    _flush()
+    tree.flush_streams()
     os._exit(0)
 
 
 def run(
-    function: str | Callable[[JSON, Channel], JSON],
-    payload: JSON,
-    channel: Channel,
-    *,
-    show: Callable[[str], object],
+    function: str | Function, payload: JSON, channel: Channel, *, show: Callable[[str], object]
 ) -> dict[str, Any]:
     """Calls a function; returns ``how``, ``value`` and ``reason``, even if it raises.
 
@@ -134,13 +131,6 @@ def one_line(text: str) -> str:
 
 def _print_error(text: str) -> None:
     print(text, file=sys.stderr, end="")  # noqa: T201 - a worker's own stderr
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    tree.flush_streams()
 
 
 def _has_children() -> bool:

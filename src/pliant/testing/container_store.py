@@ -88,7 +88,7 @@ def open_store() -> Iterator[ContainerStore]:
         yield store
         left = store.containers("name=pliant-")
         if left:
-            engine.ask(*engine.removal(left)[len(engine.argv) :])
+            engine.ask(*engine.removal(left))
         engine.ask("rmi", "-f", IMAGE)
     finally:
         for name, value in before.items():

@@ -33,9 +33,9 @@ class Engine:
         return _ask((*self.argv, *arguments))
 
     def removal(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Returns the command that kills and removes containers and their unnamed volumes."""
+        """Returns the arguments of the command that kills and removes containers and their unnamed volumes."""
         hurry = ("-t", "0") if self.kind == "podman" else ()
-        return (*self.argv, "rm", "-f", "-v", *hurry, *names)
+        return ("rm", "-f", "-v", *hurry, *names)
 
 
 def find_engine(wanted: str | Sequence[str] | None = None) -> Engine:
@@ -89,11 +89,7 @@ def last_line(text: str) -> str:
 def _ask(argv: Sequence[str]) -> tuple[int, str]:
     try:
         done = subprocess.run(  # noqa: S603 - the engine that the user chose or has on PATH, without a shell
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return 124, f"no answer within {_TIMEOUT_SECONDS:g} s"

@@ -31,16 +31,12 @@ def make_arguments(
     env = {"PLIANT_JOB": job.id, "PLIANT_ATTEMPT": str(job.attempt), **work.env}
     arguments = ["run", "--name", name, "--pull=never"]
     arguments += [f"--label={key}={value}" for key, value in labels.items()]
-    arguments += [
-        f"--log-driver={'k8s-file' if kind == 'podman' else 'json-file'}",
-        f"--log-opt=max-size={MAX_LOG}",
-    ]
+    driver = "k8s-file" if kind == "podman" else "json-file"
+    arguments += [f"--log-driver={driver}", f"--log-opt=max-size={MAX_LOG}"]
     if job.limits.memory is not None:
         arguments += [f"--memory={job.limits.memory:d}", f"--memory-swap={job.limits.memory:d}"]
-    for mount in work.mounts:
-        arguments.append(f"--volume={_describe_mount(mount)}")
-    for key, value in env.items():
-        arguments.append(f"--env={key}={value}")
+    arguments += [f"--volume={_describe_mount(mount)}" for mount in work.mounts]
+    arguments += [f"--env={key}={value}" for key, value in env.items()]
     if work.folder is not None:
         arguments.append(f"--workdir={work.folder}")
     return [*arguments, *options, work.image, *work.argv]
@@ -115,13 +111,7 @@ def _count_pids() -> int:
 
 def _check(work: Container) -> None:
     image: Any = work.image
-    if (
-        not isinstance(image, str)
-        or not image
-        or image.startswith("-")
-        or image.split() != [image]
-        or "\0" in image
-    ):
+    if not isinstance(image, str) or image.split() != [image] or image.startswith("-") or "\0" in image:
         raise LaunchError(
             f"image must be the name of an image, such as 'localhost/trainer:1'; got {image!r:.80}."
         )

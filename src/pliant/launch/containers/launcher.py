@@ -26,7 +26,7 @@ from ..local import LocalLauncher
 from ..output import LOG_BYTES
 from .engine import find_engine, last_line
 from .invocation import check_options, check_text, choose_ulimits, make_arguments
-from .leftovers import JOB, LAUNCHER, OWNER, PROCESS, identify, remove_leftovers
+from .leftovers import JOB, LAUNCHER, OWNER, PROCESS, identify, remove_all, remove_leftovers
 from .outcome import FORMAT, State, find_outcome, read_state
 
 Step = Literal["run", "inspect", "follow", "stop", "remove"]
@@ -98,8 +98,8 @@ class Containers(Launcher):
         self._runs: dict[str, _Run] = {}
         self._events: deque[Event] = deque()
         self._closed = False
-        cleanup = {"argv": self.engine.argv, "kind": self.engine.kind, "launcher": self._id}
-        self._clients = _Clients(self.slots, self._grace, log_bytes, cleanup)
+        self._cleanup = {"argv": self.engine.argv, "kind": self.engine.kind, "launcher": self._id}
+        self._clients = _Clients(self.slots, self._grace, log_bytes, self._cleanup)
         remove_leftovers(self.engine, self._owner)
 
     def start(self, job: Job) -> None:
@@ -110,12 +110,8 @@ class Containers(Launcher):
             other = "Commands" if isinstance(job.work, Command) else "Processes"
             raise LaunchError(f"Containers runs containers; got a {type(job.work).__name__}. Use {other}.")
         name = f"pliant-{self._id}-{self._count + 1}"
-        labels = {
-            OWNER: self._owner,
-            LAUNCHER: self._id,
-            PROCESS: self._process,
-            JOB: check_text(job.id, "a job's id"),
-        }
+        labels = {OWNER: self._owner, LAUNCHER: self._id, PROCESS: self._process}
+        labels[JOB] = check_text(job.id, "a job's id")
         arguments = make_arguments(job, name, labels, kind=self.engine.kind, options=self._options)
         prepare_log(job.work.log)
         self._check_image(job.work.image)
@@ -127,11 +123,9 @@ class Containers(Launcher):
     def poll(self, timeout: float | None) -> list[Event]:
         limit = None if timeout is None else time.monotonic() + timeout
         while not self._closed:
-            if self._runs and not self._events:
-                for event in self._clients.poll(
-                    None if limit is None else max(limit - time.monotonic(), 0.0)
-                ):
-                    self._on_client_event(event)
+            left = None if limit is None else max(limit - time.monotonic(), 0.0)
+            for event in self._clients.poll(left) if self._runs and not self._events else ():
+                self._on_client_event(event)
             if self._events or not self._runs or (limit is not None and time.monotonic() >= limit):
                 break
         events = list(self._events)
@@ -163,7 +157,8 @@ class Containers(Launcher):
         under_way = len(self._runs) > len(self._waiting)
         self._clients.close()
         if under_way:
-            self._clients.remove_remaining()
+            with suppress(OSError):
+                remove_all(self._cleanup)
         self._runs.clear()
         self._waiting.clear()
         self._events.clear()
@@ -210,12 +205,8 @@ class Containers(Launcher):
         if client_end.how in ("timeout", "cancelled") or (client_end.how == "returned" and run.step == "run"):
             self._end_with(run, client_end)
         else:
-            self._take_step(
-                run,
-                "inspect",
-                ("inspect", "--type", "container", "--format", FORMAT, run.name),
-                _STEP_SECONDS,
-            )
+            arguments = ("inspect", "--type", "container", "--format", FORMAT, run.name)
+            self._take_step(run, "inspect", arguments, _STEP_SECONDS)
 
     def _after_follow(self, run: _Run, client_end: Outcome) -> None:
         if client_end.how in ("timeout", "cancelled"):  # only the client was stopped, not the container
@@ -225,10 +216,8 @@ class Containers(Launcher):
 
     def _after_inspect(self, run: _Run, found: Outcome) -> None:
         state = read_state(found.tail)
-        unfollowed = (
-            state is not None and state.has_begun and run.client_end.how == "lost" and not run.follows
-        )
-        if state is None or not (state.is_running or unfollowed):
+        is_unread = run.client_end.how == "lost" and not run.follows
+        if state is None or not (state.is_running or (state.has_begun and is_unread)):
             self._end_with(run, self._find_outcome(run, state, found))
         elif run.cancelled is not None:
             self._stop(run, replace(run.client_end, how="cancelled", reason=run.cancelled, exit_code=None))
@@ -245,25 +234,20 @@ class Containers(Launcher):
         self._remove(run)
 
     def _after_remove(self, run: _Run, done: Outcome) -> None:
-        gone = done.ok or "no such container" in done.tail.lower()
         assert run.outcome is not None
-        if gone:
+        if done.ok or "no such container" in done.tail.lower():
             self._finish(run, run.outcome)
         elif run.removals < _MAX_REMOVALS:
             self._remove(run)
         else:
             text = f"its container {run.name} could not be removed: {last_line(done.tail)}"
-            self._finish(
-                run, replace(run.outcome, reason="; ".join(filter(None, (run.outcome.reason, text))))
-            )
+            reason = "; ".join(filter(None, (run.outcome.reason, text)))
+            self._finish(run, replace(run.outcome, reason=reason))
 
     def _find_outcome(self, run: _Run, state: State | None, found: Outcome) -> Outcome:
         if state is None and "no such" not in found.tail.lower() and not found.ok:
-            return replace(
-                run.client_end,
-                how="lost",
-                reason=f"the engine did not report how it ended: {last_line(found.tail)}",
-            )
+            reason = f"the engine did not report how it ended: {last_line(found.tail)}"
+            return replace(run.client_end, how="lost", reason=reason)
         starved = tree.out_of_memory_count() > run.killed_before
         return find_outcome(run.job, state, run.client_end, out_of_memory=starved)
 
@@ -283,9 +267,7 @@ class Containers(Launcher):
 
     def _remove(self, run: _Run) -> None:
         run.removals += 1
-        self._take_step(
-            run, "remove", self.engine.removal([run.name])[len(self.engine.argv) :], _STEP_SECONDS
-        )
+        self._take_step(run, "remove", self.engine.removal([run.name]), _STEP_SECONDS)
 
     def _finish(self, run: _Run, outcome: Outcome) -> None:
         del self._runs[run.job.id]
@@ -323,7 +305,6 @@ class _Clients(LocalLauncher):
     """Launcher of the engine's client processes; their containers are not children of this machine's processes."""
 
     def __init__(self, slots: int, grace: float, log_bytes: int, cleanup: dict[str, Any]) -> None:
-        self._cleanup = cleanup
         options = {
             "grace": grace,
             "log_bytes": log_bytes,
@@ -331,13 +312,6 @@ class _Clients(LocalLauncher):
             "on_launcher_death": ["pliant.launch.containers.leftovers:remove_all", cleanup],
         }
         super().__init__(slots, options, {})
-
-    def remove_remaining(self) -> None:
-        """Removes all containers that are left."""
-        from .leftovers import remove_all
-
-        with suppress(OSError):
-            remove_all(self._cleanup)
 
     def _describe(self, job: Job) -> dict[str, Any]:
         assert isinstance(job.work, Command)

@@ -28,14 +28,11 @@ def remove_leftovers(engine: Engine, owner: str) -> list[str]:
     for container in found:  # one by one, because another launcher may remove some meanwhile
         line = f'{{{{index .Config.Labels "{OWNER}"}}}}\n{{{{index .Config.Labels "{PROCESS}"}}}}'
         code, text = engine.ask("inspect", "--type", "container", "--format", line, container)
-        if (
-            code == 0
-            and text.rstrip("\n").split("\n")[:1] == [owner]
-            and not is_alive(text.rstrip("\n").split("\n")[-1])
-        ):
+        labels = text.rstrip("\n").split("\n")
+        if code == 0 and labels[0] == owner and not is_alive(labels[-1]):
             dead.append(container)
     if dead:
-        engine.ask(*engine.removal(dead)[len(engine.argv) :])
+        engine.ask(*engine.removal(dead))
     return dead
 
 
@@ -50,7 +47,7 @@ def remove_all(payload: dict[str, Any]) -> None:
         code, text = engine.ask("ps", "-a", "-q", "--filter", f"label={LAUNCHER}={payload['launcher']}")
         if code != 0 or not text.split():
             return
-        engine.ask(*engine.removal(text.split())[len(engine.argv) :])
+        engine.ask(*engine.removal(text.split()))
 
 
 def identify(pid: int | None = None) -> str:

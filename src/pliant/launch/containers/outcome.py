@@ -77,11 +77,8 @@ def _explain_start(job: Job, state: State | None, client_end: Outcome) -> tuple[
     assert isinstance(work, Container)
     if client_end.how == "lost" or client_end.exit_code is None:
         where = "disappeared" if state is None else "did not start"
-        return (
-            "lost",
-            f"its container {where}, because its client was ended: {client_end.reason}",
-            client_end.exit_code,
-        )
+        reason = f"its container {where}, because its client was ended: {client_end.reason}"
+        return "lost", reason, client_end.exit_code
     text = (state.error if state is not None else "") or last_line(client_end.tail)
     program = f"{work.argv[0]!r}" if work.argv else "its program"
     if client_end.exit_code == 127:
@@ -100,15 +97,12 @@ def _explain_end(job: Job, code: int, *, out_of_memory: bool) -> tuple[How, str]
     """Explains the exit code of a program."""
     limit = job.limits.memory
     if code == 137 and limit is not None:
-        return (
-            "memory",
-            f"exit code 137: it was killed, with a limit of {limit / (1 << 20):.0f} MiB for its memory",
-        )
+        mib = limit / (1 << 20)
+        return "memory", f"exit code 137: it was killed, with a limit of {mib:.0f} MiB for its memory"
     if 128 < code <= 192:
         how, reason = explain(128 - code, out_of_memory=out_of_memory)
         return how, f"exit code {code}: {reason}"
     if code in (_BROKEN_CLIENT, 126, 127):
-        return "exited", f"exit code {code} of the program itself" + (
-            ", or of a shell in it" if code > 125 else ""
-        )
+        shell = ", or of a shell in it" if code > 125 else ""
+        return "exited", f"exit code {code} of the program itself{shell}"
     return explain(code)
