@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
-
 from pliant.space import Float, Int
 from pliant.values.errors import SpaceError
 
 from .choices.choice import InputChoice, LayerChoice, ValueChoice
-from .choices.mutable import Mutable
 from .elastic.module import Elastic
 from .rewrite.network import Supernet
 
@@ -53,9 +50,10 @@ def check_capabilities(supernet: Supernet, name: str, capabilities: frozenset[st
         return
     need, path = refused[0]
     able = find_capable_samplers(supernet, mixing=True)
+    decides = " and ".join(text for kind, text in DECISION_KINDS.items() if kind in capabilities)
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
     raise SpaceError(
-        f"{name} cannot decide {DECISION_KINDS[need]} at {path!r}{more}. It decides {_format(capabilities)}. "
+        f"{name} cannot decide {DECISION_KINDS[need]} at {path!r}{more}. It decides {decides}. "
         f"Use {' or '.join(able) or 'your own sampler'}, or replace these holes by values."
     )
 
@@ -69,22 +67,12 @@ def find_capable_samplers(supernet: Supernet, *, mixing: bool) -> list[str]:
 def find_decision_kinds(supernet: Supernet) -> Iterator[tuple[str, str]]:
     """Yields the kind and path of each decision in a super-network."""
     for module in supernet.network.modules():
-        yield from _needs_of(module)
-
-
-def _needs_of(module: nn.Module) -> Iterator[tuple[str, str]]:
-    if isinstance(module, Mutable) and not module.is_open:
-        return
-    if isinstance(module, LayerChoice):
-        yield "choice", module.key
-    elif isinstance(module, InputChoice):
-        yield ("inputs" if module.n_chosen is None else "input"), module.key
-    elif isinstance(module, ValueChoice):
-        yield "value", module.key
-    elif isinstance(module, Elastic):
-        for key, point in zip(module.keys, module.space.points):
-            yield ("number" if isinstance(point, (Int, Float)) else "elastic"), key
-
-
-def _format(capabilities: frozenset[str]) -> str:
-    return " and ".join(DECISION_KINDS[need] for need in DECISION_KINDS if need in capabilities)
+        if isinstance(module, LayerChoice):
+            yield "choice", module.key
+        elif isinstance(module, InputChoice) and module.is_open:
+            yield ("inputs" if module.n_chosen is None else "input"), module.key
+        elif isinstance(module, ValueChoice):
+            yield "value", module.key
+        elif isinstance(module, Elastic):
+            for key, point in zip(module.keys, module.space.points):
+                yield ("number" if isinstance(point, (Int, Float)) else "elastic"), key

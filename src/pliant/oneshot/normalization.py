@@ -201,13 +201,9 @@ def recalibrate(
         is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
         return call_network(network, batch[0] if is_pair else batch)
 
-    with evaluating(network):
-        found = find_norm_layers(network)
-        momenta = [norm.layer.momentum for norm in found]
+    with evaluating(network), _restored(found := find_norm_layers(network), statistics=False):
         if found:
             Recalibrated(images).measure(found, lambda: batches, run or run_inputs)
-        for norm, momentum in zip(found, momenta):
-            norm.layer.momentum = momentum
     return network
 
 
@@ -244,11 +240,10 @@ def mean_quality(quality: Callable[[Any], float], batches: Iterable[Any]) -> flo
 
 def find_norm_layers(network: nn.Module) -> list[NormLayer]:
     """Returns the normalization layers with running statistics of the selected network, each once."""
-    inner = network.network if isinstance(network, Supernet) else network
-    if isinstance(network, Supernet) and any(
-        isinstance(module, LazyLayer) for module, *_ in _walk(inner, {}, ())
-    ):
-        network.find_widths()  # lazy layers need the selected width
+    inner = network
+    if isinstance(network, Supernet):
+        inner = network.network
+        network.find_widths()
     found: dict[int, NormLayer] = {}
     for module, borrowed, wrappers in _walk(inner, {}, ()):
         buffers = module._buffers

@@ -50,11 +50,9 @@ class LayerChoice(Mutable):
     ) -> None:
         super().__init__(key)
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
-        named = (
-            dict(op_candidates)
-            if isinstance(op_candidates, Mapping)
-            else {str(i): module for i, module in enumerate(op_candidates)}
-        )
+        self._is_named = isinstance(op_candidates, Mapping)
+        pairs = op_candidates.items() if isinstance(op_candidates, Mapping) else enumerate(op_candidates)
+        named = {str(name): module for name, module in pairs}
         if not named:
             raise FieldValueError("LayerChoice has no candidates; give it at least one module.")
         for name, module in named.items():
@@ -63,10 +61,12 @@ class LayerChoice(Mutable):
                     f"the candidates of a LayerChoice are modules; got {module!r:.80} of type "
                     f"{type(module).__name__} for candidate {name!r}. Use ValueChoice for values."
                 )
-        self.candidates = nn.ModuleDict()
+        self.candidates, self.names = nn.ModuleDict(), tuple(named)
         for name, module in named.items():
-            self.candidates[self._make_name(name)] = module
-        self.names, self._is_named = tuple(named), isinstance(op_candidates, Mapping)
+            found = name.replace(".", "_") or "_"  # names of submodules have no dots, and are no methods
+            while found in self.candidates or hasattr(self.candidates, found):
+                found += "_"
+            self.candidates[found] = module
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -123,13 +123,6 @@ class LayerChoice(Mutable):
                 f"Its candidates: {', '.join(self.names)}."
             )
         return self.names.index(index)
-
-    def _make_name(self, name: str) -> str:
-        """Returns an allowed and unused name of a submodule: without dots, and not the name of a method."""
-        found = name.replace(".", "_") or "_"
-        while found in self.candidates or hasattr(self.candidates, found):
-            found += "_"
-        return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the selected candidates."""
@@ -364,23 +357,18 @@ def reduce_outputs(found: list[Any], reduction: str, key: str) -> Any:
         return found[0]
     if reduction == "concat":
         return torch.cat(found, dim=1)
-    tracing: Any = torch.jit
-    if not tracing.is_tracing() and not _are_alike(
-        found
-    ):  # while tracing, sizes are tensors, which do not compare as numbers
-        shapes = sorted({tuple(map(int, one.shape)) for one in found if isinstance(one, Tensor)})
+    tracing: Any = (
+        torch.jit
+    )  # sizes are then tensors, which do not compare as numbers; in an export they are symbols
+    shapes = [one.shape for one in found if isinstance(one, Tensor)]
+    if not tracing.is_tracing() and not all(shape == shapes[0] for shape in shapes[1:]):
+        shown = sorted({tuple(map(int, shape)) for shape in shapes})
         raise FieldValueError(
-            f"the candidates at {key!r} return different shapes, {' and '.join(map(str, shapes))}, which cannot be added. "
+            f"the candidates at {key!r} return different shapes, {' and '.join(map(str, shown))}, which cannot be added. "
             "Make their outputs alike (channels, stride, padding), or use reduction='concat'."
         )
     total = sum(found[1:], found[0])
     return total / len(found) if reduction == "mean" else total
-
-
-def _are_alike(found: list[Any]) -> bool:
-    """Returns whether all output tensors have one shape; sizes may be symbols during an export."""
-    shapes = [one.shape for one in found if isinstance(one, Tensor)]
-    return all(shape == shapes[0] for shape in shapes[1:])
 
 
 def to_mask(selected: Any, count: int) -> Tensor:

@@ -26,14 +26,14 @@ class HoleKeys:
 
     def __init__(self, space: Space) -> None:
         self._own: set[str] = set()
-        self._by_name: dict[
-            str, list[tuple[str, str]]
-        ] = {}  # (path of the enclosing candidate, path of the hole)
+        self._by_name: dict[str, list[tuple[str, str]]] = {}  # paths of the candidate around, and of the hole
         for point in space.points:
             hole = point.hole if isinstance(point, Choice) else point.path
             self._own.add(hole)
             if point.name is not None:
-                self._by_name.setdefault(point.name, []).append((_enclosing(hole), hole))
+                start = hole.rfind("[=")  # of the innermost candidate around
+                around = "" if start < 0 else hole[: hole.index("]", start) + 1]
+                self._by_name.setdefault(point.name, []).append((around, hole))
 
     def find(self, path: str, name: str | None) -> str:
         """Returns the decision key of a hole.
@@ -56,9 +56,3 @@ def name_picks(path: str, picks: int) -> list[str]:
     (['a'], ['a[0]', 'a[1]'])
     """
     return [path] if picks == 1 else [f"{path}[{pick}]" for pick in range(picks)]
-
-
-def _enclosing(path: str) -> str:
-    """Returns the path of the innermost candidate around a hole; empty if there is none."""
-    start = path.rfind("[=")
-    return "" if start < 0 else path[: path.index("]", start) + 1]

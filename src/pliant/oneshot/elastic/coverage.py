@@ -33,10 +33,8 @@ def cover_sizes(space: Space, measure: Callable[[Decisions], float]) -> Iterator
         yield from space.iterate()
         return
     above = find_parents(space)
-    start = _compose(space, {})
-    best: dict[Branch, tuple[float, Decisions]] = {
-        None: (-math.inf, start)
-    }  # by candidate: the largest size, and its decisions
+    # By candidate: the largest size, and its decisions.
+    best: dict[Branch, tuple[float, Decisions]] = {None: (-math.inf, _compose(space, {}))}
     seen: set[tuple[Any, ...]] = set()
     for _ in range(2):
         for index, point in enumerate(space.points):

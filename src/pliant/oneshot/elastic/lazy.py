@@ -57,9 +57,8 @@ class LazyLayer(nn.Module):
 
     def forward(self, x: Tensor, *args: Any, **fields: Any) -> Any:
         """Runs the layer of the width of ``x``."""
-        width = self.last_width = int(
-            x.shape[-1] if isinstance(self._hidden.layer, nn.LazyLinear) else x.shape[1]
-        )
+        dim = -1 if isinstance(self._hidden.layer, nn.LazyLinear) else 1
+        width = self.last_width = int(x.shape[dim])
         skeleton = self._skeletons.get(width)
         if skeleton is None:
             skeleton = self._make(x, args, fields)
@@ -80,19 +79,12 @@ class LazyLayer(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         if self._running is not None:
             self._running.give_back()
-        return {
-            **self.__dict__,
-            "_running": None,
-            **({"_skeletons": {}, "last_width": None} if self.is_measured else {}),
-        }
+        state = {**self.__dict__, "_running": None}
+        return {**state, "_skeletons": {}, "last_width": None} if self.is_measured else state
 
     def current(self) -> Skeleton | None:
         """Returns the layer of the last width; None before the first input."""
         return None if self.last_width is None else self._skeletons[self.last_width]
-
-    def measured(self) -> list[Skeleton]:
-        """Returns the layers of all widths so far."""
-        return list(self._skeletons.values())
 
     def _make(self, x: Tensor, args: tuple[Any, ...], fields: dict[str, Any]) -> Skeleton:
         module = copy.deepcopy(self._hidden).layer.train(self.training)
@@ -160,7 +152,7 @@ def share_lazy_weights(layers: list[LazyLayer]) -> None:
     for layer in layers:
         groups.setdefault(id(layer.shared), []).append(layer)
     for group in groups.values():
-        found = [skeleton for layer in group for skeleton in layer.measured()]
+        found = [skeleton for layer in group for skeleton in layer._skeletons.values()]
         if not found:
             raise FieldValueError(
                 f"the {type(group[0]._hidden.layer).__name__} at {group[0].path!r} received no input, so its width is unknown. "

@@ -96,9 +96,8 @@ class SizeMixture:
         learned = torch.is_grad_enabled() and any(row.requires_grad for row in rows)
         if len(plan.sizes) == 1 and not learned and all(1.0 in row for row in numbers):
             return self._lend(self._running[0])(*args, **fields)
-        rows = [
-            row if len(kept) == len(row) else row[list(kept)] for row, kept in zip(rows, _support(numbers))
-        ]
+        kept = _support(numbers)
+        rows = [row if len(axis) == len(row) else row[list(axis)] for row, axis in zip(rows, kept)]
         if plan.superkernel is None:
             return self._sum(plan, rows, args, fields)
         return self._run_superkernel(plan.superkernel, rows, args, fields)
@@ -126,12 +125,9 @@ class SizeMixture:
             layers = [layer for size in sizes.values() for _, layer in self._shared.layers(size.module)]
             is_lazy = any(isinstance(layer, LazyLayer) for layer in layers)
             inputs = [find_input_channels(size.module) for size in sizes.values()]
-            found = self._plans[kept] = MixturePlan(
-                sizes,
-                None if is_lazy else find_superkernel(sizes),
-                inputs[0][0],
-                tuple(channels for _, channels in inputs),
-            )
+            channels = tuple(count for _, count in inputs)
+            superkernel = None if is_lazy else find_superkernel(sizes)
+            found = self._plans[kept] = MixturePlan(sizes, superkernel, inputs[0][0], channels)
         return found
 
     def give_back(self) -> None:
@@ -190,7 +186,8 @@ class SizeMixture:
         superkernel.largest.borrow(tensors)
         output = superkernel.largest.module(*args, **fields)
         for factor in superkernel.output:
-            output = output * _over_channels(factor.compute(rows, output), output)
+            mask = factor.compute(rows, output)
+            output = output * (mask.reshape(-1, *[1] * (output.dim() - 2)) if mask.dim() else mask)
         return output
 
     def _sum(self, plan: MixturePlan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
@@ -250,10 +247,6 @@ def _cut(value: Any, dim: int | None, take: int | None) -> Any:
     if not -value.dim() <= dim < value.dim() or value.shape[dim] <= take:
         return value
     return value.narrow(dim, 0, take)
-
-
-def _over_channels(mask: Tensor, output: Tensor) -> Tensor:
-    return mask.reshape(-1, *[1] * (output.dim() - 2)) if mask.dim() else mask
 
 
 def _support(numbers: Sequence[Sequence[float]]) -> Support:

@@ -92,16 +92,13 @@ class Elastic(nn.Module):
         self._template = self._fill(program)
         self._running: Skeleton | None = None
         self._mixture: SizeMixture | None = None
-        self._kept: dict[
-            tuple[Any, ...], list[Tensor]
-        ] = {}  # buffers of skeletons that are not built again yet
+        self._kept: dict[tuple[Any, ...], list[Tensor]] = {}  # buffers of skeletons that are not rebuilt yet
         self.register_buffer("_place", torch.empty(0), persistent=False)  # has the device and dtype
         self._first_dtype = torch.get_default_dtype()
         self.keys = [keys[point.path] for point in self.space.points]
         self.lazy = nn.ModuleDict()  # by place, the tensors of lazy layers
-        measured = {
-            found.values: self._make(found.values) for found in cover_sizes(self.space, self._measure)
-        }
+        covered = cover_sizes(self.space, self._measure)
+        measured = {found.values: self._make(found.values) for found in covered}
         self.shared.share(list(measured.values()))
         self._skeletons = measured if len(measured) <= MAX_SKELETONS else {}
 

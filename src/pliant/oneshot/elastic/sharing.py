@@ -84,9 +84,6 @@ class SharedTensors(nn.Module):
         self._unshared: set[str] = set()  # buffers that are separate for each size
         self._is_made = False
 
-    def _has(self, key: str) -> bool:
-        return key in self._parameters or key in self._buffers
-
     def full(self, key: str) -> Tensor:
         """Returns a maximal tensor."""
         found: Any = self._parameters.get(key)
@@ -133,7 +130,8 @@ class SharedTensors(nn.Module):
         tensors = [use.table[use.name] for use in uses]
         shapes = sorted({tuple(tensor.shape) for tensor in tensors})
         is_weight = isinstance(tensors[0], nn.Parameter)
-        if not is_weight and not _is_state(uses[0].layer, uses[0].name) and not _are_equal(tensors):
+        is_constant = not is_weight and not _is_state(uses[0].layer, uses[0].name)
+        if is_constant and not all(torch.equal(tensors[0], other) for other in tensors[1:]):
             return False
         if len({len(shape) for shape in shapes}) > 1:
             raise FieldValueError(
@@ -145,9 +143,8 @@ class SharedTensors(nn.Module):
             raise missing_rule(uses[0].layer, _join(self.path, uses[0].place), shapes)
         full_shape = tuple(map(max, *shapes)) if len(shapes) > 1 else shapes[0]
         largest = max(tensors, key=lambda tensor: tensor.numel())
-        full = (
-            largest.detach().clone() if tuple(largest.shape) == full_shape else _spread(largest, full_shape)
-        )
+        is_full = tuple(largest.shape) == full_shape
+        full = largest.detach().clone() if is_full else _spread(largest, full_shape)
         if is_weight:
             self._parameters[key] = nn.Parameter(full, requires_grad=largest.requires_grad)
         else:
@@ -161,16 +158,13 @@ class SharedTensors(nn.Module):
             rule, prefix = find_rule(layer), self._prefix(place, layer)
             for table in (layer._parameters, layer._buffers):
                 for name, tensor in table.items():
-                    if tensor is None or (
-                        table is layer._buffers and name in layer._non_persistent_buffers_set
-                    ):
+                    is_stored = table is layer._parameters or name not in layer._non_persistent_buffers_set
+                    if tensor is None or not is_stored:
                         continue
                     key = owners.setdefault(id(tensor), f"{prefix}{name}")
-                    if key in self._unshared or (
-                        self._is_made and not self._has(key) and not _is_state(layer, name)
-                    ):
-                        continue
-                    skeleton.bindings.append(Binding(layer, name, key, place, table, rule))
+                    is_known = not self._is_made or key in self._parameters or key in self._buffers
+                    if key not in self._unshared and (is_known or _is_state(layer, name)):
+                        skeleton.bindings.append(Binding(layer, name, key, place, table, rule))
 
     def strip(self, skeleton: Skeleton) -> None:
         """Checks that each tensor of a skeleton is a part of its maximal tensor, and replaces it by a stand-in.
@@ -183,11 +177,7 @@ class SharedTensors(nn.Module):
             wanted = tuple(tensor.shape)
             if tuple(full.shape) == wanted:
                 binding.rule = None
-            elif (
-                binding.rule is None
-                or len(wanted) != full.dim()
-                or any(a > b for a, b in zip(wanted, full.shape))
-            ):
+            elif binding.rule is None or not _fits(wanted, tuple(full.shape)):
                 raise FieldValueError(
                     f"the {type(binding.layer).__name__} at {_join(self.path, binding.place)!r} needs {binding.name} of shape "
                     f"{wanted}, and the maximal tensor has {tuple(full.shape)}. List the sizes with pg.oneof, including the "
@@ -198,11 +188,9 @@ class SharedTensors(nn.Module):
         for binding in skeleton.bindings:
             tensor = binding.table[binding.name]
             stand_in = torch.empty_like(tensor, device="meta")
-            is_weight = isinstance(tensor, nn.Parameter)
-            binding.stand_in = (
-                nn.Parameter(stand_in, requires_grad=tensor.requires_grad) if is_weight else stand_in
-            )
-            binding.table[binding.name] = binding.stand_in
+            if isinstance(tensor, nn.Parameter):
+                stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
+            binding.stand_in = binding.table[binding.name] = stand_in
 
     def _check_rule(self, binding: Binding, full: Tensor, wanted: tuple[int, ...]) -> None:
         """Checks that the sharing rule of a layer returns a part with the layer's own shape.
@@ -245,8 +233,8 @@ class SharedTensors(nn.Module):
     def _prefix(self, place: str, layer: nn.Module) -> str:
         """Returns the prefix of the keys of a layer's tensors."""
         kind = type(layer)
-        first = self._classes.setdefault(place, f"{kind.__module__}.{kind.__qualname__}")
-        is_first = first == f"{kind.__module__}.{kind.__qualname__}"
+        own = f"{kind.__module__}.{kind.__qualname__}"
+        is_first = self._classes.setdefault(place, own) == own
         named = place.replace(".", "/") + ("" if is_first else f"({kind.__name__})")
         if self.own_statistics and hasattr(layer, "running_mean"):
             named += f"({layer.num_features})"
@@ -258,9 +246,8 @@ def _is_state(layer: nn.Module, name: str) -> bool:
     return name in layer._parameters or "running_mean" in layer._buffers
 
 
-def _are_equal(tensors: list[Tensor]) -> bool:
-    """Returns whether the buffers of several layers are equal."""
-    return all(torch.equal(tensors[0], other) for other in tensors[1:])
+def _fits(part: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    return len(part) == len(full) and all(a <= b for a, b in zip(part, full))
 
 
 def _join(path: str, place: str) -> str:

@@ -78,18 +78,15 @@ def find_superkernel(sizes: Sizes) -> Superkernel | None:
     kind = next((kind for kind, folds in _FOLDABLE.items() if isinstance(first, kind) and folds(found)), None)
     if kind is None:
         return None
-    names = [binding.name for binding in largest.bindings]
     if kind is _BatchNorm:
         widths = {place: [(0, _width(size))] for place, size in sizes.items()}
         return Superkernel(largest, {}, find_mask_factors(widths, [_width(largest)]))
-    shapes = {name: _shape(largest, name) for name in names}
-    boxes = {
-        name: {place: _box(_shape(size, name), shapes[name]) for place, size in sizes.items()}
-        for name in names
-    }
-    return Superkernel(
-        largest, {name: find_mask_factors(boxes[name], list(shapes[name] or ())) for name in names}, []
-    )
+    weights = {}
+    for name in [binding.name for binding in largest.bindings]:
+        full = _shape(largest, name) or ()
+        boxes = {place: _box(_shape(size, name), full) for place, size in sizes.items()}
+        weights[name] = find_mask_factors(boxes, full)
+    return Superkernel(largest, weights, [])
 
 
 def find_mask_factors(
@@ -174,9 +171,8 @@ def _width(norm: Skeleton) -> int:
     return int(norm.module.num_features)  # type: ignore[arg-type]  # all batch normalization layers have it
 
 
-def _box(shape: tuple[int, ...] | None, full: tuple[int, ...] | None) -> list[Interval]:
+def _box(shape: tuple[int, ...] | None, full: tuple[int, ...]) -> list[Interval]:
     """Returns the intervals of a part: the first channels, the middle of the kernel."""
-    assert full is not None
     if shape is None:  # a size without a bias
         return [(0, 0) for _ in full]
     starts = [0 if dim < 2 else (full[dim] - shape[dim]) // 2 for dim in range(len(full))]
@@ -192,10 +188,6 @@ def _runs(module: nn.Module, kind: type[nn.Module], rule: Any, *methods: str) ->
     return find_rule(module) is rule and all(
         getattr(type(module), name) is getattr(kind, name) for name in ("forward", *methods)
     )
-
-
-def _can_fold_linear(sizes: Sequence[Skeleton]) -> bool:
-    return _runs(sizes[0].module, nn.Linear, leading)
 
 
 def _can_fold_embedding(sizes: Sequence[Skeleton]) -> bool:
@@ -216,11 +208,9 @@ def _can_fold_norm(sizes: Sequence[Skeleton]) -> bool:
 def _can_fold_convolution(sizes: Sequence[Skeleton]) -> bool:
     module: Any = sizes[0].module
     kind = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d) if isinstance(module, kind))
-    if not _runs(module, kind, centred, "_conv_forward") or not _same(
-        sizes, "stride", "dilation", "padding_mode"
-    ):
-        return False
-    return _can_fold_channels(sizes) and _can_fold_kernels(sizes)
+    same = _same(sizes, "stride", "dilation", "padding_mode")
+    runs = same and _runs(module, kind, centred, "_conv_forward")
+    return runs and _can_fold_channels(sizes) and _can_fold_kernels(sizes)
 
 
 def _can_fold_channels(sizes: Sequence[Skeleton]) -> bool:
@@ -228,10 +218,8 @@ def _can_fold_channels(sizes: Sequence[Skeleton]) -> bool:
     modules: list[Any] = [size.module for size in sizes]
     if all(m.groups == 1 for m in modules) or _same(sizes, "in_channels", "out_channels", "groups"):
         return True
-    return (
-        all(m.groups == m.in_channels for m in modules)
-        and len({m.out_channels // m.groups for m in modules}) == 1
-    )
+    is_depthwise = all(m.groups == m.in_channels for m in modules)
+    return is_depthwise and len({m.out_channels // m.groups for m in modules}) == 1
 
 
 def _can_fold_kernels(sizes: Sequence[Skeleton]) -> bool:
@@ -266,7 +254,7 @@ _FOLDABLE: dict[type[nn.Module], Callable[[Sequence[Skeleton]], bool]] = {
     nn.Conv1d: _can_fold_convolution,
     nn.Conv2d: _can_fold_convolution,
     nn.Conv3d: _can_fold_convolution,
-    nn.Linear: _can_fold_linear,
+    nn.Linear: lambda sizes: _runs(sizes[0].module, nn.Linear, leading),
     nn.Embedding: _can_fold_embedding,
     _BatchNorm: _can_fold_norm,
 }

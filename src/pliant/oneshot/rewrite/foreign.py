@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -201,17 +201,14 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
     if known is not None:
         return known
 
+    arguments: Mapping[str, Any] = {} if base is None else inspect.signature(base).parameters
+
     def __init__(self: Any, *, opened: nn.Module, **given: Any) -> None:  # noqa: N807  # becomes the __init__ of the class
-        names = () if base is None else [n for n in inspect.signature(base).parameters if n in given]
-        fields = {name: given.pop(name) for name in names}
+        fields = {name: given.pop(name) for name in arguments if name in given}
         _become(self, opened, None if base is None else base(**fields), _by_name(opened, given))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = (
-        []
-        if base is None
-        else [p for n, p in inspect.signature(base).parameters.items() if n not in ("device", "dtype")]
-    )
+    own = [p for name, p in arguments.items() if name not in ("device", "dtype")]
     __init__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by symbolize
         [
             inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
@@ -246,9 +243,8 @@ def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: d
         if name.endswith("_hooks") or name == "_non_persistent_buffers_set":
             state[name] = copy.copy(value)
     if layer is not None:
-        like = next(
-            (t for t in [*source._parameters.values(), *source._buffers.values()] if t is not None), None
-        )
+        tensors = [*source._parameters.values(), *source._buffers.values()]
+        like = next((tensor for tensor in tensors if tensor is not None), None)
         own = next(layer.parameters(recurse=False), None)
         if like is not None and own is not None and like.is_floating_point():
             layer.to(own.device if own.is_meta else like.device, like.dtype)
@@ -272,22 +268,19 @@ def _by_name(source: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fresh(tensor: Tensor) -> Tensor:
-    copied = tensor.detach().clone()
-    return (
-        nn.Parameter(copied, requires_grad=tensor.requires_grad)
-        if isinstance(tensor, nn.Parameter)
-        else copied
-    )
+    copied, is_weight = tensor.detach().clone(), isinstance(tensor, nn.Parameter)
+    return nn.Parameter(copied, requires_grad=tensor.requires_grad) if is_weight else copied
 
 
 def _inherit(layer: nn.Module, source: nn.Module) -> None:
     """Copies the parts of the source's weights that fit."""
     rule = find_rule(layer)
+    there: dict[str, Any] = {**source._parameters, **source._buffers}
     with torch.no_grad():
-        for name, new, old in _both(layer, source):
-            pairs = list(zip(new.shape, old.shape))
-            if new.is_meta:
+        for name, new in [*layer._parameters.items(), *layer._buffers.items()]:
+            if new is None or new.is_meta or (old := there.get(name)) is None:
                 continue
+            pairs = list(zip(new.shape, old.shape))
             if new.shape == old.shape:
                 new.copy_(old)
             elif rule is not None and new.dim() == old.dim() and all(a <= b for a, b in pairs):
@@ -308,14 +301,6 @@ def _write(rule: Any, source: nn.Module, name: str, new: Tensor, old: Tensor) ->
         new.view(-1)[part.flatten()] = old.flatten()
         if not torch.equal(rule(source, name, new), old):
             new.copy_(before)
-
-
-def _both(layer: nn.Module, source: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
-    for kind in ("_parameters", "_buffers"):
-        there: dict[str, Any] = getattr(source, kind)
-        for name, new in getattr(layer, kind).items():
-            if new is not None and there.get(name) is not None:
-                yield name, new, there[name]
 
 
 def _check_unshared(network: nn.Module, advice: str, *, enter_nodes: bool) -> None:

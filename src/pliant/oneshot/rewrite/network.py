@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -132,29 +133,17 @@ class Supernet(nn.Module):
                 found[key] = [i for i, yes in enumerate(taken) if yes] if key in self.free else taken
         return found
 
-    @property
+    @cached_property
     def grouped(self) -> dict[str, int]:
         """By key of an input choice: its number of decisions, one per pick, or one per input if it selects any number."""
-        found = self.__dict__.get("_grouped")
-        if found is None:
-            found = self.__dict__["_grouped"] = {
-                m.key: len(m) if m.n_chosen is None else m.n_chosen
-                for m in self.network.modules()
-                if isinstance(m, InputChoice) and m.is_open and m.n_chosen != 1
-            }
-        return found
+        found = [m for m in self.network.modules() if isinstance(m, InputChoice) and m.is_open]
+        return {m.key: m.n_chosen or len(m) for m in found if m.n_chosen != 1}
 
-    @property
+    @cached_property
     def free(self) -> frozenset[str]:
         """The keys of input choices that select any number of inputs; each input is a decision, no (0) or yes (1)."""
-        found: frozenset[str] | None = self.__dict__.get("_free")
-        if found is None:
-            found = self.__dict__["_free"] = frozenset(
-                m.key
-                for m in self.network.modules()
-                if isinstance(m, InputChoice) and m.is_open and m.n_chosen is None
-            )
-        return found
+        found = [m for m in self.network.modules() if isinstance(m, InputChoice) and m.is_open]
+        return frozenset(m.key for m in found if m.n_chosen is None)
 
     @property
     def example(self) -> tuple[Any, ...]:
@@ -162,11 +151,8 @@ class Supernet(nn.Module):
         return self._example
 
     def find_widths(self) -> None:
-        """Runs the selected network on the example so that its lazy layers find their widths.
-
-        Nothing else changes.
-        """
-        if self._example:
+        """Runs the selected network on the example if it has lazy layers, which need its widths; changes nothing else."""
+        if self._example and find_lazy_layers(self.network):
             _run_unchanged(self, self._example)
 
     @property
@@ -215,8 +201,7 @@ class Supernet(nn.Module):
         Parts of maximal tensors are views: copy them to keep their values.
         """
         with self._selected(self.decisions if decisions is None else decisions):
-            if _find_lazy_layers(self.network):
-                self.find_widths()
+            self.find_widths()
             return dict(name_weights(self.network, self.selection))
 
     @contextmanager
@@ -293,7 +278,11 @@ def supernet(
         network = rewriter.build(program)
         written = share_selection(network, selection)
     if written:
-        described, program = _describe_written(written, described), None
+        if described.points:
+            raise SpaceError(
+                f"this network has holes and choices written by hand (the first: {next(iter(written))!r}); use one of the two."
+            )
+        described, program = flatten([_describe(module) for module in written.values()]), None
     if not described.points:
         raise SpaceError(
             f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
@@ -362,15 +351,6 @@ def _share_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
     return selection, found
 
 
-def _describe_written(found: dict[str, Mutable], space: Space) -> Space:
-    """Returns the space of choices that were written by hand."""
-    if space.points:
-        raise SpaceError(
-            f"this network has holes and choices written by hand (the first: {next(iter(found))!r}); use one of the two."
-        )
-    return flatten([_describe(module) for module in found.values()])
-
-
 def _describe(module: Any) -> Any:
     if isinstance(module, InputChoice):
         if module.n_chosen is None:
@@ -380,13 +360,13 @@ def _describe(module: Any) -> Any:
     return choice(module.key, len(module), literals=module.names)
 
 
-def _find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
+def find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
     """Returns all lazy layers of a network."""
-    found = [module for module in network.modules() if isinstance(module, LazyLayer)]
-    for module in network.modules():
-        if isinstance(module, Elastic):
-            found += module.lazy_layers()
-    return found
+    modules = list(network.modules())
+    found = [module for module in modules if isinstance(module, LazyLayer)]
+    return found + [
+        layer for module in modules if isinstance(module, Elastic) for layer in module.lazy_layers()
+    ]
 
 
 def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
@@ -395,22 +375,22 @@ def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
     Raises:
       FieldValueError: there are lazy layers but no example.
     """
-    if not _find_lazy_layers(supernet.network):
+    if not find_lazy_layers(supernet.network):
         return
     if not example:
-        first = _find_lazy_layers(supernet.network)[0]
+        first = find_lazy_layers(supernet.network)[0]
         raise FieldValueError(
             f"{first.extra_repr()} takes its width from its input, so the super-network needs an example input: "
             "call supernet(space, example=torch.zeros(...))."
         )
 
     def widths(decisions: Decisions) -> float:
-        return sum(layer.last_width or 0 for layer in _find_lazy_layers(supernet.network))
+        return sum(layer.last_width or 0 for layer in find_lazy_layers(supernet.network))
 
     for decisions in cover_sizes(supernet.space, widths):
         supernet.activate(decisions)
         _run_unchanged(supernet, example)
-    share_lazy_weights(_find_lazy_layers(supernet.network))
+    share_lazy_weights(find_lazy_layers(supernet.network))
 
 
 def _run_unchanged(supernet: Supernet, example: tuple[Any, ...], *, checks: bool = False) -> None:

@@ -144,9 +144,8 @@ class Rewriter:
                     ) from error
                 raise
         if parts:
-            program = rebind(
-                program, {spot: part.value(lambda module: module) for spot, part in parts.items()}
-            )
+            updates = {spot: part.value(lambda module: module) for spot, part in parts.items()}
+            program = rebind(program, updates)
         try:
             module = realize(program)
         except RealizationError as error:
@@ -226,7 +225,7 @@ class Rewriter:
         """
         deep = deep or (isinstance(value, ManyOf) and value.num_choices > 1)
         is_shared = self.share and isinstance(value, OneOf) and _same_class(value)
-        count = len(value.candidates)
+        whole, count = whole or is_shared, len(value.candidates)
         for at, key in self._picks(value, here):
             own[at] = key
             for i, candidate in enumerate(value.candidates):
@@ -236,10 +235,7 @@ class Rewriter:
                 if _is_module_place(candidate) and not is_inside:
                     yield spot, self._part(candidate, inner)
                 else:
-                    inside = self._replace(
-                        candidate, spot, inner, own=own, whole=whole or is_shared, deep=deep
-                    )
-                    yield from inside
+                    yield from self._replace(candidate, spot, inner, own=own, whole=whole, deep=deep)
 
     def _part(self, value: Any, here: Place) -> CommonPart:
         return CommonPart({here.path: self.build(value, here)})

@@ -162,9 +162,7 @@ class _Check:
         Raises:
           FieldValueError: the network runs only with some values of a decision.
         """
-        keys = {
-            key for module in self.network.modules() if isinstance(module, Elastic) for key in module.keys
-        }
+        keys = {key for m in self.network.modules() if isinstance(m, Elastic) for key in m.keys}
         tried = {
             p.path: [find_ends(p)[0], find_ends(p)[-1]]
             for p in space.points  # not picks of one hole, which may exclude each other
@@ -173,9 +171,8 @@ class _Check:
         if not tried:
             return
         last = {key: ends[-1] for key, ends in tried.items()}
-        choices = [
-            p for p in space.points if isinstance(p, Choice) and p.path not in keys and p.group is None
-        ]
+        points = [p for p in space.points if isinstance(p, Choice) and p.group is None]
+        choices = [p for p in points if p.path not in keys]
         present = dict(self.values)
         for turn in range(1 if failure else max((p.count for p in choices), default=1)):
             turned = {p.path: min(turn, p.count - 1) for p in choices} if turn else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,6 @@ from ..choices.choice import LayerChoice
 from ..choices.selection import Selection
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
-
-
-def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str, Tensor]]:
-    """Yields the tensors of the selected network by name; parts of maximal tensors are views if possible."""
-    yield from _weights(network, "", selection, {})
 
 
 def has_trainable_weights(network: nn.Module, selection: Selection) -> bool:
@@ -37,10 +33,8 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
       RuntimeError: the names or shapes do not match.
     """
     child.load_state_dict(weights)
-    own = {
-        **dict(child.named_parameters(remove_duplicate=False)),
-        **dict(child.named_buffers(remove_duplicate=False)),
-    }
+    own: dict[str, Tensor] = dict(child.named_parameters(remove_duplicate=False))
+    own.update(child.named_buffers(remove_duplicate=False))
     for name, given in weights.items():
         tensor = own[name]
         if (tensor.dtype, tensor.device) != (given.dtype, given.device):
@@ -53,31 +47,33 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
                 tensor.data = tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
 
 
-def _weights(
-    module: nn.Module, prefix: str, selection: Selection, tensors: Mapping[tuple[int, str], Tensor]
+def name_weights(
+    module: nn.Module,
+    selection: Selection,
+    prefix: str = "",
+    borrowed: Mapping[tuple[int, str], Tensor] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yields the tensors below a module; ``tensors`` are those that its skeleton borrows."""
+    """Yields the tensors of the selected network by name; parts of maximal tensors are views if possible."""
     if isinstance(module, LayerChoice):
         index = int(selection.value(module.key))
         if module.return_mask:  # the concrete network keeps the name of the candidate
             prefix += f"candidates.{list(module.candidates)[index]}."
-        yield from _weights(module[index], prefix, selection, {})
+        yield from name_weights(module[index], selection, prefix)
         return
     if isinstance(module, (Elastic, LazyLayer)):
-        skeleton = (
-            module.skeleton(module.values(selection)) if isinstance(module, Elastic) else module.current()
-        )
+        values = module.values(selection) if isinstance(module, Elastic) else ()
+        skeleton = module.skeleton(values) if isinstance(module, Elastic) else module.current()
         if skeleton is None:  # a lazy layer before its first input
             return
-        tensors = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
+        borrowed = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
         module = skeleton.module
         if isinstance(module, LazyLayer):  # a lazy layer with other searched values
-            yield from _weights(module, prefix, selection, {})
+            yield from name_weights(module, selection, prefix)
             return
     for table in (module._parameters, module._buffers):
         for name, tensor in table.items():
             if tensor is not None and name not in module._non_persistent_buffers_set:
-                yield prefix + name, tensors.get((id(table), name), tensor)
+                yield prefix + name, borrowed.get((id(table), name), tensor)
     for name, child in module._modules.items():
         if child is not None:
-            yield from _weights(child, f"{prefix}{name}.", selection, tensors)
+            yield from name_weights(child, selection, f"{prefix}{name}.", borrowed)
