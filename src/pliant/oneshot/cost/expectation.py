@@ -185,7 +185,9 @@ class Terms:
             costs[values] = 0.0 if entry is None else entry[0]
             for table, shape in zip(tables, itertools.repeat(None) if entry is None else entry[1]):
                 table[values] = shape
-        self._add_all(keys, costs, fixed)
+        for values, cost in costs.items():
+            if cost:
+                self._add(cost, {**fixed, **dict(zip(keys, values))})
         for slot, table in zip(step.outputs, tables):
             env[slot] = self._reduce(ValueTable(keys, table))
 
@@ -239,13 +241,6 @@ class Terms:
         costs = self._costs.setdefault(term, {})
         for place in self._combine(term, values):
             costs[place] = costs.get(place, 0.0) + cost
-
-    def _add_all(
-        self, keys: tuple[str, ...], costs: dict[tuple[Any, ...], float], fixed: dict[str, Any]
-    ) -> None:
-        for values, cost in costs.items():
-            if cost:
-                self._add(cost, {**fixed, **dict(zip(keys, values))})
 
     def _reduce(self, spread: ValueTable) -> ValueTable:
         """Removes decisions without an effect; values that have never run agree with all others."""

@@ -17,6 +17,8 @@ from typing import Any, final
 from pliant.space import Choice
 from pliant.values.errors import PliantError
 
+Slots = tuple[int, ...]
+
 
 class TraceMismatch(PliantError, RuntimeError):
     """Two runs disagree on a line: the network's code depends on more than decisions and shapes."""
@@ -198,21 +200,14 @@ class Tape:
             self.graph.seen[slot].add(shape)
 
     def operate(
-        self,
-        label: str,
-        inputs: tuple[int, ...],
-        cost: float,
-        shapes: tuple[int, ...],
-        *,
-        picks: str | None = None,
-    ) -> tuple[int, ...]:
+        self, label: str, inputs: Slots, cost: float, shapes: tuple[int, ...], *, picks: str | None = None
+    ) -> Slots:
         """Records an operation; returns the slots of its outputs."""
-        line = self._line(
-            Operation,
-            label,
-            (inputs, picks),
-            lambda: Operation(label, inputs, picks, {}, self.graph.add_slots(len(shapes))),
-        )
+
+        def make() -> Operation:
+            return Operation(label, inputs, picks, {}, self.graph.add_slots(len(shapes)))
+
+        line = self._line(Operation, label, (inputs, picks), make)
         found = line.table.setdefault(line.key(self.shapes, self.values), (cost, shapes))
         if found != (cost, shapes):
             raise TraceMismatch(

@@ -50,11 +50,8 @@ class LatencyTable:
     def __init__(self, entries: Mapping[str, float], *, path: str = "") -> None:
         given: Mapping[Any, Any] = entries
         for key, value in given.items():
-            if (
-                not isinstance(key, str)
-                or not isinstance(value, (int, float))
-                or not 0 <= value < float("inf")
-            ):
+            is_time = isinstance(value, (int, float)) and 0 <= value < float("inf")
+            if not isinstance(key, str) or not is_time:
                 raise FieldTypeError(
                     f"a latency table maps text to milliseconds of at least 0; got {key!r:.80}: {value!r:.80}."
                 )
@@ -203,13 +200,10 @@ class _Lookup(Meter):
         try:
             return self._table[key]
         except FieldValueError as error:
-            more = (
-                " Measure again with more networks."
-                if self._key is None
-                else " Correct the key function or the table."
-            )
+            again = "Measure again with more networks."
+            advice = again if self._key is None else "Correct the key function or the table."
             raise FieldValueError(
-                f"the latency of the {type(call.module).__name__} at {call.path!r}: {error}{more}"
+                f"the latency of the {type(call.module).__name__} at {call.path!r}: {error} {advice}"
             ) from None
 
 
@@ -241,9 +235,7 @@ def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields:
 
 
 def _describe(value: Tensor | str) -> str:
-    if isinstance(value, str):
-        return value
-    return "x".join(map(str, (*value.shape[2:], value.shape[1])))
+    return value if isinstance(value, str) else "x".join(map(str, (*value.shape[2:], value.shape[1])))
 
 
 def _say(value: Tensor) -> str:
@@ -280,8 +272,9 @@ def measure_latencies(
         known = len(parts.found)
         if since == MAX_IDLE_DRAWS:
             break
+    countable = [p for p in supernet.space.points if isinstance(p, Choice) or p.count < float("inf")]
     with contextlib.suppress(SpaceError):  # too many combinations: the drawn networks have to suffice
-        parts(parts.make_even())
+        parts({p.path: torch.full((int(p.count),), 1.0 / p.count) for p in countable})
     least = dict.fromkeys(parts.found, float("inf"))
     order = list(parts.found.items())
     with torch.no_grad():
@@ -304,14 +297,6 @@ class _Parts(Cost):
     def __init__(self, supernet: Supernet, example: Any) -> None:
         super().__init__(supernet, example)
         self.found: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
-
-    def make_even(self) -> dict[str, Tensor]:
-        """Returns equal weights for all candidates."""
-        found: dict[str, Tensor] = {}
-        for point in self.supernet.space.points:
-            if isinstance(point, Choice) or point.count < float("inf"):
-                found[point.path] = torch.full((int(point.count),), 1.0 / point.count)
-        return found
 
     def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
         run_metered(self, _Collect(self.found), graph, values)

@@ -7,15 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final, overload
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pliant.space import Choice, Decisions, Float
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
 
 from ..choices.evaluation import adapt_inputs, keep_selection
-from ..elastic.lazy import LazyLayer
-from ..elastic.module import Elastic
-from ..rewrite.network import Supernet
+from ..rewrite.network import Supernet, find_lazy_layers
 from .compiled import CompiledCost, compile_graph
 from .expectation import Terms, TooManyError
 from .graph import CostGraph, Tape, TraceMismatch
@@ -47,16 +45,17 @@ class Cost(ABC):
         self.supernet = supernet
         self.example = example if isinstance(example, tuple) else (example,)
         space = supernet.space
-        branches = [point.branches for point in space.points if isinstance(point, Choice)]
-        self._paths = (
-            None
-            if supernet.grouped or any(any(branch) for branch in branches)
-            else [point.path for point in space.points]
+        is_flat = not supernet.grouped and not any(
+            isinstance(p, Choice) and any(p.branches) for p in space.points
         )
-        self._defaults = self._find_defaults()
-        self._names = {getattr(p, "hole", p.path): p.name for p in space.points if p.name} | {
-            p.path: p.name for p in space.points if p.name
+        self._paths = [point.path for point in space.points] if is_flat else None
+        # Default decisions for all points, active or not.
+        self._defaults: dict[str, Any] = {
+            p.path: 0 if isinstance(p, Choice) else p.min_value for p in space.points
         }
+        self._defaults |= {key: tuple(range(picks)) for key, picks in supernet.grouped.items()}
+        named = [point for point in space.points if point.name]
+        self._names = {getattr(p, "hole", p.path): p.name for p in named} | {p.path: p.name for p in named}
         self._graph: CostGraph | None = CostGraph()
         self._compiled, self._slots = compile_graph(self._graph)
         self._known: dict[Any, float] = {}
@@ -138,15 +137,6 @@ class Cost(ABC):
             selection.values, selection.weights = {**self._defaults, **values}, {}
             self._record(graph, selection.values)
 
-    def _find_defaults(self) -> dict[str, Any]:
-        """Returns default decisions for all points, active or not."""
-        found: dict[str, Any] = {}
-        for point in self.supernet.space.points:
-            found[point.path] = 0 if isinstance(point, Choice) else point.min_value
-        for key, picks in self.supernet.grouped.items():
-            found[key] = tuple(range(picks))
-        return found
-
     # ------------------------------------------------------------------ distributions
 
     def _expect(self, weights: Mapping[str, Tensor]) -> Tensor:
@@ -179,12 +169,8 @@ class Cost(ABC):
 
     def _candidates(self, key: str) -> list[Any]:
         """Returns the values of a decision, in the order of its weights."""
-        found = self._lists.get(key)
-        if found is None:
-            found = self._lists[key] = self._list(key)
-        return found
-
-    def _list(self, key: str) -> list[Any]:
+        if key in self._lists:
+            return self._lists[key]
         if key in self.supernet.grouped:
             raise SpaceError(
                 f"several inputs of different shapes are picked together at {key!r}, and their weights do not give the frequency of "
@@ -195,9 +181,13 @@ class Cost(ABC):
             raise SpaceError(
                 f"{key!r} is a continuous number, which has no weights. Use pg.oneof or pg.intv."
             )
-        if isinstance(point, Choice):
-            return list(range(point.count))
-        return list(range(point.min_value, point.last + 1, point.step))
+        values = (
+            range(point.count)
+            if isinstance(point, Choice)
+            else range(point.min_value, point.last + 1, point.step)
+        )
+        self._lists[key] = list(values)
+        return self._lists[key]
 
 
 class _Weights(dict[str, Tensor]):
@@ -238,21 +228,13 @@ def _merge(missing: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def has_inferred(network: nn.Module) -> bool:
-    """Returns whether some layers infer their width from their input."""
-    return any(
-        isinstance(module, LazyLayer) or (isinstance(module, Elastic) and bool(module.lazy_layers()))
-        for module in network.modules()
-    )
-
-
 def run_metered(
     cost: Cost, meter: Meter, graph: CostGraph, values: Mapping[str, Any], *, tape: Tape | None = None
 ) -> None:
     """Runs the selected network of a cost model, and records the costs of a meter; after the records of ``tape``."""
     network = cost.supernet.network
     inputs = adapt_inputs(network, cost.example)
-    if has_inferred(network):  # such layers run once more for a new width
+    if find_lazy_layers(network):  # such layers run once more for a new width
         trace(network, inputs, _Nothing(), Tape(CostGraph(), values))
     trace(network, inputs, meter, Tape(graph, values) if tape is None else tape)
 

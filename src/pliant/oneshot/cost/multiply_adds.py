@@ -72,16 +72,6 @@ def find_count_rule(layer: nn.Module) -> CountRule | None:
     return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
 
 
-def missing_count_rule(layer: nn.Module, place: str) -> FieldValueError:
-    """Returns the error for a layer that has weights but no counting rule."""
-    name = type(layer).__name__
-    return FieldValueError(
-        f"the {name} at {place!r} has weights but no counting rule, and calls no operation with known multiply-adds. Write a "
-        f"rule: `@pg.oneshot.add_count_rule({name})` over `def rule(layer, inputs, output): return output.numel()` (return 0 for "
-        "a layer without multiply-adds, such as normalization)."
-    )
-
-
 def count_operation(operation: Any, args: Sequence[Any], fields: Any, output: Any) -> int:
     """Returns the multiply-adds of one call of a torch operation (``aten``)."""
     packet = operation.overloadpacket
@@ -109,25 +99,9 @@ _OPERATIONS: dict[Any, Callable[[Sequence[Any]], int]] = {  # operations that Py
 # ------------------------------------------------------------------ the table
 
 
-def _count_nothing(layer: Any, inputs: Sequence[Any], output: Any) -> int:
-    return 0
-
-
-def _count_linear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    return output.numel() * int(layer.weight.shape[1])
-
-
 def _count_bilinear(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
     out, left, right = layer.weight.shape
     return output.numel() // int(out) * int(out * (left * right + right))
-
-
-def _count_convolution(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    return int(output.numel() * math.prod(layer.weight.shape[1:]))
-
-
-def _count_transposed(layer: Any, inputs: Sequence[Any], output: Tensor) -> int:
-    return int(inputs[0].numel() * math.prod(layer.weight.shape[1:]))
 
 
 def _count_attention(layer: Any, inputs: Sequence[Any], output: Any) -> int:
@@ -152,16 +126,18 @@ _NOTHING = (
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm,
     nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.Embedding, nn.EmbeddingBag, nn.PReLU,
 )  # fmt: skip
-_TABLE: dict[CountRule, tuple[type[nn.Module], ...]] = {
-    _count_nothing: _NOTHING,
-    _count_linear: (nn.Linear,),
-    _count_bilinear: (nn.Bilinear,),
-    _count_convolution: (nn.Conv1d, nn.Conv2d, nn.Conv3d),
-    _count_transposed: (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
-    _count_attention: (nn.MultiheadAttention,),
-    _count_recurrent: (nn.RNNBase, nn.RNNCellBase),
-}
-for _rule, _layers in _TABLE.items():
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_TABLE: list[tuple[tuple[Any, ...], Callable[[Any, Any, Any], int]]] = [
+    (_NOTHING, lambda layer, inputs, output: 0),
+    ((nn.Linear,), lambda layer, inputs, output: output.numel() * int(layer.weight.shape[1])),
+    ((nn.Bilinear,), _count_bilinear),
+    (_CONVOLUTIONS, lambda layer, inputs, output: int(output.numel() * math.prod(layer.weight.shape[1:]))),
+    (_TRANSPOSED, lambda layer, inputs, output: int(inputs[0].numel() * math.prod(layer.weight.shape[1:]))),
+    ((nn.MultiheadAttention,), _count_attention),
+    ((nn.RNNBase, nn.RNNCellBase), _count_recurrent),
+]
+for _layers, _rule in _TABLE:
     for _layer in _layers:
         add_count_rule(_layer, _rule)
 
@@ -240,7 +216,12 @@ class Counter(Meter):
             return float(rule(call.module, call.inputs, call.output))
         weights = any(weight is not None for weight in call.module._parameters.values())
         if weights and not call.inside and not call.module._modules:
-            raise missing_count_rule(call.module, call.path)
+            name = type(call.module).__name__
+            raise FieldValueError(
+                f"the {name} at {call.path!r} has weights but no counting rule, and calls no operation with known multiply-adds. "
+                f"Write a rule: `@pg.oneshot.add_count_rule({name})` over `def rule(layer, inputs, output): return output.numel()` "
+                "(return 0 for a layer without multiply-adds, such as normalization)."
+            )
         return call.inside
 
     def price_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> float:

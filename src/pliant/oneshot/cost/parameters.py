@@ -13,9 +13,9 @@ from pliant.values.errors import FieldValueError
 from ..choices.choice import LayerChoice
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
-from ..rewrite.network import Supernet
+from ..rewrite.network import Supernet, find_lazy_layers
 from .graph import CostGraph, Tape, read_elastic, read_one
-from .model import Cost, has_inferred, run_metered
+from .model import Cost, run_metered
 from .trace import Call, Meter
 
 
@@ -43,7 +43,7 @@ class Parameters(Cost):
 
     def __init__(self, supernet: Supernet, example: Any = None) -> None:
         super().__init__(supernet, () if example is None else example)
-        self._has_inferred = has_inferred(supernet.network)
+        self._has_inferred = bool(find_lazy_layers(supernet.network))
         if self._has_inferred and example is None:
             raise FieldValueError(
                 "some layers of this network infer their width from their input, so counting their parameters needs one: pass "
@@ -52,53 +52,36 @@ class Parameters(Cost):
 
     def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:
         network, tape = self.supernet.network, Tape(graph, values)
-        _count(network, tape, set())
+        _count(network, tape, set(), {})
         if self._has_inferred:
             run_metered(self, _Widths(), graph, values, tape=tape)
 
 
-def _count(module: nn.Module, tape: Tape, met: set[Any]) -> None:
-    """Records the parameters of a network: those outside of choices, and per choice those of the selected candidate."""
+def _count(module: nn.Module, tape: Tape, met: set[Any], shared: Mapping[Any, Any]) -> None:
+    """Records the parameters of a network: those outside of choices, and per choice those of the selected candidate.
+
+    ``shared`` identifies the parameters behind the stand-ins of an elastic module.
+    """
     own = 0
     choices: list[nn.Module] = []
     for part in _walk(module, met, choices):
-        own += _sum(part._parameters.items(), met)
+        for name, weight in part._parameters.items():
+            key = shared.get((id(part._parameters), name), weight)
+            if weight is not None and key not in met and not isinstance(weight, UninitializedParameter):
+                met.add(key)
+                own += weight.numel()
     tape.operate("parameters", (), own, ())
-    _count_choices(choices, tape, met)
-
-
-def _count_choices(choices: list[nn.Module], tape: Tape, met: set[Any]) -> None:
     for choice in choices:
         if isinstance(choice, Elastic):
             tape.enter("Elastic", read_elastic(choice))
-            _count_elastic(choice, tape, met)
+            skeleton = choice.skeleton(choice.values())
+            names = {(id(b.table), b.name): (choice, b.key) for b in skeleton.bindings}
+            _count(skeleton.module, tape, met, names)
         else:
             assert isinstance(choice, LayerChoice)
             tape.enter("LayerChoice", read_one(choice.key))
-            _count(choice[int(tape.values[choice.key])], tape, met)
+            _count(choice[int(tape.values[choice.key])], tape, met, {})
         tape.leave(())
-
-
-def _count_elastic(elastic: Elastic, tape: Tape, met: set[Any]) -> None:
-    skeleton = elastic.skeleton(elastic.values())
-    names = {
-        (id(b.table), b.name): (elastic, b.key) for b in skeleton.bindings
-    }  # identifies shared parameters behind their stand-ins
-    own = 0
-    choices: list[nn.Module] = []
-    for part in _walk(skeleton.module, met, choices):
-        table = part._parameters
-        free = {}
-        for name, weight in table.items():
-            key = names.get((id(table), name))
-            if key is None:
-                free[name] = weight
-            elif key not in met and weight is not None:
-                met.add(key)
-                own += weight.numel()
-        own += _sum(free.items(), met)
-    tape.operate("parameters", (), own, ())
-    _count_choices(choices, tape, met)
 
 
 def _walk(module: nn.Module, met: set[Any], choices: list[nn.Module]) -> Iterator[nn.Module]:
@@ -113,16 +96,6 @@ def _walk(module: nn.Module, met: set[Any], choices: list[nn.Module]) -> Iterato
     yield module
     for child in module.children():
         yield from _walk(child, met, choices)
-
-
-def _sum(weights: Any, met: set[Any]) -> int:
-    total = 0
-    for _, weight in weights:
-        if weight is None or weight in met or isinstance(weight, UninitializedParameter):
-            continue
-        met.add(weight)
-        total += weight.numel()
-    return total
 
 
 class _Widths(Meter):

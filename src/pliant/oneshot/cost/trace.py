@@ -193,9 +193,8 @@ class Recorder(TorchFunctionMode):
                 self._look(inputs)
             return output
         slots = self.tape.operate(name, inputs, cost, tuple(map(self._number, found)))
-        changes = (
-            (name.endswith("_") and not name.startswith("__")) or name.startswith("__i") or "out" in fields
-        )
+        is_in_place = name.startswith("__i") or (name.endswith("_") and not name.startswith("__"))
+        changes = is_in_place or "out" in fields
         taken = iter(slots)
 
         def put(leaf: Any) -> Any:
@@ -258,12 +257,11 @@ class Recorder(TorchFunctionMode):
                 self._costs[-1] += cost
                 return None
             inputs, label = self._slots((args, kwargs)), type(module).__name__
-            return self._hand_on(
-                output,
-                lambda leaves: self.tape.operate(
-                    label, inputs, cost, tuple(map(self._number, leaves)), picks=picks
-                ),
-            )
+
+            def write(leaves: list[Any]) -> tuple[int, ...]:
+                return self.tape.operate(label, inputs, cost, tuple(map(self._number, leaves)), picks=picks)
+
+            return self._hand_on(output, write)
 
     @contextmanager
     def _apart(self) -> Iterator[None]:
@@ -305,9 +303,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyT
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return (
-            False  # PyTorch would import its compiler for it, which takes seconds; nothing is compiled here
-        )
+        return False  # otherwise PyTorch imports its compiler, which takes seconds; nothing is compiled here
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))

@@ -46,17 +46,16 @@ class Architecture:
         self.choices: dict[str, LayerChoice | InputChoice | PointChoice] = {}
         for module in supernet.mutables:
             if isinstance(module, (LayerChoice, InputChoice)):
-                _check_reduction(module)
+                if isinstance(module, InputChoice):
+                    _check_reduction(module)
                 self.choices[module.key] = module
             elif isinstance(module, Elastic):
                 for key in module.keys:  # a choice between modules may have the same key
                     self.choices.setdefault(key, PointChoice(supernet.space.point(key)))
-        self.parameters = {
-            key: torch.tensor(
-                [random.gauss(0.0, scale) for _ in range(len(choice))], dtype=torch.float64
-            ).requires_grad_()
-            for key, choice in self.choices.items()
-        }
+        self.parameters: dict[str, Tensor] = {}
+        for key, choice in self.choices.items():
+            start = [random.gauss(0.0, scale) for _ in range(len(choice))]
+            self.parameters[key] = torch.tensor(start, dtype=torch.float64, requires_grad=True)
 
     def count(self, key: str) -> int:
         """Returns how many candidates are picked together: one, except for choices of several inputs."""
@@ -66,10 +65,6 @@ class Architecture:
     def probabilities(self) -> dict[str, Tensor]:
         """Returns by key the softmax of the parameters; gradients flow through it."""
         return {key: vector.softmax(0) for key, vector in self.parameters.items()}
-
-    def log_probabilities(self) -> dict[str, Tensor]:
-        """Returns the logarithms of ``probabilities``."""
-        return {key: vector.log_softmax(0) for key, vector in self.parameters.items()}
 
     def leading(self, probabilities: Mapping[str, Tensor] | None = None) -> Decisions:
         """Returns the decisions with the most probable candidates; see ``lead``.
@@ -147,10 +142,9 @@ def entropy(probabilities: Tensor) -> float:
     return -sum(p * log(p) for p in numbers if p > 0.0)
 
 
-def _check_reduction(choice: LayerChoice | InputChoice) -> None:
-    if isinstance(choice, InputChoice) and (
-        choice.reduction == "none" or (choice.reduction == "concat" and choice.n_chosen != 1)
-    ):
+def _check_reduction(choice: InputChoice) -> None:
+    is_list = choice.reduction == "none" or (choice.reduction == "concat" and choice.n_chosen != 1)
+    if is_list:
         raise SpaceError(
             f"the choice of inputs at {choice.key!r} has the reduction {choice.reduction!r}, which cannot be mixed: its size depends on "
             "the number of inputs. Use 'sum' or 'mean', or an algorithm that runs single paths, such as SPOS."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -153,7 +152,8 @@ def differentiate_unrolled(
         if length > 0.0:
             size = epsilon / length
             _put(weights, [old + size * part for old, part in zip(before, direction)])
-            with _same_random(leaf.device):
+            # Afterwards the random numbers are those from before, so that the next run draws the same.
+            with torch.random.fork_rng(devices=[leaf.device] if leaf.device.type == "cuda" else []):
                 upper = _slopes(train(), [leaf])[0]
             _put(weights, [old - size * part for old, part in zip(before, direction)])
             lower = _slopes(train(), [leaf])[0]
@@ -208,10 +208,3 @@ def _look_ahead(weight: Tensor, slope: Tensor, group: dict[str, Any], buffer: An
     if group.get("nesterov"):
         return rate * (slope + momentum * moved), rate * (1.0 + momentum * share)
     return rate * moved, rate * share
-
-
-@contextmanager
-def _same_random(device: torch.device) -> Iterator[None]:
-    """A context after which the random numbers are those from before, so that the next run draws the same."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        yield

@@ -79,10 +79,9 @@ class CellRule:
                         f"{key!r} is not a choice between modules{suggest(key, choices) or '.'} Give CellRule the keys of the choices on "
                         "the edges into each node; see `supernet.mutables`."
                     )
-            zeros = [_find_zero(choices[key]) for key in node]
-            masked = [
-                [-1.0 if i == zero else p for i, p in enumerate(rows[key])] for key, zero in zip(node, zeros)
-            ]
+            zeros = [next((i for i, m in enumerate(choices[key]) if is_zero(m)), None) for key in node]
+            pairs = [(rows[key], zero) for key, zero in zip(node, zeros)]
+            masked = [[-1.0 if i == zero else p for i, p in enumerate(row)] for row, zero in pairs]
             kept = dict(derive_node(masked, keep=self.keep))
             for edge, key in enumerate(node):
                 index = kept.get(edge, zeros[edge])
@@ -94,10 +93,6 @@ class CellRule:
                 rows[key] = [float(i == index) for i in range(len(rows[key]))]
         found = {key: torch.tensor(row) for key, row in rows.items()}
         return lead(supernet.space, spread(supernet.space, found))
-
-
-def _find_zero(choice: LayerChoice) -> int | None:
-    return next((i for i, module in enumerate(choice) if is_zero(module)), None)
 
 
 TRIED = 5040  # the largest number of assignments that are tried one by one

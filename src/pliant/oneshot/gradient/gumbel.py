@@ -53,10 +53,10 @@ class GumbelSampler(GradientSampler):
     def _soft(self, step: Step) -> dict[str, Tensor]:
         """Draws a point in the simplex for each decision; gradients flow through it."""
         temperature = self.temperature(step)
-        drawn = {
-            key: ((row + draw_gumbel(len(row), self.random)) / temperature).softmax(0)
-            for key, row in self._architecture.log_probabilities().items()
-        }
+        drawn: dict[str, Tensor] = {}
+        for key, vector in self._architecture.parameters.items():
+            noisy = vector.log_softmax(0) + draw_gumbel(len(vector), self.random)
+            drawn[key] = (noisy / temperature).softmax(0)
         return self._chosen(drawn)
 
     def _draw(self, step: Step) -> Draw:

@@ -92,10 +92,8 @@ class GradientSampler(Sampler):
     def __post_init__(self) -> None:
         super().__init__()
         self.learning_rate = check_number(self.learning_rate, "learning_rate", self)
-        self.betas = (
-            check_number(self.betas[0], "betas[0]", self, below=1.0),
-            check_number(self.betas[1], "betas[1]", self, below=1.0),
-        )
+        first, second = (check_number(self.betas[i], f"betas[{i}]", self, below=1.0) for i in (0, 1))
+        self.betas = first, second
         self.weight_decay = check_number(self.weight_decay, "weight_decay", self)
         self.init_scale = check_number(self.init_scale, "init_scale", self)
         self.warmup = check_number(self.warmup, "warmup", self)
@@ -230,22 +228,19 @@ class GradientSampler(Sampler):
             )
         if self.penalty is None:
             return loss, {}
-        priced = {
-            key: row.detach().clone().requires_grad_() for key, row in (draw.priced or draw.values).items()
-        }
+        rows = draw.priced or draw.values
+        priced = {key: row.detach().clone().requires_grad_() for key, row in rows.items()}
         cost = self.penalty.measure(NamedValues(priced, self.supernet.space))
         return self.penalty.join(loss.cpu(), cost), priced
 
     def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
         """Propagates gradients through a draw to the parameters, and takes a step of Adam."""
-        rows = self._split(torch.zeros(self._total) if reached is None else reached.detach())
-        slopes = {
-            key: row + (0.0 if direct.get(key) is None else direct[key])  # type: ignore[operator]
-            for key, row in rows.items()
-        }
-        found = torch.autograd.grad(
-            list(draw.soft.values()), self._vectors, [slopes[key] for key in draw.soft], allow_unused=True
-        )
+        rows = self._split(torch.zeros(sum(map(len, self._vectors))) if reached is None else reached.detach())
+        for key, slope in direct.items():
+            if slope is not None:
+                rows[key] = rows[key] + slope
+        slopes = [rows[key] for key in draw.soft]
+        found = torch.autograd.grad(list(draw.soft.values()), self._vectors, slopes, allow_unused=True)
         average_over_processes(found)
         before = [vector.detach().clone() for vector in self._vectors]
         for (key, vector), slope in zip(self._architecture.parameters.items(), found):
@@ -258,10 +253,6 @@ class GradientSampler(Sampler):
         """Corrects the parameters after a step of Adam; does nothing by default."""
 
     # ------------------------------------------------------------------ into the network
-
-    @property
-    def _total(self) -> int:
-        return sum(map(len, self._vectors))
 
     def _chosen(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns probabilities times the number of candidates that are picked together."""
@@ -281,7 +272,6 @@ class GradientSampler(Sampler):
         parts = torch.split(leaf, [len(vector) for vector in self._vectors])
         weights = dict(zip(self._architecture.parameters, parts))
         numbers = {key: row.tolist() for key, row in draw.values.items()}
-        self._runner.set_numbers(weights, numbers)
         self.supernet.selection.mix(weights, numbers)
         return leaf
 
@@ -308,10 +298,6 @@ def average_over_processes(tensors: Any) -> None:
         return
     count = torch.distributed.get_world_size()
     for tensor in tensors:
-        moved = tensor.to(_device_of_processes())
+        moved = tensor.to("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
         torch.distributed.all_reduce(moved)
         tensor.copy_(moved / count)
-
-
-def _device_of_processes() -> str:
-    return "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"

@@ -68,28 +68,17 @@ def _find_reason(elastic: Elastic, *, has_example: bool) -> str | None:
         return "two of its values are one decision but two holes. Give the holes one name."
     if has_example:
         return None
+    advice = "Pass supernet(space, example=torch.zeros(...))."
     if elastic.mixture.plan().superkernel is None:
-        return (
-            "its sizes run one by one, and only an example shows whether their outputs can be added. "
-            "Pass supernet(space, example=torch.zeros(...))."
-        )
-    if _is_derived(elastic):
-        return (
-            "a width is computed from others, and only an example shows whether channels keep their places. "
-            "Pass supernet(space, example=torch.zeros(...))."
-        )
+        return f"its sizes run one by one, and only an example shows whether their outputs can be added. {advice}"
+    if _is_derived(elastic.program):
+        return f"a width is computed from others, and only an example shows whether channels keep their places. {advice}"
     return None
 
 
-def _is_derived(elastic: Elastic) -> bool:
-    """Returns whether a value of a module is computed from what is decided."""
-
-    def walk(value: Any) -> Iterator[Any]:
-        yield value
-        for _, child in children(value) or ():
-            yield from walk(child)
-
-    return any(isinstance(value, DerivedHole) for value in walk(elastic.program))
+def _is_derived(value: Any) -> bool:
+    """Returns whether a value is, or has in it, a value that is computed from what is decided."""
+    return isinstance(value, DerivedHole) or any(_is_derived(child) for _, child in children(value) or ())
 
 
 @contextmanager
@@ -118,11 +107,8 @@ class _Check:
 
     def __init__(self, supernet: Supernet, found: list[Elastic]) -> None:
         self.supernet = supernet
-        self.counts = {
-            key: int(point.count)
-            for elastic in found
-            for key, point in zip(elastic.keys, elastic.space.points)
-        }
+        pairs = [pair for elastic in found for pair in zip(elastic.keys, elastic.space.points)]
+        self.counts = {key: int(point.count) for key, point in pairs}
         like = next((p for p in supernet.parameters() if p.is_floating_point()), None)
         self.like = torch.zeros(()) if like is None else like
         self.example = adapt_inputs(supernet, tuple(map(_vary, supernet.example)))
@@ -171,16 +157,14 @@ class _Check:
             row[min(turn, len(row) - 1)] = 1.0
             selection.weights[key] = row
         output = self.supernet.network(*self.example)
-        return [
-            x for x in find_leaves(output) if isinstance(x, Tensor) and x.is_floating_point() and x.numel()
-        ]
+        tensors = [x for x in find_leaves(output) if isinstance(x, Tensor)]
+        return [x for x in tensors if x.is_floating_point() and x.numel()]
 
 
 def _vary(value: Any) -> Any:
     """Returns an example with entries that differ."""
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        return value
-    return value + _ripples(value)
+    is_real = isinstance(value, Tensor) and value.is_floating_point()
+    return value + _ripples(value) if is_real else value
 
 
 def _find_flat(network: nn.Module) -> Iterator[Tensor]:

@@ -7,8 +7,8 @@ weights runs the selected candidate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import reduce
 from typing import Any, final
 
@@ -40,11 +40,8 @@ def is_skip(module: nn.Module, name: str = "") -> bool:
     >>> is_skip(nn.Identity()), is_skip(nn.Linear(2, 2)), is_skip(nn.Linear(2, 2), "skip_connect")
     (True, False, True)
     """
-    return (
-        name in SKIP_NAMES
-        or bool(getattr(module, "is_skip", False))
-        or any(c.__name__ in SKIPS for c in type(module).__mro__)
-    )
+    says = name in SKIP_NAMES or bool(getattr(module, "is_skip", False))
+    return says or any(c.__name__ in SKIPS for c in type(module).__mro__)
 
 
 class Runner(ABC):
@@ -57,11 +54,6 @@ class Runner(ABC):
 
     def __init__(self, *, checkpoint: bool = False) -> None:
         self.checkpoint = checkpoint
-        self._numbers: dict[str, tuple[Tensor, list[float]]] = {}
-
-    def set_numbers(self, weights: Mapping[str, Tensor], numbers: Mapping[str, list[float]]) -> None:
-        """Takes the weights as numbers too, so that no device has to be asked for them."""
-        self._numbers = {key: (weights[key], numbers[key]) for key in weights}
 
     def __call__(self, choice: LayerChoice | InputChoice, *args: Any, **fields: Any) -> tuple[Any, Any]:
         """Runs a choice; returns its output and its mask."""
@@ -69,22 +61,16 @@ class Runner(ABC):
         if weights is None:
             mask = choice.selected
             return choice.run(mask, *args, **fields), mask
-        tensor, numbers = self._numbers.get(choice.key, (None, []))
-        if tensor is not weights:
-            numbers = weights.tolist()
+        numbers = choice.selection.numbers(choice.key)
         if isinstance(choice, InputChoice):
             return join(choice, weights, numbers, args[0]), weights
         if self.checkpoint and torch.is_grad_enabled():
-            out = run_checkpointed(
-                self._run,
-                choice,
-                weights,
-                numbers,
-                args,
-                fields,
-                use_reentrant=False,
-                context_fn=lambda: _twice(choice),
-            )
+            # The second run of the choice, in the backward pass, does not change running statistics.
+            options: Any = {
+                "use_reentrant": False,
+                "context_fn": lambda: (nullcontext(), keep_buffers(choice)),
+            }
+            out = run_checkpointed(self._run, choice, weights, numbers, args, fields, **options)
         else:
             out = self._run(choice, weights, numbers, args, fields)
         return out, weights
@@ -224,11 +210,6 @@ def check_output(choice: LayerChoice, index: int, out: Any) -> Tensor:
     return out
 
 
-def _twice(choice: LayerChoice) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Returns contexts of the first and the second run of a choice: the second does not change running statistics."""
-    return nullcontext(), keep_buffers(choice)
-
-
 def _detach(value: Any) -> Any:
     return value.detach() if isinstance(value, Tensor) else value
 
@@ -277,12 +258,10 @@ class _WeightedSum(torch.autograd.Function):
         by_weight = None
         if ctx.needs_input_grad[0]:
             slopes = torch.stack([dot(grad, part) for part in parts]).to(weights)
-            by_weight = torch.zeros_like(weights).index_copy_(
-                0, torch.tensor(ctx.places, device=weights.device), slopes
-            )
-        by_part = [
-            grad * scale if needed else None for scale, needed in zip(ctx.scales, ctx.needs_input_grad[3:])
-        ]
+            places = torch.tensor(ctx.places, device=weights.device)
+            by_weight = torch.zeros_like(weights).index_copy_(0, places, slopes)
+        needs = ctx.needs_input_grad[3:]
+        by_part = [grad * scale if needed else None for scale, needed in zip(ctx.scales, needs)]
         return by_weight, None, None, *by_part
 
 
@@ -293,14 +272,8 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     tensor(12.)
     """
     exact = a.dtype == b.dtype and a.dtype in (torch.float32, torch.float64)
-    if exact and a.stride() == b.stride() and is_dense(a):
+    is_image = a.dim() == 4 and a.is_contiguous(memory_format=torch.channels_last)
+    if exact and a.stride() == b.stride() and (a.is_contiguous() or is_image):
         flat = (a.numel(),), (1,)
         return torch.dot(a.as_strided(*flat), b.as_strided(*flat))
     return (a * b).sum() if exact else (a.float() * b.float()).sum()
-
-
-def is_dense(tensor: Tensor) -> bool:
-    """Returns whether the items of a tensor lie one after another, in one of PyTorch's two usual orders."""
-    return tensor.is_contiguous() or (
-        tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
-    )
