@@ -113,21 +113,18 @@ def _run(
     module: Callable[..., Any], inputs: tuple[Any, ...], weights: Mapping[str, Tensor], seed: int
 ) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
     """Returns the outputs, the gradients of weights by name, and those of the inputs."""
-    own = [
-        x.detach().clone().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x
-        for x in inputs
-    ]
+    is_real = [isinstance(x, Tensor) and x.is_floating_point() for x in inputs]
+    own = [x.detach().clone().requires_grad_() if real else x for x, real in zip(inputs, is_real)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        output = list(_tensors(module(*own)))
+        output = [leaf for leaf in find_leaves(module(*own)) if isinstance(leaf, Tensor)]
     loss = torch.stack([_project(one) for one in output if one.is_floating_point()]).sum()
     sources = [x for x in own if isinstance(x, Tensor) and x.requires_grad]
     names = [name for name, weight in weights.items() if weight.requires_grad]
     if not loss.requires_grad:
         return output, {n: torch.zeros_like(weights[n]) for n in names}, []
-    found = torch.autograd.grad(
-        loss, [*(weights[n] for n in names), *sources], allow_unused=True, materialize_grads=True
-    )
+    wanted = [*(weights[n] for n in names), *sources]
+    found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
     return [one.detach() for one in output], dict(zip(names, found)), list(found[len(names) :])
 
 
@@ -154,10 +151,6 @@ def _project(output: Tensor) -> Tensor:
     """Returns a number with a different gradient in each entry."""
     places = torch.arange(output.numel(), dtype=output.dtype, device=output.device)
     return (output.flatten() * (places + 1).cos()).sum()
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    return (leaf for leaf in find_leaves(value) if isinstance(leaf, Tensor))
 
 
 def _difference(a: Tensor, b: Tensor) -> float:

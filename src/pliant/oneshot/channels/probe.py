@@ -25,9 +25,8 @@ from ..choices.evaluation import evaluating
 from ..choices.hole_keys import HoleKeys, name_picks
 from ..elastic.widths import Widths, find_widths, input_width, is_depthwise
 
-JoinPoint = tuple[
-    int, int
-]  # the number of a pointwise operation in running order, and the dimension from the end
+JoinPoint = tuple[int, int]
+"""The number of a pointwise operation in running order, and the dimension from the end."""
 
 
 @final
@@ -63,10 +62,9 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
         if isinstance(value, Ref):
             return
         if isinstance(value, (OneOf, ManyOf)):
-            many = isinstance(value, ManyOf)
             picks = value.num_choices if isinstance(value, ManyOf) else 1
             for pick, decided in enumerate(name_picks(keys.find(at, value.name), picks)):
-                inner = made[pick] if many else made
+                inner = made[pick] if isinstance(value, ManyOf) else made
                 yield MatchedNode(path, value, inner, decided)
                 index = chosen[decided]
                 inner_id = f"{decided}[={index}/{len(value.candidates)}]"
@@ -206,11 +204,9 @@ class _JoinRecorder(TorchFunctionMode):
             joined = [size for size in sizes if size != 1]
             if len(joined) > 1:
                 self.found.joins[(self.count, dim)] = tuple(joined)
-                if len(set(joined)) > 1:
-                    alike = [
-                        t if t.dim() < -dim or t.shape[dim] == 1 else _resize(t, dim, max(joined))
-                        for t in alike
-                    ]
+                for i, t in enumerate(alike):
+                    if t.dim() >= -dim and t.shape[dim] != 1:
+                        alike[i] = _resize(t, dim, max(joined))
         again = iter(alike)
         return func(*(next(again) if isinstance(x, Tensor) else x for x in args), **fields)
 

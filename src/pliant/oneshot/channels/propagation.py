@@ -8,7 +8,7 @@ receive them.  It changes the space only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -155,9 +155,8 @@ class _Networks:
         self.space = self.template.space
         self.keys = HoleKeys(self.space)
         self.device = next((x.device for x in inputs if isinstance(x, torch.Tensor)), torch.device("cpu"))
-        self.built: tuple[tuple[Any, ...], Any, list[MatchedNode]] | None = (
-            None  # the last network: values, module, nodes
-        )
+        # The last network: values, module, nodes.
+        self.built: tuple[tuple[Any, ...], Any, list[MatchedNode]] | None = None
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
         self.turns = range(min(MAX_NETWORKS, max(counts, default=1)))
         self.sources: dict[str, SearchedValue] = {}
@@ -177,7 +176,12 @@ class _Networks:
                 if len(set(causes)) == 1:
                     continue
                 if not all(causes):
-                    self._raise_fixed_join(causes, base.joins[join])
+                    named = next(iter(next(cause for cause in causes if cause)))
+                    raise FieldValueError(
+                        f"the output whose width {named!r} decides is added to, or multiplied with, a tensor of the fixed width "
+                        f"{min(base.joins[join])} that no symbolic layer returns. Fix the width {named!r}, or symbolize the layer that "
+                        "returns the other tensor."
+                    )
                 groups = _merge(groups, set().union(*causes))
         return groups
 
@@ -193,9 +197,8 @@ class _Networks:
                 for index, number in self._ends(key)
             }
             for name in base.widths:
-                seen = [
-                    (r.built_for[name], r.widths[name]) for r in (base, *runs.values()) if name in r.widths
-                ]
+                reached = [run for run in (base, *runs.values()) if name in run.widths]
+                seen = [(run.built_for[name], run.widths[name]) for run in reached]
                 fits = all(built_for == width for built_for, width in seen)
                 if fits and len(set(seen)) > 1:
                     continue  # the layer has a hole already
@@ -244,14 +247,18 @@ class _Networks:
         self, decisions: Decisions, outputs: Mapping[str, int], chosen: Mapping[str, Any] | None = None
     ) -> _Run:
         try:
-            return self._try(decisions, outputs)
+            child, pairs = self._build(decisions)
+            ids = {str(p.path): id(p.child) for p in pairs}
+            widened = {ids[path]: width for path, width in outputs.items() if path in ids}
+            return _Run(probe(child, self.inputs, widened), pairs)
         except Exception as error:
             what = f"with {dict(chosen)} and the first value of all other decisions, " if chosen else ""
             raise FieldValueError(
                 f"{what}the network fails on the example, so its widths cannot be propagated: {error}"
             ) from error
 
-    def _try(self, decisions: Decisions, outputs: Mapping[str, int]) -> _Run:
+    def _build(self, decisions: Decisions) -> tuple[Any, list[MatchedNode]]:
+        """Returns the network of some decisions, and its nodes; records the searched values that are new."""
         if self.built is None or self.built[0] != decisions.values:
             child = self.template.materialize(decisions)
             pairs = list(match_nodes(self.program, child, decisions.to_dict(), self.keys))
@@ -263,10 +270,7 @@ class _Networks:
             for p in pairs:
                 if p.key:
                     self._record_value(p, modules)
-        _, child, pairs = self.built
-        ids = {str(p.path): id(p.child) for p in pairs}
-        widened = {ids[path]: width for path, width in outputs.items() if path in ids}
-        return _Run(probe(child, self.inputs, widened), pairs)
+        return self.built[1:]
 
     def _record_value(self, p: MatchedNode, modules: Mapping[str, MatchedNode]) -> None:
         """Records a searched value and its path."""
@@ -278,9 +282,7 @@ class _Networks:
         if known is not None:
             if p.path not in known.paths:
                 layers = (*known.layers, str(above)) if known.layers and is_output else ()
-                self.sources[p.key] = SearchedValue(
-                    p.key, known.hole, (*known.paths, p.path), known.numbers, layers
-                )
+                self.sources[p.key] = replace(known, paths=(*known.paths, p.path), layers=layers)
             return
         hole: Any = p.value
         numbers: dict[int, int] = {}
@@ -359,17 +361,9 @@ class _Networks:
             if is_depthwise(layer):
                 times = layer.out_channels // layer.in_channels
                 yield layers[name].path + "groups", clone(width)
-                scaled = WidthSum(
-                    list(map(clone, holes)), [f * times for f in factors.values()], constant * times
-                )
-                yield layers[name].path + "out_channels", clone(width) if times == 1 else scaled
-
-    def _raise_fixed_join(self, causes: tuple[frozenset[str], ...], sizes: tuple[int, ...]) -> None:
-        named = next(iter(next(cause for cause in causes if cause)))
-        raise FieldValueError(
-            f"the output whose width {named!r} decides is added to, or multiplied with, a tensor of the fixed width {min(sizes)} that "
-            f"no symbolic layer returns. Fix the width {named!r}, or symbolize the layer that returns the other tensor."
-        )
+                scaled = [factor * times for factor in factors.values()]
+                more = WidthSum(list(map(clone, holes)), scaled, constant * times)
+                yield layers[name].path + "out_channels", clone(width) if times == 1 else more
 
     def _raise_inner_layer(self, name: str, base: _Run, width_terms: LinearWidth) -> None:
         outer, _, inner = name.partition(">")

@@ -37,11 +37,8 @@ class Masks(dict[str, Tensor]):
     @classmethod
     def from_decisions(cls, decisions: Decisions) -> Masks:
         """Returns the active decisions as masks; each pick of a hole has one."""
-        points = decisions.space.points
-        return cls(
-            (points[i].path, _point_mask(points[i], value))
-            for i, value in zip(decisions.active, decisions.values)
-        )
+        points = [decisions.space.points[i] for i in decisions.active]
+        return cls((p.path, _point_mask(p, value)) for p, value in zip(points, decisions.values))
 
     def to_lists(self) -> dict[str, Any]:
         """Returns lists of booleans or numbers for JSON; ``Masks`` also accepts them."""
@@ -76,7 +73,8 @@ class Masks(dict[str, Tensor]):
         mask = torch.as_tensor(found).detach()
         if not isinstance(point, Choice):
             return _read_number(mask, point.path, is_float=isinstance(point, Float))
-        if _is_free(point) and point.path not in self:
+        is_free = point.literals == NO_YES and point.group is not None and not point.group.distinct
+        if is_free and point.path not in self:  # it decides, yes or no, about one input of an input choice
             check_size(mask, picks, point.hole)
             return int(mask[pick] if mask.dtype == torch.bool else mask[pick] > 0.5)
         check_size(mask, len(point.literals), point.path)
@@ -194,11 +192,6 @@ def _check_count(count: int, mutable: Mutable) -> None:
             f"the mask of {mutable.key!r} selects {count} of {len(mutable)} candidates; select "
             f"{'one, or several whose outputs are joined' if isinstance(mutable, LayerChoice) else 'one'}."
         )
-
-
-def _is_free(point: Choice) -> bool:
-    """Returns whether a point decides, yes or no, about one input of an input choice."""
-    return point.literals == NO_YES and point.group is not None and not point.group.distinct
 
 
 def _read_number(mask: Tensor, key: str, *, is_float: bool) -> Any:

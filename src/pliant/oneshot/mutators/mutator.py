@@ -131,10 +131,8 @@ class BaseMutator(nn.Module, ABC):
                     f"another mutator runs the choice {mutable.key!r}; only one mutator of a network can override how choices run. "
                     "Call `release()` of the other mutator first."
                 )
-        if any(
-            getattr(type(self), name) is not getattr(BaseMutator, name)
-            for name in ("enter_mutable_scope", "exit_mutable_scope")
-        ):
+        hooks = ("enter_mutable_scope", "exit_mutable_scope")
+        if any(getattr(type(self), name) is not getattr(BaseMutator, name) for name in hooks):
             for scope in mutables.scopes:
                 scope.watch(self.enter_mutable_scope, self.exit_mutable_scope)
         for mutable, handler in handled:
@@ -151,12 +149,11 @@ class BaseMutator(nn.Module, ABC):
     @property
     def mutables(self) -> Mutables:
         """The decisions of the network, one per key."""
-        try:
-            found: Mutables = self.__dict__["_mutables"]
-        except KeyError:
+        found: Mutables | None = self.__dict__.get("_mutables")
+        if found is None:
             raise BindError(
                 f"this {type(self).__name__} is not bound to a network. Call `super().__init__(model)` first in its `__init__`."
-            ) from None
+            )
         return found
 
     @abstractmethod
@@ -315,10 +312,11 @@ class Mutator(BaseMutator):
         places: dict[str, int] = {}
         for mutable in self.mutables.traverse(deduplicate=False):
             places[mutable.key] = places.get(mutable.key, 0) + 1
-        return "\n".join(
-            _describe(m, self.model) + (f", at {places[m.key]} places" if places.get(m.key, 1) > 1 else "")
-            for m in self.mutables
-        )
+        lines = []
+        for m in self.mutables:
+            more = f", at {places[m.key]} places" if places.get(m.key, 1) > 1 else ""
+            lines.append(_describe(m, self.model) + more)
+        return "\n".join(lines)
 
     def on_forward_layer_choice(self, mutable: Any, *args: Any, **fields: Any) -> tuple[Any, Tensor]:
         """Runs the sampled candidates of a ``LayerChoice``, joined by its reduction."""
@@ -342,11 +340,8 @@ class Mutator(BaseMutator):
     def _find_handler(self, mutable: Mutable) -> Callable[..., Any] | None:
         """Returns only an overridden method; otherwise choices read their selection, which is faster."""
         name = "on_forward_input_choice" if isinstance(mutable, InputChoice) else "on_forward_layer_choice"
-        return (
-            super()._find_handler(mutable)
-            if getattr(type(self), name) is not getattr(Mutator, name)
-            else None
-        )
+        is_own = getattr(type(self), name) is not getattr(Mutator, name)
+        return super()._find_handler(mutable) if is_own else None
 
     def _select(self, masks: Masks) -> None:
         """Selects the decisions of masks; restores the selection after an error."""

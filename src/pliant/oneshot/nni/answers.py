@@ -136,9 +136,8 @@ def _is_answer(item: Any, mutable: Mutable) -> bool:
     """Returns whether an item is an answer, and not a mask with an item per candidate."""
     if isinstance(item, Sequence) and not isinstance(item, str):
         return bool(item) and all(isinstance(one, str) for one in item)
-    return isinstance(item, (Mapping, str)) or (
-        not isinstance(mutable, (LayerChoice, InputChoice)) and not hasattr(item, "shape")
-    )
+    is_bare = not isinstance(mutable, (LayerChoice, InputChoice)) and not hasattr(item, "shape")
+    return isinstance(item, (Mapping, str)) or is_bare
 
 
 def _describe(mutable: Any, network: nn.Module) -> dict[str, Any]:
@@ -173,12 +172,10 @@ def _read(mutables: Mutables, given: Any, what: str) -> Masks:
             f"{what} is a dict with `_value` and `_idx` per key; got {given!r:.80} of type {type(given).__name__}."
         )
     known = {mutable.key: mutable for mutable in mutables}
-    found = {
-        key: _read_item(known[key], item, mutables.network)
-        if key in known and _is_answer(item, known[key])
-        else item
-        for key, item in given.items()
-    }
+    found = dict(given)
+    for key, item in given.items():
+        if key in known and _is_answer(item, known[key]):
+            found[key] = _read_item(known[key], item, mutables.network)
     return read_masks(found, mutables, what)
 
 
@@ -191,7 +188,7 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
     if not values:
         return given
     is_many = isinstance(mutable, InputChoice)
-    names = _as_list(given) if is_many else [given]
+    names = list(given) if is_many and isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if places is None:
         places = [_find(name, values, mutable.key) for name in names]
     elif not is_many or not isinstance(places, Sequence):
@@ -209,10 +206,6 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
     if len(set(places)) < len(places):
         raise DecisionError(f"the answer for {mutable.key!r} picks an input twice: {list(places)}.")
     return to_mask(list(places), len(values))
-
-
-def _as_list(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def _find(name: Any, values: list[Any], key: str) -> int:

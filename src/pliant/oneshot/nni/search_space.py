@@ -63,11 +63,8 @@ class InputAnswer(DerivedHole):
     def build(self, value: Any) -> Any:
         """Returns the answer for the picks."""
         texts = _make_texts(self.values)
-        places = (
-            [i for i, on in enumerate(value) if on]
-            if self.n_chosen is None
-            else [texts.index(text) for text in value]
-        )
+        is_free = self.n_chosen is None
+        places = [i for i, on in enumerate(value) if on] if is_free else [texts.index(text) for text in value]
         return {"_value": [self.values[i] for i in places], "_idx": places}
 
     def unbuild(self, value: Any) -> Any:
@@ -165,9 +162,8 @@ def _read_inputs(key: str, value: Any) -> InputAnswer:
 def _read_range(key: str, kind: str, value: Any) -> Any:
     ends = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
     allowed: Any = int if kind == "randint" else (int, float)
-    if len(ends) != 2 or not all(
-        isinstance(end, allowed) and not isinstance(end, bool) and math.isfinite(end) for end in ends
-    ):
+    fit = [isinstance(n, allowed) and not isinstance(n, bool) and math.isfinite(n) for n in ends]
+    if len(ends) != 2 or not all(fit):
         numbers = "integers" if kind == "randint" else "numbers"
         raise FieldValueError(f"the {kind} {key!r} needs two {numbers}, [lower, upper]; got {value!r:.80}.")
     low, high = ends

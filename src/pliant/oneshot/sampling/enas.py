@@ -47,15 +47,10 @@ class ENAS(PolicySampler):
         reward: Reward | None = None,
         normalization: Normalization | None = None,
     ) -> None:
-        super().__init__(
-            rule
-            or Reinforce(
-                batch_size=10, learning_rate=3.5e-3, entropy=1e-4, baseline_decay=0.99, scaled=False
-            ),
-            policy or Recurrent(),
-            reward=reward,
-            normalization=normalization or RunningStatistics(),
-        )
+        options = {"learning_rate": 3.5e-3, "entropy": 1e-4, "baseline_decay": 0.99}
+        rule = rule or Reinforce(batch_size=10, scaled=False, **options)
+        normalization = normalization or RunningStatistics()
+        super().__init__(rule, policy or Recurrent(), reward=reward, normalization=normalization)
         self._best: Decisions | None = None
         self.updates = check_count(updates, "updates", "ENAS")
         self.draws = check_count(draws, "draws", "ENAS")

@@ -16,7 +16,7 @@ from pliant.space import Choice, Decisions, Int, from_unit, mutate
 from pliant.values.errors import FieldValueError
 
 from ..choices.choice import LayerChoice
-from ..normalization import BatchStatistics, Normalization
+from ..normalization import Normalization
 from ..sampler import Step
 from .extremes import largest, rank, smallest
 from .policy_sampler import PolicySampler
@@ -80,9 +80,7 @@ class TuNAS(PolicySampler):
             )
 
         def reward(quality: float, decisions: Decisions) -> float:
-            if cost is None:
-                return quality
-            return absolute(quality, cost(decisions), target, exponent=exponent)
+            return quality if cost is None else absolute(quality, cost(decisions), target, exponent=exponent)
 
         given: Any = exponent
         if isinstance(given, bool) or not isinstance(given, (int, float)) or not -math.inf < given < 0:
@@ -92,15 +90,9 @@ class TuNAS(PolicySampler):
             )
         self.exponent, self.learning_rate = exponent, learning_rate
         self._is_ours = rule is None
-        super().__init__(
-            rule
-            or Reinforce(
-                batch_size=1, learning_rate=learning_rate, entropy=0.0, baseline_decay=0.95, scaled=False
-            ),
-            policy or Factorized(),
-            reward=reward,
-            normalization=normalization or BatchStatistics(),
-        )
+        options = {"learning_rate": learning_rate, "entropy": 0.0, "baseline_decay": 0.95}
+        rule = rule or Reinforce(batch_size=1, scaled=False, **options)
+        super().__init__(rule, policy or Factorized(), reward=reward, normalization=normalization)
         self.cost, self.target = cost, target
         self.delay, self.warm_up = delay, warm_up
 
@@ -154,13 +146,9 @@ class TuNAS(PolicySampler):
         for index in decisions.active:
             point = points[index]
             count = self._choices.get(point.path)
-            is_size = isinstance(point, Int) or (
-                isinstance(point, Choice)
-                and point.group is None
-                and not any(point.branches)
-                and bool(point.values)
-            )
             group = point.group if isinstance(point, Choice) else None
+            is_plain = isinstance(point, Choice) and group is None and not any(point.branches)
+            is_size = isinstance(point, Int) or (is_plain and bool(point.values))  # type: ignore[union-attr]
             is_bound = group is not None and (group.distinct or group.sorted)  # depends on the other picks
             if (count is None and not is_size) or is_bound or self.random.random() >= share:
                 continue
