@@ -295,16 +295,16 @@ class AlgorithmSuite:
     def test_use_before_setup_is_refused(self) -> None:
         with pytest.raises(SetupError, match=r"has no space yet.*`setup\(space\)`"):
             self.make(0).propose()
-        with pytest.raises(SetupError, match="has no space yet"):
-            self.make(0).feedback(self.space("flat").sample(0), 1.0)
-        with pytest.raises(SetupError, match="has no space yet"):
-            self.make(0).report(self.space("flat").sample(0), 1.0, step=1)
-        with pytest.raises(SetupError, match="has no space yet"):
-            self.make(0).parent(self.space("flat").sample(0))
-        with pytest.raises(SetupError, match="has no space yet"):
-            self.make(0).state()
-        with pytest.raises(SetupError, match="has no space yet"):
-            self.make(0).restore({})
+        algorithm, decisions = self.make(0), self.space("flat").sample(0)
+        for use in (
+            lambda: algorithm.feedback(decisions, 1.0),
+            lambda: algorithm.report(decisions, 1.0, step=1),
+            lambda: algorithm.parent(decisions),
+            algorithm.state,
+            lambda: algorithm.restore({}),
+        ):
+            with pytest.raises(SetupError, match="has no space yet"):
+                use()
 
     def test_setup_with_no_space_is_refused(self) -> None:
         with pytest.raises(FieldTypeError, match=r"setup takes a Space; got .*abstract_search_space"):
@@ -338,13 +338,8 @@ class AlgorithmSuite:
         algorithm, twin = (self.ready(self.space("flat")) for _ in range(2))
         assert self.search(algorithm, 30) == self.search(twin, 30)
         good = algorithm.state()
-        for damage in (
-            {"own": None},
-            {"own": 7},
-            {"random": "x"},
-            {"random": [3, "AAAA", None]},
-            {"seed": "x"},
-        ):
+        damages: list[dict[str, Any]] = [{"own": None}, {"own": 7}, {"random": "x"}, {"seed": "x"}]
+        for damage in (*damages, {"random": [3, "AAAA", None]}):
             with pytest.raises(LoadError, match=r"cannot be restored: .+ Pass what `state\(\)` returned"):
                 algorithm.restore({**good, **damage})
         for key in good:

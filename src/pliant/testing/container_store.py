@@ -100,15 +100,10 @@ def _configure(folder: Path) -> dict[str, str]:
     """Writes podman's configuration, for a machine with few privileges."""
     volumes = ", ".join(f'"{mount.source}:{mount.target}:ro"' for mount in mounts_of_python())
     settings = f"[containers]\ndefault_ulimits = {_LIMITS}\n"
-    for name, text in (
-        ("containers.conf", settings),
-        ("mounting.conf", f"{settings}volumes = [{volumes}]\n"),
-        (
-            "storage.conf",
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n',
-        ),
-    ):
-        (folder / name).write_text(text, "utf-8")
+    storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'
+    (folder / "containers.conf").write_text(settings, "utf-8")
+    (folder / "mounting.conf").write_text(f"{settings}volumes = [{volumes}]\n", "utf-8")
+    (folder / "storage.conf").write_text(storage, "utf-8")
     return {
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),

@@ -187,9 +187,8 @@ def daemon(payload: JSON, channel: Channel) -> JSON:
 def descriptors(payload: JSON, channel: Channel) -> JSON:
     """Returns the open file descriptors that are sockets, pipes or pollers (Linux)."""
     kinds = {fd: os.path.basename(os.readlink(f"/proc/self/fd/{fd}")) for fd in range(64) if _is_open(fd)}
-    return sorted(
-        fd for fd, kind in kinds.items() if kind.startswith(("socket", "pipe", "anon_inode")) or fd < 3
-    )
+    kept = ("socket", "pipe", "anon_inode")
+    return sorted(fd for fd, kind in kinds.items() if kind.startswith(kept) or fd < 3)
 
 
 def pool(payload: JSON, channel: Channel) -> JSON:

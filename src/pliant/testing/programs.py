@@ -66,22 +66,13 @@ class _Maker:
     """Makes one program; keeps the numbers used so far, and the named holes, which may be repeated."""
 
     def __init__(self, draw: st.DrawFn, *, floats: bool, plain: bool) -> None:
-        self.draw = draw
-        self.floats = floats
-        self.plain = plain
+        self.draw, self.floats, self.plain = draw, floats, plain
         self.numbers = count(0, 100)
         self.named: list[Any] = []
 
     def value(self, depth: int, *, top: bool = False) -> Any:
         """Makes a value: an atom, a hole, or a container of values."""
-        kinds = [
-            "atom",
-            "hole",
-            "hole",
-            "join",
-            *(["named"] if top else []),
-            *(["again"] if self.named else []),
-        ]
+        kinds = ["atom", "hole", "hole", "join", *["named"] * top, *["again"] * bool(self.named)]
         kind = self.draw(st.sampled_from(kinds)) if depth > 0 else "atom"
         if kind == "hole":
             return self.hole(depth, name=None)

@@ -82,20 +82,26 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
 
 
 def flag(name: str, **settings: Any) -> Callable[[Function], Function]:
-    """Returns the decorator of an option with underscores in its name."""
+    """Returns the decorator of an option with underscores in its name; help shows its default, unless that is empty."""
+    settings.setdefault("show_default", settings.get("default") not in (None, ""))
     return click.option(f"--{name}", name, **settings)
+
+
+def add(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Returns a decorator that adds options to a command."""
+
+    def decorate(function: Function) -> Function:
+        """Adds the options to a command."""
+        for option in options:
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def hidden(*names: str) -> Callable[[Function], Function]:
     """Returns the decorator of options that are accepted and not shown."""
-
-    def decorate(function: Function) -> Function:
-        """Adds the options to a command."""
-        for name in names:
-            function = click.option(f"--{name}", name, hidden=True)(function)
-        return function
-
-    return decorate
+    return add(*(flag(name, hidden=True) for name in names))
 
 
 def flag_list(name: str, text: str) -> Callable[[Function], Function]:

@@ -11,6 +11,7 @@ import click
 
 from .flags import NasCommand, cloud_flags, flag, flag_list, hidden
 from .options import (
+    NAMES,
     POSITIVE,
     at,
     exit_with,
@@ -63,15 +64,9 @@ for _command in (select_proxy_models, search_proxy_task, measure_proxy_variance)
 
 @nas.command()
 @flag("trainer_docker_id", required=True, metavar="NAME", help="Name of the image.")
-@flag(
-    "trainer_docker_file",
-    default="Containerfile",
-    show_default=True,
-    metavar="FILE",
-    help="Its container file.",
-)
-@flag("use_cache", type=bool, default=True, show_default=True, help="Whether to reuse earlier layers.")
-@flag("push", type=bool, default=False, show_default=True, help="Whether to push the image.")
+@flag("trainer_docker_file", default="Containerfile", metavar="FILE", help="Its container file.")
+@flag("use_cache", type=bool, default=True, help="Whether to reuse earlier layers.")
+@flag("push", type=bool, default=False, help="Whether to push the image.")
 @cloud_flags
 def build(
     *, trainer_docker_id: str, trainer_docker_file: str, use_cache: bool, push: bool, **cloud: Any
@@ -82,12 +77,7 @@ def build(
     from .screen import ConsoleScreen
 
     image = name_image(trainer_docker_id, cloud["project_id"], cloud["region"])
-    build_image(
-        image,
-        trainer_docker_file,
-        use_cache=use_cache,
-        push=push,
-    )
+    build_image(image, trainer_docker_file, use_cache=use_cache, push=push)
     ConsoleScreen().say(f"Built {image}.")
 
 
@@ -98,7 +88,7 @@ def build(
 @space_and_trainer
 @search_flags(trials=5, parallel=5, failures=5)
 @latency_and_limits
-@flag("train_max_parallel_trial", type=at(1), default=5, show_default=True, help="Number of best trials that stage 2 trains in full.")  # fmt: skip
+@flag("train_max_parallel_trial", type=at(1), default=5, help="Number of best trials that stage 2 trains in full.")  # fmt: skip
 @hidden("train_frequency")
 @flag_list(
     "train_docker_flags", "Flags of the trainer in stage 2. If given, even empty, stage 2 follows the search."
@@ -161,12 +151,8 @@ def resume(**options: Any) -> None:
     if not job:
         raise NasError("resume needs a job: --job_id=FOLDER, or --job_id=NAME with --root_output_dir.")
     folder = find_folder(job, options["root_output_dir"])
-    names = {
-        "trials": "max_nas_trial",
-        "parallel": "max_parallel_nas_trial",
-        "max_failures": "max_failed_nas_trial",
-    }
-    changes = {name: options[option] for name, option in names.items() if options[option] is not None}
+    names = ("trials", "parallel", "max_failures")
+    changes = {name: options[NAMES[name]] for name in names if options[NAMES[name]] is not None}
     settings = dataclasses.replace(folder.load(), **changes)
     _run(settings, lambda: folder, screen, restart=options["force_new_space"])
 
@@ -196,12 +182,8 @@ def train(**options: Any) -> None:
     from .space import load_space
 
     screen = open_screen(options)
-    searched, suffix, flags = (
-        find_folder(options["search_job_id"], options["root_output_dir"]),
-        options["train_job_suffix"],
-        options["train_docker_flags"],
-    )
-    settings = searched.load()
+    searched = find_folder(options["search_job_id"], options["root_output_dir"])
+    settings, suffix, flags = searched.load(), options["train_job_suffix"], options["train_docker_flags"]
     count = options["train_max_parallel_trial"] or settings.train_trials
     numbers = choose_trials(searched, options["train_nas_trial_numbers"], count)
     if suffix and not suffix.replace("-", "_").isidentifier():
@@ -223,10 +205,10 @@ def train(**options: Any) -> None:
 @flag("job_id", required=True, metavar="JOB", help="The job: its folder, or its name in --root_output_dir.")
 @root_output_dir
 @flag("trials_output_file", default="", metavar="FILE", help="The file to write.  [default: standard output]")
-@flag("max_trials", type=at(0), default=20, show_default=True, help="Number of trials; 0 for all.")
-@flag("state", default="SUCCEEDED", show_default=True, type=click.Choice(["SUCCEEDED", "INFEASIBLE", "ACTIVE", "ALL"], case_sensitive=False), help="State of the trials.")  # fmt: skip
-@flag("format", default="json", show_default=True, type=click.Choice(["json", "table", "csv"]), help="Output format.")  # fmt: skip
-@flag("stage", default="search", show_default=True, type=click.Choice(["search", "train"]), help="Stage of the job.")  # fmt: skip
+@flag("max_trials", type=at(0), default=20, help="Number of trials; 0 for all.")
+@flag("state", default="SUCCEEDED", type=click.Choice(["SUCCEEDED", "INFEASIBLE", "ACTIVE", "ALL"], case_sensitive=False), help="State of the trials.")  # fmt: skip
+@flag("format", default="json", type=click.Choice(["json", "table", "csv"]), help="Output format.")  # fmt: skip
+@flag("stage", default="search", type=click.Choice(["search", "train"]), help="Stage of the job.")  # fmt: skip
 @cloud_flags
 def list_trials(**options: Any) -> None:
     """List the trials of a job, the best first."""

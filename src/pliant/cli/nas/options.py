@@ -14,7 +14,7 @@ from pliant.nas.errors import NasError
 from pliant.nas.image import name_image
 from pliant.nas.settings import ALGORITHM, Rules, Settings, Trainer, check_binary
 
-from .flags import Function, drop_ignored, flag, flag_list, hidden
+from .flags import Function, add, drop_ignored, flag, flag_list, hidden
 
 if TYPE_CHECKING:
     from .screen import ConsoleScreen
@@ -24,30 +24,9 @@ CLOUD_NAMES = {"GRID_SEARCH": "sweep", "REINFORCEMENT_LEARNING": "ppo"}
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
-def name_algorithm(text: str) -> str:
-    """Returns an algorithm's own name for a name of the service.
-
-    >>> name_algorithm("GRID_SEARCH"), name_algorithm("re(population_size=4)")
-    ('sweep', 're(population_size=4)')
-    """
-    return CLOUD_NAMES.get(text.strip().upper(), text)
-
-
 def at(least: int) -> click.IntRange:
     """Returns the type of whole numbers from ``least`` on."""
     return click.IntRange(min=least)
-
-
-def add(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
-    """Returns a decorator that adds options to a command."""
-
-    def decorate(function: Function) -> Function:
-        """Adds the options to a command."""
-        for option in options:
-            function = option(function)
-        return function
-
-    return decorate
 
 
 # fmt: off
@@ -68,12 +47,12 @@ space_and_trainer = add(
 
 latency_and_limits = add(
     flag("target_latency", type=POSITIVE, help="Weighs the reward with the latency, for this target."),
-    flag("latency_metric", default="latency_in_milliseconds", show_default=True, metavar="NAME", help="The metric that is the latency, such as model_flops."),
-    flag("latency_limit", default="soft", show_default=True, type=click.Choice(["soft", "hard"]), help="soft: a latency below the target raises the reward a little; hard: it does not."),
+    flag("latency_metric", default="latency_in_milliseconds", metavar="NAME", help="The metric that is the latency, such as model_flops."),
+    flag("latency_limit", default="soft", type=click.Choice(["soft", "hard"]), help="soft: a latency below the target raises the reward a little; hard: it does not."),
     flag("constraint", multiple=True, metavar="'METRIC <= X'", help="A trial that breaks it fails; may be repeated."),
     flag("trial_timeout", type=POSITIVE, help="Time limit of a trial, in seconds."),
     flag("trial_memory", type=POSITIVE, metavar="MIB", help="Memory limit of a trial."),
-    flag("max_retries", type=at(0), default=0, show_default=True, help="How many times a failed trial is tried again."),
+    flag("max_retries", type=at(0), default=0, help="How many times a failed trial is tried again."),
 )
 """Adds the reward and the limits of a trial."""
 
@@ -81,10 +60,10 @@ latency_and_limits = add(
 def search_flags(*, trials: int, parallel: int, failures: int) -> Callable[[Function], Function]:
     """Returns a decorator that adds the length and algorithm of a search, with these defaults."""
     return add(
-        flag("max_nas_trial", type=at(1), default=trials, show_default=True, help="Number of trials."),
-        flag("max_parallel_nas_trial", type=at(1), default=parallel, show_default=True, help="Trials at the same time."),
-        flag("max_failed_nas_trial", type=at(0), default=failures, show_default=True, help="Number of failed trials that ends the job; 0 for no limit."),
-        flag("algorithm", default=ALGORITHM, show_default=True, callback=lambda _, __, text: name_algorithm(text), help="Search algorithm: NAME, or NAME(OPTION=VALUE, ...). Those with early stopping read the metrics file."),
+        flag("max_nas_trial", type=at(1), default=trials, help="Number of trials."),
+        flag("max_parallel_nas_trial", type=at(1), default=parallel, help="Trials at the same time."),
+        flag("max_failed_nas_trial", type=at(0), default=failures, help="Number of failed trials that ends the job; 0 for no limit."),
+        flag("algorithm", default=ALGORITHM, callback=lambda _, __, text: CLOUD_NAMES.get(text.strip().upper(), text), help="Search algorithm: NAME, or NAME(OPTION=VALUE, ...). Those with early stopping read the metrics file."),
         flag("seed", type=int, help="Seed of the algorithm.  [default: random, kept with the job]"),
         flag("minimize", is_flag=True, help="Lower rewards are better."),
     )

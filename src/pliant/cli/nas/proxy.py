@@ -11,10 +11,9 @@ import click
 
 from pliant.nas.errors import NasError
 
-from .flags import Function, NasCommand, cloud_flags, flag, hidden
+from .flags import Function, NasCommand, add, cloud_flags, flag, hidden
 from .options import (
     POSITIVE,
-    add,
     at,
     exit_with,
     open_screen,
@@ -38,11 +37,7 @@ def _folder_options(previous: str) -> Callable[[Function], Function]:
         flag("job_name", metavar="NAME", help="The first part of the folder's name."),
         flag("root_output_dir", type=click.Path(path_type=Path), help="The folder of the jobs."),
         flag(previous, metavar="DIR", help="Continue this one, which was stopped."),
-        flag(
-            "max_parallel_nas_trial",
-            type=at(1),
-            help="Trainings at the same time.  [default: 5, or as before]",
-        ),
+        flag("max_parallel_nas_trial", type=at(1), help="Trainings at a time.  [default: 5, or as before]"),
         flag("trial_timeout", type=POSITIVE, help="Time limit of a training, in seconds."),
         flag("seed", type=int, help="Seed of the random models.  [default: random, kept with the job]"),
     )
@@ -53,9 +48,9 @@ def _folder_options(previous: str) -> Callable[[Function], Function]:
 @_folder_options("previous_model_selection_dir")
 @flag("accuracy_metric_id", metavar="NAME", help="The metric that is the accuracy.")
 @flag("latency_metric_id", metavar="NAME", help="The metric that is the latency.  [default: compare accuracies only]")  # fmt: skip
-@flag("start_num_models", type=at(2), default=30, show_default=True, help="Number of random models.")
-@flag("final_num_models", type=at(2), default=10, show_default=True, help="Number of models to train in full.")  # fmt: skip
-@flag("num_models_to_remove_per_iter", type=at(1), default=5, show_default=True, help="Number of models to drop after each round.")  # fmt: skip
+@flag("start_num_models", type=at(2), default=30, help="Number of random models.")
+@flag("final_num_models", type=at(2), default=10, help="Number of models to train in full.")  # fmt: skip
+@flag("num_models_to_remove_per_iter", type=at(1), default=5, help="Number of models to drop after each round.")  # fmt: skip
 @hidden("proxy_task_model_selection_docker_id", "proxy_task_model_selection_docker_file")
 @cloud_flags
 def select_proxy_models(**options: Any) -> None:
@@ -69,16 +64,11 @@ def select_proxy_models(**options: Any) -> None:
                 f"--final_num_models={options['final_num_models']} is more than --start_num_models="
                 f"{options['start_num_models']}. Start with more models."
             )
-        tag, latency = (
-            check_metric(options["accuracy_metric_id"], "accuracy_metric_id"),
-            options["latency_metric_id"],
-        )
-        state = SelectionState(
-            options["start_num_models"],
-            options["final_num_models"],
-            options["num_models_to_remove_per_iter"],
-            None if latency is None else check_metric(latency, "latency_metric_id"),
-        )
+        tag = check_metric(options["accuracy_metric_id"], "accuracy_metric_id")
+        if (latency := options["latency_metric_id"]) is not None:
+            check_metric(latency, "latency_metric_id")
+        each = options["num_models_to_remove_per_iter"]
+        state = SelectionState(options["start_num_models"], options["final_num_models"], each, latency)
         return read_settings(tag, options), state
 
     tool = _open_tool("select-proxy-models", "previous_model_selection_dir", SelectionState, start, options)
@@ -92,10 +82,10 @@ def select_proxy_models(**options: Any) -> None:
 @flag("proxy_task_model_selection_job_id", metavar="DIR", help="A complete selection of models.")
 @hidden("proxy_task_model_selection_job_region", "proxy_task_model_selection_service_endpoint")
 @flag("training_time_hrs_limit", type=POSITIVE, help="Hours that a proxy task may train a model.")
-@flag("desired_accuracy_correlation", type=SHARE, default=0.65, show_default=True, help="Goal: Kendall's tau with full training.")  # fmt: skip
+@flag("desired_accuracy_correlation", type=SHARE, default=0.65, help="Goal: Kendall's tau with full training.")  # fmt: skip
 @flag("desired_accuracy", type=float, help="Alternative goal: accuracy of the median model.")
-@flag("desired_latency_correlation", type=SHARE, default=0.65, show_default=True, help="Required Kendall's tau of the latencies, if the models have latencies.")  # fmt: skip
-@flag("early_stop_proxy_task_if_not_best", type=bool, default=True, show_default=True, help="Whether a proxy task ends when it takes longer than the best one.")  # fmt: skip
+@flag("desired_latency_correlation", type=SHARE, default=0.65, help="Required Kendall's tau of the latencies, if the models have latencies.")  # fmt: skip
+@flag("early_stop_proxy_task_if_not_best", type=bool, default=True, help="Whether a proxy task ends when it takes longer than the best one.")  # fmt: skip
 @hidden("proxy_task_search_controller_docker_id", "proxy_task_search_controller_docker_file")
 @cloud_flags
 def search_proxy_task(**options: Any) -> None:
@@ -115,9 +105,8 @@ def search_proxy_task(**options: Any) -> None:
         for name in names:
             if options[name] is None:
                 raise NasError(f"search-proxy-task needs --{name}, or --{flag}=DIR to continue.")
-        selection = find_folder(
-            options[names[0]], options["root_output_dir"], SelectionState.FILE, SelectionState.KIND
-        ).path
+        job, root = options[names[0]], options["root_output_dir"]
+        selection = find_folder(job, root, SelectionState.FILE, SelectionState.KIND).path
         load_references(selection)
         settings = _change(_load_settings(selection), options)
         if next(_list_candidates(options[names[1]], settings), None) is None:
@@ -151,9 +140,8 @@ def measure_proxy_variance(**options: Any) -> None:
     def start() -> tuple[Settings, MeasurementState]:
         return read_settings(check_metric(options["nas_target_reward_metric"]), options), MeasurementState()
 
-    tool = _open_tool(
-        "measure-proxy-variance", "previous_variance_measurement_dir", MeasurementState, start, options
-    )
+    flag = "previous_variance_measurement_dir"
+    tool = _open_tool("measure-proxy-variance", flag, MeasurementState, start, options)
     _run_tool(lambda: measure_model(tool), tool)
 
 

@@ -75,11 +75,8 @@ def load_function(text: str, folder: str, flag: str, example: str) -> tuple[Targ
     target = load_target(f"{Path(folder, place) if place.endswith('.py') else place}:{function}")
     found = getattr(target.module, function, None)
     if found is None:
-        own = [
-            name
-            for name, value in vars(target.module).items()
-            if callable(value) and not name.startswith("_")
-        ]
+        known = vars(target.module).items()
+        own = [name for name, value in known if callable(value) and not name.startswith("_")]
         raise TargetError(
             f"{target.label} defines no function {function!r}{suggest(function, own) or '.'} It has: {listing(own)}."
         )

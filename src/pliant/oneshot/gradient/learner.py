@@ -292,9 +292,14 @@ class GradientSampler(Sampler):
         self.relax()
 
 
+def is_distributed() -> bool:
+    """Returns whether this process is one of several that train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def average_over_processes(tensors: Any) -> None:
     """Averages tensors over the processes of a distributed training, in place; does nothing in a single process."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not is_distributed():
         return
     count = torch.distributed.get_world_size()
     for tensor in tensors:

@@ -19,7 +19,7 @@ from ..normalization import count_examples
 from .randomness import kept_random, read_random, write_random
 
 CALIBRATION_SEED = (
-    0  # of shuffling and augmentation in a pass apart: all networks are calibrated on the same batches
+    0  # of a pass apart (shuffling, augmentation): all networks are calibrated on the same batches
 )
 
 
@@ -94,7 +94,7 @@ class Feed:
           FieldValueError: a pass has no batches at all.
         """
         if self._iterator is None:
-            self._start, self._read = self._read_random(), 0
+            self._start, self._read = {**read_random(), "own": self._read_own()}, 0
             self._iterator = iter(self.batches)
         try:
             batch = next(self._iterator)
@@ -179,9 +179,6 @@ class Feed:
                     "the data and the batch size of the checkpoint, or start a new search with another checkpoint file."
                 ) from None
         self._read = read
-
-    def _read_random(self) -> dict[str, Any]:
-        return {**read_random(), "own": self._read_own()}
 
     def _read_own(self) -> Any:
         return None if self._generator is None else self._generator.get_state()

@@ -14,6 +14,7 @@ from pliant.space import Space
 from pliant.values.errors import LoadError, SpaceChangedError
 from pliant.values.files import write_atomically
 
+DAMAGES = (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, pickle.UnpicklingError)
 VERSION: Final = 3
 MARK: Final = b"pliant-checkpoint "  # then the SHA-256 of the rest in hexadecimal, a line break, and the rest
 
@@ -25,9 +26,8 @@ def write_checkpoint(path: Path, state: dict[str, Any], space: Space) -> None:
       LoadError: the file cannot be written; the previous one is unchanged.
     """
     file = io.BytesIO()
-    torch.save(
-        {"version": VERSION, "space": space.to_json(), "fingerprint": space.fingerprint, "state": state}, file
-    )
+    whole = {"version": VERSION, "space": space.to_json(), "fingerprint": space.fingerprint, "state": state}
+    torch.save(whole, file)
     digest = hashlib.sha256(file.getbuffer()).hexdigest().encode()
     try:
         write_atomically(path, lambda target: target.writelines([MARK, digest, b"\n", file.getbuffer()]))
@@ -50,22 +50,12 @@ def read_checkpoint(path: Path, space: Space) -> dict[str, Any]:
         end = len(MARK) + 64
         if data[: len(MARK)] != MARK:
             raise ValueError("it does not start as a checkpoint does")
-        if (
-            hashlib.sha256(memoryview(data)[end + 1 :]).hexdigest().encode() + b"\n"
-            != data[len(MARK) : end + 1]
-        ):
+        content = memoryview(data)[end + 1 :]
+        if hashlib.sha256(content).hexdigest().encode() + b"\n" != data[len(MARK) : end + 1]:
             raise ValueError("its checksum does not match its content")
-        whole = torch.load(io.BytesIO(memoryview(data)[end + 1 :]), map_location="cpu", weights_only=True)
+        whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         version, fingerprint = whole["version"], whole["fingerprint"]
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
+    except DAMAGES as error:
         raise LoadError(
             f"{str(path)!r} is not a checkpoint of a super-network's training, or it is damaged: {str(error)[:200]}. "
             "Name the file that `checkpoint=` wrote, restore it from a backup, or delete it to start a new search."

@@ -50,9 +50,7 @@ def default_quality(network: nn.Module, batch: Any) -> float:
 def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     """Returns outputs and targets in the shapes that the losses take."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2 or not isinstance(batch[1], Tensor):
-        kind = (
-            f"{type(batch).__name__} of {len(batch)}" if hasattr(batch, "__len__") else type(batch).__name__
-        )
+        kind = type(batch).__name__ + (f" of {len(batch)}" if hasattr(batch, "__len__") else "")
         raise FieldTypeError(
             f"the default loss takes batches (inputs, targets) with a tensor of targets; got a {kind}. For other batches give a "
             "loss: Trainer(loss=lambda network, batch: ...)."
@@ -68,19 +66,15 @@ def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     one_each = targets.numel() == len(targets) if targets.dim() else False
     if targets.is_floating_point():
         if not one_each or outputs.numel() != targets.numel() or len(outputs) != len(targets):
-            raise _refuse(
-                outputs,
-                targets,
-                "float targets that are not one number for each output of shape (N,) or (N, 1)",
-            )
+            reason = "float targets that are not one number for each output of shape (N,) or (N, 1)"
+            raise _refuse(outputs, targets, reason)
         return outputs.reshape(-1), targets.reshape(-1).to(outputs.dtype)
     if one_each and outputs.dim() == 2:
         targets = targets.reshape(-1)
     classes = outputs.shape[1] if outputs.dim() > 1 else 1
     if classes < 2 or targets.shape != (outputs.shape[0], *outputs.shape[2:]):
-        raise _refuse(
-            outputs, targets, "integer targets that are not one class for each row of outputs (N, classes)"
-        )
+        reason = "integer targets that are not one class for each row of outputs (N, classes)"
+        raise _refuse(outputs, targets, reason)
     return outputs, targets.long()
 
 

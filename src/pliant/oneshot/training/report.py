@@ -10,7 +10,7 @@ from itertools import combinations
 from random import Random
 from typing import Any, final
 
-from pliant.space import Decisions
+from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
 
 from ..choices.evaluation import evaluating
@@ -167,11 +167,8 @@ def describe_statistics(normalization: Normalization) -> str:
 def count_skips(decisions: Decisions) -> float:
     """Returns the share of the choices among decisions that picked a candidate which does nothing, by its name."""
     points = decisions.space.points
-    picked: list[str] = [
-        points[index].literals[int(value)]  # type: ignore[union-attr]  # a choice has literals
-        for index, value in zip(decisions.active, decisions.values)
-        if points[index].kind == "choice"
-    ]
+    pairs = [(points[index], value) for index, value in zip(decisions.active, decisions.values)]
+    picked = [point.literals[int(value)] for point, value in pairs if isinstance(point, Choice)]
     idle = ("identity", "zero", "skip", "none")
     return float(sum(text.lower().startswith(idle) for text in picked)) / max(len(picked), 1)
 
@@ -192,17 +189,10 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
         raise FieldValueError(
             f"a rank correlation takes two lists of the same length, 2 at least; got {len(first)} and {len(second)} numbers."
         )
-    agree = tied_first = tied_second = pairs = 0
+    agree = in_first = in_second = 0
     for (a, x), (b, y) in combinations(zip(first, second), 2):
-        pairs += 1
-        agree += _sign(a - b) * _sign(x - y)
-        tied_first += a == b
-        tied_second += x == y
-    scale = ((pairs - tied_first) * (pairs - tied_second)) ** 0.5
-    if scale == 0:
+        agree += ((a > b) - (a < b)) * ((x > y) - (x < y))
+        in_first, in_second = in_first + (a != b), in_second + (x != y)
+    if not in_first or not in_second:
         raise FieldValueError("all numbers of one list are equal, so nothing is ranked.")
-    return float(agree / scale)
-
-
-def _sign(number: float) -> int:
-    return (number > 0) - (number < 0)
+    return float(agree / (in_first * in_second) ** 0.5)

@@ -190,7 +190,9 @@ class Session:
                 found = -float(check_loss(self._run(self._loss, self.supernet, batch)))
             else:
                 found = float(self._run(self._quality, self.supernet, batch))
-        return mean_over_processes(found)
+        whole = torch.tensor(found, dtype=torch.float64)
+        average_over_processes([whole])
+        return float(whole)
 
     def end(self) -> None:
         """Ends a step: the sampler learns from it.
@@ -357,10 +359,3 @@ def explain_single(name: str) -> FieldValueError:
         f"{name} has one example only, and normalization layers of this network need several values per channel. Drop it with "
         "DataLoader(..., drop_last=True), choose another batch size, or use layers such as nn.GroupNorm or nn.LayerNorm."
     )
-
-
-def mean_over_processes(value: float) -> float:
-    """Returns the mean of a number over all processes of ``torch.distributed``; the number itself in a single process."""
-    whole = torch.tensor(value, dtype=torch.float64)
-    average_over_processes([whole])
-    return float(whole)

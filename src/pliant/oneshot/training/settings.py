@@ -106,9 +106,8 @@ def describe_settings(sampler: Sampler, others: Mapping[str, Any]) -> dict[str, 
     >>> found["SPOS(normalization)"], found["seed"]
     ('Recalibrated(images=10)', '3')
     """
-    options = {
-        f"{type(sampler).__name__}({name})": describe(value) for name, value in sampler.options.items()
-    }
+    kind = type(sampler).__name__
+    options = {f"{kind}({name})": describe(value) for name, value in sampler.options.items()}
     return options | {name: describe(value) for name, value in others.items()}
 
 
@@ -133,8 +132,7 @@ def describe(value: Any, depth: int = 0) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{describe(k, depth + 1)}: {describe(v, depth + 1)}' for k, v in value.items())}}}"
     if isinstance(value, (list, tuple)):
-        inside = ", ".join(describe(part, depth + 1) for part in value)
-        return f"({inside})"
+        return f"({', '.join(describe(part, depth + 1) for part in value)})"
     try:
         names = inspect.signature(type(value)).parameters
     except (TypeError, ValueError):

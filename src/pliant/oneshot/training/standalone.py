@@ -178,17 +178,24 @@ def export(
             f"export takes a concrete network; got {given!r:.80} of type {type(given).__name__}. Decisions become one by "
             "`supernet.materialize(decisions)`."
         )
+    trace: Any = torch.jit.trace
     writers: dict[str, Callable[[], Any]] = {
         ".onnx": lambda: _save_onnx(network, inputs, target),
-        ".pt": lambda: _save_trace(network, inputs, target),
+        ".pt": lambda: torch.jit.save(trace(network, inputs), str(target)),
         ".pt2": lambda: torch.export.save(_export(network, inputs), str(target)),
     }
     if target.suffix not in writers:
         raise FieldTypeError(
             f"export writes files that end with {', '.join(writers)}; got {str(target)!r}. Choose one of these endings."
         )
-    if target.suffix == ".onnx":
-        _require("onnx", "onnxscript")
+    missing = [
+        name for name in ("onnx", "onnxscript") if target.suffix == ".onnx" and find_spec(name) is None
+    ]
+    if missing:
+        raise MissingLibraryError(
+            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
+            "export to .pt2 or .pt, which need only PyTorch."
+        )
     network = fix_if_open(network)
     if batches is not None:
         recalibrate(network, batches)
@@ -202,11 +209,6 @@ def export(
     return target
 
 
-def _save_trace(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
-    trace: Any = torch.jit.trace
-    torch.jit.save(trace(network, inputs), str(target))
-
-
 def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
     program = _export(network, inputs)
     has_name = len(inputs) == 1 and program.range_constraints
@@ -216,21 +218,10 @@ def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> 
     found.save(str(target), external_data=None)  # in one file, if there is room
 
 
-def _require(*packages: str) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise MissingLibraryError(
-            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
-            "export to .pt2 or .pt, which need only PyTorch."
-        )
-
-
 def _export(network: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     """Returns a network as a program for any batch size, or only for that of the inputs if its code allows no other."""
     if all(x.dim() > 1 for x in inputs):
-        many = tuple(
-            x if len(x) > 1 else torch.cat([x, x]) for x in inputs
-        )  # a size of one becomes a constant
+        many = tuple(x if len(x) > 1 else torch.cat([x, x]) for x in inputs)  # a size of 1 becomes a constant
         shapes = tuple({0: torch.export.Dim("batch")} for _ in inputs)
         with suppress(Exception):  # its code depends on the batch size, or the first dimension is another one
             return torch.export.export(network, many, dynamic_shapes=shapes)

@@ -22,7 +22,7 @@ from pliant.values.errors import FieldValueError
 
 from ..choices.evaluation import evaluating, keep_buffers
 from ..choices.nested import change_leaves
-from ..gradient.learner import GradientSampler
+from ..gradient.learner import GradientSampler, is_distributed
 from ..normalization import BatchStatistics, Normalization, Recalibrated
 from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
@@ -141,9 +141,9 @@ class Trainer:
     ) -> None:
         self.epochs = check_count(epochs, "epochs", "Trainer")
         self.accumulate = check_count(accumulate, "accumulate", "Trainer")
-        self._checkpoint_steps = (
-            None if checkpoint_steps is None else check_count(checkpoint_steps, "checkpoint_steps", "Trainer")
-        )
+        self._checkpoint_steps = checkpoint_steps
+        if checkpoint_steps is not None:
+            check_count(checkpoint_steps, "checkpoint_steps", "Trainer")
         check_sampler(sampler)
         self.clip, self._autocast_type = check_clip(clip, "Trainer"), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
@@ -237,14 +237,12 @@ class Trainer:
             normalization = Recalibrated()
         selection = net.selection
         values, weights = dict(selection.values), dict(selection.weights)
-        source = self.session.step.train_batches
         try:
             with self._random.used(), evaluating(net):
                 chosen = net.activate(chosen)
                 given = None if batches is None else map(self._move, batches)
-                with normalization.applied(
-                    net, source if given is None else lambda: given, self.session.loss
-                ):
+                source = self.session.step.train_batches if given is None else lambda: given
+                with normalization.applied(net, source, self.session.loss):
                     return net.materialize(chosen)
         finally:
             selection.values, selection.weights = values, weights
@@ -276,8 +274,9 @@ class Trainer:
         """Returns the super-network on the device of the training."""
         net: Supernet = space if isinstance(space, Supernet) else supernet(space, example=example)
         net = net.to(self.device)
-        if self._order is not None:
-            _order_weights(net)
+        for parameter in net.parameters():
+            if self._order is not None and parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=self._order)
         return net
 
     def _list_settings(self, loss: Loss | None, quality: Quality | None) -> dict[str, Any]:
@@ -318,18 +317,13 @@ class Trainer:
         if self._is_checked:
             return
         self._is_checked = True
-        cases = [
-            (self.train, True),
-            (self.valid, isinstance(self.sampler, GradientSampler)),
-            (self.valid, False),
-        ]
+        learns = isinstance(self.sampler, GradientSampler)
+        cases = [(self.train, True), (self.valid, learns), (self.valid, False)]
         for feed, training in cases:
             batch = feed.find_single()
             if batch is not None and not self._runs(batch, training=training):
-                double = change_leaves(
-                    batch, lambda x: torch.cat([x, x]) if isinstance(x, Tensor) and x.dim() else x
-                )
-                if self._runs(double, training=training):
+                twice: Any = lambda x: torch.cat([x, x]) if isinstance(x, Tensor) and x.dim() else x  # noqa: E731
+                if self._runs(change_leaves(batch, twice), training=training):
                     raise explain_single(f"a batch of {feed.name}")
 
     def _runs(self, batch: Any, *, training: bool) -> bool:
@@ -343,9 +337,7 @@ class Trainer:
                     for decisions in drawn:
                         if decisions is not None:
                             net.activate(decisions)
-                        self._loss(
-                            net, batch
-                        )  # without the wrapper, whose processes would wait for each other
+                        self._loss(net, batch)  # not the wrapper, whose processes would wait for each other
         except (ValueError, RuntimeError):
             return False
         return True
@@ -446,11 +438,8 @@ class Trainer:
         self.session.load_state_dict(state["session"])
         if self.train.length is None:
             self.session.steps = self.epochs * state["length"]
-        self._sums, self._steps, self._is_finished = (
-            list(state["sums"]),
-            int(state["steps"]),
-            bool(state["finished"]),
-        )
+        self._sums, self._steps = list(state["sums"]), int(state["steps"])
+        self._is_finished = bool(state["finished"])
         self.train.restore(state["train"])
         self.valid.restore(state["valid"])
         self._random.restore(state["random"])
@@ -462,20 +451,11 @@ def _sgd(weights: list[nn.Parameter]) -> Optimizer:
 
 def _wrap(net: Supernet) -> nn.Module:
     """Returns the module that runs: the network, wrapped for distributed training if there are several processes."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return DistributedDataParallel(net, find_unused_parameters=True)
-    return net
+    return DistributedDataParallel(net, find_unused_parameters=True) if is_distributed() else net
 
 
 def _is_first_process() -> bool:
-    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not ready or torch.distributed.get_rank() == 0
-
-
-def _order_weights(net: nn.Module) -> None:
-    for parameter in net.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return not is_distributed() or torch.distributed.get_rank() == 0
 
 
 def _order_inputs(batch: Any) -> Any:
