@@ -152,8 +152,7 @@ def differentiate_unrolled(
         if length > 0.0:
             size = epsilon / length
             _put(weights, [old + size * part for old, part in zip(before, direction)])
-            # Afterwards the random numbers are those from before, so that the next run draws the same.
-            with torch.random.fork_rng(devices=[leaf.device] if leaf.device.type == "cuda" else []):
+            with torch.random.fork_rng(devices=[leaf.device] if leaf.is_cuda else []):  # for the same draws
                 upper = _slopes(train(), [leaf])[0]
             _put(weights, [old - size * part for old, part in zip(before, direction)])
             lower = _slopes(train(), [leaf])[0]

@@ -188,14 +188,8 @@ def export(
         raise FieldTypeError(
             f"export writes files that end with {', '.join(writers)}; got {str(target)!r}. Choose one of these endings."
         )
-    missing = [
-        name for name in ("onnx", "onnxscript") if target.suffix == ".onnx" and find_spec(name) is None
-    ]
-    if missing:
-        raise MissingLibraryError(
-            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
-            "export to .pt2 or .pt, which need only PyTorch."
-        )
+    if target.suffix == ".onnx":
+        _require("onnx", "onnxscript")
     network = fix_if_open(network)
     if batches is not None:
         recalibrate(network, batches)
@@ -207,6 +201,15 @@ def export(
                 f"PyTorch cannot export this {type(network).__name__} as {target.suffix}: {str(error)[:300]}"
             ) from error
     return target
+
+
+def _require(*packages: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise MissingLibraryError(
+            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
+            "export to .pt2 or .pt, which need only PyTorch."
+        )
 
 
 def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
