@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from types import FrameType
 
 # Set before anything imports numpy, torch or keras, which read these once.
@@ -46,18 +47,36 @@ def _fail(number: int, frame: FrameType | None) -> None:
     pytest.fail(f"The test takes longer than {LIMIT_SECONDS} seconds; the last line above is where it waits.")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
+@contextmanager
+def _limit():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
     signal.signal(signal.SIGALRM, _fail)
     signal.alarm(LIMIT_SECONDS)
     try:
-        return (yield)
+        yield
     finally:
         signal.alarm(0)
         for number, handler in before.items():
             if handler is not None:  # one that a library in C has set
                 signal.signal(number, handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    with _limit():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with _limit():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    with _limit():
+        return (yield)
 
 
 @pytest.fixture

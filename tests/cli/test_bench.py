@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -177,7 +176,7 @@ def test_lists_are_cut_outside_of_brackets():
     assert read_budgets("3, 1,3", 9) == [1, 3]
 
 
-def test_stopping_keeps_what_ended(folder, environment):
+def test_stopping_keeps_what_ended(folder, environment, until):
     """Interrupted as from the keyboard, with processes at work: it says so, without a traceback, and goes on."""
     command = [
         sys.executable, "-m", "pliant", "bench", "run", "--task", "branin", "--algorithms", "random",
@@ -193,9 +192,7 @@ def test_stopping_keeps_what_ended(folder, environment):
         start_new_session=True,
     )
     runs = folder / "bench" / "runs" / "branin" / "random.jsonl"
-    deadline = time.monotonic() + 60
-    while not runs.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(runs.exists, "the first run is stored", process=process)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output

@@ -154,4 +154,4 @@ def test_the_campaign_finds_processes_that_are_left(campaign):
     searches, _ = campaign
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     assert list(searches.wait_for_end({program.pid}, seconds=0.1)) == [program.pid]
-    assert program.wait() == -9
+    assert program.wait(60) == -9

@@ -250,7 +250,7 @@ def test_each_thread_runs_its_own_example():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert found == {3: [3] * 51, 7: [7] * 51}
 
 

@@ -68,7 +68,7 @@ def test_the_death_of_the_parent_leaves_nothing(kind, death, token):
         else:
             numbers = {"parent": signal.SIGKILL, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
             os.kill(program.pid, numbers[death])
-        program.wait()
+        program.wait(60)
         assert wait_until(lambda: gone({keeper, *below}))
 
 

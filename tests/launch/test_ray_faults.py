@@ -168,7 +168,7 @@ def start_driver(cluster, *arguments):
 @pytest.mark.parametrize("kind", ["function", "json"])
 def test_search_runs_on_a_cluster(cluster, nodes, tmp_path, kind):
     driver = start_driver(cluster, str(tmp_path / "a.db"), "", kind)
-    output, errors = driver.communicate()
+    output, errors = driver.communicate(timeout=300)
     assert driver.returncode == 0, errors
     assert sorted(map(int, output.split())) == ALL
     with Study.open(tmp_path / "a.db") as study:
@@ -188,11 +188,11 @@ def test_a_driver_that_is_killed_leaves_nothing_and_its_study_goes_on(cluster, n
         below = {pid for pid in tree.descendants(raylets, ours) - before if ours[pid].parent not in raylets}
         assert below, "keepers and workers, below those of Ray"
         driver.kill()
-        driver.communicate()
+        driver.communicate(timeout=300)
     assert wait_until(lambda: not living(token))
     assert wait_until(lambda: not below & set(tree.table()))
     again = start_driver(cluster, *arguments)
-    output, errors = again.communicate()
+    output, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     rest = list(map(int, output.split()))
     with Study.open(tmp_path / "a.db") as study:

@@ -56,12 +56,12 @@ def test_tables(read):
 def test_a_zombie_is_not_there():
     child = subprocess.Popen(["true"])
     assert wait_until(lambda: child.pid not in tree.table())
-    child.wait()
+    child.wait(60)
 
 
 def test_ends_itself_only_below():
     children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) for _ in range(2)]
     tree.end([child.pid for child in children])
-    assert [child.wait() for child in children] == [-9, -9]
+    assert [child.wait(60) for child in children] == [-9, -9]
     tree.end([2**22 + 7])  # a process that does not exist
     assert tree.out_of_memory_count() >= 0

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -95,21 +94,17 @@ def test_built_searched_and_trained(nas, listed, settings, folder):
     assert (folder / "out" / "nas" / "train" / "1" / "checkpoint").exists()
 
 
-def test_killed_and_resumed(nas, settings, folder):
+def test_killed_and_resumed(nas, settings, folder, until):
     nas("build", "--trainer_docker_id=sh")
     flags = ["--local_output_dir=out", "--max_nas_trial=3", "--search_docker_flags", "sleep=1"]
     command = [sys.executable, "-m", "pliant", "nas", "search-in-local", *FLAGS, *flags]
     process = subprocess.Popen(command, cwd=folder, env=settings, stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 120
-        while count_completed() < 1:
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: count_completed() >= 1, "a trial has ended", process=process)
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
-        process.wait()
+        process.wait(60)
     nas("resume", "--job_id=out")
     with Study.open("out/search.study.db") as study:
         assert [trial.status for trial in study.trials()] == ["completed"] * 3

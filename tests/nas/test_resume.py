@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,14 +44,7 @@ def start(folder, environment):
     yield run
     for process in begun:
         process.kill()
-        process.communicate()
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.02)
+        process.communicate(timeout=60)
 
 
 def count_ended(path="out/search.study.db"):
@@ -68,12 +60,12 @@ def decisions(path="out/search.study.db"):
         return [(trial.decisions.values, trial.reward) for trial in study.trials()]
 
 
-def test_killed_and_resumed_is_as_never_killed(start, nas, trainer, folder):
+def test_killed_and_resumed_is_as_never_killed(start, nas, trainer, folder, until):
     trainer(SLOW)
     process = start(*FLAGS)
-    wait_for(lambda: count_ended() >= 4)
+    until(lambda: count_ended() >= 4, "4 trials have ended", process=process)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     assert count_ended() < 12
     out = nas("resume", "--job_id=out")
     assert "All trials have ended" in out
@@ -84,34 +76,51 @@ def test_killed_and_resumed_is_as_never_killed(start, nas, trainer, folder):
     assert len(found) == 12
 
 
-def test_interrupted_once_it_waits_for_what_runs(start, nas, trainer):
-    trainer('time.sleep(2 if os.environ["CLOUD_ML_TRIAL_ID"] == "3" else 0.05)\nreport(decided("x"))\n')
+WAIT = """
+end = time.monotonic() + 300
+while trial == "3" and time.monotonic() < end and not os.path.exists("go"):
+    time.sleep(0.01)
+report(decided("x"))
+"""
+
+
+def read_until(process, text):
+    """Reads lines of a process up to one with the text, and returns them."""
+    lines = [process.stdout.readline()]
+    while text not in lines[-1]:
+        assert lines[-1], lines
+        lines.append(process.stdout.readline())
+    return lines
+
+
+def test_interrupted_once_it_waits_for_what_runs(start, nas, trainer, folder, until):
+    trainer(WAIT)
     process = start(*FLAGS)
-    wait_for(lambda: Path("out/nas/search/3").exists())  # so that one runs
+    until(Path("out/nas/search/3").exists, "trial 3 runs", process=process)
     process.send_signal(signal.SIGINT)
+    read_until(process, "waiting for 1 running trial; Ctrl-C again to stop now")
+    (folder / "go").touch()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    assert "waiting for 1 running trial; Ctrl-C again to stop now" in out
     assert re.search(r"To continue: `pliant nas resume --job_id=\S+out`", out)
     with Study.open("out/search.study.db") as study:
         assert study.counts()["running"] == 0
     assert "12/12" in nas("resume", "--job_id=out")
 
 
-def test_interrupted_twice_it_stops_and_says_how_to_go_on(start, nas, trainer, folder):
-    trainer('time.sleep(60 if decided("x") >= 0 and not os.path.exists("go") else 0)\nreport(decided("x"))\n')
+def test_interrupted_twice_it_stops_and_says_how_to_go_on(start, nas, trainer, folder, until):
+    trainer(
+        'time.sleep(300 if decided("x") >= 0 and not os.path.exists("go") else 0)\nreport(decided("x"))\n'
+    )
     process = start(*FLAGS)
-    wait_for(lambda: (folder / "out/nas/search/1/nas_params_str.json").exists())
+    until((folder / "out/nas/search/1/nas_params_str.json").exists, "trial 1 runs", process=process)
     other = start(*FLAGS)
     told, _ = other.communicate(timeout=60)
     assert re.search(r"another command runs the job in '\S+out': process \d+", told), told
     assert "list-trials --job_id=" in told
     assert "Study.open" not in told
     process.send_signal(signal.SIGINT)
-    lines = []
-    while not lines or "waiting for" not in lines[-1]:
-        lines.append(process.stdout.readline())
-        assert lines[-1], lines
+    read_until(process, "waiting for")
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode != 0
@@ -190,7 +199,7 @@ def test_listed_trials_are_trained_beside(local, nas, listed, trainer, folder):
         assert study.trial(1).origin == "enqueued: trial 2 of out"
 
 
-def test_stage_2_that_was_killed_goes_on(local, start, nas, trainer):
+def test_stage_2_that_was_killed_goes_on(local, start, nas, trainer, until):
     trainer(TRAIN + 'time.sleep(0.3 if "retrain_search_job_trials" in flags else 0)\n')
     local("--max_nas_trial=4", "--algorithm=sweep", space="small")
     command = [
@@ -200,9 +209,9 @@ def test_stage_2_that_was_killed_goes_on(local, start, nas, trainer):
         "--train_max_parallel_trial=1",
     ]
     process = start(*command)
-    wait_for(lambda: count_ended("out/train.study.db") >= 1)
+    until(lambda: count_ended("out/train.study.db") >= 1, "a trial has ended", process=process)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     nas(*command)
     assert [reward for _, reward in decisions("out/train.study.db")] == [10.0, 11.0, 12.0, 13.0]
     with Study.open("out/train.study.db") as study:

@@ -107,7 +107,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
             if told >= 20:
                 break
         os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child.wait(60)
     assert told <= len(read_records(path)) < 400
     go(path, 60 if len(read_records(path)) < 60 else 400)
     _, search = go(path, max(60, len(read_records(path))))

@@ -21,9 +21,11 @@ def act(payload, channel):
         if channel.attempt <= value:
             os.kill(os.getpid(), signal.SIGKILL)
         return 1.0
-    if do == "sleep":
+    if do == "sleep":  # until there is a file "go"
         Path(payload["folder"], f"{os.getpid()}.pid").touch()
-        time.sleep(value)
+        end = time.monotonic() + value
+        while time.monotonic() < end and not Path(payload["folder"], "go").exists():
+            time.sleep(0.01)
         return value
     replies = []
     for message in value:

@@ -54,7 +54,7 @@ def test_in_another_thread_nothing_changes():
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join()
+    thread.join(60)
     assert seen == [(before, 0)]
     assert signal.getsignal(signal.SIGINT) is before
 

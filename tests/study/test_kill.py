@@ -130,7 +130,7 @@ def test_a_killed_writer_leaves_the_study_to_the_next_at_once(tmp_path, crash):
             assert study.counts()["running"] == 1
     finally:
         holder.kill()
-        holder.wait()
+        holder.wait(60)
         holder.stdout.close()
     with Study.open(path) as study:
         assert f"process {holder.pid}" in study.info().holder

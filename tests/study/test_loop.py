@@ -236,7 +236,7 @@ def test_threads_share_a_study(place, space):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
         assert not faults
         assert [trial.id for trial in study.trials("completed")] == list(range(1, 121))
         assert study.is_complete

@@ -73,7 +73,7 @@ def holder(server):
         yield place, process
     finally:
         process.kill()
-        process.wait()
+        process.wait(60)
         process.stdout.close()
 
 

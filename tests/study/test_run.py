@@ -409,40 +409,56 @@ def test_a_study_that_is_open_for_reading(path, line):
 
 PROGRAM = """
 import json, sys
+from functools import partial
 from pliant.algorithms import Random
 from pliant.launch import Call, Job, Processes
 from pliant.space import flatten, integer
 from pliant.study import Study
 from pliant.study.run import run
 
-path, tasks, folder, seconds = sys.argv[1:]
+path, tasks, folder = sys.argv[1:]
 
 def make_job(trial):
-    payload = {"do": "sleep", "value": float(seconds), "folder": folder}
+    payload = {"do": "sleep", "value": 600.0, "folder": folder}
     return Job(f"{trial.id}.{trial.token}", Call(f"{tasks}:act", payload))
 
 with Study.open_or_create(path, flatten([integer("x", 0, 999)]), Random(), trials=100) as study:
     with Processes(2, grace_seconds=0.5) as launcher:
         try:
-            ending = run(study, launcher, make_job, tick=0.05)
+            ending = run(study, launcher, make_job, tick=0.05, on_interrupt=partial(print, flush=True))
             print(json.dumps([ending.how, ending.message]))
         except KeyboardInterrupt:
             print(json.dumps(["twice", ""]))
 """
 
 
-def start(path, folder, seconds):
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(path), TASKS, str(folder), str(seconds)],
+@pytest.fixture
+def interrupted(path, line, tmp_path, until):
+    """Returns a function that starts a search with two jobs, and sends it a signal; both jobs run."""
+    started = []
+
+    def start(number):
+        process = popen(path, tmp_path)
+        started.append(process)
+        until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, "two jobs run", process=process)
+        process.send_signal(number)
+        assert process.stdout.readline() == "2\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def popen(path, folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(path), TASKS, str(folder)],
         env={**os.environ, "PYTHONPATH": PATHS},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    limit = time.monotonic() + 60
-    while len(list(folder.glob("*.pid"))) < 2 and time.monotonic() < limit:
-        time.sleep(0.01)
-    return process
 
 
 def is_alive(pid):
@@ -454,9 +470,9 @@ def is_alive(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_what_runs_is_waited_for(path, line, tmp_path, number):
-    process = start(path, tmp_path, 1.0)
-    process.send_signal(number)
+def test_once_what_runs_is_waited_for(path, line, tmp_path, number, interrupted):
+    process = interrupted(number)
+    (tmp_path / "go").touch()
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert json.loads(out) == [
@@ -466,14 +482,12 @@ def test_once_what_runs_is_waited_for(path, line, tmp_path, number):
     with Study.open(path, line, Random()) as study:
         counts = study.counts()
         assert counts["running"] == 0
-        assert 2 <= counts["completed"] <= 4
-        assert study.ask().id == counts["completed"] + 1
+        assert counts["completed"] == 2
+        assert study.ask().id == 3
 
 
-def test_twice_it_ends_at_once(path, line, tmp_path):
-    process = start(path, tmp_path, 600)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+def test_twice_it_ends_at_once(path, line, tmp_path, interrupted):
+    process = interrupted(signal.SIGINT)
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

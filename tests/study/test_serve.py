@@ -63,7 +63,7 @@ def start():
 def _end(process):
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=60)
 
 
 def hear(process):
@@ -75,14 +75,6 @@ def answer_of(process):
     process.stdin.write("\n")
     process.stdin.flush()
     return hear(process)
-
-
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture
@@ -279,14 +271,14 @@ def test_a_failure_and_a_broken_constraint_are_told_again(place, space):
         assert told(study) == [1, 2, 3]
 
 
-def test_a_client_that_is_killed(served, place, start):
+def test_a_client_that_is_killed(served, place, start, until):
     """Its trial comes again at once, with the next attempt, for there is nobody left to wait for."""
     killed = start("hold", place)
     assert hear(killed) == "1 1"
     killed.kill()
     killed.wait(30)
     with connect(place, worker="heir") as client:
-        wait_for(lambda: served.journal())
+        until(served.journal, "the trial is put back")
         trial = client.ask()
         assert (trial.id, trial.token) == (1, 2)
         client.tell(1, 0.5, token=2)
@@ -296,14 +288,14 @@ def test_a_client_that_is_killed(served, place, start):
     assert served.trial(1).worker == "heir"
 
 
-def test_a_trial_that_kills_its_workers(served, place, start):
+def test_a_trial_that_kills_its_workers(served, place, start, until):
     """After three lost attempts the trial is to blame."""
     for attempt in (1, 2, 3):
         killed = start("hold", place)
         assert hear(killed) == f"1 {attempt}"
         killed.kill()
         killed.wait(30)
-        wait_for(lambda: len(served.journal()) == attempt)  # noqa: B023  # called at once
+        until(lambda: len(served.journal()) == attempt, "the trial is put back")  # noqa: B023  # called at once
     trial = served.trial(1)
     assert trial.status == "failed"
     assert re.search(r"disconnected \(attempt 3 of 3\)", trial.reason)
@@ -312,7 +304,7 @@ def test_a_trial_that_kills_its_workers(served, place, start):
 # ------------------------------------------------------------------ servers
 
 
-def test_a_server_that_is_killed(path, start):
+def test_a_server_that_is_killed(path, start, until):
     """F7: while one serves, another is refused, by name; when it is killed, the next takes over, and clients go on."""
     first = start("serve", path, 400)
     assert hear(first) == "serving"
@@ -322,7 +314,7 @@ def test_a_server_that_is_killed(path, start):
     holder = start("hold", path)
     assert re.fullmatch(r"\d+ 1", hear(holder))
     with Study.open(path) as reader:
-        wait_for(lambda: reader.counts()["completed"] > 50)
+        until(lambda: reader.counts()["completed"] > 50, "51 trials")
         first.kill()
         first.wait(30)
         start_again = time.monotonic()
@@ -331,10 +323,10 @@ def test_a_server_that_is_killed(path, start):
         assert (
             time.monotonic() - start_again < 30
         )  # of these most is the start of a process on a busy machine
-        wait_for(lambda: reader.counts()["completed"] > 200)
+        until(lambda: reader.counts()["completed"] > 200, "201 trials")
         assert answer_of(holder) == "told"  # it was busy all the time, and kept its trial
         result = json.loads(crowd.communicate(timeout=120)[0])
-        wait_for(lambda: reader.is_complete)
+        until(lambda: reader.is_complete, "the end of the study")
         assert reader.counts() == {"running": 0, "completed": 400, "failed": 0}
         assert told(reader) == list(range(1, 401))
         assert {trial.attempts for trial in reader.trials()} == {1}

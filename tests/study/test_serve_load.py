@@ -25,7 +25,7 @@ from pliant.values.errors import StudyError, StudyInUseError
 from pliant.values.lines import encode_line
 
 PROGRAM = Path(__file__).with_name("clients.py")
-SOON = 3.0  # seconds; what is tested here took 15 s and more
+SOON = 3.0  # seconds of work; what is tested here took 15 s and more
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="studies are served over Unix sockets")
 
 
@@ -54,7 +54,7 @@ def start():
 def _end(process):
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=60)
 
 
 @contextmanager
@@ -89,9 +89,11 @@ def crowded(path, space):
 
 @contextmanager
 def soon():
-    begin = time.monotonic()
+    """Limits the time that the server, in this process, works while others wait; a busy machine adds to the clock only."""
+    worked, begin = time.process_time(), time.monotonic()
     yield
-    assert time.monotonic() - begin < SOON
+    assert time.process_time() - worked < SOON
+    assert time.monotonic() - begin < 10 * SOON
 
 
 HELD = {

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -420,19 +419,14 @@ def is_alive(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_for(path, count, process):
-    """Waits until a search has completed so many trials."""
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit and process.poll() is None:
-        if path.exists() and path.stat().st_size > 4096:
-            with Study.open(path) as study:
-                if study.counts()["completed"] >= count:
-                    return
-        time.sleep(0.02)
-    raise AssertionError(f"the search is not there yet: {process.poll()}")
+def count_completed(path):
+    if not path.exists() or path.stat().st_size <= 4096:
+        return 0
+    with Study.open(path) as study:
+        return study.counts()["completed"]
 
 
-def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path):
+def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path, until):
     """The class and the function are of the script itself; no worker outlives it, and no trial is lost or told twice."""
     script, path, kills = tmp_path / "search.py", tmp_path / "a.db", 3
     script.write_text(SCRIPT)
@@ -441,9 +435,10 @@ def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path):
     draw, told = random.Random(0), set()
     for _ in range(kills):
         process = subprocess.Popen([*command, "100000"], env=env, stderr=subprocess.PIPE, text=True)
-        wait_for(path, len(told) + draw.randrange(3, 12), process)
+        count = len(told) + draw.randrange(3, 12)
+        until(lambda: count_completed(path) >= count, f"{count} trials", process=process)  # noqa: B023  # called at once
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
         with Study.open(path) as study:
             before, told = told, {trial.id for trial in study.trials("completed")}
             count = study.info().proposed + 5
@@ -451,11 +446,8 @@ def test_a_script_that_is_killed_and_goes_on(tasks, tmp_path):
     done = subprocess.run([*command, str(count)], env=env, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"<search of {count} trials, complete, best reward 0.")
-    limit = time.monotonic() + 20
     pids = [int(file.stem) for file in tmp_path.glob("*.pid")]
-    while any(is_alive(pid) for pid in pids) and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert not any(is_alive(pid) for pid in pids)
+    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all workers")
     with Study.open(path) as study:
         trials = list(study.trials())
         with study._store.transaction() as record:

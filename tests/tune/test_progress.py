@@ -226,7 +226,7 @@ def test_a_search_of_another_thread_is_not_shown(capsys):
     def run():
         thread = threading.Thread(target=lambda: loop(pg.sample(SPACE, trials=3)))
         thread.start()
-        thread.join()
+        thread.join(60)
 
     loop(pg.sample(SPACE, trials=2), lambda _: run())
     assert re.findall(r"search: (\d+) trials", capsys.readouterr().err) == ["2"]

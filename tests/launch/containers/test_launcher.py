@@ -321,7 +321,7 @@ def castaway():
     yield strand
     for program in begun:
         program.kill()
-        program.communicate()
+        program.communicate(timeout=60)
 
 
 def test_the_launcher_is_killed(store, castaway):
@@ -338,7 +338,7 @@ def test_the_launcher_and_its_keeper_are_killed(store, castaway):
     os.kill(program.pid, signal.SIGSTOP)  # or it would start another keeper
     os.kill(keeper, signal.SIGKILL)
     program.kill()
-    program.wait()
+    program.wait(60)
     time.sleep(0.5)
     assert len(store.containers("status=running")) == 1
     with Containers(1, owner="another study"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -137,7 +136,7 @@ def state(place):
 
 
 @pytest.fixture
-def killed(folder, environment):
+def killed(folder, environment, until):
     """Runs a command in a process of its own, and kills it as soon as something is so."""
 
     def run(command: list, is_so) -> None:
@@ -146,13 +145,9 @@ def killed(folder, environment):
             argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         try:
-            end = time.monotonic() + 100
-            while not is_so():
-                assert process.poll() is None, process.communicate()[0]
-                assert time.monotonic() < end, "it does not happen"
-                time.sleep(0.02)
+            until(is_so, "the moment to kill it", process=process)
         finally:
             process.kill()
-            process.communicate()
+            process.communicate(timeout=60)
 
     return run

@@ -136,7 +136,7 @@ def test_a_reader_never_sees_half_of_it(path):
     for step in range(2, 100):
         trial.report({"top_1_accuracy": 1}, step=step)
     stop.set()
-    reader.join()
+    reader.join(60)
     assert seen == sorted(seen)
     assert [p.name for p in Path(path.parent).iterdir()] == [path.name]
 

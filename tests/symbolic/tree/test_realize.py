@@ -264,7 +264,7 @@ def test_threads_realize_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert results == [7] * 8
     assert RUNS == ["slow"]
 
