@@ -11,6 +11,7 @@ from typing import Any, Never
 
 from pliant.space.points import check_range
 from pliant.values.errors import FieldTypeError, SpaceError
+from pliant.values.numbers import to_whole
 from pliant.values.registry import is_taken, register, type_name
 from pliant.values.slips import HOLES, explain_argument
 
@@ -78,15 +79,16 @@ def manyof(
     found = _candidates(candidates, "manyof")
     distinct = distinct if choices_distinct is None else choices_distinct
     ordered = sorted if choices_sorted is None else choices_sorted
-    if k.__class__ is not int or k < 1:
+    picks = to_whole(k)
+    if picks is None or picks < 1:
         raise SpaceError(
             f"manyof: k must be a whole number, 1 or more; got {k!r} of type {type(k).__name__}."
         )
-    if distinct and k > len(found):
+    if distinct and picks > len(found):
         raise SpaceError(
             f"manyof cannot pick {k} distinct of {len(found)} candidates; lower k, or pass distinct=False."
         )
-    return decide(ManyOf(k, found, bool(distinct), bool(ordered), name=name, hints=hints))
+    return decide(ManyOf(picks, found, bool(distinct), bool(ordered), name=name, hints=hints))
 
 
 def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = None) -> Any:
@@ -127,8 +129,8 @@ def floatv(
     """
     _check_arguments("floatv", _unknown)
     scale = "linear" if scale is None else scale
-    check_range("floatv", min_value, max_value, scale, whole=False)
-    return decide(Floatv(float(min_value), float(max_value), scale, name=name, hints=hints))
+    low, high, _ = check_range("floatv", min_value, max_value, scale, whole=False)
+    return decide(Floatv(float(low), float(high), scale, name=name, hints=hints))
 
 
 def intv(
@@ -160,8 +162,8 @@ def intv(
     """
     _check_arguments("intv", _unknown)
     scale = "linear" if scale is None else scale
-    check_range("intv", min_value, max_value, scale, whole=True, step=step)
-    return decide(Intv(min_value, max_value, scale, step, name=name, hints=hints))
+    low, high, step = check_range("intv", min_value, max_value, scale, whole=True, step=step)
+    return decide(Intv(low, high, scale, step, name=name, hints=hints))
 
 
 def _check_arguments(function: str, unknown: dict[str, Any]) -> None:

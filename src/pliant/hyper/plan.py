@@ -16,7 +16,7 @@ from typing import Any
 from pliant.space import Hole as Described
 from pliant.space import choice, floating, integer
 from pliant.symbolic.edit.clone import clone
-from pliant.symbolic.read.compare import equal, node_class
+from pliant.symbolic.read.compare import equal, kind_of, node_class
 from pliant.symbolic.read.text import literal, one_line
 from pliant.symbolic.tree.leaf import Ref, is_shared
 from pliant.symbolic.tree.node import ATOMS, Node, children, path
@@ -332,13 +332,12 @@ class _Planner:
         self.scope = outer
         many = isinstance(hole, ManyOf)
         candidates = list(hole.candidates)
-        numbers = all(c.__class__ in (int, float) for c in candidates)
         spot.described.append(
             choice(
                 spot.location,
                 below,
                 literals=[literal(c) for c in candidates],
-                values=candidates if numbers else (),
+                values=candidates if all(kind_of(c) in (int, float) for c in candidates) else (),
                 picks=hole.num_choices if many else 1,
                 distinct=hole.distinct if many else True,
                 sorted=hole.sorted if many else False,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence, Sized
 
 from pliant.values.errors import FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.numbers import to_whole
 from pliant.values.path import Path
 
 from .field import Field, StrKey
@@ -27,9 +28,11 @@ def _sizes(owner: str, size: int | None, min_size: int | None, max_size: int | N
       SchemaError: the arguments contradict each other, or are not sizes.
     """
     given: tuple[tuple[str, t.Any], ...] = (("size", size), ("min_size", min_size), ("max_size", max_size))
-    for name, value in given:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+    found: list[t.Any] = [value if value is None else to_whole(value) for _, value in given]
+    for (name, value), number in zip(given, found):
+        if value is not None and (number is None or number < 0):
             raise SchemaError(f"the {name} of a {owner} must be an int >= 0 or None; got {show(value)}.")
+    size, min_size, max_size = found
     if size is not None:
         if min_size is not None or max_size is not None:
             raise SchemaError(

@@ -13,6 +13,7 @@ from abc import abstractmethod
 
 from pliant.values.errors import FieldValueError, SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import ROOT, Path
 
 from .value_spec import ValueSpec, show
@@ -74,7 +75,7 @@ class Number(ValueSpec):
     _LEAF = True
     _NOUN: t.ClassVar[str]
     _OWN: t.ClassVar[type]
-    _LIMIT: t.ClassVar[tuple[str, tuple[type, ...]]]  # of what type a limit is
+    _LIMIT: t.ClassVar[tuple[str, t.Callable[[t.Any], t.Any]]]  # how a limit is converted
     min_value: t.Any
     max_value: t.Any
 
@@ -82,12 +83,14 @@ class Number(ValueSpec):
     def __init__(
         self, default: object, limits: tuple[t.Any, t.Any], *, is_noneable: bool, frozen: bool
     ) -> None:
-        noun, types = self._LIMIT
+        noun, convert = self._LIMIT
+        found = []
         for name, limit in zip(("min_value", "max_value"), limits):
-            is_number = isinstance(limit, types) and not isinstance(limit, bool) and limit == limit
-            if limit is not None and not is_number:
+            number = None if limit is None else convert(limit)
+            if limit is not None and (number is None or number != number):
                 raise SchemaError(f"the {name} of {noun} or None; got {show(limit)}.")
-        low, high = (None if limit is None else self._OWN(limit) for limit in limits)
+            found.append(number)
+        low, high = found
         if low is not None and high is not None and low > high:
             raise SchemaError(
                 f"{type(self).__name__}(min_value={low}, max_value={high}) allows nothing: "
@@ -170,7 +173,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
     """
 
     __slots__ = ()
-    _NOUN, _OWN, _LIMIT = "an int", int, ("an Int must be an int", (int,))
+    _NOUN, _OWN, _LIMIT = "an int", int, ("an Int must be an int", to_whole)
 
     def __init__(
         self,
@@ -222,7 +225,7 @@ class Float(Number):
     """
 
     __slots__ = ()
-    _NOUN, _OWN, _LIMIT = "a float", float, ("a Float must be a number", (int, float))
+    _NOUN, _OWN, _LIMIT = "a float", float, ("a Float must be a number", to_real)
 
     def __init__(
         self,

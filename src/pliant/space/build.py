@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from pliant.values.errors import SpaceError
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
 from .points import Choice, Float, Group, Int, Point, are_numbers
@@ -67,7 +68,11 @@ def choice(
       op: choice of 2: id, conv
         op[=1/2].k: integer from 1 to 3
     """
-    below = [None] * candidates if isinstance(candidates, int) else list(candidates)
+    count = to_whole(candidates)
+    below = list(candidates) if count is None else [None] * count  # type: ignore[arg-type]  # not a number
+    picks = to_whole(picks) or picks
+    numbers: list[Any] = [v if (v := to_whole(value)) is not None else to_real(value) for value in values]
+    values = [] if None in numbers else numbers
     texts = tuple(map(str, range(len(below)) if literals is None else literals))
     _check_picks(path, picks, len(below), distinct)
     if not are_numbers(values):

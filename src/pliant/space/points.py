@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pliant.values.errors import SpaceError
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
 SCALES = ("linear", "log", "rlog")
@@ -120,7 +121,9 @@ class Int:
 
     def __post_init__(self) -> None:
         what = f"the integer {at_path(self.path)}"
-        check_range(what, self.min_value, self.max_value, self.scale, whole=True, step=self.step)
+        ends = check_range(what, self.min_value, self.max_value, self.scale, whole=True, step=self.step)
+        for name, value in zip(("min_value", "max_value", "step"), ends):
+            object.__setattr__(self, name, value)
 
     @property
     def count(self) -> int:
@@ -150,8 +153,8 @@ class Float:
     kind: ClassVar[str] = "float"
 
     def __post_init__(self) -> None:
-        low, high = self.min_value, self.max_value
-        check_range(f"the float {at_path(self.path)}", low, high, self.scale, whole=False)
+        what = f"the float {at_path(self.path)}"
+        low, high, _ = check_range(what, self.min_value, self.max_value, self.scale, whole=False)
         object.__setattr__(
             self, "min_value", float(low) + 0.0
         )  # -0.0 becomes 0.0: one text for equal numbers
@@ -187,29 +190,37 @@ def is_finite(value: float) -> bool:
         return False
 
 
-def check_range(what: str, low: Any, high: Any, scale: Any, *, whole: bool, step: Any = 1) -> None:
-    """Checks the range, the scale and the step of a number; ``what`` names it in messages.
+def check_range(
+    what: str, low: Any, high: Any, scale: Any, *, whole: bool, step: Any = 1
+) -> tuple[Any, Any, int]:
+    """Returns the ends and the step of a range of numbers, as Python's; ``what`` names it in messages.
 
     Raises:
       SpaceError: an end is not a number, the range is empty or too wide, or the scale or the step is invalid.
     """
+    ends = []
     for label, value in (("min_value", low), ("max_value", high)):
-        is_number = not isinstance(value, bool) and isinstance(value, (int, float)) and is_finite(value)
-        if not (value.__class__ is int if whole else is_number):
+        number = to_whole(value)
+        if number is None and not whole:
+            number = to_real(value)  # type: ignore[assignment]  # a float
+        if number is None or not (whole or is_finite(number)):
             kind = "whole" if whole else "finite"
             raise SpaceError(
                 f"{what}: {label} must be a {kind} number; got {value!r} of type {type(value).__name__}."
             )
-    if step.__class__ is not int or step < 1:
+        ends.append(number)
+    low, high = ends
+    found = to_whole(step)
+    if found is None or found < 1:
         raise SpaceError(f"{what}: step must be a whole number, 1 or more; got {step!r}.")
     if low > high:
         raise SpaceError(f"{what}: min_value {low!r} is above max_value {high!r}; swap them.")
     if not (is_finite(low) and is_finite(high) and is_finite(abs(low) + abs(high))):
-        ends = " to ".join(
+        span = " to ".join(
             repr(end) if is_finite(end) else "a number of hundreds of digits" for end in (low, high)
         )
         raise SpaceError(
-            f"{what}: the range from {ends} is too wide for a float. "
+            f"{what}: the range from {span} is too wide for a float. "
             "Use a smaller range, or search the logarithm: pg.floatv(-300, 300) as the exponent of 10."
         )
     if scale not in SCALES:
@@ -218,3 +229,4 @@ def check_range(what: str, low: Any, high: Any, scale: Any, *, whole: bool, step
         raise SpaceError(
             f"{what}: scale {scale!r} needs min_value above 0; got {low!r}. Raise min_value, or use scale='linear'."
         )
+    return low, high, found

@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import SpaceError
+from pliant.values.numbers import to_whole
 from pliant.values.source import define_function
 
 from .active import active_points
@@ -43,11 +44,12 @@ def as_random(seed: int | Random | None) -> Random:
         return seed
     if seed is None:
         return Random(0)
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+    number = to_whole(seed)
+    if number is None:
         raise SpaceError(
             f"seed must be a whole number, a random.Random, or None for seed 0; got {seed!r} of type {type(seed).__name__}."
         )
-    return Random(int(seed))
+    return Random(number)
 
 
 def make_sampler(units: Units) -> Any:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, final
 
 from pliant.values.errors import LoadError, SpaceError
+from pliant.values.numbers import to_whole
 
 from . import enumeration, formats, sample, serialize, text
 from .decisions import Decisions
@@ -106,7 +107,7 @@ class Space:
           SpaceError: the space is infinite, or ``start`` is negative.
         """
         enumeration.check_countable(self, "iterate")
-        self._check_rank(start, "start", self._size)
+        start = self._check_rank(start, "start", self._size)
         return map(partial(Decisions._of, self), enumeration.walk_units(self._units, start))
 
     def unrank(self, rank: int) -> Decisions:
@@ -116,7 +117,7 @@ class Space:
           SpaceError: the space is infinite, or ``rank`` is not in ``0..size-1``.
         """
         enumeration.check_countable(self, "count to a rank")
-        self._check_rank(rank, "rank", self._size - 1)
+        rank = self._check_rank(rank, "rank", self._size - 1)
         return Decisions._of(self, tuple(enumeration.unrank_units(self._units, rank)))
 
     def rank(self, decisions: Any) -> int:
@@ -187,11 +188,13 @@ class Space:
     def _has_floats(self) -> bool:
         return any(point.__class__ is Float and point.count == math.inf for point in self._points)
 
-    def _check_rank(self, rank: int, what: str, last: int | float) -> None:
-        if isinstance(rank, bool) or not hasattr(rank, "__index__") or not 0 <= rank <= last:
+    def _check_rank(self, rank: int, what: str, last: int | float) -> int:
+        found = to_whole(rank)
+        if found is None or not 0 <= found <= last:
             raise SpaceError(
                 f"{what} must be a whole number in 0..{last}; got {rank!r} of type {type(rank).__name__}."
             )
+        return found
 
     def __eq__(self, other: Any) -> bool:
         if self is other:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import DecisionError
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
 from .active import active_points
@@ -60,11 +61,11 @@ def check_value(point: Point, value: Any) -> Any:
       DecisionError: it is of the wrong type or out of range.
     """
     if isinstance(point, Float):
-        number = value if value.__class__ is float else _as_float(value)
+        number = value if value.__class__ is float else to_real(value)
         if number is not None and point.min_value <= number <= point.max_value:
             return number
     else:
-        whole = value if value.__class__ is int else _as_int(value)
+        whole = value if value.__class__ is int else to_whole(value)
         if whole is not None:
             if isinstance(point, Choice):
                 if 0 <= whole < len(point.literals):
@@ -110,28 +111,6 @@ def allowed(point: Point) -> str:
     if isinstance(point, Int):
         return f"{point.min_value}..{point.last}" + (f" in steps of {point.step}" if point.step > 1 else "")
     return f"{point.min_value!r}..{point.max_value!r}"
-
-
-def _as_int(value: Any) -> int | None:
-    """Returns an integer of any library as int; None for booleans and other values."""
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__index__"):
-        return None
-    try:
-        return int(value.__index__())
-    except TypeError:  # an array of several numbers
-        return None
-
-
-def _as_float(value: Any) -> float | None:
-    """Returns a real number of any library as float; None for booleans and other values."""
-    if isinstance(value, (bool, str, bytes)) or type(value).__name__ in ("bool_", "bool"):
-        return None
-    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _say_active(space: Space, values: Sequence[int | float]) -> str:

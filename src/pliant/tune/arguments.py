@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pliant.hyper.template import Template
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.numbers import to_whole
 from pliant.values.slips import explain_argument
 
 P = ParamSpec("P")
@@ -69,8 +70,9 @@ def check_holes(template: Template, space: Any) -> None:
 
 def check_trials(trials: Any) -> int | None:
     """Returns a number of trials, or None for no limit."""
-    if trials is None or (trials.__class__ is int and trials >= 1):
-        return None if trials is None else int(trials)
+    number = to_whole(trials)
+    if trials is None or (number is not None and number >= 1):
+        return number
     raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pliant.values.errors import PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
 
 from ..tree.adoption import admit, adopt, item_spec
@@ -72,6 +73,7 @@ def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[
     slots: list[Any] = list(holder)
     tail: list[Any] = []
     for key, value in updates.items():
+        key = to_whole(key) if to_whole(key) is not None else key
         if key.__class__ is not int:
             raise PathError(
                 f"a List {at_path(path(holder))} needs whole numbers as indices; got {key!r}. It has {n} items."

@@ -7,6 +7,7 @@ reported to the ancestors.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
@@ -113,6 +114,7 @@ class List(list[Any], Symbolic):
         if isinstance(index, slice):
             self._set_slice(index, value)
         else:
+            index = operator.index(index)
             if not -len(self) <= index < len(self):
                 raise PathError(
                     f"a List {at_path(path(self))} has {len(self)} items; item {index} does not exist."
