@@ -76,13 +76,13 @@ def test_any_sampler_proposes_valid_decisions_of_any_space(sampler, space):
 @settings(max_examples=60, deadline=None)
 def test_what_would_be_answered_for_decisions_gives_these_decisions(seed, space):
     questions = ready("random", space)._questions
-    decisions, answers = space.sample(seed), {}
-    questions.answer(decisions, lambda name, kind, value: answers.setdefault(name, (kind, value)))
-    again = space.validate(questions.ask(lambda name, kind: answers[name][1]))
+    decisions = space.sample(seed)
+    answers, kinds = questions.answer(decisions)
+    again = space.validate(questions.ask(lambda name, kind: answers[name]))
     for point, new, old in zip(again.active, again.values, decisions.values, strict=True):
         assert new == (pytest.approx(old) if space.points[point].kind == "float" else old)
-    for kind, value in answers.values():
-        assert kind._contains(kind.to_internal_repr(value))
+    for name, kind in kinds.items():
+        assert kind._contains(kind.to_internal_repr(answers[name]))
 
 
 def test_optuna_sees_the_tree_and_the_rewards():

@@ -115,14 +115,8 @@ class Encoding:
     def _lay_group(self, index: int, point: Choice, group: Group, *, conditional: bool) -> None:
         full = group.distinct and group.picks == point.count
         if point.pick == 0 and not full:  # which candidates are picked
-            hole, family = self._new_hole(), self._family(point)
-            start = self.width
-            for candidate in range(point.count):
-                self._new(hole, family + candidate)
-            for member in group.members:
-                self._members[member] = start
-            if conditional:
-                self._absent.setdefault(index, []).append(self._new(hole, base=_HALF))
+            start = self._lay_one_hot(index, point, conditional=conditional)
+            self._members |= dict.fromkeys(group.members, start)
         if not group.sorted:  # which stands where
             self._column[index] = self._lay_one_hot(index, point, conditional=conditional)
             if full and point.pick == 0:
