@@ -338,11 +338,7 @@ def take_first(waiting: dict[Any, list[Any]], key: Any) -> Any:
 
 
 def check_seed(seed: Any) -> int:
-    """Returns a seed as an int.
-
-    Raises:
-      FieldTypeError: it is not an integer.
-    """
+    """Returns a seed as an int; raises FieldTypeError for what is not an integer."""
     try:
         return operator.index(seed)
     except TypeError:
@@ -353,11 +349,7 @@ def check_seed(seed: Any) -> int:
 
 
 def check_step(step: Any) -> float:
-    """Returns the step of an intermediate report as a float.
-
-    Raises:
-      RewardError: it is not a finite number.
-    """
+    """Returns the step of an intermediate report as a float; raises RewardError if it is not a finite number."""
     number = math.nan
     if not isinstance(step, (bool, str, bytes)):
         with suppress(TypeError, ValueError, OverflowError, RuntimeError):
@@ -370,11 +362,7 @@ def check_step(step: Any) -> float:
 
 
 def check_algorithm(value: Any, where: str) -> Algorithm:
-    """Returns ``value`` when it is an algorithm; ``where`` names the argument.
-
-    Raises:
-      FieldTypeError: it is not.
-    """
+    """Returns ``value`` when it is an algorithm, else raises FieldTypeError; ``where`` names the argument."""
     algorithm: Algorithm = check_part(value, Algorithm, where, "an algorithm, such as `Random()`")
     return algorithm
 
@@ -444,11 +432,7 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
 
 
 def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None) -> int:
-    """Returns the number of objectives of a reward; ``known`` is that of earlier trials, if any.
-
-    Raises:
-      RewardError: the two differ.
-    """
+    """Returns the number of objectives of a reward; raises RewardError if it is not ``known``, that of earlier trials."""
     count = len(reward) if isinstance(reward, tuple) else 1
     if known not in (None, count):
         raise RewardError(

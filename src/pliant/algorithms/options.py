@@ -84,11 +84,7 @@ def check_part(value: Any, kind: type, where: str, example: str) -> Any:
 
 
 def check_flag(value: Any, name: str, owner: Any) -> bool:
-    """Returns ``value`` when it is True or False.
-
-    Raises:
-      FieldTypeError: it is neither.
-    """
+    """Returns ``value`` when it is True or False, else raises FieldTypeError."""
     if not isinstance(value, bool):
         raise FieldTypeError(
             f"{_name(owner)}({name}=...) takes True or False; got {value!r:.80} of type {type(value).__name__}."

@@ -36,11 +36,7 @@ def to_json(generator: random.Random | None) -> list[Any] | None:
 
 
 def from_json(state: list[Any]) -> random.Random:
-    """Returns a generator in the state that ``to_json`` wrote.
-
-    Raises:
-      LoadError: the state is damaged.
-    """
+    """Returns a generator in the state that ``to_json`` wrote; raises LoadError if the state is damaged."""
     found = random.Random(0)
     try:
         version, words, normal = state

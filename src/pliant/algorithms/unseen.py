@@ -79,11 +79,7 @@ def to_text(digests: Iterable[bytes]) -> str:
 
 
 def from_text(text: str) -> list[bytes]:
-    """Returns the digests in a text of ``to_text``.
-
-    Raises:
-      LoadError: the text is damaged.
-    """
+    """Returns the digests in a text of ``to_text``; raises LoadError if the text is damaged."""
     try:
         data = bytes.fromhex(text)
     except (TypeError, ValueError) as error:

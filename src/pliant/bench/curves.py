@@ -59,11 +59,7 @@ class Curve:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Curve:
-        """Reads what ``to_json`` returned.
-
-        Raises:
-          KeyError, TypeError, ValueError: the data are something else.
-        """
+        """Reads what ``to_json`` returned; raises KeyError, TypeError or ValueError for other data."""
         steps = tuple(Step(int(trial), float(reward), float(test)) for trial, reward, test in data["steps"])
         seed, trials, evaluated, failed = (
             int(data[name]) for name in ("seed", "trials", "evaluated", "failed")

@@ -54,11 +54,7 @@ def plan(
     archive: Archive,
     data: Path | None = None,
 ) -> tuple[dict[str, dict[int, Curve]], list[Job]]:
-    """Returns the stored curves by label and seed, and the missing jobs, ordered by seed.
-
-    Raises:
-      PliantError: an entrant cannot search this task.
-    """
+    """Returns stored curves by label and seed, and missing jobs by seed; raises if an entrant cannot search the task."""
     loaded = load_task(task, data)
     known: dict[str, dict[int, Curve]] = {}
     for entrant in entrants:

@@ -74,11 +74,7 @@ def mask_crc(crc: int) -> int:
 
 
 def read_records(file: str | os.PathLike[str]) -> Iterator[bytes]:
-    """Yields the data of all records of a file, checked.
-
-    Raises:
-      LoadError: the file is not a TFRecord file, is cut off, or a record is damaged.
-    """
+    """Yields the data of all records of a file; raises LoadError where it is cut off, damaged, or no TFRecord file."""
     name = os.fspath(file)
     with open(file, "rb") as stream:
         start = 0

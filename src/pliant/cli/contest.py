@@ -204,11 +204,7 @@ def say_progress(study: Study) -> str:
 def choose_by_search(
     label: str, program: Any, study: Study, *, runs: Runner, console: Console
 ) -> Contender | None:
-    """Runs what is left of a study, and returns its best; None where trials have several rewards, of which none is.
-
-    Raises:
-      EvaluationError: no trial has a reward.
-    """
+    """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards."""
     from pliant.tune import sample
 
     search = sample(program, study=study, progress=False)

@@ -27,13 +27,7 @@ class Opened:
 
 
 def open_space(made: Any) -> Opened:
-    """Returns the space that a file of the user's made.
-
-    Raises:
-      SpaceError: a network has no choices in it.
-      FieldTypeError: data in the guide's form is not right.
-      FieldValueError: likewise.
-    """
+    """Returns the space that a file of the user's made; raises errors of Pliant where it has no choices, or is not right."""
     if is_network(made):
         from pliant.oneshot import read_space, to_json
         from pliant.oneshot.rewrite.foreign import open_holes
@@ -48,11 +42,7 @@ def open_space(made: Any) -> Opened:
 
 
 def open_file(path: Path) -> Opened:
-    """Returns the space of a search-space file in the guide's form.
-
-    Raises:
-      TargetError: there is none, or it cannot be read.
-    """
+    """Returns the space of a search-space file; raises TargetError if it is missing or cannot be read."""
     from pliant.oneshot import read_space
 
     if not path.is_file():
@@ -68,11 +58,7 @@ def open_file(path: Path) -> Opened:
 
 
 def to_data(made: Any) -> Any:
-    """Returns a space as the guide's search-space file has it.
-
-    Raises:
-      TargetError: it is not a space of networks.
-    """
+    """Returns a space as the guide's search-space file has it; raises TargetError if it is not of networks."""
     if _is_data(made):
         from pliant.oneshot import read_space
 

@@ -15,11 +15,7 @@ _BESIDE = ("-wal", "-shm", "-journal")  # the lock file stays, as another proces
 
 
 def remove_studies(*places: Location) -> None:
-    """Deletes the studies at ``places``, of files all or none; ignores places without a study.
-
-    Raises:
-      StudyError: a file is not a study, or another process writes it.
-    """
+    """Deletes studies, of files all or none; ignores places without one; raises StudyError for other files and studies in use."""
     for place in places:
         if isinstance(place, Server) and not is_free(place):
             from pliant.study.store.postgres import remove_study  # brings psycopg

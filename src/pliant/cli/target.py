@@ -53,20 +53,12 @@ class Target:
         return found if is_made else self._call(self.space_name, found)
 
     def make_handmade(self) -> Any:
-        """Returns the program to compare with, new; None when the file defines none.
-
-        Raises:
-          TargetError: the function fails.
-        """
+        """Returns the program to compare with, new; None when the file defines none; raises TargetError if it fails."""
         found = getattr(self.module, "handmade", None)
         return None if found is None else self._call("handmade", found)
 
     def function(self, name: str) -> Callable[[Any], Any]:
-        """Returns a function that takes a program.
-
-        Raises:
-          TargetError: there is none of this name, or it takes something else.
-        """
+        """Returns a function that takes a program; raises TargetError if there is none, or it takes something else."""
         found: Callable[[Any], Any] = self._find(name)
         if not callable(found):
             raise TargetError(

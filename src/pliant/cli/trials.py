@@ -23,11 +23,7 @@ PRELOAD = ("pliant.cli.trials", "pliant.tune.worker")  # what workers share; eac
 
 
 def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
-    """Runs the remaining trials of a search; a failing program is recorded as a failed trial, and the next one follows.
-
-    Raises:
-      EvaluationError: the first trials all failed. The study keeps them; run again to continue.
-    """
+    """Runs the remaining trials of a search, also after failures; raises EvaluationError if the first trials all failed."""
     from pliant.tune.worker import takes_feedback
 
     patience = Patience(study, ADVICE)

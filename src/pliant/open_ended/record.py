@@ -47,11 +47,7 @@ class Record:
 
     @classmethod
     def from_json(cls, data: Any) -> Record:
-        """Reads what ``to_json`` returned.
-
-        Raises:
-          LoadError: the data are not a record.
-        """
+        """Reads what ``to_json`` returned; raises LoadError for other data."""
         try:
             reward = data["reward"]
             if reward is not None:

@@ -124,11 +124,7 @@ def takes_several(operator: Operator) -> bool:
 
 
 def check_operator(value: Any, name: str, owner: str) -> Operator:
-    """Returns ``value`` when it is an operator.
-
-    Raises:
-      FieldTypeError: it is not.
-    """
+    """Returns ``value`` when it is an operator, else raises FieldTypeError."""
     example = "an operator, such as `Tournament(25) >> Mutate()`"
     operator: Operator = check_part(value, Operator, f"{owner}({name}=...)", example)
     return operator

@@ -99,11 +99,7 @@ class Policy(ABC):
 
     @final
     def restore(self, state: dict[str, Any]) -> None:
-        """Restores what ``state`` returned; call ``setup`` first.
-
-        Raises:
-          ValueError: a weight is missing, or of another shape.
-        """
+        """Restores what ``state`` returned, after ``setup``; raises ValueError if a weight is missing or of another shape."""
         for name, array in self.arrays.items():
             fill_from_json(array, state[name])
         self.refresh()

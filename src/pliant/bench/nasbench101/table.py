@@ -69,11 +69,7 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
 
 
 def read_npz(file: Path) -> Records:
-    """Reads what ``convert`` wrote.
-
-    Raises:
-      LoadError: the file is something else.
-    """
+    """Reads what ``convert`` wrote; raises LoadError for another file."""
     each = ("fidelities", "repeats", "cells")
     shapes = dict.fromkeys(("hashes", "vertices", "parameters"), ("cells",))
     more = {"fidelities": ("fidelities",), "validation": each, "test": each[1:], "seconds": each}
@@ -103,11 +99,7 @@ class _Gathered:
             self.scores.extend((at.validation, at.test, at.training_seconds))
 
     def finish(self, name: str) -> Records:
-        """Returns the columns.
-
-        Raises:
-          LoadError: rows are missing.
-        """
+        """Returns the columns; raises LoadError if rows are missing."""
         count = len(self.cells)
         cell, epochs = np.array(self.cell), np.array(self.epochs)
         lengths = sorted(set(self.epochs))
@@ -168,11 +160,7 @@ class Row:
 
 
 def parse_row(record: bytes) -> Row:
-    """Returns a row of the official file.
-
-    Raises:
-      LoadError: it is not such a row.
-    """
+    """Returns a row of the official file; raises LoadError for other data."""
     try:
         name, epochs, matrix, operations, metrics = read_json(record)
         vertices = operations.count(",") + 1

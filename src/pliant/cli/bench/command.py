@@ -33,11 +33,7 @@ class Tournament:
     plot: bool
 
     def run(self, console: Console) -> None:
-        """Does the missing runs, and prints and writes the results.
-
-        Raises:
-          PliantError: the task, table or algorithm is unknown, or an algorithm cannot search the task.
-        """
+        """Does the missing runs, and prints and writes the results; raises PliantError for what cannot be run."""
         from pliant.bench.entrant import Named
         from pliant.bench.records import Archive
         from pliant.bench.run import load_task, plan, run_all

@@ -56,11 +56,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
 
 
 def rebuild_algorithm(info: StudyInfo) -> Any:
-    """Returns a new algorithm from the record of a study.
-
-    Raises:
-      StudyError: it has parts that are not of Pliant.
-    """
+    """Returns a new algorithm from the record of a study; raises StudyError if it has parts that are not of Pliant."""
     from pliant.algorithms.description import rebuild
 
     try:
@@ -73,11 +69,7 @@ def rebuild_algorithm(info: StudyInfo) -> Any:
 
 
 def read_decisions(text: str) -> Any:
-    """Returns decisions from the command line: JSON, ``@`` and the name of a JSON file, or ``-`` for standard input.
-
-    Raises:
-      StudyError: it is not JSON, or the file is missing.
-    """
+    """Returns decisions from JSON, ``@FILE`` or ``-`` (standard input); raises StudyError if that is not JSON or missing."""
     try:
         if text == "-":
             text = sys.stdin.read()

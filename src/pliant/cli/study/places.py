@@ -30,11 +30,7 @@ class Entry:
 
 
 def find_all(text: str) -> list[Entry]:
-    """Returns the studies in a folder, or in the database of an address without a study.
-
-    Raises:
-      StudyError: the folder or database is missing.
-    """
+    """Returns the studies in a folder or a database; raises StudyError if it is missing."""
     return [entry for place in _places(text) if (entry := _read(place)) is not None]
 
 
