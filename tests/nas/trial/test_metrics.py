@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import pliant as pg
 from pliant.nas import trial
+from pliant.nas.reports import read_measurements
 from pliant.nas.trial import metrics as written
 from pliant.nas.trial.status import TrialFileError
 from pliant.values.errors import FieldTypeError, PliantError, RewardError
+from pliant.values.text import to_printable
 
 
 @pytest.fixture
@@ -242,3 +245,24 @@ def test_a_metrics_file_that_is_a_pipe_or_huge(shared, monkeypatch):
     trial.MetricsReporter(path).report_metrics("a", 0.25)
     assert path.stat().st_size < 1 << 23
     assert json.loads(path.read_text().splitlines()[-1])["a"] == "0.25"
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31m", "\u202eb", "x\nINFO fake line", "\u3164", "\ud800", "a\u2028b"]
+)
+def test_log_lines_are_printable(path, caplog, name):
+    """Names of metrics and decisions are those of others."""
+    program = pg.Dict(op=pg.oneof([name, "x"]))
+    with caplog.at_level(logging.INFO):
+        trial.MetricsReporter().report_metrics("a", 0.5, other_metrics={name * 70: 1.0})
+        trial.parse_and_save_nas_params_str(program, '{"op":\n "0/2"}')
+    assert len(caplog.messages) == 2
+    for message in caplog.messages:
+        assert to_printable(message) == message
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "\u202eb", "\u3164", "a\u2028b", "\ufe0f"])
+def test_metrics_whose_names_are_not_printable_are_not_read(path, name):
+    trial.MetricsReporter().report_metrics("a", 0.5, other_metrics={name: 1.0, "b": 2.0})
+    (found,) = read_measurements(path).measurements
+    assert found.values == {"a": 0.5, "b": 2.0}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pliant.oneshot import DARTS, TensorBoardLog, Trainer
+from pliant.oneshot import DARTS, CsvLog, ProgressLine, TensorBoardLog, Trainer
 from pliant.oneshot.training import Record
 from pliant.oneshot.training.logs import MissingLibraryError
 
@@ -77,3 +79,37 @@ def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
         MissingLibraryError, match=r"needs the package tensorboard.*`pip install tensorboard`, or use CsvLog"
     ):
         TensorBoardLog(tmp_path)
+
+
+HOSTILE = "\x1b]0;x\x07\u202e\u2028\ud800\n=1"
+
+
+def test_logs_are_printable_and_run_nothing(tmp_path):
+    """Names of candidates and metrics are those of others; the file is continued under the same columns."""
+    for encoding in ("ascii", "utf-8"):
+        data = io.BytesIO()
+        stream = io.TextIOWrapper(data, encoding=encoding, newline="")
+        ProgressLine(stream)(Record(1, 2, 0.5, 0.5, 0.1, 1.0, {HOSTILE: 1.0}, {HOSTILE: HOSTILE}))
+        line = data.getvalue().decode(encoding)
+        assert line.count("\n") == 1
+        assert line[:-1].isprintable()
+    log = CsvLog(tmp_path / "log.csv")
+    for epoch in (1, 2, 2):
+        log(
+            Record(
+                epoch,
+                2,
+                0.5,
+                0.5,
+                0.1,
+                1.0,
+                {HOSTILE: 1.0, "=m": 2.0},
+                {"op": "=HYPERLINK()", "\u202e": "-1"},
+            )
+        )
+    rows = list(csv.reader(io.StringIO(log.path.read_text("utf-8"), newline="")))
+    assert [row[0] for row in rows] == ["epoch", "1", "2"]
+    assert len(rows[0]) == len(set(rows[0])) == 9
+    assert rows[0][6:8] == ["'=m", "leading.op"]
+    assert [row[7] for row in rows[1:]] == ["'=HYPERLINK()"] * 2
+    assert all(cell.replace("\n", "").isprintable() for row in rows for cell in row)
