@@ -33,7 +33,7 @@ def find_faults(place, make, trials, told, *, deaths=None):
     if [trial.id for trial in found] != list(range(1, trials + 1)):
         faults.append(f"numbers: {[trial.id for trial in found]}")
     fatal = {trial.id for trial in found if deaths and deaths(trial.decisions) >= ATTEMPTS}
-    completed = {trial.id for trial in found if trial.status == "completed"}
+    completed = {trial.id for trial in found if trial.told is not None}
     if lost := (set(told) - fatal - completed) | (set(range(1, trials + 1)) - fatal - completed):
         reasons = [trial.reason for trial in found if trial.id in lost and trial.reason]
         faults.append(f"lost: {sorted(lost)}{f' ({reasons[0]})' if reasons else ''}")

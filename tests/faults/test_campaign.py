@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import pliant
 from pliant.study import Study
 from pliant.study.store import failpoint
+from pliant.study.store.migrate import seal_rows
+from pliant.study.store.record import Record
 
 PROGRAM = Path(__file__).with_name("campaign.py")
 PATHS = os.pathsep.join([str(Path(pliant.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
@@ -31,6 +32,14 @@ def campaign():
         yield importlib.import_module("searches"), importlib.import_module("conditions")
     for name in ("searches", "conditions"):
         del sys.modules[name]
+
+
+def change(file, statement):
+    """Runs a statement, and writes the digests that Pliant would."""
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+        seal_rows(Record(connection, file))
 
 
 def test_nothing_is_lost_or_doubled_and_searches_go_on_the_same():
@@ -80,7 +89,7 @@ def test_the_variable_is_read_when_a_process_starts(tmp_path):
     )
     assert (done.returncode, done.stderr) == (9, b"")
     with Study.open(tmp_path / "a.db") as study:  # 1 made it; then two a trial, of which the last is missing
-        assert study.counts() == {"running": 0, "completed": 2, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 2, "stopped": 0, "failed": 0}
 
 
 @pytest.mark.parametrize(
@@ -102,8 +111,7 @@ def test_the_campaign_finds_what_is_wrong(campaign, tmp_path, statement, fault):
     find = partial(conditions.find_faults, file, searches.make_stopping, 5)
     assert find(told) == []
     assert find([*told, 2])[0] == "told twice: [2]"
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(statement)
+    change(file, statement)
     assert fault in find(told)
 
 
@@ -130,8 +138,7 @@ def test_the_campaign_finds_trials_that_ended_wrong(campaign, tmp_path, statemen
         "twice": next(trial.id for trial in trials if trial.attempts == 1),
         "fatal": next(trial.id for trial in trials if trial.status == "failed"),
     }
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(statement.format(**numbers))
+    change(file, statement.format(**numbers))
     assert find()[0].startswith(fault.format(**numbers))
 
 
@@ -145,8 +152,7 @@ def test_the_campaign_finds_where_two_records_differ(campaign, tmp_path, stateme
     for file in files:
         searches.search_by_hand(file, searches.make_plain, 5, 1, lambda trial_id: None)
     assert conditions.find_difference(*files) == []
-    with closing(sqlite3.connect(files[0])) as connection, connection:
-        connection.execute(statement)
+    change(files[0], statement)
     assert conditions.find_difference(*files) == [f"event {at} is not that of a search that nobody killed"]
 
 

@@ -328,7 +328,7 @@ def test_a_disk_that_is_full(local, trainer, folder, monkeypatch):
     assert re.search("cannot be written: No space left on device .* Make room", out)
     out = local(*more, space="small")  # the trial that could not begin comes first
     with Study.open("out/search.study.db") as study:
-        assert study.counts() == {"running": 0, "completed": 4, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 4, "stopped": 0, "failed": 0}
 
 
 def test_a_study_that_is_gone(local, trainer, nas, folder):

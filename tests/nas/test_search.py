@@ -195,7 +195,7 @@ open(job_dir + "/finished", "w").close()
     rows = list(csv.DictReader(nas("list-trials", "--job_id=out", "--format=csv").splitlines()))
     assert [row["id"] for row in rows if row["stopped"]] == [str(last.id)]
     assert re.search(r"SUCCEEDED,\s+stopped", nas("list-trials", "--job_id=out", "--format=table"))
-    assert last.status == "completed", out
+    assert last.status == "stopped", out
     assert last.reward == 0.0
     assert not Path("out/nas/search/4/finished").exists()
 

@@ -12,10 +12,13 @@ import uuid
 from contextlib import closing
 
 import pytest
+import sqlalchemy as sa
 
 from pliant.algorithms import Random
 from pliant.space import choice, flatten, floating, integer
 from pliant.study import Study
+from pliant.study.store.migrate import seal_rows
+from pliant.study.store.record import Record
 
 POSTGRES = os.environ.get("PLIANT_POSTGRES", "")
 NO_POSTGRES = (
@@ -97,5 +100,22 @@ def execute():
             connection.execute(f'SET search_path TO "study_{name}"')
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def change(execute):
+    """Returns a function like ``execute``, which then writes the digests of all rows anew, as Pliant would."""
+
+    def run(place, statement):
+        execute(place, statement)
+        url, _, name = str(place).rpartition("study=")
+        engine = sa.create_engine(url.rstrip("?&") if url else f"sqlite:///{place}", poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            if url:
+                connection.exec_driver_sql(f'SET search_path TO "study_{name}"')
+            seal_rows(Record(connection, str(place)))
+        engine.dispose()
 
     return run

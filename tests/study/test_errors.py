@@ -138,7 +138,7 @@ def test_space_that_the_algorithm_cannot_search(path, space):
 def test_status_and_count(study):
     with pytest.raises(
         FieldValueError,
-        match=r"is one of 'running', 'completed', 'failed'; got 'complete'; did you mean 'completed'\?",
+        match=r"is one of 'running', 'completed', 'stopped', 'failed'; got 'complete'; did you mean 'completed'\?",
     ):
         study.trials("complete")
     for count in (0, 1.0, True):

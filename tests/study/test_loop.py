@@ -118,7 +118,7 @@ def test_a_failed_trial_has_a_reason_and_the_algorithm_knows(place, space):
         assert (failed.status, failed.reward, failed.reason) == ("failed", None, "out of memory ?")
         study.tell(first.id, 2)
         assert algorithm.told == [(second.decisions.values, None), (first.decisions.values, 2.0)]
-        assert study.counts() == {"running": 0, "completed": 1, "failed": 1}
+        assert study.counts() == {"running": 0, "completed": 1, "stopped": 0, "failed": 1}
         assert tuple(study.counts()) == STATUSES
 
 

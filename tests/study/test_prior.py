@@ -52,7 +52,7 @@ def test_it_is_as_if_the_algorithm_had_been_told(make_place, space, monkeypatch)
             study.tell(trial.id, 0.25)
             alone.feedback(trial.decisions, 0.25)
         assert study.ask() is None  # what was learned is no trial of the budget
-        assert study.counts() == {"running": 0, "completed": 10, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 10, "stopped": 0, "failed": 0}
 
 
 def test_where_it_came_from_is_kept(make_place, space, execute):

@@ -199,10 +199,10 @@ def test_several_rewards_are_replayed(place, space, monkeypatch):
         assert heard == [(-1.0, 2.0)] * 2
 
 
-def test_damaged_rewards(place, space, execute):
+def test_damaged_rewards(place, space, change):
     with Study.create(place, space, Random()) as study:
         study.tell(study.ask().id, (1, 2))
-    execute(place, "UPDATE trials SET rewards = '[1,'")
+    change(place, "UPDATE trials SET rewards = '[1,'")
     with (
         Study.open(place) as study,
         pytest.raises(StudyError, match=r"trial 1: its rewards are not a list of numbers"),

@@ -435,7 +435,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
         while trial := insist(study.ask):
             insist(study.tell, trial.id, score(trial.decisions))
         assert failures > 5
-        assert study.counts() == {"running": 0, "completed": 200, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 200, "stopped": 0, "failed": 0}
         for trial in study.trials():
             decisions = alone.propose()
             assert trial.decisions == decisions

@@ -300,7 +300,7 @@ def test_too_many_failures(path, line):
             "failures",
             "Stopped: 4 trials failed, and max_failures is 4.",
         )
-        assert study.counts() == {"running": 0, "completed": 0, "failed": 4}
+        assert study.counts() == {"running": 0, "completed": 0, "stopped": 0, "failed": 4}
         again = run(study, launcher, jobs_of([None]), max_failures=4)  # those before count, too
         assert (again.how, study.counts()["failed"]) == ("failures", 4)
         assert run(study, Scripted(), jobs_of([None]), max_failures=6).how == "complete"
@@ -340,7 +340,7 @@ def test_a_job_that_can_never_run(path, line):
         for _ in range(4):
             with pytest.raises(LaunchError, match="is a lambda"):
                 run(study, launcher, make_job(lambda payload, channel: 0.5))
-        assert study.counts() == {"running": 1, "completed": 0, "failed": 0}
+        assert study.counts() == {"running": 1, "completed": 0, "stopped": 0, "failed": 0}
         assert run(study, launcher, make_job("pliant.testing.jobs:echo")).how == "complete"
         assert [trial.attempts for trial in study.trials("completed")] == [5, 1, 1]
 
@@ -375,7 +375,7 @@ def test_what_the_caller_gives_fails(path, line):
             run(study, Scripted(slots=1), jobs_of([None]), on_end=fail)
         assert study.counts()["completed"] == 1
         assert run(study, Scripted(), jobs_of([None])).how == "complete"
-        assert study.counts() == {"running": 0, "completed": 4, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 4, "stopped": 0, "failed": 0}
         assert {
             text for _, _, text in study.journal() if not text.endswith("the search was stopped")
         } == set()
@@ -498,7 +498,7 @@ def test_twice_it_ends_at_once(path, line, tmp_path, interrupted):
     assert len(pids) == 2
     assert not any(is_alive(pid) for pid in pids)
     with Study.open(path, line, Random()) as study:
-        assert study.counts() == {"running": 2, "completed": 0, "failed": 0}
+        assert study.counts() == {"running": 2, "completed": 0, "stopped": 0, "failed": 0}
         assert [text for _, _, text in study.journal()] == ["attempt 1 was lost: the search was stopped"] * 2
         assert [study.ask().id for _ in range(3)] == [1, 2, 3]
 

@@ -107,7 +107,7 @@ def test_a_crowd_of_processes(start, path, count):
     assert len({who for who, _, _ in crowd["told"]}) == count  # each had its share
     server.communicate("\n", timeout=60)
     with Study.open(path) as study:
-        assert study.counts() == {"running": 0, "completed": 2000, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 2000, "stopped": 0, "failed": 0}
         assert study.is_complete
         assert told(study) == list(range(1, 2001))
         assert study.journal() == []
@@ -327,7 +327,7 @@ def test_a_server_that_is_killed(path, start, until):
         assert answer_of(holder) == "told"  # it was busy all the time, and kept its trial
         result = json.loads(crowd.communicate(timeout=120)[0])
         until(lambda: reader.is_complete, "the end of the study")
-        assert reader.counts() == {"running": 0, "completed": 400, "failed": 0}
+        assert reader.counts() == {"running": 0, "completed": 400, "stopped": 0, "failed": 0}
         assert told(reader) == list(range(1, 401))
         assert {trial.attempts for trial in reader.trials()} == {1}
         assert reader.journal() == []

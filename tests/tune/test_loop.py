@@ -640,5 +640,5 @@ def test_metrics_are_kept_in_a_study_and_held_to_its_constraints(tmp_path):
         for program, feedback in search:
             feedback(program.x, metrics={"size": program.x})
         assert (search.best_reward, search.best_program.x) == (4.0, 4)
-        assert study.counts() == {"running": 0, "completed": 5, "failed": 5}
+        assert study.counts() == {"running": 0, "completed": 5, "stopped": 0, "failed": 5}
         assert study.trial(10).metrics == {"size": 9.0, "reward": 9.0}

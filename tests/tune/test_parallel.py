@@ -355,7 +355,7 @@ def test_a_file_that_workers_cannot_load(tmp_path, line, guard, lesson):
         r"search: 9 trials in [\d.]+ s; best 9.0000 \(trial \d\)\n  x = 9\n  read it with", done.stderr
     )
     with Study.open(path) as study:
-        assert study.counts() == {"running": 0, "completed": 9, "failed": 0}
+        assert study.counts() == {"running": 0, "completed": 9, "stopped": 0, "failed": 0}
 
 
 # --- deaths ------------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def baseline_path(path: Location) -> Location:
 def say_progress(study: Study) -> str:
     """Returns how far a study is, as text."""
     info, counts = study.info(), study.counts()
-    ended = counts["completed"] + counts["failed"]
+    ended = sum(counts.values()) - counts["running"]
     trials = f"{ended} trials" if info.budget is None else f"{ended} of {info.budget} trials"
     if info.is_complete:
         return f"complete: {trials}"

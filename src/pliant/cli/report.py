@@ -20,15 +20,20 @@ from .console import print_line, to_text
 
 def print_top(console: Console, study: Study, top: int) -> None:
     """Prints the best trials of a study as a table, and the number of failed ones."""
-    title = f"Best of {study.counts()['completed']} trials"
+    title = f"Best of {_count_rewards(study)} trials"
     _print_trials(console, study, title, ["reward"], trials=study.best(top))
+
+
+def _count_rewards(study: Study) -> int:
+    counts = study.counts()
+    return counts["completed"] + counts["stopped"]
 
 
 def print_front(console: Console, study: Study) -> None:
     """Prints the Pareto-optimal trials, and the number of failed ones."""
     front = study.front()
     names = [f"reward {i}" for i in range(1, len(front[0].rewards or ()) + 1)]
-    title = f"Pareto front: {len(front)} of {study.counts()['completed']} trials"
+    title = f"Pareto front: {len(front)} of {_count_rewards(study)} trials"
     _print_trials(console, study, title, names, trials=front)
     print_line(console, "No other trial is at least as good in all rewards and better in one.")
     print_line(

@@ -17,7 +17,7 @@ from .reports import STEP
 from .result import STOPPED_EARLY
 from .settings import SEARCH, TRAIN, Settings
 
-STATES = {"completed": "SUCCEEDED", "failed": "INFEASIBLE", "running": "ACTIVE"}
+STATES = {"completed": "SUCCEEDED", "stopped": "SUCCEEDED", "failed": "INFEASIBLE", "running": "ACTIVE"}
 """The service's names for the status of a trial."""
 SOURCE = "nas_trial_id"  # in stage 2, the trial of the search
 COLUMNS = {"id", "state", SOURCE, "reward", "step", "seconds", "attempts", "stopped", "reason"}

@@ -327,7 +327,7 @@ class Loop:
         record.add_note(trial.id, f"attempt {trial.attempts} was lost: {reason}")
         if trial.attempts < limit:
             lost = replace(trial, reason=reason)
-            record.keep_reason(lost)
+            record.start_again(lost)
             return lost
         why = f"{reason} (attempt {trial.attempts} of {limit})"
         ended = end_trial(trial, None, why, self._seconds_of(trial.id), cause="lost")

@@ -30,7 +30,7 @@ from .loop import MAX_ATTEMPTS
 from .store.store import LostConnection
 from .study import Study
 from .trials.check import to_plain
-from .trials.trial import COMPLETED, RUNNING, Trial
+from .trials.trial import RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
 LISTEN_SECONDS = 5.0  # the time for a client to read some of an answer
@@ -400,7 +400,7 @@ def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
     if request["do"] == "fail":
         return trial.reason == to_plain(request["reason"]) and trial.metrics == metrics
     told = check_told(request["reward"], trial=trial.id)
-    if trial.status == COMPLETED:
+    if trial.told is not None:
         return told == trial.told and trial.metrics == metrics
     kept = tuple([value for name, value in trial.metrics.items() if name not in metrics])
     return trial.cause == "constraint" and kept == (told if isinstance(told, tuple) else (told,))

@@ -54,7 +54,7 @@ class Tally:
         for trial in study.front():
             self.add(trial.id, trial.decisions, trial.told)
         counts = study.counts()
-        self.done, self.failed = counts["completed"] + counts["failed"], counts["failed"]
+        self.done, self.failed = sum(counts.values()) - counts["running"], counts["failed"]
 
     def front(self) -> list[tuple[Decisions, Reward]]:
         """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""

@@ -79,10 +79,10 @@ def test_a_limit_on_the_reward(name, place, space):
         Study.create(place, space, Random(), constraints=[text])
 
 
-def test_a_study_that_has_a_limit_on_the_reward_goes_on(place, space, execute):
+def test_a_study_that_has_a_limit_on_the_reward_goes_on(place, space, change):
     """It was made before that was refused."""
     Study.create(place, space, Random(), constraints=["cost >= 2"]).close()
-    execute(place, "UPDATE study SET constraints = '[\"reward >= 2\"]'")
+    change(place, "UPDATE study SET constraints = '[\"reward >= 2\"]'")
     with Study.open(place, space, Random()) as study:
         assert study.tell(study.ask().id, 1, metrics={"reward": 1}).status == "failed"
 

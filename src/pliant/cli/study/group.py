@@ -13,7 +13,7 @@ from pliant.values.text import to_printable
 from ..options import pool_options, show_as, stop
 
 FORMS = ("csv", "json", "parquet")
-STATUSES = ("running", "completed", "failed")
+STATUSES = ("running", "completed", "stopped", "failed")
 
 
 def number(

@@ -229,7 +229,7 @@ def _read_trainings(stage: Stage) -> list[Training]:
     with Study.open(stage.folder.study(SEARCH)) as study:
         ended = [trial for trial in study.trials() if trial.ended is not None]
     return [
-        Training(trial, _read_curve(stage, trial, trial.seconds) if trial.status == "completed" else None)
+        Training(trial, _read_curve(stage, trial, trial.seconds) if trial.told is not None else None)
         for trial in ended
     ]
 

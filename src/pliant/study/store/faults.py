@@ -21,6 +21,7 @@ _MEANINGS = {
     "not a database": "is not an SQLite database, so it is not a study. Give the path of a file that Study.create made.",
     "malformed": "is damaged: it was cut off, or changed by another program. Restore a copy of it (with its "
     "'-wal' file, if there is one), or save what is readable with `sqlite3 FILE .recover`.",
+    "utf-8": "is damaged: a text in it was changed by another program, or by the disk. Restore a copy of it.",
     "locked": "was locked by another program for the whole time that we waited. Close the program that has it open for writing.",
     "readonly": "cannot be written. Check the permissions of the file and of its folder; to read only, leave "
     "out the algorithm: Study.open(path).",
@@ -45,7 +46,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+    except (sa.exc.DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
         cause = (error.orig if isinstance(error, sa.exc.DBAPIError) else None) or error
         raise explain(cause, path) from error
 

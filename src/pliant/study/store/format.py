@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from pliant.values.errors import NoStudyError, StudyError
 
 from .failpoint import reach
 from .record import Record
-from .rows import damaged
-from .tables import SCHEMA_VERSION, metadata, schema, study
+from .rows import damaged, is_sound, name_row, seal
+from .tables import DIGESTED, NUMBERED, SCHEMA_VERSION, metadata, schema, study
 
 
 def table_names(record: Record) -> set[str]:
@@ -32,7 +33,7 @@ def make_tables(record: Record, settings: dict[str, Any], state: str) -> None:
     """Creates the tables of a new study, with its settings and the first state of its algorithm."""
     metadata.create_all(record.connection, checkfirst=False)
     record.connection.execute(sa.insert(schema), {"version": SCHEMA_VERSION})
-    record.connection.execute(sa.insert(study), settings)
+    record.connection.execute(sa.insert(study), seal("study", settings))
     record.add_state(0, state)
     reach("made")
 
@@ -75,6 +76,25 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
     return version
 
 
+def find_damaged_rows(record: Record) -> Iterator[str]:
+    """Returns the names of the rows that do not agree with their digests, in all tables."""
+    for table, columns in DIGESTED.items():
+        names = ", ".join(["id", *columns, "digest"] if table in NUMBERED else [*columns, "digest"])
+        for row in record.connection.exec_driver_sql(f"SELECT {names} FROM {table}"):  # noqa: S608 - our names
+            if not is_sound(table, row):
+                yield name_row(table, row)
+
+
+def check_rows(record: Record) -> None:
+    """Checks the digests of all rows, as a query for the best trials would not read a row whose reward was damaged.
+
+    Raises:
+      StudyError: a row does not agree with its digest.
+    """
+    if (name := next(find_damaged_rows(record), None)) is not None:
+        raise damaged(record.path, f"{name} does not agree with its digest")
+
+
 def check_file(record: Record) -> int:
     """Checks all pages of a file, as a damaged page may not be read for long otherwise; returns its version.
 
@@ -90,6 +110,8 @@ def check_file(record: Record) -> int:
         raise damaged(path, str(found))
     # SQLite reads the missing end of the last page as zeros. After a crash the log still has it.
     page_size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    if version == SCHEMA_VERSION:
+        check_rows(record)
     log = path.with_name(path.name + "-wal")
     if path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
         raise damaged(path, "it ends in the middle of a page")

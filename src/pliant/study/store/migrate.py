@@ -16,10 +16,23 @@ import sqlalchemy as sa
 
 from pliant.algorithms.description import is_known
 
-from ..trials.trial import COMPLETED, FAILED, Cause
+from ..trials.trial import COMPLETED, FAILED, STOPPED, Cause
 from .failpoint import reach
 from .record import Record
-from .tables import ADDED, SCHEMA_VERSION, events, journal, metadata, priors, queue, schema, study, trials
+from .rows import seal
+from .tables import (
+    ADDED,
+    DIGESTED,
+    SCHEMA_VERSION,
+    events,
+    journal,
+    metadata,
+    priors,
+    queue,
+    schema,
+    study,
+    trials,
+)
 
 _COPY = "copy of trial "
 _HOLDER = re.compile(r"process (\d+) on (.*), since (\S+)")
@@ -44,8 +57,12 @@ def migrate(record: Record, version: int) -> None:
 
 
 def _add_columns(record: Record, version: int) -> None:
+    inspector = sa.inspect(record.connection)
     for table, columns in ADDED[version].items():
+        known = {column["name"] for column in inspector.get_columns(table)}
         for column in columns:
+            if column.name in known:  # of a table that this migration created
+                continue
             definition = sa.schema.CreateColumn(column).compile(dialect=record.connection.dialect)
             record.connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {definition}")
 
@@ -56,7 +73,7 @@ def _from_1(record: Record) -> None:
 
 
 def _from_2(record: Record) -> None:
-    """Version 3 added causes and copies as columns, and stores the algorithm and the holder as JSON values."""
+    """Version 3 added causes, copies, digests and the status "stopped"; the algorithm and the holder are JSON values."""
     run = record.connection.execute
     number = sa.cast(sa.func.substr(trials.c.origin, len(_COPY) + 1), sa.Integer)
     copies = sa.update(trials).where(trials.c.origin.startswith(_COPY))
@@ -65,9 +82,26 @@ def _from_2(record: Record) -> None:
         run(sa.update(trials).where(trials.c.id == trial), {"cause": _read_cause(reason or "")})
     stopped = sa.select(events.c.trial).where(events.c.stop.is_(True))
     is_stopped = sa.or_(trials.c.id.in_(stopped), trials.c.copied_from.in_(stopped))
-    run(sa.update(trials).where(trials.c.status == COMPLETED, is_stopped), {"cause": "stopped"})
+    run(
+        sa.update(trials).where(trials.c.status == COMPLETED, is_stopped),
+        {"cause": STOPPED, "status": STOPPED},
+    )
     for algorithm, holder in run(sa.select(study.c.algorithm, study.c.holder)).all():
         run(sa.update(study), {"algorithm": _read_algorithm(algorithm), "holder": _read_holder(holder)})
+    seal_rows(record)
+
+
+def seal_rows(record: Record) -> None:
+    """Writes the digest of every row."""
+    for name in DIGESTED:
+        table = metadata.tables[name]
+        key = next(iter(table.columns))
+        found = [seal(name, {**row}) for row in record.connection.execute(sa.select(table)).mappings()]
+        change = sa.update(table).where(key == sa.bindparam("key")).values(digest=sa.bindparam("mark"))
+        if found:
+            record.connection.execute(
+                change, [{"key": row[key.name], "mark": row["digest"]} for row in found]
+            )
 
 
 _STEPS: dict[int, Callable[[Record], None]] = {1: _from_1, 2: _from_2}

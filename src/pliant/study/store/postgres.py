@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from pliant.values.errors import NoStudyError, StudyError
 
-from .format import make_tables, read_version, table_names
+from .format import check_rows, make_tables, read_version, table_names
 from .location import Server, to_location
 from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
@@ -76,6 +76,7 @@ class PostgresStore(Store):
             with store.transaction() as record:
                 if (version := read_version(record, exactly=not writes)) < SCHEMA_VERSION:
                     migrate(record, version)
+                check_rows(record)
                 settings = record.settings()
                 check(settings)
         except BaseException:

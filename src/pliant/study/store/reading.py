@@ -17,10 +17,10 @@ from pliant.space import Decisions, Space
 from pliant.values.errors import LoadError
 from pliant.values.lines import read_json
 
-from ..trials.learner import PRIOR, TELL, Event, Reward
-from ..trials.trial import COMPLETED, Report, Trial
+from ..trials.learner import PRIOR, REPORT, Event, Reward
+from ..trials.trial import COMPLETED, FAILED, STOPPED, Report, Trial
 from .lock import Holder
-from .rows import damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
+from .rows import check_row, damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
 from .tables import HAS_SEVERAL, IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
 
 PAGE = 500  # trials that are read at once
@@ -40,50 +40,41 @@ _page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(tr
 _page_of_status = _page.where(trials.c.status == sa.bindparam("status"))
 _running = sa.select(trials).where(IS_RUNNING).order_by(trials.c.id)
 _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
+_has_reward = trials.c.status.in_((COMPLETED, STOPPED))
 _tried = (
     sa.select(trials)
     .where(
         trials.c.decisions == sa.bindparam("text"),
-        sa.or_(trials.c.status == COMPLETED, trials.c.cause == "constraint"),
+        sa.or_(_has_reward, trials.c.cause == "constraint"),
     )
-    .order_by(trials.c.status != COMPLETED, trials.c.id)
+    .order_by(trials.c.status == FAILED, trials.c.id)
     .limit(1)
 )
-_latest = sa.select(sa.func.max(trials.c.id)).where(
-    trials.c.decisions == sa.bindparam("text"), trials.c.status == COMPLETED
-)
+_latest = sa.select(sa.func.max(trials.c.id)).where(trials.c.decisions == sa.bindparam("text"), _has_reward)
 _several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL).order_by(trials.c.id)
 _one_reward = sa.select(trials.c.id).where(trials.c.reward.is_not(None)).limit(1)
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
-_last_state = sa.select(states.c.seq, states.c.state).order_by(states.c.seq.desc()).limit(1)
+_last_state = sa.select(states).order_by(states.c.seq.desc()).limit(1)
 _last_seq = sa.select(
     sa.select(sa.func.max(events.c.seq)).scalar_subquery(),
     sa.select(sa.func.max(priors.c.seq)).scalar_subquery(),
 )
 _reports = (
-    sa.select(events.c.trial, events.c.step, events.c.reward, events.c.stop, events.c.metrics)
+    sa.select(events)
     .where(IS_REPORT, events.c.trial.in_(sa.bindparam("keys", expanding=True)))
     .order_by(events.c.seq)
 )
 _has_reports = sa.select(events.c.trial).where(IS_REPORT).limit(1)
 _events_after = (
-    sa.select(
-        events.c.seq,
-        events.c.kind,
-        trials.c.id,
-        trials.c.decisions,
-        sa.case((IS_REPORT, events.c.reward), else_=trials.c.reward),
-        trials.c.rewards,
-        events.c.step,
-        events.c.stop,
-    )
+    sa.select(events, trials)
     .join(trials, trials.c.id == events.c.trial)
     .where(events.c.seq > sa.bindparam("seq"))
     .order_by(events.c.seq)
 )
 _priors_after = sa.select(priors).where(priors.c.seq > sa.bindparam("after")).order_by(priors.c.seq)
 _priors = sa.select(priors).order_by(priors.c.seq)
-_journal = sa.select(journal.c.time, journal.c.trial, journal.c.text).order_by(journal.c.id)
+_journal = sa.select(journal).order_by(journal.c.id)
+_event_size = len(events.columns)
 
 
 class Progress(NamedTuple):
@@ -127,6 +118,7 @@ class Reading:
         row = self.connection.execute(sa.select(study)).mappings().one_or_none()
         if row is None:
             raise damaged(self.path, "it has no settings")
+        check_row(self.path, "study", tuple(row.values()))
         try:
             return {
                 **row,
@@ -149,6 +141,7 @@ class Reading:
         row = self.connection.execute(_last_state).one_or_none()
         if row is None:
             raise damaged(self.path, "the algorithm's state is missing")
+        check_row(self.path, "states", row)
         return row[0], row[1]
 
     def last_seq(self) -> int:
@@ -158,7 +151,11 @@ class Reading:
 
     def events_after(self, seq: int) -> Iterator[Event]:
         """Returns the events after ``seq``, in order."""
-        return heapq.merge(self._trial_events(seq), self._prior_events(seq), key=lambda event: event.seq)
+        found = heapq.merge(self._trial_events(seq), self._prior_events(seq), key=lambda event: event.seq)
+        for number, event in enumerate(found, seq + 1):
+            if event.seq != number:
+                raise damaged(self.path, f"event {number} is missing")
+            yield event
 
     def find_trial(self, trial_id: int) -> Trial | None:
         """Returns a trial, or None if it does not exist."""
@@ -202,7 +199,8 @@ class Reading:
 
     def notes(self) -> list[tuple[str, int | None, str]]:
         """Returns the journal: time, trial, and text."""
-        return [(row[0], row[1], row[2]) for row in self.connection.execute(_journal)]
+        rows = (check_row(self.path, "journal", row) for row in self.connection.execute(_journal))
+        return [(row.time, row.trial, row.text) for row in rows]
 
     def priors(self) -> Iterator[tuple[Decisions, Reward, str]]:
         """Returns the results of other studies that the algorithm learned from: decisions, reward, and their source."""
@@ -211,13 +209,11 @@ class Reading:
     # ------------------------------------------------------------------ private
 
     def _trial_events(self, seq: int) -> Iterator[Event]:
-        for number, kind, trial, text, reward, several, *report in self.connection.execute(
-            _events_after, {"seq": seq}
-        ):
-            decisions = read_decisions(self.path, self.space, trial, text)
-            if kind == TELL and several is not None:
-                reward = read_rewards(self.path, trial, several)
-            yield Event(number, kind, trial, decisions, reward, *report)
+        for row in self.connection.execute(_events_after, {"seq": seq}):
+            number, kind, _, step, reported, stop, *_ = check_row(self.path, "events", row[:_event_size])
+            trial = read_trial(self.path, self.space, row[_event_size:], {})
+            reward = reported if kind == REPORT else trial.told
+            yield Event(number, kind, trial.id, trial.decisions, reward, step, stop)
 
     def _prior_events(self, seq: int) -> Iterator[Event]:
         for row in self.connection.execute(_priors_after, {"after": seq}):
@@ -225,6 +221,7 @@ class Reading:
             yield Event(row.seq, PRIOR, 0, decisions, reward)
 
     def _read_prior(self, row: Any) -> tuple[Decisions, Reward, str]:
+        check_row(self.path, "priors", row)
         decisions = read_decisions(self.path, self.space, row.seq, row.decisions)
         several = None if row.rewards is None else read_rewards(self.path, row.seq, row.rewards)
         return decisions, row.reward if several is None else several, row.source
@@ -234,9 +231,11 @@ class Reading:
         if rows and self.connection.execute(_has_reports).scalar() is not None:
             for at in range(0, len(rows), PAGE):
                 keys = {"keys": [row.id for row in rows[at : at + PAGE]]}
-                for trial_id, step, reward, stop, text in self.connection.execute(_reports, keys):
-                    metrics: Mapping[str, float] | None = read_metrics(self.path, trial_id, text) or None
-                    reports.setdefault(trial_id, {})[step] = Report(step, reward, bool(stop), metrics)
+                for row in self.connection.execute(_reports, keys):
+                    check_row(self.path, "events", row)
+                    metrics = read_metrics(self.path, row.trial, row.metrics) or None
+                    report = Report(row.step, row.reward, bool(row.stop), metrics)
+                    reports.setdefault(row.trial, {})[row.step] = report
         return [read_trial(self.path, self.space, row, reports.get(row.id, {})) for row in rows]
 
 

@@ -16,8 +16,11 @@ from ..trials.learner import ASK, REPORT, TELL, Reward
 from ..trials.trial import Report, Trial, now
 from .lock import Holder
 from .reading import Reading, execute
-from .rows import metrics_to_text, read_decisions, to_text
-from .tables import IS_RUNNING, events, journal, priors, queue, states, study, trials
+from .rows import check_row, metrics_to_text, read_decisions, seal, to_text, trial_to_row
+from .tables import DIGESTED, IS_RUNNING, events, journal, priors, queue, states, study, trials
+
+_ENDED = ("status", "reward", "rewards", "reason", "cause", "ended", "seconds", "metrics", "digest")
+_AGAIN = ("attempts", "started", "worker", "reason", "digest")
 
 # Statements are built once: SQLAlchemy finds their compiled form by identity.
 _add_trial, _add_event, _add_state = sa.insert(trials), sa.insert(events), sa.insert(states)
@@ -28,6 +31,7 @@ _finish = sa.update(trials).where(
 )
 _again = sa.update(trials).where(trials.c.id == sa.bindparam("key"), IS_RUNNING)
 _queued = sa.select(queue).order_by(queue.c.id).limit(1)
+_EMPTY_EVENT = dict.fromkeys(DIGESTED["events"])
 _unqueue = sa.delete(queue).where(queue.c.id == sa.bindparam("key"))
 
 
@@ -39,81 +43,62 @@ class Record(Reading):
         """Writes some columns of the row of the study."""
         if isinstance(values.get("holder"), Holder):
             values["holder"] = values["holder"].to_text()
-        self.connection.execute(sa.update(study), values)
+        row = check_row(self.path, "study", self.connection.execute(sa.select(study)).one())
+        self.connection.execute(sa.update(study), seal("study", {**row._mapping, **values}))
 
     def add_trial(self, trial: Trial, seq: int, *, kind: str = ASK) -> None:
         """Writes a new trial, proposed by the algorithm or enqueued, as event ``seq``."""
-        row = {
-            "id": trial.id,
-            "decisions": to_text(trial.decisions),
-            "status": trial.status,
-            "attempts": trial.attempts,
-            "started": trial.started,
-            "parent": None if trial.parent is None else to_text(trial.parent),
-            "worker": trial.worker,
-            "origin": trial.origin,
-            "copied_from": trial.copied_from,
-        }
-        execute(self.connection, _add_trial, row)
-        execute(self.connection, _add_event, {"seq": seq, "kind": kind, "trial": trial.id})
+        execute(self.connection, _add_trial, trial_to_row(trial))
+        self._add_event({"seq": seq, "kind": kind, "trial": trial.id})
 
     def start_again(self, trial: Trial) -> None:
-        """Writes the next attempt of a running trial."""
-        values = {"attempts": trial.attempts, "started": trial.started, "worker": trial.worker}
-        self.connection.execute(_again, {"key": trial.id, **values})
-
-    def keep_reason(self, trial: Trial) -> None:
-        """Writes why the last attempt of a running trial was lost."""
-        self.connection.execute(_again, {"key": trial.id, "reason": trial.reason})
+        """Writes the next attempt of a running trial, or why its last attempt was lost."""
+        row = trial_to_row(trial)
+        self.connection.execute(_again, {"key": trial.id, **{name: row[name] for name in _AGAIN}})
 
     def finish_trial(self, trial: Trial, seq: int) -> bool:
         """Writes the end of a running trial as event ``seq``; returns False if this attempt is not running."""
-        values = {
-            "key": trial.id,
-            "token": trial.attempts,
-            "status": trial.status,
-            "reward": trial.reward,
-            "rewards": None if trial.rewards is None else json.dumps(trial.rewards),
-            "reason": trial.reason,
-            "cause": trial.cause,
-            "ended": trial.ended,
-            "seconds": trial.seconds,
-            "metrics": metrics_to_text(trial.metrics),
-        }
+        row = trial_to_row(trial)
+        values = {"key": trial.id, "token": trial.attempts, **{name: row[name] for name in _ENDED}}
         if execute(self.connection, _finish, values).rowcount != 1:
             return False
-        execute(self.connection, _add_event, {"seq": seq, "kind": TELL, "trial": trial.id})
+        self._add_event({"seq": seq, "kind": TELL, "trial": trial.id})
         return True
 
     def add_report(self, trial_id: int, report: Report, seq: int) -> None:
         """Writes an intermediate reward of a trial, as event ``seq``."""
         row = {"seq": seq, "kind": REPORT, "trial": trial_id, **report._asdict()}
         row["metrics"] = metrics_to_text(report.metrics)
-        execute(self.connection, _add_event, row)
+        self._add_event(row)
 
     def add_prior(self, seq: int, decisions: Decisions, reward: Reward, source: str) -> None:
         """Writes a result of another study that the algorithm learns from, as event ``seq``."""
         several = json.dumps(reward) if isinstance(reward, tuple) else None
         row = {"seq": seq, "decisions": to_text(decisions), "rewards": several, "source": source}
-        self.connection.execute(_add_prior, {**row, "reward": None if several else reward})
+        self.connection.execute(_add_prior, seal("priors", {**row, "reward": None if several else reward}))
 
     def add_state(self, seq: int, state: str) -> None:
         """Writes a snapshot of the algorithm's state after event ``seq``, and deletes the last one."""
         self.connection.execute(_old_states, {"until": seq})
-        self.connection.execute(_add_state, {"seq": seq, "state": state})
+        self.connection.execute(_add_state, seal("states", {"seq": seq, "state": state}))
 
     def add_queued(self, decisions: Decisions, note: str) -> None:
         """Enqueues decisions to try next."""
-        self.connection.execute(_add_queued, {"decisions": to_text(decisions), "note": note})
+        row = seal("queue", {"decisions": to_text(decisions), "note": note})
+        self.connection.execute(_add_queued, row)
 
     def take_queued(self) -> tuple[Decisions, str] | None:
         """Removes and returns the first enqueued decisions with their note; None without."""
         row = self.connection.execute(_queued).one_or_none()
         if row is None:
             return None
+        check_row(self.path, "queue", row)
         self.connection.execute(_unqueue, {"key": row.id})
         return read_decisions(self.path, self.space, row.id, row.decisions), row.note
 
     def add_note(self, trial_id: int | None, text: str) -> None:
         """Writes a line into the journal."""
-        self.connection.execute(_add_note, {"time": now(), "trial": trial_id, "text": text})
+        self.connection.execute(_add_note, seal("journal", {"time": now(), "trial": trial_id, "text": text}))
+
+    def _add_event(self, row: dict[str, Any]) -> None:
+        execute(self.connection, _add_event, seal("events", {**_EMPTY_EVENT, **row}))

@@ -1,9 +1,13 @@
-"""Converts rows of a study to trials, decisions and numbers, and back.  Executes no statement."""
+"""Converts rows of a study to trials, decisions and numbers, and back, with a digest per row.  Executes no statement.
+
+The digest finds rows that were damaged, or changed by another program.  It has no key: it is not cryptographically secure.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +16,66 @@ from pliant.values.errors import DecisionError, LoadError, StudyError
 from pliant.values.lines import read_json
 
 from ..trials.trial import Report, Trial
+from .tables import DIGESTED, NUMBERED
+
+_LABELS = {"trials": "trial", "events": "event", "states": "the state after event", "priors": "prior result"}
+_LABELS |= {"queue": "enqueued decisions", "journal": "journal line"}
 
 
-def read_trial(path: Path | str, space: Space | None, row: Any, reports: dict[float, Report]) -> Trial:
+def make_digest(table: str, values: Sequence[Any]) -> str:
+    """Returns the digest of a row from its values, in the order of ``DIGESTED``; every database gives the same."""
+    plain = [value if value is None or value.__class__ is str else value + 0 for value in values]
+    return blake2b(json.dumps([table, *plain]).encode(), digest_size=8).hexdigest()
+
+
+def seal(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row with its digest."""
+    return {**row, "digest": make_digest(table, [row.get(name) for name in DIGESTED[table]])}
+
+
+def is_sound(table: str, row: Sequence[Any]) -> bool:
+    """Returns whether a row, with all of its columns, agrees with its digest."""
+    digest: str = row[-1]
+    return digest == make_digest(table, row[1:-1] if table in NUMBERED else row[:-1])
+
+
+def name_row(table: str, row: Sequence[Any]) -> str:
+    """Returns which row it is, for messages."""
+    return "the row of its settings" if table == "study" else f"{_LABELS[table]} {row[0]}"
+
+
+def check_row(path: Path | str, table: str, row: Any) -> Any:
+    """Returns a row, with all of its columns, that agrees with its digest.
+
+    Raises:
+      StudyError: it does not.
+    """
+    if is_sound(table, row):
+        return row
+    raise damaged(path, f"{name_row(table, row)} does not agree with its digest")
+
+
+def trial_to_row(trial: Trial) -> dict[str, Any]:
+    """Returns the row of a trial, with its digest."""
+    row = {name: getattr(trial, name) for name in DIGESTED["trials"]}
+    row["decisions"] = to_text(trial.decisions)
+    row["rewards"] = None if trial.rewards is None else json.dumps(trial.rewards)
+    row["parent"] = None if trial.parent is None else to_text(trial.parent)
+    row["metrics"] = metrics_to_text(trial.metrics)
+    return seal("trials", row)
+
+
+def read_trial(
+    path: Path | str, space: Space | None, row: Sequence[Any], reports: dict[float, Report]
+) -> Trial:
     """Returns a trial from its row and its reports."""
-    trial_id, rewards, parent = row.id, row.rewards, row.parent
-    columns = {
-        **row._mapping,
-        "decisions": read_decisions(path, space, trial_id, row.decisions),
+    columns = dict(zip(DIGESTED["trials"], check_row(path, "trials", row)[:-1], strict=True))
+    trial_id, rewards, parent = columns["id"], columns["rewards"], columns["parent"]
+    columns |= {
+        "decisions": read_decisions(path, space, trial_id, columns["decisions"]),
         "rewards": None if rewards is None else read_rewards(path, trial_id, rewards),
         "parent": None if parent is None else read_decisions(path, space, trial_id, parent),
-        "metrics": read_metrics(path, trial_id, row.metrics),
+        "metrics": read_metrics(path, trial_id, columns["metrics"]),
     }
     return Trial(**columns, reports=tuple([reports[step] for step in sorted(reports)]))
 
@@ -80,5 +133,6 @@ def damaged(path: Path | str, what: str) -> StudyError:
     """Returns the error for a study whose content is not as Pliant wrote it."""
     return StudyError(
         f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
-        "Restore a copy of it, together with its '-wal' file, if there is one."
+        "`pliant study check` lists all damage and saves what is readable; or restore a copy of it, together with its "
+        "'-wal' file, if there is one."
     )

@@ -2,7 +2,7 @@
 
 ``trials``, ``priors`` and ``events`` hold everything that cannot be recomputed: the order in which trials were proposed,
 reported and told.  ``states`` holds a snapshot of the algorithm; replaying the later events gives its present state, so
-that the cost of a trial does not depend on the size of the state.
+that the cost of a trial does not depend on the size of the state.  Each row ends with a digest of its other columns.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ study = sa.Table(
     sa.Column("holder", sa.Text),  # JSON: the process that writes the study; see `Holder`
     sa.Column("constraints", sa.Text),  # JSON: a list of text such as "latency <= 10"; NULL without
     sa.Column("reuse", sa.Boolean),  # whether decisions that were tried before get their earlier result
+    sa.Column("digest", sa.Text),
 )
 
 trials = sa.Table(
@@ -56,6 +57,7 @@ trials = sa.Table(
     sa.Column("metrics", sa.Text),  # JSON: other numbers that it ended with, by name
     sa.Column("cause", sa.Text),  # one of `Cause`, where it failed or ended early
     sa.Column("copied_from", sa.Integer),  # the trial whose result it has
+    sa.Column("digest", sa.Text),
 )
 
 events = sa.Table(
@@ -70,6 +72,7 @@ events = sa.Table(
     sa.Column("reward", sa.Double),
     sa.Column("stop", sa.Boolean),
     sa.Column("metrics", sa.Text),  # JSON
+    sa.Column("digest", sa.Text),
 )
 
 states = sa.Table(
@@ -79,6 +82,7 @@ states = sa.Table(
         "seq", sa.Integer, primary_key=True, autoincrement=False
     ),  # of the last event in it; 0 for none
     sa.Column("state", sa.Text, nullable=False),  # JSON
+    sa.Column("digest", sa.Text),
 )
 
 priors = sa.Table(
@@ -89,6 +93,7 @@ priors = sa.Table(
     sa.Column("reward", sa.Double),
     sa.Column("rewards", sa.Text),
     sa.Column("source", sa.Text, nullable=False),  # the study, and its trial
+    sa.Column("digest", sa.Text),
 )
 
 queue = sa.Table(
@@ -97,6 +102,7 @@ queue = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("decisions", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text),
 )
 
 journal = sa.Table(
@@ -106,6 +112,7 @@ journal = sa.Table(
     sa.Column("time", sa.Text, nullable=False),
     sa.Column("trial", sa.Integer),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text),
 )
 
 IS_RUNNING = sa.text("status = 'running'")  # literal: SQLite uses no partial index for a bound value
@@ -128,6 +135,20 @@ ADDED = {
         "trials": [trials.c.worker, trials.c.origin, trials.c.metrics],
         "events": [events.c.metrics],
     },
-    3: {"trials": [trials.c.cause, trials.c.copied_from]},
+    3: {
+        "study": [study.c.digest],
+        "trials": [trials.c.cause, trials.c.copied_from, trials.c.digest],
+        **{table.name: [table.c.digest] for table in (events, states, priors, queue, journal)},
+    },
 }
 """The columns that each version added, by table.  Version 2 also added the tables ``priors``, ``queue`` and ``journal``."""
+NUMBERED = ("queue", "journal")  # the database numbers their rows, so that the digest leaves out the number
+DIGESTED = {
+    table.name: tuple(
+        column.name
+        for column in table.columns
+        if column.name != "digest" and not (table.name in NUMBERED and column.name == "id")
+    )
+    for table in (study, trials, events, states, priors, queue, journal)
+}
+"""The columns in the digest of a row, by table."""

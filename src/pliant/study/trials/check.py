@@ -20,7 +20,7 @@ from pliant.values.errors import (
     suggest,
 )
 
-from .trial import COMPLETED, FAILURES, Cause, Trial
+from .trial import FAILURES, Cause, Trial
 
 
 def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
@@ -146,7 +146,7 @@ def told_twice(first: Trial, second: Trial) -> FeedbackError:
     def say(trial: Trial) -> str:
         if trial.rewards is not None:
             return f"rewards {trial.rewards}"
-        return f"reward {trial.reward}" if trial.status == COMPLETED else f"failed ({trial.reason})"
+        return f"failed ({trial.reason})" if trial.reward is None else f"reward {trial.reward}"
 
     return FeedbackError(
         f"trial {first.id} was told twice: {say(first)} at {first.ended}, and now {say(second)}. "

@@ -10,13 +10,14 @@ from typing import Literal, NamedTuple
 
 from pliant.space import Decisions
 
-RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+RUNNING, COMPLETED, STOPPED, FAILED = "running", "completed", "stopped", "failed"
 
-STATUSES = (RUNNING, COMPLETED, FAILED)
-"""The statuses of a trial: proposed and not ended yet; ended with a reward; ended without one."""
+STATUSES = (RUNNING, COMPLETED, STOPPED, FAILED)
+"""The statuses of a trial: proposed and not ended yet; ended with a reward; likewise, but the algorithm stopped it early;
+ended without a reward."""
 
 Cause = Literal["error", "reward", "skipped", "constraint", "timeout", "memory", "lost", "stopped"]
-"""Why a trial failed, or, of a completed one, why it ended early.
+"""Why a trial failed or was stopped.
 
 - ``error``: the evaluation failed, such as by an exception or an exit code.
 - ``reward``: the evaluation ended, but its reward or a required metric is missing or not a finite number.
@@ -24,7 +25,7 @@ Cause = Literal["error", "reward", "skipped", "constraint", "timeout", "memory",
 - ``constraint``: its metrics break a constraint of the study.
 - ``timeout``, ``memory``: it exceeded its limit of time or memory.
 - ``lost``: its worker was lost in every attempt.
-- ``stopped``: it has a reward, and the algorithm asked it to stop early.
+- ``stopped``: the algorithm asked it to stop early; it has a reward, and the status ``stopped``.
 """
 
 FAILURES: tuple[Cause, ...] = ("error", "reward", "skipped", "constraint", "timeout", "memory", "lost")
@@ -150,7 +151,7 @@ def end_trial(
     """Returns a running trial as it ends now, with its reward or rewards, or failed without."""
     return replace(
         trial,
-        status=FAILED if reward is None else COMPLETED,
+        status=FAILED if reward is None else STOPPED if cause == STOPPED else COMPLETED,
         reward=None if isinstance(reward, tuple) else reward,
         rewards=reward if isinstance(reward, tuple) else None,
         reason=reason,
