@@ -9,7 +9,7 @@ from typing import final
 import pytest
 
 from pliant.algorithms import Algorithm, Exhausted, Random, SetupError
-from pliant.algorithms.base import check_reward
+from pliant.algorithms.base import check_reward, check_told
 from pliant.testing.algorithms import SPACES, AlgorithmSuite
 from pliant.values.errors import PliantError, RewardError, SpaceError
 
@@ -123,3 +123,26 @@ def test_a_reward_whose_square_overflows_is_refused(reward):
     with pytest.raises(RewardError, match="Scale all rewards"):
         algorithm.feedback(algorithm.propose(), reward)
     algorithm.feedback(algorithm.propose(), 1e150)
+
+
+@pytest.mark.parametrize(
+    ("reward", "advice"),
+    [
+        (
+            float("nan"),
+            r"Return a finite number; for a trial that failed .* raise an error, or call feedback\.skip",
+        ),
+        (None, r"Return the number; for a trial that failed"),
+        (True, r"Convert it to a number with `float\(\.\.\.\)`"),
+        ("0.5", r"Convert it to a number with `float"),
+        ({"acc": 0.5}, r"`return 0\.5, \{\.\.\.\}`, or `feedback\(0\.5, metrics=\{\.\.\.\}\)`"),
+        ([[1, 2]], r"Give one number, such as `float\(x\.mean\(\)\)`, or a tuple"),
+    ],
+)
+def test_what_is_no_reward_says_what_to_give(reward, advice):
+    with pytest.raises(RewardError, match=advice) as caught:
+        check_told(reward, takes_bool=False)
+    assert "algorithm" not in str(caught.value)
+    with pytest.raises(RewardError, match=r"study\.fail\(3, 'why'\)"):
+        check_told(float("nan"), trial=3)
+    assert check_told((float(True), 0.5), takes_bool=False) == (1.0, 0.5)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import pliant as pg
@@ -126,3 +128,24 @@ def test_the_package_shows_the_algorithms():
     assert set(NAMES.values()) <= set(algorithms.__all__)
     assert pg.algorithms.TPE is pg.generators.TPE
     assert pg.algorithms.Deduplicate is Deduplicate
+
+
+@pytest.mark.parametrize("name", ["optuna(CmaEsSampler)", "cmaes", "CMA-ES", "TPESampler", "nsgaiii"])
+def test_a_sampler_of_optuna_is_given_by_name(name):
+    with pytest.raises(FieldValueError, match=r"write \"?optuna\(sampler='") as caught:
+        to_algorithm(name)
+    remedy = re.search(r"write \"?(optuna\(sampler='\w+'\))", str(caught.value))[1]
+    assert type(to_algorithm(remedy)).__name__ == "Optuna"
+
+
+def test_an_inner_algorithm_without_its_keyword():
+    with pytest.raises(FieldValueError, match=r"write asha\(algorithm=tpe\)"):
+        to_algorithm("asha(tpe)")
+    assert to_algorithm("asha(algorithm=tpe)").algorithm
+
+
+def test_the_default_of_the_command_is_that_of_the_library():
+    from pliant.algorithms.naming import DEFAULT
+    from pliant.cli.search import ALGORITHM
+
+    assert ALGORITHM == DEFAULT

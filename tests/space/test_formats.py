@@ -172,10 +172,10 @@ ONE = choice("a", 2)
         ([[1, 1, [0.5]], [1, 0]], r"at path 'op\[=1/2\]\.p' is one value \(0\.0\.\.1\.0\); got \[0\.5\]"),
         ([[], [1, 0]], r"at path 'op' is one value"),
         ([0, [1, 1]], "repeats candidate 1"),
-        ({"op": 0, "x[0]": 1}, r"'x\[1\]' is missing: the point is active, and the dict has no such key"),
+        ({"op": 0, "x[0]": 1}, r"'x\[1\]' is missing. Give it by its path or name"),
         (
             {"op": 1, "op[=1/2].q": 1, "x": [0, 1]},
-            r"'op\[=1/2\]\.k' is missing: the point is active when 'op' is 1/2 \(pool",
+            r"'op\[=1/2\]\.k' is missing when 'op' is 1/2 \(pool",
         ),
         (
             {"op": 0, "op[=1/2].k": 1, "x": [0, 1]},

@@ -578,12 +578,13 @@ def test_a_search_without_a_first_trial_says_why(tmp_path, stored):
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_search_says_why_it_ended_early(tmp_path, stored):
+def test_a_search_says_why_it_ended_early(capsys, tmp_path, stored):
     search = pg.sample(
         pg.oneof([1, 2, 3]), pg.generators.Sweep(), trials=9, study=tmp_path / "a.db" if stored else None
     )
     assert len(run(search=search, reward=float)) == 3
-    assert re.search("all 3 decision vectors", search.ended)
+    assert search.ended == "complete"
+    assert "all 3 decision vectors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -591,7 +592,7 @@ def test_a_search_that_had_its_trials_did_not_end_early(tmp_path, stored):
     search = pg.sample(space(), trials=2, study=tmp_path / "a.db" if stored else None)
     assert search.ended is None
     run(search=search)
-    assert search.ended is None
+    assert search.ended == "complete"
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -622,11 +623,12 @@ def test_a_reward_is_one_to_compute_with(tmp_path, stored, reward):
     assert not feedback.is_told
 
 
-def test_a_study_remembers_that_its_algorithm_had_nothing_left(tmp_path):
+def test_a_study_remembers_that_its_algorithm_had_nothing_left(capsys, tmp_path):
     for _ in range(2):
         search = pg.sample(pg.oneof([1, 2, 3]), pg.generators.Sweep(), trials=9, study=tmp_path / "a.db")
         run(search=search, reward=float)
-        assert "nothing left" in search.ended or "all 3" in search.ended
+        assert search.ended == "complete"
+        assert re.search("nothing left|all 3", capsys.readouterr().err)
 
 
 def test_metrics_are_kept_in_a_study_and_held_to_its_constraints(tmp_path):

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_smaller_is_better(tasks, space):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("give_nothing", r"^evaluate returned None instead of a reward$"),
+        ("give_nothing", r"^evaluate returned None instead of a reward: return the number$"),
         ("give_text", r"^evaluate returned 'good': "),
         ("give_bad_metrics", r"^evaluate returned \(1\.0, \{'size': 'large'\}\): could not convert"),
         ("fail", r"^ValueError: no such layer: [abc]$"),
@@ -90,7 +91,7 @@ def test_smaller_is_better(tasks, space):
     ],
 )
 def test_there_is_no_reward(tasks, space, name, reason):
-    result = pg.search(space, getattr(tasks, name), Random(), 2, launcher=InPlace())
+    result = pg.search(space, getattr(tasks, name), Random(), 2, launcher=InPlace(), max_failures=9)
     assert (result.best_program, result.best_reward, result.front) == (None, None, [])
     for trial in result.trials:
         assert trial.status == "failed"
@@ -196,7 +197,7 @@ def test_rewards_that_do_not_count_are_kept(tasks, space, tmp_path):
     with Study.open(path) as study:
         for trial in study.trials():
             assert trial.metrics == {"reward 1": trial.decisions["x"], "reward 2": -trial.decisions["z"]}
-    result = pg.search(space, tasks.give_nan_metric, Random(), 1, launcher=InPlace())
+    result = pg.search(space, tasks.give_nan_metric, Random(), 1, launcher=InPlace(), max_failures=9)
     assert result.trials[0].metrics == {"reward": 2.0, "depth": 3.0}
     assert "the metric 'size' is nan, which is not finite" in result.trials[0].reason
 
@@ -204,7 +205,7 @@ def test_rewards_that_do_not_count_are_kept(tasks, space, tmp_path):
 def test_what_a_failure_printed_is_in_the_journal(tasks, space, tmp_path, workers):
     for number, launcher in enumerate([InPlace(), workers]):
         path = tmp_path / f"{number}.db"
-        pg.search(space, tasks.fail, Random(), 2, study=path, launcher=launcher)
+        pg.search(space, tasks.fail, Random(), 2, study=path, launcher=launcher, max_failures=9)
         with Study.open(path) as study:
             told = {trial_id: text for _, trial_id, text in study.journal()}
         assert sorted(told) == [1, 2]
@@ -266,7 +267,7 @@ def test_a_space_without_holes(tasks):
 # --- wrong arguments ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda: lambda program: 1.0, lambda: tuple, lambda: 5])
+@pytest.mark.parametrize("make", [lambda: lambda program: 1.0, lambda: tuple])
 def test_a_function_that_no_worker_can_find(space, make):
     function = make()
     if function is tuple:
@@ -275,7 +276,7 @@ def test_a_function_that_no_worker_can_find(space, make):
             return 1.0
 
     with pytest.raises(
-        LaunchError, match=r"is a lambda|inside another function|takes a function or its name; got 5"
+        LaunchError, match=r"cannot import evaluate, <function .*Define it with `def` at the top level"
     ):
         pg.search(space, function, Random(), 2, workers=2)
 
@@ -490,7 +491,7 @@ def test_functions_without_a_name_run_in_this_process(space, capsys):
         )
         assert "search: 4 trials in" in said
     assert found == [os.getpid()] * 8
-    with pytest.raises(LaunchError, match="defined inside another function"):
+    with pytest.raises(LaunchError, match="or leave out workers, limits and launcher"):
         pg.search(space, evaluate, trials=2, limits=Limits(seconds=1))
 
 
@@ -554,3 +555,60 @@ def test_the_space_is_not_sent_with_every_trial(tasks, space, monkeypatch):
     monkeypatch.setattr(InPlace, "start", lambda self, job: (sent.append(job.work.payload), start(self, job)))
     pg.search(space, tasks.give_number, "random", 3, launcher=InPlace())
     assert [sorted(payload["space"]) for payload in sent] == [["after", "file"]] * 3
+
+
+# --- faults of the caller ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_fewer_trials_than_five_that_all_fail(tasks, space, count):
+    which = "the only trial" if count == 1 else f"all {count} trials"
+    with pytest.raises(
+        EvaluationError, match=rf"^{which} failed. The last one: ValueError: no such layer"
+    ) as caught:
+        pg.search(space, tasks.fail, Random(), count, launcher=InPlace())
+    assert "same `study`" not in str(caught.value)
+    result = pg.search(space, tasks.fail, Random(), count, launcher=InPlace(), max_failures=9)  # the remedy
+    assert (result.ended, len(result.trials), result.best_reward) == ("complete", count, None)
+
+
+def test_the_summary_has_the_last_failure(capsys):
+    for _, feedback in pg.sample(pg.intv(1, 9), "sweep", trials=3):
+        feedback.skip("too large")
+    assert "3 failed; no reward yet\n  the last that failed, trial 3: too large" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: lambda program: 1.0, lambda: partial(pow, 2)], ids=["lambda", "partial"]
+)
+def test_workers_cannot_import_a_function_without_a_name(space, tasks, make):
+    with pytest.raises(
+        LaunchError, match=r"cannot import evaluate.*`def` at the top level.*or leave out workers"
+    ):
+        pg.search(space, make(), Random(), 2, workers=2)
+    assert pg.search(space, lambda program: 1.0, Random(), 2).best_reward == 1.0
+    assert pg.search(space, tasks.give_number, Random(), 1, workers=1).ended == "complete"
+
+
+def test_the_space_comes_first(space, tasks):
+    with pytest.raises(
+        FieldTypeError, match=r"got .* of type Dict. The space comes first: pg\.search\(space, evaluate\)"
+    ):
+        pg.search(tasks.give_number, space)
+    with pytest.raises(
+        FieldTypeError, match=r"evaluate is a function that returns the reward of a program, or"
+    ):
+        pg.search(space, 5)
+
+
+def test_ctrl_c_while_a_function_runs_in_this_process(capsys):
+    def evaluate(program):
+        signal.raise_signal(signal.SIGINT)
+        assert "finishing 1 evaluation, then stopping" in capsys.readouterr().err
+        return 1.0
+
+    result = pg.search(pg.intv(1, 9), evaluate, trials=5)
+    assert (result.ended, len(result.trials)) == ("interrupted", 1)
+    assert "1 of 5 trials" in (text := capsys.readouterr().err)
+    assert "stopped by Ctrl-C" in text
+    assert "continued" not in text

@@ -160,6 +160,7 @@ def test_a_loop_ends_with_a_summary(capsys):
     assert out == ""
     assert re.sub(r"in [\d.]+ s", "in 0 s", err).splitlines() == [
         "search: 40 trials in 0 s, 4 failed; best 9.0000 (trial 37)",
+        "  the last that failed, trial 12: too small",
         "  x = 9",
         "  layers = [conv, conv]",
         "  read it with .best_program, .best_reward and .best_decisions; all trials with .trials",

@@ -52,7 +52,7 @@ def test_both_have_the_same_reading_names(how, tmp_path):
     assert found.best_decisions.to_dict() == {"x": 9, "op": 1}
     assert found.front == [(found.best_program, 9.5)]
     assert found.space.size == 20
-    assert found.ended in (None, "complete")
+    assert found.ended == "complete"
     assert repr(found).startswith("<search of 12 trials, ")
     assert repr(found).endswith(
         "complete, best reward 9.5: x=9, op=pool; see .best_program, .front, .trials>"
@@ -106,7 +106,7 @@ def test_a_time_limit(how, tmp_path):
 
     found = find(how, tmp_path, timeout_seconds=0.25, callbacks=[wait])
     assert 1 <= len(found.trials) < 6
-    assert found.ended in ("timeout", "the time limit of 0.25 seconds is reached")
+    assert found.ended == "timeout"
     assert found.best_program is not None
     if how == "study":  # it is free, and continues
         assert len(loop(study=tmp_path / "a.db").trials) == 12

@@ -420,8 +420,9 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
         raise RewardError(
             f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {reward!r:.80} of type "
             f"{type(reward).__name__}.",
-            "For a trial that failed or diverged, call feedback.skip('why') in a search loop, or study.fail(id, 'why') with "
-            "a study; an algorithm takes None.",
+            _advise(reward, "pass None" if takes_bool else "raise an error, or call feedback.skip('why')")
+            if trial is None
+            else f"For a trial that failed or diverged, call study.fail({trial}, 'why').",
         )
     if -LARGEST <= number <= LARGEST:
         return number
@@ -429,6 +430,22 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
         f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {number:g}, whose square overflows.",
         "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged.",
     )
+
+
+def _advise(reward: Any, fail: str) -> str:
+    """Returns what to give instead of something that is not a reward."""
+    if isinstance(reward, dict):
+        number = next((one for one in reward.values() if isinstance(one, (int, float))), 0.5)
+        return (
+            "Give the reward first, and the other numbers after it: `return "
+            f"{number:g}, {{...}}`, or `feedback({number:g}, metrics={{...}})`."
+        )
+    if isinstance(reward, (bool, str, bytes)):
+        return f"Convert it to a number with `float(...)`. For a trial that failed, {fail}."
+    if getattr(reward, "shape", None) or isinstance(reward, (list, tuple)):
+        return f"Give one number, such as `float(x.mean())`, or a tuple of them; for a trial that failed, {fail}."
+    number = "the number" if reward is None else "a finite number"
+    return f"Return {number}; for a trial that failed or diverged, {fail}."
 
 
 def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None) -> int:

@@ -121,6 +121,10 @@ SAMPLERS = ("DARTS", "ENAS", "FBNet", "GDAS", "ProgressiveShrinking", "Proxyless
 """The weight-sharing algorithms of ``pliant.oneshot``: not search algorithms, and named here only to point to them."""
 
 
+OPTUNA = ("TPE", "CmaEs", "GP", "NSGAII", "NSGAIII", "QMC", "Random", "BruteForce")
+"""Samplers of Optuna, without the ending ``Sampler``."""
+
+
 def make(name: str, **options: Any) -> Algorithm:
     """Returns a new algorithm of this name, such as ``tpe``.
 
@@ -161,7 +165,10 @@ def find_name(name: str) -> str:
         return known[plain]
     sampler = next((one for one in SAMPLERS if one.lower() == plain), None)
     more = f" {point_to_sampler(sampler)}" if sampler else ""
-    near = "." if sampler else suggest(name, NAMES) or "."
+    theirs = next((one for one in OPTUNA if plain.removesuffix("sampler") == one.lower()), None)
+    if theirs:
+        more = f" It is a sampler of Optuna: write \"optuna(sampler='{theirs}Sampler')\"."
+    near = "." if more else suggest(name, NAMES) or "."
     raise FieldValueError(
         f"unknown algorithm {name!r}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
     )

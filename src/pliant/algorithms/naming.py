@@ -116,9 +116,10 @@ def _explain_syntax(brackets: str, error: Exception) -> str:
 def _explain_order(name: str, value: str) -> str:
     """Returns what is wrong with an option without a name, and the name that was probably meant."""
     known = list(inspect.signature(find(NAMES[find_name(name)])).parameters)
-    inner = INNER in known and value[0] in "'\""
+    inner = INNER in known and (value[0] in "'\"" or value in NAMES)
     likely = [INNER] if inner else [option for option in known if option not in ("seed", INNER)]
-    meant = f"write {name}({likely[0]}={value}); " if likely else ""
+    text = repr(value) if value.isidentifier() and value not in ("True", "False", "None") else value
+    meant = f"write {name}({likely[0]}={value if likely[:1] == [INNER] else text}); " if likely else ""
     return f"{value} is not given by keyword: {meant}{name!r} takes {listing(known, limit=len(known))}"
 
 

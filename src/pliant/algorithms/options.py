@@ -92,6 +92,20 @@ def check_flag(value: Any, name: str, owner: Any) -> bool:
     return value
 
 
+def check_maximize(value: Any) -> bool:
+    """Returns whether higher rewards are better; None stands for True.
+
+    Raises:
+      FieldTypeError: it is not True, False or None.
+    """
+    if value is None or isinstance(value, bool):
+        return value is not False
+    raise FieldTypeError(
+        f"maximize is True, or False to minimize, for all objectives; got {value!r:.80} of type {type(value).__name__}. "
+        "Where only some are minimized, negate an objective that you minimize."
+    )
+
+
 def refuse_unknown(cls: _Class) -> _Class:
     """Decorates a class: an unknown option raises an error that suggests the nearest one.
 

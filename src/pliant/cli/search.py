@@ -9,7 +9,7 @@ import click
 
 from .options import make_pool, pool_options, stop
 
-ALGORITHM = "auto"  # as in pg.sample and pg.search
+ALGORITHM = "auto"  # of naming.DEFAULT, which would be slow to import here
 
 
 @click.command()

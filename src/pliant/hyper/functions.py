@@ -5,23 +5,43 @@ Inside a running traced program they return a value instead of a hole; see ``tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from types import FunctionType
-from typing import Any, Never
+from typing import Any, Never, ParamSpec
 
 from pliant.space.points import check_range
 from pliant.values.errors import FieldTypeError, SpaceError
 from pliant.values.numbers import to_whole
 from pliant.values.registry import is_taken, register, type_name
-from pliant.values.slips import HOLES, explain_argument
+from pliant.values.slips import HOLES, check_names
 
 from .context import decide
 from .hole import Floatv, Intv, ManyOf, OneOf, check_candidates
 
+P = ParamSpec("P")
 
-def oneof(
-    candidates: Iterable[Any], *_others: Never, name: str | None = None, hints: Any = None, **_unknown: Never
-) -> Any:
+
+def _checked(function: Callable[P, Any]) -> Callable[P, Any]:
+    """Makes a function of holes explain a name that is given first, and arguments of other libraries."""
+    verb, inner = function.__name__, check_names(HOLES)(function)
+
+    @wraps(function)
+    def make(*args: P.args, **options: P.kwargs) -> Any:
+        if len(args) > 1 and isinstance(args[0], str):
+            is_list = isinstance(args[1], (list, tuple))
+            if is_list if verb in ("oneof", "permute") else not isinstance(args[1], str):
+                given = f"{', '.join(map(repr, args[1:])):.200}, name={args[0]!r}"
+                raise FieldTypeError(
+                    f"the name of a hole is not its first argument. Write pg.{verb}({given})."
+                )
+        return inner(*args, **options)
+
+    return make
+
+
+@_checked
+def oneof(candidates: Iterable[Any], *_others: Never, name: str | None = None, hints: Any = None) -> Any:
     """Returns a hole that becomes one of the candidates.
 
     Classes and functions among the candidates are registered, so that stored programs can name them.
@@ -42,10 +62,10 @@ def oneof(
     if _others:
         given = ", ".join(map(repr, (candidates, *_others)))
         raise FieldTypeError(f"oneof takes one list of candidates. Write pg.oneof([{given:.200}]).")
-    _check_arguments("oneof", _unknown)
     return decide(OneOf(candidates=_candidates(candidates, "oneof"), name=name, hints=hints))
 
 
+@_checked
 def manyof(
     k: int,
     candidates: Iterable[Any],
@@ -91,6 +111,7 @@ def manyof(
     return decide(ManyOf(picks, found, bool(distinct), bool(ordered), name=name, hints=hints))
 
 
+@_checked
 def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = None) -> Any:
     """Returns a hole that becomes a list of all candidates in some order.
 
@@ -102,6 +123,7 @@ def permute(candidates: Iterable[Any], name: str | None = None, hints: Any = Non
     return decide(ManyOf(len(found), found, True, False, name=name, hints=hints))
 
 
+@_checked
 def floatv(
     min_value: float,
     max_value: float,
@@ -109,7 +131,6 @@ def floatv(
     *,
     name: str | None = None,
     hints: Any = None,
-    **_unknown: Never,
 ) -> Any:
     """Returns a hole that becomes a number from ``min_value`` to ``max_value``, both included.
 
@@ -127,12 +148,12 @@ def floatv(
     >>> floatv(1e-4, 1e-1, "log")
     Floatv(min_value=0.0001, max_value=0.1, scale='log')
     """
-    _check_arguments("floatv", _unknown)
     scale = "linear" if scale is None else scale
     low, high, _ = check_range("floatv", min_value, max_value, scale, whole=False)
     return decide(Floatv(float(low), float(high), scale, name=name, hints=hints))
 
 
+@_checked
 def intv(
     min_value: int,
     max_value: int,
@@ -141,7 +162,6 @@ def intv(
     step: int = 1,
     name: str | None = None,
     hints: Any = None,
-    **_unknown: Never,
 ) -> Any:
     """Returns a hole that becomes a whole number from ``min_value`` to ``max_value``, both included.
 
@@ -160,16 +180,9 @@ def intv(
     >>> [p["n"] for p in pg.iter(pg.Dict(n=intv(2, 8, step=3)))]
     [2, 5, 8]
     """
-    _check_arguments("intv", _unknown)
     scale = "linear" if scale is None else scale
     low, high, step = check_range("intv", min_value, max_value, scale, whole=True, step=step)
     return decide(Intv(low, high, scale, step, name=name, hints=hints))
-
-
-def _check_arguments(function: str, unknown: dict[str, Any]) -> None:
-    """Raises FieldTypeError for an argument that a function does not have."""
-    for name in unknown:
-        raise explain_argument(f"pg.{function}", name, HOLES)
 
 
 def _candidates(candidates: Any, verb: str) -> list[Any]:

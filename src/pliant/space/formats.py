@@ -223,8 +223,8 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
             )
         return value
     raise DecisionError(
-        f"the decision {at_path(point.path)} is missing: the point is active{_because(space, index)}, and the dict has "
-        f"no such key{suggest(point.path, [k for k in left if k not in used]) or '.'} Allowed: {allowed(point)}."
+        f"the decision {at_path(point.path)} is missing{_because(space, index)}. Give it by its path or name"
+        f"{suggest(point.path, [k for k in left if k not in used]) or '.'} Allowed: {allowed(point)}."
     )
 
 

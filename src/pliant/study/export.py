@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 import json
 from ast import literal_eval
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pliant.space import Choice, Float, Space
 from pliant.values.errors import DecisionError, StudyError
@@ -22,6 +23,22 @@ from .trials.trial import Trial
 from .view import View
 
 Row = dict[str, Any]
+
+
+class Tried(Protocol):
+    """What has trials of a space: a study, or the result of ``pg.sample`` or ``pg.search``."""
+
+    space: Space
+
+    @property
+    def trials(self) -> Any:
+        """The trials, or a method that returns them."""
+
+
+def trials_of(study: Tried) -> Iterable[Trial]:
+    """Returns the trials of a study or of the result of a search."""
+    found: Iterable[Trial] = study.trials() if callable(study.trials) else study.trials
+    return found
 
 
 _FIELDS: dict[str, type[Any]] = {
@@ -37,11 +54,11 @@ _FIELDS: dict[str, type[Any]] = {
 }  # of a trial: the last columns
 
 
-def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
+def to_rows(study: Tried, trials: Iterable[Trial] | None = None) -> list[Row]:
     """Returns one row per trial, of all trials or those given; all rows have the same columns, None where empty.
 
-    The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.PATH`` for
-    each point of the space, a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``cause``, ``attempts``,
+    The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.NAME`` for
+    each point of the space (its path where it has no name), a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``cause``, ``attempts``,
     ``started``, ``ended``, ``seconds``, ``worker``, ``origin`` and ``copied_from``, as in ``Trial``.  A decision is the
     candidate if that is a number, else its text; None where the point does not apply.
 
@@ -57,13 +74,13 @@ def to_rows(study: View, trials: Iterable[Trial] | None = None) -> list[Row]:
     >>> row["decisions.op"], row["decisions.size"], row["reward"], row["metrics.latency"]
     ('conv', 64, 0.5, 9.0)
     """
-    found = list(study.trials() if trials is None else trials)
+    found = list(trials_of(study) if trials is None else trials)
     return _rows(found, _columns(study, found))
 
 
-def to_report_rows(study: View) -> list[Row]:
+def to_report_rows(study: Tried) -> list[Row]:
     """Returns one row per report of a trial: ``trial``, ``step``, ``reward``, ``stop``, ``metrics.NAME``."""
-    reports = [(trial.id, report) for trial in study.trials() for report in trial.reports]
+    reports = [(trial.id, report) for trial in trials_of(study) for report in trial.reports]
     names = sorted({name for _, report in reports for name in report.metrics or ()})
     return [
         {
@@ -77,7 +94,7 @@ def to_report_rows(study: View) -> list[Row]:
     ]
 
 
-def to_csv(study: View, trials: Iterable[Trial] | None = None, *, reports: bool = False) -> str:
+def to_csv(study: Tried, trials: Iterable[Trial] | None = None, *, reports: bool = False) -> str:
     """Returns all trials, or those given, as CSV with a header line; with ``reports``, all reports instead.
 
     A cell that a spreadsheet would run as a formula begins with an apostrophe here, as texts may come from elsewhere.
@@ -107,21 +124,21 @@ def to_json(study: View) -> str:
     )
 
 
-def to_pandas(study: View) -> Any:
+def to_pandas(study: Tried) -> Any:
     """Returns the rows as a ``pandas.DataFrame`` with the trial ids as index.
 
     Raises:
       StudyError: pandas is not installed.
     """
     pandas = _import("pandas", "to_rows(study) gives the same as a list of dicts")
-    trials = list(study.trials())
+    trials = list(trials_of(study))
     columns = _columns(study, trials)
     frame = pandas.DataFrame(_rows(trials, columns), columns=list(columns))
     dtypes = {float: "float64", int: "Int64", str: "object"}  # Int64: integers that may be missing
     return frame.astype({name: dtypes[kind] for name, kind in columns.items()}).set_index("id")
 
 
-def to_parquet(study: View, path: Path | str) -> None:
+def to_parquet(study: Tried, path: Path | str) -> None:
     """Writes the rows into a Parquet file.
 
     Raises:
@@ -129,7 +146,7 @@ def to_parquet(study: View, path: Path | str) -> None:
     """
     arrow = _import("pyarrow", "to_csv and to_json need nothing")
     parquet = importlib.import_module("pyarrow.parquet")
-    trials = list(study.trials())
+    trials = list(trials_of(study))
     columns = _columns(study, trials)
     kinds = {float: arrow.float64(), int: arrow.int64(), str: arrow.string()}
     schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
@@ -157,15 +174,16 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
 
 
 def decided(trial: Trial) -> dict[str, Any]:
-    """Returns the decisions of a trial by path: numbers, and candidates as the space shows them."""
+    """Returns the decisions of a trial by name or path: numbers, and candidates as the space shows them."""
     found: dict[str, Any] = {}
+    labels = _labels(trial.decisions.space)
     for index, value in zip(trial.decisions.active, trial.decisions.values, strict=True):
         point = trial.decisions.space.points[index]
         if isinstance(point, Choice):
             candidates: Sequence[Any] = point.values or _plain(point.literals)
-            found[point.path] = candidates[int(value)]
+            found[labels[index]] = candidates[int(value)]
         else:
-            found[point.path] = value
+            found[labels[index]] = value
     return found
 
 
@@ -212,7 +230,7 @@ def _to_index(point: Choice, value: Any) -> Any:
     return index
 
 
-def _columns(study: View, trials: Sequence[Trial]) -> dict[str, type[Any]]:
+def _columns(study: Tried, trials: Sequence[Trial]) -> dict[str, type[Any]]:
     """Returns the names of the columns, and the types of their non-empty cells."""
     count = max((len(trial.rewards or ()) for trial in trials), default=0)
     names = sorted({name for trial in trials for name in trial.metrics})
@@ -220,10 +238,20 @@ def _columns(study: View, trials: Sequence[Trial]) -> dict[str, type[Any]]:
         "id": int,
         "status": str,
         **({f"reward {i}": float for i in range(1, count + 1)} or {"reward": float}),
-        **{f"decisions.{point.path}": _kind(point) for point in study.space.points},
+        **{
+            f"decisions.{label}": _kind(point)
+            for label, point in zip(_labels(study.space), study.space.points)
+        },
         **{f"metrics.{name}": float for name in names},
         **_FIELDS,
     }
+
+
+@lru_cache(maxsize=16)
+def _labels(space: Space) -> tuple[str, ...]:
+    """Returns the name of each point: that of its hole, or its path where it has none of its own."""
+    names = Counter([one for point in space.points for one in {point.name, point.path}])
+    return tuple([p.name if p.name and names[p.name] == 1 else p.path for p in space.points])
 
 
 def _kind(point: Any) -> type[Any]:
@@ -260,7 +288,7 @@ def _rows(trials: Iterable[Trial], columns: Iterable[str]) -> list[Row]:
     return found
 
 
-def _names(study: View, rows: Sequence[Row], *, reports: bool) -> list[str]:
+def _names(study: Tried, rows: Sequence[Row], *, reports: bool) -> list[str]:
     if rows:
         return list(rows[0])
     return ["trial", "step", "reward", "stop"] if reports else list(_columns(study, []))

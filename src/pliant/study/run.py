@@ -131,7 +131,7 @@ def run(
     """
     hooks = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
     running = _Run(study, launcher, make_job, **hooks, attempts=attempts, max_failures=max_failures)
-    with Interrupts() as interrupts:
+    with Interrupts(running.tell_interrupt) as interrupts:
         try:
             return running.loop(interrupts, tick, timeout_seconds)
         except BaseException:
@@ -199,9 +199,6 @@ class _Run:
                 self._fill()
             if not self.trials:
                 break
-            if interrupts.count and self.on_interrupt is not None:
-                self.on_interrupt, tell = None, self.on_interrupt
-                tell(len(self.trials))
             for event in self.launcher.poll(tick):
                 self._handle(event)
             if self.watch is not None:
@@ -218,6 +215,11 @@ class _Run:
         if is_late and not self.study.is_complete:
             return Ending("timeout", f"Stopped after the time limit of {timeout_seconds:g} seconds.")
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
+
+    def tell_interrupt(self) -> None:
+        """Tells the caller how many jobs still run after the first Ctrl-C; called at once, also inside a job in this process."""
+        if self.on_interrupt is not None and self.trials:
+            self.on_interrupt(len(self.trials))
 
     def cancel_all(self) -> None:
         """Ends all jobs and puts their trials back, to be tried again when the study is continued."""
@@ -399,8 +401,9 @@ class Interrupts:
       is_cleaning: whether running jobs are being ended; then signals are ignored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_first: Callable[[], object] = lambda: None) -> None:
         self.count = 0
+        self._on_first = on_first
         self.is_cleaning = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -419,6 +422,8 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+        if self.count == 1 and not self.is_cleaning:
+            self._on_first()
         if self.count > 1 and not self.is_cleaning:
             self.is_cleaning = True
             raise KeyboardInterrupt
@@ -447,7 +452,8 @@ class Patience:
 
     def __init__(self, study: View, advice: str) -> None:
         self._study, self._advice = study, advice
-        self._failures = 0
+        self._failures, self._trace, self._others = 0, "", False
+        self._reason: str | None = None
 
     def note(self, trial: Trial, trace: str = "") -> None:
         """Counts a trial that ended.
@@ -460,11 +466,24 @@ class Patience:
           EvaluationError: the first ``PATIENCE`` trials failed.
         """
         if trial.status != FAILED or trial.cause in ("constraint", "skipped"):
+            self._others = True
             return
-        self._failures += 1
-        if self._failures == PATIENCE and not self._study.front():
-            lines = f"{trace.rstrip()}\n" if trace.rstrip() else ""
-            raise EvaluationError(
-                f"the first {PATIENCE} trials all failed, so the search stops. The last one: {trial.reason}\n"
-                f"{lines}{self._advice}"
-            )
+        self._failures, self._trace = self._failures + 1, trace
+        self._reason = trial.reason
+        if self._failures == PATIENCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Checks the failures of a search that has ended, or had ``PATIENCE`` of them.
+
+        Raises:
+          EvaluationError: there was no other trial.
+        """
+        count, trace = self._failures, self._trace.rstrip()
+        if not 0 < count <= PATIENCE or (count < PATIENCE and self._others) or self._study.front():
+            return
+        which = f"all {count} trials failed" if count > 1 else "the only trial failed"
+        if count == PATIENCE:
+            which = f"the first {PATIENCE} trials all failed, so the search stops"
+        lines = f"{trace}\n" if trace else ""
+        raise EvaluationError(f"{which}. The last one: {self._reason}\n{lines}{self._advice}")

@@ -16,6 +16,7 @@ from typing import Any, final
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
+from pliant.algorithms.options import check_maximize
 from pliant.space import Space
 from pliant.values.errors import (
     DecisionError,
@@ -105,6 +106,7 @@ class Study(View):
         """
         check.check_arguments(space, algorithm, trials)
         location, limits = to_location(path), parse_constraints(constraints)
+        maximize = check_maximize(maximize)
         algorithm.setup(space, seed=seed)
         learner = Learner(algorithm, maximize=maximize)
         settings = {
@@ -211,7 +213,7 @@ class Study(View):
           SpaceChangedError: the study has another space.
         """
         location, limits = to_location(path), [str(limit) for limit in parse_constraints(constraints)]
-        asked = {"maximize": maximize, "constraints": limits, "reuse": reuse}
+        asked = {"maximize": check_maximize(maximize), "constraints": limits, "reuse": reuse}
         expect = partial(check.check_settings, str(location), given=asked, seed=seed)
         try:
             return cls._open(location, space, algorithm, trials, expect=expect)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pliant.algorithms.description import to_text
 from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError, StudyError, listing, suggest
+from pliant.values.slips import STUDY, explain_attributes
 
 from .loop import find_trial
 from .store.reading import count_objectives, find_front
@@ -29,6 +30,9 @@ class View:
       maximize: whether higher rewards are better.
       constraints: the limits on what its trials measure, as text.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = explain_attributes(STUDY)
 
     def __init__(self, store: Store, settings: dict[str, Any], space: Space) -> None:
         self.space = space

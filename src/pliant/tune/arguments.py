@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Iterable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
 
+from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
+from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 from pliant.values.numbers import to_whole
-from pliant.values.slips import explain_argument
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from pliant.values.path import step_text
 
 _ALGORITHM = "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()"
 _WORDS = {  # what to write: names in other libraries
@@ -46,26 +44,40 @@ REMEDIES: dict[str, dict[str, str]] = {
 }
 
 
-def check_names(function: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function of ``pg`` point to the right argument, where it is called with one that it does not have."""
-    known = list(inspect.signature(function).parameters)
-
-    @wraps(function)
-    def call(*args: P.args, **options: P.kwargs) -> R:
-        for name in options:
-            if name not in known:
-                raise explain_argument(f"pg.{function.__name__}", name, REMEDIES[function.__name__], known)
-        return function(*args, **options)
-
-    return call
-
-
 def check_holes(template: Template, space: Any) -> None:
-    """Raises SpaceError where a space has no holes."""
+    """Raises SpaceError where a space has no holes, or holes in attributes of ordinary objects."""
+    hidden = next(_find_hidden(template.program), None)
+    if hidden is not None:
+        at, name = hidden
+        raise SpaceError(
+            f"the hole at {at!r} is an attribute of an ordinary {name}, which a search does not look into. "
+            f"Make the class symbolic with pg.symbolize({name}), and make the object with the class that it returns."
+        )
     if not template.space.points:
         raise SpaceError(
             f"there is nothing to search: this {type(space).__name__} has no hole. Put one in, such as pg.oneof([...])."
         )
+
+
+def _find_hidden(
+    value: Any, at: str = "", owner: str = "", depth: int = 6, seen: set[int] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Finds holes in attributes of ordinary objects: returns the path of each, and the class of the object."""
+    if isinstance(value, Hole) and owner:
+        yield at, owner
+    if value.__class__ in ATOMS or not depth or (owner and isinstance(value, Node)):
+        return
+    items, less = children(value), depth - bool(owner)
+    if items is not None:
+        for key, one in items[:100] if owner else items:
+            yield from _find_hidden(one, at + step_text(key, first=not at), owner, less, seen)
+    elif not isinstance(value, (type, ModuleType, FunctionType)) and hasattr(value, "__dict__"):
+        seen = set() if seen is None else seen
+        if id(value) not in seen:
+            seen.add(id(value))
+            for name, one in list(vars(value).items()):
+                key = f"{at}.{name}" if at else name
+                yield from _find_hidden(one, key, type(value).__name__, less, seen)
 
 
 def check_trials(trials: Any) -> int | None:

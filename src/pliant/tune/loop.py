@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, final, overload
 
 from pliant.algorithms import Algorithm, to_algorithm
+from pliant.algorithms.options import check_maximize
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.tracing import Trace
 from pliant.space import Decisions, Space
 from pliant.values.errors import FeedbackError, FieldTypeError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.slips import check_names
 
-from .arguments import check_callbacks, check_holes, check_names, check_timeout, check_trials
+from .arguments import REMEDIES, check_callbacks, check_holes, check_timeout, check_trials
 from .feedback import Feedback, Reward
 from .result import Found
 from .source import Callback, MemorySource, Source, study_source
@@ -76,8 +78,8 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
 
     @property
     def ended(self) -> str | None:
-        """Why the loop ended before its ``trials``: in the algorithm's words, or the time limit; None if it did not."""
-        return self._source.ended
+        """How the loop ended, as of ``pg.search``: ``complete`` or ``timeout``; None while it runs, or if it was left."""
+        return self._source.how
 
     @property
     def trials(self) -> list[Trial]:
@@ -88,11 +90,6 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
 
     def _counts(self) -> tuple[int, int]:
         return self._source.tally.done, self._source.tally.failed
-
-    def _state(self) -> str:
-        if not self._ended:
-            return "unfinished"
-        return "complete" if not self.ended and self._source.tally.done == self._source.total else "ended"
 
 
 class Options(TypedDict, total=False):
@@ -133,7 +130,7 @@ def sample(
     partition_fn: Any = None,
     **options: Unpack[Options],
 ) -> Search[Any]: ...
-@check_names
+@check_names(REMEDIES["sample"])
 def sample(
     space: Any = MISSING_VALUE,
     algorithm: Algorithm | str | None = None,
@@ -200,7 +197,7 @@ def _open(template: Template, algorithm: Algorithm | None, study: Any, **options
     algorithm = algorithm or to_algorithm()
     algorithm.setup(template.space, seed=options["seed"])
     template.space = algorithm.space  # an equal one, when the algorithm was used before
-    return MemorySource(algorithm, options["trials"], maximize=options["maximize"] is not False)
+    return MemorySource(algorithm, options["trials"], maximize=check_maximize(options["maximize"]))
 
 
 def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:

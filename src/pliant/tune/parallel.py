@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
 from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
+from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import FieldTypeError, LaunchError
+from pliant.values.slips import check_names
 
-from .arguments import check_callbacks, check_holes, check_names, check_timeout, check_trials
+from .arguments import REMEDIES, check_callbacks, check_holes, check_timeout, check_trials
 from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
-from .worker import describe_call, evaluate_lent, evaluate_one, lend, make_job, program_of
+from .worker import describe_call, evaluate_lent, evaluate_one, is_importable, lend, make_job, program_of
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
 
 T = TypeVar("T")
-ADVICE = (
-    "Fix this and run again: with the same `study`, the search continues with the next trial. If many failures are "
-    "expected, set max_failures=N."
-)
+ADVICE = "Fix this and run again{}. If many failures are expected, set max_failures=N."
+CONTINUES = ": with the same `study`, the search continues with the next trial, up to `trials` in all"
 
 
-@check_names
+@check_names(REMEDIES["search"])
 def search(
     space: T | Callable[[], T],
     evaluate: Callable[..., Any] | str,
@@ -75,7 +75,8 @@ def search(
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker is lost.
-      max_failures: after so many failed trials the search ends; None: an error when the first five fail, not skipped.
+      max_failures: after so many failed trials the search ends; None: an error when the first five fail, or all of fewer
+        (skipped trials do not count).
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
 
@@ -118,12 +119,18 @@ def _prepare(
     from pliant.study.run import undisturbed  # brings SQLAlchemy
 
     _check_known(launcher, workers)
+    _check_evaluate(evaluate, space)
     sent: dict[str, Any] = {"space": {}}
     may_stay = launcher is None and workers is None and limits == Limits() and callable(evaluate)
     try:
         sent = describe_call(space, evaluate)
         why = _find_unguarded(sent) if may_stay else None
     except LaunchError as error:
+        if not may_stay and callable(evaluate) and not is_importable(evaluate):
+            raise LaunchError(
+                f"worker processes cannot import evaluate, {evaluate!r:.100}. Define it with `def` at the top level of a "
+                "module, and load its data inside it; or leave out workers, limits and launcher: then it runs in this process."
+            ) from error
         if not may_stay:
             raise
         why = str(error)
@@ -180,18 +187,20 @@ def _open(
     source = study_source(path, work.template, algorithm, **settings)
     stack.callback(undisturbed, source.close)
     stack.callback(source.finish)
-    return _Watch(source, work, is_patient=is_patient)
+    return _Watch(source, work, is_patient=is_patient, is_stored=study is not None)
 
 
 @final
 class _Watch:
     """Runs the trials of a search; tells faults of the set-up from failures of programs, as outcomes come in."""
 
-    def __init__(self, source: StudySource, work: _Work, *, is_patient: bool) -> None:
+    def __init__(self, source: StudySource, work: _Work, *, is_patient: bool, is_stored: bool) -> None:
         from pliant.study.run import Patience
 
         self.source, self._work = source, work
-        self._patience = None if is_patient else Patience(source.study, ADVICE)
+        self._patience = (
+            None if is_patient else Patience(source.study, ADVICE.format(CONTINUES if is_stored else ""))
+        )
         self._traces: dict[int, str] = {}
 
     def run(self, **options: Any) -> Result[Any]:
@@ -211,7 +220,9 @@ class _Watch:
             **options,
         )
         if ending.how != "complete":
-            source.ended = ending.message
+            source.ended = "stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
+        elif self._patience is not None:
+            self._patience.finish()
         trials = [trial for trial in source.study.trials() if trial.ended is not None]
         make = work.template.materialize
         return Result(work.template.space, make, trials, front=source.study.front(), ended=ending.how)
@@ -241,6 +252,15 @@ def announce(count: int) -> None:
     """Writes to standard error, after the first Ctrl-C, how many evaluations still run."""
     it, they = ("evaluation", "it") if count == 1 else ("evaluations", "them")
     write_line(f"finishing {count} {it}, then stopping; Ctrl-C again stops {they} now")
+
+
+def _check_evaluate(evaluate: Any, space: Any) -> None:
+    if not (callable(evaluate) or isinstance(evaluate, str)) or hole_paths(evaluate):
+        swapped = " The space comes first: pg.search(space, evaluate)." if callable(space) else ""
+        raise FieldTypeError(
+            f"evaluate is a function that returns the reward of a program, or its name 'module:function'; got "
+            f"{evaluate!r:.80} of type {type(evaluate).__name__}.{swapped}"
+        )
 
 
 def _check_known(launcher: Any, workers: Any) -> None:

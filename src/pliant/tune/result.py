@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 from pliant.algorithms.objectives import ParetoFront
+from pliant.values.slips import SEARCH, explain_attributes
 
 from .feedback import Reward
 from .text import say, say_decisions
@@ -23,12 +24,13 @@ T = TypeVar("T")
 class Tally:
     """Counts the trials of a search, and keeps the best: one trial, or the Pareto front of several objectives."""
 
-    __slots__ = ("_front", "best", "done", "failed", "maximize")
+    __slots__ = ("_front", "best", "done", "failed", "maximize", "reason")
 
     def __init__(self, *, maximize: bool) -> None:
         self.maximize = maximize
         self.done = self.failed = 0  # how many ended; how many of them have no reward that counts
         self.best: tuple[int, Decisions, float] | None = None  # id, decisions, reward; of one objective
+        self.reason: str | None = None  # the last failure, with its id
         self._front: ParetoFront | None = None
 
     def add(self, id: int, decisions: Decisions, reward: Reward | None) -> bool:
@@ -124,6 +126,9 @@ class Found(ABC, Generic[T]):
         The best in the first objective comes first. With one objective, just the best.
         """
         return [(self._make(decisions), reward) for decisions, reward in self._best()]
+
+    if not TYPE_CHECKING:
+        __getattr__ = explain_attributes(SEARCH)
 
     def __repr__(self) -> str:
         (count, failures), best = self._counts(), self._best()

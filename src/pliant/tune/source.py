@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 from pliant.algorithms import Algorithm, Exhausted, to_algorithm
 from pliant.algorithms.base import check_arity
 from pliant.algorithms.description import rebuild
+from pliant.algorithms.options import check_maximize
 from pliant.hyper.template import Template
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, LoadError
@@ -35,6 +36,7 @@ class Source(ABC):
 
     def __init__(self, *, maximize: bool) -> None:
         self.tally = Tally(maximize=maximize)
+        self.how: str | None = None  # the search ended: "complete" or "timeout"
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
         self.timeout: float | None = None  # seconds
@@ -84,7 +86,7 @@ class Source(ABC):
             if self.deadline is None:
                 self.deadline = monotonic() + self.timeout
             elif monotonic() >= self.deadline:
-                self.ended = f"the time limit of {self.timeout:g} seconds is reached"
+                self.how, self.ended = "timeout", f"the time limit of {self.timeout:g} seconds is reached"
                 self.finish()
                 self.close()
                 return None
@@ -98,6 +100,7 @@ class Source(ABC):
                 self.display = None
             raise
         if asked is None:
+            self.how = "complete"
             self.finish()
         elif self.display is not None:
             self._frame = id(sys._getframe(2))
@@ -124,14 +127,16 @@ class Source(ABC):
         self._frame = None
         reward = told.reward if counts else None
         is_best = self.tally.add(trial.id, trial.decisions, reward)
+        why = None if counts else told.reason or "it breaks a constraint"
+        self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
-            why = None if counts else told.reason or "it breaks a constraint"
             self.display.show(trial.id, reward, why, is_best=is_best)
         if self.callbacks:
             self._call(self.trial(trial.id))
 
     def add(self, trial: Trial) -> None:
         """Notes a trial that ran elsewhere, as it ended."""
+        self.tally.reason = f"trial {trial.id}: {trial.reason}" if trial.reason else self.tally.reason
         if self.display is not None:
             self.display.add(trial)
         else:
@@ -290,8 +295,8 @@ def study_source(
     from pliant.study.store.opening import is_free
     from pliant.study.trials.check import check_space
 
+    up = check_maximize(maximize)
     if not isinstance(study, Study):
-        up = True if maximize is None else maximize
         if algorithm is None:
             location = to_location(study)
             algorithm = to_algorithm() if is_free(location) else _rebuild(Study.open(location))

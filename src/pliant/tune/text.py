@@ -54,6 +54,8 @@ def say_end(tally: Tally, total: int | None, seconds: float, *, why: str | None)
     failed = f", {tally.failed} failed" if tally.failed else ""
     early = f" ({why.rstrip('.')})" if why else ""
     lines = [f"search: {tally.done}{left} trials in {seconds:.1f} s{failed}{early}; {tally.best_text}"]
+    if tally.reason is not None:
+        lines.append(f"  the last that failed, {tally.reason:.300}")
     if tally.best is not None:
         parts = list_decisions(tally.best[1])
         lines += [f"  {name} = {text}" if name else f"  {text}" for name, text in parts[:_LISTED]]

@@ -7,7 +7,7 @@ import json
 import math
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
@@ -105,7 +105,7 @@ def run_one(
 def read_result(found: Any) -> dict[str, Any]:
     """Returns what ``evaluate`` returned, as JSON."""
     if found is None:
-        return {"failed": "evaluate returned None instead of a reward", "cause": "reward"}
+        return {"failed": "evaluate returned None instead of a reward: return the number", "cause": "reward"}
     reward, metrics = split_metrics(found)
     numbers: dict[str, float] = {}
     try:
@@ -153,6 +153,13 @@ def make_job(
     parent = None if trial.parent is None else list(trial.parent.values)
     payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
     return Job(f"{trial.id}.{trial.token}", Call(function, payload), limits, trial.attempts)
+
+
+def is_importable(function: Any) -> bool:
+    """Returns whether another process can import a function by its name."""
+    with suppress(LaunchError):
+        return bool(name_of(function))
+    return False
 
 
 def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pliant.space import Decisions
+from pliant.values.slips import TRIAL, explain_attributes
 
 RUNNING, COMPLETED, STOPPED, FAILED = "running", "completed", "stopped", "failed"
 
@@ -91,6 +92,9 @@ class Trial:
     metrics: Mapping[str, float] = field(default_factory=dict)
     cause: Cause | None = None
     copied_from: int | None = None
+
+    if not TYPE_CHECKING:
+        __getattr__ = explain_attributes(TRIAL)
 
     @property
     def token(self) -> int:

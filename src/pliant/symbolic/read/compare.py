@@ -113,6 +113,8 @@ def kind_of(value: Any) -> Any:
     (<class 'bool'>, <class 'int'>, <class 'list'>)
     """
     cls = type(value)
+    if isinstance(value, Node):  # reading an attribute of it could build it
+        return cls
     if getattr(value, "shape", None) == () and hasattr(value, "item") and hasattr(value, "dtype"):
         return {"b": bool, "i": int, "u": int, "f": float, "c": complex, "U": str, "S": bytes}.get(
             getattr(value.dtype, "kind", ""), cls
