@@ -8,6 +8,7 @@ import pytest
 
 from pliant.space import Space, choice, diff, flatten, floating, integer
 from pliant.values.errors import DecisionError, LoadError
+from pliant.values.text import to_printable
 
 SPACE = flatten(
     [
@@ -178,3 +179,13 @@ def test_a_space_tells_how_another_differs():
     one, two = flatten([choice("x", 2)]), flatten([choice("x", 3)])
     assert one.diff(one) == []
     assert one.diff(two) == diff(one, two) != []
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "a\u202eb", "\u2028x", "\u3164"])
+def test_descriptions_and_differences_are_printable(name):
+    """Whatever names and candidates hold, a line stays a line."""
+    space = flatten([choice("op", 2, literals=[name, "b"], name=f"n{name}")])
+    other = flatten([choice("op", 2, literals=["c", f"d{name}"]), choice(f"p{name}", 2)])
+    for lines in (str(space).split("\n"), diff(space, other), diff(other, space)):
+        assert lines == [to_printable(line) for line in lines]
+    assert len(str(space).split("\n")) == 2

@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from pliant.values.text import to_printable
+
 from .points import Choice, Int, Point
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def describe(space: Space, limit: int = 40) -> str:
     skipped = _describe(space, space.top, "  ", lines, limit)
     if skipped:
         lines.append(f"  ... and {skipped} more")
-    return "\n".join(lines)
+    return "\n".join(map(to_printable, lines))
 
 
 def say_size(size: int | float) -> str:
@@ -121,7 +123,7 @@ def diff(old: Space, new: Space) -> list[str]:
             change = _say_change(old, point, new, after[key])
             lines += [f"~ {_path(point)}: {change}"] if change else []
     lines += [f"+ {_path(point)}: {say_point(point)}" for key, point in after.items() if key not in before]
-    return lines or ["~ the same points in another order"]
+    return [to_printable(line) for line in lines] or ["~ the same points in another order"]
 
 
 def _key(path: str) -> str:
