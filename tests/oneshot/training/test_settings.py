@@ -158,7 +158,7 @@ def test_what_is_said_of_options():
     assert describe_settings(TuNAS(exponent=-0.5), {})["TuNAS(exponent)"] == "-0.5"
     assert describe_settings(SPOS(search=generators.Random()), {})["SPOS(search)"].startswith("Random")
     assert describe(np.float64(0.5)) == "0.5"
-    assert describe([torch.zeros(2, 3), print]) == "(a tensor of shape (2, 3), print)"
+    assert describe([torch.zeros(2, 3), len]) == "(a tensor of shape (2, 3), len)"
     assert describe(Shy(3)) == "Shy(kept=3)"
     knot: list = []
     knot.append(knot)

@@ -81,6 +81,10 @@ def double(x):
 Double = symbolize(double)
 
 
+class Allowed(Foreign):
+    """The test that symbolizes it registers it."""
+
+
 def helper():
     pass
 
@@ -252,8 +256,8 @@ def test_a_class_and_its_symbolic_form_are_told_apart():
 
 
 def test_an_allowed_foreign_class_is_symbolized():
-    made = from_json({"_type": f"{HERE}.Foreign", "width": 3}, allow=[Foreign])
-    assert made == symbolize(Foreign)(3)
+    made = from_json({"_type": f"{HERE}.Allowed", "width": 3}, allow=[Allowed])
+    assert made == symbolize(Allowed)(3)
     assert not is_realized(made)
 
 
