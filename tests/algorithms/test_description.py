@@ -86,7 +86,7 @@ def test_setup_may_replace_the_seed():
 def test_a_class_of_a_user_may_move_but_is_none_of_ours():
     here, there = describe(Plain()), {**describe(Plain()), "name": "elsewhere:Plain"}
     assert differences(there, here) == []
-    assert differences({**there, "name": "Plain"}, here) == [f"a Plain against a {__name__}:Plain"]
+    assert differences({**there, "name": "Plain"}, here) == [f"Plain against {__name__}:Plain"]
 
 
 def test_options_that_only_one_has_are_left_out_at_every_depth():

@@ -58,7 +58,7 @@ def test_interrupted_search_says_how_to_go_on(pliant, pliant_process, darts, cal
     assert stopped.returncode == 130
     assert stopped.stderr == ""
     assert stopped.stdout.endswith(
-        f"Stopped. All trials so far are in {kept}. Run the same command without --restart to continue.\n"
+        f"Stopped. All trials so far are in {kept}. Run the same command to continue.\n"
     )
     resumed = pliant_process("search", "darts.py", "--baseline", "--trials", 30)
     assert re.search(f"continues after {call - 1} of 30|complete: 30 of 30", resumed.stdout)
@@ -69,7 +69,7 @@ def test_interrupted_search_says_how_to_go_on(pliant, pliant_process, darts, cal
 def test_interrupted_before_there_is_a_study(pliant, folder):
     (folder / "task.py").write_text("raise KeyboardInterrupt\n")
     output = pliant("search", "task.py", status=130).output
-    assert output == "\nStopped. Run the same command without --restart to continue.\n"
+    assert output == "\nStopped. Run the same command to continue.\n"
 
 
 def test_log_has_no_control_characters_and_no_blanks_at_ends(pliant_process, darts):

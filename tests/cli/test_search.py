@@ -228,7 +228,7 @@ def test_changed_space_is_shown(pliant, darts):
     [
         (["--seed", "1"], r"made with seed=0, and is opened with seed=1.*--restart"),
         (["--minimize"], r"made with maximize=True, and is opened with maximize=False.*--restart"),
-        (["--algorithm", "random"], r"another algorithm: a Auto against a Random.*--restart"),
+        (["--algorithm", "random"], r"another algorithm: Auto against Random.*--restart"),
     ],
 )
 def test_other_options_than_the_study_has(pliant, darts, options, message):

@@ -403,7 +403,7 @@ def test_resume_of_another_space_or_of_an_algorithm_of_code(pliant, darts, made)
     assert "Name the algorithm that the study was made with by --algorithm" in output
     pliant("search", "darts.py", "--no-baseline", "--algorithm", "random", "--trials", 2, "--study", "b.db")
     output = pliant("study", "resume", "b.db", "darts.py", "--algorithm", "re", status=1).output
-    assert "is searched by another algorithm: a Random against a Evolution" in output
+    assert "is searched by another algorithm: Random against Evolution" in output
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -176,7 +176,7 @@ def test_changed_space_is_shown_as_a_difference(path):
 OTHERS = {
     "another class": (
         LocalSearch(),
-        r"a Random against a LocalSearch\.\n  in the study: Random\(seed=0, .*\n  given: +LocalSearch",
+        r"Random against LocalSearch\.\n  in the study: Random\(seed=0, .*\n  given: +LocalSearch",
     ),
     "another option": (
         Random(replace=False),
@@ -185,7 +185,7 @@ OTHERS = {
     "another seed": (Random(seed=1), r"seed=0 against 1\."),
     "a wrapper": (
         Deduplicate(Random()),
-        r"a Random against a Deduplicate.*\n.*\n  given: +Deduplicate\(algorithm=Random\(seed=0",
+        r"Random against Deduplicate.*\n.*\n  given: +Deduplicate\(algorithm=Random\(seed=0",
     ),
 }
 

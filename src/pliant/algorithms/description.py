@@ -88,7 +88,7 @@ def differences(recorded: Description, given: Description) -> list[str]:
     before, now = recorded["name"], given["name"]
     may_be_same = (":" in before) == (":" in now) or before.startswith("?:")  # the module ``?`` is unknown
     if not may_be_same or before.rpartition(":")[2] != now.rpartition(":")[2]:  # a user's class may move
-        return [f"a {before} against a {now}"]
+        return [f"{before} against {now}"]
     old, new = recorded["options"], given["options"]
     return [
         f"{name}={to_text(old[name])} against {to_text(new[name])}"

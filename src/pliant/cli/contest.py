@@ -195,7 +195,11 @@ def say_progress(study: Study) -> str:
     """Returns how far a study is, as text."""
     info, counts = study.info(), study.counts()
     ended = sum(counts.values()) - counts["running"]
-    trials = f"{ended} trials" if info.budget is None else f"{ended} of {info.budget} trials"
+    trials = (
+        f"{ended} trials"
+        if info.budget is None or ended > info.budget
+        else f"{ended} of {info.budget} trials"
+    )
     if info.is_complete:
         return f"complete: {trials}"
     return f"continues after {trials}" if ended else "new"

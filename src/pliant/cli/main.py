@@ -46,6 +46,11 @@ class Commands(click.Group):
         with _explaining():
             return super().make_context(*args, **extra)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] in study.commands and args[0] not in self.commands:
+            ctx.fail(f"No such command {args[0]!r}. Write `{ctx.command_path} study {args[0]}`.")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """See ``click.Command``."""
         with _explaining():

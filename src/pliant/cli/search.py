@@ -12,6 +12,14 @@ from .options import make_pool, pool_options, stop
 ALGORITHM = "auto"  # of naming.DEFAULT, which would be slow to import here
 
 
+def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Points to the right flag, for the name that other libraries use."""
+    if value is not None:
+        raise click.UsageError(
+            f"there is no --direction. Write --{'min' if value[:3] == 'min' else 'max'}imize."
+        )
+
+
 @click.command()
 @click.argument("target", metavar="FILE")
 @click.option("--trials", type=click.IntRange(min=1), help="How many programs to evaluate.  [default: 40]")
@@ -32,6 +40,7 @@ ALGORITHM = "auto"  # of naming.DEFAULT, which would be slow to import here
     default=True,
     help="Whether higher or lower rewards are better.  [default: maximize]",
 )
+@click.option("--direction", hidden=True, callback=refuse_direction, expose_value=False)
 @click.option(
     "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many trials to list."
 )
@@ -69,8 +78,8 @@ def search(
       test(program)      -> its score on test data that the search does not use (optional)
       handmade()         -> a program to compare with (optional)
 
-    For a network with choices, and for a search-space file, a program is the chosen values in the
-    format of NNI: {"KEY": {"_value": "conv", "_idx": 0}}; `pliant space FILE --json` writes such a file.
+    If the space is a network with choices or a search-space file, evaluate receives the chosen values
+    as NNI writes them: {"KEY": {"_value": "conv", "_idx": 0}}. `pliant space FILE --json` writes the file.
 
     The study stores every trial. Stop at any time: the same command continues the search, also after
     its end with a higher --trials.
@@ -91,4 +100,8 @@ def search(
         pool = make_pool(options)
         Contest(loaded, space, place, pool=pool, constraints=constraints, **options).run(console)
     except KeyboardInterrupt:
-        stop(console, place, "Run the same command without --restart to continue.")
+        stop(
+            console,
+            place,
+            f"Run the same command{' without --restart' if options['restart'] else ''} to continue.",
+        )

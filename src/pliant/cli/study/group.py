@@ -35,7 +35,10 @@ def study() -> None:
 @click.argument("where", metavar="[FOLDER]", default=".")
 @show_as
 def list_(where: str, *, form: str) -> None:
-    """List the studies in a folder, or in a database such as postgresql://user@host/database."""
+    """List the studies in a folder or database.
+
+    A database is an address such as postgresql://user@host/database.
+    """
     from .output import print_studies
     from .places import find_all
 
@@ -63,7 +66,7 @@ def show(place: str, *, journal: int, form: str) -> None:
 @number("--count", 1, "The number of trials.")
 @show_as
 def best(place: str, *, count: int, form: str) -> None:
-    """Print the best trials; with several rewards, the Pareto-optimal ones."""
+    """Print the best trials, or the Pareto front."""
     from pliant.study import Study
 
     from .output import print_trials
@@ -163,7 +166,10 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 @number("--top", 5, "The number of best trials to show.")
 @pool_options
 def resume(place: str, target: str, **options: Any) -> None:
-    """Continue a study with its algorithm and settings; FILE is as for `pliant search`."""
+    """Continue a study with its algorithm and settings.
+
+    FILE is as for `pliant search`.
+    """
     from pliant.study.store.location import to_location
 
     from ..console import make_console
@@ -181,8 +187,9 @@ def resume(place: str, target: str, **options: Any) -> None:
 @click.argument("decisions")
 @click.option("--note", default="", help="Where they come from, for readers of the study.")
 def enqueue(place: str, decisions: str, *, note: str) -> None:
-    """Enqueue DECISIONS: JSON by path, as in `export` or a trainer's --nas_params_str, or a JSON list.
+    """Enqueue decisions to try next.
 
+    DECISIONS is JSON by name or path, as in `export` or a trainer's --nas_params_str, or a JSON list.
     @FILE reads them from a file, and - from standard input.
     """
     from pliant.study import Study
@@ -200,7 +207,10 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 @study.command()
 @click.argument("place")
 def upgrade(place: str) -> None:
-    """Upgrade a study of an older version; continuing its search also does that."""
+    """Upgrade a study of an older version.
+
+    Continuing its search also does that.
+    """
     from pliant.study import Study
     from pliant.study.store.location import to_location
     from pliant.study.store.opening import open_store

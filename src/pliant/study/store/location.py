@@ -84,7 +84,8 @@ def check_exists(file: Path) -> None:
         near = suggest(file.name, _names_in(file.parent))
         raise NoStudyError(
             f"no study found at {str(file)!r}{near or '.'} Make one with "
-            "Study.create(path, space, algorithm), or use Study.open_or_create.",
+            "Study.create(path, space, algorithm) or Study.open_or_create; in a shell, with `pliant search FILE --study PLACE`. "
+            "`pliant study list FOLDER` shows the studies that exist.",
             is_free=True,
         )
     if file.stat().st_size == 0:
