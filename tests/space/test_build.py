@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pliant.space import Choice, Float, Group, Int, Space, choice, flatten, floating, integer
-from pliant.values.errors import SpaceError
+from pliant.values.errors import DecisionError, SpaceError
 
 
 def paths(*holes):
@@ -209,3 +209,24 @@ def test_an_integer_range_is_no_wider_than_a_float(ends):
 def test_a_large_range_that_a_float_can_hold():
     space = flatten([floating("x", -8e307, 8e307), integer("n", 0, 10**300)])
     assert all(space.sample(seed).to_json() for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        lambda: choice("x", 2, picks=10**9, distinct=False),
+        lambda: choice("x", [choice("y", 2, picks=10**6, distinct=False), None], picks=10**6, distinct=False),
+        lambda: choice("x", [choice("y", [choice("z", 2, picks=60, distinct=False)] * 60)] * 60),
+    ],
+)
+def test_spaces_with_too_many_points_are_refused_at_once(hole):
+    with pytest.raises(
+        SpaceError, match=r"has [\d,]+ decision points, and 131,072 are the most\. Pick fewer"
+    ):
+        flatten([hole()])
+    assert len(flatten([choice("x", 2, picks=100, distinct=False)]).points) == 100
+
+
+def test_a_range_of_any_length_is_no_decisions():
+    with pytest.raises(DecisionError, match="only make 1 points active"):
+        flatten([choice("x", 2)]).parse(range(10**18))

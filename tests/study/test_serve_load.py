@@ -281,10 +281,12 @@ def test_a_script_that_is_started_twice(path, start):
     second = start("serve", path, 5)
     said = second.communicate(timeout=60)[1]
     assert second.returncode != 0
-    assert "use `serve(study)` and `connect(path)`" in said
+    assert "`pliant.study.serve.serve(study)` there and `pliant.study.client.connect(path)` here" in said
     with connect(path) as client:
         assert client.ask().id == 1
-    with pytest.raises(StudyInUseError, match=r"`serve\(study\)` and `connect\(path\)`"):
+    with pytest.raises(
+        StudyInUseError, match=r"serve\(study\)` there and `pliant\.study\.client\.connect\(path\)` here"
+    ):
         Study.open(path, *_clients())
 
 

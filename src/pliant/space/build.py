@@ -18,6 +18,8 @@ from pliant.values.path import at_path
 from .points import Choice, Float, Group, Int, Point, are_numbers
 from .space import Space
 
+MAX_POINTS = 1 << 17  # of a space; a program of 150 bytes can ask for any number
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -126,13 +128,25 @@ def flatten(holes: Iterable[Hole]) -> Space:
     A hole below candidate ``i`` of ``n`` of the choice at ``P`` gets the id ``P[=i/n]`` joined with its
     own location; the picks of a ``manyof`` at ``P`` are ``P[0]``, ``P[1]``, ... (one pick: ``P``).
 
+    Raises:
+      SpaceError: there are more than ``MAX_POINTS`` points.
+
     >>> inner = choice("", [None, floating("k", 0, 1)])
     >>> [p.path for p in flatten([choice("x", [inner, None], picks=2, distinct=False)]).points]
     ['x[0]', 'x[0][=0/2]', 'x[0][=0/2][=1/2].k', 'x[1]', 'x[1][=0/2]', 'x[1][=0/2][=1/2].k']
     """
     points: list[Point | None] = []
-    top = _lay_all(tuple(holes), "", points)
+    found = tuple(holes)
+    if (count := _count(found)) > MAX_POINTS:
+        raise SpaceError(
+            f"this space has {count:,} decision points, and {MAX_POINTS:,} are the most. Pick fewer in `manyof`, or nest less."
+        )
+    top = _lay_all(found, "", points)
     return Space(points, top)  # type: ignore[arg-type]  # every None has been filled by now
+
+
+def _count(holes: tuple[Hole, ...]) -> int:
+    return sum(hole.picks * (1 + sum(map(_count, hole.candidates))) for hole in holes)
 
 
 def join_ids(prefix: str, location: str) -> str:

@@ -93,7 +93,7 @@ def read(space: Space, given: Any) -> Vector:
     if isinstance(given, str):
         given = _load(given)
     elif isinstance(given, range):
-        given = list(given)
+        given = list(given[: len(space.points) + 1])  # of any length, such as range(10**12)
     elif hasattr(given, "tolist") and not isinstance(given, Mapping):  # an array or tensor
         given = given.tolist()
     if isinstance(given, Mapping):

@@ -139,7 +139,7 @@ def explain_held(path: Path | str, holder: Holder | None) -> StudyInUseError:
     text = None if holder is None else str(holder)
     return StudyInUseError(
         f"the study {str(path)!r} is being written by {text or 'another process'}. Only one process writes a study: close it "
-        "there (`with Study...` closes it), or end that process. To share a study between processes, use `serve(study)` "
-        "and `connect(path)`. To only read it, leave out the algorithm: Study.open(path).",
+        "there (`with Study...` closes it), or end that process. To share a study between processes, use "
+        "`pliant.study.serve.serve(study)` there and `pliant.study.client.connect(path)` here. To only read it, leave out the algorithm: Study.open(path).",
         text,
     )
