@@ -71,12 +71,12 @@ DNASpec = Space
 geno = generators
 
 
-def ne(x: Any, y: Any) -> bool:
+def ne(x: object, y: object) -> bool:
     """Returns whether two values differ symbolically; the opposite of ``eq``."""
     return not eq(x, y)
 
 
-def gt(x: Any, y: Any) -> bool:
+def gt(x: object, y: object) -> bool:
     """Returns whether ``x`` comes after ``y`` in the order of trees; see ``lt``."""
     return lt(y, x)
 

@@ -258,7 +258,7 @@ class Algorithm(ABC):
 
     # ------------------------------------------------------------------ private
 
-    def _own(self, decisions: Any, verb: str) -> Decisions:
+    def _own(self, decisions: object, verb: str) -> Decisions:
         """Returns decisions of an equal space, such as those read from a file, as decisions of this space itself."""
         space = self._space
         if space is None:
@@ -329,7 +329,7 @@ def _remember_arguments(init: Callable[..., None]) -> Callable[..., None]:
     return construct
 
 
-def take_first(waiting: dict[Any, list[Any]], key: Any) -> Any:
+def take_first(waiting: dict[Any, list[Any]], key: object) -> Any:
     """Removes and returns the first item that waits under a key, such as decisions; None without one."""
     items = waiting.get(key)
     if items is not None and len(items) == 1:
@@ -361,7 +361,7 @@ def check_step(step: Any) -> float:
     )
 
 
-def check_algorithm(value: Any, where: str) -> Algorithm:
+def check_algorithm(value: object, where: str) -> Algorithm:
     """Returns ``value`` when it is an algorithm, else raises FieldTypeError; ``where`` names the argument."""
     algorithm: Algorithm = check_part(value, Algorithm, where, "an algorithm, such as `Random()`")
     return algorithm
@@ -435,10 +435,10 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
 def _advise(reward: Any, fail: str) -> str:
     """Returns what to give instead of something that is not a reward."""
     if isinstance(reward, dict):
-        number = next((one for one in reward.values() if isinstance(one, (int, float))), 0.5)
+        first = next((one for one in reward.values() if isinstance(one, (int, float))), 0.5)
         return (
             "Give the reward first, and the other numbers after it: `return "
-            f"{number:g}, {{...}}`, or `feedback({number:g}, metrics={{...}})`."
+            f"{first:g}, {{...}}`, or `feedback({first:g}, metrics={{...}})`."
         )
     if isinstance(reward, (bool, str, bytes)):
         return f"Convert it to a number with `float(...)`. For a trial that failed, {fail}."
@@ -459,7 +459,7 @@ def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None
     return count
 
 
-def _check_proposed(algorithm: Algorithm, proposed: Any, space: Space) -> Decisions:
+def _check_proposed(algorithm: Algorithm, proposed: object, space: Space) -> Decisions:
     """Returns the proposal of a subclass as decisions of ``space`` itself."""
     if not isinstance(proposed, Decisions):
         raise DecisionError(

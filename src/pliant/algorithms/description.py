@@ -54,7 +54,7 @@ def rebuild(description: Description) -> Algorithm:
     return found
 
 
-def to_text(description: Any) -> str:
+def to_text(description: object) -> str:
     """Returns a description, or a value in it, as one line.
 
     >>> from pliant.algorithms import RegularizedEvolution
@@ -105,7 +105,7 @@ def is_known(name: str) -> bool:
         return False
 
 
-def _describe(value: Any) -> Any:
+def _describe(value: object) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, numbers.Integral):
@@ -127,7 +127,7 @@ def _describe(value: Any) -> Any:
     return {"name": name, "options": {key: _describe(one) for key, one in options.items()}}
 
 
-def _read_options(value: Any) -> dict[str, Any]:
+def _read_options(value: object) -> dict[str, Any]:
     """Returns the arguments of a constructor: as the object keeps them, or, of a user's algorithm, as they were given."""
     kind = type(value)
     try:
@@ -166,7 +166,7 @@ def _same(old: Any, new: Any) -> bool:
     return json.dumps(old) == json.dumps(new)
 
 
-def _rebuild(value: Any) -> Any:
+def _rebuild(value: object) -> Any:
     if isinstance(value, list):
         return tuple([_rebuild(one) for one in value])
     if not isinstance(value, dict):

@@ -123,7 +123,7 @@ def _explain_order(name: str, value: str) -> str:
     return f"{value} is not given by keyword: {meant}{name!r} takes {listing(known, limit=len(known))}"
 
 
-def _explain_type(value: Any) -> str:
+def _explain_type(value: object) -> str:
     """Returns what is wrong with a value that gives no algorithm."""
     allowed = "an algorithm is given as an object, such as pg.algorithms.TPE(), as its name, such as 'tpe', or as None for the default"
     given = f"got {value!r:.80} of type {type(value).__name__}"

@@ -13,7 +13,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldEr
 _Class = TypeVar("_Class", bound=type)
 
 
-def check_count(value: Any, name: str, owner: Any, *, least: int = 1, most: int | None = None) -> int:
+def check_count(value: object, name: str, owner: object, *, least: int = 1, most: int | None = None) -> int:
     """Returns ``value`` when it is an integer from ``least`` to ``most``.
 
     ``owner`` is the object that has the option ``name``, or its name.
@@ -32,9 +32,9 @@ def check_count(value: Any, name: str, owner: Any, *, least: int = 1, most: int 
 
 
 def check_number(
-    value: Any,
+    value: object,
     name: str,
-    owner: Any,
+    owner: object,
     *,
     least: float = 0.0,
     above: float | None = None,
@@ -66,7 +66,7 @@ def check_number(
     return float(value)
 
 
-def check_part(value: Any, kind: type, where: str, example: str) -> Any:
+def check_part(value: object, kind: type, where: str, example: str) -> Any:
     """Returns ``value`` when it is an instance of ``kind``.
 
     ``where`` is the argument, such as ``Evolution(survive=...)``; ``example`` is what it takes in words and code, such as
@@ -83,7 +83,7 @@ def check_part(value: Any, kind: type, where: str, example: str) -> Any:
     return value
 
 
-def check_flag(value: Any, name: str, owner: Any) -> bool:
+def check_flag(value: object, name: str, owner: object) -> bool:
     """Returns ``value`` when it is True or False, else raises FieldTypeError."""
     if not isinstance(value, bool):
         raise FieldTypeError(
@@ -141,11 +141,11 @@ def refuse_unknown(cls: _Class) -> _Class:
     return cls
 
 
-def show(owner: Any) -> str:
+def show(owner: object) -> str:
     """Returns the constructor call that made ``owner``, of the arguments that it keeps as attributes."""
     names = [name for name in inspect.signature(type(owner)).parameters if hasattr(owner, name)]
     return f"{type(owner).__name__}({', '.join(f'{name}={getattr(owner, name)!r}' for name in names)})"
 
 
-def _name(owner: Any) -> str:
+def _name(owner: object) -> str:
     return owner if isinstance(owner, str) else type(owner).__name__

@@ -71,7 +71,7 @@ class Optuna(Algorithm):
       FieldTypeError: ``sampler`` is something else.
     """
 
-    def __init__(self, sampler: Any = "TPESampler", *, objectives: int = 1, seed: int = 0) -> None:
+    def __init__(self, sampler: object = "TPESampler", *, objectives: int = 1, seed: int = 0) -> None:
         super().__init__(seed)
         self.sampler = sampler
         self.objectives = check_count(objectives, "objectives", "Optuna")
@@ -127,7 +127,7 @@ class Optuna(Algorithm):
         take_first(self._open, decisions.values)
         self._log.append(["told", list(decisions.values) if place is None else place, numbers])
 
-    def _tell(self, decisions: Decisions, trial: Any, numbers: list[float] | None) -> None:
+    def _tell(self, decisions: Decisions, trial: object, numbers: list[float] | None) -> None:
         optuna = _load()
         failed = optuna.trial.TrialState.FAIL
         if trial is not None:
@@ -316,7 +316,7 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _start(sampler: Any, objectives: int) -> Any:
+def _start(sampler: object, objectives: int) -> Any:
     """Returns a new in-memory study that records when the sampler wants to stop."""
     optuna = _load()
 

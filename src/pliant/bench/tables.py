@@ -158,7 +158,7 @@ class Tabular(Task):
     """A task whose scores are looked up; ``row`` returns the row of decisions, None where they are infeasible."""
 
     def __init__(
-        self, name: str, program: Any, table: Table, *, row: Callable[[Decisions], int | None]
+        self, name: str, program: object, table: Table, *, row: Callable[[Decisions], int | None]
     ) -> None:
         super().__init__(
             name,

@@ -59,7 +59,7 @@ class Task(ABC):
     def __init__(
         self,
         name: str,
-        program: Any,
+        program: object,
         *,
         fidelities: tuple[int, ...] = (1,),
         repeats: int = 1,
@@ -83,7 +83,7 @@ class Task(ABC):
         return self._template.space
 
     def evaluate(
-        self, decisions: Any, fidelity: int | None = None, *, repeat: int | None = None
+        self, decisions: object, fidelity: int | None = None, *, repeat: int | None = None
     ) -> Result | None:
         """Returns the result of decisions; None if they are infeasible.
 
@@ -114,7 +114,7 @@ class Task(ABC):
             )
         return self._evaluate(decisions, fidelity, repeat or 0)
 
-    def encode(self, program: Any) -> Decisions:
+    def encode(self, program: object) -> Decisions:
         """Returns the decisions of a program that a search of ``self.program`` made.
 
         Raises:

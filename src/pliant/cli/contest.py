@@ -206,7 +206,7 @@ def say_progress(study: Study) -> str:
 
 
 def choose_by_search(
-    label: str, program: Any, study: Study, *, runs: Runner, console: Console
+    label: str, program: object, study: Study, *, runs: Runner, console: Console
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards."""
     from pliant.tune import sample

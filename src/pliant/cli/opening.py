@@ -92,7 +92,7 @@ def to_text(answer: Any) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def is_network(made: Any) -> bool:
+def is_network(made: object) -> bool:
     """Returns whether something is a network that choices may be written into, and not a program with holes."""
     from pliant.symbolic.tree.node import Node
     from pliant.symbolic.tree.realize import hole_paths
@@ -107,12 +107,12 @@ def is_network(made: Any) -> bool:
     return not hole_paths(made) and any(isinstance(module, Mutable) for module in network.modules())
 
 
-def _is_module(made: Any) -> bool:
+def _is_module(made: object) -> bool:
     torch = sys.modules.get("torch")  # who made a module has imported it
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
-def _is_data(made: Any) -> bool:
+def _is_data(made: object) -> bool:
     """Returns whether each item has a ``_type``: data in the guide's form, right or wrong."""
     return (
         isinstance(made, dict)

@@ -31,7 +31,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
 
     name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Returns the number of bytes."""
         match = _SIZE.fullmatch(str(value).strip())
         count = round(float(match[1]) * 1024 ** _UNITS[match[2].upper()]) if match else 0

@@ -42,7 +42,7 @@ class _Writer:
         self.scope: dict[str, Any] = {}
         self.names: dict[int, str] = {}
 
-    def constant(self, value: Any) -> str:
+    def constant(self, value: object) -> str:
         """Returns the name of a global that holds ``value``."""
         name = self.names.get(id(value))
         if name is None:
@@ -84,7 +84,7 @@ class _Writer:
         assert isinstance(part, Tied)
         return f"{self.constant(fresh_copy)}(t[{part.name!r}])"
 
-    def copy(self, value: Any) -> str:
+    def copy(self, value: object) -> str:
         """Returns the source of a copy of a constant subtree."""
         if isinstance(value, Node):
             if not _leaves_shared(value):
@@ -131,7 +131,7 @@ class _Writer:
             return f"[{', '.join(items)}]"
         return f"{self.constant(rebuild)}({self.constant(copy.copy(value))}, [{', '.join(items)}])"
 
-    def item(self, holder: Any, key: Any, part: Part, depth: int) -> str:
+    def item(self, holder: object, key: object, part: Part, depth: int) -> str:
         """Returns the source of a child of a node or container; containers get the spec of their field."""
         text = self.expression(part, depth + 1)
         spec = _child_spec(holder, key)
@@ -176,7 +176,7 @@ def _is_loose(part: Part) -> bool:
     return isinstance(part, Derived) or (isinstance(part, (Source, Echo)) and _is_loose(part.part))
 
 
-def _child_spec(holder: Any, key: Any) -> ValueSpec | None:
+def _child_spec(holder: object, key: object) -> ValueSpec | None:
     """Returns the spec of a child of a node, or None if it has none."""
     if isinstance(holder, (List, Dict)):
         return item_spec(holder._sym_spec, key)
@@ -184,14 +184,14 @@ def _child_spec(holder: Any, key: Any) -> ValueSpec | None:
     return None if field is None else field.value_spec
 
 
-def _give_spec(spec: ValueSpec, value: Any) -> Any:
+def _give_spec(spec: ValueSpec, value: object) -> Any:
     """Gives a List or Dict that a hole became, and those in it, their specs; returns the value."""
     if isinstance(value, (List, Dict)):
         govern(value, spec)
     return value
 
 
-def _is_private(value: Any) -> bool:
+def _is_private(value: object) -> bool:
     """Returns whether each candidate needs its own copy of this value, because it can change."""
     if value.__class__ in ATOMS:
         return False
@@ -216,7 +216,7 @@ def _leaves_shared(node: Any) -> bool:
     return False
 
 
-def fresh_copy(value: Any) -> Any:
+def fresh_copy(value: object) -> Any:
     """Returns a copy of a subtree for a new candidate; mutable leaves are deep-copied."""
     if value.__class__ in ATOMS:
         return value
@@ -272,12 +272,12 @@ _new_list = list.__new__
 _extend = list.extend
 
 
-def _governed(maker: Callable[[Any], Any], spec: Any) -> Callable[[Any], Any]:
+def _governed(maker: Callable[[Any], Any], spec: object) -> Callable[[Any], Any]:
     """Returns ``maker`` for containers that a spec governs."""
     if spec is None:
         return maker
 
-    def make(items: Any) -> Any:
+    def make(items: object) -> Any:
         made = maker(items)
         made._sym_spec = spec
         return made
@@ -290,7 +290,7 @@ def _derive(hole: Any) -> Callable[[Any], Any]:
     return lambda inner: adopt(None, None, hole.build(inner))
 
 
-def _keep(tied: dict[Any, Any], name: str, value: Any) -> Any:
+def _keep(tied: dict[Any, Any], name: str, value: object) -> Any:
     tied[name] = value
     return value
 
@@ -326,7 +326,7 @@ def _repeat(build: Build, name: str) -> Build:
 def _finisher(marks: dict[str, Any]) -> Callable[[Any, dict[str, Any]], Any]:
     """Returns a function that gives a new object its extra keyword arguments and its marks."""
 
-    def finish(made: Any, more: dict[str, Any]) -> Any:
+    def finish(made: object, more: dict[str, Any]) -> Any:
         state = object.__getattribute__(made, "__dict__")
         state.update(marks)
         if more:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 class Recorder(Protocol):
     """Decides the holes of a running traced program."""
 
-    def decide(self, hole: Any) -> Any:
+    def decide(self, hole: object) -> Any:
         """Returns the value of the hole in this run, or the hole itself to leave it open."""
 
 
@@ -31,7 +31,7 @@ class Traced:
 current: ContextVar[Recorder | None] = ContextVar("pliant_running_program", default=None)
 
 
-def decide(hole: Any) -> Any:
+def decide(hole: object) -> Any:
     """Returns the hole, or its value when a traced program is running."""
     recorder = current.get()
     return hole if recorder is None else recorder.decide(hole)

@@ -73,7 +73,7 @@ def manyof(
     sorted: bool = False,
     *,
     name: str | None = None,
-    hints: Any = None,
+    hints: object = None,
     choices_distinct: bool | None = None,
     choices_sorted: bool | None = None,
 ) -> Any:

@@ -170,11 +170,11 @@ class DerivedHole(Hole):
         """Returns the inner program with holes."""
         raise NotImplementedError(f"{type(self).__name__} must define inner(self).")
 
-    def build(self, value: Any) -> Any:
+    def build(self, value: object) -> Any:
         """Returns the value of this hole for a value of the inner program."""
         raise NotImplementedError(f"{type(self).__name__} must define build(self, value).")
 
-    def unbuild(self, value: Any) -> Any:
+    def unbuild(self, value: object) -> Any:
         """Returns the value of the inner program for a value of this hole: the inverse of ``build``, used by ``encode``."""
         raise NotImplementedError(
             f"{type(self).__name__} must define unbuild(self, value) before programs can be encoded."
@@ -222,7 +222,7 @@ def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> Any:
     return stored
 
 
-def _joined(hole: OneOf, join: Any, other: Any) -> Any:
+def _joined(hole: OneOf, join: Any, other: object) -> Any:
     if not isinstance(other, list):
         return NotImplemented
     for i, candidate in enumerate(hole.candidates):

@@ -29,7 +29,7 @@ At = tuple[Key, ...]
 _UNKNOWN = object()
 
 
-def find_decisions(part: Part, child: Any) -> Vector:
+def find_decisions(part: Part, child: object) -> Vector:
     """Returns the first decisions, in lexicographic order, that build ``child``.
 
     Raises:
@@ -69,7 +69,7 @@ class _Matcher:
         text, values = self.reason
         return text.format(*(one_line(v, max_length=80) for v in values))
 
-    def match(self, part: Part, value: Any, at: At) -> Vector | None:
+    def match(self, part: Part, value: object, at: At) -> Vector | None:
         """Returns the first decisions of a part that build ``value``, or None."""
         if isinstance(part, Constant):
             return self.match_constant(part.value, value, at)
@@ -94,13 +94,13 @@ class _Matcher:
         self.fail(at, f"is {{}}; the hole named {part.name!r} was decided as {{}} before", value, wanted)
         return None
 
-    def match_echo(self, part: Echo, value: Any, at: At) -> Vector | None:
+    def match_echo(self, part: Echo, value: object, at: At) -> Vector | None:
         """Matches a hole that repeats a decision with candidates of its own: builds its value and compares."""
         if self.tied.get(decided(part.name)) is None:
             return None
         return self.match_built(part, value, at, f"as the hole named {part.name!r} was decided before, it")
 
-    def match_built(self, part: Part, value: Any, at: At, reason: str) -> Vector | None:
+    def match_built(self, part: Part, value: object, at: At, reason: str) -> Vector | None:
         """Matches a part that earlier decisions determine: builds its value and compares."""
         wanted = compile_part(part)(iter(()).__next__, dict(self.tied))
         if agree(wanted, value, self.level):
@@ -108,7 +108,7 @@ class _Matcher:
         self.fail(at, f"is {{}}; {reason} is {{}} here", value, wanted)
         return None
 
-    def match_constant(self, wanted: Any, value: Any, at: At) -> Vector | None:
+    def match_constant(self, wanted: object, value: object, at: At) -> Vector | None:
         """Compares a value with a subtree without open holes; True does not match 1."""
         if agree(wanted, value, self.level):
             return ()
@@ -121,7 +121,7 @@ class _Matcher:
         self.fail(at, "is {}; the space has {} there", value, wanted)
         return None
 
-    def match_number(self, hole: Any, value: Any, at: At) -> Vector | None:
+    def match_number(self, hole: Any, value: object, at: At) -> Vector | None:
         """Matches a number against its range."""
         whole = isinstance(hole, Intv)
         kind = int if whole and not hole.as_float else float
@@ -138,7 +138,7 @@ class _Matcher:
             return (int(number),)
         return None
 
-    def match_derived(self, part: Derived, value: Any, at: At) -> Vector | None:
+    def match_derived(self, part: Derived, value: object, at: At) -> Vector | None:
         """Matches a user-defined hole: the value that ``unbuild`` returns must build the same value.
 
         If all holes in it repeat earlier decisions, its value is built and compared.
@@ -177,7 +177,7 @@ class _Matcher:
                 return items if isinstance(part.value, list) else dict(zip(part.keys, items))
         return _UNKNOWN
 
-    def fit(self, part: Pick, value: Any, at: At) -> dict[int, Vector]:
+    def fit(self, part: Pick, value: object, at: At) -> dict[int, Vector]:
         """Returns the candidates that fit a value, with their decisions: those that agree best with its type.
 
         If several have not its exact type and differ from each other, none is returned.
@@ -211,7 +211,7 @@ class _Matcher:
                 return {}
         return fits
 
-    def match_one(self, part: Pick, value: Any, at: At) -> Vector | None:
+    def match_one(self, part: Pick, value: object, at: At) -> Vector | None:
         """Matches one pick: the first candidate that fits."""
         for i, vector in self.fit(part, value, at).items():
             return (i, *vector)
@@ -219,7 +219,7 @@ class _Matcher:
             self.fail(at, "is {}; the candidates there are {}", value, part.hole.candidates)
         return None
 
-    def match_many(self, part: Pick, value: Any, at: At) -> Vector | None:
+    def match_many(self, part: Pick, value: object, at: At) -> Vector | None:
         """Matches a list of picks: the first assignment of candidates to items."""
         k, hole = part.k or 0, part.hole
         if not isinstance(value, list) or len(value) != k:
@@ -245,7 +245,7 @@ class _Matcher:
             vector += (i, *fits[i])
         return vector
 
-    def match_branch(self, part: Branch, value: Any, at: At) -> Vector | None:
+    def match_branch(self, part: Branch, value: object, at: At) -> Vector | None:
         """Matches a node or container child by child."""
         wanted = part.value
         items = children(value)
@@ -268,7 +268,7 @@ class _Matcher:
         return tuple(decided)
 
 
-def _find_ahead(part: Part, value: Any) -> Iterator[tuple[str, Any]]:
+def _find_ahead(part: Part, value: object) -> Iterator[tuple[str, Any]]:
     """Yields the values of tied holes at paths that every program of the space has, by name."""
     if isinstance(part, Tied):
         yield part.name, value
@@ -286,7 +286,7 @@ def _is_known(part: Part) -> bool:
     return isinstance(part, (Constant, Tied, Echo)) or (isinstance(part, Derived) and _is_known(part.part))
 
 
-def _is_like(wanted: Any, value: Any) -> bool:
+def _is_like(wanted: object, value: object) -> bool:
     """Returns whether a value has the type that a container or node of the space becomes."""
     for kind in (list, dict, tuple):
         if isinstance(wanted, kind):

@@ -17,7 +17,7 @@ from pliant.values.path import Path
 Where = Callable[[Any], bool]
 
 
-def by_hints(hints: Any) -> Where:
+def by_hints(hints: object) -> Where:
     """Returns the partition of the holes whose hints equal ``hints``.
 
     >>> import pliant as pg
@@ -63,14 +63,14 @@ class ByPath:
         """Returns whether holes at a path are selected."""
         return self.pattern.match(str(at)) is not None
 
-    def __call__(self, hole: Any) -> bool:
+    def __call__(self, hole: object) -> bool:
         return self.selects(path(hole))
 
     def __repr__(self) -> str:
         return f"by_path({self.pattern.pattern!r})"
 
 
-def to_where(partition: Any) -> Where | None:
+def to_where(partition: object) -> Where | None:
     """Returns a partition as a predicate: a function as it is, text as a path pattern.
 
     Raises:

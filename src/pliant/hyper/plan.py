@@ -150,7 +150,7 @@ class _Spot:
         return _Spot(location, self.path + key, self.described, symbolic)
 
 
-def make_plan(program: Any, where: Where | None = None) -> Plan:
+def make_plan(program: object, where: Where | None = None) -> Plan:
     """Analyses a program; with ``where``, only the holes that it selects are open.
 
     The plan refers to a copy, so later changes to the program do not affect it.
@@ -185,7 +185,7 @@ class _Planner:
         self.serial = 0
         self.is_watched = True
 
-    def plan(self, program: Any) -> Plan:
+    def plan(self, program: object) -> Plan:
         """Returns the plan of a whole program."""
         spot = _Spot("", path(program), [], isinstance(program, Node))
         part = self.visit(program, clone(program), spot)
@@ -197,7 +197,7 @@ class _Planner:
         used = {id(n.part): (name, n.echoed) for name, n in self.met if n.used}
         return Plan(_mark_sources(part, used), spot.described, self.is_watched)
 
-    def visit(self, original: Any, value: Any, spot: _Spot) -> Part:
+    def visit(self, original: object, value: object, spot: _Spot) -> Part:
         """Returns the part for a value (a copy of ``original``), and describes the holes in it."""
         if value.__class__ in ATOMS:
             return Constant(value)
@@ -224,7 +224,7 @@ class _Planner:
             return Constant(value)
         return Branch(value, [key for key, _ in items], parts)
 
-    def selects(self, hole: Any, spot: _Spot) -> bool:
+    def selects(self, hole: object, spot: _Spot) -> bool:
         """Returns whether a hole is open in this plan."""
         where = self.where
         if where is None:
@@ -251,7 +251,7 @@ class _Planner:
             self.met.append((hole.name, met))
         return part
 
-    def describe_echo(self, original: Any, hole: Any, spot: _Spot, earlier: Named) -> Part:
+    def describe_echo(self, original: object, hole: object, spot: _Spot, earlier: Named) -> Part:
         """Returns the part for a hole that repeats the decisions of an earlier one, including those in its candidates.
 
         Names in it are resolved as in the earlier hole, so that both have the same number of decisions.
@@ -294,7 +294,7 @@ class _Planner:
                     f"{str(at)!r} in it. Holes with one name are decided together: select both, or none, or name the inner hole."
                 )
 
-    def describe(self, original: Any, hole: Any, spot: _Spot) -> Part:
+    def describe(self, original: object, hole: Any, spot: _Spot) -> Part:
         """Returns the part for a hole with a decision of its own, and describes it."""
         if isinstance(hole, (OneOf, ManyOf)):
             return self.describe_pick(original, hole, spot)
@@ -348,7 +348,7 @@ class _Planner:
         return Pick(hole, parts, hole.num_choices if many else None, spot.symbolic)
 
 
-def _holes_below(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
+def _holes_below(value: object, at: Path) -> Iterator[tuple[Path, Any]]:
     """Yields the holes below a value, with their paths."""
     for key, child in children(value) or ():
         if isinstance(child, Hole):
@@ -356,7 +356,7 @@ def _holes_below(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
         yield from _holes_below(child, at + key)
 
 
-def is_frozen(value: Any) -> bool:
+def is_frozen(value: object) -> bool:
     """Returns whether a plain container cannot be changed in place: a tuple, a frozen dataclass."""
     parameters = getattr(type(value), "__dataclass_params__", None)
     return isinstance(value, tuple) or (parameters is not None and parameters.frozen)
@@ -382,7 +382,7 @@ def _mark_sources(part: Part, sources: dict[int, tuple[str, bool]]) -> Part:
     return part if found is None else Source(found[0], part, found[1])
 
 
-def is_same(first: Any, second: Any) -> bool:
+def is_same(first: object, second: object) -> bool:
     """Returns whether two values are equal and of equal types: 1 equals 1.0, but differs in type."""
     return equal(first, second) and one_line(first) == one_line(second)
 
@@ -430,7 +430,7 @@ def _correspond(a: Any, b: Any) -> bool:
     )
 
 
-def _ask_alike(a: Any, b: Any) -> bool:
+def _ask_alike(a: object, b: object) -> bool:
     """Returns whether two values have corresponding holes at the same paths."""
     ours, theirs = list(_outer_holes(a, Path())), list(_outer_holes(b, Path()))
     return [at for at, _ in ours] == [at for at, _ in theirs] and all(
@@ -438,7 +438,7 @@ def _ask_alike(a: Any, b: Any) -> bool:
     )
 
 
-def _outer_holes(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
+def _outer_holes(value: object, at: Path) -> Iterator[tuple[Path, Any]]:
     """Yields the outermost holes in a value, with their paths."""
     if isinstance(value, Hole):
         yield at, value

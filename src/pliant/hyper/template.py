@@ -50,7 +50,7 @@ class Template:
     program: Any
     space: Space
 
-    def __init__(self, program: Any, where: Where | str | None = None) -> None:
+    def __init__(self, program: object, where: Where | str | None = None) -> None:
         if isinstance(program, Traced):
             raise SpaceError(
                 "a traced program is run, not built: search it with `pg.sample(traced, ...)`, or run it with chosen decisions "
@@ -63,7 +63,7 @@ class Template:
         self._part = plan.part
         self._build = compile_part(plan.part)
 
-    def materialize(self, decisions: Any) -> Any:
+    def materialize(self, decisions: object) -> Any:
         """Builds the program for decisions in any format.
 
         Raises:
@@ -73,7 +73,7 @@ class Template:
             decisions = self.space.parse(decisions)
         return self._build(iter(decisions.values).__next__, {})
 
-    def encode(self, child: Any) -> Decisions:
+    def encode(self, child: object) -> Decisions:
         """Returns the decisions that build ``child``; the first ones if there are several.
 
         Raises:
@@ -82,7 +82,7 @@ class Template:
         return self.space.parse(list(find_decisions(self._part, child)))
 
 
-def template_of(program: Any, where: Where | str | None = None) -> Template:
+def template_of(program: object, where: Where | str | None = None) -> Template:
     """Returns the template of a program: the stored one if the program did not change.
 
     Raises:
@@ -116,7 +116,7 @@ def check_selection(template: Template) -> Template:
     return template
 
 
-def abstract_search_space(program: Any, where: Where | str | None = None) -> Space:
+def abstract_search_space(program: object, where: Where | str | None = None) -> Space:
     """Returns the abstract search space of a program with holes, or of a ``pg.trace``: what algorithms search.
 
     >>> import pliant as pg
@@ -127,7 +127,7 @@ def abstract_search_space(program: Any, where: Where | str | None = None) -> Spa
     return template_of(program.space if isinstance(program, Traced) else program, where).space
 
 
-def materialize(program: Program, decisions: Any, where: Where | str | None = None) -> Program:
+def materialize(program: Program, decisions: object, where: Where | str | None = None) -> Program:
     """Builds a program from a program with holes and decisions.
 
     Args:
@@ -143,7 +143,7 @@ def materialize(program: Program, decisions: Any, where: Where | str | None = No
     return cast(Program, template_of(program, where).materialize(decisions))
 
 
-def encode(program: Any, child: Any, where: Where | str | None = None) -> Decisions:
+def encode(program: object, child: object, where: Where | str | None = None) -> Decisions:
     """Returns the decisions that build ``child`` from a program with holes: the inverse of ``materialize``.
 
     >>> import pliant as pg
@@ -176,7 +176,7 @@ def iterate(
 
 
 def random_sample(
-    program: Any,
+    program: object,
     seed: int | Random | None = None,
     *,
     num_examples: int | None = None,

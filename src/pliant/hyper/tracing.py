@@ -60,7 +60,7 @@ class Trace(Traced):
         self.space, self._met = _collect(function, where)
 
     @contextmanager
-    def apply(self, decisions: Any) -> Iterator[None]:
+    def apply(self, decisions: object) -> Iterator[None]:
         """Returns a context in which the program runs with these decisions (in any format).
 
         Raises:
@@ -70,7 +70,7 @@ class Trace(Traced):
             yield
 
     @contextmanager
-    def run(self, child: Any) -> Iterator[None]:
+    def run(self, child: object) -> Iterator[None]:
         """Returns a context in which the program runs as ``child``, a program built from ``space``."""
         applier = _Applier(child, self._met, where=self.where, outer=current.get())
         token = current.set(applier)
@@ -121,7 +121,7 @@ class _Collector:
         self.where = where
         self.outer = outer
 
-    def decide(self, hole: Any) -> Any:
+    def decide(self, hole: object) -> Any:
         """Records a hole; returns its first value."""
         if self.where is not None and not self.where(hole):
             return hole if self.outer is None else self.outer.decide(hole)
@@ -283,7 +283,7 @@ def is_same_hole(met: Any, value: Any) -> bool:
     return not isinstance(met, _COMPARED) or equal(met, value)
 
 
-def is_lazy(candidate: Any) -> bool:
+def is_lazy(candidate: object) -> bool:
     """Returns whether a candidate is a function that is called for its value.
 
     That is a function without parameters, or a lambda whose parameters all have defaults (``lambda i=i: ...`` keeps

@@ -247,7 +247,7 @@ class RayTasks(Launcher):
 class _Running:
     """A job that runs as a Ray task."""
 
-    def __init__(self, key: int, task: Any) -> None:
+    def __init__(self, key: int, task: object) -> None:
         self.key, self.task = key, task
         self.since = time.monotonic()
         self.awaits_reply = False

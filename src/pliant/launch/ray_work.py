@@ -96,7 +96,7 @@ class NodeLauncher(LocalLauncher):
         return {"argv": list(work_.argv), "env": dict(work_.env), "folder": str(work_.folder)}
 
 
-def work(mailbox: Any, key: int, task: dict[str, Any]) -> dict[str, Any]:
+def work(mailbox: object, key: int, task: dict[str, Any]) -> dict[str, Any]:
     """Runs a job and returns its outcome as a dict; its messages pass through the mailbox.
 
     Raises and ends the job if the mailbox dies or Ray cancels the task.

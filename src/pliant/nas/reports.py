@@ -163,7 +163,7 @@ def _numbers(values: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _to_float(value: Any) -> float | None:
+def _to_float(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

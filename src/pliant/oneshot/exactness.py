@@ -42,7 +42,7 @@ class Differences:
 
 
 def measure_differences(
-    supernet: Supernet, *inputs: Any, decisions: Any = None, training: bool = True, seed: int = 0
+    supernet: Supernet, *inputs: Any, decisions: object = None, training: bool = True, seed: int = 0
 ) -> Differences:
     """Returns the differences between a super-network and the concrete network of some decisions.
 

@@ -87,7 +87,7 @@ def _use_running(layer: nn.Module, inputs: Any) -> None:
         layer.training = False
 
 
-def _use_batch(layer: nn.Module, inputs: Any, output: Any) -> None:
+def _use_batch(layer: nn.Module, inputs: object, output: Any) -> None:
     layer.training = True
 
 

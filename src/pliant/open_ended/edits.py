@@ -54,7 +54,7 @@ class Edit(ABC):
         _check(self, getattr(self, "where", None), getattr(self, "values", ()))
 
     @abstractmethod
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         """Returns the changed program, or None if it does not apply."""
 
 
@@ -78,7 +78,7 @@ class Replace(Edit):
     where: Where
     values: Values
 
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         path, old = _pick(find(program, self.where), random)
         if path is None:
             return None
@@ -105,7 +105,7 @@ class Insert(Edit):
     where: Where
     values: Values
 
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         found = {path: value for path, value in find(program, self.where).items() if isinstance(value, list)}
         path, items = _pick(found, random)
         if path is None:
@@ -130,7 +130,7 @@ class Delete(Edit):
 
     where: Where = None
 
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         where: Where = (lambda value, parent: isinstance(parent, list)) if self.where is None else self.where
         path, _ = _pick({k: v for k, v in find(program, where).items() if k}, random)
         return None if path is None else rebind(program, {path: MISSING_VALUE})
@@ -155,7 +155,7 @@ class Rewire(Edit):
 
     where: Where
 
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         found = find(program, self.where)
         path, old = _pick(found, random)
         others = {k: v for k, v in found.items() if not equal(v, old)}
@@ -179,7 +179,7 @@ class Swap(Edit):
 
     where: Where
 
-    def __call__(self, program: Any, random: random.Random) -> Any:
+    def __call__(self, program: object, random: random.Random) -> Any:
         found = find(program, self.where)
         path, old = _pick(found, random)
         if path is None:
@@ -208,13 +208,13 @@ class Crossover(Edit):
     where: Where
     parents = 2
 
-    def __call__(self, program: Any, random: random.Random, mate: Any = None) -> Any:
+    def __call__(self, program: object, random: random.Random, mate: object = None) -> Any:
         path, _ = _pick(find(program, self.where), random)
         source, new = _pick(find(mate, self.where), random)
         return None if path is None or source is None else put(program, path, clone(new))
 
 
-def find(program: Any, where: Where) -> dict[str, Any]:
+def find(program: object, where: Where) -> dict[str, Any]:
     """Returns the values of a program that ``where`` selects, by path, the program itself under ``''``.
 
     >>> import pliant as pg
@@ -233,12 +233,12 @@ def find(program: Any, where: Where) -> dict[str, Any]:
     return query(program, where=where, enter_selected=True)
 
 
-def put(program: Any, path: str, value: Any) -> Any:
+def put(program: object, path: str, value: object) -> Any:
     """Returns the program with ``value`` at ``path``; a copy of the value if the path is empty."""
     return rebind(program, {path: value}) if path else clone(value)
 
 
-def make(values: Values, old: Any, random: random.Random) -> Any:
+def make(values: Values, old: object, random: random.Random) -> Any:
     """Returns the new value for ``old``: a copy of a random candidate, or the result of the function."""
     if not callable(values):
         return clone(values[int(random.random() * len(values))])
@@ -259,7 +259,7 @@ def _is_apart(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
     return first[:shared] != second[:shared]
 
 
-def _check(edit: Edit, where: Any, values: Any = ()) -> None:
+def _check(edit: Edit, where: object, values: object = ()) -> None:
     """Checks the arguments of an edit when it is made."""
     name = type(edit).__name__
     if isinstance(where, (str, re.Pattern)):

@@ -110,7 +110,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
 
     def __init__(
         self,
-        program: Any,
+        program: object,
         edits: Edits,
         *,
         trials: int | None,
@@ -267,7 +267,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
     def _program(self, id: int) -> Any:
         return self._programs[id] if id in self._programs else self.replay(id)
 
-    def _tell(self, record: Record, program: Any, reward: Reward, reason: str) -> None:
+    def _tell(self, record: Record, program: object, reward: Reward, reason: str) -> None:
         self._check_comparable(reward)
         told = Record(record.id, record.parents, record.edit, record.seed, record.digest, reward, reason)
         if self._file is not None:
@@ -279,7 +279,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             self._file.append(told)
         self._take(told, program)
 
-    def _take(self, record: Record, program: Any) -> None:
+    def _take(self, record: Record, program: object) -> None:
         """Records a trial, of the loop or of a file."""
         self._records[record.id] = record
         self._seen.add(program, record.digest, record.id)

@@ -99,7 +99,7 @@ class Seen:
         self._digests: dict[bytes, int] = {}
         self._programs: dict[int, list[tuple[Any, int]]] = {}
 
-    def find(self, program: Any, digest: str | None) -> int | None:
+    def find(self, program: object, digest: str | None) -> int | None:
         """Returns the trial of an equal program, or None; ``digest`` is ``digest_of(program)``."""
         if digest is not None:
             return self._digests.get(bytes.fromhex(digest))
@@ -108,7 +108,7 @@ class Seen:
                 return trial
         return None
 
-    def add(self, program: Any, digest: str | None, id: int) -> None:
+    def add(self, program: object, digest: str | None, id: int) -> None:
         """Adds the program of trial ``id``."""
         if digest is not None:
             self._digests[bytes.fromhex(digest)] = id
@@ -116,7 +116,7 @@ class Seen:
             self._programs.setdefault(hash_of(program), []).append((clone(program), id))
 
 
-def digest_of(program: Any) -> str | None:
+def digest_of(program: object) -> str | None:
     """Returns the hash of a program's content, 32 hex digits, equal in every process; None without JSON form.
 
     >>> from pliant.symbolic.objects.containers import Dict

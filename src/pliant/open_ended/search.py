@@ -18,7 +18,7 @@ from .variation import EditFn, Edits
 
 
 def evolve(
-    program: Any,
+    program: object,
     edits: Sequence[EditFn] | Mapping[str, EditFn],
     trials: int | None = None,
     *,
@@ -78,7 +78,7 @@ def evolve(
     )
 
 
-def _check_program(program: Any) -> Any:
+def _check_program(program: object) -> Any:
     if not isinstance(program, Node):
         raise FieldTypeError(
             f"evolve starts from a symbolic object, Dict or List; got {program!r:.80} of type "
@@ -87,7 +87,7 @@ def _check_program(program: Any) -> Any:
     return program
 
 
-def _check_chooser(value: Any, name: str) -> Operator:
+def _check_chooser(value: object, name: str) -> Operator:
     """Returns ``value`` when it is a selection operator."""
     operator = check_operator(value, name, "evolve")
     for part in _parts(operator):

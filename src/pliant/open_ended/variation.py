@@ -86,7 +86,7 @@ class Edits:
         return child
 
 
-def _name_edits(edits: Any) -> dict[str, EditFn]:
+def _name_edits(edits: object) -> dict[str, EditFn]:
     if isinstance(edits, Mapping):
         named = {str(name): edit for name, edit in edits.items()}
     elif isinstance(edits, (list, tuple)):
@@ -112,7 +112,7 @@ def _name_edits(edits: Any) -> dict[str, EditFn]:
     return named
 
 
-def _check_edit(name: str, edit: Any) -> None:
+def _check_edit(name: str, edit: object) -> None:
     if isinstance(edit, Edit):
         return
     if isinstance(edit, type) or not callable(edit):

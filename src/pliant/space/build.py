@@ -46,7 +46,7 @@ def choice(
     sorted: bool = False,
     ordered: bool | None = None,
     name: str | None = None,
-    hints: Any = None,
+    hints: object = None,
 ) -> Hole:
     """Describes ``picks`` picks among ``candidates``.
 
@@ -95,7 +95,7 @@ def integer(
     scale: str = "linear",
     step: int = 1,
     name: str | None = None,
-    hints: Any = None,
+    hints: object = None,
 ) -> Hole:
     """Describes a whole number from ``min_value`` to ``max_value`` inclusive.
 
@@ -112,7 +112,7 @@ def floating(
     *,
     scale: str = "linear",
     name: str | None = None,
-    hints: Any = None,
+    hints: object = None,
 ) -> Hole:
     """Describes a number from ``min_value`` to ``max_value`` inclusive.
 

@@ -115,7 +115,7 @@ class Decisions:
         return list(self._values)
 
     @classmethod
-    def from_json(cls, space: Space, data: Any) -> Decisions:
+    def from_json(cls, space: Space, data: object) -> Decisions:
         """Reads what ``to_json`` returned.
 
         Raises:
@@ -144,7 +144,7 @@ class Decisions:
     def __iter__(self) -> Iterator[int | float]:
         return iter(self._values)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if other.__class__ is not Decisions:
             return NotImplemented
         return self._values == other._values and (self._space is other._space or self._space == other._space)
@@ -158,7 +158,7 @@ class Decisions:
     def __copy__(self) -> Decisions:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Decisions:
+    def __deepcopy__(self, memo: object) -> Decisions:
         return self
 
     def __reduce__(self) -> Any:

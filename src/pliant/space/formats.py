@@ -75,7 +75,7 @@ def find_points(space: Space, key: str) -> list[int]:
     )
 
 
-def read(space: Space, given: Any) -> Vector:
+def read(space: Space, given: object) -> Vector:
     """Reads a valid vector from decisions in any format but ``Decisions``.
 
     Raises:
@@ -228,7 +228,7 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
     )
 
 
-def _to_index(point: Choice, value: Any, *, by_value: bool) -> Any:
+def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
     """Returns the index in a text, or of a value; other entries unchanged."""
     known = candidate_values(point)
     if by_value:
@@ -274,7 +274,7 @@ def _read_text(point: Choice, value: str, match: re.Match[str]) -> int:
     return index
 
 
-def _reject_key(space: Space, key: Any, value: Any) -> None:
+def _reject_key(space: Space, key: object, value: object) -> None:
     if not isinstance(key, str):
         raise DecisionError(
             f"the keys of decisions must be paths or names; got {key!r} of type {type(key).__name__}."
@@ -310,7 +310,7 @@ def _load(text: str) -> Any:
     return given
 
 
-def _shallow(given: Any) -> Any:
+def _shallow(given: object) -> Any:
     try:
         return check_depth(given)
     except LoadError as error:

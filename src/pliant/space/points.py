@@ -191,7 +191,7 @@ def is_finite(value: float) -> bool:
 
 
 def check_range(
-    what: str, low: Any, high: Any, scale: Any, *, whole: bool, step: Any = 1
+    what: str, low: object, high: object, scale: object, *, whole: bool, step: object = 1
 ) -> tuple[Any, Any, int]:
     """Returns the ends and the step of a range of numbers, as Python's; ``what`` names it in messages.
 

@@ -184,7 +184,7 @@ class _Compiler:
         plain = replace(point, path="", name=None, hints=None)
         return self.known.setdefault(plain, plain)  # type: ignore[no-any-return]  # equal to its key
 
-    def constant(self, names: dict[str, Any], value: Any) -> str:
+    def constant(self, names: dict[str, Any], value: object) -> str:
         for name, known in names.items():
             if known is value:
                 return name

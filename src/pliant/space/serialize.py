@@ -28,7 +28,7 @@ def to_json(space: Space) -> dict[str, Any]:
     }
 
 
-def from_json(data: Any) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+def from_json(data: object) -> tuple[tuple[Point, ...], tuple[int, ...]]:
     """Returns ``points`` and ``top`` from what ``to_json`` returned, or from its text.
 
     Raises:
@@ -58,7 +58,7 @@ def fingerprint(space: Space) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def numbers_from_json(data: Any) -> list[int | float]:
+def numbers_from_json(data: object) -> list[int | float]:
     """Returns ``data`` (a list, or its text) as a list of numbers.
 
     Raises:
@@ -72,7 +72,7 @@ def numbers_from_json(data: Any) -> list[int | float]:
     return data
 
 
-def _load(data: Any, what: str) -> Any:
+def _load(data: object, what: str) -> Any:
     """Returns JSON data; parses it if it is text."""
     try:
         return read_json(data) if isinstance(data, (str, bytes)) else check_depth(data)
@@ -129,7 +129,7 @@ def _point_from_json(entry: dict[str, Any]) -> Point:
     )
 
 
-def _group_from_json(data: Any) -> Group:
+def _group_from_json(data: object) -> Group:
     first, picks, distinct, sort, stride = _of(list, data)
     group = Group(_of(int, first), _of(int, picks), _of(bool, distinct), _of(bool, sort), _of(int, stride))
     if picks < 2 or stride < 1:
@@ -137,14 +137,14 @@ def _group_from_json(data: Any) -> Group:
     return group
 
 
-def _of(cls: type[T], value: Any) -> T:
+def _of(cls: type[T], value: object) -> T:
     """Returns ``value`` if its class is exactly ``cls``."""
     if value.__class__ is not cls:
         raise SpaceError(f"expected {cls.__name__}; got {value!r} of type {type(value).__name__}.")
     return value
 
 
-def _is_json(value: Any) -> bool:
+def _is_json(value: object) -> bool:
     """Returns whether JSON restores ``value`` exactly (not so for tuples and keys that are not text)."""
     if value is None or isinstance(value, (bool, int, str)):
         return True

@@ -120,7 +120,7 @@ class Space:
         rank = self._check_rank(rank, "rank", self._size - 1)
         return Decisions._of(self, tuple(enumeration.unrank_units(self._units, rank)))
 
-    def rank(self, decisions: Any) -> int:
+    def rank(self, decisions: object) -> int:
         """Returns the position of ``decisions`` (in any format) in ``iterate``.
 
         Raises:
@@ -130,7 +130,7 @@ class Space:
         enumeration.check_countable(self, "rank")
         return enumeration.rank_units(self._units, self.parse(decisions).values)[0]
 
-    def validate(self, decisions: Any) -> Decisions:
+    def validate(self, decisions: object) -> Decisions:
         """Returns decisions of this space after checking every value again; reads any format, as ``parse`` does.
 
         Raises:
@@ -140,7 +140,7 @@ class Space:
             return Decisions._of(self, check_vector(self, formats.read_decisions(self, decisions)))
         return self.parse(decisions)
 
-    def parse(self, decisions: Any) -> Decisions:
+    def parse(self, decisions: object) -> Decisions:
         """Reads decisions in any format.
 
         Args:
@@ -164,7 +164,7 @@ class Space:
         return serialize.to_json(self)
 
     @classmethod
-    def from_json(cls, data: Any) -> Space:
+    def from_json(cls, data: object) -> Space:
         """Reads what ``to_json`` returned, or its text.
 
         Raises:
@@ -196,7 +196,7 @@ class Space:
             )
         return found
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if other.__class__ is not Space:
@@ -220,7 +220,7 @@ class Space:
     def __copy__(self) -> Space:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Space:
+    def __deepcopy__(self, memo: object) -> Space:
         return self
 
     def __reduce__(self) -> Any:

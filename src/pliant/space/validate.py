@@ -54,7 +54,7 @@ def check_vector(space: Space, values: Sequence[Any]) -> Vector:
     return tuple(checked)
 
 
-def check_value(point: Point, value: Any) -> Any:
+def check_value(point: Point, value: object) -> Any:
     """Returns ``value`` as a value of ``point``; ignores its group.
 
     Raises:

@@ -187,7 +187,7 @@ def decided(trial: Trial) -> dict[str, Any]:
     return found
 
 
-def read_decided(space: Space, given: Any) -> Any:
+def read_decided(space: Space, given: object) -> Any:
     """Returns decisions in the form of ``decided``, with indices instead of candidates, for ``space.parse``.
 
     >>> from pliant.space import choice, flatten
@@ -210,7 +210,7 @@ def read_decided(space: Space, given: Any) -> Any:
     return {key: _to_index(holes[key], value) if key in holes else value for key, value in given.items()}
 
 
-def _to_index(point: Choice, value: Any) -> Any:
+def _to_index(point: Choice, value: object) -> Any:
     if isinstance(value, list):
         return [_to_index(point, one) for one in value]
     if isinstance(value, str):

@@ -361,7 +361,7 @@ class _Run:
         return ended
 
 
-def to_numbers(metrics: Any) -> dict[str, float]:
+def to_numbers(metrics: object) -> dict[str, float]:
     """Returns the metrics of a failed trial that are finite numbers.
 
     >>> to_numbers({"loss": 2, "size": "large", "latency": float("nan")})

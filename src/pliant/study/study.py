@@ -378,7 +378,7 @@ class Study(View):
         """
         self._writer().renew(trial_id, token, lease)
 
-    def enqueue(self, decisions: Any, note: str = "") -> None:
+    def enqueue(self, decisions: object, note: str = "") -> None:
         """Enqueues decisions to try next, before proposals of the algorithm, which receives them with their reward.
 
         They count as trials of the study. ``pg.encode(space, program)`` returns the decisions of a program.

@@ -328,7 +328,7 @@ class LauncherSuite(Suite):
             assert self.finish(launcher, ["b"])["b"].ok
 
     def test_functions_that_no_other_process_finds(self) -> None:
-        def inside(payload: Any, channel: Any) -> Any: ...
+        def inside(payload: object, channel: object) -> Any: ...
 
         with self.make(1) as launcher:
             for function, message in (
@@ -384,7 +384,7 @@ class LauncherSuite(Suite):
         ],
     )
     def test_a_crash_is_an_outcome_and_others_go_on(
-        self, name: str, payload: Any, *, how: str, code: int, reason: str
+        self, name: str, payload: object, *, how: str, code: int, reason: str
     ) -> None:
         if not self.forced:
             return  # the crash would end the tests

@@ -98,7 +98,7 @@ def check_timeout(seconds: Any) -> float | None:
     raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {seconds!r:.80}.")
 
 
-def check_callbacks(callbacks: Any) -> tuple[Callable[[Any], object], ...]:
+def check_callbacks(callbacks: object) -> tuple[Callable[[Any], object], ...]:
     """Returns callbacks as a tuple."""
     if callable(callbacks):
         raise FieldTypeError(

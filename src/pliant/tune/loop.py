@@ -111,7 +111,7 @@ def sample(
     space: Trace,
     algorithm: Algorithm | str | None = None,
     trials: int | None = None,
-    partition_fn: Any = None,
+    partition_fn: object = None,
     **options: Unpack[Options],
 ) -> Search[Callable[[], AbstractContextManager[None]]]: ...
 @overload
@@ -119,7 +119,7 @@ def sample(
     space: T,
     algorithm: Algorithm | str | None = None,
     trials: int | None = None,
-    partition_fn: Any = None,
+    partition_fn: object = None,
     **options: Unpack[Options],
 ) -> Search[T]: ...
 @overload
@@ -127,15 +127,15 @@ def sample(
     *,
     algorithm: Algorithm | str | None = None,
     trials: int | None = None,
-    partition_fn: Any = None,
+    partition_fn: object = None,
     **options: Unpack[Options],
 ) -> Search[Any]: ...
 @check_names(REMEDIES["sample"])
 def sample(
-    space: Any = MISSING_VALUE,
+    space: object = MISSING_VALUE,
     algorithm: Algorithm | str | None = None,
     trials: int | None = None,
-    partition_fn: Any = None,
+    partition_fn: object = None,
     *,
     seed: int | None = None,
     maximize: bool | None = None,
@@ -143,8 +143,8 @@ def sample(
     timeout_seconds: float | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
-    search_space: Any = MISSING_VALUE,
-    where: Any = None,
+    search_space: object = MISSING_VALUE,
+    where: object = None,
     num_examples: int | None = None,
 ) -> Search[Any]:
     """Searches a space: ``for program, feedback in pg.sample(space, trials=100): feedback(reward)``.
@@ -190,7 +190,7 @@ def sample(
     return Search(template.space, source, make)
 
 
-def _open(template: Template, algorithm: Algorithm | None, study: Any, **options: Any) -> Source:
+def _open(template: Template, algorithm: Algorithm | None, study: object, **options: Any) -> Source:
     """Returns where the trials come from: a study, or an algorithm in memory."""
     if study is not None:
         return study_source(study, template, algorithm, **options)
@@ -200,7 +200,7 @@ def _open(template: Template, algorithm: Algorithm | None, study: Any, **options
     return MemorySource(algorithm, options["trials"], maximize=check_maximize(options["maximize"]))
 
 
-def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
+def _prepare(space: object, where: Where | None) -> tuple[Template, Callable[[Decisions], Any]]:
     """Returns the template of a space, and what turns decisions into what the loop yields."""
     if space is MISSING_VALUE:
         raise FieldTypeError(
@@ -215,7 +215,7 @@ def _prepare(space: Any, where: Where | None) -> tuple[Template, Callable[[Decis
     return template, template.materialize
 
 
-def _only(value: Any, alias: Any, absent: Any, name: str, alias_name: str) -> Any:
+def _only(value: object, alias: object, absent: object, name: str, alias_name: str) -> Any:
     """Returns whichever of an argument and its other name was given."""
     if alias is absent:
         return value

@@ -108,7 +108,7 @@ class _Work(NamedTuple):
 
 def _prepare(
     stack: ExitStack,
-    space: Any,
+    space: object,
     evaluate: Any,
     limits: Limits,
     *,
@@ -174,7 +174,7 @@ def _find_unguarded(sent: dict[str, Any]) -> str | None:
 def _open(
     stack: ExitStack,
     work: _Work,
-    study: Any,
+    study: object,
     algorithm: Algorithm | None,
     *,
     is_patient: bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pliant.space import Decisions
@@ -41,7 +41,7 @@ def say_count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def to_code(program: Any) -> str:
+def to_code(program: object) -> str:
     """Returns a program as Python code, without what has its default value."""
     from pliant.symbolic.read.text import format_value
 

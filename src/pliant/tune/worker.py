@@ -102,7 +102,7 @@ def run_one(
     return found, source.told if found is None else None
 
 
-def read_result(found: Any) -> dict[str, Any]:
+def read_result(found: object) -> dict[str, Any]:
     """Returns what ``evaluate`` returned, as JSON."""
     if found is None:
         return {"failed": "evaluate returned None instead of a reward: return the number", "cause": "reward"}
@@ -139,7 +139,7 @@ def _to_floats(metrics: dict[Any, Any]) -> tuple[dict[str, float], str | None]:
     return found, fault
 
 
-def split_metrics(found: Any) -> tuple[Any, dict[Any, Any]]:
+def split_metrics(found: object) -> tuple[Any, dict[Any, Any]]:
     """Returns the reward and the metrics in what a function returned: ``(reward, {name: number})``, or a reward alone."""
     if isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], dict):
         return found[0], found[1]
@@ -184,7 +184,7 @@ def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:
     }
 
 
-def _rename(data: Any) -> Any:
+def _rename(data: object) -> Any:
     """Returns the JSON of a program with the types of the main file named as a worker loads it."""
     if isinstance(data, dict):
         return {

@@ -37,7 +37,7 @@ def read_json(text: str | bytes, *, pairs: Callable[[list[tuple[str, Any]]], Any
     return check_depth(data)
 
 
-def check_depth(data: Any) -> Any:
+def check_depth(data: object) -> Any:
     """Returns JSON data.
 
     Raises:

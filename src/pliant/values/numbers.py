@@ -7,7 +7,7 @@ import operator
 from typing import Any
 
 
-def to_whole(value: Any) -> int | None:
+def to_whole(value: object) -> int | None:
     """Returns an integer of any library (with ``__index__``) as an int; None for booleans, floats and other values.
 
     >>> to_whole(3), to_whole(3.0), to_whole(True)
@@ -41,5 +41,5 @@ def to_real(value: Any) -> float | None:
         return None
 
 
-def _is_other(value: Any) -> bool:
+def _is_other(value: object) -> bool:
     return isinstance(value, (bool, str, bytes)) or type(value).__name__ in ("bool_", "bool")

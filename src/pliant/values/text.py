@@ -53,7 +53,7 @@ def write_line(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-def to_cell(value: Any) -> Any:
+def to_cell(value: object) -> Any:
     """Returns the value of a CSV cell: numbers as they are, text printable, with an apostrophe before a formula.
 
     >>> to_cell("=1+1"), to_cell(" @x"), to_cell("-0.5"), to_cell(-0.5)

@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError
@@ -123,7 +123,7 @@ def takes_several(operator: Operator) -> bool:
     return operator.several_rewards
 
 
-def check_operator(value: Any, name: str, owner: str) -> Operator:
+def check_operator(value: object, name: str, owner: str) -> Operator:
     """Returns ``value`` when it is an operator, else raises FieldTypeError."""
     example = "an operator, such as `Tournament(25) >> Mutate()`"
     operator: Operator = check_part(value, Operator, f"{owner}({name}=...)", example)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_left
 from dataclasses import replace
-from typing import Any, final
+from typing import final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
 from pliant.values.errors import FieldTypeError, SpaceError, suggest
@@ -109,7 +109,7 @@ class Budget:
         return tuple(found)
 
 
-def _find(space: Space, key: Any, owner: str) -> int:
+def _find(space: Space, key: object, owner: str) -> int:
     keys = [(point.path, point.name) for point in space.points]
     for index, names in enumerate(keys):
         if key in names:
@@ -220,7 +220,7 @@ class Budgeted(Wrapper):
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(self._budget.split(decisions)[0], reward, step=step)
 
-    def _check_values(self, values: Any) -> Values:
+    def _check_values(self, values: object) -> Values:
         """Returns values from a state as values of the space without the budget, checked."""
         return Decisions.from_json(self._budget.space, values).values
 

@@ -38,7 +38,7 @@ class ParetoFront:
     def __init__(self) -> None:
         self._members: list[Member] = []  # in the order of arrival
 
-    def add(self, reward: Any, item: Any = None) -> bool:
+    def add(self, reward: Any, item: object = None) -> bool:
         """Adds a reward, unless a member equals or dominates it; returns whether it was added.
 
         Members that it dominates are removed.
@@ -67,7 +67,7 @@ class ParetoFront:
         mine = self._check(reward)
         return any(dominates(theirs, mine) for theirs, _ in self._members)
 
-    def hypervolume(self, reference: Any) -> float:
+    def hypervolume(self, reference: object) -> float:
         """Returns the hypervolume of the members; see ``hypervolume``."""
         return hypervolume([reward for reward, _ in self._members], reference)
 

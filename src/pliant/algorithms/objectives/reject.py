@@ -119,7 +119,7 @@ class Reject(Wrapper):
         return number
 
 
-def _check_limits(low: Any, high: Any) -> tuple[float, float]:
+def _check_limits(low: object, high: object) -> tuple[float, float]:
     limits = []
     for name, value, default in (("low", low, -math.inf), ("high", high, math.inf)):
         if value is None:

@@ -20,9 +20,9 @@ _LIMITS = {"soft": SOFT, "hard": HARD}
 
 
 def weighted_product(
-    quality: Any,
-    cost: Any,
-    target: Any,
+    quality: object,
+    cost: object,
+    target: object,
     *,
     limit: Literal["soft", "hard"] = "soft",
     exponents: Sequence[float] | None = None,
@@ -62,7 +62,7 @@ def weighted_product(
     return _check(reward, "the weighted product", "finite")
 
 
-def absolute(quality: Any, cost: Any, target: Any, *, exponent: float = -0.1) -> float:
+def absolute(quality: object, cost: object, target: object, *, exponent: float = -0.1) -> float:
     """Returns ``quality + exponent * |cost / target - 1|``, the absolute reward of TuNAS.
 
     Bender, Liu, Chen, Chu, Cheng, Kindermans and Le, "Can weight sharing outperform random architecture search?
@@ -90,7 +90,7 @@ def absolute(quality: Any, cost: Any, target: Any, *, exponent: float = -0.1) ->
     )
 
 
-def _ratio(cost: Any, target: Any, owner: str) -> float:
+def _ratio(cost: object, target: object, owner: str) -> float:
     aim = check_number(target, "target", owner, above=0)
     return _check(cost, "a cost", "above 0", low=math.ulp(0.0)) / aim
 
@@ -108,7 +108,7 @@ def _check(value: Any, what: str, allowed: str, *, low: float = -math.inf) -> fl
     return number
 
 
-def _check_exponents(exponents: Any) -> tuple[float, float]:
+def _check_exponents(exponents: object) -> tuple[float, float]:
     if not isinstance(exponents, (tuple, list)) or len(exponents) != 2:
         raise FieldTypeError(
             "exponents are two numbers, alpha (at or below the target) and beta (above it), such as "

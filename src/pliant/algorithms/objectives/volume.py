@@ -10,7 +10,7 @@ from pliant.values.errors import RewardError
 from .dominance import Rewards, as_rewards, dominates
 
 
-def hypervolume(rewards: Iterable[Any], reference: Any) -> float:
+def hypervolume(rewards: Iterable[Any], reference: object) -> float:
     """Returns the exact volume of the region that the rewards dominate and that dominates ``reference``.
 
     Two objectives take one sweep; for more, each reward adds the volume that only it covers:

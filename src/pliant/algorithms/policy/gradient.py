@@ -205,7 +205,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
     return PolicyGradient(rule, chosen, seed=seed)
 
 
-def _policy(policy: Any, owner: str) -> Policy:
+def _policy(policy: object, owner: str) -> Policy:
     if isinstance(policy, Policy):
         return policy
     if not isinstance(policy, str):

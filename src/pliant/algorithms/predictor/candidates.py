@@ -178,7 +178,7 @@ def _take_new(drawn: Iterator[Decisions], count: int, seen: Container[Any]) -> l
     return list(found.values())
 
 
-def check_candidates(value: Any, owner: str) -> Candidates:
+def check_candidates(value: object, owner: str) -> Candidates:
     """Returns ``value`` when it is a source of candidates, else raises FieldTypeError."""
     example = "candidates, such as `MutateBest()`, or an algorithm as `Proposals(algorithm)`"
     candidates: Candidates = check_part(value, Candidates, owner, example)

@@ -87,7 +87,7 @@ class PathEncoding(Encoding):
 
 
 def graph_paths(
-    edges: Iterable[tuple[Any, Any, Hashable]], source: Any, target: Any
+    edges: Iterable[tuple[Any, Any, Hashable]], source: object, target: object
 ) -> list[tuple[Hashable, ...]]:
     """Returns the sequences of labels of all paths from ``source`` to ``target``, each once.
 
@@ -110,7 +110,7 @@ def graph_paths(
     found: dict[Any, list[tuple[Hashable, ...]]] = {target: [()]}
     under_way: set[Any] = set()
 
-    def walk(node: Any) -> list[tuple[Hashable, ...]]:
+    def walk(node: object) -> list[tuple[Hashable, ...]]:
         if node not in found:
             if node in under_way:
                 raise FieldValueError(

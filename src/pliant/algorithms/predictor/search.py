@@ -173,7 +173,7 @@ class PredictorSearch(Algorithm):
             self.candidates.algorithm.restore(state["algorithm"])
 
 
-def _check(value: Any, default: Any, kind: type) -> Any:
+def _check(value: object, default: object, kind: type) -> Any:
     """Returns a part of a search, or its default where it is None."""
     name = kind.__name__
     example = f"{'an' if name[0] in 'AE' else 'a'} {name}, such as `{default!r}`"

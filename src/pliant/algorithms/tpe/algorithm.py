@@ -259,7 +259,7 @@ class TPE(Algorithm):
             self._pending[self._load(values).values] = count
 
 
-def _check_pair(pair: Any) -> tuple[float, float]:
+def _check_pair(pair: object) -> tuple[float, float]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise FieldTypeError(
             f"TPE(bandwidth=...) takes two numbers, for good trials and for the rest, such as (0.2, 0.1); got {pair!r:.80}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 from pliant.space import Decisions
 
@@ -25,7 +25,7 @@ class Formula(Task):
     def __init__(
         self,
         name: str,
-        program: Any,
+        program: object,
         score: Callable[[Decisions], float],
         *,
         optimum: float | Callable[[], float],

@@ -107,7 +107,7 @@ def _to_title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _print_json(data: Any) -> None:
+def _print_json(data: object) -> None:
     click.echo(json.dumps(data, indent=1))
 
 
@@ -123,5 +123,5 @@ def _say_best(best: Any) -> str:
     return f"({', '.join(map(say, best))})" if isinstance(best, list) else say(best)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list) else value

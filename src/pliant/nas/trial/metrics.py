@@ -57,7 +57,7 @@ class MetricsReporter:
     def report_metrics(
         self,
         hyperparameter_metric_tag: str | None,
-        metric_value: Any,
+        metric_value: object,
         global_step: int | None = None,
         checkpoint_path: str = "",
         *,
@@ -96,7 +96,7 @@ class MetricsReporter:
     def report_hyperparameter_tuning_metric(
         self,
         hyperparameter_metric_tag: str | None,
-        metric_value: Any,
+        metric_value: object,
         global_step: int | None = None,
         checkpoint_path: str = "",
     ) -> None:

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def parse_and_save_nas_params_str(
-    search_space: Any, nas_params_str: str, model_dir: str | os.PathLike[str] | None = None
+    search_space: object, nas_params_str: str, model_dir: str | os.PathLike[str] | None = None
 ) -> Any:
     """Returns the program that this trial trains, and saves its decisions.
 
@@ -51,7 +51,7 @@ def parse_and_save_nas_params_str(
     return program
 
 
-def serialize_and_save_tunable_object(tunable_object: Any, model_dir: str | os.PathLike[str]) -> str:
+def serialize_and_save_tunable_object(tunable_object: object, model_dir: str | os.PathLike[str]) -> str:
     """Returns a program as JSON, and saves it in the folder of the trial as ``serialized_tunable_object.json``.
 
     >>> import pliant as pg, tempfile

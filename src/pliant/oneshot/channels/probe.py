@@ -158,13 +158,13 @@ def _adapt(
     return forward
 
 
-def _change_output(value: Any, change: Callable[[Any], Any]) -> Any:
+def _change_output(value: object, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, tuple):  # attention and recurrent layers return more than their output
         return (change(value[0]), *value[1:])
     return change(value)
 
 
-def _resize(x: Any, dim: int, width: int) -> Any:
+def _resize(x: object, dim: int, width: int) -> Any:
     """Cuts a tensor in one dimension, or pads it with zeros."""
     if not isinstance(x, Tensor) or x.dim() < (dim + 1 if dim >= 0 else -dim) or x.shape[dim] == width:
         return x
@@ -191,7 +191,7 @@ class _JoinRecorder(TorchFunctionMode):
         finally:
             self.is_paused -= 1
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         fields = kwargs or {}
         tensors = [x for x in args if isinstance(x, Tensor)] if not self.is_paused else []
         name = getattr(func, "__name__", "")

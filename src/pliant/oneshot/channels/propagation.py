@@ -61,7 +61,7 @@ class WidthSum(DerivedHole):
         return [(value - self.constant) // self.factors[0]]
 
 
-def follow(space: Any, example: Any, *, tie: bool = False) -> Any:
+def follow(space: object, example: object, *, tie: bool = False) -> Any:
     """Propagates searched output widths: returns a space in which all layers take the widths that they receive.
 
     These follow a searched width: layers that receive it (``in_channels``, ``in_features``, ``num_features``, ...), also
@@ -149,7 +149,7 @@ class _Run:
 class _Networks:
     """Builds and probes the networks of a program."""
 
-    def __init__(self, program: Any, inputs: tuple[Any, ...]) -> None:
+    def __init__(self, program: object, inputs: tuple[Any, ...]) -> None:
         self.program, self.inputs = program, inputs
         self.template = Template(program)
         self.space = self.template.space

@@ -384,7 +384,7 @@ def to_mask(selected: Any, count: int) -> Tensor:
     return mask
 
 
-def _check_chosen(chosen: Any, count: int | None) -> tuple[int, ...]:
+def _check_chosen(chosen: object, count: int | None) -> tuple[int, ...]:
     places = tuple(chosen) if isinstance(chosen, Sequence) else (chosen,)
     below = inf if count is None else count
     if len(set(places)) < len(places) or not all(p.__class__ is int and 0 <= p < below for p in places):

@@ -61,7 +61,7 @@ def adapt_inputs(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]
     )
 
 
-def call_network(network: nn.Module, inputs: Any) -> Any:
+def call_network(network: nn.Module, inputs: object) -> Any:
     """Runs a network on the inputs of a batch: a tuple or list is positional arguments, a mapping named ones.
 
     >>> call_network(nn.Bilinear(2, 2, 1), (Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0]]))).shape

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
-def find_leaves(value: Any) -> Iterator[Any]:
+def find_leaves(value: object) -> Iterator[Any]:
     """Yields the leaves of nested tuples, lists and mappings, in order; other objects are leaves.
 
     >>> list(find_leaves((1, {"a": [2, 3]})))
@@ -22,7 +22,7 @@ def find_leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def change_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+def change_leaves(value: object, change: Callable[[Any], Any]) -> Any:
     """Returns a nested value with a function applied to each leaf, in order.
 
     >>> change_leaves((1, {"a": [2, 3]}), lambda leaf: -leaf)

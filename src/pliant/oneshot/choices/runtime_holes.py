@@ -8,7 +8,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from types import FrameType, ModuleType
-from typing import Any
 
 from torch import nn
 
@@ -80,7 +79,7 @@ def _uses_hole(frame: FrameType) -> bool:
     return any(map(_is_hole, values))
 
 
-def _is_hole(value: Any) -> bool:
+def _is_hole(value: object) -> bool:
     """Returns whether a value is or contains a hole, or creates one when it is called."""
     if isinstance(value, type):
         return issubclass(value, Hole)

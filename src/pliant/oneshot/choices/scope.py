@@ -81,7 +81,7 @@ class MutableScope(nn.Module):
             )
         self._hooks = enter, leave
 
-    def unwatch(self, watcher: Any) -> None:
+    def unwatch(self, watcher: object) -> None:
         """Stops calling the functions of ``watcher``."""
         if self._hooks is not None and getattr(self._hooks[0], "__self__", None) is watcher:
             self._hooks = None

@@ -171,7 +171,7 @@ class Latency(Cost):
     """
 
     def __init__(
-        self, supernet: Supernet, example: Any, table: LatencyTable, *, key: Key | None = None
+        self, supernet: Supernet, example: object, table: LatencyTable, *, key: Key | None = None
     ) -> None:
         super().__init__(supernet, example)
         if not isinstance(table, LatencyTable):
@@ -246,7 +246,7 @@ def _say(value: Tensor) -> str:
 
 
 def measure_latencies(
-    supernet: Supernet, example: Any, *, networks: int = 200, repeats: int = 30, seed: int = 0
+    supernet: Supernet, example: object, *, networks: int = 200, repeats: int = 30, seed: int = 0
 ) -> LatencyTable:
     """Measures the parts of a super-network on its device; returns a table for ``Latency``.
 
@@ -294,7 +294,7 @@ def measure_latencies(
 class _Parts(Cost):
     """Collects the parts of networks, with copies of their weights; the cost is 0."""
 
-    def __init__(self, supernet: Supernet, example: Any) -> None:
+    def __init__(self, supernet: Supernet, example: object) -> None:
         super().__init__(supernet, example)
         self.found: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
 

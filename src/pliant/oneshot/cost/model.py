@@ -36,7 +36,7 @@ class Cost(ABC):
       example: an input of the network; a tuple for several inputs.
     """
 
-    def __init__(self, supernet: Supernet, example: Any = ()) -> None:
+    def __init__(self, supernet: Supernet, example: object = ()) -> None:
         if not isinstance(supernet, Supernet):
             raise FieldTypeError(
                 f"{type(self).__name__} takes a super-network; got {supernet!r:.80} of type {type(supernet).__name__}. "
@@ -73,7 +73,7 @@ class Cost(ABC):
     def __call__(self, decisions: Mapping[str, Tensor]) -> Tensor: ...
     @overload
     def __call__(self, decisions: Any) -> float: ...
-    def __call__(self, decisions: Any) -> Any:
+    def __call__(self, decisions: object) -> Any:
         """Returns the cost of a network, or the expected cost of a distribution.
 
         Args:
@@ -240,5 +240,5 @@ def run_metered(
 
 
 class _Nothing(Meter):
-    def price(self, call: Any) -> float:
+    def price(self, call: object) -> float:
         return 0.0

@@ -170,7 +170,7 @@ class MultiplyAdds(Cost):
       FieldValueError: at the call with a network in which a layer has weights but no counting rule.
     """
 
-    def __init__(self, supernet: Supernet, example: Any) -> None:
+    def __init__(self, supernet: Supernet, example: object) -> None:
         super().__init__(supernet, example)
 
     def _record(self, graph: CostGraph, values: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ class Parameters(Cost):
       FieldValueError: there are such layers but no example.
     """
 
-    def __init__(self, supernet: Supernet, example: Any = None) -> None:
+    def __init__(self, supernet: Supernet, example: object = None) -> None:
         super().__init__(supernet, () if example is None else example)
         self._has_inferred = bool(find_lazy_layers(supernet.network))
         if self._has_inferred and example is None:

@@ -64,7 +64,7 @@ class Meter(ABC):
     def price(self, call: Call) -> float:
         """Returns the cost of a call; ``call.inside`` if it has no further cost."""
 
-    def price_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> float:
+    def price_operation(self, operation: object, args: object, fields: object, output: Any) -> float:
         """Returns the cost of an operation."""
         return 0.0
 
@@ -130,17 +130,17 @@ class Recorder(TorchFunctionMode):
     def _mark(self, tensor: Tensor, slot: int) -> None:
         tensor._pliant_slot = (self, slot)  # type: ignore[attr-defined]  # dies with the tensor
 
-    def _slot(self, value: Any) -> int | None:
+    def _slot(self, value: object) -> int | None:
         """Returns the slot of a tensor; None for tensors that decisions cannot change, such as weights."""
         if not isinstance(value, Tensor):
             return None
         owner, slot = getattr(value, "_pliant_slot", (None, None))
         return slot if owner is self else None
 
-    def _slots(self, value: Any) -> tuple[int, ...]:
+    def _slots(self, value: object) -> tuple[int, ...]:
         return tuple(slot for slot in map(self._slot, find_leaves(value)) if slot is not None)
 
-    def _number(self, value: Any) -> int:
+    def _number(self, value: object) -> int:
         shape = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ("value", value)
         return self.tape.graph.number(shape)
 
@@ -153,7 +153,7 @@ class Recorder(TorchFunctionMode):
         """
         slots = iter(write([leaf for leaf in find_leaves(output) if _counts(leaf)]))
 
-        def put(leaf: Any) -> Any:
+        def put(leaf: object) -> Any:
             if not _counts(leaf):
                 return leaf
             slot = next(slots)
@@ -168,7 +168,7 @@ class Recorder(TorchFunctionMode):
 
     # ------------------------------------------------------------------ operations between modules
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         fields = kwargs or {}
         if self._closed or self._busy:
             return func(*args, **fields)
@@ -197,7 +197,7 @@ class Recorder(TorchFunctionMode):
         changes = is_in_place or "out" in fields
         taken = iter(slots)
 
-        def put(leaf: Any) -> Any:
+        def put(leaf: object) -> Any:
             if not isinstance(leaf, Tensor):
                 return leaf
             if not changes and self._slot(leaf) is not None:
@@ -211,14 +211,14 @@ class Recorder(TorchFunctionMode):
         for slot in slots:
             self.tape.look(slot)
 
-    def add_operation(self, operation: Any, args: Any, fields: Any, output: Any) -> None:
+    def add_operation(self, operation: object, args: object, fields: object, output: Any) -> None:
         """Adds the cost of an operation inside a module."""
         if not self._covered:
             self._costs[-1] += self.meter.price_operation(operation, args, fields, output)
 
     # ------------------------------------------------------------------ modules
 
-    def enter(self, module: nn.Module, args: Any) -> None:
+    def enter(self, module: nn.Module, args: object) -> None:
         """Hook before each module."""
         if threading.get_ident() != self._thread or self._busy:
             return
@@ -305,7 +305,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyT
     def _should_skip_dynamo(cls) -> bool:
         return False  # otherwise PyTorch imports its compiler, which takes seconds; nothing is compiled here
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         self._recorder.add_operation(func, args, kwargs or {}, output)
         return output
@@ -323,5 +323,5 @@ def _reader(module: nn.Module) -> DecisionReader | None:
     return read_one(module.key) if isinstance(module, (LayerChoice, ValueChoice)) else None
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: object) -> bool:
     return isinstance(value, (Tensor, bool, int, float, str))

@@ -240,7 +240,7 @@ def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
     return None, None
 
 
-def _cut(value: Any, dim: int | None, take: int | None) -> Any:
+def _cut(value: object, dim: int | None, take: int | None) -> Any:
     """Returns the first channels of an input."""
     if dim is None or take is None or not isinstance(value, Tensor):
         return value

@@ -75,7 +75,7 @@ class Elastic(nn.Module):
 
     def __init__(
         self,
-        program: Any,
+        program: object,
         keys: dict[str, str],
         selection: Selection,
         *,
@@ -233,7 +233,7 @@ class Elastic(nn.Module):
 
     # ------------------------------------------------------------------ making
 
-    def _fill(self, program: Any) -> Template:
+    def _fill(self, program: object) -> Template:
         """Returns the template of a program with the common modules at their places."""
         updates: dict[Path, Any] = {}
         for place, (names, is_list) in self._places.items():

@@ -183,7 +183,7 @@ def _same(sizes: Sequence[Skeleton], *names: str) -> bool:
     return all(len({str(getattr(size.module, name)) for size in sizes}) == 1 for name in names)
 
 
-def _runs(module: nn.Module, kind: type[nn.Module], rule: Any, *methods: str) -> bool:
+def _runs(module: nn.Module, kind: type[nn.Module], rule: object, *methods: str) -> bool:
     """Returns whether a layer has the code and the sharing rule of its PyTorch class."""
     return find_rule(module) is rule and all(
         getattr(type(module), name) is getattr(kind, name) for name in ("forward", *methods)

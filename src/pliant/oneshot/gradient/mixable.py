@@ -76,7 +76,7 @@ def _find_reason(elastic: Elastic, *, has_example: bool) -> str | None:
     return None
 
 
-def _is_derived(value: Any) -> bool:
+def _is_derived(value: object) -> bool:
     """Returns whether a value is, or has in it, a value that is computed from what is decided."""
     return isinstance(value, DerivedHole) or any(_is_derived(child) for _, child in children(value) or ())
 

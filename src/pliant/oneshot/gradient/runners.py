@@ -196,7 +196,7 @@ def join(choice: InputChoice, weights: Tensor, numbers: list[float], tensors: An
     return total / choice.n_chosen if choice.reduction == "mean" and choice.n_chosen else total
 
 
-def check_output(choice: LayerChoice, index: int, out: Any) -> Tensor:
+def check_output(choice: LayerChoice, index: int, out: object) -> Tensor:
     """Returns the output of a candidate, if it is a tensor.
 
     Raises:
@@ -210,7 +210,7 @@ def check_output(choice: LayerChoice, index: int, out: Any) -> Tensor:
     return out
 
 
-def _detach(value: Any) -> Any:
+def _detach(value: object) -> Any:
     return value.detach() if isinstance(value, Tensor) else value
 
 

@@ -90,7 +90,7 @@ class Masks(dict[str, Tensor]):
         return places[pick]
 
 
-def read_masks(given: Any, mutables: Iterable[Mutable], what: str) -> Masks:
+def read_masks(given: object, mutables: Iterable[Mutable], what: str) -> Masks:
     """Checks the output of a mutator; returns it in the order of the decisions.
 
     Args:
@@ -152,7 +152,7 @@ def check_finite(mask: Tensor, key: str) -> None:
         )
 
 
-def _read_mask(given: Any, mutable: Mutable) -> Tensor:
+def _read_mask(given: object, mutable: Mutable) -> Tensor:
     try:
         mask = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError):
@@ -204,7 +204,7 @@ def _read_number(mask: Tensor, key: str, *, is_float: bool) -> Any:
     return float(number) if is_float else int(number) if number == int(number) else number
 
 
-def _point_mask(point: Any, value: Any) -> Tensor:
+def _point_mask(point: object, value: object) -> Tensor:
     if isinstance(point, Choice):
         return to_mask(value, len(point.literals))
     return torch.tensor(value, dtype=torch.float64 if isinstance(point, Float) else torch.long)

@@ -127,7 +127,7 @@ class MutatorSampler(Sampler):
         self.mutator.load_state_dict(state["mutator"])
 
 
-def to_masks(supernet: Supernet, decisions: Any) -> Masks:
+def to_masks(supernet: Supernet, decisions: object) -> Masks:
     """Converts decisions of a super-network to tensors by key, as ``Mutator.export`` returns them.
 
     >>> from pliant.oneshot import InputChoice, supernet

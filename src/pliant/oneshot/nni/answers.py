@@ -49,7 +49,7 @@ def to_json(network: nn.Module) -> dict[str, Any]:
     return {mutable.key: _describe(mutable, network) for mutable in Mutables.of(network)}
 
 
-def read_answer(supernet: Supernet, answer: Any) -> Decisions:
+def read_answer(supernet: Supernet, answer: object) -> Decisions:
     """Converts an answer in NNI format to decisions.
 
     >>> from pliant.oneshot import LayerChoice, supernet
@@ -72,7 +72,7 @@ def read_answer(supernet: Supernet, answer: Any) -> Decisions:
     return supernet.space.parse(_read(Mutables.of(supernet), answer, "the answer"))
 
 
-def to_answer(supernet: Supernet, decisions: Any) -> dict[str, Any]:
+def to_answer(supernet: Supernet, decisions: object) -> dict[str, Any]:
     """Converts decisions to an answer in NNI format, with bare sizes and numbers; the inverse of ``read_answer``.
 
     >>> from pliant.oneshot import LayerChoice, supernet
@@ -132,7 +132,7 @@ class FixedMutator(Mutator):
         return self.fixed
 
 
-def _is_answer(item: Any, mutable: Mutable) -> bool:
+def _is_answer(item: object, mutable: Mutable) -> bool:
     """Returns whether an item is an answer, and not a mask with an item per candidate."""
     if isinstance(item, Sequence) and not isinstance(item, str):
         return bool(item) and all(isinstance(one, str) for one in item)
@@ -140,7 +140,7 @@ def _is_answer(item: Any, mutable: Mutable) -> bool:
     return isinstance(item, (Mapping, str)) or is_bare
 
 
-def _describe(mutable: Any, network: nn.Module) -> dict[str, Any]:
+def _describe(mutable: object, network: nn.Module) -> dict[str, Any]:
     values = _values(mutable, network)
     if isinstance(mutable, LayerChoice):
         return {"_type": "layer_choice", "_value": values}
@@ -165,7 +165,7 @@ def _values(mutable: Any, network: nn.Module) -> list[Any]:
     return list(find_texts(mutable, network))
 
 
-def _read(mutables: Mutables, given: Any, what: str) -> Masks:
+def _read(mutables: Mutables, given: object, what: str) -> Masks:
     """Converts an answer, or masks, to checked masks."""
     if not isinstance(given, Mapping):
         raise FieldTypeError(
@@ -208,7 +208,7 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
     return to_mask(list(places), len(values))
 
 
-def _find(name: Any, values: list[Any], key: str) -> int:
+def _find(name: object, values: list[Any], key: str) -> int:
     found = [i for i, value in enumerate(values) if value == name]
     if len(found) != 1:
         raise DecisionError(

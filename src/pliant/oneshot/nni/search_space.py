@@ -108,7 +108,7 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
     return Dict({str(key): _read_item(str(key), item) for key, item in data.items()})
 
 
-def _parse(given: Any) -> Any:
+def _parse(given: object) -> Any:
     try:
         return read_json(given) if isinstance(given, str) else check_depth(given)
     except LoadError as error:
@@ -118,7 +118,7 @@ def _parse(given: Any) -> Any:
         ) from None
 
 
-def _read_item(key: str, item: Any) -> Any:
+def _read_item(key: str, item: object) -> Any:
     if not isinstance(item, Mapping) or "_type" not in item or "_value" not in item:
         raise FieldTypeError(
             f"the item {key!r} of a search space needs `_type` and `_value`; got {item!r:.80}. "
@@ -139,13 +139,13 @@ def _read_item(key: str, item: Any) -> Any:
     return _read_range(key, kind, value)
 
 
-def _read_candidates(key: str, kind: str, value: Any) -> list[Any]:
+def _read_candidates(key: str, kind: str, value: object) -> list[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise FieldValueError(f"the {kind} {key!r} needs a list of candidates; got {value!r:.80}.")
     return list(value)
 
 
-def _read_inputs(key: str, value: Any) -> InputAnswer:
+def _read_inputs(key: str, value: object) -> InputAnswer:
     if not isinstance(value, Mapping) or "candidates" not in value:
         raise FieldValueError(
             f'the input_choice {key!r} needs {{"candidates": [...], "n_chosen": ...}}; got {value!r:.80}.'
@@ -159,7 +159,7 @@ def _read_inputs(key: str, value: Any) -> InputAnswer:
     return InputAnswer(candidates, chosen)
 
 
-def _read_range(key: str, kind: str, value: Any) -> Any:
+def _read_range(key: str, kind: str, value: object) -> Any:
     ends = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
     allowed: Any = int if kind == "randint" else (int, float)
     fit = [isinstance(n, allowed) and not isinstance(n, bool) and math.isfinite(n) for n in ends]

@@ -97,7 +97,7 @@ class Joined(nn.Module):
 class FixedValue(nn.Module):
     """A fixed ``ValueChoice``: call it to get its value."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         super().__init__()
         self.value = value
 
@@ -127,7 +127,7 @@ def _fix(choice: Mutable, memo: dict[int, Any]) -> nn.Module:
         return FixedValue(choice())
 
 
-def _fix_layer(choice: LayerChoice, selected: Any, memo: dict[int, Any]) -> nn.Module:
+def _fix_layer(choice: LayerChoice, selected: object, memo: dict[int, Any]) -> nn.Module:
     mask = to_mask(selected, len(choice))
     names = list(choice.candidates)
     found = {

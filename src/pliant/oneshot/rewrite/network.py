@@ -54,7 +54,7 @@ class Supernet(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        program: Any,
+        program: object,
         space: Space,
         selection: Selection,
         *,
@@ -113,7 +113,7 @@ class Supernet(nn.Module):
         except Exception:  # noqa: BLE001  # it fails with any selection: keep the first error
             return
 
-    def activate(self, decisions: Any) -> Decisions:
+    def activate(self, decisions: object) -> Decisions:
         """Selects the network of some decisions, in any decision format, and returns them.
 
         Raises:
@@ -171,7 +171,7 @@ class Supernet(nn.Module):
                 found[id(module)] = module
         return tuple(found.values())
 
-    def materialize(self, decisions: Any = None, *, inherit: bool = True) -> Any:
+    def materialize(self, decisions: object = None, *, inherit: bool = True) -> Any:
         """Returns the concrete network of some decisions, an ordinary program.
 
         Args:
@@ -195,7 +195,7 @@ class Supernet(nn.Module):
             load_weights(child, weights)
         return child
 
-    def inherited(self, decisions: Any = None) -> dict[str, Tensor]:
+    def inherited(self, decisions: object = None) -> dict[str, Tensor]:
         """Returns the shared weights of the network of some decisions, by their names in the concrete network.
 
         Parts of maximal tensors are views: copy them to keep their values.
@@ -205,7 +205,7 @@ class Supernet(nn.Module):
             return dict(name_weights(self.network, self.selection))
 
     @contextmanager
-    def _selected(self, decisions: Any) -> Iterator[None]:
+    def _selected(self, decisions: object) -> Iterator[None]:
         """A context in which some decisions are selected."""
         with self.selection.borrowed():
             self.activate(decisions)
@@ -234,7 +234,7 @@ class Supernet(nn.Module):
 
 
 def supernet(
-    space: Any, *, example: Any = None, share: bool = False, own_statistics: bool = False
+    space: Any, *, example: object = None, share: bool = False, own_statistics: bool = False
 ) -> Supernet:
     """Rewrites a space of networks into one network with shared weights.
 
@@ -291,7 +291,7 @@ def supernet(
     return Supernet(replace_lazy_layers(network, ""), program, described, selection, example=inputs)
 
 
-def _read_program(space: Any) -> Any:
+def _read_program(space: object) -> Any:
     """Returns the symbolic program of a space; None for an ordinary module without holes.
 
     Raises:
@@ -307,7 +307,7 @@ def _read_program(space: Any) -> Any:
     return open_holes(space)
 
 
-def _describe_program(program: Any) -> Space:
+def _describe_program(program: object) -> Space:
     """Returns the space of a program.
 
     Raises:
@@ -351,7 +351,7 @@ def _share_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
     return selection, found
 
 
-def _describe(module: Any) -> Any:
+def _describe(module: object) -> Any:
     if isinstance(module, InputChoice):
         if module.n_chosen is None:
             return choice(module.key, len(NO_YES), literals=NO_YES, picks=len(module), distinct=False)

@@ -82,7 +82,7 @@ class Rewriter:
         self.keys, self.selection = HoleKeys(space), selection
         self.share, self.own_statistics = share, own_statistics
 
-    def build(self, value: Any, place: Place | None = None) -> nn.Module:
+    def build(self, value: object, place: Place | None = None) -> nn.Module:
         """Returns the network that a program becomes.
 
         Args:
@@ -120,7 +120,7 @@ class Rewriter:
             choice.selection = self.selection
         return found
 
-    def _build_module(self, value: Any, here: Place, *, whole: bool = False) -> nn.Module:
+    def _build_module(self, value: object, here: Place, *, whole: bool = False) -> nn.Module:
         """Returns the network of a symbolic module, or of a hole over modules of one class that share weights."""
         at = here.path
         own: dict[str, str] = {}
@@ -157,7 +157,7 @@ class Rewriter:
         check_no_holes(module, at)
         return replace_lazy_layers(module, at)
 
-    def _build_input_choice(self, value: Any, hole: OneOf | ManyOf, here: Place) -> InputChoice:
+    def _build_input_choice(self, value: object, hole: OneOf | ManyOf, here: Place) -> InputChoice:
         """Returns the choice of a symbolic ``InputChoice`` with ``hole`` as its ``chosen``, at ``here``.
 
         Raises:
@@ -179,7 +179,7 @@ class Rewriter:
 
     def _replace(
         self,
-        value: Any,
+        value: object,
         path: Path,
         here: Place,
         *,
@@ -237,7 +237,7 @@ class Rewriter:
                 else:
                     yield from self._replace(candidate, spot, inner, own=own, whole=whole, deep=deep)
 
-    def _part(self, value: Any, here: Place) -> CommonPart:
+    def _part(self, value: object, here: Place) -> CommonPart:
         return CommonPart({here.path: self.build(value, here)})
 
     def _picks(self, hole: OneOf | ManyOf, here: Place) -> Iterator[tuple[str, str]]:
@@ -247,14 +247,14 @@ class Rewriter:
         return zip(name_picks(here.path, picks), name_picks(key, picks))
 
 
-def _non_module_error(value: Any, here: Place) -> FieldTypeError:
+def _non_module_error(value: object, here: Place) -> FieldTypeError:
     return FieldTypeError(
         f"a module is expected at {here.path or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
         "Symbolize the classes of candidates with pg.symbolize."
     )
 
 
-def _find_input_hole(value: Any) -> OneOf | ManyOf | None:
+def _find_input_hole(value: object) -> OneOf | ManyOf | None:
     """Returns the hole at ``chosen`` of a symbolic ``InputChoice``; None if there is none over indices."""
     hole = dict(children(value) or ()).get("chosen") if isinstance(value, InputChoice) else None
     if not isinstance(hole, (OneOf, ManyOf)):
@@ -262,7 +262,7 @@ def _find_input_hole(value: Any) -> OneOf | ManyOf | None:
     return hole if all(candidate.__class__ is int for candidate in hole.candidates) else None
 
 
-def _find_non_modules(value: Any, here: Place) -> Iterator[tuple[str, Any]]:
+def _find_non_modules(value: object, here: Place) -> Iterator[tuple[str, Any]]:
     """Yields the candidates other than modules of holes that also have modules, with their paths."""
     if isinstance(value, (OneOf, ManyOf)):
         odd = [not _is_module_place(candidate) for candidate in value.candidates]
@@ -276,7 +276,7 @@ def _find_non_modules(value: Any, here: Place) -> Iterator[tuple[str, Any]]:
         yield from _find_non_modules(child, here.below(key))
 
 
-def _is_module_place(value: Any) -> bool:
+def _is_module_place(value: object) -> bool:
     """Returns whether ``value`` is a module or a hole with only modules as candidates."""
     if isinstance(value, OneOf):
         return all(map(_is_module_place, value.candidates))

@@ -221,7 +221,7 @@ def _say(point: Any, value: Any) -> str:
     return point.literals[value] if isinstance(point, Choice) else str(value)
 
 
-def _shape(value: Any) -> Any:
+def _shape(value: object) -> Any:
     if isinstance(value, Tensor):
         return tuple(value.shape)
     if isinstance(value, (tuple, list)):

@@ -202,7 +202,7 @@ class Feed:
 def mover(device: torch.device) -> Callable[[Any], Any]:
     """Returns a function that moves the tensors in a batch to a device."""
 
-    def move(leaf: Any) -> Any:
+    def move(leaf: object) -> Any:
         return leaf.to(device, non_blocking=True) if isinstance(leaf, torch.Tensor) else leaf
 
     return lambda batch: change_leaves(batch, move)

@@ -313,7 +313,7 @@ class Session:
         )
 
 
-def check_loss(found: Any) -> Tensor:
+def check_loss(found: object) -> Tensor:
     """Returns a loss that is a tensor with one number.
 
     Raises:

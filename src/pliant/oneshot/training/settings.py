@@ -22,7 +22,7 @@ from ..sampler import Sampler
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 
 
-def check_sampler(sampler: Any) -> None:
+def check_sampler(sampler: object) -> None:
     """Checks that this is a sampler, not its class or a black-box algorithm."""
     if isinstance(sampler, type) and issubclass(sampler, Sampler):
         raise FieldTypeError(
@@ -35,7 +35,7 @@ def check_sampler(sampler: Any) -> None:
         )
 
 
-def check_clip(clip: Any, owner: str) -> float | None:
+def check_clip(clip: object, owner: str) -> float | None:
     """Returns the largest norm of the gradients, or None."""
     return None if clip is None else check_number(clip, "clip", owner, above=0.0)
 
@@ -55,7 +55,7 @@ def check_device(device: Any) -> torch.device:
     return found
 
 
-def check_autocast(autocast: Any) -> torch.dtype | None:
+def check_autocast(autocast: object) -> torch.dtype | None:
     """Returns the type that autocast computes in, or None."""
     if autocast is None or autocast in (torch.bfloat16, torch.float16):
         return autocast  # type: ignore[no-any-return]  # one of the two, or None
@@ -81,7 +81,7 @@ def check_checkpoint(checkpoint: Any) -> Path | None:
     return path
 
 
-def make_optimizer(make: Any, weights: list[nn.Parameter]) -> Optimizer:
+def make_optimizer(make: object, weights: list[nn.Parameter]) -> Optimizer:
     """Returns the optimizer that ``make`` returns for the weights."""
     expected = (
         "Trainer(optimizer=...) takes a function from weights to their optimizer, such as `lambda weights: torch.optim.Adam(weights, "
@@ -111,7 +111,7 @@ def describe_settings(sampler: Sampler, others: Mapping[str, Any]) -> dict[str, 
     return options | {name: describe(value) for name, value in others.items()}
 
 
-def describe(value: Any, depth: int = 0) -> str:
+def describe(value: object, depth: int = 0) -> str:
     """Returns a value as text that is the same in every process.
 
     >>> describe({"a": (1, None), "b": describe})
@@ -168,7 +168,7 @@ def _join(options: Mapping[str, Any], depth: int) -> str:
 _NOTHING: Final = object()
 
 
-def _read(value: Any, name: str) -> Any:
+def _read(value: object, name: str) -> Any:
     try:
         return getattr(value, name)
     except Exception:  # noqa: BLE001  # a property of a user's class may raise anything

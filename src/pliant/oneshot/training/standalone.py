@@ -83,7 +83,7 @@ def judge_alone(network: nn.Module, valid: Iterable[Any], quality: Quality) -> f
 
 
 def search_alone(
-    space: Any,
+    space: object,
     algorithm: Algorithm,
     train: Iterable[Any],
     valid: Iterable[Any],
@@ -124,7 +124,7 @@ def search_alone(
     return max(found, key=found.__getitem__), found
 
 
-def _open_space(space: Any, seed: int) -> tuple[Space, Callable[[Decisions], nn.Module]]:
+def _open_space(space: object, seed: int) -> tuple[Space, Callable[[Decisions], nn.Module]]:
     """Returns a space, and a function from its decisions to a network with new weights."""
     template = None if isinstance(space, nn.Module) and not isinstance(space, Node) else Template(space)
     if template is not None and (template.space.points or not isinstance(space, nn.Module)):

@@ -117,7 +117,7 @@ class Trainer:
 
     def __init__(
         self,
-        space: Any,
+        space: object,
         sampler: Sampler,
         train: Iterable[Any],
         valid: Iterable[Any],
@@ -136,7 +136,7 @@ class Trainer:
         checkpoint_steps: int | None = None,
         callbacks: Sequence[Callback] = (),
         normalization: Normalization | None = None,
-        example: Any = None,
+        example: object = None,
         seed: int = 0,
     ) -> None:
         self.epochs = check_count(epochs, "epochs", "Trainer")
@@ -216,7 +216,7 @@ class Trainer:
         return record
 
     def network(
-        self, decisions: Any = None, *, inherit: bool = True, batches: Iterable[Any] | None = None
+        self, decisions: object = None, *, inherit: bool = True, batches: Iterable[Any] | None = None
     ) -> Any:
         """Returns a concrete network of the space, whose normalization layers have statistics of their own.
 
@@ -270,7 +270,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ private
 
-    def _place(self, space: Any, example: Any) -> Supernet:
+    def _place(self, space: object, example: object) -> Supernet:
         """Returns the super-network on the device of the training."""
         net: Supernet = space if isinstance(space, Supernet) else supernet(space, example=example)
         net = net.to(self.device)

@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from pliant.values.errors import FieldTypeError, NoStudyError, StudyError, suggest
 
@@ -45,7 +45,7 @@ Location = Path | Server
 Place = str | os.PathLike[str] | Server  # as users give it
 
 
-def to_location(path: Any) -> Location:
+def to_location(path: object) -> Location:
     """Returns the location of a study, which may not exist yet, from its path or address.
 
     >>> str(to_location("postgresql://me:secret@host/db?study=digits"))

@@ -23,7 +23,7 @@ from pliant.values.errors import (
 from .trial import FAILURES, Cause, Trial
 
 
-def check_arguments(space: Any, algorithm: Any, trials: Any) -> None:
+def check_arguments(space: object, algorithm: Any, trials: object) -> None:
     """Checks the types of the main arguments of a study; each may be None.
 
     Raises:
@@ -70,7 +70,7 @@ def check_algorithm(path: str, recorded: Description, algorithm: Algorithm) -> N
         )
 
 
-def check_reason(trial_id: int, reason: Any) -> str:
+def check_reason(trial_id: int, reason: object) -> str:
     """Returns why a trial failed, as text that any database can store.
 
     Raises:
@@ -83,7 +83,7 @@ def check_reason(trial_id: int, reason: Any) -> str:
     return to_plain(reason)
 
 
-def check_cause(cause: Any) -> Cause:
+def check_cause(cause: object) -> Cause:
     """Returns the cause of a failed trial.
 
     Raises:
@@ -114,7 +114,7 @@ def check_settings(
         )
 
 
-def no_such_trial(study: str, trial_id: Any, count: int) -> FeedbackError:
+def no_such_trial(study: str, trial_id: object, count: int) -> FeedbackError:
     """Returns the error for an unknown trial of a study of ``count`` trials."""
     known = f"its trials are 1 to {count}" if count else "it has no trials yet"
     return FeedbackError(

@@ -36,7 +36,7 @@ class Constraint:
     limit: float
 
     @classmethod
-    def parse(cls, text: Any) -> Constraint:
+    def parse(cls, text: object) -> Constraint:
         """Returns the constraint that a text states.
 
         Raises:
@@ -115,7 +115,7 @@ def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float],
     return f"breaks a constraint: {'; '.join(broken)}" if broken else None
 
 
-def check_metrics(trial_id: int, metrics: Any) -> dict[str, float]:
+def check_metrics(trial_id: int, metrics: object) -> dict[str, float]:
     """Returns metrics with their numbers as floats.
 
     Raises:

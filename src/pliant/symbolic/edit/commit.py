@@ -34,7 +34,7 @@ class Insertion:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ class Change:
 
     __slots__ = ("new_value", "old_value", "path")
 
-    def __init__(self, path: Path, old_value: Any, new_value: Any) -> None:
+    def __init__(self, path: Path, old_value: object, new_value: object) -> None:
         self.path = path
         self.old_value = old_value
         self.new_value = new_value
@@ -184,7 +184,7 @@ def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> Non
         raise
 
 
-def tell_left(holder: Any, old: Any) -> None:
+def tell_left(holder: object, old: Any) -> None:
     """Runs the parent hooks of nodes that ``holder`` held before and that have no parent now."""
     for value in old.values() if isinstance(old, dict) else old:
         if value.__class__ in ATOMS or not isinstance(value, Node):
@@ -227,7 +227,7 @@ def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]
     return told
 
 
-def detach(holder: Any, values: Any, kept: set[int]) -> None:
+def detach(holder: object, values: Any, kept: set[int]) -> None:
     """Removes the parent of nodes that ``holder`` no longer holds."""
     for value in values:
         if isinstance(value, Node):
@@ -238,7 +238,7 @@ def detach(holder: Any, values: Any, kept: set[int]) -> None:
             detach(holder, value, kept)
 
 
-def attach(holder: Any, items: Any) -> None:
+def attach(holder: object, items: Any) -> None:
     """Sets parent and key of the nodes among ``(key, value)`` items."""
     for key, value in items:
         if isinstance(value, Node):

@@ -27,7 +27,7 @@ class PatchOptions(TypedDict, total=False):
 
 
 def patch_on_key(
-    src: Value, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+    src: Value, regex: str, value: object = MISSING_VALUE, **options: Unpack[PatchOptions]
 ) -> Value:
     """Replaces every value whose key matches ``regex`` from its start; returns ``src``.
 
@@ -51,7 +51,7 @@ def patch_on_key(
 
 
 def patch_on_path(
-    src: Value, regex: str, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+    src: Value, regex: str, value: object = MISSING_VALUE, **options: Unpack[PatchOptions]
 ) -> Value:
     """Replaces every value whose path matches ``regex`` from its start; arguments as for ``patch_on_key``.
 
@@ -64,7 +64,7 @@ def patch_on_path(
 
 
 def patch_on_value(
-    src: Value, old_value: Any, value: Any = MISSING_VALUE, **options: Unpack[PatchOptions]
+    src: Value, old_value: object, value: object = MISSING_VALUE, **options: Unpack[PatchOptions]
 ) -> Value:
     """Replaces every value that equals ``old_value``; arguments as for ``patch_on_key``.
 
@@ -78,7 +78,7 @@ def patch_on_value(
 def patch_on_type(
     src: Value,
     value_type: type | tuple[type, ...],
-    value: Any = MISSING_VALUE,
+    value: object = MISSING_VALUE,
     **options: Unpack[PatchOptions],
 ) -> Value:
     """Replaces every value of a type; arguments as for ``patch_on_key``.
@@ -94,7 +94,7 @@ def patch_on_member(
     src: Value,
     cls: type | tuple[type, ...],
     name: str,
-    value: Any = MISSING_VALUE,
+    value: object = MISSING_VALUE,
     **options: Unpack[PatchOptions],
 ) -> Value:
     """Replaces the field ``name`` of every object of class ``cls``; arguments as for ``patch_on_key``.
@@ -112,7 +112,7 @@ def patch_on_member(
 def _patch(
     src: Value,
     fits: Callable[[Path, Any, Any], Any],
-    value: Any,
+    value: object,
     *,
     value_fn: Callable[[Any], Any] | None = None,
     skip_notification: bool | None = None,
@@ -124,7 +124,7 @@ def _patch(
             f"a patch needs a new value (`value=`) or a function of the old one (`value_fn=`); {given} given."
         )
 
-    def replace(k: Path, v: Any, p: Any) -> Any:
+    def replace(k: Path, v: object, p: object) -> Any:
         if not k or not fits(k, v, p):
             return v
         return value if value_fn is None else value_fn(v)

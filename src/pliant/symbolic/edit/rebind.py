@@ -70,7 +70,7 @@ def rebind(
     return x
 
 
-def _rebind(x: Any, updates: Any, fields: dict[str, Any], notify: bool, must_change: bool) -> None:
+def _rebind(x: object, updates: object, fields: dict[str, Any], notify: bool, must_change: bool) -> None:
     """Implements ``rebind`` for all forms of updates."""
     if callable(updates) and not isinstance(updates, Mapping):
         updates = [updates]
@@ -90,7 +90,7 @@ def _rebind(x: Any, updates: Any, fields: dict[str, Any], notify: bool, must_cha
         commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
 
 
-def _group(x: Any, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]]]:
+def _group(x: object, updates: Mapping[Any, Any]) -> list[tuple[Any, dict[Any, Any]]]:
     """Groups updates by path into changes by holder."""
     grouped: dict[int, tuple[Any, dict[Any, Any]]] = {}
     seen: set[tuple[Any, ...]] = set()
@@ -139,7 +139,7 @@ def _locate(x: Any, at: Path) -> tuple[Any, Any, tuple[Any, ...]]:
     return holder, steps[last], ()
 
 
-def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) -> Any:
+def _replace_inside(plain: object, steps: tuple[Any, ...], value: object, at: Path) -> Any:
     """Returns a copy of a plain container, such as a tuple, with the item at ``steps`` replaced."""
     items = children(plain)
     if items is None:
@@ -162,7 +162,7 @@ def _replace_inside(plain: Any, steps: tuple[Any, ...], value: Any, at: Path) ->
     return rebuild(plain, new)
 
 
-def _child_at(holder: Any, key: Any, at: Path) -> Any:
+def _child_at(holder: object, key: object, at: Path) -> Any:
     """Returns the child of ``holder`` under ``key``.
 
     Raises:
@@ -178,7 +178,7 @@ def _child_at(holder: Any, key: Any, at: Path) -> Any:
     return found
 
 
-def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
+def _rebind_by_function(x: object, fn: Callable[..., Any], notify: bool) -> bool:
     """Applies ``fn`` to every value from the root down; returns whether anything changed."""
     arity = positional_arity(fn, most=3)
     if arity not in (1, 2, 3):
@@ -197,7 +197,7 @@ def _rebind_by_function(x: Any, fn: Callable[..., Any], notify: bool) -> bool:
     return bool(changes)
 
 
-def _ask(fn: Callable[..., Any], arity: int, k: Path, v: Any, p: Any) -> Any:
+def _ask(fn: Callable[..., Any], arity: int, k: Path, v: object, p: object) -> Any:
     """Returns the new value of a rebind function with one, two or three arguments."""
     if arity == 1:
         new = fn(k)
@@ -246,7 +246,7 @@ def _ask_below(
 
 
 def _ask_inside(
-    plain: Any, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]
+    plain: object, keys: tuple[Any, ...], fn: Callable[..., Any], arity: int, below: list[Any]
 ) -> Any:
     """Like ``_ask_below`` for a plain container, which is rebuilt if an item changes."""
     items = children(plain)

@@ -23,7 +23,7 @@ from .writer import Writer
 _DEEP = "it is nested too deeply (or contains itself)."
 
 
-def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
+def to_json(value: object, *, hide_default_values: bool = False) -> Any:
     """Returns a value as data that ``json`` can write: dicts, lists, text, finite numbers, booleans, None.
 
     Fields without a value are left out.  Subclasses of ``str``, ``int`` and ``float`` (such as NumPy's ``float64``)
@@ -49,7 +49,7 @@ def to_json(value: Any, *, hide_default_values: bool = False) -> Any:
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
 
-def to_json_str(value: Any, *, json_indent: int | None = None, hide_default_values: bool = False) -> str:
+def to_json_str(value: object, *, json_indent: int | None = None, hide_default_values: bool = False) -> str:
     """Returns a value as JSON text; see ``to_json``.
 
     >>> to_json_str({"kernel": (3, 3)})
@@ -63,7 +63,7 @@ def to_json_str(value: Any, *, json_indent: int | None = None, hide_default_valu
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
 
-def from_json(data: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
+def from_json(data: object, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value for data that ``to_json`` returned; dicts and lists become symbolic.
 
     Args:
@@ -116,7 +116,7 @@ def from_json_str(text: str, *, allow: Iterable[Any] = (), allow_partial: bool =
 
 
 def save(
-    value: Any, path: str | os.PathLike[str], *, indent: int | None = 2, hide_default_values: bool = False
+    value: object, path: str | os.PathLike[str], *, indent: int | None = 2, hide_default_values: bool = False
 ) -> None:
     """Writes a value to a JSON file atomically: after a crash the old file is intact.
 
@@ -166,7 +166,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _symbolic(value: Any) -> Any:
+def _symbolic(value: object) -> Any:
     """Returns a loaded value with its plain containers made symbolic."""
     maker = PLAIN.get(value.__class__)
     if maker is not None:
@@ -174,6 +174,6 @@ def _symbolic(value: Any) -> Any:
     return tuple(map(_symbolic, value)) if value.__class__ is tuple else value
 
 
-def one_type(value: Any) -> str:
+def one_type(value: object) -> str:
     """Returns the type of a value for a message: ``"a Conv"``."""
     return f"a {node_class(value).__qualname__}"

@@ -33,13 +33,13 @@ AS_IS = frozenset({str, bool, NoneType})
 class Fault(Exception):
     """An error being propagated, with the keys of its path, the last one first."""
 
-    def __init__(self, error: Exception, key: Any) -> None:
+    def __init__(self, error: Exception, key: str | int) -> None:
         super().__init__(error)
         self.error = error
         self.steps = [key]
 
 
-def at_key(error: Exception, key: Any) -> Fault:
+def at_key(error: Exception, key: str | int) -> Fault:
     """Returns a fault with the next outer key added."""
     if isinstance(error, Fault):
         error.steps.append(key)

@@ -17,7 +17,7 @@ from .form import SYMBOLIZERS
 _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
 
-def reduce_node(node: Any) -> tuple[Any, ...]:
+def reduce_node(node: object) -> tuple[Any, ...]:
     """Returns the result of ``__reduce_ex__`` for a node."""
     cls = node_class(node)
     if isinstance(node, (list, dict)):
@@ -30,7 +30,7 @@ def reduce_node(node: Any) -> tuple[Any, ...]:
     return maker, (_class_reference(cls),), state, None, None, set_state
 
 
-def _user_state(node: Any, everything: dict[str, Any]) -> Any:
+def _user_state(node: object, everything: dict[str, Any]) -> Any:
     """Returns the state of the user's class in a realized object."""
     cls: Any = type(node)
     if cls.__getstate__ is not object.__getstate__:
@@ -55,7 +55,7 @@ def _class_reference(cls: Any) -> Any:
     return ("symbolized", cls._sym_origin)
 
 
-def make_realized(reference: Any) -> Any:
+def make_realized(reference: object) -> Any:
     """Returns an empty node of the class that a pickle names, which counts as realized.
 
     Its content (a hook, for example) may refer to it before its state is set, and must not run its constructor.

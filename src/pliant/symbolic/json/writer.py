@@ -113,7 +113,7 @@ class Writer:
             raise at_key(error, key) from None
         return made
 
-    def write_other(self, value: Any, cls: type) -> Any:
+    def write_other(self, value: object, cls: type) -> Any:
         """Returns a leaf that is not a JSON value."""
         form = _WRITERS.get(cls)
         if form is not None:
@@ -165,7 +165,7 @@ def _storable_name(cls: Any) -> str:
     return name
 
 
-def _written_name(kind: str, value: Any) -> dict[str, Any]:
+def _written_name(kind: str, value: object) -> dict[str, Any]:
     """Returns a class or function by name; marks one whose name stands for its symbolic form."""
     name = _storable_name(value)
     found = registered(name)

@@ -42,7 +42,7 @@ def check_name(name: str, owner: str) -> str:
     return name
 
 
-def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = None) -> Any:
+def copy_child(value: object, holder: object, key: object, memo: dict[int, Any] | None = None) -> Any:
     """Returns a copy of a value for ``holder``: nodes are copied; leaves are shared, or deep-copied if there is a memo."""
     if isinstance(value, Node):
         return value._sym_copy(holder, key, memo)
@@ -51,7 +51,7 @@ def copy_child(value: Any, holder: Any, key: Any, memo: dict[int, Any] | None = 
     return copy_plain(value, memo)
 
 
-def copy_tuple(value: Any, holder: Any, steps: tuple[Any, ...], memo: dict[int, Any] | None) -> Any:
+def copy_tuple(value: Any, holder: object, steps: tuple[Any, ...], memo: dict[int, Any] | None) -> Any:
     """Returns a tuple with copies of its nodes; the same tuple if it has none."""
     changed = False
     made = []
@@ -165,7 +165,7 @@ def make_init(
     return define_function("__init__", lines, scope, title=f"__init__ of {cls.__name__}")
 
 
-def _copy_lines(cls: type, fields: list[Field], blank: Any) -> tuple[list[str], dict[str, Any]]:
+def _copy_lines(cls: type, fields: list[Field], blank: object) -> tuple[list[str], dict[str, Any]]:
     """Returns the source that copies an object ``__x``, and its globals."""
     scope: dict[str, Any] = {"__atoms": ATOMS, "__child": copy_child, "__get_dict": get_dict, "__cls": cls}
     scope |= {
@@ -310,12 +310,12 @@ def make_hash(cls: type, fields: list[Field]) -> Any:
     return define_function("_sym_hash", lines, scope, title=f"hash of {cls.__name__}")
 
 
-def hash_part(value: Any) -> Any:
+def hash_part(value: object) -> Any:
     """Returns the part of an object's hash for a value that is not exactly of the type of its field."""
     return value if isinstance(value, (int, float, str)) and value == value else hash_of(value)
 
 
-def own(value: Any, holder: Any, key: Any) -> None:
+def own(value: object, holder: object, key: object) -> None:
     """Sets parent and key of a new node, or of the new nodes inside a new tuple."""
     if isinstance(value, Node):
         value._sym_parent = holder

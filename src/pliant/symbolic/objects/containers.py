@@ -74,12 +74,12 @@ class List(list[Any], Symbolic):
     def _sym_values(self) -> List:
         return self
 
-    def _sym_child(self, key: Any) -> Any:
+    def _sym_child(self, key: object) -> Any:
         if key.__class__ is int and -len(self) <= key < len(self):
             return list.__getitem__(self, key)
         return MISSING_VALUE
 
-    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> List:
+    def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> List:
         made = _new(List)
         made._sym_parent = parent
         made._sym_key = key
@@ -110,7 +110,7 @@ class List(list[Any], Symbolic):
     _sym_plan = plan_list
     _sym_swap = swap_list
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Any, value: object) -> None:
         if isinstance(index, slice):
             self._set_slice(index, value)
         else:
@@ -130,7 +130,7 @@ class List(list[Any], Symbolic):
     reverse = _through_items(list.reverse)
     sort = _through_items(list.sort)
 
-    def append(self, value: Any) -> None:
+    def append(self, value: object) -> None:
         """Adds an item at the end."""
         commit_one(self, len(self), value)
 
@@ -139,7 +139,7 @@ class List(list[Any], Symbolic):
         n = len(self)
         commit([(self, {n + i: value for i, value in enumerate(values)})])
 
-    def pop(self, index: Any = -1) -> Any:
+    def pop(self, index: object = -1) -> Any:
         """Removes an item and returns it."""
         if index == -1 and self:
             value = list.__getitem__(self, -1)
@@ -225,10 +225,10 @@ class Dict(dict[Any, Any], Symbolic):
     def _sym_values(self) -> Any:
         return dict.values(self)
 
-    def _sym_child(self, key: Any) -> Any:
+    def _sym_child(self, key: object) -> Any:
         return dict.get(self, key, MISSING_VALUE)
 
-    def _sym_copy(self, parent: Any = None, key: Any = None, memo: Any = None) -> Dict:
+    def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> Dict:
         made = dict.__new__(Dict)
         made._sym_parent = parent
         made._sym_key = key
@@ -238,7 +238,7 @@ class Dict(dict[Any, Any], Symbolic):
             made._sym_spec = self._sym_spec
         return made
 
-    def _sym_put(self, key: Any, value: Any) -> None:
+    def _sym_put(self, key: object, value: object) -> None:
         dict.__setitem__(self, key, value)
 
     def _sym_reset(self) -> None:
@@ -257,7 +257,7 @@ class Dict(dict[Any, Any], Symbolic):
             raise AttributeError(name)
         raise AttributeError(f"Dict has no key {name!r}{suggest(name, self) or '.'} It has: {listing(self)}.")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name.startswith("_sym_"):
             object.__setattr__(self, name, value)
         else:
@@ -266,21 +266,21 @@ class Dict(dict[Any, Any], Symbolic):
     def __delattr__(self, name: str) -> None:
         del self[name]
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         commit_one(self, key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: object) -> None:
         commit([(self, {key: MISSING_VALUE})])
 
     def update(self, *args: Any, **fields: Any) -> None:
         """Sets several items, as one change."""
         commit([(self, dict(*args, **fields))])
 
-    def __ior__(self, other: Any) -> Dict:  # type: ignore[misc]  # dict's overloads
+    def __ior__(self, other: object) -> Dict:  # type: ignore[misc]  # dict's overloads
         self.update(other)
         return self
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: object, default: object = None) -> Any:
         """Returns the value at ``key``, which becomes ``default`` first if there is none."""
         if key not in self:
             self[key] = default
@@ -340,7 +340,7 @@ def _list_node(items: list[Any], spec: Any) -> List:
     return made
 
 
-def _dict_node(items: dict[Any, Any], spec: Any) -> Dict:
+def _dict_node(items: dict[Any, Any], spec: object) -> Dict:
     """Returns the Dict for a plain dict of checked items."""
     made = dict.__new__(Dict)
     if spec is not None:

@@ -118,7 +118,7 @@ def _generate(cls: Any, fields: list[Field], *, lazy: bool) -> None:
     )
 
 
-def _install_init(cls: Any, init: Any) -> None:
+def _install_init(cls: Any, init: object) -> None:
     """Makes ``init`` the constructor, unless the class has or inherits a user-defined one."""
     owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
     found = owner.__dict__["__init__"]
@@ -158,7 +158,7 @@ def _install_wild(cls: Any) -> None:
 
     assign = cls.__setattr__
 
-    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807  # installed below
+    def __setattr__(self: Any, name: str, value: object) -> None:  # noqa: N807  # installed below
         if name in object.__getattribute__(self, "__dict__").get("_sym_more", ()):
             commit_one(self, name, value)
         else:
@@ -181,7 +181,7 @@ def _has_code(cls: Any) -> bool:
     )
 
 
-def _is_ours(name: str, member: Any) -> bool:
+def _is_ours(name: str, member: object) -> bool:
     return getattr(member, "_sym_made", False) or name in (
         "__dict__",
         "__weakref__",
@@ -237,7 +237,7 @@ def _attribute(name: str, field: Field) -> property:
     def read(self: Any) -> Any:
         return bare(stored(self))
 
-    def assign(self: Any, value: Any) -> None:
+    def assign(self: Any, value: object) -> None:
         commit_one(self, name, value)
 
     def remove(self: Any) -> None:
@@ -247,7 +247,7 @@ def _attribute(name: str, field: Field) -> property:
     return property(get, assign, remove, field.description or f"The field {name!r}.")
 
 
-def admit_field(holder: Any, name: str, value: Any) -> Any:
+def admit_field(holder: Any, name: str, value: object) -> Any:
     """Returns an argument as the new object stores it, if the quick test of the constructor fails."""
     field = type(holder)._sym_fields[name]
     if value is MISSING_VALUE:
@@ -297,7 +297,7 @@ def reject_arguments(holder: Any, more: tuple[Any, ...], extra: dict[str, Any]) 
         object.__getattribute__(holder, "__dict__")["_sym_more"] = kept
 
 
-def spec_for(cls: Any, name: Any) -> Any:
+def spec_for(cls: Any, name: object) -> Any:
     """Returns the spec of a field or wildcard key of ``cls``.
 
     Raises:

@@ -108,7 +108,7 @@ class Functor(Object):
         args, rest = split_arguments(type(self), bound)
         return type(self)._sym_function(*args, **rest)
 
-    def _sym_put(self, key: Any, value: Any) -> None:
+    def _sym_put(self, key: object, value: object) -> None:
         super()._sym_put(key, value)
         given = self._sym_given - {key} if value is MISSING_VALUE else self._sym_given | {key}
         object.__setattr__(self, "_sym_given", given)
@@ -153,7 +153,7 @@ def functor(fields: Any = None, returns: Any = None, *, base_class: Any = None, 
 
 
 def functor_class(
-    function: Callable[..., Any], fields: Any = None, returns: Any = None, *, base_class: Any = None
+    function: Callable[..., Any], fields: object = None, returns: object = None, *, base_class: Any = None
 ) -> Any:
     """Returns the functor class of a function; the function itself stays unchanged."""
     own = schema_from_members(fields) if fields else Schema([])
@@ -189,7 +189,7 @@ def _record_given(cls: Any) -> None:
             given = [*given, cls._sym_variadic]
         object.__setattr__(self, "_sym_given", frozenset(given))
 
-    def _sym_copy(self: Any, parent: Any = None, key: Any = None, memo: Any = None) -> Any:
+    def _sym_copy(self: Any, parent: object = None, key: object = None, memo: object = None) -> Any:
         made = copy(self, parent, key, memo)
         object.__setattr__(made, "_sym_given", self._sym_given)
         return made

@@ -76,7 +76,7 @@ class Symbolic(Node):
     def __deepcopy__(self, memo: Any) -> Any:
         return clone.deep_copy(self, memo)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:
         return reduce_node(self)
 
     def __repr__(self) -> str:

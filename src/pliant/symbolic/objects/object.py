@@ -43,7 +43,7 @@ class Arguments(Mapping[str, Any]):
     __slots__ = ("_node",)
     _node: Any
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: object) -> None:
         object.__setattr__(self, "_node", node)
 
     def __getitem__(self, key: str) -> Any:
@@ -58,10 +58,10 @@ class Arguments(Mapping[str, Any]):
             raise AttributeError(self._missing_text(name))
         return value
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         commit_one(self._node, key, value)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         commit_one(self._node, name, value)
 
     def __iter__(self) -> Iterator[str]:
@@ -124,7 +124,7 @@ class Machinery(Symbolic):
         object.__setattr__(self, slot, value)
         return True
 
-    def _sym_put(self, key: Any, value: Any) -> None:
+    def _sym_put(self, key: Any, value: object) -> None:
         slot = self._sym_slots.get(key)
         if slot is not None:
             put(self, slot, value)
@@ -191,7 +191,7 @@ class Machinery(Symbolic):
         return made
 
     @classmethod
-    def from_json(cls, json_value: Any, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
+    def from_json(cls, json_value: object, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
         """Creates an object from the data of ``to_json``; see ``pg.from_json``."""
         return from_json(json_value, allow=allow, allow_partial=allow_partial)
 
@@ -241,7 +241,7 @@ class Object(Machinery):
     def on_change(self, changes: dict[Any, Any]) -> None:
         """Runs after changes at and below this object, given as ``{relative path: Change}``. Override it."""
 
-    def on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+    def on_parent_change(self, old_parent: object, new_parent: object) -> None:
         """Runs after this object was put into a tree or taken out of one; not for copies. Override it."""
 
     def _on_bound(self) -> None:
@@ -250,10 +250,10 @@ class Object(Machinery):
     def _on_change(self, changes: dict[Any, Any]) -> None:
         """The name of ``on_change`` in PyGlove programs."""
 
-    def _on_parent_change(self, old_parent: Any, new_parent: Any) -> None:
+    def _on_parent_change(self, old_parent: object, new_parent: object) -> None:
         """The name of ``on_parent_change`` in PyGlove programs."""
 
-    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
+    def _sym_moved(self, old_parent: object, new_parent: object) -> None:
         self._on_parent_change(old_parent, new_parent)
         self.on_parent_change(old_parent, new_parent)
 
@@ -265,13 +265,13 @@ class Object(Machinery):
         self._on_change(changes)
         self.on_change(changes)
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> Any:
         return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
 
     def __hash__(self) -> int:
         return hash_of(self)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: object) -> Any:
         return less(self, other) if isinstance(other, Object) else NotImplemented
 
 
@@ -308,7 +308,7 @@ def _overrides(cls: Any, *hooks: str) -> bool:
 
 
 def members(
-    fields: Any,
+    fields: object,
     metadata: Mapping[str, Any] | None = None,
     *,
     init_arg_list: Iterable[str] | None = None,

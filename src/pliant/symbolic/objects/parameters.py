@@ -32,7 +32,7 @@ class Binding(NamedTuple):
 
 
 def schema_of_signature(
-    function: Callable[..., Any], own: Schema, *, owner: str, annotated: bool, method_of: Any = None
+    function: Callable[..., Any], own: Schema, *, owner: str, annotated: bool, method_of: object = None
 ) -> Binding:
     """Returns the fields of a function's arguments.
 
@@ -90,7 +90,7 @@ def _default_of(p: Any, made_by: Any) -> Any:
     return p.default
 
 
-def declared_default(default: Any) -> Any:
+def declared_default(default: object) -> Any:
     """Returns the default in a class body: the value itself, or the default of a ``dataclasses.field``."""
     if not isinstance(default, dataclasses.Field):
         return default
@@ -107,7 +107,7 @@ class FieldSignature:
 
     __slots__ = ()
 
-    def __get__(self, node: Any, cls: Any) -> inspect.Signature:
+    def __get__(self, node: object, cls: Any) -> inspect.Signature:
         function = getattr(cls, "_sym_function", None)
         if function is not None:
             found = inspect.signature(function)

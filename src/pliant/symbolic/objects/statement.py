@@ -77,7 +77,7 @@ def read_fields(
     return fields, by_name
 
 
-def _check_default(cls: Any, name: str, value: Any) -> None:
+def _check_default(cls: Any, name: str, value: object) -> None:
     """Raises SchemaError for a method or property with the name of a field, and for settings that have no effect."""
     is_method = isinstance(value, FunctionType) and value.__qualname__ == f"{cls.__qualname__}.{name}"
     if (
@@ -107,7 +107,7 @@ def _check_default(cls: Any, name: str, value: Any) -> None:
             )
 
 
-def _check_constant(cls: Any, name: str, annotation: str, value: Any) -> None:
+def _check_constant(cls: Any, name: str, annotation: str, value: object) -> None:
     """Raises SchemaError for an upper-case name with a plain value, which PyGlove takes as a constant."""
     if isinstance(value, (ValueSpec, dataclasses.Field)):
         return
@@ -186,7 +186,7 @@ def _naming(cls: Any, name: str) -> Iterator[None]:
         raise SchemaError(f"{cls.__name__}.{name}: {error}") from error
 
 
-def with_default(spec: ValueSpec, default: Any) -> ValueSpec:
+def with_default(spec: ValueSpec, default: object) -> ValueSpec:
     """Returns the spec with a default value, or the spec that a declaration has as its value."""
     if isinstance(default, ValueSpec):
         return default

@@ -37,7 +37,7 @@ _realizing = threading.local()
 
 
 def symbolize(
-    target: Any = None, fields: Any = None, *, eq: bool = True, repr: bool = True, **_unknown: Never
+    target: object = None, fields: object = None, *, eq: bool = True, repr: bool = True, **_unknown: Never
 ) -> Any:
     """Returns a symbolic class for a class or function.  Also a decorator, with or without constraints.
 
@@ -80,7 +80,7 @@ def symbolize(
     )
 
 
-def symbolize_class(base: Any, fields: Any = None, *, eq: bool = True, repr: bool = True) -> Any:
+def symbolize_class(base: Any, fields: object = None, *, eq: bool = True, repr: bool = True) -> Any:
     """Returns the symbolic subclass of ``base``; the same class each time if it has no constraints."""
     if issubclass(base, Node):
         return base
@@ -184,7 +184,7 @@ class Argument:
         self.name = name
         self.fallback = fallback
 
-    def __get__(self, owner: Any, cls: Any = None) -> Any:
+    def __get__(self, owner: object, cls: Any = None) -> Any:
         if owner is None:
             return self
         return bare(self._find(owner))
@@ -275,7 +275,7 @@ def _user_new(cls: Any) -> Any:
     return None
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Returns an argument for the user's constructor: symbolic containers as plain ones, a ``Ref`` as its value."""
     if value.__class__ is Ref:
         return value.value
@@ -354,7 +354,7 @@ def _delattr(self: Any, name: str) -> None:
     super(type(self)._sym_owner, self).__delattr__(name)
 
 
-def _eq(self: Any, other: Any) -> Any:
+def _eq(self: Any, other: object) -> Any:
     return equal(self, other) if node_class(self) is node_class(other) else NotImplemented
 
 

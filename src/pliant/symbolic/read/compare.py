@@ -16,13 +16,13 @@ EQUAL, KIND, EXACT = range(3)
 """How well two values agree: they are equal; and of one kind of number or text; and of one type."""
 
 
-def node_class(value: Any) -> Any:
+def node_class(value: object) -> Any:
     """Returns the class of a value as the user declared it, not its twin or the class that it changed to."""
     cls: Any = type(value)
     return getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
 
 
-def equal(x: Any, y: Any) -> bool:
+def equal(x: object, y: object) -> bool:
     """Returns whether two values are symbolically equal.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -106,7 +106,7 @@ def _equal_leaves(x: Any, y: Any) -> bool:
         return False  # values that cannot be compared, or contain themselves, are not equal
 
 
-def kind_of(value: Any) -> Any:
+def kind_of(value: object) -> Any:
     """Returns ``bool``, ``int``, ``float``, ``complex``, ``str`` or ``bytes`` for such values, also those of NumPy; else the type.
 
     >>> kind_of(True), kind_of(3), kind_of([])
@@ -124,7 +124,7 @@ def kind_of(value: Any) -> Any:
     return next((kind for kind in (bool, int, float, complex, str, bytes) if issubclass(cls, kind)), cls)
 
 
-def agree(x: Any, y: Any, level: int) -> bool:
+def agree(x: object, y: object, level: int) -> bool:
     """Returns whether two values are equal and, from ``KIND``, also of one kind or type at each leaf.
 
     >>> agree([1], [1.0], EQUAL), agree([1], [1.0], KIND), agree(1, True, EQUAL), agree(0.0, -0.0, EXACT)
@@ -155,7 +155,7 @@ def _as_python(value: Any) -> Any:
     )
 
 
-def _plain_class(value: Any) -> Any:
+def _plain_class(value: object) -> Any:
     """Returns the class of a value; for symbolic and plain lists and dicts that of the plain ones."""
     cls = node_class(value)
     return (
@@ -163,7 +163,7 @@ def _plain_class(value: Any) -> Any:
     )
 
 
-def _exact_text(value: Any) -> Any:
+def _exact_text(value: object) -> Any:
     """Returns text that differs for equal values of one type, such as 0.0 and -0.0, {1} and {1.0}; None for other values."""
     if isinstance(value, (set, frozenset)):
         return sorted(map(repr, value))
@@ -176,7 +176,7 @@ def _exact_text(value: Any) -> Any:
 _HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
 
 
-def _has_open_state(value: Any) -> bool:
+def _has_open_state(value: object) -> bool:
     """Returns whether an object without ``==`` of its own keeps all state in its attributes, so that they are compared."""
     cls: Any = type(value)
     if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
@@ -237,7 +237,7 @@ def _hash_items(items: Any) -> list[int]:
     return hashes
 
 
-def less(x: Any, y: Any) -> bool:
+def less(x: object, y: object) -> bool:
     """Returns whether ``x`` comes before ``y``: by kind, class name, then children in order.
 
     A total order on trees of ordinary values: None, booleans and numbers, text, tuples, lists, dicts, nodes.
@@ -245,7 +245,7 @@ def less(x: Any, y: Any) -> bool:
     return bool(_rank(x) < _rank(y))
 
 
-def _rank(value: Any) -> Any:
+def _rank(value: object) -> Any:
     """Returns a key whose order is the order of trees."""
     if value is None:
         return (0,)

@@ -33,7 +33,7 @@ class Diff(Mapping[str, tuple[Any, Any]]):
     def __init__(self, found: Mapping[str, tuple[Any, Any]]) -> None:
         object.__setattr__(self, "_found", dict(found))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Diff cannot be changed; make a new one with `pg.diff(x, y)`.")
 
     def __getitem__(self, path: str) -> tuple[Any, Any]:
@@ -53,11 +53,11 @@ class Diff(Mapping[str, tuple[Any, Any]]):
         return f"Diff({self._found!r})"
 
 
-def _say(value: Any) -> str:
+def _say(value: object) -> str:
     return "nothing" if value is MISSING_VALUE else one_line(value, max_length=_SHOWN)
 
 
-def diff(x: Any, y: Any) -> Diff:
+def diff(x: object, y: object) -> Diff:
     """Returns the differences between two trees, at the deepest paths where both have the same kind of node.
 
     List items are compared by index.
@@ -77,7 +77,7 @@ def diff(x: Any, y: Any) -> Diff:
     return Diff(found)
 
 
-def _compare(at: Path, x: Any, y: Any, found: dict[str, tuple[Any, Any]]) -> None:
+def _compare(at: Path, x: object, y: object, found: dict[str, tuple[Any, Any]]) -> None:
     """Notes the differences between the values at a path."""
     if equal(x, y):
         return
@@ -90,7 +90,7 @@ def _compare(at: Path, x: Any, y: Any, found: dict[str, tuple[Any, Any]]) -> Non
         _compare(at + key, left.get(key, MISSING_VALUE), right.get(key, MISSING_VALUE), found)
 
 
-def _kind(value: Any) -> Any:
+def _kind(value: object) -> Any:
     """Returns the kind that two values must share for their children to be compared; None for a leaf."""
     for container in (dict, list, tuple):
         if isinstance(value, container):

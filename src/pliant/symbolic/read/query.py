@@ -22,7 +22,7 @@ _Test = Callable[[str, Any, Any, Any], Any]  # of path text, keys (or None), val
 
 
 def query(
-    x: Any,
+    x: object,
     path_regex: str | re.Pattern[str] | Callable[..., Any] | None = None,
     where: Callable[..., Any] | None = None,
     *,
@@ -77,7 +77,7 @@ def query(
     return found
 
 
-def compile_pattern(path_regex: Any) -> re.Pattern[str]:
+def compile_pattern(path_regex: object) -> re.Pattern[str]:
     """Returns the compiled regular expression for keys or paths.
 
     Raises:
@@ -133,7 +133,7 @@ def _both(first: _Test, second: _Test) -> _Test:
 
 
 def _find_values(
-    value: Any,
+    value: object,
     text: str,
     where: Callable[..., Any],
     enter: bool,
@@ -162,7 +162,7 @@ def _find_values(
             _find_values(child, here, where, enter, found, steps)
 
 
-def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
+def _pairs(value: object) -> Iterable[tuple[Any, Any]]:
     """Returns the children of a value by key; those of a node include MISSING_VALUE."""
     return zip(value._sym_keys(), value._sym_values()) if isinstance(value, Node) else children(value) or ()
 
@@ -202,7 +202,7 @@ def _find(
             _find(child, here, below, match, test, rest)
 
 
-def get(x: Any, path: str | int | Path, default: Any = MISSING_VALUE) -> Any:
+def get(x: object, path: str | int | Path, default: object = MISSING_VALUE) -> Any:
     """Returns the value at a path.
 
     Args:
@@ -240,7 +240,7 @@ def child_of(value: Any, key: Any) -> Any:
     return dict(children(value) or ()).get(key, MISSING_VALUE)
 
 
-def has(x: Any, path: str | int | Path) -> bool:
+def has(x: object, path: str | int | Path) -> bool:
     """Returns whether a value is at a path.
 
     >>> from pliant.symbolic.objects.containers import Dict
@@ -251,7 +251,7 @@ def has(x: Any, path: str | int | Path) -> bool:
     return get(x, path, absent) is not absent
 
 
-def contains(x: Any, value: Any = MISSING_VALUE, type: type | tuple[type, ...] | None = None) -> bool:
+def contains(x: object, value: object = MISSING_VALUE, type: type | tuple[type, ...] | None = None) -> bool:
     """Returns whether a value equal to ``value``, or one of type ``type``, is at or below ``x``.
 
     Raises:
@@ -264,7 +264,7 @@ def contains(x: Any, value: Any = MISSING_VALUE, type: type | tuple[type, ...] |
     if value is MISSING_VALUE and type is None:
         raise FieldTypeError("contains needs a value or a type; pass `value=` or `type=`.")
 
-    def fits(at: Any) -> bool:
+    def fits(at: object) -> bool:
         if type is not None and not isinstance(at, type):
             return False
         return value is MISSING_VALUE or equal(at, value)
@@ -272,5 +272,5 @@ def contains(x: Any, value: Any = MISSING_VALUE, type: type | tuple[type, ...] |
     return _any(x, fits)
 
 
-def _any(value: Any, fits: Callable[[Any], bool]) -> bool:
+def _any(value: object, fits: Callable[[Any], bool]) -> bool:
     return fits(value) or any(_any(child, fits) for _, child in children(value) or ())

@@ -30,7 +30,7 @@ class _Full(Exception):
     """Ends the writing of a line at its maximum length."""
 
 
-def one_line(value: Any, *, max_length: int | None = None) -> str:
+def one_line(value: object, *, max_length: int | None = None) -> str:
     """Returns a value on one line, as ``repr`` of a node does.
 
     Args:
@@ -104,11 +104,11 @@ def _write_items(
     put(closing)
 
 
-def _key_text(key: Any) -> str:
+def _key_text(key: object) -> str:
     return key if isinstance(key, str) and key.isidentifier() else repr(key)
 
 
-def leaf_text(value: Any) -> str:
+def leaf_text(value: object) -> str:
     """Returns a leaf on one line: the name of a class, function or enum member, else its ``repr``.
 
     >>> leaf_text(int), leaf_text(len), leaf_text("a")
@@ -135,7 +135,7 @@ def fields(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple[st
         yield name, value
 
 
-def is_default(default: Any, value: Any) -> bool:
+def is_default(default: object, value: object) -> bool:
     """Returns whether ``value`` is the default of its field; ``True`` and ``1.0`` are not the default ``1``.
 
     >>> is_default(1, 1), is_default(1, True), is_default([1], [1])
@@ -271,7 +271,7 @@ def _render(code: Any, pad: str, used: int, step: str, width: int) -> str:
     return f"{code.opening}\n{''.join(lines)}{pad}{code.closing}"
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """Returns the text of a candidate in ``nas_params_str``: that of PyGlove 0.4.5, cut at 120 characters.
 
     Only memory addresses are left out.  ``_sym_literal`` holds the name of a class in PyGlove if it differs.
@@ -286,7 +286,7 @@ def literal(value: Any) -> str:
     return text if len(text) <= _LITERAL_LENGTH else text[: _LITERAL_LENGTH - 3] + "..."
 
 
-def _literal(value: Any, *, inside_tuple: bool) -> str:
+def _literal(value: object, *, inside_tuple: bool) -> str:
     """Returns the literal of any value; containers directly inside a tuple are written as in Python."""
     if isinstance(value, tuple):
         return f"({', '.join(_literal(v, inside_tuple=True) for v in value)})"

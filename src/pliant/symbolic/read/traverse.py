@@ -30,7 +30,7 @@ Visitor = Callable[[Path, Any, Any], TraverseAction | None]
 
 
 def traverse(
-    x: Any,
+    x: object,
     preorder: Visitor | None = None,
     postorder: Visitor | None = None,
     *,
@@ -60,7 +60,7 @@ def traverse(
     return _visit(ROOT, x, None, before, after)
 
 
-def _visit(at: Path, value: Any, parent: Any, before: Visitor | None, after: Visitor | None) -> bool:
+def _visit(at: Path, value: object, parent: object, before: Visitor | None, after: Visitor | None) -> bool:
     """Visits a value and its children; returns whether to continue."""
     action = TraverseAction.ENTER if before is None else _ask(before, at, value, parent)
     if action is TraverseAction.STOP:
@@ -72,7 +72,7 @@ def _visit(at: Path, value: Any, parent: Any, before: Visitor | None, after: Vis
     return after is None or _ask(after, at, value, parent) is not TraverseAction.STOP
 
 
-def _ask(visitor: Visitor, at: Path, value: Any, parent: Any) -> TraverseAction:
+def _ask(visitor: Visitor, at: Path, value: object, parent: object) -> TraverseAction:
     """Returns the action of a visitor, after checking it."""
     action = visitor(at, value, parent)
     if action is None:

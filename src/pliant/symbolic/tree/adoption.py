@@ -20,7 +20,7 @@ from pliant.values.path import Path, at_path
 from .node import ATOMS, Node, path
 
 
-def admit(holder: Any, key: Any, value: Any, spec: ValueSpec | None) -> Any:
+def admit(holder: object, key: object, value: object, spec: ValueSpec | None) -> Any:
     """Returns ``value`` as it is stored under ``key`` of ``holder``: checked, symbolic, with parent and key.
 
     Raises:
@@ -36,7 +36,7 @@ def admit(holder: Any, key: Any, value: Any, spec: ValueSpec | None) -> Any:
     return adopt(holder, key, value, spec)
 
 
-def place_of(holder: Any, key: Any) -> Path:
+def place_of(holder: object, key: Any) -> Path:
     """Returns the path of ``key`` under ``holder``."""
     at = path(holder)
     return at + Path(key) if key.__class__ is tuple else at + key
@@ -112,7 +112,7 @@ def item_spec(spec: Any, key: Any) -> ValueSpec | None:
     return None
 
 
-def adopt_tuple(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> Any:
+def adopt_tuple(holder: object, key: object, value: Any, spec: ValueSpec | None = None) -> Any:
     """Returns a tuple whose nodes have the holder as parent; the same tuple if it has only leaves."""
     changed = False
     made = []
@@ -142,12 +142,12 @@ def refuse_cycle(holder: Any, key: Any, value: Any) -> None:
         at = at._sym_parent
 
 
-def container_spec(spec: ValueSpec | None, value: Any) -> ValueSpec | None:
+def container_spec(spec: ValueSpec | None, value: object) -> ValueSpec | None:
     """Returns the part of ``spec`` that applies to a list or dict, or None if any items are allowed."""
     return _governing(spec, ListSpec if isinstance(value, list) else DictSpec, value)
 
 
-def _governing(spec: ValueSpec | None, kind: type, value: Any) -> ValueSpec | None:
+def _governing(spec: ValueSpec | None, kind: type, value: object) -> ValueSpec | None:
     """Returns ``spec``, or the candidate of a union, that is of ``kind``; of several, the one that allows the value."""
     if isinstance(spec, kind):
         return spec
@@ -159,7 +159,7 @@ def _governing(spec: ValueSpec | None, kind: type, value: Any) -> ValueSpec | No
     return found[-1] if found else None
 
 
-def release(holder: Any, values: Any) -> None:
+def release(holder: object, values: Any) -> None:
     """Undoes ``adopt`` for the values of a failed construction."""
     for value in values:
         if isinstance(value, Node) and value._sym_parent is holder:

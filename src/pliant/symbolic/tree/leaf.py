@@ -39,7 +39,7 @@ class Ref(Placeholder):
         value = spec.check(self.value, path)
         return self if spec.holds_nodes else value
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Ref) and self.value is other.value
 
     def __hash__(self) -> int:
@@ -48,7 +48,7 @@ class Ref(Placeholder):
     def __copy__(self) -> Ref:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Ref:
+    def __deepcopy__(self, memo: object) -> Ref:
         return self
 
     def __repr__(self) -> str:
@@ -58,12 +58,12 @@ class Ref(Placeholder):
         return f"Ref({text})"
 
 
-def bare(value: Any) -> Any:
+def bare(value: object) -> Any:
     """Returns the value of a ``Ref``; other values unchanged."""
     return value.value if value.__class__ is Ref else value
 
 
-def is_shared(value: Any) -> bool:
+def is_shared(value: object) -> bool:
     """Returns whether all candidates of a search share a leaf.
 
     Shared are: immutable values, functions, classes and modules; objects that are compared by value and can be hashed
@@ -82,7 +82,7 @@ def is_shared(value: Any) -> bool:
     return cls.__eq__ is not object.__eq__ and cls.__hash__ not in (None, object.__hash__)
 
 
-def fresh(value: Any) -> Any:
+def fresh(value: object) -> Any:
     """Returns a leaf for a new candidate: the value itself if it is shared, else a deep copy.
 
     A value that cannot be copied (a lock, an open file) is shared.

@@ -58,29 +58,29 @@ class Node:
     def _sym_keys(self) -> Sequence[Key]:
         raise NotImplementedError
 
-    def _sym_assign(self, key: Key, value: Any) -> bool:
+    def _sym_assign(self, key: Key, value: object) -> bool:
         return False
 
     def _sym_values(self) -> Sequence[Any]:
         raise NotImplementedError
 
-    def _sym_child(self, key: Any) -> Any:
+    def _sym_child(self, key: object) -> Any:
         raise NotImplementedError
 
-    def _sym_put(self, key: Any, value: Any) -> None:
+    def _sym_put(self, key: object, value: object) -> None:
         raise NotImplementedError
 
-    def _sym_copy(self, parent: Any = None, key: Any = None, memo: dict[int, Any] | None = None) -> Any:
+    def _sym_copy(self, parent: object = None, key: object = None, memo: dict[int, Any] | None = None) -> Any:
         raise NotImplementedError
 
     def _sym_reset(self) -> None:
         raise NotImplementedError
 
-    def _sym_moved(self, old_parent: Any, new_parent: Any) -> None:
+    def _sym_moved(self, old_parent: object, new_parent: object) -> None:
         raise NotImplementedError
 
 
-def is_dataclass(value: Any) -> bool:
+def is_dataclass(value: object) -> bool:
     """Returns whether ``value`` is an instance of a plain dataclass, whose fields are its children."""
     return hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type)
 
@@ -109,7 +109,7 @@ def children(value: Any) -> list[tuple[Key, Any]] | None:
     return None
 
 
-def rebuild(value: Any, new_children: Sequence[Any]) -> Any:
+def rebuild(value: object, new_children: Sequence[Any]) -> Any:
     """Returns a plain container like ``value`` that holds ``new_children`` in the order of ``children``.
 
     >>> rebuild({"a": 1, "b": 2}, [3, 4])
@@ -147,7 +147,7 @@ PROGRAM: Any = "pliant: a copy of the program"
 """A key in the memo of a deep copy: copy only the program, and realize nothing for it."""
 
 
-def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
+def copy_plain(value: object, memo: dict[int, Any] | None = None) -> Any:
     """Returns a copy of a plain container and its nodes; leaves are shared, or deep-copied if there is a memo."""
     if value.__class__ in ATOMS:
         return value
@@ -159,12 +159,12 @@ def copy_plain(value: Any, memo: dict[int, Any] | None = None) -> Any:
     return rebuild(value, [copy_plain(v, memo) for _, v in items])
 
 
-def parent(node: Any) -> Any:
+def parent(node: object) -> Any:
     """Returns the node that holds ``node``, or None for the root of a tree and for values that are not nodes."""
     return node._sym_parent if isinstance(node, Node) else None
 
 
-def root(node: Any) -> Any:
+def root(node: object) -> Any:
     """Returns the root of the tree of ``node``."""
     while isinstance(node, Node) and node._sym_parent is not None:
         node = node._sym_parent
@@ -179,7 +179,7 @@ def ancestors(node: Any) -> Iterator[Any]:
         node = node._sym_parent
 
 
-def path(node: Any) -> Path:
+def path(node: object) -> Path:
     """Returns the path from the root of its tree to ``node``; computed at each call.
 
     >>> from pliant.symbolic.objects.containers import Dict

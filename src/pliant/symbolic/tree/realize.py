@@ -88,7 +88,7 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
 def _assign_after_realizing(cls: Any) -> Any:
     """Returns ``__setattr__`` of a twin, which realizes the object unless a field is set."""
 
-    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807  # installed on the twin
+    def __setattr__(self: Any, name: str, value: object) -> None:  # noqa: N807  # installed on the twin
         if name[:5] != "_sym_" and name[:3] != "_v_" and name not in cls._sym_fields:
             realize(self)
         put(self, name, value)
@@ -180,7 +180,7 @@ def is_twin(cls: type) -> bool:
     return "_sym_twin_of" in own and "_sym_guard" not in own
 
 
-def is_realized(value: Any) -> bool:
+def is_realized(value: object) -> bool:
     """Returns whether the user's code has run for ``value`` (True for values without such code)."""
     return not is_twin(type(value))
 
@@ -233,7 +233,7 @@ def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
         busy.done.set()
 
 
-def forget(value: Any, twin: type) -> None:
+def forget(value: object, twin: type) -> None:
     """Makes ``value`` unrealized: deletes everything but its symbolic part, and sets its class to ``twin``."""
     state = get(value, "__dict__")
     for name in [n for n in state if not n.startswith(("_sym_", "_v_"))]:
@@ -243,7 +243,7 @@ def forget(value: Any, twin: type) -> None:
     put(value, "__class__", twin)
 
 
-def slot_state(value: Any) -> dict[str, Any]:
+def slot_state(value: object) -> dict[str, Any]:
     """Returns the values of the ``__slots__`` of the user's classes in ``value``."""
     found = {}
     for base in type(value).__mro__:
@@ -256,7 +256,7 @@ def slot_state(value: Any) -> dict[str, Any]:
     return found
 
 
-def missing_paths(value: Any, at: Path | None = None) -> list[str]:
+def missing_paths(value: object, at: Path | None = None) -> list[str]:
     """Returns the paths of fields without a value below ``value``."""
     at = path(value) if at is None else at
     found: list[str] = []
@@ -270,7 +270,7 @@ def missing_paths(value: Any, at: Path | None = None) -> list[str]:
     return found
 
 
-def hole_paths(value: Any, at: Path | None = None) -> list[str]:
+def hole_paths(value: object, at: Path | None = None) -> list[str]:
     """Returns the paths of undecided holes in and below ``value``."""
     at = path(value) if at is None else at
     if isinstance(value, Placeholder) and not isinstance(value, Ref):
@@ -278,7 +278,7 @@ def hole_paths(value: Any, at: Path | None = None) -> list[str]:
     return [p for key, child in children(value) or () for p in hole_paths(child, at + key)]
 
 
-def _is_complete(value: Any) -> bool:
+def _is_complete(value: object) -> bool:
     """Returns whether no value is missing and no hole is undecided."""
     if value.__class__ in ATOMS:
         return True
@@ -292,7 +292,7 @@ def _is_complete(value: Any) -> bool:
     return all(_is_complete(v) for _, v in children(value) or ())
 
 
-def require_complete(value: Any) -> None:
+def require_complete(value: object) -> None:
     """Raises IncompleteError if ``value`` lacks a value or has undecided holes."""
     if _is_complete(value):
         return
