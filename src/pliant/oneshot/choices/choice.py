@@ -222,11 +222,6 @@ class InputChoice(Mutable):
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
 
     @property
-    def selected(self) -> Any:
-        """The current or the fixed decision (`torch.jit` reads this property of all modules)."""
-        return super().selected if self.chosen is None else self.chosen
-
-    @property
     def kind(self) -> tuple[Any, ...]:
         """What all choices of one key must have in common."""
         return *super().kind, self.n_chosen

@@ -29,6 +29,7 @@ class Mutable(nn.Module):
     """
 
     is_open = True
+    chosen: tuple[int, ...] | None = None  # a fixed decision of an ``InputChoice``
     names: tuple[str, ...]
 
     def __init__(self, key: str | None) -> None:
@@ -53,7 +54,9 @@ class Mutable(nn.Module):
 
     @property
     def selected(self) -> Any:
-        """The current decision: an index, a list of indices, or the weights of a mixture."""
+        """The current or the fixed decision: an index, a list of indices, or the weights of a mixture."""
+        if self.chosen is not None:
+            return self.chosen
         found = self.selection.weights.get(self.key)
         return self.selection.value(self.key) if found is None else found
 

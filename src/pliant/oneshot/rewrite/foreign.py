@@ -22,7 +22,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
-from pliant.symbolic.tree.realize import hole_paths
+from pliant.symbolic.tree.realize import hole_paths, realize
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..elastic.rules import find_rule
@@ -225,8 +225,22 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
         "_sym_recipe": (node_class, (cls, base, children)),  # for reading a pickle
     }
     metaclass: Any = type(cls)
+    if hasattr(cls, "__getitem__"):
+        names["__getitem__"] = _item_of(cls)
     made = _classes[cls, base, children] = symbolize(metaclass(cls.__name__, (cls,), names))
     return made
+
+
+def _item_of(cls: Any) -> Any:
+    """Returns ``__getitem__`` for copies of a container of modules: a slice is an ordinary container of that class."""
+
+    def __getitem__(self: Any, index: Any) -> Any:  # noqa: N807  # installed on the class
+        if isinstance(index, slice):
+            state, self = vars(realize(self)), cls.__new__(cls)
+            self.__dict__.update(state)
+        return cls.__getitem__(self, index)
+
+    return __getitem__
 
 
 def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: dict[str, Any]) -> None:

@@ -92,9 +92,9 @@ class Supernet(nn.Module):
           SpaceError: code of the network creates a hole.
           ThreadError: another thread selected another network.
         """
+        if torch.compiler.is_compiling():  # neither a lock nor the messages can be compiled
+            return self.network(*args, **fields)
         try:
-            if torch.compiler.is_compiling():  # a lock cannot be compiled
-                return self.network(*args, **fields)
             with self.selection.running():
                 return self.network(*args, **fields)
         except TypeError as error:

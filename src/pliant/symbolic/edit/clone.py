@@ -52,9 +52,8 @@ def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
         made = memo[id(node)] = dict.__new__(type(node))
         dict.update(made, {k: copy.deepcopy(v, memo) for k, v in dict.items(node)})
     else:
-        if hasattr(type(node), "_sym_origin") and PROGRAM not in memo:
-            with contextlib.suppress(Exception):  # as the class's user expects, the copy has the same weights
-                realize(node)
+        if PROGRAM not in memo:
+            realize_for_copy(node)
         made = memo[id(node)] = type(node)._sym_blank()
         if is_realized(node):
             put(made, "__class__", type(node))
@@ -66,3 +65,23 @@ def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
         put(made, name, copy.deepcopy(value, memo))
     attach_all(made)
     return made
+
+
+def shallow_copy(node: Any) -> Any:
+    """Returns the result of ``copy.copy``: a copy of the program; of a symbolized class, with the same computed state."""
+    made = node._sym_copy()
+    realize_for_copy(node)
+    if getattr(node, "_sym_origin", None) and is_realized(node):
+        put(made, "__class__", type(node))
+        state = {n: v for n, v in get(node, "__dict__").items() if not n.startswith(("_sym_", "_v_"))}
+        get(made, "__dict__").update(state)
+        for name, value in slot_state(node).items():
+            put(made, name, value)
+    return made
+
+
+def realize_for_copy(node: Any) -> None:
+    """Realizes an object of a symbolized class, so that its copy has the same state, as users of the class expect."""
+    if hasattr(type(node), "_sym_origin"):
+        with contextlib.suppress(Exception):  # a program that is not complete is copied as it is
+            realize(node)

@@ -9,17 +9,23 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from ..edit.clone import realize_for_copy
 from ..edit.commit import attach_all
 from ..read.compare import node_class
-from ..tree.realize import get, is_realized, put, slot_state
+from ..tree.realize import fill, get, is_realized, put, slot_state
 from .form import SYMBOLIZERS
 
 _PLACE = ("_sym_parent", "_sym_key", "_sym_template")
 
 
-def reduce_node(node: object) -> tuple[Any, ...]:
-    """Returns the result of ``__reduce_ex__`` for a node."""
+def reduce_node(node: Any, protocol: int) -> tuple[Any, ...]:
+    """Returns the result of ``__reduce_ex__`` for a node.
+
+    Only ``torch.save`` uses protocol 2, and its users expect weights in the file; other pickles are programs.
+    """
     cls = node_class(node)
+    if protocol == 2 and hasattr(cls, "state_dict"):
+        realize_for_copy(node)
     if isinstance(node, (list, dict)):
         state: Any = (list(node) if isinstance(node, list) else dict(node), get(node, "_sym_spec"))
     else:
@@ -81,8 +87,8 @@ def make_blank(reference: Any) -> Any:
 def set_state(node: Any, state: tuple[Any, Any]) -> None:
     """Sets the state of a blank node to what ``reduce_node`` returned."""
     if isinstance(node, (list, dict)):
-        fill: Any = list.extend if isinstance(node, list) else dict.update
-        fill(node, state[0])
+        add: Any = list.extend if isinstance(node, list) else dict.update
+        add(node, state[0])
         put(node, "_sym_spec", state[1])
         attach_all(node)
         return
@@ -97,3 +103,5 @@ def set_state(node: Any, state: tuple[Any, Any]) -> None:
             get(node, "__dict__").update(attributes)
             for name, value in slots.items():
                 put(node, name, value)
+        if type(node)._sym_foreign:
+            fill(node)

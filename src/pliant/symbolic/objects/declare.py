@@ -79,9 +79,14 @@ def declare(
     cls._sym_init = init
     init._sym_made = True
     _install_init(cls, init)
-    if wild:
+    if wild and not foreign:
         _install_wild(cls)
-    cls._sym_twin = make_twin(cls, _answered(cls, names)) if runs else None
+    if runs:
+        known = {name for base in cls.__mro__ for name in base.__dict__}
+        arguments = frozenset(names) - known if foreign else frozenset()
+        cls._sym_twin = make_twin(cls, _answered(cls, names), arguments)
+    else:
+        cls._sym_twin = None
     _generate(cls, list(fields.values()), lazy=lazy)
     if runs and not foreign:
         cls.__new__ = staticmethod(_new_twin)
@@ -149,8 +154,7 @@ def _install_wild(cls: Any) -> None:
 
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # installed below
         state = object.__getattribute__(self, "__dict__")
-        # A user's class has no such attribute before its own constructor sets it.
-        if name in state.get("_sym_more", ()) and not (cls._sym_foreign and state.get("_sym_busy")):
+        if name in state.get("_sym_more", ()):
             return bare(state["_sym_more"][name])
         if fallback is not None:
             return fallback(self, name)
@@ -165,9 +169,7 @@ def _install_wild(cls: Any) -> None:
             assign(self, name, value)
 
     __getattr__._sym_made = __setattr__._sym_made = True  # type: ignore[attr-defined]  # as `declare` marks its own
-    cls.__getattr__ = __getattr__
-    if not cls._sym_foreign:  # a symbolized class has its own
-        cls.__setattr__ = __setattr__
+    cls.__getattr__, cls.__setattr__ = __getattr__, __setattr__
 
 
 def _has_code(cls: Any) -> bool:
@@ -198,20 +200,13 @@ def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
 def _answered(cls: Any, names: list[str]) -> frozenset[str]:
     """Returns the public names that do not realize an object: Pliant's methods, and its fields."""
     ours = {n for n in PUBLIC if getattr(cls, n, None) is not None and _defined_by_us(cls, n, Symbolic)}
-    fields = {n for n in names if hasattr(type(cls.__dict__.get(n)), "__get__") or _is_argument(cls, n)}
-    return frozenset(ours | fields)
+    return frozenset(ours if cls._sym_foreign else {*ours, *names})
 
 
 def _defined_by_us(cls: Any, name: str, symbolic: Any) -> bool:
     """Returns whether a name is still Pliant's method in ``cls``."""
     owner = next(base for base in cls.__mro__ if name in base.__dict__)
     return issubclass(owner, symbolic) and owner.__module__.startswith("pliant.symbolic")
-
-
-def _is_argument(cls: Any, name: str) -> bool:
-    """Returns whether a name in ``cls`` is a field, not an attribute of the user's class."""
-    found = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
-    return isinstance(found, property) or type(found).__name__ == "Argument"
 
 
 def blank_maker(cls: Any) -> Callable[[], Any]:

@@ -71,13 +71,13 @@ class Symbolic(Node):
         return node.root(self)
 
     def __copy__(self) -> Any:
-        return self._sym_copy()
+        return clone.shallow_copy(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return clone.deep_copy(self, memo)
 
-    def __reduce_ex__(self, protocol: object) -> Any:
-        return reduce_node(self)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return reduce_node(self, protocol)
 
     def __repr__(self) -> str:
         return one_line(self)

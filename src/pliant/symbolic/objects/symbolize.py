@@ -23,9 +23,9 @@ from ..edit.commit import commit_one, survey
 from ..json.form import SYMBOLIZERS
 from ..read.compare import equal, node_class
 from ..tree.adoption import admit
-from ..tree.leaf import Ref, bare
+from ..tree.leaf import Ref
 from ..tree.node import Node, children, copy_plain, rebuild
-from ..tree.realize import get, is_twin, put, realize
+from ..tree.realize import fill, get, is_twin, put, realize
 from .declare import declare, spec_for
 from .functor import functor_class, split_arguments
 from .object import Machinery
@@ -94,6 +94,7 @@ def symbolize_class(base: Any, fields: object = None, *, eq: bool = True, repr: 
         "__doc__": base.__doc__,
         "_sym_origin": base,
         "_sym_user_init": base.__init__,
+        "__jit_unused_properties__": [*getattr(base, "__jit_unused_properties__", ()), *_PROPERTIES],
         **_METHODS,
     }
     if base.__eq__ is not object.__eq__ or not eq:
@@ -141,9 +142,6 @@ def _declare_foreign(cls: Any, own: Schema) -> None:
     cls._sym_positional_only = found.positional_only
     cls._sym_partial_ok = False
     cls._sym_listens = False
-    for field in found.schema.values():
-        if isinstance(field.key, str) and not hasattr(cls._sym_origin, field.key):
-            setattr(cls, field.key, Argument(field.key, getattr(cls._sym_origin, "__getattr__", None)))
     declare(
         cls,
         found.schema,
@@ -173,33 +171,6 @@ def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> 
     __init__.__doc__ = symbolic_init.__doc__
     cls.__init__ = __init__
     cls._sym_init = __init__
-
-
-class Argument:
-    """A constructor argument as an attribute, unless the user's class stores an attribute with its name."""
-
-    __slots__ = ("fallback", "name")
-
-    def __init__(self, name: str, fallback: Any) -> None:
-        self.name = name
-        self.fallback = fallback
-
-    def __get__(self, owner: object, cls: Any = None) -> Any:
-        if owner is None:
-            return self
-        return bare(self._find(owner))
-
-    def _find(self, owner: Any) -> Any:
-        state = get(owner, "__dict__")
-        if self.fallback is not None and not is_twin(type(owner)):
-            try:
-                return self.fallback(owner, self.name)
-            except AttributeError:
-                if state.get("_sym_busy"):
-                    raise
-        elif state.get("_sym_busy"):
-            raise AttributeError(self.name)  # as in the user's class before __init__ sets it
-        return state["_v_" + self.name]
 
 
 class InPlaceNew:
@@ -262,6 +233,7 @@ def _run(self: Any) -> None:
         cls(*args, **rest)
     finally:
         _realizing.pending = None
+    fill(self)
 
 
 def _user_new(cls: Any) -> Any:
@@ -290,26 +262,50 @@ def plain(value: object) -> Any:
 
 
 def _setattr(self: Any, name: str, value: Any) -> None:
-    """Sets an attribute; a field is rebound, and of a realized object the live attribute changes with it."""
+    """Sets an attribute of a realized object; if it holds an argument, the program changes with it.
+
+    ``torch.compile`` traces this function when a ``forward`` sets an attribute.
+    """
     if name[:5] == "_sym_" or name[:3] == "_v_":
         put(self, name, value)
         return
     cls: Any = type(self)
     if name == "__class__" and not issubclass(value, Node):
         value = become(cls, value)
-    twin = is_twin(cls)
-    if not self._sym_busy and (name in cls._sym_fields or name in get(self, "__dict__").get("_sym_more", ())):
-        if twin:
-            commit_one(self, name, value)
-            return
+    known = name in cls._sym_names or (cls._sym_wild and name in self.__dict__.get("_sym_more", ()))
+    if known and not self._sym_busy and _is_argument(self, name, value):
         survey((self,))  # raises if it is sealed
         record = admit(self, name, copy_plain(value), spec_for(cls, name))
         super(cls._sym_owner, self).__setattr__(name, value)
         self._sym_swap({name: record})
-        return
-    if twin:
-        realize(self)
-    super(cls._sym_owner, self).__setattr__(name, value)
+    else:
+        super(cls._sym_owner, self).__setattr__(name, value)
+
+
+def _is_argument(self: Any, name: str, value: Any) -> bool:
+    """Returns whether an attribute that has the name of an argument holds it.
+
+    A tensor in place of a number or flag is state: the parameter ``bias`` of a ``torch.nn.Linear``, whose argument is
+    True.
+    """
+    if not isinstance(self._sym_child(name), (int, float, str)):
+        return True
+    live = None if is_twin(type(self)) else getattr(self, name, None)
+    return not any(hasattr(type(v), "requires_grad") for v in (value, live))
+
+
+def _assign_unrealized(self: Any, name: str, value: Any) -> None:
+    """Sets an attribute of an unrealized object: rebinds a field, and realizes the object for any other name."""
+    if name[:5] == "_sym_" or name[:3] == "_v_":
+        put(self, name, value)
+    elif name in self._sym_keys() and _is_argument(self, name, value):
+        commit_one(self, name, value)
+    elif name == "__dict__":  # it becomes a shallow copy of another object
+        put(self, name, value)
+        if any(n[:5] != "_sym_" and n[:3] != "_v_" for n in value):
+            put(self, "__class__", node_class(self))
+    else:
+        setattr(realize(self), name, value)
 
 
 @functools.cache
@@ -324,12 +320,6 @@ def become(cls: Any, other: Any) -> Any:
         for base in reversed(cls.__mro__[:-1])
         for n, v in base.__dict__.items()
         if n in _METHODS or n[:5] == "_sym_"
-    }
-    kept |= {
-        n: base.__dict__[n]
-        for base in cls.__mro__
-        for n in cls._sym_fields
-        if type(base.__dict__.get(n)) is Argument
     }
     kept.pop("_sym_twin_of", None)
     namespace = {
@@ -374,9 +364,11 @@ def _init_subclass(cls: Any, /, **options: Any) -> None:
     _declare_foreign(cls, Schema([]))
 
 
+_PROPERTIES = [name for name in dir(Machinery) if isinstance(getattr(Machinery, name), property)]
 _METHODS: dict[str, Any] = {
     "__new__": staticmethod(_new),
     "__setattr__": _setattr,
+    "_sym_assign_unrealized": staticmethod(_assign_unrealized),
     "__delattr__": _delattr,
     "__eq__": _eq,
     "__repr__": Machinery.__repr__,

@@ -49,8 +49,14 @@ class RealizationError(PliantError, RuntimeError):
     """The user's constructor failed with an AttributeError, which Python would take for a missing attribute."""
 
 
-def make_twin(cls: type, public: frozenset[str]) -> type:
-    """Returns the hidden subclass whose instances are unrealized ``cls`` objects."""
+def make_twin(cls: Any, public: frozenset[str], arguments: frozenset[str]) -> type:
+    """Returns the hidden subclass whose instances are unrealized ``cls`` objects.
+
+    Args:
+      cls: the class.
+      public: names of Pliant's methods and of fields that are attributes of ``cls``.
+      arguments: names of fields that are attributes of unrealized objects only; ``fill`` handles the realized ones.
+    """
     own = _SYMBOLIC | public
 
     def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807  # installed on the class below
@@ -58,6 +64,8 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
             return get(self, name)
         if name in own:
             return cls if name == "__class__" else get(self, name)
+        if name in arguments:
+            return bare(get(self, "__dict__")["_v_" + name])
         if name in get(self, "__dict__").get("_sym_more", ()):
             return bare(get(self, "__dict__")["_sym_more"][name])
         if name.startswith(_PROBES) and not hasattr(cls, name):
@@ -79,8 +87,9 @@ def make_twin(cls: type, public: frozenset[str]) -> type:
         "__dir__": lambda self: sorted({*dir(cls), *get(self, "_sym_keys")()}),
         **_special_methods(cls),
     }
-    assign: Any = cls.__setattr__
-    if assign is object.__setattr__:  # a symbolized class has its own
+    if cls._sym_foreign:
+        namespace["__setattr__"] = cls._sym_assign_unrealized
+    elif cls.__setattr__ is object.__setattr__:
         namespace["__setattr__"] = _assign_after_realizing(cls)
     return type(cls)(cls.__name__, (cls,), namespace)
 
@@ -220,6 +229,7 @@ def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
     """Runs the user's code for a value that is marked as busy."""
     try:
         value._sym_run()
+        realize_modules(value)
         put(value, "__class__", cls)
     except BaseException as error:
         forget(value, twin)
@@ -231,6 +241,26 @@ def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
     finally:
         put(value, "_sym_busy", False)
         busy.done.set()
+
+
+def realize_modules(value: Any) -> None:
+    """Realizes the submodules of a new PyTorch module in order: weights do not depend on which one is used first."""
+    modules = get(value, "__dict__").get("_modules")
+    for module in modules.values() if isinstance(modules, dict) else ():
+        if is_twin(type(module)):
+            realize(module)
+        elif module is not None and not isinstance(module, Node):
+            realize_modules(module)
+
+
+def fill(value: Any) -> None:
+    """Stores the arguments of a realized object as attributes, unless the user's class has attributes of these names."""
+    state = get(value, "__dict__")
+    for name, argument in zip(value._sym_keys(), value._sym_values()):
+        if name not in state and argument is not MISSING_VALUE:
+            with contextlib.suppress(Exception):  # an error of the user's code: reading the attribute raises it again
+                if not hasattr(value, name):
+                    state[name] = bare(argument)
 
 
 def forget(value: object, twin: type) -> None:
