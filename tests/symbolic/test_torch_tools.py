@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
 from collections.abc import Callable
@@ -18,7 +19,9 @@ import pliant as pg
 from pliant import oneshot
 
 # Dynamo looks at the gradients of all tensors.
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
+)
 
 X = torch.rand(3, 2, generator=torch.Generator().manual_seed(1))
 
@@ -172,18 +175,19 @@ def replicated(net: Any) -> Any:
     return type(replica) is type(net[1]), replica.factor, list(replica.__dict__["_modules"])
 
 
-def distributed(net: Any, path: Any = None) -> Any:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile() as file:
-        torch.distributed.init_process_group("gloo", init_method=f"file://{file.name}", rank=0, world_size=1)
-        try:
-            wrapped = nn.parallel.DistributedDataParallel(net)
-            out = wrapped(X)
-            out.sum().backward()
-            return out.detach(), list(wrapped.state_dict()), net[0].weight.grad
-        finally:
-            torch.distributed.destroy_process_group()
+def distributed(net: Any) -> Any:
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(net)
+        out = wrapped(X)
+        out.sum().backward()
+        found = out.detach().clone(), list(wrapped.state_dict()), net[0].weight.grad.clone()
+        del wrapped, out
+        gc.collect()  # what is freed after its process group may wait for it for ever
+        return found
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def copied(net: Any) -> Any:
@@ -258,7 +262,13 @@ def extended(net: Any) -> Any:
     net[1].register_buffer("mask", torch.ones(2))
     net[1].register_parameter("gain", nn.Parameter(torch.ones(1)))
     net.add_module("last", nn.ReLU())
-    return list(net.state_dict()), net(X), len(net), isinstance(net, nn.Sequential), isinstance(net[0], nn.Linear)
+    return (
+        list(net.state_dict()),
+        net(X),
+        len(net),
+        isinstance(net, nn.Sequential),
+        isinstance(net[0], nn.Linear),
+    )
 
 
 def changed(net: Any) -> Any:
@@ -430,7 +440,9 @@ def space(**options: Any) -> oneshot.Supernet:
     return oneshot.supernet(net, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"example": X}, {"share": True, "example": X}], ids=lambda o: str(len(o)))
+@pytest.mark.parametrize(
+    "options", [{}, {"example": X}, {"share": True, "example": X}], ids=lambda o: str(len(o))
+)
 def test_a_supernet_with_fixed_decisions_is_one_graph(options):
     net = space(**options)
     call = torch.compile(net, backend="eager", fullgraph=True)

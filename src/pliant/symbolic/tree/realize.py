@@ -258,7 +258,9 @@ def fill(value: Any) -> None:
     state = get(value, "__dict__")
     for name, argument in zip(value._sym_keys(), value._sym_values()):
         if name not in state and argument is not MISSING_VALUE:
-            with contextlib.suppress(Exception):  # an error of the user's code: reading the attribute raises it again
+            with contextlib.suppress(
+                Exception
+            ):  # an error of the user's code: reading the attribute raises it again
                 if not hasattr(value, name):
                     state[name] = bare(argument)
 
