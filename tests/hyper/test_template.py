@@ -447,3 +447,15 @@ def test_a_value_that_equals_several_candidates_is_refused(candidates, value, me
     found = pg.materialize(space, pg.encode(space, pg.Dict(x=meant)))
     assert pg.eq(found, pg.Dict(x=meant))
     assert type(found.x) is type(pg.Dict(x=meant).x)
+
+
+def test_encode_realizes_no_object():
+    def fail(self, width):
+        raise AssertionError("realized")
+
+    layer = pg.symbolize(type("Lazy", (), {"__init__": fail}))
+    program = pg.Dict(
+        a=pg.oneof([layer(1), layer(pg.oneof([2, 3])), 4]), b=layer(5), c=pg.manyof(1, [layer(6)])
+    )
+    for made in pg.iter(program):
+        assert pg.eq(pg.materialize(program, pg.encode(program, made)), made)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from types import FunctionType
 from typing import Any, Never, ParamSpec
 
 from pliant.space.points import check_range
 from pliant.values.errors import FieldTypeError, SpaceError
 from pliant.values.numbers import to_whole
-from pliant.values.registry import is_taken, register, type_name
+from pliant.values.registry import register_type
 from pliant.values.slips import HOLES, check_names
 
 from .context import decide
@@ -189,10 +188,7 @@ def _candidates(candidates: Any, verb: str) -> list[Any]:
     """Returns candidates as a list; registers the classes and functions among them."""
     found = check_candidates(candidates, verb)
     for candidate in found:
-        if isinstance(candidate, (type, FunctionType)):
-            name = type_name(candidate)
-            if "<lambda>" not in name and not is_taken(name):
-                register(candidate)
+        register_type(candidate)
     return found
 
 

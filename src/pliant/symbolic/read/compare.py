@@ -113,13 +113,11 @@ def kind_of(value: object) -> Any:
     (<class 'bool'>, <class 'int'>, <class 'list'>)
     """
     cls = type(value)
-    if isinstance(value, Node):  # reading an attribute of it could build it
-        return cls
-    if getattr(value, "shape", None) == () and hasattr(value, "item") and hasattr(value, "dtype"):
+    if cls.__module__ == "numpy" and getattr(value, "shape", None) == ():
         return {"b": bool, "i": int, "u": int, "f": float, "c": complex, "U": str, "S": bytes}.get(
             getattr(value.dtype, "kind", ""), cls
         )
-    if isinstance(value, Enum):
+    if issubclass(cls, Enum):
         return cls
     return next((kind for kind in (bool, int, float, complex, str, bytes) if issubclass(cls, kind)), cls)
 
