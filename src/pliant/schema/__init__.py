@@ -12,7 +12,7 @@ from .annotation import from_annotation, to_annotation
 from .containers import Dict, List, Tuple
 from .field import Field, KeySpec, StrKey, as_field
 from .numbers import Bool, Float, Int
-from .schema import Schema, schema_from_members
+from .schema import Schema, named_types, schema_from_members
 from .text import Enum, Str
 from .types import Callable, ForwardRef, Object, Type
 from .union import Union
@@ -50,6 +50,7 @@ __all__ = [
     "as_field",
     "as_spec",
     "from_annotation",
+    "named_types",
     "same_value",
     "schema_from_members",
     "to_annotation",

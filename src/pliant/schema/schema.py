@@ -205,6 +205,22 @@ class Schema(Mapping[KeySpec, Field]):
         return f"Schema([{', '.join(map(repr, self._fields.values()))}]{name})"
 
 
+def named_types(spec: object) -> Iterator[object]:
+    """Yields the classes that a spec names, and the values that it lists or has as defaults."""
+    if isinstance(spec, Schema):
+        for field in spec.values():
+            yield from named_types(field.value_spec)
+    elif isinstance(spec, (list, tuple)):
+        for item in spec:
+            yield from named_types(item)
+    elif isinstance(spec, ValueSpec):
+        yield spec.default
+        for part in spec._args().values():
+            yield from named_types(part)
+    else:
+        yield spec
+
+
 def _of(name: str) -> str:
     return f" in {name}" if name else ""
 

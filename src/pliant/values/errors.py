@@ -22,6 +22,10 @@ class PathError(PliantError, KeyError):
     """A path that does not exist in a tree, or text that is not a path."""
 
 
+class ItemError(PathError, IndexError):
+    """An item of a list that does not exist."""
+
+
 class FieldTypeError(PliantError, TypeError):
     """A value of a type that its field does not allow.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from enum import Enum
+from types import FunctionType
 from typing import Any, TypeVar
 
 from .errors import LoadError, UnregisteredTypeError, listing, suggest
@@ -27,6 +29,23 @@ def register(cls: T, name: str | None = None) -> T:
     """
     _types[name or type_name(cls)] = cls
     return cls
+
+
+def register_type(value: Any) -> None:
+    """Registers a class or function, or the class of an enum member, dataclass or named tuple, if its name is free."""
+    is_record = (
+        isinstance(value, Enum)
+        or hasattr(type(value), "__dataclass_fields__")
+        or hasattr(type(value), "_fields")
+    )
+    found = value if isinstance(value, (type, FunctionType)) else type(value) if is_record else None
+    if (
+        found is not None
+        and found.__module__ != "builtins"
+        and "<lambda>" not in type_name(found)
+        and not is_taken(type_name(found))
+    ):
+        register(found)
 
 
 def is_taken(name: str) -> bool:

@@ -5,7 +5,7 @@ JSON lacks are objects with one of these types:
 
 =================================  =======================================================
 ``float`` ``int`` ``complex``      nan and the infinities; very long integers (hexadecimal)
-``bytes`` ``range`` ``path``       base64; start, stop, step; a ``Path``
+``bytes`` ``set`` ``date`` ...     other leaves; see ``leaves``
 ``type`` ``function`` ``enum``     a class, function or enum member, by name
 ``list`` ``dict`` ``object``       values that look like another form, or have keys other than text
 =================================  =======================================================

@@ -5,7 +5,6 @@ Names are looked up among registered and allowed classes and functions only.
 
 from __future__ import annotations
 
-import base64
 import enum
 from collections.abc import Callable
 from types import NoneType
@@ -13,12 +12,12 @@ from typing import Any, final
 
 from pliant.values.errors import LoadError, MissingFieldError, PliantError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path
 from pliant.values.registry import find_type, type_name
 
 from ..read.text import one_line
 from ..tree.node import Node
 from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin, registered
+from .leaves import NAMED
 
 _SIMPLE = AS_IS | {int, float}
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range, object, NoneType)
@@ -155,7 +154,10 @@ def _read_function(reader: Reader, data: dict[str, Any]) -> Any:
 
 
 def _read_enum(reader: Reader, data: dict[str, Any]) -> Any:
-    found, member = reader.named(data), _part(data, "member", str)
+    found = reader.named(data)
+    if "value" in data and isinstance(found, type) and issubclass(found, enum.Flag):
+        return _convert(data, found, reader.read(data["value"]))
+    member = _part(data, "member", str)
     if not (isinstance(found, type) and issubclass(found, enum.Enum)) or member not in found.__members__:
         raise LoadError(f"{data['name']!r} is not an enum with a member {member!r}.")
     return found[member]
@@ -187,24 +189,37 @@ def _value_reader(kind: type, convert: Callable[[Any], Any]) -> Callable[[Reader
     """Returns a reader of ``{"_type": ..., "value": ...}``."""
 
     def read(reader: Reader, data: dict[str, Any]) -> Any:
-        value = _part(data, "value", kind)
-        try:
-            return convert(value)
-        except (ValueError, TypeError, PliantError) as error:
-            raise LoadError(
-                f"{one_line(value, max_length=60)} is not a stored {data['_type']!r}: {error}."
-            ) from error
+        if kind is object and "value" in data:
+            return _convert(data, convert, reader.read(data["value"]))
+        return _convert(data, convert, _part(data, "value", list if kind is object else kind))
 
     return read
+
+
+def _convert(data: dict[str, Any], convert: Callable[[Any], Any], value: Any) -> Any:
+    """Returns the value for the data of a form."""
+    try:
+        return convert(value)
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        OSError,
+        ImportError,
+        MemoryError,
+        PliantError,
+    ) as error:
+        raise LoadError(
+            f"{one_line(value, max_length=60)} is not a stored {data['_type']!r}: {error}."
+        ) from error
 
 
 _READERS: dict[str, Callable[[Reader, dict[str, Any]], Any]] = {
     "float": _value_reader(str, float),
     "int": _value_reader(str, lambda text: int(text, 16)),
-    "complex": _value_reader(str, complex),
-    "bytes": _value_reader(str, lambda text: base64.b64decode(text, validate=True)),
-    "range": _value_reader(list, lambda bounds: range(*bounds)),
-    "path": _value_reader(str, Path.parse),
+    **{name: _value_reader(form.kind, form.read) for name, form in NAMED.items()},
     "type": _read_type,
     "function": _read_function,
     "enum": _read_enum,

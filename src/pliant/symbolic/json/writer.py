@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, PliantError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.path import Path
 from pliant.values.registry import type_name
 
 from ..read.text import fields, one_line
 from ..tree.node import Node, is_dataclass
 from .form import AS_IS, TUPLE, Fault, at_key, origin, registered
+from .leaves import find_form
 
 _LONG = 1 << 2048  # Python does not read longer decimals (sys.set_int_max_str_digits)
 _NEGATIVE = -_LONG
@@ -115,15 +114,23 @@ class Writer:
 
     def write_other(self, value: object, cls: type) -> Any:
         """Returns a leaf that is not a JSON value."""
-        form = _WRITERS.get(cls)
-        if form is not None:
-            return {"_type": form[0], "value": form[1](value)}
+        leaf = find_form(value, cls)
+        if leaf is not None:
+            data = leaf.write(value)
+            if leaf.kind is object:
+                data = self.write_items(data) if isinstance(data, list) else self.write(data)
+            if isinstance(value, (set, frozenset)):
+                data.sort(key=repr)  # one text for equal sets
+            return {"_type": leaf.name, "value": data}
         if isinstance(value, type):
             return _written_name("type", value)
         if cls in _FUNCTIONS:
             return _written_name("function", value)
         if isinstance(value, enum.Enum):
-            return {**_written_name("enum", cls), "member": value.name}
+            form = _written_name("enum", cls)
+            if value.name in type(value).__members__:
+                return {**form, "member": value.name}
+            return {**form, "value": self.write(value.value)}  # a combination of flags
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return self.write_fields({"_type": _storable_name(cls)}, zip(value._fields, value))
         if is_dataclass(value):
@@ -133,18 +140,21 @@ class Writer:
             if isinstance(value, base):
                 return self.write(base(value))
         raise FieldTypeError(
-            f"JSON has no form for {one_line(value, max_length=60)} of type {cls.__qualname__}. Symbolize its class "
-            f"(`pg.symbolize({cls.__name__})`), so that its arguments are stored; or store what it is made from: "
-            "numbers, text, lists, the name of a file."
+            f"JSON has no form for {one_line(value, max_length=60)} of type {cls.__qualname__}. {_advise(cls)}"
         )
 
 
-_WRITERS: dict[type, tuple[str, Callable[[Any], Any]]] = {
-    bytes: ("bytes", lambda v: base64.b64encode(v).decode("ascii")),
-    complex: ("complex", str),
-    range: ("range", lambda v: [v.start, v.stop, v.step]),
-    Path: ("path", str),
-}
+def _advise(cls: Any) -> str:
+    """Returns what to store instead of an object of a class without a JSON form."""
+    for base in (dict, list, set, frozenset, tuple, bytes):
+        if issubclass(cls, base):
+            return f"Store `{base.__name__}(value)` instead."
+    if issubclass(cls, Iterable) and hasattr(cls, "__len__"):
+        return f"Store `{'dict' if issubclass(cls, Mapping) else 'bytes' if cls is memoryview else 'list'}(value)` instead."
+    made = "Store what it is made from: numbers, text, lists, the name of a file; and make it in `on_bound`"
+    if isinstance(cls.__init__, FunctionType):
+        return f"Symbolize its class (`pg.symbolize({cls.__name__})`), so that its arguments are stored. Or: {made[0].lower()}{made[1:]}."
+    return f"{made} of a pg.Object."
 
 
 def _storable_name(cls: Any) -> str:
@@ -159,8 +169,8 @@ def _storable_name(cls: Any) -> str:
     name = type_name(cls)
     if "<lambda>" in name or ("<locals>" in name and registered(name) is None):
         raise FieldTypeError(
-            f"{cls.__qualname__} has no name that can be loaded. Define it at the top of a module, "
-            "or make it symbolic: `pg.symbolize`."
+            f"{cls.__qualname__} has no name that can be loaded. Define it by `def` or `class` "
+            "at the top of a module."
         )
     return name
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from pliant.schema import ValueSpec
-from pliant.values.errors import FieldTypeError, PathError, listing, suggest
+from pliant.values.errors import FieldTypeError, ItemError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
@@ -116,7 +116,7 @@ class List(list[Any], Symbolic):
         else:
             index = operator.index(index)
             if not -len(self) <= index < len(self):
-                raise PathError(
+                raise ItemError(
                     f"a List {at_path(path(self))} has {len(self)} items; item {index} does not exist."
                 )
             commit_one(self, index, value)
@@ -147,11 +147,21 @@ class List(list[Any], Symbolic):
             return value
         return self._pop(index)
 
+    def __add__(self, other: Any) -> Any:
+        """Returns a List of copies of these items and of the items of another list."""
+        return List([*self, *other]) if isinstance(other, list) else NotImplemented
+
+    def __mul__(self, n: Any) -> Any:
+        """Returns a List with copies of these items, several times."""
+        return List(list(self) * n)
+
+    __rmul__ = __mul__
+
     def __iadd__(self, values: Iterable[Any]) -> List:  # type: ignore[misc]  # list's overloads
         self.extend(values)
         return self
 
-    def __imul__(self, n: Any) -> List:  # type: ignore[misc]  # list's `*` returns a plain list
+    def __imul__(self, n: Any) -> List:
         commit([(self, Whole(list(self) * n))])
         return self
 
@@ -276,7 +286,11 @@ class Dict(dict[Any, Any], Symbolic):
         """Sets several items, as one change."""
         commit([(self, dict(*args, **fields))])
 
-    def __ior__(self, other: object) -> Dict:  # type: ignore[misc]  # dict's overloads
+    def __or__(self, other: Any) -> Any:
+        """Returns a Dict with copies of these entries and of those of another dict, which take precedence."""
+        return Dict({**self, **other}) if isinstance(other, dict) else NotImplemented
+
+    def __ior__(self, other: Any) -> Dict:
         self.update(other)
         return self
 
@@ -296,6 +310,8 @@ class Dict(dict[Any, Any], Symbolic):
 
     def popitem(self) -> tuple[Any, Any]:
         """Removes the last item and returns it."""
+        if not self:
+            raise KeyError("popitem(): dictionary is empty")
         key, value = next(reversed(dict.items(self)))
         del self[key]
         return key, value

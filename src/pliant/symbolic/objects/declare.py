@@ -9,11 +9,11 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from pliant.schema import Field, Schema
+from pliant.schema import Field, Schema, named_types
 from pliant.values.errors import MissingFieldError, PliantError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
-from pliant.values.registry import register
+from pliant.values.registry import register, register_type
 
 from ..edit.clone import clone
 from ..edit.commit import Insertion, commit_one
@@ -106,6 +106,9 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
     cls._sym_flat = cls._sym_plain and all(type(f.value_spec) in EXACT for f in fields.values())
     cls._sym_wild = len(fields) < len(schema)
+    for field in schema.values():
+        for named in named_types(field.value_spec):
+            register_type(named)
     cls._sym_foreign = foreign
     cls._sym_lazy = lazy
 

@@ -1,0 +1,245 @@
+"""Leaves in JSON: what people put into configurations is stored and loaded, or refused with advice that works."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import re
+import subprocess
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pliant as pg
+from pliant.symbolic.json.leaves import NAMED
+from pliant.values.errors import FieldTypeError, LoadError
+
+DAY = datetime(2024, 1, 2, 3, 4, 5, 6)  # noqa: DTZ001 - one without a time zone
+LEAVES = [
+    {1, 2}, set(), frozenset({"a", "b"}), {frozenset({(1, "a")})}, bytearray(b"ab"), slice(1, None, 2), slice("a", 3), ...,
+    date(2024, 1, 2), DAY, DAY.replace(fold=1), time(1, 2, 3, 4), timedelta(-1, 2, 3),
+    datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=2), "CET")),
+    datetime(2024, 1, 2, tzinfo=ZoneInfo("UTC")), time(1, tzinfo=UTC), timezone(timedelta(minutes=-90)),
+    Path("a/b"), PurePosixPath("/x"), PureWindowsPath("c:\\x"), Decimal("1.10"), Decimal("-Infinity"), Decimal("NaN"),
+    Fraction(1, 3), UUID(int=3), complex(1, -2), b"\x00", range(5, 1, -2),
+    np.int64(3), np.uint8(255), np.float32(0.1), np.float16("inf"), np.float32("nan"), np.True_, np.complex64(1 + 2j),
+    np.bytes_(b"a"), np.datetime64("2024-01-02"), np.timedelta64(3, "D"), np.longdouble("0.1"),
+    np.arange(6).reshape(2, 3), np.array([1.5, np.nan], "f4"), np.array(3), np.array(["a", "bb"]), np.zeros((0, 3)),
+    np.zeros(2, [("a", "i4"), ("b", "f8", (2,))]), np.arange(3, dtype=">i4"), np.asfortranarray(np.arange(4).reshape(2, 2)),
+    np.dtype("float32"), np.dtype([("a", "i4")]), np.dtype("<M8[s]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", LEAVES, ids=repr)
+def test_a_leaf_comes_back_as_it_was(value):
+    for program in (pg.Dict(x=value), pg.List([value, (value, {"y": value})])):
+        text = pg.to_json_str(program)
+        back = pg.from_json_str(text)
+        assert pg.to_json_str(back) == text
+        json.loads(text, parse_constant=pytest.fail)  # valid JSON, without NaN
+    back = pg.from_json_str(pg.to_json_str(pg.Dict(x=value))).x
+    assert type(back) is type(value)
+    assert repr(back) == repr(value)
+    if isinstance(value, np.ndarray):
+        assert (back.dtype, back.shape, back.flags.writeable) == (value.dtype, value.shape, True)
+
+
+ZONES = st.none() | st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), ZoneInfo("UTC")])
+HASHABLE = st.recursive(
+    st.dates() | st.datetimes(timezones=ZONES) | st.times() | st.timedeltas() | st.uuids() | st.decimals(allow_nan=False)
+    | st.fractions() | st.complex_numbers() | st.binary() | st.text() | st.integers() | st.booleans() | st.none(),
+    lambda inner: st.frozensets(inner, max_size=3) | st.tuples(inner, inner),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(
+    st.recursive(
+        HASHABLE | st.sets(HASHABLE, max_size=3),
+        lambda t: st.lists(t, max_size=3) | st.dictionaries(st.text(), t, max_size=3),
+        max_leaves=8,
+    )
+)
+def test_any_configuration_comes_back(value):
+    program = pg.Dict(value=value)
+    assert pg.eq(pg.from_json_str(program.to_json_str()), program)
+
+
+def test_equal_sets_have_one_text():
+    texts = {pg.to_json_str({*order}) for order in (["a", "b", "c"], ["c", "b", "a"])}
+    assert len(texts) == 1
+
+
+CONVERSIONS = [
+    OrderedDict(a=1), defaultdict(list, a=[1]), Counter("aab"), MappingProxyType({"a": 1}), deque([1, 2]), memoryview(b"ab"),
+    {"a": 1}.keys(), type("Words", (list,), {})([1]), type("Names", (dict,), {})(a=1), type("Tags", (set,), {})({1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", CONVERSIONS, ids=lambda v: type(v).__name__)
+def test_the_advice_for_a_container_works(value):
+    with pytest.raises(
+        FieldTypeError, match=r"JSON has no form for .* Store `\w+\(value\)` instead"
+    ) as caught:
+        pg.to_json((value,))
+    kind = {"dict": dict, "list": list, "bytes": bytes, "set": set}[
+        re.search(r"Store `(\w+)", str(caught.value))[1]
+    ]
+    back = pg.from_json_str(pg.to_json_str(kind(value)))
+    assert back == kind(value)
+
+
+class Plain:
+    def __init__(self, x):
+        self.x = x
+
+
+def test_the_advice_for_an_object_works():
+    with pytest.raises(FieldTypeError, match=r"Symbolize its class \(`pg.symbolize\(Plain\)`\)"):
+        pg.to_json(pg.Dict(x=Plain(1)))
+    made = pg.Dict(x=pg.symbolize(Plain)(1))
+    assert pg.from_json_str(made.to_json_str()).x.x == 1
+    with pytest.raises(FieldTypeError, match=r"Store the objects as a list: `array.tolist\(\)`"):
+        pg.to_json(np.array([None, "a"], object))
+    assert pg.from_json(pg.to_json(np.array([None, "a"], object).tolist())) == [None, "a"]
+    with pytest.raises(
+        FieldTypeError, match=r"time zone .* has no JSON form. Use datetime.timezone or zoneinfo.ZoneInfo"
+    ):
+        pg.to_json(
+            datetime(
+                2024, 1, 1, tzinfo=type("Odd", (tzinfo,), {"utcoffset": lambda self, at: timedelta(0)})()
+            )
+        )
+    for value in (object(), np.add, iter([]), list[int], sys):
+        with pytest.raises(
+            FieldTypeError,
+            match=r"\. Store what it is made from: .* and make it in `on_bound` of a pg.Object",
+        ):
+            pg.to_json(value)
+
+
+class Mode(enum.Enum):
+    FAST = 1
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Grade(str, enum.Enum):  # noqa: UP042 - StrEnum is another kind of class
+    GOOD = "good"
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+@dataclass
+class Options:
+    rate: float
+    tags: list[str] = field(default_factory=list)
+
+
+class Uses(pg.Object):
+    mode: Mode
+    bits: Bits = Bits.A
+    options: Options | None = None
+    pairs: list[Pair] = []
+    grade: Any = Grade.GOOD
+
+
+def test_types_that_fields_and_candidates_name_need_no_registration():
+    made = Uses(Mode.FAST, Bits.A | Bits.B, Options(0.1, ["a"]), [Pair(1, 2)])
+    assert pg.from_json_str(made.to_json_str()) == made
+
+    class Colour(enum.Enum):
+        RED = "r"
+
+    @dataclass(frozen=True)
+    class Local:
+        x: int
+
+    space = pg.Dict(a=pg.oneof([Colour.RED, Local(1), Pair(3, 4), Local]))
+    assert pg.eq(pg.from_json_str(space.to_json_str()), space)
+    for program in pg.iter(space):
+        assert pg.from_json_str(program.to_json_str()) == program
+
+
+def test_arrays_need_numpy_and_nothing_is_imported():
+    text = pg.to_json_str(np.arange(3))
+    code = "import sys, pliant as pg\ntry: pg.from_json_str(sys.argv[1])\nexcept Exception as e: print(e, 'numpy' in sys.modules)\nimport numpy\nprint(pg.from_json_str(sys.argv[1]))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, text], capture_output=True, text=True, check=True
+    ).stdout
+    assert "write `import numpy` before you load it" in shown
+    assert shown.endswith("False\n[0 1 2]\n")
+
+
+DAMAGED = [
+    *({"_type": name} for name in NAMED),
+    *({"_type": name, "value": value} for name in NAMED for value in (None, 3, "x", [], ["x"], [1, 2, 3, 4], {"a": 1}, [["O"], [1], ""])),
+    {"_type": "array", "value": ["|O", [1], "AAAAAAAAAAA="]},
+    {"_type": "array", "value": ["<i8", [1 << 60], ""]},
+    {"_type": "array", "value": ["<i8", [-1, -1], "AAAAAAAAAAA="]},
+    {"_type": "set", "value": [[1]]},
+    {"_type": "fraction", "value": "1/0"},
+    {"_type": "decimal", "value": "x"},
+    {"_type": "zone", "value": "../../etc/passwd"},
+    {"_type": "file_path", "value": ["os.system", "ls"]},
+    {"_type": "enum", "name": f"{__name__}.Bits", "value": "x"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", DAMAGED, ids=str)
+def test_damaged_leaves_raise_an_error_of_ours(data):
+    with contextlib.suppress(LoadError):  # some values are valid, such as an empty set
+        pg.from_json({"x": data})
+
+
+TEXT = pg.to_json_str(pg.Dict(a=LEAVES[:12], b=pg.oneof([1, Uses(Mode.FAST)])))
+
+
+@given(st.integers(0, len(TEXT)), st.text(max_size=3), st.integers(0, 9))
+def test_damaged_text_raises_an_error_of_ours(at, text, cut):
+    with contextlib.suppress(LoadError):
+        pg.from_json_str(TEXT[:at] + text + TEXT[at + cut :])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "NaN",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "\x00",
+        "nul",
+        '"\\ud800"',
+        "1e999",
+        "9" * 5000,
+        "[1,]",
+        "﻿{}",
+        '{"_type": []}',
+        '{"_type": NaN}',
+        "\ud800",
+        b"{}",
+    ],
+)
+def test_any_text_is_loaded_or_refused(text):
+    with contextlib.suppress(LoadError):
+        pg.from_json_str(text)
