@@ -17,6 +17,7 @@ from pliant.symbolic.objects.containers import Dict, List
 from pliant.symbolic.read.compare import equal
 from pliant.symbolic.tree.node import Node
 from pliant.values.errors import SpaceError
+from pliant.values.slips import check_names
 
 from .compile import fresh_copy
 from .context import Recorder, Traced, current
@@ -81,6 +82,7 @@ class Trace(Traced):
         applier.finish()
 
 
+@check_names({})
 def trace(function: Callable[[], Any], where: Where | None = None) -> Trace:
     """Runs ``function`` once to find its holes, and returns it as a search space.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
 from pliant.values.files import write_atomically
+from pliant.values.slips import check_names
 
 from ..read.compare import node_class
 from ..tree.adoption import PLAIN
@@ -63,6 +64,7 @@ def to_json_str(value: object, *, json_indent: int | None = None, hide_default_v
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 
 
+@check_names({})
 def from_json(data: object, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value for data that ``to_json`` returned; dicts and lists become symbolic.
 
@@ -88,6 +90,7 @@ def from_json(data: object, *, allow: Iterable[Any] = (), allow_partial: bool = 
         raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
 
 
+@check_names({})
 def from_json_str(text: str, *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value for text that ``to_json_str`` returned; arguments and errors as for ``from_json``.
 
@@ -136,6 +139,7 @@ def save(
     write_atomically(os.path.realpath(path), text + "\n")  # keeps a symbolic link
 
 
+@check_names({})
 def load(path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_partial: bool = False) -> Any:
     """Returns the value that ``save`` wrote; arguments and errors as for ``from_json``.
 

@@ -16,7 +16,6 @@ from pathlib import Path as FilePath
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pliant.values.errors import FieldTypeError, LoadError
 from pliant.values.path import Path
@@ -45,11 +44,21 @@ def _read_base64(text: str) -> bytes:
 def _write_moment(value: Any) -> list[Any]:
     """Returns a datetime or time as ISO text, the fold, and the time zone."""
     zone = value.tzinfo
-    if zone is not None and not isinstance(zone, (timezone, ZoneInfo)):
+    if zone is not None and not (isinstance(zone, timezone) or _is_zone(type(zone))):
         raise FieldTypeError(
             f"the time zone {zone!r} of type {type(zone).__name__} has no JSON form. Use datetime.timezone or zoneinfo.ZoneInfo."
         )
     return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]
+
+
+def _is_zone(cls: type) -> bool:
+    return cls.__name__ == "ZoneInfo" and cls.__module__ == "zoneinfo"
+
+
+def _read_zone(name: str) -> Any:
+    from zoneinfo import ZoneInfo  # loads much, and few programs need it
+
+    return ZoneInfo(name)
 
 
 def _moment_reader(cls: Any) -> Callable[[Any], Any]:
@@ -143,16 +152,16 @@ FORMS: dict[type, Form] = {
         "timedelta", lambda v: [v.days, v.seconds, v.microseconds], list, lambda parts: timedelta(*parts)
     ),
     timezone: Form("timezone", lambda v: list(v.__getinitargs__()), object, lambda parts: timezone(*parts)),
-    ZoneInfo: Form("zone", str, str, ZoneInfo),
     Decimal: Form("decimal", str, str, Decimal),
     Fraction: Form("fraction", str, str, Fraction),
     UUID: Form("uuid", str, str, UUID),
     PurePath: Form("file_path", _write_path, list, _read_path),
 }
+_ZONE = Form("zone", str, str, _read_zone)
 _DTYPE = Form("dtype", _write_dtype, object, _read_dtype)
 _ARRAY = Form("array", _write_array, list, _read_array)
 _SCALAR = Form("scalar", _write_scalar, object, _read_scalar)
-NAMED = {form.name: form for form in (*FORMS.values(), _DTYPE, _ARRAY, _SCALAR)}
+NAMED = {form.name: form for form in (*FORMS.values(), _ZONE, _DTYPE, _ARRAY, _SCALAR)}
 
 
 def find_form(value: Any, cls: type) -> Form | None:
@@ -161,6 +170,8 @@ def find_form(value: Any, cls: type) -> Form | None:
         return FORMS[cls]
     if issubclass(cls, PurePath):
         return FORMS[PurePath]
+    if _is_zone(cls):
+        return _ZONE
     if cls.__module__ == "numpy" and hasattr(value, "dtype") and not isinstance(value, (float, int, str)):
         return _ARRAY if cls.__name__ == "ndarray" else _SCALAR
     return (

@@ -12,7 +12,7 @@ from typing import Any, Never
 from pliant.schema import Schema, schema_from_members
 from pliant.values.errors import IncompleteError, SchemaError, UnknownFieldError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.slips import explain_argument
+from pliant.values.slips import check_names, explain_argument
 
 from ..tree.leaf import bare
 from ..tree.node import path
@@ -211,6 +211,7 @@ def _checked_call(cls: Any, returns: Any) -> Any:
     return _sym_call
 
 
+@check_names({})
 def as_functor(function: Callable[..., Any]) -> Any:
     """Returns a functor object of a function, without bound arguments."""
     return functor_class(function)()
