@@ -106,7 +106,7 @@ def _equal_leaves(x: Any, y: Any) -> bool:
         return False  # values that cannot be compared, or contain themselves, are not equal
 
 
-def kind_of(value: object) -> Any:
+def kind_of(value: Any) -> Any:
     """Returns ``bool``, ``int``, ``float``, ``complex``, ``str`` or ``bytes`` for such values, also those of NumPy; else the type.
 
     >>> kind_of(True), kind_of(3), kind_of([])
