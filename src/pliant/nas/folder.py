@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pliant.values.errors import listing, suggest
+from pliant.values.files import check_links
 
 from .errors import NasError
 from .records import read_record, write_record, writing
@@ -115,6 +116,7 @@ def new_folder(root: Path, job_name: str) -> JobFolder:
     check_local(root)
     stamp = _now()
     with writing(root):
+        check_links(root)
         root.mkdir(parents=True, exist_ok=True)
         for number in range(1, 1000):
             path = root.absolute() / (f"{job_name}_{stamp}" + (f"_{number}" if number > 1 else ""))
