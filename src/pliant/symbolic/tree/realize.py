@@ -248,7 +248,8 @@ def realize_modules(value: Any) -> None:
     modules = get(value, "__dict__").get("_modules")
     for module in modules.values() if isinstance(modules, dict) else ():
         if is_twin(type(module)):
-            realize(module)
+            with contextlib.suppress(IncompleteError):  # with a hole; its first use raises this
+                realize(module)
         elif module is not None and not isinstance(module, Node):
             realize_modules(module)
 
