@@ -16,7 +16,7 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
     """Points to the right flag, for the name that other libraries use."""
     if value is not None:
         raise click.UsageError(
-            f"there is no --direction. Write --{'min' if value[:3] == 'min' else 'max'}imize."
+            f"--direction is not an option. Write --{'min' if value[:3] == 'min' else 'max'}imize."
         )
 
 

@@ -77,7 +77,7 @@ def to_where(partition: object) -> Where | None:
       FieldTypeError: it is neither a function nor text.
     """
     if partition is None or callable(partition):
-        return partition  # type: ignore[no-any-return]  # a callable, by the line above
+        return partition
     if isinstance(partition, str):
         return by_path(partition)
     raise FieldTypeError(

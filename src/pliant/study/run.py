@@ -477,7 +477,7 @@ class Patience:
         """Checks the failures of a search that has ended, or had ``PATIENCE`` of them.
 
         Raises:
-          EvaluationError: there was no other trial.
+          EvaluationError: no other trial ran.
         """
         count, trace = self._failures, self._trace.rstrip()
         if not 0 < count <= PATIENCE or (count < PATIENCE and self._others) or self._study.front():

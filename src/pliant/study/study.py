@@ -18,13 +18,7 @@ from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
 from pliant.algorithms.options import check_maximize
 from pliant.space import Space
-from pliant.values.errors import (
-    DecisionError,
-    FieldTypeError,
-    FieldValueError,
-    NoStudyError,
-    StudyError,
-)
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, NoStudyError, StudyError
 
 from .loop import MAX_ATTEMPTS, Loop, no_writer
 from .store.location import Place, Server, to_location
@@ -433,11 +427,7 @@ class Study(View):
                 "the studies optimize in opposite directions."
             )
         told = [
-            (
-                self.space.parse(trial.decisions.values),
-                trial.told,
-                f"trial {trial.id} of {other.name}",
-            )
+            (self.space.parse(trial.decisions.values), trial.told, f"trial {trial.id} of {other.name}")
             for trial in other.trials()
             if trial.ended is not None
         ]

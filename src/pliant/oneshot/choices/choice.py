@@ -63,7 +63,7 @@ class LayerChoice(Mutable):
                 )
         self.candidates, self.names = nn.ModuleDict(), tuple(named)
         for name, module in named.items():
-            found = name.replace(".", "_") or "_"  # names of submodules have no dots, and are no methods
+            found = name.replace(".", "_") or "_"  # names of submodules have no dots and differ from methods
             while found in self.candidates or hasattr(self.candidates, found):
                 found += "_"
             self.candidates[found] = module

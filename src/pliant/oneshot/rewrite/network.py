@@ -122,7 +122,7 @@ class Supernet(nn.Module):
         if decisions.__class__ is not Decisions or decisions.space is not self.space:
             decisions = self.space.parse(decisions)
         self.selection.replace(self.to_values(decisions))
-        return decisions  # type: ignore[no-any-return]  # parsed above
+        return decisions
 
     def to_values(self, decisions: Decisions) -> dict[str, Any]:
         """Returns decisions by key, as choices read them: a list for each input choice."""

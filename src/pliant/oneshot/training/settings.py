@@ -58,7 +58,7 @@ def check_device(device: Any) -> torch.device:
 def check_autocast(autocast: object) -> torch.dtype | None:
     """Returns the type that autocast computes in, or None."""
     if autocast is None or autocast in (torch.bfloat16, torch.float16):
-        return autocast  # type: ignore[no-any-return]  # one of the two, or None
+        return autocast
     raise FieldTypeError(
         f"Trainer(autocast=...) is the type to compute in, torch.bfloat16 or torch.float16, or None for no autocast; got "
         f"{autocast!r:.80} of type {type(autocast).__name__}."

@@ -43,10 +43,7 @@ _one_trial = sa.select(trials).where(trials.c.id == sa.bindparam("key"))
 _has_reward = trials.c.status.in_((COMPLETED, STOPPED))
 _tried = (
     sa.select(trials)
-    .where(
-        trials.c.decisions == sa.bindparam("text"),
-        sa.or_(_has_reward, trials.c.cause == "constraint"),
-    )
+    .where(trials.c.decisions == sa.bindparam("text"), sa.or_(_has_reward, trials.c.cause == "constraint"))
     .order_by(trials.c.status == FAILED, trials.c.id)
     .limit(1)
 )

@@ -91,7 +91,8 @@ def make_twin(cls: Any, public: frozenset[str], arguments: frozenset[str]) -> ty
         namespace["__setattr__"] = cls._sym_assign_unrealized
     elif cls.__setattr__ is object.__setattr__:
         namespace["__setattr__"] = _assign_after_realizing(cls)
-    return type(cls)(cls.__name__, (cls,), namespace)
+    made: type = type(cls)(cls.__name__, (cls,), namespace)
+    return made
 
 
 def _assign_after_realizing(cls: Any) -> Any:
