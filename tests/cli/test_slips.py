@@ -12,7 +12,9 @@ def say(*words):
 
 
 def test_a_direction_is_a_flag():
-    assert "--direction is not an option. Write --minimize." in say("search", "x.py", "--direction", "minimize")
+    assert "--direction is not an option. Write --minimize." in say(
+        "search", "x.py", "--direction", "minimize"
+    )
     assert "--minimize" in say("search", "--help")
 
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from container_store import IMAGE, open_store
 
 from pliant.study import Study
-from pliant.testing.container_store import IMAGE, open_store
 from pliant.values.errors import StudyError
 
 ROOT = Path(__file__).parents[2]

@@ -255,11 +255,7 @@ class _Running:
 
 
 def _describe(job: Job) -> dict[str, Any]:
-    """Returns a job as JSON for its task.
-
-    Raises:
-      LaunchError: the job can never run.
-    """
+    """Returns a job as JSON for its task."""
     work_ = job.work
     task: dict[str, Any]
     if isinstance(work_, Call):

@@ -22,11 +22,7 @@ Sizes = tuple[int, int | None]
 
 
 def _sizes(owner: str, size: int | None, min_size: int | None, max_size: int | None) -> Sizes:
-    """Returns the minimal and the maximal size.
-
-    Raises:
-      SchemaError: the arguments contradict each other, or are not sizes.
-    """
+    """Returns the minimal and the maximal size."""
     given: tuple[tuple[str, t.Any], ...] = (("size", size), ("min_size", min_size), ("max_size", max_size))
     found: list[t.Any] = [value if value is None else to_whole(value) for _, value in given]
     for (name, value), number in zip(given, found):

@@ -111,11 +111,7 @@ class ValueSpec(ABC):
 
     @abstractmethod
     def _narrow(self, base: ValueSpec) -> ValueSpec:
-        """Returns this spec narrowed by ``base``.
-
-        Raises:
-          SchemaError: this spec is wider than ``base``.
-        """
+        """Returns this spec narrowed by ``base``."""
 
     def _args(self) -> dict[str, t.Any]:
         """Returns the constructor's arguments apart from the default and the two flags."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 
+from container_store import IMAGE
+
 from pliant.launch import Container, Containers, Job, Mount, Started
-from pliant.testing.container_store import IMAGE
 from pliant.testing.launchers import Suite, wait_until
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from container_store import IMAGE, open_store
 
 from pliant.launch import Call, Command, Container, Containers, Ended, Job, Limits, Mount, Started, tree
 from pliant.launch.containers.engine import find_engine
 from pliant.launch.containers.leftovers import LAUNCHER, identify, is_alive
-from pliant.testing.container_store import IMAGE, open_store
 from pliant.testing.launchers import Suite, wait_until
 from pliant.values.errors import LaunchError
 

@@ -88,12 +88,7 @@ def _count_cycles(order: tuple[int, ...]) -> int:
 
 
 def _unlabelled(n: int, max_edges: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
-    """Returns one graph per isomorphism class of unlabelled cells with exactly ``n`` vertices.
-
-    Returns:
-      Their edges as 0 or 1, of shape [graphs, pairs], and which of the orders map each to itself, of shape
-      [graphs, orders].
-    """
+    """Returns one graph per isomorphism class of unlabelled cells with exactly ``n`` vertices."""
     pairs = _pairs(n)
     edges = _full_graphs(n, max_edges)
     # In an order o of the inner vertices, edge (i, j) becomes (o(i), o(j)), worth 2 ** (n o(i) + o(j)): at most

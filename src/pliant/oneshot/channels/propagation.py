@@ -215,11 +215,7 @@ class _Networks:
         return dict(self._updates({name: found[name] for name in layers}, layers))
 
     def check(self) -> None:
-        """Checks the widths in some random networks.
-
-        Raises:
-          FieldValueError: a layer receives another width than it takes.
-        """
+        """Checks the widths in some random networks."""
         for seed in range(4):
             decisions = self.space.sample(seed)
             run = self._run(decisions, {})
@@ -391,11 +387,7 @@ def compose_decisions(space: Space, turn: int, chosen: Mapping[str, Any]) -> Dec
 
 
 def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, SearchedValue], tie: bool) -> Any:
-    """Returns the program with one hole for each group of equal widths.
-
-    Raises:
-      FieldValueError: a group has several holes and ``tie`` is False, or they have no width in common.
-    """
+    """Returns the program with one hole for each group of equal widths."""
     updates: dict[Path, Any] = {}
     for group in ties:
         keys = [key for key in sources if key in group]

@@ -145,12 +145,7 @@ class Recorder(TorchFunctionMode):
         return self.tape.graph.number(shape)
 
     def _hand_on(self, output: Any, write: Callable[[list[Any]], tuple[int, ...]]) -> Any:
-        """Assigns slots to the output of a module, and returns it; a tensor with a slot becomes another object.
-
-        Args:
-          output: the returned value.
-          write: from its tensors and other values to their slots.
-        """
+        """Assigns slots to the output of a module, and returns it; a tensor with a slot becomes another object."""
         slots = iter(write([leaf for leaf in find_leaves(output) if _counts(leaf)]))
 
         def put(leaf: object) -> Any:

@@ -193,11 +193,7 @@ class SharedTensors(nn.Module):
             binding.stand_in = binding.table[binding.name] = stand_in
 
     def _check_rule(self, binding: Binding, full: Tensor, wanted: tuple[int, ...]) -> None:
-        """Checks that the sharing rule of a layer returns a part with the layer's own shape.
-
-        Raises:
-          FieldValueError: the rule returns something else, or fails.
-        """
+        """Checks that the sharing rule of a layer returns a part with the layer's own shape."""
         assert binding.rule is not None
         kind = type(binding.layer).__name__
         where = f"the rule of {kind} for {binding.name} of the layer at {_join(self.path, binding.place)!r}"

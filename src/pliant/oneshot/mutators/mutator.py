@@ -194,11 +194,7 @@ class BaseMutator(nn.Module, ABC):
         self.__dict__["_mark"] = None
 
     def _check_holds(self) -> None:
-        """Checks that this mutator may select what the network runs.
-
-        Raises:
-          BindError: another mutator was bound later, or this one released the network.
-        """
+        """Checks that this mutator may select what the network runs."""
         mark, owner = self.__dict__["_mark"], self.mutables.selection.owner
         if mark is None:
             raise BindError(

@@ -318,16 +318,7 @@ def _write(rule: Any, source: nn.Module, name: str, new: Tensor, old: Tensor) ->
 
 
 def _check_unshared(network: nn.Module, advice: str, *, enter_nodes: bool) -> None:
-    """Checks that each module and each weight has one place.
-
-    Args:
-      network: an ordinary module.
-      advice: the end of the message.
-      enter_nodes: whether to check inside symbolic modules, and to allow shared modules without weights.
-
-    Raises:
-      FieldValueError: one has two places.
-    """
+    """Checks that each module and each weight has one place."""
     seen: dict[int, str] = {}
 
     def walk(module: nn.Module, path: str) -> None:

@@ -292,11 +292,7 @@ def supernet(
 
 
 def _read_program(space: object) -> Any:
-    """Returns the symbolic program of a space; None for an ordinary module without holes.
-
-    Raises:
-      FieldTypeError: the space is not a module.
-    """
+    """Returns the symbolic program of a space; None for an ordinary module without holes."""
     if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
         return space
     if not isinstance(space, nn.Module):
@@ -308,11 +304,7 @@ def _read_program(space: object) -> Any:
 
 
 def _describe_program(program: object) -> Space:
-    """Returns the space of a program.
-
-    Raises:
-      SpaceError: one name is two decisions, or a width that other layers follow is only decided conditionally.
-    """
+    """Returns the space of a program."""
     try:
         return Template(program).space
     except ConditionalHoleError as error:
@@ -330,9 +322,6 @@ def _share_plain(network: nn.Module) -> tuple[Selection, dict[str, Mutable]]:
     """Gives all choices of an ordinary network one selection; returns it, and the choices by key.
 
     All super-networks and mutators of one network share the selection, so the last selected decisions run.
-
-    Raises:
-      BindError: a mutator overrides how choices of the network run.
     """
     choices = [module for _, module in find_mutables(network)]
     bound = {id(module.selection): module.selection for module in choices if module.is_bound}
@@ -370,11 +359,7 @@ def find_lazy_layers(network: nn.Module) -> list[LazyLayer]:
 
 
 def _measure(supernet: Supernet, example: tuple[Any, ...]) -> None:
-    """Runs the example with all widths that occur, and makes the maximal tensors of lazy layers.
-
-    Raises:
-      FieldValueError: there are lazy layers but no example.
-    """
+    """Runs the example with all widths that occur, and makes the maximal tensors of lazy layers."""
     if not find_lazy_layers(supernet.network):
         return
     if not example:

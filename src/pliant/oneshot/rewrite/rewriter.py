@@ -158,11 +158,7 @@ class Rewriter:
         return replace_lazy_layers(module, at)
 
     def _build_input_choice(self, value: object, hole: OneOf | ManyOf, here: Place) -> InputChoice:
-        """Returns the choice of a symbolic ``InputChoice`` with ``hole`` as its ``chosen``, at ``here``.
-
-        Raises:
-          SpaceError: an input may be picked twice.
-        """
+        """Returns the choice of a symbolic ``InputChoice`` with ``hole`` as its ``chosen``, at ``here``."""
         key = self.keys.find(here.key, hole.name)
         picks, distinct = (hole.num_choices, hole.distinct) if isinstance(hole, ManyOf) else (1, True)
         sources = tuple(hole.candidates)

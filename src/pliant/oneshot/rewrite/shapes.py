@@ -104,11 +104,7 @@ class _Check:
         return None
 
     def check_choice(self, choice: Any) -> None:
-        """Runs all candidates of a choice and checks the choices inside them.
-
-        Raises:
-          FieldValueError: a candidate fails, or the network fails with its output.
-        """
+        """Runs all candidates of a choice and checks the choices inside them."""
         if choice in self.checked:
             return
         self.checked.add(choice)
@@ -134,11 +130,7 @@ class _Check:
             self.check_shapes(choice, shapes)
 
     def check_shapes(self, choice: Any, shapes: dict[Any, int]) -> None:
-        """Checks that the network runs with candidates of several shapes.
-
-        Raises:
-          FieldValueError: it runs with some of them only.
-        """
+        """Checks that the network runs with candidates of several shapes."""
         failures = []
         for index in shapes.values():
             self.values.update(self.first_runs[choice].values)
@@ -153,15 +145,7 @@ class _Check:
             ) from error
 
     def check_sizes(self, space: Space, failure: Exception | None) -> None:
-        """Checks that the network runs with other sizes of its modules: all last sizes, and if that fails, each size alone.
-
-        Args:
-          space: the space of the sizes.
-          failure: the error with the current sizes.
-
-        Raises:
-          FieldValueError: the network runs only with some values of a decision.
-        """
+        """Checks that the network runs with other sizes of its modules: all last sizes, and if that fails, each size alone."""
         keys = {key for m in self.network.modules() if isinstance(m, Elastic) for key in m.keys}
         tried = {
             p.path: [find_ends(p)[0], find_ends(p)[-1]]
@@ -182,11 +166,7 @@ class _Check:
         self.values.update(present)
 
     def _check_each(self, space: Space, tried: dict[str, list[Any]], around: dict[str, Any]) -> None:
-        """Checks that the network runs with each size alone, with all other values from ``around``.
-
-        Raises:
-          FieldValueError: the network runs only with some values of a decision.
-        """
+        """Checks that the network runs with each size alone, with all other values from ``around``."""
         for key, ends in tried.items():
             failures = {v: self._run_with({key: v}, around) for v in dict.fromkeys([*ends, around[key]])}
             error = next((found for found in failures.values() if found is not None), None)

@@ -309,11 +309,7 @@ class Trainer:
         )
 
     def _check_singles(self) -> None:
-        """Checks, once and before any training, that batches of one example can be normalized.
-
-        Raises:
-          FieldValueError: a batch has one example, and a network fails on it but not on two.
-        """
+        """Checks, once and before any training, that batches of one example can be normalized."""
         if self._is_checked:
             return
         self._is_checked = True

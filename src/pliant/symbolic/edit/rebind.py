@@ -163,11 +163,7 @@ def _replace_inside(plain: object, steps: tuple[Any, ...], value: object, at: Pa
 
 
 def _child_at(holder: object, key: object, at: Path) -> Any:
-    """Returns the child of ``holder`` under ``key``.
-
-    Raises:
-      PathError: it does not exist; the message lists the children.
-    """
+    """Returns the child of ``holder`` under ``key``."""
     found = child_of(holder, key)
     if found is MISSING_VALUE:
         keys = [k for k, _ in children(holder) or ()]

@@ -157,11 +157,7 @@ def load(path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_parti
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns a JSON object as a dict.
-
-    Raises:
-      LoadError: it contains a key twice.
-    """
+    """Returns a JSON object as a dict."""
     made = dict(pairs)
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]

@@ -124,11 +124,7 @@ def _buildable(cls: Any, name: str) -> Any:
 
 
 def _part(data: dict[str, Any], key: str, kind: type) -> Any:
-    """Returns one part of a special form.
-
-    Raises:
-      LoadError: it is missing, or of another type.
-    """
+    """Returns one part of a special form."""
     value = data.get(key, MISSING_VALUE)
     if value.__class__ is not kind:
         given = "nothing" if value is MISSING_VALUE else one_line(value, max_length=60)

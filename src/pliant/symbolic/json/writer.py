@@ -158,11 +158,7 @@ def _advise(cls: Any) -> str:
 
 
 def _storable_name(cls: Any) -> str:
-    """Returns the name of a class or function.
-
-    Raises:
-      FieldTypeError: it has no name that can be loaded.
-    """
+    """Returns the name of a class or function."""
     if getattr(cls, "__qualname__", None) is None or getattr(cls, "__module__", None) is None:
         raise FieldTypeError(f"{cls!r} has no name that can be loaded. Symbolize a named function instead.")
     cls = getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)

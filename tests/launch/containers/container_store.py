@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import pliant
 from pliant.launch import Container, Mount
 from pliant.launch.containers.engine import Engine, find_engine
 from pliant.values.errors import LaunchError
@@ -62,7 +63,7 @@ class ContainerStore:
 def mounts_of_python() -> tuple[Mount, ...]:
     """Returns read-only mounts for this Python: each folder at the same path as here."""
     folders = [Path("/usr")]
-    for name in (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])):
+    for name in (sys.prefix, sys.base_prefix, str(Path(pliant.__file__).parents[1])):
         if not any(Path(name).is_relative_to(folder) for folder in folders):
             folders.append(Path(name))
     return tuple(Mount(folder, str(folder)) for folder in folders)
