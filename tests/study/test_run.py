@@ -523,6 +523,16 @@ def test_whoever_asked_hears_what_is_waited_for(path, line):
         assert (ending.how, said) == ("interrupted", [1])
 
 
+def test_one_while_a_job_starts(path, line):
+    """The job counts, and no other starts."""
+    launcher, said = Scripted(), []
+    start = launcher.start
+    launcher.start = lambda job: [signal.raise_signal(signal.SIGINT), start(job)]
+    with Study.create(path, line, Random(), trials=4) as study:
+        ending = run(study, launcher, jobs_of([None]), on_interrupt=said.append)
+        assert (ending.how, said, study.counts()["completed"]) == ("interrupted", [1], 1)
+
+
 def test_more_of_them_do_not_disturb_the_end(path, line):
     launcher = Scripted(lambda job: None)
     cancel = launcher.cancel

@@ -187,6 +187,7 @@ class _Run:
         self.failures = study.counts()[FAILED]
         self.seen = study.info().proposed  # the last trial that was checked for being a copy
         self.trials: dict[str, Trial] = {}  # by job
+        self.is_starting = False
         self.stopping: set[str] = set()  # jobs that were cancelled early, as the algorithm asked
 
     def loop(self, interrupts: Interrupts, tick: float, timeout_seconds: float | None) -> Ending:
@@ -196,7 +197,11 @@ class _Run:
             is_late = monotonic() >= deadline
             has_failed = self.max_failures is not None and self.failures >= self.max_failures
             if not (interrupts.count or has_failed or is_late):
-                self._fill()
+                self.is_starting = True
+                self._fill(interrupts)
+                self.is_starting = False
+                if interrupts.count:  # a signal came meanwhile
+                    self.tell_interrupt()
             if not self.trials:
                 break
             for event in self.launcher.poll(tick):
@@ -217,8 +222,8 @@ class _Run:
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
 
     def tell_interrupt(self) -> None:
-        """Tells the caller how many jobs still run after the first Ctrl-C; called at once, also inside a job in this process."""
-        if self.on_interrupt is not None and self.trials:
+        """Tells the caller how many jobs still run after the first Ctrl-C: at once, or when a job has started that is starting."""
+        if self.on_interrupt is not None and self.trials and not self.is_starting:
             self.on_interrupt(len(self.trials))
 
     def cancel_all(self) -> None:
@@ -242,8 +247,8 @@ class _Run:
                 self._give_back(trial)
         self.trials.clear()
 
-    def _fill(self) -> None:
-        while len(self.trials) < self.launcher.slots:
+    def _fill(self, interrupts: Interrupts) -> None:
+        while len(self.trials) < self.launcher.slots and not interrupts.count:
             trial = self.study.ask()
             try:
                 self._show_copies(trial)
