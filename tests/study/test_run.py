@@ -258,7 +258,7 @@ def test_what_a_command_writes_is_watched_and_its_job_ended(path, line):
         assert run(study, launcher, jobs_of([None]), watch=watch, tick=0.01).how == "complete"
         for trial in study.trials():
             assert [(r.step, r.reward) for r in trial.reports][:4] == [(1, 2), (2.5, 1.5), (3, 2), (4, 0.25)]
-            assert (trial.status, trial.reward, trial.metrics) == ("completed", 0.25, {"loss": 4.0})
+            assert (trial.status, trial.reward, trial.metrics) == ("stopped", 0.25, {"loss": 4.0})
     assert launcher.cancelled == [
         ("1.1", "the algorithm stopped this trial early"),
         ("2.1", "the algorithm stopped this trial early"),
