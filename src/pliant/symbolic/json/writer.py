@@ -163,7 +163,7 @@ def _storable_name(cls: Any) -> str:
         raise FieldTypeError(f"{cls!r} has no name that can be loaded. Symbolize a named function instead.")
     cls = getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
     name = type_name(cls)
-    if "<lambda>" in name or ("<locals>" in name and registered(name) is None):
+    if "<lambda>" in name or "<object>" in name or ("<locals>" in name and registered(name) is None):
         raise FieldTypeError(
             f"{cls.__qualname__} has no name that can be loaded. Define it by `def` or `class` "
             "at the top of a module."

@@ -27,7 +27,7 @@ from ..tree.node import ATOMS, Node, copy_plain
 get_dict = object.__getattribute__
 
 
-def check_name(name: str, owner: str) -> str:
+def check_name(name: str, owner: str, *, is_argument: bool = False) -> str:
     """Returns ``name`` if it can be the name of a field.
 
     Raises:
@@ -35,7 +35,7 @@ def check_name(name: str, owner: str) -> str:
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise SchemaError(f"{owner}: {name!r} cannot be the name of a field; it must be a Python identifier.")
-    if name == "self" or name.startswith(("_sym_", "_v_", "__")):
+    if (name == "self" and not is_argument) or name.startswith(("_sym_", "_v_", "__")):
         raise SchemaError(
             f"{owner}: {name!r} cannot be the name of a field: 'self' and names that begin with '_sym_', '_v_' or '__' are reserved."
         )
@@ -127,11 +127,11 @@ def make_init(
     }
     positional: list[str] = []
     after: list[str] = []
-    body = ["__d = __get_dict(self, '__dict__')"] if lazy else []
+    body = ["__d = __get_dict(__self, '__dict__')"] if lazy else []
     stored = []
     for i, field in enumerate(fields):
-        name = check_name(str(field.key), cls.__name__)
-        store = f"__d['_v_{name}']" if lazy else f"self._v_{name}"
+        name = str(field.key)
+        store = f"__d['_v_{name}']" if lazy else f"__self._v_{name}"
         stored.append(name)
         if name == variadic:
             body.append(f"if __more: {name} = [*__more]")
@@ -143,25 +143,26 @@ def make_init(
         if adopts:
             body += [
                 f"if {adopts}:",
-                f"    {name}._sym_parent = self",
+                f"    {name}._sym_parent = __self",
                 f"    {name}._sym_key = {name!r}",
-                f"else: {name} = __admit(self, {name!r}, {name})",
+                f"else: {name} = __admit(__self, {name!r}, {name})",
             ]
         elif passes:
-            body.append(f"if not ({passes}): {name} = __admit(self, {name!r}, {name})")
+            body.append(f"if not ({passes}): {name} = __admit(__self, {name!r}, {name})")
         else:
-            body.append(f"{name} = __admit(self, {name!r}, {name})")
+            body.append(f"{name} = __admit(__self, {name!r}, {name})")
         body.append(f"{store} = {name}")
     places: tuple[str, ...] = getattr(cls, "_sym_places", ())
     positional.sort(key=lambda p: places.index(n) if (n := p.split("=")[0]) in places else len(places))
-    signature = ", ".join(["self", *positional, "*__more", *after, "**__extra"])
+    signature = ", ".join(["__self", "/", *positional, "*__more", *after, "**__extra"])
     stray = "__extra" if variadic else "__more or __extra"
     lines = [
         f"def __init__({signature}):",
-        f"    if {stray}: __reject(self, {'()' if variadic else '__more'}, __extra)",
+        f"    if {stray}: __reject(__self, {'()' if variadic else '__more'}, __extra)",
     ]
     lines += ["    try:", *("        " + line for line in body or ["pass"])]
-    lines += ["    except BaseException:", f"        __release(self, [{', '.join(stored)}])", "        raise"]
+    undo = f"        __release(__self, [{', '.join(stored)}])"
+    lines += ["    except BaseException:", undo, "        raise"]
     return define_function("__init__", lines, scope, title=f"__init__ of {cls.__name__}")
 
 

@@ -64,7 +64,9 @@ def declare(
       foreign: whether the class derives from a user's class that does not use Pliant.
     """
     fields = {f.key: f for f in schema.values() if isinstance(f.key, str)}
-    names = [check_name(str(n), cls.__name__) for n in fields]
+    names = [
+        check_name(str(n), cls.__name__, is_argument=hasattr(cls, "_sym_positional_only")) for n in fields
+    ]
     wild = any(not isinstance(f.key, str) for f in schema.values())
     # Generated code assigns attributes if that runs no user code, else it writes to the dictionary.
     lazy = runs or wild or foreign or cls.__setattr__ is not object.__setattr__
@@ -142,7 +144,7 @@ def _install_init(cls: Any, init: object) -> None:
             base.__init__ = _init_by_class
 
 
-def _init_by_class(self: Any, *args: Any, **fields: Any) -> None:
+def _init_by_class(self: Any, /, *args: Any, **fields: Any) -> None:
     type(self)._sym_init(self, *args, **fields)
 
 
@@ -195,7 +197,7 @@ def _is_ours(name: str, member: object) -> bool:
     )
 
 
-def _new_twin(cls: Any, *args: Any, **fields: Any) -> Any:
+def _new_twin(cls: Any, /, *args: Any, **fields: Any) -> Any:
     """Creates an unrealized object of a class with user code."""
     return object.__new__(cls._sym_twin or cls)
 
@@ -290,7 +292,7 @@ def reject_arguments(holder: Any, more: tuple[Any, ...], extra: dict[str, Any]) 
     if extra:
         kept = {}
         for name, value in extra.items():
-            check_name(name, cls.__name__)
+            check_name(name, cls.__name__, is_argument=True)
             kept[name] = admit(holder, name, value, spec_for(cls, name))
         object.__getattribute__(holder, "__dict__")["_sym_more"] = kept
 

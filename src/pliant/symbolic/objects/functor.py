@@ -37,7 +37,7 @@ class Functor(Object):
             _record_given(cls)
 
     def __call__(
-        self, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
+        self, /, *args: Any, override_args: bool = False, ignore_extra_args: bool = False, **fields: Any
     ) -> Any:
         """Runs the function with the bound arguments and these.
 
@@ -157,16 +157,22 @@ def functor_class(
 ) -> Any:
     """Returns the functor class of a function; the function itself stays unchanged."""
     own = schema_from_members(fields) if fields else Schema([])
-    found = schema_of_signature(function, own, owner=function.__name__, annotated=True)
+    named: Any = function  # whose name the class gets
+    while not hasattr(named, "__qualname__"):
+        named = getattr(named, "func", None) or type(named)
+    mark = (
+        "" if named is function else ".<object>"
+    )  # other objects have the same name, so it is not stored by name
+    found = schema_of_signature(function, own, owner=named.__name__, annotated=True)
     namespace = {
-        "__module__": function.__module__,
-        "__qualname__": function.__qualname__,
+        "__module__": named.__module__ or "builtins",
+        "__qualname__": f"{named.__qualname__}{mark}",
         "__doc__": function.__doc__,
         "_sym_function": staticmethod(function),
         "_sym_variadic": found.variadic,
         "_sym_positional_only": found.positional_only,
     }
-    cls: Any = type(function.__name__, (base_class or Functor,), namespace)
+    cls: Any = type(named.__name__, (base_class or Functor,), namespace)
     declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
     _record_given(cls)
     if returns is not None:
@@ -182,7 +188,7 @@ def _record_given(cls: Any) -> None:
     )
     copy = cls._sym_copy
 
-    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
+    def __init__(self: Any, /, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
         init(self, *args, **fields)
         given: Iterable[str] = [*names[: len(args)], *fields]
         if len(args) > len(names) and cls._sym_variadic:

@@ -176,7 +176,7 @@ class Machinery(Symbolic):
         return Arguments(self)
 
     @classmethod
-    def partial(cls, *args: Any, **fields: Any) -> Any:
+    def partial(cls, /, *args: Any, **fields: Any) -> Any:
         """Creates an object that may lack required fields; set them later with ``rebind``."""
         made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
         put(made, "_sym_partial_ok", True)
@@ -184,7 +184,7 @@ class Machinery(Symbolic):
         return made
 
     @classmethod
-    def _sym_build(cls, **fields: Any) -> Any:
+    def _sym_build(cls, /, **fields: Any) -> Any:
         """Creates an object from its fields, even if the user's ``__init__`` has other arguments."""
         made = cls._sym_blank()  # type: ignore[attr-defined]  # set by declare
         cls._sym_init(made, **fields)  # type: ignore[attr-defined]  # set by declare
@@ -212,7 +212,7 @@ class Object(Machinery):
     that passes the fields on: ``super().__init__(filters=2 * width)``.
     """
 
-    def __init__(self, *args: Any, **fields: Any) -> None:
+    def __init__(self, /, *args: Any, **fields: Any) -> None:
         cls: Any = type(self)
         if not hasattr(cls, "_sym_init"):
             raise SchemaError(

@@ -57,7 +57,7 @@ def schema_of_signature(
     if method_of is not None:
         parameters = parameters[1:]
     scope = {
-        **vars(sys.modules.get(getattr(function, "__module__", ""), sys)),
+        **vars(sys.modules.get(getattr(function, "__module__", None) or "", sys)),
         **getattr(function, "__globals__", {}),
     }
     fields, variadic, keyword_only, positional_only = [], None, set(), []

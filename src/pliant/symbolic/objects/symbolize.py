@@ -157,7 +157,7 @@ def _declare_foreign(cls: Any, own: Schema) -> None:
 def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> None:
     """Makes ``super().__init__`` of a subclass call the user's ``__init__`` while an object is realized."""
 
-    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
+    def __init__(self: Any, /, *args: Any, **fields: Any) -> None:  # noqa: N807  # installed below
         if get(self, "__dict__").get("_sym_busy"):
             if user_init is not object.__init__:
                 user_init(self, *args, **fields)
@@ -181,7 +181,7 @@ class InPlaceNew:
 
     __slots__ = ()
 
-    def __new__(cls, *args: Any, **fields: Any) -> Any:
+    def __new__(cls, /, *args: Any, **fields: Any) -> Any:
         """Returns the object that is being realized, or a new one."""
         pending = getattr(_realizing, "pending", None)
         if pending is not None and node_class(pending) is cls:
@@ -196,7 +196,7 @@ def _metaclass(base: Any) -> Any:
         return base
     if base not in _metaclasses:
 
-        def __call__(cls: Any, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
+        def __call__(cls: Any, /, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
             pending = getattr(_realizing, "pending", None)
             call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
             return call(cls, *args, **fields)
@@ -205,7 +205,7 @@ def _metaclass(base: Any) -> Any:
     return _metaclasses[base]
 
 
-def _new(cls: Any, *args: Any, **fields: Any) -> Any:
+def _new(cls: Any, /, *args: Any, **fields: Any) -> Any:
     """Returns a blank object; while one is being realized, that object, after the user's ``__new__``."""
     pending = getattr(_realizing, "pending", None)
     if pending is None or node_class(pending) is not cls:
