@@ -178,7 +178,7 @@ def test_export_is_what_sample_final_samples(names):
 
 def test_one_mutator_is_for_one_model(names):
     mutator = names["RandomMutator"](Model())
-    with pytest.raises(oneshot.BindError, match="bound to a Model already"):
+    with pytest.raises(oneshot.BindError, match="already bound to a Model"):
         mutator.__init__(Model())
 
 

@@ -194,9 +194,9 @@ class _Run:
         """Runs until no trials are left."""
         deadline = math.inf if timeout_seconds is None else monotonic() + timeout_seconds
         while True:
-            is_late = monotonic() >= deadline
+            is_late, is_stopped = monotonic() >= deadline, interrupts.count > 0
             has_failed = self.max_failures is not None and self.failures >= self.max_failures
-            if not (interrupts.count or has_failed or is_late):
+            if not (is_stopped or has_failed or is_late):
                 self.is_starting = True
                 self._fill(interrupts)
                 self.is_starting = False
