@@ -155,8 +155,10 @@ def test_limits_and_failures(tasks, space):
 
 
 def test_over_its_time(tasks, space, workers):
-    result = pg.search(space, "time:sleep", Random(), 1, limits=Limits(seconds=0.05), launcher=workers)
-    assert result.trials[0].status == "failed"
+    result = pg.search(
+        space, tasks.oversleep, Random(), 1, limits=Limits(seconds=0.05), max_failures=9, launcher=workers
+    )
+    assert result.trials[0].cause == "timeout"
 
 
 def test_a_fault_of_the_set_up_ends_the_search(tasks, space, tmp_path):
@@ -171,7 +173,7 @@ def test_a_fault_of_the_set_up_ends_the_search(tasks, space, tmp_path):
         )
         assert len(ended) == count
         with Study.open(path) as study:
-            assert study.counts() == {"running": 0, "completed": 0, "failed": count}
+            assert study.counts() == {"running": 0, "completed": 0, "stopped": 0, "failed": count}
     result = pg.search(space, tasks.give_number, Random(), 12, study=path, launcher=InPlace())
     assert repr(result).startswith("<search of 12 trials, 10 of them failed, complete, best reward 0.")
     result = pg.search(space, tasks.fail, Random(), 20, study=path, launcher=InPlace())  # it has a reward

@@ -133,6 +133,5 @@ def damaged(path: Path | str, what: str) -> StudyError:
     """Returns the error for a study whose content is not as Pliant wrote it."""
     return StudyError(
         f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
-        "`pliant study check` lists all damage and saves what is readable; or restore a copy of it, together with its "
-        "'-wal' file, if there is one."
+        "Restore a copy of it, together with its '-wal' file, if there is one."
     )
