@@ -34,7 +34,7 @@ def make(path, space, count=3):
 BAD_REWARDS = {
     "nan": (
         float("nan"),
-        r"the reward of trial 1 is a finite number; got nan.*study\.fail\(id, 'why'\)",
+        r"the reward of trial 1 is a finite number; got nan.*study\.fail\(1, 'why'\)",
     ),
     "infinity": (float("-inf"), r"is a finite number; got -inf"),
     "text": ("0.5", r"a finite number; got '0\.5' of type str"),
