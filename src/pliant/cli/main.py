@@ -47,6 +47,7 @@ class Commands(click.Group):
             return super().make_context(*args, **extra)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Finds a command; the error for a command of ``pliant study`` names it in full."""
         if args and args[0] in study.commands and args[0] not in self.commands:
             ctx.fail(f"No such command {args[0]!r}. Write `{ctx.command_path} study {args[0]}`.")
         return super().resolve_command(ctx, args)

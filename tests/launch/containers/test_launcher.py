@@ -135,7 +135,7 @@ def test_network_and_options(store):
 
 def test_output_is_merged_logged_and_bounded(store, tmp_path):
     log = tmp_path / "logs" / "a.log"
-    text = "echo first; echo second >&2; yes 0123456789012345678901234567890 | head -c 8000000; echo last"
+    text = "echo first; echo second >&2; sleep 0.5; yes 0123456789012345678901234567890 | head -c 8000000; echo last"
     outcome = run(store.shell(text, log=log), log_bytes=10_000)
     kept = log.read_bytes()
     assert outcome.ok

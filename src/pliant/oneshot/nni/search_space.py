@@ -82,6 +82,7 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
     ``n_chosen`` null any number of inputs.  The answer of a ``choice``, ``randint`` (without its upper end), ``uniform``
     or ``loguniform`` is the bare value.
 
+    >>> import json
     >>> import pliant as pg
     >>> space = read_space('{"op": {"_type": "layer_choice", "_value": ["conv", "pool"]}}')
     >>> for answer, feedback in pg.sample(space, pg.generators.Sweep()):
