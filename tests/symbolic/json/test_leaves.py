@@ -30,7 +30,7 @@ from pliant.values.errors import FieldTypeError, LoadError
 
 DAY = datetime(2024, 1, 2, 3, 4, 5, 6)  # noqa: DTZ001 - one without a time zone
 LEAVES = [
-    {1, 2}, set(), frozenset({"a", "b"}), {frozenset({(1, "a")})}, bytearray(b"ab"), slice(1, None, 2), slice("a", 3), ...,
+    {1, 2}, set(), frozenset({"a"}), {frozenset({(1, "a")})}, bytearray(b"ab"), slice(1, None, 2), slice("a", 3), ...,
     date(2024, 1, 2), DAY, DAY.replace(fold=1), time(1, 2, 3, 4), timedelta(-1, 2, 3),
     datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=2), "CET")),
     datetime(2024, 1, 2, tzinfo=ZoneInfo("UTC")), time(1, tzinfo=UTC), timezone(timedelta(minutes=-90)),
@@ -44,7 +44,7 @@ LEAVES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", LEAVES, ids=repr)
+@pytest.mark.parametrize("value", LEAVES)
 def test_a_leaf_comes_back_as_it_was(value):
     for program in (pg.Dict(x=value), pg.List([value, (value, {"y": value})])):
         text = pg.to_json_str(program)
