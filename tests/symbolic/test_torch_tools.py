@@ -6,7 +6,6 @@ import copy
 import gc
 import io
 import pickle
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +17,6 @@ from torch.utils import checkpoint
 
 import pliant as pg
 from pliant import oneshot
-
-
-@pytest.fixture(autouse=True)
-def _no_global_hooks(monkeypatch):
-    """Hides the hooks that other tests and libraries registered for all modules: with them, torch.compile warns."""
-    for name in ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks"):
-        monkeypatch.setattr(nn.modules.module, f"_global_{name}", OrderedDict())
-
 
 # Dynamo looks at the gradients of all tensors.
 pytestmark = pytest.mark.filterwarnings(

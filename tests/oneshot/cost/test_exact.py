@@ -234,7 +234,7 @@ def test_the_supernet_stays_as_it_is():
     assert list(net.selection.weights) == ["last"]
     assert all(torch.equal(state[name], tensor) for name, tensor in net.state_dict().items())
     assert torch.equal(random, torch.get_rng_state())
-    assert not nn.modules.module._global_forward_hooks
+    assert not nn.modules.module._has_any_global_hook()  # with one left over, torch.compile warns
 
 
 class Handwritten(nn.Module):

@@ -16,7 +16,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -84,9 +84,11 @@ def trace(network: nn.Module, inputs: tuple[Any, ...], meter: Meter, tape: Tape)
     with _LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(network):
         recorder = Recorder(network, meter, tape)
         with ExitStack() as stack:
-            before = register_module_forward_pre_hook(recorder.enter)
+            before = torch_module.register_module_forward_pre_hook(recorder.enter)
             stack.callback(before.remove)
-            after = register_module_forward_hook(recorder.leave, with_kwargs=True)
+            after = torch_module.register_module_forward_hook(recorder.leave, with_kwargs=True)
+            # remove() leaves an entry behind in PyTorch 2.13, and torch.compile warns of hooks while there is one.
+            stack.callback(torch_module._global_forward_hooks_with_kwargs.pop, after.id, None)
             stack.callback(after.remove)
             given = recorder.take(inputs)
             if meter.operations:
