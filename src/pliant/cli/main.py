@@ -17,6 +17,7 @@ from .nas.group import nas
 from .search import search
 from .space import space
 from .study.group import study
+from .zoo import zoo
 
 
 @contextmanager
@@ -69,3 +70,4 @@ main.add_command(nas)
 main.add_command(search)
 main.add_command(space)
 main.add_command(study)
+main.add_command(zoo)

@@ -1,5 +1,12 @@
-"""Published search spaces as symbolic programs with holes, one module per paper.
+"""Published search spaces and networks as symbolic programs, one module per paper.
 
-Each module has ``make_space()``.  Import the module of a paper, such as ``pliant.zoo.nasbench201``; ``pliant.bench`` has
-the tables of results.
+``zoo.list()`` has their names, and ``zoo.get("mobilenet_v2/s3")`` an entry, which makes the space and the network of the
+paper.  Each module can be imported as well: ``pliant.zoo.nasbench201.make_space()``.  ``pliant.bench`` has the tables of
+results.
 """
+
+from .catalogue import find_names as list  # noqa: A004  # read as zoo.list
+from .catalogue import get
+from .entry import Entry
+
+__all__ = ["Entry", "get", "list"]

@@ -1,0 +1,70 @@
+"""Commands ``pliant zoo list`` and ``pliant zoo show``: the published spaces and networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.group()
+def zoo() -> None:
+    """Published search spaces and networks: list them, or show one."""
+
+
+@zoo.command("list")
+@click.argument("pattern", default="*")
+def list_entries(pattern: str) -> None:
+    """List the entries whose names match PATTERN, such as 'mobilenet*'."""
+    from rich.table import Table
+
+    from pliant import zoo
+
+    from .console import make_console, print_line, to_text
+
+    console, names = make_console(), zoo.list(pattern)
+    if not names:
+        raise click.ClickException(f"no entry matches {pattern!r}. `pliant zoo list` lists all.")
+    table = Table("name", "what it is", box=None, pad_edge=False)
+    for name in names:
+        table.add_row(to_text(name), to_text(zoo.get(name).title))
+    console.print(table)
+    print_line(console, f"\n{len(names)} entries; `pliant zoo show NAME` shows one.")
+
+
+@zoo.command()
+@click.argument("name")
+@click.option("--samples", type=click.IntRange(min=0), default=0, help="How many random programs to show.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
+def show(name: str, *, samples: int, seed: int) -> None:
+    """Show the entry NAME: its paper, its size and decisions, and the cost of its reference network."""
+    from pliant import zoo
+
+    from .console import make_console, print_line
+
+    console, entry = make_console(), zoo.get(name)
+    print_line(console, f"{entry.name}: {entry.title}\n{entry.paper}")
+    print_line(console, f"pliant.zoo.{entry.module}")
+    if entry.network_name is not None:
+        print_line(console, _describe_network(entry))
+    if entry.space_name is not None:
+        from pliant.tune import sample
+
+        space = entry.make_space()
+        search = sample(space, "random", max(samples, 1), seed=seed, progress=False)
+        print_line(console, "\n" + search.space.describe())
+        for child, feedback in search:
+            if samples:
+                print_line(console, f"\nProgram {feedback.id}:\n{child}")
+            feedback.skip()
+
+
+def _describe_network(entry: Any) -> str:
+    """Returns the parameters and multiply-adds of the reference network as a line."""
+    from pliant.oneshot import count_multiply_adds
+
+    network: Any = entry.make_network()
+    parameters = sum(p.numel() for p in network.parameters())
+    count = count_multiply_adds(network, entry.make_input())
+    size = " x ".join(map(str, entry.inputs))
+    return f"Reference network: {parameters:,} parameters, {count:,} multiply-adds for an input of {size}"

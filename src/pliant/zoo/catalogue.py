@@ -1,0 +1,132 @@
+"""The catalogue of published spaces and networks: one table from names to entries."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from pliant.values.errors import FieldValueError, listing, suggest
+
+from .entry import Entry
+
+_PYGLOVE = "Peng et al., PyGlove: Symbolic Programming for Automated Machine Learning, NeurIPS 2020"
+_SANDLER = "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018"
+_NASBENCH101 = "Ying et al., NAS-Bench-101: Towards Reproducible Neural Architecture Search, ICML 2019"
+_NASBENCH201 = "Dong and Yang, NAS-Bench-201: Extending the Scope of Reproducible NAS, ICLR 2020"
+_MACRO = "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021"
+_DARTS = "Liu, Simonyan and Yang, DARTS: Differentiable Architecture Search, ICLR 2019"
+_AUTOFORMER = "Chen et al., AutoFormer: Searching Transformers for Visual Recognition, ICCV 2021"
+
+_IMAGENET, _CIFAR = (3, 224, 224), (3, 32, 32)
+
+_TABLE = (
+    # Mobile networks
+    Entry(
+        name="mobilenet_v2",
+        module="mobilenet_v2",
+        title="the static MobileNetV2",
+        paper=_SANDLER,
+        space_name=None,
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    *(
+        Entry(
+            name=f"mobilenet_v2/{space.lower()}",
+            module="mobilenet_v2",
+            title=f"MobileNetV2 with holes for {what}",
+            paper=_PYGLOVE,
+            options={"name": space},
+            network_name="make_network",
+            inputs=_IMAGENET,
+        )
+        for space, what in (
+            ("S1", "kernel sizes, expansion ratios and removed layers"),
+            ("S2", "the filters of each layer"),
+            ("S3", "operations and filters: the product of S1 and S2"),
+        )
+    ),
+    # Cells
+    Entry(
+        name="darts",
+        module="darts",
+        title="cells with an operation on each edge, as DARTS searches",
+        paper=_DARTS,
+        network_name="make_network",
+        inputs=_CIFAR,
+    ),
+    Entry(
+        name="darts/two_inputs",
+        module="darts",
+        title="the cells that DARTS can return: two inputs for each node",
+        paper=_DARTS,
+        options={"inputs": 2},
+        network_name="make_network",
+        inputs=_CIFAR,
+    ),
+    # Spaces of published tables
+    Entry(
+        name="nasbench101",
+        module="nasbench101",
+        title="cells of NAS-Bench-101, as data",
+        paper=_NASBENCH101,
+    ),
+    Entry(
+        name="nasbench201",
+        module="nasbench201",
+        title="cells of NAS-Bench-201, as data",
+        paper=_NASBENCH201,
+    ),
+    Entry(
+        name="nasbench201/network",
+        module="nasbench201_network",
+        title="networks of NAS-Bench-201",
+        paper=_NASBENCH201,
+        inputs=_CIFAR,
+    ),
+    Entry(
+        name="nasbench_macro",
+        module="nasbench_macro",
+        title="networks of NAS-Bench-Macro, as data",
+        paper=_MACRO,
+    ),
+    # Transformers
+    Entry(
+        name="autoformer/tiny",
+        module="transformer",
+        title="vision transformers: width, depth, heads and MLP ratios",
+        paper=_AUTOFORMER,
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+)
+
+ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _TABLE}
+"""All entries by name."""
+
+
+def find_names(pattern: str = "*") -> list[str]:
+    """Returns the names of the entries that match a pattern, in the order of the catalogue.
+
+    >>> find_names("mobilenet_v2/*")
+    ['mobilenet_v2/s1', 'mobilenet_v2/s2', 'mobilenet_v2/s3']
+
+    Args:
+      pattern: a name in which ``*`` stands for any characters and ``?`` for one.
+    """
+    return [name for name in ENTRIES if fnmatchcase(name, pattern)]
+
+
+def get(name: str) -> Entry:
+    """Returns an entry by name.
+
+    >>> get("mobilenet_v2/s3").size > 10**27
+    True
+
+    Raises:
+      FieldValueError: the name is unknown.
+    """
+    if name not in ENTRIES:
+        raise FieldValueError(
+            f"the zoo has no entry {name!r:.80}{suggest(name, ENTRIES) or '.'} Known: {listing(ENTRIES, limit=100)}."
+        )
+    return ENTRIES[name]

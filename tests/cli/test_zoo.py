@@ -1,0 +1,58 @@
+"""``pliant zoo list`` and ``pliant zoo show``."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from pliant import zoo
+from pliant.cli.main import main
+
+
+def run(*args: str) -> str:
+    done = CliRunner().invoke(main, ["zoo", *args])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_list_has_all_names():
+    shown = run("list")
+    assert all(f"\n{name} " in "\n" + shown for name in zoo.list())
+    assert f"{len(zoo.list())} entries" in shown
+
+
+def test_list_takes_a_pattern():
+    assert "darts" not in run("list", "mobilenet*")
+
+
+def test_list_without_a_match_says_so():
+    done = CliRunner().invoke(main, ["zoo", "list", "\x1b[31mx"])
+    assert done.exit_code == 1
+    assert "no entry matches" in done.output
+    assert "\x1b[31m" not in done.output
+    assert "entries" in run("list")  # the advice
+
+
+def test_show_gives_paper_cost_size_and_programs():
+    shown = run("show", "mobilenet_v2/s1", "--samples", "2")
+    assert "NeurIPS 2020" in shown
+    assert "3,504,872 parameters, 300,774,272 multiply-adds for an input of 3 x 224 x 224" in shown
+    assert "4.0e13" in shown
+    assert "Program 1:" in shown
+    assert "Program 2:" in shown
+
+
+def test_show_of_one_network_has_no_decisions():
+    assert "decision points" not in run("show", "mobilenet_v2")
+
+
+def test_show_of_data_has_no_cost():
+    assert "parameters" not in run("show", "nasbench101")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2/s4", "", "../darts"])
+def test_show_of_an_unknown_name_lists_the_known(name):
+    done = CliRunner().invoke(main, ["zoo", "show", name])
+    assert done.exit_code == 1
+    assert "the zoo has no entry" in done.output
+    assert "'nasbench201'" in done.output
