@@ -8,13 +8,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from types import FunctionType
 from typing import Any, TypeVar
 
 from .errors import LoadError, UnregisteredTypeError, listing, suggest
 
 T = TypeVar("T", bound=type | Callable[..., Any])
-_types: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_types: dict[str, tuple[weakref.ref[Any], ...]] = {}  # by name, the last one at the end
 
 
 def type_name(cls: type | Callable[..., Any]) -> str:
@@ -25,32 +26,42 @@ def type_name(cls: type | Callable[..., Any]) -> str:
 def register(cls: T, name: str | None = None) -> T:
     """Registers a class or function under a name for stored data; returns it, so that it works as a decorator.
 
-    The last one registered under a name is used, for example after a notebook cell is run again.
+    The last one registered under a name that still exists is used, for example after a notebook cell is run again.
     """
-    _types[name or type_name(cls)] = cls
+    name = name or type_name(cls)
+    others = [ref for ref in _types.get(name, ()) if ref() is not cls]
+    _types[name] = (*others, weakref.ref(cls, partial(_drop, name)))
     return cls
 
 
-def register_type(value: Any) -> None:
-    """Registers a class or function, or the class of an enum member, dataclass or named tuple, if its name is free."""
+def _drop(name: str, dead: weakref.ref[Any]) -> None:
+    _types[name] = tuple([ref for ref in _types.get(name, ()) if ref is not dead])
+    if not _types[name]:
+        del _types[name]
+
+
+def registered(name: str) -> Any:
+    """Returns what is registered under a name, or None."""
+    return next((found for ref in reversed(_types.get(name, ())) if (found := ref()) is not None), None)
+
+
+def register_type(value: Any, *, replaces: bool = False) -> None:
+    """Registers a class or function, or the class of an enum member, dataclass or named tuple, if its name is free.
+
+    If it ``replaces``, also in place of an earlier version of itself, from a notebook cell that is run again.
+    """
     is_record = (
         isinstance(value, Enum)
         or hasattr(type(value), "__dataclass_fields__")
         or hasattr(type(value), "_fields")
     )
-    found = value if isinstance(value, (type, FunctionType)) else type(value) if is_record else None
-    if (
-        found is not None
-        and found.__module__ != "builtins"
-        and "<lambda>" not in type_name(found)
-        and not is_taken(type_name(found))
-    ):
+    found: Any = value if isinstance(value, (type, FunctionType)) else type(value) if is_record else None
+    if found is None or found.__module__ == "builtins" or "<lambda>" in type_name(found):
+        return
+    known = registered(type_name(found))
+    is_older = type(known) is type(found) and not (isinstance(found, type) and issubclass(known, found))
+    if known is None or (replaces and is_older):
         register(found)
-
-
-def is_taken(name: str) -> bool:
-    """Returns whether a class or function is registered as ``name``."""
-    return name in _types
 
 
 def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
@@ -65,7 +76,7 @@ def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
     for candidate in allow:
         if type_name(candidate) == name:
             return candidate
-    found = _types.get(name)
+    found = registered(name)
     if found is not None:
         return found
     raise UnregisteredTypeError(

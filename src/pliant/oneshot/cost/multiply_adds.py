@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import flop_registry
 
+from pliant.values.class_table import ClassTable
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from ..rewrite.concrete import fix_if_open
@@ -26,7 +27,7 @@ from .trace import Call, Meter, trace
 CountRule = Callable[[nn.Module, Sequence[Any], Any], int]
 """From a layer, its arguments (positional first, then named) and its output to multiply-adds.  It reads shapes of tensors only."""
 
-_rules: dict[type[nn.Module], CountRule] = {}
+_rules = ClassTable[CountRule]()
 
 
 def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any:
@@ -63,13 +64,12 @@ def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any
         raise FieldTypeError(
             f"a counting rule is a function (layer, inputs, output) -> int; got {rule!r:.80}."
         )
-    _rules[layer] = rule
-    return rule
+    return _rules.add(layer, rule)
 
 
 def find_count_rule(layer: nn.Module) -> CountRule | None:
     """Returns the rule of a layer's class or of its nearest base class; None without one."""
-    return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
+    return _rules.find(type(layer))
 
 
 def count_operation(operation: Any, args: Sequence[Any], fields: Any, output: Any) -> int:

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pliant.values.class_table import ClassTable
 from pliant.values.errors import FieldTypeError, FieldValueError, listing
 
 Rule = Callable[[nn.Module, str, Tensor], Tensor]
 """Takes a layer of the wanted size, the name of one of its parameters or buffers, and the maximal tensor of that name;
 returns the part that the layer uses, as a view if possible."""
 
-_rules: dict[type[nn.Module], Rule] = {}
+_rules = ClassTable[Rule]()
 
 
 def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
@@ -48,19 +49,18 @@ def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
         return lambda given: add_rule(layer, given)
     if not callable(rule):
         raise FieldTypeError(f"a sharing rule is a function (layer, name, full) -> tensor; got {rule!r:.80}.")
-    _rules[layer] = rule
-    return rule
+    return _rules.add(layer, rule)
 
 
 def find_rule(layer: nn.Module) -> Rule | None:
     """Returns the sharing rule of a layer's class or nearest base class; None without one."""
-    return next((_rules[base] for base in type(layer).__mro__ if base in _rules), None)
+    return _rules.find(type(layer))
 
 
 def missing_rule(layer: nn.Module, place: str, shapes: list[tuple[int, ...]]) -> FieldValueError:
     """Returns the error for a layer whose size is searched and whose class has no sharing rule."""
     name = type(layer).__name__
-    known = listing(sorted(kind.__name__ for kind in _rules))
+    known = listing(sorted(kind.__name__ for kind in _rules.classes))
     return FieldValueError(
         f"the {name} at {place!r} has several sizes ({', '.join(map(str, shapes[:4]))}), and {name} has no sharing rule, which "
         f"slices them from one weight. Write `@pg.oneshot.add_rule({name})` above `def rule(layer, name, full): ...`, which returns "

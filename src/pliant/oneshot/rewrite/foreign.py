@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ from ..elastic.rules import find_rule
 
 _CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 
-_classes: dict[tuple[Any, ...], Any] = {}  # by the arguments of node_class
+_classes: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 
 
 def open_network(network: nn.Module) -> Any:
@@ -197,7 +198,8 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
       base: the class of ``torch.nn`` whose constructor's arguments are fields; None for no arguments.
       children: the names of further fields.
     """
-    known = _classes.get((cls, base, children))
+    key = id(cls), base, children  # what is made keeps `cls` alive
+    known = _classes.get(key)
     if known is not None:
         return known
 
@@ -227,7 +229,7 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
     metaclass: Any = type(cls)
     if hasattr(cls, "__getitem__"):
         names["__getitem__"] = _item_of(cls)
-    made = _classes[cls, base, children] = symbolize(metaclass(cls.__name__, (cls,), names))
+    made = _classes[key] = symbolize(metaclass(cls.__name__, (cls,), names))
     return made
 
 

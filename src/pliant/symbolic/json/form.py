@@ -17,9 +17,7 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Any, final
 
-from pliant.values.errors import UnregisteredTypeError
 from pliant.values.path import ROOT, Path, at_path
-from pliant.values.registry import find_type
 
 SYMBOLIZERS: list[Callable[[Any], Any]] = []
 """``symbolize``, which makes a user's class symbolic; registered by ``objects.symbolize``."""
@@ -52,14 +50,6 @@ def locate(error: Exception) -> tuple[Exception, str]:
     if isinstance(error, Fault):
         return error.error, at_path(Path(reversed(error.steps)))
     return error, at_path(ROOT)
-
-
-def registered(name: str) -> Any:
-    """Returns the class or function registered as ``name``, or None."""
-    try:
-        return find_type(name)
-    except UnregisteredTypeError:
-        return None
 
 
 def origin(cls: Any) -> Any:

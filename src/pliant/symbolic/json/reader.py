@@ -12,11 +12,11 @@ from typing import Any, final
 
 from pliant.values.errors import LoadError, MissingFieldError, PliantError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.registry import find_type, type_name
+from pliant.values.registry import find_type, registered, type_name
 
 from ..read.text import one_line
 from ..tree.node import Node
-from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin, registered
+from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin
 from .leaves import NAMED
 
 _SIMPLE = AS_IS | {int, float}

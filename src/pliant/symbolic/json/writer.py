@@ -10,11 +10,11 @@ from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, PliantError
 from pliant.values.missing import MISSING_VALUE
-from pliant.values.registry import type_name
+from pliant.values.registry import registered, type_name
 
 from ..read.text import fields, one_line
 from ..tree.node import Node, is_dataclass
-from .form import AS_IS, TUPLE, Fault, at_key, origin, registered
+from .form import AS_IS, TUPLE, Fault, at_key, origin
 from .leaves import find_form
 
 _LONG = 1 << 2048  # Python does not read longer decimals (sys.set_int_max_str_digits)

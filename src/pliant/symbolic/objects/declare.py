@@ -110,7 +110,7 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls._sym_wild = len(fields) < len(schema)
     for field in schema.values():
         for named in named_types(field.value_spec):
-            register_type(named)
+            register_type(named, replaces=True)
     cls._sym_foreign = foreign
     cls._sym_lazy = lazy
 

@@ -7,7 +7,6 @@ use of an attribute that is not symbolic (``realize``).  A function becomes a fu
 from __future__ import annotations
 
 import enum
-import functools
 import inspect
 import threading
 import weakref
@@ -15,6 +14,7 @@ from types import BuiltinFunctionType
 from typing import Any, Never
 
 from pliant.schema import Schema, schema_from_members
+from pliant.values.class_table import ClassTable
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import explain_argument
@@ -31,8 +31,10 @@ from .functor import functor_class, split_arguments
 from .object import Machinery
 from .parameters import Binding, schema_of_signature
 
-_made: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
-_metaclasses: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_made, _metaclasses = ClassTable[Any](), ClassTable[Any]()
+_became: weakref.WeakValueDictionary[tuple[int, int], Any] = (
+    weakref.WeakValueDictionary()
+)  # by ids of its bases
 _realizing = threading.local()
 
 
@@ -84,8 +86,8 @@ def symbolize_class(base: Any, fields: object = None, *, eq: bool = True, repr: 
     """Returns the symbolic subclass of ``base``; the same class each time if it has no constraints."""
     if issubclass(base, Node):
         return base
-    if fields is None and eq and repr and base in _made:
-        return _made[base]
+    if fields is None and eq and repr and (known := _made.get(base)) is not None:
+        return known
     _refuse(base)
     own = schema_from_members(fields) if fields else Schema([])
     namespace = {
@@ -107,9 +109,7 @@ def symbolize_class(base: Any, fields: object = None, *, eq: bool = True, repr: 
     cls = _metaclass(type(base))(base.__name__, (base, Machinery, InPlaceNew), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
-    if fields is None and eq and repr:
-        _made[base] = cls
-    return cls
+    return _made.add(base, cls) if fields is None and eq and repr else cls
 
 
 def _refuse(base: Any) -> None:
@@ -194,15 +194,15 @@ def _metaclass(base: Any) -> Any:
     """Returns the metaclass of a symbolized class: that of its base, with ``__call__`` deferred to realization."""
     if base.__call__ is type.__call__:
         return base
-    if base not in _metaclasses:
 
-        def __call__(cls: Any, /, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
-            pending = getattr(_realizing, "pending", None)
-            call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
-            return call(cls, *args, **fields)
+    def __call__(cls: Any, /, *args: Any, **fields: Any) -> Any:  # noqa: N807  # installed on the class below
+        pending = getattr(_realizing, "pending", None)
+        call = base.__call__ if pending is not None and node_class(pending) is cls else type.__call__
+        return call(cls, *args, **fields)
 
-        _metaclasses[base] = type(base.__name__, (base,), {"__call__": __call__})
-    return _metaclasses[base]
+    return _metaclasses.get(base) or _metaclasses.add(
+        base, type(base.__name__, (base,), {"__call__": __call__})
+    )
 
 
 def _new(cls: Any, /, *args: Any, **fields: Any) -> Any:
@@ -308,13 +308,14 @@ def _assign_unrealized(self: Any, name: str, value: Any) -> None:
         setattr(realize(self), name, value)
 
 
-@functools.cache
 def become(cls: Any, other: Any) -> Any:
     """Returns the symbolic class for an object that changes its class to ``other``.
 
     Some objects change their class in use: a ``torch.nn.LazyLinear`` becomes a ``Linear`` at its first input.  Then
     methods are those of ``other``, while the fields and the class in JSON stay.
     """
+    if (known := _became.get((id(cls), id(other)))) is not None:
+        return known
     kept = {
         n: v
         for base in reversed(cls.__mro__[:-1])
@@ -330,9 +331,10 @@ def become(cls: Any, other: Any) -> Any:
         "__hash__": other.__hash__,
         "__schema__": cls.__schema__,
         "_sym_stands_for": getattr(cls, "_sym_stands_for", None) or cls,
+        "_sym_before": cls,  # must live as long as its id is in `_became`
     }
     made = _metaclass(type(other))(other.__name__, (other, Machinery, InPlaceNew), namespace)
-    made._sym_owner = made
+    made._sym_owner = _became[id(cls), id(other)] = made
     return made
 
 
