@@ -24,7 +24,7 @@ def test_one_name_is_one_decision():
     program = pg.Dict(a=pg.oneof([1, 2], name="n"), b=[pg.oneof([1, 2], name="n")])
     assert pg.abstract_search_space(program).size == 2
     assert [(p.a, p.b[0]) for p in pg.iter(program)] == [(1, 1), (2, 2)]
-    assert pg.materialize(program, {"n": 1}).a == 2
+    assert pg.materialize(program, {"n": "1/2 (2)"}).a == 2
     with pytest.raises(
         DecisionError, match=r"at path 'b\[0\]' is 2; the hole named 'n' was decided as 1 before"
     ):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -319,7 +321,7 @@ def test_params_have_names_where_points_have_one():
 
 
 def test_a_number_in_a_dict_is_an_index_and_a_changed_value_is_refused():
-    assert NUMBERS.parse({"batch": 2, "k": 0}).params["size"] == 4
+    assert NUMBERS.parse({"batch": 0, "k": 0}).params["size"] == 1
     changed = NUMBERS.parse([2, 1]).params
     changed["size"] = 3
     with pytest.raises(
@@ -343,3 +345,73 @@ def test_two_candidates_with_one_text_are_read_by_index():
     with pytest.raises(DecisionError, match=r"names 2 of the candidates .*`decisions.to_dict\(\)`"):
         space.parse(decisions.params)
     assert space.parse(decisions.to_dict()) == decisions
+
+# ---------------------------------------------------------------------- numbers: candidates and indices
+
+
+@pytest.mark.parametrize("value", [2, np.int64(2), 2.0])
+@pytest.mark.parametrize("key", ["batch", "size"])
+def test_a_number_that_is_a_candidate_and_the_index_of_another_is_refused(value, key):
+    with pytest.raises(DecisionError, match=r"'batch' is .*2\S*, which is .*a candidate, 1/3 \(2\)"):
+        NUMBERS.parse({key: value, "k": 0})
+    assert NUMBERS.parse({key: "1/3 (2)", "k": 0}).values == (1, 0)
+    assert NUMBERS.parse({key: "2/3 (4)", "k": 0}).values == (2, 0)
+
+
+def test_a_candidate_that_is_not_an_index_is_named():
+    lesson = r"is 4, which is a candidate, 2/3 \(4\), not an index. Write '2/3 \(4\)'"
+    with pytest.raises(DecisionError, match=lesson):
+        NUMBERS.parse({"batch": 4, "k": 0})
+    with pytest.raises(DecisionError, match=r"must be a candidate index; allowed: 0..2; got 5"):
+        NUMBERS.parse({"batch": 5, "k": 0})
+
+
+def test_copies_of_params_are_not_read_as_indices():
+    params = NUMBERS.parse([0, 1]).params
+    for lost in (dict(params), {**params}, json.loads(json.dumps(params)), json.dumps(params)):
+        with pytest.raises(DecisionError, match=r"is 1, which is both a candidate, 0/3 \(1\), and the index"):
+            NUMBERS.parse(lost)
+    for kept in (copy.copy(params), copy.deepcopy(params), pickle.loads(pickle.dumps(params))):
+        assert NUMBERS.parse(kept).values == (0, 1)
+
+
+@pytest.mark.parametrize("read", [lambda d: d, copy.copy, copy.deepcopy])
+def test_to_dict_has_indices(read):
+    space = flatten([choice("n", 3, values=[2, 0, 1]), choice("m", 3, picks=2, values=[5, 0, 1])])
+    for decisions in space.iterate():
+        assert space.parse(read(decisions.to_dict())) == decisions
+
+
+@pytest.mark.parametrize("given", [2, np.int64(2), "2", 2.0])
+def test_a_bare_number_is_not_taken_for_an_index_if_it_is_another_candidate(given):
+    space = flatten([choice("", 3, values=[1, 2, 4], literals=["1", "2", "4"])])
+    with pytest.raises(DecisionError, match=r"the decision at the root is .*a candidate, 1/3 \(2\)"):
+        space.parse(given)
+    assert space.parse([2]).values == (2,)
+    assert space.parse(0).values == (0,)
+    assert flatten([choice("", 3)]).parse(2).values == (2,)
+
+
+def test_picks_and_mixed_candidates():
+    space = flatten([choice("op", 3, literals=["'a'", "0", "1.0"]), choice("n", 2, picks=2, values=[1, 0], literals=["1", "0"])])
+    with pytest.raises(DecisionError, match=r"at path 'op' is 0, which is both a candidate, 1/3 \(0\)"):
+        space.parse({"op": 0, "n": ["0/2", "1/2"]})
+    with pytest.raises(DecisionError, match=r"at path 'op' is 1, .*2/3 \(1.0\), and the index of another, 1/3"):
+        space.parse({"op": 1, "n": ["0/2 (1)", "1/2 (0)"]})
+    with pytest.raises(DecisionError, match=r"at path 'n\[0\]' is 1, which is both a candidate, 0/2 \(1\)"):
+        space.parse({"op": "0/3", "n": [1, 0]})
+
+
+@pytest.mark.parametrize(
+    "literals", [["1", "1"], ["'a'", "'a'"], ["Conv()", "Conv()"]], ids=["numbers", "texts", "objects"]
+)
+def test_params_of_candidates_with_one_text_are_refused(literals):
+    space = flatten([choice("op", 2, literals=literals)])
+    with pytest.raises(DecisionError, match=r"names 2 of the candidates .*Write the index in"):
+        space.parse(space.parse([1]).params)
+    assert space.parse(space.parse([1]).to_dict()).values == (1,)
+
+
+def test_params_distinguish_the_sign_of_zero():
+    space = flatten([choice("x", 2, values=[0.0, -0.0])])
+    assert [space.parse(space.parse([i]).params).values for i in (0, 1)] == [(0,), (1,)]

@@ -87,7 +87,7 @@ class Decisions:
 
     def to_dict(self) -> dict[str, int | float]:
         """Returns ``{path: value}`` of the active points, with the index of the candidate for a choice."""
-        return {point.path: value for point, value in self._pairs()}
+        return formats.Indices((point.path, value) for point, value in self._pairs())
 
     def to_params(self) -> dict[str, str | float]:
         """Returns ``{path: '<index>/<count> (<literal>)'}``, with bare numbers for integers and floats."""

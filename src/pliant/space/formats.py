@@ -5,7 +5,8 @@
 is the list of the items of its picks.  A list that contains lists is a tree; without nesting, vector and tree agree.
 
 **Dict**: by path or name.  The entry of a choice is the index of a candidate, or ``'<index>/<count> (<literal>)'``;
-never its value, except in ``Values``.
+never its value, except in ``Values``.  A number that is a candidate and also the index of another one is refused, except in
+``Indices``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import DecisionError, LoadError, suggest
 from pliant.values.lines import check_depth, read_json
+from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
 
 from .active import find_parents, walk_points
@@ -34,6 +36,10 @@ _PICKED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*(?:\((.*)\)\s*)?\Z", re.DOTALL)
 
 class Values(dict[str, Any]):
     """Decisions by path or name, in which candidates are given by value; the result of ``Decisions.params``."""
+
+
+class Indices(dict[str, Any]):
+    """Decisions by path, in which a number for a choice is an index; the result of ``Decisions.to_dict``."""
 
 
 @lru_cache(maxsize=256)
@@ -106,6 +112,8 @@ def read(space: Space, given: object) -> Vector:
             return tuple(values)
         return check_vector(space, given)
     if isinstance(given, (int, float)):
+        if space.points and isinstance(space.points[0], Choice):
+            check_index(space.points[0], given)
         return check_vector(space, (given,))
     raise DecisionError(
         "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
@@ -180,7 +188,7 @@ def _read_item(space: Space, index: int, item: Any, values: list[Any]) -> Any:
 
 def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     """Returns the vector of a dict by path or name; None values count as absent."""
-    by_value = given.__class__ is Values
+    by_value, by_index = given.__class__ is Values, given.__class__ is Indices
     left = {key: value for key, value in given.items() if value is not None or by_value}
     used: dict[Any, str] = {}
     picked: dict[int, list[int]] = {}
@@ -188,6 +196,8 @@ def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     def decide(index: int, point: Point) -> Any:
         value = _look_up(space, index, left, used)
         if isinstance(point, Choice):
+            if not (by_value or by_index or isinstance(value, str)):
+                check_index(point, value)
             value = _to_index(point, value, by_value=by_value)
         value = check_value(point, value)
         if isinstance(point, Choice) and point.group is not None:
@@ -232,10 +242,10 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
     """Returns the index in a text, or of a value; other entries unchanged."""
     known = candidate_values(point)
     if by_value:
-        exact = [i for i, one in enumerate(known) if one.__class__ is value.__class__ and one == value]
-        if not exact or (
-            len(exact) > 1 and value == point.literals[exact[0]]
-        ):  # different objects with one text
+        exact = [
+            i for i, one in enumerate(known) if one.__class__ is value.__class__ and repr(one) == repr(value)
+        ]
+        if len(exact) != 1:  # candidates of other types may have one text
             raise DecisionError(
                 f"the decision {at_path(point.path)} is {value!r}, which names {len(exact) or 'none'} of the candidates "
                 f"{', '.join(point.literals)}. Write the index in `decisions.to_dict()`."
@@ -256,6 +266,24 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
             f"Write the index: {known.index(value)} or {index}."
         )
     return index
+
+
+def check_index(point: Choice, value: object) -> None:
+    """Raises DecisionError if a number is a candidate, and either no index or the index of another candidate."""
+    index = to_whole(value)
+    found = [i for i, one in enumerate(candidate_values(point)) if one.__class__ in (int, float) and one == value]
+    if not found or index in found:
+        return
+    other = None if index is None or not 0 <= index < point.count else _picked(point, index)
+    this, both = _picked(point, found[0]), "not an index" if other is None else f"and the index of another, {other}"
+    raise DecisionError(
+        f"the decision {at_path(point.path)} is {value!r}, which is {'both ' if other else ''}a candidate, {this}, {both}. Write "
+        f"{this!r}{f' or {other!r}' if other else ''}."
+    )
+
+
+def _picked(point: Choice, index: int) -> str:
+    return f"{index}/{point.count} ({point.literals[index]})"
 
 
 def _read_text(point: Choice, value: str, match: re.Match[str]) -> int:

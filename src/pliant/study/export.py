@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pliant.space import Choice, Float, Space
-from pliant.values.errors import DecisionError, StudyError
-from pliant.values.path import at_path
+from pliant.space.formats import Indices, check_index
+from pliant.values.errors import StudyError
 from pliant.values.text import rows_to_csv
 
 from .trials.trial import Trial
@@ -207,7 +207,9 @@ def read_decided(space: Space, given: object) -> Any:
         if isinstance(point, Choice):
             for key in (point.path, point.name, point.hole):
                 holes.setdefault(key, point)
-    return {key: _to_index(holes[key], value) if key in holes else value for key, value in given.items()}
+    return Indices(
+        (key, _to_index(holes[key], value) if key in holes else value) for key, value in given.items()
+    )
 
 
 def _to_index(point: Choice, value: object) -> Any:
@@ -220,14 +222,9 @@ def _to_index(point: Choice, value: object) -> Any:
     found = [index for index, name in enumerate(names) if name == value and not isinstance(value, bool)]
     if len(found) != 1:
         return value
-    index = found[0]
-    if isinstance(value, int) and value != index and 0 <= value < point.count:
-        this, other = [f"{i}/{point.count} ({point.literals[i]})" for i in (index, value)]
-        raise DecisionError(
-            f"the decision {at_path(point.path)} is {value}, which is both a candidate, {this}, and the index of another, {other}. "
-            f"Write {this!r} or {other!r}."
-        )
-    return index
+    if isinstance(value, int) and 0 <= value < point.count:
+        check_index(point, value)
+    return found[0]
 
 
 def _columns(study: Tried, trials: Sequence[Trial]) -> dict[str, type[Any]]:

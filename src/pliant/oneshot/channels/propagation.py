@@ -383,7 +383,8 @@ def compose_decisions(space: Space, turn: int, chosen: Mapping[str, Any]) -> Dec
         return space.parse(walk_points(space, decide))
     except DecisionError:  # the picks of a group depend on each other
         drawn = space.sample(turn).to_dict()
-        return space.parse({**drawn, **{key: value for key, value in chosen.items() if key in drawn}})
+        drawn.update({key: value for key, value in chosen.items() if key in drawn})
+        return space.parse(drawn)
 
 
 def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, SearchedValue], tie: bool) -> Any:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pliant.algorithms.options import check_count, check_flag, check_number, refuse_unknown
 from pliant.space import Decisions
+from pliant.space.formats import Indices
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
 
 from ..choices.choice import InputChoice, LayerChoice
@@ -179,7 +180,8 @@ class GradientSampler(Sampler):
         if self.derivation is None:
             return self.architecture.leading(found)
         named = NamedValues(found, self.supernet.space)
-        return self.supernet.space.parse(self.derivation(named, self.supernet))
+        made: Any = self.derivation(named, self.supernet)
+        return self.supernet.space.parse(Indices(made) if made.__class__ is dict else made)
 
     def metrics(self) -> dict[str, float]:
         """Returns the metrics of ``Architecture``, with a penalty the expected ``cost``, with a limit of skips ``frozen``."""

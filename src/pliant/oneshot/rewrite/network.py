@@ -217,8 +217,9 @@ class Supernet(nn.Module):
         first = space.sample(0) if space.size == float("inf") else next(space.iterate())
         if not self.free:
             return first
-        yes = {f"{key}[{i}]": 1 for key in self.free for i in range(self.grouped[key])}
-        return space.parse({key: yes.get(key, value) for key, value in first.to_dict().items()})
+        found = first.to_dict()
+        found.update({f"{key}[{i}]": 1 for key in self.free for i in range(self.grouped[key])})
+        return space.parse(found)
 
     def _active(self) -> list[Any]:
         values = self.selection.values
