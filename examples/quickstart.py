@@ -21,6 +21,11 @@ y = (x.sin().prod(1) > 0).long()
 train, valid = [(x[i : i + 100], y[i : i + 100]) for i in range(0, 400, 100)], [(x[400:], y[400:])]
 
 
+def score(network):
+    """Returns the accuracy of a network on validation data."""
+    return (network(valid[0][0]).argmax(1) == valid[0][1]).double().mean().item()
+
+
 def evaluate(network):
     """Trains a network, and returns its accuracy on validation data."""
     torch.manual_seed(0)
@@ -29,30 +34,38 @@ def evaluate(network):
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(inputs), labels).backward()
         optimizer.step()
-    return (network(valid[0][0]).argmax(1) == valid[0][1]).double().mean().item()
+    return score(network)
 
 
 def search_by_default():
     search = pg.sample(space, trials=40)
     for network, feedback in search:
-        feedback(evaluate(network))
-    return search.best_program
+        reward = evaluate(network)
+        feedback(reward)
+        if reward == search.best_reward:
+            winner = network  # with the weights that were trained, which search.best_program has not
+    return winner
 
 
 def search_by_evolution():
     search = pg.sample(space, pg.algorithms.RegularizedEvolution(10, 4), trials=40)
     for network, feedback in search:
-        feedback(evaluate(network))
-    return search.best_program
+        reward = evaluate(network)
+        feedback(reward)
+        if reward == search.best_reward:
+            winner = network  # with the weights that were trained, which search.best_program has not
+    return winner
 
 
 def search_by_weight_sharing():
     trainer = oneshot.Trainer(space, oneshot.SPOS(evaluations=40, batches=1), train, valid, epochs=80)
     trainer.fit()
-    return trainer.network(inherit=False)
+    winner = trainer.network()  # with its shared weights
+    evaluate(winner)  # trains them further
+    return winner
 
 
 if __name__ == "__main__":
     for search in (search_by_default, search_by_evolution, search_by_weight_sharing):
         network = search()
-        print(f"{search.__name__}: {network}\n{evaluate(network):.1%} of the validation data\n")
+        print(f"{search.__name__}: {network}\n{score(network):.1%} of the validation data\n")

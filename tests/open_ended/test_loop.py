@@ -96,9 +96,12 @@ def test_what_the_loop_does_to_its_programs_is_its_own_business():
         reward = score(program)
         program.terms.append(1000)
         feedback.skip("out of luck") if feedback.id % 7 == 0 else feedback(reward)
-    search.best_program.terms.clear()
+    best = search.best_program
+    assert best is search.best_program
+    assert best == search.replay(search.best.id)
+    best.terms.clear()
     search.replay(1).terms.clear()
-    assert search.best_program == search.replay(search.best.id)
+    assert search.replay(search.best.id) == whole[search.best.id - 1]
     assert search.replay(1) == start()
 
 

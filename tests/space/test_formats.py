@@ -346,6 +346,7 @@ def test_two_candidates_with_one_text_are_read_by_index():
         space.parse(decisions.params)
     assert space.parse(decisions.to_dict()) == decisions
 
+
 # ---------------------------------------------------------------------- numbers: candidates and indices
 
 
@@ -393,10 +394,17 @@ def test_a_bare_number_is_not_taken_for_an_index_if_it_is_another_candidate(give
 
 
 def test_picks_and_mixed_candidates():
-    space = flatten([choice("op", 3, literals=["'a'", "0", "1.0"]), choice("n", 2, picks=2, values=[1, 0], literals=["1", "0"])])
+    space = flatten(
+        [
+            choice("op", 3, literals=["'a'", "0", "1.0"]),
+            choice("n", 2, picks=2, values=[1, 0], literals=["1", "0"]),
+        ]
+    )
     with pytest.raises(DecisionError, match=r"at path 'op' is 0, which is both a candidate, 1/3 \(0\)"):
         space.parse({"op": 0, "n": ["0/2", "1/2"]})
-    with pytest.raises(DecisionError, match=r"at path 'op' is 1, .*2/3 \(1.0\), and the index of another, 1/3"):
+    with pytest.raises(
+        DecisionError, match=r"at path 'op' is 1, .*2/3 \(1.0\), and the index of another, 1/3"
+    ):
         space.parse({"op": 1, "n": ["0/2 (1)", "1/2 (0)"]})
     with pytest.raises(DecisionError, match=r"at path 'n\[0\]' is 1, which is both a candidate, 0/2 \(1\)"):
         space.parse({"op": "0/3", "n": [1, 0]})

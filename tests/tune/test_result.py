@@ -60,6 +60,70 @@ def test_both_have_the_same_reading_names(how, tmp_path):
 
 
 @WAYS
+def test_the_best_program_is_one_object(how, tmp_path):
+    found = find(how, tmp_path)
+    found.best_program.trained = True
+    assert found.best_program.trained
+    assert found.front[0][0] is found.best_program
+
+
+def test_a_better_program_is_another_object():
+    search = pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)
+    seen = []
+    for program, feedback in search:
+        feedback(min(program.x, 3))
+        if not seen or search.best_program is not seen[-1]:
+            seen.append(search.best_program)
+    assert [program.x for program in seen] == [0, 1, 2, 3]
+
+
+def test_the_programs_of_a_front_are_one_object_each():
+    search = pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)
+    for program, feedback in search:
+        feedback((program.x, -abs(program.x - 7)))
+    first, second = search.front, search.front
+    assert [program.x for program, _ in first] == [9, 8, 7]
+    assert all(one is other for (one, _), (other, _) in zip(first, second, strict=True))
+    assert search.best_program is first[0][0]
+
+
+class Model:
+    """A model that has state after training."""
+
+    def __init__(self, size):
+        self.size, self.weights = size, None
+
+    def train(self):
+        self.weights = [1.0] * self.size
+        return float(self.size)
+
+
+@WAYS
+def test_the_trained_winner_is_kept_as_the_documentation_says(how, tmp_path):
+    kept = []
+    space = pg.symbolize(Model)(pg.intv(1, 5))
+
+    def judge(model):
+        kept.append(model)
+        return model.train()
+
+    if how == "search":
+        search = pg.search(space, judge, "sweep", progress=False)
+        winner = next(model for model in kept if len(model.weights) == search.best_reward)
+    else:
+        more = {"study": tmp_path / "a.db"} if how == "study" else {}
+        search = pg.sample(space, "sweep", progress=False, **more)
+        for model, feedback in search:
+            reward = model.train()
+            feedback(reward)
+            if reward == search.best_reward:
+                winner = model
+    assert winner.weights == [1.0] * 5
+    assert search.best_program.size == 5
+    assert search.best_program.weights is None  # the program, not its trained state
+
+
+@WAYS
 def test_trials_are_frozen_records(how, tmp_path):
     trials = find(how, tmp_path).trials
     assert [trial.id for trial in trials] == list(range(1, 13))

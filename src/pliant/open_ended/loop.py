@@ -130,6 +130,8 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
         self._programs: dict[int, Any] = {}  # of possible parents, the best, and a few more
         self._seen = Seen()
         self._best: Record | None = None
+        self._copied: Record | None = None  # the record of the program that ``_copy`` is a copy of
+        self._copy: Any = None
         self._open: Feedback | None = None
         self._file: RecordFile | None = None
         if record is not None:
@@ -190,8 +192,10 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
 
     @property
     def best_program(self) -> Any:
-        """A copy of the best program so far; None before the first reward."""
-        return None if self._best is None else clone(self._programs[self._best.id])
+        """A copy of the best program so far, one object until there is a better one; None before the first reward."""
+        if self._best is not None and self._copied is not self._best:
+            self._copied, self._copy = self._best, clone(self._programs[self._best.id])
+        return self._copy
 
     @property
     def front(self) -> ParetoFront:

@@ -271,11 +271,16 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
 def check_index(point: Choice, value: object) -> None:
     """Raises DecisionError if a number is a candidate, and either no index or the index of another candidate."""
     index = to_whole(value)
-    found = [i for i, one in enumerate(candidate_values(point)) if one.__class__ in (int, float) and one == value]
+    found = [
+        i for i, one in enumerate(candidate_values(point)) if one.__class__ in (int, float) and one == value
+    ]
     if not found or index in found:
         return
     other = None if index is None or not 0 <= index < point.count else _picked(point, index)
-    this, both = _picked(point, found[0]), "not an index" if other is None else f"and the index of another, {other}"
+    this, both = (
+        _picked(point, found[0]),
+        "not an index" if other is None else f"and the index of another, {other}",
+    )
     raise DecisionError(
         f"the decision {at_path(point.path)} is {value!r}, which is {'both ' if other else ''}a candidate, {this}, {both}. Write "
         f"{this!r}{f' or {other!r}' if other else ''}."

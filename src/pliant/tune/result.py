@@ -82,6 +82,7 @@ class Found(ABC, Generic[T]):
     def __init__(self, space: Space, make: Callable[[Decisions], T]) -> None:
         self.space = space
         self._make = make
+        self._made: dict[tuple[Decisions, Reward], T] = {}  # the programs of the front
 
     @property
     @abstractmethod
@@ -103,9 +104,20 @@ class Found(ABC, Generic[T]):
 
     @property
     def best_program(self) -> T | None:
-        """The best program, rebuilt; None before the first reward.  Of several objectives, the best in the first one."""
-        best = self.best_decisions
-        return None if best is None else self._make(best)
+        """The best program; None before the first reward.  Of several objectives, the best in the first one.
+
+        It is the program, not its trained state: one object, which is built from the decisions when it is first read.  What
+        a trial trained is in the program that the trial had; keep that one, or save its weights in the trial::
+
+            search = pg.sample(space, trials=40)
+            for network, feedback in search:
+                reward = evaluate(network)     # trains it
+                feedback(reward)
+                if reward == search.best_reward:
+                    winner = network           # with its weights
+        """
+        front = self.front
+        return front[0][0] if front else None
 
     @property
     def best_decisions(self) -> Decisions | None:
@@ -121,11 +133,13 @@ class Found(ABC, Generic[T]):
 
     @property
     def front(self) -> list[tuple[T, Reward]]:
-        """The Pareto-optimal programs, rebuilt, with their rewards: no other program beats one in all objectives.
+        """The Pareto-optimal programs with their rewards: no other program beats one in all objectives.
 
-        The best in the first objective comes first. With one objective, just the best.
+        The best in the first objective comes first. With one objective, just the best. Each is one object, as ``best_program``.
         """
-        return [(self._make(decisions), reward) for decisions, reward in self._best()]
+        best, made = self._best(), self._made
+        self._made = {one: made[one] if one in made else self._make(one[0]) for one in best}
+        return [(self._made[one], one[1]) for one in best]
 
     if not TYPE_CHECKING:
         __getattr__ = explain_attributes(SEARCH)
