@@ -176,7 +176,7 @@ def test_what_can_change_is_copied_and_what_is_data_is_shared():
     )
     first, second = pg.random_sample(program), pg.random_sample(program)
     assert first.b[0] is second.b[0] is rows
-    assert first.b[1] is second.b[1] is ref
+    assert first.b[1] is second.b[1] is ref.value
     assert first.b[2] is not second.b[2] is not private
     assert first.c is not second.c
     assert first.d[0] is not second.d[0]

@@ -255,6 +255,8 @@ def make_list(items: list[Any]) -> List:
     for i, item in enumerate(items):
         if item.__class__ not in ATOMS:
             own(item, made, i)
+            if not isinstance(item, Node):
+                made._sym_put(i, item)
     return made
 
 
@@ -265,6 +267,8 @@ def make_dict(items: dict[Any, Any]) -> Dict:
     for key, item in items.items():
         if item.__class__ not in ATOMS:
             own(item, made, key)
+            if not isinstance(item, Node):
+                made._sym_put(key, item)
     return made
 
 

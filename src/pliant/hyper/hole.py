@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pliant import schema as specs
 from pliant.schema import ValueSpec
 from pliant.symbolic.objects.object import Object
+from pliant.symbolic.tree.node import Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
 from pliant.values.path import Path, at_path
 from pliant.values.placeholder import Placeholder
@@ -53,10 +54,10 @@ class OneOf(Hole):
 
     def __add__(self, other: Any) -> Any:
         """Appends a list to each candidate, all of which must be lists; returns one choice."""
-        return _joined(self, lambda c: [*c, *other], other)
+        return _joined(self, lambda c: c + other, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _joined(self, lambda c: [*other, *c], other)
+        return _joined(self, lambda c: type(c)(other) + c, other)
 
 
 class ManyOf(Hole):
@@ -186,12 +187,12 @@ class DerivedHole(Hole):
 
 
 def _checked(candidates: Any, spec: ValueSpec, path: Path) -> list[Any]:
-    return [spec.check(c, path + "candidates" + i) for i, c in enumerate(candidates)]
+    return [spec.check(c, path + "candidates" + i) for i, c in children(candidates) or ()]
 
 
 def _with_candidates(hole: Any, checked: list[Any]) -> Any:
     """Returns the hole, or a copy with the converted candidates if checking converted any."""
-    if all(new is old for new, old in zip(checked, hole.candidates)):
+    if all(new is old for new, old in zip(checked, hole.candidates._sym_values())):
         return hole
     return type(hole)(**{**hole.sym_init_args, "candidates": checked})
 
@@ -251,6 +252,8 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
             f"{verb} needs a list of candidates, not a set, whose order changes from run to run; pass sorted(...)."
         )
     flat = getattr(candidates, "ndim", None) == 1 and hasattr(candidates, "tolist")
+    if isinstance(candidates, Node):
+        candidates = candidates._sym_values()
     found = list(candidates.tolist() if flat else candidates)  # of an array, Python's numbers
     if not found:
         raise SpaceError(f"{verb} has no candidates; give it at least one.")

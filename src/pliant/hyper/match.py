@@ -226,7 +226,7 @@ class _Matcher:
             self.fail(at, f"is {{}}; the space has a list of {k} picks there", value)
             return None
         table: list[dict[int, Vector]] = []
-        for slot, item in enumerate(value):
+        for slot, item in children(value) or ():
             fits = self.fit(part, item, (*at, slot))
             if not fits:
                 if len(self.place) <= len(at) + 1 and not self.is_ambiguous:

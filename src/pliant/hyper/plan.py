@@ -322,7 +322,8 @@ class _Planner:
         below: list[Any] = []
         parts = []
         at = spot.path + "candidates"
-        for i, candidate in enumerate(hole.candidates):
+        candidates = list(hole.candidates._sym_values())
+        for i, candidate in enumerate(candidates):
             inner: list[Described] = []
             self.scope = (*outer, (serial, i))
             parts.append(
@@ -331,7 +332,6 @@ class _Planner:
             below.append(inner or None)
         self.scope = outer
         many = isinstance(hole, ManyOf)
-        candidates = list(hole.candidates)
         spot.described.append(
             choice(
                 spot.location,

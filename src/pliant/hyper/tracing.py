@@ -15,7 +15,8 @@ from typing import Any, final
 
 from pliant.symbolic.objects.containers import Dict, List
 from pliant.symbolic.read.compare import equal
-from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.leaf import bare
+from pliant.symbolic.tree.node import Node, children
 from pliant.values.errors import SpaceError
 from pliant.values.slips import check_names
 
@@ -157,10 +158,11 @@ class _Collector:
             return hole, template.materialize(template.space.sample(0)), []
         met: list[Met] = []
         if not any(is_lazy(c) for c in hole.candidates):
-            opened, values = list(hole.candidates), [fresh_copy(c) for c in hole.candidates]
+            opened = list(hole.candidates._sym_values())
+            values = [bare(fresh_copy(c)) for c in opened]
         else:
             opened, values = [], []
-            for i, candidate in enumerate(hole.candidates):
+            for i, candidate in children(hole.candidates) or ():
                 found, value = self.below(candidate)
                 opened.append(Dict(pick=i, below=found.found))
                 met.append(found.met)
@@ -172,7 +174,7 @@ class _Collector:
         """Returns the collector of the holes below a candidate, and the candidate's value."""
         inner = _Collector(self.where, self.outer)
         if not is_lazy(candidate):
-            return inner, fresh_copy(candidate)
+            return inner, bare(fresh_copy(candidate))
         token = current.set(inner)
         try:
             value = candidate()
@@ -185,7 +187,7 @@ class _Applier:
     """A later run: returns the decided value of each hole, in the order of the first run."""
 
     def __init__(self, child: Any, met: Met, *, where: Where | None, outer: Recorder | None) -> None:
-        self.items = list(dict.items(child))
+        self.items = list(zip(child, child._sym_values()))
         self.met = met
         self.next = 0
         self.named: dict[str, Any] = {}
@@ -224,7 +226,7 @@ class _Applier:
                 "make it a candidate: write `pg.oneof([lambda: ..., ...])` instead of branching."
             )
         if not below:
-            return fresh_copy(decided)  # holes with one name get a copy each
+            return bare(fresh_copy(decided))  # holes with one name get a copy each
         if isinstance(hole, ManyOf):
             return List([self.run_choice(hole, d, below) for d in decided])
         return self.run_choice(hole, decided, below)
@@ -232,9 +234,9 @@ class _Applier:
     def run_choice(self, hole: Any, decided: Any, met: list[Met]) -> Any:
         """Returns the value of one pick among candidates some of which are functions."""
         index = decided["pick"]
-        candidate = hole.candidates[index]
+        candidate = hole.candidates._sym_child(index)
         if not is_lazy(candidate):
-            return fresh_copy(candidate)
+            return bare(fresh_copy(candidate))
         inner = _Applier(decided["below"], met[index], where=self.where, outer=self.outer)
         token = current.set(inner)
         try:

@@ -68,7 +68,9 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
                 yield MatchedNode(path, value, inner, decided)
                 index = chosen[decided]
                 inner_id = f"{decided}[={index}/{len(value.candidates)}]"
-                yield from walk(value.candidates[index], inner, path + "candidates" + index, inner_id, "")
+                yield from walk(
+                    value.candidates._sym_child(index), inner, path + "candidates" + index, inner_id, ""
+                )
             return
         is_free = isinstance(value, Hole) and not isinstance(value, DerivedHole)
         yield MatchedNode(path, value, made, keys.find(at, value.name) if is_free else "")

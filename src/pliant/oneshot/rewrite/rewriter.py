@@ -206,7 +206,11 @@ class Rewriter:
             is_inside = isinstance(child, Node) and (deep or (whole and not isinstance(child, Hole)))
             if _is_module_place(child) and not is_inside:
                 yield path + key, self._part(child, below)
-            elif isinstance(child, ManyOf) and not deep and all(map(_is_module_place, child.candidates)):
+            elif (
+                isinstance(child, ManyOf)
+                and not deep
+                and all(map(_is_module_place, child.candidates._sym_values()))
+            ):
                 yield path + key, CommonPart(self._build_choice(child, below), is_list=True)
             else:
                 yield from self._replace(child, path + key, below, own=own, whole=whole, deep=deep)
@@ -224,7 +228,7 @@ class Rewriter:
         whole, count = whole or is_shared, len(value.candidates)
         for at, key in self._picks(value, here):
             own[at] = key
-            for i, candidate in enumerate(value.candidates):
+            for i, candidate in enumerate(value.candidates._sym_values()):
                 inner = here.candidate(i, count, key=key, path=at)
                 spot = path + "candidates" + i
                 is_inside = is_shared or (deep and isinstance(candidate, Node)) or isinstance(candidate, Hole)
@@ -261,8 +265,8 @@ def _find_input_hole(value: object) -> OneOf | ManyOf | None:
 def _find_non_modules(value: object, here: Place) -> Iterator[tuple[str, Any]]:
     """Yields the candidates other than modules of holes that also have modules, with their paths."""
     if isinstance(value, (OneOf, ManyOf)):
-        odd = [not _is_module_place(candidate) for candidate in value.candidates]
-        for i, candidate in enumerate(value.candidates):
+        odd = [not _is_module_place(candidate) for candidate in value.candidates._sym_values()]
+        for i, candidate in enumerate(value.candidates._sym_values()):
             inner = here.candidate(i, len(odd), key=here.key, path=here.path)
             if odd[i] and not all(odd) and not isinstance(candidate, Hole):
                 yield inner.path, candidate
@@ -275,10 +279,11 @@ def _find_non_modules(value: object, here: Place) -> Iterator[tuple[str, Any]]:
 def _is_module_place(value: object) -> bool:
     """Returns whether ``value`` is a module or a hole with only modules as candidates."""
     if isinstance(value, OneOf):
-        return all(map(_is_module_place, value.candidates))
+        return all(map(_is_module_place, value.candidates._sym_values()))
     return isinstance(value, nn.Module)
 
 
 def _same_class(hole: OneOf) -> bool:
-    kinds = {type(c) for c in hole.candidates}
-    return len(kinds) == 1 and all(isinstance(c, nn.Module) and isinstance(c, Node) for c in hole.candidates)
+    candidates = hole.candidates._sym_values()
+    kinds = {type(c) for c in candidates}
+    return len(kinds) == 1 and all(isinstance(c, nn.Module) and isinstance(c, Node) for c in candidates)

@@ -6,6 +6,7 @@ import contextlib
 import copy
 from typing import Any, TypeVar, cast
 
+from ..tree.leaf import keep
 from ..tree.node import PROGRAM, Node, copy_plain
 from ..tree.realize import get, is_realized, put, realize, slot_state
 from .commit import attach_all
@@ -45,12 +46,13 @@ def clone(x: Value, *, deep: bool = False, override: Any = None, memo: Any = Non
 def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
     """Returns the result of ``copy.deepcopy`` for a node: everything below it is copied, including computed state."""
     made: Any
+    items: Any = node._sym_values()
     if isinstance(node, list):
         made = memo[id(node)] = list.__new__(type(node))
-        list.extend(made, [copy.deepcopy(v, memo) for v in node])
+        list.extend(made, [keep(made, copy.deepcopy(v, memo)) for v in items])
     elif isinstance(node, dict):
         made = memo[id(node)] = dict.__new__(type(node))
-        dict.update(made, {k: copy.deepcopy(v, memo) for k, v in dict.items(node)})
+        dict.update(made, {k: keep(made, copy.deepcopy(v, memo)) for k, v in zip(node, items)})
     else:
         if PROGRAM not in memo:
             realize_for_copy(node)
@@ -59,7 +61,7 @@ def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
             put(made, "__class__", type(node))
     target = get(made, "__dict__")
     for name, value in get(node, "__dict__").items():
-        if name not in ("_sym_parent", "_sym_key", "_sym_template"):
+        if name not in ("_sym_parent", "_sym_key", "_sym_template", "_sym_refs"):
             target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
     for name, value in slot_state(node).items():
         put(made, name, copy.deepcopy(value, memo))

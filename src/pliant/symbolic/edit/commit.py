@@ -41,6 +41,16 @@ class Insertion:
         return f"insert({self.value!r})"
 
 
+class Whole(dict[Any, Any]):
+    """Updates that replace the whole content of a container."""
+
+    __slots__ = ("items_",)
+
+    def __init__(self, items: Any) -> None:
+        super().__init__(dict(enumerate(items)) if isinstance(items, list) else items)
+        self.items_ = items
+
+
 @final
 class Change:
     """A change at one path, passed to ``on_change``: the value before and after, or ``MISSING_VALUE``."""
@@ -216,6 +226,10 @@ def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]
             continue
         before = old if isinstance(old, dict) else dict(enumerate(old))
         here = path(holder)
+        if updates.__class__ is Whole:
+            after = dict(zip(holder._sym_keys(), holder._sym_values()))
+            after = {k: after.get(k, MISSING_VALUE) for k in before | after}
+            updates = {k: v for k, v in after.items() if v is not before.get(k, MISSING_VALUE)}
         for key, value in updates.items():
             if isinstance(holder, list) and key < 0:
                 key += len(before) if isinstance(old, list) else len(holder)

@@ -14,18 +14,9 @@ from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
 
 from ..tree.adoption import admit, adopt, item_spec
+from ..tree.leaf import forget_refs, keep, kept
 from ..tree.node import ATOMS, Node, path
-from .commit import Insertion, attach, detach
-
-
-class Whole(dict[Any, Any]):
-    """Updates that replace the whole content of a container."""
-
-    __slots__ = ("items_",)
-
-    def __init__(self, items: Any) -> None:
-        super().__init__(dict(enumerate(items)) if isinstance(items, list) else items)
-        self.items_ = items
+from .commit import Insertion, Whole, attach, detach
 
 
 def plan_list(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> Any:
@@ -70,7 +61,7 @@ def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[
     """Returns all items after any updates."""
     n = len(holder)
     before: dict[int, Any] = {}
-    slots: list[Any] = list(holder)
+    slots: list[Any] = list(holder._sym_values())
     tail: list[Any] = []
     for key, value in updates.items():
         key = to_whole(key) if to_whole(key) is not None else key
@@ -102,7 +93,7 @@ def _admit_items(holder: Any, items: list[Any], fresh: list[Any]) -> list[Any]:
     if spec is not None:
         items = spec.check(items, path(holder))
     made = []
-    mine = {id(v) for v in holder}
+    mine = {id(v) for v in holder._sym_values()}
     for i, value in enumerate(items):
         if value.__class__ in ATOMS:
             made.append(value)
@@ -121,9 +112,10 @@ def swap_list(holder: Any, content: Any) -> Any:
     """Installs planned content in a List; returns content that undoes it."""
     if isinstance(content, dict):
         return _swap_items(holder, content)
-    old = list(holder)
+    old = list(holder._sym_values())
     detach(holder, old, {id(v) for v in content})
-    list.__setitem__(holder, slice(None), content)
+    holder._sym_refs = None
+    list.__setitem__(holder, slice(None), [v if v.__class__ in ATOMS else keep(holder, v) for v in content])
     attach(holder, enumerate(content))
     return old
 
@@ -132,14 +124,17 @@ def _swap_items(holder: Any, content: dict[int, Any]) -> dict[int, Any]:
     """Sets items by index, and adds or removes items at the end."""
     old = {}
     for i, value in content.items():
+        new = value if value.__class__ in ATOMS else keep(holder, value)
         if value is MISSING_VALUE:
-            old[i] = list.pop(holder)
+            found = list.pop(holder)
         elif i == len(holder):
-            old[i] = MISSING_VALUE
-            list.append(holder, value)
+            found = MISSING_VALUE
+            list.append(holder, new)
         else:
-            old[i] = list.__getitem__(holder, i)
-            list.__setitem__(holder, i, value)
+            found = list.__getitem__(holder, i)
+            list.__setitem__(holder, i, new)
+        old[i] = kept(holder, found)
+        forget_refs(holder, found)
         if old[i].__class__ not in ATOMS and old[i] is not value:
             detach(holder, (old[i],), set())
         if value.__class__ not in ATOMS:
@@ -163,7 +158,8 @@ def plan_dict(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[An
 
 def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[Any, Any]:
     """Returns the whole content after any updates."""
-    content = dict(updates.items_) if isinstance(updates, Whole) else {**holder, **updates}
+    stored = dict(zip(holder, holder._sym_values()))
+    content = dict(updates.items_) if isinstance(updates, Whole) else {**stored, **updates}
     for key, value in list(content.items()):
         if isinstance(value, Insertion):
             content[key] = value.value
@@ -177,7 +173,7 @@ def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dic
     spec = holder._sym_spec
     if spec is not None:
         content = spec.check(content, path(holder))
-    mine = {id(v) for v in dict.values(holder)}
+    mine = {id(v) for v in stored.values()}
     for key, value in content.items():
         if value.__class__ in ATOMS:
             continue
@@ -197,10 +193,11 @@ def swap_dict(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
     """Installs planned content in a Dict; returns content that undoes it."""
     if content.__class__ is not Whole:
         return _swap_entries(holder, content)
-    old = Whole(dict(holder))
+    old = Whole(dict(zip(holder, holder._sym_values())))
     detach(holder, old.values(), {id(v) for v in content.values()})
     dict.clear(holder)
-    dict.update(holder, content)
+    holder._sym_refs = None
+    dict.update(holder, {k: v if v.__class__ in ATOMS else keep(holder, v) for k, v in content.items()})
     attach(holder, content.items())
     return old
 
@@ -209,11 +206,13 @@ def _swap_entries(holder: Any, content: dict[Any, Any]) -> dict[Any, Any]:
     """Sets some keys, and deletes those without a value."""
     old = {}
     for key, value in content.items():
-        before = old[key] = dict.get(holder, key, MISSING_VALUE)
+        found = dict.get(holder, key, MISSING_VALUE)
+        before = old[key] = kept(holder, found)
         if value is MISSING_VALUE:
             dict.pop(holder, key, None)
         else:
-            dict.__setitem__(holder, key, value)
+            dict.__setitem__(holder, key, value if value.__class__ in ATOMS else keep(holder, value))
+        forget_refs(holder, found)
         if before.__class__ not in ATOMS and before is not value:
             detach(holder, (before,), set())
         if value.__class__ not in ATOMS:

@@ -20,6 +20,8 @@ from uuid import UUID
 from pliant.values.errors import FieldTypeError, LoadError
 from pliant.values.path import Path
 
+from ..tree.leaf import Ref, bare
+
 
 class Form(NamedTuple):
     """How a class is stored: its name, a function from value to data, the type of the data, and the way back.
@@ -156,6 +158,7 @@ FORMS: dict[type, Form] = {
     Fraction: Form("fraction", str, str, Fraction),
     UUID: Form("uuid", str, str, UUID),
     PurePath: Form("file_path", _write_path, list, _read_path),
+    Ref: Form("ref", bare, object, Ref),  # of a copy of the value
 }
 _ZONE = Form("zone", str, str, _read_zone)
 _DTYPE = Form("dtype", _write_dtype, object, _read_dtype)

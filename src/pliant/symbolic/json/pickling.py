@@ -12,6 +12,7 @@ from typing import Any
 from ..edit.clone import realize_for_copy
 from ..edit.commit import attach_all
 from ..read.compare import node_class
+from ..tree.leaf import keep
 from ..tree.realize import fill, get, is_realized, put, slot_state
 from .form import SYMBOLIZERS
 
@@ -27,7 +28,11 @@ def reduce_node(node: Any, protocol: int) -> tuple[Any, ...]:
     if protocol == 2 and hasattr(cls, "state_dict"):
         realize_for_copy(node)
     if isinstance(node, (list, dict)):
-        state: Any = (list(node) if isinstance(node, list) else dict(node), get(node, "_sym_spec"))
+        items = get(node, "_sym_values")()
+        state: Any = (
+            list(items) if isinstance(node, list) else dict(zip(node, items)),
+            get(node, "_sym_spec"),
+        )
     else:
         everything = get(node, "__dict__")
         own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
@@ -87,8 +92,10 @@ def make_blank(reference: Any) -> Any:
 def set_state(node: Any, state: tuple[Any, Any]) -> None:
     """Sets the state of a blank node to what ``reduce_node`` returned."""
     if isinstance(node, (list, dict)):
-        add: Any = list.extend if isinstance(node, list) else dict.update
-        add(node, state[0])
+        if isinstance(node, list):
+            list.extend(node, [keep(node, v) for v in state[0]])
+        else:
+            dict.update(node, {k: keep(node, v) for k, v in state[0].items()})
         put(node, "_sym_spec", state[1])
         attach_all(node)
         return

@@ -13,7 +13,8 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.registry import registered, type_name
 
 from ..read.text import fields, one_line
-from ..tree.node import Node, is_dataclass
+from ..tree.leaf import Ref
+from ..tree.node import Node, children, is_dataclass
 from .form import AS_IS, TUPLE, Fault, at_key, origin
 from .leaves import find_form
 
@@ -46,7 +47,7 @@ class Writer:
         if isinstance(value, dict) and (cls is dict or isinstance(value, Node)):
             return self.write_dict(value)
         if isinstance(value, list) and (cls is list or isinstance(value, Node)):
-            items = self.write_items(value)
+            items = self.write_items(value._sym_values() if isinstance(value, Node) else value)
             return {"_type": "list", "items": items} if items and items[0] == TUPLE else items
         if isinstance(value, Node):
             return self.write_object(value, cls)
@@ -71,12 +72,12 @@ class Writer:
 
     def write_dict(self, value: Mapping[Any, Any]) -> Any:
         """Returns a dict; as a list of pairs if a key is not text, or the dict looks like another form."""
-        items = value.items()
+        items = value.items() if getattr(value, "_sym_refs", None) is None else children(value) or ()
         if "_type" in value or not all(key.__class__ is str for key, _ in items):
             pairs = [(self.write(k), k, v) for k, v in items if v is not MISSING_VALUE]
             return {
                 "_type": "dict",
-                "items": [[key, self.write_fields({}, ((k, v),))[k]] for key, k, v in pairs],
+                "items": [[key, self.write_fields({}, ((k, v),))[k]] for key, k, v in pairs],  # type: ignore[index]  # any key
             }
         return self.write_fields({}, items)
 
@@ -118,7 +119,9 @@ class Writer:
         if leaf is not None:
             data = leaf.write(value)
             if leaf.kind is object:
-                data = self.write_items(data) if isinstance(data, list) else self.write(data)
+                data = (
+                    self.write_items(data) if isinstance(data, list) and cls is not Ref else self.write(data)
+                )
             if isinstance(value, (set, frozenset)):
                 data.sort(key=repr)  # one text for equal sets
             return {"_type": leaf.name, "value": data}

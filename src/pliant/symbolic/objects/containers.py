@@ -16,10 +16,11 @@ from pliant.values.errors import FieldTypeError, ItemError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
-from ..edit.commit import commit, commit_one
-from ..edit.items import Whole, plan_dict, plan_list, swap_dict, swap_list
+from ..edit.commit import Whole, commit, commit_one
+from ..edit.items import plan_dict, plan_list, swap_dict, swap_list
 from ..read.compare import equal, hash_of
 from ..tree.adoption import CONTAINERS, PLAIN, adopt, item_spec
+from ..tree.leaf import keep, kept
 from ..tree.node import ATOMS, Node, path
 from .compile import copy_child
 from .methods import Symbolic
@@ -32,7 +33,7 @@ def _through_items(method: Callable[..., Any]) -> Any:
     def change(self: Any, *args: Any, **options: Any) -> Any:
         items = list(self)
         result = method(items, *args, **options)
-        commit([(self, Whole(items))])
+        commit([(self, Whole([kept(self, v) for v in items]))])
         return result
 
     return change
@@ -56,13 +57,17 @@ class List(list[Any], Symbolic):
     _sym_listens = False
 
     def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
-        found = list(items)
+        found = list(_stored(items))
         if value_spec is not None:
             self._sym_spec = value_spec
             found = value_spec.check(found)
         element = item_spec(value_spec, 0)
         _extend(
-            self, [v if v.__class__ in ATOMS else adopt(self, i, v, element) for i, v in enumerate(found)]
+            self,
+            [
+                v if v.__class__ in ATOMS else keep(self, adopt(self, i, v, element))
+                for i, v in enumerate(found)
+            ],
         )
 
     __repr__ = Symbolic.__repr__
@@ -71,12 +76,12 @@ class List(list[Any], Symbolic):
     def _sym_keys(self) -> range:
         return range(len(self))
 
-    def _sym_values(self) -> List:
-        return self
+    def _sym_values(self) -> list[Any]:
+        return self if self._sym_refs is None else [kept(self, v) for v in self]
 
     def _sym_child(self, key: object) -> Any:
         if key.__class__ is int and -len(self) <= key < len(self):
-            return list.__getitem__(self, key)
+            return kept(self, list.__getitem__(self, key))
         return MISSING_VALUE
 
     def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> List:
@@ -84,9 +89,9 @@ class List(list[Any], Symbolic):
         made._sym_parent = parent
         made._sym_key = key
         made._sym_spec = self._sym_spec
-        items = self[:]
+        items = self._sym_values()[:]
         copies = getattr(items[0].__class__, "_sym_copies", None) if items else None
-        if copies is not None:
+        if copies is not None and self._sym_refs is None:
             copies(items, _bind(made), made, memo)
             return made
         items = [
@@ -97,11 +102,11 @@ class List(list[Any], Symbolic):
             else copy_child(v, made, i, memo)
             for i, v in enumerate(items)
         ]
-        _extend(made, items)
+        _extend(made, items if self._sym_refs is None else [keep(made, v) for v in items])
         return made
 
     def _sym_put(self, key: Any, value: Any) -> None:
-        list.__setitem__(self, key, value)
+        list.__setitem__(self, key, keep(self, value))
 
     def _sym_reset(self) -> None:
         if self._sym_template is not None:
@@ -137,7 +142,7 @@ class List(list[Any], Symbolic):
     def extend(self, values: Iterable[Any]) -> None:
         """Adds items at the end."""
         n = len(self)
-        commit([(self, {n + i: value for i, value in enumerate(values)})])
+        commit([(self, {n + i: value for i, value in enumerate(_stored(values))})])
 
     def pop(self, index: object = -1) -> Any:
         """Removes an item and returns it."""
@@ -149,11 +154,15 @@ class List(list[Any], Symbolic):
 
     def __add__(self, other: Any) -> Any:
         """Returns a List of copies of these items and of the items of another list."""
-        return List([*self, *other]) if isinstance(other, list) else NotImplemented
+        return List([*self._sym_values(), *_stored(other)]) if isinstance(other, list) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        """Returns a List with copies of the items of a plain list and of these."""
+        return List(other) + self if isinstance(other, list) else NotImplemented
 
     def __mul__(self, n: Any) -> Any:
         """Returns a List with copies of these items, several times."""
-        return List(list(self) * n)
+        return List(list(self._sym_values()) * n)
 
     __rmul__ = __mul__
 
@@ -162,7 +171,7 @@ class List(list[Any], Symbolic):
         return self
 
     def __imul__(self, n: Any) -> List:
-        commit([(self, Whole(list(self) * n))])
+        commit([(self, Whole(list(self._sym_values()) * n))])
         return self
 
     def copy(self) -> List:
@@ -177,6 +186,13 @@ class List(list[Any], Symbolic):
 
     def __hash__(self) -> int:  # type: ignore[override]  # plain ones have none; nodes are hashed by value
         return hash_of(self)
+
+
+def _stored(items: Any) -> Any:
+    """Returns the items of a List or Dict with its Refs; other values unchanged."""
+    if items.__class__ is List:
+        return items._sym_values()
+    return dict(zip(items, items._sym_values())) if items.__class__ is Dict else items
 
 
 _new = list.__new__
@@ -220,36 +236,38 @@ class Dict(dict[Any, Any], Symbolic):
                     f"pg.Dict has no argument {name!r}. Write {_OPTIONS[name]}; for an entry of this name, write "
                     f"pg.Dict({{{name!r}: {fields[name]!r:.80}}})."
                 )
-        found = {**dict(items), **fields}
+        found = {**dict(_stored(items)), **fields}
         if value_spec is not None:
             self._sym_spec = value_spec
             found = value_spec.check(found)
         for k, v in found.items():
             if v is not MISSING_VALUE:
-                new = v if v.__class__ in ATOMS else adopt(self, k, v, item_spec(value_spec, k))
+                new = v if v.__class__ in ATOMS else keep(self, adopt(self, k, v, item_spec(value_spec, k)))
                 dict.__setitem__(self, k, new)
 
     def _sym_keys(self) -> Any:
         return dict.keys(self)
 
     def _sym_values(self) -> Any:
-        return dict.values(self)
+        values = dict.values(self)
+        return values if self._sym_refs is None else [kept(self, v) for v in values]
 
     def _sym_child(self, key: object) -> Any:
-        return dict.get(self, key, MISSING_VALUE)
+        return kept(self, dict.get(self, key, MISSING_VALUE))
 
     def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> Dict:
         made = dict.__new__(Dict)
         made._sym_parent = parent
         made._sym_key = key
-        for k, v in dict.items(self):
-            dict.__setitem__(made, k, v if v.__class__ in ATOMS else copy_child(v, made, k, memo))
+        for k, v in zip(dict.keys(self), self._sym_values()):
+            new = v if v.__class__ in ATOMS else keep(made, copy_child(v, made, k, memo))
+            dict.__setitem__(made, k, new)
         if self._sym_spec is not None:
             made._sym_spec = self._sym_spec
         return made
 
     def _sym_put(self, key: object, value: object) -> None:
-        dict.__setitem__(self, key, value)
+        dict.__setitem__(self, key, keep(self, value))
 
     def _sym_reset(self) -> None:
         if self._sym_template is not None:
@@ -284,11 +302,15 @@ class Dict(dict[Any, Any], Symbolic):
 
     def update(self, *args: Any, **fields: Any) -> None:
         """Sets several items, as one change."""
-        commit([(self, dict(*args, **fields))])
+        commit([(self, dict(*map(_stored, args), **fields))])
 
     def __or__(self, other: Any) -> Any:
         """Returns a Dict with copies of these entries and of those of another dict, which take precedence."""
-        return Dict({**self, **other}) if isinstance(other, dict) else NotImplemented
+        return Dict({**_stored(self), **_stored(other)}) if isinstance(other, dict) else NotImplemented
+
+    def __ror__(self, other: Any) -> Any:
+        """Returns a Dict with copies of the entries of a plain dict and of these, which take precedence."""
+        return Dict(other) | self if isinstance(other, dict) else NotImplemented
 
     def __ior__(self, other: Any) -> Dict:
         self.update(other)
@@ -351,7 +373,7 @@ def _list_node(items: list[Any], spec: Any) -> List:
                 v._sym_parent = made
                 v._sym_key = i
             else:
-                v = adopt(made, i, v, element)
+                v = keep(made, adopt(made, i, v, element))
         _append(made, v)
     return made
 
@@ -362,7 +384,8 @@ def _dict_node(items: dict[Any, Any], spec: object) -> Dict:
     if spec is not None:
         object.__setattr__(made, "_sym_spec", spec)
     for k, v in items.items():
-        dict.__setitem__(made, k, v if v.__class__ in ATOMS else adopt(made, k, v, item_spec(spec, k)))
+        new = v if v.__class__ in ATOMS else keep(made, adopt(made, k, v, item_spec(spec, k)))
+        dict.__setitem__(made, k, new)
     return made
 
 

@@ -6,11 +6,15 @@ A user's class may use any of these names for its own fields and methods: Pliant
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, final
 
+from pliant.values.errors import PathError, listing, suggest
+from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
 from ..edit import clone, rebind
+from ..edit.commit import commit_one
 from ..json import documents
 from ..json.pickling import reduce_node
 from ..read import query
@@ -18,6 +22,58 @@ from ..read.text import format_value, one_line
 from ..tree import node
 from ..tree.node import Node
 from ..tree.realize import hole_paths, missing_paths
+
+
+@final
+class Arguments(Mapping[Any, Any]):
+    """The arguments of a symbolic object, or the items of a container, by key or as attributes; assignments change the object.
+
+    >>> from pliant.symbolic.objects.symbolize import symbolize
+    >>> class Block:
+    ...     def __init__(self, filters, kernel=3): ...
+    >>> arguments = symbolize(Block)(8).sym_init_args
+    >>> arguments.filters, dict(arguments)
+    (8, {'filters': 8, 'kernel': 3})
+    """
+
+    __slots__ = ("_node",)
+    _node: Any
+
+    def __init__(self, node: object) -> None:
+        object.__setattr__(self, "_node", node)
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._node._sym_child(key)
+        if value is MISSING_VALUE:
+            raise PathError(self._missing_text(key))
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        value = MISSING_VALUE if name.startswith("__") else self._node._sym_child(name)
+        if value is MISSING_VALUE:
+            raise AttributeError(self._missing_text(name))
+        return value
+
+    def __setitem__(self, key: Any, value: object) -> None:
+        commit_one(self._node, key, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        commit_one(self._node, name, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (k for k, v in zip(self._node._sym_keys(), self._node._sym_values()) if v is not MISSING_VALUE)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _missing_text(self, name: object) -> str:
+        cls = type(self._node)
+        return (
+            f"{cls.__name__} has no value for {name!r}{suggest(name, self) or '.'} It has: {listing(self)}."
+        )
 
 
 class Symbolic(Node):
@@ -69,6 +125,11 @@ class Symbolic(Node):
     def sym_root(self) -> Any:
         """The root of the tree of this node."""
         return node.root(self)
+
+    @property
+    def sym_init_args(self) -> Arguments:
+        """The arguments of this object (of a Dict or List: its items) by key, as a live view of its nodes."""
+        return Arguments(self)
 
     def __copy__(self) -> Any:
         return clone.shallow_copy(self)

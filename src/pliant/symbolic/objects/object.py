@@ -9,15 +9,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Never, dataclass_transform, final
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Never, dataclass_transform
 
 from pliant.schema import Field, Schema, schema_from_members
-from pliant.values.errors import PathError, PliantError, SchemaError, listing, suggest
+from pliant.values.errors import PliantError, SchemaError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import explain_argument
 
-from ..edit.commit import attach, commit_one, detach
+from ..edit.commit import attach, detach
 from ..json.documents import from_json
 from ..read.compare import equal, hash_of, less, node_class
 from ..tree.node import ATOMS
@@ -26,58 +26,6 @@ from .declare import declare, plan_fields
 from .methods import Symbolic
 from .parameters import FieldSignature
 from .statement import check_statement, mark_abstract, read_fields
-
-
-@final
-class Arguments(Mapping[str, Any]):
-    """The arguments of a symbolic object, by key or as attributes; assignments change the object.
-
-    >>> from pliant.symbolic.objects.symbolize import symbolize
-    >>> class Block:
-    ...     def __init__(self, filters, kernel=3): ...
-    >>> arguments = symbolize(Block)(8).sym_init_args
-    >>> arguments.filters, dict(arguments)
-    (8, {'filters': 8, 'kernel': 3})
-    """
-
-    __slots__ = ("_node",)
-    _node: Any
-
-    def __init__(self, node: object) -> None:
-        object.__setattr__(self, "_node", node)
-
-    def __getitem__(self, key: str) -> Any:
-        value = self._node._sym_child(key)
-        if value is MISSING_VALUE:
-            raise PathError(self._missing_text(key))
-        return value
-
-    def __getattr__(self, name: str) -> Any:
-        value = MISSING_VALUE if name.startswith("__") else self._node._sym_child(name)
-        if value is MISSING_VALUE:
-            raise AttributeError(self._missing_text(name))
-        return value
-
-    def __setitem__(self, key: str, value: object) -> None:
-        commit_one(self._node, key, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        commit_one(self._node, name, value)
-
-    def __iter__(self) -> Iterator[str]:
-        return (k for k, v in zip(self._node._sym_keys(), self._node._sym_values()) if v is not MISSING_VALUE)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def _missing_text(self, name: str) -> str:
-        cls = type(self._node)
-        return (
-            f"{cls.__name__} has no value for {name!r}{suggest(name, self) or '.'} It has: {listing(self)}."
-        )
 
 
 class Machinery(Symbolic):
@@ -169,11 +117,6 @@ class Machinery(Symbolic):
 
     def _sym_tell(self, changes: dict[Any, Any]) -> None:
         """Runs the change hook."""
-
-    @property
-    def sym_init_args(self) -> Arguments:
-        """The arguments of this object by name, as a live view of its nodes."""
-        return Arguments(self)
 
     @classmethod
     def partial(cls, /, *args: Any, **fields: Any) -> Any:

@@ -254,7 +254,7 @@ def plain(value: object) -> Any:
     if isinstance(value, (list, dict)) and isinstance(value, Node):
         items = [plain(v) for _, v in children(value) or ()]
         return items if isinstance(value, list) else dict(zip(dict.keys(value), items))
-    if value.__class__ is tuple:
+    if isinstance(value, tuple):
         items = children(value) or []
         new = [plain(v) for _, v in items]
         return value if all(a is b for a, (_, b) in zip(new, items)) else rebuild(value, new)

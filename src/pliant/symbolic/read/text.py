@@ -16,7 +16,7 @@ from typing import Any, final
 
 from pliant.values.missing import MISSING_VALUE
 
-from ..tree.node import ATOMS, Node
+from ..tree.node import ATOMS, Node, children
 from .compare import equal, node_class
 
 _NAMED = (type, FunctionType, BuiltinFunctionType)
@@ -75,9 +75,9 @@ def _write(value: Any, put: Callable[[str], None]) -> None:
         put(leaf_text(value))
     elif isinstance(value, Node):
         if isinstance(value, list):
-            _write_items("[", ((None, v) for v in value), "]", put)
+            _write_items("[", ((None, v) for v in value._sym_values()), "]", put)
         elif isinstance(value, dict):
-            _write_items("{", ((f"{_key_text(k)}=", v) for k, v in dict.items(value)), "}", put)
+            _write_items("{", ((f"{_key_text(k)}=", v) for k, v in children(value) or ()), "}", put)
         else:
             _write_items(node_class(value).__name__ + "(", arguments(value), ")", put)
     elif cls is tuple:
@@ -228,13 +228,13 @@ def _code(value: Any, hide: bool, width: int) -> Any:
         return _Block(opening, [(prefix or "", _code(v, hide, width)) for prefix, v in items], closing, width)
 
     if isinstance(value, dict) and (cls is dict or isinstance(value, Node)):
-        items = dict.items(value)
+        items = children(value) or []
         if cls is not dict and all(isinstance(k, str) and _is_keyword(k) for k in value):
             return block("Dict(", ((f"{k}=", v) for k, v in items), ")")
         ends = ("{", "}") if cls is dict else ("Dict({", "})")
         return block(ends[0], ((f"{leaf_text(k)}: ", v) for k, v in items), ends[1])
     if cls is list or (isinstance(value, list) and isinstance(value, Node)):
-        return block("[", ((None, v) for v in value), "]")
+        return block("[", ((None, v) for _, v in children(value) or ()), "]")
     if cls is tuple:
         return block("(", ((None, v) for v in value), ")")
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -291,12 +291,12 @@ def _literal(value: object, *, inside_tuple: bool) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_literal(v, inside_tuple=True) for v in value)})"
     if isinstance(value, list):
-        texts = [_literal(v, inside_tuple=inside_tuple) for v in value]
+        texts = [_literal(v, inside_tuple=inside_tuple) for _, v in children(value) or ()]
         return f"[{', '.join(texts if inside_tuple else [f'{i}: {t}' for i, t in enumerate(texts)])}]"
     if isinstance(value, dict):
         items = [
             (k, _literal(v, inside_tuple=inside_tuple))
-            for k, v in dict.items(value)
+            for k, v in children(value) or ()
             if v is not MISSING_VALUE
         ]
         return f"{{{', '.join(f'{k!r}: {t}' if inside_tuple else f'{k}={t}' for k, t in items)}}}"

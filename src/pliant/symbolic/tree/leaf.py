@@ -1,5 +1,8 @@
 """Leaves: values in a tree that are not symbolic; which of them candidates share, and which are copied.
 
+A ``List`` or ``Dict`` stores the value of a ``Ref`` itself, so that its readers (also those written in C) get it, and
+keeps the ``Ref`` in ``_sym_refs``: ``keep`` stores, and ``kept`` is the inverse.
+
 A search builds many programs from one space.  A mutable leaf (a layer with weights) must not be shared between
 trials; data and immutable values are shared.
 """
@@ -7,13 +10,14 @@ trials; data and immutable values are shared.
 from __future__ import annotations
 
 import copy
+import operator
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any, final
 
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
-from .node import ATOMS, PROGRAM
+from .node import ATOMS, PROGRAM, rebuild
 
 _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodType, ModuleType)
 
@@ -22,7 +26,9 @@ _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodTyp
 class Ref(Placeholder):
     """A leaf that all copies of a program share: a data set, a pool, pretrained weights.
 
-    Attributes of objects, functor calls and the constructors of symbolized classes get the value itself.
+    Attributes of objects, items of lists, dicts and tuples, functor calls and the constructors of symbolized classes get
+    the value itself; ``sym_init_args`` and ``pg.get`` get the ``Ref``.  An object that a list or dict holds by a ``Ref``
+    is shared at all its places there.
 
     >>> rows = [1, 2, 3]
     >>> Ref(rows).value is rows, Ref(rows) == Ref(rows)
@@ -32,7 +38,7 @@ class Ref(Placeholder):
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value = bare(value)
 
     def admit(self, spec: Any, path: Path) -> Any:
         """Checks the shared value; a value in a field that cannot hold nodes (a number) is stored without ``Ref``."""
@@ -59,8 +65,38 @@ class Ref(Placeholder):
 
 
 def bare(value: object) -> Any:
-    """Returns the value of a ``Ref``; other values unchanged."""
-    return value.value if value.__class__ is Ref else value
+    """Returns the value of a ``Ref``, and a tuple with the values of those in it; other values unchanged."""
+    if value.__class__ is Ref:
+        return value.value
+    if isinstance(value, tuple):
+        items = [bare(v) for v in value]
+        return value if all(map(operator.is_, items, value)) else rebuild(value, items)
+    return value
+
+
+def keep(holder: Any, value: object) -> Any:
+    """Returns what a ``List`` or ``Dict`` stores for a value, and records the value if a ``Ref`` is in it."""
+    found = bare(value)
+    if found is not value and found.__class__ not in ATOMS:
+        if holder._sym_refs is None:
+            holder._sym_refs = {}
+        holder._sym_refs[id(found)] = found, value
+    return found
+
+
+def kept(holder: Any, found: object) -> Any:
+    """Returns the value for which ``keep`` returned ``found``."""
+    refs = holder._sym_refs
+    return found if refs is None else refs.get(id(found), (found, found))[1]
+
+
+def forget_refs(holder: Any, found: object) -> None:
+    """Deletes the record of ``keep`` for an item that was removed, unless the holder has it at another place."""
+    refs = holder._sym_refs
+    if refs is not None and not any(
+        v is found for v in (holder.values() if isinstance(holder, dict) else holder)
+    ):
+        refs.pop(id(found), None)
 
 
 def is_shared(value: object) -> bool:

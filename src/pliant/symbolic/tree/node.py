@@ -17,6 +17,7 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 ``_sym_heavy``                 whether its class has a change hook, or code that may store computed values
 ``_sym_mark``                  whether this node is sealed, or stores a template
 ``_sym_hears_parent``          whether ``_sym_moved(old, new)`` is called when its parent changes
+``_sym_refs``                  the ``Ref`` of each shared item of a ``List`` or ``Dict``; see ``leaf``
 ``_sym_slots``                 the attributes in which its fields are stored, by name
 ``_sym_equal``, ``_sym_hash``, ``_sym_copies``  generated functions that compare, hash and copy objects of this
                                very class, or None
@@ -50,6 +51,7 @@ class Node:
     _sym_mark: bool = False
     _sym_heavy: bool = False
     _sym_hears_parent: ClassVar[bool] = False
+    _sym_refs: Any = None
     _sym_slots: ClassVar[dict[str, str]] = {}
     _sym_equal: ClassVar[Any] = None
     _sym_hash: ClassVar[Any] = None
