@@ -80,6 +80,24 @@ def test_top_trials_are_the_best(pliant, darts):
     assert f"x={best[0].decisions.values[0]}, y={best[0].decisions.values[1]:.4g}, throw=" in table
 
 
+def test_trials_that_were_stopped_are_counted(pliant, darts):
+    darts.write_text(
+        darts.read_text().replace(
+            "def evaluate(program):",
+            "def evaluate(program, feedback=None):\n    feedback and feedback.report(program.x, step=1)",
+        )
+    )
+    algorithm = "median_stopping(algorithm=random(), min_trials=2)"
+    output = pliant("search", "darts.py", "--trials", 10, "--algorithm", algorithm).output
+    with Study.open("darts.study.db") as study:
+        stopped = study.counts()["stopped"]
+    assert stopped > 0
+    assert "Best of 10 trials" in output
+    assert f"{stopped} of them stopped early" in output
+    table = pliant("study", "trials", "darts.study.db", "--status", "stopped").output
+    assert len(re.findall(r"^ +\d+ +stopped", table, re.MULTILINE)) == stopped
+
+
 def test_same_seed_same_search(pliant, darts):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         pliant("search", "darts.py", "--baseline", "--trials", 15, "--seed", seed, "--study", f"{name}.db")

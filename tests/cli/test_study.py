@@ -162,11 +162,30 @@ def test_trials(pliant, made):
     assert len(read_json(pliant("study", "trials", "a.db", "--limit", 0, "--format", "json"))) == 5
 
 
-@pytest.mark.parametrize("command", ["show", "best", "trials", "export", "enqueue", "upgrade", "rm"])
-def test_no_study(pliant, folder, command):
-    more = ["{}"] if command == "enqueue" else []
-    output = pliant("study", command, "none.db", *more, status=1).output
-    assert "Error: no study found at 'none.db'" in output
+@pytest.mark.parametrize(
+    "command", ["show", "best", "trials", "export", "enqueue", "upgrade", "rm", "resume"]
+)
+@pytest.mark.parametrize("place", ["none.db", "none/none.db", "empty.db", "other.db", "text.db"])
+def test_no_study(pliant, folder, made, command, place):
+    (folder / "empty.db").touch()
+    (folder / "text.db").write_text("a text " * 200, "utf-8")
+    with sqlite3.connect(folder / "other.db") as other:
+        other.execute("CREATE TABLE songs (name)")
+    other.close()
+    more = {"enqueue": ["{}"], "resume": ["darts.py"]}.get(command, [])
+    output = pliant("study", command, place, *more, status=1).output
+    said = {
+        "none": "no study found at",
+        "empt": "is an empty file",
+        "othe": "not a study",
+        "text": "not a study",
+    }
+    assert output.startswith("Error: ")
+    assert f"'{place}'" in output
+    assert said[place[:4]] in output
+    assert "`pliant study list FOLDER` shows" in output
+    assert "Study." not in output
+    assert "a.db" in pliant("study", "list", ".").output
 
 
 # ------------------------------------------------------------------ export

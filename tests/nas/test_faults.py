@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sqlite3
 
 import pytest
@@ -335,10 +336,23 @@ def test_a_study_that_is_gone(local, trainer, nas, folder):
     trainer(GOOD)
     local(space="small")
     (folder / "out" / "search.study.db").unlink()
-    assert "no study found at" in nas("list-trials", "--job_id=out", status=1)
-    assert "has folders of trials, but their study" in nas("resume", "--job_id=out", status=1)
+    for command in ("list-trials", "resume"):
+        assert "has folders of trials, but their study" in nas(command, "--job_id=out", status=1)
+    assert "has folders of trials, but their study" in nas("train", "--search_job_id=out", status=1)
     nas("resume", "--job_id=out", "--force_new_space")
     assert len(list((folder / "out").glob("before_*/nas/search/1"))) == 1
+
+
+def test_a_study_that_was_never_made(local, trainer, nas, listed, folder):
+    trainer(GOOD)
+    local(space="small")
+    (folder / "out" / "search.study.db").unlink()
+    shutil.rmtree(folder / "out" / "nas")
+    output = nas("list-trials", "--job_id=out", status=1)
+    found = re.search(r"has no trials yet: .*Start it: `pliant (nas resume --job_id=\S+)`", output)
+    assert "Study.create" not in output
+    nas(*found[1].split()[1:])
+    assert listed()
 
 
 def test_a_study_that_is_none(local, trainer, folder):

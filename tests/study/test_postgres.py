@@ -144,7 +144,7 @@ def test_no_such_study(server):
     Study.create(server("letters"), SPACE, make()).close()
     with pytest.raises(
         StudyError,
-        match=r"no study found at '.*study=digits_\w+'\. Make one with .*in this database: .*letters_",
+        match=r"no study found at '.*study=digits_\w+'\. Studies in this database: .*letters_.*Make one with",
     ):
         Study.open(place)
 

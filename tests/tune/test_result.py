@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import time
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import pliant as pg
 from pliant.algorithms import Random
 from pliant.study import Study, Trial
+from pliant.study.export import to_csv, to_pandas, to_report_rows
 from pliant.tune.result import Tally
 from pliant.values.errors import StudyError
 
@@ -214,3 +217,36 @@ def test_the_earlier_of_equal_rewards_is_the_best():
     ]
     assert tally.best == (3, second, 1.0)
     assert tally.front() == [(second, 1.0)]
+
+
+def train(program, feedback):
+    for step in (1, 2, 3):
+        if feedback.report(program.x / step, step=step):
+            break
+    return program.x, {"size": program.x}
+
+
+@WAYS
+def test_trials_that_the_algorithm_stopped(how, tmp_path):
+    algorithm = "median_stopping(algorithm=random(), min_trials=2)"
+    if how == "search":
+        found = pg.search(SPACE, lambda program, feedback: train(program, feedback), algorithm, 12, seed=1)
+    else:
+        place = {"study": tmp_path / "a.db"} if how == "study" else {}
+        found = pg.sample(SPACE, algorithm, 12, seed=1, **place)
+        for program, feedback in found:
+            reward, metrics = train(program, feedback)
+            feedback(reward, metrics=metrics)
+    stopped = [trial.id for trial in found.trials if trial.should_stop]
+    assert 0 < len(stopped) < 12
+    table = list(csv.DictReader(io.StringIO(to_csv(found))))
+    frame = to_pandas(found)
+    for trial, row in zip(found.trials, table, strict=True):
+        early = trial.id in stopped
+        assert (trial.status, trial.cause) == (("stopped", "stopped") if early else ("completed", None))
+        assert (trial.reward, trial.metrics) == (trial.reports[0].reward, {"size": trial.reward})
+        assert len(trial.reports) == 3 or early
+        assert (row["status"], row["cause"]) == (trial.status, "stopped" if early else "")
+        assert frame.loc[trial.id, "status"] == trial.status
+    rows = to_report_rows(found)
+    assert sorted({row["trial"] for row in rows if row["stop"]}) == stopped

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pliant.values.errors import PliantError
+from pliant.values.errors import NoStudyError, PliantError, StudyInUseError
 from pliant.values.text import to_printable
 
 from .bench.command import bench
@@ -19,12 +19,22 @@ from .space import space
 from .study.group import study
 from .zoo import zoo
 
+_NO_STUDY = "`pliant study list FOLDER` shows the studies that exist, and `pliant search FILE --study PLACE` makes one."
+_IN_USE = (
+    "One process writes a study: end that one, or wait for it. `pliant study show PLACE` and the other commands that "
+    "only read work meanwhile; `--study PLACE` of `pliant search` names another study."
+)
+
 
 @contextmanager
 def _explaining() -> Iterator[None]:
     """Shows the message of an error without a traceback, as printable text."""
     try:
         yield
+    except NoStudyError as error:
+        raise click.ClickException(f"{error.fault} {_NO_STUDY}") from error
+    except StudyInUseError as error:
+        raise click.ClickException(f"{error.fault} {_IN_USE}") from error
     except PliantError as error:
         raise click.ClickException(str(error)) from error
     except click.ClickException as error:

@@ -54,6 +54,8 @@ def _print_trials(
         table.add_row(str(trial.id), *told, seconds, to_text(say_decisions(trial.decisions)))
     print_table(console, table)
     counts = study.counts()
+    if counts["stopped"]:
+        print_line(console, f"{counts['stopped']} of them stopped early, as the algorithm asked.")
     if counts["failed"]:
         last = list(study.trials("failed"))[-1]
         print_line(

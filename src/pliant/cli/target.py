@@ -69,7 +69,7 @@ class Target:
         except TypeError:
             raise TargetError(
                 f"{name} in {self.label} is called with one argument, the program: `def {name}(program)`; "
-                f"its signature is {name}{inspect.signature(found)}. Give other arguments defaults."
+                f"its signature is {name}{inspect.signature(found)}. Give other arguments defaults, such as feedback=None."
             ) from None
         except ValueError:  # a builtin without a signature
             pass

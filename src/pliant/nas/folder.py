@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pliant.values.errors import listing, suggest
+from pliant.study import Study
+from pliant.values.errors import NoStudyError, listing, suggest
 from pliant.values.files import check_links
 
 from .errors import NasError
@@ -94,6 +95,16 @@ class JobFolder:
                 f"{str(self.trials(stage))!r} has folders of trials, but their study {str(self.study(stage))!r} is missing. Restore "
                 "it; or start over with --force_new_space, which moves the old files aside."
             )
+
+    def open_study(self, stage: str) -> Study:
+        """Opens the study of a stage for reading; raises NasError if there is none."""
+        self.check_study(stage)
+        try:
+            return Study.open(self.study(stage))
+        except NoStudyError as error:
+            raise NasError(
+                f"the {stage} of the job {self.name!r} has no trials yet: {error.fault} Start it: `pliant nas resume --job_id={self.path}`."
+            ) from error
 
     def put_aside(self) -> Path:
         """Moves the files of the job into a new folder within, so that it can start over; returns that folder."""

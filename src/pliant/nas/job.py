@@ -134,7 +134,7 @@ def _keep_training(folder: JobFolder, settings: Settings, *, has_flags: bool) ->
 
 def choose_trials(folder: JobFolder, text: str | None, count: int) -> tuple[int, ...]:
     """Returns the trials of a search to train in full: those listed in ``text``, or the ``count`` best."""
-    with Study.open(folder.study(SEARCH)) as study:
+    with folder.open_study(SEARCH) as study:
         if text:
             return _read_numbers(text, study)
         try:

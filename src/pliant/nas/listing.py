@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pliant.study import Study, Trial
+from pliant.study import Trial
+from pliant.study.trials.trial import STOPPED
 from pliant.tune.text import say, say_decisions
 from pliant.values.text import rows_to_csv
 
 from .errors import NasError
 from .folder import SETTINGS, TRAIN_SETTINGS, JobFolder
 from .reports import STEP
-from .result import STOPPED_EARLY
 from .settings import SEARCH, TRAIN, Settings
 
 STATES = {"completed": "SUCCEEDED", "stopped": "SUCCEEDED", "failed": "INFEASIBLE", "running": "ACTIVE"}
@@ -30,8 +30,6 @@ class TrialList:
     trials: Sequence[Trial]  # in order
     stage: str  # `search` or `train`
     settings: Settings  # of the stage
-    # the trials that were ended early; a trial that ended by itself just then is not among them
-    stopped: frozenset[int] = frozenset()
 
     def to_json(self) -> str:
         """Returns the trials as the service's JSON list.
@@ -58,7 +56,7 @@ class TrialList:
             [
                 str(trial.id),
                 *(str(self._find_source(trial) or "-") for _ in source),
-                STATES[trial.status] + (", stopped" if trial.id in self.stopped else ""),
+                STATES[trial.status] + (", stopped" if trial.status == STOPPED else ""),
                 *map(say, map(self._list_metrics(trial).get, metrics)),
                 "-" if trial.seconds is None else f"{trial.seconds:.1f}",
                 say_decisions(trial.decisions) if trial.reason is None else trial.reason,
@@ -83,7 +81,7 @@ class TrialList:
             entry["reason"] = trial.reason
         if trial.attempts > 1:
             entry["attempts"] = trial.attempts
-        if trial.id in self.stopped:
+        if trial.status == STOPPED:
             entry["stopped"] = True
         return {
             "name": f"nas/{self.stage}/{trial.id}",
@@ -103,7 +101,7 @@ class TrialList:
             "step": trial.metrics.get(STEP, ""),
             "seconds": "" if trial.seconds is None else round(trial.seconds, 3),
             "attempts": trial.attempts,
-            "stopped": "yes" if trial.id in self.stopped else "",
+            "stopped": "yes" if trial.status == STOPPED else "",
             "reason": trial.reason or "",
             **{f"params.{path}": value for path, value in trial.decisions.to_params().items()},
         }
@@ -142,13 +140,12 @@ def list_job(folder: JobFolder, stage: str, state: str, count: int) -> TrialList
             f"`pliant nas train --search_job_id={folder.path}`."
         )
     settings = folder.load(SETTINGS if stage == SEARCH else TRAIN_SETTINGS)
-    with Study.open(folder.study(stage)) as study:
-        maximize, found, journal = study.maximize, list(study.trials()), study.journal()
+    with folder.open_study(stage) as study:
+        maximize, found = study.maximize, list(study.trials())
     wanted = [trial for trial in found if state in ("ALL", STATES[trial.status])]
     sign = -1.0 if maximize else 1.0
     wanted.sort(key=lambda trial: (trial.reward is None, sign * (trial.reward or 0.0), trial.id))
-    stopped = {number for _, number, text in journal if number is not None and text == STOPPED_EARLY}
-    return TrialList(wanted[:count] if count else wanted, stage, settings, frozenset(stopped))
+    return TrialList(wanted[:count] if count else wanted, stage, settings)
 
 
 def _name_column(metric: str, taken: set[str]) -> str:

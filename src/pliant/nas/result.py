@@ -29,7 +29,6 @@ from .settings import Rules
 
 MAX_TAIL = 300
 CANCELLED = "cancelled"  # the outcome of a job that the search ended
-STOPPED_EARLY = "stopped early: the algorithm asked for it"  # in the journal of a study, for a cancelled job
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from pliant.values.errors import RewardError, SpaceChangedError, StudyInUseError
 from .errors import NasError
 from .folder import JobFolder
 from .reports import clean
-from .result import CANCELLED, STOPPED_EARLY, ResultReader
+from .result import CANCELLED, ResultReader
 from .screen import Screen
 from .settings import SEARCH, Settings
 from .trainer import Source, TrainerJobs, make_launcher
@@ -188,7 +188,7 @@ class _Running:
                     trial.id, seen.reward, step=seen.step, token=trial.token, metrics=seen.metrics
                 )
         if outcome.how == CANCELLED:
-            self.study.note(trial.id, STOPPED_EARLY)
+            self.study.note(trial.id, "stopped early: the algorithm asked for it")
         result = self.reader.read(trial, outcome)
         return result if self.observer is None else self.observer.adjust(trial, outcome, result)
 

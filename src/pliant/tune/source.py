@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic, time
 from types import FrameType
@@ -171,6 +172,9 @@ class MemorySource(Source):
         self.arity: int | None = None  # how many numbers a reward has, once it is known
         self._trials = trials
         self._ended: list[tuple[Decisions, Told, float, float]] = []  # a trial each, small; start and end
+        self._reports: dict[
+            int, dict[float, tuple[float, bool]]
+        ] = {}  # by trial and step: reward, whether to stop
         self._asked = 0.0
 
     @property
@@ -192,7 +196,9 @@ class MemorySource(Source):
         return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
 
     def report(self, trial: Feedback, reward: float, step: float) -> bool:
-        return self.algorithm.report(trial.decisions, _turn(reward, self.tally), step=step)
+        stop = self.algorithm.report(trial.decisions, _turn(reward, self.tally), step=step)
+        self._reports.setdefault(trial.id, {})[step] = reward, stop
+        return stop
 
     def tell(self, trial: Feedback, told: Told) -> bool:
         reward = told.reward
@@ -206,24 +212,20 @@ class MemorySource(Source):
         return [self.trial(number) for number in range(1, len(self._ended) + 1)]
 
     def trial(self, id: int) -> Trial:
-        from pliant.study import Trial
+        from pliant.study import Report
+        from pliant.study.trials.trial import end_trial, start_trial
 
         decisions, (reward, reason, metrics, cause), start, end = self._ended[id - 1]
-        has_failed = reward is None
-        return Trial(
-            id=id,
-            decisions=decisions,
-            status="failed" if has_failed else "completed",
-            reward=reward if isinstance(reward, float) else None,
-            rewards=reward if isinstance(reward, tuple) else None,
-            reason=reason if has_failed else None,
-            cause=cause if has_failed else None,
-            attempts=1,
+        steps = sorted(self._reports.get(id, {}).items())
+        trial = replace(
+            start_trial(id, decisions),
             started=_say_time(start),
-            ended=_say_time(end),
-            seconds=max(end - start, 0.0),
-            metrics=dict(metrics or {}),
+            reports=tuple([Report(step, at, stop) for step, (at, stop) in steps]),
         )
+        seconds = max(end - start, 0.0)
+        why = cause if reward is None else "stopped" if trial.should_stop else None
+        ended = end_trial(trial, reward, reason or None, seconds, cause=why, metrics=dict(metrics or {}))
+        return replace(ended, ended=_say_time(end))
 
 
 @final

@@ -144,24 +144,26 @@ class NoStudyError(StudyError):
     """No study exists at a place.
 
     Attributes:
+      fault: the message without the advice at its end, which the command line replaces.
       is_free: whether a study can be created there; False where something else is there.
     """
 
-    def __init__(self, message: str, *, is_free: bool) -> None:
-        super().__init__(message)
-        self.is_free = is_free
+    def __init__(self, fault: str, advice: str, *, is_free: bool) -> None:
+        super().__init__(f"{fault} {advice}")
+        self.fault, self.is_free = fault, is_free
 
 
 class StudyInUseError(StudyError):
     """A study that another process, or this one, has open for writing.
 
     Attributes:
+      fault: the message without the advice at its end, which the command line replaces.
       holder: that process as text; None if unknown.
     """
 
-    def __init__(self, message: str, holder: str | None) -> None:
-        super().__init__(message)
-        self.holder = holder
+    def __init__(self, fault: str, advice: str, holder: str | None) -> None:
+        super().__init__(f"{fault} {advice}")
+        self.fault, self.holder = fault, holder
 
 
 class StudyChangedError(StudyError):

@@ -18,13 +18,13 @@ _READ_ONLY = (
 )
 # What SQLite reports -> what it means; the first match counts.  SQLite gives no other sign in some of these cases.
 _MEANINGS = {
-    "not a database": "is not an SQLite database, so it is not a study. Give the path of a file that Study.create made.",
+    "not a database": "is not an SQLite database, so it is not a study. Give the path of a study; `pliant study list FOLDER` shows those that exist.",
     "malformed": "is damaged: it was cut off, or changed by another program. Restore a copy of it (with its "
     "'-wal' file, if there is one), or save what is readable with `sqlite3 FILE .recover`.",
     "utf-8": "is damaged: a text in it was changed by another program, or by the disk. Restore a copy of it.",
     "locked": "was locked by another program for the whole time that we waited. Close the program that has it open for writing.",
     "readonly": "cannot be written. Check the permissions of the file and of its folder; to read only, leave "
-    "out the algorithm: Study.open(path).",
+    "out the algorithm: Study.open(path); in a shell, `pliant study show PLACE`.",
     "unable to open": "cannot be opened. Check that its folder exists, and that you may read and write there.",
     "full": "could not be written, as the disk is full. Free some space and run again: what was told before is kept.",
     "disk i/o": "could not be read or written: the disk reports an error, or the file may not grow, by a limit on the size of "

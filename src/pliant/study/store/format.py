@@ -54,7 +54,8 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
     if schema.name not in names:
         what = f"a database with the tables {sorted(names)}" if names else "an empty database"
         raise NoStudyError(
-            f"{str(path)!r} is not a study, but {what}. Give the path of a study that Study.create made.",
+            f"{str(path)!r} is not a study, but {what}.",
+            "Give the path of a study that Study.create made.",
             is_free=not names,
         )
     version = connection.execute(sa.select(schema.c.version)).scalar()

@@ -83,14 +83,14 @@ def check_exists(file: Path) -> None:
     if not file.exists():
         near = suggest(file.name, _names_in(file.parent))
         raise NoStudyError(
-            f"no study found at {str(file)!r}{near or '.'} Make one with "
-            "Study.create(path, space, algorithm) or Study.open_or_create; in a shell, with `pliant search FILE --study PLACE`. "
-            "`pliant study list FOLDER` shows the studies that exist.",
+            f"no study found at {str(file)!r}{near or '.'}",
+            "Make one with Study.create(path, space, algorithm) or Study.open_or_create; in a shell, with "
+            "`pliant search FILE --study PLACE`. `pliant study list FOLDER` shows the studies that exist.",
             is_free=True,
         )
     if file.stat().st_size == 0:
         raise NoStudyError(
-            f"{str(file)!r} is an empty file, not a study: it was cut off, or its creation was interrupted. "
+            f"{str(file)!r} is an empty file, not a study: it was cut off, or its creation was interrupted.",
             "Study.create and Study.open_or_create make a study of it.",
             is_free=True,
         )

@@ -67,8 +67,9 @@ class PostgresStore(Store):
             with store.transaction() as record:
                 if not table_names(record):
                     raise NoStudyError(
-                        f"no study found at {str(location)!r}. Make one with Study.create(path, space, algorithm), or "
-                        f"use Study.open_or_create. Studies in this database: {', '.join(_studies(record)[:20]) or 'none'}.",
+                        f"no study found at {str(location)!r}. Studies in this database: "
+                        f"{', '.join(_studies(record)[:20]) or 'none'}.",
+                        "Make one with Study.create(path, space, algorithm) or Study.open_or_create.",
                         is_free=True,
                     )
             if writes:

@@ -199,8 +199,8 @@ def _held(path: Path) -> StudyInUseError:
         holder = settings["holder"]
     if holder is not None and holder.is_here:
         return StudyInUseError(
-            f"the study {str(path)!r} is already open for writing in this process ({holder}). Use the open one, or close it "
-            "first: `study.close()` or `with Study...`, and `search.close()` for a search loop. A study that no variable "
+            f"the study {str(path)!r} is already open for writing in this process ({holder}).",
+            "Use the open one, or close it first: `study.close()` or `with Study...`, and `search.close()` for a search loop. A study that no variable "
             "and no traceback refers to closes itself.",
             str(holder),
         )

@@ -138,8 +138,8 @@ def explain_held(path: Path | str, holder: Holder | None) -> StudyInUseError:
     """Returns the error for a study that another process writes."""
     text = None if holder is None else str(holder)
     return StudyInUseError(
-        f"the study {str(path)!r} is being written by {text or 'another process'}. Only one process writes a study: close it "
-        "there (`with Study...` closes it), or end that process. To share a study between processes, use "
+        f"the study {str(path)!r} is being written by {text or 'another process'}.",
+        "Only one process writes a study: close it there (`with Study...` closes it), or end that process. To share a study between processes, use "
         "`pliant.study.serve.serve(study)` there and `pliant.study.client.connect(path)` here. To only read it, leave out the algorithm: Study.open(path).",
         text,
     )
