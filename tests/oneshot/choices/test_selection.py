@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import pliant as pg
-from pliant.oneshot import DARTS, MultiplyAdds, supernet
+from pliant.oneshot import DARTS, InputChoice, LayerChoice, MultiplyAdds, RandomMutator, supernet
 from pliant.oneshot.choices.selection import Selection, ThreadError
 
 Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
@@ -53,6 +53,53 @@ def test_a_selection_of_another_thread_is_not_run():
     assert isinstance(
         in_thread(lambda: net(x)), torch.Tensor
     )  # it runs what is selected, and selects nothing
+
+
+class Written(nn.Module):
+    """A network with choices of its own, which a mutator decides and nothing wraps."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = LayerChoice([nn.ReLU(), nn.Tanh()], key="layer")
+        self.pick = InputChoice(2, 1, key="pick")
+
+    def forward(self, x):
+        y = self.layer(x)
+        return self.pick([y, -y])
+
+
+def test_the_network_of_a_mutator_is_refused_too():
+    net, x = Written(), torch.ones(1, 2)
+    mutator = RandomMutator(net, seed=0)
+    mutator.reset()
+    net(x)
+    in_thread(mutator.reset)
+    for call in (net, net.layer, lambda x: net.pick([x, x])):
+        with pytest.raises(ThreadError, match=r"or `reset` of a mutator"):
+            call(x)
+    mutator.reset()
+    assert isinstance(in_thread(lambda: net(x)), torch.Tensor)
+    other = copy.deepcopy(net)
+    in_thread(RandomMutator(other, seed=0).reset)
+    assert net(x).shape == (1, 2)
+
+
+def test_two_super_networks_of_one_network_have_one_selection():
+    net, x = Written(), torch.ones(1, 2)
+    one, other = supernet(net), supernet(net)
+    one.activate([0, 0])
+    assert other.decisions == one.decisions
+    in_thread(lambda: other.activate([1, 1]))
+    with pytest.raises(ThreadError, match="another thread has selected"):
+        one(x)
+
+
+def test_the_inner_network_is_refused_too():
+    net, x = make_net(), torch.ones(1, 2)
+    net.activate([0, 0])
+    in_thread(lambda: net.activate([1, 1]))
+    with pytest.raises(ThreadError, match="another thread has selected"):
+        net.network(x)
 
 
 def test_mixtures_count_as_selections():

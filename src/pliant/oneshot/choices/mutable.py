@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
 from pliant.values.errors import FieldTypeError, PliantError, SpaceError
@@ -57,6 +58,8 @@ class Mutable(nn.Module):
         """The current or the fixed decision: an index, a list of indices, or the weights of a mixture."""
         if self.chosen is not None:
             return self.chosen
+        if not torch.compiler.is_compiling():
+            self.selection.check_turn()  # a network that a mutator decides runs without the lock of a super-network
         found = self.selection.weights.get(self.key)
         return self.selection.value(self.key) if found is None else found
 

@@ -84,13 +84,17 @@ class Selection:
           ThreadError: another thread has selected something since this thread did.
         """
         with self._turns.lock:
-            if self._turns.mine not in (None, self._turns.last):
-                raise ThreadError(
-                    "another thread has selected another network of this super-network since this thread did; a super-network "
-                    "runs one selection at a time. Give each thread a copy, `copy.deepcopy(net)`, or hold one lock around "
-                    "`activate` and the forward pass."
-                )
+            self.check_turn()
             yield
+
+    def check_turn(self) -> None:
+        """Raises ThreadError if another thread has selected something since this thread did."""
+        if self._turns.mine not in (None, self._turns.last):
+            raise ThreadError(
+                "another thread has selected another network of this super-network since this thread did; a super-network "
+                "runs one selection at a time. Give each thread a copy, `copy.deepcopy(net)`, or hold one lock around "
+                "`activate` (or `reset` of a mutator) and the forward pass."
+            )
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:

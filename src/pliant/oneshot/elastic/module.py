@@ -138,6 +138,8 @@ class Elastic(nn.Module):
 
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the selected size, or the selected mixture of sizes."""
+        if not torch.compiler.is_compiling():
+            self.selection.check_turn()
         if self.selection.weights and self.is_mixed:
             return self.mixture.run(args, fields)
         return self._borrow()(*args, **fields)

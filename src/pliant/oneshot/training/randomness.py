@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, final
 
 import torch
+
+_LOCK = threading.RLock()  # held by the training that uses the generators
 
 
 def read_random() -> dict[str, Any]:
@@ -68,6 +71,8 @@ def kept_random(seed: int | None = None) -> Iterator[None]:
 class PrivateRandom:
     """PyTorch's global generators as one training uses them: swapped in while it runs, out of the caller's way otherwise.
 
+    They belong to the process, so trainings in other threads wait.
+
     >>> private = PrivateRandom(0)
     >>> before = torch.get_rng_state()
     >>> with private.used():
@@ -80,26 +85,28 @@ class PrivateRandom:
     """
 
     def __init__(self, seed: int) -> None:
-        before = _read_torch()
-        _seed_torch(seed)
-        self._state: dict[str, Any] = _read_torch()
-        write_random(before)
+        with _LOCK:
+            before = _read_torch()
+            _seed_torch(seed)
+            self._state: dict[str, Any] = _read_torch()
+            write_random(before)
         self._is_used = False
 
     @contextmanager
     def used(self) -> Iterator[None]:
         """A context in which the global generators are these; it can be nested."""
-        if self._is_used:
-            yield
-            return
-        before = _read_torch()
-        self._is_used = True
-        write_random(self._state)
-        try:
-            yield
-        finally:
-            self._state, self._is_used = _read_torch(), False
-            write_random(before)
+        with _LOCK:
+            if self._is_used:
+                yield
+                return
+            before = _read_torch()
+            self._is_used = True
+            write_random(self._state)
+            try:
+                yield
+            finally:
+                self._state, self._is_used = _read_torch(), False
+                write_random(before)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from what ``read_random`` returned; Python's and NumPy's generators follow at the next use."""

@@ -78,7 +78,7 @@ class Trainer:
     (True, 32)
 
     Training leaves the caller's random generators of PyTorch as they are: it has a state of its own, which starts from
-    ``seed``.
+    ``seed``.  The generators belong to the process, so of several trainings in threads, one runs at a time.
 
     Args:
       space: a space of networks, or its super-network.
@@ -229,23 +229,17 @@ class Trainer:
           inherit: whether it gets the trained weights; otherwise new ones, see ``Supernet.materialize``.
           batches: to measure the statistics on, like those for training; some of the training data when None.
         """
-        chosen = self.sampler.decisions() if decisions is None else decisions
-        if not inherit:
-            return self.supernet.materialize(chosen, inherit=False)
         normalization, net = self.normalization, self.supernet
         if batches is not None or isinstance(normalization, BatchStatistics):
             normalization = Recalibrated()
-        selection = net.selection
-        values, weights = dict(selection.values), dict(selection.weights)
-        try:
-            with self._random.used(), evaluating(net):
-                chosen = net.activate(chosen)
-                given = None if batches is None else map(self._move, batches)
-                source = self.session.step.train_batches if given is None else lambda: given
-                with normalization.applied(net, source, self.session.loss):
-                    return net.materialize(chosen)
-        finally:
-            selection.values, selection.weights = values, weights
+        with self._random.used(), net.selection.borrowed():
+            chosen = net.activate(self.sampler.decisions() if decisions is None else decisions)
+            if not inherit:
+                return net.materialize(chosen, inherit=False)
+            given = None if batches is None else map(self._move, batches)
+            source = self.session.step.train_batches if given is None else lambda: given
+            with evaluating(net), normalization.applied(net, source, self.session.loss):
+                return net.materialize(chosen)
 
     def export(
         self,
