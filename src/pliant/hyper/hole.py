@@ -16,8 +16,10 @@ from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, S
 from pliant.values.path import Path, at_path
 from pliant.values.placeholder import Placeholder
 
+from .undecided import Undecided, refuse
 
-class Hole(Object, Placeholder):
+
+class Hole(Undecided, Object, Placeholder):
     """Base class of all holes.  A subclass may have fields ``name`` and ``hints``."""
 
     _sym_terse = True
@@ -42,6 +44,7 @@ class Hole(Object, Placeholder):
 class OneOf(Hole):
     """One of several candidates; made by ``pg.oneof``."""
 
+    _is_choice: ClassVar[bool] = True
     _sym_literal_names: ClassVar[dict[str, str]] = {n: n for n in ("name", "hints", "candidates")}
 
     candidates: specs.List(specs.Any())  # type: ignore[valid-type]  # a spec, which says more than an annotation
@@ -54,10 +57,10 @@ class OneOf(Hole):
 
     def __add__(self, other: Any) -> Any:
         """Appends a list to each candidate, all of which must be lists; returns one choice."""
-        return _joined(self, lambda c: c + other, other)
+        return _joined(self, lambda c: c + other, "{0} + {1}", other)
 
     def __radd__(self, other: Any) -> Any:
-        return _joined(self, lambda c: type(c)(other) + c, other)
+        return _joined(self, lambda c: type(c)(other) + c, "{1} + {0}", other)
 
 
 class ManyOf(Hole):
@@ -223,9 +226,9 @@ def _check_ends(hole: Any, spec: ValueSpec, path: Path, verb: str) -> Any:
     return stored
 
 
-def _joined(hole: OneOf, join: Any, other: object) -> Any:
+def _joined(hole: OneOf, join: Any, use: str, other: object) -> Any:
     if not isinstance(other, list):
-        return NotImplemented
+        raise refuse(hole, use, other, is_result=True)
     for i, candidate in enumerate(hole.candidates):
         if not isinstance(candidate, list):
             raise FieldTypeError(
@@ -241,7 +244,7 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
     Raises:
       SpaceError: they are not a sequence, or empty.
     """
-    if isinstance(candidates, (str, bytes)) or not hasattr(candidates, "__iter__"):
+    if isinstance(candidates, (str, bytes, Hole)) or not hasattr(candidates, "__iter__"):
         raise SpaceError(
             f"{verb} needs a list of candidates; got {candidates!r} of type {type(candidates).__name__}."
         )

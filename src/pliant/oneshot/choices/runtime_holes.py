@@ -55,7 +55,7 @@ def explain_runtime_hole(error: BaseException, path: str = "") -> SpaceError | N
     if not _is_caused_by_hole(error):
         return None
     return SpaceError(
-        f"code that runs{f' at {path!r}' if path else ''} uses a hole as a value: {error}. {_ADVICE}"
+        f"code that runs{f' at {path!r}' if path else ''} uses a hole as a value: {str(error).rstrip('.')}. {_ADVICE}"
     )
 
 

@@ -327,8 +327,8 @@ def _is_complete(value: object) -> bool:
 
 
 def require_complete(value: object) -> None:
-    """Raises IncompleteError if ``value`` lacks a value or has undecided holes."""
-    if _is_complete(value):
+    """Raises IncompleteError if ``value`` lacks a value or has undecided holes, unless it is a hole itself."""
+    if isinstance(value, Placeholder) or _is_complete(value):
         return
     name = type(value).__name__
     missing = missing_paths(value)
