@@ -10,6 +10,7 @@ from .entry import Entry
 
 _PYGLOVE = "Peng et al., PyGlove: Symbolic Programming for Automated Machine Learning, NeurIPS 2020"
 _SANDLER = "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018"
+_MNASNET = "Tan et al., MnasNet: Platform-Aware Neural Architecture Search for Mobile, CVPR 2019"
 _NASBENCH101 = "Ying et al., NAS-Bench-101: Towards Reproducible Neural Architecture Search, ICML 2019"
 _NASBENCH201 = "Dong and Yang, NAS-Bench-201: Extending the Scope of Reproducible NAS, ICLR 2020"
 _MACRO = "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021"
@@ -44,6 +45,18 @@ _TABLE = (
             ("S2", "the filters of each layer"),
             ("S3", "operations and filters: the product of S1 and S2"),
         )
+    ),
+    *(
+        Entry(
+            name=f"mnasnet/{reference}",
+            module="mnasnet",
+            title=f"MnasNet: seven blocks with six choices each, around {title}",
+            paper=_MNASNET,
+            options={"reference": reference},
+            network_name="make_network",
+            inputs=_IMAGENET,
+        )
+        for reference, title in (("mobilenet_v2", "MobileNetV2"), ("mnasnet_a1", "MnasNet-A1"))
     ),
     # Cells
     Entry(

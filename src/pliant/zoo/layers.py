@@ -136,8 +136,7 @@ class InvertedResidual(nn.Module):
       filters_in: channels that come in.
       filters: channels that go out.
       kernel_size: of the depthwise convolution.
-      expansion: channels of the depthwise convolution divided by ``filters_in``; their number is rounded by
-        ``round_filters``, with ``filters_in`` for an expansion of 1.
+      expansion: channels of the depthwise convolution divided by ``filters_in``.
       stride: of the depthwise convolution.
       squeeze: hidden channels of the squeeze-and-excitation; 0 without one.
       activation: of the two inner convolutions.
@@ -159,7 +158,7 @@ class InvertedResidual(nn.Module):
         residual: bool = True,
     ) -> None:
         super().__init__()
-        hidden = filters_in if expansion == 1 else round_filters(filters_in * expansion)
+        hidden = round(filters_in * expansion)
         parts: list[Any] = []
         if expansion != 1:
             parts.append(ConvNormAct(filters_in, hidden, 1, activation=activation))
