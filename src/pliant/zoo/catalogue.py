@@ -58,6 +58,39 @@ _TABLE = (
         )
         for reference, title in (("mobilenet_v2", "MobileNetV2"), ("mnasnet_a1", "MnasNet-A1"))
     ),
+    # Reference networks
+    Entry(
+        name="mobilenet_v3",
+        module="backbones.mobilenet_v3",
+        title="MobileNetV3-Large with holes for kernel sizes and expansions",
+        paper="Howard et al., Searching for MobileNetV3, ICCV 2019",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    Entry(
+        name="efficientnet",
+        module="backbones.efficientnet",
+        title="EfficientNet-B0 with holes for kernel sizes and expansions",
+        paper="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    Entry(
+        name="resnet",
+        module="backbones.resnet",
+        title="ResNet-50 with holes for the inner widths of bottlenecks",
+        paper="He et al., Deep Residual Learning for Image Recognition, CVPR 2016",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    Entry(
+        name="convnext",
+        module="backbones.convnext",
+        title="ConvNeXt-T with holes for kernel sizes and inner widths",
+        paper="Liu et al., A ConvNet for the 2020s, CVPR 2022",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
     # Cells
     Entry(
         name="darts",
@@ -108,6 +141,16 @@ _TABLE = (
         module="transformer",
         title="vision transformers: width, depth, heads and MLP ratios",
         paper=_AUTOFORMER,
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    Entry(
+        name="vit_s",
+        module="transformer",
+        title="ViT-S/16",
+        paper="Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; size S of Touvron et al., ICML 2021",
+        network_options={"width": 384, "heads": 6},
+        space_name=None,
         network_name="make_network",
         inputs=_IMAGENET,
     ),

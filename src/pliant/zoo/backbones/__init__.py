@@ -1,0 +1,1 @@
+"""Reference networks for image classification whose layers can be searched, one module per paper."""
