@@ -50,7 +50,9 @@ def test_sampled_networks_train(seed):
 
 
 def test_plain_convolutions_ignore_expansion_and_squeeze():
-    first, second = (mnasnet.Block(8, 8, 2, "conv", e, 3, r) for e, r in ((1, 0.0), (6, 0.25)))
+    first, second = (
+        mnasnet.Block(8, 8, 2, "conv", expansion=e, squeeze_ratio=r) for e, r in ((1, 0.0), (6, 0.25))
+    )
     assert str(first.body) == str(second.body)
 
 

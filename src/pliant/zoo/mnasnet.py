@@ -80,10 +80,10 @@ class Block(nn.Module):
         filters: int,
         repeats: int = 1,
         kind: str = "mbconv",
+        *,
         expansion: int = 1,
         kernel_size: int = 3,
         squeeze_ratio: float = 0.0,
-        *,
         stride: int = 1,
     ) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ def _build(settings: Sequence[Any], classes: int, stride: int) -> Any:
     blocks: list[Any] = []
     width: Any = 32
     for (*choices, filters), step in zip(settings, STRIDES):
-        blocks.append(Block(clone(width), filters, *choices, stride=step))
+        blocks.append(Block(clone(width), filters, **dict(zip(HINTS, choices)), stride=step))
         width = filters
     stem = ConvNormAct(3, 32, 3, stride=stride)
     return ImageClassifier(stem, blocks, PooledHead(clone(width), classes, activation="relu"))
