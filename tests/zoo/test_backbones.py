@@ -81,9 +81,9 @@ def test_supernet_computes_each_of_its_networks(name):
 
 
 def test_squeeze_is_where_table_1_has_it():
-    rows = [layer.squeeze for layer in mobilenet_v3.make_network().stages]
-    assert [bool(squeeze) for squeeze in rows] == [row.squeeze for row in mobilenet_v3.LARGE]
-    assert rows[3] == 24  # a quarter of 72 channels, rounded to a multiple of 8
+    layers = mobilenet_v3.make_network().stages
+    assert [bool(layer.squeeze_ratio) for layer in layers] == [row.squeeze for row in mobilenet_v3.LARGE]
+    assert layers[3].body[2].reduce.out_channels == 24  # a quarter of 72 channels, rounded to a multiple of 8
 
 
 def test_vit_s_is_a_network_of_the_transformer_space():

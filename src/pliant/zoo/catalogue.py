@@ -58,6 +58,14 @@ _TABLE = (
         )
         for reference, title in (("mobilenet_v2", "MobileNetV2"), ("mnasnet_a1", "MnasNet-A1"))
     ),
+    Entry(
+        name="once_for_all",
+        module="once_for_all",
+        title="MobileNetV3 with elastic depth, width, kernel size and resolution",
+        paper="Cai et al., Once-for-All: Train One Network and Specialize it for Efficient Deployment, ICLR 2020",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
     # Reference networks
     Entry(
         name="mobilenet_v3",

@@ -139,6 +139,7 @@ class InvertedResidual(nn.Module):
       expansion: channels of the depthwise convolution divided by ``filters_in``.
       stride: of the depthwise convolution.
       squeeze: hidden channels of the squeeze-and-excitation; 0 without one.
+      squeeze_ratio: the same relative to the channels of the depthwise convolution, rounded by ``round_filters``.
       activation: of the two inner convolutions.
       gate: see ``SqueezeExcite``.
       residual: False never adds the input.
@@ -153,6 +154,7 @@ class InvertedResidual(nn.Module):
         *,
         stride: int = 1,
         squeeze: int = 0,
+        squeeze_ratio: float = 0.0,
         activation: str = "relu6",
         gate: str = "sigmoid",
         residual: bool = True,
@@ -165,7 +167,8 @@ class InvertedResidual(nn.Module):
         parts.append(
             ConvNormAct(hidden, hidden, kernel_size, stride=stride, groups=hidden, activation=activation)
         )
-        if squeeze:
+        if squeeze or squeeze_ratio:
+            squeeze = squeeze or round_filters(hidden * squeeze_ratio)
             inner = "relu" if gate == "hard_sigmoid" else activation
             parts.append(SqueezeExcite(hidden, squeeze, activation=inner, gate=gate))
         parts.append(ConvNormAct(hidden, filters, 1, activation="none"))

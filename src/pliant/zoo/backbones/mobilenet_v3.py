@@ -14,7 +14,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 
-from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, round_filters
+from ..layers import ConvNormAct, ImageClassifier, InvertedResidual
 
 
 class Row(NamedTuple):
@@ -113,7 +113,7 @@ def make_network(rows: Sequence[Row] = LARGE, *, classes: int = 1000, stride: in
                 row.kernel_size,
                 row.hidden / width,
                 stride=row.stride,
-                squeeze=round_filters(row.hidden / 4) if row.squeeze else 0,
+                squeeze_ratio=0.25 if row.squeeze else 0.0,
                 activation=row.activation,
                 gate="hard_sigmoid",
             )
@@ -137,7 +137,7 @@ def relax_layers(key: Any, value: Any, parent: Any) -> Any:
 def make_space(*, classes: int = 1000, stride: int = 2) -> Any:
     """Returns the network with holes for kernel sizes and expansions: 9 ** 14 networks.
 
-    The layers, filters, activations and hidden widths of squeeze-and-excitation are those of MobileNetV3-Large.
+    The number of layers, filters and activations are those of MobileNetV3-Large.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_space()).size == 9**14
