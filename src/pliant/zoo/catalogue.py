@@ -58,6 +58,41 @@ _TABLE = (
         )
         for reference, title in (("mobilenet_v2", "MobileNetV2"), ("mnasnet_a1", "MnasNet-A1"))
     ),
+    *(
+        Entry(
+            name=f"proxylessnas/{target}",
+            module="proxylessnas",
+            title=f"ProxylessNAS around the network found for {what}",
+            paper="Cai, Zhu and Han, ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware, ICLR 2019",
+            network_options={"name": target},
+            network_name="make_network",
+            inputs=_IMAGENET,
+        )
+        for target, what in (("mobile", "a phone"), ("cpu", "a CPU"), ("gpu", "a GPU"))
+    ),
+    *(
+        Entry(
+            name=f"fbnet/{name}",
+            module="fbnet",
+            title=f"FBNet: one of nine blocks at each of 22 places; its network is FBNet-{name.upper()}",
+            paper="Wu et al., FBNet: Hardware-Aware Efficient ConvNet Design via Differentiable NAS, CVPR 2019",
+            network_options={"name": name},
+            network_name="make_network",
+            inputs=_IMAGENET,
+        )
+        for name in "abc"
+    ),
+    *(
+        Entry(
+            name=f"tunas/{space}",
+            module="tunas",
+            title=f"TuNAS: mobile networks with removable layers{what}",
+            paper="Bender et al., Can Weight Sharing Outperform Random Architecture Search?, CVPR 2020",
+            options={"enlarged": bool(what)},
+            inputs=_IMAGENET,
+        )
+        for space, what in (("proxylessnas", ""), ("enlarged", ", and their filters"))
+    ),
     Entry(
         name="once_for_all",
         module="once_for_all",
