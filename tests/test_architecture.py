@@ -204,7 +204,7 @@ def judge_import(imported: Import, folder: str, allowed: Row) -> list[str]:
             return [] if imported.lazy else [f"{imported}: {folder} may import {other} inside functions only"]
         mine = ", ".join(sorted(allowed.may | allowed.lazily)) or "nothing of ours"
         return [f"{imported}: {folder} (floor {allowed.floor}) may import {mine}"]
-    if top in sys.stdlib_module_names:
+    if top in sys.stdlib_module_names or top == "annotationlib":  # new in Python 3.14
         return []
     if top not in allowed.third:
         return [f"{imported}: {folder} may import {', '.join(allowed.third) or 'no third party'}"]

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from pliant.values.errors import LoadError, PliantError
+from pliant.values.signature import read_signature
 
 from .base import Algorithm
 
@@ -131,7 +132,7 @@ def _read_options(value: object) -> dict[str, Any]:
     """Returns the arguments of a constructor: as the object keeps them, or, of a user's algorithm, as they were given."""
     kind = type(value)
     try:
-        signature = inspect.signature(kind)
+        signature = read_signature(kind)
     except (TypeError, ValueError):
         return {}
     kept = {name: getattr(value, name) for name in signature.parameters if hasattr(value, name)}

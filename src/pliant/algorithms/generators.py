@@ -6,12 +6,12 @@ Those that need NumPy, SciPy, PyTorch or Optuna are loaded on first use, so that
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.signature import read_signature
 
 from .base import Algorithm
 from .deduplicate import Deduplicate
@@ -140,7 +140,7 @@ def make(name: str, **options: Any) -> Algorithm:
       UnknownFieldError: the algorithm has no such option.
     """
     factory = find(NAMES[find_name(name)])
-    allowed = list(inspect.signature(factory).parameters)
+    allowed = list(read_signature(factory).parameters)
     for option in options:
         if option not in allowed:
             raise UnknownFieldError(

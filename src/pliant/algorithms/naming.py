@@ -6,10 +6,10 @@ Reads names and literals only; no text is run as code.
 from __future__ import annotations
 
 import ast
-import inspect
 from typing import Any
 
 from pliant.values.errors import FieldTypeError, FieldValueError, listing
+from pliant.values.signature import read_signature
 
 from .base import Algorithm
 from .generators import NAMES, SAMPLERS, find, find_name, make, point_to_sampler
@@ -115,7 +115,7 @@ def _explain_syntax(brackets: str, error: Exception) -> str:
 
 def _explain_order(name: str, value: str) -> str:
     """Returns what is wrong with an option without a name, and the name that was probably meant."""
-    known = list(inspect.signature(find(NAMES[find_name(name)])).parameters)
+    known = list(read_signature(find(NAMES[find_name(name)])).parameters)
     inner = INNER in known and (value[0] in "'\"" or value in NAMES)
     likely = [INNER] if inner else [option for option in known if option not in ("seed", INNER)]
     text = repr(value) if value.isidentifier() and value not in ("True", "False", "None") else value

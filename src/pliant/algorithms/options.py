@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 from functools import wraps
 from math import inf
 from typing import Any, TypeVar
 
 from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.signature import read_signature
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -125,7 +125,7 @@ def refuse_unknown(cls: _Class) -> _Class:
       UnknownFieldError: (the constructor) it has no such option.
     """
     make: Any = cls.__init__  # type: ignore[misc]  # of this very class, which its subclasses extend
-    names = list(inspect.signature(make).parameters)[1:]
+    names = list(read_signature(make).parameters)[1:]
 
     @wraps(make)
     def build(self: Any, *given: Any, **options: Any) -> None:
@@ -143,7 +143,7 @@ def refuse_unknown(cls: _Class) -> _Class:
 
 def show(owner: object) -> str:
     """Returns the constructor call that made ``owner``, of the arguments that it keeps as attributes."""
-    names = [name for name in inspect.signature(type(owner)).parameters if hasattr(owner, name)]
+    names = [name for name in read_signature(type(owner)).parameters if hasattr(owner, name)]
     return f"{type(owner).__name__}({', '.join(f'{name}={getattr(owner, name)!r}' for name in names)})"
 
 

@@ -21,6 +21,7 @@ from pliant.values.errors import (
     suggest,
 )
 from pliant.values.path import at_path
+from pliant.values.signature import read_signature
 
 from .base import Algorithm, Exhausted, Reward, check_reward, take_first
 from .options import check_count
@@ -358,7 +359,7 @@ def _find_sampler(sampler: Any) -> Callable[[int], Any]:
     is_class = inspect.isclass(sampler) and issubclass(sampler, samplers.BaseSampler)
     needed = [
         name
-        for name, parameter in (inspect.signature(sampler).parameters if is_class else {}).items()
+        for name, parameter in (read_signature(sampler).parameters if is_class else {}).items()
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     ]
     if needed:

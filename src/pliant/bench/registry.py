@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from importlib import import_module
 from typing import Any
 
 from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.signature import read_signature
 
 from .task import Task
 
@@ -61,7 +61,7 @@ def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: A
         )
     module, function, fixed = TASKS[name]
     make = getattr(import_module(module, __package__), function)
-    allowed = list(inspect.signature(make).parameters)
+    allowed = list(read_signature(make).parameters)
     for option in options:
         if option not in allowed or option == "data":
             known = [key for key in allowed if key not in ("data", *fixed)]

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from pliant.values.errors import PliantError, suggest
+from pliant.values.signature import read_signature
 
 DEFAULT = "search_space"
 NAMES = {
@@ -65,11 +66,11 @@ class Target:
                 f"{name} in {self.label} is a {type(found).__name__}, not a function. {_convention()}"
             )
         try:
-            inspect.signature(found).bind(None)
+            read_signature(found).bind(None)
         except TypeError:
             raise TargetError(
                 f"{name} in {self.label} is called with one argument, the program: `def {name}(program)`; "
-                f"its signature is {name}{inspect.signature(found)}. Give other arguments defaults, such as feedback=None."
+                f"its signature is {name}{read_signature(found)}. Give other arguments defaults, such as feedback=None."
             ) from None
         except ValueError:  # a builtin without a signature
             pass

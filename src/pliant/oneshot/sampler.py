@@ -17,7 +17,6 @@ training loop, calls four hooks around its steps::
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from torch.optim import Optimizer
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, LoadError, SpaceChangedError
+from pliant.values.signature import read_signature
 
 from .capability import check_capabilities
 from .choices.mutable import BindError
@@ -131,7 +131,7 @@ class Sampler(ABC):
 
         A checkpoint compares them to refuse a search with other options.
         """
-        names = inspect.signature(type(self)).parameters
+        names = read_signature(type(self)).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     @property

@@ -17,11 +17,11 @@ from pliant.symbolic.edit.commit import Insertion
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.read.compare import equal
 from pliant.symbolic.read.query import compile_pattern, query
-from pliant.symbolic.read.signature import positional_arity
 from pliant.symbolic.tree.node import children
 from pliant.values.errors import FieldTypeError, FieldValueError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
+from pliant.values.signature import positional_arity
 
 Where = type | tuple[type, ...] | str | re.Pattern[str] | Callable[..., Any] | None
 """Selects the values that an edit changes: a class; a regular expression of the whole path, such as ``layers`` or

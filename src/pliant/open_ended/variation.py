@@ -9,10 +9,10 @@ from typing import Any, final
 
 from pliant.algorithms import twister
 from pliant.symbolic.edit.clone import clone
-from pliant.symbolic.read.signature import positional_arity
 from pliant.symbolic.tree.node import Node, parent
 from pliant.symbolic.tree.realize import missing_paths
 from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, listing
+from pliant.values.signature import positional_arity
 
 from .edits import Edit
 

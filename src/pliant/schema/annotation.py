@@ -113,9 +113,10 @@ def _convert(annotation: t.Any, scope: _Scope) -> ValueSpec:
     if isinstance(annotation, ValueSpec):
         return annotation
     if isinstance(annotation, t.ForwardRef):
-        annotation = annotation.__forward_arg__
+        known = getattr(annotation, "__extra_names__", None) or {}  # Python 3.14: `int` in `Later[int]`
+        return _from_text(annotation.__forward_arg__, scope, known)
     if isinstance(annotation, str):
-        return _from_text(annotation, scope)
+        return _from_text(annotation, scope, {})
     try:
         plain = _PLAIN.get(annotation)
     except TypeError:  # unhashable: not an annotation, or one that contains a list
@@ -133,10 +134,13 @@ def _convert(annotation: t.Any, scope: _Scope) -> ValueSpec:
     return _from_special(annotation, scope)
 
 
-def _from_text(text: str, scope: _Scope) -> ValueSpec:
+def _from_text(text: str, scope: _Scope, known: Mapping[str, t.Any]) -> ValueSpec:
+    """Returns the spec for an annotation as text, in which ``known`` names mean what they do there only."""
+    names = _Names(scope)
+    names.update(known)
     try:
         # The text is the program's own annotation, not data; typing.get_type_hints evaluates it as well.
-        evaluated = eval(text, {"__builtins__": {}}, _Names(scope))  # noqa: S307 - see above
+        evaluated = eval(text, {"__builtins__": {}}, names)  # noqa: S307 - see above
     except Exception as error:
         raise SchemaError(
             f"the annotation {text!r} cannot be read: {type(error).__name__}: {error}. "
@@ -272,4 +276,4 @@ def _without_none(spec: ValueSpec) -> t.Any:
         args = ... if spec.args is None else [to_annotation(a) for a in spec.args]
         returns = t.Any if spec.returns is None else to_annotation(spec.returns)
         return t.cast(t.Any, t.Callable).__getitem__((args, returns))
-    return t.Union.__getitem__(tuple(to_annotation(c) for c in t.cast(Union, spec).candidates))
+    return t.cast(t.Any, t.Union)[tuple(to_annotation(c) for c in t.cast(Union, spec).candidates)]

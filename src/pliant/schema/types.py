@@ -14,6 +14,7 @@ from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 from pliant.values.placeholder import Placeholder
+from pliant.values.signature import read_signature
 
 from .value_spec import ValueSpec, as_spec, show
 
@@ -324,10 +325,8 @@ class Callable(ValueSpec):
 
 def _misfit(function: t.Any, count: int, names: Iterable[str]) -> str:
     """Returns why ``function`` does not accept the arguments; empty if it does, or if its signature is unknown."""
-    import inspect  # slow to import
-
     try:
-        signature = inspect.signature(function)
+        signature = read_signature(function)
     except (TypeError, ValueError):  # some built-in functions have no signature
         return ""
     try:

@@ -21,6 +21,7 @@ from pliant.space import Decisions
 from pliant.symbolic.json.documents import from_json, to_json
 from pliant.symbolic.read.compare import equal
 from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
+from pliant.values.signature import read_signature
 
 from .feedback import Feedback, Told, check_reward
 from .progress import silence
@@ -213,7 +214,7 @@ def _template_of(space: str) -> Template:
 def takes_feedback(evaluate: Callable[..., Any]) -> bool:
     """Returns whether a function has a second parameter for feedback: one without a default, or of this name."""
     try:
-        parameters = list(inspect.signature(evaluate).parameters.values())[1:2]
+        parameters = list(read_signature(evaluate).parameters.values())[1:2]
     except (TypeError, ValueError):
         return False
     return any(

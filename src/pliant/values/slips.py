@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from .errors import FieldTypeError, suggest
+from .signature import read_signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,7 +99,7 @@ def check_names(remedies: Mapping[str, str]) -> Callable[[Callable[P, R]], Calla
     """Makes a function of ``pg`` point to the right argument, where it is called with one that it does not have."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        known = list(inspect.signature(function).parameters)
+        known = list(read_signature(function).parameters)
 
         @wraps(function)
         def call(*args: P.args, **options: P.kwargs) -> R:

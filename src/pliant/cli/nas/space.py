@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -13,6 +12,7 @@ from pliant.nas.errors import NasError
 from pliant.nas.settings import Settings
 from pliant.space import Space
 from pliant.values.errors import PliantError, listing, suggest
+from pliant.values.signature import read_signature
 
 from ..target import Target, TargetError, load_target
 
@@ -92,7 +92,7 @@ def _call(text: str, folder: str) -> Any:
         text, folder, "search_space_module", "tutorial.search_spaces.basic_one_of_search_space"
     )
     try:
-        signature = inspect.signature(function)
+        signature = read_signature(function)
     except ValueError:  # a builtin without a signature
         return target.make_space()
     try:

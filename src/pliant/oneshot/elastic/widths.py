@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import Any, final
 
 from torch import nn
 
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
+from pliant.values.signature import read_signature
 
 
 @final
@@ -88,7 +88,7 @@ def add_widths(
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
         raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
-    known = list(inspect.signature(given).parameters)
+    known = list(read_signature(given).parameters)
     for name in (reads, writes):
         if name is not None and name not in known:
             raise FieldValueError(

@@ -25,6 +25,7 @@ from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
 from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.signature import read_signature
 
 from ..elastic.rules import find_rule
 
@@ -176,7 +177,7 @@ def _arguments(layer: nn.Module, base: type[nn.Module]) -> dict[str, Any] | None
     if base is nn.MultiheadAttention:
         own: Any = layer
         found = {"bias": own.in_proj_bias is not None, "add_bias_kv": own.bias_k is not None}
-    for name, parameter in inspect.signature(base).parameters.items():
+    for name, parameter in read_signature(base).parameters.items():
         if name in ("device", "dtype") or name in found:
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(layer, name):
@@ -203,7 +204,7 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
     if known is not None:
         return known
 
-    arguments: Mapping[str, Any] = {} if base is None else inspect.signature(base).parameters
+    arguments: Mapping[str, Any] = {} if base is None else read_signature(base).parameters
 
     def __init__(self: Any, *, opened: nn.Module, **given: Any) -> None:  # noqa: N807  # becomes the __init__ of the class
         fields = {name: given.pop(name) for name in arguments if name in given}

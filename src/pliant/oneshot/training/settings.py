@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
+from pliant.values.signature import read_signature
 
 from ..sampler import Sampler
 
@@ -134,7 +135,7 @@ def describe(value: object, depth: int = 0) -> str:
     if isinstance(value, (list, tuple)):
         return f"({', '.join(describe(part, depth + 1) for part in value)})"
     try:
-        names = inspect.signature(type(value)).parameters
+        names = read_signature(type(value)).parameters
     except (TypeError, ValueError):
         return type(value).__name__
     kept = {name: found for name in names if (found := _read(value, name)) is not _NOTHING}

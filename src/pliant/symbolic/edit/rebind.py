@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
 from pliant.values.missing import KEEP, MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
+from pliant.values.signature import positional_arity
 
 from ..read.query import child_of
-from ..read.signature import positional_arity
 from ..tree.node import ATOMS, Node, children, path, rebuild
 from .commit import Insertion, commit, commit_one
 

@@ -12,6 +12,7 @@ from pliant import schema as specs
 from pliant.schema import Field, Schema
 from pliant.values.errors import PliantError, SchemaError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.signature import read_signature
 
 SIMPLE = (int, float, str, bool)
 
@@ -48,7 +49,7 @@ def schema_of_signature(
       SchemaError: Python has no signature of it, or ``own`` names an argument that it lacks.
     """
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(read_signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise SchemaError(
             f"{owner} cannot be symbolized: Python has no signature of it ({error}). "
@@ -110,13 +111,13 @@ class FieldSignature:
     def __get__(self, node: object, cls: Any) -> inspect.Signature:
         function = getattr(cls, "_sym_function", None)
         if function is not None:
-            found = inspect.signature(function)
+            found = read_signature(function)
             return found if node is None else _open_arguments(node, found)
         if node is not None:
             raise AttributeError("__signature__")  # `inspect` then uses that of `__call__`
         init = getattr(cls, "_sym_maker", cls.__init__)
         if not getattr(init, "_sym_made", False):
-            parameters = list(inspect.signature(init).parameters.values())
+            parameters = list(read_signature(init).parameters.values())
             return inspect.Signature(parameters[1:]) if init is not object.__init__ else inspect.Signature()
         return inspect.Signature(_field_parameters(cls))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import inspect
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, Never
@@ -15,6 +14,7 @@ from typing import Any, Never
 from pliant.schema import Field, Schema, ValueSpec, from_annotation
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.signature import read_annotations, read_signature
 
 from .parameters import declared_default
 
@@ -44,7 +44,7 @@ def read_fields(
 ) -> tuple[list[Field], set[str]]:
     """Returns the fields that a class body declares, and the names of those that are passed by name only."""
     fields, by_name = [], set()
-    annotations = inspect.get_annotations(cls)
+    annotations = read_annotations(cls)
     for name, annotation in annotations.items():
         text = annotation if isinstance(annotation, str) else str(annotation)
         kw_only = kw_only or text.rstrip("'>").endswith("KW_ONLY")
@@ -141,7 +141,7 @@ def check_statement(cls: Any) -> None:
         and not getattr(init, "_sym_made", False)
         and not _calls_init(init.__code__)
     ):
-        names = list(inspect.signature(init).parameters)[1:]
+        names = list(read_signature(init).parameters)[1:]
         call = f"super().__init__({', '.join(f'{n}={n}' for n in names)})"
         right = f"def __init__(self, {', '.join(names)}):\n        {call}"
         refuse(cls, "__init__", "does not call super().__init__, which sets the fields", right)

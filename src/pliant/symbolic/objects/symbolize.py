@@ -7,7 +7,6 @@ use of an attribute that is not symbolic (``realize``).  A function becomes a fu
 from __future__ import annotations
 
 import enum
-import inspect
 import threading
 import weakref
 from types import BuiltinFunctionType
@@ -17,6 +16,7 @@ from pliant.schema import Schema, schema_from_members
 from pliant.values.class_table import ClassTable
 from pliant.values.errors import SchemaError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.signature import read_signature
 from pliant.values.slips import explain_argument
 
 from ..edit.commit import commit_one, survey
@@ -165,7 +165,7 @@ def _defer_to_user(cls: Any, symbolic_init: Any, user_init: Any, maker: Any) -> 
             symbolic_init(self, *args, **fields)
 
     if maker is not None:  # the user's signature, which scikit-learn reads
-        __init__.__signature__ = inspect.signature(maker)  # type: ignore[attr-defined]
+        __init__.__signature__ = read_signature(maker)  # type: ignore[attr-defined]
         cls._sym_maker = staticmethod(maker)
     __init__._sym_made = True  # type: ignore[attr-defined]  # marks it as generated, as `declare` does
     __init__.__doc__ = symbolic_init.__doc__

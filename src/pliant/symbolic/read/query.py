@@ -12,10 +12,10 @@ from typing import Any
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path, step_text
+from pliant.values.signature import positional_names
 
 from ..tree.node import ATOMS, Node, children
 from .compare import equal, node_class
-from .signature import positional_names
 
 _PATH_NAMES = ("k", "key", "key_path", "path")
 _Test = Callable[[str, Any, Any, Any], Any]  # of path text, keys (or None), value, parent

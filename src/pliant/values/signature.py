@@ -1,9 +1,45 @@
-"""Positional parameters of a user's function, so that functions of several forms are accepted."""
+"""Signatures and annotations of users' functions and classes; an annotation may name what is not defined yet.
+
+Python 3.14 evaluates annotations when they are read. A name that only type checkers import is then a
+``ForwardRef``, and not a NameError as from ``inspect.signature``.
+"""
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
+
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
+
+
+def read_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Returns the signature of a function or class, whatever its annotations name.
+
+    Raises:
+      TypeError, ValueError: it has none.
+
+    >>> str(read_signature(lambda x, y=1: x))
+    '(x, y=1)'
+    """
+    if sys.version_info >= (3, 14):
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+    return inspect.signature(function)
+
+
+def read_annotations(cls: type) -> dict[str, Any]:
+    """Returns the annotations of a class body in order, without those of its bases.
+
+    >>> class Layer:
+    ...     size: int
+    >>> list(read_annotations(Layer))
+    ['size']
+    """
+    if sys.version_info >= (3, 14):
+        return inspect.get_annotations(cls, format=Format.FORWARDREF)
+    return inspect.get_annotations(cls)
 
 
 def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
@@ -23,10 +59,8 @@ def positional_names(fn: Callable[..., Any], most: int) -> list[str]:
             required = len(names) - len(getattr(fn, "__defaults__", None) or ())
             return names[: required or most]
         return names + ["*"] * (most - len(names))
-    import inspect  # slow to import, and rarely needed
-
     try:
-        parameters = inspect.signature(fn).parameters.values()
+        parameters = read_signature(fn).parameters.values()
     except (TypeError, ValueError):
         return ["*"]
     given = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
