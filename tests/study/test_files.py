@@ -302,6 +302,7 @@ def test_fork(study, monkeypatch):
     study.close()  # leaves the files of the parent alone
     monkeypatch.undo()
     assert study.counts()["running"] == 1
+    study._store.close()  # in the parent, which has closed nothing yet
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="makes links of another user")
