@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import Any
 
 from pliant.hyper.template import abstract_search_space
 from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.signature import read_signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,5 +114,5 @@ class Entry:
 
 def _find_options(make: Any, fixed: Mapping[str, Any]) -> list[str]:
     """Returns the names of a function's parameters that an entry leaves open."""
-    named = (p.name for p in inspect.signature(make).parameters.values() if p.kind is not p.VAR_KEYWORD)
+    named = (p.name for p in read_signature(make).parameters.values() if p.kind is not p.VAR_KEYWORD)
     return [name for name in named if name not in fixed]
