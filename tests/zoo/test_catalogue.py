@@ -12,7 +12,7 @@ from pliant.values.errors import FieldValueError, UnknownFieldError
 NAMES = zoo.list()
 SPACES = [name for name in NAMES if zoo.get(name).space_name]
 NETWORKS = [name for name in NAMES if zoo.get(name).network_name]
-TRAINED = [name for name in SPACES if zoo.get(name).inputs]
+TRAINED = [name for name in SPACES if zoo.get(name).inputs and zoo.get(name).always_valid]
 
 
 def run(network: torch.nn.Module, shape: tuple[int, ...]) -> torch.Tensor:

@@ -160,6 +160,14 @@ _TABLE = (
         paper=_NASBENCH101,
     ),
     Entry(
+        name="nasbench101/network",
+        module="nasbench101_network",
+        title="networks of NAS-Bench-101; those of invalid cells are refused when they are used",
+        paper=_NASBENCH101,
+        inputs=_CIFAR,
+        always_valid=False,
+    ),
+    Entry(
         name="nasbench201",
         module="nasbench201",
         title="cells of NAS-Bench-201, as data",
@@ -177,6 +185,13 @@ _TABLE = (
         module="nasbench_macro",
         title="networks of NAS-Bench-Macro, as data",
         paper=_MACRO,
+    ),
+    Entry(
+        name="nasbench_macro/network",
+        module="nasbench_macro_network",
+        title="networks of NAS-Bench-Macro",
+        paper=_MACRO,
+        inputs=_CIFAR,
     ),
     # Transformers
     Entry(

@@ -24,6 +24,7 @@ class Entry:
       options: arguments of the module's ``make_space`` that this name stands for.
       network_options: arguments of the module's ``make_network`` that this name stands for.
       inputs: the shape of one input of its networks, without the batch; empty where programs are not networks.
+      always_valid: whether each program of the space is a network that runs.
       space_name: the function of the module that makes the space; None where the entry is one network.
       network_name: the function of the module that makes the reference network; None where there is none.
     """
@@ -35,6 +36,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     network_options: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[int, ...] = ()
+    always_valid: bool = True
     space_name: str | None = "make_space"
     network_name: str | None = None
 
