@@ -15,11 +15,10 @@ from typing import Any
 
 from pliant import schema as specs
 from pliant.schema import ValueSpec
-from pliant.symbolic.objects.compile import own
 from pliant.symbolic.objects.containers import Dict, List
 from pliant.symbolic.tree.adoption import adopt, govern, item_spec
 from pliant.symbolic.tree.leaf import fresh, is_shared
-from pliant.symbolic.tree.node import ATOMS, Node, children, rebuild
+from pliant.symbolic.tree.node import ATOMS, Node, children, own, place, rebuild
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
@@ -237,7 +236,7 @@ def _freshen(node: Any) -> Any:
         elif _is_private(child):
             new = fresh_copy(child)
             node._sym_put(key, new)
-            own(new, node, key)
+            own(new, node, place(key))
     return node
 
 
@@ -266,7 +265,7 @@ def make_dict(items: dict[Any, Any]) -> Dict:
     dict.update(made, items)
     for key, item in items.items():
         if item.__class__ not in ATOMS:
-            own(item, made, key)
+            own(item, made, place(key))
             if not isinstance(item, Node):
                 made._sym_put(key, item)
     return made

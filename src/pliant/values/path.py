@@ -1,7 +1,7 @@
 """Tree paths: the keys from the root of a tree to a node.
 
-``a.b[0].c`` has the keys ``('a', 'b', 0, 'c')``.  A key that is not a plain name is quoted: ``a['x.y']``.  Text and keys
-convert both ways without loss.
+``a.b[0].c`` has the keys ``('a', 'b', 0, 'c')``.  A key that is not a plain name is quoted: ``a['x.y']``; other keys of a
+dict are written as Python writes them: ``a[None]``, ``a[(1, 2)]``.  Text and keys convert both ways without loss.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[^\W\d][\w$-]*\Z")
 _TOKEN = re.compile(
     r"""\.?(?P<name>[^\W\d][\w$-]*)"""
     r"""|\[(?P<index>-?\d+)\]"""
-    r"""|\[(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]"""
+    r"""|\[(?P<literal>(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"\[\]{}])+)\]"""
 )
 
 
@@ -166,17 +166,16 @@ def _parse_text(text: str) -> Path:
     at = 0
     while at < len(text):
         m = _TOKEN.match(text, at)
-        if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
+        try:
+            if m is None or (not keys and text[at] == ".") or (keys and m["name"] and text[at] != "."):
+                raise ValueError
+            literal = m["literal"]
+            keys.append(ast.literal_eval(literal) if literal else m["name"] or int(m["index"]))
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # of literal_eval
             raise PathError(
                 f"{text!r} is not a path: cannot read {text[at:]!r} at position {at}. "
-                "Write names and indices as in 'a.b[0].c', other keys quoted as in \"a['x.y']\"."
-            )
-        if m["name"] is not None:
-            keys.append(m["name"])
-        elif m["index"] is not None:
-            keys.append(int(m["index"]))
-        else:
-            keys.append(ast.literal_eval(m["quoted"]))
+                "Write names and indices as in 'a.b[0].c', other keys as in Python, as in \"a['x.y'][None]\"."
+            ) from None
         at = m.end()
     return Path(keys)
 

@@ -11,15 +11,16 @@ A holder has two private methods for this: ``_sym_plan(changes, fresh)`` returns
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, final
 
 from pliant.values.errors import PliantError, SealedError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 
-from ..tree.adoption import release
-from ..tree.node import ATOMS, Node, path
+from ..tree.adoption import ARRIVED, announce, release
+from ..tree.node import ATOMS, Node, own, path, place
+from ..tree.realize import is_ready
 
 
 @final
@@ -120,14 +121,17 @@ def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) ->
     undo = [(holder, holder._sym_swap(content)) for holder, content in plans]
     try:
         for holder, old in undo:
-            tell_left(holder, old)
+            tell_moved(holder, old)
         reset(nodes)
         if listens and notify:
             tell(nodes, changes, undo)
     except BaseException:
-        for holder, content in reversed(undo):
-            holder._sym_swap(content)
-        reset(nodes)
+        try:
+            withdraw(fresh)
+        finally:
+            for holder, content in reversed(undo):
+                holder._sym_swap(content)
+            reset(nodes)
         raise
 
 
@@ -188,14 +192,19 @@ def commit_one(holder: Any, key: Any, value: Any, *, notify: bool = True) -> Non
         raise
     old = holder._sym_swap(content)
     try:
-        tell_left(holder, old)
+        tell_moved(holder, old)
     except BaseException:
-        holder._sym_swap(old)
+        try:
+            withdraw(fresh)
+        finally:
+            holder._sym_swap(old)
         raise
 
 
-def tell_left(holder: object, old: Any) -> None:
-    """Runs the parent hooks of nodes that ``holder`` held before and that have no parent now."""
+def tell_moved(holder: object, old: Any) -> None:
+    """Runs the parent hooks of nodes that ``holder`` holds now, and of those that it held before and that have no parent now."""
+    if ARRIVED:
+        announce(holder)
     for value in old.values() if isinstance(old, dict) else old:
         if value.__class__ in ATOMS or not isinstance(value, Node):
             continue
@@ -204,10 +213,10 @@ def tell_left(holder: object, old: Any) -> None:
 
 
 def tell(nodes: list[Any], changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]) -> None:
-    """Runs the change hooks of the nodes that have one, children before parents, each once."""
+    """Runs the change hooks of the complete nodes that have one, children before parents, each once."""
     told = _told(changes, undo)
     for node in reversed(nodes):
-        if id(node) in told:
+        if id(node) in told and is_ready(node):
             base = path(node).depth
             node._sym_tell({Path(c.path.keys[base:]): c for c in told[id(node)]})
 
@@ -224,21 +233,35 @@ def _told(changes: list[tuple[Any, dict[Any, Any]]], undo: list[tuple[Any, Any]]
             at = at._sym_parent
         if not listeners:
             continue
-        before = old if isinstance(old, dict) else dict(enumerate(old))
         here = path(holder)
-        if updates.__class__ is Whole:
-            after = dict(zip(holder._sym_keys(), holder._sym_values()))
-            after = {k: after.get(k, MISSING_VALUE) for k in before | after}
-            updates = {k: v for k, v in after.items() if v is not before.get(k, MISSING_VALUE)}
-        for key, value in updates.items():
-            if isinstance(holder, list) and key < 0:
-                key += len(before) if isinstance(old, list) else len(holder)
-            new = value.value if isinstance(value, Insertion) else value
-            was = MISSING_VALUE if isinstance(value, Insertion) else before.get(key, MISSING_VALUE)
+        for key, was, new in _changed(holder, updates, old):
             change = Change(here + key, was, new)
             for node in listeners:
                 told.setdefault(id(node), []).append(change)
     return told
+
+
+def _changed(holder: Any, updates: dict[Any, Any], old: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yields the key of each change in a holder, and the values before and after, as they are stored."""
+    whole = updates.__class__ is Whole
+    if (
+        isinstance(old, list)
+        and not whole
+        and any(v is MISSING_VALUE or v.__class__ is Insertion for v in updates.values())
+    ):
+        for key, value in updates.items():  # items move; these are those that were named
+            at = key + len(old) if key < 0 else key
+            if isinstance(value, Insertion):
+                yield at, MISSING_VALUE, value.value
+            else:
+                yield at, old[at] if at < len(old) else MISSING_VALUE, value
+        return
+    before = old if isinstance(old, dict) else dict(enumerate(old))
+    whole = whole or old.__class__ is not dict
+    for key in before | dict.fromkeys(holder._sym_keys()) if whole else before:
+        was, new = before.get(key, MISSING_VALUE), holder._sym_child(key)
+        if was is not new:
+            yield key, was, new
 
 
 def detach(holder: object, values: Any, kept: set[int]) -> None:
@@ -255,12 +278,7 @@ def detach(holder: object, values: Any, kept: set[int]) -> None:
 def attach(holder: object, items: Any) -> None:
     """Sets parent and key of the nodes among ``(key, value)`` items."""
     for key, value in items:
-        if isinstance(value, Node):
-            value._sym_parent = holder
-            value._sym_key = key
-        elif isinstance(value, tuple):
-            steps = key if key.__class__ is tuple else (key,)
-            attach(holder, [((*steps, i), v) for i, v in enumerate(value)])
+        own(value, holder, place(key))
 
 
 def attach_all(holder: Any) -> None:

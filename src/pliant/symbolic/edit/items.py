@@ -15,7 +15,7 @@ from pliant.values.path import at_path
 
 from ..tree.adoption import admit, adopt, item_spec
 from ..tree.leaf import forget_refs, keep, kept
-from ..tree.node import ATOMS, Node, path
+from ..tree.node import ATOMS, Node, path, place
 from .commit import Insertion, Whole, attach, detach
 
 
@@ -30,7 +30,8 @@ def plan_list(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> Any:
     for i, value in few.items():
         if value is not MISSING_VALUE:
             few[i] = admit(holder, i, value, element)
-            fresh.append((holder, few[i]))
+            if few[i] is not holder._sym_child(i):
+                fresh.append((holder, few[i]))
     return few
 
 
@@ -150,8 +151,9 @@ def plan_dict(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[An
             inner = item_spec(spec, key)
             if value is MISSING_VALUE or isinstance(value, Insertion) or (spec is not None and inner is None):
                 break
-            new = admit(holder, key, value, inner)
-            fresh.append((holder, new))
+            new = admit(holder, place(key), value, inner)
+            if new is not holder._sym_child(key):
+                fresh.append((holder, new))
             return {key: new}
     return _plan_entries(holder, updates, fresh)
 
@@ -177,14 +179,16 @@ def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dic
     for key, value in content.items():
         if value.__class__ in ATOMS:
             continue
+        at = value._sym_key if isinstance(value, Node) else None
+        before = at[0] if at.__class__ is tuple else at
         if (
             id(value) in mine
             and isinstance(value, Node)
-            and (value._sym_key == key or value is not content.get(value._sym_key))
+            and (at == place(key) or value is not content.get(before))
         ):
             mine.remove(id(value))  # it stays or moves; a second time it is copied
             continue
-        content[key] = adopt(holder, key, value, item_spec(spec, key))
+        content[key] = adopt(holder, place(key), value, item_spec(spec, key))
         fresh.append((holder, content[key]))
     return Whole(content)
 

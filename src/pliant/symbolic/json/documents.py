@@ -16,7 +16,7 @@ from pliant.values.files import write_atomically
 from pliant.values.slips import check_names
 
 from ..read.compare import node_class
-from ..tree.adoption import PLAIN
+from ..tree.adoption import PLAIN, announce
 from .form import Fault, locate
 from .reader import Reader
 from .writer import Writer
@@ -170,7 +170,9 @@ def _symbolic(value: object) -> Any:
     """Returns a loaded value with its plain containers made symbolic."""
     maker = PLAIN.get(value.__class__)
     if maker is not None:
-        return maker(value, None)
+        made = maker(value, None)
+        announce(made)
+        return made
     return tuple(map(_symbolic, value)) if value.__class__ is tuple else value
 
 

@@ -21,8 +21,8 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
 from ..read.compare import equal, hash_of
-from ..tree.adoption import CONTAINERS, release
-from ..tree.node import ATOMS, Node, copy_plain
+from ..tree.adoption import ARRIVED, CONTAINERS, announce, release
+from ..tree.node import ATOMS, Node, copy_plain, own
 
 get_dict = object.__getattribute__
 
@@ -123,6 +123,8 @@ def make_init(
         "__atoms": ATOMS,
         "__missing": MISSING_VALUE,
         "__release": release,
+        "__arrived": ARRIVED,
+        "__announce": announce,
         "__get_dict": get_dict,
     }
     positional: list[str] = []
@@ -160,6 +162,8 @@ def make_init(
         f"def __init__({signature}):",
         f"    if {stray}: __reject(__self, {'()' if variadic else '__more'}, __extra)",
     ]
+    if not cls._sym_flat:  # type: ignore[attr-defined]  # set by declare; a flat class adopts no nodes
+        body.append("if __arrived: __announce(__self)")
     lines += ["    try:", *("        " + line for line in body or ["pass"])]
     undo = f"        __release(__self, [{', '.join(stored)}])"
     lines += ["    except BaseException:", undo, "        raise"]
@@ -314,14 +318,3 @@ def make_hash(cls: type, fields: list[Field]) -> Any:
 def hash_part(value: object) -> Any:
     """Returns the part of an object's hash for a value that is not exactly of the type of its field."""
     return value if isinstance(value, (int, float, str)) and value == value else hash_of(value)
-
-
-def own(value: object, holder: object, key: object) -> None:
-    """Sets parent and key of a new node, or of the new nodes inside a new tuple."""
-    if isinstance(value, Node):
-        value._sym_parent = holder
-        value._sym_key = key
-    elif isinstance(value, tuple):
-        steps = key if key.__class__ is tuple else (key,)
-        for i, item in enumerate(value):
-            own(item, holder, (*steps, i))

@@ -19,9 +19,9 @@ from pliant.values.path import at_path
 from ..edit.commit import Whole, commit, commit_one
 from ..edit.items import plan_dict, plan_list, swap_dict, swap_list
 from ..read.compare import equal, hash_of
-from ..tree.adoption import CONTAINERS, PLAIN, adopt, item_spec
+from ..tree.adoption import ARRIVED, CONTAINERS, PLAIN, adopt, announce, item_spec, release
 from ..tree.leaf import keep, kept
-from ..tree.node import ATOMS, Node, path
+from ..tree.node import ATOMS, Node, path, place
 from .compile import copy_child
 from .methods import Symbolic
 
@@ -31,8 +31,12 @@ def _through_items(method: Callable[..., Any]) -> Any:
 
     @functools.wraps(method)
     def change(self: Any, *args: Any, **options: Any) -> Any:
-        items = list(self)
+        before, items = list(self), list(self)
         result = method(items, *args, **options)
+        if len(before) != len(self) or not all(
+            map(operator.is_, before, self)
+        ):  # by a key or `==` of the user
+            raise ValueError(f"list modified during {method.__name__}")
         commit([(self, Whole([kept(self, v) for v in items]))])
         return result
 
@@ -58,9 +62,10 @@ class List(list[Any], Symbolic):
 
     def __init__(self, items: Iterable[Any] = (), *, value_spec: ValueSpec | None = None) -> None:
         found = list(_stored(items))
+        if self:  # `__init__` is called again
+            self.clear()
         if value_spec is not None:
-            self._sym_spec = value_spec
-            found = value_spec.check(found)
+            found = _check_items(self, value_spec, found)
         element = item_spec(value_spec, 0)
         _extend(
             self,
@@ -69,9 +74,18 @@ class List(list[Any], Symbolic):
                 for i, v in enumerate(found)
             ],
         )
+        _complete(self)
 
     __repr__ = Symbolic.__repr__
     __str__ = Symbolic.__str__
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name[:5] != "_sym_":
+            raise AttributeError(
+                f"a List has no attribute {name!r}: copies would lose it. Put the value into an object or pg.Dict that holds "
+                "the list."
+            )
+        object.__setattr__(self, name, value)
 
     def _sym_keys(self) -> range:
         return range(len(self))
@@ -85,7 +99,7 @@ class List(list[Any], Symbolic):
         return MISSING_VALUE
 
     def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> List:
-        made = _new(List)
+        made = _new(self.__class__)
         made._sym_parent = parent
         made._sym_key = key
         made._sym_spec = self._sym_spec
@@ -119,6 +133,8 @@ class List(list[Any], Symbolic):
         if isinstance(index, slice):
             self._set_slice(index, value)
         else:
+            if not hasattr(index, "__index__"):
+                list.__getitem__(self, index)  # raises the error of a list
             index = operator.index(index)
             if not -len(self) <= index < len(self):
                 raise ItemError(
@@ -188,11 +204,33 @@ class List(list[Any], Symbolic):
         return hash_of(self)
 
 
+def _check_items(made: Any, spec: Any, items: Any) -> Any:
+    """Returns the items of a new container, checked by its spec."""
+    if not isinstance(spec, ValueSpec):
+        name = type(made).__name__
+        raise FieldTypeError(
+            f"value_spec of a {name} must be a spec such as pg.typing.{name}(...); got {spec!r:.80}. "
+            "For an entry of this name, write pg.Dict({'value_spec': ...})."
+        )
+    made._sym_spec = spec
+    return spec.check(items)
+
+
+def _complete(made: Any) -> None:
+    """Runs the parent hooks of the items of a new container; if one fails, the items have no parent as before."""
+    if ARRIVED:
+        try:
+            announce(made)
+        except BaseException:
+            release(made, made._sym_values())
+            raise
+
+
 def _stored(items: Any) -> Any:
     """Returns the items of a List or Dict with its Refs; other values unchanged."""
-    if items.__class__ is List:
+    if isinstance(items, List):
         return items._sym_values()
-    return dict(zip(items, items._sym_values())) if items.__class__ is Dict else items
+    return dict(zip(items, items._sym_values())) if isinstance(items, Dict) else items
 
 
 _new = list.__new__
@@ -238,12 +276,16 @@ class Dict(dict[Any, Any], Symbolic):
                 )
         found = {**dict(_stored(items)), **fields}
         if value_spec is not None:
-            self._sym_spec = value_spec
-            found = value_spec.check(found)
+            found = _check_items(self, value_spec, found)
         for k, v in found.items():
             if v is not MISSING_VALUE:
-                new = v if v.__class__ in ATOMS else keep(self, adopt(self, k, v, item_spec(value_spec, k)))
+                new = (
+                    v
+                    if v.__class__ in ATOMS
+                    else keep(self, adopt(self, place(k), v, item_spec(value_spec, k)))
+                )
                 dict.__setitem__(self, k, new)
+        _complete(self)
 
     def _sym_keys(self) -> Any:
         return dict.keys(self)
@@ -256,11 +298,11 @@ class Dict(dict[Any, Any], Symbolic):
         return kept(self, dict.get(self, key, MISSING_VALUE))
 
     def _sym_copy(self, parent: object = None, key: object = None, memo: Any = None) -> Dict:
-        made = dict.__new__(Dict)
+        made = dict.__new__(self.__class__)
         made._sym_parent = parent
         made._sym_key = key
         for k, v in zip(dict.keys(self), self._sym_values()):
-            new = v if v.__class__ in ATOMS else keep(made, copy_child(v, made, k, memo))
+            new = v if v.__class__ in ATOMS else keep(made, copy_child(v, made, place(k), memo))
             dict.__setitem__(made, k, new)
         if self._sym_spec is not None:
             made._sym_spec = self._sym_spec
@@ -268,6 +310,17 @@ class Dict(dict[Any, Any], Symbolic):
 
     def _sym_put(self, key: object, value: object) -> None:
         dict.__setitem__(self, key, keep(self, value))
+
+    def _sym_assign(self, key: Any, value: Any) -> bool:
+        found = dict.get(self, key, MISSING_VALUE)
+        if (
+            self._sym_spec is not None
+            or found is value
+            or (isinstance(found, Node) and found._sym_hears_parent)
+        ):
+            return False
+        swap_dict(self, {key: value})
+        return True
 
     def _sym_reset(self) -> None:
         if self._sym_template is not None:
@@ -292,13 +345,15 @@ class Dict(dict[Any, Any], Symbolic):
             self[name] = value
 
     def __delattr__(self, name: str) -> None:
+        if name not in self:
+            self.__getattr__(name)  # raises AttributeError
         del self[name]
 
     def __setitem__(self, key: object, value: object) -> None:
         commit_one(self, key, value)
 
     def __delitem__(self, key: object) -> None:
-        commit([(self, {key: MISSING_VALUE})])
+        commit_one(self, key, MISSING_VALUE)
 
     def update(self, *args: Any, **fields: Any) -> None:
         """Sets several items, as one change."""
@@ -384,7 +439,7 @@ def _dict_node(items: dict[Any, Any], spec: object) -> Dict:
     if spec is not None:
         object.__setattr__(made, "_sym_spec", spec)
     for k, v in items.items():
-        new = v if v.__class__ in ATOMS else keep(made, adopt(made, k, v, item_spec(spec, k)))
+        new = v if v.__class__ in ATOMS else keep(made, adopt(made, place(k), v, item_spec(spec, k)))
         dict.__setitem__(made, k, new)
     return made
 

@@ -342,6 +342,7 @@ def plan_fields(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dict[
             if value is MISSING_VALUE:
                 planned[name] = value
                 continue
-        planned[name] = admit(holder, name, value, spec)
-        fresh.append((holder, planned[name]))
+        new = planned[name] = admit(holder, name, value, spec)
+        if new is not holder._sym_child(name):
+            fresh.append((holder, new))
     return planned

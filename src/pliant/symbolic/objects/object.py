@@ -182,7 +182,10 @@ class Object(Machinery):
         """Computes values from the fields; runs before the first use of the object. Override it."""
 
     def on_change(self, changes: dict[Any, Any]) -> None:
-        """Runs after changes at and below this object, given as ``{relative path: Change}``. Override it."""
+        """Runs after changes at and below this object, given as ``{relative path: Change}``. Override it.
+
+        It does not run while the object lacks a value or has an undecided hole.
+        """
 
     def on_parent_change(self, old_parent: object, new_parent: object) -> None:
         """Runs after this object was put into a tree or taken out of one; not for copies. Override it."""

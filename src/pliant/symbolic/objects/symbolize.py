@@ -22,7 +22,7 @@ from pliant.values.slips import explain_argument
 from ..edit.commit import commit_one, survey
 from ..json.form import SYMBOLIZERS
 from ..read.compare import equal, node_class
-from ..tree.adoption import admit
+from ..tree.adoption import admit, announce
 from ..tree.leaf import Ref
 from ..tree.node import Node, children, copy_plain, rebuild
 from ..tree.realize import fill, get, is_twin, put, realize
@@ -278,6 +278,7 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         record = admit(self, name, copy_plain(value), spec_for(cls, name))
         super(cls._sym_owner, self).__setattr__(name, value)
         self._sym_swap({name: record})
+        announce(self)
     else:
         super(cls._sym_owner, self).__setattr__(name, value)
 

@@ -58,8 +58,8 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
         value._sym_key = key
         if spec is not None and cls in CONTAINERS:
             govern(value, spec)
-        if value._sym_hears_parent:
-            _tell_new_parent(value, holder)
+        if value._sym_hears_parent and holder is not None:
+            ARRIVED[id(value)] = value, holder
         return value
     if cls is tuple or (isinstance(value, tuple) and hasattr(value, "_fields")):
         return adopt_tuple(holder, key, value, spec)
@@ -78,13 +78,31 @@ def adopt(holder: Any, key: Any, value: Any, spec: ValueSpec | None = None) -> A
     return value
 
 
-def _tell_new_parent(value: Any, holder: Any) -> None:
-    """Runs the parent hook of a node that was adopted; releases it if the hook fails."""
-    try:
-        value._sym_moved(None, holder)
-    except BaseException:
-        value._sym_parent = value._sym_key = None
-        raise
+ARRIVED: dict[int, tuple[Any, Any]] = {}
+"""Adopted nodes by ``id``, with their holders; their parent hooks wait until the holder is complete, for ``announce``."""
+
+
+def announce(top: Any) -> None:
+    """Runs the parent hooks that wait below ``top``, which is complete now."""
+    found = take_arrived(top)
+    for i, (value, holder) in enumerate(found):
+        try:
+            value._sym_moved(None, holder)
+        except BaseException:
+            ARRIVED.update({id(v): (v, holder) for v, holder in found[i:]})  # `release` does not tell these
+            raise
+
+
+def take_arrived(top: Any) -> list[tuple[Any, Any]]:
+    """Returns and forgets the adopted nodes below ``top`` whose hooks wait; other threads have other trees."""
+    found = []
+    for identity, (_, holder) in list(ARRIVED.items()):
+        at = holder
+        while at is not None and at is not top:
+            at = at._sym_parent
+        if at is not None:
+            found.append(ARRIVED.pop(identity))
+    return found
 
 
 def govern(container: Any, spec: ValueSpec) -> None:
@@ -165,7 +183,8 @@ def release(holder: object, values: Any) -> None:
         if isinstance(value, Node) and value._sym_parent is holder:
             value._sym_parent = None
             value._sym_key = None
-            if value._sym_hears_parent:
+            take_arrived(value)
+            if ARRIVED.pop(id(value), None) is None and value._sym_hears_parent:
                 value._sym_moved(holder, None)
         elif isinstance(value, tuple):
             release(holder, value)

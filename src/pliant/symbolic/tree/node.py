@@ -7,7 +7,7 @@ leaves.
 Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespace belongs to the user):
 
 ``_sym_parent``, ``_sym_key``   the node that holds it, and its key there (a tuple of keys if it is inside a
-                                tuple of its parent)
+                                tuple of its parent; see ``place`` for keys that are tuples)
 ``_sym_keys()``, ``_sym_values()``   its children, in order, as two parallel sequences
 ``_sym_child(key)``             one child, or MISSING_VALUE
 ``_sym_copy(parent, key, memo)``  a copy of its tree with this parent and key: nodes are copied; leaves are
@@ -159,6 +159,22 @@ def copy_plain(value: object, memo: dict[int, Any] | None = None) -> Any:
     if items is None:
         return value if memo is None else copy.deepcopy(value, memo)
     return rebuild(value, [copy_plain(v, memo) for _, v in items])
+
+
+def place(key: Any) -> Any:
+    """Returns the key of an item as nodes store it: a tuple there has the keys of a place inside a tuple."""
+    return (key,) if key.__class__ is tuple else key
+
+
+def own(value: object, holder: object, key: object) -> None:
+    """Sets parent and key of a node, or of the nodes inside a tuple."""
+    if isinstance(value, Node):
+        value._sym_parent = holder
+        value._sym_key = key
+    elif isinstance(value, tuple):
+        steps = key if key.__class__ is tuple else (key,)
+        for i, item in enumerate(value):
+            own(item, holder, (*steps, i))
 
 
 def parent(node: object) -> Any:

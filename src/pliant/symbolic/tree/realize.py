@@ -326,9 +326,14 @@ def _is_complete(value: object) -> bool:
     return all(_is_complete(v) for _, v in children(value) or ())
 
 
+def is_ready(value: object) -> bool:
+    """Returns whether the user's code may run for ``value``: it is complete, or a hole."""
+    return isinstance(value, Placeholder) or _is_complete(value)
+
+
 def require_complete(value: object) -> None:
     """Raises IncompleteError if ``value`` lacks a value or has undecided holes, unless it is a hole itself."""
-    if isinstance(value, Placeholder) or _is_complete(value):
+    if is_ready(value):
         return
     name = type(value).__name__
     missing = missing_paths(value)
