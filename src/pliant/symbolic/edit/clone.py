@@ -7,7 +7,7 @@ import copy
 from typing import Any, TypeVar, cast
 
 from ..tree.leaf import keep
-from ..tree.node import PROGRAM, Node, copy_plain
+from ..tree.node import PROGRAM, Node, copy_plain, is_unset
 from ..tree.realize import get, is_realized, put, realize, slot_state
 from .commit import attach_all
 from .rebind import rebind
@@ -62,7 +62,7 @@ def deep_copy(node: Any, memo: dict[Any, Any]) -> Any:
     target = get(made, "__dict__")
     for name, value in get(node, "__dict__").items():
         if name not in ("_sym_parent", "_sym_key", "_sym_template", "_sym_refs"):
-            target[name] = value if name == "_sym_spec" else copy.deepcopy(value, memo)
+            target[name] = value if name == "_sym_spec" or is_unset(value) else copy.deepcopy(value, memo)
     for name, value in slot_state(node).items():
         put(made, name, copy.deepcopy(value, memo))
     attach_all(made)

@@ -36,6 +36,9 @@ def reduce_node(node: Any, protocol: int) -> tuple[Any, ...]:
     else:
         everything = get(node, "__dict__")
         own = {k: v for k, v in everything.items() if k.startswith(("_v_", "_sym_")) and k not in _PLACE}
+        for name, default in cls._sym_unset.items():
+            if own.get("_v_" + name) is default:
+                del own["_v_" + name]
         state = (own, _user_state(node, everything) if is_realized(node) else None)
     maker = make_realized if is_realized(node) else make_blank
     return maker, (_class_reference(cls),), state, None, None, set_state
@@ -100,7 +103,8 @@ def set_state(node: Any, state: tuple[Any, Any]) -> None:
         attach_all(node)
         return
     own, user_state = state
-    get(node, "__dict__").update(own)
+    unset = {"_v_" + name: default for name, default in type(node)._sym_unset.items()}
+    get(node, "__dict__").update(unset | own)
     attach_all(node)
     if user_state is not None:
         if hasattr(type(node), "__setstate__"):

@@ -89,6 +89,8 @@ class Writer:
         keys = node._sym_keys()
         pairs: Iterable[tuple[str, Any]]
         pairs = fields(node, hide_default_values=True) if self.hide else zip(keys, node._sym_values())
+        if node._sym_unset:  # default values without a JSON form
+            pairs = [(k, v) for k, v in pairs if v is not node._sym_unset.get(k, MISSING_VALUE)]
         if "_type" in keys:
             present = {k: v for k, v in pairs if v is not MISSING_VALUE}
             return {"_type": "object", "name": name, "fields": self.write_dict(present)}

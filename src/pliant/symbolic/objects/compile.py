@@ -16,7 +16,7 @@ from typing import Any
 
 from pliant import schema as specs
 from pliant.schema import Field, Schema
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, UnknownFieldError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.source import define_function
 
@@ -34,10 +34,14 @@ def check_name(name: str, owner: str, *, is_argument: bool = False) -> str:
       SchemaError: it is not an identifier, or would hide what Pliant stores in an object.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise SchemaError(f"{owner}: {name!r} cannot be the name of a field; it must be a Python identifier.")
+        raise SchemaError(
+            f"{owner}: {name!r} cannot be the name of a field; it must be a Python identifier. Keep values of any keys in a "
+            "field that holds a dict."
+        )
     if (name == "self" and not is_argument) or name.startswith(("_sym_", "_v_", "__")):
         raise SchemaError(
-            f"{owner}: {name!r} cannot be the name of a field: 'self' and names that begin with '_sym_', '_v_' or '__' are reserved."
+            f"{owner}: {name!r} cannot be the name of a field: 'self' and names that begin with '_sym_', '_v_' or '__' are reserved. "
+            "Rename it, or symbolize a function with another name for it that passes it on."
         )
     return name
 
@@ -105,6 +109,31 @@ def _adopts(field: Field, i: int, scope: dict[str, Any]) -> str:
     return f"{field.key}.__class__ is __c{i} and {field.key}._sym_parent is None"
 
 
+def _admission(field: Field, i: int, scope: dict[str, Any]) -> list[str]:
+    """Returns the source that checks and adopts one argument."""
+    name = str(field.key)
+    passes, adopts = _passes(field, i, scope), _adopts(field, i, scope)
+    admit = f"{name} = __admit(__self, {name!r}, {name})"
+    if adopts:
+        return [
+            f"if {adopts}:",
+            f"    {name}._sym_parent = __self",
+            f"    {name}._sym_key = {name!r}",
+            f"else: {admit}",
+        ]
+    return [f"if not ({passes}): {admit}" if passes else admit]
+
+
+def _pack(holder: object, name: str, more: tuple[Any, ...], given: object) -> list[Any]:
+    """Returns extra positional arguments as a list."""
+    if given is not MISSING_VALUE:
+        raise UnknownFieldError(
+            f"{type(holder).__name__} got the keyword {name!r}, which is the name of its *{name}, beside extra positional arguments. "
+            f"Symbolize a function that takes them as two lists or dicts of other names."
+        )
+    return [*more]
+
+
 def make_init(
     cls: type,
     schema: Schema,
@@ -124,6 +153,7 @@ def make_init(
         "__missing": MISSING_VALUE,
         "__release": release,
         "__arrived": ARRIVED,
+        "__pack": _pack,
         "__announce": announce,
         "__get_dict": get_dict,
     }
@@ -136,24 +166,12 @@ def make_init(
         store = f"__d['_v_{name}']" if lazy else f"__self._v_{name}"
         stored.append(name)
         if name == variadic:
-            body.append(f"if __more: {name} = [*__more]")
+            body.append(f"if __more: {name} = __pack(__self, {name!r}, __more, {name})")
             after.append(f"{name}=__missing")
         else:
             scope[f"__default{i}"] = _default_of(field)
             (after if name in keyword_only else positional).append(f"{name}=__default{i}")
-        passes, adopts = _passes(field, i, scope), _adopts(field, i, scope)
-        if adopts:
-            body += [
-                f"if {adopts}:",
-                f"    {name}._sym_parent = __self",
-                f"    {name}._sym_key = {name!r}",
-                f"else: {name} = __admit(__self, {name!r}, {name})",
-            ]
-        elif passes:
-            body.append(f"if not ({passes}): {name} = __admit(__self, {name!r}, {name})")
-        else:
-            body.append(f"{name} = __admit(__self, {name!r}, {name})")
-        body.append(f"{store} = {name}")
+        body += [*_admission(field, i, scope), f"{store} = {name}"]
     places: tuple[str, ...] = getattr(cls, "_sym_places", ())
     positional.sort(key=lambda p: places.index(n) if (n := p.split("=")[0]) in places else len(places))
     signature = ", ".join(["__self", "/", *positional, "*__more", *after, "**__extra"])

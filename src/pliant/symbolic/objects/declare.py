@@ -5,6 +5,7 @@ Shared by ``Object`` subclasses, functors and symbolized classes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -18,8 +19,8 @@ from pliant.values.registry import register, register_type
 from ..edit.clone import clone
 from ..edit.commit import Insertion, commit_one
 from ..tree.adoption import admit
-from ..tree.leaf import bare
-from ..tree.node import ATOMS, path
+from ..tree.leaf import bare, is_sentinel
+from ..tree.node import ATOMS, UNSET, path
 from ..tree.realize import make_twin
 from .compile import (
     EXACT,
@@ -108,6 +109,11 @@ def _describe(cls: Any, schema: Schema, names: list[str], *, lazy: bool, runs: b
     cls._sym_plain = not lazy and not cls._sym_hears_parent and not cls._sym_partial_ok
     cls._sym_flat = cls._sym_plain and all(type(f.value_spec) in EXACT for f in fields.values())
     cls._sym_wild = len(fields) < len(schema)
+    defaults = {name: f.value_spec.default for name, f in fields.items()}
+    cls._sym_unset = {n: d for n, d in defaults.items() if d.__class__ not in ATOMS and is_sentinel(d)}
+    for value in cls._sym_unset.values():
+        with contextlib.suppress(TypeError):  # some cannot have weak references
+            UNSET[id(value)] = value
     for field in schema.values():
         for named in named_types(field.value_spec):
             register_type(named, replaces=True)

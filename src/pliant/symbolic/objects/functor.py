@@ -165,13 +165,15 @@ def functor_class(
     )  # other objects have the same name, so it is not stored by name
     found = schema_of_signature(function, own, owner=named.__name__, annotated=True)
     namespace = {
-        "__module__": named.__module__ or "builtins",
+        "__module__": getattr(named, "__module__", None) or "builtins",
         "__qualname__": f"{named.__qualname__}{mark}",
         "__doc__": function.__doc__,
         "_sym_function": staticmethod(function),
         "_sym_variadic": found.variadic,
         "_sym_positional_only": found.positional_only,
     }
+    if hasattr(function, "dispatch") and hasattr(function, "registry"):  # functools.singledispatch
+        namespace["_sym_positional_only"] = tuple(found.schema)[:1]
     cls: Any = type(named.__name__, (base_class or Functor,), namespace)
     declare_object(cls, found.schema, variadic=found.variadic, keyword_only=found.keyword_only)
     _record_given(cls)

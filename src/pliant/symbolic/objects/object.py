@@ -37,6 +37,7 @@ class Machinery(Symbolic):
     _sym_fields: ClassVar[dict[str, Field]] = {}
     _sym_names: ClassVar[tuple[str, ...]] = ()
     _sym_stateful = False
+    _sym_unset: ClassVar[dict[str, Any]] = {}
     _sym_twin: ClassVar[Any] = None
     _sym_plain: ClassVar[bool] = False
     _sym_lazy: ClassVar[bool] = False

@@ -23,7 +23,8 @@ class Binding(NamedTuple):
     Attributes:
       schema: the fields in order.
       variadic: the field of extra positional arguments.
-      keyword_only, positional_only: names that can be passed in one way only.
+      keyword_only, positional_only: names that can be passed in one way only.  A positional-only ``a`` beside
+        ``**fields`` is the field ``a_``, because ``a`` may be a key of these.
     """
 
     schema: Schema
@@ -62,6 +63,8 @@ def schema_of_signature(
         **getattr(function, "__globals__", {}),
     }
     fields, variadic, keyword_only, positional_only = [], None, set(), []
+    names = [p.name for p in parameters]
+    is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for p in parameters:
         given = own.get(p.name)
         if p.kind is p.VAR_KEYWORD:
@@ -76,6 +79,9 @@ def schema_of_signature(
         if p.kind is p.KEYWORD_ONLY:
             keyword_only.add(p.name)
         if p.kind is p.POSITIONAL_ONLY:
+            while is_open and p.name in names:  # a keyword of this name is another argument
+                p = p.replace(name=p.name + "_")
+            names.append(p.name)
             positional_only.append(p.name)
         fields.append(_field(p, given, _default_of(p, method_of), scope, annotated=annotated))
     _refuse_strangers(own, fields, owner)
@@ -88,6 +94,9 @@ def _default_of(p: Any, made_by: Any) -> Any:
         return MISSING_VALUE
     if type(p.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # stands for a factory in dataclasses
         return declared_default(made_by.__dataclass_fields__[p.name])
+    if type(p.default).__module__ == "attr._make":  # stands for a factory in attrs
+        factory = next(a.default for a in made_by.__attrs_attrs__ if p.name in (a.alias, a.name))
+        return p.default if factory.takes_self else factory.factory()
     return p.default
 
 
@@ -127,10 +136,12 @@ def _open_arguments(functor: Any, found: inspect.Signature) -> inspect.Signature
     bound = dict(zip(functor._sym_keys(), functor._sym_values()))
     parameters = []
     by_name = False
+    renamed = dict(zip(found.parameters, functor._sym_positional_only))
     for p in found.parameters.values():
-        if p.name in functor._sym_given:
+        name = renamed.get(p.name, p.name)
+        if name in functor._sym_given:
             by_name = True
-            p = p.replace(default=bound[p.name]) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) else p
+            p = p.replace(default=bound[name]) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) else p
         if by_name and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
             p = p.replace(kind=p.KEYWORD_ONLY)
         if not (by_name and p.kind is p.VAR_POSITIONAL):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import threading
 import weakref
+from pathlib import PurePath
 from types import BuiltinFunctionType
-from typing import Any, Never
+from typing import Any, Never, get_origin
 
 from pliant.schema import Schema, schema_from_members
 from pliant.values.class_table import ClassTable
@@ -21,7 +22,7 @@ from pliant.values.slips import explain_argument
 
 from ..edit.commit import commit_one, survey
 from ..json.form import SYMBOLIZERS
-from ..read.compare import equal, node_class
+from ..read.compare import HEAP_TYPE, equal, node_class
 from ..tree.adoption import admit, announce
 from ..tree.leaf import Ref
 from ..tree.node import Node, children, copy_plain, rebuild
@@ -66,6 +67,9 @@ def symbolize(
     if target is None or isinstance(target, (list, dict)):
         constraints = target if target is not None else fields
         return lambda it: symbolize(it, constraints, eq=eq, repr=repr)
+    generic = get_origin(target)  # of List[int]; its parameters have no effect
+    if isinstance(generic, type):
+        target = generic
     if isinstance(target, type):
         return symbolize_class(target, fields, eq=eq, repr=repr)
     if callable(target):
@@ -78,7 +82,8 @@ def symbolize(
             raise SchemaError(f"{target!r} is symbolic already.")
         return functor_class(target, fields)
     raise SchemaError(
-        f"symbolize needs a class or a function; got {target!r} of type {type(target).__name__}."
+        f"symbolize needs a class or a function; got {target!r} of type {type(target).__name__}. Pass a method as an attribute of "
+        "its class (`pg.symbolize(A.method)`), and a value inside a function that returns it."
     )
 
 
@@ -117,13 +122,18 @@ def _refuse(base: Any) -> None:
     if base.__init__ is object.__init__ and isinstance(base.__new__, BuiltinFunctionType):
         immutable = base.__new__ is not object.__new__
     else:
-        immutable = issubclass(base, (int, float, str, bytes, tuple, frozenset, enum.Enum))
+        immutable = issubclass(base, (int, float, str, bytes, tuple, frozenset, enum.Enum, PurePath))
     if immutable:
         raise SchemaError(
             f"{base.__name__} cannot be symbolized: its objects are immutable values, whose content is fixed before "
             "__init__ runs. Use it as a plain value, or symbolize a function that returns it."
         )
-    if issubclass(base, (dict, list, set, bytearray, BaseException)):
+    if base is object or issubclass(base, type) or getattr(base, "_is_protocol", False):
+        raise SchemaError(
+            f"{base.__name__} cannot be symbolized: objects of it are not programs. Symbolize a class that derives from it, or "
+            "a function that returns it."
+        )
+    if any(not cls.__flags__ & HEAP_TYPE for cls in base.__mro__ if cls is not object):  # written in C
         raise SchemaError(
             f"{base.__name__} cannot be symbolized: its content is not in attributes, and the built-in methods of its base "
             "read it directly. Use pg.Dict or pg.List, or symbolize a function that returns it."

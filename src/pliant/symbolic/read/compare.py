@@ -171,7 +171,7 @@ def _exact_text(value: object) -> Any:
     return repr(value) if is_scalar and not isinstance(value, (int, str, bytes)) else None
 
 
-_HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
+HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
 
 
 def _has_open_state(value: object) -> bool:
@@ -180,7 +180,7 @@ def _has_open_state(value: object) -> bool:
     if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
         return False
     return all(
-        base is object or (base.__flags__ & _HEAP_TYPE and not base.__dict__.get("__slots__"))
+        base is object or (base.__flags__ & HEAP_TYPE and not base.__dict__.get("__slots__"))
         for base in cls.__mro__
     )
 

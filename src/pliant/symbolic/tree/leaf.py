@@ -17,7 +17,7 @@ from typing import Any, final
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
-from .node import ATOMS, PROGRAM, rebuild
+from .node import ATOMS, PROGRAM, Node, is_dataclass, is_unset, rebuild
 
 _SHARED = (type, FunctionType, BuiltinFunctionType, BuiltinMethodType, MethodType, ModuleType)
 
@@ -109,13 +109,27 @@ def is_shared(value: object) -> bool:
     (True, True, False)
     """
     cls: Any = type(value)
-    if cls in ATOMS or isinstance(value, _SHARED) or cls is Ref:
+    if cls in ATOMS or isinstance(value, _SHARED) or cls is Ref or is_unset(value):
         return True
     if cls.__name__ == "Lambda" and cls.__module__.startswith("keras."):
         return True  # no weights; and Keras copies layers through a file, where a lambda loses its globals
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
         return True
     return cls.__eq__ is not object.__eq__ and cls.__hash__ not in (None, object.__hash__)
+
+
+def is_sentinel(value: object) -> bool:
+    """Returns whether a default without state is compared by identity, as ``x is UNSET`` does; it is never copied.
+
+    >>> is_sentinel(object()), is_sentinel([])
+    (True, False)
+    """
+    cls = type(value)
+    if cls.__eq__ is not object.__eq__ or is_dataclass(value) or isinstance(value, Node):
+        return False
+    return not getattr(value, "__dict__", None) and not any(
+        base.__dict__.get("__slots__") for base in cls.__mro__
+    )
 
 
 def fresh(value: object) -> Any:

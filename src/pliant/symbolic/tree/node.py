@@ -26,6 +26,7 @@ Private members of a node (``_sym_…`` and ``_v_…``; the rest of its namespac
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, ClassVar
@@ -149,6 +150,15 @@ PROGRAM: Any = "pliant: a copy of the program"
 """A key in the memo of a deep copy: copy only the program, and realize nothing for it."""
 
 
+UNSET: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""By ``id``, the default values that functions compare by identity (``x is UNSET``); so are plain ``object()``."""
+
+
+def is_unset(value: object) -> bool:
+    """Returns whether a value stands for an argument that was not passed; copies share it."""
+    return value.__class__ is object or UNSET.get(id(value)) is value
+
+
 def copy_plain(value: object, memo: dict[int, Any] | None = None) -> Any:
     """Returns a copy of a plain container and its nodes; leaves are shared, or deep-copied if there is a memo."""
     if value.__class__ in ATOMS:
@@ -157,7 +167,7 @@ def copy_plain(value: object, memo: dict[int, Any] | None = None) -> Any:
         return value._sym_copy(None, None, memo)
     items = children(value)
     if items is None:
-        return value if memo is None else copy.deepcopy(value, memo)
+        return value if memo is None or is_unset(value) else copy.deepcopy(value, memo)
     return rebuild(value, [copy_plain(v, memo) for _, v in items])
 
 
