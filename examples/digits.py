@@ -60,6 +60,7 @@ def handmade():
 def accuracy(program, split):
     torch.manual_seed(0)
     network = nn.Sequential(*program.layers, nn.Flatten(), nn.LazyLinear(10))
+    program.network = network  # of a loop's winner: search.best_program.network, trained
     network(images[:2])  # lazy layers learn their sizes
     optimizer = program.optimizer(network.parameters())
     for _ in range(program.epochs):

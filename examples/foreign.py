@@ -78,7 +78,7 @@ def search(name, epochs=20, seed=0):
 
 
 def train_alone(network, epochs=20, seed=0):
-    """Trains one network from scratch, and returns its accuracy on images that the search did not use."""
+    """Trains a network from scratch, in place, and returns its accuracy on images that the search did not use."""
     torch.manual_seed(seed)
     steps = optimizer(network.parameters())
     for _ in range(epochs):
@@ -91,7 +91,9 @@ def train_alone(network, epochs=20, seed=0):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # the fastest for networks of this size
-    report, found = search(sys.argv[1] if len(sys.argv) > 1 else "SPOS")
+    report, found = search(
+        sys.argv[1] if len(sys.argv) > 1 else "SPOS"
+    )  # without weights, which the loop below trains
     print(report)
     for name, network in {"found": found, "published": published_network()}.items():
         print(f"{name:10} {count(network):,} multiply-adds, trained from scratch: {train_alone(network):.1%}")

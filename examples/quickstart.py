@@ -40,21 +40,15 @@ def evaluate(network):
 def search_by_default():
     search = pg.sample(space, trials=40)
     for network, feedback in search:
-        reward = evaluate(network)
-        feedback(reward)
-        if reward == search.best_reward:
-            winner = network  # with the weights that were trained, which search.best_program has not
-    return winner
+        feedback(evaluate(network))
+    return search.best_program  # with the weights that its trial trained
 
 
 def search_by_evolution():
     search = pg.sample(space, pg.algorithms.RegularizedEvolution(10, 4), trials=40)
     for network, feedback in search:
-        reward = evaluate(network)
-        feedback(reward)
-        if reward == search.best_reward:
-            winner = network  # with the weights that were trained, which search.best_program has not
-    return winner
+        feedback(evaluate(network))
+    return search.best_program  # with the weights that its trial trained
 
 
 def search_by_weight_sharing():

@@ -111,3 +111,12 @@ def test_search(tmp_path):
     again = search()
     assert "Study: digits.study.db (complete: 2 of 2 trials)" in again
     assert again.partition("Comparison")[2] == first.partition("Comparison")[2]
+
+
+def test_the_winner_has_its_trained_network(digits):
+    search = pg.sample(digits.handmade().rebind(epochs=pg.oneof([1, 2])), "sweep", progress=False)
+    for program, feedback in search:
+        feedback(digits.evaluate(program))
+    network = search.best_program.network
+    found = network(digits.images[digits.VALIDATION]).argmax(1) == digits.labels[digits.VALIDATION]
+    assert found.double().mean().item() == search.best_reward > 0.5

@@ -129,6 +129,8 @@ def test_the_search_end_to_end_and_killed_between(settings, tmp_path, until):
     with Study.open(out / "search.study.db") as study:
         assert [one.status for one in study.trials()] == ["completed"] * 3
         assert all(0.3 < one.reward < 1 and one.metrics["model_flops"] > 0 for one in study.trials())
+    models = [torch.load(file) for file in out.rglob("model.pt")]  # what each trial trained
+    assert [model["head.weight"].shape[0] for model in models] == [10] * 3
     trained = subprocess.run(
         command("train", f"--search_job_id={out}", "--train_max_parallel_trial=1"), **settings, timeout=240
     )

@@ -90,42 +90,6 @@ def test_the_programs_of_a_front_are_one_object_each():
     assert search.best_program is first[0][0]
 
 
-class Model:
-    """A model that has state after training."""
-
-    def __init__(self, size):
-        self.size, self.weights = size, None
-
-    def train(self):
-        self.weights = [1.0] * self.size
-        return float(self.size)
-
-
-@WAYS
-def test_the_trained_winner_is_kept_as_the_documentation_says(how, tmp_path):
-    kept = []
-    space = pg.symbolize(Model)(pg.intv(1, 5))
-
-    def judge(model):
-        kept.append(model)
-        return model.train()
-
-    if how == "search":
-        search = pg.search(space, judge, "sweep", progress=False)
-        winner = next(model for model in kept if len(model.weights) == search.best_reward)
-    else:
-        more = {"study": tmp_path / "a.db"} if how == "study" else {}
-        search = pg.sample(space, "sweep", progress=False, **more)
-        for model, feedback in search:
-            reward = model.train()
-            feedback(reward)
-            if reward == search.best_reward:
-                winner = model
-    assert winner.weights == [1.0] * 5
-    assert search.best_program.size == 5
-    assert search.best_program.weights is None  # the program, not its trained state
-
-
 @WAYS
 def test_trials_are_frozen_records(how, tmp_path):
     trials = find(how, tmp_path).trials

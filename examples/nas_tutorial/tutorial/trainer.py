@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 
@@ -115,6 +116,7 @@ def main(arguments=None):
         trial.report(metrics, step=epoch, model_flops=model.flops)
         if trial.should_stop(argv.job_dir, step=epoch, total_steps=argv.epochs):
             break
+    torch.save(model.state_dict(), os.path.join(argv.job_dir, "model.pt"))  # the trained model of this trial
     trial.write_job_status(argv.job_dir, "success")
 
 

@@ -58,7 +58,8 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
             self._ended = True
             raise StopIteration
         self._open = asked
-        return self._make(asked.decisions), asked
+        self._source.running = program = self._make(asked.decisions)
+        return program, asked
 
     def close(self) -> None:
         """Ends the search; closes a study that was opened for it, so that other processes may write it.
@@ -87,6 +88,9 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
 
     def _best(self) -> list[tuple[Decisions, Reward]]:
         return self._source.tally.front()
+
+    def _kept(self) -> tuple[tuple[int, Any] | None, int | None]:
+        return self._source.tally.kept, self._source.tally.best_id
 
     def _counts(self) -> tuple[int, int]:
         return self._source.tally.done, self._source.tally.failed

@@ -23,7 +23,16 @@ from .arguments import REMEDIES, check_callbacks, check_holes, check_timeout, ch
 from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
-from .worker import describe_call, evaluate_lent, evaluate_one, is_importable, lend, make_job, program_of
+from .worker import (
+    describe_call,
+    evaluate_lent,
+    evaluate_one,
+    is_importable,
+    lend,
+    make_job,
+    program_of,
+    take_program,
+)
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
@@ -104,6 +113,7 @@ class _Work(NamedTuple):
     make: Callable[[Any], Job]  # the job of a trial
     name: str  # of the function
     why: str | None  # it is called in this process
+    key: str | None  # of the programs that are kept, where trials run in this process
 
 
 def _prepare(
@@ -134,13 +144,14 @@ def _prepare(
         if not may_stay:
             raise
         why = str(error)
+    call, name, key = evaluate_one, sent.get("evaluate", repr(evaluate)), None
     if why is not None:
         template = Template(space() if inspect.isfunction(space) else space)
-        key = stack.enter_context(lend(evaluate, template))
-        make, name = partial(make_job, evaluate_lent, {"lent": key}, limits), repr(evaluate)
+        call, sent = evaluate_lent, {"space": {}}
     else:
         template = Template(program_of(sent["space"]) if "name" in sent["space"] else space)
-        make, name = partial(make_job, evaluate_one, sent, limits), sent["evaluate"]
+    if why is not None or isinstance(launcher, InPlace):
+        sent["lent"] = key = stack.enter_context(lend(evaluate, template))
     check_holes(template, space)
     if launcher is None:  # raises in a worker that imports a script only for a function of it
         launcher = Processes(workers) if why is None else InPlace()
@@ -149,7 +160,7 @@ def _prepare(
         file = Path(stack.enter_context(TemporaryDirectory()), "space.json")
         file.write_text(sent["space"].pop("text"), encoding="utf-8")
         sent["space"]["file"] = str(file)
-    return _Work(template, launcher, make, name, why)
+    return _Work(template, launcher, partial(make_job, call, sent, limits), name, why, key)
 
 
 def _find_unguarded(sent: dict[str, Any]) -> str | None:
@@ -225,7 +236,10 @@ class _Watch:
             self._patience.finish()
         trials = [trial for trial in source.study.trials() if trial.ended is not None]
         make = work.template.materialize
-        return Result(work.template.space, make, trials, front=source.study.front(), ended=ending.how)
+        kept = source.tally.kept
+        return Result(
+            work.template.space, make, trials, front=source.study.front(), kept=kept, ended=ending.how
+        )
 
     def read(self, trial: Trial, outcome: Outcome) -> Any:
         """Returns what an outcome means; raises where the worker could not load what it should call."""
@@ -243,7 +257,7 @@ class _Watch:
     def end(self, trial: Trial) -> None:
         """Passes a trial on that ended; raises where it is one of too many failures."""
         trace = self._traces.pop(trial.id, "")
-        self.source.add(trial)
+        self.source.add(trial, take_program(self._work.key) if self._work.key else ())
         if self._patience is not None:
             self._patience.note(trial, trace)
 

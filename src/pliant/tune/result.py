@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from pliant.algorithms.objectives import ParetoFront
 from pliant.values.slips import SEARCH, explain_attributes
@@ -24,13 +24,16 @@ T = TypeVar("T")
 class Tally:
     """Counts the trials of a search, and keeps the best: one trial, or the Pareto front of several objectives."""
 
-    __slots__ = ("_front", "best", "done", "failed", "maximize", "reason")
+    __slots__ = ("_front", "best", "done", "failed", "kept", "maximize", "reason")
 
     def __init__(self, *, maximize: bool) -> None:
         self.maximize = maximize
         self.done = self.failed = 0  # how many ended; how many of them have no reward that counts
         self.best: tuple[int, Decisions, float] | None = None  # id, decisions, reward; of one objective
         self.reason: str | None = None  # the last failure, with its id
+        self.kept: tuple[int, Any] | None = (
+            None  # id and program of the last best trial that ran in this process
+        )
         self._front: ParetoFront | None = None
 
     def add(self, id: int, decisions: Decisions, reward: Reward | None) -> bool:
@@ -43,7 +46,7 @@ class Tally:
             if self._front is None:
                 self._front = ParetoFront()
             sign = 1.0 if self.maximize else -1.0
-            self._front.add(tuple([sign * one for one in reward]), (decisions, reward))
+            self._front.add(tuple([sign * one for one in reward]), (id, decisions, reward))
             return False
         best = self.best
         if best is not None and (id >= best[0] if reward == best[2] else (reward < best[2]) is self.maximize):
@@ -61,8 +64,19 @@ class Tally:
     def front(self) -> list[tuple[Decisions, Reward]]:
         """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
         if self._front is not None:
-            return [member.item for member in self._front]
+            return [member.item[1:] for member in self._front]
         return [] if self.best is None else [self.best[1:]]
+
+    @property
+    def best_id(self) -> int | None:
+        """The id of the best trial; of several objectives, of the best in the first one."""
+        best = self.best if self._front is None else self._front.members[0].item
+        return None if best is None else best[0]
+
+    def keep(self, id: int, program: object) -> None:
+        """Keeps the program of a trial that ran in this process, as it was evaluated, if the trial is the best."""
+        if id == self.best_id:
+            self.kept = (id, program)
 
     @property
     def best_text(self) -> str:
@@ -106,15 +120,15 @@ class Found(ABC, Generic[T]):
     def best_program(self) -> T | None:
         """The best program; None before the first reward.  Of several objectives, the best in the first one.
 
-        It is the program, not its trained state: one object, which is built from the decisions when it is first read.  What
-        a trial trained is in the program that the trial had; keep that one, or save its weights in the trial::
+        It is one object.  If the best trial ran in this process, it is the one that was evaluated there, with its weights::
 
             search = pg.sample(space, trials=40)
             for network, feedback in search:
-                reward = evaluate(network)     # trains it
-                feedback(reward)
-                if reward == search.best_reward:
-                    winner = network           # with its weights
+                feedback(train_and_score(network))
+            search.best_program(images)        # the trained network
+
+        Only this one is kept.  Else it is built from the decisions, and not trained: if the trial ran in a worker process, or
+        before the search was resumed.  Save what it trained under ``feedback.id``, or train it again.
         """
         front = self.front
         return front[0][0] if front else None
@@ -135,9 +149,13 @@ class Found(ABC, Generic[T]):
     def front(self) -> list[tuple[T, Reward]]:
         """The Pareto-optimal programs with their rewards: no other program beats one in all objectives.
 
-        The best in the first objective comes first. With one objective, just the best. Each is one object, as ``best_program``.
+        The best in the first objective comes first: it is ``best_program``. With one objective, just the best. The others are built
+        from their decisions, one object each.
         """
         best, made = self._best(), self._made
+        kept, best_id = self._kept()
+        if best and kept is not None and kept[0] == best_id:
+            made = {**made, best[0]: kept[1]}
         self._made = {one: made[one] if one in made else self._make(one[0]) for one in best}
         return [(self._made[one], one[1]) for one in best]
 
@@ -152,6 +170,10 @@ class Found(ABC, Generic[T]):
             f"<search of {count} trials, {failed}{self._state()}, best reward "
             f"{best[0][1] if best else None}{at}; see .best_program, .front, .trials>"
         )
+
+    @abstractmethod
+    def _kept(self) -> tuple[tuple[int, Any] | None, int | None]:
+        """Returns the id and the program that were kept, as it was evaluated in this process; and the id of the best trial."""
 
     @abstractmethod
     def _counts(self) -> tuple[int, int]:
@@ -172,11 +194,13 @@ class Result(Found[T]):
         trials: list[Trial],
         *,
         front: list[Trial],
+        kept: tuple[int, Any] | None,
         ended: str,
     ) -> None:
         super().__init__(space, make)
         self._trials = trials
         self._front = [(trial.decisions, trial.told) for trial in front if trial.told is not None]
+        self._ids = kept, front[0].id if front else None
         self._how = ended
 
     @property
@@ -193,3 +217,6 @@ class Result(Found[T]):
 
     def _best(self) -> list[tuple[Decisions, Reward]]:
         return self._front
+
+    def _kept(self) -> tuple[tuple[int, Any] | None, int | None]:
+        return self._ids

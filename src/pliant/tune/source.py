@@ -44,6 +44,7 @@ class Source(ABC):
         self.deadline: float | None = None
         self.display: Display | None = None
         self.has_progress = False
+        self.running: Any = None  # the program of the loop's trial, until its feedback
         self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
         self._thread = threading.get_ident()
 
@@ -128,6 +129,8 @@ class Source(ABC):
         self._frame = None
         reward = told.reward if counts else None
         is_best = self.tally.add(trial.id, trial.decisions, reward)
+        self.tally.keep(trial.id, self.running)
+        self.running = None
         why = None if counts else told.reason or "it breaks a constraint"
         self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
@@ -135,13 +138,15 @@ class Source(ABC):
         if self.callbacks:
             self._call(self.trial(trial.id))
 
-    def add(self, trial: Trial) -> None:
-        """Notes a trial that ran elsewhere, as it ended."""
+    def add(self, trial: Trial, program: tuple[Any, ...] = ()) -> None:
+        """Notes a trial that ended, and its program if it ran in this process."""
         self.tally.reason = f"trial {trial.id}: {trial.reason}" if trial.reason else self.tally.reason
         if self.display is not None:
             self.display.add(trial)
         else:
             self.tally.add(trial.id, trial.decisions, trial.told)
+        for one in program:
+            self.tally.keep(trial.id, one)
         self._call(trial)
 
     def _call(self, trial: Trial) -> None:

@@ -69,23 +69,31 @@ def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     return read_result(found) if told is None else told
 
 
-_lent: dict[str, tuple[Callable[..., Any], Template]] = {}  # without a name, of this process
+_lent: dict[str, Any] = {}  # functions and spaces of the searches of this process
+_programs: dict[str, Any] = {}  # the program that each of these searches evaluated last
 
 
 @contextmanager
-def lend(evaluate: Callable[..., Any], template: Template) -> Iterator[str]:
-    """Gives ``evaluate_lent`` of this process a function and a space, under the key that is returned."""
+def lend(evaluate: object, template: Template) -> Iterator[str]:
+    """Gives the trials of a search in this process a function and a space, under the key that is returned."""
     key = uuid4().hex
     _lent[key] = (evaluate, template)
     try:
         yield key
     finally:
         del _lent[key]
+        _programs.pop(key, None)
+
+
+def take_program(key: str) -> tuple[Any, ...]:
+    """Returns the program that a search of this process evaluated last, and forgets it; nothing if there is none."""
+    return (_programs.pop(key),) if key in _programs else ()
 
 
 def evaluate_lent(payload: Any, channel: Channel) -> dict[str, Any]:
     """Evaluates one program in the process of the search, with a function that has no name."""
-    found, told = run_one(*_lent[payload["lent"]], payload, channel)
+    evaluate, template = _lent[payload["lent"]]
+    found, told = run_one(evaluate, template, payload, channel)
     return read_result(found) if told is None else told
 
 
@@ -98,6 +106,8 @@ def run_one(
     source = ChannelReceiver(channel)
     feedback = Feedback(source, payload["id"], decisions, parent=parent)
     program = template.materialize(decisions)
+    if payload.get("lent") in _lent:
+        _programs[payload["lent"]] = program
     with silence():  # of searches in the function
         found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
     return found, source.told if found is None else None
