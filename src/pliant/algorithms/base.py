@@ -6,11 +6,9 @@ Its base class does what all algorithms share: set-up, checks of decisions and r
 from __future__ import annotations
 
 import math
-import operator
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cached_property, wraps
 from typing import Any
 
@@ -25,6 +23,7 @@ from pliant.values.errors import (
     SpaceError,
 )
 from pliant.values.lines import check_depth
+from pliant.values.numbers import to_real, to_whole
 
 from . import twister
 from .options import check_part
@@ -339,22 +338,19 @@ def take_first(waiting: dict[Any, list[Any]], key: object) -> Any:
 
 def check_seed(seed: Any) -> int:
     """Returns a seed as an int; raises FieldTypeError for what is not an integer."""
-    try:
-        return operator.index(seed)
-    except TypeError:
+    number = to_whole(seed)
+    if number is None:
         raise FieldTypeError(
             f"a seed is an integer, such as 0; got {seed!r:.80} of type {type(seed).__name__}. "
             "Equal seeds give equal runs; for another run, give another seed."
-        ) from None
+        )
+    return number
 
 
 def check_step(step: Any) -> float:
     """Returns the step of an intermediate report as a float; raises RewardError if it is not a finite number."""
-    number = math.nan
-    if not isinstance(step, (bool, str, bytes)):
-        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
-            number = float(step)
-    if math.isfinite(number):
+    number = to_real(step)
+    if number is not None and math.isfinite(number):
         return number
     raise RewardError(
         f"a step is a finite number, such as the epoch; got {step!r:.80} of type {type(step).__name__}."
@@ -412,11 +408,8 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
     Raises:
       RewardError: it is not a finite number, or too large.
     """
-    number = math.nan
-    if not isinstance(reward, (str, bytes)) and (takes_bool or not isinstance(reward, bool)):
-        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
-            number = float(reward) + 0.0
-    if not math.isfinite(number):
+    number = to_real(reward, takes_bool=takes_bool)
+    if number is None or not math.isfinite(number):
         raise RewardError(
             f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {reward!r:.80} of type "
             f"{type(reward).__name__}.",
@@ -425,7 +418,7 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
             else f"For a trial that failed or diverged, call study.fail({trial}, 'why').",
         )
     if -LARGEST <= number <= LARGEST:
-        return number
+        return number + 0.0
     raise RewardError(
         f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {number:g}, whose square overflows.",
         "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged.",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import numbers
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from pliant.values.errors import LoadError, PliantError
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.signature import read_signature
 
 from .base import Algorithm
@@ -109,10 +109,10 @@ def is_known(name: str) -> bool:
 def _describe(value: object) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value) if math.isfinite(value) else {"text": repr(float(value))}
+    if (whole := to_whole(value)) is not None:
+        return whole
+    if (real := to_real(value)) is not None:
+        return real if math.isfinite(real) else {"text": repr(real)}
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return [_describe(one) for one in value]
     if isinstance(value, Mapping):

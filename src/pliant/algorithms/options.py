@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from functools import wraps
 from math import inf
 from typing import Any, TypeVar
 
 from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.signature import read_signature
 
 _Class = TypeVar("_Class", bound=type)
@@ -23,9 +23,9 @@ def check_count(value: object, name: str, owner: object, *, least: int = 1, most
     """
     span = f"of at least {least}" if most is None else f"from {least} to {most}"
     where = f"{_name(owner)}({name}=...) takes an integer {span}"
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    count = to_whole(value)
+    if count is None:
         raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
-    count = operator.index(value)
     if count < least or (most is not None and count > most):
         raise FieldValueError(f"{where}; got {count}.")
     return count
@@ -58,12 +58,18 @@ def check_number(
         joint = " and" if low else ""
         span = f"a finite number{low}" + ("" if below == inf else f"{joint} below {below:g}")
     where = f"{_name(owner)}({name}=...) takes {span}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    number = to_real(value)
+    if number is None:
         raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
-    is_low = value < least if above is None else value <= above
-    if is_low or not -inf < value < below or (most is not None and value > most):
-        raise FieldValueError(f"{where}; got {value!r}.")
-    return float(value)
+    is_low = number < least if above is None else number <= above
+    if is_low or not -inf < number < below or (most is not None and number > most):
+        raise FieldValueError(f"{where}; got {number!r}.")
+    return number
+
+
+def keep_checked(owner: object, name: str, check: Any, **limits: float) -> None:
+    """Replaces an option of a dataclass by what ``check_count`` or ``check_number`` returns for it."""
+    object.__setattr__(owner, name, check(getattr(owner, name), name, owner, **limits))
 
 
 def check_part(value: object, kind: type, where: str, example: str) -> Any:

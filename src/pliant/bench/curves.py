@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.numbers import to_whole
 
 Array = npt.NDArray[np.float64]
 
@@ -180,16 +181,17 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
     """
     found = set()
     for budget in budgets:
-        if isinstance(budget, bool) or not isinstance(budget, int):
+        number = to_whole(budget)
+        if number is None:
             raise FieldTypeError(
                 f"a budget is a number of trials such as 100; got {budget!r:.40} of type {type(budget).__name__}."
             )
-        if not 1 <= budget <= trials:
+        if not 1 <= number <= trials:
             raise FieldValueError(
                 f"a budget is from 1 to {trials}, the trials of a run; got {budget}. "
                 "Give smaller budgets, or more trials."
             )
-        found.add(budget)
+        found.add(number)
     if not found:
         raise FieldValueError(f"no budgets were given. Give one or more, from 1 to {trials} trials.")
     return sorted(found)

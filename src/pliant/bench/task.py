@@ -10,6 +10,7 @@ from typing import Any
 from pliant.hyper import Template
 from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError
+from pliant.values.numbers import to_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,13 @@ class Task(ABC):
                 f"the task {self.name!r} has no fidelity {fidelity!r}; it has {', '.join(map(str, self.fidelities))}, "
                 "or None for the last."
             )
-        if repeat is not None and (repeat.__class__ is not int or not 0 <= repeat < self.repeats):
+        number = to_whole(repeat)
+        if repeat is not None and (number is None or not 0 <= number < self.repeats):
             raise FieldValueError(
                 f"repeat of the task {self.name!r} is a whole number in 0..{self.repeats - 1}, or None for the first; "
                 f"got {repeat!r}."
             )
-        return self._evaluate(decisions, fidelity, repeat or 0)
+        return self._evaluate(decisions, fidelity, number or 0)
 
     def encode(self, program: object) -> Decisions:
         """Returns the decisions of a program that a search of ``self.program`` made.

@@ -6,6 +6,7 @@ it changes; a loop over plain containers should create a ``Template`` itself.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -14,7 +15,8 @@ from typing import Any, TypeVar, cast, final
 from pliant.space import Decisions, Space, as_random, flatten
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths
-from pliant.values.errors import SpaceError, listing
+from pliant.values.errors import FieldValueError, SpaceError, listing
+from pliant.values.numbers import to_whole
 
 from .compile import compile_part
 from .context import Traced
@@ -171,8 +173,7 @@ def iterate(
     [[1, 2], [1, 3], [2, 3]]
     """
     template = template_of(program, where)
-    most = None if num_examples is None else max(0, num_examples)
-    return map(template.materialize, islice(template.space.iterate(), most))
+    return map(template.materialize, islice(template.space.iterate(), _check_examples(num_examples)))
 
 
 def random_sample(
@@ -198,6 +199,15 @@ def random_sample(
     """
     template = template_of(program, where)
     rng = as_random(seed)
-    if num_examples is None:
+    count = _check_examples(num_examples)
+    if count is None:
         return template.materialize(template.space.sample(rng, uniform=uniform))
-    return (template.materialize(template.space.sample(rng, uniform=uniform)) for _ in range(num_examples))
+    return (template.materialize(template.space.sample(rng, uniform=uniform)) for _ in range(count))
+
+
+def _check_examples(number: object) -> int | None:
+    """Returns a number of programs, or None; raises FieldValueError for what is neither."""
+    count = to_whole(number)
+    if number is None or (count is not None and count >= 0):
+        return None if count is None else min(count, sys.maxsize)
+    raise FieldValueError(f"num_examples is a whole number from 0, or None; got {number!r:.80}.")

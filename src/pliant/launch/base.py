@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from pliant.values.errors import LaunchError
+from pliant.values.numbers import to_real
 
 JSON = Any
 """None, a bool, a number, a str, or lists and str-keyed dicts of those."""
@@ -46,8 +47,8 @@ class Limits:
     def __post_init__(self) -> None:
         limits: dict[str, object] = {"seconds": self.seconds, "memory": self.memory}
         for name, value in limits.items():
-            is_real = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
-            if value is not None and not is_real:
+            number = to_real(value)
+            if value is not None and (number is None or not 0 < number < math.inf):
                 raise LaunchError(
                     f"Limits.{name} must be a number above 0, or None for no limit; got {value!r:.80}. "
                     "Example: Limits(seconds=60, memory=2 * 1024**3)."

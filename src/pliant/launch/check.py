@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pliant.values.errors import LaunchError
 from pliant.values.files import check_links
+from pliant.values.numbers import to_real, to_whole
 
 from .base import Job, Limits
 
@@ -30,8 +31,7 @@ def check_job(job: object, taken: Mapping[str, object]) -> None:
         raise LaunchError(f"a job {job.id!r} is already waiting or running. Give each job its own id.")
     if not isinstance(job.limits, Limits):
         raise LaunchError(f"Job.limits must be Limits(seconds=..., memory=...); got {job.limits!r:.80}.")
-    if not isinstance(attempt, int) or attempt < 1:
-        raise LaunchError(f"Job.attempt must be an integer from 1; got {attempt!r:.80}.")
+    check_count(attempt, "Job.attempt")
 
 
 def check_workers(workers: int | None) -> int:
@@ -54,9 +54,10 @@ def check_count(value: object, name: str, otherwise: str = "") -> int:
     Raises:
       LaunchError: not an integer above 0.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    count = to_whole(value)
+    if count is None or count < 1:
         raise LaunchError(f"{name} must be an integer from 1{otherwise}; got {value!r:.80}.")
-    return value
+    return count
 
 
 def check_seconds(value: object, name: str) -> float:
@@ -65,9 +66,10 @@ def check_seconds(value: object, name: str) -> float:
     Raises:
       LaunchError: not such a number.
     """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e9:
-        raise LaunchError(f"{name} must be a number of seconds from 0; got {value!r:.80}.")
-    return float(value)
+    seconds = to_real(value)
+    if seconds is None or not 0 <= seconds < 1e9:
+        raise LaunchError(f"{name} must be a number of seconds from 0, below 1e9; got {value!r:.80}.")
+    return seconds
 
 
 def prepare_log(log: Path | None) -> str | None:

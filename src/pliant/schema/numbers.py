@@ -195,7 +195,7 @@ A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()
         if hasattr(type(value), "__index__"):
             try:
                 return operator.index(value)
-            except TypeError:  # for example an array of several elements
+            except (TypeError, RuntimeError):  # for example an array of several elements
                 pass
         fix = ""
         if isinstance(value, float):
@@ -246,12 +246,12 @@ class Float(Number):
     def _convert(self, value: t.Any, path: Path) -> float:
         if isinstance(value, int) or (_is_array(value) and hasattr(type(value), "__float__")):
             try:
-                return float(value)
+                number = float(value) if isinstance(value, int) else to_real(value, takes_bool=True)
             except OverflowError:
                 fix = "The number is too large for a float; declare the field as Int()."
                 raise self._refuse(value, path, fix, kind=FieldValueError) from None
-            except (TypeError, ValueError):  # an array of more than one element
-                pass
+            if number is not None:  # not an array of more than one element
+                return number
         raise self._refuse(value, path)
 
     def _narrow(self, base: ValueSpec) -> ValueSpec:

@@ -18,6 +18,7 @@ from pliant.values.path import at_path
 from .points import Choice, Float, Group, Int, Point, are_numbers
 from .space import Space
 
+MAX_CANDIDATES = 1 << 24  # of a choice that is given by their number
 MAX_POINTS = 1 << 17  # of a space; a program of 150 bytes can ask for any number
 
 
@@ -71,7 +72,16 @@ def choice(
         op[=1/2].k: integer from 1 to 3
     """
     count = to_whole(candidates)
-    below = list(candidates) if count is None else [None] * count  # type: ignore[arg-type]  # not a number
+    given: object = candidates
+    if count is None and (isinstance(given, (str, bytes)) or not isinstance(given, Sequence)):
+        raise SpaceError(
+            f"the candidates {at_path(path)} are their number, or a list with the holes below each; got {candidates!r:.80}."
+        )
+    if count is not None and not 0 <= count <= MAX_CANDIDATES:
+        raise SpaceError(
+            f"a choice has from 1 to {MAX_CANDIDATES:,} candidates; {at_path(path)} has {count:,}. Use `integer` for numbers."
+        )
+    below: list[Any] = list(candidates) if count is None else [None] * count  # type: ignore[arg-type]  # not a number
     picks = to_whole(picks) or picks
     numbers: list[Any] = [v if (v := to_whole(value)) is not None else to_real(value) for value in values]
     values = [] if None in numbers else numbers
@@ -194,7 +204,11 @@ def _lay(hole: Hole, prefix: str, points: list[Point | None]) -> list[int]:
 def _holes(below: Below) -> tuple[Hole, ...]:
     if below is None:
         return ()
-    return (below,) if isinstance(below, Hole) else tuple(below)
+    holes = (below,) if isinstance(below, Hole) or not isinstance(below, Iterable) else tuple(below)
+    for hole in holes:
+        if not isinstance(hole, Hole):
+            raise SpaceError(f"below a candidate are holes, a list of them, or None; got {hole!r:.80}.")
+    return holes
 
 
 def _rises(values: Sequence[int | float]) -> bool:

@@ -15,6 +15,7 @@ from . import enumeration, formats, sample, serialize, text
 from .decisions import Decisions
 from .layout import Units, check_layout, make_units, measure
 from .points import Float, Point
+from .text import say_size
 from .validate import check_vector
 
 
@@ -189,10 +190,11 @@ class Space:
         return any(point.__class__ is Float and point.count == math.inf for point in self._points)
 
     def _check_rank(self, rank: int, what: str, last: int | float) -> int:
-        found = to_whole(rank)
+        found = to_whole(rank, is_rank=True)
         if found is None or not 0 <= found <= last:
+            given = f"{rank!r:.80}" if found is None else say_size(max(found, -1))
             raise SpaceError(
-                f"{what} must be a whole number in 0..{last}; got {rank!r} of type {type(rank).__name__}."
+                f"{what} must be a whole number in 0..{say_size(last)}; got {given} of type {type(rank).__name__}."
             )
         return found
 

@@ -72,6 +72,7 @@ def check_value(point: Point, value: object) -> Any:
                     return whole
             elif point.min_value <= whole <= point.max_value and (whole - point.min_value) % point.step == 0:
                 return whole
+    to_whole(value)  # raises for an integer that Python does not print
     what = {"choice": "a candidate index", "int": "an integer", "float": "a number"}[point.kind]
     raise DecisionError(
         f"the decision {at_path(point.path)} must be {what}; allowed: {allowed(point)}; "

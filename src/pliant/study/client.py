@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Self, final
 
-from pliant.algorithms.base import check_told
+from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError
 from pliant.values.lines import LineDecoder, encode_line
@@ -18,6 +18,7 @@ from pliant.values.lines import LineDecoder, encode_line
 from .store.location import Place, to_location
 from .store.lock import name_process
 from .study import Study
+from .trials.check import to_id
 from .trials.constraint import check_metrics
 from .trials.trial import RUNNING, Cause, Trial
 from .wire import address_of, error_from_json, trial_from_json
@@ -91,8 +92,11 @@ class Client:
         self, trial_id: int, reward: float, *, step: float, token: int, metrics: Metrics = None
     ) -> bool:
         """Reports an intermediate reward; returns whether the trial should stop.  Errors are those of ``Study.report``."""
-        given = {"reward": reward, "step": step, "metrics": check_metrics(trial_id, metrics or {})}
-        return bool(self._call({"do": "report", "id": trial_id, "token": token, **given})["stop"])
+        told, at = check_number(reward, trial=trial_id), check_step(step)
+        given = {"reward": told, "step": at, "metrics": check_metrics(trial_id, metrics or {})}
+        request = {"do": "report", "id": trial_id, "token": token, **given}
+        _check_numbers(request)
+        return bool(self._call(request)["stop"])
 
     def tell(
         self, trial_id: int, reward: float | tuple[float, ...], *, token: int, metrics: Metrics = None
@@ -135,6 +139,7 @@ class Client:
     # ------------------------------------------------------------------ private
 
     def _end(self, request: dict[str, Any]) -> Trial:
+        _check_numbers(request)
         try:
             ended = trial_from_json(self.space, self._call(request)["trial"])
         except FeedbackError:
@@ -251,6 +256,14 @@ class _Away(StudyError):
         if not self.is_complete:
             found.append("In the process that has it open, run `with pliant.study.serve.serve(study): ...`")
         super().__init__(". ".join(found) + ".")
+
+
+def _check_numbers(request: dict[str, Any]) -> None:
+    """Replaces the id and the token of a trial by Python's integers; raises FeedbackError if they are not integers."""
+    for name in ("id", "token"):
+        number = request[name] = to_id(request[name])
+        if number.__class__ is not int and not (name == "token" and number is None):
+            raise FeedbackError(f"the {name} of a trial is an integer, `trial.{name}`; got {number!r:.80}.")
 
 
 def _say_fate(trial: Trial, token: int | None) -> str:

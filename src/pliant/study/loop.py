@@ -15,6 +15,7 @@ from pliant.algorithms import Exhausted
 from pliant.algorithms.base import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
+from pliant.values.numbers import to_whole
 
 from .store.reading import Progress, count_objectives
 from .store.record import Record
@@ -124,7 +125,7 @@ class Loop:
             )
             if trial.status != RUNNING:
                 raise told_twice(trial, ended)
-            if token is not None and token != trial.attempts:
+            if token is not None and to_whole(token) != trial.attempts:
                 raise reassigned(trial, token)
             if told is not None:
                 found = check_arity(trial_id, told, self._objectives or count_objectives(record))
@@ -345,16 +346,16 @@ class Loop:
             self.leases.end(trial.id)
 
     def _find_running(self, record: Record, trial_id: int, token: int | None) -> Trial:
-        lease = self.leases.find(trial_id) if trial_id.__class__ is int else None
+        lease = self.leases.find(trial_id)
         trial = self._find(record, trial_id) if lease is None else lease.trial
         if trial.status != RUNNING:
             raise ended_before(trial)
-        if token is not None and token != trial.attempts:
+        if token is not None and to_whole(token) != trial.attempts:
             raise reassigned(trial, token)
         return trial
 
     def _find(self, record: Record, trial_id: int) -> Trial:
-        lease = self.leases.find(trial_id) if trial_id.__class__ is int else None
+        lease = self.leases.find(trial_id)
         return find_trial(record, trial_id) if lease is None else lease.trial
 
     def _seconds_of(self, trial_id: int) -> float | None:

@@ -18,7 +18,6 @@ from typing import Any, Self, final
 from pliant.algorithms.base import check_told
 from pliant.values.errors import (
     FeedbackError,
-    FieldValueError,
     LoadError,
     PliantError,
     StaleError,
@@ -29,7 +28,7 @@ from pliant.values.lines import LineDecoder, encode_line
 from .loop import MAX_ATTEMPTS
 from .store.store import LostConnection
 from .study import Study
-from .trials.check import to_plain
+from .trials.check import check_lease, to_plain
 from .trials.trial import RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
@@ -370,9 +369,7 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
       FieldValueError: ``lease`` is not above 0.
     """
     study._writer()  # raises, where it is open for reading
-    if not 0 < lease < float("inf"):
-        raise FieldValueError(f"lease is a number of seconds above 0; got {lease!r:.80}.")
-    return Server(study, lease=lease)
+    return Server(study, lease=check_lease(lease))
 
 
 def _listen(address: str) -> socket.socket:

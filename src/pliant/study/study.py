@@ -16,14 +16,15 @@ from typing import Any, final
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
-from pliant.algorithms.options import check_maximize
+from pliant.algorithms.options import check_count, check_maximize
 from pliant.space import Space
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, NoStudyError, StudyError
+from pliant.values.errors import DecisionError, FieldTypeError, NoStudyError, StudyError
 
-from .loop import MAX_ATTEMPTS, Loop, no_writer
+from .loop import MAX_ATTEMPTS, Loop, find_trial, no_writer
 from .store.location import Place, Server, to_location
 from .store.lock import Holder
 from .store.opening import create_store, open_store
+from .store.record import Record
 from .store.store import Check, Settings, Store
 from .trials import check
 from .trials.constraint import Constraint, check_metrics, parse_constraints
@@ -98,7 +99,7 @@ class Study(View):
           StudyError: a file exists already, or none can be made there.
           SpaceError: the algorithm cannot search this space.
         """
-        check.check_arguments(space, algorithm, trials)
+        trials = check.check_arguments(space, algorithm, trials)
         location, limits = to_location(path), parse_constraints(constraints)
         maximize = check_maximize(maximize)
         algorithm.setup(space, seed=seed)
@@ -158,7 +159,7 @@ class Study(View):
         *,
         expect: Check = lambda settings: None,
     ) -> Study:
-        check.check_arguments(space, algorithm, trials)
+        trials = check.check_arguments(space, algorithm, trials)
         location = to_location(path)
         if algorithm is None and trials is not None:
             raise StudyError(
@@ -243,10 +244,7 @@ class Study(View):
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        if lease is not None and lease <= 0:
-            raise FieldValueError(
-                f"lease is a number of seconds above 0, or None for no limit; got {lease!r:.80}."
-            )
+        lease = None if lease is None else check.check_lease(lease)
         return self._writer().ask(None if worker is None else check.to_plain(worker), lease)
 
     def report(
@@ -278,7 +276,7 @@ class Study(View):
         """
         numbers = check_metrics(trial_id, metrics or {})
         good, at = check_number(reward, trial=trial_id), check_step(step) + 0.0
-        return self._writer().report(trial_id, good, at, token=token, metrics=numbers)
+        return self._writer().report(check.to_id(trial_id), good, at, token=token, metrics=numbers)
 
     def tell(
         self,
@@ -306,7 +304,7 @@ class Study(View):
         """
         numbers = check_metrics(trial_id, metrics or {})
         return self._writer().end(
-            trial_id, check_told(reward, trial=trial_id), None, token=token, metrics=numbers
+            check.to_id(trial_id), check_told(reward, trial=trial_id), None, token=token, metrics=numbers
         )
 
     def fail(
@@ -334,7 +332,7 @@ class Study(View):
         """
         numbers, text = check_metrics(trial_id, metrics or {}), check.check_reason(trial_id, reason)
         return self._writer().end(
-            trial_id, None, text, cause=check.check_cause(cause), token=token, metrics=numbers
+            check.to_id(trial_id), None, text, cause=check.check_cause(cause), token=token, metrics=numbers
         )
 
     def put_back(
@@ -353,8 +351,8 @@ class Study(View):
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        text = check.check_reason(trial_id, reason)
-        return self._writer().put_back(trial_id, text, token=token, limit=attempts)
+        text, limit = check.check_reason(trial_id, reason), check_count(attempts, "attempts", "put_back")
+        return self._writer().put_back(check.to_id(trial_id), text, token=token, limit=limit)
 
     def renew(self, trial_id: int, *, token: int | None = None, lease: float | None = None) -> None:
         """Extends the lease of a trial, as its worker is alive.  Writes nothing.
@@ -370,7 +368,9 @@ class Study(View):
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only.
         """
-        self._writer().renew(trial_id, token, lease)
+        self._writer().renew(
+            check.to_id(trial_id), check.to_id(token), None if lease is None else check.check_lease(lease)
+        )
 
     def enqueue(self, decisions: object, note: str = "") -> None:
         """Enqueues decisions to try next, before proposals of the algorithm, which receives them with their reward.
@@ -437,9 +437,15 @@ class Study(View):
         """Writes a line into the journal.
 
         Raises:
+          FeedbackError: the trial does not exist.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        self._writer().step(lambda record: record.add_note(trial_id, check.to_plain(text)))
+
+        def work(record: Record) -> None:
+            trial = None if trial_id is None else find_trial(record, check.to_id(trial_id)).id
+            record.add_note(trial, check.to_plain(text))
+
+        self._writer().step(work)
 
     def together(self) -> AbstractContextManager[None]:
         """Returns a context in which all steps are one transaction, with one sync to the disk.

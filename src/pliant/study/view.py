@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pliant.algorithms.description import to_text
+from pliant.algorithms.options import check_count
 from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 from pliant.values.slips import STUDY, explain_attributes
@@ -17,6 +18,7 @@ from .store.reading import count_objectives, find_front
 from .store.record import Record
 from .store.store import Store
 from .store.tables import SCHEMA_VERSION
+from .trials.check import MAX_TRIALS, to_id
 from .trials.trial import STATUSES, StudyInfo, Trial
 
 
@@ -60,7 +62,7 @@ class View:
         Raises:
           FeedbackError: it does not exist.
         """
-        return self._store.read(lambda record: find_trial(record, trial_id))
+        return self._store.read(lambda record: find_trial(record, to_id(trial_id)))
 
     def latest(self, decisions: Decisions) -> Trial | None:
         """Returns the latest completed trial of these decisions, such as the parent of another trial; None without."""
@@ -72,8 +74,7 @@ class View:
         Raises:
           StudyError: the trials have several rewards each.
         """
-        if count.__class__ is not int or count < 1:
-            raise FieldValueError(f"best(count) takes an integer of at least 1; got {count!r}.")
+        number = min(check_count(count, "count", "best"), MAX_TRIALS)
 
         def work(record: Record) -> list[Trial]:
             if (count_objectives(record) or 1) > 1:
@@ -81,7 +82,7 @@ class View:
                     f"the trials of {self.name!r} have several rewards each, so best() does not apply. "
                     "`study.front()` returns the Pareto-optimal ones."
                 )
-            return record.best(count, maximize=self.maximize)
+            return record.best(number, maximize=self.maximize)
 
         return self._store.read(work)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
+from pliant.algorithms.options import check_count
 from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
 from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
-from pliant.values.numbers import to_whole
+from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import step_text
 
 _ALGORITHM = "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()"
@@ -92,10 +93,19 @@ def check_timeout(seconds: Any) -> float | None:
     """Returns a time limit in seconds, or None for no limit."""
     if seconds is None:
         return None
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if number and math.isfinite(seconds) and seconds > 0:
-        return float(seconds)
+    number = to_real(seconds)
+    if number is not None and 0 < number < math.inf:
+        return number
     raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {seconds!r:.80}.")
+
+
+def check_ends(timeout: object, attempts: object, max_failures: object) -> dict[str, Any]:
+    """Returns what ends a search and its trials, as Python's numbers."""
+    return {
+        "timeout_seconds": check_timeout(timeout),
+        "attempts": check_count(attempts, "attempts", "search"),
+        "max_failures": None if max_failures is None else check_count(max_failures, "max_failures", "search"),
+    }
 
 
 def check_callbacks(callbacks: object) -> tuple[Callable[[Any], object], ...]:

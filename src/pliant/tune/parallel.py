@@ -19,7 +19,7 @@ from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import FieldTypeError, LaunchError
 from pliant.values.slips import check_names
 
-from .arguments import REMEDIES, check_callbacks, check_holes, check_timeout, check_trials
+from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
@@ -84,8 +84,7 @@ def search(
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker is lost.
-      max_failures: after so many failed trials the search ends; None: an error when the first five fail, or all of fewer
-        (skipped trials do not count).
+      max_failures: how many failed trials end the search, skipped ones aside; None: an error when the first five, or all, fail.
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
 
@@ -97,12 +96,13 @@ def search(
     """
     called = (*check_callbacks(callbacks), *(() if on_end is None else (on_end,)))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
-    given, timeout = None if algorithm is None else to_algorithm(algorithm), check_timeout(timeout_seconds)
+    given = None if algorithm is None else to_algorithm(algorithm)
+    ends = check_ends(timeout_seconds, attempts, max_failures)
     with ExitStack() as stack:
         work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers)
         watch = _open(stack, work, study, given, is_patient=max_failures is not None, **settings)
-        watch.source.watch(progress=progress, timeout=timeout, callbacks=called)
-        return watch.run(attempts=attempts, max_failures=max_failures, timeout_seconds=timeout)
+        watch.source.watch(progress=progress, timeout=ends["timeout_seconds"], callbacks=called)
+        return watch.run(**ends)
 
 
 class _Work(NamedTuple):

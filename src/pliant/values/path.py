@@ -14,6 +14,7 @@ from typing import Any, final
 
 from .errors import PathError
 from .missing import MISSING_VALUE
+from .numbers import to_whole
 
 Key = str | int
 
@@ -58,7 +59,7 @@ class Path:
     _text: str
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
-        all_keys = self._all = tuple(keys)
+        all_keys = self._all = tuple([key if (i := to_whole(key)) is None else i for key in keys])
         self._above = all_keys[:-1]
         self._last = all_keys[-1] if all_keys else MISSING_VALUE
 
@@ -83,6 +84,8 @@ class Path:
             return text
         if isinstance(text, int):
             return cls((text,))
+        if (index := to_whole(text)) is not None:
+            return cls((index,))
         if not isinstance(text, str):
             raise PathError(
                 f"a path must be text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."

@@ -11,6 +11,7 @@ from typing import final
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.numbers import to_whole
 
 INPUT, OUTPUT = "input", "output"
 CONV1X1, CONV3X3, MAXPOOL3X3 = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
@@ -55,16 +56,17 @@ def make_space(vertices: int = VERTICES) -> Cell:
     Raises:
       FieldTypeError, FieldValueError: ``vertices`` is out of range.
     """
-    if vertices.__class__ is not int:
+    count = to_whole(vertices)
+    if count is None:
         raise FieldTypeError(
             f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {vertices!r:.80} of type "
             f"{type(vertices).__name__}."
         )
-    if not 2 <= vertices <= VERTICES:
+    if not 2 <= count <= VERTICES:
         raise FieldValueError(
             f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {vertices}."
         )
     return Cell(
-        nodes=[oneof(OPS, hints=OP_HINT) for _ in range(vertices - 2)],
-        edges=[oneof([0, 1], hints=EDGE_HINT) for _ in range(vertices * (vertices - 1) // 2)],
+        nodes=[oneof(OPS, hints=OP_HINT) for _ in range(count - 2)],
+        edges=[oneof([0, 1], hints=EDGE_HINT) for _ in range(count * (count - 1) // 2)],
     )

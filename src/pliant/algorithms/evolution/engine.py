@@ -182,8 +182,8 @@ def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which 
       tournament_size: S, drawn from the population with replacement.
       seed: where the random numbers start.
     """
-    check_count(population_size, "population_size", "RegularizedEvolution")
-    check_count(tournament_size, "tournament_size", "RegularizedEvolution")
+    population_size = check_count(population_size, "population_size", "RegularizedEvolution")
+    tournament_size = check_count(tournament_size, "tournament_size", "RegularizedEvolution")
     return Evolution(
         Tournament(tournament_size) >> Mutate(),
         survive=Newest(population_size),
@@ -231,8 +231,8 @@ def NSGA2(  # noqa: N802 - as above
       crossover: the probability that two parents are recombined.
       seed: where the random numbers start.
     """
-    check_count(population_size, "population_size", "NSGA2")
-    check_number(crossover, "crossover", "NSGA2", most=1)
+    population_size = check_count(population_size, "population_size", "NSGA2")
+    crossover = check_number(crossover, "crossover", "NSGA2", most=1)
     return Evolution(
         ParetoTournament(count=2 * population_size) >> UniformCrossover(crossover) >> Mutate(),
         survive=ParetoTop(population_size),

@@ -12,7 +12,7 @@ from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError
 
 from ..base import Reward
-from ..options import check_count, check_number, check_part
+from ..options import check_count, check_number, check_part, keep_checked
 
 
 class Individual(NamedTuple):
@@ -69,7 +69,7 @@ class Counted(Operator):
 
     def __post_init__(self) -> None:
         for option in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            check_count(getattr(self, option.name), option.name, self)
+            keep_checked(self, option.name, check_count)
 
 
 @final
@@ -107,7 +107,7 @@ class Either(Operator):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_number(self.probability, "probability", "Either", most=1)
+        keep_checked(self, "probability", check_number, most=1)
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         chosen = self.first if random.random() < self.probability else self.second

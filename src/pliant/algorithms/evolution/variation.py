@@ -10,7 +10,7 @@ from typing import final
 from pliant.space import mutate, recombine
 from pliant.values.errors import FieldValueError
 
-from ..options import check_number
+from ..options import check_number, keep_checked
 from .operators import Counted, Individual, Operator
 
 
@@ -63,7 +63,7 @@ class UniformCrossover(Operator):
     several_rewards = True
 
     def __post_init__(self) -> None:
-        check_number(self.probability, "probability", "UniformCrossover", most=1)
+        keep_checked(self, "probability", check_number, most=1)
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if not individuals:

@@ -11,6 +11,7 @@ from typing import Any, final
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.numbers import to_real
 
 from ..base import Algorithm, Exhausted
 from ..options import check_count
@@ -107,11 +108,8 @@ class Reject(Wrapper):
         cost = self.cost(decisions)
         if cost is None:
             return None
-        try:
-            number = math.nan if isinstance(cost, (str, bytes)) else float(cost)
-        except (TypeError, ValueError, OverflowError, RuntimeError):
-            number = math.nan
-        if math.isnan(number):
+        number = to_real(cost, takes_bool=True)
+        if number is None or math.isnan(number):
             raise FieldTypeError(
                 f"the cost of decisions is a number, or None to reject them; got {cost!r:.80} of type "
                 f"{type(cost).__name__} for {decisions!r:.200}."
@@ -125,12 +123,13 @@ def _check_limits(low: object, high: object) -> tuple[float, float]:
         if value is None:
             limits.append(default)
             continue
-        if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        number = to_real(value)
+        if number is None:
             raise FieldTypeError(
                 f"Reject({name}=...) is a number, or None for no limit; got {value!r:.80} of type "
                 f"{type(value).__name__}."
             )
-        limits.append(float(value))
+        limits.append(number)
     if low is None and high is None:
         raise FieldValueError("Reject needs a limit: give low=..., high=... or both, such as high=306e6.")
     if not limits[0] <= limits[1]:

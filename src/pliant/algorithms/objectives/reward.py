@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+from pliant.values.numbers import to_real
 
 from ..options import check_number
 
@@ -96,11 +96,8 @@ def _ratio(cost: object, target: object, owner: str) -> float:
 
 
 def _check(value: Any, what: str, allowed: str, *, low: float = -math.inf) -> float:
-    number = math.nan
-    if not isinstance(value, (bool, str, bytes)):
-        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
-            number = float(value)
-    if not math.isfinite(number) or number < low:
+    number = to_real(value)
+    if number is None or not math.isfinite(number) or number < low:
         raise RewardError(
             f"{what} is a number, {allowed}; got {value!r:.80} of type {type(value).__name__}. "
             "For a failed trial: feedback.skip('why')."

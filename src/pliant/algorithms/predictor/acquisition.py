@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..options import check_number
+from ..options import check_number, keep_checked
 
 Scores = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class IndependentThompson(Acquisition):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number(self.weight, "weight", "IndependentThompson")
+        keep_checked(self, "weight", check_number)
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         spread = self.weight * predicted.std(0)
@@ -78,7 +78,7 @@ class UpperConfidence(Acquisition):
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        check_number(self.weight, "weight", "UpperConfidence")
+        keep_checked(self, "weight", check_number)
 
     def __call__(self, predicted: Scores, best: float, random: np.random.Generator) -> Scores:
         found: Scores = predicted.mean(0) + self.weight * predicted.std(0)

@@ -13,7 +13,7 @@ from pliant.space import Decisions, Space, mutate
 from pliant.values.errors import FieldValueError
 
 from ..base import Algorithm, Exhausted, check_algorithm
-from ..options import check_count, check_part
+from ..options import check_count, check_part, keep_checked
 
 Told = Sequence[tuple[Decisions, float]]
 
@@ -63,7 +63,7 @@ class MutateBest(Candidates):
 
     def __post_init__(self) -> None:
         for name in ("count", "parents", "changes"):
-            check_count(getattr(self, name), name, "MutateBest")
+            keep_checked(self, name, check_count)
 
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
@@ -95,7 +95,7 @@ class RandomCandidates(Candidates):
     count: int = 100
 
     def __post_init__(self) -> None:
-        check_count(self.count, "count", "RandomCandidates")
+        keep_checked(self, "count", check_count)
 
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
@@ -152,7 +152,7 @@ class Proposals(Candidates):
 
     def __post_init__(self) -> None:
         check_algorithm(self.proposer, "Proposals(...)")
-        check_count(self.count, "count", "Proposals")
+        keep_checked(self, "count", check_count)
 
     @property
     def algorithm(self) -> Algorithm:

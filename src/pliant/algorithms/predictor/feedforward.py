@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pliant.values.errors import FieldValueError, suggest
 
 from ..adam import Adam
-from ..options import check_count, check_number
+from ..options import check_count, check_number, keep_checked
 from .predictor import Model, Predictor, standardize
 
 Array = NDArray[np.float32]
@@ -64,8 +64,8 @@ class FeedForwardPredictor(Predictor):
 
     def __post_init__(self) -> None:
         for name in ("members", "layers", "width", "epochs", "batch_size"):
-            check_count(getattr(self, name), name, "FeedForwardPredictor")
-        check_number(self.learning_rate, "learning_rate", "FeedForwardPredictor", above=0)
+            keep_checked(self, name, check_count)
+        keep_checked(self, "learning_rate", check_number, above=0)
         if self.loss not in LOSSES:
             raise FieldValueError(
                 f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {self.loss!r}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..options import check_count, check_number
+from ..options import check_count, check_number, keep_checked
 from .predictor import Model, Predictor
 
 _INSIDE = (0.1, 0.9)  # range of known rewards in (0, 1), so that better ones can be predicted
@@ -65,9 +65,9 @@ class LSTMPredictor(Predictor):
 
     def __post_init__(self) -> None:
         for name in ("members", "hidden", "embedding", "epochs", "batch_size"):
-            check_count(getattr(self, name), name, "LSTMPredictor")
+            keep_checked(self, name, check_count)
         for name in ("learning_rate", "clip"):
-            check_number(getattr(self, name), name, "LSTMPredictor", above=0)
+            keep_checked(self, name, check_number, above=0)
         if self.reward_range is not None:
             object.__setattr__(self, "reward_range", _check_range(self.reward_range))
         if find_spec("torch") is None:

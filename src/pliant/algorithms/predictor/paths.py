@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..options import check_count
+from ..options import check_count, keep_checked
 from .encoding import Encoder, Encoding, tree_encoder
 
 Paths = Callable[[Decisions], Iterable[Hashable]]
@@ -65,7 +65,7 @@ class PathEncoding(Encoding):
                 f"PathEncoding takes a function from decisions to their paths, or None for the paths through the "
                 f"tree of decisions; got {self.paths!r:.80} of type {type(self.paths).__name__}."
             )
-        check_count(self.limit, "limit", "PathEncoding")
+        keep_checked(self, "limit", check_count)
 
     def prepare(self, space: Space, decisions: Sequence[Decisions]) -> Encoder:
         paths = self.paths

@@ -140,7 +140,7 @@ def tour(n: int = 10, *, seed: int = 0) -> Formula:
     Raises:
       FieldTypeError, FieldValueError: ``n`` is not such a number.
     """
-    check_count(n, "n", "tour", least=3)
+    n = check_count(n, "n", "tour", least=3)
     random = Random(f"tour/{seed}")
     angles = [2 * math.pi * (i + 0.8 * random.random()) / n for i in range(n)]
     hull = _length([_point(a) for a in angles])

@@ -39,9 +39,9 @@ def nk(n: int = 20, k: int = 4, *, candidates: int = 2, seed: int = 0) -> Formul
     Raises:
       FieldTypeError, FieldValueError: a size is out of range, or too large to compute the optimum.
     """
-    check_count(n, "n", "nk")
-    check_count(k, "k", "nk", least=0)
-    check_count(candidates, "candidates", "nk", least=2)
+    n = check_count(n, "n", "nk")
+    k = check_count(k, "k", "nk", least=0)
+    candidates = check_count(candidates, "candidates", "nk", least=2)
     if k >= n:
         raise FieldValueError(f"nk(k=...) is less than n; got k={k} and n={n}.")
     if candidates**k > MAX_STATES:

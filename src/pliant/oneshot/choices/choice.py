@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from pliant.space import Choice, Float, Int
+from pliant.space.build import MAX_CANDIDATES
 from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+from pliant.values.numbers import to_whole
 
 from .mutable import BindError, Mutable
 
@@ -197,22 +199,26 @@ class InputChoice(Mutable):
         key: str | None = None,
     ) -> None:
         super().__init__(key)
-        count = len(choose_from) if n_candidates is None and choose_from is not None else n_candidates
+        count = (
+            len(choose_from) if n_candidates is None and choose_from is not None else to_whole(n_candidates)
+        )
         self.chosen = None if chosen is None else _check_chosen(chosen, count)
-        if self.chosen is not None:
+        if self.chosen is not None and (count is not None or n_candidates is None):
             self.is_open = False
             n_chosen, size = len(self.chosen), max(self.chosen, default=-1) + 1 if count is None else count
-        elif not isinstance(count, int) or count < 1 or (choose_from and count != len(choose_from)):
+        elif count is None or not 1 <= count <= MAX_CANDIDATES or (choose_from and count != len(choose_from)):
             raise FieldValueError(
                 f"InputChoice needs the number of its tensors, or their names in choose_from; got n_candidates="
                 f"{n_candidates!r} and choose_from={choose_from!r}."
             )
         else:
             size = count
-            if n_chosen is not None and not 1 <= n_chosen <= count:
+            picks = to_whole(n_chosen)
+            if n_chosen is not None and (picks is None or not 1 <= picks <= count):
                 raise FieldValueError(
                     f"n_chosen of an InputChoice over {count} tensors is from 1 to {count}, or None for any number; got {n_chosen!r}."
                 )
+            n_chosen = picks
         self.n_candidates, self.n_chosen = size, n_chosen
         # the exact number of tensors if it is known, and the smallest number
         self._expected, self._least = count, size
@@ -380,13 +386,14 @@ def to_mask(selected: Any, count: int) -> Tensor:
 
 
 def _check_chosen(chosen: object, count: int | None) -> tuple[int, ...]:
-    places = tuple(chosen) if isinstance(chosen, Sequence) else (chosen,)
+    given: list[Any] = list(chosen) if isinstance(chosen, Sequence) else [chosen]
+    places = [place for place in map(to_whole, given) if place is not None]
     below = inf if count is None else count
-    if len(set(places)) < len(places) or not all(p.__class__ is int and 0 <= p < below for p in places):
+    if len(set(places)) < len(given) or not all(0 <= p < below for p in places):
         raise FieldValueError(
             f"chosen has distinct indices of inputs from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
         )
-    return places
+    return tuple(places)
 
 
 def _check_reduction(reduction: str) -> str:

@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
 from typing import Any, Final, final
 
 import torch
@@ -22,10 +21,12 @@ from torch import Tensor, nn
 
 from pliant.algorithms.options import check_count
 from pliant.space import Choice
+from pliant.space.sample import as_random
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
 from pliant.values.files import write_atomically
 from pliant.values.lines import read_json
 from pliant.values.npz import read_columns
+from pliant.values.numbers import to_real
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
@@ -50,12 +51,12 @@ class LatencyTable:
     def __init__(self, entries: Mapping[str, float], *, path: str = "") -> None:
         given: Mapping[Any, Any] = entries
         for key, value in given.items():
-            is_time = isinstance(value, (int, float)) and 0 <= value < float("inf")
-            if not isinstance(key, str) or not is_time:
+            number = to_real(value)
+            if not isinstance(key, str) or number is None or not 0 <= number < float("inf"):
                 raise FieldTypeError(
                     f"a latency table maps text to milliseconds of at least 0; got {key!r:.80}: {value!r:.80}."
                 )
-        self.entries, self.path = dict(entries), path
+        self.entries, self.path = {key: float(value) for key, value in entries.items()}, path
 
     def __getitem__(self, key: str) -> float:
         """Returns the milliseconds of a key.
@@ -262,10 +263,10 @@ def measure_latencies(
       repeats: the number of measurements of each part.
       seed: of the networks, and of the order.
     """
-    check_count(networks, "networks", "measure_latencies")
-    check_count(repeats, "repeats", "measure_latencies")
+    networks = check_count(networks, "networks", "measure_latencies")
+    repeats = check_count(repeats, "repeats", "measure_latencies")
     parts = _Parts(supernet, example)
-    random, known, since = Random(seed), 0, 0
+    random, known, since = as_random(seed), 0, 0
     for _ in range(networks):
         parts(supernet.space.sample(random))
         since = 0 if len(parts.found) > known else since + 1

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number, refuse_unknown
 from pliant.values.errors import FieldValueError
+from pliant.values.numbers import to_whole
 
 from ..capability import CAPABILITIES
 from ..sampler import Step
@@ -56,10 +57,12 @@ class DARTS(GradientSampler):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.order, bool) or self.order not in (1, 2):
+        order = to_whole(self.order)
+        if order not in (1, 2):
             raise FieldValueError(
                 f"DARTS(order=...) takes 1 (the present weights) or 2 (the weights after their next step); got {self.order!r:.80}."
             )
+        self.order = order
         self.epsilon = check_number(self.epsilon, "epsilon", self, above=0.0)
 
     def _draw(self, step: Step) -> Draw:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
 from pliant.space import Decisions
+from pliant.space.sample import as_random
 from pliant.values.errors import FieldTypeError
 
 from ..capability import DECISION_KINDS
@@ -38,7 +38,7 @@ class RandomMutator(Mutator):
 
     def __init__(self, model: nn.Module, seed: int = 0) -> None:
         super().__init__(model)
-        self.random = Random(seed)
+        self.random = as_random(seed)
         self.reset()
 
     def reset(self) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.options import check_count, check_number, refuse_unknown
+from pliant.algorithms.options import check_count, check_number, keep_checked, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
@@ -46,15 +46,15 @@ class Phase:
     networks: int = 1
 
     def __post_init__(self) -> None:
-        check_number(self.share, "share", self, above=0.0)
-        check_count(self.networks, "networks", "Phase")
+        keep_checked(self, "share", check_number, above=0.0)
+        keep_checked(self, "networks", check_count)
         if not isinstance(self.free, dict):
             raise FieldTypeError(
                 f"Phase(free=...) maps names, paths or patterns to numbers of values, such as {{'width': 2}}; got {self.free!r:.80}."
             )
         for pattern, count in self.free.items():
             if count is not None:
-                check_count(count, f"free[{pattern!r}]", "Phase")
+                self.free[pattern] = check_count(count, f"free[{pattern!r}]", "Phase")
             if not isinstance(pattern, str):
                 raise FieldTypeError(
                     f"Phase(free=...) maps names, paths or patterns to numbers of values; got the key {pattern!r:.80} of type "
@@ -101,13 +101,13 @@ class ProgressiveShrinking(SearchedSampler):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.distillation = check_number(self.distillation, "distillation", self)
         phases, distillation = self.phases, self.distillation
         for phase in phases:
             if not isinstance(phase, Phase):
                 raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {phase!r:.80}.")
         if not phases:
             raise FieldValueError("ProgressiveShrinking needs phases; got none. Start with Phase(1, {}).")
-        check_number(distillation, "distillation", self)
         if distillation and phases[0].free:
             raise FieldValueError(
                 "the first phase trains the largest network alone, because it teaches the others: Phase(share, {}). For training "

@@ -10,10 +10,12 @@ from typing import Any, final
 import torch
 
 from pliant.algorithms.objectives import absolute
+from pliant.algorithms.options import check_number
 from pliant.algorithms.policy import Factorized, Policy, Reinforce, Rule
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit, mutate
 from pliant.values.errors import FieldValueError
+from pliant.values.numbers import to_real
 
 from ..choices.choice import LayerChoice
 from ..normalization import Normalization
@@ -73,7 +75,8 @@ class TuNAS(PolicySampler):
             raise FieldValueError(
                 f"TuNAS moves a cost towards a target; got cost={cost!r:.60} and target={target!r}. Give both or neither."
             )
-        if not 0 <= warm_up <= delay < 1:
+        delay = check_number(delay, "delay", "TuNAS", below=1.0)
+        if not 0 <= (warm_up := check_number(warm_up, "warm_up", "TuNAS")) <= delay:
             raise FieldValueError(
                 f"warm_up and delay of TuNAS are shares of all steps, with 0 <= warm_up <= delay < 1; got warm_up={warm_up!r} and "
                 f"delay={delay!r}."
@@ -82,13 +85,14 @@ class TuNAS(PolicySampler):
         def reward(quality: float, decisions: Decisions) -> float:
             return quality if cost is None else absolute(quality, cost(decisions), target, exponent=exponent)
 
-        given: Any = exponent
-        if isinstance(given, bool) or not isinstance(given, (int, float)) or not -math.inf < given < 0:
+        number = to_real(exponent)
+        if number is None or not -math.inf < number < 0:
             raise FieldValueError(
                 f"TuNAS(exponent=...) takes a finite number below 0, such as -0.1; got {exponent!r:.80}. An exponent of 0 or more would "
                 "reward a distance from the target."
             )
-        self.exponent, self.learning_rate = exponent, learning_rate
+        self.exponent = number
+        self.learning_rate = learning_rate = check_number(learning_rate, "learning_rate", "TuNAS", above=0.0)
         self._is_ours = rule is None
         options = {"learning_rate": learning_rate, "entropy": 0.0, "baseline_decay": 0.95}
         rule = rule or Reinforce(batch_size=1, scaled=False, **options)

@@ -14,6 +14,8 @@ from typing import Any, final
 
 import torch
 
+from pliant.algorithms.base import check_seed
+
 _LOCK = threading.RLock()  # held by the training that uses the generators
 
 
@@ -57,7 +59,7 @@ def kept_random(seed: int | None = None) -> Iterator[None]:
     before = read_random()
     try:
         if seed is not None:
-            _seed_torch(seed)
+            _seed_torch(check_seed(seed))
             random.seed(seed)
             numpy: Any = sys.modules.get("numpy")
             if numpy is not None:
@@ -87,7 +89,7 @@ class PrivateRandom:
     def __init__(self, seed: int) -> None:
         with _LOCK:
             before = _read_torch()
-            _seed_torch(seed)
+            _seed_torch(check_seed(seed))
             self._state: dict[str, Any] = _read_torch()
             write_random(before)
         self._is_used = False
@@ -122,6 +124,8 @@ def _read_torch() -> dict[str, Any]:
 
 def _seed_torch(seed: int) -> None:
     """Seeds the generators that ``_read_torch`` reads: ``torch.manual_seed`` would seed devices that nothing restores."""
+    if not -(1 << 63) <= seed < 1 << 64:  # PyTorch takes 64 bits
+        seed %= 1 << 63
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch's own
         torch.cuda.manual_seed_all(seed)

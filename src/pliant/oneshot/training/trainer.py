@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from pliant.algorithms.base import check_seed
 from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError
@@ -141,9 +142,9 @@ class Trainer:
     ) -> None:
         self.epochs = check_count(epochs, "epochs", "Trainer")
         self.accumulate = check_count(accumulate, "accumulate", "Trainer")
-        self._checkpoint_steps = checkpoint_steps
         if checkpoint_steps is not None:
-            check_count(checkpoint_steps, "checkpoint_steps", "Trainer")
+            checkpoint_steps = check_count(checkpoint_steps, "checkpoint_steps", "Trainer")
+        self._checkpoint_steps = checkpoint_steps
         check_sampler(sampler)
         self.clip, self._autocast_type = check_clip(clip, "Trainer"), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
@@ -156,7 +157,7 @@ class Trainer:
         self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.callbacks, self.seed = tuple(callbacks), seed
+        self.callbacks, self.seed = tuple(callbacks), check_seed(seed)
         self.normalization = Recalibrated() if normalization is None else normalization
         self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from pliant.values.errors import (
     listing,
     suggest,
 )
+from pliant.values.numbers import to_real, to_whole
 
 from .trial import FAILURES, Cause, Trial
 
+MAX_TRIALS = (1 << 31) - 1  # the largest integer of a column
 
-def check_arguments(space: object, algorithm: Any, trials: object) -> None:
-    """Checks the types of the main arguments of a study; each may be None.
+
+def check_arguments(space: object, algorithm: Any, trials: object) -> int | None:
+    """Checks the types of the main arguments of a study; each may be None.  Returns the number of trials.
 
     Raises:
       FieldTypeError: the space is not a Space, or the algorithm not an Algorithm.
@@ -41,10 +45,28 @@ def check_arguments(space: object, algorithm: Any, trials: object) -> None:
             f"a study takes an algorithm, such as `Random()`; got {algorithm!r:.80} of type "
             f"{type(algorithm).__name__}.{hint}"
         )
-    if trials is not None and (trials.__class__ is not int or trials < 1):
+    count = to_whole(trials)
+    if trials is not None and (count is None or not 1 <= count <= MAX_TRIALS):
         raise FieldValueError(
-            f"trials=... is an integer of at least 1, or None for no limit; got {trials!r:.80}."
+            f"trials=... is an integer from 1 to {MAX_TRIALS}, or None for no limit; got {trials!r:.80}."
         )
+    return count
+
+
+def check_lease(seconds: object) -> float:
+    """Returns how long the worker of a trial may be silent; raises FieldValueError for what is not a number above 0."""
+    number = to_real(seconds)
+    if number is None or not 0 < number < math.inf:
+        raise FieldValueError(
+            f"lease is a number of seconds above 0, or None for no limit; got {seconds!r:.80}."
+        )
+    return number
+
+
+def to_id(trial_id: Any) -> Any:
+    """Returns the id of a trial as an int; anything else stays as it is, and is refused where it is looked up."""
+    number = to_whole(trial_id)
+    return trial_id if number is None else number
 
 
 def check_space(path: Path | str, recorded: Space, given: Space | None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+from pliant.values.numbers import to_real
 
 _FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
 _MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # signs of more than one limit in a text
@@ -133,16 +134,13 @@ def check_metrics(trial_id: int, metrics: object) -> dict[str, float]:
             raise FieldTypeError(
                 f"the name of a metric is text of 1 to {MAX_NAME} characters; trial {trial_id} has {name!r:.80}."
             )
-        try:
-            number = math.nan if isinstance(value, (str, bytes)) else float(value) + 0.0
-        except (TypeError, ValueError, OverflowError, RuntimeError):
-            number = math.nan
-        if not math.isfinite(number):
+        number = to_real(value, takes_bool=True)
+        if number is None or not math.isfinite(number):
             raise RewardError(
                 f"the metric {name!r} of trial {trial_id} is a finite number; got {value!r:.80} of type "
                 f"{type(value).__name__}. Leave it out, or call `study.fail(trial_id, reason)`."
             )
-        found[name.encode("utf-8", "replace").decode("utf-8")] = number
+        found[name.encode("utf-8", "replace").decode("utf-8")] = number + 0.0
     return found
 
 

@@ -71,7 +71,7 @@ class Leases:
 
     def find(self, trial_id: int) -> Lease | None:
         """Returns the lease of a trial, or None if no worker has it."""
-        return self._out.get(trial_id)
+        return self._out.get(trial_id) if trial_id.__class__ is int else None  # callers pass any object
 
     def grant(self, trial: Trial, seconds: float | None) -> None:
         """Starts the lease of a trial."""

@@ -16,6 +16,7 @@ from pliant.values.files import write_atomically
 from pliant.values.slips import check_names
 
 from ..read.compare import node_class
+from ..read.text import check_indent
 from ..tree.adoption import PLAIN, announce
 from .form import Fault, locate
 from .reader import Reader
@@ -59,7 +60,12 @@ def to_json_str(value: object, *, json_indent: int | None = None, hide_default_v
     data = to_json(value, hide_default_values=hide_default_values)
     try:
         # `to_json` has checked for cycles.
-        return json.dumps(data, indent=json_indent, allow_nan=False, check_circular=False)
+        return json.dumps(
+            data,
+            indent=None if json_indent is None else check_indent(json_indent),
+            allow_nan=False,
+            check_circular=False,
+        )
     except RecursionError:
         raise FieldTypeError(f"{one_type(value)} cannot be written as JSON: {_DEEP}") from None
 

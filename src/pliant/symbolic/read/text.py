@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
+from pliant.values.errors import FieldValueError
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.numbers import to_whole
 
 from ..tree.node import ATOMS, Node, children
 from .compare import equal, node_class
@@ -190,7 +192,15 @@ def format_value(value: Any, *, hide_default_values: bool = False, indent: int =
       layers=[1, 2, 3],
     )
     """
-    return _render(_code(value, hide_default_values, width), "", 0, " " * indent, width)
+    return _render(_code(value, hide_default_values, width), "", 0, " " * check_indent(indent), width)
+
+
+def check_indent(indent: object) -> int:
+    """Returns the number of spaces per level; raises FieldValueError for what is not from 0 to 80."""
+    spaces = to_whole(indent)
+    if spaces is None or not 0 <= spaces <= 80:
+        raise FieldValueError(f"the indent is from 0 to 80 spaces per level; got {indent!r:.80}.")
+    return spaces
 
 
 @final
