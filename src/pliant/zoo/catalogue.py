@@ -193,6 +193,13 @@ _TABLE = (
         paper=_MACRO,
         inputs=_CIFAR,
     ),
+    # Dense prediction
+    Entry(
+        name="nas_fpn",
+        module="dense.nas_fpn",
+        title="feature pyramids of merging nodes, for any backbone",
+        paper="Ghiasi et al., NAS-FPN: Learning Scalable Feature Pyramid Architecture for Object Detection, CVPR 2019",
+    ),
     # Transformers
     Entry(
         name="autoformer/tiny",
