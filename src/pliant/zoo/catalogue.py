@@ -219,6 +219,20 @@ _TABLE = (
         network_name="make_network",
         inputs=_IMAGENET,
     ),
+    # How to train
+    Entry(
+        name="autoaugment",
+        module="training.augmentation",
+        title="augmentation policies: five sub-policies of two operations",
+        paper="Cubuk et al., AutoAugment: Learning Augmentation Strategies From Data, CVPR 2019",
+    ),
+    Entry(
+        name="randaugment",
+        module="training.augmentation",
+        title="augmentation policies: the number of operations and one magnitude",
+        paper="Cubuk et al., RandAugment: Practical Automated Data Augmentation, NeurIPS 2020",
+        space_name="make_small_space",
+    ),
 )
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _TABLE}

@@ -1,0 +1,1 @@
+"""Published spaces of how to train: augmentation policies, optimizers, schedules and recipes."""
