@@ -241,7 +241,7 @@ def test_classes_and_functions_are_loaded_where_allowed():
         with pytest.raises(
             UnregisteredTypeError,
             match=rf"the stored value at path 'x' cannot be loaded: the type '{HERE}.{value.__name__}' is not "
-            r"registered, and stored data never causes an import.* pass `allow=\[TheClass\]`",
+            r"registered, and stored data never causes an import.* `allow=\[(Foreign|helper)\]`",
         ):
             from_json(to_json(Holder(value)))
 

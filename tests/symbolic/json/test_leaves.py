@@ -14,19 +14,22 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from types import MappingProxyType
-from typing import Any
+from types import FunctionType, MappingProxyType, SimpleNamespace
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pliant as pg
 from pliant.symbolic.json.leaves import NAMED
-from pliant.values.errors import FieldTypeError, LoadError
+from pliant.values.errors import FieldTypeError, LoadError, UnregisteredTypeError
+from pliant.values.registry import registered, type_name
 
 DAY = datetime(2024, 1, 2, 3, 4, 5, 6)  # noqa: DTZ001 - one without a time zone
 LEAVES = [
@@ -108,12 +111,16 @@ class Plain:
         self.x = x
 
 
+def plain_function():
+    """Is stored by name."""
+
+
 def test_the_advice_for_an_object_works():
     with pytest.raises(FieldTypeError, match=r"Symbolize its class \(`pg.symbolize\(Plain\)`\)"):
         pg.to_json(pg.Dict(x=Plain(1)))
     made = pg.Dict(x=pg.symbolize(Plain)(1))
     assert pg.from_json_str(made.to_json_str()).x.x == 1
-    with pytest.raises(FieldTypeError, match=r"Store the objects as a list: `array.tolist\(\)`"):
+    with pytest.raises(FieldTypeError, match=r"Store an array of it as a list, `array.tolist\(\)`"):
         pg.to_json(np.array([None, "a"], object))
     assert pg.from_json(pg.to_json(np.array([None, "a"], object).tolist())) == [None, "a"]
     with pytest.raises(
@@ -243,3 +250,109 @@ def test_damaged_text_raises_an_error_of_ours(at, text, cut):
 def test_any_text_is_loaded_or_refused(text):
     with contextlib.suppress(LoadError):
         pg.from_json_str(text)
+
+
+class Anything(pg.Object):
+    x: Any
+
+
+TORCH = [torch.float32, torch.bfloat16, torch.complex64, torch.device("cuda:1"), torch.device("cpu"), torch.Size([1, 2]), torch.Size([])]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", TORCH, ids=str)
+def test_values_of_torch(value):
+    back = pg.from_json_str(pg.to_json_str(pg.Dict(x=[value, {"y": value}])))
+    assert [(type(one), one) for one in (back.x[0], back.x[1].y)] == [(type(value), value)] * 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [["dtype", "load"], ["dtype", "nothing"], ["device", "no:such"], ["Size", ["a"]], ["Tensor", [1]], ["dtype"], ["dtype", []], "x"],
+    ids=str,
+)  # fmt: skip
+def test_damaged_values_of_torch(value):
+    with pytest.raises(LoadError, match="cannot be loaded"):
+        pg.from_json({"x": {"_type": "torch", "value": value}})
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [np.float32, np.int64, np.bool_, np.str_, datetime, date, Decimal, Fraction, Path, UUID, int],
+    ids=lambda c: c.__name__,
+)  # fmt: skip
+def test_classes_of_leaves_need_no_registration(cls):
+    assert pg.from_json_str(pg.to_json_str(Anything(cls))).x is cls
+
+
+@pytest.mark.parametrize(
+    "name", ["numpy.load", "numpy.memmap", "numpy.core", "numpy.", "numpy", ".", "", "numpy.random.rand"]
+)
+def test_other_names_of_numpy_are_not_found(name):
+    with pytest.raises(LoadError, match=r"is not registered, and stored data never causes an import"):
+        pg.from_json({"_type": "type", "name": name})
+
+
+CONVERTED = [
+    torch.ones(2, 2), torch.nn.Parameter(torch.ones(2)), np.arange(3).view(type("Mine", (np.ndarray,), {})),
+    np.rec.array([(1, 2.0)], dtype=[("a", "<i4"), ("b", ">f8")]), np.ma.array([1, 2], mask=[0, 1]),
+    pd.DataFrame({"a": [1, 2], "b": ["x", None]}), pd.Series([1.5, 2]), pd.Index([1, 2]), pd.RangeIndex(3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", CONVERTED, ids=lambda v: type(v).__name__)
+def test_the_advice_for_arrays_tensors_and_tables_keeps_all_values(value):
+    with pytest.raises(FieldTypeError, match=r"Store `value\.[^`]*` instead") as caught:
+        pg.to_json(Anything(value))
+    instead = eval(re.search(r"Store `([^`]*)`", str(caught.value))[1])
+    back = pg.from_json(pg.to_json(Anything(instead))).x
+    assert repr(type(value)(back) if isinstance(value, pd.DataFrame) else back) == repr(
+        value if isinstance(value, pd.DataFrame) else pg.List(instead)
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        np.dtype({"names": ["a"], "formats": ["i4"], "offsets": [4], "itemsize": 12}),
+        np.dtype({"names": ["b", "a"], "formats": ["i4", "i4"], "offsets": [4, 0]}),
+        np.dtype([("a", "i1"), ("b", "i4")], align=True),
+    ],
+)
+def test_dtypes_with_gaps_are_refused_with_advice_that_works(dtype):
+    for value in (dtype, np.zeros(2, dtype)):
+        with pytest.raises(FieldTypeError, match="Store one without gaps"):
+            pg.to_json(value)
+    plain = np.dtype([(name, dtype[name]) for name in dtype.names])
+    assert pg.from_json(pg.to_json(plain)) == plain
+    array = np.zeros(2, dtype).astype(plain)
+    assert pg.from_json(pg.to_json(array)).dtype == plain
+
+
+def test_dtypes_with_a_shape_or_objects_are_refused_with_advice_that_works():
+    dtype = np.dtype(("i4", (2,)))
+    with pytest.raises(FieldTypeError, match=r"`dtype.base` and `dtype.shape`"):
+        pg.to_json(dtype)
+    base, shape = pg.from_json(pg.to_json((dtype.base, dtype.shape)))
+    assert np.dtype((base, shape)) == dtype
+    with pytest.raises(FieldTypeError, match=r"the dtype as text, `str\(dtype\)`"):
+        pg.to_json(np.dtype("O"))
+    assert np.dtype(pg.from_json(pg.to_json(str(np.dtype("O"))))) == np.dtype("O")
+
+
+@pytest.mark.parametrize("value", [Literal["a"], int | None, pg.typing.Int(), pg.algorithms.Random(), re.compile("a"), SimpleNamespace(a=1)], ids=str)  # fmt: skip
+def test_classes_of_libraries_are_not_to_be_symbolized(value):
+    with pytest.raises(FieldTypeError, match="JSON has no form for") as caught:
+        pg.to_json(Anything(value))
+    assert "ymbolize" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", [Mode.FAST, Bits.A | Bits.B, Options(0.1), Pair(1, 2), Plain, plain_function], ids=str
+)
+def test_the_advice_for_types_that_no_field_names(value):
+    text = pg.to_json_str(Anything(value))
+    kind = value if isinstance(value, (type, FunctionType)) else type(value)
+    if registered(type_name(kind)) is None:  # another test may have registered it
+        with pytest.raises(UnregisteredTypeError, match=rf"`allow=\[{kind.__qualname__}\]`"):
+            pg.from_json_str(text)
+    assert pg.from_json_str(text, allow=[kind]).x == value

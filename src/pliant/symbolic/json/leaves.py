@@ -1,6 +1,6 @@
-"""JSON forms of leaves: values of the standard library and NumPy that programs contain.
+"""JSON forms of leaves: values of the standard library, NumPy and PyTorch that programs contain.
 
-Each form is ``{"_type": name, "value": ...}``; the value may contain other forms.  NumPy is not imported: the program does that before it loads arrays.
+Each form is ``{"_type": name, "value": ...}``; the value may contain other forms.  NumPy and PyTorch are not imported: the program does that before it loads their values.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import base64
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -86,20 +87,52 @@ def _read_path(data: list[Any]) -> Any:
     return kinds[kind](text)
 
 
-def _numpy() -> Any:
-    """Returns the module, if the program has imported it."""
-    if "numpy" not in sys.modules:
-        raise LoadError("stored data never causes an import; write `import numpy` before you load it")
-    return sys.modules["numpy"]
+def _loaded(name: str) -> Any:
+    """Returns a module, if the program has imported it."""
+    if name not in sys.modules:
+        raise LoadError(f"stored data never causes an import; write `import {name}` before you load it")
+    return sys.modules[name]
+
+
+def _write_torch(value: Any) -> list[Any]:
+    """Returns a dtype, device or size of PyTorch as its kind, and text or a list."""
+    kind = type(value).__name__
+    return [kind, list(value) if kind == "Size" else str(value).removeprefix("torch.")]
+
+
+def _read_torch(data: list[Any]) -> Any:
+    (kind, value), torch = data, _loaded("torch")
+    if kind != "dtype":
+        return {"device": torch.device, "Size": torch.Size}[kind](value)
+    found = vars(torch)[value]
+    if not isinstance(found, torch.dtype):
+        raise LoadError(f"torch.{value} is not a dtype")
+    return found
+
+
+def find_scalar_type(name: str) -> Any:
+    """Returns the class of NumPy's scalars that a name such as ``numpy.float32`` stands for, or None."""
+    module, _, last = name.rpartition(".")
+    found = vars(sys.modules["numpy"]).get(last) if module == "numpy" and module in sys.modules else None
+    return found if isinstance(found, type) and issubclass(found, sys.modules["numpy"].generic) else None
 
 
 def _write_dtype(value: Any) -> Any:
     """Returns a dtype as text, or as a list of fields."""
     if value.hasobject:
         raise FieldTypeError(
-            f"the dtype {value} has no JSON form. Store the objects as a list: `array.tolist()`."
+            f"the dtype {value} has no JSON form. Store an array of it as a list, `array.tolist()`, and the dtype as text, "
+            "`str(dtype)`."
         )
-    return [list(field) for field in value.descr] if value.names else value.str
+    data = None
+    with suppress(ValueError):  # fields in another order
+        data = [list(field) for field in value.descr] if value.names else value.str
+    if data is None or _read_dtype(data) != value:  # fields with gaps, or a dtype with a shape
+        raise FieldTypeError(
+            f"the dtype {value} has no JSON form. Store one without gaps, "
+            "`numpy.dtype([(name, dtype[name]) for name in dtype.names])`, or, if it has a shape, `dtype.base` and `dtype.shape`."
+        )
+    return data
 
 
 def _read_dtype(data: Any) -> Any:
@@ -110,7 +143,7 @@ def _read_dtype(data: Any) -> Any:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old names of dtypes
-        return _numpy().dtype(fields)
+        return _loaded("numpy").dtype(fields)
 
 
 def _write_array(value: Any) -> list[Any]:
@@ -119,7 +152,7 @@ def _write_array(value: Any) -> list[Any]:
 
 def _read_array(data: list[Any]) -> Any:
     dtype, shape, text = data
-    return _numpy().frombuffer(_read_base64(text), _read_dtype(dtype)).reshape(shape).copy()
+    return _loaded("numpy").frombuffer(_read_base64(text), _read_dtype(dtype)).reshape(shape).copy()
 
 
 def _write_scalar(value: Any) -> list[Any]:
@@ -164,7 +197,8 @@ _ZONE = Form("zone", str, str, _read_zone)
 _DTYPE = Form("dtype", _write_dtype, object, _read_dtype)
 _ARRAY = Form("array", _write_array, list, _read_array)
 _SCALAR = Form("scalar", _write_scalar, object, _read_scalar)
-NAMED = {form.name: form for form in (*FORMS.values(), _ZONE, _DTYPE, _ARRAY, _SCALAR)}
+_TORCH = Form("torch", _write_torch, list, _read_torch)
+NAMED = {form.name: form for form in (*FORMS.values(), _ZONE, _DTYPE, _ARRAY, _SCALAR, _TORCH)}
 
 
 def find_form(value: Any, cls: type) -> Form | None:
@@ -175,6 +209,8 @@ def find_form(value: Any, cls: type) -> Form | None:
         return FORMS[PurePath]
     if _is_zone(cls):
         return _ZONE
+    if cls.__module__ == "torch" and cls.__name__ in ("dtype", "device", "Size"):
+        return _TORCH
     if cls.__module__ == "numpy" and hasattr(value, "dtype") and not isinstance(value, (float, int, str)):
         return _ARRAY if cls.__name__ == "ndarray" else _SCALAR
     return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from pathlib import Path
 from types import NoneType
 from typing import Any, final
 
@@ -17,11 +18,11 @@ from pliant.values.registry import find_type, registered, type_name
 from ..read.text import one_line
 from ..tree.node import Node
 from .form import AS_IS, SYMBOLIZERS, TUPLE, Fault, at_key, origin
-from .leaves import NAMED
+from .leaves import FORMS, NAMED, find_scalar_type
 
 _SIMPLE = AS_IS | {int, float}
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range, object, NoneType)
-_PLAIN_TYPES = {type_name(cls): cls for cls in _PLAIN}
+_PLAIN_TYPES: dict[str, type] = {type_name(cls): cls for cls in (*_PLAIN, *FORMS, Path)}
 """The classes that need no registration: they are values, and creating one runs no user code."""
 
 
@@ -106,8 +107,9 @@ class Reader:
     def named(self, data: dict[str, Any]) -> Any:
         """Returns the class or function that ``{"_type": ..., "name": ...}`` names."""
         name = _part(data, "name", str)
-        if name in _PLAIN_TYPES:
-            return _PLAIN_TYPES[name]
+        plain = _PLAIN_TYPES.get(name) or find_scalar_type(name)
+        if plain is not None:
+            return plain
         found = self.find(name)
         return (origin(found) or found) if data.get("origin") is True else found
 
@@ -204,6 +206,7 @@ def _convert(data: dict[str, Any], convert: Callable[[Any], Any], value: Any) ->
         AttributeError,
         OSError,
         ImportError,
+        RuntimeError,  # of PyTorch
         MemoryError,
         PliantError,
     ) as error:

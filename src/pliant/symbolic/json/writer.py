@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from types import BuiltinFunctionType, FunctionType
@@ -154,10 +155,15 @@ def _advise(cls: Any) -> str:
     for base in (dict, list, set, frozenset, tuple, bytes):
         if issubclass(cls, base):
             return f"Store `{base.__name__}(value)` instead."
+    if hasattr(cls, "columns") and hasattr(cls, "to_dict"):  # a table of pandas
+        return "Store `value.to_dict('list')` instead."
+    if hasattr(cls, "tolist") and cls is not memoryview:  # arrays and tensors
+        return "Store `value.tolist()` instead."
     if issubclass(cls, Iterable) and hasattr(cls, "__len__"):
         return f"Store `{'dict' if issubclass(cls, Mapping) else 'bytes' if cls is memoryview else 'list'}(value)` instead."
     made = "Store what it is made from: numbers, text, lists, the name of a file; and make it in `on_bound`"
-    if isinstance(cls.__init__, FunctionType):
+    is_foreign = cls.__module__.partition(".")[0] not in {"pliant", *sys.stdlib_module_names}
+    if isinstance(cls.__init__, FunctionType) and is_foreign:
         return f"Symbolize its class (`pg.symbolize({cls.__name__})`), so that its arguments are stored. Or: {made[0].lower()}{made[1:]}."
     return f"{made} of a pg.Object."
 
