@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+import operator
+import random
 
 import numpy as np
 import pytest
@@ -190,3 +193,54 @@ def test_containers_compare_symbolically():
     assert pg.List([math.nan]) == pg.List([float("nan")])
     assert pg.List([1]) != (1,)
     assert pg.Dict() != []
+
+
+class Held:
+    def __init__(self, value):
+        self.value = value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Widened(Slotted):
+    """Has attributes and a slot."""
+
+
+class Generator(random.Random):
+    """Keeps its state in C code."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Slotted,
+        Widened,
+        random.Random,
+        Generator,
+        lambda n: functools.partial(int, base=n),
+        operator.itemgetter,
+    ],
+    ids=["slots", "slots and attributes", "C code", "C code, subclass", "partial", "itemgetter"],
+)
+def test_objects_whose_state_is_not_in_attributes_are_not_equal_for_that(make):
+    one, other = make(2), make(3)
+    assert not pg.eq(one, other)
+    assert pg.eq(one, one)
+    space = pg.Dict(x=pg.oneof([one, other]))
+    assert [list(pg.encode(space, pg.Dict(x=each))) for each in (one, other)] == [[0], [1]]
+
+
+def test_objects_whose_state_is_in_attributes_are_compared_by_it():
+    assert pg.eq(Held([1]), Held([1]))
+    assert not pg.eq(Held([1]), Held([2]))
+    made = [functools.partial(int, "10", base=2) for _ in range(2)]
+    assert pg.eq(*made)
+    assert pg.hash(made[0]) == pg.hash(made[1])
+    assert (
+        pg.encode(pg.Dict(x=pg.oneof([functools.partial(int, "10"), made[0]])), pg.Dict(x=made[1]))["x"] == 1
+    )

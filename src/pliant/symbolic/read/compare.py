@@ -8,6 +8,8 @@ equals NaN, so that a program equals its copy and its stored form.
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
+from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 from ..tree.node import ATOMS, Node, children, is_dataclass
@@ -98,6 +100,8 @@ def _equal_leaves(x: Any, y: Any) -> bool:
     try:
         same = x == y
         if isinstance(same, bool):
+            if isinstance(x, partial) and type(x) is type(y) and not same:
+                return all(equal(getattr(x, name), getattr(y, name)) for name in ("func", "args", "keywords"))
             return same or (_has_open_state(x) and type(x) is type(y) and equal(vars(x), vars(y)))
         if getattr(x, "shape", None) != getattr(y, "shape", None):
             return False
@@ -180,8 +184,14 @@ def _has_open_state(value: object) -> bool:
     if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
         return False
     return all(
-        base is object or (base.__flags__ & HEAP_TYPE and not base.__dict__.get("__slots__"))
+        base is object
+        or (base.__flags__ & HEAP_TYPE and not isinstance(vars(base).get("__new__"), BuiltinFunctionType))
         for base in cls.__mro__
+    ) and not any(
+        isinstance(one, (MemberDescriptorType, GetSetDescriptorType))
+        and name not in ("__dict__", "__weakref__")
+        for base in cls.__mro__[:-1]
+        for name, one in vars(base).items()
     )
 
 
