@@ -54,6 +54,47 @@ def test_classes_of_pixels():
     assert default_quality(network, (x, y)) == pytest.approx(float(right.float().mean()))
 
 
+@pytest.mark.parametrize("judge", [default_loss, default_quality])
+def test_classes_that_may_be_in_two_dimensions(judge):
+    """Outputs of shape (N, length, classes), as a language model returns them."""
+    y = torch.randint(4, (2, 4))
+    with pytest.raises(FieldValueError, match=r"may be the second dimension or the last one.*\(2, 4, 4\)"):
+        judge(Identity(), (torch.rand(2, 4, 4), y))
+    with pytest.raises(FieldValueError, match=r"may be the second dimension or the last one"):
+        judge(Identity(), (torch.rand(2, 4, 4, 4), y[..., None].expand(2, 4, 4)))
+    judge(Identity(), (torch.rand(2, 5, 4), y))
+
+
+@pytest.mark.parametrize("judge", [default_loss, default_quality])
+def test_labels_and_batches_that_nothing_can_be_judged_by(judge):
+    network = nn.Linear(4, 3)
+    for targets, lesson in (
+        (torch.full((32,), 3), "labels from 3 to 3, of which the network has 0 to 2"),
+        (torch.full((32,), -1), "labels from -1 to -1"),
+        (torch.full((32,), -100), "a batch in which all labels are -100"),
+    ):
+        with pytest.raises(FieldValueError, match=lesson):
+            judge(network, (X, targets))
+    for targets in (torch.zeros(0), torch.zeros(0).long()):
+        with pytest.raises(FieldValueError, match="a batch without examples"):
+            judge(network, (X[:0], targets))
+    kept = torch.where(X[:, 0] > 0, 1, -100)
+    with torch.no_grad():
+        found, wanted = (float(judge(network, one)) for one in ((X, kept), (X[kept > 0], kept[kept > 0])))
+    assert found == pytest.approx(wanted)
+
+
+def test_validation_data_with_other_labels_are_refused():
+    data = [(X, (X[:, 0] > 0).long())]
+    space = Sequential(Linear(4, 8), pg.oneof([nn.ReLU(), nn.Tanh()]), Linear(8, 2))
+    for valid, lesson in (
+        ([(X, torch.full((32,), 2))], "labels from 2 to 2"),
+        ([(X[:0], X[:0, 0].long())], "no example"),
+    ):
+        with pytest.raises(FieldValueError, match=lesson.replace("no example", "a batch without examples")):
+            Trainer(space, SPOS(evaluations=1, batches=1), data, valid, epochs=1).fit()
+
+
 def test_several_inputs():
     class Two(nn.Module):
         def __init__(self):
@@ -86,6 +127,9 @@ def test_no_broadcasting():
         (torch.ones(32, 2, dtype=torch.bool), 2, r"integer targets that are not one class"),
         (torch.ones(32, dtype=torch.complex64), 2, r"complex targets"),
         (torch.tensor(3.0).repeat(32, 1, 1, 2), 2, r"float targets"),
+        (torch.full((32,), 3), 3, r"labels from 3 to 3, of which the network has 0 to 2"),
+        (torch.arange(32) % 4 - 1, 3, r"labels from -1 to 2, of which"),
+        (torch.full((32,), -100), 3, r"a batch in which all labels are -100"),
     ],
 )
 def test_targets_that_fit_several_losses(targets, outputs, lesson):

@@ -43,8 +43,7 @@ def default_quality(network: nn.Module, batch: Any) -> float:
     outputs, targets = _run(network, batch)
     if targets.is_floating_point():
         return -float(nn.functional.mse_loss(outputs, targets))
-    counted = targets != IGNORED
-    return float((outputs.argmax(dim=1) == targets)[counted].float().mean()) if counted.any() else 0.0
+    return float((outputs.argmax(dim=1) == targets)[targets != IGNORED].float().mean())
 
 
 def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
@@ -61,8 +60,10 @@ def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
             f"the default loss takes a network that returns one tensor; got a {type(outputs).__name__}. Give a loss: "
             "Trainer(loss=lambda network, batch: ...)."
         )
-    if targets.is_complex():
-        raise _refuse(outputs, targets, "complex targets")
+    if targets.is_complex() or not targets.numel():
+        raise _refuse(
+            outputs, targets, "complex targets" if targets.is_complex() else "a batch without examples"
+        )
     one_each = targets.numel() == len(targets) if targets.dim() else False
     if targets.is_floating_point():
         if not one_each or outputs.numel() != targets.numel() or len(outputs) != len(targets):
@@ -75,6 +76,15 @@ def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     if classes < 2 or targets.shape != (outputs.shape[0], *outputs.shape[2:]):
         reason = "integer targets that are not one class for each row of outputs (N, classes)"
         raise _refuse(outputs, targets, reason)
+    if outputs.dim() > 2 and targets.shape == outputs.shape[:-1]:
+        raise _refuse(outputs, targets, "outputs whose classes may be the second dimension or the last one")
+    found = targets[targets != IGNORED].long()
+    low, high = (int(found.min()), int(found.max())) if len(found) else (0, classes)
+    if low < 0 or high >= classes:
+        reason = f"labels from {low} to {high}, of which the network has 0 to {classes - 1}"
+        raise _refuse(
+            outputs, targets, reason if len(found) else f"a batch in which all labels are {IGNORED}"
+        )
     return outputs, targets.long()
 
 
