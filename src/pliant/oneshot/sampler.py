@@ -12,7 +12,7 @@ training loop, calls four hooks around its steps::
             sampler.after_weights(step)      # updates the sampler
         sampler.end_epoch(step)
     sampler.finish(step)
-    best = net.materialize(sampler.decisions())
+    best = recalibrate(net.materialize(sampler.decisions()), loader)
 """
 
 from __future__ import annotations

@@ -12,12 +12,15 @@ from pliant.oneshot import (
     ENAS,
     SPOS,
     BatchStatistics,
+    MutatorSampler,
+    RandomMutator,
     Recalibrated,
     RunningStatistics,
     Trainer,
     TuNAS,
     export,
     recalibrate,
+    search_alone,
     train_alone,
 )
 from pliant.oneshot.training.defaults import default_quality
@@ -105,6 +108,119 @@ def test_networks_without_running_statistics_say_nothing_of_them():
     assert score(trainer.network(), loader(seed=1)) == pytest.approx(report.quality)
     assert report.statistics == ""
     assert "BatchNorm" not in str(report)
+
+
+# ---------------------------------------------------------------------- state that is no weight
+
+
+class Centre(nn.Module):
+    """Subtracts a moving average, which subclasses keep in other ways."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return x - self.mean
+
+
+class NotStored(Centre):
+    def __init__(self, size):
+        nn.Module.__init__(self)
+        self.register_buffer("mean", torch.zeros(size), persistent=False)
+
+
+class Attribute(Centre):
+    def __init__(self, size):
+        nn.Module.__init__(self)
+        self.mean = torch.zeros(size)
+
+
+class Number(Centre):
+    def __init__(self, size):
+        nn.Module.__init__(self)
+        self.mean, self.is_set = 0.0, False
+
+    def forward(self, x):
+        if self.training:
+            self.mean, self.is_set = float(x.detach().mean()), True
+        return x - self.mean if self.is_set else 100 * x
+
+
+class Extra(Number):
+    def get_extra_state(self):
+        return {"mean": self.mean}
+
+    def set_extra_state(self, state):
+        self.mean = state["mean"]
+
+
+@pytest.mark.parametrize("layer", [Centre, NotStored, Attribute, Number, Extra])
+@pytest.mark.parametrize("place", ["fixed", "candidate", "common"])
+def test_state_of_own_layers_is_handed_out(layer, place):
+    made = pg.symbolize(layer)(8)
+    act = pg.oneof(
+        [nn.ReLU(), Sequential(nn.Tanh(), made)] if place == "candidate" else [nn.ReLU(), nn.Tanh()]
+    )
+    inner = Sequential(Linear(8, pg.oneof([4, 8], name="inner")), Linear(pg.oneof([4, 8], name="inner"), 8))
+    middle = (
+        [Identity()] if place == "candidate" else [Sequential(inner, made)] if place == "common" else [made]
+    )
+    data = [(7 * x + 5, y) for x, y in loader(shuffle=False)]
+    trainer, _ = train(Sequential(Linear(4, 8), *middle, act, Linear(8, 2)), data=data, valid=data)
+    for decisions in trainer.supernet.space.iterate():
+        network = trainer.network(decisions)
+        trainer.supernet.activate(decisions)
+        with torch.no_grad():
+            assert torch.equal(network.eval()(data[0][0]), trainer.supernet.eval()(data[0][0]))
+
+
+def test_random_exports_of_a_mutator_are_one_network(tmp_path):
+    options = {"sampler": MutatorSampler(RandomMutator), "checkpoint": tmp_path / "a.pt"}
+    trainer, report = train(**options)
+    assert trainer.fit().decisions == report.decisions
+    for _ in range(4):
+        assert score(trainer.network(), loader(seed=1)) == pytest.approx(report.quality)
+    options["sampler"] = MutatorSampler(RandomMutator)
+    again, second = train(**options)
+    assert second.decisions == report.decisions
+    assert score(again.network(), loader(seed=1)) == pytest.approx(report.quality)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of TorchScript itself
+@pytest.mark.parametrize("ending", [".pt", ".pt2"])
+def test_lazy_layers_are_exported(ending, tmp_path):
+    space = Sequential(
+        Linear(4, pg.oneof([4, 8])), pg.symbolize(nn.LazyBatchNorm1d)(), pg.symbolize(nn.LazyLinear)(2)
+    )
+    trainer, report = train(space, example=torch.zeros(2, 4))
+    path = trainer.export(tmp_path / f"net{ending}")
+    loaded = torch.jit.load(str(path)) if ending == ".pt" else torch.export.load(path).module()
+    assert score(_Loaded(loaded), loader(seed=1)) == pytest.approx(report.quality)
+
+
+def test_an_own_loop_hands_out_what_it_judged():
+    """As the guide and `Session` show it."""
+    trainer, report = train()
+    network = recalibrate(trainer.supernet.materialize(report.decisions), trainer.train.pass_over())
+    assert score(network, loader(seed=1)) == pytest.approx(report.quality)
+
+
+def test_the_winner_of_a_search_of_separate_networks_is_trained_again():
+    options = {
+        "epochs": 2,
+        "loss": lambda network, batch: nn.functional.cross_entropy(network(batch[0]), batch[1]),
+        "optimizer": lambda weights: torch.optim.SGD(weights, 0.5),
+    }
+    space, data = make_space(), loader()
+    best, found = search_alone(
+        space, pg.generators.Random(), data, loader(seed=1), trials=3, quality=default_quality, **options
+    )
+    assert found[best] == max(found.values())
+    network = train_alone(pg.materialize(space, best), data, seed=0, **options)
+    assert score(network, loader(seed=1)) == pytest.approx(found[best])
 
 
 def test_given_batches_and_other_networks():

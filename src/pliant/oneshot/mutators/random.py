@@ -103,6 +103,7 @@ class MutatorSampler(Sampler):
     def __init__(self, make: Callable[[Supernet], Mutator]) -> None:
         super().__init__()
         self.make = make
+        self._exported: Decisions | None = None
 
     def _bind(self) -> None:
         made: Any = self.make(self.supernet)
@@ -114,17 +115,23 @@ class MutatorSampler(Sampler):
 
     def before_weights(self, step: Step) -> None:
         """Draws a new sample."""
+        self._exported = None
         self.mutator.reset()
 
     def decisions(self) -> Decisions:
-        """Returns what the mutator exports."""
-        return self.supernet.space.parse(self.mutator.export())
+        """Returns what the mutator exports; the same until the next step, also if its exports are random."""
+        if self._exported is None:
+            self._exported = self.supernet.space.parse(self.mutator.export())
+        return self._exported
 
     def _state(self) -> dict[str, Any]:
-        return {"mutator": self.mutator.state_dict()}
+        exported = None if self._exported is None else self._exported.to_json()
+        return {"mutator": self.mutator.state_dict(), "exported": exported}
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.mutator.load_state_dict(state["mutator"])
+        kept = state.get("exported")  # older checkpoints have none
+        self._exported = None if kept is None else Decisions.from_json(self.supernet.space, kept)
 
 
 def to_masks(supernet: Supernet, decisions: object) -> Masks:

@@ -37,7 +37,7 @@ from .concrete import fix_choices
 from .foreign import open_holes
 from .rewriter import Rewriter
 from .shapes import check_candidates
-from .weights import load_weights, name_weights
+from .weights import load_state, load_weights, name_weights
 
 
 @final
@@ -179,6 +179,8 @@ class Supernet(nn.Module):
           inherit: whether the network gets copies of its shared weights; otherwise it is initialized at its first use.
 
         For choices written by hand, this returns a copy made by ``fix_choices``, which is initialized at once.
+        The running statistics of batch normalization are averages over many networks: measure its own with ``recalibrate``,
+        or use ``Trainer.network``.
 
         Raises:
           SpaceError: without ``inherit``, a layer in a network with choices written by hand cannot be initialized.
@@ -193,6 +195,8 @@ class Supernet(nn.Module):
             with torch.random.fork_rng(devices=[]):
                 realize(child)
             load_weights(child, weights)
+            with self._selected(chosen):
+                load_state(child, self.network, self.selection)
         return child
 
     def inherited(self, decisions: object = None) -> dict[str, Tensor]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from ..choices.choice import LayerChoice
 from ..choices.selection import Selection
@@ -32,7 +35,12 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
     Raises:
       RuntimeError: the names or shapes do not match.
     """
-    child.load_state_dict(weights)
+    missing, unexpected = child.load_state_dict(weights, strict=False)
+    wrong = [name for name in missing if not name.endswith("_extra_state")] + unexpected
+    if wrong:
+        raise RuntimeError(
+            f"the weights of a {type(child).__name__} are not those of the super-network: {wrong[:8]}."
+        )
     own: dict[str, Tensor] = dict(child.named_parameters(remove_duplicate=False))
     own.update(child.named_buffers(remove_duplicate=False))
     for name, given in weights.items():
@@ -47,18 +55,44 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
                 tensor.data = tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
 
 
-def name_weights(
-    module: nn.Module,
-    selection: Selection,
-    prefix: str = "",
-    borrowed: Mapping[tuple[int, str], Tensor] = MappingProxyType({}),
-) -> Iterator[tuple[str, Tensor]]:
+def name_weights(network: nn.Module, selection: Selection) -> Iterator[tuple[str, Tensor]]:
     """Yields the tensors of the selected network by name; parts of maximal tensors are views if possible."""
+    for prefix, module, borrowed in _name_modules(network, selection):
+        for table in (module._parameters, module._buffers):
+            for name, tensor in table.items():
+                if tensor is not None and name not in module._non_persistent_buffers_set:
+                    yield prefix + name, borrowed.get((id(table), name), tensor)
+
+
+def load_state(child: nn.Module, network: nn.Module, selection: Selection) -> None:
+    """Copies the state that layers keep outside their weights: other buffers, extra state, numbers and tensors in attributes."""
+    for prefix, module, _ in _name_modules(network, selection):
+        own: Any = child.get_submodule(prefix[:-1])
+        if type(module).get_extra_state is not nn.Module.get_extra_state:
+            own.set_extra_state(copy.deepcopy(module.get_extra_state()))
+        if isinstance(module, _NormBase):  # its buffers are weights, its attributes settings
+            continue
+        for name in module._non_persistent_buffers_set & own._buffers.keys():
+            own._buffers[name] = copy.deepcopy(module._buffers[name])
+        kept, given = vars(own), vars(module)
+        for name in kept.keys() & given.keys() - {"training"}:
+            if isinstance(given[name], (int, float, Tensor)):
+                kept[name] = given[name].detach().clone() if isinstance(given[name], Tensor) else given[name]
+
+
+_Borrowed = Mapping[tuple[int, str], Tensor]
+_NOTHING: _Borrowed = MappingProxyType({})
+
+
+def _name_modules(
+    module: nn.Module, selection: Selection, prefix: str = "", borrowed: _Borrowed = _NOTHING
+) -> Iterator[tuple[str, nn.Module, _Borrowed]]:
+    """Yields the modules of the selected network, each with the prefix of its names, and the tensors that it borrows."""
     if isinstance(module, LayerChoice):
         index = int(selection.value(module.key))
         if module.return_mask:  # the concrete network keeps the name of the candidate
             prefix += f"candidates.{list(module.candidates)[index]}."
-        yield from name_weights(module[index], selection, prefix)
+        yield from _name_modules(module[index], selection, prefix)
         return
     if isinstance(module, (Elastic, LazyLayer)):
         values = module.values(selection) if isinstance(module, Elastic) else ()
@@ -68,12 +102,9 @@ def name_weights(
         borrowed = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
         module = skeleton.module
         if isinstance(module, LazyLayer):  # a lazy layer with other searched values
-            yield from name_weights(module, selection, prefix)
+            yield from _name_modules(module, selection, prefix)
             return
-    for table in (module._parameters, module._buffers):
-        for name, tensor in table.items():
-            if tensor is not None and name not in module._non_persistent_buffers_set:
-                yield prefix + name, borrowed.get((id(table), name), tensor)
+    yield prefix, module, borrowed
     for name, child in module._modules.items():
         if child is not None:
-            yield from name_weights(child, selection, f"{prefix}{name}.", borrowed)
+            yield from _name_modules(child, selection, f"{prefix}{name}.", borrowed)

@@ -46,6 +46,7 @@ class Session:
                 session.end()                  # the sampler learns
             session.end_epoch()
         best = session.finish()
+        network = recalibrate(net.materialize(best), train)  # measures its statistics of batch normalization
 
     ``backward`` works for all samplers.  ``loss(net, batch).backward()`` works as well for samplers that train one network per
     step and add nothing to its loss (all but ``ProgressiveShrinking``), if every network of the space has weights;

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.optim import Optimizer
 
 from pliant.algorithms import Algorithm, Exhausted
@@ -107,7 +108,8 @@ def search_alone(
       **training: further arguments of ``train_alone``.
 
     Returns:
-      the best decisions, and the qualities of all networks.
+      the best decisions, and the qualities of all networks.  Trained networks are not kept: ``train_alone`` with the same
+      arguments and seed trains that of the best decisions again, to the same weights.
     """
     decided, make = _open_space(space, seed)
     algorithm.setup(decided, seed=seed)
@@ -195,6 +197,8 @@ def export(
         recalibrate(network, batches)
     with evaluating(network), torch.no_grad():
         try:
+            if any(isinstance(module, LazyModuleMixin) for module in network.modules()):
+                network(*inputs)  # a lazy layer is another layer after its first use
             writers[target.suffix]()
         except Exception as error:
             raise ExportError(

@@ -223,7 +223,7 @@ class Trainer:
 
         The running statistics of a super-network are averages over many networks.  Hence those of the network are
         measured on training data (by ``normalization``, as the report does), and it scores in evaluation mode what the
-        report says.
+        report says (with ``autocast``, in that context).
 
         Args:
           decisions: of the network; the best ones when None.
