@@ -197,3 +197,23 @@ class TestRefusals:
         with pytest.raises(KeyError, match="mine"):
             x.rebind(fn)
         assert x == net()
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("skip_notificaton", "'skip_notification'"),
+        ("raise_on_nochange", "'raise_on_no_change'"),
+        ("raise_on_no_changes", "'raise_on_no_change'"),
+        ("notify_parents", "nothing instead"),
+    ],
+)
+def test_a_misspelled_option_is_not_an_entry(name, right):
+    program = pg.Dict(x=1)
+    for change in (lambda **more: program.rebind(x=2, **more), lambda **more: pg.rebind(program, **more)):
+        with pytest.raises(FieldTypeError, match=rf"rebind has no argument '{name}'. Write {right}; for an"):
+            change(**{name: True})
+    assert program == {"x": 1}
+    assert program.rebind({name: True}) == {"x": 1, name: True}
+    assert program.rebind(**{name: False})[name] is False  # an entry that is there
+    assert program.rebind(notification=3).notification == 3

@@ -6,6 +6,7 @@ All paths and list indices refer to the tree before the call.  If the call fails
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
@@ -58,6 +59,17 @@ def rebind(
             f"rebind changes symbolic objects, Dicts and Lists; got {x!r} of type {type(x).__name__}. "
             "Wrap plain containers first: `pg.Dict(...)`, `pg.List(...)`."
         )
+    given: Any = x
+    if fields and isinstance(given, dict):
+        for name in fields.keys() - given.keys():  # a key that a Dict would take as a new entry
+            near = get_close_matches(
+                name, ("raise_on_no_change", "skip_notification", "notify_parents"), 1, 0.9
+            )
+            if near:
+                right = "nothing instead" if near == ["notify_parents"] else repr(near[0])
+                raise FieldTypeError(
+                    f"rebind has no argument {name!r}. Write {right}; for an entry of this name, write rebind({{{name!r}: ...}})."
+                )
     notify = not skip_notification
     if updates.__class__ is dict and len(updates) == 1 and not fields:
         for text, value in updates.items():
