@@ -90,6 +90,19 @@ def test_the_programs_of_a_front_are_one_object_each():
     assert search.best_program is first[0][0]
 
 
+@pytest.mark.parametrize("rewards", [[5.0, (1.0,), 2.0], [(5.0,), 1.0, 2.0], [(1.0,), (5.0,), [2.0]]])
+def test_a_tuple_of_one_reward_is_that_reward(rewards, tmp_path):
+    for more in ({}, {"study": tmp_path / "a.db"}):
+        search = pg.sample(pg.Dict(x=pg.intv(0, 2)), "sweep", progress=False, **more)
+        for program, feedback in search:
+            feedback(rewards[program.x])
+        assert search.best_reward == 5.0
+        assert rewards[search.best_program.x] in (5.0, (5.0,))
+        assert sorted(trial.reward for trial in search.trials) == [1.0, 2.0, 5.0]
+    found = pg.search(pg.Dict(x=pg.intv(0, 2)), lambda program: (float(program.x),), "sweep", progress=False)
+    assert found.best_reward == 2.0
+
+
 @WAYS
 def test_trials_are_frozen_records(how, tmp_path):
     trials = find(how, tmp_path).trials

@@ -397,8 +397,10 @@ def check_told(
     """
     if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
         return float(reward) + 0.0  # without a negative zero, which databases do not keep
-    if isinstance(reward, (tuple, list)) and reward:
+    if isinstance(reward, (tuple, list)) and len(reward) > 1:
         return tuple([check_number(one, trial=trial, takes_bool=takes_bool) for one in reward])
+    if isinstance(reward, (tuple, list)) and reward:  # one objective
+        reward = reward[0]
     return check_number(reward, trial=trial, takes_bool=takes_bool)
 
 
