@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from pliant.algorithms import Algorithm, Deduplicate, Random, RegularizedEvolution, generators, to_algorithm
@@ -132,3 +133,33 @@ def test_the_signature_of_a_constructor_is_its_own():
     assert to_algorithm("asha(eta=4)").eta == 4
     with pytest.raises(TypeError, match="unexpected keyword argument 'spin'"):
         Random(spin=1)
+
+
+class Part:
+    """Keeps its argument under another name."""
+
+    def __init__(self, strength):
+        self._strength = strength
+
+
+class Holder(Plain):
+    def __init__(self, part):
+        super().__init__()
+        self._kept = part
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (np.arange(3), np.arange(3) + 1),
+        (np.arange(1000), np.arange(1000) + 1),
+        (np.ones(2), np.ones(2, dtype=int)),
+        (Part(1), Part(2)),
+        (Part(np.zeros(1)), Part(np.ones(1))),
+    ],
+    ids=["array", "large array", "type", "object", "object with an array"],
+)
+def test_arguments_of_a_custom_algorithm_that_differ_inside(before, after):
+    assert not differences(describe(Holder(before)), describe(Holder(before)))
+    assert differences(describe(Holder(before)), describe(Holder(after)))
+    json.dumps(describe(Holder(before)))

@@ -9,6 +9,7 @@ import inspect
 import json
 import math
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib import import_module
 from typing import Any
 
@@ -120,6 +121,11 @@ def _describe(value: object) -> Any:
     if isinstance(value, type) or inspect.isroutine(value):
         return {"import": _import_name(value)}
     kind: Any = type(value)
+    if callable(getattr(value, "tolist", None)):  # an array or tensor
+        items = repr(value.tolist())  # type: ignore[attr-defined]  # as above
+        return {
+            "text": f"{kind.__name__} {items if len(items) < 200 else sha256(items.encode()).hexdigest()}"
+        }
     options = _read_options(value)
     is_part = _is_ours(kind) or isinstance(value, Algorithm)
     if not (options or is_part or kind.__repr__ is object.__repr__):
@@ -135,7 +141,11 @@ def _read_options(value: object) -> dict[str, Any]:
         signature = read_signature(kind)
     except (TypeError, ValueError):
         return {}
-    kept = {name: getattr(value, name) for name in signature.parameters if hasattr(value, name)}
+    kept = {}
+    for name in signature.parameters:
+        place = name if hasattr(value, name) or _is_ours(kind) else f"_{name}"
+        if hasattr(value, place):
+            kept[name] = getattr(value, place)
     arguments = value.__dict__.get("_arguments") if isinstance(value, Algorithm) else None
     if arguments is None or _is_ours(kind):
         return kept

@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -82,6 +82,13 @@ class Sampler(ABC):
 
     capabilities: ClassVar[frozenset[str]]
 
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls)
+        made._arguments = args, options  # for ``options``
+        return made
+
     def __init__(self) -> None:
         self._supernet: Supernet | None = None
         self.random = Random(0)
@@ -127,12 +134,13 @@ class Sampler(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The constructor's arguments that are also attributes, by name.
+        """The constructor's arguments, by name: as attributes of the same names have them, or as they were given.
 
         A checkpoint compares them to refuse a search with other options.
         """
-        names = read_signature(type(self)).parameters
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        bound = read_signature(type(self)).bind(*self._arguments[0], **self._arguments[1])
+        bound.apply_defaults()
+        return {name: getattr(self, name, given) for name, given in bound.arguments.items()}
 
     @property
     def networks_per_step(self) -> int:

@@ -154,11 +154,51 @@ class Shy:
         raise RuntimeError
 
 
+class Hidden:
+    """Keeps its argument under another name."""
+
+    def __init__(self, value):
+        self._value = value
+
+
+class Picky(SPOS):
+    """Keeps what it makes of an argument, not the argument."""
+
+    def __init__(self, strength, *rest, **more):
+        super().__init__(evaluations=1, batches=1)
+        self._factor = strength * 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (lambda: Picky(1), lambda: Picky(2)),
+        (lambda: Picky(1, 2), lambda: Picky(1, 3)),
+        (lambda: Picky(1, a=2), lambda: Picky(1, b=2)),
+        (lambda: Picky(torch.zeros(2)), lambda: Picky(torch.ones(2))),
+        (lambda: Picky(1, Hidden(1)), lambda: Picky(1, Hidden(2))),
+    ],
+    ids=["argument", "rest", "options", "tensor", "object"],
+)
+def test_arguments_of_a_custom_sampler_are_compared(before, after, tmp_path):
+    def start(sampler):
+        path = tmp_path / "a.pt"
+        return Trainer(make_space(), sampler, loader(), loader(), epochs=1, checkpoint=path)
+
+    start(before()).fit()
+    start(before()).fit()
+    with pytest.raises(FieldValueError, match=r"is of a search with other settings:\n  Picky\("):
+        start(after())
+
+
 def test_what_is_said_of_options():
     assert describe_settings(TuNAS(exponent=-0.5), {})["TuNAS(exponent)"] == "-0.5"
     assert describe_settings(SPOS(search=generators.Random()), {})["SPOS(search)"].startswith("Random")
     assert describe(np.float64(0.5)) == "0.5"
-    assert describe([torch.zeros(2, 3), len]) == "(a tensor of shape (2, 3), len)"
+    assert describe([torch.zeros(2, 3), len]).startswith("(Tensor of shape (2, 3), checksum ")
+    assert describe(torch.zeros(2)) == describe(torch.zeros(2)) != describe(torch.ones(2))
+    assert describe(np.arange(3)) != describe(np.arange(3) + 1)
+    assert describe(Hidden(3)) == "Hidden(value=3)"
     assert describe(Shy(3)) == "Shy(kept=3)"
     knot: list = []
     knot.append(knot)

@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number
@@ -124,8 +125,9 @@ def describe(value: object, depth: int = 0) -> str:
         return repr(value)
     if isinstance(value, Optimizer):
         return f"{type(value).__name__}({_join(value.defaults, depth + 1)})"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
+    if callable(getattr(value, "tolist", None)):  # a tensor or an array
+        array: Any = value
+        return f"{type(value).__name__} of shape {tuple(array.shape)}, checksum {crc32(repr(array.tolist()).encode()):08x}"
     if isinstance(value, type) or inspect.isroutine(value):
         return str(value.__name__)
     if depth >= DEEPEST or isinstance(value, nn.Module):
@@ -171,6 +173,6 @@ _NOTHING: Final = object()
 
 def _read(value: object, name: str) -> Any:
     try:
-        return getattr(value, name)
+        return getattr(value, name) if hasattr(value, name) else getattr(value, f"_{name}")
     except Exception:  # noqa: BLE001  # a property of a user's class may raise anything
         return _NOTHING
