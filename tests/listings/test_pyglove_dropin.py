@@ -186,8 +186,7 @@ class TestModule:
 
     def test_a_functor_builds_the_model(self, module):
         space = module.backbone_search_space()
-        params = {f"stages[{i}].{k}": 1 for i in range(3) for k in ("depth", "kind", "squeeze", "width")}
-        stages = pg.materialize(space, params)()
+        stages = pg.materialize(space, [1] * 12)()
         assert stages == [
             module.Stage(depth=2, kind="mbconv", squeeze=0.25, width=16),
             module.Stage(depth=1, kind="mbconv", squeeze=0.25, width=24),

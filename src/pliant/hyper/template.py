@@ -81,7 +81,7 @@ class Template:
         Raises:
           DecisionError: the space does not contain it; the message names the path that differs.
         """
-        return self.space.parse(list(find_decisions(self._part, child)))
+        return Decisions(self.space, find_decisions(self._part, child))
 
 
 def template_of(program: object, where: Where | str | None = None) -> Template:

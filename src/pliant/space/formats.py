@@ -110,10 +110,10 @@ def read(space: Space, given: object) -> Vector:
             values: list[Any] = []
             _read_items(space, space.top, given, values)
             return tuple(values)
+        _refuse_program(space, given, "[")
         return check_vector(space, given)
     if isinstance(given, (int, float)):
-        if space.points and isinstance(space.points[0], Choice):
-            check_index(space.points[0], given)
+        _refuse_program(space, (given,), "")
         return check_vector(space, (given,))
     raise DecisionError(
         "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
@@ -268,12 +268,31 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
     return index
 
 
+def _refuse_program(space: Space, values: Sequence[Any], start: str) -> None:
+    """Raises DecisionError if a vector of indices can be a program of candidates, which is a list or a number, and another one."""
+    points = [space.points[i] for i in space.top]
+    if len(points) != len(values) or not all(
+        p.path == "" if start == "" else p.path.startswith(start) for p in points
+    ):
+        return
+    pairs = [(_find_number(p, value), value) for p, value in zip(points, values) if isinstance(p, Choice)]
+    if all(found for found, _ in pairs) and any(to_whole(value) not in found for found, value in pairs):
+        given = list(values) if start else values[0]
+        raise DecisionError(
+            f"{given!r} may be a program of this space, or the indices of its candidates, which are another program. Pass "
+            f"`pg.encode(space, {given!r})` for the program, or `pg.Decisions(space, {list(values)!r})` for the indices."
+        )
+
+
+def _find_number(point: Choice, value: object) -> list[int]:
+    known = candidate_values(point)
+    return [i for i, one in enumerate(known) if one.__class__ in (int, float) and one == value]
+
+
 def check_index(point: Choice, value: object) -> None:
     """Raises DecisionError if a number is a candidate, and either no index or the index of another candidate."""
     index = to_whole(value)
-    found = [
-        i for i, one in enumerate(candidate_values(point)) if one.__class__ in (int, float) and one == value
-    ]
+    found = _find_number(point, value)
     if not found or index in found:
         return
     other = None if index is None or not 0 <= index < point.count else _picked(point, index)

@@ -257,7 +257,7 @@ def test_choices_written_by_hand_and_values_that_code_computes_with():
     cost, parameters = MultiplyAdds(net, torch.zeros(1, 4)), Parameters(net)
     for layer, inputs, value in itertools.product(range(2), range(2), range(2)):
         width = (4, 6)[layer]
-        decisions = {"layer": layer, "inputs": inputs, "value": value}
+        decisions = {"layer": layer, "inputs": inputs, "value": f"{value}/2"}
         assert cost(decisions) == 2 * 4 * width + width * (1, 3)[value] * 8 * (1 + 2)
         assert parameters(decisions) == 5 * width + 8 * 3 + 16
     assert cost._graph is not None

@@ -380,7 +380,7 @@ def compose_decisions(space: Space, turn: int, chosen: Mapping[str, Any]) -> Dec
         return chosen.get(point.path, 0 if point.values else (turn + point.pick) % point.count)
 
     try:
-        return space.parse(walk_points(space, decide))
+        return Decisions(space, walk_points(space, decide))
     except DecisionError:  # the picks of a group depend on each other
         drawn = space.sample(turn).to_dict()
         drawn.update({key: value for key, value in chosen.items() if key in drawn})

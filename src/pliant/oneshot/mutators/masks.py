@@ -59,7 +59,7 @@ class Masks(dict[str, Tensor]):
                 f"these masks are of another space: this one has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
                 f"Its decisions: {listing(known)}."
             )
-        return space.parse(walk_points(space, lambda _, point: self._value(point)))
+        return Decisions(space, walk_points(space, lambda _, point: self._value(point)))
 
     def _value(self, point: Any) -> Any:
         picks, pick = 1, 0

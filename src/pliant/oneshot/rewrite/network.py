@@ -158,7 +158,7 @@ class Supernet(nn.Module):
     @property
     def decisions(self) -> Decisions:
         """The current decisions."""
-        return self.space.parse(self._active())
+        return Decisions(self.space, self._active())
 
     @property
     def mutables(self) -> tuple[nn.Module, ...]:
