@@ -302,10 +302,11 @@ NUMBERS = flatten(
         (["'a'", "'1/3'", "None"], ["a", "1/3", None]),
         (["Conv(3)", "(1, 2)", "b'a'"], ["Conv(3)", "(1, 2)", "b'a'"]),
         (["conv", "'conv2'", "nan"], ["conv", "conv2", "nan"]),
+        (["(1)", "1", "('a')", "'a'"], ["(1)", 1, "('a')", "a"]),  # of (1,), 1, ("a",), "a"
     ],
 )
 def test_params_have_the_candidates_and_read_back_by_value(candidates, values):
-    space = flatten([choice("op", 3, literals=candidates)])
+    space = flatten([choice("op", len(candidates), literals=candidates)])
     for index, value in enumerate(values):
         params = Decisions(space, [index]).params
         assert params == {"op": value}

@@ -50,7 +50,8 @@ def _read_literals(literals: tuple[str, ...]) -> tuple[Any, ...]:
 def _read_literal(text: str) -> Any:
     try:
         value = literal_eval(text)
-        return value if value.__class__ in (int, float, str, bool, type(None)) else text
+        is_plain = value.__class__ in (int, float, str, bool, type(None)) and repr(value) == text  # not "(1)"
+        return value if is_plain else text
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return text
 
