@@ -162,7 +162,7 @@ def test_warm_up_runs_the_average_of_all_candidates(tiny):
     net.eval()
     x = tiny.batches(1)[0][0]
     warmed = net(x)
-    widest = {"width": 2}
+    widest = {"width": "2/3 (8)"}
     stages = list(net.network)
     with torch.no_grad():
         net.activate({**widest, "act": 0, "op": 0})
