@@ -142,7 +142,7 @@ HOLES = [
 
 def test_what_a_step_is():
     whole = flatten(HOLES)
-    start = whole.parse({"a": 0.1, "b": 1, "c": 0, "d": 0.0, "e": 2, "f": 1, "f[=1/2].g": 5, "h": [1, 3]})
+    start = whole.parse({"a": 0.1, "b": 1, "c": 0, "d": 0.0, "e": "2/5", "f": 1, "f[=1/2].g": 5, "h": [1, 3]})
     seen = {key: set() for key in start.to_dict()}
     for seed in range(60):
         found = explore(start, Generator(seed), resample=0.0)
