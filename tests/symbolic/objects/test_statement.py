@@ -18,7 +18,23 @@ import pliant as pg
 from pliant.values.errors import FieldTypeError, SchemaError
 
 T = TypeVar("T")
+
+
+class Double:
+    """A descriptor."""
+
+    def __set_name__(self, owner, name):
+        self.name = "_" + name
+
+    def __get__(self, holder, owner):
+        return self if holder is None else 2 * getattr(holder, self.name)
+
+    def __set__(self, holder, value):
+        setattr(holder, self.name, value)
+
+
 SCOPE = {
+    "Double": Double, "Final": Final,
     "pg": pg, "dataclasses": dataclasses, "Any": Any, "ClassVar": ClassVar, "functools": functools, "enum": enum,
     "Hook": type("Hook", (), {"__post_init__": lambda self: None}),
     "Single": type("Single", (), {"__new__": lambda cls, *args: object.__new__(cls)}),
@@ -36,6 +52,14 @@ def make(body: str, bases: str = "pg.Object", fields: str = "x: int = 1") -> Any
 
 REFUSED = {
     "__init__": ("def __init__(self, x):\n    self.x = x", "pg.Object", r"__init__ does not call super\(\).__init__"),
+    "attribute": ("def __init__(self, x):\n    super().__init__(x)\n    self.y = 2 * x", "pg.Object", r"self.y in __init__ would be lost"),
+    "attribute first": ("def __init__(self, x):\n    self.y = 2 * x\n    super().__init__(x)", "pg.Object", "self.y in __init__ would"),
+    "private": ("_y: int = 1\ndef __init__(self, x):\n    super().__init__(x)\n    self._y = 2", "pg.Object", "self._y in __init__ would"),
+    "descriptor": ("x: int = Double()", "pg.Object", "x is a Double and also a field"),
+    "descriptor of any": ("x: Any = Double()", "pg.Object", "x is a Double and also a field"),
+    "final": ("LIMIT: Final = 3", "pg.Object", "LIMIT is written as a constant"),
+    "final int": ("LIMIT: Final[int] = 3", "pg.Object", "LIMIT is written as a constant"),
+    "final text": ("LIMIT: 'Final[int]' = 3", "pg.Object", "LIMIT is written as a constant"),
     "__post_init__": ("def __post_init__(self):\n    self.y = 2 * self.x", "pg.Object", "__post_init__ is not called"),
     "mixin": ("", "Hook, pg.Object", "__post_init__ of Hook is not called"),
     "_on_init": ("def _on_init(self):\n    self.y = 2 * self.x", "pg.Object", "_on_init is not called"),
@@ -67,6 +91,9 @@ def test_what_would_have_no_effect_is_refused_with_the_lines_to_write(name):
     right = textwrap.dedent("    " + str(caught.value).split("Write instead:\n    ", 1)[1])
     if "cls(...)" in right:
         right = right.replace("...", "x")
+    right = right.replace("self.y = ...", "self.y = 2 * self.x").replace(
+        "self._y = ...", "self.y = 2 * self.x"
+    )
     made = make(right)(x=2)  # the advice works
     assert made.x == 2
     assert made.clone() == made
@@ -79,6 +106,71 @@ def test_an_inherited_field_cannot_become_a_method(body):
     SCOPE["Base"] = make("")
     with pytest.raises(SchemaError, match=r"x is a (method|property) and also a field"):
         make(body, "Base", "")
+
+
+@pytest.mark.parametrize("body", [
+    "def __init__(self, y):\n    self.build(y)\ndef build(self, y):\n    super().__init__(x=y)",
+    "def __init__(self, y):\n    [super(A, self).__init__(x=v) for v in [y]]",
+    "def __init__(self, y):\n    super().__init__(x=0)\n    self.x = y",
+    "other = Double()\ndef __init__(self, y):\n    super().__init__(x=y)\n    y.other = 1 if False else y",
+    "def __init__(self, y):\n    pg.Object.__init__(self, x=y)",
+], ids=["method", "inner function", "field", "other object", "base"])  # fmt: skip
+def test_an_own_constructor_that_sets_the_fields(body):
+    if "y.other" in body:
+        body = body.replace("y.other = 1 if False else y", "SEEN.other = y")
+        SCOPE["SEEN"] = type("Seen", (), {})()
+    made = make(body)(3)
+    assert made.x == made.clone().x == pg.from_json(made.to_json(), allow=[type(made)]).x == 3
+    assert made.rebind(x=5).x == 5
+
+
+@pytest.mark.parametrize(
+    "body", ["def __init__(self, width):\n    self.x = 2 * width", "__init__ = lambda self, width: None"]
+)
+def test_an_own_constructor_with_other_arguments(body):
+    with pytest.raises(
+        SchemaError, match=r"__init__ does not call super\(\).__init__, which sets the fields"
+    ) as caught:
+        make(body, fields="x: int\nz: int = 3")
+    right = str(caught.value).split("Write instead:\n    ", 1)[1]
+    assert "super().__init__(x=..., z=...)" in right
+    made = make(
+        textwrap.dedent("    " + right).replace("x=...", "x=2 * width").replace("z=...", "z=4"),
+        fields="x: int\nz: int = 3",
+    )(5)
+    assert (made.x, made.clone().x, made.z) == (10, 10, 4)
+
+
+def test_slots_are_no_defaults():
+    made = make("__slots__ = ('x', 'seen')\ndef on_bound(self):\n    self.seen = self.x", fields="x: int")
+    with pytest.raises(TypeError, match="needs a value for 'x'"):
+        made()
+    assert (made(2).seen, made(2).clone().seen, made(2).rebind(x=3).seen) == (2, 2, 3)
+
+
+def test_match_statements_take_fields_by_position():
+    class A(pg.Object):
+        x: int
+        y: int = 2
+
+    class B(A):
+        z: int = dataclasses.field(default=3, kw_only=True)
+        more: int = 4
+
+    class C(pg.Object):
+        __match_args__ = ("y",)
+        x: int
+        y: int
+
+    def by_place(value):
+        match value:
+            case A(1, y):
+                return y
+            case C(y):
+                return ("C", y)
+
+    assert (by_place(A(1)), by_place(B(1, 5)), by_place(C(1, 7)), by_place(A(2))) == (2, 5, ("C", 7), None)
+    assert B.__match_args__ == ("x", "y", "more")
 
 
 def test_a_function_is_a_default_as_any_value():
@@ -247,6 +339,26 @@ def test_a_functor_class_with_call():
         SchemaError, match=r"Empty derives from pg.Functor but has nothing to run. Define `def _call"
     ):
         type("Empty", (pg.Functor,), {})()()
+
+
+def test_a_functor_class_with_computed_values():
+    class Scale(pg.Functor):
+        x: int = 1
+        factor: int = 2
+
+        def on_bound(self):
+            self.product = self.x * self.factor
+
+        def _call(self):
+            return self.product
+
+    scale = Scale(3)
+    for made in (scale, scale.clone(), pg.from_json(scale.to_json(), allow=[Scale])):
+        assert isinstance(made, Scale)
+    assert (scale(), Scale()(5), scale(factor=4), scale.clone()(), scale.rebind(x=5)()) == (6, 10, 12, 6, 10)
+    with pytest.raises(TypeError, match="'x' of Scale is bound already"):
+        scale(x=4)
+    assert [f() for f in pg.iter(Scale(pg.oneof([1, 2])))] == [2, 4]
 
 
 OPTIONS = [

@@ -33,7 +33,7 @@ class Functor(Object):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if getattr(cls.__init__, "_sym_made", False) and cls._sym_twin is None:
+        if getattr(cls.__init__, "_sym_made", False) and "_sym_twin_of" not in cls.__dict__:
             _record_given(cls)
 
     def __call__(

@@ -244,6 +244,9 @@ def declare_object(
     by_name = frozenset(keyword_only) | getattr(cls, "_sym_keyword_only", frozenset())
     cls._sym_keyword_only = by_name
     declare(cls, own.extend(base), attributes=True, runs=runs, variadic=variadic, keyword_only=by_name)
+    if "__match_args__" not in cls.__dict__:
+        places = tuple(n for n in cls._sym_names if n not in by_name and n != variadic)
+        cls.__match_args__ = places  # type: ignore[misc]  # mypy wants it in the class body
     mark_abstract(cls)
     if cls._sym_twin is not None:
         mark_abstract(cls._sym_twin)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any, Never
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation
@@ -51,6 +52,8 @@ def read_fields(
         if name.startswith("_") or "ClassVar" in text.removeprefix("typing.Annotated[").split("[")[0]:
             continue
         default = cls.__dict__.get(name, MISSING_VALUE)
+        if isinstance(default, MemberDescriptorType):  # of __slots__
+            default = MISSING_VALUE
         _check_default(cls, name, default)
         if "InitVar" in text.split("[")[0]:
             refuse(
@@ -80,11 +83,8 @@ def read_fields(
 def _check_default(cls: Any, name: str, value: object) -> None:
     """Raises SchemaError for a method or property with the name of a field, and for settings that have no effect."""
     is_method = isinstance(value, FunctionType) and value.__qualname__ == f"{cls.__qualname__}.{name}"
-    if (
-        is_method
-        or isinstance(value, (property, classmethod, staticmethod))
-        or type(value).__name__ == "cached_property"
-    ):
+    is_descriptor = hasattr(type(value), "__get__") and not callable(value)  # property, cached_property, ...
+    if is_method or is_descriptor or isinstance(value, staticmethod):
         kind = "method" if is_method else type(value).__name__
         refuse(
             cls,
@@ -112,6 +112,8 @@ def _check_constant(cls: Any, name: str, annotation: str, value: object) -> None
     if isinstance(value, (ValueSpec, dataclasses.Field)):
         return
     kind = annotation.removeprefix("<class ").strip("<>'")
+    if (found := re.fullmatch(r"(?:typing\.)?Final(?:\[(.*)\])?", kind)) is not None:
+        kind = found[1] or type(value).__name__
     right = f"{name}: ClassVar[{kind}] = {value!r}\n    # or, for a field: {name}: {kind} = dataclasses.field(default={value!r})"
     refuse(cls, name, "is written as a constant, but its annotation makes it a field", right)
 
@@ -139,12 +141,26 @@ def check_statement(cls: Any) -> None:
     if (
         isinstance(init, FunctionType)
         and not getattr(init, "_sym_made", False)
-        and not _calls_init(init.__code__)
+        and not _calls_init(init.__code__, {n: v for n, v in body.items() if isinstance(v, FunctionType)})
     ):
         names = list(read_signature(init).parameters)[1:]
-        call = f"super().__init__({', '.join(f'{n}={n}' for n in names)})"
-        right = f"def __init__(self, {', '.join(names)}):\n        {call}"
+        known = [n for n in read_annotations(cls) if not n.startswith("_")]
+        passed = ", ".join(f"{n}={n if n in names else '...'}" for n in known or names)
+        right = f"def __init__({', '.join(['self', *names])}):\n        super().__init__({passed})"
         refuse(cls, "__init__", "does not call super().__init__, which sets the fields", right)
+    if isinstance(init, FunctionType) and not getattr(init, "_sym_made", False):
+        for name in _stored_attributes(init.__code__):
+            found = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
+            if (name.startswith("_") or name not in read_annotations(cls)) and not hasattr(
+                type(found), "__set__"
+            ):
+                right = f"def on_bound(self):\n        self.{name} = ...  # computed from the fields, also in copies"
+                refuse(
+                    cls,
+                    f"self.{name} in __init__",
+                    "would be lost in copies, which have the fields only",
+                    right,
+                )
     for base in cls.__mro__[1:]:
         found = base.__dict__.get("__dataclass_fields__")
         if found and not hasattr(base, "__schema__"):
@@ -158,10 +174,26 @@ def refuse(cls: Any, what: str, why: str, right: str) -> Never:
     raise SchemaError(f"{cls.__name__}: {what} {why}. Write instead:\n    {right}")
 
 
-def _calls_init(code: CodeType) -> bool:
-    """Returns whether code calls some ``__init__``, also in functions inside it."""
-    inner = (c for c in code.co_consts if isinstance(c, CodeType))
-    return "__init__" in code.co_names or "_sym_init" in code.co_names or any(map(_calls_init, inner))
+def _calls_init(code: CodeType, methods: dict[str, FunctionType]) -> bool:
+    """Returns whether code calls some ``__init__``, also in functions inside it and in methods that it calls."""
+    if "__init__" in code.co_names or "_sym_init" in code.co_names:
+        return True
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    inner += [methods[n].__code__ for n in code.co_names if n in methods]
+    rest = {n: m for n, m in methods.items() if n not in code.co_names}
+    return any(_calls_init(c, rest) for c in inner)
+
+
+def _stored_attributes(code: CodeType) -> Iterator[str]:
+    """Yields the attributes that a method sets on its object."""
+    import dis  # slow to import, and rarely needed
+
+    before: Any = None
+    for step in dis.get_instructions(code):
+        at = before[-1] if isinstance(before, tuple) else before
+        if step.opname == "STORE_ATTR" and at == code.co_varnames[0]:
+            yield step.argval
+        before = step.argval
 
 
 def mark_abstract(cls: Any) -> None:

@@ -210,7 +210,8 @@ def realize(value: Value) -> Value:
         busy: Busy | None = None
         mine = type(value) is twin and "_sym_guard" not in twin.__dict__
         if mine:
-            require_complete(value)
+            if not isinstance(value, Placeholder):  # it may be used while it is undecided
+                require_complete(value)
             busy = Busy()
             put(value, "_sym_busy", busy)
             # Without other threads, nothing can read the unfinished object.
@@ -332,8 +333,8 @@ def is_ready(value: object) -> bool:
 
 
 def require_complete(value: object) -> None:
-    """Raises IncompleteError if ``value`` lacks a value or has undecided holes, unless it is a hole itself."""
-    if is_ready(value):
+    """Raises IncompleteError if ``value`` lacks a value or has undecided holes."""
+    if _is_complete(value):
         return
     name = type(value).__name__
     missing = missing_paths(value)
