@@ -312,9 +312,17 @@ def test_a_cost_without_a_target():
         TuNAS(target=3.0)
 
 
-@pytest.mark.parametrize(("warm_up", "delay"), [(0.5, 0.25), (-0.1, 0.25), (0.25, 1.0), (math.nan, 0.5)])
-def test_warm_up_ends_before_the_delay(warm_up, delay):
-    with pytest.raises(ValueError, match="0 <= warm_up <= delay < 1"):
+@pytest.mark.parametrize(
+    ("warm_up", "delay", "lesson"),
+    [
+        (0.5, 0.25, "0 <= warm_up <= delay < 1"),
+        (-0.1, 0.25, r"TuNAS\(warm_up=...\) takes a finite number of at least 0; got -0.1"),
+        (0.25, 1.0, r"TuNAS\(delay=...\) takes a finite number of at least 0 and below 1; got 1.0"),
+        (math.nan, 0.5, r"TuNAS\(warm_up=...\) takes a finite number of at least 0; got nan"),
+    ],
+)
+def test_warm_up_ends_before_the_delay(warm_up, delay, lesson):
+    with pytest.raises(ValueError, match=lesson):
         TuNAS(warm_up=warm_up, delay=delay)
 
 

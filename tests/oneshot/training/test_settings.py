@@ -139,7 +139,7 @@ def test_descriptions_are_the_same_in_every_process():
     text = found.pop()
     assert " at 0x" not in text
     assert "AddedCost(cost=sum, weight=0.1, reference=1.0)" in text
-    assert "Phase(share=1, free={}, networks=1)" in text
+    assert "Phase(share=1.0, free={}, networks=1)" in text
     assert "Reinforce(batch_size=10" in text
 
 
