@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -442,3 +443,28 @@ def test_params_of_candidates_with_one_text_are_refused(literals):
 def test_params_distinguish_the_sign_of_zero():
     space = flatten([choice("x", 2, values=[0.0, -0.0])])
     assert [space.parse(space.parse([i]).params).values for i in (0, 1)] == [(0,), (1,)]
+
+
+def test_params_have_paths_where_a_name_is_the_path_of_another_point():
+    space = flatten(
+        [
+            choice("a", 3, values=[2, 1, 0], name="b"),
+            choice("b", 3, values=[0, 1, 2], name="a"),
+            choice("c", 2, values=[7, 8], name="d"),
+            choice("d", 2, picks=2, values=[7, 8]),
+        ]
+    )
+    for decisions in space.iterate():
+        assert space.parse(decisions.params) == decisions
+    assert list(space.sample(0).params) == ["a", "b", "c", "d[0]", "d[1]"]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_named_as_a_candidate(value):
+    space = flatten([choice("flag", 2, literals=["True", "False"])])
+    text = f"{int(not value)}/2 ({value})"
+    with pytest.raises(
+        DecisionError, match=rf"is {value}, which is a candidate, {re.escape(text)}, not an index"
+    ):
+        space.parse({"flag": value})
+    assert space.parse({"flag": text}).params == {"flag": value}

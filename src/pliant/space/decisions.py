@@ -77,9 +77,12 @@ class Decisions:
         """
         pairs = list(self._pairs())
         names = [point.name for point, _ in pairs]
+        paths = {getattr(point, at, None) for point in self._space.points for at in ("path", "hole")}
         return formats.Values(
             (
-                point.name if point.name is not None and names.count(point.name) == 1 else point.path,
+                point.name
+                if point.name is not None and names.count(point.name) == 1 and point.name not in paths
+                else point.path,
                 _show(point, value),
             )
             for point, value in pairs

@@ -286,8 +286,8 @@ def _refuse_program(space: Space, values: Sequence[Any], start: str) -> None:
 
 
 def _find_number(point: Choice, value: object) -> list[int]:
-    known = candidate_values(point)
-    return [i for i, one in enumerate(known) if one.__class__ in (int, float) and one == value]
+    kinds = (bool,) if isinstance(value, bool) else (int, float)
+    return [i for i, one in enumerate(candidate_values(point)) if one.__class__ in kinds and one == value]
 
 
 def check_index(point: Choice, value: object) -> None:
