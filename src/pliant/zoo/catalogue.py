@@ -193,6 +193,22 @@ _TABLE = (
         paper=_MACRO,
         inputs=_CIFAR,
     ),
+    # Whole networks
+    *(
+        Entry(
+            name=f"macro/{kind}",
+            module="macro",
+            title=title,
+            paper="Elsken, Metzen and Hutter, Neural Architecture Search: A Survey, JMLR 2019",
+            space_name=f"make_{kind}",
+            inputs=_CIFAR,
+        )
+        for kind, title in (
+            ("chain", "chains of ten operations"),
+            ("multi_branch", "six layers that add some of the three layers before them"),
+            ("graph", "any directed acyclic graph of ten operations"),
+        )
+    ),
     # Dense prediction
     Entry(
         name="nas_fpn",
