@@ -216,6 +216,13 @@ _TABLE = (
         title="feature pyramids of merging nodes, for any backbone",
         paper="Ghiasi et al., NAS-FPN: Learning Scalable Feature Pyramid Architecture for Object Detection, CVPR 2019",
     ),
+    Entry(
+        name="auto_deeplab",
+        module="dense.auto_deeplab",
+        title="segmentation on two levels: cells, and paths through resolutions",
+        paper="Liu et al., Auto-DeepLab: Hierarchical NAS for Semantic Image Segmentation, CVPR 2019",
+        inputs=_IMAGENET,
+    ),
     # Transformers
     Entry(
         name="autoformer/tiny",
