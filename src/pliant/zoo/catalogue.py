@@ -256,6 +256,12 @@ _TABLE = (
         paper="Cubuk et al., RandAugment: Practical Automated Data Augmentation, NeurIPS 2020",
         space_name="make_small_space",
     ),
+    Entry(
+        name="mobilenet_recipe",
+        module="training.recipe",
+        title="how the MobileNetV2 study trains: learning rate, warm-up, weight decay, dropout and momentum",
+        paper=_PYGLOVE,
+    ),
 )
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _TABLE}
