@@ -18,75 +18,24 @@ from torch.utils import checkpoint
 import pliant as pg
 from pliant import oneshot
 
+from .networks import (
+    KINDS,
+    Linear,
+    Sequential,
+    Tanh,
+    X,
+    assert_same,
+    opened,
+    plain_network,
+    realized,
+    unrealized,
+)
+
 # Dynamo looks at the gradients of all tensors.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
     "ignore:(Attempted to insert a get_attr Node|Node getattr_):UserWarning",  # by export of PyTorch 2.6, of any network
 )
-
-X = torch.rand(3, 2, generator=torch.Generator().manual_seed(1))
-
-
-class Block(nn.Module):
-    """A user's module: a child from outside, an argument that is not stored, state that changes in ``forward``."""
-
-    def __init__(self, width: int, act: nn.Module | None = None, scale: float = 2.0, **more: Any) -> None:
-        super().__init__()
-        self.fc = nn.Linear(width, width)
-        self.act = nn.ReLU() if act is None else act
-        self.factor = scale + len(more)
-        self.register_buffer("seen", torch.zeros(1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.size = x.shape[0]
-        self.seen += 1
-        return self.act(self.fc(x)) * self.factor
-
-
-Linear, Sequential, Tanh, SymbolicBlock = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.Tanh, Block))
-
-
-def plain_network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(2, 4), Block(4, nn.Tanh(), more=1), nn.Linear(4, 3))
-
-
-def program(width: int = 4) -> Any:
-    return Sequential(Linear(2, width), SymbolicBlock(width, Tanh(), more=1), Linear(width, 3))
-
-
-def unrealized() -> Any:
-    net = program()
-    torch.manual_seed(0)
-    return net
-
-
-def realized() -> Any:
-    net = unrealized()
-    list(net.parameters())
-    return net
-
-
-def rebound() -> Any:
-    net = program(5)
-    net(X)
-    net.rebind({"args[0].out_features": 4, "args[1].width": 4, "args[2].in_features": 4})
-    torch.manual_seed(0)
-    return net
-
-
-def opened() -> Any:
-    return oneshot.open_network(plain_network())
-
-
-def inside_a_plain_one() -> nn.Module:
-    net = nn.Sequential(*program().sym_init_args["args"])
-    torch.manual_seed(0)
-    list(net.parameters())
-    return net
-
-
-KINDS = [unrealized, realized, rebound, opened, inside_a_plain_one]
 
 
 def graphs_of(call: Callable[..., Any], *inputs: Any) -> tuple[list[list[str]], Any]:
@@ -380,17 +329,6 @@ TOOLS = [
 def test_tool_does_the_same_as_to_a_plain_network(tool, kind):
     expected = tool(plain_network())
     assert_same(tool(kind()), expected)
-
-
-def assert_same(found: Any, expected: Any) -> None:
-    if isinstance(expected, (list, tuple)):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected):
-            assert_same(one, other)
-    elif isinstance(expected, torch.Tensor):
-        torch.testing.assert_close(found, expected)
-    else:
-        assert found == expected
 
 
 @pytest.mark.parametrize("kind", [unrealized, realized])

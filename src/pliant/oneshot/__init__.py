@@ -44,6 +44,7 @@ from .normalization import BatchStatistics, Normalization, Recalibrated, Running
 from .rewrite.concrete import fix_choices
 from .rewrite.foreign import open_kernel, open_network
 from .rewrite.network import Supernet, supernet
+from .rewrite.plain import to_plain
 from .sampler import Sampler, Step
 from .sampling import ENAS, SPOS, Phase, ProgressiveShrinking, TuNAS
 from .training import (
@@ -132,5 +133,6 @@ __all__ = [
     "to_answer",
     "to_json",
     "to_masks",
+    "to_plain",
     "train_alone",
 ]

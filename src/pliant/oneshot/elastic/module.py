@@ -37,6 +37,14 @@ class UndecidedAttributeError(PliantError, AttributeError):
     """An attribute of an elastic module is read before a size is selected."""
 
 
+def refuse_tool(tool: str) -> FieldTypeError:
+    """Returns the error for a tool of PyTorch that a super-network cannot be given to."""
+    return FieldTypeError(
+        f"{tool} reads the code of one network, and a super-network has that of many. Use it on one of them: "
+        "`net.materialize(decisions)`."
+    )
+
+
 @final
 @dataclass(frozen=True)
 class CommonPart:
@@ -139,6 +147,8 @@ class Elastic(nn.Module):
     def forward(self, *args: Any, **fields: Any) -> Any:
         """Runs the selected size, or the selected mixture of sizes."""
         if not torch.compiler.is_compiling():
+            if torch._C._get_tracing_state() is not None:  # it would store all shared weights, and no shapes
+                raise refuse_tool("torch.jit.trace")
             self.selection.check_turn()
         if self.selection.weights and self.is_mixed:
             return self.mixture.run(args, fields)

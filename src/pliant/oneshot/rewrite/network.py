@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Never, final
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
@@ -32,7 +33,7 @@ from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.coverage import cover_sizes
 from ..elastic.lazy import LazyLayer, replace_lazy_layers, share_lazy_weights
-from ..elastic.module import Elastic
+from ..elastic.module import Elastic, refuse_tool
 from .concrete import fix_choices
 from .foreign import open_holes
 from .rewriter import Rewriter
@@ -92,6 +93,9 @@ class Supernet(nn.Module):
           SpaceError: code of the network creates a hole.
           ThreadError: another thread selected another network.
         """
+        given: Any = fields  # a proxy, like those of single inputs
+        if isinstance(given, Proxy) or any(isinstance(one, Proxy) for one in args):
+            raise refuse_tool("torch.fx")
         if torch.compiler.is_compiling():  # neither a lock nor the messages can be compiled
             return self.network(*args, **fields)
         try:
@@ -103,6 +107,9 @@ class Supernet(nn.Module):
             if not fields and not isinstance(error, (PliantError, torch.OutOfMemoryError)):
                 self._explain(error, args)
             raise
+
+    def __prepare_scriptable__(self) -> Never:  # TorchScript calls it first
+        raise refuse_tool("torch.jit.script")
 
     def _explain(self, error: Exception, args: tuple[Any, ...]) -> None:
         """Raises FieldValueError if the network fails because of one of its candidates."""

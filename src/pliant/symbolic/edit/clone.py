@@ -7,12 +7,19 @@ import copy
 from typing import Any, TypeVar, cast
 
 from ..tree.leaf import keep
+from ..tree.live import walk_nodes, warn_of_edits
 from ..tree.node import PROGRAM, Node, copy_plain, is_unset
 from ..tree.realize import get, is_realized, put, realize, slot_state
 from .commit import attach_all
 from .rebind import rebind
 
 Value = TypeVar("Value")
+
+
+_LOST = (
+    "`clone` copies the program, without these edits. Copy the live network by `copy.deepcopy(x)`, or change the program by `rebind` "
+    "instead."
+)
 
 
 def clone(x: Value, *, deep: bool = False, override: Any = None, memo: Any = None) -> Value:
@@ -30,6 +37,7 @@ def clone(x: Value, *, deep: bool = False, override: Any = None, memo: Any = Non
     >>> clone(d) == d, clone(d, override={"b[0]": 5})
     (True, {a=1, b=[5]})
     """
+    warn_of_edits(walk_nodes(x), _LOST)
     if deep:
         memo = {} if memo is None else memo
         memo[PROGRAM] = True

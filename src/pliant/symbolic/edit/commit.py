@@ -19,6 +19,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path
 
 from ..tree.adoption import ARRIVED, announce, release
+from ..tree.live import warn_of_edits
 from ..tree.node import ATOMS, Node, own, path, place
 from ..tree.realize import is_ready
 
@@ -67,6 +68,12 @@ class Change:
         return f"Change({str(self.path)!r}, {self.old_value!r} -> {self.new_value!r})"
 
 
+_LOST = (
+    "A change of its program builds it again, without these edits. Make them in the program as well, by `rebind`; or change only "
+    "the live network, without `rebind`."
+)
+
+
 def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
     """Returns the holders and ancestors that a change affects, and whether any of them has a change hook.
 
@@ -104,6 +111,7 @@ def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
 def commit(changes: list[tuple[Any, dict[Any, Any]]], *, notify: bool = True) -> None:
     """Makes all changes, given as ``(holder, {key: new value})`` pairs, or none of them."""
     nodes, listens = survey([holder for holder, _ in changes])
+    warn_of_edits(nodes, _LOST)
     atoms = None if listens else plan_atoms(changes)
     if atoms is not None:
         for holder, slot, value in atoms:

@@ -18,11 +18,18 @@ from pliant.values.slips import check_names
 from ..read.compare import node_class
 from ..read.text import check_indent
 from ..tree.adoption import PLAIN, announce
+from ..tree.live import walk_nodes, warn_of_edits
 from .form import Fault, locate
 from .reader import Reader
 from .writer import Writer
 
 _DEEP = "it is nested too deeply (or contains itself)."
+
+
+_LOST = (
+    "JSON stores the program, without these edits. Store the live network by `torch.save(x, path)`, or change the program by `rebind` "
+    "instead."
+)
 
 
 def to_json(value: object, *, hide_default_values: bool = False) -> Any:
@@ -42,6 +49,7 @@ def to_json(value: object, *, hide_default_values: bool = False) -> Any:
     >>> to_json(Dict(kernel=(3, 3), rate=float("inf")))
     {'kernel': ['__tuple__', 3, 3], 'rate': {'_type': 'float', 'value': 'inf'}}
     """
+    warn_of_edits(walk_nodes(value), _LOST)
     try:
         return Writer(hide=hide_default_values).write(value)
     except (Fault, PliantError) as error:

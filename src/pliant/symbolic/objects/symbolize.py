@@ -25,6 +25,7 @@ from ..json.form import SYMBOLIZERS
 from ..read.compare import HEAP_TYPE, equal, node_class
 from ..tree.adoption import admit, announce
 from ..tree.leaf import Ref
+from ..tree.live import is_own_code, renew_part
 from ..tree.node import Node, children, copy_plain, rebuild
 from ..tree.realize import fill, get, is_twin, put, realize
 from .declare import declare, spec_for
@@ -282,6 +283,8 @@ def _setattr(self: Any, name: str, value: Any) -> None:
     cls: Any = type(self)
     if name == "__class__" and not issubclass(value, Node):
         value = become(cls, value)
+    if name == "qconfig" and not self._sym_busy:
+        _refuse_quantization(self)
     known = name in cls._sym_names or (cls._sym_wild and name in self.__dict__.get("_sym_more", ()))
     if known and not self._sym_busy and _is_argument(self, name, value):
         survey((self,))  # raises if it is sealed
@@ -289,8 +292,23 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         super(cls._sym_owner, self).__setattr__(name, value)
         self._sym_swap({name: record})
         announce(self)
+        renew_part(self, name)
     else:
         super(cls._sym_owner, self).__setattr__(name, value)
+        if hasattr(type(value), "state_dict") and is_own_code(self):
+            renew_part(self, name)
+
+
+def _refuse_quantization(self: Any) -> None:
+    """Raises SchemaError if ``torch.ao.quantization``, which sets ``qconfig`` first, would pass over a layer."""
+    parts: Any = getattr(self, "named_modules", dict)()
+    for name, module in parts:
+        is_torch = isinstance(module, Node) and type(module).__module__[:9] == "torch.nn."
+        if is_torch and getattr(module, "_parameters", None):
+            raise SchemaError(
+                f"quantization finds layers by their exact class, so this symbolized {type(module).__name__}{name and f' at {name!r}'} "
+                "would stay as it is. Quantize a copy that consists of ordinary modules: `pg.oneshot.to_plain(network)`."
+            )
 
 
 def _is_argument(self: Any, name: str, value: Any) -> bool:

@@ -20,6 +20,7 @@ from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
 
 from .leaf import Ref, bare
+from .live import note_parts
 from .node import ATOMS, Node, children, path
 
 Value = TypeVar("Value")
@@ -37,9 +38,9 @@ _NOT_USED = frozenset(
     """__init__ __new__ __init_subclass__ __getattribute__ __getattr__ __setattr__ __delattr__ __dir__ __del__
     __getstate__ __setstate__ __reduce__ __reduce_ex__ __copy__ __deepcopy__ __sizeof__ __repr__""".split()
 )
-# Names that notebooks and debuggers look up on every object; this must not build a network.
+# Names that notebooks, debuggers and TorchScript look up on every object; this must not build a network.
 _PROBES = tuple(
-    "_repr_ _ipython_ _pytest __array __dataclass __name__ __qualname__ __wrapped__ _mock".split()
+    "_repr_ _ipython_ _pytest __array __dataclass __name__ __qualname__ __wrapped__ __func__ _torchscript_ _mock".split()
 )
 
 _lock = threading.Lock()  # held briefly, never while the user's code runs
@@ -232,6 +233,7 @@ def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
     try:
         value._sym_run()
         realize_modules(value)
+        note_parts(value)
         put(value, "__class__", cls)
     except BaseException as error:
         forget(value, twin)
