@@ -45,6 +45,7 @@ def test_a_log_that_is_cut_at_any_byte(tmp_path):
     last, found = len(log), set()
     for cut in range(last - 4096, last + 1, 1 if EVERY else 256):
         shutil.copy(tmp_path / "base.db", copy)
+        Path(f"{copy}-mark").unlink(missing_ok=True)
         Path(f"{copy}-wal").write_bytes(log[:cut])
         with Study.open(copy, SPACE, make()) as study:
             told = study.counts()["completed"]

@@ -12,7 +12,7 @@ LINKS = re.compile(r"\[[^]]+\]\((?P<file>[^)]+)\)(?P<rest>[^\[]*)")
 def test_every_fault_is_tested_somewhere():
     table = (HERE / "README.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| (F\d+) \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
-    assert list(rows) == [f"F{number}" for number in [*range(1, 21), 22]]
+    assert list(rows) == [f"F{number}" for number in [*range(1, 21), 22, 23]]
     campaign = (HERE / "campaign.py").read_text("utf-8")
     for fault, places in rows.items():
         links = list(LINKS.finditer(places))

@@ -171,6 +171,7 @@ def test_log_cut_anywhere(path, space, tmp_path):
         draw = random.Random(0)
         for cut in [start, len(log), *(draw.randrange(start, len(log)) for _ in range(40))]:
             shutil.copy(path, copy)
+            (tmp_path / "copy.db-mark").unlink(missing_ok=True)
             (tmp_path / "copy.db-wal").write_bytes(log[:cut])
             with Study.open(copy, space, Random()) as again:
                 told = again.counts()["completed"]

@@ -6,12 +6,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pliant.study import Study
+from pliant.study.store.files import beside, find_real
 from pliant.study.store.location import Location, Server
 from pliant.study.store.lock import WriterLock
 from pliant.study.store.opening import is_free
 from pliant.values.errors import StudyError
 
-_BESIDE = ("-wal", "-shm", "-journal")  # the lock file stays, as another process may be about to lock it
+_BESIDE = (
+    "-wal",
+    "-shm",
+    "-mark",
+    "-journal",
+)  # the lock file stays, as another process may be about to lock it
 
 
 def remove_studies(*places: Location) -> None:
@@ -33,5 +39,6 @@ def remove_studies(*places: Location) -> None:
                 )
             held.callback(lock.release)
         for path in studies:
-            for file in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
+            real = find_real(path)
+            for file in (*(beside(real, end) for end in _BESIDE), real, path):
                 file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,11 @@ from pliant.values.errors import FieldValueError, StudyError, listing, suggest
 from pliant.values.slips import STUDY, explain_attributes
 
 from .loop import find_trial
+from .store.check import find_faults
+from .store.location import to_location
 from .store.reading import count_objectives, find_front
 from .store.record import Record
-from .store.store import Store
+from .store.store import Store, make_copy
 from .store.tables import SCHEMA_VERSION
 from .trials.check import MAX_TRIALS, to_id
 from .trials.trial import STATUSES, StudyInfo, Trial
@@ -128,6 +131,40 @@ class View:
             )
 
         return self._store.read(work)
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Writes a consistent copy of the study to a new file, also while it is written; checks the copy.
+
+        A study on a server becomes a file as well.
+
+        >>> from pliant.algorithms import Random
+        >>> from pliant.space import flatten, integer
+        >>> from pliant.study import Study
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with Study.create(f"{folder}/a.db", flatten([integer("x", 0, 9)]), Random()) as study:
+        ...         _ = study.tell(study.ask().id, 0.5)
+        ...         study.backup(f"{folder}/copy.db")
+        ...     with Study.open(f"{folder}/copy.db") as copy:
+        ...         copy.counts()["completed"]
+        1
+
+        Args:
+          path: of the copy, which must not exist; only its user may read it.
+
+        Raises:
+          StudyError: something exists there, it cannot be written, or the study is damaged; or the study is in ``together``.
+        """
+        file = to_location(path)
+        if not isinstance(file, Path):
+            raise StudyError(
+                f"a backup is a file; got the address {str(file)!r}. Give a path, such as 'backup.db'."
+            )
+        make_copy(self._store, file)
+        if faults := find_faults(file):
+            raise StudyError(
+                f"{str(file)!r} is written, but it is a copy of a damaged study: {'; '.join(faults)}."
+            )
 
     def _read_trials(self, status: str | None) -> Iterator[Trial]:
         last = 0

@@ -218,3 +218,44 @@ def upgrade(place: str) -> None:
     open_store(to_location(place), writes=True)[0].close()
     with Study.open(place) as opened:
         click.echo(to_printable(f"{opened.path} has version {opened.info().schema_version} of the format."))
+
+
+@study.command()
+@click.argument("place")
+@click.option("--accept", is_flag=True, help="Accept a file that lost its last steps as it is.")
+def check(place: str, *, accept: bool) -> None:
+    """Check every row of a study, and list all that is damaged.
+
+    The exit status is 1 if something is.  Of a file it also checks the pages, and whether the last steps were lost.
+    """
+    from pathlib import Path
+
+    from pliant.study import Study
+    from pliant.study.store.check import accept_loss, find_faults
+    from pliant.study.store.location import to_location
+
+    location = to_location(place)
+    if accept:
+        if not isinstance(location, Path):
+            raise click.UsageError("--accept is for files: a server keeps its own log.")
+        done = accept_loss(location)
+        click.echo(to_printable(f"{location}: {'accepted' if done else 'nothing to accept'}"))
+    if faults := find_faults(location):
+        raise click.ClickException("\n".join(map(to_printable, [f"{location} is damaged:", *faults])))
+    with Study.open(location) as opened:
+        click.echo(to_printable(f"{location}: sound, {opened.info().proposed} trials"))
+
+
+@study.command()
+@click.argument("place")
+@click.argument("to", type=click.Path(path_type=Path))
+def backup(place: str, to: Path) -> None:
+    """Copy a study to a new file, also while it is written.
+
+    A study in a database becomes a file as well.
+    """
+    from pliant.study import Study
+
+    with Study.open(place) as opened:
+        opened.backup(to)
+        click.echo(to_printable(f"{to}: {opened.info().proposed} trials"))

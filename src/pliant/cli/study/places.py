@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.study import Study
+from pliant.study.store.files import ENDINGS
 from pliant.study.store.location import Location, to_location
 from pliant.values.errors import NoStudyError, PliantError, StudyError
 
@@ -91,7 +92,7 @@ def _in_database(text: str) -> list[Location]:
 
 
 def _is_database(path: Path) -> bool:
-    if path.name.endswith(("-wal", "-shm", "-lock", "-journal")):
+    if path.name.endswith(ENDINGS):
         return False
     try:
         with path.open("rb") as file:

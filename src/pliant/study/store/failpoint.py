@@ -12,6 +12,7 @@ POINTS = (
     "begin",  # a transaction is about to begin; the next two belong to it
     "commit",
     "committed",
+    "marked",  # the mark beside a file counts the commit
     "made",  # the tables of a new study are made, and not committed
     "migrated",  # the tables of an older version are upgraded, and not committed
     "hand-over",  # a trial was asked for, and its job has not started

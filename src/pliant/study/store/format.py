@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pliant.values.errors import NoStudyError, StudyError
 
 from .failpoint import reach
+from .files import beside
 from .record import Record
 from .rows import damaged, is_sound, name_row, seal
 from .tables import DIGESTED, NUMBERED, SCHEMA_VERSION, metadata, schema, study
@@ -77,9 +78,10 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
     return version
 
 
-def find_damaged_rows(record: Record) -> Iterator[str]:
-    """Returns the names of the rows that do not agree with their digests, in all tables."""
-    for table, columns in DIGESTED.items():
+def find_damaged_rows(record: Record, *tables: str) -> Iterator[str]:
+    """Returns the names of the rows that do not agree with their digests, in some tables or in all."""
+    for table in tables or DIGESTED:
+        columns = DIGESTED[table]
         names = ", ".join(["id", *columns, "digest"] if table in NUMBERED else [*columns, "digest"])
         for row in record.connection.exec_driver_sql(f"SELECT {names} FROM {table}"):  # noqa: S608 - our names
             if not is_sound(table, row):
@@ -96,8 +98,12 @@ def check_rows(record: Record) -> None:
         raise damaged(record.path, f"{name} does not agree with its digest")
 
 
-def check_file(record: Record) -> int:
+def check_file(record: Record, file: Path) -> int:
     """Checks all pages of a file, as a damaged page may not be read for long otherwise; returns its version.
+
+    Args:
+      record: its tables.
+      file: its real path.
 
     Raises:
       NoStudyError: this is not a study.
@@ -105,7 +111,6 @@ def check_file(record: Record) -> int:
     """
     version = read_version(record)
     path, connection = record.path, record.connection
-    assert isinstance(path, Path)
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         raise damaged(path, str(found))
@@ -113,7 +118,7 @@ def check_file(record: Record) -> int:
     page_size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     if version == SCHEMA_VERSION:
         check_rows(record)
-    log = path.with_name(path.name + "-wal")
-    if path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
+    log = beside(file, "-wal")
+    if file.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
         raise damaged(path, "it ends in the middle of a page")
     return version

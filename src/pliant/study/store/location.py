@@ -14,6 +14,8 @@ from typing import final
 
 from pliant.values.errors import FieldTypeError, NoStudyError, StudyError, suggest
 
+from .files import ENDINGS
+
 SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
@@ -102,9 +104,7 @@ def _hide_password(address: str) -> str:
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        return sorted(
-            entry.name for entry in folder.iterdir() if not entry.name.endswith(("-wal", "-shm", "-lock"))
-        )
+        return sorted(entry.name for entry in folder.iterdir() if not entry.name.endswith(ENDINGS))
     except OSError:
         return []
 

@@ -17,6 +17,7 @@ from pliant.values.lines import read_json
 from ..trials.trial import now
 from .failpoint import reach
 from .faults import translate_errors
+from .files import beside, find_real, make_private
 
 WAIT_SECONDS = 0.5  # for a holder that was just killed and has not ended yet
 
@@ -25,14 +26,14 @@ WAIT_SECONDS = 0.5  # for a holder that was just killed and has not ended yet
 class WriterLock:
     """The right to write the study at ``path``, held until ``release``, or until the process dies.
 
-    It is SQLite's exclusive lock on an empty database next to the study (``<path>-lock``), so it works wherever SQLite
+    It is SQLite's exclusive lock on an empty database beside the real file of the study (``<path>-lock``), so it works wherever SQLite
     works.  The operating system releases it when the process ends, and a forked child does not inherit it.  The file
     stays: if it were removed, two processes could lock two files of one name.
     """
 
     def __init__(self, path: Path) -> None:
-        self._study = path
-        self._path = path.with_name(path.name + "-lock")
+        self._study, self._file = path, find_real(path)  # two links to a file have one lock
+        self._path = beside(self._file, "-lock")
         self._connection: sqlite3.Connection | None = None
 
     def acquire(self) -> bool:
@@ -46,6 +47,7 @@ class WriterLock:
                 check_links(path)
         except PermissionError as error:
             raise StudyError(f"{str(self._study)!r} cannot be written: {error.strerror}.") from error
+        make_private(self._path, self._file)
         with translate_errors(self._study):  # about the study, as the user did not name the lock file
             connection = sqlite3.connect(
                 self._path, isolation_level=None, timeout=WAIT_SECONDS, check_same_thread=False

@@ -11,19 +11,21 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, final
 
 import sqlalchemy as sa
 
 from pliant.values.errors import NoStudyError, StudyError
 
+from .faults import translate_errors
 from .format import check_rows, make_tables, read_version, table_names
 from .location import Server, to_location
 from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
 from .store import Check, LostConnection, Settings, Store, explain_held
-from .tables import SCHEMA_VERSION, schema
+from .tables import SCHEMA_VERSION, metadata, schema
 
 PATIENCE = 60.0  # seconds that a server may be unreachable
 LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they differ from those of other programs
@@ -97,6 +99,15 @@ class PostgresStore(Store):
             read_version(record, exactly=True)
             work(record)
         engine.dispose()
+
+    def backup(self, file: Path) -> None:
+        """Copies all rows into tables of SQLite, which have the same form."""
+        engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
+        with translate_errors(file), engine.begin() as copy, self.transaction() as record:
+            metadata.create_all(copy, checkfirst=False)
+            for table in metadata.sorted_tables:
+                if rows := record.connection.execute(sa.select(table)).mappings().all():
+                    copy.execute(sa.insert(table), [dict(row) for row in rows])
 
     def reconnect(self) -> None:
         """Waits up to a minute for the server, with longer pauses after each try."""

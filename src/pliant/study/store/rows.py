@@ -6,6 +6,7 @@ The digest finds rows that were damaged, or changed by another program.  It has 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -35,8 +36,10 @@ def seal(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_sound(table: str, row: Sequence[Any]) -> bool:
     """Returns whether a row, with all of its columns, agrees with its digest."""
-    digest: str = row[-1]
-    return digest == make_digest(table, row[1:-1] if table in NUMBERED else row[:-1])
+    try:
+        return bool(row[-1] == make_digest(table, row[1:-1] if table in NUMBERED else row[:-1]))
+    except TypeError:  # bytes, which Pliant never writes
+        return False
 
 
 def name_row(table: str, row: Sequence[Any]) -> str:
@@ -133,5 +136,10 @@ def damaged(path: Path | str, what: str) -> StudyError:
     """Returns the error for a study whose content is not as Pliant wrote it."""
     return StudyError(
         f"{str(path)!r} is damaged, or was changed by another program: {what.rstrip('.')}. "
-        "Restore a copy of it, together with its '-wal' file, if there is one."
+        f"{to_command('check', path)} lists all that is damaged. Restore a backup, as `pliant study backup` makes them."
     )
+
+
+def to_command(name: str, path: Path | str, *options: str) -> str:
+    """Returns a command of ``pliant study`` about a study, for messages."""
+    return f"`{shlex.join(['pliant', 'study', name, str(path), *options])}`"

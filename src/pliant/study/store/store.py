@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from pliant.values.errors import StudyError, StudyInUseError
 
 from .failpoint import reach
+from .files import beside, make_new
 from .lock import Holder
 from .record import Record
 
@@ -118,6 +119,10 @@ class Store(ABC):
         """Calls ``work`` in a transaction of a separate connection, to enqueue while another process writes."""
 
     @abstractmethod
+    def backup(self, file: Path) -> None:
+        """Writes a consistent copy into an empty file of SQLite; see ``make_copy``."""
+
+    @abstractmethod
     def reconnect(self) -> None:
         """Waits until the database is reachable, connects, and takes the right to write again; counts a loss.
 
@@ -132,6 +137,25 @@ class Store(ABC):
     @abstractmethod
     def _translate_errors(self) -> AbstractContextManager[None]:
         """Raises database errors of the block as ``StudyError``."""
+
+
+def make_copy(store: Store, path: Path) -> None:
+    """Writes a consistent copy of a study to a new file, readable by its user only.
+
+    Raises:
+      StudyError: something exists there, it cannot be written, or the study is in a transaction.
+    """
+    if store.record.connection.in_transaction():
+        raise StudyError(
+            "a backup within `together` would contain a part of its steps. Call it before or after."
+        )
+    make_new(path)
+    try:
+        store.backup(path)
+    except BaseException:
+        for file in (path, beside(path, "-journal")):
+            file.unlink(missing_ok=True)
+        raise
 
 
 def explain_held(path: Path | str, holder: Holder | None) -> StudyInUseError:
