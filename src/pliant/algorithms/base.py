@@ -16,6 +16,7 @@ from pliant.space import Decisions, Space, diff
 from pliant.values.errors import (
     DecisionError,
     FieldTypeError,
+    FieldValueError,
     LoadError,
     PliantError,
     RewardError,
@@ -69,6 +70,8 @@ class Algorithm(ABC):
 
     several_rewards: bool = False
     """Whether a reward may be a tuple; on the class, or set on the instance before ``setup``."""
+    for_several: bool = False
+    """Whether it is made for several objectives, so that an algorithm around it that ranks by one reward refuses it."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -361,6 +364,15 @@ def check_algorithm(value: object, where: str) -> Algorithm:
     """Returns ``value`` when it is an algorithm, else raises FieldTypeError; ``where`` names the argument."""
     algorithm: Algorithm = check_part(value, Algorithm, where, "an algorithm, such as `Random()`")
     return algorithm
+
+
+def check_one_objective(algorithm: Algorithm, owner: str) -> None:
+    """Raises FieldValueError if an algorithm inside ``owner``, which ranks by one reward, is made for several objectives."""
+    if algorithm.for_several:
+        raise FieldValueError(
+            f"{owner} ranks trials by one reward, and {algorithm!r:.80} inside it is made for several objectives. Give {owner} an "
+            f"algorithm for one objective, such as TPE(), and combine the rewards into one number; or leave out {owner}."
+        )
 
 
 def check_reward(reward: Any, *, several: bool) -> Reward:

@@ -76,7 +76,7 @@ class Optuna(Algorithm):
         super().__init__(seed)
         self.sampler = sampler
         self.objectives = check_count(objectives, "objectives", "Optuna")
-        self.several_rewards = self.objectives > 1
+        self.several_rewards = self.for_several = self.objectives > 1
         self._make = _find_sampler(sampler)
 
     @property

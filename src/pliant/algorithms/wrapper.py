@@ -20,7 +20,7 @@ class Wrapper(Algorithm):
     def __init__(self, algorithm: Algorithm, seed: int | None = None) -> None:
         self.algorithm = check_algorithm(algorithm, f"{type(self).__name__}(...)")
         super().__init__(self.algorithm.seed if seed is None else seed)
-        self.several_rewards = self.algorithm.several_rewards
+        self.several_rewards, self.for_several = self.algorithm.several_rewards, self.algorithm.for_several
 
     def _setup(self) -> None:
         self.algorithm.setup(self.space, seed=self.seed)

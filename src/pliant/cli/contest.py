@@ -173,11 +173,10 @@ def find_budget(algorithm: Any) -> str | None:
     >>> find_budget(make_algorithm("median_stopping(algorithm='asha')")), find_budget(make_algorithm("re"))
     ('budget', None)
     """
-    while algorithm is not None:
-        if hasattr(type(algorithm), "budgets"):
-            return str(algorithm.budget)
-        algorithm = getattr(algorithm, "algorithm", None)
-    return None
+    from pliant.algorithms.fidelity.budget import find_budgeted
+
+    found = find_budgeted(algorithm)
+    return None if found is None else found.budget
 
 
 def baseline_path(path: Location) -> Location:

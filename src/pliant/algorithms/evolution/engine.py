@@ -8,9 +8,9 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, RewardError
 
-from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_reward
+from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_one_objective, check_reward
 from ..options import check_count, check_number
-from .operators import Individual, Operator, check_operator, takes_several
+from .operators import Individual, Operator, check_operator, is_for_several, takes_several
 from .pareto import ParetoTop, ParetoTournament
 from .selectors import Newest, Top, Tournament
 from .variation import Mutate, UniformCrossover
@@ -61,8 +61,17 @@ class Evolution(Algorithm):
         )
         self.generation = check_count(generation, "generation", "Evolution")
         self.init = init if init is None else check_algorithm(init, "Evolution(init=...)")
-        first = init is None or init.several_rewards
-        self.several_rewards = first and takes_several(self.reproduce) and takes_several(self.survive)
+        steps = (self.reproduce, self.survive)
+        self.for_several = any(map(is_for_several, steps))
+        self.several_rewards = all(map(takes_several, steps)) and (init is None or init.several_rewards)
+        if self.for_several and not self.several_rewards:
+            one = init if all(map(takes_several, steps)) else next(s for s in steps if not takes_several(s))
+            raise FieldValueError(
+                f"this Evolution selects by several objectives, and {one!r:.80} takes one reward. Give parts for several "
+                "objectives (ParetoTournament, ParetoTop; init=Random()), or for one (Tournament, Top)."
+            )
+        if init is not None and not self.for_several:
+            check_one_objective(init, "Evolution")
 
     def __repr__(self) -> str:
         generation = f"generation={self.generation}, " if self.generation > 1 else ""

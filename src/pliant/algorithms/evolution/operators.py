@@ -47,6 +47,8 @@ class Operator(ABC):
     __slots__ = ()
     several_rewards: ClassVar[bool] = False
     """Whether the operator accepts rewards that are tuples."""
+    for_several: ClassVar[bool] = False
+    """Whether it is made for several objectives."""
 
     @abstractmethod
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
@@ -116,11 +118,19 @@ class Either(Operator):
 
 def takes_several(operator: Operator) -> bool:
     """Returns whether every part of an operator accepts rewards that are tuples."""
-    if isinstance(operator, Chain):
-        return all(map(takes_several, operator.steps))
-    if isinstance(operator, Either):
-        return takes_several(operator.first) and takes_several(operator.second)
-    return operator.several_rewards
+    return all(part.several_rewards for part in _parts(operator))
+
+
+def is_for_several(operator: Operator) -> bool:
+    """Returns whether a part of an operator is made for several objectives."""
+    return any(part.for_several for part in _parts(operator))
+
+
+def _parts(operator: Operator) -> list[Operator]:
+    if isinstance(operator, Chain | Either):
+        inner = operator.steps if isinstance(operator, Chain) else (operator.first, operator.second)
+        return [part for step in inner for part in _parts(step)]
+    return [operator]
 
 
 def check_operator(value: object, name: str, owner: str) -> Operator:

@@ -27,7 +27,7 @@ class ParetoTournament(Counted):
 
     size: int = 2
     count: int = 1
-    several_rewards = True
+    several_rewards = for_several = True
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         ranks = [0] * len(individuals)
@@ -56,7 +56,7 @@ class ParetoTop(Counted):
     """
 
     count: int = 1
-    several_rewards = True
+    several_rewards = for_several = True
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         if len(individuals) <= self.count:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
-from pliant.values.errors import FieldTypeError, SpaceError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, suggest
 
-from ..base import Algorithm, Reward
+from ..base import Algorithm, Reward, check_one_objective
 from ..options import check_count
 from ..random import Random
 from ..wrapper import Wrapper
@@ -180,13 +180,25 @@ class Budgeted(Wrapper):
 
     def __init__(self, algorithm: Algorithm | None, budget: str, seed: int | None) -> None:
         super().__init__(Random() if algorithm is None else algorithm, seed)
+        owner = type(self).__name__
+        check_one_objective(self.algorithm, owner)
         self.several_rewards = False
+        inner = find_budgeted(self.algorithm)
+        if inner is not None:
+            name = type(inner).__name__
+            raise FieldValueError(
+                f"{owner} decides the budget of a trial, and so does {name} inside it. Give {owner} an algorithm that decides "
+                f"the rest, such as {owner}(TPE()), or use {name} alone."
+            )
         if not isinstance(budget, str):
             raise FieldTypeError(
                 f"{type(self).__name__}(budget=...) takes the path or name of a decision, such as 'budget'; got {budget!r:.80} "
                 f"of type {type(budget).__name__}. The decision itself has the sizes of budgets."
             )
         self.budget = budget
+
+    waits = False
+    """Whether it waits for the rewards of its proposals."""
 
     @property
     def budgets(self) -> tuple[int | float, ...]:
@@ -223,6 +235,15 @@ class Budgeted(Wrapper):
     def _check_values(self, values: object) -> Values:
         """Returns values from a state as values of the space without the budget, checked."""
         return Decisions.from_json(self._budget.space, values).values
+
+
+def find_budgeted(algorithm: Algorithm) -> Budgeted | None:
+    """Returns the first algorithm that decides budgets, of an algorithm and those inside it; None without one."""
+    while not isinstance(algorithm, Budgeted):
+        if not isinstance(algorithm, Wrapper):
+            return None
+        algorithm = algorithm.algorithm
+    return algorithm
 
 
 class Laddered(Budgeted):

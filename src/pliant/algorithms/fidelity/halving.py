@@ -21,6 +21,8 @@ class Halving(Laddered):
     While a rung waits for its last rewards, the next bracket starts, so that no worker is idle.
     """
 
+    waits = True
+
     @abstractmethod
     def _plan(self, number: int) -> Bracket:
         """Returns bracket ``number``, from 0."""

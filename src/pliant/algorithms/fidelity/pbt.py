@@ -79,6 +79,8 @@ class PBT(Budgeted):
       SpaceError: (``setup``) the space has no such budget, or it is a float.
     """
 
+    waits = True
+
     def __init__(
         self,
         algorithm: Algorithm | None = None,

@@ -70,6 +70,15 @@ class Reject(Wrapper):
         self.low, self.high = _check_limits(low, high)
         self.attempts = check_count(attempts, "attempts", "Reject")
         self.tell = tell
+        from ..fidelity.budget import find_budgeted  # not before it is needed, so that importing stays fast
+
+        inner = find_budgeted(self.algorithm)
+        if inner is not None and inner.waits and not tell:
+            name = type(inner).__name__
+            raise FieldValueError(
+                f"{name} waits for the reward of each trial, and Reject would drop trials without a word to it. Put Reject inside: "
+                f"{name}(Reject(Random(), cost, ...)); or give Reject(..., tell=True), for a cost that depends on the budget."
+            )
 
     def passes(self, decisions: Decisions) -> bool:
         """Returns whether the cost of decisions is within the limits.

@@ -12,7 +12,7 @@ from typing import Any, final
 from pliant.space import Decisions, Space, mutate
 from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, check_algorithm
+from ..base import Algorithm, Exhausted, check_algorithm, check_one_objective
 from ..options import check_count, check_part, keep_checked
 
 Told = Sequence[tuple[Decisions, float]]
@@ -151,7 +151,7 @@ class Proposals(Candidates):
     count: int = 40
 
     def __post_init__(self) -> None:
-        check_algorithm(self.proposer, "Proposals(...)")
+        check_one_objective(check_algorithm(self.proposer, "Proposals(...)"), "Proposals")
         keep_checked(self, "count", check_count)
 
     @property
