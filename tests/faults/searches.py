@@ -58,7 +58,7 @@ def search_by_hand(place, make, trials, parallel, say):
     with Study.open_or_create(place, SPACE, make(), trials=trials) as study:
         out = []
         while True:
-            while len(out) < parallel and (trial := study.ask()):
+            while len(out) < parallel and (trial := study.ask(attempts=None)):
                 out.append(trial)
             if not out:
                 return

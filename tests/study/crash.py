@@ -65,7 +65,7 @@ def search(path, name, say):
     with Study.open_or_create(path, space, make(), trials=TRIALS) as study:
         out = []
         while True:
-            while len(out) < parallel and (trial := study.ask()):
+            while len(out) < parallel and (trial := study.ask(attempts=None)):
                 out.append(trial)
             if not out:
                 return

@@ -18,12 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, final
 
+from pliant.values.exceptions import one_line
+
 from . import tree
 from .base import How
 from .exit_codes import explain
 from .output import Output
 from .wire import Wire
-from .worker import one_line, serve
+from .worker import serve
 
 _CHUNK = 1 << 16
 THREADS = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "BLIS")

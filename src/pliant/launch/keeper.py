@@ -21,13 +21,13 @@ from contextlib import suppress
 from typing import Any, final
 
 from pliant.values.errors import LaunchError
+from pliant.values.exceptions import describe
 
 from . import tree
 from .base import How
 from .child import Child, describe_start_failure, exit_now, fork_worker, spawn_command
 from .functions import resolve
 from .wire import Wire
-from .worker import describe
 
 _INSPECT_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _INSPECT_SHARE = 0.03  # largest share of time spent on reading the process table

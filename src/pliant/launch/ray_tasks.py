@@ -11,13 +11,13 @@ from itertools import count
 from typing import Any, final
 
 from pliant.values.errors import LaunchError
+from pliant.values.exceptions import one_line
 
 from .base import JSON, Call, Command, Ended, Event, Job, Launcher, Message, Outcome, Started, dump
 from .check import check_count, check_job, check_seconds, prepare_log
 from .commands import describe_command
 from .functions import name_of
 from .ray_work import Mailbox, work
-from .worker import one_line
 
 GIVE_UP_SECONDS = 20.0  # after a request to end, before a task is killed
 START_SECONDS = 300.0  # for the first worker to start, which `runtime_env` may make slow

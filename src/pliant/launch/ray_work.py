@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.values.errors import LaunchError
+from pliant.values.exceptions import one_line
 
 from .base import JSON, Call, Command, Ended, Job, Limits, Message, Outcome
 from .child import THREADS
 from .local import LocalLauncher
-from .worker import one_line
 
 IDLE_SECONDS = 60.0  # before a launcher without jobs is closed; Ray keeps its workers longer
 POLL_SECONDS = 0.2  # between checks for orders; a job that waits for a reply receives it at once

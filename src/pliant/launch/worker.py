@@ -16,13 +16,13 @@ from contextlib import suppress
 from typing import Any, NoReturn, final
 
 from pliant.values.errors import LaunchError
+from pliant.values.exceptions import describe, one_line
 from pliant.values.lines import encode_line
 
 from . import tree
 from .base import JSON, Channel, dump
 from .functions import resolve
 
-REASON_LENGTH = 500
 Function = Callable[[JSON, Channel], JSON]
 
 
@@ -108,25 +108,6 @@ def run(
             show("".join(traceback.format_exception(type(error), error, trace)))
         return {"how": "raised", "value": None, "reason": describe(error)}
     return {"how": "returned", "value": value, "reason": ""}
-
-
-def describe(error: BaseException) -> str:
-    """Returns an exception on one line, limited.
-
-    >>> describe(ValueError("no such layer"))
-    'ValueError: no such layer'
-    """
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - of a user's class
-        text = ""
-    return one_line(f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__)
-
-
-def one_line(text: str) -> str:
-    """Returns text on one line, limited to 500 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 3] + "..."
 
 
 def _print_error(text: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pliant.algorithms.base import check_seed
-from pliant.algorithms.evolution import Chain, Either, Mutate, Newest, Operator, Tournament, UniformCrossover
-from pliant.algorithms.evolution.operators import check_operator
+from pliant.algorithms.evolution import Mutate, Newest, Operator, Tournament, UniformCrossover
+from pliant.algorithms.evolution.operators import check_operator, list_parts
 from pliant.algorithms.options import check_count
 from pliant.symbolic.tree.node import Node
 from pliant.values.errors import FieldTypeError, FieldValueError
@@ -90,18 +90,10 @@ def _check_program(program: object) -> Any:
 def _check_chooser(value: object, name: str) -> Operator:
     """Returns ``value`` when it is a selection operator."""
     operator = check_operator(value, name, "evolve")
-    for part in _parts(operator):
+    for part in list_parts(operator):
         if isinstance(part, (Mutate, UniformCrossover)):
             raise FieldValueError(
                 f"evolve({name}=...) takes selection operators; {type(part).__name__} changes decisions, and programs of "
                 "evolve are changed by `edits`. Leave it out."
             )
     return operator
-
-
-def _parts(operator: Operator) -> list[Operator]:
-    if isinstance(operator, Chain):
-        return [part for step in operator.steps for part in _parts(step)]
-    if isinstance(operator, Either):
-        return [*_parts(operator.first), *_parts(operator.second)]
-    return [operator]

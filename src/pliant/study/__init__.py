@@ -5,8 +5,9 @@ A study holds decisions and numbers only, not programs.
 
 from __future__ import annotations
 
+from .catch import catch
 from .study import Study
 from .trials.trial import STATUSES, Cause, Report, StudyInfo, Trial
 from .view import View
 
-__all__ = ["STATUSES", "Cause", "Report", "Study", "StudyInfo", "Trial", "View"]
+__all__ = ["STATUSES", "Cause", "Report", "Study", "StudyInfo", "Trial", "View", "catch"]

@@ -6,8 +6,9 @@ state of the algorithm follows.  If a step fails, nothing of it stays, and the n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TypeVar, final
 
@@ -24,11 +25,10 @@ from .trials.check import ended_before, no_such_trial, reassigned, told_twice
 from .trials.constraint import Constraint, find_broken
 from .trials.learner import GIVE, Learner, Reward
 from .trials.lease import Leases
-from .trials.trial import RUNNING, Cause, Report, Trial, end_trial, now, start_trial
+from .trials.trial import INTERRUPTED, RUNNING, Cause, Report, Trial, end_trial, now, start_trial
 
 Result = TypeVar("Result")
 MAX_COPIES = 1000  # trials in a row that get an earlier result; then the algorithm counts as exhausted
-MAX_ATTEMPTS = 3  # of a trial whose worker was lost; then the trial fails
 
 
 @final
@@ -54,23 +54,43 @@ class Loop:
         self._stale = True  # whether the learner may differ from the record
         self._losses = store.losses  # of the connection; another process may have written meanwhile
 
-    def ask(self, worker: str | None, seconds: float | None) -> Trial | None:
-        """Returns the next trial: a lost one, an enqueued one, or one that the algorithm proposes."""
+    def ask(
+        self,
+        worker: str | None,
+        seconds: float | None,
+        limit: int | None,
+        on_end: Callable[[Trial], object],
+    ) -> Trial | None:
+        """Returns the next trial: a lost one, an enqueued one, or one that the algorithm proposes.
 
-        def work(record: Record) -> Trial | None:
-            self._put_back_expired(record)
-            waiting = self.leases.next_waiting()
-            if waiting is not None:
-                again = replace(waiting, attempts=waiting.attempts + 1, started=now(), worker=worker)
-                record.start_again(again)
-                return again
-            return self._propose(record, worker)
+        Passes the trials that ended meanwhile to ``on_end``: lost ones after ``limit`` attempts, and copies of earlier results.
+        """
+
+        def work(record: Record) -> tuple[Trial | None, list[Trial]]:
+            self._put_back_expired(record, limit)
+            ended: list[Trial] = []
+            while (waiting := self.leases.next_waiting()) is not None:
+                if limit is None or waiting.attempts < limit or waiting.cause == INTERRUPTED:
+                    count = waiting.attempts + 1
+                    again = replace(waiting, attempts=count, started=now(), worker=worker, cause=None)
+                    record.start_again(again)
+                    return again, ended
+                ended.append(self._give_up(record, waiting, _explain_loss(waiting, limit)))
+                self.leases.end(waiting.id)
+            return self._propose(record, worker, ended), ended
 
         with self._store.lock:
-            trial = self.step(work)
+            trial, ended = self.step(work)
             if trial is not None:
                 self.leases.grant(trial, seconds)
-            return trial
+        try:
+            for one in ended:
+                on_end(one)
+        except BaseException:
+            if trial is not None:
+                self.put_back(trial.id, "the search was stopped", token=trial.token, limit=None)
+            raise
+        return trial
 
     def report(
         self,
@@ -142,8 +162,11 @@ class Loop:
             self.leases.end(trial_id)
             return ended
 
-    def put_back(self, trial_id: int, reason: str, *, token: int | None, limit: int) -> Trial:
-        """Lets a trial whose worker was lost wait to be handed out again; after ``limit`` attempts it fails."""
+    def put_back(self, trial_id: int, reason: str, *, token: int | None, limit: int | None) -> Trial:
+        """Lets a trial whose worker was lost wait to be handed out again; after ``limit`` attempts it fails.
+
+        Without a limit, the attempt was interrupted.
+        """
 
         def work(record: Record) -> Trial:
             return self._put_back(record, self._find_running(record, trial_id, token), reason, limit)
@@ -190,15 +213,29 @@ class Loop:
 
         return self.step(work)
 
-    def rest(self) -> None:
-        """Writes a snapshot before the study is closed, which saves a replay."""
+    def leave(self) -> None:
+        """Closes the store at the end of the process, or when nothing refers to the study any more."""
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt) and not self._store.is_lost:
+            self.close(None)
+        self._store.close()
+
+    def close(self, error: BaseException | None) -> None:
+        """Writes a snapshot before the study is closed, which saves a replay.
+
+        Unless ``error`` ends the loop, attempts that are running are only interrupted.  If it fails (the disk is full), nothing
+        is lost: the events are in the record.
+        """
+        is_lost = error is not None and not isinstance(error, KeyboardInterrupt)
 
         def work(record: Record) -> None:
+            for trial in () if is_lost else self.leases.granted():
+                record.start_again(replace(trial, cause=INTERRUPTED))
             if self._learner.has_moved:
                 record.add_state(self._seq, self._learner.save())
             record.change_settings(holder=None)
 
-        self.step(work)
+        with suppress(StudyError):
+            self.step(work)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -258,7 +295,7 @@ class Loop:
         self._seq = record.last_seq()
         self.leases.reset(record.running())
 
-    def _propose(self, record: Record, worker: str | None) -> Trial | None:
+    def _propose(self, record: Record, worker: str | None, ended: list[Trial]) -> Trial | None:
         for _ in range(MAX_COPIES):
             progress = record.progress()
             if progress.is_full:
@@ -282,7 +319,7 @@ class Loop:
             self._add(record, trial)
             if known is None:
                 return trial
-            self._copy(record, trial, known)
+            ended.append(self._copy(record, trial, known))
         self._exhaust(
             record, f"the last {MAX_COPIES} proposals were tried before: the algorithm repeats itself."
         )
@@ -304,7 +341,7 @@ class Loop:
         record.add_trial(trial, self._seq)
         self._save_if_due(record)
 
-    def _copy(self, record: Record, trial: Trial, known: Trial) -> None:
+    def _copy(self, record: Record, trial: Trial, known: Trial) -> Trial:
         """Ends a trial like an earlier one of the same decisions: with its reward, or as breaking a constraint."""
         reward = known.told
         ended = end_trial(trial, reward, known.reason, 0.0, cause=known.cause, metrics=known.metrics)
@@ -312,25 +349,29 @@ class Loop:
         record.finish_trial(ended, self._seq)
         self._learner.feedback(ended.decisions, reward)
         self._save_if_due(record)
+        return ended
 
     def _exhaust(self, record: Record, why: str) -> None:
         self.exhaustion = why
         record.change_settings(exhausted=True)
 
-    def _put_back_expired(self, record: Record) -> None:
+    def _put_back_expired(self, record: Record, limit: int | None) -> None:
         for trial in self.leases.expired():
             lease = self.leases.find(trial.id)
             silent = 0.0 if lease is None or lease.seconds is None else lease.seconds
             reason = f"{trial.worker or 'its worker'} was silent for {silent:g} s"
-            self._settle(self._put_back(record, trial, reason, MAX_ATTEMPTS))
+            self._settle(self._put_back(record, trial, reason, limit))
 
-    def _put_back(self, record: Record, trial: Trial, reason: str, limit: int) -> Trial:
+    def _put_back(self, record: Record, trial: Trial, reason: str, limit: int | None) -> Trial:
         record.add_note(trial.id, f"attempt {trial.attempts} was lost: {reason}")
-        if trial.attempts < limit:
-            lost = replace(trial, reason=reason)
+        if limit is None or trial.attempts < limit:
+            lost = replace(trial, reason=reason, cause=INTERRUPTED if limit is None else None)
             record.start_again(lost)
             return lost
-        why = f"{reason} (attempt {trial.attempts} of {limit})"
+        return self._give_up(record, trial, f"{reason} (attempt {trial.attempts} of {limit})")
+
+    def _give_up(self, record: Record, trial: Trial, why: str) -> Trial:
+        """Ends a trial without a result after too many attempts."""
         ended = end_trial(trial, None, why, self._seconds_of(trial.id), cause="lost")
         self._seq += 1
         record.finish_trial(ended, self._seq)
@@ -377,6 +418,15 @@ def find_trial(record: Record, trial_id: int) -> Trial:
     if trial is None:
         raise no_such_trial(record.settings()["name"], trial_id, record.progress().proposed)
     return trial
+
+
+def _explain_loss(trial: Trial, limit: int) -> str:
+    """Returns why a trial that was running when its process ended is not tried again."""
+    last = f" (before: {trial.reason})" if trial.reason else ""
+    return (
+        f"no attempt had a result: in attempt {trial.attempts} its process ended, or its loop raised an error{last}; "
+        f"a trial has at most {limit} attempts"
+    )
 
 
 def _is_ours(record: Record) -> bool:

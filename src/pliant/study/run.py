@@ -19,11 +19,10 @@ from typing import Any, NamedTuple, Self, final
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
-from .loop import MAX_ATTEMPTS
 from .store.failpoint import reach
 from .study import Study
 from .trials.constraint import check_metrics
-from .trials.trial import FAILED, FAILURES, Cause, Trial
+from .trials.trial import FAILED, FAILURES, MAX_ATTEMPTS, Cause, Trial
 from .view import View
 
 LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
@@ -88,7 +87,7 @@ def run(
     read: Callable[[Trial, Outcome], Result] | None = None,
     watch: Callable[[Trial], list[Seen]] | None = None,
     on_end: Callable[[Trial], object] | None = None,
-    attempts: int = MAX_ATTEMPTS,
+    attempts: int | None = MAX_ATTEMPTS,
     max_failures: int | None = None,
     timeout_seconds: float | None = None,
     on_interrupt: Callable[[int], object] | None = None,
@@ -118,7 +117,7 @@ def run(
       read: interprets the outcome of a job; ``read_call`` when None.
       watch: returns the new reports of a running trial, such as those that a command writes to a file.
       on_end: called with each trial that ended, including copies of earlier ones; if it raises, all jobs are ended.
-      attempts: the largest number of attempts of a trial whose worker is lost; then it fails.
+      attempts: the largest number of attempts of a trial whose worker, or this process, is lost; then it fails.
       max_failures: the number of failed trials of the study after which nothing more is proposed.
       timeout_seconds: wall-clock limit: no job starts after it, and running ones are finished.
       on_interrupt: called once, after the first Ctrl-C, with the number of running jobs.
@@ -185,7 +184,6 @@ class _Run:
         self.attempts, self.max_failures = options["attempts"], options["max_failures"]
         self.on_interrupt = options["on_interrupt"]
         self.failures = study.counts()[FAILED]
-        self.seen = study.info().proposed  # the last trial that was checked for being a copy
         self.trials: dict[str, Trial] = {}  # by job
         self.is_starting = False
         self.stopping: set[str] = set()  # jobs that were cancelled early, as the algorithm asked
@@ -249,11 +247,10 @@ class _Run:
 
     def _fill(self, interrupts: Interrupts) -> None:
         while len(self.trials) < self.launcher.slots and not interrupts.count:
-            trial = self.study.ask()
+            trial = self.study.ask(attempts=self.attempts, on_end=self._show)
+            if trial is None:
+                return
             try:
-                self._show_copies(trial)
-                if trial is None:
-                    return
                 job = self.make_job(trial)
                 if not isinstance(job, Job):
                     raise FieldTypeError(
@@ -263,32 +260,20 @@ class _Run:
                 self.launcher.start(job)
                 reach("started")
             except BaseException:
-                if trial is not None:
-                    self._give_back(trial)
+                self._give_back(trial)
                 raise
             self.trials[job.id] = trial
 
-    def _show_copies(self, trial: Trial | None) -> None:
-        """Passes copies to ``on_end``: trials that ended when they were proposed, where a study reuses results.
-
-        Their numbers are before that of the new ``trial``; without a new trial they are the last ones.
-        """
-        if self.on_end is None:
-            return
-        before, self.seen = (
-            self.seen,
-            max(self.seen, self.study.info().proposed if trial is None else trial.id),
-        )
-        for number in range(before + 1, self.seen + (trial is None)):
-            found = self.study.trial(number)
-            if found.copied_from is not None:
-                self.on_end(found)
+    def _show(self, ended: Trial) -> None:
+        """Counts a trial that ended, and passes it to ``on_end``."""
+        if ended.status == FAILED:
+            self.failures += 1
+        if ended.ended is not None and self.on_end is not None:
+            self.on_end(ended)
 
     def _give_back(self, trial: Trial) -> None:
         """Puts an interrupted trial back, whatever its number of attempts."""
-        self.study.put_back(
-            trial.id, "the search was stopped", token=trial.token, attempts=trial.attempts + 1
-        )
+        self.study.put_back(trial.id, "the search was stopped", token=trial.token, attempts=None)
 
     def _handle(self, event: Started | Message | Ended) -> None:
         trial = self.trials.get(event.job)
@@ -340,11 +325,7 @@ class _Run:
             self.stopping.discard(event.job)
             reports = self.study.trial(trial.id).reports
             result = Told(reports[-1].reward, reports[-1].metrics or {})
-        ended = self._tell(trial, result)
-        if ended.status == FAILED:
-            self.failures += 1
-        if ended.ended is not None and self.on_end is not None:
-            self.on_end(ended)
+        self._show(self._tell(trial, result))
 
     def _tell(self, trial: Trial, result: Result) -> Trial:
         if isinstance(result, Lost):
@@ -444,6 +425,27 @@ def undisturbed(clean_up: Callable[[], object]) -> None:
         clean_up()
 
 
+def explain_failures(study: View) -> str | None:
+    """Returns what to do where a study is complete and all of its trials failed, so that its loop would end without a word.
+
+    None for all other studies, and where trials only broke a constraint or were skipped.
+    """
+    counts = study.counts()
+    failed = counts[FAILED]
+    if failed != sum(counts.values()) or not failed or not study.is_complete:
+        return None
+    causes = {trial.cause for trial in study.trials(FAILED)}
+    if causes <= {"constraint", "skipped"}:
+        return None
+    info = study.info()
+    more = "" if info.exhausted else f" give more trials, such as trials={2 * failed}; or"
+    which = f"all {failed} trials" if failed > 1 else "the only trial"
+    return (
+        f"the study {str(info.path)!r} is complete, and {which} of it failed. The last one: {study.trial(failed).reason}\n"
+        f"Fix this, and{more} start over with another study."
+    )
+
+
 @final
 class Patience:
     """Ends a search whose first trials all fail, as the fault is then in the code, not in the programs.
@@ -460,17 +462,18 @@ class Patience:
         self._failures, self._trace, self._others = 0, "", False
         self._reason: str | None = None
 
-    def note(self, trial: Trial, trace: str = "") -> None:
+    def note(self, trial: Trial, trace: str = "", *, is_expected: bool = False) -> None:
         """Counts a trial that ended.
 
         Args:
           trial: as it ended.
           trace: the last lines of its output, such as its traceback.
+          is_expected: whether its failure was expected, so that it does not count.
 
         Raises:
           EvaluationError: the first ``PATIENCE`` trials failed.
         """
-        if trial.status != FAILED or trial.cause in ("constraint", "skipped"):
+        if trial.status != FAILED or trial.cause in ("constraint", "skipped") or is_expected:
             self._others = True
             return
         self._failures, self._trace = self._failures + 1, trace

@@ -25,11 +25,10 @@ from pliant.values.errors import (
 )
 from pliant.values.lines import LineDecoder, encode_line
 
-from .loop import MAX_ATTEMPTS
 from .store.store import LostConnection
 from .study import Study
-from .trials.check import check_lease, to_plain
-from .trials.trial import RUNNING, Trial
+from .trials.check import check_attempts, check_lease, to_plain
+from .trials.trial import MAX_ATTEMPTS, RUNNING, Trial
 from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
 
 LISTEN_SECONDS = 5.0  # the time for a client to read some of an answer
@@ -48,10 +47,10 @@ class Server:
       study: the study, which this process may still use.
     """
 
-    def __init__(self, study: Study, *, lease: float) -> None:
+    def __init__(self, study: Study, *, lease: float, attempts: int | None) -> None:
         self.study = study
         self.address = address_of(study.path)
-        self._lease = lease
+        self._lease, self._attempts = lease, attempts
         self._loop = study._writer()
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, _Peer] = {}
@@ -87,7 +86,7 @@ class Server:
                 pass
         finally:
             for peer in list(self._peers.values()):
-                self._lose(peer, "the server was closed", attempts=1 << 31)
+                self._lose(peer, "the server was closed")
             self._loop.leases.beat = None
             self._listener.close()
             with suppress(OSError):
@@ -205,7 +204,7 @@ class Server:
         if self._before and self._time() < self._patience:
             return {"trial": None, "complete": False}  # the client asks again
         self._before.clear()
-        trial = self.study.ask(worker=peer.name, lease=self._lease)
+        trial = self.study.ask(worker=peer.name, lease=self._lease, attempts=self._attempts)
         if trial is None:
             return {"trial": None, "complete": self.study.is_complete}
         peer.tokens[trial.id] = trial.token
@@ -226,7 +225,9 @@ class Server:
         return self._end(peer, request, lambda: self.study.fail(request["id"], request["reason"], **given))
 
     def _put_back(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        trial = self.study.put_back(request["id"], request["reason"], token=request["token"])
+        trial = self.study.put_back(
+            request["id"], request["reason"], token=request["token"], attempts=self._attempts
+        )
         peer.tokens.pop(trial.id, None)
         return {"trial": trial_to_json(trial)}
 
@@ -257,7 +258,7 @@ class Server:
         except FeedbackError:
             return None
 
-    def _lose(self, peer: _Peer, why: str | None = None, *, attempts: int = MAX_ATTEMPTS) -> None:
+    def _lose(self, peer: _Peer, why: str | None = None) -> None:
         """Puts back the trials of a client that disconnected."""
         del self._peers[peer.connection]
         self._selector.unregister(peer.connection)
@@ -271,7 +272,10 @@ class Server:
                 for trial_id, token in held[start : start + CHUNK]:
                     with suppress(FeedbackError):  # the trial has ended
                         self.study.put_back(
-                            trial_id, why or f"{peer.name} disconnected", token=token, attempts=attempts
+                            trial_id,
+                            why or f"{peer.name} disconnected",
+                            token=token,
+                            attempts=None if why else self._attempts,
                         )
 
     _WORK = {  # noqa: RUF012  # a table of methods
@@ -344,7 +348,7 @@ class _Peer:
         self.unsent.clear()
 
 
-def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
+def serve(study: Study, *, lease: float = LEASE_SECONDS, attempts: int | None = MAX_ATTEMPTS) -> Server:
     """Shares a study with other processes of this user on this machine, until the returned server is closed.
 
     >>> import tempfile
@@ -363,13 +367,14 @@ def serve(study: Study, *, lease: float = LEASE_SECONDS) -> Server:
     Args:
       study: open for writing.
       lease: seconds that a client may be silent before its trials are handed out again.
+      attempts: the largest number of attempts of a trial whose client is lost; then it fails. None for no limit.
 
     Raises:
       StudyError: the study is open for reading only, or is served already.
       FieldValueError: ``lease`` is not above 0.
     """
     study._writer()  # raises, where it is open for reading
-    return Server(study, lease=check_lease(lease))
+    return Server(study, lease=check_lease(lease), attempts=check_attempts(attempts, "serve"))
 
 
 def _listen(address: str) -> socket.socket:

@@ -6,22 +6,22 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 import weakref
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, final
 
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
-from pliant.algorithms.options import check_count, check_maximize
+from pliant.algorithms.options import check_maximize
 from pliant.space import Space
-from pliant.values.errors import DecisionError, FieldTypeError, NoStudyError, StudyError
+from pliant.values.errors import DecisionError, NoStudyError, StudyError
 
-from .loop import MAX_ATTEMPTS, Loop, find_trial, no_writer
-from .store.location import Place, Server, to_location
+from .loop import Loop, find_trial, no_writer
+from .store.location import Place, check_source, to_location
 from .store.lock import Holder
 from .store.opening import create_store, open_store
 from .store.record import Record
@@ -29,7 +29,7 @@ from .store.store import Check, Settings, Store
 from .trials import check
 from .trials.constraint import Constraint, check_metrics, parse_constraints
 from .trials.learner import Learner
-from .trials.trial import Cause, Trial, now
+from .trials.trial import MAX_ATTEMPTS, Cause, Trial, now
 from .view import View
 
 
@@ -64,6 +64,12 @@ class Study(View):
         super().__init__(store, settings, space)
         self._loop: Loop | None = None  # only when open for writing
         self._closing = weakref.finalize(self, store.close)
+
+    def _start(self, loop: Loop) -> None:
+        """Makes the study writable."""
+        self._loop = loop
+        self._closing.detach()
+        self._closing = weakref.finalize(self, loop.leave)
 
     @classmethod
     def create(
@@ -119,7 +125,7 @@ class Study(View):
         }
         store = create_store(location, settings, learner.save())
         study = cls(store, {**settings, "constraints": [str(limit) for limit in limits]}, algorithm.space)
-        study._loop = Loop(store, learner, constraints=limits, reuse=reuse)
+        study._start(Loop(store, learner, constraints=limits, reuse=reuse))
         return study
 
     @classmethod
@@ -229,23 +235,32 @@ class Study(View):
 
     # ------------------------------------------------------------------ the loop
 
-    def ask(self, *, worker: str | None = None, lease: float | None = None) -> Trial | None:
+    def ask(
+        self,
+        *,
+        worker: str | None = None,
+        lease: float | None = None,
+        attempts: int | None = MAX_ATTEMPTS,
+        on_end: Callable[[Trial], object] = lambda trial: None,
+    ) -> Trial | None:
         """Returns the next trial to try, or None when there is nothing more to propose.
 
-        First come trials that an earlier process handed out and trials whose worker was lost, then enqueued decisions, then
-        proposals of the algorithm. It also returns None while the last trials are running; ``is_complete`` says whether all
-        have ended.
+        First come trials whose worker or process was lost, then enqueued decisions, then proposals of the algorithm. It also
+        returns None while the last trials are running; ``is_complete`` says whether all have ended.
 
         Args:
           worker: the name of the worker, for readers of the study.
           lease: the number of seconds that the worker may be silent (``report`` and ``renew`` are signs) before the trial is
             handed out again; None without a limit, for trials that this process evaluates itself.
+          attempts: the largest number of attempts of a trial whose worker, process or loop ends by an error; then it fails,
+            with the cause ``lost``. None for no limit. Ctrl-C, and closing the study without an error, end no trial.
+          on_end: called with each trial that ended meanwhile: such a failure, or a copy of an earlier result (``reuse``).
 
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        lease = None if lease is None else check.check_lease(lease)
-        return self._writer().ask(None if worker is None else check.to_plain(worker), lease)
+        name, seconds = worker and check.to_plain(worker), None if lease is None else check.check_lease(lease)
+        return self._writer().ask(name, seconds, check.check_attempts(attempts, "ask"), on_end)
 
     def report(
         self,
@@ -336,7 +351,7 @@ class Study(View):
         )
 
     def put_back(
-        self, trial_id: int, reason: str, *, token: int | None = None, attempts: int = MAX_ATTEMPTS
+        self, trial_id: int, reason: str, *, token: int | None = None, attempts: int | None = MAX_ATTEMPTS
     ) -> Trial:
         """Lets a trial whose worker was lost be handed out again, before new ones; returns it, still running or failed.
 
@@ -344,14 +359,14 @@ class Study(View):
           trial_id: the trial.
           reason: what happened to the worker, for the journal.
           token: as in ``tell``.
-          attempts: the largest number of attempts; after it the trial fails.
+          attempts: the largest number of attempts; after it the trial fails. None if the attempt was only interrupted.
 
         Raises:
           FeedbackError: the trial does not exist, or has ended.
           StaleError: the trial was handed out again.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        text, limit = check.check_reason(trial_id, reason), check_count(attempts, "attempts", "put_back")
+        text, limit = check.check_reason(trial_id, reason), check.check_attempts(attempts, "put_back")
         return self._writer().put_back(check.to_id(trial_id), text, token=token, limit=limit)
 
     def renew(self, trial_id: int, *, token: int | None = None, lease: float | None = None) -> None:
@@ -413,19 +428,10 @@ class Study(View):
         """
         loop = self._writer()
         if not isinstance(other, View):
-            if not isinstance(other, (str, os.PathLike, Server)):
-                raise FieldTypeError(
-                    "learn_from takes a study, or the path of one, such as 'studies/digits.db'; "
-                    f"got {other!r:.80} of type {type(other).__name__}."
-                )
-            with Study.open(other) as opened:
+            with Study.open(check_source(other)) as opened:
                 return self.learn_from(opened)
         check.check_space(other.path, other.space, self.space)
-        if other.maximize != self.maximize:
-            raise StudyError(
-                f"{str(other.path)!r} has maximize={other.maximize}, and this study maximize={self.maximize}: "
-                "the studies optimize in opposite directions."
-            )
+        check.check_direction(other.path, theirs=other.maximize, ours=self.maximize)
         told = [
             (self.space.parse(trial.decisions.values), trial.told, f"trial {trial.id} of {other.name}")
             for trial in other.trials()
@@ -461,12 +467,10 @@ class Study(View):
         return None if self._loop is None else self._loop.exhaustion
 
     def close(self) -> None:
-        """Closes the study; running trials will be handed out again.  A second call does nothing."""
+        """Closes the study; running trials will be handed out again; see ``ask``.  A second call does nothing."""
         try:
             if self._closing.alive and self._loop is not None and not self._store.is_lost:
-                # Saves a replay. If it fails (the disk is full), nothing is lost: the events are in the record.
-                with suppress(StudyError):
-                    self._loop.rest()
+                self._loop.close(sys.exception())
         finally:
             self._closing()
 
@@ -491,6 +495,6 @@ class Study(View):
         self.space = self._store.record.space = algorithm.space
         learner = Learner(algorithm, maximize=self.maximize)
         limits = tuple(map(Constraint.parse, self.constraints))
-        self._loop = Loop(self._store, learner, constraints=limits, reuse=settings["reuse"])
+        self._start(Loop(self._store, learner, constraints=limits, reuse=settings["reuse"]))
         changes = {"holder": Holder.of_this_process(), **({} if trials is None else {"budget": trials})}
-        self._loop.step(lambda record: record.change_settings(**changes))
+        self._writer().step(lambda record: record.change_settings(**changes))

@@ -36,6 +36,7 @@ REMEDIES: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             _WORKERS, "pg.search(space, evaluate, workers=N): this loop runs one trial at a time"
         ),
+        "catch": "`with feedback.catch(ValueError): ...` around the body of the loop",
     },
     "search": {
         **ARGUMENTS,
@@ -103,7 +104,7 @@ def check_ends(timeout: object, attempts: object, max_failures: object) -> dict[
     """Returns what ends a search and its trials, as Python's numbers."""
     return {
         "timeout_seconds": check_timeout(timeout),
-        "attempts": check_count(attempts, "attempts", "search"),
+        "attempts": None if attempts is None else check_count(attempts, "attempts", "search"),
         "max_failures": None if max_failures is None else check_count(max_failures, "max_failures", "search"),
     }
 

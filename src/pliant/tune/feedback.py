@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Decisions
 from pliant.values.errors import FeedbackError, FieldTypeError
+from pliant.values.exceptions import catching, check_exceptions
 
 if TYPE_CHECKING:
     from pliant.study import Cause
@@ -112,10 +114,33 @@ class Feedback:
 
     infeasible = skip
 
+    def catch(self, *exceptions: type[Exception]) -> AbstractContextManager[None]:
+        """Returns a context in which an exception of these types ends only this trial: it failed, and the loop goes on.
+
+        The reason of the trial is the type and the text of the exception.  Others propagate, and so does one after the feedback::
+
+            for program, feedback in pg.sample(space, trials=100):
+                with feedback.catch(MemoryError, ValueError):
+                    feedback(train(program))
+
+        Raises:
+          FieldTypeError: one is not a type of exceptions, or one that ends the program, such as ``KeyboardInterrupt``.
+        """
+        return catching(check_exceptions(exceptions, "feedback.catch"), self._fail)
+
     @property
     def is_told(self) -> bool:
         """Whether this trial has its feedback."""
         return self._source is None
+
+    def _fail(self, error: Exception) -> bool:
+        from .worker import describe_failure  # brings the launchers
+
+        if self.is_told:
+            return False
+        failure = describe_failure(error)
+        self.skip(failure["failed"], cause=failure["cause"])
+        return True
 
     def _tell(self, told: Told) -> None:
         source = self._source

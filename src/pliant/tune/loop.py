@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, final, overload
 
 from pliant.algorithms import Algorithm, to_algorithm
-from pliant.algorithms.options import check_maximize
+from pliant.algorithms.options import check_count, check_maximize
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.tracing import Trace
@@ -105,6 +105,7 @@ class Options(TypedDict, total=False):
     timeout_seconds: float | None
     callbacks: Sequence[Callback]
     progress: bool
+    attempts: int | None
     search_space: Any
     where: Any
     num_examples: int | None
@@ -147,6 +148,7 @@ def sample(
     timeout_seconds: float | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
+    attempts: int | None = 3,
     search_space: object = MISSING_VALUE,
     where: object = None,
     num_examples: int | None = None,
@@ -168,6 +170,8 @@ def sample(
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
       callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search.
       progress: whether progress and summary are shown.
+      attempts: with a ``study``, how often a trial is tried whose process ends or whose turn raises an error; then it fails.
+        None for no limit. Ctrl-C does not count.
       search_space: another name of ``space``.
       where: another name of ``partition_fn``.
       num_examples: another name of ``trials``.
@@ -176,6 +180,7 @@ def sample(
       SpaceError: the space has no hole to decide.
       SpaceChangedError: the study has another space; the message shows the difference.
       FeedbackError: from the loop, when a turn ended without feedback.
+      EvaluationError: from the loop: the study is complete, and all of its trials failed.
 
     >>> import pliant as pg
     >>> search = pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)
@@ -189,8 +194,9 @@ def sample(
     given = None if algorithm is None else to_algorithm(algorithm)
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
     timeout, called = check_timeout(timeout_seconds), check_callbacks(callbacks)
+    most = attempts if attempts is None else check_count(attempts, "attempts", "sample")
     source = _open(template, given, study, trials=trials, seed=seed, maximize=maximize)
-    source.watch(progress=progress, timeout=timeout, callbacks=called)
+    source.watch(progress=progress, timeout=timeout, callbacks=called, attempts=most)
     return Search(template.space, source, make)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
 from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
 from pliant.symbolic.tree.realize import hole_paths
-from pliant.values.errors import FieldTypeError, LaunchError
+from pliant.values.errors import EvaluationError, FieldTypeError, LaunchError
+from pliant.values.exceptions import Types, check_exceptions
 from pliant.values.slips import check_names
 
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
@@ -24,6 +25,7 @@ from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
 from .worker import (
+    Lent,
     describe_call,
     evaluate_lent,
     evaluate_one,
@@ -31,7 +33,6 @@ from .worker import (
     lend,
     make_job,
     program_of,
-    take_program,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def search(
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     limits: Limits = Limits(),  # noqa: B008  # frozen
-    attempts: int = 3,
+    attempts: int | None = 3,
+    catch: type[Exception] | Iterable[type[Exception]] | None = None,
     max_failures: int | None = None,
     on_end: Callback | None = None,
     launcher: Launcher | None = None,
@@ -83,7 +85,9 @@ def search(
       callbacks: functions that are called here with each trial that ended; an exception ends the search.
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
-      attempts: how often a trial is tried whose worker is lost.
+      attempts: how often a trial is tried whose worker, or this process, is lost; None for no limit.
+      catch: types of exceptions of ``evaluate`` that fail only their trial; another one also ends the search. None: all
+        fail their trial, and ``max_failures`` applies, which does not count for listed ones when it is None.
       max_failures: how many failed trials end the search, skipped ones aside; None: an error when the first five, or all, fail.
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
@@ -96,10 +100,11 @@ def search(
     """
     called = (*check_callbacks(callbacks), *(() if on_end is None else (on_end,)))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
+    types = None if catch is None else check_exceptions(catch, "search(catch=...)")
     given = None if algorithm is None else to_algorithm(algorithm)
     ends = check_ends(timeout_seconds, attempts, max_failures)
     with ExitStack() as stack:
-        work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers)
+        work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
         watch = _open(stack, work, study, given, is_patient=max_failures is not None, **settings)
         watch.source.watch(progress=progress, timeout=ends["timeout_seconds"], callbacks=called)
         return watch.run(**ends)
@@ -113,7 +118,7 @@ class _Work(NamedTuple):
     make: Callable[[Any], Job]  # the job of a trial
     name: str  # of the function
     why: str | None  # it is called in this process
-    key: str | None  # of the programs that are kept, where trials run in this process
+    lent: Lent | None  # where trials run in this process
 
 
 def _prepare(
@@ -124,6 +129,7 @@ def _prepare(
     *,
     launcher: Launcher | None,
     workers: int | None,
+    catch: Types | None,
 ) -> _Work:
     """Returns how to evaluate trials: in the launcher that was given, in worker processes, or in this process."""
     from pliant.study.run import undisturbed  # brings SQLAlchemy
@@ -133,7 +139,7 @@ def _prepare(
     sent: dict[str, Any] = {"space": {}}
     may_stay = launcher is None and workers is None and limits == Limits() and callable(evaluate)
     try:
-        sent = describe_call(space, evaluate)
+        sent = describe_call(space, evaluate, catch)
         why = _find_unguarded(sent) if may_stay else None
     except LaunchError as error:
         if not may_stay and callable(evaluate) and not is_importable(evaluate):
@@ -144,14 +150,15 @@ def _prepare(
         if not may_stay:
             raise
         why = str(error)
-    call, name, key = evaluate_one, sent.get("evaluate", repr(evaluate)), None
+    call, name, lent = evaluate_one, sent.get("evaluate", repr(evaluate)), None
     if why is not None:
         template = Template(space() if inspect.isfunction(space) else space)
         call, sent = evaluate_lent, {"space": {}}
     else:
         template = Template(program_of(sent["space"]) if "name" in sent["space"] else space)
     if why is not None or isinstance(launcher, InPlace):
-        sent["lent"] = key = stack.enter_context(lend(evaluate, template))
+        lent = Lent(evaluate, template, catch)
+        sent["lent"] = stack.enter_context(lend(lent))
     check_holes(template, space)
     if launcher is None:  # raises in a worker that imports a script only for a function of it
         launcher = Processes(workers) if why is None else InPlace()
@@ -160,7 +167,7 @@ def _prepare(
         file = Path(stack.enter_context(TemporaryDirectory()), "space.json")
         file.write_text(sent["space"].pop("text"), encoding="utf-8")
         sent["space"]["file"] = str(file)
-    return _Work(template, launcher, partial(make_job, call, sent, limits), name, why, key)
+    return _Work(template, launcher, partial(make_job, call, sent, limits), name, why, lent)
 
 
 def _find_unguarded(sent: dict[str, Any]) -> str | None:
@@ -209,14 +216,15 @@ class _Watch:
         from pliant.study.run import Patience
 
         self.source, self._work = source, work
-        self._patience = (
-            None if is_patient else Patience(source.study, ADVICE.format(CONTINUES if is_stored else ""))
-        )
+        self._continues = CONTINUES if is_stored else ""
+        self._patience = None if is_patient else Patience(source.study, ADVICE.format(self._continues))
         self._traces: dict[int, str] = {}
+        self._said: dict[int, dict[str, Any]] = {}  # of exceptions, with `catch`
+        self._has_run = False  # whether a trial has ended
 
     def run(self, **options: Any) -> Result[Any]:
         """Runs what is left of the study; returns what was found."""
-        from pliant.study.run import run
+        from pliant.study.run import explain_failures, run
 
         source, work = self.source, self._work
         if source.begin(sys._getframe()) and work.why is not None:
@@ -233,6 +241,8 @@ class _Watch:
         if ending.how != "complete":
             source.ended = "stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
         elif self._patience is not None:
+            if not self._has_run and (hopeless := explain_failures(source.study)):
+                raise EvaluationError(hopeless)
             self._patience.finish()
         trials = [trial for trial in source.study.trials() if trial.ended is not None]
         make = work.template.materialize
@@ -252,14 +262,30 @@ class _Watch:
                 "Fix this and run again: no trial was spent on it."
             )
         self._traces[trial.id] = outcome.tail
+        if "caught" in said:
+            self._said[trial.id] = said
         return read_call(trial, outcome)
 
     def end(self, trial: Trial) -> None:
         """Passes a trial on that ended; raises where it is one of too many failures."""
-        trace = self._traces.pop(trial.id, "")
-        self.source.add(trial, take_program(self._work.key) if self._work.key else ())
+        trace, self._has_run = self._traces.pop(trial.id, ""), True
+        said = self._said.pop(trial.id, None)
+        self.source.add(trial, () if self._work.lent is None else self._work.lent.take_program())
+        if said is not None and not said["caught"]:
+            self._raise(trial, said)
         if self._patience is not None:
-            self._patience.note(trial, trace)
+            self._patience.note(trial, trace, is_expected=said is not None)
+
+    def _raise(self, trial: Trial, said: dict[str, Any]) -> None:
+        """Raises an exception of the function that ``catch`` does not list."""
+        lent = self._work.lent
+        if lent is not None and lent.error is not None:
+            lent.error.add_note(f"evaluate raised this in trial {trial.id}, which is recorded as failed.")
+            raise lent.error
+        raise EvaluationError(
+            f"trial {trial.id} failed, and `catch` does not list {said['type']}: {trial.reason}\n{said['trace']}"
+            f"Fix this and run again{self._continues}; or list it in `catch`."
+        )
 
 
 def announce(count: int) -> None:

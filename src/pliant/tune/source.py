@@ -19,7 +19,7 @@ from pliant.algorithms.description import rebuild
 from pliant.algorithms.options import check_maximize
 from pliant.hyper.template import Template
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, LoadError
+from pliant.values.errors import EvaluationError, FieldTypeError, LoadError
 
 from .feedback import Feedback, Told
 from .progress import Display, calls_from, claim, open_progress, write_line
@@ -41,6 +41,7 @@ class Source(ABC):
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
         self.timeout: float | None = None  # seconds
+        self.attempts: int | None = None  # of a trial whose process ends, at most
         self.deadline: float | None = None
         self.display: Display | None = None
         self.has_progress = False
@@ -78,9 +79,17 @@ class Source(ABC):
 
     # ------------------------------------------------------------------ a loop
 
-    def watch(self, *, progress: bool, timeout: float | None, callbacks: tuple[Callback, ...]) -> None:
+    def watch(
+        self,
+        *,
+        progress: bool,
+        timeout: float | None,
+        callbacks: tuple[Callback, ...],
+        attempts: int | None = None,
+    ) -> None:
         """Takes the options of a search that are not the algorithm's."""
         self.has_progress, self.timeout, self.callbacks = progress, timeout, callbacks
+        self.attempts = attempts
 
     def take(self) -> Feedback | None:
         """Returns the feedback of the next trial of a loop; None at its end, or when its time is over."""
@@ -241,6 +250,7 @@ class StudySource(Source):
         super().__init__(maximize=study.maximize)
         self.study = study
         self.owned = owned  # opened for this loop, so closed at its end
+        self._has_asked = False  # whether it handed out a trial
         self._is_closed = False
         self._budget = study.info().budget
         self.tally.resume(study)
@@ -250,9 +260,12 @@ class StudySource(Source):
         return self._budget
 
     def ask(self) -> Feedback | None:
-        trial = self.study.ask()
+        from pliant.study.run import explain_failures
+
+        trial = self.study.ask(attempts=self.attempts, on_end=self.add)
         if trial is None:
             info = self.study.info()
+            hopeless = None if self._has_asked else explain_failures(self.study)
             if info.exhausted:
                 self.ended = (
                     self.study.exhaustion or "the algorithm of this study had nothing left to propose."
@@ -260,7 +273,10 @@ class StudySource(Source):
             self.close()
             if self.ended and not info.proposed:
                 raise Exhausted(self.ended)
+            if hopeless:
+                raise EvaluationError(hopeless)
             return None
+        self._has_asked = True
         return Feedback(self, trial.id, trial.decisions, parent=trial.parent)
 
     def report(self, trial: Feedback, reward: float, step: float) -> bool:

@@ -8,6 +8,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
@@ -16,12 +17,13 @@ from uuid import uuid4
 from pliant.hyper.template import Template
 from pliant.launch import Call, Channel, Job, Limits
 from pliant.launch.functions import name_of, resolve
-from pliant.launch.worker import describe
 from pliant.space import Decisions
 from pliant.symbolic.json.documents import from_json, to_json
 from pliant.symbolic.read.compare import equal
-from pliant.values.errors import LaunchError, LoadError, PliantError, StudyError
+from pliant.values.errors import LaunchError, LoadError, PliantError, RewardError, StudyError
+from pliant.values.exceptions import Types, describe
 from pliant.values.signature import read_signature
+from pliant.values.text import to_printable
 
 from .feedback import Feedback, Told, check_reward
 from .progress import silence
@@ -61,40 +63,77 @@ def evaluate_one(payload: Any, channel: Channel) -> dict[str, Any]:
     try:
         evaluate = resolve(payload["evaluate"])
         template = _template_of(json.dumps(payload["space"]))
+        catch: Any = None if payload["catch"] is None else tuple(map(resolve, payload["catch"]))
     except LaunchError as error:  # its message is enough
         return {"unloadable": str(error), "trace": ""}
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a file does as it is imported
         return {"unloadable": describe(error), "trace": "".join(traceback.format_exception(error)[-8:])}
-    found, told = run_one(evaluate, template, payload, channel)
-    return read_result(found) if told is None else told
+    return _run_caught(Lent(evaluate, template, catch), payload, channel)
 
 
-_lent: dict[str, Any] = {}  # functions and spaces of the searches of this process
-_programs: dict[str, Any] = {}  # the program that each of these searches evaluated last
+@final
+@dataclass(slots=True)
+class Lent:
+    """What is evaluated: a function of the programs of a space; and what the last evaluation in this process left."""
+
+    evaluate: Callable[..., Any]
+    template: Template
+    catch: Types | None  # the exceptions that fail only their trial; None for all
+    error: BaseException | None = None  # another exception of the function
+    program: tuple[Any, ...] = ()  # what was evaluated; empty without
+
+    def take_program(self) -> tuple[Any, ...]:
+        """Returns the program that was evaluated last, and forgets it; nothing if there is none."""
+        found, self.program = self.program, ()
+        return found
+
+
+_lent: dict[str | None, Lent] = {}  # of the searches of this process
 
 
 @contextmanager
-def lend(evaluate: object, template: Template) -> Iterator[str]:
+def lend(lent: Lent) -> Iterator[str]:
     """Gives the trials of a search in this process a function and a space, under the key that is returned."""
     key = uuid4().hex
-    _lent[key] = (evaluate, template)
+    _lent[key] = lent
     try:
         yield key
     finally:
         del _lent[key]
-        _programs.pop(key, None)
-
-
-def take_program(key: str) -> tuple[Any, ...]:
-    """Returns the program that a search of this process evaluated last, and forgets it; nothing if there is none."""
-    return (_programs.pop(key),) if key in _programs else ()
 
 
 def evaluate_lent(payload: Any, channel: Channel) -> dict[str, Any]:
     """Evaluates one program in the process of the search, with a function that has no name."""
-    evaluate, template = _lent[payload["lent"]]
-    found, told = run_one(evaluate, template, payload, channel)
+    return _run_caught(_lent[payload["lent"]], payload, channel)
+
+
+def _run_caught(lent: Lent, payload: Any, channel: Channel) -> dict[str, Any]:
+    """Evaluates one program; with ``catch``, says of an exception whether it is one of those."""
+    try:
+        found, told = run_one(lent.evaluate, lent.template, payload, channel)
+    except LaunchError:  # of the channel
+        raise
+    except (Exception, SystemExit) as error:
+        if lent.catch is None:
+            raise
+        is_caught, here = isinstance(error, lent.catch), _lent.get(payload.get("lent"))
+        if here is not None and not is_caught:
+            here.error = error
+        return {**describe_failure(error), "caught": is_caught, "type": type(error).__qualname__}
     return read_result(found) if told is None else told
+
+
+def describe_failure(error: BaseException) -> dict[str, Any]:
+    """Returns an exception of an evaluation as the failure of its trial: the reason, the cause and the trace."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    lines = traceback.format_exception(type(error), error, trace)
+    return {
+        "failed": to_printable(describe(error)),
+        "cause": "reward" if isinstance(error, RewardError) else "error",
+        "trace": to_printable("".join(lines), keep="\n"),
+    }
 
 
 def run_one(
@@ -106,8 +145,8 @@ def run_one(
     source = ChannelReceiver(channel)
     feedback = Feedback(source, payload["id"], decisions, parent=parent)
     program = template.materialize(decisions)
-    if payload.get("lent") in _lent:
-        _programs[payload["lent"]] = program
+    if (here := _lent.get(payload.get("lent"))) is not None:
+        here.program = (program,)
     with silence():  # of searches in the function
         found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
     return found, source.told if found is None else None
@@ -173,11 +212,12 @@ def is_importable(function: Any) -> bool:
     return False
 
 
-def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:
-    """Returns how a worker finds the function and the space, as JSON."""
+def describe_call(space: Any, evaluate: Any, catch: Types | None) -> dict[str, Any]:
+    """Returns how a worker finds the function, the space and the types of exceptions, as JSON."""
     name = name_of(evaluate)
+    sent = {"evaluate": name, "catch": None if catch is None else list(map(name_of, catch))}
     if inspect.isfunction(space):
-        return {"evaluate": name, "space": {"name": name_of(space)}}
+        return {**sent, "space": {"name": name_of(space)}}
     try:
         data = to_json(space)
         text = json.dumps(data)
@@ -190,7 +230,7 @@ def describe_call(space: Any, evaluate: Any) -> dict[str, Any]:
             "at the top of a module that returns it: `pg.search(make_space, evaluate, ...)`."
         ) from error
     return {
-        "evaluate": name,
+        **sent,
         "space": {"text": json.dumps(_rename(data)) if ".py:" in name else text, "after": name},
     }
 

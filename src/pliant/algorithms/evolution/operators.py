@@ -118,18 +118,19 @@ class Either(Operator):
 
 def takes_several(operator: Operator) -> bool:
     """Returns whether every part of an operator accepts rewards that are tuples."""
-    return all(part.several_rewards for part in _parts(operator))
+    return all(part.several_rewards for part in list_parts(operator))
 
 
 def is_for_several(operator: Operator) -> bool:
     """Returns whether a part of an operator is made for several objectives."""
-    return any(part.for_several for part in _parts(operator))
+    return any(part.for_several for part in list_parts(operator))
 
 
-def _parts(operator: Operator) -> list[Operator]:
+def list_parts(operator: Operator) -> list[Operator]:
+    """Returns the operators that an operator consists of."""
     if isinstance(operator, Chain | Either):
         inner = operator.steps if isinstance(operator, Chain) else (operator.first, operator.second)
-        return [part for step in inner for part in _parts(step)]
+        return [part for step in inner for part in list_parts(step)]
     return [operator]
 
 

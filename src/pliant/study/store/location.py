@@ -80,6 +80,16 @@ def to_location(path: object) -> Location:
     return file
 
 
+def check_source(place: object) -> Place:
+    """Returns the place of a study to learn from; raises FieldTypeError if it is not one."""
+    if isinstance(place, (str, os.PathLike, Server)):
+        return place
+    raise FieldTypeError(
+        "learn_from takes a study, or the path of one, such as 'studies/digits.db'; "
+        f"got {place!r:.80} of type {type(place).__name__}."
+    )
+
+
 def check_exists(file: Path) -> None:
     """Raises NoStudyError if the file is missing or empty."""
     if not file.exists():

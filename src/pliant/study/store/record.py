@@ -20,7 +20,7 @@ from .rows import check_row, metrics_to_text, read_decisions, seal, to_text, tri
 from .tables import DIGESTED, IS_RUNNING, events, journal, priors, queue, states, study, trials
 
 _ENDED = ("status", "reward", "rewards", "reason", "cause", "ended", "seconds", "metrics", "digest")
-_AGAIN = ("attempts", "started", "worker", "reason", "digest")
+_AGAIN = ("attempts", "started", "worker", "reason", "cause", "digest")
 
 # Statements are built once: SQLAlchemy finds their compiled form by identity.
 _add_trial, _add_event, _add_state = sa.insert(trials), sa.insert(events), sa.insert(states)

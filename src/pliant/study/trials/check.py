@@ -9,6 +9,7 @@ from typing import Any
 from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_seed
 from pliant.algorithms.description import Description, describe, differences, to_text
+from pliant.algorithms.options import check_count
 from pliant.space import Space, diff
 from pliant.values.errors import (
     FeedbackError,
@@ -17,6 +18,7 @@ from pliant.values.errors import (
     SpaceChangedError,
     StaleError,
     StudyChangedError,
+    StudyError,
     listing,
     suggest,
 )
@@ -51,6 +53,11 @@ def check_arguments(space: object, algorithm: Any, trials: object) -> int | None
             f"trials=... is an integer from 1 to {MAX_TRIALS}, or None for no limit; got {trials!r:.80}."
         )
     return count
+
+
+def check_attempts(attempts: object, owner: str) -> int | None:
+    """Returns the largest number of attempts of a trial, or None for no limit; ``owner`` has the argument."""
+    return None if attempts is None else check_count(attempts, "attempts", owner)
 
 
 def check_lease(seconds: object) -> float:
@@ -117,6 +124,15 @@ def check_cause(cause: object) -> Cause:
     raise FieldValueError(
         f"the cause of a failed trial is one of {listing(FAILURES)}; got {cause!r:.80}{suggest(cause, FAILURES) or '.'}"
     )
+
+
+def check_direction(path: Path | str, *, theirs: bool, ours: bool) -> None:
+    """Raises StudyError if another study optimizes in the opposite direction."""
+    if theirs != ours:
+        raise StudyError(
+            f"{str(path)!r} has maximize={theirs}, and this study maximize={ours}: "
+            "the studies optimize in opposite directions."
+        )
 
 
 def check_settings(

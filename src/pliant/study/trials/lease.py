@@ -73,6 +73,10 @@ class Leases:
         """Returns the lease of a trial, or None if no worker has it."""
         return self._out.get(trial_id) if trial_id.__class__ is int else None  # callers pass any object
 
+    def granted(self) -> list[Trial]:
+        """Returns the trials that workers have."""
+        return [lease.trial for lease in self._out.values()]
+
     def grant(self, trial: Trial, seconds: float | None) -> None:
         """Starts the lease of a trial."""
         start = self.now()

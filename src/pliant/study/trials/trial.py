@@ -12,12 +12,16 @@ from pliant.space import Decisions
 from pliant.values.slips import TRIAL, explain_attributes
 
 RUNNING, COMPLETED, STOPPED, FAILED = "running", "completed", "stopped", "failed"
+INTERRUPTED: Cause = "interrupted"
+MAX_ATTEMPTS = 3  # of a trial whose worker or process is lost; then the trial fails
 
 STATUSES = (RUNNING, COMPLETED, STOPPED, FAILED)
 """The statuses of a trial: proposed and not ended yet; ended with a reward; likewise, but the algorithm stopped it early;
 ended without a reward."""
 
-Cause = Literal["error", "reward", "skipped", "constraint", "timeout", "memory", "lost", "stopped"]
+Cause = Literal[
+    "error", "reward", "skipped", "constraint", "timeout", "memory", "lost", "stopped", "interrupted"
+]
 """Why a trial failed or was stopped.
 
 - ``error``: the evaluation failed, such as by an exception or an exit code.
@@ -25,8 +29,9 @@ Cause = Literal["error", "reward", "skipped", "constraint", "timeout", "memory",
 - ``skipped``: the search loop skipped the trial.
 - ``constraint``: its metrics break a constraint of the study.
 - ``timeout``, ``memory``: it exceeded its limit of time or memory.
-- ``lost``: its worker was lost in every attempt.
+- ``lost``: its worker was lost, or its process ended, in every attempt.
 - ``stopped``: the algorithm asked it to stop early; it has a reward, and the status ``stopped``.
+- ``interrupted``: of a running trial that waits to be handed out again: the search was stopped meanwhile, such as by Ctrl-C.
 """
 
 FAILURES: tuple[Cause, ...] = ("error", "reward", "skipped", "constraint", "timeout", "memory", "lost")
@@ -71,7 +76,7 @@ class Trial:
       worker: which worker has the trial, or had it last, as text; None if unknown.
       origin: ``enqueued``, perhaps with a note, for decisions that a user enqueued; None for those of the algorithm.
       metrics: other numbers that it ended with, by name.
-      cause: why it failed or ended early, for programs; see ``Cause``. None for a normal end and for running trials.
+      cause: why it failed or ended early, for programs; see ``Cause``. None for a normal end, and while an attempt runs.
       copied_from: the id of the earlier trial with the same decisions whose result this one has; None for all others.
     """
 
