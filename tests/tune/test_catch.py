@@ -63,7 +63,7 @@ def test_listed_exceptions_end_only_their_trial(workers, catch):
     assert found.best_reward == 5.0
 
 
-@WAYS
+@pytest.mark.parametrize("workers", [None, 1], ids=["here", "worker"])  # one, as the first failure ends it
 @pytest.mark.parametrize(
     ("catch", "number", "name"),
     [((), 2, "Own"), (Own, 3, "KeyError"), ([KeyError], 2, "Own"), (Exception, 8, "SystemExit")],
