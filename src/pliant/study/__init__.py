@@ -5,7 +5,7 @@ A study holds decisions and numbers only, not programs.
 
 from __future__ import annotations
 
-from .catch import catch
+from .exceptions import catch
 from .study import Study
 from .trials.trial import STATUSES, Cause, Report, StudyInfo, Trial
 from .view import View

@@ -100,13 +100,10 @@ def check_timeout(seconds: Any) -> float | None:
     raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {seconds!r:.80}.")
 
 
-def check_ends(timeout: object, attempts: object, max_failures: object) -> dict[str, Any]:
-    """Returns what ends a search and its trials, as Python's numbers."""
-    return {
-        "timeout_seconds": check_timeout(timeout),
-        "attempts": None if attempts is None else check_count(attempts, "attempts", "search"),
-        "max_failures": None if max_failures is None else check_count(max_failures, "max_failures", "search"),
-    }
+def check_ends(timeout: object, owner: str, **counts: object) -> dict[str, Any]:
+    """Returns what ends a search and its trials, as Python's numbers: a time limit, and counts or None for no limit."""
+    found = {name: None if one is None else check_count(one, name, owner) for name, one in counts.items()}
+    return {"timeout_seconds": check_timeout(timeout), **found}
 
 
 def check_callbacks(callbacks: object) -> tuple[Callable[[Any], object], ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, final, overload
 
 from pliant.algorithms import Algorithm, to_algorithm
-from pliant.algorithms.options import check_count, check_maximize
+from pliant.algorithms.options import check_maximize
 from pliant.hyper.partition import Where, to_where
 from pliant.hyper.template import Template, check_selection
 from pliant.hyper.tracing import Trace
@@ -19,7 +19,7 @@ from pliant.values.errors import FeedbackError, FieldTypeError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import check_names
 
-from .arguments import REMEDIES, check_callbacks, check_holes, check_timeout, check_trials
+from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .feedback import Feedback, Reward
 from .result import Found
 from .source import Callback, MemorySource, Source, study_source
@@ -170,8 +170,7 @@ def sample(
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
       callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search.
       progress: whether progress and summary are shown.
-      attempts: with a ``study``, how often a trial is tried whose process ends or whose turn raises an error; then it fails.
-        None for no limit. Ctrl-C does not count.
+      attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
       search_space: another name of ``space``.
       where: another name of ``partition_fn``.
       num_examples: another name of ``trials``.
@@ -193,10 +192,9 @@ def sample(
     trials = check_trials(_only(trials, num_examples, None, "trials", "num_examples"))
     given = None if algorithm is None else to_algorithm(algorithm)
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
-    timeout, called = check_timeout(timeout_seconds), check_callbacks(callbacks)
-    most = attempts if attempts is None else check_count(attempts, "attempts", "sample")
+    ends, called = check_ends(timeout_seconds, "sample", attempts=attempts), check_callbacks(callbacks)
     source = _open(template, given, study, trials=trials, seed=seed, maximize=maximize)
-    source.watch(progress=progress, timeout=timeout, callbacks=called, attempts=most)
+    source.watch(progress=progress, callbacks=called, **ends)
     return Search(template.space, source, make)
 
 

@@ -67,18 +67,17 @@ def search(
     """Searches a space: ``pg.search(space, evaluate, trials=100)`` evaluates programs and returns what was found.
 
     Worker processes import ``evaluate`` by its name: define it at the top of a module or script, and call ``search`` under
-    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook, a script without that line) evaluations run in this
-    process, one at a time, unless ``workers``, ``limits`` or ``launcher`` is given.
-    Ctrl-C once finishes running evaluations, then stops; twice stops now. With a ``study``, the same call continues.
+    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook) evaluations run in this process, one at a time, unless
+    ``workers``, ``limits`` or ``launcher`` is given. Ctrl-C once finishes running evaluations, then stops; twice stops now.
 
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
-      evaluate: returns the reward of a program, a number or a tuple of them; or ``(reward, metrics)``, numbers by name.
-        Where it fails, it raises or returns None. A second parameter receives a ``Feedback``, to report on the way.
+      evaluate: returns a program's reward, a number or a tuple of them, or ``(reward, metrics)``; raises or returns None where
+        it fails. A second parameter receives a ``Feedback``, to report on the way.
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None.
       trials: how many in all; None until the algorithm has nothing left or the time is over.
       workers: how many processes; None for one for each processor.
-      study: the path of a file that stores every trial, or an open study; None stores nothing.
+      study: the path of a file that stores every trial, so that the same call continues; or an open study.
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
@@ -86,27 +85,24 @@ def search(
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker, or this process, is lost; None for no limit.
-      catch: types of exceptions of ``evaluate`` that fail only their trial; another one also ends the search. None: all
-        fail their trial, and ``max_failures`` applies, which does not count for listed ones when it is None.
+      catch: types of exceptions of ``evaluate`` that fail only their trial; others end the search. None catches all.
       max_failures: how many failed trials end the search, skipped ones aside; None: an error when the first five, or all, fail.
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
 
     Raises:
-      SpaceError: the space has no hole to decide.
-      LaunchError: ``evaluate`` or the space cannot be imported by another process.
+      SpaceError, LaunchError: the space has no hole; or workers cannot import it, or ``evaluate``.
       EvaluationError: the first trials all failed.
       StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.
     """
     called = (*check_callbacks(callbacks), *(() if on_end is None else (on_end,)))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
-    types = None if catch is None else check_exceptions(catch, "search(catch=...)")
-    given = None if algorithm is None else to_algorithm(algorithm)
-    ends = check_ends(timeout_seconds, attempts, max_failures)
+    given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
+    ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
     with ExitStack() as stack:
         work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
         watch = _open(stack, work, study, given, is_patient=max_failures is not None, **settings)
-        watch.source.watch(progress=progress, timeout=ends["timeout_seconds"], callbacks=called)
+        watch.source.watch(progress=progress, callbacks=called, timeout_seconds=ends["timeout_seconds"])
         return watch.run(**ends)
 
 
@@ -301,6 +297,11 @@ def _check_evaluate(evaluate: Any, space: Any) -> None:
             f"evaluate is a function that returns the reward of a program, or its name 'module:function'; got "
             f"{evaluate!r:.80} of type {type(evaluate).__name__}.{swapped}"
         )
+
+
+def _check_catch(catch: object) -> Types | None:
+    """Returns the types of exceptions that ``catch`` lists; None for None."""
+    return None if catch is None else check_exceptions(catch, "search(catch=...)")
 
 
 def _check_known(launcher: Any, workers: Any) -> None:

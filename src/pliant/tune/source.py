@@ -83,12 +83,12 @@ class Source(ABC):
         self,
         *,
         progress: bool,
-        timeout: float | None,
+        timeout_seconds: float | None,
         callbacks: tuple[Callback, ...],
         attempts: int | None = None,
     ) -> None:
         """Takes the options of a search that are not the algorithm's."""
-        self.has_progress, self.timeout, self.callbacks = progress, timeout, callbacks
+        self.has_progress, self.timeout, self.callbacks = progress, timeout_seconds, callbacks
         self.attempts = attempts
 
     def take(self) -> Feedback | None:
