@@ -79,14 +79,6 @@ class List(list[Any], Symbolic):
     __repr__ = Symbolic.__repr__
     __str__ = Symbolic.__str__
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name[:5] != "_sym_":
-            raise AttributeError(
-                f"a List has no attribute {name!r}: copies would lose it. Put the value into an object or pg.Dict that holds "
-                "the list."
-            )
-        object.__setattr__(self, name, value)
-
     def _sym_keys(self) -> range:
         return range(len(self))
 
