@@ -221,7 +221,7 @@ def test_a_sampler_whose_package_is_missing_says_so():
 def test_without_optuna_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(
-        ImportError, match=r"which is not installed.*pip install 'pliant\[optuna\]'.*TPE, Bayesian"
+        ImportError, match=r"which is not installed.*pip install \"pliant\[optuna\]\".*TPE, Bayesian"
     ):
         Optuna("tpe")
 

@@ -76,5 +76,5 @@ def test_matplotlib_is_loaded_only_to_draw():
 
 def test_without_matplotlib_there_is_a_lesson(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(PlotError, match=r"plots need Matplotlib.*pip install 'pliant\[plots\]'"):
+    with pytest.raises(PlotError, match=r"a plot needs matplotlib.*pip install \"pliant\[plots\]\""):
         draw([Panel("a", [line("b", 1.0)])], tmp_path / "curves")

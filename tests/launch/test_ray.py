@@ -168,7 +168,7 @@ def test_ray_is_only_imported_when_it_is_used(tmp_path):
     found, lesson = run_program(program, tmp_path).splitlines()
     assert found == "[]"
     assert (
-        lesson == "LaunchError RayTasks needs Ray, which is not installed. Run `pip install 'pliant[ray]'`."
+        lesson == 'LaunchError RayTasks needs ray, which is not installed. Run `pip install "pliant[ray]"`.'
     )
 
 

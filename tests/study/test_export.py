@@ -184,5 +184,5 @@ def test_parquet(study, tmp_path):
 )
 def test_a_library_that_is_missing(study, monkeypatch, name, work):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(StudyError, match=rf"needs {name}, .*`pip install {name}`; without it, to_"):
+    with pytest.raises(StudyError, match=rf"needs {name}, .*`pip install \"pliant\[tables\]\"`, or use to_"):
         work(study)

@@ -176,7 +176,7 @@ def test_without_psycopg(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
         StudyError,
-        match=r"a study on a server needs psycopg; install it with `pip install 'pliant\[postgres\]'`",
+        match=r"a study on a server needs psycopg, .*`pip install \"pliant\[postgres\]\"`, or store",
     ):
         Study.open("postgresql://host/db?study=a")
 

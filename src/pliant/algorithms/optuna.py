@@ -20,6 +20,7 @@ from pliant.values.errors import (
     listing,
     suggest,
 )
+from pliant.values.packages import require
 from pliant.values.path import at_path
 from pliant.values.signature import read_signature
 
@@ -34,7 +35,7 @@ Ask = Callable[[str, Any], Number]
 
 @final
 class Optuna(Algorithm):
-    """Search by a sampler of Optuna (Akiba and others, KDD 2019); needs ``pip install 'pliant[optuna]'``.
+    """Search by a sampler of Optuna (Akiba and others, KDD 2019); needs ``pip install "pliant[optuna]"``.
 
     Parameters are suggested define-by-run along the tree of decisions, so the sampler sees only active ones, under
     their paths:
@@ -268,13 +269,10 @@ def _distribution(point: Choice | Int | Float) -> Any:
 
 
 def _load() -> ModuleType:
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "Optuna(...) runs samplers of Optuna, which is not installed. Install it with "
-            "`pip install 'pliant[optuna]'`, or use an algorithm of ours: TPE, Bayesian, RegularizedEvolution."
-        ) from error
+    ours = "use an algorithm of Pliant: TPE, Bayesian, RegularizedEvolution"
+    require("the algorithm Optuna(...)", "optuna", instead=ours)
+    import optuna
+
     return optuna
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from pliant.values.errors import PliantError
+from pliant.values.packages import MissingLibraryError, require
 
 from .curves import Array
 
@@ -23,7 +23,7 @@ _DASHES = ("-", "--", ":", "-.")
 _SHOWN = 1 / 8  # the axis starts below the lowest line after this share of the trials
 
 
-class PlotError(PliantError, ImportError):
+class PlotError(MissingLibraryError):
     """Matplotlib, which plots need, is not installed."""
 
 
@@ -59,14 +59,10 @@ def draw(panels: Sequence[Panel], stem: Path, *, title: str = "") -> list[Path]:
     ...     [path.suffix for path in draw([Panel("reward", [line], best=0.7)], Path(folder, "curve"))]
     ['.png', '.svg']
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PlotError(
-            f"plots need Matplotlib, which is not installed ({error}). Install it with "
-            "`pip install 'pliant[plots]'`; tables work without it."
-        ) from error
+    require("a plot", "matplotlib", instead="use tables", kind=PlotError)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(6.4 * len(panels), 4.4), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, panel in zip(axes, panels):

@@ -12,6 +12,7 @@ from typing import Any, final
 
 from pliant.values.errors import LaunchError
 from pliant.values.exceptions import one_line
+from pliant.values.packages import require
 
 from .base import JSON, Call, Command, Ended, Event, Job, Launcher, Message, Outcome, Started, dump
 from .check import check_count, check_job, check_seconds, prepare_log
@@ -285,13 +286,10 @@ def _make_task(ray: Any, cpus: float, gpus: float, resources: Mapping[str, float
 
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            "RayTasks needs Ray, which is not installed. Run `pip install 'pliant[ray]'`."
-        ) from error
+    require("RayTasks", "ray", kind=LaunchError)
+    import ray
+    import ray.util.scheduling_strategies
+
     return ray
 
 

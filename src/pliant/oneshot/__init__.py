@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from pliant.values.packages import require
+
+try:
+    import torch as _torch  # noqa: F401 - checks that it is installed
+except ModuleNotFoundError:
+    require("pliant.oneshot", "torch", instead="search with pg.sample, which needs no PyTorch")
+    raise
+
 from .channels.propagation import follow
 from .choices.choice import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .choices.mutable import BindError, Mutable

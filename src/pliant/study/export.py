@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pliant.space import Choice, Float, Space
 from pliant.space.formats import Indices, check_index
 from pliant.values.errors import StudyError
+from pliant.values.packages import require
 from pliant.values.text import rows_to_csv
 
 from .trials.trial import Trial
@@ -130,7 +131,7 @@ def to_pandas(study: Tried) -> Any:
     Raises:
       StudyError: pandas is not installed.
     """
-    pandas = _import("pandas", "to_rows(study) gives the same as a list of dicts")
+    pandas = _import("pandas", "use to_rows(study), which gives the same as a list of dicts")
     trials = list(trials_of(study))
     columns = _columns(study, trials)
     frame = pandas.DataFrame(_rows(trials, columns), columns=list(columns))
@@ -144,7 +145,7 @@ def to_parquet(study: Tried, path: Path | str) -> None:
     Raises:
       StudyError: pyarrow is not installed, or the file cannot be written.
     """
-    arrow = _import("pyarrow", "to_csv and to_json need nothing")
+    arrow = _import("pyarrow", "use to_csv or to_json")
     parquet = importlib.import_module("pyarrow.parquet")
     trials = list(trials_of(study))
     columns = _columns(study, trials)
@@ -292,9 +293,5 @@ def _names(study: Tried, rows: Sequence[Row], *, reports: bool) -> list[str]:
 
 
 def _import(name: str, instead: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise StudyError(
-            f"this export needs {name}, which is not installed. Install it with `pip install {name}`; without it, {instead}."
-        ) from error
+    require("this export", name, instead=instead, kind=StudyError)
+    return importlib.import_module(name)

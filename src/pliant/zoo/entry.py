@@ -9,6 +9,7 @@ from typing import Any
 
 from pliant.hyper.template import abstract_search_space
 from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.packages import require
 from pliant.values.signature import read_signature
 
 
@@ -94,6 +95,7 @@ class Entry:
             raise FieldValueError(
                 f"the programs of {self.name!r} are data, not networks, so they take no input."
             )
+        require(f"an input of the zoo's {self.name!r}", "torch")
         import torch
 
         return torch.zeros(batch, *self.inputs)
@@ -104,7 +106,11 @@ class Entry:
         return 1 if self.space_name is None else int(abstract_search_space(self.make_space()).size)
 
     def _make(self, function: str, fixed: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-        make = getattr(import_module(f"pliant.zoo.{self.module}"), function)
+        try:
+            make = getattr(import_module(f"pliant.zoo.{self.module}"), function)
+        except ModuleNotFoundError:
+            require(f"the zoo's {self.name!r}", "torch")
+            raise
         known = _find_options(make, fixed)
         for option in options:
             if option not in known:

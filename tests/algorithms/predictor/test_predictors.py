@@ -218,5 +218,7 @@ def test_arguments_out_of_range_are_refused(make, error, message):
 
 def test_without_pytorch_a_lesson(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"pip install pliant\[torch\]`, or use FeedForwardPredictor\(\)"):
+    with pytest.raises(
+        ImportError, match=r"pip install \"pliant\[torch\]\"`, or use FeedForwardPredictor\(\)"
+    ):
         LSTMPredictor()

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pliant.oneshot import DARTS, CsvLog, ProgressLine, TensorBoardLog, Trainer
 from pliant.oneshot.training import Record
-from pliant.oneshot.training.logs import MissingLibraryError
+from pliant.values.packages import MissingLibraryError
 
 from .conftest import loader, make_space
 
@@ -74,9 +74,10 @@ def test_what_a_restarted_search_repeats_is_shown_once(tmp_path):
 
 
 def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(
-        MissingLibraryError, match=r"needs the package tensorboard.*`pip install tensorboard`, or use CsvLog"
+        MissingLibraryError,
+        match=r"TensorBoardLog needs tensorboard, .*`pip install \"pliant\[tensorboard\]\"`, or use CsvLog",
     ):
         TensorBoardLog(tmp_path)
 

@@ -5,16 +5,14 @@ Needs PyTorch; everything runs on the CPU, in double precision.
 
 from __future__ import annotations
 
+from pliant.values.packages import require
+
 try:
     import torch as _torch  # noqa: F401 - checks that it is installed
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise ImportError(
-        "search by policy gradient (PPO, REINFORCE) needs PyTorch, which is not installed. "
-        "Install it with `pip install 'pliant[torch]'`, or use an algorithm that does not need it, such as RegularizedEvolution.",
-        name="torch",
-    ) from error
+except ModuleNotFoundError:
+    others = "use an algorithm that does not need it, such as RegularizedEvolution"
+    require("search by policy gradient (PPO, REINFORCE)", "torch", instead=others)
+    raise
 
 from .batch import Batch
 from .factorized import Factorized

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.packages import require
 
 from ..options import check_count, check_number, keep_checked
 from .predictor import Model, Predictor
@@ -70,11 +70,7 @@ class LSTMPredictor(Predictor):
             keep_checked(self, name, check_number, above=0)
         if self.reward_range is not None:
             object.__setattr__(self, "reward_range", _check_range(self.reward_range))
-        if find_spec("torch") is None:
-            raise ImportError(
-                "LSTMPredictor runs on PyTorch, which is not installed. Install it with `pip install pliant[torch]`, "
-                "or use FeedForwardPredictor(), which needs only NumPy."
-            )
+        require("LSTMPredictor", "torch", instead="use FeedForwardPredictor(), which needs only NumPy")
 
     def fit(self, x: NDArray[np.float32], y: NDArray[np.float64], *, seed: int) -> Model:
         from .cells import Readers, train  # loads PyTorch on first use

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
-from pliant.values.errors import PliantError
 from pliant.values.files import write_atomically
+from pliant.values.packages import require
 from pliant.values.text import rows_to_csv, to_cell, write_line
 
 
@@ -41,10 +41,6 @@ class Record:
 
 
 Callback = Callable[[Record], Any]
-
-
-class MissingLibraryError(PliantError, ImportError):
-    """An optional library is not installed."""
 
 
 @final
@@ -116,13 +112,9 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingLibraryError(
-                "TensorBoardLog needs the package tensorboard, which is not installed. Install it with "
-                "`pip install tensorboard`, or use CsvLog."
-            ) from error
+        require("TensorBoardLog", "tensorboard", instead="use CsvLog")
+        from torch.utils.tensorboard import SummaryWriter
+
         self.folder = Path(folder)
         self._make: Callable[..., Any] = SummaryWriter
         self._writer: Any = None

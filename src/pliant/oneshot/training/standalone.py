@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from pliant.hyper.template import Template
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
 from pliant.values.errors import FieldTypeError, PliantError
+from pliant.values.packages import require
 
 from ..normalization import mean_quality, recalibrate
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet, supernet
-from .logs import MissingLibraryError
 from .randomness import PrivateRandom
 from .session import Loss, Quality, evaluating, explain_failure
 from .settings import check_clip
@@ -191,7 +190,7 @@ def export(
             f"export writes files that end with {', '.join(writers)}; got {str(target)!r}. Choose one of these endings."
         )
     if target.suffix == ".onnx":
-        _require("onnx", "onnxscript")
+        require("an export to .onnx", "onnx", "onnxscript", instead="export to .pt2 or .pt")
     network = fix_if_open(network)
     if batches is not None:
         recalibrate(network, batches)
@@ -205,15 +204,6 @@ def export(
                 f"PyTorch cannot export this {type(network).__name__} as {target.suffix}: {str(error)[:300]}"
             ) from error
     return target
-
-
-def _require(*packages: str) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise MissingLibraryError(
-            f"an export to .onnx needs {' and '.join(missing)}, not installed here. Install with `pip install {' '.join(missing)}`, or "
-            "export to .pt2 or .pt, which need only PyTorch."
-        )
 
 
 def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:

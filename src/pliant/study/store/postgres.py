@@ -17,6 +17,7 @@ from typing import Any, final
 import sqlalchemy as sa
 
 from pliant.values.errors import NoStudyError, StudyError
+from pliant.values.packages import require
 
 from .faults import translate_errors
 from .format import check_rows, make_tables, read_version, table_names
@@ -200,17 +201,13 @@ def _schema(server: Server) -> str:
 
 
 def _make_engine(server: Server, *, writes: bool) -> sa.Engine:
-    try:
-        engine = sa.create_engine(
-            server.url,
-            poolclass=sa.NullPool,
-            isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
-            connect_args={"connect_timeout": 10},
-        )
-    except ModuleNotFoundError as error:
-        raise StudyError(
-            "a study on a server needs psycopg; install it with `pip install 'pliant[postgres]'`."
-        ) from error
+    require("a study on a server", "psycopg", instead="store the study in a file", kind=StudyError)
+    engine = sa.create_engine(
+        server.url,
+        poolclass=sa.NullPool,
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        connect_args={"connect_timeout": 10},
+    )
 
     def set_path(raw: Any, _: Any) -> None:
         with raw.cursor() as cursor:  # the name has letters, digits and _ only

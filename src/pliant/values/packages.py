@@ -1,0 +1,53 @@
+"""Optional packages: which extra of Pliant installs each of them, and the error where one is not installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from .errors import PliantError
+
+EXTRAS = {
+    **{name: name for name in ("optuna", "ray", "tensorboard", "torch")},
+    **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
+    **dict.fromkeys(("pandas", "pyarrow"), "tables"),
+    "matplotlib": "plots",
+    "psycopg": "postgres",
+}
+"""The extra of each optional package, as in ``pyproject.toml``."""
+
+
+class MissingLibraryError(PliantError, ImportError):
+    """An optional package is not installed; ``name`` is the package."""
+
+
+def require(what: str, *packages: str, instead: str = "", kind: type[PliantError] = PliantError) -> None:
+    """Raises MissingLibraryError, with what to install, unless all packages are installed; imports none of them.
+
+    Args:
+      what: what needs the packages.
+      packages: keys of ``EXTRAS`` with one extra.
+      instead: what works without them, as ``use CsvLog``.
+      kind: what the error is besides a MissingLibraryError.
+
+    >>> require("a study on a server", "psycopg")
+    """
+    missing = [name for name in packages if not _is_installed(name)]
+    if missing:
+        cls: type[PliantError] = MissingLibraryError
+        if kind is not PliantError:
+            cls = type(kind.__name__, (kind, MissingLibraryError), {"__module__": kind.__module__})
+        are = "are" if len(missing) > 1 else "is"
+        error: Any = cls(
+            f"{what} needs {' and '.join(missing)}, which {are} not installed. "
+            f'Run `pip install "pliant[{EXTRAS[missing[0]]}]"`{f", or {instead}" if instead else ""}.'
+        )
+        error.name = missing[0]
+        raise error
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):  # from a finder; of a module without a spec
+        return False
