@@ -152,6 +152,14 @@ _TABLE = (
         network_name="make_network",
         inputs=_CIFAR,
     ),
+    Entry(
+        name="nasnet",
+        module="nasnet",
+        title="two cells of five blocks with 13 operations; its network is NASNet-A",
+        paper="Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, CVPR 2018",
+        network_name="make_network",
+        inputs=_CIFAR,
+    ),
     # Spaces of published tables
     Entry(
         name="nasbench101",
