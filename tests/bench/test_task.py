@@ -94,7 +94,7 @@ def test_bad_input():
         task.evaluate([0.0, 0.0], repeat=True)
     with pytest.raises(DecisionError, match="x1"):
         task.evaluate([99.0, 0.0])
-    with pytest.raises(DecisionError):
+    with pytest.raises(DecisionError, match=r"x2|x1|no hole|decision"):
         task.encode({"x1": 1.0})
 
 

@@ -106,7 +106,7 @@ def test_trial_is_frozen_and_says_when(place, space):
         assert timedelta(0) <= ended - started < timedelta(minutes=1)
         assert started.utcoffset() == timedelta(0)
         assert study.trial(told.id) == told
-        with pytest.raises(FrozenInstanceError):
+        with pytest.raises(FrozenInstanceError, match="cannot assign to field"):
             told.reward = 1.0
 
 

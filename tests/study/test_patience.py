@@ -21,7 +21,7 @@ def test_the_fifth_failure_is_one_too_many(path, line):
         patience = Patience(study, "Fix this.")
         for _ in range(PATIENCE - 1):
             patience.note(study.fail(study.ask().id, "no layer"))
-        with pytest.raises(EvaluationError) as caught:
+        with pytest.raises(EvaluationError, match=r"the first|failed") as caught:
             patience.note(study.fail(study.ask().id, "no head"), "line 1\nline 2\n\n")
         assert str(caught.value) == (
             "the first 5 trials all failed, so the search stops. The last one: no head\nline 1\nline 2\nFix this."

@@ -49,7 +49,7 @@ def test_a_program_is_encoded_first(study):
         study.enqueue(Program())
     with pytest.raises(DecisionError, match=r"a symbolic Dict is a program, not decisions"):
         study.enqueue(pg.Dict(a=1, b=1, c=1))
-    with pytest.raises(DecisionError) as caught:
+    with pytest.raises(DecisionError, match=r"do not fit the space of the study") as caught:
         study.enqueue([99])
     assert "pg.encode" not in str(caught.value)
 

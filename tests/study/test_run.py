@@ -392,7 +392,7 @@ def test_jobs_that_do_not_end_do_not_hold_it(path, line):
         raise KeyboardInterrupt
 
     with Study.create(path, line, Random(), trials=4) as study:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):
             run(study, launcher, jobs_of([None]), watch=watch)
         assert launcher.replies == [{"stop": True}] * 2
         assert polls[-1] == 5.0
@@ -548,7 +548,7 @@ def test_more_of_them_do_not_disturb_the_end(path, line):
 
     launcher.cancel = cancel_under_fire
     with Study.create(path, line, Random(), trials=4) as study:
-        with pytest.raises(KeyboardInterrupt) as caught:
+        with pytest.raises(KeyboardInterrupt, match=r"^$") as caught:
             run(study, launcher, jobs_of([None]), watch=watch, tick=0.01)
         assert caught.value.__context__ is None
         assert len(launcher.cancelled) == 2
@@ -563,5 +563,8 @@ def test_after_an_error_none_disturbs_the_end(path, line):
     def watch(trial):
         raise KeyError("of the caller")
 
-    with Study.create(path, line, Random(), trials=4) as study, pytest.raises(KeyError):
+    with (
+        Study.create(path, line, Random(), trials=4) as study,
+        pytest.raises(KeyError, match="of the caller"),
+    ):
         run(study, launcher, jobs_of([None]), watch=watch)

@@ -37,7 +37,7 @@ def test_fitting_and_state():
     assert is_classifier(model)
     for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(made.coef_, model.coef_)
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
         model.clone().predict(X)
     model.rebind(C=1.0)
     assert not hasattr(model, "coef_")

@@ -264,7 +264,7 @@ def test_a_loop_that_is_left_goes_on():
 
 def test_an_error_in_the_body_leaves_the_trial_open():
     search = pg.sample(space(), trials=3)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
         run(search=search, reward=lambda _: 1 / 0)
     with pytest.raises(FeedbackError, match="without feedback for trial 1"):
         next(search)

@@ -209,7 +209,7 @@ def test_searches_after_one_another_are_all_shown(capsys):
     def fail():
         loop(pg.sample(SPACE, "random", 14), lambda _: 1 / 0)
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
         fail()
     loop(pg.sample(SPACE, trials=5))
     said = re.findall(r"search: (.*) trials", capsys.readouterr().err)

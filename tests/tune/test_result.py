@@ -116,7 +116,7 @@ def test_trials_are_frozen_records(how, tmp_path):
         else:
             assert (trial.status, trial.reason) == ("completed", None)
             assert trial.metrics == {"size": trial.decisions["x"]}
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field"):
         trials[0].reward = 5.0
 
 

@@ -138,7 +138,7 @@ def test_stopped_between_launch_and_watching(references, hunt, nas, state, monke
     references()
     with monkeypatch.context() as patched:
         patched.setattr(Stage, "run", lambda *_: 1 / 0)
-        with pytest.raises(AssertionError):  # the exit code
+        with pytest.raises(AssertionError, match="division by zero"):  # the exit code
             hunt("one")
     assert ends(state("proxies")) == {"good": None}
     again = ["search-proxy-task", f"--previous_proxy_task_search_dir={place('proxies')}"]

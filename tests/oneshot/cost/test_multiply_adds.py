@@ -87,7 +87,7 @@ def test_weights_that_are_missing_or_of_another_length(net):
         cost({"args[2]": torch.ones(2)})
     with pytest.raises(FieldValueError, match=r"'args\[1\]' has 2 candidates; got weights of shape \(3,\)"):
         cost({"args[1]": torch.ones(3)})
-    with pytest.raises(DecisionError):
+    with pytest.raises(DecisionError, match=r"must be a candidate index"):
         cost([5])
 
 

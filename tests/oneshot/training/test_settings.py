@@ -241,7 +241,7 @@ def test_augmentation_by_global_generators_goes_on_exactly(tmp_path, draw, gener
         whole, report = train(None, TuNAS(), data=make(), epochs=3)
         path, data = tmp_path / "a.pt", make()
         data.dataset.stop = 64 + 40
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):
             train(path, TuNAS(), data=data, epochs=3, checkpoint_steps=1)
         data = make()
         random.seed(5)

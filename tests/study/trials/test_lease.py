@@ -220,7 +220,7 @@ def test_a_silent_worker_loses_its_trial_and_a_loud_one_keeps_it(place, space):
         assert study.ask().id == 3
         ((_, trial_id, text),) = study.journal()
         assert (trial_id, text) == (1, "attempt 1 was lost: a was silent for 10 s")
-        with pytest.raises(StaleError):
+        with pytest.raises(StaleError, match=r"was handed out again as attempt 2 to c"):
             study.renew(silent.id, token=silent.token)
 
 

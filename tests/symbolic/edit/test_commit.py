@@ -235,12 +235,12 @@ def test_a_tree_too_deep_to_walk_stays_whole():
     for _ in range(1500):
         at["a"] = {"n": 1}
         at = at.a
-    with pytest.raises(RecursionError):
+    with pytest.raises(RecursionError, match="maximum recursion depth"):
         top.rebind(lambda k, v: 2 if k == "n" else v)
     assert top.a.n == 1
     at["n"] = 3
     assert at.n == 3
-    with pytest.raises(RecursionError):
+    with pytest.raises(RecursionError, match="maximum recursion depth"):
         top.clone()
     assert pg.path(at).depth == 1500
     while at is not top:  # let it go without a deep destructor chain

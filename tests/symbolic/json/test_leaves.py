@@ -203,7 +203,13 @@ DAMAGED = [
     {"_type": "array", "value": ["<i8", [1 << 60], ""]},
     {"_type": "array", "value": ["<i8", [-1, -1], "AAAAAAAAAAA="]},
     {"_type": "set", "value": [[1]]},
-    {"_type": "fraction", "value": "1/0"},
+    *({"_type": "fraction", "value": value} for value in ("1/0", "1e999999999", "1e99999999999", [1, 0], [1.5, 2], [1])),
+    *({"_type": "torch", "value": ["Size", value]} for value in ([-1], [10**30], 3, [[1]])),
+    {"_type": "decimal", "value": "1e999999999"},
+    {"_type": "range", "value": [0, {"_type": "int", "value": "0x" + "f" * 10**5}, 1]},
+    {"_type": "int", "value": "0x" + "f" * 10**6},
+    {"_type": "array", "value": ["V1000000000", [1], ""]},
+    {"_type": "array", "value": [[["a", {}]], [1], ""]},
     {"_type": "decimal", "value": "x"},
     {"_type": "zone", "value": "../../etc/passwd"},
     {"_type": "file_path", "value": ["os.system", "ls"]},
@@ -211,10 +217,11 @@ DAMAGED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("data", DAMAGED, ids=str)
+@pytest.mark.parametrize("data", DAMAGED, ids=lambda data: str(data)[:80])
 def test_damaged_leaves_raise_an_error_of_ours(data):
     with contextlib.suppress(LoadError):  # some values are valid, such as an empty set
-        pg.from_json({"x": data})
+        program = pg.from_json({"x": data})
+        assert pg.to_json_str(pg.from_json_str(pg.to_json_str(program))) == pg.to_json_str(program)
 
 
 TEXT = pg.to_json_str(pg.Dict(a=LEAVES[:12], b=pg.oneof([1, Uses(Mode.FAST)])))
@@ -356,3 +363,28 @@ def test_the_advice_for_types_that_no_field_names(value):
         with pytest.raises(UnregisteredTypeError, match=rf"`allow=\[{kind.__qualname__}\]`"):
             pg.from_json_str(text)
     assert pg.from_json_str(text, allow=[kind]).x == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, Fraction(-1, 10**5000), range(0, 10**5000, 10**4900), slice(10**5000)],
+    ids=lambda v: type(v).__name__,
+)
+def test_integers_that_python_does_not_print(value):
+    assert pg.from_json_str(pg.to_json_str(Anything(value))).x == value
+
+
+def test_fractions_of_older_files():
+    assert pg.from_json({"_type": "fraction", "value": "-1/3"}) == Fraction(-1, 3)
+    assert pg.from_json({"_type": "fraction", "value": "4"}) == 4
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"\x00", b"\x80", "{}".encode("utf-16"), b"", b"{"]
+)
+def test_files_that_are_not_json(tmp_path, data):
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(LoadError, match=r"a\.json.* not JSON"):
+        pg.load(tmp_path / "a.json")
+    with pytest.raises(LoadError, match=r"'a\\x00b' is not the name of a file"):
+        pg.load("a\0b")

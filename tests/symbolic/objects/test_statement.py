@@ -290,7 +290,7 @@ def test_keyword_only_fields():
     assert (A(x=1).x, B(5, x=1).y, C(1, y=2).y) == (1, 5, 2)
     assert str(inspect.signature(B)) == "(y: int = 2, *, x: int, z: int = 3)"
     for wrong in (lambda: A(1), lambda: B(1, 2, x=1), lambda: C(1, 2)):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="positional argument"):
             wrong()
 
 
@@ -430,7 +430,7 @@ def test_the_order_of_positional_arguments_is_that_of_init_arg_list():
     assert A(1, 2, 3, 4) == A(x=2, y=1, rest=[3, 4])
     assert list(inspect.signature(B).parameters.values())[1].kind is inspect.Parameter.KEYWORD_ONLY
     assert B(1, y=3) == B(x=1, y=3).clone()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="positional argument"):
         B(1, 2)
     with pytest.raises(SchemaError, match=r"init_arg_list of C has 'z', which is not a field"):
         pg.members(fields, init_arg_list=["z"])(type("C", (pg.Object,), {}))

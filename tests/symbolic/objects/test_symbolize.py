@@ -286,7 +286,7 @@ class TestClasses:
         y = pg.symbolize(Frozen)(1)
         assert y.a == 1
         assert y.rebind(a=4).a == 4
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field"):
             pg.realize(y).a = 5
         assert y == pg.symbolize(Frozen)(4)
 

@@ -168,6 +168,8 @@ def load(path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_parti
         raise LoadError(f"{os.fspath(path)}: this is not JSON, and not text: {error}.") from error
     except LoadError as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from error
+    except ValueError as error:  # a name with a null character
+        raise LoadError(f"{os.fspath(path)!r} is not the name of a file: {error}.") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -87,6 +87,12 @@ def _read_path(data: list[Any]) -> Any:
     return kinds[kind](text)
 
 
+def _read_fraction(data: Any) -> Fraction:
+    """Returns the fraction of two integers, or of text in older files; ``Fraction("1e999999999")`` would fill the memory."""
+    numerator, denominator = data if isinstance(data, list) else map(int, f"{data}/1".split("/")[:2])
+    return Fraction(numerator, denominator)
+
+
 def _loaded(name: str) -> Any:
     """Returns a module, if the program has imported it."""
     if name not in sys.modules:
@@ -102,6 +108,8 @@ def _write_torch(value: Any) -> list[Any]:
 
 def _read_torch(data: list[Any]) -> Any:
     (kind, value), torch = data, _loaded("torch")
+    if kind == "Size" and not all(isinstance(n, int) and 0 <= n < 1 << 63 for n in value):
+        raise LoadError("a size has integers from 0 that fit into 64 bits")
     if kind != "dtype":
         return {"device": torch.device, "Size": torch.Size}[kind](value)
     found = vars(torch)[value]
@@ -124,15 +132,14 @@ def _write_dtype(value: Any) -> Any:
             f"the dtype {value} has no JSON form. Store an array of it as a list, `array.tolist()`, and the dtype as text, "
             "`str(dtype)`."
         )
-    data = None
-    with suppress(ValueError):  # fields in another order
-        data = [list(field) for field in value.descr] if value.names else value.str
-    if data is None or _read_dtype(data) != value:  # fields with gaps, or a dtype with a shape
-        raise FieldTypeError(
-            f"the dtype {value} has no JSON form. Store one without gaps, "
-            "`numpy.dtype([(name, dtype[name]) for name in dtype.names])`, or, if it has a shape, `dtype.base` and `dtype.shape`."
-        )
-    return data
+    with suppress(ValueError, TypeError):  # fields in another order, or without names
+        data = value.str if value.names is None else [list(field) for field in value.descr]
+        if _read_dtype(data) == value:
+            return data
+    raise FieldTypeError(
+        f"the dtype {value} has no JSON form. Store one without gaps, "
+        "`numpy.dtype([(name, dtype[name]) for name in dtype.names])`, or, if it has a shape, `dtype.base` and `dtype.shape`."
+    )
 
 
 def _read_dtype(data: Any) -> Any:
@@ -174,7 +181,7 @@ FORMS: dict[type, Form] = {
     bytes: Form("bytes", _write_base64, str, _read_base64),
     bytearray: Form("bytearray", _write_base64, str, lambda text: bytearray(_read_base64(text))),
     complex: Form("complex", str, str, complex),
-    range: Form("range", lambda v: [v.start, v.stop, v.step], list, lambda bounds: range(*bounds)),
+    range: Form("range", lambda v: [v.start, v.stop, v.step], object, lambda bounds: range(*bounds)),
     slice: Form("slice", lambda v: [v.start, v.stop, v.step], object, lambda bounds: slice(*bounds)),
     type(...): Form("ellipsis", lambda v: None, object, lambda data: ...),
     Path: Form("path", str, str, Path.parse),
@@ -188,7 +195,7 @@ FORMS: dict[type, Form] = {
     ),
     timezone: Form("timezone", lambda v: list(v.__getinitargs__()), object, lambda parts: timezone(*parts)),
     Decimal: Form("decimal", str, str, Decimal),
-    Fraction: Form("fraction", str, str, Fraction),
+    Fraction: Form("fraction", lambda v: [v.numerator, v.denominator], object, _read_fraction),
     UUID: Form("uuid", str, str, UUID),
     PurePath: Form("file_path", _write_path, list, _read_path),
     Ref: Form("ref", bare, object, Ref),  # of a copy of the value
