@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
+from random import Random
+
 import pytest
 import torch
 from torch import nn
@@ -23,6 +28,7 @@ from pliant.oneshot import (
     search_alone,
     train_alone,
 )
+from pliant.oneshot.training.checkpoint import read_checkpoint
 from pliant.oneshot.training.defaults import default_quality
 from pliant.values.errors import LoadError
 
@@ -433,3 +439,33 @@ def test_a_damaged_checkpoint_is_refused(place, damage, tmp_path):
         train(sampler=TuNAS(), epochs=1, checkpoint=path)
     assert path.read_bytes() == data
     assert [one.name for one in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_every_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "a.pt"
+    trainer, _ = train(sampler=TuNAS(), epochs=1, checkpoint=path)
+    data, random = path.read_bytes(), Random(0)
+    for _ in range(200):
+        changed = bytearray(data)
+        changed[random.randrange(len(data))] ^= 1 << random.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(LoadError, match="or it is damaged"):
+            read_checkpoint(path, trainer.supernet.space)
+
+
+def test_a_checkpoint_that_expands_is_refused(tmp_path):
+    """Its checksum is right, as anyone can compute it; PyTorch itself would fill the memory."""
+    path, file, packed = tmp_path / "a.pt", io.BytesIO(), io.BytesIO()
+    trainer, _ = train(sampler=TuNAS(), epochs=1, checkpoint=path)
+    torch.save({"version": 3, "state": torch.zeros(1 << 20)}, file)
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as smaller:
+        for name in archive.namelist():
+            smaller.writestr(name, archive.read(name))
+    for content, reason in (
+        (packed.getvalue(), "it expands to more than its size"),
+        (b"no archive", "not a zip"),
+    ):
+        digest = hashlib.sha256(content).hexdigest().encode()
+        path.write_bytes(b"pliant-checkpoint " + digest + b"\n" + content)
+        with pytest.raises(LoadError, match=reason):
+            read_checkpoint(path, trainer.supernet.space)

@@ -73,6 +73,11 @@ def test_what_a_restarted_search_repeats_is_shown_once(tmp_path):
     assert shown["sampler/entropy"] == [(1, 1.0), (2, 0.5), (3, 0.5)]
 
 
+def test_names_are_printable_in_tensorboard(tmp_path):
+    TensorBoardLog(tmp_path)(record(1, 0.5, **{"\x1b[31mred\u202e\n": 1.0, "ok": 2.0}))
+    assert {name for name in read(tmp_path) if "/" in name} == {r"sampler/\x1b[31mred\u202e ", "sampler/ok"}
+
+
 def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,16 @@ from pliant.space import Space
 from pliant.values.errors import LoadError, SpaceChangedError
 from pliant.values.files import write_atomically
 
-DAMAGES = (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, pickle.UnpicklingError)
+DAMAGES = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 VERSION: Final = 3
 MARK: Final = b"pliant-checkpoint "  # then the SHA-256 of the rest in hexadecimal, a line break, and the rest
 
@@ -53,6 +63,10 @@ def read_checkpoint(path: Path, space: Space) -> dict[str, Any]:
         content = memoryview(data)[end + 1 :]
         if hashlib.sha256(content).hexdigest().encode() + b"\n" != data[len(MARK) : end + 1]:
             raise ValueError("its checksum does not match its content")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:  # PyTorch compresses nothing
+            parts = archive.infolist()
+        if sum(part.file_size for part in parts) > len(content):
+            raise ValueError("it expands to more than its size")
         whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         version, fingerprint = whole["version"], whole["fingerprint"]
     except DAMAGES as error:

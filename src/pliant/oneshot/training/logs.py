@@ -11,7 +11,7 @@ from typing import Any, TextIO, final
 
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
-from pliant.values.text import rows_to_csv, to_cell, write_line
+from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
 
 
 @final
@@ -125,5 +125,5 @@ class TensorBoardLog:
         for name in ("loss", "quality", "learning_rate"):
             self._writer.add_scalar(name, getattr(record, name), record.epoch)
         for name, value in record.metrics.items():
-            self._writer.add_scalar(f"sampler/{name}", value, record.epoch)
+            self._writer.add_scalar(f"sampler/{to_printable(name)}", value, record.epoch)
         self._writer.flush()
