@@ -95,9 +95,10 @@ class List(list[Any], Symbolic):
         made._sym_parent = parent
         made._sym_key = key
         made._sym_spec = self._sym_spec
-        items = self._sym_values()[:]
-        copies = getattr(items[0].__class__, "_sym_copies", None) if items else None
-        if copies is not None and self._sym_refs is None:
+        is_shared = self._sym_refs is not None
+        items = self._sym_values() if is_shared else self[:]
+        copies = getattr(items[0].__class__, "_sym_copies", None) if items and not is_shared else None
+        if copies is not None:
             copies(items, _bind(made), made, memo)
             return made
         items = [
@@ -108,7 +109,7 @@ class List(list[Any], Symbolic):
             else copy_child(v, made, i, memo)
             for i, v in enumerate(items)
         ]
-        _extend(made, items if self._sym_refs is None else [keep(made, v) for v in items])
+        _extend(made, [keep(made, v) for v in items] if is_shared else items)
         return made
 
     def _sym_put(self, key: Any, value: Any) -> None:
