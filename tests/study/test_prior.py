@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pliant.algorithms import HillClimb, Random, RegularizedEvolution
+import pliant as pg
+from pliant.algorithms import HillClimb, Random, RegularizedEvolution, Sweep
 from pliant.space import choice, flatten
 from pliant.study import Study
 from pliant.values.errors import FieldTypeError, SpaceChangedError, StudyError
@@ -185,3 +186,12 @@ def test_all_or_nothing(make_place):
             assert study.ask().id == 1
     with Study.open(target, space, Picky()) as study:
         assert study.ask().attempts == 2
+
+
+def test_a_space_whose_candidates_are_numbers_of_others(tmp_path):
+    space = pg.abstract_search_space([pg.oneof([1, 0, 2])])
+    with Study.create(tmp_path / "a.db", space, Sweep()) as first:
+        while trial := first.ask():
+            first.tell(trial.id, 1.0)
+    with Study.create(tmp_path / "b.db", space, Sweep()) as second:
+        assert second.learn_from(tmp_path / "a.db") == 3

@@ -17,7 +17,7 @@ from pliant.algorithms import Algorithm
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
 from pliant.algorithms.options import check_maximize
-from pliant.space import Space
+from pliant.space import Decisions, Space
 from pliant.values.errors import DecisionError, NoStudyError, StudyError
 
 from .loop import Loop, find_trial, no_writer
@@ -433,7 +433,7 @@ class Study(View):
         check.check_space(other.path, other.space, self.space)
         check.check_direction(other.path, theirs=other.maximize, ours=self.maximize)
         told = [
-            (self.space.parse(trial.decisions.values), trial.told, f"trial {trial.id} of {other.name}")
+            (Decisions(self.space, trial.decisions.values), trial.told, f"trial {trial.id} of {other.name}")
             for trial in other.trials()
             if trial.ended is not None
         ]
