@@ -185,3 +185,16 @@ def test_what_is_not_of_the_space(study):
 def test_a_note_that_is_no_text(study, space):
     study.enqueue(space.sample(random.Random(0)), "a\0b\udc80")
     assert study.ask().origin == "enqueued: a\ufffdb?"
+
+
+def test_a_winner_in_a_plain_list_does_not_run_as_another_program(tmp_path):
+    program = [pg.oneof([1, 2, 4])]
+    with Study.create(tmp_path / "a.db", pg.abstract_search_space(program), Random()) as study:
+        with pytest.raises(
+            DecisionError, match=r"\[2\] may be a program of this space.*pg.Decisions\(space, \[2\]\)"
+        ):
+            study.enqueue([2])
+        assert study.info().queued == 0
+        study.enqueue(pg.encode(program, [2]))  # both pieces of advice
+        study.enqueue(pg.Decisions(study.space, [2]))
+        assert [pg.materialize(program, study.ask().decisions) for _ in range(2)] == [[2], [4]]

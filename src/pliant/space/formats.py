@@ -111,10 +111,8 @@ def read(space: Space, given: object) -> Vector:
             values: list[Any] = []
             _read_items(space, space.top, given, values)
             return tuple(values)
-        _refuse_program(space, given, "[")
         return check_vector(space, given)
     if isinstance(given, (int, float)):
-        _refuse_program(space, (given,), "")
         return check_vector(space, (given,))
     raise DecisionError(
         "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
@@ -269,16 +267,17 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
     return index
 
 
-def _refuse_program(space: Space, values: Sequence[Any], start: str) -> None:
-    """Raises DecisionError if a vector of indices can be a program of candidates, which is a list or a number, and another one."""
+def refuse_program(space: Space, given: object) -> None:
+    """Raises DecisionError for a plain list or number that can be a program of the space, and other decisions of it."""
+    values = given if isinstance(given, (list, tuple)) else [given]
+    start = "[" if isinstance(given, (list, tuple)) else ""
     points = [space.points[i] for i in space.top]
     if len(points) != len(values) or not all(
-        p.path == "" if start == "" else p.path.startswith(start) for p in points
+        p.path.startswith(start) if start else not p.path for p in points
     ):
         return
     pairs = [(_find_number(p, value), value) for p, value in zip(points, values) if isinstance(p, Choice)]
     if all(found for found, _ in pairs) and any(to_whole(value) not in found for found, value in pairs):
-        given = list(values) if start else values[0]
         raise DecisionError(
             f"{given!r} may be a program of this space, or the indices of its candidates, which are another program. Pass "
             f"`pg.encode(space, {given!r})` for the program, or `pg.Decisions(space, {list(values)!r})` for the indices."

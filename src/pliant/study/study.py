@@ -18,6 +18,7 @@ from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
 from pliant.algorithms.options import check_maximize
 from pliant.space import Decisions, Space
+from pliant.space.formats import refuse_program
 from pliant.values.errors import DecisionError, NoStudyError, StudyError
 
 from .loop import Loop, find_trial, no_writer
@@ -394,6 +395,7 @@ class Study(View):
 
         Args:
           decisions: of the study's space, in any form: a vector, a dict by path, a text as in a trainer's ``--nas_params_str``.
+            A list that may also be a program of the space is refused.
           note: where they come from, for readers of the study.
 
         Raises:
@@ -401,6 +403,7 @@ class Study(View):
           StudyError: the study cannot be written.
         """
         try:
+            refuse_program(self.space, decisions)
             found = self.space.parse(decisions)
         except DecisionError as error:
             raise DecisionError(

@@ -199,7 +199,7 @@ def enqueue(place: str, decisions: str, *, note: str) -> None:
 
     found = read_decisions(decisions)
     with Study.open(place) as opened:
-        opened.enqueue(read_decided(opened.space, found), note)
+        opened.enqueue(opened.space.parse(read_decided(opened.space, found)), note)
         info = opened.info()
     click.echo(to_printable(f"{info.queued} in the queue of {info.path}.{say_room(info)}", keep="\n"))
 
