@@ -39,6 +39,13 @@ settings.register_profile("explore", deadline=None, max_examples=1000, suppress_
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_collection_finish(session):
+    """Refuses names of tests with addresses: each process has others, so that processes could not share the suite."""
+    found = [item.nodeid for item in session.items if re.search(r" at 0x[0-9a-f]{6,}", item.nodeid)]
+    if found:
+        raise pytest.UsageError("tests have addresses in their names; give them ids: " + ", ".join(found[:5]))
+
+
 # The longest tests take a minute on two busy cores. After this time a test fails at the line where it waits.
 LIMIT_SECONDS = 0 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 420
 

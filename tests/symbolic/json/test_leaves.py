@@ -346,7 +346,7 @@ def test_dtypes_with_a_shape_or_objects_are_refused_with_advice_that_works():
     assert np.dtype(pg.from_json(pg.to_json(str(np.dtype("O"))))) == np.dtype("O")
 
 
-@pytest.mark.parametrize("value", [Literal["a"], int | None, pg.typing.Int(), pg.algorithms.Random(), re.compile("a"), SimpleNamespace(a=1)], ids=str)  # fmt: skip
+@pytest.mark.parametrize("value", [Literal["a"], int | None, pg.typing.Int(), pg.algorithms.Random(), re.compile("a"), SimpleNamespace(a=1)], ids=lambda value: type(value).__name__)  # fmt: skip
 def test_classes_of_libraries_are_not_to_be_symbolized(value):
     with pytest.raises(FieldTypeError, match="JSON has no form for") as caught:
         pg.to_json(Anything(value))
@@ -354,7 +354,9 @@ def test_classes_of_libraries_are_not_to_be_symbolized(value):
 
 
 @pytest.mark.parametrize(
-    "value", [Mode.FAST, Bits.A | Bits.B, Options(0.1), Pair(1, 2), Plain, plain_function], ids=str
+    "value",
+    [Mode.FAST, Bits.A | Bits.B, Options(0.1), Pair(1, 2), Plain, plain_function],
+    ids=["enum", "flag", "dataclass", "namedtuple", "class", "function"],
 )
 def test_the_advice_for_types_that_no_field_names(value):
     text = pg.to_json_str(Anything(value))
