@@ -346,8 +346,8 @@ def test_enqueue_where_nothing_runs(pliant, folder):
         ('{"x": 3, "op": "avg"}', "write the index, or"),
         ("{x: 3}", r"'{x: 3}' is not JSON: "),
         ("@none.json", r"'none.json' cannot be read: No such file"),
-        ('{"x": 99, "op": 0}', r"these decisions do not fit the space of the study 'a'"),
-        ("3", r"these decisions do not fit the space of the study 'a'"),
+        ('{"x": 99, "op": 0}', r"these decisions do not fit the study 'a'"),
+        ("3", r"these decisions do not fit the study 'a'"),
     ],
 )
 def test_enqueue_of_what_is_none(pliant, made, text, message):

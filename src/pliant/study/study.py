@@ -394,8 +394,7 @@ class Study(View):
         They count as trials of the study. ``pg.encode(space, program)`` returns the decisions of a program.
 
         Args:
-          decisions: of the study's space, in any form: a vector, a dict by path, a text as in a trainer's ``--nas_params_str``.
-            A list that may also be a program of the space is refused.
+          decisions: of the study's space, in any form; a plain list that may also be a program of the space is refused.
           note: where they come from, for readers of the study.
 
         Raises:
@@ -406,9 +405,7 @@ class Study(View):
             refuse_program(self.space, decisions)
             found = self.space.parse(decisions)
         except DecisionError as error:
-            raise DecisionError(
-                f"these decisions do not fit the space of the study {self.name!r}: {error}"
-            ) from error
+            raise DecisionError(f"these decisions do not fit the study {self.name!r}: {error}") from error
         text = check.to_plain(str(note))
         if self._loop is not None:
             self._loop.enqueue(found, text)
