@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -50,6 +52,11 @@ def test_what_an_entry_lacks_is_refused_with_what_it_has():
     ):
         zoo.get("nasbench101").make_network()
     assert zoo.get("nasbench101").make_space() is not None
+
+
+def test_size_of_continuous_decisions_and_of_a_network():
+    assert zoo.get("mobilenet_recipe").size == math.inf
+    assert zoo.get("mobilenet_v2").size == 1
 
 
 def test_data_take_no_input():

@@ -217,6 +217,30 @@ _TABLE = (
             ("graph", "any directed acyclic graph of ten operations"),
         )
     ),
+    # Perceptrons
+    *(
+        Entry(
+            name=name,
+            module="mlp",
+            title=title,
+            paper="Sable, Neural Architecture Search Part 2: Search Space, Architecture Design and One-Shot Training, 2020",
+            space_name=function,
+            network_name="make_network",
+            inputs=(1, 28, 28),
+        )
+        for name, function, title in (
+            (
+                "mlp",
+                "make_space",
+                "perceptrons: up to three layers from a vocabulary of 28 dense layers and dropout",
+            ),
+            (
+                "mlp/shared",
+                "make_shared_space",
+                "perceptrons with units, activation and dropout decided separately",
+            ),
+        )
+    ),
     # Dense prediction
     Entry(
         name="nas_fpn",
@@ -234,7 +258,7 @@ _TABLE = (
     # Transformers
     Entry(
         name="autoformer/tiny",
-        module="transformer",
+        module="transformers.vision",
         title="vision transformers: width, depth, heads and MLP ratios",
         paper=_AUTOFORMER,
         network_name="make_network",
@@ -242,7 +266,7 @@ _TABLE = (
     ),
     Entry(
         name="vit_s",
-        module="transformer",
+        module="transformers.vision",
         title="ViT-S/16",
         paper="Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; size S of Touvron et al., ICML 2021",
         network_options={"width": 384, "heads": 6},

@@ -101,9 +101,9 @@ class Entry:
         return torch.zeros(batch, *self.inputs)
 
     @property
-    def size(self) -> int:
-        """Number of programs in the space; 1 for a network."""
-        return 1 if self.space_name is None else int(abstract_search_space(self.make_space()).size)
+    def size(self) -> int | float:
+        """Number of programs in the space: infinite with continuous decisions, and 1 for a network."""
+        return 1 if self.space_name is None else abstract_search_space(self.make_space()).size
 
     def _make(self, function: str, fixed: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         try:

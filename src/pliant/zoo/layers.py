@@ -20,6 +20,8 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
     "swish": nn.SiLU,
     "hard_swish": nn.Hardswish,
     "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
     "sigmoid": nn.Sigmoid,
     "hard_sigmoid": nn.Hardsigmoid,
 }
