@@ -365,7 +365,6 @@ def test_a_module_with_its_own_getattr_is_compiled():
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.:DeprecationWarning")  # it still has users
-@pytest.mark.filterwarnings("ignore:`torch.jit.* is not supported in Python 3.14:FutureWarning")
 @pytest.mark.parametrize("kind", [unrealized, realized, opened], ids=lambda f: f.__name__)
 def test_torchscript(kind):
     net = kind()

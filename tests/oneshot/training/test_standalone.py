@@ -36,7 +36,6 @@ ENDINGS = [pytest.param(".onnx", marks=onnx_works), ".pt", ".pt2"]
 by_pytorch = [  # what it warns of in its own code, when it exports
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.trace.* is not supported in Python 3.14:FutureWarning"),
 ]
 
 
