@@ -190,12 +190,7 @@ def export(
             f"export writes files that end with {', '.join(writers)}; got {str(target)!r}. Choose one of these endings."
         )
     if target.suffix == ".onnx":
-        require("an export to .onnx", "onnx", "onnxscript", instead="export to .pt2 or .pt")
-        if torch.__version__.startswith("2.6."):  # it fails at batch normalization, and can end the process
-            raise ExportError(
-                f"an export to .onnx needs a PyTorch newer than 2.6; this is {torch.__version__}. Install a newer one, or "
-                "export to .pt2 or .pt."
-            )
+        _check_onnx()
     network = fix_if_open(network)
     if batches is not None:
         recalibrate(network, batches)
@@ -209,6 +204,15 @@ def export(
                 f"PyTorch cannot export this {type(network).__name__} as {target.suffix}: {str(error)[:300]}"
             ) from error
     return target
+
+
+def _check_onnx() -> None:
+    require("an export to .onnx", "onnx", "onnxscript", instead="export to .pt2 or .pt")
+    if torch.__version__.startswith("2.6."):  # it fails at batch normalization, and can end the process
+        raise ExportError(
+            f"an export to .onnx needs a PyTorch newer than 2.6; this is {torch.__version__}. Install a newer one, or "
+            "export to .pt2 or .pt."
+        )
 
 
 def _save_onnx(network: nn.Module, inputs: tuple[Tensor, ...], target: Path) -> None:
