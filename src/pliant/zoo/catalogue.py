@@ -274,6 +274,23 @@ _TABLE = (
         network_name="make_network",
         inputs=_IMAGENET,
     ),
+    *(
+        Entry(
+            name=f"language/{kind}",
+            module="transformers.language",
+            title=f"transformers for text, {what}: width, depth, attention or MLPs over tokens, gates",
+            paper="Vaswani et al., Attention Is All You Need, NeurIPS 2017",
+            space_name=f"make_{kind}_space",
+            network_options=options,
+            network_name="make_network",
+            inputs=(128,),
+            tokens=True,
+        )
+        for kind, what, options in (
+            ("decoder", "which predict the next token", {}),
+            ("encoder", "which classify", {"classes": 2}),
+        )
+    ),
     # How to train
     Entry(
         name="autoaugment",

@@ -25,6 +25,7 @@ class Entry:
       options: arguments of the module's ``make_space`` that this name stands for.
       network_options: arguments of the module's ``make_network`` that this name stands for.
       inputs: the shape of one input of its networks, without the batch; empty where programs are not networks.
+      tokens: whether an input is the indices of tokens, not numbers.
       always_valid: whether each program of the space is a network that runs.
       space_name: the function of the module that makes the space; None where the entry is one network.
       network_name: the function of the module that makes the reference network; None where there is none.
@@ -37,6 +38,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     network_options: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[int, ...] = ()
+    tokens: bool = False
     always_valid: bool = True
     space_name: str | None = "make_space"
     network_name: str | None = None
@@ -98,7 +100,7 @@ class Entry:
         require(f"an input of the zoo's {self.name!r}", "torch")
         import torch
 
-        return torch.zeros(batch, *self.inputs)
+        return torch.zeros(batch, *self.inputs, dtype=torch.long if self.tokens else None)
 
     @property
     def size(self) -> int | float:

@@ -6,7 +6,7 @@ each, so their number gives the width of queries, keys and values.  Without the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import torch
@@ -28,16 +28,16 @@ WIDTHS, HEADS, RATIOS, DEPTHS = (192, 216, 240), (3, 4), (3.5, 4.0), (12, 13, 14
 class Attention(nn.Module):
     """Self-attention with heads of a fixed number of channels, for any width of the network."""
 
-    def __init__(self, width: int, heads: int, *, head_width: int = 64) -> None:
+    def __init__(self, width: int, heads: int, *, head_width: int = 64, causal: bool = False) -> None:
         super().__init__()
-        self.shape = (3, heads, head_width)
+        self.shape, self.causal = (3, heads, head_width), causal
         self.parts = nn.ModuleList(nn.Linear(width, heads * head_width) for _ in range(3))
         self.project = nn.Linear(heads * head_width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns tokens in the shape of ``x``: (batch, tokens, width)."""
         query, key, value = (part(x).unflatten(-1, self.shape[1:]).transpose(1, 2) for part in self.parts)
-        found = nn.functional.scaled_dot_product_attention(query, key, value)
+        found = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         out: Tensor = self.project(found.transpose(1, 2).flatten(2))
         return out
 
@@ -170,26 +170,40 @@ def make_space(
     Raises:
       FieldValueError: depths that do not rise one by one.
     """
-    if list(depths) != list(range(depths[0], depths[-1] + 1)):
-        raise FieldValueError(
-            f"make_space(depths=...) takes consecutive ascending integers; got {tuple(depths)}."
-        )
-    width = _open(widths, name="width", hints="width")
+    width = open_values(widths, name="width", hints="width")
 
     def make_block() -> Any:
         return TransformerBlock(
             clone(width) if len(widths) > 1 else width,
-            _open(heads, hints="heads"),
-            _open(ratios, hints="ratio"),
+            open_values(heads, hints="heads"),
+            open_values(ratios, hints="ratio"),
             head_width=head_width,
         )
 
+    return VisionTransformer(width, make_blocks(make_block, depths), **shape)
+
+
+def make_blocks(make_block: Callable[[], Any], depths: Sequence[int]) -> list[Any]:
+    """Returns blocks with holes for how many of them there are: a deeper network has those of the others and more.
+
+    Args:
+      make_block: returns a block, with holes of its own.
+      depths: numbers of blocks, to choose from: consecutive, rising.
+
+    Raises:
+      FieldValueError: depths that do not rise one by one.
+    """
+    if not depths or list(depths) != list(range(depths[0], depths[-1] + 1)):
+        raise FieldValueError(
+            f"make_space(depths=...) takes consecutive ascending integers; got {tuple(depths)}."
+        )
     blocks: list[Any] = [make_block() for _ in range(depths[0])]
     rest: Any = None
     for _ in depths[1:]:
         rest = oneof([Identity(), Chain([make_block(), *([] if rest is None else [rest])])], hints="depth")
-    return VisionTransformer(width, blocks if rest is None else [*blocks, rest], **shape)
+    return blocks if rest is None else [*blocks, rest]
 
 
-def _open(values: Sequence[Any], **options: Any) -> Any:
+def open_values(values: Sequence[Any], **options: Any) -> Any:
+    """Returns a hole over values, or the value if it is the only one."""
     return values[0] if len(values) == 1 else oneof(list(values), **options)
