@@ -15,6 +15,7 @@ _NASBENCH101 = "Ying et al., NAS-Bench-101: Towards Reproducible Neural Architec
 _NASBENCH201 = "Dong and Yang, NAS-Bench-201: Extending the Scope of Reproducible NAS, ICLR 2020"
 _MACRO = "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021"
 _DARTS = "Liu, Simonyan and Yang, DARTS: Differentiable Architecture Search, ICLR 2019"
+_ENAS = "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018"
 _AUTOFORMER = "Chen et al., AutoFormer: Searching Transformers for Visual Recognition, ICCV 2021"
 
 _IMAGENET, _CIFAR = (3, 224, 224), (3, 32, 32)
@@ -158,6 +159,23 @@ _TABLE = (
         title="two cells of five blocks with 13 operations; its network is NASNet-A",
         paper="Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, CVPR 2018",
         network_name="make_network",
+        inputs=_CIFAR,
+    ),
+    Entry(
+        name="enas/macro",
+        module="enas",
+        title="whole networks of twelve layers, with any skip connections",
+        paper=_ENAS,
+        space_name="make_macro_space",
+        inputs=_CIFAR,
+    ),
+    Entry(
+        name="enas/micro",
+        module="enas",
+        title="two cells of five blocks with five operations; its network has the cells that the paper found",
+        paper=_ENAS,
+        space_name="make_micro_space",
+        network_name="make_micro_network",
         inputs=_CIFAR,
     ),
     # Spaces of published tables

@@ -205,8 +205,15 @@ def make_network(
     return Network(*cells, filters=filters, repeats=repeats, classes=classes)
 
 
-def make_space(*, blocks: int = BLOCKS, filters: int = 32, repeats: int = 6, classes: int = 10) -> Any:
-    """Returns the space of two cells: (product over blocks i of ((i + 2) * 13)**2) ** 2 programs.
+def make_space(
+    *,
+    blocks: int = BLOCKS,
+    ops: Sequence[str] = OPS,
+    filters: int = 32,
+    repeats: int = 6,
+    classes: int = 10,
+) -> Any:
+    """Returns the space of two cells: (product over blocks i of ((i + 2) * len(ops)) ** 2) ** 2 programs.
 
     Cells that differ in the order of branches or of blocks compute the same.
 
@@ -217,13 +224,14 @@ def make_space(*, blocks: int = BLOCKS, filters: int = 32, repeats: int = 6, cla
 
     Args:
       blocks: of a cell.
+      ops: the candidates of a branch.
       filters: channels of a block of the first stage.
       repeats: normal cells of a stage.
       classes: how many logits it returns.
     """
 
     def make_branch(place: int) -> Any:
-        return Branch(oneof(OPS, hints=OP_HINT), oneof(list(range(place + 2)), hints=INPUT_HINT))
+        return Branch(oneof(list(ops), hints=OP_HINT), oneof(list(range(place + 2)), hints=INPUT_HINT))
 
     normal, reduction = (
         [[make_branch(place), make_branch(place)] for place in range(blocks)] for _ in range(2)

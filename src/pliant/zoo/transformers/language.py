@@ -243,8 +243,18 @@ def make_decoder_space(
     return TextTransformer(width, blocks, vocabulary=vocabulary, length=length, classes=classes)
 
 
-def make_encoder_space(classes: int = 2, **options: Any) -> Any:
-    """Returns encoders that classify texts: as ``make_decoder_space``, of which each token sees all others.
+def make_encoder_space(
+    classes: int = 2,
+    widths: Sequence[int] = WIDTHS,
+    heads: Sequence[int] = HEADS,
+    ratios: Sequence[float] = RATIOS,
+    *,
+    depths: Sequence[int] = DEPTHS,
+    head_width: int = 32,
+    vocabulary: int = 256,
+    length: int = 128,
+) -> Any:
+    """Returns encoders that classify texts: as ``make_decoder_space``, but each token sees all others.
 
     >>> import pliant as pg
     >>> pg.abstract_search_space(make_encoder_space(widths=(64,), depths=(1, 2))).size == 24 + 24**2
@@ -252,6 +262,21 @@ def make_encoder_space(classes: int = 2, **options: Any) -> Any:
 
     Args:
       classes: how many logits the network returns.
-      **options: see ``make_decoder_space``.
+      widths: as in ``make_decoder_space``, and so are the others.
+      heads: of the attention of a block.
+      ratios: of the MLP of a block.
+      depths: numbers of blocks.
+      head_width: channels of a head.
+      vocabulary: how many different tokens there are.
+      length: the largest number of tokens in a text.
     """
-    return make_decoder_space(classes=classes, **options)
+    return make_decoder_space(
+        widths,
+        heads,
+        ratios,
+        depths,
+        head_width=head_width,
+        vocabulary=vocabulary,
+        length=length,
+        classes=classes,
+    )

@@ -1,0 +1,211 @@
+"""The two spaces of ENAS for images: whole networks with skip connections (macro), and cells (micro) (PyTorch).
+
+Pham et al., "Efficient Neural Architecture Search via Parameter Sharing", ICML 2018, sections 2.3 and 2.4, as its networks are
+searched: skip connections are added, and the channels stay the same.  Cells are those of ``nasnet`` with five operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from pliant.hyper import oneof
+from pliant.symbolic.objects.symbolize import symbolize
+from pliant.values.errors import FieldValueError, suggest
+
+from . import nasnet
+from .layers import ConvNormAct
+from .operations import FactorizedReduce, Identity, Pooling, Zero
+
+OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
+"""The six operations of the macro space; a decision is an index into them."""
+
+CELL_OPS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "skip_connect")
+"""The five operations of the micro space."""
+
+OP_HINT, SKIP_HINT = "op", "skip"
+"""The hints of the holes of the macro space; those of cells are in ``nasnet``."""
+
+FOUND = nasnet.Genotype(
+    normal=(
+        ("avg_pool_3x3", 0), ("sep_conv_3x3", 0), ("skip_connect", 0), ("sep_conv_5x5", 0), ("skip_connect", 0),
+        ("sep_conv_5x5", 1), ("sep_conv_3x3", 1), ("sep_conv_5x5", 0), ("avg_pool_3x3", 0), ("sep_conv_5x5", 1),
+    ),
+    reduction=(
+        ("sep_conv_3x3", 1), ("sep_conv_3x3", 1), ("max_pool_3x3", 0), ("avg_pool_3x3", 0), ("sep_conv_5x5", 1),
+        ("sep_conv_5x5", 3), ("sep_conv_3x3", 1), ("skip_connect", 0), ("max_pool_3x3", 0), ("sep_conv_5x5", 1),
+    ),
+)  # fmt: skip
+"""The cells that the paper found in the micro space."""
+
+
+@symbolize
+@final
+class Operation(nn.Sequential):
+    """A 1 x 1 convolution, then one of the six operations.
+
+    Args:
+      name: one of ``OPS``.
+      filters: channels that come in and go out.
+    """
+
+    def __init__(self, name: str, filters: int) -> None:
+        if name not in OPS:
+            raise FieldValueError(
+                f"the operations of ENAS are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+            )
+        kind, size = name[:-4], int(name[-1])
+        parts: list[Any] = [ConvNormAct(filters, filters, 1)]
+        if kind == "conv":
+            parts.append(ConvNormAct(filters, filters, size))
+        elif kind == "sep_conv":
+            depthwise = nn.Conv2d(filters, filters, size, padding=size // 2, groups=filters, bias=False)
+            parts += [depthwise, ConvNormAct(filters, filters, 1)]
+        else:
+            parts.append(Pooling(kind[:3], filters))
+        super().__init__(*parts)
+
+
+@symbolize
+@final
+class Layer(nn.Module):
+    """An operation on the layer before, to whose output earlier layers are added.
+
+    Args:
+      op: the operation.
+      skips: one for each layer before the one that comes in: the identity where it is added, else ``Zero``.
+      filters: channels.
+    """
+
+    def __init__(self, op: nn.Module, skips: Sequence[nn.Module], filters: int) -> None:
+        super().__init__()
+        self.operation, self.connections = op, nn.ModuleList(skips)
+        self.norm = nn.BatchNorm2d(filters) if skips else nn.Identity()
+
+    def forward(self, layers: Sequence[Tensor]) -> Tensor:
+        """Returns images in the shape of the layers before, the last of which the operation takes."""
+        x = self.operation(layers[-1])
+        for connection, earlier in zip(self.connections, layers):
+            x = x + connection(earlier)
+        out: Tensor = self.norm(x)
+        return out
+
+
+@symbolize
+@final
+class Network(nn.Module):
+    """A convolution, layers with a reduction of all earlier ones after each third, and a linear layer.
+
+    Args:
+      layers: the layers, of which number i can add the i outputs before the one that it takes.
+      filters: channels.
+      classes: how many logits it returns.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], filters: int = 36, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = ConvNormAct(3, filters, 3, activation="none")
+        self.body = nn.ModuleList(layers)
+        third = len(layers) // 3
+        self.ends = (third - 1, 2 * third - 1) if third else ()
+        self.reductions = nn.ModuleList(
+            nn.ModuleList(FactorizedReduce(filters, filters) for _ in range(end + 2)) for end in self.ends
+        )
+        self.classifier = nn.Linear(filters, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a logit per class."""
+        found, reductions = [self.stem(x)], iter(self.reductions)
+        for place, layer in enumerate(self.body):
+            found.append(layer(found))
+            if place in self.ends:
+                found = [reduce(one) for reduce, one in zip(next(reductions), found)]  # type: ignore[call-overload]
+        out: Tensor = self.classifier(found[-1].mean(dim=(2, 3)))
+        return out
+
+
+def make_network(
+    ops: Sequence[str], skips: Sequence[Sequence[int]], *, filters: int = 36, classes: int = 10
+) -> Any:
+    """Returns a network of the macro space.
+
+    Args:
+      ops: the operation of each layer.
+      skips: for layer i, i numbers: 1 for each earlier output that is added, 0 for the others.
+      filters: channels.
+      classes: how many logits it returns.
+
+    Raises:
+      FieldValueError: another number of skip connections, or an unknown operation.
+    """
+    counts = [len(one) for one in skips]
+    if counts != list(range(len(ops))):
+        raise FieldValueError(
+            f"layer i of {len(ops)} has i numbers of skip connections, from 0 for the first layer on; got {counts}."
+        )
+    layers = [
+        Layer(Operation(op, filters), [Identity() if one else Zero() for one in row], filters)
+        for op, row in zip(ops, skips)
+    ]
+    return Network(layers, filters, classes)
+
+
+def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) -> Any:
+    """Returns whole networks: 6 ** L * 2 ** (L (L - 1) / 2) for L layers, 1.6 * 10**29 for the paper's twelve.
+
+    >>> import pliant as pg
+    >>> f"{pg.abstract_search_space(make_macro_space()).size:.1e}"
+    '1.6e+29'
+
+    Args:
+      length: the number of layers.
+      filters: channels.
+      classes: how many logits the network returns.
+
+    Raises:
+      FieldValueError: fewer than one layer.
+    """
+    if length < 1:
+        raise FieldValueError(f"make_macro_space(length=...) is at least 1; got {length}.")
+
+    def make_layer(place: int) -> Any:
+        op = oneof([Operation(name, filters) for name in OPS], hints=OP_HINT)
+        skips = [oneof([Zero(), Identity()], hints=SKIP_HINT) for _ in range(place)]
+        return Layer(op, skips, filters)
+
+    return Network([make_layer(place) for place in range(length)], filters, classes)
+
+
+def make_micro_network(*, filters: int = 36, repeats: int = 5, classes: int = 10) -> Any:
+    """Returns the network of the cells that the paper found, without the auxiliary classifier.
+
+    It has 3.7M parameters; the paper prints 4.6M, which the rules that it describes do not give.
+
+    Args:
+      filters: channels of a block of the first stage.
+      repeats: normal cells of a stage.
+      classes: how many logits it returns.
+    """
+    return nasnet.make_network(FOUND, filters=filters, repeats=repeats, classes=classes)
+
+
+def make_micro_space(
+    blocks: int = nasnet.BLOCKS, *, filters: int = 36, repeats: int = 5, classes: int = 10
+) -> Any:
+    """Returns two cells of five blocks: (product over blocks i of ((i + 2) * 5) ** 2) ** 2 programs, 2.6 * 10**25.
+
+    The paper prints (5 * 5!) ** 4 = 1.3 * 10**11, which counts the operation once for all five blocks.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(make_micro_space()).size == ((2 * 3 * 4 * 5 * 6) * 5**5) ** 4
+    True
+
+    Args:
+      blocks: of a cell.
+      filters: channels of a block of the first stage.
+      repeats: normal cells of a stage.
+      classes: how many logits the network returns.
+    """
+    return nasnet.make_space(blocks=blocks, ops=CELL_OPS, filters=filters, repeats=repeats, classes=classes)
