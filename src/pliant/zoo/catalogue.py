@@ -267,6 +267,14 @@ _TABLE = (
         paper="Ghiasi et al., NAS-FPN: Learning Scalable Feature Pyramid Architecture for Object Detection, CVPR 2019",
     ),
     Entry(
+        name="spinenet",
+        module="dense.spinenet",
+        title="backbones of blocks with permuted levels; its network is SpineNet-49",
+        paper="Du et al., SpineNet: Learning Scale-Permuted Backbone for Recognition and Localization, CVPR 2020",
+        network_name="make_network",
+        inputs=_IMAGENET,
+    ),
+    Entry(
         name="auto_deeplab",
         module="dense.auto_deeplab",
         title="segmentation on two levels: cells, and paths through resolutions",
