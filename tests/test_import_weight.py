@@ -25,7 +25,7 @@ HEAVY = (
     "optuna",
     "matplotlib",
 )
-MAX_OURS, MAX_OTHERS = 125, 150
+MAX_OURS, MAX_OTHERS = 120, 150
 
 PROGRAM = """
 import json, sys

@@ -22,13 +22,6 @@ from pliant.hyper.tracing import trace
 from pliant.space import Decisions, Space
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.commit import Change, Insertion
-from pliant.symbolic.edit.patch import (
-    patch_on_key,
-    patch_on_member,
-    patch_on_path,
-    patch_on_type,
-    patch_on_value,
-)
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.json.documents import from_json, from_json_str, load, save, to_json, to_json_str
 from pliant.symbolic.objects.containers import Dict, List
@@ -39,7 +32,6 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.read.compare import equal as eq
 from pliant.symbolic.read.compare import hash_of as hash
 from pliant.symbolic.read.compare import less as lt
-from pliant.symbolic.read.diff import Diff, diff
 from pliant.symbolic.read.query import contains, get, has, query
 from pliant.symbolic.read.text import format_value as format
 from pliant.symbolic.read.traverse import TraverseAction, traverse
@@ -56,6 +48,14 @@ if TYPE_CHECKING:
     from pliant import bench, oneshot
     from pliant.open_ended import edits, evolve
     from pliant.study import Study
+    from pliant.symbolic.edit.patch import (
+        patch_on_key,
+        patch_on_member,
+        patch_on_path,
+        patch_on_type,
+        patch_on_value,
+    )
+    from pliant.symbolic.read.diff import Diff, diff
     from pliant.tune import search
 
 __version__ = "0.1.0"
@@ -86,6 +86,11 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
     "search": "pliant.tune",
     "evolve": "pliant.open_ended",
     "edits": "pliant.open_ended",
+    "diff": "pliant.symbolic.read.diff",
+    "Diff": "pliant.symbolic.read.diff",
+    **dict.fromkeys(
+        ("patch_on_" + by for by in ("key", "member", "path", "type", "value")), "pliant.symbolic.edit.patch"
+    ),
     "bench": "",
     "oneshot": "",
 }

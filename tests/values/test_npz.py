@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 import struct
-import time
 import tracemalloc
 import zipfile
 
@@ -106,14 +105,12 @@ HEADERS = {
 
 @pytest.fixture
 def cheap():
-    """What is done within takes little time and memory."""
+    """What is done within takes little memory, and so makes no long list of what a header declares."""
     tracemalloc.start()
-    begin = time.monotonic()
     yield
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 250 << 20
-    assert time.monotonic() - begin < 10
+    assert peak < 64 << 20
 
 
 @pytest.mark.parametrize("kind", HEADERS)
@@ -164,6 +161,7 @@ def test_a_stream_that_is_longer_than_its_member(tmp_path):
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compressions(tmp_path, cheap, method):
     file = archive(tmp_path / "a.npz", {"x.npy": npy(body=b"x" * 8)}, method=method)
+    tracemalloc.reset_peak()  # LZMA itself takes 90 MB to write it
     with pytest.raises(LoadError, match="'x' is compressed by another method"):
         read_columns(file)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
-from pliant.values.files import write_atomically
 from pliant.values.slips import check_names
 
 from ..read.compare import node_class
@@ -149,6 +148,8 @@ def save(
     ...     load(folder + "/model.json")
     {filters=8}
     """
+    from pliant.values.files import write_atomically
+
     text = to_json_str(value, json_indent=indent, hide_default_values=hide_default_values)
     write_atomically(os.path.realpath(path), text + "\n")  # keeps a symbolic link
 

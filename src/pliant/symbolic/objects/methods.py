@@ -16,7 +16,6 @@ from pliant.values.path import Path
 from ..edit import clone, rebind
 from ..edit.commit import commit_one
 from ..json import documents
-from ..json.pickling import reduce_node
 from ..read import query
 from ..read.text import format_value, one_line
 from ..tree import node
@@ -138,6 +137,8 @@ class Symbolic(Node):
         return clone.deep_copy(self, memo)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        from ..json.pickling import reduce_node  # few programs pickle
+
         return reduce_node(self, protocol)
 
     def __repr__(self) -> str:
