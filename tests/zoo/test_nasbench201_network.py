@@ -1,4 +1,4 @@
-"""The networks of NAS-Bench-201: their published sizes, and their super-network."""
+"""The networks of NAS-Bench-201: their published sizes, and their super-network; NATS-Bench's size space."""
 
 from __future__ import annotations
 
@@ -65,3 +65,51 @@ def test_any_sampler_searches_it(sampler):
 def test_other_operations():
     with pytest.raises(FieldValueError, match=r"operations of NAS-Bench-201 are none, .*; got 'conv'"):
         zoo.make_network(["conv"] * 6)
+
+
+SIZES = {(8, 8, 8, 8, 8): 11_714, (8, 8, 16, 40, 40): 107_826, (64, 64, 64, 64, 64): 713_674}
+
+
+@pytest.mark.parametrize("widths", SIZES, ids=str)
+def test_size_space_has_the_published_parameters(widths):
+    space = zoo.make_size_space()
+    child = pg.materialize(space, [zoo.WIDTHS.index(width) for width in widths])
+    assert pg.eq(child, zoo.make_size_network(widths))
+    assert sum(p.numel() for p in child.parameters()) == SIZES[widths]
+
+
+def test_size_space_has_one_decision_for_each_width():
+    space = pg.abstract_search_space(zoo.make_size_space())
+    assert space.size == 8**5 == 32_768
+    assert [p.count for p in space.points] == [8] * 5
+    assert pg.abstract_search_space(zoo.make_size_space((4, 6))).size == 2**5
+
+
+def test_super_network_of_sizes_is_exact():
+    torch.manual_seed(0)
+    net = pg.oneshot.supernet(zoo.make_size_space((4, 6), classes=3)).double()
+    image = torch.randn(3, 3, 8, 8, dtype=torch.double)
+    for seed in range(12):
+        decisions = net.space.sample(seed)
+        found = measure_differences(net, image, decisions=decisions, training=seed % 2 == 0)
+        assert found.largest < 1e-10, (decisions.to_dict(), found)
+
+
+def test_networks_of_sizes_learn():
+    torch.manual_seed(0)
+    images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    network = pg.random_sample(zoo.make_size_space((4, 6), classes=3), seed=2)
+    optimizer, losses = torch.optim.Adam(network.parameters(), 0.02), []
+    for _ in range(8):
+        loss = torch.nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("count", [0, 4, 6])
+def test_other_numbers_of_widths(count):
+    with pytest.raises(FieldValueError, match=f"the size space has five widths; got {count}"):
+        zoo.make_size_network([8] * count)

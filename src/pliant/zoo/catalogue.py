@@ -207,6 +207,14 @@ _TABLE = (
         inputs=_CIFAR,
     ),
     Entry(
+        name="nats_bench/size",
+        module="nasbench201_network",
+        title="networks of NATS-Bench's size space: the widths of five layers",
+        paper="Dong et al., NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and Size, TPAMI 2021",
+        space_name="make_size_space",
+        inputs=_CIFAR,
+    ),
+    Entry(
         name="nasbench_macro",
         module="nasbench_macro",
         title="networks of NAS-Bench-Macro, as data",

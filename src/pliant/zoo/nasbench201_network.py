@@ -1,7 +1,7 @@
-"""The network that NAS-Bench-201 trains for each cell, with a hole for the operation on each edge (PyTorch).
+"""The networks of NAS-Bench-201 and of NATS-Bench's size space, with holes for operations or for widths (PyTorch).
 
-Dong and Yang, "NAS-Bench-201", ICLR 2020, section 2.1 and figure 1.  ``nasbench201`` has the cells without
-PyTorch.
+Dong and Yang, "NAS-Bench-201", ICLR 2020, section 2.1 and figure 1; Dong et al., "NATS-Bench", TPAMI 2021, section 3.2.
+``nasbench201`` has the cells without PyTorch.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from pliant.hyper import oneof
+from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
+from .layers import ConvNormAct, ImageClassifier
 from .nasbench201 import EDGES, OP_HINT, OPS
 from .operations import Convolution, Pooling, Zero
+
+WIDTHS, WIDTH_HINT = (8, 16, 24, 32, 40, 48, 56, 64), "width"
+"""The candidates for the widths of the size space, and the hint of its holes."""
+
+SIZED_CELL = ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_3x3", "skip_connect", "nor_conv_3x3", "nor_conv_3x3")
+"""The cell of all networks of the size space."""
 
 
 @symbolize
@@ -148,6 +156,98 @@ def make_space(*, width: int = 16, cells: int = 5, classes: int = 10, affine: bo
     filters = _make_filters(width, cells)
     edges = [oneof([Operation(name, filters, affine=affine) for name in OPS], hints=OP_HINT) for _ in EDGES]
     return Network(edges, filters, classes)
+
+
+@symbolize
+@final
+class SizedCell(nn.Module):
+    """A cell with the operations ``SIZED_CELL``, which changes the number of channels.
+
+    Args:
+      filters_in: channels that come in.
+      filters: channels that go out, and of each node.
+    """
+
+    def __init__(self, filters_in: int, filters: int) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList()
+        for name, (_, start) in zip(SIZED_CELL, EDGES):
+            wide = filters if start else filters_in
+            if name == "skip_connect":
+                changes = wide != filters
+                op: Any = ConvNormAct(wide, filters, 1, activation="none") if changes else nn.Identity()
+            else:
+                op = Convolution(wide, filters, 3)
+            self.edges.append(op)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the last node."""
+        nodes = [x]
+        for node in (1, 2, 3):
+            found = [op(nodes[start]) for op, (end, start) in zip(self.edges, EDGES) if end == node]
+            nodes.append(sum(found[1:], found[0]))
+        return nodes[3]
+
+
+@symbolize
+@final
+class Head(nn.Module):
+    """Normalization, ReLU, pooling and a linear layer."""
+
+    def __init__(self, filters: int, classes: int) -> None:
+        super().__init__()
+        self.norm, self.classifier = nn.BatchNorm2d(filters), nn.Linear(filters, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a logit per class."""
+        out: Tensor = self.classifier(self.norm(x).relu().mean(dim=(2, 3)))
+        return out
+
+
+def make_size_network(widths: Sequence[int], *, classes: int = 10) -> Any:
+    """Returns a network of NATS-Bench's size space.
+
+    >>> sum(p.numel() for p in make_size_network([64] * 5).parameters())  # the largest, as published
+    713674
+
+    Args:
+      widths: channels of the first cell, the first reduction, the second cell, the second reduction and the third cell.
+      classes: how many logits it returns.
+
+    Raises:
+      FieldValueError: not five widths.
+    """
+    if len(widths) != 5:
+        raise FieldValueError(f"a network of the size space has five widths; got {len(widths)}.")
+    return _make_sized(list(widths), classes)
+
+
+def make_size_space(widths: Sequence[int] = WIDTHS, *, classes: int = 10) -> Any:
+    """Returns NATS-Bench's size space: a width for each of five layers, 8 ** 5 = 32,768 networks.
+
+    >>> import pliant as pg
+    >>> pg.abstract_search_space(make_size_space()).size
+    32768
+
+    Args:
+      widths: to choose from.
+      classes: how many logits the network returns.
+    """
+    holes = [oneof(list(widths), name=f"width{place}", hints=WIDTH_HINT) for place in range(5)]
+    return _make_sized(holes, classes)
+
+
+def _make_sized(widths: list[Any], classes: int) -> Any:
+    first, second, third, fourth, fifth = widths
+    layers = [
+        SizedCell(first, clone(first)),
+        Reduction(clone(first), second),
+        SizedCell(clone(second), third),
+        Reduction(clone(third), fourth),
+        SizedCell(clone(fourth), fifth),
+    ]
+    stem = ConvNormAct(3, clone(first), 3, activation="none")
+    return ImageClassifier(stem, layers, Head(clone(fifth), classes))
 
 
 def _make_filters(width: int, cells: int) -> tuple[int, ...]:
