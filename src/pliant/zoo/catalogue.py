@@ -340,6 +340,12 @@ _TABLE = (
         space_name="make_small_space",
     ),
     Entry(
+        name="optimizer",
+        module="training.optimizer",
+        title="optimizers with their learning rates, momentum and weight decay, and schedules",
+        paper=_PYGLOVE,
+    ),
+    Entry(
         name="mobilenet_recipe",
         module="training.recipe",
         title="how the MobileNetV2 study trains: learning rate, warm-up, weight decay, dropout and momentum",
