@@ -46,6 +46,7 @@ from pliant.values.registry import register
 
 if TYPE_CHECKING:
     from pliant import bench, oneshot
+    from pliant.hyper.inspection import inspect
     from pliant.open_ended import edits, evolve
     from pliant.study import Study
     from pliant.symbolic.edit.patch import (
@@ -84,6 +85,7 @@ def gt(x: object, y: object) -> bool:
 _LAZY = {  # loaded when first used: what not every program needs, and where it is
     "Study": "pliant.study",
     "search": "pliant.tune",
+    "inspect": "pliant.hyper.inspection",
     "evolve": "pliant.open_ended",
     "edits": "pliant.open_ended",
     "diff": "pliant.symbolic.read.diff",
@@ -131,6 +133,7 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "encode",
     "iter",
     "random_sample",
+    "inspect",
     "template",
     "Template",
     "Space",

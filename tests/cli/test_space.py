@@ -7,8 +7,28 @@ import re
 
 def test_space_is_shown(pliant, darts):
     output = pliant("space", "darts.py", "--samples", 2).output
-    assert output.startswith("Space of size infinite with 3 decision points\n  x: integer from 0 to 99\n")
+    assert output.startswith("Space of size infinite with 3 decision points\n")
+    assert re.search(r"\n  x +intv +0 to 99 +", output)
     assert len(re.findall(r"\nProgram \d:\nDict\(x=\d+, y=[\d.e-]+, throw='\w+'\)\n", output)) == 2
+
+
+def test_cost_and_structure_are_functions_of_the_file(pliant, darts):
+    with darts.open("a") as file:
+        file.write(
+            "\ndef far(program):\n    return program.x\ndef side(program):\n    return program.throw\n"
+        )
+    output = pliant("space", "darts.py", "--cost", "far", "--structure", "side").output
+    assert "quantiles of far: 0%: 0, " in output
+    assert "1,000 valid with 2 structures" in output
+    assert "[dead_decisions] x: no value" in output
+    assert re.search(r"defines no 'fair'", pliant("space", "darts.py", "--cost", "fair", status=1).output)
+
+
+def test_a_search_space_file_has_no_functions(pliant, folder):
+    (folder / "a.json").write_text('{"op": {"_type": "layer_choice", "_value": ["a", "b"]}}')
+    assert '{"op": {"_value": ' in pliant("space", "a.json").output.replace("\n  ", "")
+    output = pliant("space", "a.json", "--cost", "far", status=2).output
+    assert "name functions in a Python file; FILE is JSON" in output
 
 
 def test_samples_follow_the_seed(pliant, darts):
@@ -17,7 +37,7 @@ def test_samples_follow_the_seed(pliant, darts):
 
 
 def test_no_samples(pliant, darts):
-    assert "Program" not in pliant("space", "darts.py", "--samples", 0).output
+    assert "Program 1" not in pliant("space", "darts.py", "--samples", 0).output
 
 
 def test_bad_file(pliant):

@@ -42,6 +42,11 @@ def test_show_gives_paper_cost_size_and_programs():
     assert "Program 2:" in shown
 
 
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+def test_show_counts_isomorphic_cells(name):
+    assert "[equal_programs]" in run("show", name)
+
+
 def test_show_of_one_network_has_no_decisions():
     assert "decision points" not in run("show", "mobilenet_v2")
 

@@ -48,15 +48,23 @@ def show(name: str, *, samples: int, seed: int) -> None:
     if entry.network_name is not None:
         print_line(console, _describe_network(entry))
     if entry.space_name is not None:
-        from pliant.tune import sample
+        from pliant.hyper.inspection import inspect
 
-        space = entry.make_space()
-        search = sample(space, "random", max(samples, 1), seed=seed, progress=False)
-        print_line(console, "\n" + search.space.describe())
-        for child, feedback in search:
-            if samples:
-                print_line(console, f"\nProgram {feedback.id}:\n{child}")
-            feedback.skip()
+        found = inspect(entry.make_space(), structure=_find_structure(name), examples=samples, seed=seed)
+        print_line(console, f"\n{found}")
+
+
+def _find_structure(name: str) -> Any:
+    """Returns the function from a cell of a published table to what equal cells share; None for other entries."""
+    if name == "nasbench101":
+        from pliant.bench import nasbench101
+
+        return lambda cell: nasbench101.structure(cell.nodes, cell.edges)
+    if name == "nasbench201":
+        from pliant.zoo.nasbench201 import structure
+
+        return lambda cell: structure(cell.ops)
+    return None
 
 
 def _describe_network(entry: Any) -> str:

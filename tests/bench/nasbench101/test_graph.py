@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pliant.bench.nasbench101 import Graph, make_graph, prune_cell, unique_cells
+from pliant.bench.nasbench101 import Graph, make_graph, prune_cell, structure, unique_cells
 from pliant.values.errors import FieldValueError
 from pliant.zoo.nasbench101 import CONV1X1, CONV3X3, INPUT, MAXPOOL3X3, OPS, OUTPUT
 
@@ -168,3 +168,15 @@ def test_graphs_that_are_none(matrix, ops, message):
 def test_edges_of_another_length():
     with pytest.raises(FieldValueError, match="2 nodes has 6 possible edges; got 3"):
         make_graph([CONV1X1, CONV1X1], [1, 0, 1])
+
+
+def test_structure_is_the_hash_of_the_pruned_cell():
+    nodes = ["conv3x3-bn-relu", "maxpool3x3"]
+    assert structure(nodes, [1, 0, 0, 0, 1, 0]) == structure(
+        nodes[:1], [1, 0, 1]
+    )  # the second vertex is unused
+    assert structure(nodes, [1, 0, 0, 0, 1, 0]) != structure(nodes[1:], [1, 0, 1])
+    with pytest.raises(
+        FieldValueError, match=r"the cell is invalid: no path from input to output, or more than 9"
+    ):
+        structure(nodes, [0] * 6)

@@ -132,5 +132,26 @@ def prune_cell(graph: Graph, *, max_vertices: int = VERTICES, max_edges: int = E
     return pruned
 
 
+def structure(nodes: Sequence[str], edges: Sequence[int]) -> str:
+    """Returns the hash of a cell in the published tables, equal for isomorphic cells.
+
+    >>> structure(["maxpool3x3"], [1, 0, 1]) == structure(["maxpool3x3"], [1, 0, 1])
+    True
+
+    Args:
+      nodes: as ``pliant.zoo.nasbench101.Cell.nodes``.
+      edges: as ``pliant.zoo.nasbench101.Cell.edges``.
+
+    Raises:
+      FieldValueError: the cell is invalid; see ``prune_cell``.
+    """
+    cell = prune_cell(make_graph(nodes, edges))
+    if cell is None:
+        raise FieldValueError(
+            f"the cell is invalid: no path from input to output, or more than {EDGES} edges."
+        )
+    return cell.fingerprint()
+
+
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

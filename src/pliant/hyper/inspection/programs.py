@@ -1,0 +1,211 @@
+"""Builds programs of a space to see which are invalid, which are equal, what they cost, and which decisions are dead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from math import log
+from random import Random
+from typing import Any, final
+
+from pliant.space import Decisions, Space, neighbours
+from pliant.symbolic.read.compare import equal, hash_of
+from pliant.symbolic.tree.node import ATOMS, Node
+from pliant.symbolic.tree.node import children as children_of
+from pliant.values.errors import FieldValueError
+from pliant.values.numbers import to_real
+
+from .facts import Programs
+
+Cost = Callable[[Any], float]
+Structure = Callable[[Any], Any]
+
+LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""The quantiles of cost."""
+
+_ATTEMPTS = 4  # draws per program, as some are repeated
+_BASES = 20  # programs whose neighbours are built, to find dead decisions
+_CHANGES = 5  # without effect, until a decision counts as dead
+_COLUMNS = 40  # decisions among which the cause of invalid programs is looked for
+_LEAST = 0.01  # nats: less tells nothing
+_CLEARLY = 1.5  # times more than one decision
+_VALUES = 16  # more values than this are too many to count how often each fails
+
+
+def count_nodes(program: object) -> int:
+    """Returns the number of nodes and leaves of a program.
+
+    >>> count_nodes({"a": 1, "b": [2, 3]})
+    5
+    """
+    count, pending = 0, [program]
+    while pending:
+        value = pending.pop()
+        count += 1
+        if value.__class__ not in ATOMS:
+            below = (
+                value._sym_values() if isinstance(value, Node) else [v for _, v in children_of(value) or ()]
+            )
+            pending.extend(below)
+    return count
+
+
+@final
+class Survey:
+    """Programs that were built from decisions: their structures, costs and errors."""
+
+    def __init__(
+        self, build: Callable[[Decisions], Any], cost: Cost | None, structure: Structure | None
+    ) -> None:
+        self.build = build
+        self.cost = cost or count_nodes
+        self.cost_name = getattr(cost, "__name__", "cost") if cost else "nodes"
+        self.structure = structure
+        self.errors: Counter[str] = Counter()
+        self.costs: list[float] = []
+        self.rows: list[tuple[Decisions, bool]] = []  # and whether it is valid
+        self._met: dict[int, list[Any]] = {}  # structures by hash
+
+    def add(self, decisions: Decisions) -> None:
+        """Builds a program, and notes what it is."""
+        try:
+            program = self.build(decisions)
+            structure = self.structure(program) if self.structure else program
+            cost = self.read_cost(program)
+        except Exception as error:  # noqa: BLE001  # what the user's constructors and functions raise
+            self.errors[describe(error)] += 1
+            self.rows.append((decisions, False))
+            return
+        self.rows.append((decisions, True))
+        self.costs.append(cost)
+        met = self._met.setdefault(hash_of(structure), [])
+        if not any(equal(structure, other) for other in met):
+            met.append(structure)
+
+    def read_cost(self, program: object) -> float:
+        """Returns the cost of a program.
+
+        Raises:
+          FieldValueError: it is not a number.
+        """
+        cost = to_real(self.cost(program))
+        if cost is None or cost != cost:
+            raise FieldValueError(f"the cost {cost!r:.80} is not a number.")
+        return cost
+
+    def read(self, decisions: Decisions) -> Any:
+        """Returns the structure of a program; the text of the error for an invalid one."""
+        try:
+            program = self.build(decisions)
+            return self.structure(program) if self.structure else program
+        except Exception as error:  # noqa: BLE001  # as in `add`
+            return describe(error)
+
+    @property
+    def valid(self) -> list[Decisions]:
+        """The decisions of the valid programs."""
+        return [decisions for decisions, is_valid in self.rows if is_valid]
+
+    def finish(self, space: Space, examples: int, write: Callable[[Any], str]) -> Programs:
+        """Returns what was found, with some of the programs as text."""
+        failed = sum(self.errors.values())
+        costs = sorted(self.costs)
+        last = len(costs) - 1
+        return Programs(
+            drawn=len(self.rows),
+            is_all=len(self.rows) == space.size,
+            distinct=sum(map(len, self._met.values())),
+            invalid=failed,
+            reasons=tuple(self.errors.most_common(5)),
+            causes=find_causes(space, self.rows) if 0 < failed < len(self.rows) else (),
+            cost_name=self.cost_name,
+            quantiles=tuple(costs[round(level * last)] for level in LEVELS) if costs else (),
+            examples=tuple(write(self.build(decisions)) for decisions in _spread(self.valid, examples)),
+        )
+
+
+def describe(error: Exception) -> str:
+    """Returns the class and the first line of an error."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.'):.200}" if lines else type(error).__name__
+
+
+def draw(space: Space, count: int, rng: Random) -> Iterable[Decisions]:
+    """Returns different decisions: all of a space that has at most ``count``, else random ones."""
+    if space.size <= count:
+        return space.iterate()
+    found: dict[Any, Decisions] = {}
+    for _ in range(_ATTEMPTS * count):
+        if len(found) == count:
+            break
+        decisions = space.sample(rng)
+        found.setdefault(decisions.values, decisions)
+    return found.values()
+
+
+def find_dead(survey: Survey, suspects: Iterable[int], rng: Random) -> set[int]:
+    """Returns which of some points change no structure when their decision changes.
+
+    A point that was changed fewer than five times is not judged.
+
+    Args:
+      survey: has valid programs, around which decisions are changed.
+      suspects: indices of points; of a ``manyof``, of its first pick.
+      rng: draws what becomes active below a changed decision.
+    """
+    tried = dict.fromkeys(suspects, 0)
+    for base in _spread(survey.valid, _BASES) if tried else ():
+        before = survey.read(base)
+        for changed in neighbours(base, rng):
+            at = next(i for i, (a, b) in enumerate(zip(base.values, changed.values)) if a != b)
+            point: Any = base.space.points[base.active[at]]
+            index = base.active[at] if getattr(point, "group", None) is None else point.group.first
+            if index not in tried:
+                continue
+            if equal(before, survey.read(changed)):
+                tried[index] += 1
+            else:
+                del tried[index]
+    return {index for index, times in tried.items() if times >= _CHANGES}
+
+
+def find_causes(space: Space, rows: Sequence[tuple[Decisions, bool]]) -> tuple[str, ...]:
+    """Returns the paths of the decision, or of the two, that tell most about which programs are invalid.
+
+    That is the largest mutual information of the decisions and of being valid, less what chance gives
+    (Miller and Madow's correction).  Two are named only if they tell clearly more than either.
+    """
+    columns: dict[int, list[Any]] = {}
+    for index, point in enumerate(space.points):
+        if len(columns) < _COLUMNS and 1 < point.count <= _VALUES:
+            columns[index] = []
+    for decisions, _ in rows:
+        values = dict(zip(decisions.active, decisions.values))
+        for index, column in columns.items():
+            column.append(values.get(index))
+    valid = [is_valid for _, is_valid in rows]
+    found: dict[tuple[int, ...], float] = {(i,): _information(c, valid) for i, c in columns.items()}
+    best = max(found, key=found.__getitem__, default=())
+    least = max(_LEAST, _CLEARLY * found.get(best, 0.0))
+    found = {
+        (i, j): _information(list(zip(columns[i], columns[j])), valid) for i, j in combinations(columns, 2)
+    } | found
+    pair = max(found, key=found.__getitem__, default=())
+    if len(pair) == 2 and found[pair] > least:
+        best = pair
+    return tuple(space.points[i].path for i in best) if found.get(best, 0.0) > _LEAST else ()
+
+
+def _information(column: Sequence[Any], valid: Sequence[bool]) -> float:
+    """Returns the mutual information of a column and of being valid, in nats, corrected for chance."""
+    total = len(valid)
+    both, one, other = Counter(zip(column, valid)), Counter(column), Counter(valid)
+    found = sum(n / total * log(n * total / (one[value] * other[ok])) for (value, ok), n in both.items())
+    return found - (len(one) - 1) * (len(other) - 1) / (2 * total)
+
+
+def _spread(decisions: Sequence[Decisions], count: int) -> list[Decisions]:
+    """Returns some decisions, evenly spread over all of them."""
+    total = min(count, len(decisions))
+    return [decisions[i * len(decisions) // total] for i in range(total)]
