@@ -10,6 +10,7 @@ import functools
 import io
 import pathlib
 import pickle
+import random
 import types
 from typing import Any, Generic, NamedTuple, Protocol, TypedDict, TypeVar
 
@@ -352,6 +353,8 @@ REFUSED = {
     "subclass": (type("Mine", (collections.deque,), {}), "its content is not in attributes"),
     "namespace": (types.SimpleNamespace, "its content is not in attributes"),
     "stream": (io.StringIO, "its content is not in attributes"),
+    "future": (asyncio.Future, "its content is not in attributes"),
+    "base in C": (random.Random, "its content is not in attributes"),
     "property": (property, "its content is not in attributes"),
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from pliant.values.slips import explain_argument
 
 from ..edit.commit import commit_one, survey
 from ..json.form import SYMBOLIZERS
-from ..read.compare import HEAP_TYPE, equal, node_class
+from ..read.compare import equal, is_made_in_c, node_class
 from ..tree.adoption import admit, announce
 from ..tree.leaf import Ref
 from ..tree.live import is_own_code, renew_part
@@ -134,7 +134,7 @@ def _refuse(base: Any) -> None:
             f"{base.__name__} cannot be symbolized: objects of it are not programs. Symbolize a class that derives from it, or "
             "a function that returns it."
         )
-    if any(not cls.__flags__ & HEAP_TYPE for cls in base.__mro__ if cls is not object):  # written in C
+    if any(is_made_in_c(cls) for cls in base.__mro__ if cls is not object):
         raise SchemaError(
             f"{base.__name__} cannot be symbolized: its content is not in attributes, and the built-in methods of its base "
             "read it directly. Use pg.Dict or pg.List, or symbolize a function that returns it."

@@ -175,7 +175,13 @@ def _exact_text(value: object) -> Any:
     return repr(value) if is_scalar and not isinstance(value, (int, str, bytes)) else None
 
 
-HEAP_TYPE = 1 << 9  # the flag of classes that were made by Python code
+def is_made_in_c(cls: type) -> bool:
+    """Returns whether a class is written in C, and so may keep content outside of the attributes of its objects.
+
+    Such a class has a ``__new__`` of its own.  The flag of heap types says less: from Python 3.12 on, most of them have it.
+    """
+    own = vars(cls).get("__new__")
+    return isinstance(own, BuiltinFunctionType) and own.__self__ is cls
 
 
 def _has_open_state(value: object) -> bool:
@@ -183,14 +189,11 @@ def _has_open_state(value: object) -> bool:
     cls: Any = type(value)
     if cls.__eq__ is not object.__eq__ or not hasattr(value, "__dict__"):
         return False
-    return all(
-        base is object
-        or (base.__flags__ & HEAP_TYPE and not isinstance(vars(base).get("__new__"), BuiltinFunctionType))
-        for base in cls.__mro__
-    ) and not any(
+    bases = cls.__mro__[:-1]  # without object
+    return not any(map(is_made_in_c, bases)) and not any(
         isinstance(one, (MemberDescriptorType, GetSetDescriptorType))
         and name not in ("__dict__", "__weakref__")
-        for base in cls.__mro__[:-1]
+        for base in bases
         for name, one in vars(base).items()
     )
 
