@@ -17,9 +17,9 @@ def test_cost_and_structure_are_functions_of_the_file(pliant, darts):
         file.write(
             "\ndef far(program):\n    return program.x\ndef side(program):\n    return program.throw\n"
         )
-    output = pliant("space", "darts.py", "--cost", "far", "--structure", "side").output
-    assert "quantiles of far: 0%: 0, " in output
-    assert "1,000 valid with 2 structures" in output
+    output = pliant("space", "darts.py", "--cost", "far", "--structure", "side", "--programs", 200).output
+    assert "quantiles of far: 0%: " in output
+    assert "200 valid with 2 structures" in output
     assert "[dead_decisions] x: no value" in output
     assert re.search(r"defines no 'fair'", pliant("space", "darts.py", "--cost", "fair", status=1).output)
 

@@ -6,6 +6,7 @@ import math
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,6 +194,18 @@ def test_a_cost_that_is_no_number_makes_a_program_invalid(value):
     assert re.match(r"FieldValueError: the cost .* is not a number", found.reasons[0][0])
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def test_an_error_whose_text_cannot_be_read():
+    def fail(program):
+        raise Mute
+
+    assert "Mute" in pg.inspect(space(), cost=fail).programs.reasons[0][0]
+
+
 @pytest.mark.parametrize("structure", [list, set, dict, pg.Dict, str], ids=lambda t: t.__name__)
 def test_structures_of_any_type(structure):
     made = {
@@ -236,6 +249,27 @@ def test_a_traced_program_is_not_run_again():
     assert len(runs) == 1
     assert pg.inspect(traced).size == 3
     assert len(runs) == 1
+
+
+def test_candidates_and_structures_that_are_arrays():
+    found = pg.inspect(pg.Dict(a=pg.oneof([np.zeros(2), np.ones(2), np.zeros(2)])))
+    assert [c.same_as for c in found.decisions[0].candidates] == [None, None, 0]
+    assert found.programs.distinct == 2
+    found = pg.inspect(pg.Dict(a=pg.oneof([1, 2, 3])), structure=lambda p: np.array([p.a % 2]))
+    assert found.programs.distinct == 2
+
+
+def test_networks_are_not_built():
+    built = []
+
+    class Net:
+        def __init__(self, width):
+            built.append(width)
+
+    net = pg.symbolize(Net)
+    found = pg.inspect(pg.Dict(net=pg.oneof([net(1), net(pg.oneof([2, 3]))])))
+    assert str(found)
+    assert (found.programs.distinct, built) == (3, [])
 
 
 def test_the_inspected_program_is_unchanged():
@@ -347,7 +381,7 @@ CASES = {  # rule: (a bad space and options, a good space and options, a part of
     "dead_decisions": (
         (pg.Dict(a=pg.oneof([3, 3]), b=pg.intv(2, 2), c=Fixed(), d=pg.floatv(1, 1)), {}),
         (pg.Dict(a=pg.oneof([3, 4]), b=pg.intv(2, 3), c=Doubled(), d=pg.floatv(1, 2)), {}),
-        r"a, b, c and 1 more: no value of this decision changes the program\. Replace the hole by a value",
+        r"a, b, c and 1 more: no value of this decision changes the program\. Replace the hole by one of its values",
     ),
     "dead_decisions, by structure": (
         (pg.Dict(op=pg.oneof(["a", "b"]), seed=pg.intv(0, 9)), {"structure": by_text}),
@@ -411,8 +445,22 @@ def test_a_condition_that_no_pair_explains():
             raise ValueError("odd")
         return 1.0
 
-    (advice,) = pg.inspect(pg.List([pg.oneof([0, 1]) for _ in range(8)]), cost=parity).advice
-    assert "No one or two decisions tell which" in advice.text
+    for one in (
+        pg.List([pg.oneof([0, 1]) for _ in range(8)]),
+        pg.List([pg.oneof(list(range(8))) for _ in range(40)]),
+    ):
+        (advice,) = [a for a in pg.inspect(one, cost=parity).advice if a.rule == "many_invalid"]
+        assert "No one or two decisions tell which" in advice.text
+
+
+def test_the_cause_is_found_among_many_decisions():
+    def check(program):
+        if program[3] == program[30]:
+            raise ValueError("equal")
+        return 1.0
+
+    found = pg.inspect(pg.List([pg.oneof([0, 1, 2]) for _ in range(40)]), cost=check)
+    assert found.programs.causes == ("[3]", "[30]")
 
 
 def test_a_decision_that_was_hardly_ever_changed_is_not_called_dead():

@@ -17,6 +17,13 @@ import click
     show_default=True,
     help="How many random programs to show.",
 )
+@click.option(
+    "--programs",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="How many random programs to build; fewer if --cost is slow.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
 @click.option("--cost", metavar="NAME", help="A function in FILE from a program to its cost.")
 @click.option(
@@ -26,7 +33,14 @@ import click
     "--json", "as_json", is_flag=True, help="Only print the space of a network, as a search-space file."
 )
 def space(
-    target: str, *, samples: int, seed: int, cost: str | None, structure: str | None, as_json: bool
+    target: str,
+    *,
+    samples: int,
+    programs: int,
+    seed: int,
+    cost: str | None,
+    structure: str | None,
+    as_json: bool,
 ) -> None:
     """Inspect the space that FILE defines: its size by part, its decisions, some of its programs, and advice.
 
@@ -55,5 +69,6 @@ def space(
         for key, name in (("cost", cost), ("structure", structure))
         if loaded is not None and name
     }
-    found = inspect(opened.program, examples=samples, write=opened.write, seed=seed, **functions)
+    functions["write"] = opened.write
+    found = inspect(opened.program, samples=programs, examples=samples, seed=seed, **functions)
     print_line(console, str(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from math import log
+from math import log, sqrt
 from random import Random
 from typing import Any, final
 
@@ -14,6 +14,7 @@ from pliant.symbolic.read.compare import equal, hash_of
 from pliant.symbolic.tree.node import ATOMS, Node
 from pliant.symbolic.tree.node import children as children_of
 from pliant.values.errors import FieldValueError
+from pliant.values.exceptions import describe
 from pliant.values.numbers import to_real
 
 from .facts import Programs
@@ -29,6 +30,7 @@ _BASES = 20  # programs whose neighbours are built, to find dead decisions
 _CHANGES = 5  # without effect, until a decision counts as dead
 _COLUMNS = 40  # decisions among which the cause of invalid programs is looked for
 _LEAST = 0.01  # nats: less tells nothing
+_DEVIATIONS = 5  # standard deviations above chance
 _CLEARLY = 1.5  # times more than one decision
 _VALUES = 16  # more values than this are too many to count how often each fails
 
@@ -125,12 +127,6 @@ class Survey:
         )
 
 
-def describe(error: Exception) -> str:
-    """Returns the class and the first line of an error."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.'):.200}" if lines else type(error).__name__
-
-
 def draw(space: Space, count: int, rng: Random) -> Iterable[Decisions]:
     """Returns different decisions: all of a space that has at most ``count``, else random ones."""
     if space.size <= count:
@@ -173,8 +169,8 @@ def find_dead(survey: Survey, suspects: Iterable[int], rng: Random) -> set[int]:
 def find_causes(space: Space, rows: Sequence[tuple[Decisions, bool]]) -> tuple[str, ...]:
     """Returns the paths of the decision, or of the two, that tell most about which programs are invalid.
 
-    That is the largest mutual information of the decisions and of being valid, less what chance gives
-    (Miller and Madow's correction).  Two are named only if they tell clearly more than either.
+    That is the largest mutual information of the decisions and of being valid.  Of a sample, only what exceeds chance
+    by five standard deviations counts, as many pairs are compared.  Two are named only if they tell clearly more than either.
     """
     columns: dict[int, list[Any]] = {}
     for index, point in enumerate(space.points):
@@ -185,24 +181,27 @@ def find_causes(space: Space, rows: Sequence[tuple[Decisions, bool]]) -> tuple[s
         for index, column in columns.items():
             column.append(values.get(index))
     valid = [is_valid for _, is_valid in rows]
-    found: dict[tuple[int, ...], float] = {(i,): _information(c, valid) for i, c in columns.items()}
-    best = max(found, key=found.__getitem__, default=())
-    least = max(_LEAST, _CLEARLY * found.get(best, 0.0))
-    found = {
-        (i, j): _information(list(zip(columns[i], columns[j])), valid) for i, j in combinations(columns, 2)
-    } | found
-    pair = max(found, key=found.__getitem__, default=())
-    if len(pair) == 2 and found[pair] > least:
-        best = pair
-    return tuple(space.points[i].path for i in best) if found.get(best, 0.0) > _LEAST else ()
+    is_sample = len(rows) < space.size
+
+    def tell(indices: tuple[int, ...]) -> float:
+        return _information(list(zip(*map(columns.__getitem__, indices))), valid, is_sample=is_sample)
+
+    single = max(((tell((i,)), (i,)) for i in columns), default=(0.0, ()))
+    double = max(((tell(pair), pair) for pair in combinations(columns, 2)), default=(0.0, ()))
+    found, best = double if double[0] > max(_LEAST, _CLEARLY * single[0]) else single
+    return tuple(space.points[i].path for i in best) if found > _LEAST else ()
 
 
-def _information(column: Sequence[Any], valid: Sequence[bool]) -> float:
-    """Returns the mutual information of a column and of being valid, in nats, corrected for chance."""
+def _information(column: Sequence[Any], valid: Sequence[bool], *, is_sample: bool) -> float:
+    """Returns the mutual information of a column and of being valid, in nats; of a sample, less what chance can give.
+
+    Of ``n`` independent samples, ``2 n`` times the information has the chi-squared distribution.
+    """
     total = len(valid)
     both, one, other = Counter(zip(column, valid)), Counter(column), Counter(valid)
     found = sum(n / total * log(n * total / (one[value] * other[ok])) for (value, ok), n in both.items())
-    return found - (len(one) - 1) * (len(other) - 1) / (2 * total)
+    freedom = (len(one) - 1) * (len(other) - 1)
+    return found - is_sample * (freedom + _DEVIATIONS * sqrt(2 * freedom)) / (2 * total)
 
 
 def _spread(decisions: Sequence[Decisions], count: int) -> list[Decisions]:

@@ -71,7 +71,7 @@ def dead_decisions(found: Inspection) -> Iterator[str]:
     """Decisions that change no program: remove them."""
     dead = [d for d in found.decisions if d.is_dead]
     if dead:
-        yield f"{_name_all(dead)}: no value of this decision changes the program. Replace the hole by a value."
+        yield f"{_name_all(dead)}: no value of this decision changes the program. Replace the hole by one of its values."
 
 
 def equal_candidates(found: Inspection) -> Iterator[str]:
@@ -102,7 +102,7 @@ def many_invalid(found: Inspection) -> Iterator[str]:
     """More than 20 % invalid programs: let the decisions that cause it depend on each other."""
     programs = found.programs
     if programs.invalid > INVALID_SHARE * programs.drawn:
-        error = programs.reasons[0][0]
+        error = programs.reasons[0][0].rstrip(".")
         text = f"{programs.invalid / programs.drawn:.0%} of the programs are invalid (most often {error}). "
         if len(programs.causes) == 2:
             first, second = programs.causes
