@@ -227,3 +227,85 @@ def test_errors_of_the_command_line(text):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code in (0, 1, 2)
         check(result.output)
+
+
+LONG = """
+import pliant as pg
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+def search_space():
+    return pg.Dict(x=pg.oneof([1, 2, 3]))
+def evaluate(program):
+    if program.x == 1:
+        raise Mute
+    raise ValueError("z" * 10**5 + "\\n" * 100 + "\\x1b[2J")
+"""
+
+
+def test_long_texts_of_exceptions_and_those_that_raise(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("long.py").write_text(LONG)
+    result = CliRunner().invoke(main, ["search", "long.py", "--trials", "3"])
+    assert result.exit_code == 1
+    assert "failed: Mute (long.py:" in result.output
+    assert len(result.output) < 6000
+    check(result.output)
+    with Study.open("long.study.db") as study:
+        reasons = [trial.reason for trial in study.trials()]
+    assert max(map(len, reasons)) < 600
+
+
+def test_long_reasons_are_cut_in_tables(tmp_path):
+    path = tmp_path / "a.db"
+    with Study.create(path, flatten([choice("x", 2)]), Random()) as study:
+        study.fail(study.ask().id, "r" * 10**5)
+        study.note(1, "n" * 10**5)
+    for command in ("trials", "show"):
+        result = CliRunner().invoke(main, ["study", command, str(path)])
+        assert result.exit_code == 0
+        assert len(result.output) < 4000
+    assert "r" * 10**5 in CliRunner().invoke(main, ["study", "export", str(path)]).output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["study", "show", "X"],
+        ["study", "list", "X"],
+        ["study", "export", "a.db", "-o", "X"],
+        ["study", "backup", "a.db", "X"],
+        ["search", "X"],
+        ["search", "t.py", "--study", "X"],
+        ["search", "t.py", "--space", "X"],
+        ["space", "X"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("place", ["x" * 5000, "é" * 200], ids=["long", "long in bytes"])
+def test_names_that_no_file_can_have(tmp_path, monkeypatch, arguments, place):
+    monkeypatch.chdir(tmp_path)
+    Path("t.py").write_text(LONG)
+    Study.create("a.db", flatten([choice("x", 2)]), Random()).close()
+    result = CliRunner().invoke(main, [place if one == "X" else one for one in arguments])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    assert "File name too long" in result.output
+    assert len(result.output) < 2500
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_output_to_a_full_disk(tmp_path):
+    Study.create(tmp_path / "a.db", flatten([choice("x", 2)]), Random()).close()
+    for arguments in (["list", tmp_path], ["export", tmp_path / "a.db"], ["show", tmp_path / "a.db"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "pliant", "study", *map(str, arguments)],
+                env=environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=120,
+            )
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"Error: the output cannot be written: No space left on device.")
+        assert b"Traceback" not in done.stderr

@@ -29,6 +29,69 @@ def make(path, space, count=3):
             study.tell(study.ask().id, 0.5)
 
 
+# --- texts and paths ---------------------------------------------------------------------------------------
+
+STRANGE = {"surrogate": "a\ud800b", "null": "a\0b", "byte": "a\udcff"}
+NO_TEXT = {"bytes": b"a", "int": 3, "list": ["a"]}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_any_text_can_be_stored(path, space, text):
+    with Study.create(path, space, Random(), name=text) as study:
+        trial = study.ask(worker=text)
+        study.note(trial.id, text)
+        study.tell(trial.id, 1.0, metrics={text: 1.0})
+        study.fail(study.ask().id, text)
+        study.enqueue(trial.decisions, note=text)
+        plain = text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        assert (study.name, study.trial(1).worker, study.trial(2).reason) == (plain, plain, plain)
+        assert study.trial(1).metrics == {plain: 1.0}
+
+
+@pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
+def test_what_is_not_a_text(study, path, space, text):
+    trial = study.ask()
+    with pytest.raises(FieldTypeError, match=r"the name of a worker is text; got .* of type"):
+        study.ask(worker=text)
+    with pytest.raises(FieldTypeError, match=r"a line of the journal is text; got .* of type"):
+        study.note(trial.id, text)
+    with pytest.raises(FieldTypeError, match=r"the note about enqueued decisions is text; got .* of type"):
+        study.enqueue(trial.decisions, note=text)
+    with pytest.raises(FieldTypeError, match=r"the name of a study is text; got .* of type"):
+        Study.create(path.with_name("other.db"), space, Random(), name=text)
+    assert study.info().proposed == 1
+    assert not path.with_name("other.db").exists()
+
+
+def test_a_name_longer_than_a_file_can_have(path, space):
+    with pytest.raises(FieldValueError, match=r"at most 255 characters; got .* of 256\. Shorten it"):
+        Study.create(path, space, Random(), name="x" * 256)
+    Study.create(path, space, Random(), name="x" * 255).close()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 9000, "é" * 200, "a\0b", "a\ud800b", "loop"])
+def test_paths_that_no_file_can_have(tmp_path, space, name):
+    (tmp_path / "loop").symlink_to("loop")
+    place = f"{tmp_path}/{name}"
+    for use in (
+        lambda: Study.open(place),
+        lambda: Study.create(place, space, Random()),
+        lambda: Study.open_or_create(place, space, Random()),
+    ):
+        with pytest.raises(
+            StudyError, match=r"cannot be the file of a study: .* Give a shorter or simpler path"
+        ):
+            use()
+    assert [file.name for file in tmp_path.iterdir()] == ["loop"]
+
+
+def test_a_file_whose_name_is_not_utf8(tmp_path, space):
+    place = f"{tmp_path}/a\udcff.db"
+    with Study.create(place, space, Random()) as study:
+        assert study.name == "a?"
+    assert Study.open(place).name == "a?"
+
+
 # --- telling -----------------------------------------------------------------------------------------------
 
 BAD_REWARDS = {

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pliant.values.errors import LoadError, PliantError, SpaceError
-from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
+from pliant.values.text import rows_to_csv, shorten_lines, to_cell, to_printable, write_line
 
 ANY = st.text(st.characters(codec=None))  # with lone surrogates
 HOSTILE = [
@@ -134,3 +134,24 @@ def test_invisible_characters_before_a_formula_are_visible(text):
 )
 def test_numbers_and_plain_text_are_as_they_were(value):
     assert to_cell(value) is value or to_cell(value) == value
+
+
+# ------------------------------------------------------------------ length
+
+
+def test_errors_are_short_whatever_they_quote():
+    error = PliantError(f"line 1\ncannot read {'x' * 10**6}. Write 'y' instead.\nline 3")
+    first, second, third = str(error).split("\n")
+    assert (first, third) == ("line 1", "line 3")
+    assert len(second) < 2100
+    assert second.startswith("cannot read xxx")
+    assert second.endswith("xxx. Write 'y' instead.")
+    assert "characters left out" in second
+
+
+@given(st.text(max_size=100), st.integers(1, 50))
+def test_short_lines_are_as_they_were(text, limit):
+    lines, shown = text.split("\n"), shorten_lines(text, limit).split("\n")
+    assert len(lines) == len(shown)
+    for line, short in zip(lines, shown, strict=True):
+        assert short == line if len(line) <= limit else "characters left out" in short

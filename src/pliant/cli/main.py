@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from pliant.values.errors import NoStudyError, PliantError, StudyInUseError
-from pliant.values.text import to_printable
+from pliant.values.text import shorten_lines, to_printable
 
 from .bench.command import bench
 from .nas.group import nas
@@ -37,8 +38,16 @@ def _explaining() -> Iterator[None]:
         raise click.ClickException(f"{error.fault} {_IN_USE}") from error
     except PliantError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # click ends without a message
+        if error.filename is None:
+            raise click.ClickException(f"the output cannot be written: {error.strerror or error}.") from error
+        raise click.ClickException(
+            f"{str(error.filename)!r:.200} cannot be used: {error.strerror}. Give another path."
+        ) from error
     except click.ClickException as error:
-        error.message = to_printable(error.message, keep="\n")  # type: ignore[misc]  # final only for readers
+        error.message = shorten_lines(to_printable(error.message, keep="\n"))  # type: ignore[misc]  # final only for readers
         raise
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.tune.text import say, say_decisions, to_code
+from pliant.values.exceptions import one_line
 from pliant.values.text import to_printable
 
 from .console import print_line, to_text
@@ -58,9 +59,8 @@ def _print_trials(
         print_line(console, f"{counts['stopped']} of them stopped early, as the algorithm asked.")
     if counts["failed"]:
         last = list(study.trials("failed"))[-1]
-        print_line(
-            console, f"{counts['failed']} more failed; the last, trial {last.id}: {to_printable(last.reason)}"
-        )
+        why = one_line(last.reason or "")
+        print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {why}")
 
 
 def print_winner(console: Console, study: Study, program: Any, write: Callable[[Any], str] = to_code) -> None:

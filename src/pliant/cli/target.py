@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from pliant.values.errors import PliantError, suggest
+from pliant.values.exceptions import describe
 from pliant.values.signature import read_signature
 
 DEFAULT = "search_space"
@@ -119,8 +120,7 @@ def load_target(text: str) -> Target:
 
 def explain(error: BaseException) -> str:
     """Returns an error as a line: its type, its message, and the line of the user's code."""
-    message = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = describe(error)
     frames = traceback.extract_tb(error.__traceback__)
     others = ("<", str(Path(__file__).parents[1]), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
     own = [frame for frame in frames if not frame.filename.startswith(others)]

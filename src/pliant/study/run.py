@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
+from pliant.launch.output import TAIL_LINES
 from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
 from .store.failpoint import reach
@@ -487,11 +488,11 @@ class Patience:
         Raises:
           EvaluationError: no other trial ran.
         """
-        count, trace = self._failures, self._trace.rstrip()
+        count, trace = self._failures, self._trace.rstrip().splitlines()[-TAIL_LINES:]
         if not 0 < count <= PATIENCE or (count < PATIENCE and self._others) or self._study.front():
             return
         which = f"all {count} trials failed" if count > 1 else "the only trial failed"
         if count == PATIENCE:
             which = f"the first {PATIENCE} trials all failed, so the search stops"
-        lines = f"{trace}\n" if trace else ""
-        raise EvaluationError(f"{which}. The last one: {self._reason}\n{lines}{self._advice}")
+        lines = "\n".join([f"{which}. The last one: {self._reason}", *trace, self._advice])
+        raise EvaluationError(lines)

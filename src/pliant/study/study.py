@@ -112,7 +112,7 @@ class Study(View):
         algorithm.setup(space, seed=seed)
         learner = Learner(algorithm, maximize=maximize)
         settings = {
-            "name": location.stem if name is None else name,
+            "name": check.check_name(location.stem if name is None else name),
             "space": json.dumps(space.to_json(), separators=(",", ":")),
             "algorithm": json.dumps(describe(algorithm)),
             "seed": None if seed is None else str(algorithm.seed),
@@ -260,7 +260,8 @@ class Study(View):
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        name, seconds = worker and check.to_plain(worker), None if lease is None else check.check_lease(lease)
+        name = None if worker is None else check.check_text(worker, "the name of a worker")
+        seconds = None if lease is None else check.check_lease(lease)
         return self._writer().ask(name, seconds, check.check_attempts(attempts, "ask"), on_end)
 
     def report(
@@ -406,7 +407,7 @@ class Study(View):
             found = self.space.parse(decisions)
         except DecisionError as error:
             raise DecisionError(f"these decisions do not fit the study {self.name!r}: {error}") from error
-        text = check.to_plain(str(note))
+        text = check.check_text(note, "the note about enqueued decisions")
         if self._loop is not None:
             self._loop.enqueue(found, text)
         else:
@@ -444,12 +445,14 @@ class Study(View):
 
         Raises:
           FeedbackError: the trial does not exist.
+          FieldTypeError: the line is not a text.
           StudyError: the study is open for reading only, or cannot be written.
         """
+        line = check.check_text(text, "a line of the journal")
 
         def work(record: Record) -> None:
             trial = None if trial_id is None else find_trial(record, check.to_id(trial_id)).id
-            record.add_note(trial, check.to_plain(text))
+            record.add_note(trial, line)
 
         self._writer().step(work)
 

@@ -19,6 +19,7 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, final
 
+from pliant.values.exceptions import one_line
 from pliant.values.text import to_printable
 from pliant.values.text import write_line as write_to
 
@@ -104,7 +105,7 @@ class LiveDisplay(Display):
         now = monotonic()
         is_due = now >= self._next
         if reason is not None and (is_due or self.tally.failed <= _FAILURES):
-            text = to_printable(f"trial {id} failed: {reason}")
+            text = to_printable(f"trial {id} failed: {one_line(reason)}")
             self._console.print(text, style="yellow", markup=False, highlight=False)
         if is_due:
             self._next = now + _REDRAW_SECONDS
@@ -153,7 +154,7 @@ class LineDisplay(Display):
         elif not (is_best or reason is not None or done % self._every == 0 or done == self.total):
             return
         total = "" if self.total is None else f"/{self.total}"
-        found = f"failed: {reason};" if reason is not None else f"{say(reward)},"
+        found = f"failed: {one_line(reason)};" if reason is not None else f"{say(reward)},"
         line = f"{self.title}: trial {id}{total}: {found} {self.tally.best_text}, {self.seconds:.0f} s"
         self._write(to_printable(line))
 

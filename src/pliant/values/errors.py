@@ -8,14 +8,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from .text import to_printable
+from .text import shorten_lines, to_printable
 
 
 class PliantError(Exception):
-    """Base class of all errors that Pliant raises on purpose; their text is printable, whatever it quotes."""
+    """Base class of all errors that Pliant raises on purpose; their text is printable and short, whatever it quotes."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its message
-        return to_printable(self.args[0], keep="\n") if self.args else ""
+        return shorten_lines(to_printable(self.args[0], keep="\n")) if self.args else ""
 
 
 class PathError(PliantError, KeyError):

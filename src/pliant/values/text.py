@@ -45,6 +45,23 @@ def _to_visible(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def shorten_lines(text: str, limit: int = 2000) -> str:
+    """Returns text without the middle of longer lines: the fault at the start and the advice at the end stay.
+
+    >>> shorten_lines("cannot read xxxxxxxxxx. Write y.", 20)
+    'cannot read xxx ... (12 characters left out) ... te y.'
+    """
+    if len(text) <= limit:
+        return text
+    start, end = limit * 3 // 4, limit - limit * 3 // 4
+    return "\n".join(
+        f"{line[:start]} ... ({len(line) - limit} characters left out) ... {line[-end:]}"
+        if len(line) > limit
+        else line
+        for line in text.split("\n")
+    )
+
+
 def write_line(stream: TextIO, text: str) -> None:
     """Writes text as one printable line; characters that the stream cannot encode are escaped."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -350,7 +350,7 @@ space = flatten([integer("x", 0, 10**6)])
 def search(path, point):
     arm(point)
     with Study.open_or_create(path, space, Random(seed=1), trials=8) as study:
-        while trial := study.ask():
+        while trial := study.ask(attempts=None):
             study.tell(trial.id, 0.5)
 
 def run(path, point):

@@ -13,6 +13,7 @@ from rich.table import Table
 from pliant.study import Study, Trial
 from pliant.study.export import to_csv, trial_to_json
 from pliant.tune.text import say, say_decisions
+from pliant.values.exceptions import one_line
 from pliant.values.text import rows_to_csv, to_printable
 
 from ..console import make_console, print_line, to_text
@@ -74,7 +75,7 @@ def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, s
         print_line(console, "journal:")
     for time, trial, text in journal:
         about = "" if trial is None else f"trial {trial}: "
-        print_line(console, to_printable(f"  {time[:19].replace('T', ' ')} {about}{text}"))
+        print_line(console, to_printable(f"  {time[:19].replace('T', ' ')} {about}{one_line(text)}"))
 
 
 def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
@@ -94,7 +95,7 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
     for trial in trials:
         told = [trial.reward] if not count else list(trial.rewards or [None] * count)
         program = say_decisions(trial.decisions)
-        about = program if trial.reason is None else f"{program}: {trial.reason}"
+        about = program if trial.reason is None else f"{program}: {one_line(trial.reason)}"
         seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
         more = [str(getattr(trial, name) or "") for name in extra]
         table.add_row(

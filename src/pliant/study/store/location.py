@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -74,10 +75,22 @@ def to_location(path: object) -> Location:
             "of a PostgreSQL database, such as 'postgresql+psycopg://user@host/database?study=digits'; "
             "for a search that leaves no file, use pg.sample without a study."
         )
-    file = Path(text)
-    if file.is_dir():
-        raise StudyError(f"{text!r} is a folder; name a file in it, such as {str(file / 'study.db')!r}.")
-    return file
+    if _is_folder(text):
+        raise StudyError(f"{text!r} is a folder; name a file in it, such as {str(Path(text, 'study.db'))!r}.")
+    return Path(text)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: characters that a file name cannot contain
+        why = getattr(error, "strerror", None) or error
+        raise StudyError(
+            f"{path!r:.200} cannot be the file of a study: {why}. Give a shorter or simpler path, such as "
+            "'studies/digits.db', in a folder that you may read."
+        ) from error
 
 
 def check_source(place: object) -> Place:

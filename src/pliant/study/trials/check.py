@@ -27,6 +27,7 @@ from pliant.values.numbers import to_real, to_whole
 from .trial import FAILURES, Cause, Trial
 
 MAX_TRIALS = (1 << 31) - 1  # the largest integer of a column
+MAX_NAME = 255  # characters of the name of a study, which is that of its file by default
 
 
 def check_arguments(space: object, algorithm: Any, trials: object) -> int | None:
@@ -190,6 +191,32 @@ def told_twice(first: Trial, second: Trial) -> FeedbackError:
         f"trial {first.id} was told twice: {say(first)} at {first.ended}, and now {say(second)}. "
         "The first result stays. Tell each trial once; to try the same decisions again, enqueue them."
     )
+
+
+def check_text(text: object, what: str) -> str:
+    """Returns text for readers of a study as any database can store it; ``what`` says what it is.
+
+    Raises:
+      FieldTypeError: it is not a text.
+    """
+    if not isinstance(text, str):
+        raise FieldTypeError(f"{what} is text; got {text!r:.80} of type {type(text).__name__}.")
+    return to_plain(text)
+
+
+def check_name(name: object) -> str:
+    """Returns the name of a study.
+
+    Raises:
+      FieldTypeError: it is not a text.
+      FieldValueError: it is longer than the name of a file can be.
+    """
+    text = check_text(name, "the name of a study")
+    if len(text) > MAX_NAME:
+        raise FieldValueError(
+            f"the name of a study has at most {MAX_NAME} characters; got {text!r:.80} of {len(text)}. Shorten it."
+        )
+    return text
 
 
 def to_plain(text: str) -> str:

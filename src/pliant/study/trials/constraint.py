@@ -11,6 +11,8 @@ from typing import Any, final
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
 from pliant.values.numbers import to_real
 
+from .check import to_plain
+
 _FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
 _MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # signs of more than one limit in a text
 _REWARD = re.compile(r"rewards?( \d+)?", re.IGNORECASE)
@@ -140,7 +142,7 @@ def check_metrics(trial_id: int, metrics: object) -> dict[str, float]:
                 f"the metric {name!r} of trial {trial_id} is a finite number; got {value!r:.80} of type "
                 f"{type(value).__name__}. Leave it out, or call `study.fail(trial_id, reason)`."
             )
-        found[name.encode("utf-8", "replace").decode("utf-8")] = number + 0.0
+        found[to_plain(name)] = number + 0.0
     return found
 
 
