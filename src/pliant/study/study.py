@@ -260,8 +260,7 @@ class Study(View):
         Raises:
           StudyError: the study is open for reading only, or cannot be written.
         """
-        name = None if worker is None else check.check_text(worker, "the name of a worker")
-        seconds = None if lease is None else check.check_lease(lease)
+        name, seconds = check.check_worker(worker), None if lease is None else check.check_lease(lease)
         return self._writer().ask(name, seconds, check.check_attempts(attempts, "ask"), on_end)
 
     def report(
@@ -444,15 +443,13 @@ class Study(View):
         """Writes a line into the journal.
 
         Raises:
-          FeedbackError: the trial does not exist.
-          FieldTypeError: the line is not a text.
+          FeedbackError, FieldTypeError: the trial does not exist; the line is not a text.
           StudyError: the study is open for reading only, or cannot be written.
         """
-        line = check.check_text(text, "a line of the journal")
 
         def work(record: Record) -> None:
             trial = None if trial_id is None else find_trial(record, check.to_id(trial_id)).id
-            record.add_note(trial, line)
+            record.add_note(trial, check.check_text(text, "a line of the journal"))
 
         self._writer().step(work)
 

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pliant.oneshot import DARTS, CsvLog, ProgressLine, TensorBoardLog, Trainer
 from pliant.oneshot.training import Record
+from pliant.values.errors import LoadError
 from pliant.values.packages import MissingLibraryError
 
 from .conftest import loader, make_space
@@ -119,3 +120,28 @@ def test_logs_are_printable_and_run_nothing(tmp_path):
     assert rows[0][6:8] == ["'=m", "leading.op"]
     assert [row[7] for row in rows[1:]] == ["'=HYPERLINK()"] * 2
     assert all(cell.replace("\n", "").isprintable() for row in rows for cell in row)
+
+
+OTHERS = {
+    "other columns": b"a,b\n1,2\n",
+    "a word": b"epoch,loss\nx,1\n",
+    "a fraction": b"epoch,loss\n1.5,1\n",
+    "a long number": b"epoch,loss\n" + b"9" * 5000 + b",1\n",
+    "a long cell": b"epoch,loss\n1," + b"x" * 200_000 + b"\n",
+    "an open quote": b'epoch,loss\n"1,2\n',
+    "no epoch": b"loss,epoch\n1\n",
+    "not text": b"\xff\xfe\0\1",
+}
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_a_file_that_is_not_a_log_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    record = Record(epoch=2, epochs=3, loss=1.0, quality=0.5, learning_rate=0.1, seconds=1.0)
+    with pytest.raises(LoadError, match=r"is not a log of CsvLog \(.*Give another path, or move the file"):
+        CsvLog(path)(record)
+    assert path.read_bytes() == content
+    path.rename(tmp_path / "moved.csv")
+    CsvLog(path)(record)
+    assert path.read_text().startswith("epoch,loss")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
+from pliant.values.errors import LoadError
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
 from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
@@ -73,6 +74,9 @@ class CsvLog:
 
     Args:
       path: of the file.
+
+    Raises:
+      LoadError: the file contains something else; raised after the first epoch.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -90,8 +94,14 @@ class CsvLog:
         }
         rows: list[dict[str, Any]] = []
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < record.epoch]
+            try:
+                with self.path.open(newline="", encoding="utf-8") as file:
+                    rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < record.epoch]
+            except (ValueError, KeyError, TypeError, csv.Error) as error:
+                raise LoadError(
+                    f"{str(self.path)!r} exists and is not a log of CsvLog ({error}), so it is not overwritten. Give another "
+                    "path, or move the file."
+                ) from error
         rows.append({to_cell(name): value for name, value in row.items()})
         names = list(dict.fromkeys(name for one in rows for name in one))
         text = rows_to_csv(names, [[one.get(name, "") for name in names] for one in rows])

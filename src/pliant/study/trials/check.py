@@ -204,6 +204,11 @@ def check_text(text: object, what: str) -> str:
     return to_plain(text)
 
 
+def check_worker(name: object) -> str | None:
+    """Returns the name of a worker; it may be None.  Raises FieldTypeError if it is not a text."""
+    return None if name is None else check_text(name, "the name of a worker")
+
+
 def check_name(name: object) -> str:
     """Returns the name of a study.
 
