@@ -42,6 +42,14 @@ def test_name_is_there(name):
     assert getattr(pg, name) is not None
 
 
+@pytest.mark.parametrize("name", ["bench", "launch", "nas", "oneshot", "study", "zoo"])
+def test_a_folder_that_the_guide_imports_is_an_attribute(name):
+    """Also where nothing has imported it before, so that it does not depend on what ran earlier."""
+    code = f"import pliant as pg, sys; assert 'pliant.{name}' not in sys.modules; print(pg.{name}.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"pliant.{name}\n", "")
+
+
 def test_an_unknown_name():
     with pytest.raises(AttributeError, match=r"module 'pliant' has no attribute 'zzzz'$"):
         pg.zzzz  # noqa: B018

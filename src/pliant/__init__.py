@@ -93,8 +93,7 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
     **dict.fromkeys(
         ("patch_on_" + by for by in ("key", "member", "path", "type", "value")), "pliant.symbolic.edit.patch"
     ),
-    "bench": "",
-    "oneshot": "",
+    **dict.fromkeys(("bench", "oneshot", "zoo", "launch", "nas", "study"), ""),
 }
 
 

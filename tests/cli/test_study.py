@@ -241,7 +241,7 @@ def test_rm(pliant, made, folder):
     output = pliant("study", "rm", "a.db", status=1).output  # nobody answers
     assert "a.db: 5 trials" in output
     assert (folder / "a.db").exists()
-    pliant("study", "rm", "a.db", "--yes")
+    assert pliant("study", "rm", "a.db", "--yes").output == "a.db: 5 trials\nDeleted.\n"
     assert not list(folder.glob("a.db*")) or [path.name for path in folder.glob("a.db*")] == ["a.db-lock"]
 
 
@@ -346,8 +346,8 @@ def test_enqueue_where_nothing_runs(pliant, folder):
         ('{"x": 3, "op": "avg"}', "write the index, or"),
         ("{x: 3}", r"'{x: 3}' is not JSON: "),
         ("@none.json", r"'none.json' cannot be read: No such file"),
-        ('{"x": 99, "op": 0}', r"these decisions do not fit the study 'a'"),
-        ("3", r"these decisions do not fit the study 'a'"),
+        ('{"x": 99, "op": 0}', "the decision at path 'x' must be an integer; allowed: 0..9; got 99"),
+        ("3", "the decision at path 'op' is missing: 1 values were given"),
     ],
 )
 def test_enqueue_of_what_is_none(pliant, made, text, message):

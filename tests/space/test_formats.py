@@ -192,7 +192,7 @@ ONE = choice("a", 2)
             "'kind' is 0, but this point is inactive: .* once, and its path is given",
         ),
         ({"op": 0, "x": [0, 1], "ops": 2}, "no decision point with path or name 'ops'; did you mean 'op'"),
-        ({"opp": 0, "x": [0, 1]}, "'op' is missing.*did you mean 'opp'.*Allowed: 0..1"),
+        ({"opp": 0, "x": [0, 1]}, "'op' is missing.*did you mean it by 'opp'.*Allowed: 0..1"),
         ({"op": 0, "x": [0, 1], 3: 1}, "keys of decisions must be paths or names; got 3 of type int"),
         ({"op": 0, "x": [0, 1, 2]}, r"the hole at path 'x' takes a list of 2 picks; got \[0, 1, 2\]"),
         ({"op": 0, "x": 1}, "the hole at path 'x' takes a list of 2 picks; got 1"),

@@ -35,6 +35,8 @@ def summary(program, decisions):
     return say_decisions(trial.decisions)
 
 
+WIDTHS = pg.oneof([32, 64])
+WIDE = {"kind": "mlp", "width": WIDTHS}
 SUMMARIES = {
     "numbers": (pg.Dict(n=pg.intv(1, 9), lr=pg.floatv(1e-4, 1, "log")), [3, 0.0123456], "n=3, lr=0.01235"),
     "text": (pg.Dict(op=pg.oneof(["conv", "pool"])), [1], "op=pool"),
@@ -44,7 +46,35 @@ SUMMARIES = {
     "objects with holes": (
         pg.Dict(op=pg.oneof([Conv(pg.intv(1, 9), pg.oneof([3, 5])), Conv(pg.intv(20, 30))])),
         [0, 4, 1],
+        "op=Conv(filters=4, kernel=5)",
+    ),
+    "an object with holes": (
+        pg.Dict(op=pg.oneof([Conv(pg.intv(1, 9), pg.oneof([3, 5])), None])),
+        [0, 4, 1],
         "op=Conv(4, 5)",
+    ),
+    "dicts": (pg.Dict(head=pg.oneof([{"kind": "linear"}, WIDE])), [1, 1], "head={kind='mlp', width=64}"),
+    "dicts with the same holes": (
+        pg.Dict(m=pg.manyof(2, [{"op": "a", "k": pg.oneof([1, 2])}, {"op": "b", "k": pg.oneof([1, 2])}])),
+        [1, 0, 0, 1],
+        "m=[{op='b', k=1}, {op='a', k=2}]",
+    ),
+    "lists with a hole": (pg.Dict(x=pg.oneof([[1, WIDTHS], [2, WIDTHS], (2, WIDTHS)])), [1, 1], "x=[2, 64]"),
+    "a tuple with a hole": (pg.Dict(x=pg.oneof([[2, WIDTHS], (2, WIDTHS)])), [1, 0], "x=(2, 32)"),
+    "text with brackets": (
+        pg.Dict(x=pg.oneof([{"s": "it's {x, y=", "k": pg.intv(1, 2)}, 0])),
+        [0, 2],
+        "x={s=..., k=2}",
+    ),
+    "a tied hole in a dict": (
+        pg.Dict(x=pg.oneof([{"w": pg.oneof([1, 2], name="w"), "v": [pg.Dict(u=3)]}, None]), y=1),
+        [0, 1],
+        "x={w=2, v=...}",
+    ),
+    "a dict of long text": (
+        pg.Dict(x=pg.oneof([{f"a{i}": pg.oneof([i, "b" * 30]) for i in range(6)}, None])),
+        [0, *[0] * 6],
+        "x={a0=0, a1=1, a2=2, a3=3, a4=4, a5=5}",
     ),
     "picks": (pg.Dict(ops=pg.manyof(2, ["a", "b", "c"])), [2, 0], "ops=[c, a]"),
     "picks with holes": (
@@ -221,6 +251,43 @@ def test_a_loop_that_is_left_ends_with_its_summary(capsys):
         feedback(1.0)
         break
     assert "search: 1 of 9 trials" in capsys.readouterr().err
+
+
+def heads(capsys):
+    """Returns the first lines of the summaries, without times."""
+    lines = re.findall(r"search: (.* trials?.*); best", capsys.readouterr().err)
+    return [re.sub(r"in [\d.]+ s", "in 0 s", line) for line in lines]
+
+
+def by_loop(*args, **options):
+    for program, feedback in pg.sample(SPACE, *args, **options):
+        feedback(program.x)
+
+
+def by_call(*args, **options):
+    pg.search(SPACE, lambda program: program.x, *args, **options)
+
+
+@pytest.mark.parametrize("run", [by_loop, by_call], ids=["loop", "call"])
+def test_the_summary_of_a_resumed_search_counts_the_new_trials(run, tmp_path, capsys):
+    for trials in (2, 5, 5):
+        run("random", trials=trials, study=tmp_path / "a.db")
+    run("random", study=tmp_path / "a.db", trials=3)
+    assert heads(capsys) == [
+        "2 trials in 0 s",
+        "5 trials, 3 of them in 0 s",
+        "5 trials, none of them new, in 0 s",
+        "5 trials, none of them new, in 0 s",
+    ]
+
+
+@pytest.mark.parametrize("run", [by_loop, by_call], ids=["loop", "call"])
+def test_the_summary_says_why_a_search_ended_early(run, capsys):
+    run("sweep")
+    run(timeout_seconds=0.05)
+    all_tried, late = heads(capsys)
+    assert all_tried == "40 trials in 0 s (all 40 decision vectors of the space were proposed)"
+    assert re.fullmatch(r"\d+ trials in 0 s \(stopped after the time limit of 0\.05 seconds\)", late)
 
 
 def test_a_search_of_another_thread_is_not_shown(capsys):

@@ -257,6 +257,8 @@ def print_contest(
     console: Console, contenders: Sequence[Contender], *, has_test: bool, budget: str | None = None
 ) -> None:
     """Prints the cost and the reward of each way to choose a program; ``budget`` is the budget that the search decided."""
+    if len(contenders) == 1 and not has_test:  # nothing to compare
+        return
     table = make_table("Comparison")
     table.add_column("")
     for name in ("evaluations", "reward", *(["test"] if has_test else [])):

@@ -231,9 +231,12 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
                 f"several active points are named {key!r}; give each by its path, here {point.path!r}."
             )
         return value
+    unused = [key for key in left if key not in used]
+    near = suggest(point.path, unused) or (suggest(point.name, unused) if point.name else "")
+    name = f"name {point.name!r}" if point.name else "name"
     raise DecisionError(
-        f"the decision {at_path(point.path)} is missing{_because(space, index)}. Give it by its path or name"
-        f"{suggest(point.path, [k for k in left if k not in used]) or '.'} Allowed: {allowed(point)}."
+        f"the decision {at_path(point.path)} is missing{_because(space, index)}. Give it by its path or {name}"
+        f"{near.replace('did you mean', 'did you mean it by') or '.'} Allowed: {allowed(point)}."
     )
 
 

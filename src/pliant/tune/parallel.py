@@ -235,11 +235,14 @@ class _Watch:
             **options,
         )
         if ending.how != "complete":
-            source.ended = "stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
-        elif self._patience is not None:
-            if not self._has_run and (hopeless := explain_failures(source.study)):
-                raise EvaluationError(hopeless)
-            self._patience.finish()
+            why = "Stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
+            source.ended = why.replace("Stopped", "stopped", 1)
+        else:
+            source.ended = source.study.exhaustion
+            if self._patience is not None:
+                if not self._has_run and (hopeless := explain_failures(source.study)):
+                    raise EvaluationError(hopeless)
+                self._patience.finish()
         trials = [trial for trial in source.study.trials() if trial.ended is not None]
         make = work.template.materialize
         kept = source.tally.kept

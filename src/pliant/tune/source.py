@@ -44,6 +44,7 @@ class Source(ABC):
         self.attempts: int | None = None  # of a trial whose process ends, at most
         self.deadline: float | None = None
         self.display: Display | None = None
+        self.earlier = 0  # trials that had ended when the display was opened
         self.has_progress = False
         self.running: Any = None  # the program of the loop's trial, until its feedback
         self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
@@ -97,7 +98,7 @@ class Source(ABC):
             if self.deadline is None:
                 self.deadline = monotonic() + self.timeout
             elif monotonic() >= self.deadline:
-                self.how, self.ended = "timeout", f"the time limit of {self.timeout:g} seconds is reached"
+                self.how, self.ended = "timeout", f"stopped after the time limit of {self.timeout:g} seconds"
                 self.finish()
                 self.close()
                 return None
@@ -125,7 +126,7 @@ class Source(ABC):
     def _show(self) -> bool:
         self.has_progress, self._thread = False, threading.get_ident()
         if claim(self):
-            self.display = open_progress(self.total, self.tally)
+            self.display, self.earlier = open_progress(self.total, self.tally), self.tally.done
             self.display.start()
         return self.display is not None
 
@@ -171,7 +172,8 @@ class Source(ABC):
         if not self.tally.done:
             return
         with suppress(Exception):  # also called when the search is garbage: a summary must not fail it
-            for line in say_end(self.tally, self.total, display.seconds, why=self.ended):
+            lines = say_end(self.tally, self.total, display.seconds, why=self.ended, earlier=self.earlier)
+            for line in lines:
                 write_line(line)
 
 

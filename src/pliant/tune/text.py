@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .result import Tally
 
 _KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_BRACKETS = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")  # without brackets inside
 _CLASS = re.compile(r"<(?:class|function) '?([\w.<>]+)'?.*>")
 _WIDTH = 24  # of a candidate's own text
 _LISTED = 20  # decisions in the summary of a search, at most
@@ -48,12 +50,19 @@ def to_code(program: object) -> str:
     return format_value(program, hide_default_values=True)
 
 
-def say_end(tally: Tally, total: int | None, seconds: float, *, why: str | None) -> list[str]:
-    """Returns the summary of a search that has ended, as lines.  ``why`` is why it ended before all its trials."""
-    left = "" if total in (None, tally.done) else f" of {total}"
+def say_end(
+    tally: Tally, total: int | None, seconds: float, *, why: str | None, earlier: int = 0
+) -> list[str]:
+    """Returns the summary of a search that has ended, as lines.
+
+    ``why`` is why it ended before all its trials, and ``earlier`` is how many of them had ended before it was resumed.
+    """
+    new = tally.done - earlier
+    left = f" of {total}" if total is not None and tally.done < total else ""
+    now = "" if not earlier else f", {new} of them" if new else ", none of them new,"
     failed = f", {tally.failed} failed" if tally.failed else ""
     early = f" ({why.rstrip('.')})" if why else ""
-    lines = [f"search: {tally.done}{left} trials in {seconds:.1f} s{failed}{early}; {tally.best_text}"]
+    lines = [f"search: {tally.done}{left} trials{now} in {seconds:.1f} s{failed}{early}; {tally.best_text}"]
     if tally.reason is not None:
         lines.append(f"  the last that failed, {tally.reason:.300}")
     if tally.best is not None:
@@ -92,8 +101,12 @@ def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
         below = point.branches[int(value)]
         if not below:
             return _short(point.literals)[int(value)]
-        head = _name(point.literals[int(value)])
-        inner = _nest(parts(below, f"{point.path}[={value}/{len(point.literals)}]"))
+        literal = point.literals[int(value)]
+        found = parts(below, f"{point.path}[={value}/{len(point.literals)}]")
+        head, inner = _name(literal), _nest(found)
+        alike = [one for one, branch in zip(point.literals, point.branches) if branch and _name(one) == head]
+        if literal[0] in "{[(" or (head and len(alike) > 1):
+            return _fill(literal, _group(found))
         return f"{head}({inner})" if head and not inner.startswith("(") else head + inner
 
     top = decisions.space.top
@@ -128,6 +141,30 @@ def _nest(parts: list[Part]) -> str:
     texts = {key: _nest(inner) for key, inner in groups.items()}
     ends = "[]" if all(isinstance(key, int) for key in texts) else "()"
     return ends[0] + ", ".join(texts.values()) + ends[1]
+
+
+def _fill(literal: str, decided: dict[str | int, list[Part]] | str) -> str:
+    """Returns the text of a candidate with what was decided in it; other text with brackets is ``...``.
+
+    >>> _fill("{kind='mlp', width=OneOf(candidates=[0: 32, 1: 64])}", {"width": [((), "64")]})
+    "{kind='mlp', width=64}"
+    """
+    head, opening, text = re.split(r"([(\[{])", literal, maxsplit=1)
+    closing = ")]}"["([{".index(opening)]
+    text = _QUOTED.sub(lambda found: "..." if re.search(r"[][(){}=,:]", found[0]) else found[0], text)
+    text = text.removesuffix(closing)
+    while text != (text := _BRACKETS.sub("...", text)):
+        pass
+    whole = re.split(r"[(\[{]", text, maxsplit=1)[0].split(", ") if text else []
+    fields = {}
+    for place, part in enumerate(whole if literal.endswith(closing) else whole[:-1]):  # a long one is cut
+        key, is_named, value = part.partition(": " if opening == "[" else "=")
+        fields[key if is_named else str(place)] = value if is_named else part
+    if not isinstance(decided, str):
+        fields |= {str(key): _nest(parts) for key, parts in decided.items()}
+    is_list = not head and opening != "{"
+    texts = [text if is_list else f"{key}={text}" for key, text in fields.items()]
+    return f"{_cut(head)}{opening}{', '.join(texts)}{closing}"
 
 
 def _short(literals: tuple[str, ...]) -> list[str]:

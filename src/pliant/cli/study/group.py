@@ -150,6 +150,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
     if not yes:
         click.confirm("Delete permanently?", abort=True)
     remove_studies(*map(to_location, places))
+    click.echo("Deleted.")
 
 
 @study.command()
@@ -258,4 +259,4 @@ def backup(place: str, to: Path) -> None:
 
     with Study.open(place) as opened:
         opened.backup(to)
-        click.echo(to_printable(f"{to}: {opened.info().proposed} trials"))
+        click.echo(to_printable(f"{to}: a copy with {opened.info().proposed} trials"))
