@@ -92,3 +92,5 @@ def test_wrong_layers_are_refused():
         mlp.Perceptron([mlp.Layer(-1)]).body  # noqa: B018
     with pytest.raises(FieldValueError, match=r"the activations are .*; got 'rely'; did you mean 'relu'"):
         mlp.Perceptron([mlp.Layer(4, "rely")]).body  # noqa: B018
+    with pytest.raises(ValueError, match="oneof has no candidates; give it at least one"):
+        mlp.make_shared_space(2, units=())

@@ -127,3 +127,14 @@ def block(inputs=(0, 1), kind="residual", offset=0):
 def test_wrong_blocks_are_refused(blocks, levels, outputs, message):
     with pytest.raises(FieldValueError, match=message):
         spinenet.SpineNet(blocks, levels, outputs, 8, scale=0.1).eval()
+
+
+def test_too_small_scales_are_refused():
+    with pytest.raises(FieldValueError, match=r"scale=...\) is at least 1 / 32, .*; got 0.03"):
+        spinenet.make_network(scale=0.03).eval()
+    assert spinenet.make_network(scale=1 / 32, filters=4).eval()(torch.zeros(1, 3, 64, 64))[0].shape == (
+        1,
+        4,
+        8,
+        8,
+    )

@@ -203,4 +203,4 @@ def _check(max_layers: int) -> None:
 
 
 def _open(values: Sequence[Any], name: str | None, hints: str) -> Any:
-    return oneof(list(values), name=name, hints=hints) if len(values) > 1 else values[0]
+    return values[0] if len(values) == 1 else oneof(list(values), name=name, hints=hints)

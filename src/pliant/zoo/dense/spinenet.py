@@ -154,6 +154,10 @@ class SpineNet(nn.Module):
         super().__init__()
         _check(blocks, levels, output_levels)
         wide = int(FILTERS[2] * scale)
+        if int(min(FILTERS.values()) * scale) < 1:
+            raise FieldValueError(
+                f"SpineNet(scale=...) is at least 1 / 32, so that each level has channels; got {scale}."
+            )
         first = _repeat("bottleneck", wide, repeats, filters_in=64)
         self.stem = nn.ModuleList([Stem(), first, _repeat("bottleneck", wide, repeats)])
         widths, narrow, self.levels = [4 * wide] * 2, [wide] * 2, [2, 2]
