@@ -125,3 +125,20 @@ def test_the_table_says_what_the_class_says(name):
 def test_the_table_has_all_algorithms():
     named = {cls.__name__ for cls in PUBLIC if not cls.__abstractmethods__}
     assert named - {"MutatorSampler"} == set(CAPABILITIES)
+
+
+class Plain(ENAS):
+    """Its constructor is inherited."""
+
+
+class Open(Climb):
+    def __init__(self, rate=0.5, *args, **options):
+        super().__init__()
+        self.rate = 2 * rate
+
+
+def test_options_are_those_of_the_constructor_that_runs():
+    """Also where a class has no constructor of its own, or one that takes any arguments."""
+    assert Climb().options == {}
+    assert list(Plain().options) == list(ENAS().options) != []
+    assert Open(0.25, 7, options=3).options == {"rate": 0.5, "args": (7,), "options": {"options": 3}}

@@ -138,9 +138,13 @@ class Sampler(ABC):
 
         A checkpoint compares them to refuse a search with other options.
         """
-        bound = read_signature(type(self)).bind(*self._arguments[0], **self._arguments[1])
+        signature = read_signature(type(self).__init__)  # that of the class may be `__new__` above
+        bound = signature.bind(self, *self._arguments[0], **self._arguments[1])
         bound.apply_defaults()
-        return {name: getattr(self, name, given) for name, given in bound.arguments.items()}
+        return {
+            name: given if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) else getattr(self, name, given)
+            for (name, given), p in list(zip(bound.arguments.items(), signature.parameters.values()))[1:]
+        }
 
     @property
     def networks_per_step(self) -> int:
