@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 import pliant as pg
 from pliant.oneshot import supernet
+from pliant.oneshot.choices.evaluation import evaluating
 from pliant.oneshot.exactness import measure_differences
 
 one = pg.oneof
@@ -221,6 +222,30 @@ class TestMovingAndCopying:
         assert all(torch.equal(net(y), net(y)) for _ in map(net.activate, ([0], [1])))
         net.train()
         assert not torch.equal(net(y), net(y))
+
+    def test_each_size_runs_in_the_mode_of_the_network(self, x):
+        net = supernet(stage()).double()
+        for mode in (True, False, True, False):
+            net.train(mode)
+            for decisions in net.space.iterate():
+                net.activate(decisions)
+                net(x)
+                assert {part.training for part in net.network.running()[0].module.modules()} == {mode}
+
+    def test_a_common_part_keeps_its_own_mode(self, x):
+        """As a frozen backbone does: also when sizes are built, change their mode, or the network is judged."""
+        part = Sequential(Conv2d(3, 4, 3), pg.symbolize(nn.BatchNorm2d)(4))
+        net = supernet(Stage(part, one([4, 6]), one([0.5, 2.0]))).double()
+        frozen = net.network.parts["conv"].eval()
+        for decisions in net.space.iterate():
+            net.activate(decisions)
+            net(x)
+            with evaluating(net):
+                net(x)
+            net(x)
+        assert not any(module.training for module in frozen.modules())
+        net.train()
+        assert all(module.training for module in frozen.modules())
 
     @pytest.mark.parametrize("inside", [False, True])
     def test_checkpointing(self, x, inside):

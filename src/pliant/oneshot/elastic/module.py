@@ -140,8 +140,8 @@ class Elastic(nn.Module):
             if len(self._skeletons) >= MAX_SKELETONS:
                 self._skeletons.clear()
             self._skeletons[values] = found
-        if found.module.training is not self.training:  # it was built in another mode
-            found.module.train(self.training)
+        if found.module.training is not self.training:  # it was built, or ran last, in another mode
+            self._set_mode(found.module)
         return found
 
     def forward(self, *args: Any, **fields: Any) -> Any:
@@ -210,11 +210,18 @@ class Elastic(nn.Module):
     _place: Tensor
 
     def train(self, mode: bool = True) -> Elastic:
-        """Sets the mode of all sizes."""
+        """Sets the mode; a size gets it when it is used, and those of mixtures, which are kept elsewhere, here."""
         super().train(mode)
-        for skeleton in self._skeletons.values():
-            skeleton.module.train(mode)
+        for skeleton in self._skeletons.values() if self._mixture is not None else ():
+            self._set_mode(skeleton.module)
         return self
+
+    def _set_mode(self, module: nn.Module) -> None:
+        """Sets the mode of the module of a size, but not of common parts, which may have another one."""
+        modes = [(part, part.training) for part in self.parts.modules()]
+        module.train(self.training)
+        for part, mode in modes:
+            part.training = mode
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:  # as in PyTorch
         self._release()
@@ -291,7 +298,8 @@ class Elastic(nn.Module):
         check_no_holes(module, self.path)
         next(module.parameters(), None)  # realizes the module
         module = replace_lazy_layers(module, self.path, self._lazy_tensors)
-        return Skeleton(module.train(self.training))
+        self._set_mode(module)
+        return Skeleton(module)
 
     def _to_place(self, tensor: Tensor) -> Tensor:
         """Moves and converts a new tensor to the device and dtype of this module."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from random import Random
@@ -118,23 +119,21 @@ class TuNAS(PolicySampler):
         if self.cost is None or self.target is None:
             return
         space, target, random = self.supernet.space, self.target, Random(0)
-        found = [(self.cost(d), d) for d in (smallest(space), largest(space), *map(space.sample, range(256)))]
-        low, high = min(cost for cost, _ in found), max(cost for cost, _ in found)
-        nearest, decisions = min(found, key=lambda one: abs(one[0] - target))
-        # Random networks of a large space have similar costs, so mutants of the nearest one are tried.
-        for _ in range(1024 if space.size != 1 else 0):
+        low, high, nearest = math.inf, -math.inf, (math.inf, smallest(space))
+        # Random networks of a large space have similar costs, so mutants of the nearest one are tried at last.
+        mutants = (mutate(nearest[1], random) for _ in range(1024 if space.size != 1 else 0))
+        ends = smallest(space), largest(space)
+        for decisions in itertools.chain(ends, map(space.sample, range(256)), mutants):
+            cost = self.cost(decisions)
+            low, high = min(low, cost), max(high, cost)
             if low <= target <= high:
                 return
-            mutant = mutate(decisions, random)
-            cost = self.cost(mutant)
-            low, high = min(low, cost), max(high, cost)
-            if abs(cost - target) <= abs(nearest - target):
-                nearest, decisions = cost, mutant
-        if not low <= target <= high:
-            raise FieldValueError(
-                f"the target cost {target:g} is outside of the costs found in this space, {low:g} to {high:g}. Choose a target in "
-                "between, or change the candidates."
-            )
+            if abs(cost - target) <= abs(nearest[0] - target):
+                nearest = cost, decisions
+        raise FieldValueError(
+            f"the target cost {target:g} is outside of the costs found in this space, {low:g} to {high:g}. Choose a target in "
+            "between, or change the candidates."
+        )
 
     def before_weights(self, step: Step) -> None:
         decisions, _ = self.policy.sample(self.random)
