@@ -168,7 +168,9 @@ def compare_orders(runs: Iterable[Run]) -> list[str]:
         gaps = [scores[high][seed] - scores[low][seed] for seed in seeds]
         mean, theirs = statistics.fmean(gaps), PAPER[high][2] - PAPER[low][2]
         verdict = "agrees" if mean > 0 else "does not agree"
-        if len(gaps) > 1 and abs(mean) < 2 * statistics.stdev(gaps) / len(gaps) ** 0.5:
+        if len(gaps) == 1:
+            verdict += ", but one seed says little"
+        elif abs(mean) < 2 * statistics.stdev(gaps) / len(gaps) ** 0.5:
             verdict += ", within the noise (two standard errors)"
         said.append(f"- row {high} over row {low}: {mean:+.1f}, in the paper {theirs:+.1f}: {verdict}")
     return said

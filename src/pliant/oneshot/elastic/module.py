@@ -212,8 +212,9 @@ class Elastic(nn.Module):
     def train(self, mode: bool = True) -> Elastic:
         """Sets the mode; a size gets it when it is used, and those of mixtures, which are kept elsewhere, here."""
         super().train(mode)
-        for skeleton in self._skeletons.values() if self._mixture is not None else ():
-            self._set_mode(skeleton.module)
+        if self._mixture is not None:
+            for skeleton in self._skeletons.values():
+                self._set_mode(skeleton.module)
         return self
 
     def _set_mode(self, module: nn.Module) -> None:
