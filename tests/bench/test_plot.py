@@ -78,3 +78,12 @@ def test_without_matplotlib_there_is_a_lesson(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(PlotError, match=r"a plot needs matplotlib.*pip install \"pliant\[plots\]\""):
         draw([Panel("a", [line("b", 1.0)])], tmp_path / "curves")
+
+
+@pytest.mark.parametrize("text", ["a$\\bad{$", "$$", "$x$", "5$", "a\x1b[2J$_{$"], ids=range(5))
+def test_labels_are_not_formulas(tmp_path, text):
+    _, svg = draw([Panel(text, [line(text, 0.1, 0.4)])], tmp_path / "curves", title=text)
+    found = svg.read_text()
+    assert "\x1b" not in found
+    shown = text.replace("\x1b", "\\x1b")
+    assert found.count(f"<!-- {shown} -->") == 3

@@ -21,7 +21,10 @@ def test_a_direction_is_a_flag():
 def test_a_command_of_the_group_study(tmp_path):
     assert "No such command 'trials'. Write `main study trials`." in say("trials", "a.db")
     shown = say("study", "trials", str(tmp_path / "a.db"))
-    assert "in a shell, with `pliant search FILE --study PLACE`. `pliant study list FOLDER` shows" in shown
+    assert (
+        "`pliant study list FOLDER` shows the studies that exist, and `pliant search FILE --study PLACE`"
+        in shown
+    )
     assert "Error" not in say("study", "list", str(tmp_path))
 
 

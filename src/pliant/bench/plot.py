@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from pliant.values.packages import MissingLibraryError, require
+from pliant.values.text import to_printable
 
 from .curves import Array
 
@@ -70,7 +71,7 @@ def draw(panels: Sequence[Panel], stem: Path, *, title: str = "") -> list[Path]:
     if axes[-1].get_legend_handles_labels()[1]:
         axes[-1].legend(loc="lower right", fontsize="small", framealpha=0.9)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(_to_plain(title))
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     with mpl.rc_context({"svg.hashsalt": "pliant"}):  # same curves, same file
@@ -99,12 +100,16 @@ def limits(panel: Panel) -> tuple[float, float] | None:
     return bottom - margin, top + margin
 
 
+def _to_plain(text: str) -> str:
+    return to_printable(text).replace("$", r"\$")  # Matplotlib reads formulas between dollars
+
+
 def _draw_panel(axis: Axes, panel: Panel) -> None:
     for i, series in enumerate(panel.series):
         colour = _COLOURS[i % len(_COLOURS)]
         style: dict[str, Any] = {"color": colour, "linestyle": _DASHES[i // len(_COLOURS) % len(_DASHES)]}
         x = np.arange(1, len(series.mean) + 1)
-        axis.plot(x, series.mean, label=series.label, linewidth=1.6, **style)
+        axis.plot(x, series.mean, label=_to_plain(series.label), linewidth=1.6, **style)
         axis.fill_between(
             x, series.mean - series.std, series.mean + series.std, color=colour, alpha=0.15, linewidth=0
         )
@@ -114,6 +119,6 @@ def _draw_panel(axis: Axes, panel: Panel) -> None:
     if found is not None:
         axis.set_ylim(*found)
     axis.set_xlim(1, max([2, *(len(series.mean) for series in panel.series)]))
-    axis.set_title(panel.title)
+    axis.set_title(_to_plain(panel.title))
     axis.set_xlabel("trials")
     axis.grid(visible=True, alpha=0.25)

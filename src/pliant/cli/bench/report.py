@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from pliant.tune.text import say
-from pliant.values.text import rows_to_csv, to_printable
+from pliant.values.text import rows_to_csv
 
 from ..console import print_line, to_text
 from ..report import make_table, print_table
@@ -95,9 +95,7 @@ def write_pictures(folder: Path, task: Any, curves: Curves, *, trials: int, cons
 
     panels = []
     for title, test, best in (("validation", False, task.optimum.reward), ("test", True, task.optimum.test)):
-        series = [
-            Series(to_printable(label), *band(runs, trials, test=test)) for label, runs in curves.items()
-        ]
+        series = [Series(label, *band(runs, trials, test=test)) for label, runs in curves.items()]
         panels.append(Panel(f"{title} of the incumbent", series, best))
     try:
         return draw(panels, _stem(folder, task), title=task.name)

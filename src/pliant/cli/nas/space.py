@@ -65,7 +65,8 @@ def load_function(text: str, folder: str, flag: str, example: str) -> tuple[Targ
       NasError: the text does not have this form, or names something else than a function.
       TargetError: the module cannot be imported, or has no such name.
     """
-    place, _, function = text.rpartition(":" if ":" in text else ".")
+    name = str(text)  # a damaged record of a job may contain a number
+    place, _, function = name.rpartition(":" if ":" in name else ".")
     if not place or not function.isidentifier():
         raise NasError(f"--{flag} names a module and a function in it, such as {example}; got {text!r:.120}.")
     for path in (str(Path.cwd()), folder):
