@@ -71,8 +71,8 @@ def test_other_exceptions_propagate(path):
         trial = study.ask()
         with pytest.raises(KeyError, match="name"), catch(study, trial, ValueError):
             raise KeyError("name")
-        with pytest.raises(KeyboardInterrupt), catch(study, trial, Exception):
-            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt, match="stop"), catch(study, trial, Exception):
+            raise KeyboardInterrupt("stop")
         with pytest.raises(ValueError, match="none"), catch(study, trial):
             raise ValueError("none")
         assert study.trial(1).status == "running"

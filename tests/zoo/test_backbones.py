@@ -8,8 +8,8 @@ import torch
 import pliant as pg
 from pliant import zoo
 from pliant.oneshot import count_multiply_adds
+from pliant.zoo import transformer
 from pliant.zoo.backbones import convnext, efficientnet, mobilenet_v3, resnet
-from pliant.zoo.transformers import vision
 
 # name -> parameters and multiply-adds at 224 x 224, as PyTorch's networks have them
 PUBLISHED = {
@@ -87,7 +87,7 @@ def test_squeeze_is_where_table_1_has_it():
 
 
 def test_vit_s_is_a_network_of_the_transformer_space():
-    assert pg.eq(zoo.get("vit_s").make_network(), vision.make_network(384, 6))
+    assert pg.eq(zoo.get("vit_s").make_network(), transformer.make_network(384, 6))
 
 
 def test_convnext_normalizes_channels():

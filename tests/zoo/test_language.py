@@ -11,7 +11,7 @@ from torch import nn
 import pliant as pg
 from pliant.oneshot import measure_differences
 from pliant.values.errors import FieldValueError
-from pliant.zoo.transformers import language as zoo
+from pliant.zoo import language as zoo
 
 TEXT = torch.tensor(list((Path(__file__).parents[2] / "LICENSE").read_bytes()))
 TINY = {

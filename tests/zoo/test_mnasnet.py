@@ -8,7 +8,7 @@ import torch
 import pliant as pg
 from pliant.oneshot import count_multiply_adds
 from pliant.values.errors import FieldValueError
-from pliant.zoo import mnasnet
+from pliant.zoo.mobile import mnasnet
 
 IMAGE = torch.zeros(1, 3, 224, 224)
 

@@ -8,7 +8,7 @@ import torch
 import pliant as pg
 from pliant.oneshot import count_multiply_adds
 from pliant.values.errors import FieldValueError
-from pliant.zoo import fbnet, proxylessnas, tunas
+from pliant.zoo.mobile import fbnet, proxylessnas, tunas
 
 IMAGE = torch.zeros(1, 3, 224, 224)
 SMALL = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ import torch
 import pliant as pg
 from pliant.oneshot import count_multiply_adds
 from pliant.values.errors import FieldValueError
-from pliant.zoo import once_for_all as ofa
+from pliant.zoo.mobile import once_for_all as ofa
 
 
 def test_space_has_the_published_size():

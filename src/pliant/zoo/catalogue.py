@@ -50,7 +50,7 @@ _TABLE = (
     *(
         Entry(
             name=f"mnasnet/{reference}",
-            module="mnasnet",
+            module="mobile.mnasnet",
             title=f"MnasNet: seven blocks with six choices each, around {title}",
             paper=_MNASNET,
             options={"reference": reference},
@@ -62,7 +62,7 @@ _TABLE = (
     *(
         Entry(
             name=f"proxylessnas/{target}",
-            module="proxylessnas",
+            module="mobile.proxylessnas",
             title=f"ProxylessNAS around the network found for {what}",
             paper="Cai, Zhu and Han, ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware, ICLR 2019",
             network_options={"name": target},
@@ -74,7 +74,7 @@ _TABLE = (
     *(
         Entry(
             name=f"fbnet/{name}",
-            module="fbnet",
+            module="mobile.fbnet",
             title=f"FBNet: one of nine blocks at each of 22 places; its network is FBNet-{name.upper()}",
             paper="Wu et al., FBNet: Hardware-Aware Efficient ConvNet Design via Differentiable NAS, CVPR 2019",
             network_options={"name": name},
@@ -86,7 +86,7 @@ _TABLE = (
     *(
         Entry(
             name=f"tunas/{space}",
-            module="tunas",
+            module="mobile.tunas",
             title=f"TuNAS: mobile networks with removable layers{what}",
             paper="Bender et al., Can Weight Sharing Outperform Random Architecture Search?, CVPR 2020",
             options={"enlarged": bool(what)},
@@ -96,7 +96,7 @@ _TABLE = (
     ),
     Entry(
         name="once_for_all",
-        module="once_for_all",
+        module="mobile.once_for_all",
         title="MobileNetV3 with elastic depth, width, kernel size and resolution",
         paper="Cai et al., Once-for-All: Train One Network and Specialize it for Efficient Deployment, ICLR 2020",
         network_name="make_network",
@@ -292,7 +292,7 @@ _TABLE = (
     # Transformers
     Entry(
         name="autoformer/tiny",
-        module="transformers.vision",
+        module="transformer",
         title="vision transformers: width, depth, heads and MLP ratios",
         paper=_AUTOFORMER,
         network_name="make_network",
@@ -300,7 +300,7 @@ _TABLE = (
     ),
     Entry(
         name="vit_s",
-        module="transformers.vision",
+        module="transformer",
         title="ViT-S/16",
         paper="Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; size S of Touvron et al., ICML 2021",
         network_options={"width": 384, "heads": 6},
@@ -311,7 +311,7 @@ _TABLE = (
     *(
         Entry(
             name=f"language/{kind}",
-            module="transformers.language",
+            module="language",
             title=f"transformers for text, {what}: width, depth, attention or MLPs over tokens, gates",
             paper="Vaswani et al., Attention Is All You Need, NeurIPS 2017",
             space_name=f"make_{kind}_space",

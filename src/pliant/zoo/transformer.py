@@ -17,7 +17,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
-from ..operations import Identity
+from .operations import Identity
 
 WIDTHS, HEADS, RATIOS, DEPTHS = (192, 216, 240), (3, 4), (3.5, 4.0), (12, 13, 14)
 """The candidates of the tiny super-network: width, heads and MLP ratio of each block, number of blocks."""

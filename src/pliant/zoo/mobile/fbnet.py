@@ -15,7 +15,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
-from .layers import ConvNormAct, ImageClassifier, PooledHead, Stage
+from ..layers import ConvNormAct, ImageClassifier, PooledHead, Stage
 
 BLOCKS = {
     "k3_e1": (3, 1, 1),

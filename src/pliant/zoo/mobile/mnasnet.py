@@ -17,7 +17,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
-from .layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
+from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
 
 STRIDES = (1, 2, 2, 2, 1, 2, 1)
 """The strides of the first layers of the blocks."""

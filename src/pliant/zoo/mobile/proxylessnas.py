@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from pliant.hyper import oneof
 from pliant.values.errors import FieldValueError, suggest
 
-from .layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage
-from .operations import Identity
+from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage
+from ..operations import Identity
 
 KERNEL_SIZES, EXPANSIONS = (3, 5, 7), (3, 6)
 """The candidates of a place; where the shape stays, the layer can also be absent."""

@@ -18,7 +18,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
-from .vision import Attention, make_blocks, open_values
+from .transformer import Attention, make_blocks, open_values
 
 WIDTHS, HEADS, RATIOS, DEPTHS = (128, 192, 256), (2, 4, 8), (2.0, 3.0, 4.0), (4, 5, 6)
 """The candidates: width, heads of attention and MLP ratio of each block, number of blocks."""

@@ -14,9 +14,9 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.values.errors import FieldValueError
 
-from .layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage, round_filters
-from .mobilenet_v2 import MULTIPLIERS, Layer
-from .operations import Zero
+from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage, round_filters
+from ..mobilenet_v2 import MULTIPLIERS, Layer
+from ..operations import Zero
 
 KERNEL_SIZES, EXPANSIONS = (3, 5, 7), (3, 6)
 """The candidates of each layer; a layer that is not the first of its block can also be removed."""

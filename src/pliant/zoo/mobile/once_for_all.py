@@ -15,9 +15,9 @@ from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
-from .backbones.mobilenet_v3 import EfficientHead
-from .layers import ConvNormAct, ImageClassifier, InvertedResidual, Stage, round_filters
-from .operations import Identity
+from ..backbones.mobilenet_v3 import EfficientHead
+from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, Stage, round_filters
+from ..operations import Identity
 
 UNITS = (
     (24, 2, False, "relu"),

@@ -8,7 +8,7 @@ import torch
 import pliant as pg
 from pliant.oneshot import measure_differences
 from pliant.values.errors import FieldValueError
-from pliant.zoo.transformers import vision as zoo
+from pliant.zoo import transformer as zoo
 
 TINY = {"head_width": 4, "image_size": 8, "patch": 4, "channels": 1, "classes": 3}
 

@@ -1,1 +1,0 @@
-"""Transformers for images and for text (PyTorch)."""
