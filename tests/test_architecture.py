@@ -46,6 +46,7 @@ FLOORS: dict[str, Row] = {
         2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED, optuna=("optuna.py",)
     ),
     "hyper": row(3, "values schema symbolic space"),
+    "cost": row(3, "values symbolic", torch=EVERYWHERE),
     "study": row(
         3,
         "values space algorithms launch",
@@ -56,14 +57,14 @@ FLOORS: dict[str, Row] = {
     "tune": row(4, "values schema space launch symbolic algorithms hyper study", rich=("progress.py",)),
     "parallel": row(5, "tune"),  # deprecated name of tune
     "nas": row(5, "values space launch symbolic hyper study tune", lazily="algorithms"),
-    "oneshot": row(4, "values space symbolic hyper algorithms", torch=EVERYWHERE),
+    "oneshot": row(4, "values space symbolic hyper algorithms cost", torch=EVERYWHERE),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "open_ended": row(5, "values space symbolic algorithms tune"),
     "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
     "cli": row(
         6,
         "values space study launch tune nas",
-        lazily="oneshot open_ended zoo bench algorithms symbolic hyper",
+        lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost",
         click=EVERYWHERE,
         rich=EVERYWHERE,
     ),

@@ -45,7 +45,7 @@ from pliant.values.path import Path
 from pliant.values.registry import register
 
 if TYPE_CHECKING:
-    from pliant import bench, oneshot
+    from pliant import bench, cost, oneshot
     from pliant.hyper.inspection import inspect
     from pliant.open_ended import edits, evolve
     from pliant.study import Study
@@ -93,7 +93,7 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
     **dict.fromkeys(
         ("patch_on_" + by for by in ("key", "member", "path", "type", "value")), "pliant.symbolic.edit.patch"
     ),
-    **dict.fromkeys(("bench", "oneshot", "zoo", "launch", "nas", "study"), ""),
+    **dict.fromkeys(("bench", "cost", "oneshot", "zoo", "launch", "nas", "study"), ""),
 }
 
 
@@ -145,12 +145,13 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "Study",
     "evolve",
     "edits",
-    # searches: algorithms, weight sharing, tasks to compare algorithms on
+    # searches: algorithms, weight sharing, costs of networks, tasks to compare algorithms on
     "algorithms",
     "generators",
     "evolution",
     "objectives",
     "oneshot",
+    "cost",
     "bench",
     # programs: what they are made of
     "Object",

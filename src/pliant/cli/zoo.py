@@ -68,11 +68,10 @@ def _find_structure(name: str) -> Any:
 
 
 def _describe_network(entry: Any) -> str:
-    """Returns the parameters and multiply-adds of the reference network as a line."""
-    from pliant.oneshot import count_multiply_adds
+    """Returns the costs of the reference network as a line."""
+    from pliant.cost import count
 
-    network: Any = entry.make_network()
-    parameters = sum(p.numel() for p in network.parameters())
-    count = count_multiply_adds(network, entry.make_input())
+    found = count(entry.make_network(), entry.make_input())
     size = " x ".join(map(str, entry.inputs))
-    return f"Reference network: {parameters:,} parameters, {count:,} multiply-adds for an input of {size}"
+    line = f"Reference network: {found.parameters:,} parameters, {found.multiply_adds:,} multiply-adds for an input of {size}"
+    return f"{line}; at most {found.peak_bytes / 1e6:.1f} MB of activations"

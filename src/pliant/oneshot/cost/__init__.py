@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pliant.cost import add_count_rule
+
 from .latency import Latency, LatencyTable, format_key, measure_latencies
 from .model import Cost
-from .multiply_adds import MultiplyAdds, add_count_rule, count_multiply_adds
+from .multiply_adds import MultiplyAdds, count_multiply_adds
 from .parameters import Parameters
 
 __all__ = [

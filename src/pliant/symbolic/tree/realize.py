@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any, TypeVar, final
 
@@ -42,6 +43,9 @@ _NOT_USED = frozenset(
 _PROBES = tuple(
     "_repr_ _ipython_ _pytest __array __dataclass __name__ __qualname__ __wrapped__ __func__ _torchscript_ _mock".split()
 )
+
+overseer: ContextVar[Any] = ContextVar("overseer", default=None)
+"""In a context that counts costs, what handles calls of unrealized modules (``call``), and builds them (``build``)."""
 
 _lock = threading.Lock()  # held briefly, never while the user's code runs
 
@@ -121,9 +125,12 @@ def _special_methods(cls: type) -> dict[str, Any]:
 
 def _after_realizing(method: Any, cls: type) -> Any:
     """Returns a special method that realizes the object first, and operands of its class."""
+    is_call = method.__name__ in ("__call__", "_wrapped_call_impl")  # the second one is PyTorch's
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **fields: Any) -> Any:
+        if is_call and (watcher := overseer.get()) is not None:
+            return watcher.call(self, method, args, fields)
         operands = (realize(a) if isinstance(a, cls) else a for a in args)
         return method(realize(self), *operands, **fields)
 
@@ -231,9 +238,12 @@ def realize(value: Value) -> Value:
 def _run(value: Any, twin: type, cls: type, busy: Busy) -> None:
     """Runs the user's code for a value that is marked as busy."""
     try:
-        value._sym_run()
-        realize_modules(value)
-        note_parts(value)
+        if (watcher := overseer.get()) is None:
+            value._sym_run()
+            realize_modules(value)
+            note_parts(value)
+        else:
+            watcher.build(value)
         put(value, "__class__", cls)
     except BaseException as error:
         forget(value, twin)

@@ -1,0 +1,289 @@
+"""``Run``: one forward pass on the device ``meta``, in which modules with known costs do not run.
+
+Each module, real or unrealized, is one *frame*: its multiply-adds, and the bytes that it needs beyond those that are live
+when it is called.  Both are remembered by the structural key of the module and of its arguments.
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pliant.symbolic.tree.realize import is_twin, realize
+
+from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
+from .memo import Entry, Memo
+from .rules import count_operation, find_count_rule, price_layer
+from .shapes import SAME, find_output
+from .tensors import META, Recipe, find_tensors, key_of_arguments
+
+
+@final
+class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has it
+    """One forward pass; also the overseer of unrealized modules in it.
+
+    Args:
+      memo: None if nothing is to be remembered.
+      is_program: whether the network is unrealized; then its programs and single layers have keys.
+    """
+
+    def __init__(self, memo: Memo | None, *, is_program: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as PyTorch has it
+        self.memo, self._is_program = memo, is_program
+        self.inside = 0.0  # multiply-adds in the current frame
+        self.live = self.peak = 0  # bytes now, and the most in the current frame
+        self._covered = 0
+        self._ages: dict[int, int] = {}  # of live storages
+        self._watched: dict[Any, None] = {}
+        self._age = 0
+        self._pending: dict[int, Any] = {}  # keys of modules that are called
+        self._known: dict[int, tuple[Any, int]] = {}  # parameters of modules that did not run
+        self._paths: dict[int, str] = {}
+
+    # ------------------------------------------------------------------ memory and operations
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # otherwise PyTorch imports its compiler, which takes seconds
+
+    def __torch_dispatch__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        fields = kwargs or {}
+        output = func(*args, **fields)
+        if not self._covered:
+            self.inside += count_operation(func, args, fields, output)
+        found = find_tensors(output, [])
+        if found:
+            if "batch_norm" in func.__name__:
+                del found[1:]  # statistics, which real kernels do not return in evaluation mode
+            given = {t.untyped_storage()._cdata for t in find_tensors((args, fields), [])}
+            for tensor in found:
+                storage = tensor.untyped_storage()
+                if storage._cdata not in given and storage._cdata not in self._ages:
+                    self._watch(storage)
+        return output
+
+    def _watch(self, storage: Any) -> None:
+        """Counts the bytes of a new storage until it is freed."""
+        size, name = storage.nbytes(), storage._cdata
+        self._age += 1
+        self._ages[name] = self._age
+
+        def free(ref: Any) -> None:
+            self.live -= size
+            self._ages.pop(name, None)
+            self._watched.pop(ref, None)
+
+        self._watched[weakref.ref(storage, free)] = None
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+    def _allocate(self, shape: Any, stride: Any, dtype: torch.dtype, size: int) -> Tensor:
+        with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+            made = torch.empty_strided(shape, stride, dtype=dtype, device=META)
+        if made.untyped_storage().nbytes() != size:
+            made.untyped_storage().resize_(size)
+        self._watch(made.untyped_storage())
+        return made
+
+    def _allocate_shape(self, shape: Any, dtype: torch.dtype) -> Tensor:
+        with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+            made = torch.empty(shape, dtype=dtype, device=META)
+            self._watch(made.untyped_storage())
+        return made
+
+    # ------------------------------------------------------------------ modules
+
+    def build(self, value: Any) -> None:
+        """Runs the constructor of an object; unrealized parts stay so, and the others report to this run."""
+        self._apart(value._sym_run)
+        if isinstance(value, nn.Module):
+            self.install(value, self._paths.get(id(value), ""))
+
+    def _apart(self, function: Any, *args: Any, **fields: Any) -> Any:
+        """Calls a function that makes weights, which are not activations."""
+        with torch._C._DisableTorchDispatch():
+            return function(*args, **fields)
+
+    def install(self, module: Any, path: str) -> None:
+        """Lets the modules in a module report to this run, and puts them into evaluation mode."""
+        pending = [(path, module)]
+        while pending:
+            where, part = pending.pop()
+            self._paths[id(part)] = where
+            if is_twin(type(part)):
+                continue
+            state = object.__getattribute__(part, "__dict__")
+            if getattr(state.get("forward"), "run", None) is self:
+                continue
+            if type(part).train is not nn.Module.train:
+                raise NoKeyError  # it may decide itself which mode its parts have
+            state["training"] = False
+            state["forward"] = _Forward(self, part, part.forward)
+            if isinstance(part, LazyModuleMixin):
+                lazy: Any = part
+                state["initialize_parameters"] = partial(self._apart, lazy.initialize_parameters)
+            for name, child in state["_modules"].items():
+                if child is not None:
+                    pending.append((f"{where}.{name}" if where else name, child))
+
+    def call(self, value: Any, method: Any, args: Any, fields: Any) -> Any:
+        """Calls an unrealized object."""
+        if not isinstance(value, nn.Module):
+            return method(realize(value), *args, **fields)
+        key = self._find_key(key_of_program, value, args, fields)
+        entry = self.memo.get(key) if self.memo is not None and key is not None else None
+        if entry is not None:
+            if self._known.setdefault(id(value), (value, entry.parameters))[1] != entry.parameters:
+                raise NoKeyError  # a lazy layer with inputs of two widths
+            return self._recall(entry, args, fields)
+        realize(value)
+        self._pending[id(value)] = key
+        return value(*args, **fields)
+
+    def _find_key(self, key_of: Any, module: Any, args: Any, fields: Any) -> Any:
+        if self.memo is None or (self._is_program and key_of is not key_of_program and module._modules):
+            return None
+        try:
+            return key_of(module), key_of_arguments(args, fields)
+        except (NoKeyError, RecursionError, KeyError):
+            return None
+
+    def _recall(self, entry: Entry, args: Any, fields: Any) -> Any:
+        self.peak = max(self.peak, self.live + entry.extra_bytes)
+        self.inside += 0 if self._covered else entry.multiply_adds
+        inputs = () if entry.recipe.sizes and entry.recipe.value.__class__ is not tuple else (args, fields)
+        return entry.recipe.make(find_tensors(inputs or (args, fields), []), self._allocate)
+
+    def run_frame(self, module: nn.Module, forward: Any, args: Any, fields: Any) -> Any:
+        """Runs the ``forward`` of a real module, or makes its output if it is known."""
+        key = self._pending.pop(id(module), None)
+        is_program = key is not None
+        if key is None:
+            if self.memo is not None and len(args) == 1 and not fields and isinstance(args[0], Tensor):
+                shape = find_output(module, args[0])
+                if shape is not None:
+                    return self._run_by_shape(module, args[0], shape)
+            key = self._find_key(lambda part: key_of_module(part, {}), module, args, fields)
+            entry = self.memo.get(key) if self.memo is not None and key is not None else None
+            if entry is not None:
+                return self._recall(entry, args, fields)
+        before, outer, base, age = self.inside, self.peak, self.live, self._age
+        attributes = list(module.__dict__.values())
+        self.inside, self.peak = 0.0, base
+        is_covered = find_count_rule(module) is not None
+        self._covered += is_covered
+        output = forward(*args, **fields)
+        self._covered -= is_covered
+        count, extra = self.inside, self.peak - base
+        if not self._covered:
+            path = self._paths.get(id(module), "")
+            count = price_layer(module, (*args, *fields.values()), output, path=path, inside=count)
+        self.inside, self.peak = before + count, max(outer, self.peak)
+        now = list(module.__dict__.values())
+        is_same = len(now) == len(attributes) and all(a is b for a, b in zip(now, attributes))
+        if key is not None and self.memo is not None and not self._covered and is_same:
+            try:
+                recipe = Recipe(
+                    output,
+                    find_tensors((args, fields), []),
+                    lambda storage: self._ages.get(storage._cdata, 0) > age,
+                )
+            except NoKeyError:
+                return output
+            if self.live - base == sum(recipe.sizes):  # the module keeps nothing
+                self.memo.put(
+                    key, Entry(count, extra, recipe, self.count_parameters(module) if is_program else 0)
+                )
+        return output
+
+    def _run_by_shape(self, module: nn.Module, x: Tensor, shape: Any) -> Tensor:
+        """Returns the output of a layer with a shape rule, and counts it."""
+        output = x if shape is SAME else self._allocate_shape(shape, x.dtype)
+        if not self._covered:
+            self.inside += price_layer(module, (x,), output, path=self._paths.get(id(module), ""), inside=0.0)
+        return output
+
+    def count_parameters(self, module: Any) -> int:
+        """Returns the number of parameters of a module, unrealized or not."""
+
+        def count_unrealized(part: Any) -> int:
+            known = self._known.get(id(part))
+            if known is None:
+                self._known[id(part)] = known = part, self.count_parameters(realize(part))
+            return known[1]
+
+        return count_parameters(module, count_unrealized)[0]
+
+
+def count_parameters(module: Any, count_unrealized: Any = None) -> tuple[int, bool]:
+    """Returns the number of parameters of a module, and whether it has more, of a size that is unknown.
+
+    A parameter that several layers share counts once.
+    """
+    total, is_lazy, met, pending = 0, False, set[int](), [module]
+    while pending:
+        part = pending.pop()
+        if part is None or id(part) in met:
+            continue
+        met.add(id(part))
+        if is_twin(type(part)):
+            total += count_unrealized(part)
+            continue
+        state = part.__dict__
+        if "_parameters" not in state:  # a scripted or traced module
+            state = {"_parameters": dict(part.named_parameters()), "_modules": {}}
+        for weight in state["_parameters"].values():
+            if weight is None or id(weight) in met:
+                continue
+            met.add(id(weight))
+            if isinstance(weight, UNINITIALIZED):
+                is_lazy = True
+            else:
+                total += weight.numel()
+        pending += state["_modules"].values()
+    return total, is_lazy
+
+
+@final
+class _Forward:
+    """Stands for the ``forward`` of a real module in a run."""
+
+    stands_for = True
+
+    def __init__(self, run: Run, module: nn.Module, forward: Any) -> None:
+        self.run, self._forward = run, forward
+        self._module = weakref.ref(module)
+
+    def __call__(self, *args: Any, **fields: Any) -> Any:
+        module = self._module()
+        assert module is not None
+        return self.run.run_frame(module, self._forward, args, fields)
+
+
+@final
+class Factories(TorchFunctionMode):
+    """Makes tensors on the device ``meta``, where initial values of weights are not needed."""
+
+    def __torch_function__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        fields = kwargs or {}
+        if func in _FACTORIES:
+            fields["device"] = META
+        elif func in _INITIALIZERS:
+            return args[0] if args else fields["tensor"]
+        return func(*args, **fields)
+
+
+_FACTORIES: Final = _device_constructors()
+_INITIALIZERS: Final = frozenset(
+    value
+    for name, value in vars(torch.nn.init).items()
+    if name.endswith("_") and name[0] != "_" and callable(value)
+)
