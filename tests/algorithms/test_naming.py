@@ -57,8 +57,7 @@ def test_aliases_lead_to_names_and_are_none():
 
 def test_options_are_passed():
     assert to_algorithm("re(population_size=7, seed=2)").population_size == 7
-    inner = to_algorithm("asha(algorithm=hyperband(algorithm='tpe(startup=5)'))").algorithm.algorithm
-    assert inner.startup == 5
+    assert to_algorithm("asha(algorithm='tpe(startup=5)')").algorithm.startup == 5
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_search_that_exhausts_a_space_is_told(pliant, monkeypatch):
 def test_without_matplotlib_there_are_tables(pliant, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     output = pliant(*FAST, "--algorithms", "random", "--trials", 2, "--runs", 1).output
-    assert re.search(r"No plots: plots need Matplotlib.*pliant\[plots\]", output)
+    assert re.search(r"No plots: .*atplotlib.*pliant\[plots\]", output)
     assert output.endswith("Written: bench/branin.csv, bench/branin.json\n")
 
 

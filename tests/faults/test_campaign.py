@@ -35,7 +35,8 @@ def campaign():
 
 
 def change(file, statement):
-    """Runs a statement, and writes the digests that Pliant would."""
+    """Runs a statement, and writes the digests that Pliant would; the mark, which would show the loss, is deleted."""
+    file.with_name(file.name + "-mark").unlink(missing_ok=True)
     engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
@@ -68,7 +69,7 @@ def test_every_failpoint_of_a_search_is_reached(campaign, tmp_path):
         file = tmp_path / f"{number}.db"
         passed = []
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("store.store", "store.lock", "store.format", "store.migrate", "run"):
+            for name in ("store.store", "store.sqlite", "store.lock", "store.format", "store.migrate", "run"):
                 patch.setattr(f"pliant.study.{name}.reach", passed.append)
             search(file, searches.make_plain, 2, 1, lambda trial_id: None)
         seen[number] = set(passed)

@@ -5,8 +5,8 @@
 is the list of the items of its picks.  A list that contains lists is a tree; without nesting, vector and tree agree.
 
 **Dict**: by path or name.  The entry of a choice is the index of a candidate, or ``'<index>/<count> (<literal>)'``;
-never its value, except in ``Values``.  A number that is a candidate and also the index of another one is refused, except in
-``Indices``.
+never its value, except in ``Values``.  A dict whose numbers are all candidates, one of them also the index of another one, is
+refused, as it may be a program; except in ``Indices``.
 """
 
 from __future__ import annotations
@@ -191,12 +191,15 @@ def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     left = {key: value for key, value in given.items() if value is not None or by_value}
     used: dict[Any, str] = {}
     picked: dict[int, list[int]] = {}
+    candidates: list[bool] = []  # for each number of a choice, whether it is a candidate
+    doubts: list[DecisionError] = []
 
     def decide(index: int, point: Point) -> Any:
         value = _look_up(space, index, left, used)
         if isinstance(point, Choice):
             if not (by_value or by_index or isinstance(value, str)):
-                check_index(point, value)
+                candidates.append(bool(_find_number(point, value)))
+                doubts.extend(_find_doubts(point, value))
             value = _to_index(point, value, by_value=by_value)
         value = check_value(point, value)
         if isinstance(point, Choice) and point.group is not None:
@@ -207,6 +210,8 @@ def _read_dict(space: Space, given: Mapping[Any, Any]) -> Vector:
     for key in left:
         if key not in used:
             _reject_key(space, key, left[key])
+    if doubts and all(candidates):  # it may be a program
+        raise doubts[0]
     return values
 
 
@@ -290,6 +295,17 @@ def refuse_program(space: Space, given: object) -> None:
 def _find_number(point: Choice, value: object) -> list[int]:
     kinds = (bool,) if isinstance(value, bool) else (int, float)
     return [i for i, one in enumerate(candidate_values(point)) if one.__class__ in kinds and one == value]
+
+
+def _find_doubts(point: Choice, value: object) -> list[DecisionError]:
+    """Returns the error of ``check_index`` for an index; raises it for a number that is none."""
+    try:
+        check_index(point, value)
+    except DecisionError as error:
+        if (index := to_whole(value)) is None or not 0 <= index < point.count:
+            raise
+        return [error]
+    return []
 
 
 def check_index(point: Choice, value: object) -> None:

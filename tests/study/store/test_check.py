@@ -209,7 +209,7 @@ def test_a_backup_is_the_same_study(place, tmp_path):
     copies = [tmp_path / f"copy{number}.db" for number in range(3)]
     with Study.open(place, SPACE, Random(seed=1)) as study:
         study.backup(copies[0])
-    assert run("study", "backup", place, copies[1]).output == f"{copies[1]}: 6 trials\n"
+    assert run("study", "backup", place, copies[1]).output == f"{copies[1]}: a copy with 6 trials\n"
     for copy in copies[:2]:
         assert read_all(copy) == read_all(place)
         assert find_faults(copy) == []

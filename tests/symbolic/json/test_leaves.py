@@ -64,7 +64,7 @@ def test_a_leaf_comes_back_as_it_was(value):
 ZONES = st.none() | st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), ZoneInfo("UTC")])
 HASHABLE = st.recursive(
     st.dates() | st.datetimes(timezones=ZONES) | st.times() | st.timedeltas() | st.uuids() | st.decimals(allow_nan=False)
-    | st.fractions() | st.complex_numbers() | st.binary() | st.text() | st.integers() | st.booleans() | st.none(),
+    | st.fractions() | st.complex_numbers(allow_nan=False) | st.binary() | st.text() | st.integers() | st.booleans() | st.none(),
     lambda inner: st.frozensets(inner, max_size=3) | st.tuples(inner, inner),
     max_leaves=6,
 )  # fmt: skip

@@ -28,7 +28,6 @@ def to_plain(network: nn.Module) -> Any:
     >>> network = to_plain(program)
     >>> type(network[0]) is nn.Linear, isinstance(network, pg.Symbolic)
     (True, False)
-    >>> quantized = torch.ao.quantization.quantize_dynamic(network, {nn.Linear})
 
     Args:
       network: a symbolic network without holes, an ordinary one with symbolic parts, or the result of
