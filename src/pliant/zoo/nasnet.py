@@ -80,7 +80,10 @@ AMOEBANET_A = Genotype(
 
 @final
 class Branch(Object):
-    """One of the two branches of a block: an operation, and the index of the earlier tensor that it takes."""
+    """One of the two branches of a block: an operation, and the index of the earlier tensor that it takes.
+
+    Tensors 0 and 1 are the inputs of the cell, the outputs of the two layers before it.
+    """
 
     op: str
     source: int
@@ -115,7 +118,7 @@ class Cell(nn.Module):
         self.sources, self.operations = [], nn.ModuleList()
         for place, block in enumerate(blocks):
             for branch in block:
-                _check(branch, place)
+                check_branch(branch, place, OPS, "NASNet")
                 self.sources.append(branch.source)
                 stride = 2 if halves and branch.source < 2 else 1
                 self.operations.append(_make_operation(branch.op, filters, stride))
@@ -239,15 +242,15 @@ def make_space(
     return Network(normal, reduction, filters=filters, repeats=repeats, classes=classes)
 
 
-def _check(branch: Branch, place: int) -> None:
+def check_branch(branch: Branch, place: int, ops: Sequence[str], network: str) -> None:
     """Raises FieldValueError for a branch that takes a tensor that is not there, or an unknown operation."""
     if not 0 <= branch.source < place + 2:
         raise FieldValueError(
             f"block {place} takes tensors 0 to {place + 1} (0 and 1 are the cell's inputs); got {branch.source}."
         )
-    if branch.op not in OPS:
+    if branch.op not in ops:
         raise FieldValueError(
-            f"the operations of NASNet are {', '.join(OPS)}; got {branch.op!r:.80}{suggest(branch.op, OPS) or '.'}"
+            f"the operations of {network} are {', '.join(ops)}; got {branch.op!r:.80}{suggest(branch.op, ops) or '.'}"
         )
 
 

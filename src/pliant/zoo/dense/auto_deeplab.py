@@ -15,41 +15,18 @@ from torch import Tensor, nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
-from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
 
+from ..darts import OPS
 from ..layers import ConvNormAct
+from ..nasnet import Branch, check_branch
 from ..operations import Identity, Pooling, Separable, Zero
-
-OPS = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
-"""The operations of a cell; a decision is an index into them."""
 
 LAYERS, BLOCKS, LEVELS = 12, 5, 4
 """Layers of the network, blocks of a cell, and resolutions: 1/4, 1/8, 1/16 and 1/32 of the image."""
 
 OP_HINT, INPUT_HINT, STEP_HINT = "op", "input", "step"
 """The hints of the holes: operations and inputs of the cell, and steps between resolutions."""
-
-
-@final
-class Branch(Object):
-    """One of the two branches of a block: an operation, and the index of the earlier tensor that it takes.
-
-    Tensors 0 and 1 are the inputs of the cell, the outputs of the two layers before it.
-    """
-
-    op: str
-    source: int
 
 
 @symbolize
@@ -100,7 +77,9 @@ class Segmenter(nn.Module):
         self, blocks: Sequence[Sequence[Branch]], steps: Sequence[int], *, filters: int = 8, classes: int = 19
     ) -> None:
         super().__init__()
-        _check_blocks(blocks)
+        for place, block in enumerate(blocks):
+            for branch in block:
+                check_branch(branch, place, OPS, "Auto-DeepLab")
         older = newer = filters * len(blocks)
         self.stem = nn.Sequential(
             ConvNormAct(3, filters, 3, stride=2), ConvNormAct(filters, newer, 3, stride=2)
@@ -190,20 +169,6 @@ def make_space(*, blocks: int = BLOCKS, layers: int = LAYERS, filters: int = 8, 
     cell = [[make_branch(place), make_branch(place)] for place in range(blocks)]
     steps = [oneof([0, 1, -1], hints=STEP_HINT) for _ in range(layers - 1)]
     return Segmenter(cell, steps, filters=filters, classes=classes)
-
-
-def _check_blocks(blocks: Sequence[Sequence[Branch]]) -> None:
-    """Raises FieldValueError for a branch that takes a tensor that is not there, or an unknown operation."""
-    for place, block in enumerate(blocks):
-        for branch in block:
-            if not 0 <= branch.source < place + 2:
-                raise FieldValueError(
-                    f"block {place} takes tensors 0 to {place + 1} (0 and 1 are the cell's inputs); got {branch.source}."
-                )
-            if branch.op not in OPS:
-                raise FieldValueError(
-                    f"the operations of Auto-DeepLab are {', '.join(OPS)}; got {branch.op!r:.80}{suggest(branch.op, OPS) or '.'}"
-                )
 
 
 def _make_operation(name: str, filters: int) -> Any:
