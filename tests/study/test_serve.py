@@ -329,8 +329,10 @@ def test_a_server_that_is_killed(path, start, until):
         until(lambda: reader.is_complete, "the end of the study")
         assert reader.counts() == {"running": 0, "completed": 400, "stopped": 0, "failed": 0}
         assert told(reader) == list(range(1, 401))
-        assert {trial.attempts for trial in reader.trials()} == {1}
-        assert reader.journal() == []
+        again = {trial.id: trial.attempts for trial in reader.trials() if trial.attempts > 1}
+        assert len(again) <= 5  # an answer to `ask` can die with the server: then nobody has that trial
+        assert set(again.values()) <= {2}
+        assert {number for _, number, _ in reader.journal()} == set(again)
     assert result["errors"] == []
     assert result["codes"] == [0] * 4
 

@@ -64,6 +64,7 @@ class InPlace(Launcher):
         self._events: deque[Event] = deque()
         self._call: _Run | None = None
         self._orders: queue.SimpleQueue[_Run | None] | None = None
+        self._thread: threading.Thread | None = None
         self._command = ""
         self._commands: Commands | None = None
         self._closed = False
@@ -123,12 +124,16 @@ class InPlace(Launcher):
         self._jobs.clear()
         self._waiting.clear()
         self._events.clear()
+        is_busy = self._call is not None
         if self._call is not None:
             self._call.stop("cancelled", "the launcher was closed")
             self._call = None
-        if self._orders is not None:
+        if self._orders is not None and self._thread is not None:
             self._orders.put(None)
             self._orders = None
+            if not is_busy:  # a running call is not waited for: it ends at its next report, if it makes one
+                self._thread.join()
+            self._thread = None
         if self._commands is not None:
             self._commands.close()
 
@@ -147,7 +152,10 @@ class InPlace(Launcher):
             return
         if self._orders is None:
             self._orders = queue.SimpleQueue()
-            threading.Thread(target=_work, args=(self._orders,), name="pliant-in-place", daemon=True).start()
+            self._thread = threading.Thread(
+                target=_work, args=(self._orders,), name="pliant-in-place", daemon=True
+            )
+            self._thread.start()
         self._call = _Run(job)
         self._orders.put(self._call)
         self._events.append(Started(job.id, f"pid {os.getpid()} on {socket.gethostname()}, in place"))
