@@ -17,6 +17,9 @@ _MACRO = "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Sea
 _DARTS = "Liu, Simonyan and Yang, DARTS: Differentiable Architecture Search, ICLR 2019"
 _ENAS = "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018"
 _AUTOFORMER = "Chen et al., AutoFormer: Searching Transformers for Visual Recognition, ICCV 2021"
+_WALK_THROUGH = (
+    "Sable, Neural Architecture Search Part 2: Search Space, Architecture Design and One-Shot Training, 2020"
+)
 
 _IMAGENET, _CIFAR = (3, 224, 224), (3, 32, 32)
 
@@ -249,7 +252,7 @@ _TABLE = (
             name=name,
             module="mlp",
             title=title,
-            paper="Sable, Neural Architecture Search Part 2: Search Space, Architecture Design and One-Shot Training, 2020",
+            paper=_WALK_THROUGH,
             space_name=function,
             network_name="make_network",
             inputs=(1, 28, 28),
@@ -266,6 +269,14 @@ _TABLE = (
                 "perceptrons with units, activation and dropout decided separately",
             ),
         )
+    ),
+    Entry(
+        name="mlp/sequences",
+        module="mlp_vocabulary",
+        title="perceptrons of up to three layers, by the rules of a walk-through's controller",
+        paper=_WALK_THROUGH,
+        space_name="make_sequence_space",
+        inputs=(1, 28, 28),
     ),
     # Dense prediction
     Entry(

@@ -1,12 +1,13 @@
 """Spaces of multilayer perceptrons: sequences of dense and dropout layers from a vocabulary (PyTorch).
 
 Sable, "Neural Architecture Search Part 2", a walk-through for Keras, 2020: a dense layer is a pair of units and activation, and
-dropout is one more word of the vocabulary.  ``make_shared_space`` decouples the same decisions for weight sharing.
+dropout is one more word of the vocabulary.  ``make_space`` has all sequences; ``mlp_vocabulary`` has those that the rules
+of the walk-through's controller allow, and their numbers.  ``make_shared_space`` decouples the same decisions for weight sharing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -54,18 +55,18 @@ class Perceptron(nn.Module):
     """A multilayer perceptron.
 
     Args:
-      layers: the hidden layers.
+      layers: the hidden layers; a list among them stands for the layers in it, so that a hole can decide about several.
       inputs: numbers in an example, of any shape.
       classes: how many logits it returns.
       dropout: the probability of all dropout layers.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], *, inputs: int = 784, classes: int = 10, dropout: float = 0.2
+        self, layers: Sequence[Any], *, inputs: int = 784, classes: int = 10, dropout: float = 0.2
     ) -> None:
         super().__init__()
         parts: list[nn.Module] = [nn.Flatten()]
-        for layer in layers:
+        for layer in flatten_layers(layers):
             if layer.units < 0:
                 raise FieldValueError(f"a layer has units, or 0 for dropout; got {layer.units}.")
             if layer.units:
@@ -195,6 +196,15 @@ def make_shared_space(
         after = top if rest is None else oneof([top, rest], hints=DEPTH_HINT)
         rest = Stage([hidden, after])
     return Stage([Flatten(), rest])
+
+
+def flatten_layers(layers: Any) -> Iterator[Any]:
+    """Yields the layers in nested lists, in order."""
+    for one in layers:
+        if isinstance(one, (list, tuple)):
+            yield from flatten_layers(one)
+        else:
+            yield one
 
 
 def _check(max_layers: int) -> None:
