@@ -1,14 +1,21 @@
 """Error classes: one root, ``PliantError``, and each also of the matching built-in type.
 
-Messages are written where an error is raised.  ``suggest`` finds the nearest valid name for them.
+Messages are written where an error is raised.  ``quote`` writes a given value for them, ``listing`` the allowed names, and
+``suggest`` finds the nearest one.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
 from .text import shorten_lines, to_printable
+
+_LONG = 10**80
+_BRACKETS = {list.__repr__: ("[", "]"), tuple.__repr__: ("(", ")"), dict.__repr__: ("{", "}")}
 
 
 class PliantError(Exception):
@@ -178,6 +185,77 @@ class EvaluationError(PliantError, RuntimeError):
     """All first trials failed, so that the evaluation has an error, not the programs."""
 
 
+def quote(value: object, limit: int = 80) -> str:
+    """Returns the repr of any value for a message: printable, on one line, of at most ``limit`` characters; never raises.
+
+    What does not fit ends in ``...`` and is not formatted, so that large values take no time.  Long integers and large
+    arrays are described, as is a value whose ``__repr__`` raises.
+
+    >>> quote([1, "a"]), quote(10**5000), quote("x" * 10**6, limit=12)
+    ("[1, 'a']", 'an int of 5,001 digits', "'xxxxxxxx...")
+    """
+    text = to_printable(_write(value, limit))
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def quote_typed(value: object, limit: int = 80) -> str:
+    """Returns the repr of any value, as ``quote`` does, and its type.
+
+    >>> quote_typed("3")
+    "'3' of type str"
+    """
+    return f"{quote(value, limit)} of type {_type_name(value)}"
+
+
+def _type_name(value: object) -> str:
+    return str(type.__dict__["__name__"].__get__(type(value)))  # a metaclass can replace `__name__`
+
+
+def _write(value: Any, room: int) -> str:
+    """Returns the repr of a value, or a text longer than ``room`` that begins like it."""
+    cls: Any = type(value)
+    try:
+        write = cls.__repr__
+        if write is int.__repr__ and not -_LONG < value < _LONG:
+            return f"an int of {_count_digits(abs(value)):,} digits"
+        if write in (str.__repr__, bytes.__repr__):
+            return str(write(value[: room + 1]))
+        if write in _BRACKETS:
+            return _write_items(value, write, room)
+        if hasattr(cls, "_sym_quote"):  # a node of a program
+            return str(cls._sym_quote(value, room))
+        shape = getattr(value, "shape", ()) if hasattr(cls, "dtype") else ()
+        if isinstance(shape, tuple) and math.prod(shape) > room:
+            return f"{_type_name(value)} of shape {tuple(shape)} and dtype {value.dtype}"
+        if issubclass(cls, (Mapping, Sequence, Set)) and cls is not range and len(value) > 1000:
+            return f"{_type_name(value)} of {len(value):,} items"
+        return re.sub(r"\s*\n\s*", " ", repr(value)[: 4 * room + 4])
+    except Exception as error:  # noqa: BLE001 - of the value's own methods
+        return f"<{_type_name(value)} whose repr raises {_type_name(error)}>"
+
+
+def _write_items(value: Any, write: Any, room: int) -> str:
+    """Returns the repr of a list, tuple, dict or set, without the items that do not fit."""
+    opening, closing = _BRACKETS[write]
+    is_dict = write is dict.__repr__
+    texts: list[str] = []
+    for item in dict.items(value) if is_dict else value:
+        key = f"{_write(item[0], room)}: " if is_dict else ""
+        texts.append(key + _write(item[1] if is_dict else item, max(0, room - len(key))))
+        room -= len(texts[-1]) + 2
+        if room < 0:
+            return opening + ", ".join(texts) + ", ..."
+    comma = "," if opening == "(" and len(texts) == 1 else ""
+    return opening + ", ".join(texts) + comma + closing
+
+
+def _count_digits(number: int) -> int:
+    """Returns the number of decimal digits, without writing them."""
+    power = math.log10(number)
+    near = round(power)
+    return near + (number >= 10**near) if abs(power - near) < 1e-6 else int(power) + 1
+
+
 def suggest(name: object, names: Iterable[object]) -> str:
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``names``, or an empty string.
 
@@ -186,8 +264,8 @@ def suggest(name: object, names: Iterable[object]) -> str:
     >>> suggest("zzz", ["filters"])
     ''
     """
-    near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = difflib.get_close_matches(_name(name), [_name(n) for n in names], n=1, cutoff=0.5)
+    return f"; did you mean {quote(near[0])}?" if near else ""
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
@@ -196,6 +274,14 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     >>> listing(["a", "b"]), listing([])
     ("'a', 'b'", 'none')
     """
-    shown = [repr(str(n)) for n in names]
-    more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
-    return (", ".join(shown[:limit]) + more) or "none"
+    known = list(names)
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return (", ".join([quote(_name(n)) for n in known[:limit]]) + more) or "none"
+
+
+def _name(value: object) -> str:
+    """Returns a name as text, the start of a longer one; a search for near names takes quadratic time."""
+    try:
+        return str(value)[:200]
+    except Exception:  # noqa: BLE001 - of the value's own methods, or an integer of thousands of digits
+        return quote(value)

@@ -144,5 +144,8 @@ class Symbolic(Node):
     def __repr__(self) -> str:
         return one_line(self)
 
+    def _sym_quote(self, limit: int) -> str:
+        return one_line(self, max_length=limit) if type(self).__repr__ is Symbolic.__repr__ else repr(self)
+
     def __str__(self) -> str:
         return format_value(self)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.numbers import to_whole
 
@@ -24,6 +24,7 @@ from .compare import equal, node_class
 _NAMED = (type, FunctionType, BuiltinFunctionType)
 _LITERAL_LENGTH = 120  # the longest literal that PyGlove writes
 _DECIMAL_BITS = 2048  # Python does not print much longer integers (sys.set_int_max_str_digits)
+_Writer = Callable[[object], str] | None  # of leaves: None for their repr
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -46,13 +47,14 @@ def one_line(value: object, *, max_length: int | None = None) -> str:
     '{a=1, b={...'
     """
     parts: list[str] = []
-    put = parts.append
-    if max_length is not None:
-        put = _limited(parts, max_length)
+    if max_length is None:
+        _write(value, parts.append, None)
+        return "".join(parts)
+    put, longest = _limited(parts, max_length), max_length + 1
     try:
-        _write(value, put)
+        _write(value, put, lambda leaf: quote(leaf, longest))
     except _Full:
-        return "".join(parts)[: max(0, (max_length or 0) - 3)] + "..."
+        return "".join(parts)[: max(0, max_length - 3)] + "..."
     return "".join(parts)
 
 
@@ -70,48 +72,56 @@ def _limited(parts: list[str], max_length: int) -> Callable[[str], None]:
     return put
 
 
-def _write(value: Any, put: Callable[[str], None]) -> None:
+def _write(value: Any, put: Callable[[str], None], write: _Writer) -> None:
     """Writes a value in the one-line form."""
     cls = value.__class__
     if cls in ATOMS:
-        put(leaf_text(value))
+        put(leaf_text(value, write))
     elif isinstance(value, Node):
         if isinstance(value, list):
-            _write_items("[", ((None, v) for v in value._sym_values()), "]", put)
+            _write_items("[", ((None, v) for v in value._sym_values()), "]", put, write)
         elif isinstance(value, dict):
-            _write_items("{", ((f"{_key_text(k)}=", v) for k, v in children(value) or ()), "}", put)
+            _write_items(
+                "{", ((f"{_key_text(k, write)}=", v) for k, v in children(value) or ()), "}", put, write
+            )
         else:
-            _write_items(node_class(value).__name__ + "(", arguments(value), ")", put)
+            _write_items(node_class(value).__name__ + "(", arguments(value), ")", put, write)
     elif cls is tuple:
-        _write_items("(", ((None, v) for v in value), ",)" if len(value) == 1 else ")", put)
+        _write_items("(", ((None, v) for v in value), ",)" if len(value) == 1 else ")", put, write)
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        _write_items(cls.__name__ + "(", ((f"{k}=", v) for k, v in zip(value._fields, value)), ")", put)
+        _write_items(
+            cls.__name__ + "(", ((f"{k}=", v) for k, v in zip(value._fields, value)), ")", put, write
+        )
     elif cls is list:
-        _write_items("[", ((None, v) for v in value), "]", put)
+        _write_items("[", ((None, v) for v in value), "]", put, write)
     elif cls is dict:
-        _write_items("{", ((f"{leaf_text(k)}: ", v) for k, v in value.items()), "}", put)
+        _write_items("{", ((f"{leaf_text(k, write)}: ", v) for k, v in value.items()), "}", put, write)
     else:
-        put(leaf_text(value))
+        put(leaf_text(value, write))
 
 
 def _write_items(
-    opening: str, items: Iterator[tuple[str | None, Any]], closing: str, put: Callable[[str], None]
+    opening: str,
+    items: Iterator[tuple[str | None, Any]],
+    closing: str,
+    put: Callable[[str], None],
+    write: _Writer,
 ) -> None:
     put(opening)
     between = ""
     for prefix, item in items:
         put(between + (prefix or ""))
-        _write(item, put)
+        _write(item, put, write)
         between = ", "
     put(closing)
 
 
-def _key_text(key: object) -> str:
-    return key if isinstance(key, str) and key.isidentifier() else repr(key)
+def _key_text(key: object, write: _Writer) -> str:
+    return key if isinstance(key, str) and key.isidentifier() else (write or repr)(key)
 
 
-def leaf_text(value: object) -> str:
-    """Returns a leaf on one line: the name of a class, function or enum member, else its ``repr``.
+def leaf_text(value: object, write: _Writer = None) -> str:
+    """Returns a leaf on one line: the name of a class, function or enum member, else its ``repr``, or what ``write`` returns.
 
     >>> leaf_text(int), leaf_text(len), leaf_text("a")
     ('int', 'len', "'a'")
@@ -120,6 +130,8 @@ def leaf_text(value: object) -> str:
         return str(value.__name__)
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
+    if write is not None:
+        return write(value)
     if value.__class__ is int and value.bit_length() > _DECIMAL_BITS:
         return hex(value)
     text = repr(value)
@@ -199,7 +211,7 @@ def check_indent(indent: object) -> int:
     """Returns the number of spaces per level; raises FieldValueError for what is not from 0 to 80."""
     spaces = to_whole(indent)
     if spaces is None or not 0 <= spaces <= 80:
-        raise FieldValueError(f"the indent is from 0 to 80 spaces per level; got {indent!r:.80}.")
+        raise FieldValueError(f"the indent is from 0 to 80 spaces per level; got {quote(indent)}.")
     return spaces
 
 
