@@ -278,6 +278,13 @@ _TABLE = (
         space_name="make_sequence_space",
         inputs=(1, 28, 28),
     ),
+    # Tables
+    Entry(
+        name="tabular",
+        module="tabular",
+        title="linear models, perceptrons and residual networks for tables, with embeddings of columns and how to train",
+        paper="Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, NeurIPS 2021",
+    ),
     # Dense prediction
     Entry(
         name="nas_fpn",
