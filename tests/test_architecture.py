@@ -66,8 +66,8 @@ FLOORS: dict[str, Row] = {
         "values symbolic space hyper algorithms study tune oneshot zoo launch",
         numpy=EVERYWHERE,
         torch=EVERYWHERE,
-        pandas=("reading/*",),
-        pyarrow=("reading/*",),
+        scipy=EVERYWHERE,
+        pyarrow=("reading/parquet.py",),
         sklearn=("estimators.py",),
     ),
     "cli": row(

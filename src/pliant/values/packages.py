@@ -13,6 +13,7 @@ EXTRAS = {
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
     "matplotlib": "plots",
     "psycopg": "postgres",
+    "sklearn": "tabular",
 }
 """The extra of each optional package, as in ``pyproject.toml``."""
 
