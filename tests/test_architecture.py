@@ -93,7 +93,7 @@ FLOORS: dict[str, Row] = {
 # Floors inside a folder that is divided: its folders, lowest first ("." is its root files); one line, one floor.
 INNER: dict[str, list[str]] = {
     "oneshot": [
-        "choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
+        "bank choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
     "study": ["trials", "store", "."],

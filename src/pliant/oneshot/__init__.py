@@ -10,6 +10,7 @@ except ModuleNotFoundError:
     require("pliant.oneshot", "torch", instead="search with pg.sample, which needs no PyTorch")
     raise
 
+from .bank import WeightBank, pair_layers
 from .channels.propagation import follow
 from .choices.choice import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .choices.mutable import BindError, Mutable
@@ -119,6 +120,7 @@ __all__ = [
     "Trainer",
     "TuNAS",
     "ValueChoice",
+    "WeightBank",
     "add_count_rule",
     "add_rule",
     "add_widths",
@@ -133,6 +135,7 @@ __all__ = [
     "measure_latencies",
     "open_kernel",
     "open_network",
+    "pair_layers",
     "read_answer",
     "read_space",
     "recalibrate",

@@ -14,7 +14,9 @@ Content = str | bytes | Callable[[BinaryIO], object]
 """What to write: text (as UTF-8), bytes, or a function that writes to an open file."""
 
 
-def write_atomically(path: str | os.PathLike[str], content: Content, *, mode: int | None = None) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], content: Content, *, mode: int | None = None, durable: bool = True
+) -> None:
     """Writes a file by renaming a temporary one in the same folder, after it is on the disk.
 
     A symbolic link at ``path`` is replaced, not followed.
@@ -29,6 +31,7 @@ def write_atomically(path: str | os.PathLike[str], content: Content, *, mode: in
       path: the file; its folder must exist.
       content: what to write.
       mode: permissions such as ``0o600``, whatever the umask says; None for those of any new file.
+      durable: whether it survives a power failure; if not, it is many times faster, and such a failure may damage it.
 
     Raises:
       OSError: the file cannot be written; the old one is unchanged.
@@ -42,7 +45,8 @@ def write_atomically(path: str | os.PathLike[str], content: Content, *, mode: in
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if mode is not None:
             os.chmod(temporary, mode)
         os.replace(temporary, path)
@@ -50,7 +54,8 @@ def write_atomically(path: str | os.PathLike[str], content: Content, *, mode: in
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    if durable:
+        _sync_folder(folder)
 
 
 def _open_private(path: str, flags: int) -> int:
