@@ -52,6 +52,7 @@ from .nni.search_space import read_space
 from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics, recalibrate
 from .rewrite.concrete import fix_choices
 from .rewrite.foreign import open_kernel, open_network
+from .rewrite.layer_fields import add_fields
 from .rewrite.network import Supernet, supernet
 from .rewrite.plain import to_plain
 from .sampler import Sampler, Step
@@ -122,6 +123,7 @@ __all__ = [
     "ValueChoice",
     "WeightBank",
     "add_count_rule",
+    "add_fields",
     "add_rule",
     "add_widths",
     "count_multiply_adds",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import weakref
-from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -25,11 +25,10 @@ from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
 from pliant.values.errors import FieldTypeError, FieldValueError
-from pliant.values.signature import read_signature
 
 from ..elastic.rules import find_rule
-
-_CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+from .layer_fields import read_fields, read_settings
+from .ties import has_weights, tie_again
 
 _classes: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 
@@ -58,16 +57,13 @@ def open_network(network: nn.Module) -> Any:
 
     Raises:
       FieldTypeError: ``network`` is not a module.
-      FieldValueError: a module or a weight occurs at two places.
     """
     given: Any = network
     if not isinstance(given, nn.Module):
         raise FieldTypeError(
             f"open_network takes a module; got {network!r:.80} of type {type(network).__name__}."
         )
-    advice = "Open the parts of the network separately, or symbolize its class: pg.symbolize keeps what its constructor ties."
-    _check_unshared(network, advice, enter_nodes=True)
-    return _open(network)
+    return _open(network, set())
 
 
 def open_holes(network: nn.Module) -> Any:
@@ -81,11 +77,7 @@ def open_holes(network: nn.Module) -> Any:
     """
     if isinstance(network, Node) or not _has_holes(network):
         return None
-    advice = (
-        "The network has holes and is built again for each decision. Symbolize the class that has both: pg.symbolize keeps "
-        "what its constructor ties."
-    )
-    _check_unshared(network, advice, enter_nodes=False)
+    _check_unshared(network)
     return _open_modules_with_holes(network)
 
 
@@ -94,7 +86,7 @@ def _open_modules_with_holes(module: nn.Module) -> Any:
         return module
     children = {name: _open_modules_with_holes(child) for name, child in module.named_children()}
     fields = {**_name_children(children), **_find_hole_attributes(module)}
-    return node_class(type(module), None, tuple(fields))(opened=Ref(module), **fields)
+    return _make_node(module, None, {}, fields)
 
 
 def _has_holes(module: nn.Module) -> bool:
@@ -148,75 +140,78 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
     return rebind(clone(layer), kernel_size=kernel, padding=SamePadding(clone(kernel), step))
 
 
-def _open(module: nn.Module) -> Any:
-    children = _name_children({n: _open(child) for n, child in module._modules.items() if child is not None})
-    base = _base(type(module))
-    arguments = None if base is None else _arguments(module, base)
-    cls = node_class(type(module), None if arguments is None else base, tuple(children))
-    return cls(**(arguments or {}), opened=Ref(module), **children)
+def _open(module: nn.Module, seen: set[int]) -> Any:
+    children: dict[str, Any] = {}
+    for name, child in module._modules.items():
+        if child is None:
+            continue
+        is_tied = id(child) in seen and has_weights(child)
+        seen.add(id(child))
+        children[name] = None if is_tied else _open(child, seen)
+    fields = _name_children(children)
+    base, arguments = read_fields(module) or (None, {})
+    if base is None:
+        fields.update({name: value for name, value in read_settings(module).items() if name not in fields})
+    return _make_node(module, base, arguments, {n: v for n, v in fields.items() if n not in arguments})
+
+
+def _make_node(
+    module: nn.Module, base: type[nn.Module] | None, arguments: dict[str, Any], fields: dict[str, Any]
+) -> Any:
+    cls = node_class(type(module), base, tuple(fields), tuple(arguments))
+    return cls(**{_source_field((*fields, *arguments)): Ref(module)}, **arguments, **fields)
 
 
 def _name_children(children: dict[str, Any]) -> dict[str, Any]:
     """Returns the children of a module as fields of its node: by name, or as the list ``layers`` if they are numbered."""
     if children and list(children) == [str(i) for i in range(len(children))]:
         return {"layers": list(children.values())}
-    return children if all(map(str.isidentifier, children)) else {"layers": children}
+    return dict(children) if all(map(_can_be_field, children)) else {"layers": children}
 
 
-def _base(cls: type[nn.Module]) -> type[nn.Module] | None:
-    """Returns the class of ``torch.nn`` that a layer has or derives from; None for others and for containers."""
-    for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn.") and issubclass(base, nn.Module):
-            return None if base in _CONTAINERS else base
-    return None
+def _can_be_field(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name) and not name.startswith(("__", "_sym_", "_v_"))
 
 
-def _arguments(layer: nn.Module, base: type[nn.Module]) -> dict[str, Any] | None:
-    """Returns the arguments of a layer's constructor, read from its attributes; None if that is not possible."""
-    found: dict[str, Any] = {}
-    if base is nn.MultiheadAttention:
-        own: Any = layer
-        found = {"bias": own.in_proj_bias is not None, "add_bias_kv": own.bias_k is not None}
-    for name, parameter in read_signature(base).parameters.items():
-        if name in ("device", "dtype") or name in found:
-            continue
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(layer, name):
-            return None
-        value = getattr(layer, name)
-        if name == "bias" and not isinstance(value, bool):
-            value = value is not None
-        if isinstance(value, (Tensor, nn.Module)) or (callable(value) and not isinstance(value, type)):
-            return None
-        found[name] = value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
-    return found
+def _source_field(others: tuple[str, ...]) -> str:
+    """Returns the name of the field for the module that a node copies; ``opened`` where no other field has that name."""
+    name = "opened"
+    while name in others:
+        name += "_"
+    return name
 
 
-def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tuple[str, ...] = ()) -> Any:
+def node_class(
+    cls: type[nn.Module],
+    base: type[nn.Module] | None,
+    children: tuple[str, ...] = (),
+    arguments: tuple[str, ...] = (),
+) -> Any:
     """Returns the symbolic class whose instances are copies of modules of a class.
 
     Args:
       cls: the class of the modules.
-      base: the class of ``torch.nn`` whose constructor's arguments are fields; None for no arguments.
-      children: the names of further fields.
+      base: the class that makes a layer from ``arguments``; None if the modules are only copied.
+      children: the names of further fields: parts, and settings.
+      arguments: the names of the fields that are arguments of ``base``.
     """
-    key = id(cls), base, children  # what is made keeps `cls` alive
+    key = id(cls), base, children, arguments  # what is made keeps `cls` alive
     known = _classes.get(key)
     if known is not None:
         return known
 
-    arguments: Mapping[str, Any] = {} if base is None else read_signature(base).parameters
+    source = _source_field((*children, *arguments))
 
-    def __init__(self: Any, *, opened: nn.Module, **given: Any) -> None:  # noqa: N807  # becomes the __init__ of the class
-        fields = {name: given.pop(name) for name in arguments if name in given}
-        _become(self, opened, None if base is None else base(**fields), _by_name(opened, given))
+    def __init__(_node: Any, /, **given: Any) -> None:  # noqa: N807  # becomes the __init__ of the class
+        fields = {name: given.pop(name) for name in arguments}
+        module = given.pop(source)
+        _become(_node, module, None if base is None else base(**fields), _by_name(module, given))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [p for name, p in arguments.items() if name not in ("device", "dtype")]
     __init__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by symbolize
         [
-            inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-            *(p.replace(kind=keyword, annotation=inspect.Parameter.empty) for p in own),
-            inspect.Parameter("opened", keyword),
+            inspect.Parameter("__node", inspect.Parameter.POSITIONAL_ONLY),
+            *(inspect.Parameter(name, keyword) for name in (*arguments, source)),
             *(inspect.Parameter(name, keyword, default=None) for name in children),
         ]
     )
@@ -225,9 +220,10 @@ def node_class(cls: type[nn.Module], base: type[nn.Module] | None, children: tup
         "__init__": __init__,
         "__module__": cls.__module__,
         "__qualname__": f"{cls.__qualname__}.opened",
-        "_sym_recipe": (node_class, (cls, base, children)),  # for reading a pickle
+        "_sym_recipe": (node_class, (cls, base, children, arguments)),  # for reading a pickle
     }
-    metaclass: Any = type(cls)
+    # Libraries keep tables by the printed names of classes, such as transformers' outputs to be recorded.
+    metaclass: Any = type(f"Opened{type(cls).__name__}", (type(cls),), {"__repr__": lambda made: repr(cls)})
     if hasattr(cls, "__getitem__"):
         names["__getitem__"] = _item_of(cls)
     made = _classes[key] = symbolize(metaclass(cls.__name__, (cls,), names))
@@ -273,12 +269,14 @@ def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: d
     module.__dict__.update(state)
     if layer is not None:
         _inherit(module, source)
+    if len(source._modules) > 1 or (source._modules and source._parameters):
+        tie_again(module, source)
 
 
 def _by_name(source: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
     """Returns children by their names in the module, in its order."""
     layers = given.get("layers")
-    if isinstance(layers, (list, dict)) and "layers" not in source._modules:
+    if isinstance(layers, (list, dict)) and not all(name in given for name in source._modules):
         named = layers if isinstance(layers, dict) else {str(i): layer for i, layer in enumerate(layers)}
         given = {**named, **{name: value for name, value in given.items() if name != "layers"}}
     return {**{name: given.get(name) for name in source._modules}, **given}
@@ -320,23 +318,22 @@ def _write(rule: Any, source: nn.Module, name: str, new: Tensor, old: Tensor) ->
             new.copy_(before)
 
 
-def _check_unshared(network: nn.Module, advice: str, *, enter_nodes: bool) -> None:
-    """Checks that each module and each weight has one place."""
+def _check_unshared(network: nn.Module) -> None:
+    """Checks that each module and each weight of a network with holes has one place."""
     seen: dict[int, str] = {}
 
     def walk(module: nn.Module, path: str) -> None:
         parts: list[tuple[str, str, Any]] = [("module", path, module)]
-        if enter_nodes and next(module.parameters(), None) is None:
-            parts = []
-        if enter_nodes or not isinstance(module, Node):
+        if not isinstance(module, Node):
             parts += [("weight", f"{path}.{n}".lstrip("."), p) for n, p in module._parameters.items()]
         for kind, place, part in parts:
             first = place if part is None else seen.setdefault(id(part), place)
             if first != place:
                 raise FieldValueError(
-                    f"the {kind} at {place!r} is also at {first!r}, and its copies would be independent. {advice}"
+                    f"the {kind} at {place!r} is also at {first!r}, and its copies would be independent. The network has holes and is "
+                    "built again for each decision. Symbolize the class that has both: pg.symbolize keeps what its constructor ties."
                 )
-        if enter_nodes or not isinstance(module, Node):
+        if not isinstance(module, Node):
             for name, child in module._modules.items():
                 if child is not None:
                     walk(child, f"{path}.{name}" if path else name)

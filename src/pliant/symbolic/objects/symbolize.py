@@ -112,10 +112,18 @@ def symbolize_class(base: Any, fields: object = None, *, eq: bool = True, repr: 
         namespace |= {"__repr__": base.__repr__, "__str__": base.__str__}
     if hasattr(base, "__class_getitem__"):  # a generic class; its parameters have no effect
         namespace["__class_getitem__"] = classmethod(lambda cls, parameters: cls)
-    cls = _metaclass(type(base))(base.__name__, (base, Machinery, InPlaceNew), namespace)
+    cls = _metaclass(type(base))(base.__name__, (base, _machinery(base), InPlaceNew), namespace)
     cls._sym_owner = cls
     _declare_foreign(cls, own)
     return _made.add(base, cls) if fields is None and eq and repr else cls
+
+
+def _machinery(base: Any) -> Any:
+    if not hasattr(base, "named_modules"):
+        return Machinery
+    from .modules import ModuleMachinery  # most programs have no modules
+
+    return ModuleMachinery
 
 
 def _refuse(base: Any) -> None:
@@ -362,7 +370,7 @@ def become(cls: Any, other: Any) -> Any:
         "_sym_stands_for": getattr(cls, "_sym_stands_for", None) or cls,
         "_sym_before": cls,  # must live as long as its id is in `_became`
     }
-    made = _metaclass(type(other))(other.__name__, (other, Machinery, InPlaceNew), namespace)
+    made = _metaclass(type(other))(other.__name__, (other, _machinery(other), InPlaceNew), namespace)
     made._sym_owner = _became[id(cls), id(other)] = made
     return made
 
