@@ -17,10 +17,11 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.tree.realize import is_twin, overseer, realize, require_complete
 from pliant.values.errors import FieldTypeError
 
+from .building import Factories, layer_templates
 from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
 from .memo import MEMO, Entry, Memo
 from .rules import MissingRuleError
-from .run import Factories, Run, count_parameters
+from .run import Run, count_parameters
 from .tensors import META, change_tensors, find_tensors, key_of_arguments, to_meta
 
 
@@ -93,7 +94,7 @@ def _count_program(network: Any, inputs: Any, named: Any) -> Costs:
         run = Run(MEMO, is_program=True)
         token = overseer.set(run)
         try:
-            with torch.no_grad(), Factories(), run:
+            with torch.no_grad(), Factories(), layer_templates, run:
                 program(*inputs, **named)
                 return _report(run, run.count_parameters(program), inputs, named)
         finally:

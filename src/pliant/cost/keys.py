@@ -30,6 +30,7 @@ UNINITIALIZED: Final = (UninitializedParameter, UninitializedBuffer)
 """Classes of the weights of lazy layers that had no input yet."""
 
 _PLAIN: Final = frozenset({int, str, type(None)})  # values of these classes are equal only among themselves
+_ONLY_INT: Final = frozenset({int})
 _TAGGED: Final = frozenset(
     {
         bool,
@@ -78,19 +79,30 @@ def key_of_module(module: nn.Module, met: dict[int, Any], sizes: dict[int, int] 
     config, values = plan(state)
     made: list[Any] = [weakref.ref(cls), weakref.ref(cls.forward), config]
     for name, weight in state["_parameters"].items():
-        if isinstance(weight, UNINITIALIZED):
+        if weight.__class__ in UNINITIALIZED:
             raise NoKeyError
         made += (name, None) if weight is None else (name, weight.shape, weight.dtype)
         if weight is not None and sizes is not None:
             sizes[id(weight)] = weight.numel()
     for name, buffer in state["_buffers"].items():
-        if isinstance(buffer, UNINITIALIZED):
+        if buffer.__class__ in UNINITIALIZED:
             raise NoKeyError
         made += (name, None) if buffer is None else (name, buffer.shape, buffer.dtype)
     for name, part in state["_modules"].items():
-        made += (name, None if part is None else key_of_module(part, met, sizes))
+        made.append(name)
+        made.append(None if part is None else key_of_module(part, met, sizes))
     for value in values:
-        made.append(value if value.__class__ in _PLAIN else key_of_value(value, met))
+        kind = value.__class__
+        if kind in _PLAIN:
+            made.append(value)
+        elif kind is bool:
+            made.append((kind, value))
+        elif kind is tuple and _ONLY_INT.issuperset(map(type, value)):
+            made.append(value)
+        elif kind is list and _ONLY_INT.issuperset(map(type, value)):
+            made.append((kind, *value))
+        else:
+            made.append(key_of_value(value, met))
     return tuple(made)
 
 
@@ -153,7 +165,7 @@ def key_of_value(value: Any, met: dict[int, Any] | None = None) -> Any:
         return cls, value
     if cls is float:
         return cls, value.hex()
-    if cls is tuple and all(v.__class__ is int for v in value):
+    if cls is tuple and _ONLY_INT.issuperset(map(type, value)):
         return value
     if isinstance(value, Tensor):
         return Tensor, value.shape, value.dtype

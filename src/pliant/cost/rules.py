@@ -151,12 +151,18 @@ def price_layer(layer: nn.Module, inputs: Sequence[Any], output: Any, *, path: s
     rule = find_count_rule(layer)
     if rule is not None:
         return rule(layer, inputs, output)
-    weights = any(weight is not None for weight in layer._parameters.values())
-    if weights and not inside and not layer._modules:
+    check_has_rule(layer, path=path, inside=inside)
+    return inside
+
+
+def check_has_rule(layer: nn.Module, *, path: str, inside: float) -> None:
+    """Raises MissingRuleError for a layer without a counting rule that has weights, where nothing inside counts."""
+    if inside or layer._modules:
+        return
+    if any(weight is not None for weight in layer._parameters.values()):
         name = type(layer).__name__
         raise MissingRuleError(
             f"the {name} at {path!r} has weights but no counting rule, and calls no operation with known multiply-adds. "
             f"Write a rule: `@pg.cost.add_count_rule({name})` over `def rule(layer, inputs, output): return output.numel()` "
             "(return 0 for a layer without multiply-adds, such as normalization)."
         )
-    return inside

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
-from torch.overrides import TorchFunctionMode
-from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pliant.symbolic.tree.realize import is_twin, realize
 
+from .building import plainly
 from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
 from .memo import Entry, Memo
-from .rules import count_operation, find_count_rule, price_layer
-from .shapes import SAME, find_output
+from .rules import check_has_rule, count_operation, find_count_rule
+from .shapes import SAME, find_output, find_result
 from .tensors import META, Recipe, find_tensors, key_of_arguments
 
 
@@ -47,6 +46,7 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self._pending: dict[int, Any] = {}  # keys of modules that are called
         self._known: dict[int, tuple[Any, int]] = {}  # parameters of modules that did not run
         self._paths: dict[int, str] = {}
+        self._rules: dict[type, Any] = {}
 
     # ------------------------------------------------------------------ memory and operations
 
@@ -56,6 +56,10 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
 
     def __torch_dispatch__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         fields = kwargs or {}
+        shape = None if self.memo is None else find_result(func, args, fields)
+        if shape is not None:
+            first = args[0]
+            return self._allocate_shape(shape, (first if isinstance(first, Tensor) else first[0]).dtype)
         output = func(*args, **fields)
         if not self._covered:
             self.inside += count_operation(func, args, fields, output)
@@ -138,12 +142,13 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         """Calls an unrealized object."""
         if not isinstance(value, nn.Module):
             return method(realize(value), *args, **fields)
-        key = self._find_key(key_of_program, value, args, fields)
-        entry = self.memo.get(key) if self.memo is not None and key is not None else None
-        if entry is not None:
-            if self._known.setdefault(id(value), (value, entry.parameters))[1] != entry.parameters:
-                raise NoKeyError  # a lazy layer with inputs of two widths
-            return self._recall(entry, args, fields)
+        with plainly():
+            key = self._find_key(key_of_program, value, args, fields)
+            entry = self.memo.get(key) if self.memo is not None and key is not None else None
+            if entry is not None:
+                if self._known.setdefault(id(value), (value, entry.parameters))[1] != entry.parameters:
+                    raise NoKeyError  # a lazy layer with inputs of two widths
+                return self._recall(entry, args, fields)
         realize(value)
         self._pending[id(value)] = key
         return value(*args, **fields)
@@ -167,49 +172,62 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         key = self._pending.pop(id(module), None)
         is_program = key is not None
         if key is None:
-            if self.memo is not None and len(args) == 1 and not fields and isinstance(args[0], Tensor):
-                shape = find_output(module, args[0])
-                if shape is not None:
-                    return self._run_by_shape(module, args[0], shape)
-            key = self._find_key(lambda part: key_of_module(part, {}), module, args, fields)
-            entry = self.memo.get(key) if self.memo is not None and key is not None else None
-            if entry is not None:
-                return self._recall(entry, args, fields)
+            with plainly():
+                if self.memo is not None and len(args) == 1 and not fields and args[0].__class__ is Tensor:
+                    shape = find_output(module, args[0])
+                    if shape is not None:
+                        return self._run_by_shape(module, args[0], shape)
+                key = self._find_key(lambda part: key_of_module(part, {}), module, args, fields)
+                entry = self.memo.get(key) if self.memo is not None and key is not None else None
+                if entry is not None:
+                    return self._recall(entry, args, fields)
         before, outer, base, age = self.inside, self.peak, self.live, self._age
         attributes = list(module.__dict__.values())
         self.inside, self.peak = 0.0, base
-        is_covered = find_count_rule(module) is not None
+        rule = self._find_rule(module)
+        is_covered = rule is not None
         self._covered += is_covered
         output = forward(*args, **fields)
         self._covered -= is_covered
-        count, extra = self.inside, self.peak - base
-        if not self._covered:
-            path = self._paths.get(id(module), "")
-            count = price_layer(module, (*args, *fields.values()), output, path=path, inside=count)
-        self.inside, self.peak = before + count, max(outer, self.peak)
-        now = list(module.__dict__.values())
-        is_same = len(now) == len(attributes) and all(a is b for a, b in zip(now, attributes))
-        if key is not None and self.memo is not None and not self._covered and is_same:
-            try:
-                recipe = Recipe(
-                    output,
-                    find_tensors((args, fields), []),
-                    lambda storage: self._ages.get(storage._cdata, 0) > age,
-                )
-            except NoKeyError:
-                return output
-            if self.live - base == sum(recipe.sizes):  # the module keeps nothing
-                self.memo.put(
-                    key, Entry(count, extra, recipe, self.count_parameters(module) if is_program else 0)
-                )
+        with plainly():
+            count, extra = self.inside, self.peak - base
+            if not self._covered:
+                if rule is not None:
+                    count = rule(module, (*args, *fields.values()), output)
+                else:
+                    check_has_rule(module, path=self._paths.get(id(module), ""), inside=count)
+            self.inside, self.peak = before + count, max(outer, self.peak)
+            now = list(module.__dict__.values())
+            is_same = len(now) == len(attributes) and all(a is b for a, b in zip(now, attributes))
+            if key is not None and self.memo is not None and not self._covered and is_same:
+                try:
+                    recipe = Recipe(
+                        output,
+                        find_tensors((args, fields), []),
+                        lambda storage: self._ages.get(storage._cdata, 0) > age,
+                    )
+                except NoKeyError:
+                    return output
+                if self.live - base == sum(recipe.sizes):  # the module keeps nothing
+                    self.memo.put(
+                        key, Entry(count, extra, recipe, self.count_parameters(module) if is_program else 0)
+                    )
         return output
 
     def _run_by_shape(self, module: nn.Module, x: Tensor, shape: Any) -> Tensor:
         """Returns the output of a layer with a shape rule, and counts it."""
         output = x if shape is SAME else self._allocate_shape(shape, x.dtype)
-        if not self._covered:
-            self.inside += price_layer(module, (x,), output, path=self._paths.get(id(module), ""), inside=0.0)
+        rule = self._find_rule(module)
+        if rule is not None and not self._covered:
+            self.inside += rule(module, (x,), output)
         return output
+
+    def _find_rule(self, module: nn.Module) -> Any:
+        """Returns the counting rule of a module, or None."""
+        cls = type(module)
+        if cls not in self._rules:
+            self._rules[cls] = find_count_rule(module)
+        return self._rules[cls]
 
     def count_parameters(self, module: Any) -> int:
         """Returns the number of parameters of a module, unrealized or not."""
@@ -228,13 +246,16 @@ def count_parameters(module: Any, count_unrealized: Any = None) -> tuple[int, bo
 
     A parameter that several layers share counts once.
     """
-    total, is_lazy, met, pending = 0, False, set[int](), [module]
+    total, is_lazy, met, pending, twins = 0, False, set[int](), [module], dict[type, bool]()
     while pending:
         part = pending.pop()
         if part is None or id(part) in met:
             continue
         met.add(id(part))
-        if is_twin(type(part)):
+        cls = type(part)
+        if cls not in twins:
+            twins[cls] = is_twin(cls)
+        if twins[cls]:
             total += count_unrealized(part)
             continue
         state = part.__dict__
@@ -244,11 +265,12 @@ def count_parameters(module: Any, count_unrealized: Any = None) -> tuple[int, bo
             if weight is None or id(weight) in met:
                 continue
             met.add(id(weight))
-            if isinstance(weight, UNINITIALIZED):
+            if weight.__class__ in UNINITIALIZED:
                 is_lazy = True
             else:
                 total += weight.numel()
-        pending += state["_modules"].values()
+        if state["_modules"]:
+            pending += state["_modules"].values()
     return total, is_lazy
 
 
@@ -266,24 +288,3 @@ class _Forward:
         module = self._module()
         assert module is not None
         return self.run.run_frame(module, self._forward, args, fields)
-
-
-@final
-class Factories(TorchFunctionMode):
-    """Makes tensors on the device ``meta``, where initial values of weights are not needed."""
-
-    def __torch_function__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
-        fields = kwargs or {}
-        if func in _FACTORIES:
-            fields["device"] = META
-        elif func in _INITIALIZERS:
-            return args[0] if args else fields["tensor"]
-        return func(*args, **fields)
-
-
-_FACTORIES: Final = _device_constructors()
-_INITIALIZERS: Final = frozenset(
-    value
-    for name, value in vars(torch.nn.init).items()
-    if name.endswith("_") and name[0] != "_" and callable(value)
-)

@@ -1,6 +1,7 @@
-"""Output shapes of PyTorch's most frequent layers in evaluation mode, so that these do not run even on ``meta``.
+"""Output shapes of PyTorch's most frequent layers and operations in evaluation mode: these do not run even on ``meta``.
 
-A shape rule returns None where it does not apply; then the layer runs.
+A shape rule returns None where it does not apply; then the layer or operation runs.  PyTorch has most operations on ``meta``
+in Python, and imports its compiler at the first one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 SAME: Final = "same"
@@ -72,3 +74,99 @@ _RULES: Final[dict[type[nn.Module], Callable[[Any, Any], Any]]] = {
     nn.Dropout: lambda layer, shape: SAME,
 }
 _FORWARDS: Final = {cls: cls.forward for cls in _RULES}
+
+
+# ------------------------------------------------------------------ operations
+
+
+def find_result(operation: Any, args: Any, fields: Any) -> Any:
+    """Returns the shape of what an operation returns, or None where no rule applies.
+
+    The result is new, contiguous and of the type of the first argument.
+    """
+    rule = _OPERATIONS.get(operation)
+    return None if rule is None or fields else rule(*args)
+
+
+def _is_usable(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_meta and x.dtype in _FLOATS and x.is_contiguous()
+
+
+def _combine(x: Any, y: Any) -> Any:
+    if not (_is_usable(x) and _is_usable(y) and x.dtype is y.dtype):
+        return None
+    small, large = sorted((x.shape, y.shape), key=len)
+    if small == large:
+        return tuple(large)
+    if len(small) != len(large):
+        return None
+    if all(n in (1, m) for n, m in zip(small, large)):
+        return tuple(large)
+    return tuple(small) if all(m in (1, n) for n, m in zip(small, large)) else None
+
+
+def _average(x: Any, axes: Any = None, keepdim: bool = False) -> Any:
+    if not (_is_usable(x) and isinstance(axes, (list, tuple)) and axes):
+        return None
+    gone = {axis % x.dim() for axis in axes if -x.dim() <= axis < x.dim()}
+    if len(gone) < len(axes):
+        return None
+    return tuple(1 if i in gone else n for i, n in enumerate(x.shape) if keepdim or i not in gone)
+
+
+def _pad(x: Any, pads: Any, value: Any = 0) -> Any:
+    if not _is_usable(x) or len(pads) % 2 or len(pads) > 2 * x.dim() or min(pads, default=0) < 0:
+        return None
+    shape = list(x.shape)
+    for i in range(len(pads) // 2):
+        shape[-1 - i] += pads[2 * i] + pads[2 * i + 1]
+    return tuple(shape)
+
+
+def _concatenate(tensors: Any, axis: int = 0) -> Any:
+    first = tensors[0] if tensors else None
+    if not all(map(_is_usable, tensors)) or first is None or not -first.dim() <= axis < first.dim():
+        return None
+    axis %= first.dim()
+    shapes = [list(x.shape) for x in tensors]
+    widths = [shape.pop(axis) if len(shape) == first.dim() else None for shape in shapes]
+    if (
+        None in widths
+        or any(s != shapes[0] for s in shapes)
+        or any(x.dtype is not first.dtype for x in tensors)
+    ):
+        return None
+    return (*shapes[0][:axis], sum(map(int, widths)), *shapes[0][axis:])  # type: ignore[arg-type]  # none is None
+
+
+def _resize(x: Any, size: Any, *options: Any) -> Any:
+    usable = _is_usable(x) and x.dim() == 4 and x.numel() and size is not None
+    return (*x.shape[:2], *size) if usable and len(size) == 2 and min(size) > 0 else None
+
+
+def _shuffle(x: Any, groups: int) -> Any:
+    usable = _is_usable(x) and x.dim() > 2 and x.numel() and groups > 0 and x.shape[1] % groups == 0
+    return tuple(x.shape) if usable else None
+
+
+def _keep(x: Any, *options: Any) -> Any:
+    return tuple(x.shape) if _is_usable(x) and x.numel() else None
+
+
+_aten: Final = torch.ops.aten
+_FLOATS: Final = frozenset({torch.float32, torch.float64, torch.float16, torch.bfloat16})
+_OPERATIONS: Final[dict[Any, Callable[..., Any]]] = {
+    **dict.fromkeys((_aten.add.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.div.Tensor), _combine),
+    **dict.fromkeys(
+        (
+            _aten.relu.default, _aten.hardtanh.default, _aten.sigmoid.default, _aten.hardsigmoid.default,
+            _aten.hardswish.default, _aten.silu.default, _aten.gelu.default, _aten.tanh.default,
+        ),
+        _keep,
+    ),
+    _aten.channel_shuffle.default: _shuffle,
+    **dict.fromkeys((_aten.upsample_bilinear2d.default, _aten.upsample_nearest2d.default), _resize),
+    _aten.mean.dim: _average,
+    _aten.constant_pad_nd.default: _pad,
+    _aten.cat.default: _concatenate,
+}  # fmt: skip
