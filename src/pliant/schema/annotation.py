@@ -11,7 +11,7 @@ import types
 import typing as t
 from collections.abc import Mapping
 
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, quote, quote_typed
 
 from .containers import Dict, List, Tuple
 from .field import StrKey
@@ -19,7 +19,7 @@ from .numbers import Bool, Float, Int
 from .text import Enum, Str
 from .types import Callable, ForwardRef, Object, Type
 from .union import Union
-from .value_spec import Any, ValueSpec, set_annotation_converter, show
+from .value_spec import Any, ValueSpec, set_annotation_converter
 
 _PLAIN: dict[t.Any, t.Callable[[], ValueSpec]] = {
     bool: Bool,
@@ -231,9 +231,9 @@ def _from_callable(args: tuple[t.Any, ...], scope: _Scope) -> ValueSpec:
 def _no_annotation(given: t.Any) -> SchemaError:
     fix = ""
     if isinstance(given, (bool, int, float, str)):
-        fix = f" For a default, write {type(given).__name__.capitalize()}({given!r})."
+        fix = f" For a default, write {type(given).__name__.capitalize()}({quote(given, 200)})."
     return SchemaError(
-        f"{show(given)} of type {type(given).__name__} is neither a spec nor an annotation. "
+        f"{quote_typed(given)} is neither a spec nor an annotation. "
         f"Write a spec such as pg.typing.Int(min_value=1), or a type such as int, list[str] or float | None.{fix}"
     )
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Sequence, Sized
 
-from pliant.values.errors import FieldValueError, SchemaError
+from pliant.values.errors import FieldValueError, SchemaError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.numbers import to_whole
 from pliant.values.path import Path
 
 from .field import Field, StrKey
 from .schema import Schema, schema_from_members
-from .value_spec import Any, ValueSpec, as_spec, check_at, same_value, show
+from .value_spec import Any, ValueSpec, as_spec, check_at, same_value
 
 Sizes = tuple[int, int | None]
 
@@ -27,7 +27,7 @@ def _sizes(owner: str, size: int | None, min_size: int | None, max_size: int | N
     found: list[t.Any] = [value if value is None else to_whole(value) for _, value in given]
     for (name, value), number in zip(given, found):
         if value is not None and (number is None or number < 0):
-            raise SchemaError(f"the {name} of a {owner} must be an int >= 0 or None; got {show(value)}.")
+            raise SchemaError(f"the {name} of a {owner} must be an int >= 0 or None; got {quote(value)}.")
     size, min_size, max_size = found
     if size is not None:
         if min_size is not None or max_size is not None:

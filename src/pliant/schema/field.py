@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, quote, quote_typed
 from pliant.values.missing import MISSING_VALUE
 
 from .text import compile_regex
-from .value_spec import ValueSpec, as_spec, show
+from .value_spec import ValueSpec, as_spec
 
 _FORM = "Write (key, spec), (key, spec, 'description') or (key, spec, 'description', {metadata})"
 
@@ -42,7 +42,7 @@ class StrKey:
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
         raise SchemaError(
-            f"the attribute {name!r} of {self!r} cannot be changed: keys are immutable. Make a new StrKey."
+            f"the attribute {name!r} of {quote(self, 200)} cannot be changed: keys are immutable. Make a new StrKey."
         )
 
     def __eq__(self, other: object) -> bool:
@@ -93,15 +93,15 @@ class Field:
         Raises:
           SchemaError: an argument has a wrong type.
         """
-        form = f"{_FORM}; got the field {show(key)}."
+        form = f"{_FORM}; got the field {quote(key)}."
         if not isinstance(t.cast(t.Any, key), (str, StrKey)) or key == "":
             raise SchemaError(
-                f"the key of a field must be a name or a StrKey; got {show(key)} of type {type(key).__name__}. {_FORM}."
+                f"the key of a field must be a name or a StrKey; got {quote_typed(key)}. {_FORM}."
             )
         if description is not None and not isinstance(description, str):
-            raise SchemaError(f"the description of a field must be text; got {show(description)}. {form}")
+            raise SchemaError(f"the description of a field must be text; got {quote(description)}. {form}")
         if metadata is not None and not isinstance(metadata, Mapping):
-            raise SchemaError(f"the metadata of a field must be a dict; got {show(metadata)}. {form}")
+            raise SchemaError(f"the metadata of a field must be a dict; got {quote(metadata)}. {form}")
         try:
             spec = as_spec(value_spec)
         except SchemaError as error:
@@ -139,7 +139,7 @@ class Field:
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
         raise SchemaError(
-            f"the attribute {name!r} of {self!r} cannot be changed: fields are immutable. Make a new Field."
+            f"the attribute {name!r} of {quote(self, 200)} cannot be changed: fields are immutable. Make a new Field."
         )
 
     def __eq__(self, other: object) -> bool:
@@ -176,7 +176,5 @@ def as_field(entry: object) -> Field:
     if isinstance(entry, (tuple, list)) and 2 <= len(entry) <= 4:
         return Field(*entry)
     if isinstance(entry, (tuple, list)):
-        raise SchemaError(f"a field must have 2 to 4 parts; got {len(entry)} in {show(entry)}. {_FORM}.")
-    raise SchemaError(
-        f"a field must be a tuple or a Field; got {show(entry)} of type {type(entry).__name__}. {_FORM}."
-    )
+        raise SchemaError(f"a field must have 2 to 4 parts; got {len(entry)} in {quote(entry)}. {_FORM}.")
+    raise SchemaError(f"a field must be a tuple or a Field; got {quote_typed(entry)}. {_FORM}.")

@@ -11,12 +11,12 @@ import operator
 import typing as t
 from abc import abstractmethod
 
-from pliant.values.errors import FieldValueError, SchemaError
+from pliant.values.errors import FieldValueError, SchemaError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import ROOT, Path
 
-from .value_spec import ValueSpec, show
+from .value_spec import ValueSpec
 
 _BOOL_FIX = "A bool is not accepted as a number: write 1 or 0, or declare the field as Bool()."
 
@@ -88,7 +88,7 @@ class Number(ValueSpec):
         for name, limit in zip(("min_value", "max_value"), limits):
             number = None if limit is None else convert(limit)
             if limit is not None and (number is None or number != number):
-                raise SchemaError(f"the {name} of {noun} or None; got {show(limit)}.")
+                raise SchemaError(f"the {name} of {noun} or None; got {quote(limit)}.")
             found.append(number)
         low, high = found
         if low is not None and high is not None and low > high:
@@ -155,7 +155,7 @@ class Number(ValueSpec):
         if default is not MISSING_VALUE and default is not None:
             limits = type(self)(min_value=new_low, max_value=new_high)  # type: ignore[call-arg]  # leaves only
             if not limits.accepts(default):
-                raise self._wider(base, f"the default {show(default)} is not allowed there")
+                raise self._wider(base, f"the default {quote(default)} is not allowed there")
         return t.cast(ValueSpec, self._with(min_value=new_low, max_value=new_high))
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 
-from pliant.values.errors import MissingFieldError, SchemaError, UnknownFieldError, listing, suggest
+from pliant.values.errors import (
+    MissingFieldError,
+    SchemaError,
+    UnknownFieldError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 
 from .field import Field, KeySpec, StrKey, as_field
 from .types import ForwardRef
-from .value_spec import ValueSpec, check_at, show
+from .value_spec import ValueSpec, check_at
 
 
 @t.final
@@ -44,12 +52,12 @@ class Schema(Mapping[KeySpec, Field]):
         for field in fields:
             if not isinstance(field, Field):
                 raise SchemaError(
-                    f"the items of a schema must be Fields; got {show(field)}. For tuples, write schema_from_members([...])."
+                    f"the items of a schema must be Fields; got {quote(field)}. For tuples, write schema_from_members([...])."
                 )
             if field.key in by_key:
                 raise SchemaError(
                     f"the field {str(field.key)!r} is declared twice{_of(name)}: "
-                    f"{by_key[field.key]!r} and {field!r}. Remove one."
+                    f"{quote(by_key[field.key], 200)} and {quote(field, 200)}. Remove one."
                 )
             by_key[field.key] = field
         for attribute, value in (
@@ -80,7 +88,7 @@ class Schema(Mapping[KeySpec, Field]):
         """Returns, without raising it, the error for a key without a field, with the nearest name."""
         names = [str(k) for k in self._fields]
         return UnknownFieldError(
-            f"unknown field {key!r}{_of(self.name)} {at_path(path)}{suggest(key, names) or '.'} "
+            f"unknown field {quote(key)}{_of(self.name)} {at_path(path)}{suggest(key, names) or '.'} "
             f"Fields: {listing(names)}."
         )
 
@@ -245,7 +253,7 @@ def schema_from_members(members: t.Any, *, name: str = "") -> Schema:
         members = [(k, *v) if isinstance(v, tuple) else (k, v) for k, v in members.items()]
     if isinstance(members, str) or not isinstance(members, Iterable):
         raise SchemaError(
-            f"members must be a list of (key, spec) tuples{_of(name)}; got {show(members)} of type "
-            f"{type(members).__name__}. Write [('x', pg.typing.Int()), ('y', pg.typing.Str(), 'description')]."
+            f"members must be a list of (key, spec) tuples{_of(name)}; got {quote_typed(members)}. "
+            "Write [('x', pg.typing.Int()), ('y', pg.typing.Str(), 'description')]."
         )
     return Schema([as_field(entry) for entry in members], name=name)

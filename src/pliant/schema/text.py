@@ -6,11 +6,11 @@ import re
 import typing as t
 from collections.abc import Iterable
 
-from pliant.values.errors import FieldValueError, SchemaError, suggest
+from pliant.values.errors import FieldValueError, SchemaError, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .value_spec import ValueSpec, same_value, show
+from .value_spec import ValueSpec, same_value
 
 _ATOMS = (str, int, bool, float, type(None), bytes, complex)
 
@@ -25,7 +25,7 @@ def compile_regex(regex: t.Any, owner: str) -> re.Pattern[str]:
         return re.compile(regex)
     except (re.error, TypeError) as error:
         raise SchemaError(
-            f"the regex of {owner} is {show(regex)}, which is not a regular expression: {error}."
+            f"the regex of {owner} is {quote(regex)}, which is not a regular expression: {error}."
         ) from error
 
 
@@ -120,7 +120,7 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         """
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise SchemaError(
-                f"the values of an Enum must be a list; got {show(values)}. Write Enum(values=[...])."
+                f"the values of an Enum must be a list; got {quote(values)}. Write Enum(values=[...])."
             )
         unique: list[t.Any] = []
         for value in values:
@@ -159,7 +159,7 @@ allowed: one of 'relu', 'swish'. Did you mean 'relu'?
         raise self._refuse(value, path, near[:1].upper() + near[1:], kind=FieldValueError)
 
     def _words(self) -> str:
-        shown = ", ".join(show(v) for v in self.values[:12])
+        shown = ", ".join(quote(v) for v in self.values[:12])
         return f"one of {shown}" + (f" and {len(self.values) - 12} more" if len(self.values) > 12 else "")
 
     def _narrow(self, base: ValueSpec) -> ValueSpec:

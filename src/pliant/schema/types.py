@@ -10,13 +10,13 @@ import typing as t
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, quote, quote_typed
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 from pliant.values.placeholder import Placeholder
 from pliant.values.signature import read_signature
 
-from .value_spec import ValueSpec, as_spec, show
+from .value_spec import ValueSpec, as_spec
 
 _LEAVES = (bool, int, float, complex, str, bytes)
 
@@ -91,7 +91,7 @@ class ClassSpec(ValueSpec):
         if not isinstance(cls, (type, ForwardRef)):
             mine = type(self).__name__
             raise SchemaError(
-                f"{mine}(...) takes a class or the name of one; got {show(cls)} of type {type(cls).__name__}. "
+                f"{mine}(...) takes a class or the name of one; got {quote_typed(cls)}. "
                 f"Write {mine}(TheClass), or use the annotation itself as spec."
             )
         self._init(_ref=cls)
@@ -169,7 +169,7 @@ class Object(ClassSpec):
                 return value
         elif not isinstance(cls, type):
             raise SchemaError(
-                f"{self!r} needs a class, but {self._name!r} is {show(cls)}. Give the name of a class."
+                f"{quote(self, 200)} needs a class, but {self._name!r} is {quote(cls)}. Give the name of a class."
             )
         elif isinstance(value, cls):
             if self._fast is None and not self.frozen and not issubclass(cls, Placeholder):
@@ -281,7 +281,7 @@ class Callable(ValueSpec):
         """
         if args is not None and (isinstance(args, (str, type)) or not isinstance(args, Iterable)):
             raise SchemaError(
-                f"the args of a Callable must be a list of specs; got {show(args)}. Write Callable([Int(), ...])."
+                f"the args of a Callable must be a list of specs; got {quote(args)}. Write Callable([Int(), ...])."
             )
         self._init(
             args=None if args is None else tuple(as_spec(a) for a in args),

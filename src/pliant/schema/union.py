@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable
 
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SchemaError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SchemaError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path
 
-from .value_spec import ValueSpec, as_spec, show
+from .value_spec import ValueSpec, as_spec
 
 
 @t.final
@@ -42,7 +42,7 @@ class Union(ValueSpec):
         """
         if isinstance(candidates, (str, type, ValueSpec)) or not isinstance(candidates, Iterable):
             raise SchemaError(
-                f"the candidates of a Union must be a list of specs; got {show(candidates)}. Write Union([Int(), Str()])."
+                f"the candidates of a Union must be a list of specs; got {quote(candidates)}. Write Union([Int(), Str()])."
             )
         flat: list[ValueSpec] = []
         for given in candidates:

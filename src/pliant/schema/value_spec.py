@@ -10,26 +10,20 @@ import copy
 import typing as t
 from abc import ABC, abstractmethod
 
-from pliant.values.errors import FieldTypeError, FieldValueError, MissingFieldError, PliantError, SchemaError
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    MissingFieldError,
+    PliantError,
+    SchemaError,
+    quote,
+    quote_typed,
+)
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 from pliant.values.placeholder import Placeholder
 
 _DEFAULT_PATH = Path(("default",))
-_LONGEST = 80
-
-
-def show(value: object) -> str:
-    """Returns the repr of a value in one line, cut to 80 characters; never raises.
-
-    >>> show([1, "a"]), len(show("x" * 1000))
-    ("[1, 'a']", 80)
-    """
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error to report
-        text = object.__repr__(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def same_value(a: t.Any, b: t.Any) -> bool:
@@ -92,7 +86,7 @@ class ValueSpec(ABC):
             try:
                 default = self.check(default, _DEFAULT_PATH)
             except PliantError as error:
-                raise SchemaError(f"the default of {self!r} does not fit it: {error}") from error
+                raise SchemaError(f"the default of {quote(self, 200)} does not fit it: {error}") from error
         self._init(_fast=None if frozen else fast, default=default, frozen=frozen)
 
     def _init(self, **attributes: t.Any) -> None:
@@ -170,7 +164,7 @@ class ValueSpec(ABC):
         self, value: object, path: Path, fix: str = "", *, kind: type[PliantError] = FieldTypeError
     ) -> PliantError:
         """Returns, without raising it, the error for a value that is not allowed at ``path``; sets its attribute ``path``."""
-        text = f"the value {at_path(path)} is {show(value)} of type {type(value).__name__}; allowed: {self.expects}."
+        text = f"the value {at_path(path)} is {quote_typed(value)}; allowed: {self.expects}."
         error: t.Any = kind(f"{text} {fix}" if fix else text)
         error.path = path
         return t.cast(PliantError, error)
@@ -191,7 +185,7 @@ class ValueSpec(ABC):
     def expects(self) -> str:
         """Description of what is allowed."""
         if self.frozen:
-            return f"only {show(self.default)}"
+            return f"only {quote(self.default)}"
         return f"{self._words()} or None" if self.is_noneable and not self._passes_none() else self._words()
 
     @property
@@ -255,7 +249,7 @@ class ValueSpec(ABC):
         """
         if self.frozen and not same_value(value, self.default):
             raise SchemaError(
-                f"{self!r} is frozen, so its default cannot be changed to {show(value)}. Keep the default."
+                f"{quote(self, 200)} is frozen, so its default cannot be changed to {quote(value)}. Keep the default."
             )
         return t.cast(t.Self, self._with(default=value))
 
@@ -288,7 +282,7 @@ class ValueSpec(ABC):
         stated = MISSING_VALUE if self.default is None and not self.frozen else self.default
         if (stated is MISSING_VALUE or same_value(stated, base.default)) and self.accepts(base.default):
             return base
-        raise self._wider(base, f"it is frozen at {show(base.default)}")
+        raise self._wider(base, f"it is frozen at {quote(base.default)}")
 
     def _narrow_any(self, base: ValueSpec) -> ValueSpec:
         """Returns this spec narrowed by the alternative of ``base`` that changes it least."""
@@ -298,7 +292,7 @@ class ValueSpec(ABC):
         if values is not None:
             refused = [v for v in values if not base.accepts(v)]
             if refused:
-                raise self._wider(base, f"{show(refused[0])} is not allowed there")
+                raise self._wider(base, f"{quote(refused[0])} is not allowed there")
             return self
         results: list[ValueSpec] = []
         why: SchemaError | None = None
@@ -325,7 +319,7 @@ class ValueSpec(ABC):
     def _wider(self, base: ValueSpec, why: str) -> SchemaError:
         """Returns the error for a spec that allows what its base does not."""
         return SchemaError(
-            f"{self!r} does not narrow {base!r} of the base class: {why}. A subclass may allow less than its base, "
+            f"{quote(self, 200)} does not narrow {quote(base, 200)} of the base class: {why}. A subclass may allow less than its base, "
             f"never more; the base allows: {base.expects}."
         )
 
@@ -351,7 +345,7 @@ class ValueSpec(ABC):
 
     def __setattr__(self, name: str, value: t.Any) -> t.NoReturn:
         raise SchemaError(
-            f"the attribute {name!r} of {self!r} cannot be changed: specs are immutable. Make a new one with "
+            f"the attribute {name!r} of {quote(self, 200)} cannot be changed: specs are immutable. Make a new one with "
             "spec.noneable(), spec.freeze(value), spec.with_default(value), or a constructor."
         )
 

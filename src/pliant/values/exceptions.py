@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import FieldTypeError
+from .errors import FieldTypeError, quote
 
 LENGTH = 500  # of an exception on one line, at most
 Types = tuple[type[Exception], ...]
@@ -26,9 +26,7 @@ def check_exceptions(given: Any, owner: str) -> Types:
     for one in found:
         if isinstance(one, type) and issubclass(one, Exception):
             continue
-        where = (
-            f"{owner} takes types of exceptions, such as ValueError or (ValueError, OSError); got {one!r:.80}"
-        )
+        where = f"{owner} takes types of exceptions, such as ValueError or (ValueError, OSError); got {quote(one)}"
         if isinstance(one, type) and issubclass(one, BaseException):
             raise FieldTypeError(
                 f"{where}, which ends the whole program. Leave it out; for all errors, write Exception."

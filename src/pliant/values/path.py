@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, final
 
-from .errors import PathError
+from .errors import PathError, quote, quote_typed
 from .missing import MISSING_VALUE
 from .numbers import to_whole
 
@@ -32,7 +32,10 @@ def step_text(key: Key, *, first: bool) -> str:
         return f"[{key}]"
     if isinstance(key, str) and _PLAIN.match(key):
         return key if first else "." + key
-    return f"[{key!r}]"
+    try:
+        return f"[{key!r}]"
+    except Exception:  # noqa: BLE001 - of the key's own method
+        return f"[{quote(key)}]"
 
 
 @final
@@ -88,7 +91,7 @@ class Path:
             return cls((index,))
         if not isinstance(text, str):
             raise PathError(
-                f"a path must be text such as 'a.b[0]', a key, or a Path; got {text!r} of type {type(text).__name__}."
+                f"a path must be text such as 'a.b[0]', a key, or a Path; got {quote_typed(text)}."
             )
         return _parse_text(str(text))
 

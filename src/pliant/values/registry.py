@@ -12,7 +12,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any, TypeVar
 
-from .errors import LoadError, UnregisteredTypeError, listing, suggest
+from .errors import LoadError, UnregisteredTypeError, listing, quote, suggest
 
 T = TypeVar("T", bound=type | Callable[..., Any])
 _types: dict[str, tuple[weakref.ref[Any], ...]] = {}  # by name, the last one at the end
@@ -72,7 +72,9 @@ def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
       UnregisteredTypeError: the name is neither registered nor allowed.
     """
     if not isinstance(name, str):
-        raise LoadError(f"'_type' must be the name of a type, such as 'my_module.Conv'; got {name!r}.")
+        raise LoadError(
+            f"'_type' must be the name of a type, such as 'my_module.Conv'; got {quote(name, 200)}."
+        )
     for candidate in allow:
         if type_name(candidate) == name:
             return candidate
@@ -80,7 +82,7 @@ def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
     if found is not None:
         return found
     raise UnregisteredTypeError(
-        f"the type {name!r} is not registered, and stored data never causes an import"
+        f"the type {quote(name, 200)} is not registered, and stored data never causes an import"
         f"{suggest(name, _types) or '.'} Import the module that declares it first, which is enough for a symbolic class, "
         f"and pass any other class or function: `allow=[{name.rpartition('.')[2]:.80}]`. Registered: {listing(sorted(_types), 6)}."
     )

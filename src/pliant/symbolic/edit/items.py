@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pliant.values.errors import PathError, listing, suggest
+from pliant.values.errors import PathError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
@@ -68,7 +68,7 @@ def _plan_items(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> list[
         key = to_whole(key) if to_whole(key) is not None else key
         if key.__class__ is not int:
             raise PathError(
-                f"a List {at_path(path(holder))} needs whole numbers as indices; got {key!r}. It has {n} items."
+                f"a List {at_path(path(holder))} needs whole numbers as indices; got {quote(key)}. It has {n} items."
             )
         if key >= n:
             tail.append(value.value if isinstance(value, Insertion) else value)
@@ -168,7 +168,7 @@ def _plan_entries(holder: Any, updates: dict[Any, Any], fresh: list[Any]) -> dic
         if value is MISSING_VALUE:
             if key not in holder:
                 raise PathError(
-                    f"the Dict {at_path(path(holder))} has no {key!r} to delete{suggest(key, holder) or '.'} "
+                    f"the Dict {at_path(path(holder))} has no {quote(key)} to delete{suggest(key, holder) or '.'} "
                     f"It has: {listing(holder)}."
                 )
             del content[key]

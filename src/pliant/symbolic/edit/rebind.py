@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    PathError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.missing import KEEP, MISSING_VALUE
 from pliant.values.path import ROOT, Path, at_path
 from pliant.values.signature import positional_arity
@@ -56,7 +64,7 @@ def rebind(
     """
     if not isinstance(x, Node):
         raise FieldTypeError(
-            f"rebind changes symbolic objects, Dicts and Lists; got {x!r} of type {type(x).__name__}. "
+            f"rebind changes symbolic objects, Dicts and Lists; got {quote_typed(x)}. "
             "Wrap plain containers first: `pg.Dict(...)`, `pg.List(...)`."
         )
     given: Any = x
@@ -96,7 +104,7 @@ def _rebind(x: object, updates: object, fields: dict[str, Any], notify: bool, mu
         updates = None
     elif updates is not None and not isinstance(updates, Mapping):
         raise FieldTypeError(
-            f"rebind needs a dict of paths, a function, a list of functions, or keywords; got {updates!r}."
+            f"rebind needs a dict of paths, a function, a list of functions, or keywords; got {quote(updates)}."
         )
     if updates or fields:
         commit(_group(x, {**updates, **fields} if updates and fields else updates or fields), notify=notify)
@@ -155,9 +163,7 @@ def _replace_inside(plain: object, steps: tuple[Any, ...], value: object, at: Pa
     """Returns a copy of a plain container, such as a tuple, with the item at ``steps`` replaced."""
     items = children(plain)
     if items is None:
-        raise PathError(
-            f"path {str(at)!r} does not exist: {plain!r} of type {type(plain).__name__} has no children."
-        )
+        raise PathError(f"path {str(at)!r} does not exist: {quote_typed(plain)} has no children.")
     if isinstance(value, Insertion) or value is MISSING_VALUE:
         raise FieldValueError(
             f"{at_path(at)} is in a {type(plain).__name__}; items can be inserted and deleted in lists and dicts only."
@@ -165,7 +171,7 @@ def _replace_inside(plain: object, steps: tuple[Any, ...], value: object, at: Pa
     keys = [k for k, _ in items]
     if steps[0] not in keys:
         raise PathError(
-            f"path {str(at)!r} does not exist: {steps[0]!r} is not among {listing(keys)}{suggest(steps[0], keys) or '.'}"
+            f"path {str(at)!r} does not exist: {quote(steps[0])} is not among {listing(keys)}{suggest(steps[0], keys) or '.'}"
         )
     new = [
         v if k != steps[0] else value if len(steps) == 1 else _replace_inside(v, steps[1:], value, at)
@@ -180,7 +186,7 @@ def _child_at(holder: object, key: object, at: Path) -> Any:
     if found is MISSING_VALUE:
         keys = [k for k, _ in children(holder) or ()]
         raise PathError(
-            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {key!r} (in {str(at)!r}){suggest(key, keys) or '.'} "
+            f"a {type(holder).__name__} {at_path(path(holder))} has nothing at {quote(key)} (in {str(at)!r}){suggest(key, keys) or '.'} "
             f"It has: {listing(keys)}."
         )
     return found
@@ -191,7 +197,7 @@ def _rebind_by_function(x: object, fn: Callable[..., Any], notify: bool) -> bool
     arity = positional_arity(fn, most=3)
     if arity not in (1, 2, 3):
         raise FieldTypeError(
-            f"a rebind function must take (k), (k, v) or (k, v, parent); {getattr(fn, '__name__', fn)!r} takes {arity} arguments."
+            f"a rebind function must take (k), (k, v) or (k, v, parent); {quote(getattr(fn, '__name__', fn))} takes {arity} arguments."
         )
     if _ask(fn, arity, ROOT, x, None) is not x:
         raise FieldValueError(

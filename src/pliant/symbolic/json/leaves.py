@@ -18,7 +18,7 @@ from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pliant.values.errors import FieldTypeError, LoadError
+from pliant.values.errors import FieldTypeError, LoadError, quote_typed
 from pliant.values.path import Path
 
 from ..tree.leaf import Ref, bare
@@ -49,7 +49,7 @@ def _write_moment(value: Any) -> list[Any]:
     zone = value.tzinfo
     if zone is not None and not (isinstance(zone, timezone) or _is_zone(type(zone))):
         raise FieldTypeError(
-            f"the time zone {zone!r} of type {type(zone).__name__} has no JSON form. Use datetime.timezone or zoneinfo.ZoneInfo."
+            f"the time zone {quote_typed(zone)} has no JSON form. Use datetime.timezone or zoneinfo.ZoneInfo."
         )
     return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, final
 
-from pliant.values.errors import LoadError, MissingFieldError, PliantError
+from pliant.values.errors import LoadError, MissingFieldError, PliantError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.registry import find_type, registered, type_name
 
@@ -130,7 +130,9 @@ def _part(data: dict[str, Any], key: str, kind: type) -> Any:
     value = data.get(key, MISSING_VALUE)
     if value.__class__ is not kind:
         given = "nothing" if value is MISSING_VALUE else one_line(value, max_length=60)
-        raise LoadError(f"a stored {data['_type']!r} needs {key!r} ({_JSON_NAMES[kind]}); got {given}.")
+        raise LoadError(
+            f"a stored {quote(data['_type'], 200)} needs {quote(key)} ({_JSON_NAMES[kind]}); got {given}."
+        )
     return value
 
 
@@ -140,14 +142,14 @@ _JSON_NAMES: dict[type, str] = {str: "text", list: "a JSON list", dict: "a JSON 
 def _read_type(reader: Reader, data: dict[str, Any]) -> Any:
     found = reader.named(data)
     if not isinstance(found, type):
-        raise LoadError(f"{data['name']!r} is a function, not a class.")
+        raise LoadError(f"{quote(data['name'], 200)} is a function, not a class.")
     return found
 
 
 def _read_function(reader: Reader, data: dict[str, Any]) -> Any:
     found = reader.named(data)
     if isinstance(found, type) or not callable(found):
-        raise LoadError(f"{data['name']!r} is a class, not a function.")
+        raise LoadError(f"{quote(data['name'], 200)} is a class, not a function.")
     return found
 
 
@@ -157,7 +159,7 @@ def _read_enum(reader: Reader, data: dict[str, Any]) -> Any:
         return _convert(data, found, reader.read(data["value"]))
     member = _part(data, "member", str)
     if not (isinstance(found, type) and issubclass(found, enum.Enum)) or member not in found.__members__:
-        raise LoadError(f"{data['name']!r} is not an enum with a member {member!r}.")
+        raise LoadError(f"{quote(data['name'], 200)} is not an enum with a member {quote(member)}.")
     return found[member]
 
 
@@ -174,7 +176,9 @@ def _read_pairs(reader: Reader, data: dict[str, Any]) -> dict[Any, Any]:
                 f"item {i} of a stored 'dict' has a key that cannot be hashed: {error}."
             ) from error
         if key in made:
-            raise LoadError(f"the key {key!r} occurs twice in a stored 'dict', so its value is ambiguous.")
+            raise LoadError(
+                f"the key {quote(key)} occurs twice in a stored 'dict', so its value is ambiguous."
+            )
         reader.read_fields({key: pair[1]}, made)
     return made
 
@@ -211,7 +215,7 @@ def _convert(data: dict[str, Any], convert: Callable[[Any], Any], value: Any) ->
         PliantError,
     ) as error:
         raise LoadError(
-            f"{one_line(value, max_length=60)} is not a stored {data['_type']!r}: {error}."
+            f"{one_line(value, max_length=60)} is not a stored {quote(data['_type'], 200)}: {error}."
         ) from error
 
 

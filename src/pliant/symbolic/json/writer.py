@@ -9,7 +9,7 @@ from math import isfinite
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, PliantError
+from pliant.values.errors import FieldTypeError, PliantError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.registry import registered, type_name
 
@@ -171,7 +171,9 @@ def _advise(cls: Any) -> str:
 def _storable_name(cls: Any) -> str:
     """Returns the name of a class or function."""
     if getattr(cls, "__qualname__", None) is None or getattr(cls, "__module__", None) is None:
-        raise FieldTypeError(f"{cls!r} has no name that can be loaded. Symbolize a named function instead.")
+        raise FieldTypeError(
+            f"{quote(cls)} has no name that can be loaded. Symbolize a named function instead."
+        )
     cls = getattr(cls, "_sym_stands_for", None) or getattr(cls, "_sym_twin_of", cls)
     name = type_name(cls)
     if "<lambda>" in name or "<object>" in name or ("<locals>" in name and registered(name) is None):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from pliant.schema import ValueSpec
-from pliant.values.errors import FieldTypeError, ItemError, listing, suggest
+from pliant.values.errors import FieldTypeError, ItemError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 
@@ -202,7 +202,7 @@ def _check_items(made: Any, spec: Any, items: Any) -> Any:
     if not isinstance(spec, ValueSpec):
         name = type(made).__name__
         raise FieldTypeError(
-            f"value_spec of a {name} must be a spec such as pg.typing.{name}(...); got {spec!r:.80}. "
+            f"value_spec of a {name} must be a spec such as pg.typing.{name}(...); got {quote(spec)}. "
             "For an entry of this name, write pg.Dict({'value_spec': ...})."
         )
     made._sym_spec = spec
@@ -265,7 +265,7 @@ class Dict(dict[Any, Any], Symbolic):
             if name in _OPTIONS:
                 raise FieldTypeError(
                     f"pg.Dict has no argument {name!r}. Write {_OPTIONS[name]}; for an entry of this name, write "
-                    f"pg.Dict({{{name!r}: {fields[name]!r:.80}}})."
+                    f"pg.Dict({{{name!r}: {quote(fields[name])}}})."
                 )
         found = {**dict(_stored(items)), **fields}
         if value_spec is not None:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from pliant.schema import Field, Schema, named_types
-from pliant.values.errors import MissingFieldError, PliantError, UnknownFieldError, listing, suggest
+from pliant.values.errors import MissingFieldError, PliantError, UnknownFieldError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import at_path
 from pliant.values.registry import register, register_type
@@ -274,7 +274,9 @@ def fresh_default(field: Field) -> Any:
 def missing_text(holder: Any, name: str) -> str:
     """Returns the message for a required argument that is missing."""
     fields = type(holder)._sym_fields
-    required = [f"{n}: {f.value_spec!r}" for n, f in fields.items() if f.value_spec.default is MISSING_VALUE]
+    required = [
+        f"{n}: {quote(f.value_spec, 200)}" for n, f in fields.items() if f.value_spec.default is MISSING_VALUE
+    ]
     return (
         f"{type(holder).__name__} needs a value for {name!r}; its required fields are ({', '.join(required)}). "
         f"Pass it, or create an incomplete object with {type(holder).__name__}.partial(...)."
@@ -288,7 +290,7 @@ def reject_arguments(holder: Any, more: tuple[Any, ...], extra: dict[str, Any]) 
     if more:
         raise UnknownFieldError(
             f"{cls.__name__} takes {len(names)} positional arguments ({', '.join(names)}), "
-            f"but {len(names) + len(more)} were given; {more[0]!r} is one too many."
+            f"but {len(names) + len(more)} were given; {quote(more[0])} is one too many."
         )
     if extra and not cls._sym_wild:
         name = next(iter(extra))
@@ -314,7 +316,7 @@ def spec_for(cls: Any, name: object) -> Any:
         field = cls.__schema__.field_for(name)
     if field is None:
         raise UnknownFieldError(
-            f"{cls.__name__} has no field {name!r}{suggest(name, cls._sym_fields) or '.'} "
+            f"{cls.__name__} has no field {quote(name)}{suggest(name, cls._sym_fields) or '.'} "
             f"Its fields are: {listing(cls._sym_fields)}."
         )
     return field.value_spec

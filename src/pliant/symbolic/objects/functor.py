@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Never
 
 from pliant.schema import Schema, schema_from_members
-from pliant.values.errors import IncompleteError, SchemaError, UnknownFieldError, listing, suggest
+from pliant.values.errors import IncompleteError, SchemaError, UnknownFieldError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import check_names, explain_argument
 
@@ -88,7 +88,7 @@ class Functor(Object):
                 )
             if name in self._sym_given and not override:
                 raise UnknownFieldError(
-                    f"the argument {name!r} of {cls.__name__} is bound already, to {bound[name]!r}; "
+                    f"the argument {name!r} of {cls.__name__} is bound already, to {quote(bound[name])}; "
                     "pass override_args=True to use another value for this call, or rebind it."
                 )
             bound[name] = field.value_spec.check(value, path(self) + name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, final
 
-from pliant.values.errors import PathError, listing, suggest
+from pliant.values.errors import PathError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
@@ -70,9 +70,7 @@ class Arguments(Mapping[Any, Any]):
 
     def _missing_text(self, name: object) -> str:
         cls = type(self._node)
-        return (
-            f"{cls.__name__} has no value for {name!r}{suggest(name, self) or '.'} It has: {listing(self)}."
-        )
+        return f"{cls.__name__} has no value for {quote(name)}{suggest(name, self) or '.'} It has: {listing(self)}."
 
 
 class Symbolic(Node):

@@ -13,7 +13,7 @@ from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any, Never
 
 from pliant.schema import Field, Schema, ValueSpec, from_annotation
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, quote
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.signature import read_annotations, read_signature
 
@@ -114,7 +114,7 @@ def _check_constant(cls: Any, name: str, annotation: str, value: object) -> None
     kind = annotation.removeprefix("<class ").strip("<>'")
     if (found := re.fullmatch(r"(?:typing\.)?Final(?:\[(.*)\])?", kind)) is not None:
         kind = found[1] or type(value).__name__
-    right = f"{name}: ClassVar[{kind}] = {value!r}\n    # or, for a field: {name}: {kind} = dataclasses.field(default={value!r})"
+    right = f"{name}: ClassVar[{kind}] = {quote(value, 500)}\n    # or, for a field: {name}: {kind} = dataclasses.field(default={quote(value, 500)})"
     refuse(cls, name, "is written as a constant, but its annotation makes it a field", right)
 
 
@@ -136,7 +136,7 @@ def check_statement(cls: Any) -> None:
         )
     for name, (usual, right) in _SETTINGS.items():
         if body.get(name, usual) is not usual:
-            refuse(cls, f"{name} = {body[name]!r}", "has no effect", f"# leave it out, and {right}")
+            refuse(cls, f"{name} = {quote(body[name], 500)}", "has no effect", f"# leave it out, and {right}")
     init = body.get("__init__")
     if (
         isinstance(init, FunctionType)

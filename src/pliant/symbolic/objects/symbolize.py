@@ -15,7 +15,7 @@ from typing import Any, Never, get_origin
 
 from pliant.schema import Schema, schema_from_members
 from pliant.values.class_table import ClassTable
-from pliant.values.errors import SchemaError
+from pliant.values.errors import SchemaError, quote, quote_typed
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.signature import read_signature
 from pliant.values.slips import explain_argument
@@ -80,10 +80,10 @@ def symbolize(
                 "a function has neither `==` nor repr to keep. Leave it out."
             )
         if isinstance(target, Node):
-            raise SchemaError(f"{target!r} is symbolic already.")
+            raise SchemaError(f"{quote(target)} is symbolic already.")
         return functor_class(target, fields)
     raise SchemaError(
-        f"symbolize needs a class or a function; got {target!r} of type {type(target).__name__}. Pass a method as an attribute of "
+        f"symbolize needs a class or a function; got {quote_typed(target)}. Pass a method as an attribute of "
         "its class (`pg.symbolize(A.method)`), and a value inside a function that returns it."
     )
 

@@ -9,7 +9,15 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pliant.values.errors import FieldTypeError, FieldValueError, PathError, listing, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    PathError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path, at_path, step_text
 from pliant.values.signature import positional_names
@@ -86,20 +94,20 @@ def compile_pattern(path_regex: object) -> re.Pattern[str]:
     if not isinstance(path_regex, (str, re.Pattern)):
         raise FieldTypeError(
             f"query needs a regular expression for paths, such as '.*filters', or a predicate of values; "
-            f"got {path_regex!r} of type {type(path_regex).__name__}."
+            f"got {quote_typed(path_regex)}."
         )
     try:
         return re.compile(path_regex)
     except re.error as error:
         raise FieldValueError(
-            f"{path_regex!r} is not a regular expression: {error}. Write brackets and dots of paths as '\\[' and '\\.'."
+            f"{quote(path_regex)} is not a regular expression: {error}. Write brackets and dots of paths as '\\[' and '\\.'."
         ) from error
 
 
 def _required_names(fn: Callable[..., Any]) -> list[str]:
     """Returns the names of the required arguments of a predicate."""
     if not callable(fn):
-        raise FieldTypeError(f"a predicate must be a function; got {fn!r} of type {type(fn).__name__}.")
+        raise FieldTypeError(f"a predicate must be a function; got {quote_typed(fn)}.")
     names = positional_names(fn, 3)
     return names[: max(1, len(names) - len(getattr(fn, "__defaults__", None) or ()))]
 
@@ -110,7 +118,7 @@ def _arguments_of(where: Callable[..., Any]) -> str:
     if len(names) > 3:
         raise FieldTypeError(
             f"a predicate must take (value), (value, parent), (k, value) or (k, value, parent); "
-            f"{getattr(where, '__name__', where)!r} takes {len(names)} arguments: {', '.join(names)}."
+            f"{quote(getattr(where, '__name__', where))} takes {len(names)} arguments: {', '.join(names)}."
         )
     if len(names) == 2:
         return "kv" if names[0] in _PATH_NAMES else "vp"
@@ -227,7 +235,7 @@ def get(x: object, path: str | int | Path, default: object = MISSING_VALUE) -> A
             names = [k for k, _ in children(value) or ()]
             raise PathError(
                 f"nothing is at path {str(at)!r}: the {node_class(value).__name__} {at_path(Path(at.keys[:i]))} "
-                f"has no {key!r}{suggest(key, names) or '.'} It has: {listing(names)}."
+                f"has no {quote(key)}{suggest(key, names) or '.'} It has: {listing(names)}."
             )
         value = child
     return value

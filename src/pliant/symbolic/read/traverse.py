@@ -9,7 +9,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote
 from pliant.values.path import ROOT, Path, at_path
 
 from ..tree.node import ATOMS, children
@@ -80,6 +80,6 @@ def _ask(visitor: Visitor, at: Path, value: object, parent: object) -> TraverseA
     if not isinstance(action, TraverseAction):
         raise FieldTypeError(
             f"a visitor must return pg.TraverseAction.ENTER, CONTINUE or STOP, or None; {at_path(at)} "
-            f"{getattr(visitor, '__name__', visitor)!r} returned {action!r}."
+            f"{quote(getattr(visitor, '__name__', visitor))} returned {quote(action)}."
         )
     return action
