@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from pliant.space import Decisions, Space
-from pliant.values.errors import LoadError
+from pliant.values.errors import LoadError, quote
 
 from .base import Algorithm, Reward, check_arity
 from .evolution import NSGA2
@@ -75,6 +75,6 @@ class Auto(Algorithm):
     def _restore(self, state: dict[str, Any]) -> None:
         objectives, self._trials = state["objectives"], int(state["trials"])
         if objectives is not None and (type(objectives) is not int or objectives < 1):
-            raise LoadError(f"the number of objectives is {objectives!r:.80}, not an integer of at least 1.")
+            raise LoadError(f"the number of objectives is {quote(objectives)}, not an integer of at least 1.")
         self._start(self.space, objectives)
         self._chosen.restore(state["algorithm"])

@@ -22,6 +22,8 @@ from pliant.values.errors import (
     RewardError,
     SpaceChangedError,
     SpaceError,
+    quote,
+    quote_typed,
 )
 from pliant.values.lines import check_depth
 from pliant.values.numbers import to_real, to_whole
@@ -107,7 +109,7 @@ class Algorithm(ABC):
         """
         if not isinstance(space, Space):
             raise FieldTypeError(
-                f"setup takes a Space; got {space!r:.80} of type {type(space).__name__}. "
+                f"setup takes a Space; got {quote_typed(space)}. "
                 "Of a program with holes, pass `pg.abstract_search_space(program)`."
             )
         if self._space is not None:
@@ -192,8 +194,8 @@ class Algorithm(ABC):
         own: Any = self._state()
         if not isinstance(own, dict):
             raise FieldTypeError(
-                f"{type(self).__name__}._state must return a dict of JSON data; got {own!r:.80} of type "
-                f"{type(own).__name__}. For nothing to keep, return {{}}."
+                f"{type(self).__name__}._state must return a dict of JSON data; got {quote_typed(own)}. "
+                "For nothing to keep, return {}."
             )
         return {
             "algorithm": type(self).__name__,
@@ -267,8 +269,8 @@ class Algorithm(ABC):
             raise _not_set_up(self, verb)
         if not isinstance(decisions, Decisions):
             raise DecisionError(
-                f"feedback takes the Decisions that were proposed; got {decisions!r:.80} of type "
-                f"{type(decisions).__name__}. Read other forms with `algorithm.space.parse(...)`."
+                f"feedback takes the Decisions that were proposed; got {quote_typed(decisions)}. "
+                "Read other forms with `algorithm.space.parse(...)`."
             )
         if decisions.space is space:
             return decisions
@@ -286,7 +288,7 @@ class Algorithm(ABC):
 
     def _install(self, space: Space, state: dict[str, Any]) -> None:
         if not isinstance(state["own"], dict):
-            raise LoadError(f"its own part is {state['own']!r:.80}, not a dict.")
+            raise LoadError(f"its own part is {quote(state['own'])}, not a dict.")
         self._begin(space, check_seed(state["seed"]))
         self._restore(state["own"])
         if state["random"] is not None:
@@ -304,7 +306,7 @@ class Algorithm(ABC):
         if not isinstance(state, dict) or not needed <= state.keys():
             missing = sorted(needed - set(state)) if isinstance(state, dict) else sorted(needed)
             raise LoadError(
-                f"this is not the state of an algorithm: {state!r:.80} lacks {', '.join(missing)}. "
+                f"this is not the state of an algorithm: {quote(state)} lacks {', '.join(missing)}. "
                 "Pass what `state()` returned."
             )
         if state["algorithm"] != name:
@@ -344,7 +346,7 @@ def check_seed(seed: Any) -> int:
     number = to_whole(seed)
     if number is None:
         raise FieldTypeError(
-            f"a seed is an integer, such as 0; got {seed!r:.80} of type {type(seed).__name__}. "
+            f"a seed is an integer, such as 0; got {quote_typed(seed)}. "
             "Equal seeds give equal runs; for another run, give another seed."
         )
     return number
@@ -355,9 +357,7 @@ def check_step(step: Any) -> float:
     number = to_real(step)
     if number is not None and math.isfinite(number):
         return number
-    raise RewardError(
-        f"a step is a finite number, such as the epoch; got {step!r:.80} of type {type(step).__name__}."
-    )
+    raise RewardError(f"a step is a finite number, such as the epoch; got {quote_typed(step)}.")
 
 
 def check_algorithm(value: object, where: str) -> Algorithm:
@@ -370,7 +370,7 @@ def check_one_objective(algorithm: Algorithm, owner: str) -> None:
     """Raises FieldValueError if an algorithm inside ``owner``, which ranks by one reward, is made for several objectives."""
     if algorithm.for_several:
         raise FieldValueError(
-            f"{owner} ranks trials by one reward, and {algorithm!r:.80} inside it is made for several objectives. Give {owner} an "
+            f"{owner} ranks trials by one reward, and {quote(algorithm)} inside it is made for several objectives. Give {owner} an "
             f"algorithm for one objective, such as TPE(), and combine the rewards into one number; or leave out {owner}."
         )
 
@@ -385,7 +385,7 @@ def check_reward(reward: Any, *, several: bool) -> Reward:
         return None
     if isinstance(reward, (tuple, list)) and not several:
         raise RewardError(
-            f"this algorithm takes one reward, got {len(reward)}: {reward!r:.80}.",
+            f"this algorithm takes one reward, got {len(reward)}: {quote(reward)}.",
             "Combine them into one number, or use an algorithm for several objectives, such as NSGA2.",
             takes_one=True,
         )
@@ -425,8 +425,7 @@ def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = Tr
     number = to_real(reward, takes_bool=takes_bool)
     if number is None or not math.isfinite(number):
         raise RewardError(
-            f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {reward!r:.80} of type "
-            f"{type(reward).__name__}.",
+            f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {quote_typed(reward)}.",
             _advise(reward, "pass None" if takes_bool else "raise an error, or call feedback.skip('why')")
             if trial is None
             else f"For a trial that failed or diverged, call study.fail({trial}, 'why').",
@@ -470,8 +469,8 @@ def _check_proposed(algorithm: Algorithm, proposed: object, space: Space) -> Dec
     """Returns the proposal of a subclass as decisions of ``space`` itself."""
     if not isinstance(proposed, Decisions):
         raise DecisionError(
-            f"{type(algorithm).__name__}._propose must return Decisions of self.space; got {proposed!r:.80} of type "
-            f"{type(proposed).__name__}. Make them with `self.space.parse(...)` or `self.space.sample(self.random)`; "
+            f"{type(algorithm).__name__}._propose must return Decisions of self.space; got {quote_typed(proposed)}. "
+            "Make them with `self.space.parse(...)` or `self.space.sample(self.random)`; "
             "if nothing is left, raise Exhausted."
         )
     if proposed.space != space:

@@ -6,7 +6,7 @@ import random
 from typing import Any, final
 
 from pliant.space import Decisions, Float, from_unit, neighbours, to_unit
-from pliant.values.errors import RewardError
+from pliant.values.errors import RewardError, quote
 
 from . import twister
 from .base import Algorithm, Reward, check_reward
@@ -126,7 +126,7 @@ class LocalSearch(Algorithm):
         values, reward = told
         number = check_reward(reward, several=False)
         if not isinstance(number, float):
-            raise RewardError(f"a reward in the state is a number; got {reward!r}.")
+            raise RewardError(f"a reward in the state is a number; got {quote(reward)}.")
         return self._load(values), number
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from pliant.values.errors import FieldTypeError, FieldValueError, listing
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, quote_typed
 from pliant.values.signature import read_signature
 
 from .base import Algorithm
@@ -98,7 +98,7 @@ def _read_value(text: str, option: ast.keyword) -> Any:
     try:
         return ast.literal_eval(option.value)
     except (ValueError, TypeError, SyntaxError) as error:
-        quoted = f"; for text, write {option.arg}={value!r}" if value.isidentifier() else ""
+        quoted = f"; for text, write {option.arg}={quote(value)}" if value.isidentifier() else ""
         raise _refuse(
             text,
             f"{option.arg}={value} is not a literal: write a number, text, True, False, None or a list of these{quoted}",
@@ -126,7 +126,7 @@ def _explain_order(name: str, value: str) -> str:
 def _explain_type(value: object) -> str:
     """Returns what is wrong with a value that gives no algorithm."""
     allowed = "an algorithm is given as an object, such as pg.algorithms.TPE(), as its name, such as 'tpe', or as None for the default"
-    given = f"got {value!r:.80} of type {type(value).__name__}"
+    given = f"got {quote_typed(value)}"
     kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
     sampler = next((kind.__name__ for kind in kinds if kind.__name__ in SAMPLERS), None)
     if sampler is not None:

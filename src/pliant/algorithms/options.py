@@ -6,7 +6,14 @@ from functools import wraps
 from math import inf
 from typing import Any, TypeVar
 
-from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    UnknownFieldError,
+    listing,
+    quote_typed,
+    suggest,
+)
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.signature import read_signature
 
@@ -25,7 +32,7 @@ def check_count(value: object, name: str, owner: object, *, least: int = 1, most
     where = f"{_name(owner)}({name}=...) takes an integer {span}"
     count = to_whole(value)
     if count is None:
-        raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
+        raise FieldTypeError(f"{where}; got {quote_typed(value)}.")
     if count < least or (most is not None and count > most):
         raise FieldValueError(f"{where}; got {count}.")
     return count
@@ -60,7 +67,7 @@ def check_number(
     where = f"{_name(owner)}({name}=...) takes {span}"
     number = to_real(value)
     if number is None:
-        raise FieldTypeError(f"{where}; got {value!r:.80} of type {type(value).__name__}.")
+        raise FieldTypeError(f"{where}; got {quote_typed(value)}.")
     is_low = number < least if above is None else number <= above
     if is_low or not -inf < number < below or (most is not None and number > most):
         raise FieldValueError(f"{where}; got {number!r}.")
@@ -83,18 +90,14 @@ def check_part(value: object, kind: type, where: str, example: str) -> Any:
     """
     if not isinstance(value, kind):
         hint = f" Write `{value.__name__}(...)`." if hasattr(value, "__name__") else ""
-        raise FieldTypeError(
-            f"{where} takes {example}; got {value!r:.80} of type {type(value).__name__}.{hint}"
-        )
+        raise FieldTypeError(f"{where} takes {example}; got {quote_typed(value)}.{hint}")
     return value
 
 
 def check_flag(value: object, name: str, owner: object) -> bool:
     """Returns ``value`` when it is True or False, else raises FieldTypeError."""
     if not isinstance(value, bool):
-        raise FieldTypeError(
-            f"{_name(owner)}({name}=...) takes True or False; got {value!r:.80} of type {type(value).__name__}."
-        )
+        raise FieldTypeError(f"{_name(owner)}({name}=...) takes True or False; got {quote_typed(value)}.")
     return value
 
 
@@ -107,7 +110,7 @@ def check_maximize(value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return value is not False
     raise FieldTypeError(
-        f"maximize is True, or False to minimize, for all objectives; got {value!r:.80} of type {type(value).__name__}. "
+        f"maximize is True, or False to minimize, for all objectives; got {quote_typed(value)}. "
         "Where only some are minimized, negate an objective that you minimize."
     )
 

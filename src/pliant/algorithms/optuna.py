@@ -18,6 +18,8 @@ from pliant.values.errors import (
     RewardError,
     SpaceError,
     listing,
+    quote,
+    quote_typed,
     suggest,
 )
 from pliant.values.packages import require
@@ -114,11 +116,11 @@ class Optuna(Algorithm):
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         if isinstance(reward, tuple) != self.several_rewards and reward is not None:
             raise RewardError(
-                f"this Optuna has {self.objectives} objectives, so a reward is a tuple of as many numbers; got {reward!r}."
+                f"this Optuna has {self.objectives} objectives, so a reward is a tuple of as many numbers; got {quote(reward)}."
             )
         if isinstance(reward, tuple) and len(reward) != self.objectives:
             raise RewardError(
-                f"this Optuna has {self.objectives} objectives; got {len(reward)} rewards: {reward!r:.80}. "
+                f"this Optuna has {self.objectives} objectives; got {len(reward)} rewards: {quote(reward)}. "
                 f"Give {self.objectives}, or use Optuna(objectives={len(reward)})."
             )
         numbers = list(reward) if isinstance(reward, tuple) else None if reward is None else [reward]
@@ -155,7 +157,7 @@ class Optuna(Algorithm):
                 proposed.append(self.propose())
                 if list(proposed[-1].values) != subject:
                     raise LoadError(
-                        f"proposal {len(proposed)} was {subject!r:.80} and is now {list(proposed[-1].values)!r:.80}: "
+                        f"proposal {len(proposed)} was {quote(subject)} and is now {quote(list(proposed[-1].values))}: "
                         "the sampler has other arguments, or Optuna another version."
                     )
             else:
@@ -341,18 +343,18 @@ def _find_sampler(sampler: Any) -> Callable[[int], Any]:
         asked = sampler.strip().lower().removesuffix("sampler").replace("-", "").replace("_", "")
         if asked not in plain:
             raise FieldValueError(
-                f"Optuna has no sampler {sampler!r}{suggest(sampler, names) or '.'} It has: {listing(names)}."
+                f"Optuna has no sampler {quote(sampler)}{suggest(sampler, names) or '.'} It has: {listing(names)}."
             )
         sampler = getattr(samplers, plain[asked])
     if isinstance(sampler, samplers.BaseSampler):
         raise FieldTypeError(
             f"Optuna(sampler=...) makes samplers itself, each with its seed, and got one that is made already: "
-            f"{sampler!r:.80}. Pass `lambda seed: {type(sampler).__name__}(seed=seed, ...)`."
+            f"{quote(sampler)}. Pass `lambda seed: {type(sampler).__name__}(seed=seed, ...)`."
         )
     if not callable(sampler):
         raise FieldTypeError(
             f"Optuna(sampler=...) takes a name such as 'TPESampler', a class, or a function from a seed to a sampler; "
-            f"got {sampler!r:.80} of type {type(sampler).__name__}."
+            f"got {quote_typed(sampler)}."
         )
     is_class = inspect.isclass(sampler) and issubclass(sampler, samplers.BaseSampler)
     needed = [
@@ -371,8 +373,7 @@ def _find_sampler(sampler: Any) -> Callable[[int], Any]:
             made = sampler(seed=seed) if is_class else sampler(seed)
         if not isinstance(made, _load().samplers.BaseSampler):
             raise FieldTypeError(
-                f"the function that Optuna(sampler=...) was given must return a sampler; got {made!r:.80} of type "
-                f"{type(made).__name__}."
+                f"the function that Optuna(sampler=...) was given must return a sampler; got {quote_typed(made)}."
             )
         return made
 

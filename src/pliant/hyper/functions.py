@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, Never, ParamSpec
 
 from pliant.space.points import check_range
-from pliant.values.errors import FieldTypeError, SpaceError
+from pliant.values.errors import FieldTypeError, SpaceError, quote, quote_typed
 from pliant.values.numbers import to_whole
 from pliant.values.registry import register_type
 from pliant.values.slips import HOLES, check_names
@@ -30,7 +30,7 @@ def _checked(function: Callable[P, Any]) -> Callable[P, Any]:
         if len(args) > 1 and isinstance(args[0], str):
             is_list = isinstance(args[1], (list, tuple))
             if is_list if verb in ("oneof", "permute") else not isinstance(args[1], str):
-                given = f"{', '.join(map(repr, args[1:])):.200}, name={args[0]!r}"
+                given = f"{', '.join(map(quote, args[1:])):.200}, name={quote(args[0])}"
                 raise FieldTypeError(
                     f"the name of a hole is not its first argument. Write pg.{verb}({given})."
                 )
@@ -100,9 +100,7 @@ def manyof(
     ordered = sorted if choices_sorted is None else choices_sorted
     picks = to_whole(k)
     if picks is None or picks < 1:
-        raise SpaceError(
-            f"manyof: k must be a whole number, 1 or more; got {k!r} of type {type(k).__name__}."
-        )
+        raise SpaceError(f"manyof: k must be a whole number, 1 or more; got {quote_typed(k)}.")
     if distinct and picks > len(found):
         raise SpaceError(
             f"manyof cannot pick {k} distinct of {len(found)} candidates; lower k, or pass distinct=False."

@@ -12,7 +12,7 @@ from pliant import schema as specs
 from pliant.schema import ValueSpec
 from pliant.symbolic.objects.object import Object
 from pliant.symbolic.tree.node import Node, children
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, SpaceError, quote, quote_typed
 from pliant.values.path import Path, at_path
 from pliant.values.placeholder import Placeholder
 
@@ -89,13 +89,13 @@ class ManyOf(Hole):
         item = _list_spec(spec)
         if item is None:
             raise FieldTypeError(
-                f"manyof becomes a list, but the field {at_path(path)} allows {spec!r}. Use oneof for a single value."
+                f"manyof becomes a list, but the field {at_path(path)} allows {quote(spec, 200)}. Use oneof for a single value."
             )
         if isinstance(item, specs.List):
             low, high = item.min_size or 0, item.max_size
             if self.num_choices < low or (high is not None and self.num_choices > high):
                 raise FieldValueError(
-                    f"manyof picks {self.num_choices} items {at_path(path)}; allowed: {item!r}. Change `k`, or the sizes."
+                    f"manyof picks {self.num_choices} items {at_path(path)}; allowed: {quote(item, 200)}. Change `k`, or the sizes."
                 )
             return _with_candidates(self, _checked(self.candidates, item.element, path))
         return self
@@ -119,7 +119,7 @@ class Floatv(Hole):
         """Checks both ends of the range."""
         if isinstance(spec, specs.Enum):
             raise FieldTypeError(
-                f"floatv becomes any number of its range, but the field {at_path(path)} allows only {spec!r}. "
+                f"floatv becomes any number of its range, but the field {at_path(path)} allows only {quote(spec, 200)}. "
                 "Use oneof with some of these values."
             )
         _check_ends(self, spec, path, "floatv")
@@ -232,7 +232,7 @@ def _joined(hole: OneOf, join: Any, use: str, other: object) -> Any:
     for i, candidate in enumerate(hole.candidates):
         if not isinstance(candidate, list):
             raise FieldTypeError(
-                f"oneof(...) + [...] joins lists, but candidates[{i}] is {candidate!r} of type {type(candidate).__name__}. "
+                f"oneof(...) + [...] joins lists, but candidates[{i}] is {quote_typed(candidate)}. "
                 "Make every candidate a list."
             )
     return type(hole)(candidates=[join(c) for c in hole.candidates], name=hole.name, hints=hole.hints)
@@ -245,9 +245,7 @@ def check_candidates(candidates: Any, verb: str) -> list[Any]:
       SpaceError: they are not a sequence, or empty.
     """
     if isinstance(candidates, (str, bytes, Hole)) or not hasattr(candidates, "__iter__"):
-        raise SpaceError(
-            f"{verb} needs a list of candidates; got {candidates!r} of type {type(candidates).__name__}."
-        )
+        raise SpaceError(f"{verb} needs a list of candidates; got {quote_typed(candidates)}.")
     if isinstance(candidates, dict):
         raise SpaceError(f"{verb} needs a list of candidates, not a dict; pass list(d.values()) or list(d).")
     if isinstance(candidates, (set, frozenset)):

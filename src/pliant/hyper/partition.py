@@ -11,7 +11,7 @@ from typing import Any, final
 
 from pliant.symbolic.read.compare import equal
 from pliant.symbolic.tree.node import path
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.path import Path
 
 Where = Callable[[Any], bool]
@@ -81,6 +81,6 @@ def to_where(partition: object) -> Where | None:
     if isinstance(partition, str):
         return by_path(partition)
     raise FieldTypeError(
-        f"a partition must be a function of a hole, or a regular expression for paths; got {partition!r} of type "
-        f"{type(partition).__name__}. To select by hints, pass `pg.by_hints({partition!r})`."
+        f"a partition must be a function of a hole, or a regular expression for paths; got {quote_typed(partition)}. "
+        f"To select by hints, pass `pg.by_hints({quote(partition)})`."
     )

@@ -20,7 +20,7 @@ from pliant.symbolic.read.compare import equal, kind_of, node_class
 from pliant.symbolic.read.text import literal, one_line
 from pliant.symbolic.tree.leaf import Ref, is_shared
 from pliant.symbolic.tree.node import ATOMS, Node, children, path
-from pliant.values.errors import ConditionalHoleError, SpaceError
+from pliant.values.errors import ConditionalHoleError, SpaceError, quote
 from pliant.values.path import Key, Path, step_text
 
 from .context import run_apart
@@ -268,8 +268,8 @@ class _Planner:
             if self.scope[: len(earlier.scope)] == earlier.scope:
                 if not is_same(earlier.hole, hole) and not is_alike(earlier.hole, hole):
                     raise SpaceError(
-                        f"two holes have the name {hole.name!r} but differ: {earlier.hole!r} at {str(earlier.spot.path)!r} and "
-                        f"{hole!r} at {at!r}. Holes with one name share a decision: make them equal (objects among the candidates "
+                        f"two holes have the name {hole.name!r} but differ: {quote(earlier.hole, 200)} at {str(earlier.spot.path)!r} and "
+                        f"{quote(hole, 200)} at {at!r}. Holes with one name share a decision: make them equal (objects among the candidates "
                         "may differ in their arguments, not in their class or in their holes), or use two names."
                     )
                 return earlier

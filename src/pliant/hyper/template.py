@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, final
 from pliant.space import Decisions, Space, as_random, flatten
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths
-from pliant.values.errors import FieldValueError, SpaceError, listing
+from pliant.values.errors import FieldValueError, SpaceError, listing, quote
 from pliant.values.numbers import to_whole
 
 from .compile import compile_part
@@ -210,4 +210,4 @@ def _check_examples(number: object) -> int | None:
     count = to_whole(number)
     if number is None or (count is not None and count >= 0):
         return None if count is None else min(count, sys.maxsize)
-    raise FieldValueError(f"num_examples is a whole number from 0, or None; got {number!r:.80}.")
+    raise FieldValueError(f"num_examples is a whole number from 0, or None; got {quote(number)}.")

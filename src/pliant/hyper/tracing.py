@@ -17,7 +17,7 @@ from pliant.symbolic.objects.containers import Dict, List
 from pliant.symbolic.read.compare import equal
 from pliant.symbolic.tree.leaf import bare
 from pliant.symbolic.tree.node import Node, children
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote, quote_typed
 from pliant.values.slips import check_names
 
 from .compile import fresh_copy
@@ -54,9 +54,7 @@ class Trace(Traced):
 
     def __init__(self, function: Callable[[], Any], where: Where | None = None) -> None:
         if not callable(function):
-            raise SpaceError(
-                f"trace needs a function without arguments; got {function!r} of type {type(function).__name__}."
-            )
+            raise SpaceError(f"trace needs a function without arguments; got {quote_typed(function)}.")
         self.function = function
         self.where = where
         self.space, self._met = _collect(function, where)
@@ -144,7 +142,7 @@ class _Collector:
         before = self.found.get(hole.name)
         if before is not None and (before.name is None or not equal(before, opened)):
             raise SpaceError(
-                f"the program met two holes with the name {hole.name!r} that differ: {before!r} and {opened!r}. Holes with one "
+                f"the program met two holes with the name {hole.name!r} that differ: {quote(before, 200)} and {quote(opened, 200)}. Holes with one "
                 "name share a decision: make them equal, or use two names ('decision_0' and so on are taken by unnamed holes)."
             )
         return str(hole.name)
@@ -202,7 +200,7 @@ class _Applier:
             return self.value(hole, self.named[hole.name], hole.name)
         if self.next >= len(self.items):
             raise SpaceError(
-                f"the program asked for {hole!r}, which its first run did not meet. A hole behind an `if` must be a "
+                f"the program asked for {quote(hole, 200)}, which its first run did not meet. A hole behind an `if` must be a "
                 "candidate: write `pg.oneof([lambda: ..., ...])` instead of branching on an earlier choice."
             )
         key, decided = self.items[self.next]
@@ -221,7 +219,7 @@ class _Applier:
         met, below = self.met[key]
         if not is_same_hole(met, hole):
             raise SpaceError(
-                f"the program asked for {hole!r:.200}, but its first run met {met!r:.200} at this point; a traced program "
+                f"the program asked for {quote(hole, 200)}, but its first run met {quote(met, 200)} at this point; a traced program "
                 "must meet the same holes in the same order in every run. Where a hole depends on an earlier choice, "
                 "make it a candidate: write `pg.oneof([lambda: ..., ...])` instead of branching."
             )

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, ClassVar, Never
 
 from pliant.symbolic.tree.node import ATOMS, Node, path
-from pliant.values.errors import IncompleteError
+from pliant.values.errors import IncompleteError, quote
 
 _SIGNS = "add + sub - mul * truediv / floordiv // mod % pow ** matmul @ and & or | xor ^ lshift << rshift >>".split()
 _COMPUTED = {  # special methods, as expressions of the hole {0} and the other operand {1}
@@ -103,7 +103,7 @@ def refuse(hole: Any, use: str, *operands: object, is_result: bool = False) -> I
 
 def _explain(hole: Any, use: str, *operands: object, is_result: bool = False) -> str:
     """Returns what is wrong with a use of a hole, such as ``{0} + {1}``, and what to write."""
-    others = [f"{one!r:.30}" if one.__class__ in ATOMS else "x" for one in operands]
+    others = [quote(one, 30) if one.__class__ in ATOMS else "x" for one in operands]
     right = _find_taker(hole)
     if right is None:
         right = "Compute with it in a function with @pg.symbolize above it, and give that the hole; a program is then called, `program()`"
@@ -112,7 +112,7 @@ def _explain(hole: Any, use: str, *operands: object, is_result: bool = False) ->
             results = f"[{use.format('c', *others)} for c in {listed if len(listed) < 60 else 'candidates'}]"
             right += f". Or choose among the results: pg.oneof({results})"
     return (
-        f"`{use.format('hole', *others)}` needs a value, but {hole!r:.120} is a hole, which gets its value when a program is "
+        f"`{use.format('hole', *others)}` needs a value, but {quote(hole, 120)} is a hole, which gets its value when a program is "
         f"made from the space (pg.sample, pg.materialize). {right}."
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
@@ -75,7 +75,7 @@ def choice(
     given: object = candidates
     if count is None and (isinstance(given, (str, bytes)) or not isinstance(given, Sequence)):
         raise SpaceError(
-            f"the candidates {at_path(path)} are their number, or a list with the holes below each; got {candidates!r:.80}."
+            f"the candidates {at_path(path)} are their number, or a list with the holes below each; got {quote(candidates)}."
         )
     if count is not None and not 0 <= count <= MAX_CANDIDATES:
         raise SpaceError(
@@ -207,7 +207,7 @@ def _holes(below: Below) -> tuple[Hole, ...]:
     holes = (below,) if isinstance(below, Hole) or not isinstance(below, Iterable) else tuple(below)
     for hole in holes:
         if not isinstance(hole, Hole):
-            raise SpaceError(f"below a candidate are holes, a list of them, or None; got {hole!r:.80}.")
+            raise SpaceError(f"below a candidate are holes, a list of them, or None; got {quote(hole)}.")
     return holes
 
 
@@ -218,7 +218,7 @@ def _rises(values: Sequence[int | float]) -> bool:
 def _check_picks(path: str, picks: int, count: int, distinct: bool) -> None:
     if picks.__class__ is not int or picks < 1:
         raise SpaceError(
-            f"the number of picks {at_path(path)} must be a whole number, 1 or more; got {picks!r}."
+            f"the number of picks {at_path(path)} must be a whole number, 1 or more; got {quote(picks)}."
         )
     if count and distinct and picks > count:
         raise SpaceError(

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pliant.values.errors import DecisionError, LoadError, suggest
+from pliant.values.errors import DecisionError, LoadError, quote, quote_typed, suggest
 from pliant.values.lines import check_depth, read_json
 from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
@@ -77,7 +77,7 @@ def find_points(space: Space, key: str) -> list[int]:
             return found
     keys = [k for point in space.points for k in (point.path, point.name) if k is not None]
     raise DecisionError(
-        f"the space has no decision point with path or name {key!r}{suggest(key, keys) or '.'} "
+        f"the space has no decision point with path or name {quote(key)}{suggest(key, keys) or '.'} "
         f"Its points: {list_paths(space, range(len(space.points)))}."
     )
 
@@ -116,7 +116,7 @@ def read(space: Space, given: object) -> Vector:
         return check_vector(space, (given,))
     raise DecisionError(
         "decisions must be Decisions, a list of the active values, a nested tree, a dict by path, or the JSON "
-        f"text of such a dict; got {given!r} of type {type(given).__name__}. pg.encode(space, program) returns the "
+        f"text of such a dict; got {quote_typed(given)}. pg.encode(space, program) returns the "
         "decisions of a program."
     )
 
@@ -144,7 +144,7 @@ def _read_items(space: Space, indices: Sequence[int], items: Sequence[Any], valu
     if len(items) != len(holes):
         heads = ", ".join(repr(_hole(points[i])) for i in holes)
         raise DecisionError(
-            f"this level of the tree has {len(holes)} holes ({heads}); got {len(items)} items: {items!r}."
+            f"this level of the tree has {len(holes)} holes ({heads}); got {len(items)} items: {quote(items)}."
         )
     for index, item in zip(holes, items, strict=True):
         point = points[index]
@@ -154,7 +154,7 @@ def _read_items(space: Space, indices: Sequence[int], items: Sequence[Any], valu
             continue
         if not isinstance(item, (list, tuple)) or len(item) != group.picks:
             raise DecisionError(
-                f"the hole {at_path(_hole(point))} takes a list of {group.picks} picks; got {item!r}."
+                f"the hole {at_path(_hole(point))} takes a list of {group.picks} picks; got {quote(item, 200)}."
             )
         picked: list[int] = []
         for member, pick in zip(group.members, item, strict=True):
@@ -168,7 +168,7 @@ def _read_item(space: Space, index: int, item: Any, values: list[Any]) -> Any:
     if isinstance(item, (list, tuple)):
         if not isinstance(point, Choice) or not item:
             raise DecisionError(
-                f"the decision {at_path(point.path)} is one value ({allowed(point)}); got {item!r}."
+                f"the decision {at_path(point.path)} is one value ({allowed(point)}); got {quote(item, 200)}."
             )
         item, below = item[0], item[1:]
     value = check_value(point, item)
@@ -178,7 +178,7 @@ def _read_item(space: Space, index: int, item: Any, values: list[Any]) -> Any:
         if below and not branch:
             raise DecisionError(
                 f"candidate {value} ({point.literals[value]}) {at_path(point.path)} has no decisions below it; "
-                f"got {list(below)!r}."
+                f"got {quote(list(below))}."
             )
         if branch:
             _read_items(space, branch, below, values)
@@ -228,12 +228,12 @@ def _look_up(space: Space, index: int, left: dict[Any, Any], used: dict[Any, str
             owner = hole
             if not isinstance(value, (list, tuple)) or len(value) != group.picks:
                 raise DecisionError(
-                    f"the hole {at_path(hole)} takes a list of {group.picks} picks; got {value!r}."
+                    f"the hole {at_path(hole)} takes a list of {group.picks} picks; got {quote(value)}."
                 )
             value = value[point.pick]  # type: ignore[union-attr]  # only a choice has a group
         if used.setdefault(key, owner) != owner:
             raise DecisionError(
-                f"several active points are named {key!r}; give each by its path, here {point.path!r}."
+                f"several active points are named {quote(key)}; give each by its path, here {point.path!r}."
             )
         return value
     unused = [key for key in left if key not in used]
@@ -254,7 +254,7 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
         ]
         if len(exact) != 1:  # candidates of other types may have one text
             raise DecisionError(
-                f"the decision {at_path(point.path)} is {value!r}, which names {len(exact) or 'none'} of the candidates "
+                f"the decision {at_path(point.path)} is {quote(value)}, which names {len(exact) or 'none'} of the candidates "
                 f"{', '.join(point.literals)}. Write the index in `decisions.to_dict()`."
             )
         return exact[0]
@@ -263,13 +263,13 @@ def _to_index(point: Choice, value: object, *, by_value: bool) -> Any:
     match = _PICKED.match(value)
     if match is None:
         raise DecisionError(
-            f"the decision {at_path(point.path)} cannot be read from {value!r}; write the index, or "
+            f"the decision {at_path(point.path)} cannot be read from {quote(value)}; write the index, or "
             f"'<index>/<count> (<literal>)' such as '0/{point.count} ({point.literals[0]})'."
         )
     index = _read_text(point, value, match)
     if value in known and known.index(value) != index:
         raise DecisionError(
-            f"the decision {at_path(point.path)} is {value!r}, which is a candidate and also the text of another index. "
+            f"the decision {at_path(point.path)} is {quote(value)}, which is a candidate and also the text of another index. "
             f"Write the index: {known.index(value)} or {index}."
         )
     return index
@@ -287,8 +287,8 @@ def refuse_program(space: Space, given: object) -> None:
     pairs = [(_find_number(p, value), value) for p, value in zip(points, values) if isinstance(p, Choice)]
     if all(found for found, _ in pairs) and any(to_whole(value) not in found for found, value in pairs):
         raise DecisionError(
-            f"{given!r} may be a program of this space, or the indices of its candidates, which are another program. Pass "
-            f"`pg.encode(space, {given!r})` for the program, or `pg.Decisions(space, {list(values)!r})` for the indices."
+            f"{quote(given)} may be a program of this space, or the indices of its candidates, which are another program. Pass "
+            f"`pg.encode(space, {quote(given, 200)})` for the program, or `pg.Decisions(space, {quote(list(values), 200)})` for the indices."
         )
 
 
@@ -320,7 +320,7 @@ def check_index(point: Choice, value: object) -> None:
         "not an index" if other is None else f"and the index of another, {other}",
     )
     raise DecisionError(
-        f"the decision {at_path(point.path)} is {value!r}, which is {'both ' if other else ''}a candidate, {this}, {both}. Write "
+        f"the decision {at_path(point.path)} is {quote(value)}, which is {'both ' if other else ''}a candidate, {this}, {both}. Write "
         f"{this!r}{f' or {other!r}' if other else ''}."
     )
 
@@ -334,12 +334,12 @@ def _read_text(point: Choice, value: str, match: re.Match[str]) -> int:
     index, count, literal = int(match[1]), int(match[2]), match[3]
     if count != point.count:
         raise DecisionError(
-            f"the decision {at_path(point.path)} is {value!r}, of {count} candidates, but here there are {point.count}: "
+            f"the decision {at_path(point.path)} is {quote(value)}, of {count} candidates, but here there are {point.count}: "
             "it is from another space."
         )
     if index < count and literal is not None and literal != point.literals[index]:
         raise DecisionError(
-            f"the decision {at_path(point.path)} is {value!r}, but candidate {index} here is "
+            f"the decision {at_path(point.path)} is {quote(value)}, but candidate {index} here is "
             f"({point.literals[index]}): it is from another space."
         )
     return index
@@ -347,12 +347,10 @@ def _read_text(point: Choice, value: str, match: re.Match[str]) -> int:
 
 def _reject_key(space: Space, key: object, value: object) -> None:
     if not isinstance(key, str):
-        raise DecisionError(
-            f"the keys of decisions must be paths or names; got {key!r} of type {type(key).__name__}."
-        )
+        raise DecisionError(f"the keys of decisions must be paths or names; got {quote_typed(key)}.")
     index = find_points(space, key)[0]
     raise DecisionError(
-        f"the decision {at_path(key)} is {value!r}, but this point is inactive: it counts only"
+        f"the decision {at_path(key)} is {quote(value)}, but this point is inactive: it counts only"
         f"{_because(space, index) or ' once, and its path is given too'}. Leave it out."
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote, quote_typed
 from pliant.values.path import at_path
 
 from .count import Picker, make_picker
@@ -68,9 +68,7 @@ def check_layout(points: Sequence[Point], top: Sequence[int]) -> tuple[int, ...]
     ends = [0] * len(points)
     for point in points:
         if not isinstance(point, (Choice, Int, Float)):
-            raise SpaceError(
-                f"a point is a Choice, an Int or a Float; got {point!r} of type {type(point).__name__}."
-            )
+            raise SpaceError(f"a point is a Choice, an Int or a Float; got {quote_typed(point)}.")
     end = _check_branch(points, top, 0, ends)
     if end != len(points):
         raise SpaceError(
@@ -93,7 +91,7 @@ def _check_branch(points: Sequence[Point], indices: Sequence[int], at: int, ends
     for index in indices:
         if index.__class__ is not int or index != at or at >= len(points):
             raise SpaceError(
-                f"points must be in depth-first order: expected index {at}, but a branch names {index!r}; "
+                f"points must be in depth-first order: expected index {at}, but a branch names {quote(index)}; "
                 "describe spaces with pliant.space.flatten, which lays them out."
             )
         point = points[index]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from random import Random
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote
 
 from .decisions import Decisions
 from .points import Choice, Float, Group, Int
@@ -47,7 +47,7 @@ def mutate(decisions: Decisions, rng: Random | int | None = None) -> Decisions:
         if changed is not None:
             return Decisions._of(space, changed)
     raise SpaceError(
-        f"nothing can be mutated: {space!r} has only one element. Add candidates, or replace these holes by values."
+        f"nothing can be mutated: {quote(space)} has only one element. Add candidates, or replace these holes by values."
     )
 
 

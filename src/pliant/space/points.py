@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote, quote_typed
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
@@ -84,7 +84,7 @@ class Choice:
             raise SpaceError(f"the choice {where} is pick {self.pick} of a group that has no such pick.")
         if self.values and (len(self.values) != len(self.literals) or not are_numbers(self.values)):
             raise SpaceError(
-                f"the choice {where} has {len(self.literals)} candidates but the values {self.values!r}; "
+                f"the choice {where} has {len(self.literals)} candidates but the values {quote(self.values)}; "
                 "give a finite number for each, or none."
             )
 
@@ -205,16 +205,14 @@ def check_range(
             number = to_real(value)  # type: ignore[assignment]  # a float
         if number is None or not (whole or is_finite(number)):
             kind = "whole" if whole else "finite"
-            raise SpaceError(
-                f"{what}: {label} must be a {kind} number; got {value!r} of type {type(value).__name__}."
-            )
+            raise SpaceError(f"{what}: {label} must be a {kind} number; got {quote_typed(value)}.")
         ends.append(number)
     low, high = ends
     found = to_whole(step)
     if found is None or found < 1:
-        raise SpaceError(f"{what}: step must be a whole number, 1 or more; got {step!r}.")
+        raise SpaceError(f"{what}: step must be a whole number, 1 or more; got {quote(step)}.")
     if low > high:
-        raise SpaceError(f"{what}: min_value {low!r} is above max_value {high!r}; swap them.")
+        raise SpaceError(f"{what}: min_value {quote(low)} is above max_value {quote(high)}; swap them.")
     if not (is_finite(low) and is_finite(high) and is_finite(abs(low) + abs(high))):
         span = " to ".join(
             repr(end) if is_finite(end) else "a number of hundreds of digits" for end in (low, high)
@@ -224,9 +222,9 @@ def check_range(
             "Use a smaller range, or search the logarithm: pg.floatv(-300, 300) as the exponent of 10."
         )
     if scale not in SCALES:
-        raise SpaceError(f"{what}: scale must be one of {', '.join(SCALES)}; got {scale!r}.")
+        raise SpaceError(f"{what}: scale must be one of {', '.join(SCALES)}; got {quote(scale)}.")
     if scale != "linear" and low <= 0:
         raise SpaceError(
-            f"{what}: scale {scale!r} needs min_value above 0; got {low!r}. Raise min_value, or use scale='linear'."
+            f"{what}: scale {quote(scale)} needs min_value above 0; got {quote(low)}. Raise min_value, or use scale='linear'."
         )
     return low, high, found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from pliant.values.errors import DecisionError
+from pliant.values.errors import DecisionError, quote
 
 from .decisions import Decisions
 from .points import Choice, Group
@@ -36,7 +36,7 @@ def recombine(a: Decisions, b: Decisions, rng: Random | int | None = None) -> De
     space = a.space
     if b.space != space:
         raise DecisionError(
-            f"the parents are decisions of different spaces, {space!r} and {b.space!r}; use one space."
+            f"the parents are decisions of different spaces, {quote(space)} and {quote(b.space)}; use one space."
         )
     rng = as_random(rng)
     sources = [(dict(zip(d.active, d.values, strict=True)), 0) for d in (a, b)]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from pliant.values.errors import SpaceError
+from pliant.values.errors import SpaceError, quote_typed
 from pliant.values.numbers import to_whole
 from pliant.values.source import define_function
 
@@ -47,7 +47,7 @@ def as_random(seed: int | Random | None) -> Random:
     number = to_whole(seed)
     if number is None:
         raise SpaceError(
-            f"seed must be a whole number, a random.Random, or None for seed 0; got {seed!r} of type {type(seed).__name__}."
+            f"seed must be a whole number, a random.Random, or None for seed 0; got {quote_typed(seed)}."
         )
     return Random(number)
 

@@ -7,7 +7,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pliant.values.errors import LoadError, SpaceError
+from pliant.values.errors import LoadError, SpaceError, quote, quote_typed
 from pliant.values.lines import check_depth, read_json
 
 from .points import Choice, Float, Group, Int, Point
@@ -114,7 +114,7 @@ def _point_from_json(entry: dict[str, Any]) -> Point:
     if kind == "float":
         return Float(path, entry["min_value"], entry["max_value"], entry["scale"], **common)
     if kind != "choice":
-        raise LoadError(f"a stored point is of kind 'choice', 'int' or 'float'; got {kind!r}.")
+        raise LoadError(f"a stored point is of kind 'choice', 'int' or 'float'; got {quote(kind)}.")
     literals = tuple(_of(str, literal) for literal in _of(list, entry["literals"]))
     branches = _of(list, entry.get("branches", [[]] * len(literals)))
     return Choice(
@@ -140,7 +140,7 @@ def _group_from_json(data: object) -> Group:
 def _of(cls: type[T], value: object) -> T:
     """Returns ``value`` if its class is exactly ``cls``."""
     if value.__class__ is not cls:
-        raise SpaceError(f"expected {cls.__name__}; got {value!r} of type {type(value).__name__}.")
+        raise SpaceError(f"expected {cls.__name__}; got {quote_typed(value)}.")
     return value
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any, final
 
-from pliant.values.errors import LoadError, SpaceError
+from pliant.values.errors import LoadError, SpaceError, quote
 from pliant.values.numbers import to_whole
 
 from . import enumeration, formats, sample, serialize, text
@@ -192,7 +192,7 @@ class Space:
     def _check_rank(self, rank: int, what: str, last: int | float) -> int:
         found = to_whole(rank, is_rank=True)
         if found is None or not 0 <= found <= last:
-            given = f"{rank!r:.80}" if found is None else say_size(max(found, -1))
+            given = quote(rank) if found is None else say_size(max(found, -1))
             raise SpaceError(
                 f"{what} must be a whole number in 0..{say_size(last)}; got {given} of type {type(rank).__name__}."
             )

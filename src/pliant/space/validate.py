@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pliant.values.errors import DecisionError
+from pliant.values.errors import DecisionError, quote, quote_typed
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 
@@ -33,7 +33,7 @@ def check_vector(space: Space, values: Sequence[Any]) -> Vector:
         if not pending:
             raise DecisionError(
                 f"{len(values)} decisions were given, but these only make {len(checked)} points active "
-                f"({_say_active(space, checked)}); leave out the rest, starting with {value!r}."
+                f"({_say_active(space, checked)}); leave out the rest, starting with {quote(value)}."
             )
         point = points[pending.pop()]
         if not (value.__class__ is int and isinstance(point, Choice) and 0 <= value < len(point.branches)):
@@ -76,7 +76,7 @@ def check_value(point: Point, value: object) -> Any:
     what = {"choice": "a candidate index", "int": "an integer", "float": "a number"}[point.kind]
     raise DecisionError(
         f"the decision {at_path(point.path)} must be {what}; allowed: {allowed(point)}; "
-        f"got {value!r} of type {type(value).__name__}."
+        f"got {quote_typed(value)}."
     )
 
 

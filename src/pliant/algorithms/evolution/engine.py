@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldValueError, RewardError
+from pliant.values.errors import FieldValueError, RewardError, quote
 
 from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_one_objective, check_reward
 from ..options import check_count, check_number
@@ -67,7 +67,7 @@ class Evolution(Algorithm):
         if self.for_several and not self.several_rewards:
             one = init if all(map(takes_several, steps)) else next(s for s in steps if not takes_several(s))
             raise FieldValueError(
-                f"this Evolution selects by several objectives, and {one!r:.80} takes one reward. Give parts for several "
+                f"this Evolution selects by several objectives, and {quote(one)} takes one reward. Give parts for several "
                 "objectives (ParetoTournament, ParetoTop; init=Random()), or for one (Tournament, Top)."
             )
         if init is not None and not self.for_several:
@@ -146,8 +146,8 @@ class Evolution(Algorithm):
             isinstance(reward, tuple) and isinstance(other, tuple) and len(reward) != len(other)
         ):
             raise RewardError(
-                f"all rewards of a search have the same number of objectives; this one is {reward!r:.80}, "
-                f"an earlier one was {other!r:.80}."
+                f"all rewards of a search have the same number of objectives; this one is {quote(reward)}, "
+                f"an earlier one was {quote(other)}."
             )
 
     def _state(self) -> dict[str, Any]:

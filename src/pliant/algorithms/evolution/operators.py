@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, NamedTuple, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote_typed
 
 from ..base import Reward
 from ..options import check_count, check_number, check_part, keep_checked
@@ -57,7 +57,7 @@ class Operator(ABC):
     def __rshift__(self, other: Operator) -> Chain:
         if not isinstance(other, Operator):
             raise FieldTypeError(
-                f"`>>` joins operators; got {other!r:.80} of type {type(other).__name__}. "
+                f"`>>` joins operators; got {quote_typed(other)}. "
                 "Write your own as a frozen dataclass that derives from Operator and defines "
                 "`__call__(self, individuals, random)`."
             )

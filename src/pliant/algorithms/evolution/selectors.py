@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NoReturn, final
 
-from pliant.values.errors import RewardError
+from pliant.values.errors import RewardError, quote
 
 from .operators import Counted, Individual, Operator
 
@@ -109,6 +109,6 @@ def refuse_children(operator: Operator, individuals: Sequence[Individual]) -> No
     """Raises the RewardError of an operator that received individuals without rewards."""
     children = sum(one.reward is None for one in individuals)
     raise RewardError(
-        f"{operator!r} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
+        f"{quote(operator)} compares rewards, and {children} of {len(individuals)} individuals have none yet. "
         f"Select before you mutate or recombine, such as by `{type(operator).__name__}(...) >> Mutate()`."
     ) from None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed, suggest
 
 from ..base import Algorithm, Reward, check_one_objective
 from ..options import check_count
@@ -116,7 +116,7 @@ def _find(space: Space, key: object, owner: str) -> int:
             return index
     known = [name for names in keys for name in names if name is not None]
     raise SpaceError(
-        f"{owner} needs a decision point for the budget of a trial, and none has the path or name {key!r}"
+        f"{owner} needs a decision point for the budget of a trial, and none has the path or name {quote(key)}"
         f"{suggest(str(key), known) or '.'} Add one to the program, such as "
         'epochs=pg.intv(1, 81, name="budget"), or give its path or name: budget="...".'
     )
@@ -192,8 +192,8 @@ class Budgeted(Wrapper):
             )
         if not isinstance(budget, str):
             raise FieldTypeError(
-                f"{type(self).__name__}(budget=...) takes the path or name of a decision, such as 'budget'; got {budget!r:.80} "
-                f"of type {type(budget).__name__}. The decision itself has the sizes of budgets."
+                f"{type(self).__name__}(budget=...) takes the path or name of a decision, such as 'budget'; got {quote_typed(budget)}. "
+                "The decision itself has the sizes of budgets."
             )
         self.budget = budget
 

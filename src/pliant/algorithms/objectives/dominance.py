@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from pliant.values.errors import RewardError
+from pliant.values.errors import RewardError, quote
 
 from ..base import check_reward
 
@@ -44,7 +44,7 @@ def as_rewards(reward: Any, size: int | None = None) -> Rewards:
     if size is not None and len(rewards) != size:
         raise RewardError(
             f"all rewards of a search have the same number of objectives: {size} so far, now {len(rewards)} "
-            f"({reward!r:.80}). Give a tuple of {size} number{'s' if size != 1 else ''} each time."
+            f"({quote(reward)}). Give a tuple of {size} number{'s' if size != 1 else ''} each time."
         )
     return rewards
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.numbers import to_real
 
 from ..base import Algorithm, Exhausted
@@ -64,7 +64,7 @@ class Reject(Wrapper):
         if not callable(cost):
             raise FieldTypeError(
                 "Reject(cost=...) is a function from Decisions to a number, such as "
-                f"`lambda d: d['width'] * d['depth']`; got {cost!r:.80} of type {type(cost).__name__}."
+                f"`lambda d: d['width'] * d['depth']`; got {quote_typed(cost)}."
             )
         self.cost = cost
         self.low, self.high = _check_limits(low, high)
@@ -120,8 +120,8 @@ class Reject(Wrapper):
         number = to_real(cost, takes_bool=True)
         if number is None or math.isnan(number):
             raise FieldTypeError(
-                f"the cost of decisions is a number, or None to reject them; got {cost!r:.80} of type "
-                f"{type(cost).__name__} for {decisions!r:.200}."
+                f"the cost of decisions is a number, or None to reject them; got {quote_typed(cost)} "
+                f"for {quote(decisions, 200)}."
             )
         return number
 
@@ -135,14 +135,13 @@ def _check_limits(low: object, high: object) -> tuple[float, float]:
         number = to_real(value)
         if number is None:
             raise FieldTypeError(
-                f"Reject({name}=...) is a number, or None for no limit; got {value!r:.80} of type "
-                f"{type(value).__name__}."
+                f"Reject({name}=...) is a number, or None for no limit; got {quote_typed(value)}."
             )
         limits.append(number)
     if low is None and high is None:
         raise FieldValueError("Reject needs a limit: give low=..., high=... or both, such as high=306e6.")
     if not limits[0] <= limits[1]:
         raise FieldValueError(
-            f"Reject accepts costs from low to high; got low={low!r} and high={high!r}. Give low <= high."
+            f"Reject accepts costs from low to high; got low={quote(low)} and high={quote(high)}. Give low <= high."
         )
     return limits[0], limits[1]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, quote, quote_typed, suggest
 from pliant.values.numbers import to_real
 
 from ..options import check_number
@@ -52,7 +52,7 @@ def weighted_product(
     """
     if limit not in _LIMITS:
         raise FieldValueError(
-            f"limit is 'soft' or 'hard'; got {limit!r}{suggest(limit, _LIMITS) or '.'} "
+            f"limit is 'soft' or 'hard'; got {quote(limit)}{suggest(limit, _LIMITS) or '.'} "
             "For other exponents: exponents=(-0.07, -0.07)."
         )
     below, above = _LIMITS[limit] if exponents is None else _check_exponents(exponents)
@@ -99,7 +99,7 @@ def _check(value: Any, what: str, allowed: str, *, low: float = -math.inf) -> fl
     number = to_real(value)
     if number is None or not math.isfinite(number) or number < low:
         raise RewardError(
-            f"{what} is a number, {allowed}; got {value!r:.80} of type {type(value).__name__}. "
+            f"{what} is a number, {allowed}; got {quote_typed(value)}. "
             "For a failed trial: feedback.skip('why')."
         )
     return number
@@ -109,7 +109,7 @@ def _check_exponents(exponents: object) -> tuple[float, float]:
     if not isinstance(exponents, (tuple, list)) or len(exponents) != 2:
         raise FieldTypeError(
             "exponents are two numbers, alpha (at or below the target) and beta (above it), such as "
-            f"(-0.07, -0.07); got {exponents!r:.80}."
+            f"(-0.07, -0.07); got {quote(exponents)}."
         )
     alpha, beta = (check_number(one, "exponents", "weighted_product", least=-math.inf) for one in exponents)
     return alpha, beta

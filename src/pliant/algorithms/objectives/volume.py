@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pliant.values.errors import RewardError
+from pliant.values.errors import RewardError, quote
 
 from .dominance import Rewards, as_rewards, dominates
 
@@ -37,7 +37,7 @@ def hypervolume(rewards: Iterable[Any], reference: object) -> float:
         if len(one) != len(bottom):
             raise RewardError(
                 f"the reference point has {len(bottom)} objective{'s' if len(bottom) != 1 else ''}, "
-                f"the reward {one!r:.80} has {len(one)}. Give a reference with one number for each objective."
+                f"the reward {quote(one)} has {len(one)}. Give a reference with one number for each objective."
             )
         if all(a > b for a, b in zip(one, bottom, strict=True)):
             inside.append(tuple([a - b for a, b in zip(one, bottom, strict=True)]))

@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 import torch
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, quote_typed, suggest
 
 from ..base import Algorithm, Reward, take_first
 from ..options import check_part
@@ -211,11 +211,11 @@ def _policy(policy: object, owner: str) -> Policy:
     if not isinstance(policy, str):
         raise FieldTypeError(
             f"{owner}(policy=...) takes one of {listing(POLICIES)}, or a policy such as `Factorized()`; got "
-            f"{policy!r:.80} of type {type(policy).__name__}."
+            f"{quote_typed(policy)}."
         )
     if policy not in POLICIES:
         raise FieldValueError(
-            f"{owner}(policy=...): unknown policy {policy!r}{suggest(policy, POLICIES) or '.'} "
+            f"{owner}(policy=...): unknown policy {quote(policy)}{suggest(policy, POLICIES) or '.'} "
             f"Known: {listing(POLICIES)}."
         )
     return POLICIES[policy]()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from pliant.space import Decisions, Space, mutate
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 from ..base import Algorithm, Exhausted, check_algorithm, check_one_objective
 from ..options import check_count, check_part, keep_checked
@@ -119,7 +119,7 @@ class Mixture(Candidates):
             check_candidates(source, "Mixture")
         if not sources or sum(source.algorithm is not None for source in sources) > 1:
             raise FieldValueError(
-                f"Mixture takes one source of candidates or more, at most one of them with an algorithm; got {sources!r:.120}."
+                f"Mixture takes one source of candidates or more, at most one of them with an algorithm; got {quote(sources, 120)}."
             )
         object.__setattr__(self, "sources", sources)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pliant.space import Choice, Decisions, Float, Int, Space, to_unit
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 Encoder = Callable[[Sequence[Decisions]], NDArray[np.float32]]
 """Turns N decisions of one space into an array of N rows."""
@@ -86,8 +86,7 @@ class FunctionEncoding(Encoding):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise FieldTypeError(
-                f"FunctionEncoding takes a function from decisions to numbers; got {self.function!r:.80} of "
-                f"type {type(self.function).__name__}."
+                f"FunctionEncoding takes a function from decisions to numbers; got {quote_typed(self.function)}."
             )
 
     def prepare(self, space: Space, decisions: Sequence[Decisions]) -> Encoder:
@@ -99,13 +98,13 @@ class FunctionEncoding(Encoding):
             found = np.asarray([np.asarray(row, dtype=np.float32) for row in rows], dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise FieldValueError(
-                f"an encoding function returns equally many numbers for all decisions; got {rows[0]!r:.80} for "
-                f"{decisions[0]!r:.80} ({error}). Pad shorter results with zeros."
+                f"an encoding function returns equally many numbers for all decisions; got {quote(rows[0])} for "
+                f"{quote(decisions[0])} ({error}). Pad shorter results with zeros."
             ) from error
         if len(rows) and (found.ndim not in (2, 3) or not np.isfinite(found).all()):
             raise FieldValueError(
-                f"an encoding function returns a sequence of finite numbers; got {rows[0]!r:.80} for "
-                f"{decisions[0]!r:.80}."
+                f"an encoding function returns a sequence of finite numbers; got {quote(rows[0])} for "
+                f"{quote(decisions[0])}."
             )
         return found
 

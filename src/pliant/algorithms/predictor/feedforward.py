@@ -13,7 +13,7 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..adam import Adam
 from ..options import check_count, check_number, keep_checked
@@ -68,7 +68,7 @@ class FeedForwardPredictor(Predictor):
         keep_checked(self, "learning_rate", check_number, above=0)
         if self.loss not in LOSSES:
             raise FieldValueError(
-                f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {self.loss!r}"
+                f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {quote(self.loss)}"
                 f"{suggest(str(self.loss), LOSSES) or '.'}"
             )
 

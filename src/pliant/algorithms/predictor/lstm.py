@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.packages import require
 
 from ..options import check_count, check_number, keep_checked
@@ -129,11 +129,10 @@ def _check_range(value: Any) -> tuple[float, float]:
         low, high = (float(end) for end in value)
     except (TypeError, ValueError):
         raise FieldTypeError(
-            f"LSTMPredictor(reward_range=...) takes two numbers, such as (0, 1), or None; got {value!r:.80} of type "
-            f"{type(value).__name__}."
+            f"LSTMPredictor(reward_range=...) takes two numbers, such as (0, 1), or None; got {quote_typed(value)}."
         ) from None
     if not -np.inf < low < high < np.inf:
         raise FieldValueError(
-            f"LSTMPredictor(reward_range=...) takes the lowest reward and then the highest; got {value!r:.80}."
+            f"LSTMPredictor(reward_range=...) takes the lowest reward and then the highest; got {quote(value)}."
         )
     return low, high

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pliant.space import Choice, Decisions, Space
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 from ..options import check_count, keep_checked
 from .encoding import Encoder, Encoding, tree_encoder
@@ -63,7 +63,7 @@ class PathEncoding(Encoding):
         if self.paths is not None and not callable(self.paths):
             raise FieldTypeError(
                 f"PathEncoding takes a function from decisions to their paths, or None for the paths through the "
-                f"tree of decisions; got {self.paths!r:.80} of type {type(self.paths).__name__}."
+                f"tree of decisions; got {quote_typed(self.paths)}."
             )
         keep_checked(self, "limit", check_count)
 
@@ -114,7 +114,7 @@ def graph_paths(
         if node not in found:
             if node in under_way:
                 raise FieldValueError(
-                    f"paths end only in a graph without cycles; the node {node!r} leads to itself."
+                    f"paths end only in a graph without cycles; the node {quote(node)} leads to itself."
                 )
             under_way.add(node)
             ways = [(label, *rest) for end, label in leaving[node] for rest in walk(end)]
@@ -130,7 +130,7 @@ def _paths_of(paths: Paths, decisions: Decisions) -> list[Hashable]:
         return list(dict.fromkeys(found))
     except TypeError as error:
         raise FieldValueError(
-            f"the paths of decisions are a list of hashable things, such as tuples of operations; got {found!r:.80} "
+            f"the paths of decisions are a list of hashable things, such as tuples of operations; got {quote(found)} "
             f"({error})."
         ) from error
 

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 from ..base import Algorithm, Reward, check_reward
 from ..options import check_count, check_part
@@ -176,7 +176,7 @@ class PredictorSearch(Algorithm):
 def _check(value: object, default: object, kind: type) -> Any:
     """Returns a part of a search, or its default where it is None."""
     name = kind.__name__
-    example = f"{'an' if name[0] in 'AE' else 'a'} {name}, such as `{default!r}`"
+    example = f"{'an' if name[0] in 'AE' else 'a'} {name}, such as `{quote(default, 200)}`"
     return (
         default if value is None else check_part(value, kind, f"PredictorSearch({name.lower()}=...)", example)
     )

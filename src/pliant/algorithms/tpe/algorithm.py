@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pliant.space import Decisions, mutate
-from pliant.values.errors import FieldTypeError, LoadError
+from pliant.values.errors import FieldTypeError, LoadError, quote
 
 from ..base import Algorithm, Reward, check_reward
 from ..options import check_count, check_number
@@ -255,14 +255,16 @@ class TPE(Algorithm):
             self._add(self._load(values).values, checked)
         for values, count in state["pending"]:
             if count.__class__ is not int or count < 1:
-                raise LoadError(f"a number of pending trials is an integer of at least 1; got {count!r:.80}.")
+                raise LoadError(
+                    f"a number of pending trials is an integer of at least 1; got {quote(count)}."
+                )
             self._pending[self._load(values).values] = count
 
 
 def _check_pair(pair: object) -> tuple[float, float]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise FieldTypeError(
-            f"TPE(bandwidth=...) takes two numbers, for good trials and for the rest, such as (0.2, 0.1); got {pair!r:.80}."
+            f"TPE(bandwidth=...) takes two numbers, for good trials and for the rest, such as (0.2, 0.1); got {quote(pair)}."
         )
     good, rest = (check_number(one, "bandwidth", "TPE", above=0, most=1) for one in pair)
     return good, rest

@@ -12,7 +12,7 @@ from pliant.space import Decisions, Float, Space, as_random
 from pliant.space.layout import measure
 from pliant.space.shares import find_parts, index_holes
 from pliant.symbolic.read.text import format_value
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.numbers import to_whole
 
 from ..context import Traced
@@ -104,12 +104,12 @@ def _check_arguments(cost: object, structure: object, **counts: object) -> None:
     for name, function in (("cost", cost), ("structure", structure)):
         if function is not None and not callable(function):
             raise FieldTypeError(
-                f"inspect({name}=...) takes a function of a program; got {function!r:.80} of type {type(function).__name__}."
+                f"inspect({name}=...) takes a function of a program; got {quote_typed(function)}."
             )
     for name, value in counts.items():
         count = to_whole(value)
         if count is None or count < 0:
-            raise FieldValueError(f"inspect({name}=...) takes a whole number from 0; got {value!r:.80}.")
+            raise FieldValueError(f"inspect({name}=...) takes a whole number from 0; got {quote(value)}.")
 
 
 def _make_survey(template: Template | None, cost: Cost | None, structure: Structure | None) -> Survey:

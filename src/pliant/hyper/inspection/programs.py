@@ -13,7 +13,7 @@ from pliant.space import Decisions, Space, neighbours
 from pliant.symbolic.read.compare import equal, hash_of
 from pliant.symbolic.tree.node import ATOMS, Node
 from pliant.symbolic.tree.node import children as children_of
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 from pliant.values.exceptions import describe
 from pliant.values.numbers import to_real
 
@@ -93,7 +93,7 @@ class Survey:
         """
         cost = to_real(self.cost(program))
         if cost is None or cost != cost:
-            raise FieldValueError(f"the cost {cost!r:.80} is not a number.")
+            raise FieldValueError(f"the cost {quote(cost)} is not a number.")
         return cost
 
     def read(self, decisions: Decisions) -> Any:
