@@ -55,6 +55,67 @@ def test_reinforce_as_published():
     torch.testing.assert_close(second, expected)
 
 
+@pytest.mark.parametrize(
+    "policy", [Factorized, lambda: Recurrent(hidden=3, embedding=2)], ids=["factorized", "lstm"]
+)
+def test_a_discount_is_that_of_the_returns(policy):
+    """sum_t discount ** (T - 1 - t) log p_t, with T the active decisions of a row: two in the first, one in the second."""
+    made = policy()
+    space = flatten([choice("x", [None, choice("y", 3)])])
+    made.setup(space, Random(0))
+    for weight in made.parameters.values():
+        weight.detach().uniform_(-1, 1, generator=torch.Generator().manual_seed(3))
+    made.refresh()
+    rows = [space.parse([1, 2]), space.parse([0])]
+    batch = made.encode(rows)
+    whole, none = (made.evaluate(batch, entropy=False, discount=discount)[0] for discount in (1.0, 1e-300))
+    half = made.evaluate(batch, entropy=False, discount=0.5)[0]
+    first = whole[0] - none[0]  # the log-probability of x = 1; `none` has only the last decision of each row
+    torch.testing.assert_close(half, torch.stack([none[0] + 0.5 * first, whole[1]]))
+    torch.testing.assert_close(none[1], whole[1])
+
+
+def test_reinforce_with_a_discount():
+    """The first of two decisions gets half of the gradient that it has without."""
+    told = ((0, 0), 5.0), ((2, 1), 8.0)
+    seen = []
+    for discount in (1.0, 0.5):
+        rule = begin(Reinforce(scaled=False, entropy=0.0, discount=discount))
+        tell(rule, *told)
+        seen.append(rule.optimizer.seen[1])
+    torch.testing.assert_close(seen[1][0], 0.5 * seen[0][0])
+    torch.testing.assert_close(seen[1][1], seen[0][1])
+
+
+def test_a_policy_of_a_user_needs_no_discount():
+    """Policies written before there was one have ``evaluate`` without it."""
+
+    class Older:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def evaluate(self, batch, *, entropy=True):
+            return self.inner.evaluate(batch, entropy=entropy)
+
+    inner = Factorized()
+    inner.setup(flatten([choice("x", 3), choice("y", 2)]), Random(0))
+    rule = Reinforce().begin(Older(inner))
+    tell(rule, ((0, 0), 5.0), ((2, 1), 8.0))
+    assert inner.parameters["logits"].detach().any()
+
+
+@pytest.mark.parametrize("discount", [0.0, 1.5, -0.1])
+def test_a_discount_out_of_range_is_refused(discount):
+    with pytest.raises(
+        FieldValueError,
+        match=r"discount=...\) takes a finite number above 0|takes a number above 0 and up to 1",
+    ):
+        Reinforce(discount=discount)
+
+
 def test_a_batch_is_averaged():
     rule = begin(Reinforce(scaled=False, baseline_decay=0.0, batch_size=2, entropy=0.0))
     tell(rule, ((0, 0), 1.0), ((1, 0), 3.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pliant.algorithms import Algorithm, RegularizedEvolution
+from pliant.algorithms.policy import REINFORCE, Recurrent
 from pliant.algorithms.predictor import (
     BANANAS,
     ExpectedImprovement,
@@ -54,5 +55,24 @@ class TestSequencesProposedByEvolution(AlgorithmSuite):
             SequenceEncoding(),
             Greedy(),
             Proposals(RegularizedEvolution(8, 3), count=10),
+            seed=seed,
+        )
+
+
+class TestControllerWithAPredictor(AlgorithmSuite):
+    """The walk-through's: an LSTM policy with REINFORCE, and an LSTM that screens its proposals."""
+
+    trials = 30
+    exhausts = True
+    state_bytes_per_trial = 2048  # log-probabilities of proposals that were not tried
+
+    def make(self, seed: int) -> Algorithm:
+        return PredictorSearch(
+            LSTMPredictor(hidden=4, embedding=2, epochs=1),
+            SequenceEncoding(),
+            Greedy(),
+            Proposals(REINFORCE(policy=Recurrent(hidden=4, embedding=2), discount=0.9), count=6),
+            random_trials=1,
+            batch_size=3,
             seed=seed,
         )

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pliant.algorithms import Exhausted, Random, RegularizedEvolution
+from pliant.algorithms import Exhausted, Random, RegularizedEvolution, SetupError
 from pliant.algorithms.generators import make
 from pliant.algorithms.predictor import (
     BANANAS,
@@ -27,7 +27,7 @@ from pliant.algorithms.predictor import (
     RandomCandidates,
 )
 from pliant.space import choice, flatten, floating
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
 
 SPACE = flatten([choice(f"x{i}", 4) for i in range(8)])
 
@@ -182,6 +182,80 @@ def test_it_finds_more_than_chance():
     ours = [best(PredictorSearch(quick(), seed=seed)) for seed in range(4)]
     chance = [best(Random(seed)) for seed in range(4)]
     assert min(ours) == 24 > max(chance)  # 24 is the best there is
+
+
+# ---------------------------------------------------------------------- predictions
+
+
+def test_predictions_are_kept_beside_rewards():
+    algorithm = PredictorSearch(Oracle([]), acquisition=Greedy(), random_trials=3, batch_size=2)
+    found = search(algorithm, 9, reward=lambda one: sum(one.values) + 0.5)
+    assert [(one.values, guess, reward) for one, guess, reward in algorithm.predictions] == [
+        (one.values, float(sum(one.values)), sum(one.values) + 0.5) for one in found[3:]
+    ]
+
+
+def test_predictions_of_running_trials_come_with_their_rewards():
+    algorithm = PredictorSearch(Oracle([]), acquisition=Greedy(), random_trials=1, batch_size=3)
+    algorithm.setup(SPACE)
+    algorithm.feedback(algorithm.propose(), 1.0)
+    first, second = algorithm.propose(), algorithm.propose()
+    assert algorithm.predictions == []
+    algorithm.feedback(second, None)
+    assert [(one, reward) for one, _, reward in algorithm.predictions] == [(second, None)]
+    restored = PredictorSearch(Oracle([]), acquisition=Greedy(), random_trials=1, batch_size=3)
+    restored.setup(SPACE)
+    restored.restore(json.loads(json.dumps(algorithm.state())))
+    restored.feedback(first, 2.0)
+    assert restored.predictions == [*algorithm.predictions, (first, float(sum(first.values)), 2.0)]
+
+
+def test_a_state_without_predictions_is_read():
+    algorithm = PredictorSearch(quick(), random_trials=2)
+    search(algorithm, 5)
+    state = algorithm.state()
+    del state["own"]["predicted"]
+    restored = PredictorSearch(quick(), random_trials=2)
+    restored.setup(SPACE)
+    restored.restore(state)
+    assert restored.predictions == []
+    assert [restored.propose() for _ in range(4)] == [algorithm.propose() for _ in range(4)]
+
+
+def test_predict_trains_on_what_was_told_and_changes_no_proposal():
+    log = []
+    asked, quiet = (PredictorSearch(Oracle(log), random_trials=3, batch_size=2) for _ in range(2))
+    some = [SPACE.sample(seed) for seed in (1, 2)]
+    with pytest.raises(
+        SetupError, match=r"has no space yet, so it cannot predict. Call `setup\(space\)` first"
+    ):
+        asked.predict(some)
+    for algorithm in (asked, quiet):
+        algorithm.setup(SPACE)
+    assert asked.predict(some) == [None, None]
+    for _ in range(12):
+        decisions = asked.propose()
+        assert decisions == quiet.propose()
+        for algorithm in (asked, quiet):
+            algorithm.feedback(decisions, score(decisions))
+        assert asked.predict(some) == [sum(one.values) for one in some]
+    count = len(log)
+    assert asked.predict([]) == []
+    assert asked.predict(some) == asked.predict(some)
+    assert len(log) == count  # nothing new was recorded
+    with pytest.raises(DecisionError, match="space"):
+        asked.predict([flatten([choice("y", 2)]).sample(0)])
+
+
+def test_predict_of_a_long_search_trains_on_good_and_bad_trials():
+    log = []
+    algorithm = PredictorSearch(Oracle(log), random_trials=100, limit=5)
+    rewards = sorted((score(one) for one in search(algorithm, 40)), reverse=True)
+    algorithm.predict([SPACE.sample(0)])
+    trained = log[-1][1].tolist()
+    assert trained[:5] == rewards[:5]
+    assert len(trained) == 10
+    assert trained[-1] < rewards[30]
 
 
 # ---------------------------------------------------------------------- recipes

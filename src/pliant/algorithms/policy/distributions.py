@@ -49,6 +49,19 @@ def log_probs(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
     return found.masked_fill(~batch.present, 0.0)
 
 
+def sum_discounted(found: Tensor, batch: Batch, discount: float) -> Tensor:
+    """Returns the sum over the decisions of each row, those before the last one discounted: ``sum_t discount ** (T - 1 - t) x_t``.
+
+    With one reward at the end of ``T`` decisions, ``discount ** (T - 1 - t) r`` is the return of decision ``t``: Sutton and Barto,
+    "Reinforcement Learning", 2018, equation 3.8.
+    """
+    if discount == 1.0:
+        return found.sum(-1)
+    last = batch.present.sum(-1, keepdim=True) - 1
+    after = (last - torch.arange(found.shape[-1])).clamp(min=0)
+    return (found * torch.tensor(discount, dtype=found.dtype) ** after).sum(-1)
+
+
 def entropies(outputs: Tensor, batch: Batch, numbers: Tensor | None) -> Tensor:
     """Returns the entropy of each decision of a batch given the earlier ones, in nats; 0 for padding.
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from pliant.space import Choice, Decisions, Float, Group, Int, Space
 
 from .batch import Batch
-from .distributions import categorical_entropy, entropies, log_probs, number_entropy
+from .distributions import categorical_entropy, entropies, log_probs, number_entropy, sum_discounted
 from .draw import draw_decisions, draw_index, draw_number, log_softmax, pick_best
 from .heads import Head
 from .policy import Policy
@@ -90,13 +90,13 @@ class Factorized(Policy):
             self.space, lambda index, allowed: pick_best(heads[index], tables[index][0], allowed)
         )
 
-    def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
+    def evaluate(self, batch: Batch, *, entropy: bool = True, discount: float = 1.0) -> tuple[Tensor, Tensor]:
         logits = self.parameters["logits"]
         nothing = torch.zeros(len(batch), dtype=torch.float64)
         if not self.heads:
             return nothing, nothing
         outputs = logits[batch.points]
-        log_prob = log_probs(outputs, batch, self.numbers).sum(-1)
+        log_prob = sum_discounted(log_probs(outputs, batch, self.numbers), batch, discount)
         if not entropy:
             return log_prob, nothing
         if self._entropy.is_exact:

@@ -171,6 +171,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
     batch_size: int = 1,
     baseline_decay: float = 0.9,
     scaled: bool = True,
+    discount: float = 1.0,
     learning_rate: float | None = None,
     entropy: float = 0.1,
     seed: int = 0,
@@ -187,6 +188,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
       batch_size: number of rewards per update.
       baseline_decay: decay rate of the baseline, in [0, 1).
       scaled: whether advantages are divided by their moving standard deviation.
+      discount: the factor of a decision's credit for each decision after it, above 0 and up to 1.
       learning_rate: as for ``PPO``.
       entropy: the weight of the policy's entropy, per nat.
       seed: of the random numbers.
@@ -201,6 +203,7 @@ def REINFORCE(  # noqa: N802 - an algorithm, called like the classes beside it
         entropy=entropy,
         baseline_decay=baseline_decay,
         scaled=scaled,
+        discount=discount,
     )
     return PolicyGradient(rule, chosen, seed=seed)
 

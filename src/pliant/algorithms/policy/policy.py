@@ -66,8 +66,11 @@ class Policy(ABC):
         """Returns the greedy decisions: each is the most likely one given those before it."""
 
     @abstractmethod
-    def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
+    def evaluate(self, batch: Batch, *, entropy: bool = True, discount: float = 1.0) -> tuple[Tensor, Tensor]:
         """Returns log-probabilities and entropies, both ``[B]`` and differentiable.
+
+        With a ``discount``, the logarithm of each decision counts ``discount ** n`` times, n the number of decisions after it, as
+        ``sum_discounted`` does.
 
         The mean of the entropies over decisions drawn from this policy is its entropy: each is the exact entropy if
         the policy can compute it, otherwise the sum of the entropies of the row's decisions, each given those before

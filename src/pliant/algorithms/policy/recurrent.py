@@ -17,7 +17,7 @@ from pliant.space import Decisions, Float, Int, to_unit
 
 from ..options import check_count
 from .batch import Batch
-from .distributions import entropies, log_probs
+from .distributions import entropies, log_probs, sum_discounted
 from .draw import draw_decisions, draw_index, draw_number, log_softmax, pick_best
 from .heads import Head
 from .policy import Policy
@@ -98,7 +98,7 @@ class Recurrent(Policy):
     def mode(self) -> Decisions:
         return self._unroll(pick_best)
 
-    def evaluate(self, batch: Batch, *, entropy: bool = True) -> tuple[Tensor, Tensor]:
+    def evaluate(self, batch: Batch, *, entropy: bool = True, discount: float = 1.0) -> tuple[Tensor, Tensor]:
         weights = self.parameters
         nothing = torch.zeros(len(batch), dtype=torch.float64)
         if not batch.points.shape[1]:
@@ -116,7 +116,7 @@ class Recurrent(Policy):
         hidden = torch.lstm(inputs, [start, start], flat, True, 1, 0.0, True, False, True)[0]
         every = hidden @ weights["output"].T + weights["output_bias"]
         outputs = every.gather(-1, self._rows[batch.points])
-        log_prob = log_probs(outputs, batch, self.numbers).sum(-1)
+        log_prob = sum_discounted(log_probs(outputs, batch, self.numbers), batch, discount)
         if not entropy:
             return log_prob, nothing
         return log_prob, entropies(outputs, batch, self.numbers).sum(-1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, quote
@@ -14,10 +16,10 @@ from ..options import check_count, check_part
 from ..unseen import draw_unseen
 from .acquisition import Acquisition, IndependentThompson
 from .candidates import Candidates, MutateBest, check_candidates
-from .encoding import Encoding, OneHotEncoding
+from .encoding import Encoder, Encoding, OneHotEncoding
 from .feedforward import FeedForwardPredictor
 from .paths import PathEncoding
-from .predictor import Predictor
+from .predictor import Model, Predictor
 
 Values = tuple[int | float, ...]
 
@@ -51,6 +53,8 @@ class PredictorSearch(Algorithm):
 
     With parallel trials, a batch is computed when the last one was proposed, from the trials recorded so far; until
     ``random_trials`` rewards are recorded, proposals are random.
+
+    ``predictions`` has what was predicted for each trial when it was chosen, beside its reward; ``predict`` predicts any decisions.
 
     The state is the recorded and proposed decisions; networks are not stored, as each batch trains its own.  The
     training data are the ``limit`` best trials and as many of the rest, drawn at random, so that the cost stays bounded.
@@ -96,8 +100,43 @@ class PredictorSearch(Algorithm):
         self._told: list[tuple[Decisions, float | None]] = []
         self._seen: dict[Values, None] = {}  # proposed or recorded, in order
         self._batch: list[Decisions] = []  # to propose, last first
+        self._predicted: dict[Values, float] = {}  # of those that a model chose, until the end of the search
+        self._model: tuple[int, Model, Encoder] | None = (
+            None  # of predict, with the number of trials that it was trained on
+        )
         if self.candidates.algorithm is not None:
             self.candidates.algorithm.setup(self.space, seed=self.seed)
+
+    @property
+    def predictions(self) -> list[tuple[Decisions, float, float | None]]:
+        """The trials that a predictor chose: decisions, the reward predicted before the trial, and the reward, in the order of feedback."""
+        space, known = self.space, self._predicted
+        return [
+            (Decisions(space, one.values), known[one.values], reward)
+            for one, reward in self._told
+            if one.values in known
+        ]
+
+    def predict(self, decisions: Sequence[Decisions]) -> list[float | None]:
+        """Returns the rewards that a predictor trained on all recorded trials expects, the mean of its members.
+
+        It trains when rewards were recorded since the last call, and does not change what is proposed.  None for each before
+        the first reward.
+
+        Raises:
+          SetupError: the search has no space yet.
+          DecisionError: the decisions are of another space.
+        """
+        asked = [self._own(one, "predict") for one in decisions]
+        told = self._training_set()
+        if not told or not asked:
+            return [None] * len(asked)
+        if self._model is None or self._model[0] != len(self._told):
+            rest = told[self.limit :]
+            some = told[: self.limit] + rest[:: -(-len(rest) // self.limit) or 1]
+            self._model = len(self._told), *self._fit(some, seed=self.seed % 2**63)
+        found = self._predict(self._model[1], self._model[2], asked)
+        return [float(one) for one in found.mean(0)]
 
     def _propose(self) -> Decisions:
         while self._batch:
@@ -111,11 +150,8 @@ class PredictorSearch(Algorithm):
 
     def _choose(self) -> Decisions:
         """Fills the batch, and returns its first decisions."""
-        rewards = [reward for _, reward in self._told if reward is not None]
-        if len(rewards) >= self.random_trials:
-            lowest = min(rewards)
-            told = [(one, lowest if reward is None else reward) for one, reward in self._told]
-            told.sort(key=lambda one: -one[1])
+        if sum(reward is not None for _, reward in self._told) >= self.random_trials:
+            told = self._training_set()
             found = self.candidates(told, self.space, self.random, seen=self._seen)
             if found:
                 best = self._select(told, found)
@@ -128,20 +164,40 @@ class PredictorSearch(Algorithm):
         """Returns the candidates of the highest acquisition, the highest first."""
         if len(told) > 2 * self.limit:
             told = told[: self.limit] + self.random.sample(told[self.limit :], self.limit)
+        model, encode = self._fit(told, seed=self.random.getrandbits(63))
+        predicted = self._predict(model, encode, candidates)
+        generator = np.random.default_rng(self.random.getrandbits(63))
+        scores = self.acquisition(predicted, told[0][1], generator)
+        order = np.argsort(-scores, kind="stable")[: self.batch_size]
+        means = predicted.mean(0)
+        self._predicted.update((candidates[at].values, float(means[at])) for at in order)
+        return [candidates[at] for at in order]
+
+    def _training_set(self) -> list[tuple[Decisions, float]]:
+        """Returns the recorded trials, best first; failed ones have the lowest reward.  Empty before the first reward."""
+        rewards = [reward for _, reward in self._told if reward is not None]
+        if not rewards:
+            return []
+        lowest = min(rewards)
+        told = [(one, lowest if reward is None else reward) for one, reward in self._told]
+        return sorted(told, key=lambda one: -one[1])
+
+    def _fit(self, told: list[tuple[Decisions, float]], *, seed: int) -> tuple[Model, Encoder]:
+        """Returns a model of recorded trials, and the encoder of its input."""
         tried = [one for one, _ in told]
         encode = self.encoding.prepare(self.space, tried)
         rewards = np.array([reward for _, reward in told])
-        model = self.predictor.fit(encode(tried), rewards, seed=self.random.getrandbits(63))
+        return self.predictor.fit(encode(tried), rewards, seed=seed), encode
+
+    def _predict(self, model: Model, encode: Encoder, candidates: Sequence[Decisions]) -> NDArray[np.float64]:
+        """Returns the predictions of a model, ``[members, candidates]``, after a check."""
         predicted = np.asarray(model(encode(candidates)), dtype=np.float64)
         if predicted.ndim != 2 or predicted.shape[1] != len(candidates) or not np.isfinite(predicted).all():
             raise FieldValueError(
                 f"the model of {type(self.predictor).__name__} must return finite rewards of shape [members, "
                 f"{len(candidates)}] for {len(candidates)} candidates; got an array of shape {predicted.shape}."
             )
-        generator = np.random.default_rng(self.random.getrandbits(63))
-        scores = self.acquisition(predicted, told[0][1], generator)
-        order = np.argsort(-scores, kind="stable")[: self.batch_size]
-        return [candidates[at] for at in order]
+        return predicted
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         assert not isinstance(reward, tuple)
@@ -157,6 +213,7 @@ class PredictorSearch(Algorithm):
             "told": [[one.to_json(), reward] for one, reward in self._told],
             "out": [list(values) for values in self._seen if values not in told],
             "batch": [one.to_json() for one in self._batch],
+            "predicted": [[list(values), found] for values, found in self._predicted.items()],
             "algorithm": None if inner is None else inner.state(),
         }
 
@@ -169,6 +226,10 @@ class PredictorSearch(Algorithm):
         self._seen = {one.values: None for one, _ in self._told}
         self._seen.update((Decisions.from_json(space, values).values, None) for values in state["out"])
         self._batch = [Decisions.from_json(space, values) for values in state["batch"]]
+        self._predicted = {
+            Decisions.from_json(space, values).values: float(found)
+            for values, found in state.get("predicted", [])
+        }
         if self.candidates.algorithm is not None:
             self.candidates.algorithm.restore(state["algorithm"])
 
