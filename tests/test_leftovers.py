@@ -477,7 +477,7 @@ def settings() -> dict[str, Any]:
         "hooks of torch": hooks,
         "torch": (
             torch.get_default_dtype(),
-            torch.get_default_device(),
+            torch.empty(()).device,
             torch.get_num_threads(),
             torch.get_num_interop_threads(),
             torch.are_deterministic_algorithms_enabled(),

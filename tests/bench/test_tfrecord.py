@@ -101,14 +101,14 @@ class TestBombs:
     def read(self, tmp_path, data):
         (tmp_path / "a.tfrecord").write_bytes(data)
         tracemalloc.start()
-        begin = time.monotonic()
+        begin = time.process_time()
         try:
             return list(read_records(tmp_path / "a.tfrecord"))
         finally:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert peak < 150 << 20
-            assert time.monotonic() - begin < 20
+            assert time.process_time() - begin < 20
 
     def frames(self, *records):
         crcs = crc32c(records)

@@ -251,3 +251,10 @@ def test_rules_and_policies_show_their_options():
         "ProximalPolicy(batch_size=8, epochs=4, minibatches=1, clip=0.1, "
     )
     assert repr(Factorized()) == "Factorized()"
+
+
+def test_after_the_default_device_was_set_and_removed():
+    """PyTorch 2.6 cannot tell the default device then."""
+    torch.set_default_device("meta")
+    torch.set_default_device(None)
+    assert search(PPO(batch_size=4, seed=1), FLAT, agreement, 8) >= 0

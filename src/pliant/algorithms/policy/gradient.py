@@ -107,7 +107,8 @@ class PolicyGradient(Algorithm):
 def _own_settings() -> Iterator[None]:
     """Overrides torch settings of a surrounding training loop: no gradients, inference mode, default device."""
     with torch.inference_mode(False), torch.enable_grad():
-        if torch.get_default_device().type == "cpu":
+        # get_default_device of PyTorch 2.6 fails after set_default_device(None)
+        if torch.empty(()).device.type == "cpu":
             yield
         else:
             with torch.device("cpu"):
