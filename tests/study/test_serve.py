@@ -478,10 +478,12 @@ def test_errors_cross_the_socket_as_they_are(served, place):
             client.tell(1, float("nan"), token=1)
         with pytest.raises(FieldTypeError, match=r"metrics is a dict of numbers by name"):
             client.tell(1, 0.5, token=1, metrics=[1])
+        client.put_back(1, "why not", token=1)
+        trial = client.ask()
         with pytest.raises(StaleError, match="was given up") as caught:
-            client.tell(1, 0.5, token=9)
+            client.tell(1, 0.5, token=1)
         assert caught.value.trial_id == 1
-        assert client.tell(trial.id, 0.5, token=1).reward == 0.5
+        assert client.tell(trial.id, 0.5, token=2).reward == 0.5
 
 
 def test_nobody_serves(tmp_path):
@@ -571,7 +573,7 @@ def test_nonsense_from_one_peer_does_not_undo_the_steps_of_others(served, place)
         with one.makefile("rb") as lines:
             answers = [json.loads(next(lines)) for _ in range(4)]
         assert [answer.get("error") for answer in answers] == [
-            "StaleError",
+            "FeedbackError",
             "StudyError",
             None,
             "FeedbackError",
@@ -583,7 +585,7 @@ def test_nonsense_from_one_peer_does_not_undo_the_steps_of_others(served, place)
 
 def test_a_peer_that_does_not_listen(served, place, monkeypatch):
     """It is disconnected on, and the others go on."""
-    monkeypatch.setattr("pliant.study.serve.LISTEN_SECONDS", 0.1)
+    monkeypatch.setattr("pliant.study.peer.LISTEN_SECONDS", 0.1)
     hello = encode_line({"do": "hello", "worker": "deaf"})
     with connect(place) as client, closing(socket.socket(socket.AF_UNIX)) as one:
         one.connect(address_of(place))

@@ -203,7 +203,7 @@ def test_workers_that_never_read(served, path):
 
 
 def test_a_worker_that_reads_slowly_is_served(served, path, monkeypatch):
-    monkeypatch.setattr("pliant.study.serve.LISTEN_SECONDS", 1.0)
+    monkeypatch.setattr("pliant.study.peer.LISTEN_SECONDS", 1.0)
     count = 3000
     with raw(path) as one:
         thread = threading.Thread(

@@ -81,8 +81,11 @@ def test_who_shows_no_token_is_believed(study):
 
 def test_a_token_of_the_future_is_no_token(study):
     study.ask()
-    with pytest.raises(StaleError, match="attempt 2 of trial 1"):
+    with pytest.raises(
+        FeedbackError, match=r"trial 1 has no attempt 2: its present attempt is 1\. Pass `trial\.token`"
+    ):
         study.tell(1, 0.5, token=2)
+    assert study.journal() == []
 
 
 def test_put_back_three_times_the_trial_has_failed(place, space):

@@ -29,7 +29,7 @@ def test_incomplete_line_waits():
     assert decoder.feed(b": 2}\n") == [{"y": 2}]
 
 
-@pytest.mark.parametrize("line", [b"[1]", b"{", b"\xff", b"[" * 60_000])
+@pytest.mark.parametrize("line", [b"[1]", b"{", b"\xff", b"[" * 60_000, '{"x":1}'.encode("utf-16-le")])
 def test_line_that_is_not_an_object(line):
     with pytest.raises(LoadError, match="a line is not a JSON object: b'"):
         LineDecoder().feed(line + b"\n")
@@ -39,3 +39,13 @@ def test_nan_is_refused_where_asked():
     assert encode_line({"x": float("nan")}) == b'{"x":NaN}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_line({"x": float("nan")}, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"x": NaN}', b'{"x": [-Infinity]}', b'{"x": 1, "x": 1}', b'{"y": [{"x": 1, "x": 2}]}']
+)
+def test_a_strict_decoder(line):
+    assert LineDecoder().feed(line + b"\n")
+    with pytest.raises(LoadError, match="a line is not a JSON object: b'"):
+        LineDecoder(is_strict=True).feed(line + b"\n")
+    assert LineDecoder(is_strict=True).feed(b'{"x": [1, {"x": 0.5}]}\n') == [{"x": [1, {"x": 0.5}]}]

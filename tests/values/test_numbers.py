@@ -215,7 +215,7 @@ def test_what_is_not_an_id(study, value):
     for call in (lambda: study.best(value), lambda: study.put_back(1, "a", attempts=value)):
         with pytest.raises(PliantError, match=r"takes an integer of at least 1|is too large"):
             call()
-    with pytest.raises(PliantError, match=r"attempt .* was given up|is too large"):
+    with pytest.raises(PliantError, match=r"has no attempt|is too large"):
         study.tell(1, 1.0, token=value)
     assert study.counts()["running"] == 4
 

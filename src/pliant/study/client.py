@@ -183,7 +183,7 @@ class Client:
             except LoadError as error:
                 raise StudyError(f"the server of a study sent what is not an answer: {error}") from error
             for answer in answers:
-                if answer.get("n") == self._count:
+                if answer.get("n") in (self._count, None):  # None before it read a request
                     return answer
 
     def _connect(self, trial_id: int | None = None, token: int | None = None) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _check_numbers(request: dict[str, Any]) -> None:
     """Replaces the id and the token of a trial by Python's integers; raises FeedbackError if they are not integers."""
     for name in ("id", "token"):
         number = request[name] = to_id(request[name])
-        if number.__class__ is not int and not (name == "token" and number is None):
+        if number.__class__ is not int:
             raise FeedbackError(f"the {name} of a trial is an integer, `trial.{name}`; got {number!r:.80}.")
 
 

@@ -16,12 +16,11 @@ from pliant.algorithms import Exhausted
 from pliant.algorithms.base import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
-from pliant.values.numbers import to_whole
 
 from .store.reading import Progress, count_objectives
 from .store.record import Record
 from .store.store import LostConnection, Store
-from .trials.check import ended_before, no_such_trial, reassigned, told_twice
+from .trials.check import check_token, ended_before, no_such_trial, told_twice
 from .trials.constraint import Constraint, find_broken
 from .trials.learner import GIVE, Learner, Reward
 from .trials.lease import Leases
@@ -145,8 +144,7 @@ class Loop:
             )
             if trial.status != RUNNING:
                 raise told_twice(trial, ended)
-            if token is not None and to_whole(token) != trial.attempts:
-                raise reassigned(trial, token)
+            check_token(trial, token)
             if told is not None:
                 found = check_arity(trial_id, told, self._objectives or count_objectives(record))
             self._seq += 1
@@ -391,8 +389,7 @@ class Loop:
         trial = self._find(record, trial_id) if lease is None else lease.trial
         if trial.status != RUNNING:
             raise ended_before(trial)
-        if token is not None and to_whole(token) != trial.attempts:
-            raise reassigned(trial, token)
+        check_token(trial, token)
         return trial
 
     def _find(self, record: Record, trial_id: int) -> Trial:

@@ -11,28 +11,27 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import Any, Self, final
 
 from pliant.algorithms.base import check_told
 from pliant.values.errors import (
     FeedbackError,
-    LoadError,
     PliantError,
     StaleError,
     StudyError,
 )
-from pliant.values.lines import LineDecoder, encode_line
 
+from .peer import CALL_SECONDS, LISTEN_SECONDS, Peer, count_room, find_hoarders
 from .store.store import LostConnection
 from .study import Study
 from .trials.check import check_attempts, check_lease, to_plain
 from .trials.trial import MAX_ATTEMPTS, RUNNING, Trial
-from .wire import MAX_LINE, address_of, error_to_json, trial_to_json
+from .wire import address_of, error_to_json, trial_to_json
 
-LISTEN_SECONDS = 5.0  # the time for a client to read some of an answer
+ACCEPTS = 32  # new clients of one turn
 SHARE = 8  # requests of one client that are answered before others have their turn
+READ_BYTES = 1 << 18  # of long requests that are decoded in one turn; the rest waits in the sockets
 LEASE_SECONDS = 60.0  # the time that a client may be silent; clients send signs of life more often
 CHUNK = 500  # trials that are put back in one transaction
 RETURN_SECONDS = 2.0  # the time for clients of an earlier server to report which trials they have
@@ -53,7 +52,8 @@ class Server:
         self._lease, self._attempts = lease, attempts
         self._loop = study._writer()
         self._selector = selectors.DefaultSelector()
-        self._peers: dict[socket.socket, _Peer] = {}
+        self._peers: dict[socket.socket, Peer] = {}
+        self._room = count_room()
         self._before = {trial.id for trial in study.trials("running")}  # their clients may connect again
         self._listener = _listen(self.address)
         self._wake, self._waker = socket.socketpair()  # wakes the thread, to end it
@@ -99,48 +99,90 @@ class Server:
         """Reads what has arrived, and answers a few requests of each client; returns whether the server is still open."""
         is_busy = any(peer.requests and not peer.unsent for peer in self._peers.values())
         is_full = any(peer.unsent for peer in self._peers.values())
-        wait = min(self._lease / 4, LISTEN_SECONDS / 2 if is_full else self._lease)
-        ready = {key.fileobj for key, _ in self._selector.select(timeout=0 if is_busy else wait)}
+        is_new = any(not peer.has_spoken for peer in self._peers.values())
+        wait = LISTEN_SECONDS / 2 if is_full else CALL_SECONDS / 2 if is_new else self._lease
+        wait = 0.0 if is_busy else min(self._lease / 4, wait)
+        ready = {key.fileobj for key, _ in self._selector.select(timeout=wait)}
         present = self._time()
         if self._wake in ready:
             return False
         if self._listener in ready:
-            self._accept()
-        requests: list[tuple[_Peer, dict[str, Any]]] = []
+            self._accept(present)
+        self._receive(ready, present)
+        self._drop(present)  # before the answers, as a client may have come back by another connection
+        self._answer_all(
+            [
+                (peer, request)
+                for peer in self._peers.values()
+                if not peer.unsent
+                for request in peer.take(SHARE)
+            ]
+        )
+        self._drop(present)
+        for peer in self._peers.values():
+            events = selectors.EVENT_WRITE if peer.unsent else selectors.EVENT_READ
+            if self._selector.get_key(peer.connection).events != events:
+                self._selector.modify(peer.connection, events)
+        return True
+
+    def _receive(self, ready: set[Any], present: float) -> None:
+        """Reads requests, and sends the rest of earlier answers.  Long requests come last, a few in each turn, by turns."""
+        long: list[Peer] = []
         for peer in self._peers.values():
             if peer.unsent:
                 peer.flush(present)
             elif peer.connection in ready and not peer.requests:
-                peer.receive()
-            if not peer.unsent:
-                taken = [peer.requests.popleft() for _ in range(min(SHARE, len(peer.requests)))]
-                requests += [(peer, request) for request in taken]
-        self._answer_all(requests)
+                if peer.held:
+                    long.append(peer)
+                else:
+                    peer.receive(present)
+        read = 0
+        for peer in long:
+            read += peer.receive(present)
+            self._peers[peer.connection] = self._peers.pop(peer.connection)
+            if read > READ_BYTES:
+                break
+
+    def _drop(self, present: float) -> None:
+        """Drops the clients that are gone, that say nothing, or whose messages need too much memory."""
         for peer in list(self._peers.values()):
-            if peer.is_over(present):
+            if peer.is_over(present, self._lease):
                 self._lose(peer)
-            else:
-                events = selectors.EVENT_WRITE if peer.unsent else selectors.EVENT_READ
-                if self._selector.get_key(peer.connection).events != events:
-                    self._selector.modify(peer.connection, events)
-        return True
+        for peer in find_hoarders(self._peers.values()):
+            self._lose(peer)
 
     def _time(self) -> float:
         """Returns the time, without the time for which this process was stopped."""
         with self.study._store.lock:
             return self._loop.leases.now() - self._loop.leases.paused
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            time.sleep(0.01)  # this process has too many open files: the client waits
-            return
-        connection.setblocking(False)
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._peers[connection] = _Peer(connection)
+    def _accept(self, present: float) -> None:
+        """Accepts new clients.  Where files are scarce, those that have said nothing give way."""
+        for _ in range(ACCEPTS):
+            try:
+                connection, _address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # this process has too many open files
+                if not self._lose_silent():
+                    time.sleep(0.01)  # the client waits
+                return
+            connection.setblocking(False)
+            peer = Peer(connection, present)
+            if len(self._peers) >= self._room and not self._lose_silent():
+                peer.refuse(self._room, present)
+                continue
+            self._selector.register(connection, selectors.EVENT_READ)
+            self._peers[connection] = peer
 
-    def _answer_all(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> None:
+    def _lose_silent(self) -> bool:
+        """Disconnects the first client that has sent no request; returns whether there was one."""
+        silent = next((peer for peer in self._peers.values() if not peer.has_spoken), None)
+        if silent is not None:
+            self._lose(silent)
+        return silent is not None
+
+    def _answer_all(self, requests: list[tuple[Peer, dict[str, Any]]]) -> None:
         """Answers requests, after their results are on the disk."""
         if not requests:
             return
@@ -152,9 +194,10 @@ class Server:
             answers = self._wait(requests) or self._try(requests)
         present = self._time()
         for (peer, request), answer in zip(requests, answers, strict=True):
-            peer.send({"n": request.get("n"), **answer}, present)
+            number = request.get("n")
+            peer.send({"n": number if number.__class__ is int else None, **answer}, present)
 
-    def _try(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+    def _try(self, requests: list[tuple[Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
         """Returns the answers, all of one transaction; None after a lost connection to the database."""
         try:
             with self.study.together():
@@ -164,7 +207,7 @@ class Server:
         except Exception as error:  # noqa: BLE001  # such as a full disk: nothing was done, and the next requests may succeed
             return [error_to_json(error)] * len(requests)
 
-    def _wait(self, requests: list[tuple[_Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
+    def _wait(self, requests: list[tuple[Peer, dict[str, Any]]]) -> list[dict[str, Any]] | None:
         """Waits until the database is reachable; returns the answers if it stays unreachable."""
         try:
             self.study.counts()
@@ -172,7 +215,7 @@ class Server:
             return [error_to_json(error)] * len(requests)
         return None
 
-    def _answer(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         work = self._WORK.get(str(request.get("do")))
         try:
             if work is None:
@@ -185,12 +228,17 @@ class Server:
         except PliantError as error:
             return error_to_json(error)
         except Exception as error:  # noqa: BLE001  # a bad request of one client must not end the server
-            return error_to_json(StudyError(f"a malformed request: {type(error).__name__}: {error}"))
+            return error_to_json(StudyError(f"a malformed request: {type(error).__name__}: {error!s:.200}"))
         return found
 
-    def _hello(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _hello(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         peer.name = to_plain(str(request["worker"])[:200])
-        held = {trial_id: token for trial_id, token in request.get("held", ()) if trial_id.__class__ is int}
+        others = {key for other in self._peers.values() if other is not peer for key in other.tokens}
+        held = {
+            trial_id: token
+            for trial_id, token in request.get("held", ())
+            if trial_id.__class__ is int and trial_id not in others
+        }
         peer.tokens |= (taken := self._loop.renew_all(held, self._lease))
         self._before -= taken.keys()
         return {
@@ -200,7 +248,7 @@ class Server:
             "complete": self.study.is_complete,
         }
 
-    def _ask(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         if self._before and self._time() < self._patience:
             return {"trial": None, "complete": False}  # the client asks again
         self._before.clear()
@@ -210,32 +258,32 @@ class Server:
         peer.tokens[trial.id] = trial.token
         return {"trial": trial_to_json(trial)}
 
-    def _report(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        given = {name: request[name] for name in ("step", "token", "metrics")}
+    def _report(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
+        given = {name: request[name] for name in ("step", "metrics")} | {"token": _read_token(request)}
         return {"stop": self.study.report(request["id"], request["reward"], **given)}
 
-    def _tell(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _tell(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         reward = request["reward"]
         reward = tuple(reward) if isinstance(reward, list) else reward
-        given = {"token": request["token"], "metrics": request["metrics"]}
+        given = {"token": _read_token(request), "metrics": request["metrics"]}
         return self._end(peer, request, lambda: self.study.tell(request["id"], reward, **given))
 
-    def _fail(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
-        given = {name: request[name] for name in ("token", "metrics", "cause")}
+    def _fail(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
+        given = {name: request[name] for name in ("metrics", "cause")} | {"token": _read_token(request)}
         return self._end(peer, request, lambda: self.study.fail(request["id"], request["reason"], **given))
 
-    def _put_back(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _put_back(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         trial = self.study.put_back(
-            request["id"], request["reason"], token=request["token"], attempts=self._attempts
+            request["id"], request["reason"], token=_read_token(request), attempts=self._attempts
         )
         peer.tokens.pop(trial.id, None)
         return {"trial": trial_to_json(trial)}
 
-    def _renew(self, peer: _Peer, request: dict[str, Any]) -> dict[str, Any]:
+    def _renew(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         peer.tokens = self._loop.renew_all(peer.tokens)
         return {}
 
-    def _end(self, peer: _Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
+    def _end(self, peer: Peer, request: dict[str, Any], end: Any) -> dict[str, Any]:
         """Ends a trial; the same result a second time succeeds."""
         try:
             ended: Trial = end()
@@ -244,7 +292,7 @@ class Server:
         except FeedbackError as error:
             before = self._find(request["id"])
             if before is None or before.status == RUNNING or not _is_same(before, request):
-                if before is not None:
+                if before is not None and before.status != RUNNING:
                     self.study.note(before.id, str(error))
                 raise
             ended = before
@@ -258,7 +306,7 @@ class Server:
         except FeedbackError:
             return None
 
-    def _lose(self, peer: _Peer, why: str | None = None) -> None:
+    def _lose(self, peer: Peer, why: str | None = None) -> None:
         """Puts back the trials of a client that disconnected."""
         del self._peers[peer.connection]
         self._selector.unregister(peer.connection)
@@ -287,65 +335,6 @@ class Server:
         "put_back": _put_back,
         "renew": _renew,
     }
-
-
-@final
-class _Peer:
-    """A client: its socket, which never blocks, its requests, the unsent part of its answers, and the tokens of its trials."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.name = "a client"
-        self.tokens: dict[int, int] = {}
-        self.requests: deque[dict[str, Any]] = deque()
-        self.unsent = bytearray()
-        self._is_gone = False
-        self._last_sent = 0.0  # when the client received something
-        self._decoder = LineDecoder()
-
-    def is_over(self, present: float) -> bool:
-        """Returns whether it has disconnected, or does not read its answers."""
-        if self.unsent:
-            return present - self._last_sent > LISTEN_SECONDS
-        return self._is_gone and not self.requests
-
-    def receive(self) -> None:
-        """Reads new requests."""
-        try:
-            data = self.connection.recv(1 << 16)
-            self.requests += self._decoder.feed(data)
-        except BlockingIOError:
-            return
-        except (OSError, LoadError):
-            data = b""
-        self._is_gone = not data or self._decoder.pending > MAX_LINE
-
-    def send(self, message: dict[str, Any], present: float) -> None:
-        """Sends an answer, as far as the client reads it; ``flush`` sends the rest."""
-        try:
-            self.unsent += encode_line(message, allow_nan=False)
-        except ValueError:  # the answer repeats a request that is not JSON
-            self.end()
-        else:
-            self._last_sent = present
-            self.flush(present)
-
-    def flush(self, present: float) -> None:
-        """Sends what the client reads of the rest, without waiting."""
-        try:
-            while self.unsent:
-                del self.unsent[: self.connection.send(self.unsent)]
-                self._last_sent = present
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.end()
-
-    def end(self) -> None:
-        """Drops what is left of it."""
-        self._is_gone = True
-        self.requests.clear()
-        self.unsent.clear()
 
 
 def serve(study: Study, *, lease: float = LEASE_SECONDS, attempts: int | None = MAX_ATTEMPTS) -> Server:
@@ -394,9 +383,17 @@ def _listen(address: str) -> socket.socket:
     return listener
 
 
+def _read_token(request: dict[str, Any]) -> int:
+    """Returns the token of a request; without one, any client could end the trials of others by mistake."""
+    token = request["token"]
+    if token.__class__ is not int:
+        raise FeedbackError(f"the token of a trial is an integer, `trial.token`; got {token!r:.80}.")
+    return token
+
+
 def _is_same(trial: Trial, request: dict[str, Any]) -> bool:
     """Returns whether a trial ended with the result of a request, by the same attempt."""
-    if request["token"] is not None and request["token"] != trial.attempts:
+    if request["token"] != trial.attempts:
         return False
     metrics = request["metrics"]
     if request["do"] == "fail":

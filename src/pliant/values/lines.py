@@ -13,7 +13,12 @@ MAX_DEPTH = (
 )
 
 
-def read_json(text: str | bytes, *, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+def read_json(
+    text: str | bytes,
+    *,
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    constant: Callable[[str], Any] | None = None,
+) -> Any:
     """Returns the data of JSON text.
 
     >>> read_json('{"x": [1, 2.5]}')
@@ -22,12 +27,13 @@ def read_json(text: str | bytes, *, pairs: Callable[[list[tuple[str, Any]]], Any
     Args:
       text: of one value.
       pairs: makes an object of its keys and values; None for a dict.
+      constant: makes a number of NaN, Infinity or -Infinity; None for a float.
 
     Raises:
       LoadError: it is not JSON, has a number that is too long, or is nested more than ``MAX_DEPTH`` levels deep.
     """
     try:
-        data = json.loads(text, object_pairs_hook=pairs)
+        data = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except LoadError:
         raise
     except ValueError as error:
@@ -79,10 +85,14 @@ class LineDecoder:
     >>> decoder = LineDecoder()
     >>> decoder.feed(b'{"x": 1}\n{"y"'), decoder.pending, decoder.feed(b": 2}\n")
     ([{'x': 1}], 4, [{'y': 2}])
+
+    Args:
+      is_strict: whether NaN, infinite numbers and repeated keys are refused, which are not JSON, or ambiguous.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_strict: bool = False) -> None:
         self._begun = bytearray()
+        self._is_strict = is_strict
 
     @property
     def pending(self) -> int:
@@ -100,14 +110,26 @@ class LineDecoder:
             return []
         whole, _, rest = bytes(self._begun).rpartition(b"\n")
         self._begun = bytearray(rest)
-        return [_decode(line) for line in whole.split(b"\n") if line]
+        return [_decode(line, self._is_strict) for line in whole.split(b"\n") if line]
 
 
-def _decode(line: bytes) -> dict[str, Any]:
+def _decode(line: bytes, is_strict: bool) -> dict[str, Any]:
     try:
-        found = read_json(line)
-    except LoadError:
+        text = line.decode()  # bytes would be read as UTF-16 where they look like it
+        found = read_json(text, pairs=_make_object, constant=_refuse) if is_strict else read_json(text)
+    except (LoadError, UnicodeDecodeError):
         found = None
     if not isinstance(found, dict):
         raise LoadError(f"a line is not a JSON object: {line[:80]!r}.")
     return found
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise LoadError("a key of an object is repeated")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise LoadError(f"{constant} is not a number of JSON")

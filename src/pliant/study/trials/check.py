@@ -169,10 +169,23 @@ def ended_before(trial: Trial) -> FeedbackError:
     )
 
 
-def reassigned(trial: Trial, token: int) -> StaleError:
-    """Returns the error for a result of an old attempt."""
-    return StaleError(
-        f"attempt {token} of trial {trial.id} was given up, and the trial was handed out again as attempt {trial.attempts}"
+def check_token(trial: Trial, token: object) -> None:
+    """Checks that a result is of the present attempt of a trial; None is not checked.
+
+    Raises:
+      StaleError: it is of an old attempt.
+      FeedbackError: the trial has no such attempt.
+    """
+    number = to_whole(token)
+    if token is None or number == trial.attempts:
+        return
+    if number is None or not 1 <= number < trial.attempts:
+        raise FeedbackError(
+            f"trial {trial.id} has no attempt {token!r:.80}: its present attempt is {trial.attempts}. Pass `trial.token` as "
+            "`ask` returned it."
+        )
+    raise StaleError(
+        f"attempt {number} of trial {trial.id} was given up, and the trial was handed out again as attempt {trial.attempts}"
         f"{f' to {trial.worker}' if trial.worker else ''}: its result is refused, and nothing was changed. A slow worker "
         "keeps its trial by `renew(id, token=...)` now and then, or by a longer lease.",
         trial.id,
@@ -185,7 +198,7 @@ def told_twice(first: Trial, second: Trial) -> FeedbackError:
     def say(trial: Trial) -> str:
         if trial.rewards is not None:
             return f"rewards {trial.rewards}"
-        return f"failed ({trial.reason})" if trial.reward is None else f"reward {trial.reward}"
+        return f"failed ({trial.reason:.200})" if trial.reward is None else f"reward {trial.reward}"
 
     return FeedbackError(
         f"trial {first.id} was told twice: {say(first)} at {first.ended}, and now {say(second)}. "
