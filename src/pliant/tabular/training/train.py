@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import nn
-
+from pliant.launch.base import Launcher
 from pliant.values.errors import FieldValueError
-from pliant.zoo.tabular import PiecewiseLinear
 
 from ..encoded import Encoded
 from ..task import Task
-from .batches import Rows, read_rows
-from .loop import Plan, train_together
-from .stack import Networks, Single, Stack, describe
-from .trained import Trained, make_network, run
-
-STACKED_WEIGHTS = 1 << 22
-"""Weights of all networks of a batched model: beyond it the caches of a processor are too small."""
-
-STACKED_NETWORKS = 64
-"""Networks of a batched model: beyond it there is nothing to gain."""
+from .batches import read_rows
+from .group import group_programs, train_group
+from .loop import Plan
+from .trained import Trained
+from .workers import train_in_workers
 
 
 def train_networks(
@@ -38,6 +30,7 @@ def train_networks(
     patience: int = 16,
     weights: Any = None,
     should_stop: Callable[[], bool] | None = None,
+    launcher: Launcher | None = None,
 ) -> list[Trained]:
     """Trains networks for a table, and returns them with the weights of their best epochs.
 
@@ -69,6 +62,7 @@ def train_networks(
       patience: epochs without a better score after which a network stops.
       weights: of the training rows in the loss; None for equal ones.
       should_stop: called before each step; when it returns True, what is trained so far is returned.
+      launcher: whose workers train, such as ``Processes(preload=workers.PRELOAD)``; None trains in this process.
 
     Raises:
       FieldValueError: targets, weights or seeds of another number, or epochs or patience below 1.
@@ -79,35 +73,21 @@ def train_networks(
     rows = read_rows(train, targets, task, name="training", weights=weights)
     scored = read_rows(validation, validation_targets, task, name="validation")
     plan = Plan(rows, scored, task, epochs, patience, should_stop or _never)
-    results: dict[int, Trained] = {}
-    for group in group_programs(programs, seeds, len(rows)):
-        found = train_group([programs[i] for i in group], [seeds[i] for i in group], plan)
-        results.update(zip(group, found, strict=True))
+    results = _train_all(programs, seeds, plan, launcher)
     return [results[i] for i in range(len(programs))]
 
 
-def group_programs(programs: Sequence[Any], seeds: Sequence[int], rows: int) -> list[list[int]]:
-    """Returns the indices of the programs that train together, in the order of the first of each group.
-
-    Args:
-      programs: each has a ``network`` and its ``training``.
-      seeds: of each.
-      rows: how many there are to train on, which limits the size of batches.
-    """
-    groups: dict[Hashable, list[int]] = {}
-    for index, (program, seed) in enumerate(zip(programs, seeds, strict=True)):
-        network = make_network(program, seed)
-        shape = describe(network)
-        if shape is None:
-            groups["alone", index] = [index]
-            continue
-        size = sum(value.numel() for value in network.parameters())
-        most = max(1, min(STACKED_NETWORKS, STACKED_WEIGHTS // max(size, 1)))
-        key = (shape, min(program.training.batch_size, rows))
-        groups.setdefault(key, []).append(index)
-        if len(groups[key]) == most:
-            groups[key, index] = groups.pop(key)
-    return sorted(groups.values())
+def _train_all(
+    programs: Sequence[Any], seeds: Sequence[int], plan: Plan, launcher: Launcher | None
+) -> dict[int, Trained]:
+    """Returns the networks by the indices of their programs."""
+    if launcher is not None:
+        return train_in_workers(programs, seeds, plan, launcher)
+    results: dict[int, Trained] = {}
+    for group in group_programs(programs, seeds, len(plan.rows)):
+        found = train_group([programs[i] for i in group], [seeds[i] for i in group], plan)
+        results.update(zip(group, found, strict=True))
+    return results
 
 
 def _spread(seed: int | Sequence[int], count: int) -> list[int]:
@@ -115,46 +95,6 @@ def _spread(seed: int | Sequence[int], count: int) -> list[int]:
     if len(seeds) != count:
         raise FieldValueError(f"seed is a number, or one for each of the {count} programs; got {len(seeds)}.")
     return seeds
-
-
-def train_group(programs: list[Any], seeds: list[int], plan: Plan) -> list[Trained]:
-    """Trains programs of one group.
-
-    Args:
-      programs: each has a ``network`` and its ``training``.
-      seeds: of each.
-      plan: what they are trained on.
-    """
-    if plan.should_stop():
-        return [Trained(one, own, reason="stopped") for one, own in zip(programs, seeds, strict=True)]
-    made = [_prepare(one, own, plan.rows) for one, own in zip(programs, seeds, strict=True)]
-    networks: Networks = Single(made[0], seeds[0]) if describe(made[0]) is None else Stack(made, seeds)
-    found = train_together(networks, [one.training for one in programs], seeds, plan)
-    results = []
-    for program, own, one in zip(programs, seeds, found, strict=True):
-        trained = Trained(
-            program,
-            own,
-            one.state,
-            None if one.best is None else one.best[0],
-            tuple(one.curve),
-            tuple(one.losses),
-            one.best_epoch,
-            one.reason,
-        )
-        if trained.score is not None:  # batched and single networks round differently
-            outputs = run(trained.network(), plan.validation.numbers, plan.validation.categories)
-            trained = replace(trained, score=float(plan.task.score(outputs, plan.validation.targets)))
-        results.append(trained)
-    return results
-
-
-def _prepare(program: Any, seed: int, rows: Rows) -> nn.Module:
-    network = make_network(program, seed)
-    for part in network.modules():
-        if isinstance(part, PiecewiseLinear):
-            part.fit(rows.numbers)
-    return network
 
 
 def _never() -> bool:
