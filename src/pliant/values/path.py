@@ -101,17 +101,9 @@ class Path:
         return self._keys
 
     @property
-    def key(self) -> Key:
-        """The last key.
-
-        Raises:
-          PathError: the path of the root, which has no keys.
-        """
-        if self._last is MISSING_VALUE:
-            raise PathError(
-                "the path of the root has no last key. Test the path first: `if path and path.key == ...`."
-            )
-        return self._last  # type: ignore[no-any-return]  # not the root, so a key
+    def key(self) -> Key | None:
+        """The last key; None for the path of the root, which has no keys."""
+        return None if self._last is MISSING_VALUE else self._last
 
     @property
     def parent(self) -> Path:

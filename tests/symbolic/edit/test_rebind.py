@@ -217,3 +217,32 @@ def test_a_misspelled_option_is_not_an_entry(name, right):
     assert program.rebind({name: True}) == {"x": 1, name: True}
     assert program.rebind(**{name: False})[name] is False  # an entry that is there
     assert program.rebind(notification=3).notification == 3
+
+
+def test_a_rebind_function_that_changes_the_tree_in_place():
+    tree = pg.Dict(a=pg.Dict(b=1), c=pg.List([1]))
+    for change in (
+        lambda k, v: v.rebind(b=2) if k == "a" else v,
+        lambda k, v: (v.update(b=2), v)[1] if k == "a" else v,
+        lambda k, v: (v.append(2), v)[1] if k == "c" else v,
+        lambda k, v, p: (p.__setitem__("c", 3), v)[1] if k == "a" else v,
+    ):
+        with pytest.raises(
+            SealedError, match=r"changed the (Dict|List) at .* in place.*`return v.clone\(\).rebind\(...\)`"
+        ):
+            tree.rebind(change)
+        assert tree == pg.Dict(a=pg.Dict(b=1), c=pg.List([1]))
+        assert not tree.is_sealed
+    tree.rebind(lambda k, v: v.clone().rebind(b=2) if k == "a" else v)  # as the message advises
+    assert tree == pg.Dict(a=pg.Dict(b=2), c=pg.List([1]))
+    tree.c.append(2)
+    sealed = pg.Dict(a=1).seal()
+    with pytest.raises(SealedError, match=r"is sealed \(read-only\)"):
+        sealed.rebind(lambda k, v: 2 if k == "a" else v)
+    assert sealed.is_sealed
+
+
+def test_the_root_has_no_key():
+    seen = []
+    pg.Dict(a=1).rebind(lambda k, v: (seen.append(k.key), 2 if k.key == "a" else v)[1])
+    assert seen == [None, "a"]

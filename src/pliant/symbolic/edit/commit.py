@@ -12,7 +12,7 @@ A holder has two private methods for this: ``_sym_plan(changes, fresh)`` returns
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, final
+from typing import Any, Final, final
 
 from pliant.values.errors import PliantError, SealedError
 from pliant.values.missing import MISSING_VALUE
@@ -74,6 +74,10 @@ _LOST = (
 )
 
 
+ASKED: Final = "asked"
+"""In place of True at a sealed root: it is sealed while a rebind function is asked for its new values."""
+
+
 def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
     """Returns the holders and ancestors that a change affects, and whether any of them has a change hook.
 
@@ -94,6 +98,11 @@ def survey(holders: Iterable[Any]) -> tuple[list[Any], bool]:
                 break
             seen.add(identity)
             if at._sym_heavy or at._sym_mark:
+                if at._sym_sealed is ASKED:
+                    raise SealedError(
+                        f"a rebind function changed the {type(holder).__name__} {at_path(path(holder))} in place, while its tree was walked. "
+                        "Return a changed copy instead: `return v.clone().rebind(...)`."
+                    )
                 if at._sym_sealed:
                     raise SealedError(
                         f"the {type(at).__name__} {at_path(path(at))} is sealed (read-only), so "

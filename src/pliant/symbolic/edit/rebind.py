@@ -24,7 +24,8 @@ from pliant.values.signature import positional_arity
 
 from ..read.query import child_of
 from ..tree.node import ATOMS, Node, children, path, rebuild
-from .commit import Insertion, commit, commit_one
+from ..tree.realize import put
+from .commit import ASKED, Insertion, commit, commit_one
 
 Value = TypeVar("Value")
 
@@ -54,7 +55,7 @@ def rebind(
 
     Raises:
       PathError: a path does not exist.
-      FieldTypeError, FieldValueError, CycleError, SealedError: as for assignment.
+      FieldTypeError, FieldValueError, CycleError, SealedError: as for assignment; also if a function changes the tree in place.
 
     >>> from pliant.symbolic.objects.containers import Dict
     >>> rebind(Dict(a=1, b=Dict(c=2)), {"b.c": 3}, a=5)
@@ -199,13 +200,21 @@ def _rebind_by_function(x: object, fn: Callable[..., Any], notify: bool) -> bool
         raise FieldTypeError(
             f"a rebind function must take (k), (k, v) or (k, v, parent); {quote(getattr(fn, '__name__', fn))} takes {arity} arguments."
         )
-    if _ask(fn, arity, ROOT, x, None) is not x:
-        raise FieldValueError(
-            "the rebind function replaced the root, which rebind cannot replace; "
-            "return `v` for it (`if not k: return v`), or rebind its parent."
-        )
     changes: list[tuple[Any, dict[Any, Any]]] = []
-    _ask_below(x, (), fn, arity, changes)
+    node: Any = x
+    before = {name: getattr(node, name) for name in ("_sym_sealed", "_sym_mark")}
+    put(node, "_sym_sealed", node._sym_sealed or ASKED)
+    put(node, "_sym_mark", True)
+    try:
+        if _ask(fn, arity, ROOT, x, None) is not x:
+            raise FieldValueError(
+                "the rebind function replaced the root, which rebind cannot replace; "
+                "return `v` for it (`if not k: return v`), or rebind its parent."
+            )
+        _ask_below(x, (), fn, arity, changes)
+    finally:
+        for name, value in before.items():
+            put(node, name, value)
     if changes:
         commit(changes, notify=notify)
     return bool(changes)
