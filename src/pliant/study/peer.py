@@ -38,7 +38,7 @@ class Peer:
         self.requests: deque[dict[str, Any]] = deque()
         self.unsent = bytearray()
         self.has_spoken = False  # whether it sent a request
-        self._is_gone = False
+        self.is_gone = False  # whether it sends no more requests
         self._last_sent = 0.0  # when the client received something
         self._begun = present  # when it connected, or when its incomplete request began
         self._decoder = LineDecoder(is_strict=True)
@@ -52,7 +52,7 @@ class Peer:
         """Returns whether it has disconnected, does not read its answers, or stopped before the end of a request."""
         if self.unsent:
             return present - self._last_sent > LISTEN_SECONDS
-        if self._is_gone or self.requests:
+        if self.is_gone or self.requests:
             return not self.requests
         is_late = present - self._begun > (lease if self.has_spoken else CALL_SECONDS)
         return is_late and (not self.has_spoken or self._decoder.pending > 0)
@@ -68,7 +68,7 @@ class Peer:
         except (OSError, LoadError):
             data = b""
         pending = self._decoder.pending
-        self._is_gone = not data or pending > MAX_LINE
+        self.is_gone = not data or pending > MAX_LINE
         if self.requests:
             self.has_spoken = True
         decoded = before + len(data) - pending
@@ -100,7 +100,7 @@ class Peer:
         except BlockingIOError:
             pass
         except OSError:
-            self._is_gone = True
+            self.is_gone = True
             self.requests.clear()
             self.unsent.clear()
 

@@ -109,7 +109,6 @@ class Server:
         if self._listener in ready:
             self._accept(present)
         self._receive(ready, present)
-        self._drop(present)  # before the answers, as a client may have come back by another connection
         self._answer_all(
             [
                 (peer, request)
@@ -233,14 +232,17 @@ class Server:
 
     def _hello(self, peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
         peer.name = to_plain(str(request["worker"])[:200])
-        others = {key for other in self._peers.values() if other is not peer for key in other.tokens}
+        others = [other for other in self._peers.values() if other is not peer]
+        theirs = {key for other in others if not other.is_gone for key in other.tokens}
         held = {
             trial_id: token
             for trial_id, token in request.get("held", ())
-            if trial_id.__class__ is int and trial_id not in others
+            if trial_id.__class__ is int and trial_id not in theirs
         }
         peer.tokens |= (taken := self._loop.renew_all(held, self._lease))
         self._before -= taken.keys()
+        for other in others:  # that are gone: the client has come back by another connection
+            other.tokens = {key: token for key, token in other.tokens.items() if key not in taken}
         return {
             "space": self.study.space.to_json(),
             "lease": self._lease,
