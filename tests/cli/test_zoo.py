@@ -42,9 +42,26 @@ def test_show_gives_paper_cost_size_and_programs():
     assert "Program 2:" in shown
 
 
-@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "nasbench101/network", "nasbench201/network"])
 def test_show_counts_isomorphic_cells(name):
     assert "[equal_programs]" in run("show", name)
+
+
+def test_show_draws_cells():
+    shown = run("show", "amoebanet")
+    assert (
+        "normal cell of the reference network: * makes a tensor, o takes it\n  0  1  2  3  4  5  6\n" in shown
+    )
+    assert "\n  |  o--o--+--+--*     sep_conv_3x3(1) + sep_conv_5x5(2)\n" in shown
+    assert "reduction cell of the reference network" in shown
+
+
+def test_show_draws_a_random_cell_where_there_is_no_reference():
+    drawings = {
+        seed: run("show", "nasbench201", "--seed", seed).partition("Space of size")[0] for seed in "01"
+    }
+    assert "cell of a random program (seed 1): * makes a tensor, o takes it" in drawings["1"]
+    assert drawings["0"].split("it\n")[1] != drawings["1"].split("it\n")[1]
 
 
 def test_show_of_one_network_has_no_decisions():

@@ -88,21 +88,62 @@ def test_super_network_is_exact():
 
 
 def test_its_own_sampler_searches_it():
+    """With eight channels: oneDNN on CPUs without AVX-512 writes past its memory for a strided 1 x 1 convolution of fewer."""
     torch.manual_seed(0)
     data = [(IMAGES, torch.tensor([0, 2]))] * 2
     trainer = pg.oneshot.Trainer(
-        enas.make_macro_space(3, filters=4, classes=3), pg.oneshot.ENAS(), data, data, epochs=1
+        enas.make_macro_space(3, filters=8, classes=3), pg.oneshot.ENAS(), data, data, epochs=1
     )
     trainer.run_epoch()
     assert trainer.network().eval()(IMAGES).shape == (2, 3)
 
 
 def test_found_cells():
-    assert sum(p.numel() for p in enas.make_micro_network().parameters()) == 3_729_430
-    assert {op for pairs in enas.FOUND for op, _ in pairs} == set(enas.CELL_OPS)
+    assert sum(p.numel() for p in enas.make_micro_network().parameters()) == 4_587_382  # 4.6M in the paper
+    assert {op for pairs in enas.FOUND[:2] for op, _ in pairs} == set(enas.CELL_OPS)
     space = enas.make_micro_space(filters=4, repeats=1)
     network = enas.make_micro_network(filters=4, repeats=1)
     assert pg.eq(pg.materialize(space, pg.encode(space, network)), network)
+
+
+def test_found_layers_have_the_parameters_of_their_sum():
+    """The authors' code counts 42.6M; the paper's 21.3M and 38.0M are of networks that it does not describe."""
+
+    def count(whole, wide=96):
+        total = 29 * wide  # the stem
+        for place, layer in enumerate(enas.FOUND_LAYERS):
+            name, _, digits = layer.partition(" ")
+            size = int(name[-1]) ** 2
+            total += wide**2 + 2 * wide  # 1 x 1 convolution and normalization
+            is_separable = name.startswith("sep") and not whole
+            total += (size * wide + wide**2 if is_separable else size * wide**2) + 2 * wide
+            if place:
+                total += (digits.count("1") + 1) * wide**2 + 2 * wide  # concatenation
+            if place in (7, 15):
+                total += (place + 2) * (2 * wide**2 + 4 * wide)  # reductions of all outputs
+                wide *= 2
+        return total + 10 * wide + 10
+
+    for whole, millions in ((False, 30.9), (True, 42.6)):
+        found = sum(p.numel() for p in enas.make_macro_network(whole=whole).parameters())
+        assert found == count(whole)
+        assert round(found / 1e6, 1) == millions
+
+
+def test_found_layers_train():
+    layers = ["conv_3x3", "max_pool_3x3 1", "sep_conv_5x5 01", "conv_3x3 011"]
+    network = enas.make_macro_network(layers, filters=4, classes=3)
+    loss = nn.functional.cross_entropy(network(IMAGES), torch.tensor([0, 2]))
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    assert network.classifier.in_features == 16
+
+
+def test_joined_layer_concatenates_the_outputs_that_it_chooses():
+    outputs = [torch.full((1, 1, 2, 2), value) for value in (1.0, 10.0, 100.0)]
+    layer = enas.JoinedLayer(nn.Identity(), [1, 0], 1)
+    layer.join = nn.Identity()
+    assert layer(outputs).flatten(2)[..., 0].tolist() == [[1.0, 100.0]]
 
 
 def test_wrong_arguments_are_refused():
@@ -116,3 +157,18 @@ def test_wrong_arguments_are_refused():
         FieldValueError, match=r"the operations of ENAS are conv_3x3, .*; got 'conv_4x4'; did you mean"
     ):
         pg.random_sample(enas.make_network(["conv_4x4"], [[]])).eval()
+    for layers, message in (
+        (
+            ["conv_3x3", "conv_3x3"],
+            r"layer 1 is an operation and 1 digits, 0 or 1, such as 'conv_3x3 0'; got 'conv_3x3'",
+        ),
+        (
+            ["conv_3x3 1"],
+            "layer 0 is an operation and 0 digits, 0 or 1, such as 'conv_3x3'; got 'conv_3x3 1'",
+        ),
+        (["conv_3x3", "conv_3x3 2"], "layer 1 is an operation and 1 digits, 0 or 1, .*; got 'conv_3x3 2'"),
+    ):
+        with pytest.raises(FieldValueError, match=message):
+            enas.make_macro_network(layers)
+    with pytest.raises(FieldValueError, match=r"the operations of ENAS are .*; got 'conv_9x9'; did you mean"):
+        enas.make_macro_network(["conv_9x9"]).eval()

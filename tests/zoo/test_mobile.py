@@ -14,14 +14,23 @@ IMAGE = torch.zeros(1, 3, 224, 224)
 SMALL = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 STAGES = ((4, 1, 1), (6, 2, 2), (8, 2, 2))
 
-# name -> parameters, multiply-adds at 224 x 224.  Of FBNet the paper prints 4.3M and 249M, 4.5M and 295M, 5.5M and 375M: it
-# rounds, and it does not give the filters of the last convolution, which are those of the authors' code here.
+# name -> parameters, multiply-adds at 224 x 224
 PROXYLESS = {
     "mobile": (4_080_512, 320_427_584),
     "cpu": (4_361_648, 439_243_864),
     "gpu": (7_119_848, 465_260_160),
 }
-FBNET = {"a": (4_264_792, 238_989_752), "b": (4_813_048, 296_614_728), "c": (5_572_200, 384_960_160)}
+FBNET = {"a": (4_318_648, 249_369_912), "b": (4_813_048, 296_614_728), "c": (5_572_200, 384_960_160)}
+
+# The models that the authors published, with the figures that they print beside them (millions).  In some places a 5 x 5 depthwise
+# convolution is two of 3 x 3, which have 7 weights per channel less; (channels, pixels) of these places.  Batch normalization is
+# folded into convolutions, which leaves one number per channel.  The paper prints 4.5M parameters for B, and 375M multiply-adds for
+# C, which are not those of its models.
+RELEASED = {
+    "a": ((), 4.3, 249.4),
+    "b": (((192, 28 * 28),), 4.8, 295.6),
+    "c": (((192, 28 * 28), (672, 14 * 14)), 5.5, 383.0),
+}
 
 
 @pytest.mark.parametrize("name", PROXYLESS)
@@ -36,6 +45,17 @@ def test_fbnet_has_its_cost(name):
     network = fbnet.make_network(name)
     assert sum(p.numel() for p in network.parameters()) == FBNET[name][0]
     assert count_multiply_adds(network, IMAGE) == FBNET[name][1]
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_fbnet_has_the_cost_of_the_published_models(name):
+    twice, parameters, multiply_adds = RELEASED[name]
+    network = fbnet.make_network(name)
+    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    folded = FBNET[name][0] - sum(one.num_features for one in norms) - sum(7 * wide for wide, _ in twice)
+    assert round(folded / 1e6, 1) == parameters
+    fewer = sum(7 * wide * pixels for wide, pixels in twice)
+    assert round((FBNET[name][1] - fewer) / 1e6, 1) == multiply_adds
 
 
 def test_sizes_are_the_published():

@@ -58,6 +58,16 @@ def test_retinanet_has_the_published_parameters(options, layers, published):
     assert round(total / 1e6, 1) == published
 
 
+def test_small_retinanet_has_the_parameters_of_the_authors_settings():
+    """The paper prints 11.9M for SpineNet-49S; the settings of the authors' code (scale 0.65, 128 channels) give 11.3M."""
+    with torch.device("meta"):
+        backbone = spinenet.make_network(scale=0.65, filters=128)
+    heads = 2 * 4 * (9 * 128**2 + 2 * 5 * 128) + (9 * 128 + 1) * 9 * (90 + 4)
+    total = sum(p.numel() for p in backbone.parameters()) + heads
+    assert total == 9_089_215 + 2_165_326
+    assert backbone.stem[1][0].body[1][0].out_channels == 41  # 0.65 * 64, rounded down
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_backbone_returns_all_levels(seed):
     backbone = pg.random_sample(spinenet.make_space(**TINY), seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -47,24 +48,36 @@ def show(name: str, *, samples: int, seed: int) -> None:
     print_line(console, f"pliant.zoo.{entry.module}")
     if entry.network_name is not None:
         print_line(console, _describe_network(entry))
+    for drawing in _draw(entry, seed):
+        print_line(console, drawing)
     if entry.space_name is not None:
         from pliant.hyper.inspection import inspect
 
-        found = inspect(entry.make_space(), structure=_find_structure(name), examples=samples, seed=seed)
+        found = inspect(entry.make_space(), structure=_find_structure(entry), examples=samples, seed=seed)
         print_line(console, f"\n{found}")
 
 
-def _find_structure(name: str) -> Any:
-    """Returns the function from a cell of a published table to what equal cells share; None for other entries."""
-    if name == "nasbench101":
+def _find_structure(entry: Any) -> Any:
+    """Returns the function from a program to what programs that compute the same share; None where such are equal."""
+    if entry.name.startswith("nasbench101"):  # published hashes, which need the tables' rules of valid cells
         from pliant.bench import nasbench101
 
-        return lambda cell: nasbench101.structure(cell.nodes, cell.edges)
-    if name == "nasbench201":
-        from pliant.zoo.nasbench201 import structure
+        return lambda program: nasbench101.structure(program.nodes, program.edges)
+    return entry.read_structure if entry.structure else None
 
-        return lambda cell: structure(cell.ops)
-    return None
+
+def _draw(entry: Any, seed: int) -> Iterator[str]:
+    """Yields the drawings of the reference network, or of a random program where there is none."""
+    if entry.graphs is None:
+        return
+    if entry.network_name is not None:
+        program, of = entry.make_network(), "of the reference network"
+    else:
+        from pliant.hyper import random_sample
+
+        program, of = random_sample(entry.make_space(), seed=seed), f"of a random program (seed {seed})"
+    for name, graph in entry.read_graphs(program).items():
+        yield f"\n{name} {of}: * makes a tensor, o takes it\n{graph.draw()}"
 
 
 def _describe_network(entry: Any) -> str:

@@ -146,6 +146,8 @@ _TABLE = (
         paper=_DARTS,
         network_name="make_network",
         inputs=_CIFAR,
+        graphs="to_graphs",
+        structure="read_structure",
     ),
     Entry(
         name="darts/two_inputs",
@@ -155,6 +157,8 @@ _TABLE = (
         options={"inputs": 2},
         network_name="make_network",
         inputs=_CIFAR,
+        graphs="to_graphs",
+        structure="read_structure",
     ),
     Entry(
         name="nasnet",
@@ -163,14 +167,29 @@ _TABLE = (
         paper="Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, CVPR 2018",
         network_name="make_network",
         inputs=_CIFAR,
+        graphs="to_graphs",
+        structure="read_structure",
+    ),
+    Entry(
+        name="amoebanet",
+        module="nasnet",
+        title="two cells of five blocks with eight operations; its network is AmoebaNet-A",
+        paper="Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019",
+        space_name="make_amoebanet_space",
+        network_name="make_amoebanet",
+        inputs=_CIFAR,
+        graphs="to_graphs",
+        structure="read_structure",
     ),
     Entry(
         name="enas/macro",
         module="enas",
-        title="whole networks of twelve layers, with any skip connections",
+        title="whole networks of twelve layers, with any skip connections; its network has the 24 layers that are trained",
         paper=_ENAS,
         space_name="make_macro_space",
+        network_name="make_macro_network",
         inputs=_CIFAR,
+        graphs="to_graphs",
     ),
     Entry(
         name="enas/micro",
@@ -180,6 +199,8 @@ _TABLE = (
         space_name="make_micro_space",
         network_name="make_micro_network",
         inputs=_CIFAR,
+        graphs="nasnet:to_graphs",
+        structure="nasnet:read_structure",
     ),
     # Spaces of published tables
     Entry(
@@ -187,6 +208,7 @@ _TABLE = (
         module="nasbench101",
         title="cells of NAS-Bench-101, as data",
         paper=_NASBENCH101,
+        graphs="to_graphs",
     ),
     Entry(
         name="nasbench101/network",
@@ -195,12 +217,15 @@ _TABLE = (
         paper=_NASBENCH101,
         inputs=_CIFAR,
         always_valid=False,
+        graphs="nasbench101:to_graphs",
     ),
     Entry(
         name="nasbench201",
         module="nasbench201",
         title="cells of NAS-Bench-201, as data",
         paper=_NASBENCH201,
+        graphs="to_graphs",
+        structure="read_structure",
     ),
     Entry(
         name="nasbench201/network",
@@ -208,6 +233,8 @@ _TABLE = (
         title="networks of NAS-Bench-201",
         paper=_NASBENCH201,
         inputs=_CIFAR,
+        graphs="nasbench201:to_graphs",
+        structure="nasbench201:read_structure",
     ),
     Entry(
         name="nats_bench/size",
@@ -291,6 +318,7 @@ _TABLE = (
         module="dense.nas_fpn",
         title="feature pyramids of merging nodes, for any backbone",
         paper="Ghiasi et al., NAS-FPN: Learning Scalable Feature Pyramid Architecture for Object Detection, CVPR 2019",
+        graphs="to_graphs",
     ),
     Entry(
         name="spinenet",
@@ -299,6 +327,7 @@ _TABLE = (
         paper="Du et al., SpineNet: Learning Scale-Permuted Backbone for Recognition and Localization, CVPR 2020",
         network_name="make_network",
         inputs=_IMAGENET,
+        graphs="to_graphs",
     ),
     Entry(
         name="auto_deeplab",
@@ -306,6 +335,7 @@ _TABLE = (
         title="segmentation on two levels: cells, and paths through resolutions",
         paper="Liu et al., Auto-DeepLab: Hierarchical NAS for Semantic Image Segmentation, CVPR 2019",
         inputs=_IMAGENET,
+        graphs="to_graphs",
     ),
     # Transformers
     Entry(

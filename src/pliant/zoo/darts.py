@@ -16,6 +16,7 @@ from pliant.hyper import manyof, oneof
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
+from .cell_graph import CellGraph
 from .operations import Convolution, FactorizedReduce, Pooling, Separable, Zero
 
 OPS = (
@@ -258,6 +259,43 @@ def to_genotype(network: Any) -> Genotype:
         for nodes in (network.normal, network.reduction)
     )
     return Genotype(normal, reduction)
+
+
+def to_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graphs of the two cells of a concrete network, without absent edges.
+
+    >>> print(to_graphs(make_network(cells=3))["normal cell"].draw())
+      0  1  2  3  4  5
+      *                 older input
+      |  *              newer input
+      o--o--*           sep_conv_3x3(0) + sep_conv_3x3(1)
+      o--o--+--*        sep_conv_3x3(0) + sep_conv_3x3(1)
+      o--o--+--+--*     sep_conv_3x3(1) + skip_connect(0)
+      o-----o--+--+--*  skip_connect(0) + dil_conv_3x3(2)
+            o--o--o--o  concatenation
+    """
+    return {
+        kind: CellGraph(
+            ("older input", "newer input"),
+            tuple(
+                tuple((edge.op.name, edge.source) for edge in node.edges if edge.op.name != "none")
+                for node in nodes
+            ),
+            tuple(range(2, 2 + NODES)),
+        )
+        for kind, nodes in (("normal cell", network.normal), ("reduction cell", network.reduction))
+    }
+
+
+def read_structure(network: Any) -> Any:
+    """Returns what networks share that differ only in absent edges and in the order of nodes and edges.
+
+    >>> sep, none = ("sep_conv_3x3", 0), ("none", 1)
+    >>> networks = [make_network(Genotype(DARTS_V2.normal, pairs * 4), cells=3) for pairs in ((sep, none), (none, sep))]
+    >>> read_structure(networks[0]) == read_structure(networks[1])
+    True
+    """
+    return tuple(graph.normalize() for graph in to_graphs(network).values())
 
 
 def node_keys() -> list[list[str]]:

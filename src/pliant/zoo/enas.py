@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
+import torch
 from torch import Tensor, nn
 
 from pliant.hyper import oneof
@@ -16,8 +17,9 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, suggest
 
 from . import nasnet
+from .cell_graph import CellGraph
 from .layers import ConvNormAct
-from .operations import FactorizedReduce, Identity, Pooling, Zero
+from .operations import Convolution, FactorizedReduce, Identity, Pooling, Zero
 
 OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 """The six operations of the macro space; a decision is an index into them."""
@@ -39,6 +41,35 @@ FOUND = nasnet.Genotype(
     ),
 )  # fmt: skip
 """The cells that the paper found in the micro space."""
+
+FOUND_LAYERS = (
+    "conv_3x3",
+    "sep_conv_5x5 0",
+    "conv_3x3 10",
+    "conv_5x5 001",
+    "conv_5x5 0000",
+    "sep_conv_5x5 11010",
+    "conv_5x5 000001",
+    "conv_5x5 0110111",
+    "sep_conv_3x3 01110101",
+    "conv_3x3 000000000",
+    "conv_5x5 0000010000",
+    "conv_3x3 10011000011",
+    "conv_5x5 010000010110",
+    "sep_conv_3x3 0010001110101",
+    "conv_3x3 11010100000100",
+    "conv_5x5 001000000010101",
+    "conv_5x5 0100010011110010",
+    "conv_5x5 00001010100101001",
+    "sep_conv_5x5 011010000010101000",
+    "sep_conv_5x5 0110000000001100001",
+    "conv_3x3 10010110001000001100",
+    "sep_conv_5x5 010110010110110100100",
+    "conv_3x3 1010100000000101001000",
+    "conv_3x3 11000111010001010011000",
+)
+"""The layers of the network that the authors' code trains at the end of the macro search: operation, and a digit for each
+earlier output, 1 if it is used."""
 
 
 @symbolize
@@ -95,24 +126,55 @@ class Layer(nn.Module):
 
 @symbolize
 @final
+class JoinedLayer(nn.Module):
+    """An operation on the layer before, concatenated with earlier layers, and a 1 x 1 convolution back to the channels.
+
+    Args:
+      op: the operation.
+      skips: one for each layer before the one that comes in: 1 where it is concatenated, else 0.
+      filters: channels.
+    """
+
+    def __init__(self, op: nn.Module, skips: Sequence[int], filters: int) -> None:
+        super().__init__()
+        self.operation, self.sources = op, [i for i, used in enumerate(skips) if used]
+        self.join: nn.Module = (
+            Convolution((len(self.sources) + 1) * filters, filters, 1) if skips else nn.Identity()
+        )
+
+    def forward(self, layers: Sequence[Tensor]) -> Tensor:
+        """Returns images in the shape of the layers before, the last of which the operation takes."""
+        out: Tensor = self.join(
+            torch.cat([*(layers[i] for i in self.sources), self.operation(layers[-1])], dim=1)
+        )
+        return out
+
+
+@symbolize
+@final
 class Network(nn.Module):
     """A convolution, layers with a reduction of all earlier ones after each third, and a linear layer.
 
     Args:
-      layers: the layers, of which number i can add the i outputs before the one that it takes.
-      filters: channels.
+      layers: the layers, of which number i can use the i outputs before the one that it takes.
+      filters: channels of the first third.
       classes: how many logits it returns.
+      growth: channels behind a reduction relative to those before it.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], filters: int = 36, classes: int = 10) -> None:
+    def __init__(
+        self, layers: Sequence[nn.Module], filters: int = 36, classes: int = 10, *, growth: int = 1
+    ) -> None:
         super().__init__()
         self.stem = ConvNormAct(3, filters, 3, activation="none")
         self.body = nn.ModuleList(layers)
         third = len(layers) // 3
         self.ends = (third - 1, 2 * third - 1) if third else ()
-        self.reductions = nn.ModuleList(
-            nn.ModuleList(FactorizedReduce(filters, filters) for _ in range(end + 2)) for end in self.ends
-        )
+        self.reductions = nn.ModuleList()
+        for end in self.ends:
+            wide = filters * growth
+            self.reductions.append(nn.ModuleList(FactorizedReduce(filters, wide) for _ in range(end + 2)))
+            filters = wide
         self.classifier = nn.Linear(filters, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,6 +214,40 @@ def make_network(
     return Network(layers, filters, classes)
 
 
+def make_macro_network(
+    layers: Sequence[str] = FOUND_LAYERS, *, filters: int = 96, classes: int = 10, whole: bool = False
+) -> Any:
+    """Returns a found network of the macro space as it is trained: outputs are concatenated, and reductions double channels.
+
+    The authors' code builds separable convolutions as whole ones here (``whole``), and then has 42.6M parameters. The paper
+    prints 21.3M, and 38.0M "with more channels", and gives neither the layers nor the channels of these networks.
+
+    >>> sum(p.numel() for p in make_macro_network().parameters())
+    30947242
+
+    Args:
+      layers: see ``FOUND_LAYERS``.
+      filters: channels of the first third.
+      classes: how many logits it returns.
+      whole: whether separable convolutions are replaced by whole ones.
+
+    Raises:
+      FieldValueError: a layer has another number of digits, or an unknown operation.
+    """
+    third, made = len(layers) // 3, []
+    for place, layer in enumerate(layers):
+        name, _, digits = layer.partition(" ")
+        if len(digits) != place or set(digits) - set("01"):
+            raise FieldValueError(
+                f"layer {place} is an operation and {place} digits, 0 or 1, such as {' '.join(['conv_3x3', '0' * place]).strip()!r}; "
+                f"got {layer!r:.80}."
+            )
+        wide = filters * 2 ** min(place // third, 2) if third else filters
+        operation = Operation(name.removeprefix("sep_") if whole else name, wide)
+        made.append(JoinedLayer(operation, [int(digit) for digit in digits], wide))
+    return Network(made, filters, classes, growth=2)
+
+
 def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) -> Any:
     """Returns whole networks: 6 ** L * 2 ** (L (L - 1) / 2) for L layers, 1.6 * 10**29 for the paper's twelve.
 
@@ -178,21 +274,24 @@ def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) 
     return Network([make_layer(place) for place in range(length)], filters, classes)
 
 
-def make_micro_network(*, filters: int = 36, repeats: int = 5, classes: int = 10) -> Any:
+def make_micro_network(*, filters: int = 36, repeats: int = 6, classes: int = 10) -> Any:
     """Returns the network of the cells that the paper found, without the auxiliary classifier.
 
-    It has 3.7M parameters; the paper prints 4.6M, which the rules that it describes do not give.
+    >>> sum(p.numel() for p in make_micro_network().parameters())  # 4.6M, as published
+    4587382
+
+    The script of the authors has five repeats, and so 3.9M.
 
     Args:
       filters: channels of a block of the first stage.
       repeats: normal cells of a stage.
       classes: how many logits it returns.
     """
-    return nasnet.make_network(FOUND, filters=filters, repeats=repeats, classes=classes)
+    return nasnet.make_network(FOUND, filters=filters, repeats=repeats, classes=classes, calibrates=True)
 
 
 def make_micro_space(
-    blocks: int = nasnet.BLOCKS, *, filters: int = 36, repeats: int = 5, classes: int = 10
+    blocks: int = nasnet.BLOCKS, *, filters: int = 36, repeats: int = 6, classes: int = 10
 ) -> Any:
     """Returns two cells of five blocks: (product over blocks i of ((i + 2) * 5) ** 2) ** 2 programs, 2.6 * 10**25.
 
@@ -208,4 +307,29 @@ def make_micro_space(
       repeats: normal cells of a stage.
       classes: how many logits the network returns.
     """
-    return nasnet.make_space(blocks=blocks, ops=CELL_OPS, filters=filters, repeats=repeats, classes=classes)
+    return nasnet.make_space(
+        blocks=blocks, ops=CELL_OPS, filters=filters, repeats=repeats, classes=classes, calibrates=True
+    )
+
+
+def to_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graph of the layers of a concrete network of the macro space; a number alone is an earlier output that is added or concatenated.
+
+    >>> network = make_network(["conv_3x3", "max_pool_3x3", "conv_5x5"], [[], [1], [0, 1]])
+    >>> print(to_graphs(network)["layers"].draw())
+      0  1  2  3
+      *           first convolution
+      o--*        conv_3x3(0)
+      o--o--*     max_pool_3x3(1) + 0
+         o--o--*  conv_5x5(2) + 1
+               o  classifier
+    """
+    nodes = tuple(
+        ((layer.op.name, place), *(("", i) for i, skip in enumerate(layer.skips) if _is_used(skip)))
+        for place, layer in enumerate(network.layers)
+    )
+    return {"layers": CellGraph(("first convolution",), nodes, (len(nodes),), "classifier")}
+
+
+def _is_used(skip: Any) -> bool:
+    return skip == 1 if isinstance(skip, int) else not isinstance(skip, Zero)

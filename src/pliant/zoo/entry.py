@@ -12,6 +12,8 @@ from pliant.values.errors import FieldValueError, UnknownFieldError, listing, su
 from pliant.values.packages import require
 from pliant.values.signature import read_signature
 
+from .cell_graph import CellGraph
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -29,6 +31,9 @@ class Entry:
       always_valid: whether each program of the space is a network that runs.
       space_name: the function of the module that makes the space; None where the entry is one network.
       network_name: the function of the module that makes the reference network; None where there is none.
+      graphs: the function, as ``"module:name"``, from a program to its ``CellGraph`` by name; None where there is none.
+      structure: the function, as ``"module:name"``, from a program to what programs that compute the same share; None
+        where such programs are equal.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Entry:
     always_valid: bool = True
     space_name: str | None = "make_space"
     network_name: str | None = None
+    graphs: str | None = None
+    structure: str | None = None
 
     def make_space(self, **options: Any) -> Any:
         """Returns the published space: a program with holes.
@@ -80,6 +87,35 @@ class Entry:
             )
         return self._make(self.network_name, self.network_options, options)
 
+    def read_graphs(self, program: Any) -> dict[str, CellGraph]:
+        """Returns the graphs of the cells or layers of a program, by name; empty for entries that are not made of graphs.
+
+        >>> from pliant import zoo
+        >>> entry = zoo.get("nasbench201")
+        >>> print(entry.read_graphs(pg.random_sample(entry.make_space(), seed=1))["cell"].draw())
+          0  1  2  3
+          *           input
+          o--*        avg_pool_3x3(0)
+             o--*     nor_conv_3x3(1)
+          o-----o--*  skip_connect(0) + skip_connect(2)
+                   o  output
+
+        Args:
+          program: a concrete program of the space, or the reference network.
+        """
+        found: dict[str, CellGraph] = self._find(self.graphs)(program) if self.graphs else {}
+        return found
+
+    def read_structure(self, program: Any) -> Any:
+        """Returns what programs that compute the same share, such as cells that differ in the order of nodes.
+
+        ``pg.inspect(entry.make_space(), structure=entry.read_structure)`` counts such programs.
+
+        Args:
+          program: a concrete program of the space.
+        """
+        return self._find(self.structure)(program) if self.structure else program
+
     def make_input(self, batch: int = 1) -> Any:
         """Returns a tensor of zeros that its networks take.
 
@@ -107,12 +143,17 @@ class Entry:
         """Number of programs in the space: infinite with continuous decisions, and 1 for a network."""
         return 1 if self.space_name is None else abstract_search_space(self.make_space()).size
 
-    def _make(self, function: str, fixed: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    def _find(self, function: str) -> Any:
+        """Returns a function of the entry's module, or of another one as ``"module:name"``."""
+        module, _, name = function.rpartition(":")
         try:
-            make = getattr(import_module(f"pliant.zoo.{self.module}"), function)
+            return getattr(import_module(f"pliant.zoo.{module or self.module}"), name)
         except ModuleNotFoundError:
             require(f"the zoo's {self.name!r}", "torch")
             raise
+
+    def _make(self, function: str, fixed: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        make = self._find(function)
         known = _find_options(make, fixed)
         for option in options:
             if option not in known:

@@ -6,12 +6,14 @@ edges.  ``pliant.bench.nasbench101`` checks whether cells are valid or equal.
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldTypeError, FieldValueError
 from pliant.values.numbers import to_whole
+
+from .cell_graph import CellGraph
 
 INPUT, OUTPUT = "input", "output"
 CONV1X1, CONV3X3, MAXPOOL3X3 = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
@@ -70,3 +72,26 @@ def make_space(vertices: int = VERTICES) -> Cell:
         nodes=[oneof(OPS, hints=OP_HINT) for _ in range(count - 2)],
         edges=[oneof([0, 1], hints=EDGE_HINT) for _ in range(count * (count - 1) // 2)],
     )
+
+
+def to_graphs(program: Any) -> dict[str, CellGraph]:
+    """Returns the graph of a ``Cell``, or of the network of a cell (``nasbench101_network``), with all vertices and edges.
+
+    >>> print(to_graphs(Cell(["maxpool3x3", "conv3x3-bn-relu"], [1, 1, 0, 1, 0, 1]))["cell"].draw())
+      0  1  2
+      *        input
+      o--*     maxpool3x3(0)
+      o--o--*  conv3x3-bn-relu(0 + 1)
+            o  output
+    """
+    last, flags = len(program.nodes) + 1, iter(program.edges)
+    sources: list[list[int]] = [[] for _ in range(last + 1)]
+    for i in range(last + 1):
+        for j in range(i + 1, last + 1):
+            if next(flags):
+                sources[j].append(i)
+    *nodes, ends = (tuple(("", source) for source in one) for one in sources[1:])
+    graph = CellGraph(
+        (INPUT,), tuple(nodes), tuple(source for _, source in ends), OUTPUT, tuple(program.nodes)
+    )
+    return {"cell": graph}

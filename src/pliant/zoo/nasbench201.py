@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldValueError
+
+from .cell_graph import CellGraph
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """The operations, in the order of the paper; a decision is an index into them."""
@@ -93,6 +95,33 @@ def structure(ops: Sequence[str]) -> str:
                 inputs.append(_apply(op, nodes[start]))
         nodes.append("+".join(sorted(inputs)))
     return nodes[3]
+
+
+def read_structure(program: Any) -> str:
+    """Returns ``structure`` of a ``Cell``, or of the network of a cell (``nasbench201_network``)."""
+    return structure(_read_ops(program))
+
+
+def to_graphs(program: Any) -> dict[str, CellGraph]:
+    """Returns the graph of a ``Cell``, or of the network of a cell, without edges that are zero.
+
+    >>> print(to_graphs(Cell(["nor_conv_3x3", "none", "avg_pool_3x3", "skip_connect", "none", "nor_conv_1x1"]))["cell"].draw())
+      0  1  2  3
+      *           input
+      o--*        nor_conv_3x3(0)
+      |  o--*     avg_pool_3x3(1)
+      o-----o--*  skip_connect(0) + nor_conv_1x1(2)
+               o  output
+    """
+    named = list(zip(_read_ops(program), EDGES, strict=True))
+    nodes = tuple(
+        tuple((op, start) for op, (end, start) in named if end == node and op != "none") for node in (1, 2, 3)
+    )
+    return {"cell": CellGraph(("input",), nodes, (3,), "output")}
+
+
+def _read_ops(program: Any) -> list[str]:
+    return list(program.ops) if isinstance(program, Cell) else [edge.name for edge in program.edges]
 
 
 def _apply(op: str, x: str) -> str:

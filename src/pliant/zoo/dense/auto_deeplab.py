@@ -17,6 +17,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 
+from ..cell_graph import CellGraph
 from ..darts import OPS
 from ..layers import ConvNormAct
 from ..nasnet import Branch, check_branch
@@ -169,6 +170,13 @@ def make_space(*, blocks: int = BLOCKS, layers: int = LAYERS, filters: int = 8, 
     cell = [[make_branch(place), make_branch(place)] for place in range(blocks)]
     steps = [oneof([0, 1, -1], hints=STEP_HINT) for _ in range(layers - 1)]
     return Segmenter(cell, steps, filters=filters, classes=classes)
+
+
+def to_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graph of the cell of a concrete network."""
+    nodes = tuple(tuple((branch.op, branch.source) for branch in block) for block in network.blocks)
+    ends = tuple(range(2, 2 + len(nodes)))
+    return {"cell": CellGraph(("older input", "newer input"), nodes, ends)}
 
 
 def _make_operation(name: str, filters: int) -> Any:

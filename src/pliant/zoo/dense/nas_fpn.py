@@ -17,6 +17,7 @@ from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
+from ..cell_graph import CellGraph
 from ..layers import ConvNormAct
 
 MIN_LEVEL, MAX_LEVEL = 3, 7
@@ -238,3 +239,19 @@ def make_space(
     )
     cell = Cell([make_node(place) for place in range(intermediate + count)], levels, filters)
     return Pyramid(cell, filters_in, filters, repeats=repeats)
+
+
+def to_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graph of the cell of a concrete pyramid.
+
+    >>> print(to_graphs(make_network())["cell"].draw().splitlines()[6])
+      |  o--+--o--+--*                    attention of level 4(1 + 3)
+    """
+    cell, count = network.cell, MAX_LEVEL - MIN_LEVEL + 1
+    inner = len(cell.nodes) - count
+    levels = [node.level for node in cell.nodes[:inner]] + list(cell.output_levels)
+    labels = tuple(f"{node.combine} of level {level}" for node, level in zip(cell.nodes, levels))
+    nodes = tuple(tuple(("", source) for source in node.inputs) for node in cell.nodes)
+    inputs = tuple(f"feature of level {level}" for level in range(MIN_LEVEL, MAX_LEVEL + 1))
+    ends = tuple(range(count + inner, count + len(nodes)))
+    return {"cell": CellGraph(inputs, nodes, ends, "output", labels)}

@@ -17,6 +17,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 from ..backbones.resnet import Bottleneck, Stem
+from ..cell_graph import CellGraph
 from ..layers import ConvNormAct
 
 FILTERS: Final = {1: 32, 2: 64, 3: 128, 4: 256, 5: 256, 6: 256, 7: 256}
@@ -297,6 +298,19 @@ def make_space(
         scale=scale,
         classes=classes,
     )
+
+
+def to_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graph of the blocks of a concrete backbone; the last ones are its output."""
+    count = len(network.levels)
+    levels = [level + block.offset for level, block in zip(network.levels, network.blocks)]
+    labels = tuple(
+        f"{block.kind} of level {level}"
+        for block, level in zip(network.blocks, [*levels, *network.output_levels])
+    )
+    nodes = tuple(tuple(("", source) for source in block.inputs) for block in network.blocks)
+    ends = tuple(range(2 + count, 2 + len(nodes)))
+    return {"blocks": CellGraph(("stem", "stem"), nodes, ends, "output", labels)}
 
 
 def _check(blocks: Sequence[Block], levels: Sequence[int], output_levels: Sequence[int]) -> None:

@@ -35,8 +35,8 @@ STAGES = ((16, 1, 1), (24, 4, 2), (32, 4, 2), (64, 4, 2), (112, 4, 1), (184, 4, 
 
 NETWORKS = {
     "a": (
-        "skip k3_e3 k3_e1 skip skip k5_e6 k3_e3 k5_e1 k3_e3 k5_e6 k5_e3 k5_e1_g2 k5_e6 "
-        "k3_e6 k5_e1_g2 k5_e1 k3_e1_g2 k5_e6 k5_e6 k5_e3 k5_e6 k5_e6"
+        "skip k3_e3 k3_e1 skip skip k5_e6 k3_e3 k5_e1 k3_e3 k5_e6 k5_e3 k3_e1_g2 k5_e6 "
+        "k3_e6 k3_e1_g2 k5_e3 k3_e1_g2 k5_e6 k5_e6 k5_e3 k5_e6 k5_e6"
     ),
     "b": (
         "k3_e1 k3_e6 k5_e1 k3_e1 k3_e1 k5_e6 k5_e3 k3_e6 k5_e6 k5_e6 k5_e1 skip k5_e3 "
@@ -47,7 +47,7 @@ NETWORKS = {
         "k5_e6 k5_e6 k5_e6 k5_e3 k5_e6 k5_e6 k5_e6 k5_e6 k3_e6"
     ),
 }
-"""The blocks of the networks that the paper found, in order."""
+"""The blocks of the networks that the paper found, in order, as in the models that its authors published."""
 
 BLOCK_HINT = "block"
 """The hint of the holes."""
