@@ -202,6 +202,24 @@ def super_networks() -> Any:
     return Scaled, Same, rule, count, space, net
 
 
+def tables() -> Any:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.part(x)
+
+    with torch.random.fork_rng():  # the initial weights of an ordinary network
+        net, program = Own(), pg.symbolize(Own)()
+    table = pg.cost.measure_layers([net, program], X, repeats=1)
+    assert pg.cost.look_up(program, X, table=table).total == pg.cost.look_up(net, X, table=table).total
+    assert len(pg.cost.measure_latency([net, program], X, repeats=1)) == 2
+    assert pg.cost.count(program, X) == pg.cost.count(net, X)
+    return Own, net, program
+
+
 def mutators() -> Any:
     class First(oneshot.Mutator):
         def sample_search(self) -> Any:
@@ -349,6 +367,7 @@ USES = [
     opened,
     changed_classes,
     super_networks,
+    tables,
     mutators,
     trained,
     trained_alone,

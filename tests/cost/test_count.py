@@ -327,7 +327,14 @@ def test_refusals():
     with pytest.raises(IncompleteError, match="undecided holes"):
         count(space, X)
     assert count(pg.materialize(space, [1]), X).parameters == 51
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(
+        FieldTypeError, match=r"takes tensors.*got \[2, 16\] of type list.*`torch\.zeros\(2, 16\)`"
+    ):
+        count(nn.Linear(16, 2), [2, 16])
+    assert count(nn.Linear(16, 2), torch.zeros(2, 16)).multiply_adds == 64
+    with pytest.raises(
+        pg.cost.ExampleError, match=r"does not run on inputs of float32 \(2, 3, 16, 16\): .*shapes cannot be"
+    ):
         count(nn.Linear(7, 2), X)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         count(Sequential(Linear(7, 2)), X)

@@ -18,6 +18,7 @@ from pliant.symbolic.tree.realize import is_twin, overseer, realize, require_com
 from pliant.values.errors import FieldTypeError
 
 from .building import Factories, layer_templates
+from .example import check_inputs, explaining
 from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
 from .memo import MEMO, Entry, Memo
 from .rules import MissingRuleError
@@ -60,8 +61,9 @@ def count(network: Any, *inputs: Any, **named: Any) -> Costs:
       **named: its named arguments.
 
     Raises:
-      FieldTypeError: ``network`` is not a module.
+      FieldTypeError: ``network`` is not a module, or an input is a shape instead of a tensor.
       FieldValueError: a layer has weights but no counting rule.
+      ExampleError: the network does not run on inputs of these shapes and types.
       IncompleteError: the network has undecided holes.
     """
     if not isinstance(network, nn.Module):
@@ -69,6 +71,7 @@ def count(network: Any, *inputs: Any, **named: Any) -> Costs:
             f"pg.cost.count takes a network, an nn.Module; got {network!r:.80} of type {type(network).__name__}. "
             "Make a program of a space first with `pg.materialize(space, decisions)`."
         )
+    check_inputs("count", inputs)
     if is_twin(type(network)):
         try:
             return _count_program(network, to_meta(inputs), to_meta(named))
@@ -120,7 +123,8 @@ def _count_module(network: nn.Module, inputs: Any, named: Any) -> Costs:
     except MissingRuleError:
         raise
     except Exception:  # noqa: BLE001  # it needs data; a real error occurs again
-        return _run_copy(network, None, inputs, named, known)
+        with explaining((inputs, named)):
+            return _run_copy(network, None, inputs, named, known)
 
 
 def _run_copy(network: Any, known: Memo | None, inputs: Any, named: Any, parameters: int | None) -> Costs:

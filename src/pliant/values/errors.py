@@ -256,6 +256,9 @@ def _count_digits(number: int) -> int:
     return near + (number >= 10**near) if abs(power - near) < 1e-6 else int(power) + 1
 
 
+_NAME = 200  # characters of a name that are compared and shown
+
+
 def suggest(name: object, names: Iterable[object]) -> str:
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``names``, or an empty string.
 
@@ -265,7 +268,7 @@ def suggest(name: object, names: Iterable[object]) -> str:
     ''
     """
     near = difflib.get_close_matches(_name(name), [_name(n) for n in names], n=1, cutoff=0.5)
-    return f"; did you mean {quote(near[0])}?" if near else ""
+    return f"; did you mean {quote(near[0], limit=2 * _NAME)}?" if near else ""  # whole, to be copied
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
@@ -282,6 +285,6 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
 def _name(value: object) -> str:
     """Returns a name as text, the start of a longer one; a search for near names takes quadratic time."""
     try:
-        return str(value)[:200]
+        return str(value)[:_NAME]
     except Exception:  # noqa: BLE001 - of the value's own methods, or an integer of thousands of digits
         return quote(value)

@@ -107,13 +107,13 @@ def test_tables_are_saved_and_read(tmp_path):
 def test_files_that_are_no_tables(tmp_path):
     for name, content in {"a.json": "[1]", "b.json": "{", "c.npz": "nothing"}.items():
         (tmp_path / name).write_text(content)
-        with pytest.raises(LoadError, match=r"is not a latency table.*Give a \.json file"):
+        with pytest.raises(LoadError, match=r"is not a table of costs.*Give a \.json file"):
             LatencyTable.load(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         archive.writestr("key.npy", b"nonsense")
     with pytest.raises(LoadError, match="not a NumPy array"):
         LatencyTable.load(tmp_path / "d.npz")
-    with pytest.raises(FieldTypeError, match="maps text to milliseconds"):
+    with pytest.raises(FieldTypeError, match="maps text to numbers of at least 0, such as milliseconds"):
         LatencyTable({"a": float("nan")})
 
 
@@ -169,13 +169,13 @@ def test_tables_that_ask_for_too_much(tmp_path, kind):
         path.write_text(WRONG[kind])
     else:
         np.savez_compressed(path, **COLUMNS[kind])
-    with pytest.raises(LoadError, match=r"is not a latency table.*Give a \.json file"):
+    with pytest.raises(LoadError, match=r"is not a table of costs.*Give a \.json file"):
         LatencyTable.load(path)
 
 
 def test_a_key_that_is_a_number(tmp_path):
     np.savez(tmp_path / "a.npz", key=np.arange(3), mean_ms=np.ones(3))
-    with pytest.raises(FieldTypeError, match="latency table"):
+    with pytest.raises(FieldTypeError, match="a table of costs maps text"):
         LatencyTable.load(tmp_path / "a.npz")
 
 

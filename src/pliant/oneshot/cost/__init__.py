@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pliant.cost import add_count_rule
+from pliant.cost import add_count_rule, format_key
 
-from .latency import Latency, LatencyTable, format_key, measure_latencies
+from .latency import Latency, LatencyTable, measure_latencies
 from .model import Cost
 from .multiply_adds import MultiplyAdds, count_multiply_adds
 from .parameters import Parameters

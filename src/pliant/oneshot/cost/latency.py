@@ -8,138 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
-import re
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 
 from pliant.algorithms.options import check_count
+from pliant.cost.calls import Call, Key, has_cuda, name_layer
+from pliant.cost.measuring import time_calls
+from pliant.cost.table import CostTable
 from pliant.space import Choice
 from pliant.space.sample import as_random
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
-from pliant.values.files import write_atomically
-from pliant.values.lines import read_json
-from pliant.values.npz import read_columns
-from pliant.values.numbers import to_real
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
 from .graph import CostGraph
 from .model import Cost, run_metered
-from .trace import Call, Meter
+from .trace import Meter
 
-
-@final
-class LatencyTable:
-    """Latency table: milliseconds by the key of a layer or block.
-
-    >>> table = LatencyTable({"conv-3": 1.5, "conv-5": 2.0})
-    >>> table["conv-5"], len(table)
-    (2.0, 2)
-
-    Args:
-      entries: milliseconds by key.
-      path: the file of the table, for messages.
-    """
-
-    def __init__(self, entries: Mapping[str, float], *, path: str = "") -> None:
-        given: Mapping[Any, Any] = entries
-        for key, value in given.items():
-            number = to_real(value)
-            if not isinstance(key, str) or number is None or not 0 <= number < float("inf"):
-                raise FieldTypeError(
-                    f"a latency table maps text to milliseconds of at least 0; got {key!r:.80}: {value!r:.80}."
-                )
-        self.entries, self.path = {key: float(value) for key, value in entries.items()}, path
-
-    def __getitem__(self, key: str) -> float:
-        """Returns the milliseconds of a key.
-
-        Raises:
-          FieldValueError: the key is missing; the message names the nearest one.
-        """
-        found = self.entries.get(key)
-        if found is None:
-            where = f"the latency table {self.path}" if self.path else "this latency table"
-            raise FieldValueError(
-                f"{where} has no entry {key!r}{suggest(key, self.entries) or '.'} It has {len(self)}: "
-                f"{listing(self.entries, 3)}."
-            )
-        return found
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def save(self, path: str | Path) -> None:
-        """Writes the table as a JSON file, ``{key: milliseconds}``."""
-        write_atomically(path, json.dumps(self.entries, indent=1, sort_keys=True) + "\n")
-
-    @classmethod
-    def load(
-        cls, path: str | Path, *, key: str = "key", value: str = "mean_ms", **where: Any
-    ) -> LatencyTable:
-        """Reads a table.
-
-        Args:
-          path: a ``.json`` file, ``{key: milliseconds}``, or an ``.npz`` file with a row per entry.
-          key: the column of keys in an ``.npz`` file.
-          value: its column of milliseconds.
-          **where: values by column that select rows, such as ``resolution=160``.
-
-        Raises:
-          LoadError: the file has another format, or lacks the columns or rows.
-        """
-        file = Path(path)
-        try:
-            if file.suffix == ".json":
-                entries = read_json(file.read_bytes())
-                if not isinstance(entries, dict):
-                    raise ValueError("its content is not a JSON object")
-                return cls(entries, path=str(file))
-            names = read_columns(file, needed := (key, value, *where))
-            columns = {name: column.to_list() for name, column in names.items() if column}
-            if len(set(map(len, columns.values()))) > 1:
-                raise ValueError(f"the columns {listing(columns)} have different lengths")
-            columns[value] = list(map(float, columns.get(value, ())))
-        except (OSError, ValueError) as error:
-            raise LoadError(
-                f'{file} is not a latency table: {error}. Give a .json file such as {{"conv-3": 1.5}}, in milliseconds, or an '
-                f".npz file with a column of keys ({key!r}) and one of milliseconds ({value!r})."
-            ) from error
-        for name in needed:
-            if name not in names:
-                raise LoadError(
-                    f"{file} has no column {name!r}{suggest(name, names) or '.'} Its columns: {', '.join(names)}."
-                )
-        found: dict[str, float] = {}
-        for i, (name, number) in enumerate(zip(columns[key], columns[value])):
-            if all(columns[column][i] == wanted for column, wanted in where.items()):
-                if name in found:
-                    raise LoadError(
-                        f"{file} has several rows with the key {name!r}. Select one by another column, as in "
-                        f"`LatencyTable.load(path, resolution=160)`. Its columns: {', '.join(names)}."
-                    )
-                found[name] = number
-        if not found:
-            raise LoadError(
-                f"{file} has no row with {', '.join(f'{k}={v!r}' for k, v in where.items())}. Its values: "
-                + "; ".join(f"{k} {listing(sorted(set(columns[k])), 24)}" for k in where)
-                + "."
-            )
-        return cls(found, path=str(file))
-
-    def __repr__(self) -> str:
-        return f"LatencyTable({len(self)} entries{f' of {self.path}' if self.path else ''})"
-
-
-Key = Callable[[Call], "str | None"]
-"""From a call of a module to its key in a table; None if the table has its parts instead, or if it takes no time."""
+LatencyTable = CostTable
+"""The table of costs of ``pliant.cost``, under the name that it has here."""
 
 MAX_IDLE_DRAWS: Final = 10  # measuring stops after so many random networks without a new part
 
@@ -209,38 +100,8 @@ class _Lookup(Meter):
 
 
 def name_call(call: Call) -> str:
-    """Returns the key of a call in measured tables: the class, a digest of its layers, and the shapes of its inputs."""
-    module = _settled(call.module)
-    sizes = [(name, tuple(p.shape)) for name, p in [*module.named_parameters(), *module.named_buffers()]]
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(module)) + repr(sizes)
-    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-    shapes = ",".join(_say(x) for x in call.inputs if isinstance(x, Tensor))
-    return f"{type(module).__name__}-{digest}-input:{shapes}"
-
-
-def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields: int) -> str:
-    """Returns a key in the format of the tables of Once-for-All and ProxylessNAS: height, width and channels of one image.
-
-    >>> x, y = torch.zeros(1, 24, 80, 80), torch.zeros(1, 32, 40, 40)
-    >>> format_key("expanded_conv", x, y, expand=72, kernel=3, stride=2, idskip=0, se=0, hs=0)
-    'expanded_conv-input:80x80x24-output:40x40x32-expand:72-kernel:3-stride:2-idskip:0-se:0-hs:0'
-
-    Args:
-      kind: ``Conv``, ``expanded_conv``, ``Conv_1``, ``AvgPool2D``, ``Conv_2`` and ``Logits`` in those tables.
-      inputs: a tensor (batch, channels, height, width) or (batch, channels), or text.
-      outputs: the same.
-      **fields: further parts of the key, in this order.
-    """
-    found = [kind, f"input:{_describe(inputs)}", f"output:{_describe(outputs)}"]
-    return "-".join([*found, *(f"{name}:{int(value)}" for name, value in fields.items())])
-
-
-def _describe(value: Tensor | str) -> str:
-    return value if isinstance(value, str) else "x".join(map(str, (*value.shape[2:], value.shape[1])))
-
-
-def _say(value: Tensor) -> str:
-    return "x".join(map(str, value.shape)) or "scalar"
+    """Returns the key of a call in measured tables; that of a layer that infers its width is that of the layer inside."""
+    return name_layer(_settled(call.module), call.inputs)
 
 
 # ------------------------------------------------------------------ measuring
@@ -276,19 +137,9 @@ def measure_latencies(
     countable = [p for p in supernet.space.points if isinstance(p, Choice) or p.count < float("inf")]
     with contextlib.suppress(SpaceError):  # too many combinations: the drawn networks have to suffice
         parts({p.path: torch.full((int(p.count),), 1.0 / p.count) for p in countable})
-    least = dict.fromkeys(parts.found, float("inf"))
-    order = list(parts.found.items())
-    with torch.no_grad():
-        for round_ in range(repeats + 1):
-            random.shuffle(order)
-            for key, (module, inputs) in order:
-                started = time.perf_counter()
-                module(*inputs)
-                if any(isinstance(x, Tensor) and x.is_cuda for x in inputs):
-                    torch.cuda.synchronize()
-                if round_:  # the first round warms up
-                    least[key] = min(least[key], time.perf_counter() - started)
-    return LatencyTable({key: seconds * 1e3 for key, seconds in least.items()})
+    calls = {key: partial(module, *inputs) for key, (module, inputs) in parts.found.items()}
+    times = time_calls(calls, repeats, random, waits=has_cuda([inputs for _, inputs in parts.found.values()]))
+    return LatencyTable({key: min(found) * 1e3 for key, found in times.items()})
 
 
 @final

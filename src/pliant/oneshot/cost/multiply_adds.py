@@ -7,6 +7,7 @@ from typing import Any, final
 
 from torch import nn
 
+from pliant.cost.calls import Call
 from pliant.cost.rules import count_operation, find_count_rule, price_layer
 
 from ..rewrite.concrete import fix_if_open
@@ -14,7 +15,7 @@ from ..rewrite.network import Supernet
 from .compiled import compile_graph
 from .graph import CostGraph, Tape
 from .model import Cost, run_metered
-from .trace import Call, Meter, trace
+from .trace import Meter, trace
 
 
 @final

@@ -8,6 +8,7 @@ from typing import Any, final
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
+from pliant.cost.calls import Call
 from pliant.values.errors import FieldValueError
 
 from ..choices.choice import LayerChoice
@@ -16,7 +17,7 @@ from ..elastic.module import Elastic
 from ..rewrite.network import Supernet, find_lazy_layers
 from .graph import CostGraph, Tape, read_elastic, read_one
 from .model import Cost, run_metered
-from .trace import Call, Meter
+from .trace import Meter
 
 
 @final

@@ -20,6 +20,8 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pliant.cost.calls import Call
+
 from ..choices.choice import InputChoice, LayerChoice, ValueChoice
 from ..choices.evaluation import evaluating
 from ..choices.nested import change_leaves, find_leaves
@@ -29,26 +31,6 @@ from .graph import DecisionReader, Tape, read_elastic, read_one
 
 _LOCK = threading.Lock()  # the hooks are global
 LOOKS = frozenset({"shape", "ndim", "nbytes", "itemsize"})  # attributes that depend on a shape
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a module.
-
-    Attributes:
-      module: without open choices.
-      path: of the module in the network.
-      inputs: the arguments, positional first, then named.
-      output: the returned value.
-      inside: the cost of the modules and operations inside.
-    """
-
-    module: nn.Module
-    path: str
-    inputs: tuple[Any, ...]
-    output: Any
-    inside: float
 
 
 class Meter(ABC):

@@ -188,7 +188,7 @@ def find_latency(network: Any, table: Mapping[str, float]) -> float:
 
     Args:
       network: of ``make_network`` or of the space.
-      table: milliseconds by the keys of ``layer_keys``; ``pg.oneshot.LatencyTable`` is one.
+      table: milliseconds by the keys of ``layer_keys``; ``pg.cost.CostTable`` is one.
 
     Raises:
       FieldValueError: the table lacks a layer.
