@@ -176,3 +176,31 @@ def test_a_folder_that_is_not_own(shared, kind):
         PermissionError, match=r"is not a folder that only you may write\. Remove it, or set TMPDIR"
     ):
         make_own_folder(folder)
+
+
+def test_a_parent_in_which_all_may_rename(shared):
+    """Any user could replace the folder after the check; both remedies work."""
+    make_own_folder(shared / "mine")
+    shared.chmod(0o777)
+    with pytest.raises(
+        PermissionError, match=r"not sticky\. Set TMPDIR to a folder that you own, or run `chmod \+t "
+    ):
+        make_own_folder(shared / "mine")
+    shared.chmod(0o1777)
+    make_own_folder(shared / "mine")
+    shared.chmod(0o700)
+    make_own_folder(shared / "mine")
+
+
+def test_a_hard_link_in_a_folder_that_all_may_write(shared, tmp_path):
+    victim = tmp_path / "secret"
+    victim.write_text("precious")
+    os.link(victim, shared / "a.db")
+    with pytest.raises(
+        PermissionError, match=r"a\.db' has a second name \(a hard link\), which another user may have made"
+    ):
+        check_links(shared / "a.db")
+    os.link(victim, tmp_path / "a.db")
+    check_links(tmp_path / "a.db")  # a folder of this user alone
+    (shared / "a.db").unlink()
+    check_links(shared / "a.db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -77,12 +78,24 @@ def make_own_folder(folder: Path, *, forbidden: int = 0o022) -> None:
     """Makes a folder that only this user may enter, or checks that an existing one is this user's, and not a link.
 
     Args:
-      folder: its parent may be a folder that all users may write.
+      folder: its parent may be a folder that all users may write, if it is sticky as ``/tmp`` is. In others, any user can put
+        another folder in place of this one, also after the check.
       forbidden: permissions that it must not have.
 
     Raises:
       OSError: it cannot be made, or belongs to somebody else; ``strerror`` says what to do.
     """
+    if (
+        os.name == "posix"
+        and (parent := folder.parent.stat()).st_mode & 0o002
+        and not parent.st_mode & stat.S_ISVTX
+    ):
+        raise PermissionError(
+            errno.EPERM,
+            f"in {str(folder.parent)!r} all users may rename folders of others, as it is not sticky. Set TMPDIR to a folder "
+            f"that you own, or run `chmod +t {shlex.quote(str(folder.parent))}`",
+            str(folder.parent),
+        )
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
@@ -99,10 +112,11 @@ def make_own_folder(folder: Path, *, forbidden: int = 0o022) -> None:
 def check_links(path: str | os.PathLike[str]) -> None:
     """Checks that no other user redirects a file: by a link or a file in a folder that all users may write.
 
-    It is the rule of Linux (``fs.protected_symlinks``, ``fs.protected_regular``), for systems where it is not on.
+    It is the rule of Linux (``fs.protected_symlinks``, ``protected_hardlinks``, ``protected_regular``), for systems where it
+    is not on.
 
     Raises:
-      PermissionError: another user made such a link or file; ``strerror`` says what to do.
+      PermissionError: another user made such a link or file, or may have; ``strerror`` says what to do.
     """
     whole = Path(os.path.abspath(path))
     for part in (whole, *whole.parents) if hasattr(os, "getuid") else ():
@@ -110,11 +124,17 @@ def check_links(path: str | os.PathLike[str]) -> None:
             found, folder = part.lstat(), part.parent.stat()
         except OSError:  # it does not exist yet
             continue
+        if not folder.st_mode & 0o002:
+            continue
         is_risk = stat.S_ISLNK(found.st_mode) or (part == whole and not stat.S_ISDIR(found.st_mode))
-        if is_risk and folder.st_mode & 0o002 and found.st_uid not in (os.getuid(), folder.st_uid):
-            raise PermissionError(
-                errno.EPERM,
-                f"{str(part)!r} was made by another user in a folder that all users may write. Remove it, or give a path in a "
-                "folder that you own",
-                str(part),
-            )
+        if is_risk and found.st_uid not in (os.getuid(), folder.st_uid):
+            why = "was made by another user"
+        elif part == whole and stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+            why = "has a second name (a hard link), which another user may have made, and is"
+        else:
+            continue
+        raise PermissionError(
+            errno.EPERM,
+            f"{str(part)!r} {why} in a folder that all users may write. Remove it, or give a path in a folder that you own",
+            str(part),
+        )

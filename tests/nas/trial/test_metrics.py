@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import tempfile
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -232,6 +236,144 @@ def test_links_of_others_on_a_path_that_was_given(shared, tmp_path, place):
     ):
         trial.MetricsReporter(path).report_metrics("a", 0.5)
     assert list((tmp_path / "victim").iterdir()) == []
+
+
+def make_file_link():
+    os.mkdir("hypertune")
+    os.symlink("../victim/secret", "hypertune/output.metrics")
+
+
+def make_hard_link():
+    os.mkdir("hypertune")
+    os.close(os.open("a", os.O_CREAT | os.O_WRONLY))
+    os.link("a", "hypertune/output.metrics")
+
+
+def make_pipe():
+    os.mkdir("hypertune")
+    os.mkfifo("hypertune/output.metrics")
+
+
+ATTACKS = {
+    "file link": make_file_link,
+    "folder link": lambda: os.symlink("victim", "hypertune"),
+    "hard link": make_hard_link,
+    "pipe": make_pipe,
+    "folder": lambda: os.mkdir("hypertune"),
+    "a pipe in place of the folder": lambda: os.mkfifo("hypertune"),
+}
+
+
+def race():
+    """Puts another folder, or a link, in place of a folder, again and again, where that is possible."""
+    os.mkdir("theirs")
+    os.symlink("victim", "link")
+    while os.path.exists("going"):
+        with suppress(OSError):
+            os.rename("hypertune", f"away{time.monotonic_ns()}")
+        for other in ("link", "theirs"):
+            with suppress(OSError):
+                os.rename(other, "hypertune")
+                os.rename("hypertune", other)
+
+
+@pytest.fixture
+def other(monkeypatch):
+    """Calls a function as another user in a folder like ``/tmp``, in which ``victim/secret`` is a file of this user."""
+    if not hasattr(os, "getuid") or os.getuid() != 0:
+        pytest.skip("only root starts processes of another user")
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # that of pytest is closed to other users
+    folder.chmod(0o1777)
+    (folder / "victim").mkdir()
+    (folder / "victim" / "secret").write_text("precious\n")
+    (folder / "victim" / "secret").chmod(0o600)
+    monkeypatch.delenv("CLOUD_ML_HP_METRIC_FILE", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    def start(work):
+        child = os.fork()  # another user may not run this Python, which can be in a folder of this user
+        if not child:
+            code = 1
+            try:
+                os.chdir(folder)
+                os.setgroups([])
+                os.setgid(54321)
+                os.setuid(54321)
+                work()
+                code = 0
+            finally:
+                os._exit(code)
+        return child
+
+    try:
+        yield folder, start
+        assert [path.name for path in (folder / "victim").iterdir()] == ["secret"]
+        assert (folder / "victim" / "secret").read_text() == "precious\n"
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_what_another_user_left_there(other, kind):
+    folder, start = other
+    assert os.waitpid(start(ATTACKS[kind]), 0)[1] == 0
+    with pytest.raises(
+        TrialFileError, match=r"hypertune' is not a folder that only you may write\. Remove it, or set TMPDIR"
+    ):
+        trial.MetricsReporter().report_metrics("a", 0.5)
+    path = folder / "hypertune"
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()  # the remedy
+    trial.MetricsReporter().report_metrics("a", 0.5)
+    assert len(lines(path / "output.metrics")) == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+def test_what_another_user_left_at_a_path_that_was_given(other, monkeypatch, kind):
+    """In a folder that all users may write."""
+    folder, start = other
+    path = folder / "output.metrics"
+
+    def make():
+        if kind == "link":
+            os.symlink("victim/secret", path)
+        elif kind == "pipe":
+            os.mkfifo(path)
+
+    assert os.waitpid(start(make), 0)[1] == 0
+    if kind == "hard link":
+        os.link(folder / "victim" / "secret", path)  # where the system lets other users do so
+    monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(path))
+    with pytest.raises(
+        TrialFileError, match=r"output\.metrics' (was made by another user|has a second name)"
+    ):
+        trial.MetricsReporter().report_metrics("a", 0.5)
+    path.unlink()  # the remedy
+    trial.MetricsReporter().report_metrics("a", 0.5)
+    assert len(lines(path)) == 1
+
+
+@pytest.mark.parametrize("is_sticky", [True, False])
+def test_another_user_who_swaps_the_folder(other, is_sticky):
+    """Where that is possible, nothing is written; else the reports arrive."""
+    folder, start = other
+    folder.chmod(0o1777 if is_sticky else 0o777)
+    (folder / "going").touch()
+    reporter = trial.MetricsReporter()
+    if is_sticky:
+        reporter.report_metrics("a", 0.0)
+    child = start(race)
+    try:
+        for step in range(100):
+            if is_sticky:
+                reporter.report_metrics("a", 0.5, step)
+            else:
+                with pytest.raises(TrialFileError, match=r"not sticky\. Set TMPDIR to a folder that you own"):
+                    reporter.report_metrics("a", 0.5, step)
+    finally:
+        (folder / "going").unlink()
+        os.waitpid(child, 0)
+    if is_sticky:
+        assert len(lines(reporter.path)) == 101
 
 
 def test_a_metrics_file_that_is_a_pipe_or_huge(shared, monkeypatch):
