@@ -90,12 +90,13 @@ def search(relax, make_algorithm, seed=0, epochs=4, trials=12):
 
 
 # S1: searches operations.
-def relax_operations(path, value, parent):
+def relax_ops(path, value, parent):
     """Opens the kernel size and expansion ratio of each layer, and its removal if it is not the first of its block."""
     if not isinstance(value, InvertedBottleneck) or path.key != "op":
         return value
     ratios = [1] if value.expansion_ratio == 1 else [3, 6]
-    ops = [value.clone().rebind(kernel_size=k, expansion_ratio=e) for k in [3, 5, 7] for e in ratios]
+    sizes = [(k, e) for k in [3, 5, 7] for e in ratios]
+    ops = [value.clone().rebind(kernel_size=k, expansion_ratio=e) for k, e in sizes]
     return pg.oneof(ops if parent.is_first else [*ops, Zero(value.filters)])
 
 
@@ -104,11 +105,12 @@ def relax_filters(path, value, parent):
     """Opens the filters of each layer, which are also the input filters of the next one."""
     if not isinstance(value, int) or path.key not in ("filters", "filters_in"):
         return value
-    layers = [str(place) for place in network.query(lambda part: isinstance(part, Layer))]
-    number = next((i for i, place in enumerate(layers) if str(path).startswith(place)), len(layers))
-    number -= path.key == "filters_in"
-    scaled = sorted({scale_filters(value, multiplier) for multiplier in [0.5, 0.625, 0.75, 1, 1.25, 1.5, 2]})
-    return pg.oneof(scaled, name=f"filters of layer {number}") if 0 <= number < len(layers) else value
+    layers = list(network.query(lambda part: isinstance(part, Layer)))
+    found = [i for i, place in enumerate(layers) if str(path).startswith(str(place))]
+    number = (found or [len(layers)])[0] - (path.key == "filters_in")
+    widths = {scale_filters(value, m) for m in [0.5, 0.625, 0.75, 1, 1.25, 1.5, 2]}
+    hole = pg.oneof(sorted(widths), name=f"filters of layer {number}")
+    return hole if 0 <= number < len(layers) else value
 
 
 # The rows of the table: another space or another algorithm is another line.
@@ -118,11 +120,11 @@ def within(share):
 
 POLICY = {"target": LIMIT, "learning_rate": 0.02, "warm_up": 0.1}
 ROWS = {
-    2: ([relax_operations], lambda cost: Reject(Random(), cost, **within(0.02))),
-    3: ([relax_operations], lambda cost: Reject(Bayesian(), cost, **within(0.1), tell=True)),
-    4: ([relax_operations], lambda cost: TuNAS(cost=cost, **POLICY)),
+    2: ([relax_ops], lambda cost: Reject(Random(), cost, **within(0.02))),
+    3: ([relax_ops], lambda cost: Reject(Bayesian(), cost, **within(0.1), tell=True)),
+    4: ([relax_ops], lambda cost: TuNAS(cost=cost, **POLICY)),
     5: ([relax_filters], lambda cost: TuNAS(cost=cost, **POLICY)),
-    6: ([relax_filters, relax_operations], lambda cost: TuNAS(cost=cost, **POLICY)),
+    6: ([relax_filters, relax_ops], lambda cost: TuNAS(cost=cost, **POLICY)),
 }
 
 

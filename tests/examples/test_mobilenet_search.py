@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import sys
@@ -55,8 +56,28 @@ def short(example, monkeypatch):
 
 def test_each_step_changes_at_most_as_many_lines_as_in_the_paper(study):
     changed = study.count_lines(FILE.read_text("utf-8"))
-    assert changed == {2: 7, 3: 1, 4: 1, 5: 9, 6: 1}
+    assert changed == {2: 8, 3: 1, 4: 1, 5: 10, 6: 1}
     assert all(lines <= int(study.PAPER[row][0]) for row, lines in changed.items())  # +23, +1, +1, +10, +1
+
+
+def test_counted_lines_are_not_wide():
+    """Long lines would make few of many; formatters break lines at 88 columns by default."""
+    text = FILE.read_text("utf-8")
+    parts = [
+        part
+        for part in ast.parse(text).body
+        if getattr(part, "name", "").startswith("relax")
+        or (isinstance(part, ast.Assign) and isinstance(part.value, ast.Dict))
+    ]
+    assert len(parts) == 4  # both functions, POLICY and ROWS
+    lines = [
+        line
+        for part in parts
+        for line in text.splitlines()[part.lineno - 1 : part.end_lineno]
+        if not line.strip().startswith('"""')
+    ]
+    assert len(lines) > 20
+    assert [line for line in lines if len(line) > 88] == []
 
 
 def test_what_counts_as_a_line(study):
