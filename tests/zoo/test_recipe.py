@@ -69,6 +69,20 @@ def test_steps_train_mobilenet_and_average_its_weights():
     assert averaged(batch[0]).shape == (4, 4)
 
 
+def test_one_step_of_the_published_setup():
+    """The network, the images and the recipe of the study, but for the number of images in the step."""
+    torch.manual_seed(0)
+    network, recipe = zoo.get("mobilenet_v2").make_network(), Recipe()
+    images, steps = torch.randn(2, 3, 224, 224), 1_281_167 // recipe.batch_size + 1
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    loss, averaged = next(train(network, [(images, torch.tensor([0, 999]))], recipe, steps_per_epoch=steps))
+    assert loss == pytest.approx(6.9, abs=1.0)  # the logarithm of 1000 classes
+    moved = [not torch.equal(old, new) for old, new in zip(before, network.parameters())]
+    assert sum(moved) > 0.9 * len(moved)
+    assert averaged(images).shape == (2, 1000)
+    assert steps == 313
+
+
 def test_wrong_number_of_steps_is_said():
     network = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
     batch = (torch.zeros(1, 2), torch.tensor([0]))
