@@ -20,6 +20,8 @@ FENCE = re.compile(
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+)[^()]*\)")
 # Written on the line above a block that cannot run here, with the reason.
 WAIVER = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
+# Written between a block and the text that it prints.
+PRINTED = re.compile(r"\s*<!-- printed -->\s*```text\n(?P<body>.*?)^``` *$", re.M | re.S)
 
 
 def name_of(page: Path) -> str:
@@ -55,8 +57,8 @@ def broken_links(page: Path) -> list[str]:
     return found
 
 
-def python_blocks(text: str) -> list[tuple[int, str]]:
-    """The Python blocks to run: (line of the first statement, code)."""
+def python_blocks(text: str) -> list[tuple[int, str, str | None]]:
+    """The Python blocks to run: (line of the first statement, code, what it prints if the page shows it)."""
     found = []
     for match in FENCE.finditer(text):
         language = match["info"].split()[0] if match["info"].split() else ""
@@ -65,14 +67,17 @@ def python_blocks(text: str) -> list[tuple[int, str]]:
             body = "".join(
                 line[indent:] if line.strip() else "\n" for line in match["body"].splitlines(keepends=True)
             )
-            found.append((text.count("\n", 0, match.start("body")) + 1, body))
+            shown = PRINTED.match(text, match.end())
+            found.append(
+                (text.count("\n", 0, match.start("body")) + 1, body, None if shown is None else shown["body"])
+            )
     return found
 
 
 def page_program(page: Path) -> str:
     """A page's blocks as one program: they run in order and share their names, as a reader would type them."""
-    lines = ["import doctest, linecache", "names = {'__name__': '__main__'}"]
-    for line, code in python_blocks(page.read_text("utf-8")):
+    lines = ["import contextlib, doctest, io, linecache", "names = {'__name__': '__main__'}"]
+    for line, code, printed in python_blocks(page.read_text("utf-8")):
         shifted = "\n" * (line - 1) + code  # so that a traceback names the page's own line
         if code.lstrip().startswith(">>>"):
             lines.append(
@@ -82,6 +87,12 @@ def page_program(page: Path) -> str:
                 "runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)"
             )
             lines.append("assert runner.run(test, clear_globs=False).failed == 0; names.update(test.globs)")
+        elif printed is not None:
+            lines.append("with contextlib.redirect_stdout(io.StringIO()) as out:")
+            lines.append(f"    exec(compile({shifted!r}, {str(page)!r}, 'exec'), names)")
+            lines.append(
+                f"assert out.getvalue() == {printed!r}, {f'{page.name}:{line} prints:'!r} + chr(10) + out.getvalue()"
+            )
         else:
             lines.append(f"exec(compile({shifted!r}, {str(page)!r}, 'exec'), names)")
     return "\n".join(lines)
@@ -124,7 +135,6 @@ def test_documentation_builds(tmp_path):
             "mkdocs",
             "build",
             "--strict",
-            "--quiet",
             "--site-dir",
             str(tmp_path / "site"),
         ],
@@ -136,6 +146,9 @@ def test_documentation_builds(tmp_path):
     )
     assert run.returncode == 0, f"{run.stdout}{run.stderr}"
     assert (tmp_path / "site" / "index.html").stat().st_size > 0
+    shown = (tmp_path / "site" / "reference" / "cost" / "index.html").read_text("utf-8")
+    assert "Costs(parameters=224" in re.sub(r"<[^>]*>", "", shown).replace("&#61;", "=")
+    assert "<blockquote>" not in shown  # as which Markdown takes the >>> of a doctest outside code
 
 
 def test_every_folder_has_a_reference_page():
@@ -184,7 +197,13 @@ def test_anchors_are_read():
 
 
 def test_blocks_are_read():
-    assert python_blocks(SAMPLE) == [(6, "x = [1](2)\n"), (17, "y = x\n")]
+    assert python_blocks(SAMPLE) == [(6, "x = [1](2)\n", None), (17, "y = x\n", None)]
+
+
+def test_what_a_block_prints_is_read():
+    block = "```python\nprint(1)\n```\n\n"
+    text = f"{block}<!-- printed -->\n\n```text\n1\n```\n\n{block}"
+    assert [printed for *_, printed in python_blocks(text)] == ["1\n", None]
 
 
 def test_waiver_needs_a_reason():
@@ -208,6 +227,7 @@ def test_broken_links_are_found(tmp_path):
     [
         ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", 'page.md", line 6'),
         ("```pycon\n>>> 1 + 1\n3\n```\n", "Expected:"),
+        ("```python\nprint(1)\n```\n\n<!-- printed -->\n\n```text\n2\n```\n", "page.md:2 prints:\n1\n"),
     ],
 )
 def test_failing_code_is_found(tmp_path, monkeypatch, text, message):

@@ -177,8 +177,7 @@ class Hyperband(Halving):
     [8, 2]
     [5]
 
-    Args:
-      algorithm, budget, eta, seed: as for ``SuccessiveHalving``.
+    The arguments ``algorithm``, ``budget``, ``eta`` and ``seed`` are those of ``SuccessiveHalving``.
 
     Raises:
       SpaceError: (``setup``) the space has no such budget, or its largest is less than ``eta`` times the smallest.
