@@ -169,7 +169,9 @@ def test_a_remedy_works():
 
 
 @pytest.mark.parametrize(
-    "word", [(5, "tanh"), (4, "Tanh"), "drop", (3, "sigmoid"), 4, (4,), None], ids=lambda word: str(word)
+    "word",
+    [(5, "tanh"), (4, "Tanh"), "drop", (3, "sigmoid"), 4, (4,), None, {"units": 4}, ([4], "relu")],
+    ids=lambda word: str(word),
 )
 def test_layers_that_are_not_in_the_vocabulary_are_refused(word):
     message = r"position 2 of a sequence has .*units from 4, 6 and activation from tanh, relu; 'dropout'; or .*\(3, 'softmax'\)"

@@ -132,7 +132,10 @@ class Vocabulary:
         for place, given in enumerate(sequence):
             word = tuple(given) if isinstance(given, list) else given
             last = place == len(sequence) - 1 and word == self.final
-            number = len(self.words) if last else numbers.get(word)
+            try:
+                number = len(self.words) if last else numbers.get(word)
+            except TypeError:  # not hashable, so not a layer
+                number = None
             if number is None:
                 raise FieldValueError(
                     f"position {place + 1} of a sequence has {given!r:.80}, which is not in the vocabulary. A layer is (units, "
