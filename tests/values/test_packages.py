@@ -27,6 +27,7 @@ USES = {  # by package: code that needs it
         "import pliant.oneshot",
         "pg.oneshot",
         "pg.oneshot.Trainer",
+        "from pliant.tabular import search_table",
         "from pliant.oneshot.training import Trainer",
         "import pliant.oneshot.cost.latency",
         "pg.generators.PPO()",
@@ -50,6 +51,10 @@ USES = {  # by package: code that needs it
     ],
     "pandas": [STUDY + "from pliant.study.export import to_pandas\nto_pandas(study)"],
     "pyarrow": [STUDY + "from pliant.study.export import to_parquet\nto_parquet(study, 'a.parquet')"],
+    "sklearn": [
+        "from pliant.tabular import TabularSearchClassifier",
+        "import pliant.tabular\npliant.tabular.TabularSearchRegressor",
+    ],
     "tensorboard": [LOG],
     "onnx": [EXPORT],
     "onnxscript": [EXPORT],
@@ -98,7 +103,7 @@ def test_the_extras_have_their_packages():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     names = {extra: {re.split(r"[\[><=]", one)[0] for one in needs} for extra, needs in extras.items()}
     for package, extra in EXTRAS.items():
-        assert package in names[extra]
+        assert {"sklearn": "scikit-learn"}.get(package, package) in names[extra]
     assert "pliant[torch]" in extras["onnx"]
     assert "pliant[torch]" in extras["tensorboard"]
 

@@ -13,20 +13,47 @@ from pliant.values.packages import require
 if TYPE_CHECKING:
     from .encoded import Encoded
     from .encoding import Encoder, encode, fit_encoder
+    from .estimators import TabularSearchClassifier, TabularSearchRegressor
+    from .predictor import Entry, TablePredictor
     from .reading.read import read_table
+    from .search import search_table
+    from .settings import Settings
     from .table import Table
+    from .target import Target
     from .task import Task
 
-__all__ = ["Encoded", "Encoder", "Table", "Task", "encode", "fit_encoder", "read_table"]
+__all__ = [
+    "Encoded",
+    "Encoder",
+    "Entry",
+    "Settings",
+    "Table",
+    "TablePredictor",
+    "TabularSearchClassifier",
+    "TabularSearchRegressor",
+    "Target",
+    "Task",
+    "encode",
+    "fit_encoder",
+    "read_table",
+    "search_table",
+]
 
 _HOMES = {
     "Encoded": "encoded",
     "Encoder": "encoding",
+    "Entry": "predictor",
+    "Settings": "settings",
     "Table": "table",
+    "TablePredictor": "predictor",
+    "TabularSearchClassifier": "estimators",
+    "TabularSearchRegressor": "estimators",
+    "Target": "target",
     "Task": "task",
     "encode": "encoding",
     "fit_encoder": "encoding",
     "read_table": "reading.read",
+    "search_table": "search",
 }
 
 
@@ -34,6 +61,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require("pliant.tabular", "torch")
+    if _HOMES[name] == "estimators":
+        require(f"pliant.tabular.{name}", "sklearn", instead="use search_table")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 
