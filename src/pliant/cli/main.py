@@ -18,6 +18,7 @@ from .nas.group import nas
 from .search import search
 from .space import space
 from .study.group import study
+from .tabular import tabular
 from .zoo import zoo
 
 _NO_STUDY = "`pliant study list FOLDER` shows the studies that exist, and `pliant search FILE --study PLACE` makes one."
@@ -89,4 +90,5 @@ main.add_command(nas)
 main.add_command(search)
 main.add_command(space)
 main.add_command(study)
+main.add_command(tabular)
 main.add_command(zoo)
