@@ -84,7 +84,7 @@ def search_table(
 
     Raises:
       OSError, LoadError: the file cannot be read, or is not a table.
-      UnknownFieldError: the table has no such column, or there is no such setting.
+      UnknownFieldError: the table has no such column, or a setting does not exist.
       FieldTypeError, FieldValueError: an argument is not allowed; nothing can be learned: one class, a constant target, no rows.
       EvaluationError: no network could be trained, or not in this time.
     """
