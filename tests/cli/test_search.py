@@ -11,6 +11,7 @@ import pytest
 import pliant as pg
 from pliant.algorithms import to_algorithm
 from pliant.algorithms.generators import NAMES
+from pliant.cli.options import Duration
 from pliant.study import Study
 from pliant.tune.text import say
 
@@ -125,6 +126,40 @@ def test_more_trials_go_on(pliant, darts):
     pliant("search", "darts.py", "--baseline", "--trials", 20, "--study", "whole.db")
     assert rewards("darts.study.db") == rewards("whole.db")
     assert rewards("darts.study.random.db") == rewards("whole.random.db")
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", 1]])
+def test_time_limit(pliant, darts, workers):
+    """The search ends long before its last trial; the same command and `study resume` continue it."""
+    darts.write_text(
+        darts.read_text().replace("import pliant as pg", "import time, pliant as pg\nPAUSE = 0.2")
+    )
+    darts.write_text(darts.read_text().replace("    return -abs", "    time.sleep(PAUSE)\n    return -abs"))
+    options = ["--trials", 1000, "--time-limit", "1s", *workers]
+    output = pliant("search", "darts.py", *options).output
+    assert "The search was stopped after its time limit of 1 s." in output
+    assert "run the same command to continue" in output
+    first = len(rewards("darts.study.db"))
+    assert 1 <= first < 900
+    pliant("search", "darts.py", *options)
+    second = len(rewards("darts.study.db"))
+    assert first < second < 900
+    output = pliant("study", "resume", "darts.study.db", "darts.py", "--time-limit", "0.02m", *workers).output
+    assert "The search was stopped after its time limit of 1.2 s." in output
+    assert second < len(rewards("darts.study.db")) < 900
+
+
+@pytest.mark.parametrize("text", ["0", "0.5", "-5m", "5 minutes", "m", "nan", "inf", "", "9" * 400])
+def test_what_is_no_time(pliant, darts, text):
+    output = pliant("search", "darts.py", "--time-limit", text, status=2).output
+    assert "is not a time of at least a second; write 90s, 5m or 1.5h, for example." in output
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5 h", 5400), ("2D", 172800)]
+)
+def test_times(text, seconds):
+    assert Duration()(text) == seconds
 
 
 def test_number_of_trials(pliant, darts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -89,6 +90,7 @@ def test_list(pliant, made, folder):
 
 
 def test_list_of_nothing(pliant, folder):
+    assert pliant("study", "list").output == "No studies.\n"
     assert read_json(pliant("study", "list", "--format", "json")) == []
     output = pliant("study", "list", "nowhere", status=1).output
     assert "Error: 'nowhere' is not a folder. Name a folder with studies, or a database" in output
@@ -432,6 +434,40 @@ def test_every_algorithm_is_made_from_its_record(name, tmp_path):
         info = study.info()
     with Study.open(tmp_path / "a.db", space, rebuild_algorithm(info)) as study:
         assert study.info().algorithm == info.algorithm
+
+
+def test_no_trials(pliant, folder):
+    Study.create("a.db", SPACE, Random()).close()
+    for command in ("trials", "best"):
+        assert pliant("study", command, "a.db").output == "No trials.\n"
+        assert read_json(pliant("study", command, "a.db", "--format", "json")) == []
+    assert read_csv(pliant("study", "trials", "a.db", "--format", "csv")) == []
+
+
+OPEN = """
+import sys
+from pliant.algorithms import Random
+from pliant.space import flatten, integer
+from pliant.study import Study
+study = Study.create("a.db", flatten([integer("x", 0, 9)]), Random())
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_writer_that_was_killed(pliant, folder, environment):
+    """It is named as the writer while it runs, then as one that has died, and not once another has closed the study."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as writer:
+        assert writer.stdout.readline() == b"held\n"
+        said = rf"writer: +process {writer.pid} on .*, since \S+Z?"
+        assert re.search(rf"{said}$", pliant("study", "show", "a.db").output, re.MULTILINE)
+        writer.kill()
+        writer.wait()
+    assert re.search(rf"{said}, which has died$", pliant("study", "show", "a.db").output, re.MULTILINE)
+    Study.open("a.db", flatten([integer("x", 0, 9)]), Random()).close()
+    assert "writer" not in pliant("study", "show", "a.db").output
 
 
 def test_find_all_says_what_it_found(made):

@@ -73,6 +73,7 @@ class Contest:
     pool: Pool | None = None  # None: in this process, one at a time
     constraints: tuple[str, ...] = ()
     reuse: bool = False
+    time_limit: float | None = None  # seconds of each search
     goes_on: bool = False  # continue the study that exists, whatever its settings are
     make: Callable[[str], Any] = make_algorithm
 
@@ -92,7 +93,6 @@ class Contest:
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
         opened = open_space(target.make_space()) if self.space is None else open_file(self.space)
         program = opened.program
-        end = f"All trials are in {self.path}; run the same command with more --trials to continue."
         space = sample(program, "random").space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
@@ -100,7 +100,11 @@ class Contest:
             make_algorithm(self.algorithm).setup(space, seed=self.seed)
             remove_studies(self.path, baseline_path(self.path))
 
-        given: dict[str, Any] = {"runs": self._choose_runner(evaluate), "console": console}
+        given: dict[str, Any] = {
+            "runs": self._choose_runner(evaluate),
+            "console": console,
+            "time_limit": self.time_limit,
+        }
         if self.pool is not None:
             print_line(
                 console,
@@ -112,6 +116,8 @@ class Contest:
             print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
             found = choose_by_search("search", program, study, **given)
+            more = " with more --trials" if study.is_complete else ""
+            end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
                 print_front(console, study)
                 print_line(console, end)
@@ -135,8 +141,8 @@ class Contest:
     def _choose_runner(self, evaluate: Function) -> Runner:
         if self.pool is None:
             return lambda search, study, display: run_trials(search, study, evaluate, display)
-        sent, pool = describe_target(self.target, self.space), self.pool
-        return lambda _, study, display: run_in_workers(study, sent, pool, display)
+        sent, pool, limit = describe_target(self.target, self.space), self.pool, self.time_limit
+        return lambda _, study, display: run_in_workers(study, sent, pool, display, time_limit=limit)
 
     @contextmanager
     def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
@@ -205,15 +211,23 @@ def say_progress(study: Study) -> str:
 
 
 def choose_by_search(
-    label: str, program: object, study: Study, *, runs: Runner, console: Console
+    label: str,
+    program: object,
+    study: Study,
+    *,
+    runs: Runner,
+    console: Console,
+    time_limit: float | None = None,
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards."""
     from pliant.tune import sample
 
-    search = sample(program, study=study, progress=False)
+    search = sample(program, study=study, progress=False, timeout_seconds=time_limit)
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
+        if time_limit is not None and not study.is_complete:
+            print_line(console, f"The {label} was stopped after its time limit of {time_limit:g} s.")
         search = sample(program, study=study, progress=False)  # with the trials that workers ran
     best = search.best_reward
     if isinstance(best, tuple):  # of several objectives, none is the best

@@ -1,7 +1,8 @@
-"""Options that commands share: ``--workers``, ``--seconds``, ``--memory`` and ``--format``."""
+"""Options that commands share: ``--workers``, ``--seconds``, ``--memory``, ``--time-limit`` and ``--format``."""
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from .trials import Pool
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.IGNORECASE)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 FORMATS = ("table", "json", "csv")
 
@@ -38,6 +41,32 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         if count < 1:
             self.fail(f"{value!r} is not a size; write 500M or 2G, for example.", param, ctx)
         return count
+
+
+@final
+class Duration(click.ParamType):  # type: ignore[type-arg]  # likewise
+    """A time of at least a second, written as ``90``, ``5m`` or ``1.5 h``; d is a day, and a number alone seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Returns the number of seconds."""
+        match = _TIME.fullmatch(str(value).strip())
+        seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else 0.0
+        if not 1 <= seconds < math.inf:
+            self.fail(
+                f"{value!r} is not a time of at least a second; write 90s, 5m or 1.5h, for example.",
+                param,
+                ctx,
+            )
+        return seconds
+
+
+time_limit = click.option(
+    "--time-limit",
+    type=Duration(),
+    help="The time after which no evaluation starts, such as 5m; those that run are finished.  [default: none]",
+)
 
 
 def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:

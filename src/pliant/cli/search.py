@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import make_pool, pool_options, stop
+from .options import make_pool, pool_options, stop, time_limit
 
 ALGORITHM = "auto"  # of naming.DEFAULT, which would be slow to import here
 
@@ -23,6 +23,7 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
 @click.command()
 @click.argument("target", metavar="FILE")
 @click.option("--trials", type=click.IntRange(min=1), help="How many programs to evaluate.  [default: 40]")
+@time_limit
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same search.")
 @click.option(
     "--algorithm", default=ALGORITHM, show_default=True, help="Its name, or NAME(OPTION=VALUE, ...)."

@@ -92,8 +92,10 @@ def describe_target(target: Target, space: Path | None) -> dict[str, str]:
     return {"target": f"{place}:{target.space_name}", "space": "" if space is None else str(space.resolve())}
 
 
-def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Display) -> None:
-    """Runs what is left of a study in worker processes.
+def run_in_workers(
+    study: Study, sent: dict[str, str], pool: Pool, display: Display, *, time_limit: float | None = None
+) -> None:
+    """Runs what is left of a study in worker processes; after ``time_limit`` seconds starts no more.
 
     Raises:
       EvaluationError: the first trials all failed.
@@ -117,7 +119,8 @@ def run_in_workers(study: Study, sent: dict[str, str], pool: Pool, display: Disp
     launcher = Processes(pool.workers, preload=PRELOAD)
     try:
         jobs = partial(make_job, evaluate_target, sent, pool.limits)
-        ending = run(study, launcher, jobs, read=read, on_end=on_end, on_interrupt=announce)
+        given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}
+        ending = run(study, launcher, jobs, timeout_seconds=time_limit, **given)
     finally:
         undisturbed(launcher.close)
     if ending.how == "interrupted":

@@ -112,6 +112,7 @@ class View:
 
         def work(record: Record) -> StudyInfo:
             settings, progress = record.settings(), record.progress()
+            holder = settings["holder"]
             return StudyInfo(
                 name=self.name,
                 path=self.path,
@@ -124,7 +125,7 @@ class View:
                 exhausted=progress.exhausted,
                 is_complete=_is_complete(record),
                 created=settings["created"],
-                holder=None if settings["holder"] is None else str(settings["holder"]),
+                holder=None if holder is None else f"{holder}{', which has died' if holder.is_dead else ''}",
                 schema_version=SCHEMA_VERSION,
                 constraints=self.constraints,
                 queued=record.count_queued(),

@@ -10,7 +10,7 @@ import click
 
 from pliant.values.text import to_printable
 
-from ..options import pool_options, show_as, stop
+from ..options import pool_options, show_as, stop, time_limit
 
 FORMS = ("csv", "json", "parquet")
 STATUSES = ("running", "completed", "stopped", "failed")
@@ -157,6 +157,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 @click.argument("place")
 @click.argument("target", metavar="FILE")
 @click.option("--trials", type=click.IntRange(min=1), help="The new number of all trials.")
+@time_limit
 @click.option(
     "--space", type=click.Path(path_type=Path), help="A search-space file (JSON), instead of search_space()."
 )

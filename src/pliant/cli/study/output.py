@@ -38,6 +38,9 @@ def print_studies(entries: Sequence[Entry], form: str) -> None:
             nl=False,
         )
         return
+    if not entries:
+        print_line(make_console(), "No studies.")
+        return
     table = _table("state", "trials", "failed", "best", "algorithm", first="study")
     for entry in entries:
         if entry.fault is not None:
@@ -86,7 +89,10 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
     if form == "csv":
         click.echo(to_csv(study, trials), nl=False)
         return
-    count = max((len(trial.rewards or ()) for trial in trials), default=0)
+    if not trials:
+        print_line(make_console(), "No trials.")
+        return
+    count = max(len(trial.rewards or ()) for trial in trials)
     rewards = [f"reward {i}" for i in range(1, count + 1)] or ["reward"]
     extra = [
         name for name in ("cause", "copied_from") if any(getattr(one, name) is not None for one in trials)

@@ -106,6 +106,19 @@ class Holder:
         """Whether it is this process."""
         return (self.process, self.host) == (os.getpid(), socket.gethostname())
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was a process of this machine that has ended, such as by a signal, without closing the study."""
+        if os.name != "posix" or self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # a process of another user
+            return False
+        return False
+
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, since {self.since}"
 
