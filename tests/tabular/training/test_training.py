@@ -12,11 +12,13 @@ from torch import nn
 import pliant as pg
 from pliant.tabular.encoded import Encoded
 from pliant.tabular.task import Task
+from pliant.tabular.training import group as group_module
 from pliant.tabular.training import train as train_module
 from pliant.tabular.training import trained as trained_module
 from pliant.tabular.training.batches import Batches, Rows, read_rows
+from pliant.tabular.training.group import group_programs
 from pliant.tabular.training.stack import Single, Stack, describe
-from pliant.tabular.training.train import group_programs, train_networks
+from pliant.tabular.training.train import train_networks
 from pliant.tabular.training.trained import make_network
 from pliant.values.errors import FieldValueError
 from pliant.zoo import mlp, tabular
@@ -112,7 +114,7 @@ def in_double(monkeypatch):
     def make(program, seed):
         return make_network(program, seed).double()
 
-    for module in (train_module, trained_module):
+    for module in (group_module, trained_module):
         monkeypatch.setattr(module, "make_network", make)
     monkeypatch.setattr(train_module, "read_rows", read)
     return make

@@ -16,6 +16,8 @@ from pliant.launch.base import Ended, Outcome, Started
 from pliant.tabular.encoded import Encoded
 from pliant.tabular.task import Task
 from pliant.tabular.training import workers
+from pliant.tabular.training.batches import Rows
+from pliant.tabular.training.loop import Plan
 from pliant.tabular.training.train import train_networks
 from pliant.values.errors import LaunchError
 from pliant.zoo import tabular
@@ -39,6 +41,13 @@ class Foreign(nn.Module):
 def make_programs(count: int = 5):
     made = [tabular.make_model(3, (3,), 1, width=4 + 4 * (i % 2), dropout=0.1 * i) for i in range(count)]
     return [*made, tabular.TableModel(pg.symbolize(Foreign)(2))] if count > 2 else made
+
+
+def make_plan():
+    rows = Rows(
+        torch.zeros(300, 1), torch.zeros(300, 0, dtype=torch.long), torch.zeros(300, dtype=torch.long)
+    )
+    return Plan(rows, rows, Task("binary", 1), 1, 1, lambda: False)
 
 
 def train(programs, launcher=None, **options):
@@ -105,3 +114,16 @@ def test_an_error_in_a_worker_is_raised():
         workers._read(
             Ended("train0", Outcome("raised", reason="RuntimeError: sizes", tail="lines")), [], [], None
         )
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(10, [5, 5]), (130, [33, 33, 33, 31]), (1, [1])])
+def test_groups_are_spread_over_the_workers(count, sizes, monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        workers, "train_group", lambda programs, seeds, plan: found.append(len(programs)) or programs
+    )
+    monkeypatch.setattr(workers, "_start", lambda *given: {})
+    launcher = InPlace()
+    launcher.slots = 2
+    workers.train_in_workers([tabular.make_model(1, width=2)] * count, [0] * count, make_plan(), launcher)
+    assert found == sizes

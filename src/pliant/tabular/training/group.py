@@ -63,7 +63,7 @@ def train_group(programs: list[Any], seeds: list[int], plan: Plan) -> list[Train
     networks: Networks = Single(made[0], seeds[0]) if describe(made[0]) is None else Stack(made, seeds)
     found = train_together(networks, [one.training for one in programs], seeds, plan)
     results = []
-    for program, own, one in zip(programs, seeds, found, strict=True):
+    for place, (program, own, one) in enumerate(zip(programs, seeds, found, strict=True)):
         trained = Trained(
             program,
             own,
@@ -75,7 +75,9 @@ def train_group(programs: list[Any], seeds: list[int], plan: Plan) -> list[Train
             one.reason,
         )
         if trained.score is not None:  # batched and single networks round differently
-            outputs = run(trained.network(), plan.validation.numbers, plan.validation.categories)
+            network = made[place] if place else make_network(program, own)  # a stack uses up the first one
+            network.load_state_dict(one.state)
+            outputs = run(network.eval(), plan.validation.numbers, plan.validation.categories)
             trained = replace(trained, score=float(plan.task.score(outputs, plan.validation.targets)))
         results.append(trained)
     return results

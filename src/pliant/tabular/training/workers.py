@@ -56,7 +56,10 @@ def train_in_workers(
       LaunchError: the training raised an error.
     """
     results: dict[int, Trained] = {}
-    largest = min(STACKED_NETWORKS, max(1, -(-len(programs) // launcher.slots)))
+    turns = -(
+        -len(programs) // (launcher.slots * STACKED_NETWORKS)
+    )  # of each worker, if all have one structure
+    largest = max(1, -(-len(programs) // (launcher.slots * max(1, turns))))
     groups = group_programs(programs, seeds, len(plan.rows), largest=largest)
     here: list[Sequence[int]] = []
     with TemporaryDirectory(prefix="pliant-") as folder:
