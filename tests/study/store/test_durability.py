@@ -408,6 +408,28 @@ def test_a_copy_without_its_mark_opens(tmp_path):
     assert count_told(path) == 6
 
 
+def test_when_a_mark_is_on_the_disk(path, space, monkeypatch):
+    """At each merge of the log and at the end, and not at each commit, which would cost half a commit more."""
+    done, real = [], os.fsync
+
+    def spy(handle):
+        done.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr("pliant.study.store.sqlite.MERGE_SECONDS", 3600.0)
+    with Study.create(path, space, Random()) as study:
+        inode = os.stat(f"{path}-mark").st_ino
+        monkeypatch.setattr(os, "fsync", spy)
+        for _ in range(sqlite.MERGE_COMMITS - 2):
+            study.ask()
+        before = done.count(inode)
+        for _ in range(sqlite.MERGE_COMMITS):
+            study.ask()
+        merged = done.count(inode)
+    assert (before, merged) in ((0, 1), (1, 2))
+    assert done.count(inode) > merged
+
+
 def test_a_mark_of_another_study_is_ignored(tmp_path):
     """It was left of a study whose file was deleted."""
     path = tmp_path / "a.db"

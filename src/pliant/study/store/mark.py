@@ -2,7 +2,8 @@
 
 A study that has fewer steps than its mark lost its log, or was replaced by an earlier copy; opening it is refused.  The
 mark is written after each commit, and read before the study, so that it is never ahead without a loss.  It is
-not synchronized: after a power failure it may be some steps behind, which refuses nothing.
+synchronized when the log is merged into the file, and when the study is closed: after a power failure it may be some steps
+behind, which refuses nothing.
 """
 
 from __future__ import annotations
@@ -68,8 +69,14 @@ class Mark:
             os.lseek(self._handle, 0, os.SEEK_SET)
             os.write(self._handle, _to_bytes(count))
 
+    def synchronize(self) -> None:
+        """Waits until what was written is on the disk; where that fails, the mark may stay behind."""
+        with suppress(OSError):
+            os.fsync(self._handle)
+
     def close(self) -> None:
-        """Closes the file."""
+        """Synchronizes and closes the file."""
+        self.synchronize()
         os.close(self._handle)
 
 

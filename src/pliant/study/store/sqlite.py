@@ -212,6 +212,7 @@ class SqliteStore(Store):
         self._unmerged += 1
         if self._unmerged >= MERGE_COMMITS or time.monotonic() - self._merged >= MERGE_SECONDS:
             _merge(self._raw)
+            self._mark.synchronize()
             self._unmerged, self._merged = 0, time.monotonic()
             self.read_count(SCHEMA_VERSION)  # with what other processes enqueued
             for name, identity in self._files.items():
