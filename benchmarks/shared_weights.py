@@ -171,114 +171,141 @@ def read(folder: Path) -> list[dict[str, Any]]:
 # --- tables ----------------------------------------------------------------------------------------------
 
 
-def interval(values: Sequence[float], unit: str = "") -> str:
-    """Returns the mean over seeds with the 95 % interval of Student's t distribution."""
-    if len(values) < 2:
-        return f"{mean(values):.2f}{unit}"
+def interval(values: Sequence[float]) -> str:
+    """Returns the mean with its 95 % interval of Student's t distribution."""
+    if len(values) < 3:
+        return ", ".join(f"{one:.2f}" for one in values)
     half = student.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return f"{mean(values):+.2f} ± {half:.2f}{unit}"
+    return f"{mean(values):.2f} ± {half:.2f} (n = {len(values)})"
 
 
-def describe_order(found: dict[str, Any]) -> dict[str, float]:
-    """Returns the numbers of one set of networks; accuracies are in percent."""
+def each(values: Sequence[float]) -> str:
+    """Returns the value of each seed."""
+    return ", ".join(f"{one:.1f}" for one in values)
+
+
+def least(values: Sequence[float]) -> str:
+    return f"{min(values):.1f}"
+
+
+def describe_order(found: dict[str, Any]) -> dict[str, list[float]]:
+    """Returns the observations of one set of networks: one for each network, or one for each order; accuracies are in percent."""
     count = len(found["sequences"])
     shared = np.array(found["shared"]) * 100
     place = np.array([np.argsort(order) for order in found["orders"]])
     alone, again, long, warm = (
         np.array(found[name]) * 100 for name in ("alone", "again", "long", "long_shared")
     )
-    gain = shared - alone
-    third = count // 3
+    gain, third = shared - alone, count // 3
     early, late = place < third, place >= count - third
-    residual = shared - shared.mean(0)
-    centred = place - place.mean(0)
-    best = [float(place[row][np.argsort(-shared[row])[:third]].mean()) for row in range(len(shared))]
-    later = gain[late]
+
+    def by_network(values: np.ndarray, where: np.ndarray) -> list[float]:
+        """Returns the mean of each network over the orders in which it is at these places."""
+        return [float(values[where[:, at], at].mean()) for at in range(count) if where[:, at].any()]
+
+    both = [at for at in range(count) if early[:, at].any() and late[:, at].any()]
+    tau = kendall_tau(alone.tolist(), long.tolist())
+    taus = [kendall_tau(row.tolist(), long.tolist()) for row in shared]
     return {
-        "slope": float((residual * centred).sum() / (centred**2).sum() * (count - 1)),
-        "gain early": float(gain[early].mean()),
-        "gain late": float(later.mean()),
-        "place of the best": mean(best) / (count - 1) * 100,
-        "tau alone": kendall_tau(alone.tolist(), long.tolist()),
-        "tau shared": mean(kendall_tau(row.tolist(), long.tolist()) for row in shared),
-        "worse late": float((later < -1).mean() * 100),
-        "worse again": float((again - alone < -1).mean() * 100),
-        "much worse late": float((later < -5).mean() * 100),
-        "much worse again": float((again - alone < -5).mean() * 100),
-        "largest loss": float(later.min()),
-        "gain long": float((warm - long).mean()),
-        "worse long": float((warm - long < -1).mean() * 100),
-        "best long": float(warm.max() - long.max()),
+        "gain early": by_network(gain, early),
+        "gain late": by_network(gain, late),
+        "late - early": [
+            float(shared[late[:, at], at].mean() - shared[early[:, at], at].mean()) for at in both
+        ],
+        "place of the best": [
+            float(place[row][np.argsort(-shared[row])[:third]].mean()) / (count - 1) * 100
+            for row in range(len(shared))
+        ],
+        "tau alone": [tau],
+        "tau shared": taus,
+        "worse late": by_network((gain < -1) * 100.0, late),
+        "worse again": ((again - alone < -1) * 100.0).tolist(),
+        "much worse late": by_network((gain < -5) * 100.0, late),
+        "much worse again": ((again - alone < -5) * 100.0).tolist(),
+        "largest loss": [float(gain[late].min())],
+        "gain long": (warm - long).tolist(),
+        "worse long": ((warm - long < -1) * 100.0).tolist(),
+        "largest loss long": [float((warm - long).min())],
+        "best long": [float(warm.max() - long.max())],
     }
 
 
-def describe_controller(found: dict[str, Any]) -> dict[str, float]:
+def describe_controller(found: dict[str, Any]) -> dict[str, list[float]]:
     """Returns the numbers of the three searches of a seed; accuracies are in percent."""
     out = {}
     for name, one in found.items():
         rewards = np.array(one["rewards"]) * 100
-        out[f"{name}: rise"] = float(rewards[-20:].mean() - rewards[:20].mean())
+        out[f"{name}: first"] = float(rewards[:20].mean())
         out[f"{name}: last"] = float(rewards[-20:].mean())
         out[f"{name}: drawn"] = float(np.mean(one["drawn_alone"]) * 100)
-        out[f"{name}: different"] = float(len({tuple(sequence) for sequence in one["drawn"]}))
         out[f"{name}: layers"] = mean(sum(number < 21 for number in sequence) for sequence in one["drawn"])
-    out["shared - alone: drawn"] = out["shared: drawn"] - out["alone: drawn"]
-    out["alone - random: drawn"] = out["alone: drawn"] - out["random, shared: drawn"]
-    out["shared - random: drawn"] = out["shared: drawn"] - out["random, shared: drawn"]
-    return out
+    return {name: [value] for name, value in out.items()}
 
 
-QUESTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, float]], dict[str, str]]] = {
+Table = tuple[
+    str, Callable[[dict[str, Any]], dict[str, list[float]]], dict[str, tuple[Callable[..., str], str]]
+]
+
+QUESTIONS: dict[str, Table] = {
     "Are early networks at a disadvantage?": (
         "orders",
         describe_order,
         {
-            "gain early": "gain by transfer, first third of an order (points of accuracy)",
-            "gain late": "gain by transfer, last third",
-            "slope": "the same network, last place minus first place (points)",
-            "place of the best": "mean place of the best third (50 without an advantage, in % of the order)",
-            "tau alone": "rank correlation with long training: trained alone",
-            "tau shared": "rank correlation with long training: with transfer, in an order",
+            "gain early": (interval, "gain by transfer in the first third of an order (points of accuracy)"),
+            "gain late": (interval, "gain by transfer in the last third"),
+            "late - early": (interval, "the same network: last third minus first third (points)"),
+            "place of the best": (
+                interval,
+                "place of the best third of an order (%; 50 without an advantage)",
+            ),
+            "tau alone": (interval, "rank correlation with long training: trained alone, by seed"),
+            "tau shared": (interval, "rank correlation with long training: with transfer, in an order"),
         },
     ),
     "Can transfer hurt?": (
         "orders",
         describe_order,
         {
-            "worse late": "last third: more than 1 point worse than alone (% of the networks)",
-            "worse again": "for comparison: alone, another seed more than 1 point worse (%)",
-            "much worse late": "last third: more than 5 points worse than alone (%)",
-            "much worse again": "for comparison: alone, another seed more than 5 points worse (%)",
-            "largest loss": "last third: largest loss of a set (points)",
-            "gain long": f"gain by transfer after {LONG} epochs (points)",
-            "worse long": f"after {LONG} epochs: more than 1 point worse than alone (%)",
-            "best long": f"the best network after {LONG} epochs: gain by transfer (points)",
+            "worse late": (interval, "last third: more than 1 point worse than alone (% of the networks)"),
+            "worse again": (interval, "for comparison: alone with another seed, more than 1 point worse (%)"),
+            "much worse late": (interval, "last third: more than 5 points worse than alone (%)"),
+            "much worse again": (
+                interval,
+                "for comparison: alone with another seed, more than 5 points worse (%)",
+            ),
+            "largest loss": (least, "last third: largest loss (points)"),
+            "gain long": (interval, f"after {LONG} epochs: gain by transfer (points)"),
+            "worse long": (interval, f"after {LONG} epochs: more than 1 point worse than alone (%)"),
+            "largest loss long": (least, f"after {LONG} epochs: largest loss (points)"),
+            "best long": (
+                each,
+                f"after {LONG} epochs: the best network, with transfer minus alone (points), by seed",
+            ),
         },
     ),
-    "How does it change the controller?": (
+    "How does it change the controller? (a value for each seed)": (
         "controllers",
         describe_controller,
         {
-            "alone: rise": "rise of the reward, last 20 trials minus first 20: controller alone (points)",
-            "shared: rise": "the same: controller with transfer",
-            "random, shared: rise": "the same: random proposals with transfer",
-            "alone: drawn": "10 networks drawn afterwards, trained alone: controller alone (% accuracy)",
-            "shared: drawn": "the same: controller with transfer",
-            "random, shared: drawn": "the same: random proposals",
-            "shared - alone: drawn": "difference: with transfer minus alone (points)",
-            "alone - random: drawn": "difference: alone minus random",
-            "shared - random: drawn": "difference: with transfer minus random",
-            "alone: different": "different networks among the 10: controller alone",
-            "shared: different": "the same: controller with transfer",
-            "alone: layers": "dense layers of the 10: controller alone",
-            "shared: layers": "the same: controller with transfer",
+            f"{name}: {key}": (each, f"{text}: {who}")
+            for key, text in (
+                ("first", "reward of the first 20 trials (% accuracy)"),
+                ("last", "reward of the last 20 trials"),
+                ("drawn", "10 networks drawn afterwards, trained alone"),
+                ("layers", "dense layers of these"),
+            )
+            for name, who in (
+                ("alone", "controller without transfer"),
+                ("shared", "controller with transfer"),
+                ("random, shared", "random proposals with transfer"),
+            )
         },
     ),
 }
 
 
 def show(folder: Path) -> None:
-    """Prints a table for each question: means over seeds with 95 % intervals."""
+    """Prints a table for each question: means with 95 % intervals over networks or orders, or a value for each seed."""
     rows = read(folder)
     for question, (kind, describe, lines) in QUESTIONS.items():
         found = {
@@ -287,9 +314,9 @@ def show(folder: Path) -> None:
         }
         print(f"\n{question}\n")
         print("| | " + " | ".join(f"{name}, {len(some)} seeds" for name, some in found.items()) + " |")
-        print("| --- | " + "--- | " * len(found))
-        for key, text in lines.items():
-            cells = [interval([one[key] for one in some]) if some else "" for some in found.values()]
+        print("|" + " --- |" * (len(found) + 1))
+        for key, (write, text) in lines.items():
+            cells = [write([value for one in some for value in one[key]]) for some in found.values()]
             print(f"| {text} | {' | '.join(cells)} |")
 
 
