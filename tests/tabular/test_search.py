@@ -155,6 +155,14 @@ def test_impossible_arguments(people, target, options, error, message):
         search_table(people, target, **{"progress": False, **options})
 
 
+def test_spaces_around_names(people, small):
+    table = {"age ": people["age"], "city": people["city"], " rich": people["rich"]}
+    found = search_table(table, "rich ", **{**small, "trials": 1})
+    assert found.target.names == ("rich",)
+    assert [column.name for column in found.encoder.columns] == ["age", "city"]
+    assert found.predict({"age": [50], " city": ["Rome"]}).shape == (1,)
+
+
 def test_times():
     assert [read_seconds(one) for one in ("90", "90s", "5m", "5 min", "1.5h", 3)] == [
         90,

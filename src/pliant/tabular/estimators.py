@@ -207,7 +207,9 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
         is_sparse = hasattr(y, "toarray")
         if not is_sparse:
             assert_all_finite(np.asarray(y), input_name="y")
-        if is_sparse or (np.ndim(y) == 2 and type_of_target(y, input_name="y") == "multilabel-indicator"):
+        if is_sparse or (
+            np.asarray(y).ndim == 2 and type_of_target(y, input_name="y") == "multilabel-indicator"
+        ):
             return self._fit_labels(X, y, sample_weight)
         y = column_or_1d(y, warn=True)
         _check_rows(X, y)

@@ -89,7 +89,8 @@ def search_table(
       EvaluationError: no network could be trained, or not in this time.
     """
     chosen = make_settings(settings)
-    names = [target] if isinstance(target, str) else list(target)
+    given: list[Any] = [target] if isinstance(target, str) else list(target)
+    names = [name.strip() if isinstance(name, str) else name for name in given]
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise FieldTypeError(f"target is the name of a column, or names of several; got {target!r:.80}.")
     table = read_table(data, **{"seed": chosen.seed, **(reading or {})})

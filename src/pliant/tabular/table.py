@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -110,11 +110,20 @@ def to_objects(values: Sequence[Any]) -> NDArray[Any]:
     return found
 
 
-def check_unique(names: Sequence[str], where: str) -> None:
-    """Raises FieldValueError where two columns have one name."""
+def clean_names(given: Iterable[object], where: str) -> list[str]:
+    """Returns names of columns as texts without spaces around them, ``column 3`` for an empty one.
+
+    >>> clean_names(["age ", ""], "the table")
+    ['age', 'column 2']
+
+    Raises:
+      FieldValueError: two columns have one name.
+    """
+    names = [str(name).strip() or f"column {place}" for place, name in enumerate(given, 1)]
     for place, name in enumerate(names):
         first = names.index(name)
         if first != place:
             raise FieldValueError(
                 f"{where} has two columns named {name!r:.80}, number {first + 1} and number {place + 1}. Rename one of them."
             )
+    return names

@@ -107,6 +107,20 @@ def test_what_is_not_a_table(data, error, message):
         read_table(data)
 
 
+def test_spaces_around_names(tmp_path):
+    """Names of the same table are equal, whether it is read from a file or comes from pandas."""
+    file = tmp_path / "data.csv"
+    file.write_text("age ,  city,\n1,x,2\n")
+    frame = pd.read_csv(file).rename(columns={"Unnamed: 2": ""})
+    frame.to_parquet(tmp_path / "data.parquet")
+    found = [
+        read_table(one).names for one in (file, frame, tmp_path / "data.parquet", frame.to_dict("records"))
+    ]
+    assert found == [("age", "city", "column 3")] * 4
+    with pytest.raises(FieldValueError, match="the table has two columns named 'age', number 1 and number 2"):
+        read_table({"age": [1], "age ": [2]})
+
+
 def test_a_sample_of_no_rows():
     with pytest.raises(FieldValueError, match="sample_rows is at least 1, or None for all rows; got 0"):
         read_table("data.csv", sample_rows=0)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldValueError, LoadError
 
-from ..table import MISSING, Table, check_unique, to_objects, to_texts
+from ..table import MISSING, Table, clean_names, to_objects, to_texts
 
 DELIMITERS = ",;\t|"
 MAX_BYTES = 1 << 29  # of a file that is read whole
@@ -150,7 +150,7 @@ def _read(
         raise LoadError(
             f"{name!r} is empty. A table has a line with the names of its columns, then its rows."
         )
-    names = [one.strip() or f"column {i}" for i, one in enumerate(start, 1)]
+    names = start
     if not header:
         names = [f"column {i}" for i in range(1, len(start) + 1)]
     elif len(names) > 1 and all(_is_number(one) for one in start):
@@ -158,7 +158,7 @@ def _read(
             f"the first line of {name!r} has numbers, {', '.join(start[:3])}, ..., and not the names of the columns. Add a line with "
             "the names; or pass header=False, `--no-header` on the command line, to name them 'column 1', 'column 2', ..."
         )
-    check_unique(names, name)
+    names = clean_names(names, name)
     rows = _check_rows(records, len(names), name)
     if not header:
         rows = _chain([start], rows)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError
 
-from ..table import MISSING, Table, check_unique, number_text, to_objects
+from ..table import MISSING, Table, clean_names, number_text, to_objects
 
 
 def from_frame(frame: Any) -> Table:
@@ -22,8 +22,7 @@ def from_frame(frame: Any) -> Table:
       FieldValueError: two columns have one name.
       FieldTypeError: a value is not a number, a text or a date.
     """
-    names = [str(name) for name in frame.columns]
-    check_unique(names, "the data frame")
+    names = clean_names(frame.columns, "the data frame")
     columns, categorical = {}, set()
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
@@ -58,7 +57,7 @@ def from_array(array: NDArray[Any], names: Sequence[str] | None = None) -> Table
     names = [f"x{i}" for i in range(array.shape[1])] if names is None else list(names)
     if len(names) != array.shape[1]:
         raise FieldValueError(f"the array has {array.shape[1]} columns; got {len(names)} names.")
-    check_unique(names, "the array")
+    names = clean_names(names, "the array")
     return Table({name: from_values(array[:, i], name) for i, name in enumerate(names)})
 
 
@@ -72,7 +71,7 @@ def from_rows(rows: Sequence[Mapping[str, Any]]) -> Table:
       FieldTypeError: a value is not a number, a text or a date.
     """
     names = dict.fromkeys(name for row in rows for name in row)
-    return from_columns({str(name): [row.get(name) for row in rows] for name in names})
+    return from_columns({name: [row.get(name) for row in rows] for name in names})
 
 
 def from_columns(columns: Mapping[str, Any]) -> Table:
@@ -82,7 +81,8 @@ def from_columns(columns: Mapping[str, Any]) -> Table:
       FieldTypeError: a value is not a number, a text or a date.
       FieldValueError: columns have different lengths.
     """
-    found = {str(name): from_values(to_array(values), str(name)) for name, values in columns.items()}
+    names = clean_names(columns, "the table")
+    found = {name: from_values(to_array(one), name) for name, one in zip(names, columns.values())}
     lengths = {name: len(column) for name, column in found.items()}
     if len(set(lengths.values())) > 1:
         raise FieldValueError(f"the columns of a table have equal lengths; got {lengths!s:.200}.")

@@ -10,7 +10,7 @@ import numpy as np
 from pliant.values.errors import LoadError
 from pliant.values.packages import require
 
-from ..table import Table, check_unique
+from ..table import Table, clean_names
 from .delimited import MAX_CELLS
 from .memory import from_values
 
@@ -35,8 +35,7 @@ def read_parquet(file: Path, *, sample_rows: int | None = None, seed: int = 0) -
 
     try:
         with parquet.ParquetFile(file) as source:
-            rows, names = source.metadata.num_rows, source.schema_arrow.names
-            check_unique(names, file.name)
+            rows, names = source.metadata.num_rows, clean_names(source.schema_arrow.names, file.name)
             count = rows if sample_rows is None else min(rows, sample_rows)
             if count * len(names) > MAX_CELLS:
                 raise LoadError(
@@ -70,8 +69,8 @@ def _read(source: Any, names: list[str], kept: Any) -> tuple[dict[str, Any], fro
         batches.append(batch)
     table = pa.Table.from_batches(batches, source.schema_arrow)
     columns, categorical = {}, set()
-    for name in names:
-        column = table.column(name)
+    for place, name in enumerate(names):
+        column = table.column(place)
         if pa.types.is_dictionary(column.type):
             categorical.add(name)
         columns[name] = from_values(column.to_numpy(), name)

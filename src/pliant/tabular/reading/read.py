@@ -68,9 +68,10 @@ def read_table(
             )
     else:
         table = _from_object(data)
-    for name in categorical:
+    named = [name.strip() for name in categorical]
+    for name in named:
         table.column(name)
-    return replace(table, categorical=table.categorical | frozenset(categorical))
+    return replace(table, categorical=table.categorical | frozenset(named))
 
 
 def _from_object(data: Any) -> Table:
