@@ -162,6 +162,15 @@ def test_numbers_that_are_not_layers_are_refused(sequence, error, message):
             method(sequence)
 
 
+@pytest.mark.parametrize("sequence", [None, 7, "7 30", {7: 30}], ids=["none", "number", "text", "dict"])
+def test_what_is_not_a_sequence_is_refused(sequence):
+    for method in (SMALL.encode_sequence, SMALL.decode_sequence, SMALL.check_sequence, SMALL.make_network):
+        with pytest.raises(
+            FieldTypeError, match=r"a sequence is a list of layers .*\[7, 29, 30\]; got .* of type"
+        ):
+            method(sequence)
+
+
 def test_a_remedy_works():
     with pytest.raises(FieldValueError, match="Move all 0 to the end"):
         SMALL.check_sequence([1, 0, 6])

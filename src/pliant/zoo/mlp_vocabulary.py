@@ -125,8 +125,9 @@ class Vocabulary:
           length: pads the result by 0 to this length.
 
         Raises:
-          FieldValueError: a layer is not in the vocabulary, or there are more than ``length``.
+          FieldTypeError, FieldValueError: a layer is not in the vocabulary, or there are more than ``length``.
         """
+        _check_iterable(sequence)
         numbers = {word: number for number, word in reversed(self.words.items())}
         found = []
         for place, given in enumerate(sequence):
@@ -292,6 +293,7 @@ class Vocabulary:
 
     def _numbers(self, sequence: Sequence[int]) -> list[int]:
         """Returns numbers of the vocabulary without the padding at the end."""
+        _check_iterable(sequence)
         found = []
         for place, given in enumerate(sequence, 1):
             number = to_whole(given)
@@ -329,3 +331,11 @@ def make_sequence_space(max_length: int = 3, *, inputs: int = 784, classes: int 
 
 
 _LONGEST = 12
+
+
+def _check_iterable(sequence: Any) -> None:
+    if isinstance(sequence, (str, bytes, dict)) or not hasattr(sequence, "__iter__"):
+        raise FieldTypeError(
+            f"a sequence is a list of layers or of their numbers, such as [7, 29, 30]; got {sequence!r:.80} of type "
+            f"{type(sequence).__name__}."
+        )
