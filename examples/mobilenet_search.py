@@ -72,6 +72,7 @@ LIMIT = count(network.clone())
 # The search: with a sampler, the networks of a space share their weights; with another algorithm, each is trained alone.
 def search(relax, make_algorithm, seed=0, epochs=4, trials=12):
     """Returns the network found, without weights."""
+    torch.manual_seed(seed)  # of the super-network's weights
     space = network.clone().rebind(relax)
     net = oneshot.supernet(space)
     algorithm = make_algorithm(oneshot.MultiplyAdds(net, IMAGE))
@@ -118,7 +119,7 @@ def within(share):
     return {"low": (1 - share) * LIMIT, "high": (1 + share) * LIMIT}
 
 
-POLICY = {"target": LIMIT, "learning_rate": 0.02, "warm_up": 0.1}
+POLICY = {"target": LIMIT, "learning_rate": 0.05, "warm_up": 0.1}
 ROWS = {
     2: ([relax_ops], lambda cost: Reject(Random(), cost, **within(0.02))),
     3: ([relax_ops], lambda cost: Reject(Bayesian(), cost, **within(0.1), tell=True)),

@@ -150,6 +150,27 @@ def test_each_row_runs(short, row):
 
 
 @needs_data
+def test_a_search_depends_on_its_seed_alone(short, monkeypatch):
+    """Also the weights of the super-network: not on what the process drew before."""
+    weights = []
+
+    class Halted(Exception):  # ends a search
+        pass
+
+    def halt(net, *_, **__):
+        weights.append(next(net.parameters()).detach().clone())
+        raise Halted("before training")
+
+    monkeypatch.setattr(short.oneshot, "Trainer", halt)
+    for before, seed in ((1, 0), (2, 0), (1, 1)):
+        torch.manual_seed(before)
+        with pytest.raises(Halted, match="before training"):
+            short.search(*short.ROWS[4], seed=seed)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@needs_data
 def test_a_network_learns(example, monkeypatch):
     monkeypatch.setattr(example, "TRAIN", example.TRAIN[:48])
     assert example.test(example.train(example.network.clone(), 1), example.VALID[:4]) > 0.4
