@@ -8,15 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.table import Table
 
-from pliant.tune.text import say
 from pliant.values.files import write_atomically
 from pliant.values.text import rows_to_csv
-
-from .console import make_console, print_line, to_text
-from .report import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,6 +93,8 @@ def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, **options: An
     """
     from pliant.tabular import search_table
 
+    from .console import make_console, print_line
+
     console, out = make_console(), out or data.with_suffix(".model")
     if not out.absolute().parent.is_dir():
         raise click.UsageError(
@@ -143,6 +139,8 @@ def predict(model: Path, data: Path, *, out: Path | None, probabilities: bool, *
     if out is None:
         click.echo(text, nl=False)
         return
+    from .console import make_console, print_line
+
     write_atomically(out, text)
     print_line(make_console(), f"Written: {out}, {len(values)} rows")
 
@@ -152,7 +150,13 @@ def predict(model: Path, data: Path, *, out: Path | None, probabilities: bool, *
 @click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="Trials to list.")
 def show(model: Path, *, count: int) -> None:
     """Show what MODEL predicts, how it reads columns, and the trials of its search."""
+    from rich import box
+    from rich.table import Table
+
     from pliant.tabular import TablePredictor
+
+    from .console import make_console, to_text
+    from .report import print_table
 
     console, found = make_console(), TablePredictor.load(model)
     print_predictor(console, found, limit=count)
@@ -168,6 +172,14 @@ def show(model: Path, *, count: int) -> None:
 
 def print_predictor(console: Console, found: Any, *, limit: int) -> None:
     """Prints what a predictor predicts, how well, and the best trials of its search."""
+    from rich import box
+    from rich.table import Table
+
+    from pliant.tune.text import say
+
+    from .console import print_line, to_text
+    from .report import print_table
+
     for note in found.notes:
         print_line(console, f"- {note}")
     table = Table(box=box.SIMPLE_HEAD)
