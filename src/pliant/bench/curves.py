@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 from pliant.values.numbers import to_whole
 
 Array = npt.NDArray[np.float64]
@@ -184,7 +184,7 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
         number = to_whole(budget)
         if number is None:
             raise FieldTypeError(
-                f"a budget is a number of trials such as 100; got {budget!r:.40} of type {type(budget).__name__}."
+                f"a budget is a number of trials such as 100; got {quote_typed(budget, 40)}."
             )
         if not 1 <= number <= trials:
             raise FieldValueError(

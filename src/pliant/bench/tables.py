@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pliant.space import Decisions
-from pliant.values.errors import LoadError, PliantError
+from pliant.values.errors import LoadError, PliantError, quote
 from pliant.values.npz import Column, read_columns
 
 from .task import Optimum, Result, Task
@@ -125,7 +125,7 @@ def index_rows(
         text = name.decode("ascii") if isinstance(name, bytes) else str(name)
         values = read(text)
         if values is None:
-            raise LoadError(f"row {row} of the table {str(file)!r} is of {text!r:.120}, no {kind}.")
+            raise LoadError(f"row {row} of the table {str(file)!r} is of {quote(text, 120)}, no {kind}.")
         rows[values] = row
     if len(rows) != count:
         raise LoadError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pliant.hyper import Template
 from pliant.space import Decisions, Space
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 from pliant.values.numbers import to_whole
 
 
@@ -105,14 +105,14 @@ class Task(ABC):
             fidelity = self.fidelities[-1]
         elif fidelity not in self.fidelities:
             raise FieldValueError(
-                f"the task {self.name!r} has no fidelity {fidelity!r}; it has {', '.join(map(str, self.fidelities))}, "
+                f"the task {self.name!r} has no fidelity {quote(fidelity)}; it has {', '.join(map(str, self.fidelities))}, "
                 "or None for the last."
             )
         number = to_whole(repeat)
         if repeat is not None and (number is None or not 0 <= number < self.repeats):
             raise FieldValueError(
                 f"repeat of the task {self.name!r} is a whole number in 0..{self.repeats - 1}, or None for the first; "
-                f"got {repeat!r}."
+                f"got {quote(repeat)}."
             )
         return self._evaluate(decisions, fidelity, number or 0)
 

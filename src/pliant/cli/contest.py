@@ -20,7 +20,7 @@ from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
 from pliant.tune.progress import Display, open_display
 from pliant.tune.text import say, say_count
-from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError
+from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError, quote
 from pliant.values.text import to_printable
 
 from .console import print_line, to_text
@@ -286,7 +286,7 @@ def print_contest(
     else:
         print_line(
             console,
-            f"An evaluation is one call of evaluate(program). Their work differs: the search chooses {budget!r} for each trial, "
+            f"An evaluation is one call of evaluate(program). Their work differs: the search chooses {quote(budget)} for each trial, "
             "and random search draws it at random, so the totals are not the same.",
         )
     if has_test:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pliant.values.errors import NoStudyError, PliantError, StudyInUseError
+from pliant.values.errors import NoStudyError, PliantError, StudyInUseError, quote
 from pliant.values.text import shorten_lines, to_printable
 
 from .bench.command import bench
@@ -45,7 +45,7 @@ def _explaining() -> Iterator[None]:
         if error.filename is None:
             raise click.ClickException(f"the output cannot be written: {error.strerror or error}.") from error
         raise click.ClickException(
-            f"{str(error.filename)!r:.200} cannot be used: {error.strerror}. Give another path."
+            f"{quote(str(error.filename), 200)} cannot be used: {error.strerror}. Give another path."
         ) from error
     except click.ClickException as error:
         error.message = shorten_lines(to_printable(error.message, keep="\n"))  # type: ignore[misc]  # final only for readers

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
+from pliant.values.errors import quote
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -39,7 +41,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         match = _SIZE.fullmatch(str(value).strip())
         count = round(float(match[1]) * 1024 ** _UNITS[match[2].upper()]) if match else 0
         if count < 1:
-            self.fail(f"{value!r} is not a size; write 500M or 2G, for example.", param, ctx)
+            self.fail(f"{quote(value)} is not a size; write 500M or 2G, for example.", param, ctx)
         return count
 
 

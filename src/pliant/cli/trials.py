@@ -14,7 +14,7 @@ from pliant.launch import Channel, Limits, Outcome, Processes
 from pliant.study import Study, Trial
 from pliant.study.run import Patience, Result, read_call, run, undisturbed
 from pliant.tune.progress import Display
-from pliant.values.errors import FieldTypeError, RewardError
+from pliant.values.errors import FieldTypeError, RewardError, quote
 
 from .target import Target, explain, load_target
 
@@ -57,7 +57,7 @@ def _tell(feedback: Any, found: Any) -> None:
 
 def explain_reward(reward: Any, error: Exception) -> str:
     """Returns why the result of ``evaluate`` is not a valid reward of this search."""
-    text = " ".join(f"{reward!r:.60}".split())
+    text = quote(reward, 60)
     if not _is_finite(reward):
         return f"evaluate returned {text} of type {type(reward).__name__}; a reward is a finite number"
     if isinstance(error, RewardError) and error.takes_one:

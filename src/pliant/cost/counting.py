@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.tree.realize import is_twin, overseer, realize, require_complete
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote_typed
 
 from .building import Factories, layer_templates
 from .example import check_inputs, explaining
@@ -68,7 +68,7 @@ def count(network: Any, *inputs: Any, **named: Any) -> Costs:
     """
     if not isinstance(network, nn.Module):
         raise FieldTypeError(
-            f"pg.cost.count takes a network, an nn.Module; got {network!r:.80} of type {type(network).__name__}. "
+            f"pg.cost.count takes a network, an nn.Module; got {quote_typed(network)}. "
             "Make a program of a space first with `pg.materialize(space, decisions)`."
         )
     check_inputs("count", inputs)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import flop_registry
 
 from pliant.values.class_table import ClassTable
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote
 
 from .memo import MEMO
 
@@ -51,13 +51,13 @@ def add_count_rule(layer: type[nn.Module], rule: CountRule | None = None) -> Any
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
         raise FieldTypeError(
-            f"a counting rule is for a class of modules, such as nn.Conv2d; got {layer!r:.80}."
+            f"a counting rule is for a class of modules, such as nn.Conv2d; got {quote(layer)}."
         )
     if rule is None:
         return lambda given: add_count_rule(layer, given)
     if not callable(rule):
         raise FieldTypeError(
-            f"a counting rule is a function (layer, inputs, output) -> int; got {rule!r:.80}."
+            f"a counting rule is a function (layer, inputs, output) -> int; got {quote(rule)}."
         )
     MEMO.clear()
     return _rules.add(layer, rule)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pliant.study import Study
-from pliant.values.errors import NoStudyError, listing, suggest
+from pliant.values.errors import NoStudyError, listing, quote, suggest
 from pliant.values.files import check_links
 
 from .errors import NasError
@@ -122,7 +122,7 @@ def new_folder(root: Path, job_name: str) -> JobFolder:
     if not _NAME.fullmatch(job_name):
         raise NasError(
             "--job_name starts the name of a folder: letters, digits, '_', '-' and '.', at most 128; "
-            f"got {job_name!r:.140}."
+            f"got {quote(job_name, 140)}."
         )
     check_local(root)
     stamp = _now()

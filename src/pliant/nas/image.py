@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from pliant.values.errors import quote
+
 from .errors import NasError
 
 
@@ -18,7 +20,7 @@ def name_image(docker_id: str, project: str | None, region: str | None) -> str:
     """
     if not docker_id or docker_id.startswith(("-", "/")) or docker_id.split() != [docker_id]:
         raise NasError(
-            f"--trainer_docker_id: an image name has letters, digits, '_', '-', '.' and '/'; got {docker_id!r:.80}."
+            f"--trainer_docker_id: an image name has letters, digits, '_', '-', '.' and '/'; got {quote(docker_id)}."
         )
     if "/" in docker_id or ":" in docker_id:
         return docker_id

@@ -8,7 +8,7 @@ from pliant.space import Space
 from pliant.study import Study
 from pliant.study.trials.constraint import parse_constraints
 from pliant.tune.text import say_count
-from pliant.values.errors import PliantError, StudyError, listing
+from pliant.values.errors import PliantError, StudyError, listing, quote
 
 from .errors import NasError
 from .folder import TRAIN_SETTINGS, JobFolder
@@ -154,7 +154,7 @@ def _read_numbers(text: str, study: Study) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise NasError(
-            f"--train_nas_trial_numbers lists trials of the search, each once, such as '1,9'; got {text!r:.80}."
+            f"--train_nas_trial_numbers lists trials of the search, each once, such as '1,9'; got {quote(text)}."
         )
     numbers = tuple(map(int, parts))
     for number in numbers:

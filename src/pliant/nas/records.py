@@ -11,6 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from pliant.values.errors import quote
 from pliant.values.files import write_atomically
 from pliant.values.lines import read_json
 
@@ -55,7 +56,7 @@ def read_record(path: Path, kind: type[Record], what: str) -> Record:
             f"{str(path)!r} does not hold {what}: {type(error).__name__}: {error}. Start again in another folder."
         ) from error
     raise NasError(
-        f"{str(path)!r} has version {version!r:.20}; this Pliant reads version {VERSION}. Update Pliant."
+        f"{str(path)!r} has version {quote(version, 20)}; this Pliant reads version {VERSION}. Update Pliant."
     )
 
 

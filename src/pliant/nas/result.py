@@ -11,7 +11,7 @@ from pliant.launch import Outcome
 from pliant.study import Cause, Trial
 from pliant.study.run import Failed, Lost, Result, Seen, Told, find_cause
 from pliant.study.trials.constraint import Constraint
-from pliant.values.errors import PliantError, listing, suggest
+from pliant.values.errors import PliantError, listing, quote, suggest
 
 from .folder import JobFolder
 from .reports import (
@@ -72,7 +72,7 @@ class ResultReader:
         home = self.folder.trial(self.stage, trial.id)
         status = read_status(home)
         if status.startswith("failed"):  # `failed` or `failed_with_nan_error`
-            return self._fail(trial, f"the trainer wrote job_status {status!r}", cause="error")
+            return self._fail(trial, f"the trainer wrote job_status {quote(status)}", cause="error")
         reading = read_measurements(self.folder.metrics(self.stage, trial.id, trial.token))
         return self._read_reward(trial, reading, read_numbers(home / LATENCY_FILE), outcome)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pliant.values.errors import quote
 from pliant.values.text import to_printable
 
 from .errors import NasError
@@ -101,7 +102,7 @@ def check_metric(name: str | None, flag: str = "nas_target_reward_metric") -> st
     """Returns the name of a metric."""
     if not name or not name.strip() or len(name) > 200 or name != to_printable(name):
         raise NasError(
-            f"--{flag} is the name of a metric that the trainer reports, such as {DEFAULT_TAG}; got {name!r:.80}."
+            f"--{flag} is the name of a metric that the trainer reports, such as {DEFAULT_TAG}; got {quote(name)}."
         )
     return name
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pliant.space import Decisions
-from pliant.values.errors import FieldTypeError, LoadError, SpaceChangedError
+from pliant.values.errors import FieldTypeError, LoadError, SpaceChangedError, quote, quote_typed
 from pliant.values.signature import read_signature
 
 from .capability import check_capabilities
@@ -120,7 +120,7 @@ class Sampler(ABC):
         """
         if not isinstance(supernet, Supernet):
             raise FieldTypeError(
-                f"bind takes a super-network; got {supernet!r:.80} of type {type(supernet).__name__}. "
+                f"bind takes a super-network; got {quote_typed(supernet)}. "
                 "Make one with `pg.oneshot.supernet(space)`."
             )
         if self._supernet is not None:
@@ -214,7 +214,7 @@ class Sampler(ABC):
         given: Any = state
         if not isinstance(given, dict) or not {"sampler", "space", "random", "own"} <= given.keys():
             raise LoadError(
-                f"restore takes the state of a sampler; got {given!r:.80}. Pass what `state()` returned."
+                f"restore takes the state of a sampler; got {quote(given)}. Pass what `state()` returned."
             )
         if state["sampler"] != name:
             raise LoadError(

@@ -18,7 +18,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.read.compare import equal
 from pliant.symbolic.read.query import compile_pattern, query
 from pliant.symbolic.tree.node import children
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.signature import positional_arity
@@ -267,25 +267,25 @@ def _check(edit: Edit, where: object, values: object = ()) -> None:
     elif isinstance(where, tuple):
         if not where or not all(isinstance(one, type) for one in where):
             raise FieldTypeError(
-                f"{name}(where=...) as a tuple holds classes, at least one; got {where!r:.80}."
+                f"{name}(where=...) as a tuple holds classes, at least one; got {quote(where)}."
             )
     elif where is not None and not callable(where):
         raise FieldTypeError(
             f"{name}(where=...) is a class, a regular expression of paths, or a predicate such as "
-            f"`lambda value: ...`; got {where!r:.80} of type {type(where).__name__}."
+            f"`lambda value: ...`; got {quote_typed(where)}."
         )
     if callable(values):
         arity = positional_arity(values, most=3)
         if isinstance(values, type) or arity not in (1, 2):
             raise FieldTypeError(
-                f"{name}(values=...) as a function takes (random) or (value, random); got {values!r:.80}, which "
+                f"{name}(values=...) as a function takes (random) or (value, random); got {quote(values)}, which "
                 f"{'is a class' if isinstance(values, type) else f'takes {arity} arguments'}. "
                 "Write `lambda random: ...`, or a list of candidates."
             )
     elif isinstance(values, (str, bytes)) or children(values) is None or isinstance(values, dict):
         raise FieldTypeError(
-            f"{name}(values=...) is a list of candidates or a function; got {values!r:.80} of type "
-            f"{type(values).__name__}. Write [{values!r:.40}] for a single one."
+            f"{name}(values=...) is a list of candidates or a function; got {quote_typed(values)}. "
+            f"Write [{quote(values, 40)}] for a single one."
         )
     elif not values and isinstance(edit, (Replace, Insert)):
         raise FieldValueError(f"{name}(values=...) is empty; give at least one candidate.")

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, final
 
-from pliant.values.errors import LoadError, PliantError
+from pliant.values.errors import LoadError, PliantError, quote
 from pliant.values.files import check_links
 from pliant.values.lines import read_json
 
@@ -147,7 +147,9 @@ def _check_search(path: pathlib.Path, line: str, search: dict[str, Any]) -> None
     now = json.loads(json.dumps(search))
     differs = [name for name in now if head.get(name) != now[name]]
     if differs:
-        shown = "; ".join(f"{name} was {head.get(name)!r:.80}, now {now[name]!r:.80}" for name in differs)
+        shown = "; ".join(
+            f"{name} was {quote(head.get(name), 200)}, now {quote(now[name], 200)}" for name in differs
+        )
         raise RecordError(
             f"the record file {str(path)!r} belongs to another search: {shown}. "
             "Use the same arguments, or give the path of a new file."

@@ -18,7 +18,7 @@ from pliant.algorithms.objectives import ParetoFront
 from pliant.algorithms.objectives.dominance import as_rewards
 from pliant.symbolic.edit.clone import clone
 from pliant.tune import check_reward
-from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
+from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError, quote
 
 from .file import RecordFile
 from .record import Record, Reward, Seen, digest_of, trace_lineage
@@ -58,7 +58,7 @@ class Feedback:
         """
         if not isinstance(reason, str):
             raise FieldTypeError(
-                f"skip takes the reason as text, such as 'out of memory'; got {reason!r:.80}."
+                f"skip takes the reason as text, such as 'out of memory'; got {quote(reason)}."
             )
         self._send(None, reason or "skipped")
 
@@ -339,7 +339,7 @@ class Evolving(Iterator[tuple[Any, Feedback]]):
             return
         if isinstance(reward, tuple) and not self._several:
             raise RewardError(
-                f"{self._select!r} and {self._survive!r} compare single numbers; got {len(reward)}: {reward!r:.80}. "
+                f"{self._select!r} and {self._survive!r} compare single numbers; got {len(reward)}: {quote(reward)}. "
                 "Combine them into one, or pass select=ParetoTournament() and survive=ParetoTop(100)."
             )
         first = next((one.reward for one in self._records.values() if one.reward is not None), None)

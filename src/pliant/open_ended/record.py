@@ -10,7 +10,7 @@ from typing import Any, final
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.json.documents import to_json_str
 from pliant.symbolic.read.compare import equal, hash_of
-from pliant.values.errors import FieldValueError, LoadError, PliantError
+from pliant.values.errors import FieldValueError, LoadError, PliantError, quote
 
 Reward = float | tuple[float, ...] | None
 
@@ -62,7 +62,7 @@ class Record:
                 reason=str(data["reason"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise LoadError(f"{data!r:.120} is not the record of a trial ({error!r}).") from error
+            raise LoadError(f"{quote(data, 120)} is not the record of a trial ({error!r}).") from error
 
 
 def trace_lineage(records: Mapping[int, Record], id: int) -> tuple[Record, ...]:

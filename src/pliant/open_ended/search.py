@@ -11,7 +11,7 @@ from pliant.algorithms.evolution import Mutate, Newest, Operator, Tournament, Un
 from pliant.algorithms.evolution.operators import check_operator, list_parts
 from pliant.algorithms.options import check_count
 from pliant.symbolic.tree.node import Node
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 
 from .loop import Evolving
 from .variation import EditFn, Edits
@@ -81,8 +81,8 @@ def evolve(
 def _check_program(program: object) -> Any:
     if not isinstance(program, Node):
         raise FieldTypeError(
-            f"evolve starts from a symbolic object, Dict or List; got {program!r:.80} of type "
-            f"{type(program).__name__}. Wrap plain containers: `pg.Dict(...)`, `pg.List(...)`."
+            f"evolve starts from a symbolic object, Dict or List; got {quote_typed(program)}. "
+            "Wrap plain containers: `pg.Dict(...)`, `pg.List(...)`."
         )
     return program
 

@@ -11,7 +11,7 @@ from pliant.algorithms import twister
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.tree.node import Node, parent
 from pliant.symbolic.tree.realize import missing_paths
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, listing
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, listing, quote, quote_typed
 from pliant.values.signature import positional_arity
 
 from .edits import Edit
@@ -39,7 +39,7 @@ class Edits:
         self._bounds = list(accumulate(_check_weights(weights, len(self.names))))
         if check is not None and not callable(check):
             raise FieldTypeError(
-                f"check is a function of a program that returns whether it may be tried; got {check!r:.80}."
+                f"check is a function of a program that returns whether it may be tried; got {quote(check)}."
             )
         self._check = check
 
@@ -75,7 +75,7 @@ class Edits:
             raise Refused("it does not apply to the program")
         if not isinstance(child, Node):
             raise FieldTypeError(
-                f"the edit {name!r} returned {child!r:.80} of type {type(child).__name__}; an edit returns the "
+                f"the edit {name!r} returned {quote_typed(child)}; an edit returns the "
                 "changed program, or None if it does not apply."
             )
         if missing:
@@ -103,7 +103,7 @@ def _name_edits(edits: object) -> dict[str, EditFn]:
     else:
         raise FieldTypeError(
             f"edits are a list of functions `(program, random) -> program | None`, or a dict of them by name; "
-            f"got {edits!r:.80} of type {type(edits).__name__}."
+            f"got {quote_typed(edits)}."
         )
     if not named:
         raise FieldValueError("evolve needs at least one edit, such as pg.edits.Replace(int, [1, 2, 3]).")
@@ -118,7 +118,7 @@ def _check_edit(name: str, edit: object) -> None:
     if isinstance(edit, type) or not callable(edit):
         hint = f" Write `{edit.__name__}(...)`." if isinstance(edit, type) else ""
         raise FieldTypeError(
-            f"the edit {name!r} is {edit!r:.80}, not a function `(program, random) -> program | None`.{hint}"
+            f"the edit {name!r} is {quote(edit)}, not a function `(program, random) -> program | None`.{hint}"
         )
     if (arity := positional_arity(edit, most=3)) != 2:
         raise FieldTypeError(
@@ -133,9 +133,9 @@ def _check_weights(weights: Any, count: int) -> list[float]:
     try:
         numbers = [float(one) for one in weights]
     except (TypeError, ValueError):
-        raise FieldTypeError(f"weights are numbers, one for each edit; got {weights!r:.80}.") from None
+        raise FieldTypeError(f"weights are numbers, one for each edit; got {quote(weights)}.") from None
     if len(numbers) != count or not all(0 <= one < float("inf") for one in numbers) or not sum(numbers):
         raise FieldValueError(
-            f"weights are {count} numbers of at least 0, one for each edit and not all 0; got {weights!r:.80}."
+            f"weights are {count} numbers of at least 0, one for each edit and not all 0; got {quote(weights)}."
         )
     return numbers

@@ -11,7 +11,7 @@ from pliant.algorithms.options import check_count
 from pliant.hyper.hole import Hole
 from pliant.hyper.template import Template
 from pliant.symbolic.tree.node import ATOMS, Node, children
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import step_text
 
@@ -87,7 +87,7 @@ def check_trials(trials: Any) -> int | None:
     number = to_whole(trials)
     if trials is None or (number is not None and number >= 1):
         return number
-    raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {trials!r}.")
+    raise FieldValueError(f"trials is a whole number from 1, or None for no limit; got {quote(trials)}.")
 
 
 def check_timeout(seconds: Any) -> float | None:
@@ -97,7 +97,7 @@ def check_timeout(seconds: Any) -> float | None:
     number = to_real(seconds)
     if number is not None and 0 < number < math.inf:
         return number
-    raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {seconds!r:.80}.")
+    raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {quote(seconds)}.")
 
 
 def check_ends(timeout: object, owner: str, **counts: object) -> dict[str, Any]:
@@ -116,7 +116,6 @@ def check_callbacks(callbacks: object) -> tuple[Callable[[Any], object], ...]:
     for one in found:
         if not callable(one):
             raise FieldTypeError(
-                f"callbacks takes a list of functions, each called with a trial that ended; got {one!r:.80} of type "
-                f"{type(one).__name__}."
+                f"callbacks takes a list of functions, each called with a trial that ended; got {quote_typed(one)}."
             )
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Decisions
-from pliant.values.errors import FeedbackError, FieldTypeError
+from pliant.values.errors import FeedbackError, FieldTypeError, quote
 from pliant.values.exceptions import catching, check_exceptions
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Feedback:
         """
         if not isinstance(reason, str):
             raise FieldTypeError(
-                f"skip takes the reason as text, such as 'out of memory'; got {reason!r:.80}."
+                f"skip takes the reason as text, such as 'out of memory'; got {quote(reason)}."
             )
         self._tell(Told(None, reason or "skipped", cause=cause))
 

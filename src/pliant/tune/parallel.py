@@ -16,7 +16,7 @@ from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
 from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
 from pliant.symbolic.tree.realize import hole_paths
-from pliant.values.errors import EvaluationError, FieldTypeError, LaunchError
+from pliant.values.errors import EvaluationError, FieldTypeError, LaunchError, quote, quote_typed
 from pliant.values.exceptions import Types, check_exceptions
 from pliant.values.slips import check_names
 
@@ -140,7 +140,7 @@ def _prepare(
     except LaunchError as error:
         if not may_stay and callable(evaluate) and not is_importable(evaluate):
             raise LaunchError(
-                f"worker processes cannot import evaluate, {evaluate!r:.100}. Define it with `def` at the top level of a "
+                f"worker processes cannot import evaluate, {quote(evaluate, 100)}. Define it with `def` at the top level of a "
                 "module, and load its data inside it; or leave out workers, limits and launcher: then it runs in this process."
             ) from error
         if not may_stay:
@@ -298,7 +298,7 @@ def _check_evaluate(evaluate: Any, space: Any) -> None:
         swapped = " The space comes first: pg.search(space, evaluate)." if callable(space) else ""
         raise FieldTypeError(
             f"evaluate is a function that returns the reward of a program, or its name 'module:function'; got "
-            f"{evaluate!r:.80} of type {type(evaluate).__name__}.{swapped}"
+            f"{quote_typed(evaluate)}.{swapped}"
         )
 
 
@@ -312,8 +312,7 @@ def _check_known(launcher: Any, workers: Any) -> None:
         return
     if not isinstance(launcher, Launcher):
         raise FieldTypeError(
-            f"launcher takes a launcher, such as pliant.launch.Processes(4); got {launcher!r:.80} of type "
-            f"{type(launcher).__name__}."
+            f"launcher takes a launcher, such as pliant.launch.Processes(4); got {quote_typed(launcher)}."
         )
     if workers is not None:
         raise FieldTypeError("a launcher has its own number of workers; leave out `workers`.")

@@ -19,7 +19,7 @@ from pliant.algorithms.description import rebuild
 from pliant.algorithms.options import check_maximize
 from pliant.hyper.template import Template
 from pliant.space import Decisions
-from pliant.values.errors import EvaluationError, FieldTypeError, LoadError
+from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
 
 from .feedback import Feedback, Told
 from .progress import Display, calls_from, claim, open_progress, write_line
@@ -332,7 +332,7 @@ def study_source(
     for name, value in given.items():
         if value is not None and not (name == "maximize" and value == study.maximize):
             raise FieldTypeError(
-                f"an open study has its own {name}; leave out {name}={value!r:.80}, or pass the study's path as `study`."
+                f"an open study has its own {name}; leave out {name}={quote(value)}, or pass the study's path as `study`."
             )
     check_space(study.path, study.space, template.space)
     template.space = study.space

@@ -20,7 +20,7 @@ from pliant.launch.functions import name_of, resolve
 from pliant.space import Decisions
 from pliant.symbolic.json.documents import from_json, to_json
 from pliant.symbolic.read.compare import equal
-from pliant.values.errors import LaunchError, LoadError, PliantError, RewardError, StudyError
+from pliant.values.errors import LaunchError, LoadError, PliantError, RewardError, StudyError, quote
 from pliant.values.exceptions import Types, describe
 from pliant.values.signature import read_signature
 from pliant.values.text import to_printable
@@ -182,7 +182,7 @@ def _to_floats(metrics: dict[Any, Any]) -> tuple[dict[str, float], str | None]:
         try:
             number = float(value)
             if not math.isfinite(number):
-                raise ValueError(f"the metric {str(name)!r:.80} is {number}, which is not finite")
+                raise ValueError(f"the metric {quote(str(name))} is {number}, which is not finite")
             found[str(name)] = number
         except (TypeError, ValueError) as error:
             fault = fault or str(error)

@@ -20,7 +20,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from pliant.values.errors import LoadError
+from pliant.values.errors import LoadError, quote
 from pliant.values.files import write_atomically
 from pliant.values.lines import read_json
 
@@ -165,7 +165,7 @@ def parse_row(record: bytes) -> Row:
         name, epochs, matrix, operations, metrics = read_json(record)
         vertices = operations.count(",") + 1
         if not _HASH.fullmatch(name) or not 0 < epochs < 1 << 31 or epochs != int(epochs):
-            raise ValueError(f"the hash {name!r:.40} and {epochs!r:.40} epochs")
+            raise ValueError(f"the hash {quote(name, 40)} and {quote(epochs, 40)} epochs")
         if len(matrix) != vertices**2:
             raise ValueError(f"a matrix of {len(matrix)} digits for {vertices} operations")
         parameters, evaluations = _parse_metrics(base64.b64decode(metrics, validate=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 
 import click
 
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +119,7 @@ def read_budgets(text: str | None, trials: int) -> list[int]:
         budgets = [int(part) for part in text.split(",")]
     except ValueError:
         raise FieldValueError(
-            f"--budgets takes numbers of trials separated by commas, such as '100,200,300'; got {text!r}."
+            f"--budgets takes numbers of trials separated by commas, such as '100,200,300'; got {quote(text)}."
         ) from None
     return check_budgets(budgets, trials)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pliant.nas.errors import NasError
+from pliant.values.errors import quote
 
 LISTS = ("search_docker_flags", "train_docker_flags", "local_binary_flags", "latency_docker_flags")
 """Flags that are followed by any number of ``key=value``."""
@@ -66,16 +67,16 @@ def split_flags(items: Iterable[str], name: str = "search_docker_flags") -> dict
         key = key.removeprefix("--")
         if not equals or not key or key.split() != [key]:
             raise NasError(
-                f"--{name} takes flags of the form 'flag=value', such as `--{name} epochs=3 lr=0.1`; got {item!r:.80}. "
+                f"--{name} takes flags of the form 'flag=value', such as `--{name} epochs=3 lr=0.1`; got {quote(item)}. "
                 "Quote a value with spaces: 'note=a b'."
             )
         if key.replace("-", "_") in RESERVED:
             raise NasError(
-                f"--{name}: the search sets --{key} for each trial; got {item!r:.80}. Leave it out."
+                f"--{name}: the search sets --{key} for each trial; got {quote(item)}. Leave it out."
             )
         if key in found:
             raise NasError(
-                f"--{name} has {key!r} twice: {found[key]!r:.60} and {value!r:.60}. Leave one out."
+                f"--{name} has {key!r} twice: {quote(found[key], 60)} and {quote(value, 60)}. Leave one out."
             )
         found[key] = value
     return found

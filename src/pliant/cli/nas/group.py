@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pliant.values.errors import quote
+
 from .flags import NasCommand, cloud_flags, flag, flag_list, hidden
 from .options import (
     NAMES,
@@ -187,7 +189,7 @@ def train(**options: Any) -> None:
     count = options["train_max_parallel_trial"] or settings.train_trials
     numbers = choose_trials(searched, options["train_nas_trial_numbers"], count)
     if suffix and not suffix.replace("-", "_").isidentifier():
-        raise NasError(f"--train_job_suffix is one word, such as 'long'; got {suffix!r:.60}.")
+        raise NasError(f"--train_job_suffix is one word, such as 'long'; got {quote(suffix, 60)}.")
     settings = dataclasses.replace(
         settings,
         train_flags=settings.train_flags if flags is None else flags,

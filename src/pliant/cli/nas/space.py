@@ -11,7 +11,7 @@ from typing import Any
 from pliant.nas.errors import NasError
 from pliant.nas.settings import Settings
 from pliant.space import Space
-from pliant.values.errors import PliantError, listing, suggest
+from pliant.values.errors import PliantError, listing, quote, suggest
 from pliant.values.signature import read_signature
 
 from ..target import Target, TargetError, load_target
@@ -37,7 +37,7 @@ def load_space(settings: Settings) -> Space:
     if prebuilt:
         if prebuilt not in PREBUILT:
             raise NasError(
-                f"unknown published space {prebuilt!r:.60}{suggest(prebuilt, PREBUILT) or '.'} Available: "
+                f"unknown published space {quote(prebuilt, 60)}{suggest(prebuilt, PREBUILT) or '.'} Available: "
                 f"{listing(PREBUILT)}. For another space, give --search_space_module=package.module.function."
             )
         program = import_module(f"pliant.zoo.{prebuilt}").make_space()
@@ -68,7 +68,9 @@ def load_function(text: str, folder: str, flag: str, example: str) -> tuple[Targ
     name = str(text)  # a damaged record of a job may contain a number
     place, _, function = name.rpartition(":" if ":" in name else ".")
     if not place or not function.isidentifier():
-        raise NasError(f"--{flag} names a module and a function in it, such as {example}; got {text!r:.120}.")
+        raise NasError(
+            f"--{flag} names a module and a function in it, such as {example}; got {quote(text, 120)}."
+        )
     for path in (str(Path.cwd()), folder):
         if path in sys.path:
             sys.path.remove(path)
@@ -79,7 +81,7 @@ def load_function(text: str, folder: str, flag: str, example: str) -> tuple[Targ
         known = vars(target.module).items()
         own = [name for name, value in known if callable(value) and not name.startswith("_")]
         raise TargetError(
-            f"{target.label} defines no function {function!r}{suggest(function, own) or '.'} It has: {listing(own)}."
+            f"{target.label} defines no function {quote(function)}{suggest(function, own) or '.'} It has: {listing(own)}."
         )
     if not callable(found):
         raise NasError(

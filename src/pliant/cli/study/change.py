@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pliant.study import Study, StudyInfo
 from pliant.study.store.location import Location
-from pliant.values.errors import LoadError, StudyError
+from pliant.values.errors import LoadError, StudyError, quote
 from pliant.values.lines import read_json
 
 
@@ -80,7 +80,7 @@ def read_decisions(text: str) -> Any:
         raise StudyError(f"{text[1:]!r} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise StudyError(
-            f'{text!r:.80} is not JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
+            f'{quote(text)} is not JSON: {error}. Decisions are an object by path, such as \'{{"x": 3, "op": "1/2 (pool)"}}\', or '
             "a list of all of them; use single quotes in a shell."
         ) from error
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, final
 
 from pliant.study import Trial
-from pliant.values.errors import PliantError
+from pliant.values.errors import PliantError, quote, quote_typed
 
 from ..errors import NasError
 from ..folder import JobFolder
@@ -188,11 +188,11 @@ def _read_candidate(given: Any, source: str) -> Candidate:
     if not isinstance(name, str) or not isinstance(flags, Mapping):
         raise NasError(
             'a proxy task has a name and a docker_args_map, such as {"name": "half_data", "docker_args_map": '
-            f'{{**flags, "data": "0.5"}}}}; {source} gave {given!r:.120} of type {type(given).__name__}.'
+            f'{{**flags, "data": "0.5"}}}}; {source} gave {quote_typed(given, 120)}.'
         )
     if not _NAME.fullmatch(name):
         raise NasError(
-            f"a proxy task's name is letters, digits, '_', '-' and '.', at most 64; {source} gave {name!r:.80}."
+            f"a proxy task's name is letters, digits, '_', '-' and '.', at most 64; {source} gave {quote(name)}."
         )
     return Candidate(name, {str(key): str(value) for key, value in flags.items()})
 
@@ -231,7 +231,7 @@ def _find_proxy(state: SearchState, candidate: Candidate) -> Proxy:
             if dict(known.flags) != candidate.flags:
                 raise NasError(
                     f"{state.generator} gives the proxy task {candidate.name!r} other flags than when it was started: "
-                    f"{candidate.flags!r:.200}, then {dict(known.flags)!r:.200}. Restore them, or give it another name."
+                    f"{quote(candidate.flags, 200)}, then {quote(dict(known.flags), 200)}. Restore them, or give it another name."
                 )
             return known
     return Proxy(candidate.name, candidate.flags, f"proxy_{len(state.proxies) + 1}")

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, RewardError, listing, suggest
-from pliant.values.text import to_printable
+from pliant.values.errors import FieldTypeError, RewardError, listing, quote, quote_typed, suggest
 
 from ..reports import MAX_BYTES, read_end
 from .status import TRIAL_ID, write_file
@@ -137,14 +136,14 @@ def report(
     """
     if not isinstance(metrics, Mapping):
         raise FieldTypeError(
-            f"metrics must be numbers by name; got {metrics!r:.80}. Write report({{'top_1_accuracy': 0.98}})."
+            f"metrics must be numbers by name; got {quote(metrics)}. Write report({{'top_1_accuracy': 0.98}})."
         )
     tag = os.environ.get(METRIC_TAG, "")
     if not tag:
         return False
     if tag not in metrics:
         raise RewardError(
-            f"the metric {tag!r} is missing, which the search uses as reward (CLOUD_ML_HP_METRIC_TAG); got "
+            f"the metric {quote(tag)} is missing, which the search uses as reward (CLOUD_ML_HP_METRIC_TAG); got "
             f"{listing(metrics)}{suggest(tag, metrics) or '.'} Report it, or start the search with "
             "--nas_target_reward_metric=NAME."
         )
@@ -160,7 +159,7 @@ def _to_number(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise RewardError(
-            f"the metric {name!r} must be a number; got {value!r:.80} of type {type(value).__name__}. "
+            f"the metric {name!r} must be a number; got {quote_typed(value)}. "
             "From a tensor or an array, pass one element: `float(x)`."
         ) from None
 
@@ -169,6 +168,6 @@ def _is_usable(name: object, tag: str) -> bool:
     protected = name in (tag, "model_flops", "global_step")
     if protected or not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
         why = "it is reported separately" if protected else f"a name is text of at most {MAX_NAME} characters"
-        _log.warning("The metric %s is left out: %s.", to_printable(f"{name!r:.80}"), why)
+        _log.warning("The metric %s is left out: %s.", quote(name), why)
         return False
     return True

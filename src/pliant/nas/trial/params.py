@@ -10,7 +10,7 @@ from typing import Any
 
 from pliant.hyper.template import materialize
 from pliant.symbolic.json.documents import to_json_str
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing, quote, quote_typed
 from pliant.values.text import to_printable
 
 from .status import get_trial_id, write_file
@@ -90,7 +90,7 @@ def get_finetune_nas_params_str(
     if not all(part.isdecimal() for part in listed) or not 1 <= mine <= len(listed):
         raise FieldValueError(
             f"--retrain_search_job_trials must list a search trial for trial {mine} of stage 2 (CLOUD_ML_TRIAL_ID); "
-            f"got {retrain_search_job_trials!r:.80}, which has {listing(listed)}. List trial numbers, such as '1,9'."
+            f"got {quote(retrain_search_job_trials)}, which has {listing(listed)}. List trial numbers, such as '1,9'."
         )
     return str(Path(retrain_search_job_dir, listed[mine - 1], PARAMS_FILE))
 
@@ -98,8 +98,7 @@ def get_finetune_nas_params_str(
 def _read(given: object) -> str:
     if not isinstance(given, str):
         raise FieldTypeError(
-            f"nas_params_str must be text, the value of the flag --nas_params_str; got {given!r:.80} of type "
-            f"{type(given).__name__}."
+            f"nas_params_str must be text, the value of the flag --nas_params_str; got {quote_typed(given)}."
         )
     if not given.strip():
         raise FieldValueError(
@@ -114,4 +113,6 @@ def _read(given: object) -> str:
             return file.read(_MAX_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise LoadError(f"the file {given!r}, named by nas_params_str, cannot be read: {why}.") from error
+        raise LoadError(
+            f"the file {quote(given, 200)}, named by nas_params_str, cannot be read: {why}."
+        ) from error

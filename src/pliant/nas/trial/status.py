@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pliant.values.errors import FieldValueError, PliantError, listing, suggest
+from pliant.values.errors import FieldValueError, PliantError, listing, quote, suggest
 from pliant.values.files import check_links, make_own_folder, write_atomically
 from pliant.values.lines import read_json
 
@@ -62,7 +62,7 @@ def get_model_dir(job_dir: str | os.PathLike[str]) -> str:
     found = _TRIAL_FOLDER.match(place)
     if found is None:
         raise FieldValueError(
-            f"AIP_MODEL_DIR must be a folder in nas/search/NUMBER or nas/train/NUMBER; got {place!r:.200}."
+            f"AIP_MODEL_DIR must be a folder in nas/search/NUMBER or nas/train/NUMBER; got {quote(place, 200)}."
         )
     return found[0]
 
@@ -88,7 +88,7 @@ def write_job_status(model_dir: str | os.PathLike[str], status: str) -> None:
     """
     if status not in JOB_STATUSES:
         raise FieldValueError(
-            f"a job's status must be one of {listing(JOB_STATUSES)}; got {status!r:.80}{suggest(status, JOB_STATUSES)}."
+            f"a job's status must be one of {listing(JOB_STATUSES)}; got {quote(status)}{suggest(status, JOB_STATUSES)}."
         )
     write_file(Path(model_dir, STATUS_FILE), json.dumps({"job_status": status}))
 

@@ -22,7 +22,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.read.query import get
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, quote_typed
 from pliant.values.path import Path
 
 from ..choices.hole_keys import HoleKeys
@@ -89,7 +89,7 @@ def follow(space: object, example: object, *, tie: bool = False) -> Any:
     """
     if not isinstance(space, Node) or not isinstance(space, nn.Module):
         raise FieldTypeError(
-            f"follow takes a symbolic module with holes; got {space!r:.80} of type {type(space).__name__}. Symbolize its "
+            f"follow takes a symbolic module with holes; got {quote_typed(space)}. Symbolize its "
             "class with pg.symbolize, or open a module that is not symbolic with pg.oneshot.open_network."
         )
     inputs = example if isinstance(example, tuple) else (example,)

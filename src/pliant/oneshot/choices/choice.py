@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pliant.space import Choice, Float, Int
 from pliant.space.build import MAX_CANDIDATES
-from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed, suggest
 from pliant.values.numbers import to_whole
 
 from .mutable import BindError, Mutable
@@ -60,8 +60,8 @@ class LayerChoice(Mutable):
         for name, module in named.items():
             if not isinstance(module, nn.Module):
                 raise FieldTypeError(
-                    f"the candidates of a LayerChoice are modules; got {module!r:.80} of type "
-                    f"{type(module).__name__} for candidate {name!r}. Use ValueChoice for values."
+                    f"the candidates of a LayerChoice are modules; got {quote_typed(module)} "
+                    f"for candidate {name!r}. Use ValueChoice for values."
                 )
         self.candidates, self.names = nn.ModuleDict(), tuple(named)
         for name, module in named.items():
@@ -88,9 +88,7 @@ class LayerChoice(Mutable):
     def __setitem__(self, index: int | str, module: nn.Module) -> None:
         """Replaces a candidate."""
         if not isinstance(module, nn.Module):
-            raise FieldTypeError(
-                f"the candidates of a LayerChoice are modules; got {module!r:.80} of type {type(module).__name__}."
-            )
+            raise FieldTypeError(f"the candidates of a LayerChoice are modules; got {quote_typed(module)}.")
         self.candidates[list(self.candidates)[self._index(index)]] = module
 
     def __delitem__(self, index: int | str | slice) -> None:
@@ -121,7 +119,7 @@ class LayerChoice(Mutable):
             return index
         if index not in self.names:
             raise FieldValueError(
-                f"the LayerChoice {self.key!r} has no candidate {index!r}{suggest(index, self.names) or '.'} "
+                f"the LayerChoice {self.key!r} has no candidate {quote(index)}{suggest(index, self.names) or '.'} "
                 f"Its candidates: {', '.join(self.names)}."
             )
         return self.names.index(index)
@@ -209,14 +207,14 @@ class InputChoice(Mutable):
         elif count is None or not 1 <= count <= MAX_CANDIDATES or (choose_from and count != len(choose_from)):
             raise FieldValueError(
                 f"InputChoice needs the number of its tensors, or their names in choose_from; got n_candidates="
-                f"{n_candidates!r} and choose_from={choose_from!r}."
+                f"{quote(n_candidates)} and choose_from={quote(choose_from)}."
             )
         else:
             size = count
             picks = to_whole(n_chosen)
             if n_chosen is not None and (picks is None or not 1 <= picks <= count):
                 raise FieldValueError(
-                    f"n_chosen of an InputChoice over {count} tensors is from 1 to {count}, or None for any number; got {n_chosen!r}."
+                    f"n_chosen of an InputChoice over {count} tensors is from 1 to {count}, or None for any number; got {quote(n_chosen)}."
                 )
             n_chosen = picks
         self.n_candidates, self.n_chosen = size, n_chosen
@@ -391,7 +389,7 @@ def _check_chosen(chosen: object, count: int | None) -> tuple[int, ...]:
     below = inf if count is None else count
     if len(set(places)) < len(given) or not all(0 <= p < below for p in places):
         raise FieldValueError(
-            f"chosen has distinct indices of inputs from 0{'' if count is None else f' to {count - 1}'}; got {chosen!r}."
+            f"chosen has distinct indices of inputs from 0{'' if count is None else f' to {count - 1}'}; got {quote(chosen)}."
         )
     return tuple(places)
 

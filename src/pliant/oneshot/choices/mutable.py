@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pliant.values.errors import FieldTypeError, PliantError, SpaceError
+from pliant.values.errors import FieldTypeError, PliantError, SpaceError, quote
 
 from .selection import Selection
 
@@ -38,7 +38,7 @@ class Mutable(nn.Module):
         given: Any = key
         if key is not None and (not isinstance(given, str) or not given):
             raise FieldTypeError(
-                f"the key of a {type(self).__name__} is a non-empty string, the name of its decision; got {key!r:.80}."
+                f"the key of a {type(self).__name__} is a non-empty string, the name of its decision; got {quote(key)}."
             )
         self.key: str = key or ""  # empty until the path in the network is known
         self._selection, self.is_bound = Selection(), False

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote
 
 from .mutable import BindError, Mutable, find_mutables
 
@@ -55,7 +55,7 @@ class MutableScope(nn.Module):
         given: Any = key
         if key is not None and (not isinstance(given, str) or not given):
             raise FieldTypeError(
-                f"the key of a {type(self).__name__} is a non-empty string; got {key!r:.80}."
+                f"the key of a {type(self).__name__} is a non-empty string; got {quote(key)}."
             )
         self.key: str = key or ""
         self._hooks: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None

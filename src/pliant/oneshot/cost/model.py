@@ -10,7 +10,15 @@ from typing import Any, Final, overload
 from torch import Tensor
 
 from pliant.space import Choice, Decisions, Float
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, SpaceError, listing, suggest
+from pliant.values.errors import (
+    DecisionError,
+    FieldTypeError,
+    FieldValueError,
+    SpaceError,
+    listing,
+    quote_typed,
+    suggest,
+)
 
 from ..choices.evaluation import adapt_inputs, keep_selection
 from ..rewrite.network import Supernet, find_lazy_layers
@@ -39,7 +47,7 @@ class Cost(ABC):
     def __init__(self, supernet: Supernet, example: object = ()) -> None:
         if not isinstance(supernet, Supernet):
             raise FieldTypeError(
-                f"{type(self).__name__} takes a super-network; got {supernet!r:.80} of type {type(supernet).__name__}. "
+                f"{type(self).__name__} takes a super-network; got {quote_typed(supernet)}. "
                 "Make one of a space by `pg.oneshot.supernet(space)`."
             )
         self.supernet = supernet

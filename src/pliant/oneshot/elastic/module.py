@@ -20,7 +20,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, quote_typed
 from pliant.values.path import Path
 
 from ..choices.runtime_holes import check_no_holes, explain_runtime_hole
@@ -293,9 +293,7 @@ class Elastic(nn.Module):
                 f"the module at {self.path or 'the root'!r} cannot be built with the values {decisions.to_dict()}: {error}"
             ) from error
         if not isinstance(module, nn.Module):
-            raise FieldTypeError(
-                f"a module is expected at {self.path!r}; got {module!r:.80} of type {type(module).__name__}."
-            )
+            raise FieldTypeError(f"a module is expected at {self.path!r}; got {quote_typed(module)}.")
         check_no_holes(module, self.path)
         next(module.parameters(), None)  # realizes the module
         module = replace_lazy_layers(module, self.path, self._lazy_tensors)

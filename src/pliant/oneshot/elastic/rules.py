@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.values.class_table import ClassTable
-from pliant.values.errors import FieldTypeError, FieldValueError, listing
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote
 
 Rule = Callable[[nn.Module, str, Tensor], Tensor]
 """Takes a layer of the wanted size, the name of one of its parameters or buffers, and the maximal tensor of that name;
@@ -44,11 +44,13 @@ def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"add_rule takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(f"add_rule takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
     if rule is None:
         return lambda given: add_rule(layer, given)
     if not callable(rule):
-        raise FieldTypeError(f"a sharing rule is a function (layer, name, full) -> tensor; got {rule!r:.80}.")
+        raise FieldTypeError(
+            f"a sharing rule is a function (layer, name, full) -> tensor; got {quote(rule)}."
+        )
     return _rules.add(layer, rule)
 
 

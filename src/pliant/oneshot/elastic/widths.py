@@ -7,7 +7,7 @@ from typing import Any, final
 
 from torch import nn
 
-from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, suggest
 from pliant.values.signature import read_signature
 
 
@@ -87,7 +87,7 @@ def add_widths(
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
     known = list(read_signature(given).parameters)
     for name in (reads, writes):
         if name is not None and name not in known:

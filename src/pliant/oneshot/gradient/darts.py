@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number, refuse_unknown
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 from pliant.values.numbers import to_whole
 
 from ..capability import CAPABILITIES
@@ -60,7 +60,7 @@ class DARTS(GradientSampler):
         order = to_whole(self.order)
         if order not in (1, 2):
             raise FieldValueError(
-                f"DARTS(order=...) takes 1 (the present weights) or 2 (the weights after their next step); got {self.order!r:.80}."
+                f"DARTS(order=...) takes 1 (the present weights) or 2 (the weights after their next step); got {quote(self.order)}."
             )
         self.order = order
         self.epsilon = check_number(self.epsilon, "epsilon", self, above=0.0)

@@ -20,7 +20,7 @@ from torch import Tensor
 from pliant.algorithms.options import check_count, check_flag, check_number, refuse_unknown
 from pliant.space import Decisions
 from pliant.space.formats import Indices
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, quote, quote_typed
 
 from ..choices.choice import InputChoice, LayerChoice
 from ..choices.evaluation import keep_buffers
@@ -106,7 +106,7 @@ class GradientSampler(Sampler):
         if given is not None and not isinstance(given, Penalty):
             raise FieldTypeError(
                 f"{type(self).__name__}(penalty=...) takes AddedCost(cost), LogCost(cost) or another Penalty; got "
-                f"{given!r:.80} of type {type(given).__name__}."
+                f"{quote_typed(given)}."
             )
 
     @property
@@ -133,7 +133,7 @@ class GradientSampler(Sampler):
             if isinstance(module, (LayerChoice, InputChoice)) and module.is_open:
                 if not isinstance(module.handler, Runner | None):
                     raise BindError(
-                        f"the choice {module.key!r} already has the handler {module.handler!r:.80}. Set its handler to None, or make a "
+                        f"the choice {module.key!r} already has the handler {quote(module.handler)}. Set its handler to None, or make a "
                         f"new super-network for this {type(self).__name__}."
                     )
                 module.handler = self._runner

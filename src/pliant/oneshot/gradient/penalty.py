@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pliant.algorithms.options import check_number
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 Cost = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -31,7 +31,7 @@ class Penalty(ABC):
         if not callable(cost):
             raise FieldTypeError(
                 f"{type(self).__name__} takes a function of the candidates' weights by key, such as "
-                f"`lambda weights: weights['op'] @ latencies`; got {cost!r:.80} of type {type(cost).__name__}."
+                f"`lambda weights: weights['op'] @ latencies`; got {quote_typed(cost)}."
             )
         self.cost = cost
 
@@ -44,7 +44,7 @@ class Penalty(ABC):
         found: object = self.cost(weights)
         if not isinstance(found, Tensor) or found.numel() != 1:
             raise FieldTypeError(
-                f"the cost function of {type(self).__name__} returned {found!r:.80}. Return a tensor with one number that is computed from "
+                f"the cost function of {type(self).__name__} returned {quote(found)}. Return a tensor with one number that is computed from "
                 "the given weights, so that gradients flow."
             )
         return found.reshape(())

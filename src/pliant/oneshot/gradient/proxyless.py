@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pliant.algorithms.options import refuse_unknown
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..capability import CAPABILITIES
 from ..sampler import Step
@@ -58,7 +58,7 @@ class ProxylessNAS(GradientSampler):
         super().__post_init__()
         if self.mode not in MODES:
             raise FieldValueError(
-                f"ProxylessNAS(mode=...) takes {' or '.join(MODES)}; got {self.mode!r:.80}{suggest(self.mode, MODES) or '.'}"
+                f"ProxylessNAS(mode=...) takes {' or '.join(MODES)}; got {quote(self.mode)}{suggest(self.mode, MODES) or '.'}"
             )
 
     def _make_runner(self) -> Runner:

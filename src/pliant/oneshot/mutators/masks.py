@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pliant.space import Choice, Decisions, Float, Space, walk_points
-from pliant.values.errors import DecisionError, FieldTypeError, listing, suggest
+from pliant.values.errors import DecisionError, FieldTypeError, listing, quote, quote_typed, suggest
 
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, PointChoice, to_mask
 from ..choices.mutable import Mutable
@@ -56,7 +56,7 @@ class Masks(dict[str, Tensor]):
         strange = [key for key in self if key not in known]
         if strange:
             raise DecisionError(
-                f"these masks are of another space: this one has no decision {strange[0]!r}{suggest(strange[0], known) or '.'} "
+                f"these masks are of another space: this one has no decision {quote(strange[0])}{suggest(strange[0], known) or '.'} "
                 f"Its decisions: {listing(known)}."
             )
         return Decisions(space, walk_points(space, lambda _, point: self._value(point)))
@@ -103,9 +103,7 @@ def read_masks(given: object, mutables: Iterable[Mutable], what: str) -> Masks:
       DecisionError: a key is unknown, or a mask does not fit its decision.
     """
     if not isinstance(given, Mapping):
-        raise FieldTypeError(
-            f"{what} is a dict with a tensor per decision key; got {given!r:.80} of type {type(given).__name__}."
-        )
+        raise FieldTypeError(f"{what} is a dict with a tensor per decision key; got {quote_typed(given)}.")
     known = {mutable.key: mutable for mutable in mutables}
     strange = [key for key in given if key not in known]
     if strange:
@@ -156,9 +154,7 @@ def _read_mask(given: object, mutable: Mutable) -> Tensor:
     try:
         mask = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError):
-        raise FieldTypeError(
-            f"the mask of {mutable.key!r} is a tensor; got {given!r:.80} of type {type(given).__name__}."
-        ) from None
+        raise FieldTypeError(f"the mask of {mutable.key!r} is a tensor; got {quote_typed(given)}.") from None
     if isinstance(mutable, PointChoice) and not isinstance(mutable.point, Choice):
         number = _read_number(mask.detach(), mutable.key, is_float=isinstance(mutable.point, Float))
         return torch.tensor(number, dtype=torch.float64 if isinstance(mutable.point, Float) else torch.long)

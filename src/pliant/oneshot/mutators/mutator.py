@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.space import Choice, Point, Space, walk_points
-from pliant.values.errors import DecisionError, FieldTypeError, SpaceError
+from pliant.values.errors import DecisionError, FieldTypeError, SpaceError, quote_typed
 
 from ..choices.choice import InputChoice, LayerChoice, PointChoice
 from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
@@ -60,7 +60,7 @@ class Mutables(Sequence[Mutable]):
         """
         if not isinstance(network, nn.Module):
             raise FieldTypeError(
-                f"a mutator is bound to a module; got {network!r:.80} of type {type(network).__name__}. "
+                f"a mutator is bound to a module; got {quote_typed(network)}. "
                 "Make one from a symbolic space with `pg.oneshot.supernet(space)`."
             )
         if not isinstance(network, Supernet):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pliant.space import Decisions
 from pliant.space.sample import as_random
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote
 
 from ..capability import DECISION_KINDS
 from ..choices.choice import InputChoice
@@ -109,7 +109,7 @@ class MutatorSampler(Sampler):
         made: Any = self.make(self.supernet)
         if not isinstance(made, Mutator) or made.model is not self.supernet:
             raise FieldTypeError(
-                f"MutatorSampler takes a function that returns a mutator of its super-network; {self.make!r:.80} returned {made!r:.80}."
+                f"MutatorSampler takes a function that returns a mutator of its super-network; {quote(self.make)} returned {quote(made)}."
             )
         self.mutator = made
 

@@ -13,7 +13,15 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from pliant.space import Choice, Decisions, Float, Int
-from pliant.values.errors import DecisionError, FieldTypeError, SpaceError, listing, suggest
+from pliant.values.errors import (
+    DecisionError,
+    FieldTypeError,
+    SpaceError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 
 from ..choices.choice import InputChoice, LayerChoice, PointChoice, to_mask
 from ..choices.mutable import Mutable
@@ -168,9 +176,7 @@ def _values(mutable: Any, network: nn.Module) -> list[Any]:
 def _read(mutables: Mutables, given: object, what: str) -> Masks:
     """Converts an answer, or masks, to checked masks."""
     if not isinstance(given, Mapping):
-        raise FieldTypeError(
-            f"{what} is a dict with `_value` and `_idx` per key; got {given!r:.80} of type {type(given).__name__}."
-        )
+        raise FieldTypeError(f"{what} is a dict with `_value` and `_idx` per key; got {quote_typed(given)}.")
     known = {mutable.key: mutable for mutable in mutables}
     found = dict(given)
     for key, item in given.items():
@@ -184,7 +190,7 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
     fields = item if isinstance(item, Mapping) else {"_value": item}
     given, places = fields.get("_value"), next((fields[name] for name in _INDEX if name in fields), None)
     if given is None and places is None:
-        raise DecisionError(f"the answer for {mutable.key!r} has neither `_value` nor `_idx`: {item!r:.80}.")
+        raise DecisionError(f"the answer for {mutable.key!r} has neither `_value` nor `_idx`: {quote(item)}.")
     if not values:
         return given
     is_many = isinstance(mutable, InputChoice)
@@ -196,7 +202,7 @@ def _read_item(mutable: Mutable, item: Any, network: nn.Module) -> Any:
     for i in places:
         if i.__class__ is not int or not 0 <= i < len(values):
             raise DecisionError(
-                f"the answer for {mutable.key!r} has the index {i!r}; there are {len(values)} candidates, from 0."
+                f"the answer for {mutable.key!r} has the index {quote(i)}; there are {len(values)} candidates, from 0."
             )
     if given is not None and [values[i] for i in places] != names:
         raise DecisionError(
@@ -212,7 +218,7 @@ def _find(name: object, values: list[Any], key: str) -> int:
     found = [i for i, value in enumerate(values) if value == name]
     if len(found) != 1:
         raise DecisionError(
-            f"the answer for {key!r} has the value {name!r}, which matches {len(found) or 'none'} of the candidates"
+            f"the answer for {key!r} has the value {quote(name)}, which matches {len(found) or 'none'} of the candidates"
             f"{suggest(str(name), map(str, values)) or '.'} Also give `_idx`. The candidates: {listing(map(str, values))}."
         )
     return found[0]

@@ -12,7 +12,16 @@ from typing import Any, final
 from pliant.hyper.functions import floatv, intv, manyof, oneof
 from pliant.hyper.hole import DerivedHole
 from pliant.symbolic.objects.containers import Dict
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError, listing, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    LoadError,
+    SpaceError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.lines import check_depth, read_json
 
 TYPES = ("layer_choice", "input_choice", "choice", "randint", "uniform", "loguniform")
@@ -102,7 +111,7 @@ def read_space(given: Mapping[str, Any] | str) -> Dict:
     data = _parse(given)
     if not isinstance(data, Mapping):
         raise FieldTypeError(
-            f"a search space is a dict of keys, each with `_type` and `_value`; got {data!r:.80} of type {type(data).__name__}."
+            f"a search space is a dict of keys, each with `_type` and `_value`; got {quote_typed(data)}."
         )
     if not data:
         raise SpaceError("there is nothing to decide: this search space has no keys.")
@@ -113,7 +122,9 @@ def _parse(given: object) -> Any:
     try:
         return read_json(given) if isinstance(given, str) else check_depth(given)
     except LoadError as error:
-        start = f"text that starts with {given[:40]!r}" if isinstance(given, str) else type(given).__name__
+        start = (
+            f"text that starts with {quote(given[:40])}" if isinstance(given, str) else type(given).__name__
+        )
         raise FieldValueError(
             f"a search-space file is JSON; got {start}: {error}. Write one with `pliant space FILE --json`."
         ) from None
@@ -122,13 +133,13 @@ def _parse(given: object) -> Any:
 def _read_item(key: str, item: object) -> Any:
     if not isinstance(item, Mapping) or "_type" not in item or "_value" not in item:
         raise FieldTypeError(
-            f"the item {key!r} of a search space needs `_type` and `_value`; got {item!r:.80}. "
+            f"the item {key!r} of a search space needs `_type` and `_value`; got {quote(item)}. "
             'For example: {"_type": "layer_choice", "_value": ["conv", "pool"]}.'
         )
     kind, value = item["_type"], item["_value"]
     if kind not in TYPES:
         raise FieldValueError(
-            f"the item {key!r} has the unknown type {kind!r}{suggest(str(kind), TYPES) or '.'} "
+            f"the item {key!r} has the unknown type {quote(kind)}{suggest(str(kind), TYPES) or '.'} "
             f"Known types: {listing(TYPES, limit=len(TYPES))}."
         )
     if kind == "layer_choice":
@@ -142,20 +153,20 @@ def _read_item(key: str, item: object) -> Any:
 
 def _read_candidates(key: str, kind: str, value: object) -> list[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise FieldValueError(f"the {kind} {key!r} needs a list of candidates; got {value!r:.80}.")
+        raise FieldValueError(f"the {kind} {key!r} needs a list of candidates; got {quote(value)}.")
     return list(value)
 
 
 def _read_inputs(key: str, value: object) -> InputAnswer:
     if not isinstance(value, Mapping) or "candidates" not in value:
         raise FieldValueError(
-            f'the input_choice {key!r} needs {{"candidates": [...], "n_chosen": ...}}; got {value!r:.80}.'
+            f'the input_choice {key!r} needs {{"candidates": [...], "n_chosen": ...}}; got {quote(value)}.'
         )
     candidates = _read_candidates(key, "input_choice", value["candidates"])
     chosen = value.get("n_chosen")
     if chosen is not None and (chosen.__class__ is not int or not 1 <= chosen <= len(candidates)):
         raise FieldValueError(
-            f"`n_chosen` of the input_choice {key!r} is from 1 to {len(candidates)}, or null for any number; got {chosen!r}."
+            f"`n_chosen` of the input_choice {key!r} is from 1 to {len(candidates)}, or null for any number; got {quote(chosen)}."
         )
     return InputAnswer(candidates, chosen)
 
@@ -166,7 +177,7 @@ def _read_range(key: str, kind: str, value: object) -> Any:
     fit = [isinstance(n, allowed) and not isinstance(n, bool) and math.isfinite(n) for n in ends]
     if len(ends) != 2 or not all(fit):
         numbers = "integers" if kind == "randint" else "numbers"
-        raise FieldValueError(f"the {kind} {key!r} needs two {numbers}, [lower, upper]; got {value!r:.80}.")
+        raise FieldValueError(f"the {kind} {key!r} needs two {numbers}, [lower, upper]; got {quote(value)}.")
     low, high = ends
     if not (low < high if kind == "randint" else low <= high) or (kind == "loguniform" and low <= 0):
         raise FieldValueError(

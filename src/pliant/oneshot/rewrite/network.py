@@ -23,6 +23,7 @@ from pliant.values.errors import (
     FieldValueError,
     PliantError,
     SpaceError,
+    quote_typed,
 )
 
 from ..channels.propagation import WIDTH_NAME
@@ -309,8 +310,7 @@ def _read_program(space: object) -> Any:
         return space
     if not isinstance(space, nn.Module):
         raise FieldTypeError(
-            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {space!r:.80} "
-            f"of type {type(space).__name__}."
+            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {quote_typed(space)}."
         )
     return open_holes(space)
 

@@ -10,7 +10,7 @@ from torch import nn
 from pliant.symbolic.objects.symbolize import plain
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote_typed
 
 from ..choices.mutable import Mutable
 from ..elastic.module import Elastic
@@ -38,7 +38,7 @@ def to_plain(network: nn.Module) -> Any:
     """
     given: Any = network
     if not isinstance(given, nn.Module):
-        raise FieldTypeError(f"to_plain takes a module; got {given!r:.80} of type {type(given).__name__}.")
+        raise FieldTypeError(f"to_plain takes a module; got {quote_typed(given)}.")
     classes = {name: _ordinary(name, module) for name, module in network.named_modules()}
     made = copy.deepcopy(network)
     for name, module in list(made.named_modules()):

@@ -20,7 +20,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.node import Node, children
 from pliant.symbolic.tree.realize import RealizationError, realize
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote_typed
 from pliant.values.path import Path, step_text
 
 from ..choices.choice import InputChoice, LayerChoice
@@ -139,7 +139,7 @@ class Rewriter:
             except FieldValueError as error:
                 for where, candidate in _find_non_modules(value, here):
                     raise FieldValueError(
-                        f"{str(error).rstrip('.')}. The candidate {candidate!r:.80} of type {type(candidate).__name__} at {where!r} is not a "
+                        f"{str(error).rstrip('.')}. The candidate {quote_typed(candidate)} at {where!r} is not a "
                         "module, but other candidates of its hole are. Make all of them modules: symbolize their classes with pg.symbolize."
                     ) from error
                 raise
@@ -249,7 +249,7 @@ class Rewriter:
 
 def _non_module_error(value: object, here: Place) -> FieldTypeError:
     return FieldTypeError(
-        f"a module is expected at {here.path or 'the root'!r}; got {value!r:.80} of type {type(value).__name__}. "
+        f"a module is expected at {here.path or 'the root'!r}; got {quote_typed(value)}. "
         "Symbolize the classes of candidates with pg.symbolize."
     )
 

@@ -19,7 +19,7 @@ from pliant.algorithms.evolution import Either, Evolution, Mutate, RandomPick, T
 from pliant.algorithms.objectives import Reject
 from pliant.algorithms.options import check_count, refuse_unknown
 from pliant.space import Decisions
-from pliant.values.errors import FieldValueError, RewardError, SpaceError
+from pliant.values.errors import FieldValueError, RewardError, SpaceError, quote
 
 from ..choices.evaluation import evaluating
 from ..normalization import Normalization, Recalibrated, mean_quality
@@ -70,7 +70,7 @@ class SearchedSampler(Sampler):
         self.batches = check_count(self.batches, "batches", self)
         if (self.cost is None) is not (self.limit is None):
             raise FieldValueError(
-                f"{type(self).__name__} keeps a cost under a limit; got cost={self.cost!r:.60} and limit={self.limit!r}. Give both "
+                f"{type(self).__name__} keeps a cost under a limit; got cost={quote(self.cost, 60)} and limit={quote(self.limit)}. Give both "
                 "or neither."
             )
         self._algorithm = found if self.cost is None else Reject(found, self.cost, high=self.limit)

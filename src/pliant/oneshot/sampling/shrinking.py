@@ -14,7 +14,7 @@ from pliant.algorithms import Algorithm
 from pliant.algorithms.options import check_count, check_number, keep_checked, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError
+from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, quote, quote_typed
 
 from ..capability import DECISION_KINDS
 from ..choices.evaluation import call_network
@@ -50,15 +50,14 @@ class Phase:
         keep_checked(self, "networks", check_count)
         if not isinstance(self.free, dict):
             raise FieldTypeError(
-                f"Phase(free=...) maps names, paths or patterns to numbers of values, such as {{'width': 2}}; got {self.free!r:.80}."
+                f"Phase(free=...) maps names, paths or patterns to numbers of values, such as {{'width': 2}}; got {quote(self.free)}."
             )
         for pattern, count in self.free.items():
             if count is not None:
                 self.free[pattern] = check_count(count, f"free[{pattern!r}]", "Phase")
             if not isinstance(pattern, str):
                 raise FieldTypeError(
-                    f"Phase(free=...) maps names, paths or patterns to numbers of values; got the key {pattern!r:.80} of type "
-                    f"{type(pattern).__name__}."
+                    f"Phase(free=...) maps names, paths or patterns to numbers of values; got the key {quote_typed(pattern)}."
                 )
 
 
@@ -105,7 +104,7 @@ class ProgressiveShrinking(SearchedSampler):
         phases, distillation = self.phases, self.distillation
         for phase in phases:
             if not isinstance(phase, Phase):
-                raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {phase!r:.80}.")
+                raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {quote(phase)}.")
         if not phases:
             raise FieldValueError("ProgressiveShrinking needs phases; got none. Start with Phase(1, {}).")
         if distillation and phases[0].free:

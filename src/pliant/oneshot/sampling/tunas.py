@@ -15,7 +15,7 @@ from pliant.algorithms.options import check_number
 from pliant.algorithms.policy import Factorized, Policy, Reinforce, Rule
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit, mutate
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 from pliant.values.numbers import to_real
 
 from ..choices.choice import LayerChoice
@@ -74,13 +74,13 @@ class TuNAS(PolicySampler):
     ) -> None:
         if (cost is None) is not (target is None):
             raise FieldValueError(
-                f"TuNAS moves a cost towards a target; got cost={cost!r:.60} and target={target!r}. Give both or neither."
+                f"TuNAS moves a cost towards a target; got cost={quote(cost, 60)} and target={quote(target)}. Give both or neither."
             )
         delay = check_number(delay, "delay", "TuNAS", below=1.0)
         if not 0 <= (warm_up := check_number(warm_up, "warm_up", "TuNAS")) <= delay:
             raise FieldValueError(
-                f"warm_up and delay of TuNAS are shares of all steps, with 0 <= warm_up <= delay < 1; got warm_up={warm_up!r} and "
-                f"delay={delay!r}."
+                f"warm_up and delay of TuNAS are shares of all steps, with 0 <= warm_up <= delay < 1; got warm_up={quote(warm_up)} and "
+                f"delay={quote(delay)}."
             )
 
         def reward(quality: float, decisions: Decisions) -> float:
@@ -89,7 +89,7 @@ class TuNAS(PolicySampler):
         number = to_real(exponent)
         if number is None or not -math.inf < number < 0:
             raise FieldValueError(
-                f"TuNAS(exponent=...) takes a finite number below 0, such as -0.1; got {exponent!r:.80}. An exponent of 0 or more would "
+                f"TuNAS(exponent=...) takes a finite number below 0, such as -0.1; got {quote(exponent)}. An exponent of 0 or more would "
                 "reward a distance from the target."
             )
         self.exponent = number

@@ -12,7 +12,7 @@ from typing import Any, final
 import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote_typed
 
 from ..choices.nested import change_leaves
 from ..normalization import count_examples
@@ -50,8 +50,8 @@ class Feed:
     ) -> None:
         if not hasattr(batches, "__iter__") or isinstance(batches, Iterator):
             raise FieldTypeError(
-                f"{name} takes batches that can be iterated again and again, such as a DataLoader or a list; got {batches!r:.60} of "
-                f"type {type(batches).__name__}. Make a list of a generator, or a DataLoader of a dataset."
+                f"{name} takes batches that can be iterated again and again, such as a DataLoader or a list; got {quote_typed(batches, 60)}. "
+                "Make a list of a generator, or a DataLoader of a dataset."
             )
         self.batches, self.name = batches, name
         self._generator: Any = getattr(batches, "generator", None)  # of a DataLoader

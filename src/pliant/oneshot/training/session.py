@@ -14,7 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pliant.values.errors import FeedbackError, FieldTypeError, FieldValueError, LoadError, RewardError
+from pliant.values.errors import (
+    FeedbackError,
+    FieldTypeError,
+    FieldValueError,
+    LoadError,
+    RewardError,
+    quote,
+    quote_typed,
+)
 
 from ..choices.choice import InputChoice
 from ..choices.evaluation import evaluating as evaluating  # a public name of this module
@@ -235,7 +243,7 @@ class Session:
         """
         given: Any = state
         if not isinstance(given, dict) or not {"sampler", "done", "epoch"} <= given.keys():
-            raise LoadError(f"{given!r:.80} is not a state of a session. Pass what `state_dict()` returned.")
+            raise LoadError(f"{quote(given)} is not a state of a session. Pass what `state_dict()` returned.")
         self.sampler.restore(state["sampler"])
         self.done, self.epoch = int(state["done"]), int(state["epoch"])
         self._begun, self._asked = 0, False
@@ -322,7 +330,7 @@ def check_loss(found: object) -> Tensor:
     """
     if not isinstance(found, Tensor):
         raise FieldTypeError(
-            f"a loss is a tensor with one number, through which gradients flow; got {found!r:.80} of type {type(found).__name__}. "
+            f"a loss is a tensor with one number, through which gradients flow; got {quote_typed(found)}. "
             "Return what the criterion returned, without item() or float()."
         )
     if found.numel() != 1:

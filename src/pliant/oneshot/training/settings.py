@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
 from pliant.values.signature import read_signature
 
 from ..sampler import Sampler
@@ -32,7 +32,7 @@ def check_sampler(sampler: object) -> None:
         )
     if not isinstance(sampler, Sampler):
         raise FieldTypeError(
-            f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {sampler!r:.80} of type {type(sampler).__name__}. "
+            f"Trainer takes a sampler, such as TuNAS() or DARTS(); got {quote_typed(sampler)}. "
             "A black-box algorithm, such as pg.generators.Random(), searches networks that are trained alone: `search_alone`."
         )
 
@@ -52,7 +52,7 @@ def check_device(device: Any) -> torch.device:
         there += ["mps"] if torch.backends.mps.is_available() else []
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise FieldValueError(
-            f"Trainer(device=...) cannot train on {device!r:.80}: {reason:.200}. Devices here: {', '.join(there)}."
+            f"Trainer(device=...) cannot train on {quote(device)}: {reason:.200}. Devices here: {', '.join(there)}."
         ) from error
     return found
 
@@ -63,7 +63,7 @@ def check_autocast(autocast: object) -> torch.dtype | None:
         return autocast
     raise FieldTypeError(
         f"Trainer(autocast=...) is the type to compute in, torch.bfloat16 or torch.float16, or None for no autocast; got "
-        f"{autocast!r:.80} of type {type(autocast).__name__}."
+        f"{quote_typed(autocast)}."
     )
 
 
@@ -93,7 +93,7 @@ def make_optimizer(make: object, weights: list[nn.Parameter]) -> Optimizer:
         raise FieldTypeError(f"{expected}; got a {type(make).__name__} itself.")
     made: Any = make(weights)
     if not isinstance(made, Optimizer):
-        raise FieldTypeError(f"{expected}; the given one returned {made!r:.80}.")
+        raise FieldTypeError(f"{expected}; the given one returned {quote(made)}.")
     return made
 
 

@@ -16,7 +16,7 @@ from pliant.algorithms import Algorithm, Exhausted
 from pliant.hyper.template import Template
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
-from pliant.values.errors import FieldTypeError, PliantError
+from pliant.values.errors import FieldTypeError, PliantError, quote_typed
 from pliant.values.packages import require
 
 from ..normalization import mean_quality, recalibrate
@@ -176,7 +176,7 @@ def export(
     given: Any = network
     if not isinstance(given, nn.Module):
         raise FieldTypeError(
-            f"export takes a concrete network; got {given!r:.80} of type {type(given).__name__}. Decisions become one by "
+            f"export takes a concrete network; got {quote_typed(given)}. Decisions become one by "
             "`supernet.materialize(decisions)`."
         )
     trace: Any = torch.jit.trace
