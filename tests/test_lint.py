@@ -39,3 +39,56 @@ def test_every_expected_error_has_a_match():
         and not any(word.arg in ("match", "check") for word in node.keywords)
     ]
     assert found == []
+
+
+REPRS = ("__repr__", "extra_repr", "__str__")
+KEEP_REPR = {"src/pliant/values/path.py: key"}  # a path is read back, so that its keys are written whole
+
+
+def unquoted(text: str) -> list[str]:
+    """The given values that a module formats by their repr, which may raise, be huge, or act on a terminal.
+
+    Each is a repr that is cut, or that of a parameter which is not declared as text.
+    """
+    found = []
+
+    def visit(node: ast.AST, kinds: dict[str, str]) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if getattr(node, "name", "") in REPRS:
+                return
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            kinds = kinds | {one.arg: ast.unparse(one.annotation) if one.annotation else "" for one in given}
+        if isinstance(node, ast.FormattedValue) and node.conversion == ord("r"):
+            value = ast.unparse(node.value)
+            if node.format_spec or kinds.get(value, "str") != "str":
+                found.append(value)
+        for child in ast.iter_child_nodes(node):
+            visit(child, kinds)
+
+    visit(ast.parse(text), {})
+    return found
+
+
+def test_messages_quote_given_values():
+    """`quote` of `values/errors.py` writes any value; a repr is for our own names and for `__repr__`."""
+    found = [
+        f"{path.relative_to(ROOT)}: {value}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for value in unquoted(path.read_text("utf-8"))
+    ]
+    assert sorted(set(found) - KEEP_REPR) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("raise E(f'got {x!r}')", ["x"]),
+        ("why = f'{x!r:.80}'", ["x"]),
+        ("why = f'{x.y!r:.80}'", ["x.y"]),
+        ("return lambda n: f'{n!r}{x!r}'", ["n", "x"]),
+        ("raise E(f'{quote(x)} {name!r} {path!r}')", []),
+        ("def __repr__(self): return f'{x!r}{self.y!r:.80}'", []),
+    ],
+)
+def test_unquoted_values_are_found(body, found):
+    assert unquoted(f"def f(x, name: str, *, y: object = 1):\n    path = 2\n    {body}") == found

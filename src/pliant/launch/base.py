@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote, quote_typed
 from pliant.values.numbers import to_real
 
 JSON = Any
@@ -50,7 +50,7 @@ class Limits:
             number = to_real(value)
             if value is not None and (number is None or not 0 < number < math.inf):
                 raise LaunchError(
-                    f"Limits.{name} must be a number above 0, or None for no limit; got {value!r:.80}. "
+                    f"Limits.{name} must be a number above 0, or None for no limit; got {quote(value)}. "
                     "Example: Limits(seconds=60, memory=2 * 1024**3)."
                 )
 
@@ -340,8 +340,8 @@ def _find_fault(value: object, path: str, depth: int = 0) -> tuple[str, str] | N
     elif isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                return path, f"the key {key!r:.80} of type {type(key).__name__}"
+                return path, f"the key {quote_typed(key)}"
         pairs = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
     else:
-        return path, f"{value!r:.80} of type {type(value).__name__}"
+        return path, quote_typed(value)
     return next((fault for at, item in pairs if (fault := _find_fault(item, at, depth + 1))), None)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 from pliant.values.files import check_links
 from pliant.values.numbers import to_real, to_whole
 
@@ -21,16 +21,16 @@ def check_job(job: object, taken: Mapping[str, object]) -> None:
     """
     if not isinstance(job, Job):
         raise LaunchError(
-            f"start takes a Job; got {job!r:.80}. Example: Job('1', Call('module:function', payload))."
+            f"start takes a Job; got {quote(job)}. Example: Job('1', Call('module:function', payload))."
         )
     name: object = job.id
     attempt: object = job.attempt
     if not isinstance(name, str) or not name:
-        raise LaunchError(f"Job.id must be non-empty text, such as 'trial-7'; got {name!r:.80}.")
+        raise LaunchError(f"Job.id must be non-empty text, such as 'trial-7'; got {quote(name)}.")
     if name in taken:
         raise LaunchError(f"a job {job.id!r} is already waiting or running. Give each job its own id.")
     if not isinstance(job.limits, Limits):
-        raise LaunchError(f"Job.limits must be Limits(seconds=..., memory=...); got {job.limits!r:.80}.")
+        raise LaunchError(f"Job.limits must be Limits(seconds=..., memory=...); got {quote(job.limits)}.")
     check_count(attempt, "Job.attempt")
 
 
@@ -56,7 +56,7 @@ def check_count(value: object, name: str, otherwise: str = "") -> int:
     """
     count = to_whole(value)
     if count is None or count < 1:
-        raise LaunchError(f"{name} must be an integer from 1{otherwise}; got {value!r:.80}.")
+        raise LaunchError(f"{name} must be an integer from 1{otherwise}; got {quote(value)}.")
     return count
 
 
@@ -68,7 +68,7 @@ def check_seconds(value: object, name: str) -> float:
     """
     seconds = to_real(value)
     if seconds is None or not 0 <= seconds < 1e9:
-        raise LaunchError(f"{name} must be a number of seconds from 0, below 1e9; got {value!r:.80}.")
+        raise LaunchError(f"{name} must be a number of seconds from 0, below 1e9; got {quote(value)}.")
     return seconds
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 
 from .base import Command, Container, Job
 from .check import check_count, check_seconds, check_workers
@@ -81,12 +81,12 @@ def describe_command(work: Command) -> dict[str, Any]:
 def _check_texts(argv: object, env: Mapping[str, str]) -> None:
     if not isinstance(argv, tuple | list) or not argv or not all(isinstance(part, str) for part in argv):
         raise LaunchError(
-            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {argv!r:.120}. "
+            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {quote(argv, 120)}. "
             "Example: ('python', 'train.py', '--steps=10')."
         )
     for text in (*argv, *env, *env.values()):
         if not isinstance(text, str) or "\0" in text:
-            raise LaunchError(f"arguments and variables must be text without NUL; got {text!r:.80}.")
+            raise LaunchError(f"arguments and variables must be text without NUL; got {quote(text)}.")
     if not argv[0]:
         raise LaunchError("argv[0] is empty. Give the program.")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pliant.values.errors import LaunchError, suggest
+from pliant.values.errors import LaunchError, quote, quote_typed, suggest
 
 _FORM = "a function is named 'module:qualname', such as 'tasks.digits:train'"
 _files: dict[str, ModuleType] = {}
@@ -42,7 +42,7 @@ def name_of(function: str | Callable[..., Any]) -> str:
     module = getattr(function, "__module__", "") or ""
     if not qualname:
         raise LaunchError(
-            f"a call takes a function or its name; got {function!r:.80} of type {type(function).__name__}. "
+            f"a call takes a function or its name; got {quote_typed(function)}. "
             f"{_FORM[0].upper()}{_FORM[1:]}. Replace a partial with a function that calls it."
         )
     if "<" in qualname:
@@ -82,7 +82,7 @@ def _split(name: str) -> tuple[str, str]:
     module, _, qualname = name.rpartition(":")
     dotted = module if not module.endswith(".py") else "file"
     if not all(part.isidentifier() for text in (dotted, qualname) for part in text.split(".")):
-        raise LaunchError(f"{name!r:.200} is not the name of a function: {_FORM}.")
+        raise LaunchError(f"{quote(name, 200)} is not the name of a function: {_FORM}.")
     return module, qualname
 
 

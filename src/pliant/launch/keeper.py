@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, final
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 from pliant.values.exceptions import describe
 
 from . import tree
@@ -363,13 +363,13 @@ def preload(names: list[str]) -> None:
     threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
     if threads > 1:
         raise LaunchError(
-            f"preload={names!r} left {threads} threads running; a process with threads cannot be forked safely. "
+            f"preload={quote(names)} left {threads} threads running; a process with threads cannot be forked safely. "
             "Compute with one thread there, or remove it from preload."
         )
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         raise LaunchError(
-            f"preload={names!r} used a GPU; forked workers could not use it then. Use the CPU in preload; calls may "
+            f"preload={quote(names)} used a GPU; forked workers could not use it then. Use the CPU in preload; calls may "
             "use the GPU."
         )
     gc.collect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 
 from .base import Call, Container, Job, dump
 from .check import check_count, check_seconds, check_workers
@@ -63,7 +63,7 @@ class Processes(LocalLauncher):
         for name in names:
             if not isinstance(name, str):
                 raise LaunchError(
-                    f"preload must be names of modules or functions; got {name!r:.80}. "
+                    f"preload must be names of modules or functions; got {quote(name)}. "
                     "Example: ('torch', 'tasks.digits:warm_up')."
                 )
         options = {

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, final
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 from pliant.values.exceptions import one_line
 from pliant.values.packages import require
 
@@ -305,7 +305,7 @@ def _connect(ray: Any, address: str | None, runtime_env: Mapping[str, Any] | Non
     try:
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        what = "Ray does not start here" if address is None else f"no cluster was found at {address!r}"
+        what = "Ray does not start here" if address is None else f"no cluster was found at {quote(address)}"
         raise LaunchError(
             f"{what}: {one_line(str(error))}. Start one with `ray start --head`, or omit the address to use this machine."
         ) from error
@@ -322,7 +322,7 @@ def _check_connection(ray: Any, address: str | None, runtime_env: Mapping[str, A
     own = ray.get_runtime_context().gcs_address
     if address not in (None, "auto", own):
         raise LaunchError(
-            f"this process is connected to the cluster at {own!r}, not to {address!r}. Omit the address, or call "
+            f"this process is connected to the cluster at {own!r}, not to {quote(address)}. Omit the address, or call "
             "ray.shutdown() first."
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pliant.algorithms.description import to_text
 from pliant.algorithms.options import check_count
 from pliant.space import Decisions, Space
-from pliant.values.errors import FieldValueError, StudyError, listing, suggest
+from pliant.values.errors import FieldValueError, StudyError, listing, quote, suggest
 from pliant.values.slips import STUDY, explain_attributes
 
 from .loop import find_trial
@@ -55,7 +55,7 @@ class View:
         """
         if status is not None and status not in STATUSES:
             raise FieldValueError(
-                f"the status of a trial is one of {listing(STATUSES)}; got {status!r}{suggest(status, STATUSES) or '.'}"
+                f"the status of a trial is one of {listing(STATUSES)}; got {quote(status)}{suggest(status, STATUSES) or '.'}"
             )
         return self._read_trials(status)
 

@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from pliant.values.errors import FieldValueError, MissingFieldError, listing, suggest
+from pliant.values.errors import FieldValueError, MissingFieldError, listing, quote, suggest
 
 from .columns import Column, encode_column, fit_column
 from .encoded import Encoded
@@ -62,7 +62,7 @@ def fit_encoder(table: Table, *, scaling: Scaling = "robust") -> Encoder:
     """
     if scaling not in SCALINGS:
         raise FieldValueError(
-            f"scaling is one of {listing(SCALINGS)}; got {scaling!r:.80}{suggest(scaling, SCALINGS) or '.'}"
+            f"scaling is one of {listing(SCALINGS)}; got {quote(scaling)}{suggest(scaling, SCALINGS) or '.'}"
         )
     columns = [
         fit_column(name, raw, is_category=name in table.categorical, scaling=scaling)
@@ -70,7 +70,7 @@ def fit_encoder(table: Table, *, scaling: Scaling = "robust") -> Encoder:
     ]
     encoder = Encoder(tuple(columns))
     if not encoder.used:
-        reasons = "; ".join(f"{one.name!r:.80}: {one.why}" for one in columns[:5]) or "the table has none"
+        reasons = "; ".join(f"{quote(one.name)}: {one.why}" for one in columns[:5]) or "the table has none"
         raise FieldValueError(
             f"no column is left to learn from, without the target. {reasons}. "
             "Add a column whose values differ, or name a column of texts in `categorical`."

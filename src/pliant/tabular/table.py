@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.errors import FieldValueError, UnknownFieldError, listing, quote, suggest
 
 MISSING = frozenset(
     "|na|n/a|#n/a|#na|<na>|nan|-nan|null|none|nil|missing|?|-|--|.|#value!|#div/0!|#ref!|nat".split("|")
@@ -55,7 +55,7 @@ class Table:
         """
         if name not in self.columns:
             raise UnknownFieldError(
-                f"the table has no column {name!r:.80}{suggest(name, self.columns) or '.'} "
+                f"the table has no column {quote(name)}{suggest(name, self.columns) or '.'} "
                 f"Columns: {listing(self.columns, limit=20)}."
             )
         return self.columns[name]
@@ -124,6 +124,6 @@ def clean_names(given: Iterable[object], where: str) -> list[str]:
         first = names.index(name)
         if first != place:
             raise FieldValueError(
-                f"{where} has two columns named {name!r:.80}, number {first + 1} and number {place + 1}. Rename one of them."
+                f"{where} has two columns named {quote(name)}, number {first + 1} and number {place + 1}. Rename one of them."
             )
     return names

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pliant.values.errors import FieldValueError, listing
+from pliant.values.errors import FieldValueError, listing, quote
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
 KINDS: tuple[Kind, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -49,7 +49,7 @@ class Task:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise FieldValueError(f"a task is one of {listing(KINDS)}; got {self.kind!r:.80}.")
+            raise FieldValueError(f"a task is one of {listing(KINDS)}; got {quote(self.kind)}.")
         least, most = {"binary": (1, 1), "multiclass": (2, None)}.get(self.kind, (1, None))
         if self.outputs < least or (most is not None and self.outputs > most):
             allowed = str(least) if most == least else f"at least {least}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from pliant.values.errors import FieldValueError, listing, suggest
+from pliant.values.errors import FieldValueError, listing, quote, suggest
 
 from .entry import Entry
 
@@ -428,6 +428,6 @@ def get(name: str) -> Entry:
     """
     if name not in ENTRIES:
         raise FieldValueError(
-            f"the zoo has no entry {name!r:.80}{suggest(name, ENTRIES) or '.'} Known: {listing(ENTRIES, limit=100)}."
+            f"the zoo has no entry {quote(name)}{suggest(name, ENTRIES) or '.'} Known: {listing(ENTRIES, limit=100)}."
         )
     return ENTRIES[name]

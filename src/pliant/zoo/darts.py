@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import manyof, oneof
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .cell_graph import CellGraph
 from .operations import Convolution, FactorizedReduce, Pooling, Separable, Zero
@@ -351,7 +351,7 @@ def _check_pairs(pairs: Pairs) -> None:
     for name, _ in pairs:
         if name not in OPS:
             raise FieldValueError(
-                f"the operations of DARTS are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+                f"the operations of DARTS are {', '.join(OPS)}; got {quote(name)}{suggest(name, OPS) or '.'}"
             )
     if len(pairs) != 2 * NODES or any(not 0 <= source < 2 + i // 2 for i, (_, source) in enumerate(pairs)):
         raise FieldValueError(

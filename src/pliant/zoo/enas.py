@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from . import nasnet
 from .cell_graph import CellGraph
@@ -85,7 +85,7 @@ class Operation(nn.Sequential):
     def __init__(self, name: str, filters: int) -> None:
         if name not in OPS:
             raise FieldValueError(
-                f"the operations of ENAS are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+                f"the operations of ENAS are {', '.join(OPS)}; got {quote(name)}{suggest(name, OPS) or '.'}"
             )
         kind, size = name[:-4], int(name[-1])
         parts: list[Any] = [ConvNormAct(filters, filters, 1)]

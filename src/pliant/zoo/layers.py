@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from torch import Tensor, nn
 
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
     "none": nn.Identity,
@@ -39,7 +39,7 @@ def make_activation(name: str) -> nn.Module:
     """
     if name not in ACTIVATIONS:
         raise FieldValueError(
-            f"the activations are {', '.join(ACTIVATIONS)}; got {name!r:.80}{suggest(name, ACTIVATIONS) or '.'}"
+            f"the activations are {', '.join(ACTIVATIONS)}; got {quote(name)}{suggest(name, ACTIVATIONS) or '.'}"
         )
     return ACTIVATIONS[name]()
 

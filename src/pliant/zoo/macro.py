@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct, ImageClassifier, PooledHead
 from .operations import Convolution, Identity, Pooling, Separable
@@ -69,7 +69,7 @@ def make_operation(name: str, filters: int) -> Any:
     """
     if name not in OPS:
         raise FieldValueError(
-            f"the operations are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+            f"the operations are {', '.join(OPS)}; got {quote(name)}{suggest(name, OPS) or '.'}"
         )
     kind, _, size = name.rpartition("_")
     if name == "skip_connect":

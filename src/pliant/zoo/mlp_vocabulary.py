@@ -16,7 +16,7 @@ from torch import nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
-from pliant.values.errors import FieldTypeError, FieldValueError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed, suggest
 from pliant.values.numbers import to_whole
 
 from .layers import make_activation
@@ -73,27 +73,27 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise FieldValueError(
-                f"Vocabulary(task=...) takes one of {', '.join(TASKS)}; got {self.task!r:.80}{suggest(self.task, TASKS) or '.'}"
+                f"Vocabulary(task=...) takes one of {', '.join(TASKS)}; got {quote(self.task)}{suggest(self.task, TASKS) or '.'}"
             )
         least = 2 if self.task == "classification" else 1
         count = to_whole(self.classes)
         if count is None or count < least:
             raise (FieldTypeError if count is None else FieldValueError)(
-                f"Vocabulary(classes=...) for {self.task} takes an integer of at least {least}; got {self.classes!r:.80}."
+                f"Vocabulary(classes=...) for {self.task} takes an integer of at least {least}; got {quote(self.classes)}."
             )
         sizes = [to_whole(one) for one in self.units]
         if not sizes or not self.activations or any(one is None or one < 1 for one in sizes):
             raise FieldValueError(
                 "a vocabulary has one width or more, each an integer of at least 1, and one activation or more; got "
-                f"units={self.units!r:.80}, activations={self.activations!r:.80}."
+                f"units={quote(self.units)}, activations={quote(self.activations)}."
             )
         for name in self.activations:
             make_activation(name)
         words = [(wide, name) for wide in sizes for name in self.activations]
         if len(set(words)) < len(words):
             raise FieldValueError(
-                f"each width and each activation of a vocabulary is given once; got units={self.units!r:.80}, "
-                f"activations={self.activations!r:.80}."
+                f"each width and each activation of a vocabulary is given once; got units={quote(self.units)}, "
+                f"activations={quote(self.activations)}."
             )
         for name, value in (
             ("classes", count),
@@ -139,7 +139,7 @@ class Vocabulary:
                 number = None
             if number is None:
                 raise FieldValueError(
-                    f"position {place + 1} of a sequence has {given!r:.80}, which is not in the vocabulary. A layer is (units, "
+                    f"position {place + 1} of a sequence has {quote(given)}, which is not in the vocabulary. A layer is (units, "
                     f"activation) with units from {', '.join(map(str, self.units))} and activation from "
                     f"{', '.join(self.activations)}; {DROPOUT!r}; or the final layer {self.final!r}."
                 )
@@ -187,8 +187,8 @@ class Vocabulary:
             fault = max_length + 1, f"a sequence has at most {max_length} layers"
         if fault is not None:
             raise FieldValueError(
-                f"the sequence {found!r:.120} breaks a rule at position {fault[0]}: {fault[1]}. Its layers are "
-                f"{[self.words[one] for one in found]!r:.200}."
+                f"the sequence {quote(found, 120)} breaks a rule at position {fault[0]}: {fault[1]}. Its layers are "
+                f"{quote([self.words[one] for one in found], 200)}."
             )
         return found
 
@@ -214,13 +214,11 @@ class Vocabulary:
           FieldValueError: a layer is not in the vocabulary, or it has other outputs.
         """
         if not isinstance(network, Perceptron):
-            raise FieldTypeError(
-                f"a sequence is read from a Perceptron; got {network!r:.80} of type {type(network).__name__}."
-            )
+            raise FieldTypeError(f"a sequence is read from a Perceptron; got {quote_typed(network)}.")
         layers = list(flatten_layers(network.layers))
         if not all(isinstance(one, Layer) for one in layers):
             raise FieldTypeError(
-                f"a sequence is read from a Perceptron without holes; got {network!r:.120}. Read one of its programs, such as "
+                f"a sequence is read from a Perceptron without holes; got {quote(network, 120)}. Read one of its programs, such as "
                 "`pg.random_sample(space)`."
             )
         if network.classes != self.final[0]:
@@ -299,7 +297,7 @@ class Vocabulary:
             number = to_whole(given)
             if number is None or not 0 <= number <= len(self.words):
                 raise (FieldTypeError if number is None else FieldValueError)(
-                    f"position {place} of a sequence has {given!r:.80}; a layer is a number from 1 to {len(self.words)}, and 0 is "
+                    f"position {place} of a sequence has {quote(given)}; a layer is a number from 1 to {len(self.words)}, and 0 is "
                     "padding at the end."
                 )
             found.append(number)
@@ -307,7 +305,7 @@ class Vocabulary:
             found.pop()
         if 0 in found:
             raise FieldValueError(
-                f"position {found.index(0) + 1} of the sequence {found!r:.120} is padding, and layers follow it. Move all 0 to the end."
+                f"position {found.index(0) + 1} of the sequence {quote(found, 120)} is padding, and layers follow it. Move all 0 to the end."
             )
         return found
 

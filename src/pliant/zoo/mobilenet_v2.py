@@ -17,7 +17,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .operations import Zero
 
@@ -245,7 +245,7 @@ def make_space(name: str, network: Any = None) -> Any:
     relax = {"S1": [relax_operations], "S2": [relax_filters], "S3": [relax_filters, relax_operations]}
     if name not in relax:
         raise FieldValueError(
-            f"the spaces of MobileNetV2 are S1, S2 and S3; got {name!r:.80}{suggest(name, relax) or '.'}"
+            f"the spaces of MobileNetV2 are S1, S2 and S3; got {quote(name)}{suggest(name, relax) or '.'}"
         )
     return rebind(make_network() if network is None else clone(network), relax[name])
 

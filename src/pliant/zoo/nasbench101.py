@@ -10,7 +10,7 @@ from typing import Any, final
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 from pliant.values.numbers import to_whole
 
 from .cell_graph import CellGraph
@@ -61,8 +61,7 @@ def make_space(vertices: int = VERTICES) -> Cell:
     count = to_whole(vertices)
     if count is None:
         raise FieldTypeError(
-            f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {vertices!r:.80} of type "
-            f"{type(vertices).__name__}."
+            f"make_space(vertices=...) takes an integer from 2 to {VERTICES}; got {quote_typed(vertices)}."
         )
     if not 2 <= count <= VERTICES:
         raise FieldValueError(

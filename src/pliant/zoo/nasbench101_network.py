@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct
 from .nasbench101 import CONV1X1, CONV3X3, EDGE_HINT, OP_HINT, OPS
@@ -128,7 +128,7 @@ def prune(nodes: Sequence[str], edges: Sequence[int]) -> tuple[list[list[int]], 
     for name in nodes:
         if name not in OPS:
             raise FieldValueError(
-                f"the operations of NAS-Bench-101 are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+                f"the operations of NAS-Bench-101 are {', '.join(OPS)}; got {quote(name)}{suggest(name, OPS) or '.'}"
             )
     joined = {pair for pair, edge in zip(pairs, edges) if edge}
     forward, backward = {0}, {count - 1}

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 from .cell_graph import CellGraph
 
@@ -70,7 +70,7 @@ def from_text(text: str) -> Cell:
     ops = re.findall(r"(\w+)~\d", text)
     if len(ops) != len(EDGES) or not set(ops) <= set(OPS) or to_text(ops) != text:
         raise FieldValueError(
-            f"{text!r:.120} is not the name of a cell of NAS-Bench-201; a name looks like {to_text(['none'] * 6)!r}, with the "
+            f"{quote(text, 120)} is not the name of a cell of NAS-Bench-201; a name looks like {to_text(['none'] * 6)!r}, with the "
             f"operations {', '.join(OPS)}."
         )
     return Cell(ops)

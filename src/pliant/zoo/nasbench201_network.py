@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct, ImageClassifier
 from .nasbench201 import EDGES, OP_HINT, OPS
@@ -137,7 +137,7 @@ def make_network(
     for name in ops:
         if name not in OPS:
             raise FieldValueError(
-                f"the operations of NAS-Bench-201 are {', '.join(OPS)}; got {name!r:.80}{suggest(name, OPS) or '.'}"
+                f"the operations of NAS-Bench-201 are {', '.join(OPS)}; got {quote(name)}{suggest(name, OPS) or '.'}"
             )
     filters = _make_filters(width, cells)
     return Network([Operation(name, filters, affine=affine) for name in ops], filters, classes)

@@ -11,7 +11,7 @@ from typing import final
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 BLOCKS = ("identity", "mb3_k3", "mb6_k5")
 """The blocks: identity, and inverted bottlenecks of expansion 3 (kernel 3) and 6 (kernel 5)."""
@@ -58,6 +58,6 @@ def from_text(text: str) -> Network:
     """
     if len(text) != LAYERS or not set(text) <= set("012"):
         raise FieldValueError(
-            f"{text!r:.80} is not the name of a network of NAS-Bench-Macro; a name has {LAYERS} digits 0, 1 or 2, such as '22212202'."
+            f"{quote(text)} is not the name of a network of NAS-Bench-Macro; a name has {LAYERS} digits 0, 1 or 2, such as '22212202'."
         )
     return Network([BLOCKS[int(digit)] for digit in text])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pliant.hyper import oneof
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
 from .nasbench_macro import BLOCK_HINT, BLOCKS, LAYERS
@@ -37,7 +37,7 @@ def make_network(blocks: Sequence[str], *, width: int = 32, classes: int = 10) -
     for name in blocks:
         if name not in BLOCKS:
             raise FieldValueError(
-                f"the blocks of NAS-Bench-Macro are {', '.join(BLOCKS)}; got {name!r:.80}{suggest(name, BLOCKS) or '.'}"
+                f"the blocks of NAS-Bench-Macro are {', '.join(BLOCKS)}; got {quote(name)}{suggest(name, BLOCKS) or '.'}"
             )
     if len(blocks) != LAYERS:
         raise FieldValueError(f"a network of NAS-Bench-Macro has {LAYERS} layers; got {len(blocks)} blocks.")

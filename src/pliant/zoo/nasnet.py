@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from .cell_graph import CellGraph
 from .operations import Convolution, FactorizedReduce, Pooling, Separable
@@ -383,7 +383,7 @@ def check_branch(branch: Branch, place: int, ops: Sequence[str], network: str) -
         )
     if branch.op not in ops:
         raise FieldValueError(
-            f"the operations of {network} are {', '.join(ops)}; got {branch.op!r:.80}{suggest(branch.op, ops) or '.'}"
+            f"the operations of {network} are {', '.join(ops)}; got {quote(branch.op)}{suggest(branch.op, ops) or '.'}"
         )
 
 

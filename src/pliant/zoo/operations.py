@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 Identity: Any = symbolize(nn.Identity)
 """Returns its input."""
@@ -113,7 +113,7 @@ class Pooling(nn.Sequential):
 
     def __init__(self, kind: str, filters: int, *, stride: int = 1, normalized: bool = False) -> None:
         if kind not in ("avg", "max"):
-            raise FieldValueError(f"Pooling(kind) is 'avg' or 'max'; got {kind!r:.80}.")
+            raise FieldValueError(f"Pooling(kind) is 'avg' or 'max'; got {quote(kind)}.")
         pool: nn.Module = (
             nn.MaxPool2d(3, stride, 1)
             if kind == "max"

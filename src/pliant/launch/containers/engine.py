@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 
 ENGINES = ("docker", "podman")
 _TIMEOUT_SECONDS = 60.0
@@ -53,7 +53,7 @@ def find_engine(wanted: str | Sequence[str] | None = None) -> Engine:
         if not argv or not all(isinstance(part, str) and part and "\0" not in part for part in argv):
             raise LaunchError(
                 "engine must be 'docker', 'podman', or a tuple of one of them and its options; got "
-                f"{wanted!r:.80}. Example: ('podman', '--root', '/scratch/containers')."
+                f"{quote(wanted)}. Example: ('podman', '--root', '/scratch/containers')."
             )
         choices = [argv]
     else:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pliant.values.errors import LaunchError
+from pliant.values.errors import LaunchError, quote
 
 from ..base import Container, Job, Mount
 
@@ -66,7 +66,7 @@ def choose_ulimits(given: Mapping[str, int | tuple[int, int]] | None) -> list[st
         if not name.isidentifier() or len(pair) != 2 or not all(type(part) is int for part in pair):
             raise LaunchError(
                 "ulimits must be integers, or pairs of a soft and a hard one, by name; got "
-                f"{name!r:.40}: {value!r:.60}. Example: {{'nofile': 4096}}."
+                f"{quote(name, 40)}: {quote(value, 60)}. Example: {{'nofile': 4096}}."
             )
         limits[name] = pair
     return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in limits.items()]
@@ -81,13 +81,13 @@ def check_options(options: Sequence[str]) -> list[str]:
     given: list[object] = list(options)
     if isinstance(options, str) or not all(isinstance(part, str) and "\0" not in part for part in given):
         raise LaunchError(
-            f"options must be separate texts, because no shell splits them; got {options!r:.80}. "
+            f"options must be separate texts, because no shell splits them; got {quote(options)}. "
             "Example: ('--gpus=all', '--cpus=2')."
         )
     for part in options:
         if part.split("=")[0] in _OWN_OPTIONS:
             raise LaunchError(
-                f"the option {part!r} is not allowed: the launcher names, watches and removes containers itself. Remove it."
+                f"the option {quote(part)} is not allowed: the launcher names, watches and removes containers itself. Remove it."
             )
     return list(options)
 
@@ -99,7 +99,7 @@ def check_text(value: object, what: str) -> str:
       LaunchError: not such a text.
     """
     if not isinstance(value, str) or any(sign in value for sign in "\0\n\r"):
-        raise LaunchError(f"{what} must be one line of text; got {value!r:.80}.")
+        raise LaunchError(f"{what} must be one line of text; got {quote(value)}.")
     return value
 
 
@@ -113,30 +113,30 @@ def _check(work: Container) -> None:
     image: Any = work.image
     if not isinstance(image, str) or image.split() != [image] or image.startswith("-") or "\0" in image:
         raise LaunchError(
-            f"image must be the name of an image, such as 'localhost/trainer:1'; got {image!r:.80}."
+            f"image must be the name of an image, such as 'localhost/trainer:1'; got {quote(image)}."
         )
     argv: Any = work.argv
     if not isinstance(argv, tuple | list) or not all(isinstance(part, str) for part in argv):
         raise LaunchError(
-            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {argv!r:.120}. "
+            f"argv must be a tuple of the program and its arguments, because no shell splits it; got {quote(argv, 120)}. "
             "Example: ('python', 'train.py')."
         )
     names: list[Any] = list(work.env)
     for name in names:
         if not isinstance(name, str) or not name or "=" in name:
-            raise LaunchError(f"the name of a variable must be text without '='; got {name!r:.80}.")
+            raise LaunchError(f"the name of a variable must be text without '='; got {quote(name)}.")
     for text in (*argv, *work.env, *work.env.values()):
         if not isinstance(text, str) or "\0" in text:
-            raise LaunchError(f"arguments and variables must be text without NUL; got {text!r:.80}.")
+            raise LaunchError(f"arguments and variables must be text without NUL; got {quote(text)}.")
     if work.folder is not None and not _is_inside(work.folder):
         raise LaunchError(
-            f"folder must be an absolute path in the container, without ':'; got {work.folder!r:.80}."
+            f"folder must be an absolute path in the container, without ':'; got {quote(work.folder)}."
         )
 
 
 def _describe_mount(mount: object) -> str:
     if not isinstance(mount, Mount):
-        raise LaunchError(f"mounts must be Mount(source, target); got {mount!r:.80}.")
+        raise LaunchError(f"mounts must be Mount(source, target); got {quote(mount)}.")
     source = str(Path(mount.source).absolute())
     if not os.path.exists(source):
         raise LaunchError(
@@ -144,8 +144,8 @@ def _describe_mount(mount: object) -> str:
         )
     if ":" in source or "\0" in source or not _is_inside(mount.target):
         raise LaunchError(
-            f"a mount needs an absolute path in the container, and both paths must be without ':'; got {source!r:.80} "
-            f"and {mount.target!r:.80}."
+            f"a mount needs an absolute path in the container, and both paths must be without ':'; got {quote(source)} "
+            f"and {quote(mount.target)}."
         )
     return f"{source}:{mount.target}:{'rw' if mount.writable else 'ro'}"
 

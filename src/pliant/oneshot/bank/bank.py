@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
 from pliant.values.files import write_atomically
 from pliant.values.numbers import to_real, to_whole
 
@@ -72,11 +72,11 @@ class WeightBank:
         limit = to_whole(memory_bytes)
         if limit is None or limit < 0:
             raise (FieldTypeError if limit is None else FieldValueError)(
-                f"WeightBank(memory_bytes=...) takes a number of bytes, at least 0; got {memory_bytes!r:.80}."
+                f"WeightBank(memory_bytes=...) takes a number of bytes, at least 0; got {quote(memory_bytes)}."
             )
         if not callable(pairs):
             raise FieldTypeError(
-                f"WeightBank(pairs=...) takes a function from a network to keys by layer, such as `pair_layers`; got {pairs!r:.80}."
+                f"WeightBank(pairs=...) takes a function from a network to keys by layer, such as `pair_layers`; got {quote(pairs)}."
             )
         self.folder = None if folder is None else Path(folder)
         self.memory_bytes, self.pairs = limit, pairs
@@ -155,7 +155,7 @@ class WeightBank:
         number = to_real(reward) if reward is not None else None
         if reward is not None and (number is None or not -float("inf") < number < float("inf")):
             raise (FieldTypeError if number is None else FieldValueError)(
-                f"a reward is a finite number, or None; got {reward!r:.80}. Leave it out to replace what is stored."
+                f"a reward is a finite number, or None; got {quote(reward)}. Leave it out to replace what is stored."
             )
         done = []
         for name, key, own in self._layers(network):
@@ -183,7 +183,7 @@ class WeightBank:
         """Returns the layers with weights: name, key, and tensors by name."""
         if not isinstance(network, nn.Module):
             raise FieldTypeError(
-                f"a weight bank takes a network, a torch.nn.Module; got {network!r:.80} of type {type(network).__name__}."
+                f"a weight bank takes a network, a torch.nn.Module; got {quote_typed(network)}."
             )
         modules = dict(network.named_modules())
         found: list[tuple[str, Pair, dict[str, Tensor]]] = []
@@ -191,7 +191,7 @@ class WeightBank:
             module = modules.get(name)
             if module is None:
                 raise FieldValueError(
-                    f"the keys of WeightBank(pairs=...) name the layer {name!r:.80}, which the network does not have. Its layers "
+                    f"the keys of WeightBank(pairs=...) name the layer {quote(name)}, which the network does not have. Its layers "
                     f"are {', '.join(map(repr, list(modules)[:12]))}."
                 )
             temporary = module._non_persistent_buffers_set
@@ -204,7 +204,7 @@ class WeightBank:
             for one in own.values():
                 if one.is_meta or is_lazy(one):
                     raise FieldTypeError(
-                        f"the layer {name!r} has no sizes or values yet: {module!r:.80}. Call the network once on a batch first."
+                        f"the layer {name!r} has no sizes or values yet: {quote(module)}. Call the network once on a batch first."
                     )
             if own:
                 found.append((name, key, own))
@@ -264,8 +264,8 @@ class WeightBank:
 
     def _differ(self, name: str, key: Pair, own: dict[str, Tensor], stored: Stored) -> FieldValueError:
         return FieldValueError(
-            f"the layer {name!r} has {_sizes(own)}, and {self!r} has {_sizes(stored.tensors)} for its key "
-            f"{key!r:.200}. Nothing was copied. Give networks of another kind a folder of their own, or give WeightBank(pairs=...) "
+            f"the layer {name!r} has {_sizes(own)}, and {quote(self, 200)} has {_sizes(stored.tensors)} for its key "
+            f"{quote(key, 200)}. Nothing was copied. Give networks of another kind a folder of their own, or give WeightBank(pairs=...) "
             "a function whose keys differ where shapes or types differ."
         )
 
@@ -289,8 +289,8 @@ def _sizes(tensors: Mapping[str, Tensor]) -> str:
 def _check_key(key: object) -> None:
     if not (isinstance(key, tuple) and key and all(isinstance(one, str) for one in key)):
         raise FieldTypeError(
-            f"a key of WeightBank(pairs=...) is a tuple of texts, such as ('input', 'Linear(4, 8)'); got {key!r:.120} of type "
-            f"{type(key).__name__}. Convert its parts with `str`."
+            f"a key of WeightBank(pairs=...) is a tuple of texts, such as ('input', 'Linear(4, 8)'); got {quote_typed(key, 120)}. "
+            "Convert its parts with `str`."
         )
 
 
@@ -303,7 +303,7 @@ def _open_folder(folder: Path) -> None:
             other = next((one.name for one in folder.iterdir() if not one.name.startswith(".")), None)
             if other not in (None, _MARKER):
                 raise LoadError(
-                    f"{str(folder)!r} is not a weight bank, and holds other files, such as {other!r:.80}. Give a new or an empty "
+                    f"{str(folder)!r} is not a weight bank, and holds other files, such as {quote(other)}. Give a new or an empty "
                     "folder."
                 )
             write_atomically(marker, json.dumps(_CONTENT))

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, final
 import torch
 from torch import Tensor
 
-from pliant.values.errors import LoadError
+from pliant.values.errors import LoadError, quote
 from pliant.values.files import write_atomically
 
 from .pairs import Pair
@@ -116,7 +116,7 @@ def read_weights(path: Path, key: Pair) -> Stored | None:
         tensors, reward = _parse(data, key)
     except _DAMAGES as error:
         raise LoadError(
-            f"{str(path)!r} is damaged, or does not hold the weights of {key!r:.200}: {str(error)[:120]}. Delete this file; the "
+            f"{str(path)!r} is damaged, or does not hold the weights of {quote(key, 200)}: {str(error)[:120]}. Delete this file; the "
             "next network with these layers then starts without weights from the bank."
         ) from error
     return Stored(tensors, reward, identity)
@@ -131,12 +131,12 @@ def _parse(data: bytearray, key: Pair) -> tuple[dict[str, Tensor], float | None]
     end = data.index(b"\n", _START)
     header = json.loads(data[_START:end])
     if tuple(header["key"]) != key:
-        raise ValueError(f"its layers are {header['key']!r:.100}")
+        raise ValueError(f"its layers are {quote(header['key'], 100)}")
     at, tensors = end + 1, {}
     for name, dtype, shape in header["tensors"]:
         size = math.prod(shape)
         if any(one.__class__ is not int or one < 0 for one in shape):
-            raise ValueError(f"{name!r:.40} has the shape {shape!r:.80}")
+            raise ValueError(f"{quote(name, 40)} has the shape {quote(shape)}")
         flat = torch.empty(0, dtype=_DTYPES[dtype])
         if size:
             flat = torch.frombuffer(data, dtype=_DTYPES[dtype], count=size, offset=at).clone()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from pliant.values.errors import quote
+
 POINTS = (
     "locked",  # the lock file is held
     "begin",  # a transaction is about to begin; the next two belong to it
@@ -40,7 +42,7 @@ def arm(text: str) -> None:
     name, _, count = text.partition(":")
     if text and (name not in POINTS or not count.isdigit()):
         known = ", ".join(repr(point) for point in POINTS)
-        raise ValueError(f"PLIANT_FAILPOINT is name:n with a name of {known}; got {text!r:.80}.")
+        raise ValueError(f"PLIANT_FAILPOINT is name:n with a name of {known}; got {quote(text)}.")
     if text:
         _armed[name] = int(count)
 

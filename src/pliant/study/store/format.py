@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pliant.values.errors import NoStudyError, StudyError
+from pliant.values.errors import NoStudyError, StudyError, quote
 
 from .failpoint import reach
 from .files import beside
@@ -61,7 +61,7 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
         )
     version = connection.execute(sa.select(schema.c.version)).scalar()
     if not isinstance(version, int) or version < 1:
-        raise damaged(path, f"its version is {version!r}")
+        raise damaged(path, f"its version is {quote(version)}")
     if version > SCHEMA_VERSION:
         raise StudyError(
             f"{str(path)!r} was written in version {version} of the format, by a newer Pliant; this "

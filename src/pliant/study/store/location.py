@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from pliant.values.errors import FieldTypeError, NoStudyError, StudyError, suggest
+from pliant.values.errors import FieldTypeError, NoStudyError, StudyError, quote, quote_typed, suggest
 
 from .files import ENDINGS
 
@@ -63,8 +63,8 @@ def to_location(path: object) -> Location:
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str):
         raise FieldTypeError(
-            f"a study is named by the path of its file, such as 'studies/digits.db'; got {path!r:.80} of type "
-            f"{type(path).__name__}. The number of trials is `trials=...`, and the seed `seed=...`."
+            f"a study is named by the path of its file, such as 'studies/digits.db'; got {quote_typed(path)}. "
+            "The number of trials is `trials=...`, and the seed `seed=...`."
         )
     scheme, found, _ = text.partition("://")
     if found and scheme in SCHEMES:
@@ -88,7 +88,7 @@ def _is_folder(path: str) -> bool:
     except (OSError, ValueError) as error:  # ValueError: characters that a file name cannot contain
         why = getattr(error, "strerror", None) or error
         raise StudyError(
-            f"{path!r:.200} cannot be the file of a study: {why}. Give a shorter or simpler path, such as "
+            f"{quote(path, 200)} cannot be the file of a study: {why}. Give a shorter or simpler path, such as "
             "'studies/digits.db', in a folder that you may read."
         ) from error
 
@@ -99,7 +99,7 @@ def check_source(place: object) -> Place:
         return place
     raise FieldTypeError(
         "learn_from takes a study, or the path of one, such as 'studies/digits.db'; "
-        f"got {place!r:.80} of type {type(place).__name__}."
+        f"got {quote_typed(place)}."
     )
 
 

@@ -20,6 +20,8 @@ from pliant.values.errors import (
     StudyChangedError,
     StudyError,
     listing,
+    quote,
+    quote_typed,
     suggest,
 )
 from pliant.values.numbers import to_real, to_whole
@@ -39,19 +41,18 @@ def check_arguments(space: object, algorithm: Any, trials: object) -> int | None
     """
     if space is not None and not isinstance(space, Space):
         raise FieldTypeError(
-            f"a study takes a Space; got {space!r:.80} of type {type(space).__name__}. "
+            f"a study takes a Space; got {quote_typed(space)}. "
             "For a program with holes, pass `pg.abstract_search_space(program)`."
         )
     if algorithm is not None and not isinstance(algorithm, Algorithm):
         hint = f" Write `{algorithm.__name__}(...)`." if callable(algorithm) else ""
         raise FieldTypeError(
-            f"a study takes an algorithm, such as `Random()`; got {algorithm!r:.80} of type "
-            f"{type(algorithm).__name__}.{hint}"
+            f"a study takes an algorithm, such as `Random()`; got {quote_typed(algorithm)}. {hint}"
         )
     count = to_whole(trials)
     if trials is not None and (count is None or not 1 <= count <= MAX_TRIALS):
         raise FieldValueError(
-            f"trials=... is an integer from 1 to {MAX_TRIALS}, or None for no limit; got {trials!r:.80}."
+            f"trials=... is an integer from 1 to {MAX_TRIALS}, or None for no limit; got {quote(trials)}."
         )
     return count
 
@@ -66,7 +67,7 @@ def check_lease(seconds: object) -> float:
     number = to_real(seconds)
     if number is None or not 0 < number < math.inf:
         raise FieldValueError(
-            f"lease is a number of seconds above 0, or None for no limit; got {seconds!r:.80}."
+            f"lease is a number of seconds above 0, or None for no limit; got {quote(seconds)}."
         )
     return number
 
@@ -107,9 +108,7 @@ def check_reason(trial_id: int, reason: object) -> str:
       FieldTypeError: it is not a text.
     """
     if not isinstance(reason, str):
-        raise FieldTypeError(
-            f"the reason why trial {trial_id} failed is text; got {reason!r:.80} of type {type(reason).__name__}."
-        )
+        raise FieldTypeError(f"the reason why trial {trial_id} failed is text; got {quote_typed(reason)}.")
     return to_plain(reason)
 
 
@@ -123,7 +122,7 @@ def check_cause(cause: object) -> Cause:
         if cause == known:
             return known
     raise FieldValueError(
-        f"the cause of a failed trial is one of {listing(FAILURES)}; got {cause!r:.80}{suggest(cause, FAILURES) or '.'}"
+        f"the cause of a failed trial is one of {listing(FAILURES)}; got {quote(cause)}{suggest(cause, FAILURES) or '.'}"
     )
 
 
@@ -157,7 +156,7 @@ def no_such_trial(study: str, trial_id: object, count: int) -> FeedbackError:
     """Returns the error for an unknown trial of a study of ``count`` trials."""
     known = f"its trials are 1 to {count}" if count else "it has no trials yet"
     return FeedbackError(
-        f"the study {study!r} has no trial {trial_id!r:.80}; {known}. "
+        f"the study {study!r} has no trial {quote(trial_id)}; {known}. "
         "Pass the `id` of a trial that `ask` returned."
     )
 
@@ -213,7 +212,7 @@ def check_text(text: object, what: str) -> str:
       FieldTypeError: it is not a text.
     """
     if not isinstance(text, str):
-        raise FieldTypeError(f"{what} is text; got {text!r:.80} of type {type(text).__name__}.")
+        raise FieldTypeError(f"{what} is text; got {quote_typed(text)}.")
     return to_plain(text)
 
 
@@ -232,7 +231,7 @@ def check_name(name: object) -> str:
     text = check_text(name, "the name of a study")
     if len(text) > MAX_NAME:
         raise FieldValueError(
-            f"the name of a study has at most {MAX_NAME} characters; got {text!r:.80} of {len(text)}. Shorten it."
+            f"the name of a study has at most {MAX_NAME} characters; got {quote(text)} of {len(text)}. Shorten it."
         )
     return text
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, quote, quote_typed, suggest
 from pliant.values.numbers import to_real
 
 from .check import to_plain
@@ -49,9 +49,7 @@ class Constraint:
         if isinstance(text, Constraint):
             return text
         if not isinstance(text, str):
-            raise FieldTypeError(
-                f"a constraint is text, such as 'latency <= 10'; got {text!r:.80} of type {type(text).__name__}."
-            )
+            raise FieldTypeError(f"a constraint is text, such as 'latency <= 10'; got {quote_typed(text)}.")
         match = _FORM.fullmatch(text)
         try:
             limit = float(match["limit"]) if match else math.nan
@@ -59,13 +57,13 @@ class Constraint:
             limit = math.nan
         if match is None or not math.isfinite(limit):
             raise FieldValueError(
-                f"a constraint is a metric, '<=' or '>=', and a number, such as 'latency <= 10'; got {text!r:.80}."
+                f"a constraint is a metric, '<=' or '>=', and a number, such as 'latency <= 10'; got {quote(text)}."
             )
         name = match["metric"]
         if _MORE.search(name) or _is_number(name):
             raise FieldValueError(
-                f"a constraint begins with the name of a metric; {name!r:.80} is not one. Write one limit each, such as "
-                f"['latency <= 10', 'latency >= 1']; got {text!r:.80}."
+                f"a constraint begins with the name of a metric; {quote(name)} is not one. Write one limit each, such as "
+                f"['latency <= 10', 'latency >= 1']; got {quote(text)}."
             )
         return cls(name, match["sign"], limit)
 
@@ -85,7 +83,7 @@ def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
       FieldValueError: one is not of the form, or limits the reward.
     """
     if isinstance(given, (str, bytes)):
-        raise FieldTypeError(f"constraints is a list of text, such as ['latency <= 10']; got {given!r:.80}.")
+        raise FieldTypeError(f"constraints is a list of text, such as ['latency <= 10']; got {quote(given)}.")
     limits = tuple([Constraint.parse(text) for text in given])
     for one in limits:
         if _REWARD.fullmatch(one.metric):
@@ -127,20 +125,19 @@ def check_metrics(trial_id: int, metrics: object) -> dict[str, float]:
     """
     if not isinstance(metrics, Mapping):
         raise FieldTypeError(
-            f"metrics is a dict of numbers by name, such as {{'latency': 3.2}}; got {metrics!r:.80} of type "
-            f"{type(metrics).__name__}."
+            f"metrics is a dict of numbers by name, such as {{'latency': 3.2}}; got {quote_typed(metrics)}."
         )
     found = {}
     for name, value in metrics.items():
         if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
             raise FieldTypeError(
-                f"the name of a metric is text of 1 to {MAX_NAME} characters; trial {trial_id} has {name!r:.80}."
+                f"the name of a metric is text of 1 to {MAX_NAME} characters; trial {trial_id} has {quote(name)}."
             )
         number = to_real(value, takes_bool=True)
         if number is None or not math.isfinite(number):
             raise RewardError(
-                f"the metric {name!r} of trial {trial_id} is a finite number; got {value!r:.80} of type "
-                f"{type(value).__name__}. Leave it out, or call `study.fail(trial_id, reason)`."
+                f"the metric {quote(name)} of trial {trial_id} is a finite number; got {quote_typed(value)}. "
+                "Leave it out, or call `study.fail(trial_id, reason)`."
             )
         found[to_plain(name)] = number + 0.0
     return found

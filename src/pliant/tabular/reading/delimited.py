@@ -16,7 +16,7 @@ from typing import IO, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldValueError, LoadError
+from pliant.values.errors import FieldValueError, LoadError, quote
 
 from ..table import MISSING, Table, clean_names, to_objects, to_texts
 
@@ -73,7 +73,7 @@ def read_delimited(
             return _read(stream, file.name, delimiter, header=header, sample_rows=sample_rows, seed=seed)
     except (UnicodeError, LookupError) as error:
         raise LoadError(
-            f"{file.name!r} is not text in the encoding {encoding!r}: {error}. Give its encoding, such as encoding='latin-1'."
+            f"{file.name!r} is not text in the encoding {quote(encoding)}: {error}. Give its encoding, such as encoding='latin-1'."
         ) from error
     except csv.Error as error:
         raise LoadError(
@@ -143,7 +143,7 @@ def _read(
     first = list(islice(lines, _SAMPLE_LINES))
     letter = delimiter or find_delimiter(first)
     if len(letter) != 1:
-        raise FieldValueError(f"a delimiter is one letter, such as ';'; got {delimiter!r:.20}.")
+        raise FieldValueError(f"a delimiter is one letter, such as ';'; got {quote(delimiter, 20)}.")
     records = csv.reader(_chain(first, lines), delimiter=letter, skipinitialspace=True, strict=True)
     start = next((row for row in records if row), None)
     if start is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 from ..table import MISSING, Table, clean_names, number_text, to_objects
 
@@ -109,7 +109,7 @@ def from_values(values: NDArray[Any], name: str) -> NDArray[Any]:
         return values.astype("datetime64[s]")
     if values.dtype.kind in "cmV":
         raise FieldTypeError(
-            f"the column {name!r:.80} has values of type {values.dtype}; a table has numbers, texts and dates. Convert it."
+            f"the column {quote(name)} has values of type {values.dtype}; a table has numbers, texts and dates. Convert it."
         )
     found = [_to_plain(value, name) for value in values.tolist()]
     kinds = {type(value) for value in found if value is not None}
@@ -149,7 +149,7 @@ def _to_plain(value: Any, name: str) -> float | str | np.datetime64 | None:
         if kind.endswith((".NAType", ".NaTType")):
             return None
         raise FieldTypeError(
-            f"a table's values are numbers, texts and dates: the argument must be a string or a number. The column {name!r:.80} has "
-            f"{value!r:.80} of type {type(value).__name__}. Convert it, or leave the column out."
+            f"a table's values are numbers, texts and dates: the argument must be a string or a number. The column {quote(name)} has "
+            f"{quote_typed(value)}. Convert it, or leave the column out."
         ) from None
     return None if number != number else number

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 
 from ..table import Table
 from .delimited import read_delimited
@@ -89,7 +89,7 @@ def _from_object(data: Any) -> Table:
         return from_array(_to_rectangle(data))
     raise FieldTypeError(
         "a table is the path of a CSV or Parquet file, a pandas data frame, a NumPy array of shape (rows, columns), a list of dicts, "
-        f"or a dict of columns; got {data!r:.80} of type {type(data).__name__}."
+        f"or a dict of columns; got {quote_typed(data)}."
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pliant.hyper import manyof, oneof
 from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 from ..backbones.resnet import Bottleneck, Stem
 from ..cell_graph import CellGraph
@@ -332,7 +332,7 @@ def _check(blocks: Sequence[Block], levels: Sequence[int], output_levels: Sequen
             raise FieldValueError(f"levels of blocks are 1 to 7; block {place} has level {level}.")
         if block.kind not in KINDS:
             raise FieldValueError(
-                f"a block is 'residual' or 'bottleneck'; block {place} is {block.kind!r:.80}."
+                f"a block is 'residual' or 'bottleneck'; block {place} is {quote(block.kind)}."
             )
         first, second = block.inputs
         if first == second or not 0 <= first < place + 2 > second >= 0:

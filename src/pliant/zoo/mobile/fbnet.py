@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pliant.hyper import oneof
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, PooledHead, Stage
 
@@ -133,7 +133,7 @@ def make_network(name: str = "c", *, classes: int = 1000, stride: int = 2) -> An
     """
     if name not in NETWORKS:
         raise FieldValueError(
-            f"the networks of FBNet are {', '.join(NETWORKS)}; got {name!r:.80}{suggest(name, NETWORKS) or '.'}"
+            f"the networks of FBNet are {', '.join(NETWORKS)}; got {quote(name)}{suggest(name, NETWORKS) or '.'}"
         )
     blocks = NETWORKS[name].split()
     last = 1504 if name == "a" else 1984

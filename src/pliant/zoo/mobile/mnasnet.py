@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
 
@@ -88,7 +88,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         if kind not in KINDS:
-            raise FieldValueError(f"Block(kind=...) is 'conv' or 'mbconv'; got {kind!r:.80}.")
+            raise FieldValueError(f"Block(kind=...) is 'conv' or 'mbconv'; got {quote(kind)}.")
         layers: list[Any] = []
         for width, step in [(filters_in, stride)] + [(filters, 1)] * (repeats - 1):
             squeeze = int(width * squeeze_ratio)
@@ -150,7 +150,7 @@ def make_space(reference: str = "mobilenet_v2", *, classes: int = 1000, stride: 
     """
     if reference not in REFERENCES:
         raise FieldValueError(
-            f"the references of MnasNet are {', '.join(REFERENCES)}; got {reference!r:.80}"
+            f"the references of MnasNet are {', '.join(REFERENCES)}; got {quote(reference)}"
             f"{suggest(reference, REFERENCES) or '.'}"
         )
     settings = []

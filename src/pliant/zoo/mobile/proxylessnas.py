@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pliant.hyper import oneof
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage
 from ..operations import Identity
@@ -86,7 +86,7 @@ def make_network(name: str = "mobile", *, classes: int = 1000, stride: int = 2) 
     """
     if name not in NETWORKS:
         raise FieldValueError(
-            f"the networks of ProxylessNAS are {', '.join(NETWORKS)}; got {name!r:.80}{suggest(name, NETWORKS) or '.'}"
+            f"the networks of ProxylessNAS are {', '.join(NETWORKS)}; got {quote(name)}{suggest(name, NETWORKS) or '.'}"
         )
     found = NETWORKS[name]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.symbolic.objects.symbolize import symbolize
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import make_activation
 
@@ -37,7 +37,7 @@ def make_normalization(name: str, width: int) -> nn.Module:
     """
     if name not in NORMALIZATIONS:
         raise FieldValueError(
-            f"the normalizations are {', '.join(NORMALIZATIONS)}; got {name!r:.80}{suggest(name, NORMALIZATIONS) or '.'}"
+            f"the normalizations are {', '.join(NORMALIZATIONS)}; got {quote(name)}{suggest(name, NORMALIZATIONS) or '.'}"
         )
     made: nn.Module = NORMALIZATIONS[name](width)
     return made

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.object import Object
-from pliant.values.errors import FieldValueError, suggest
+from pliant.values.errors import FieldValueError, quote, suggest
 
 RATES: Final = {
     "sgd": (0.01, 0.03, 0.1, 0.3, 1.0),
@@ -59,7 +59,7 @@ class Optimizer(Object):
         """
         if self.kind not in RATES:
             raise FieldValueError(
-                f"the optimizers are {', '.join(RATES)}; got {self.kind!r:.80}{suggest(self.kind, RATES) or '.'}"
+                f"the optimizers are {', '.join(RATES)}; got {quote(self.kind)}{suggest(self.kind, RATES) or '.'}"
             )
         weights, decay = network.parameters(), self.weight_decay
         if self.kind == "adam":
@@ -94,7 +94,7 @@ class Schedule(Object):
         """
         if self.kind not in SCHEDULES:
             raise FieldValueError(
-                f"the schedules are {', '.join(SCHEDULES)}; got {self.kind!r:.80}{suggest(self.kind, SCHEDULES) or '.'}"
+                f"the schedules are {', '.join(SCHEDULES)}; got {quote(self.kind)}{suggest(self.kind, SCHEDULES) or '.'}"
             )
         if not 0 <= self.warmup < 1:
             raise FieldValueError(f"Schedule(warmup=...) is a share from 0 to below 1; got {self.warmup}.")
