@@ -24,7 +24,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 
 from ..elastic.rules import find_rule
 from .layer_fields import read_fields, read_settings
@@ -60,9 +60,7 @@ def open_network(network: nn.Module) -> Any:
     """
     given: Any = network
     if not isinstance(given, nn.Module):
-        raise FieldTypeError(
-            f"open_network takes a module; got {network!r:.80} of type {type(network).__name__}."
-        )
+        raise FieldTypeError(f"open_network takes a module; got {quote_typed(network)}.")
     return _open(network, set())
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.values.class_table import ClassTable
-from pliant.values.errors import FieldTypeError
+from pliant.values.errors import FieldTypeError, quote
 from pliant.values.signature import read_signature
 
 Reader = Callable[[Any], Mapping[str, Any]]
@@ -49,11 +49,11 @@ def add_fields(layer: type[nn.Module], reader: Reader | None = None) -> Any:
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"add_fields takes a class of modules, such as nn.Conv2d; got {layer!r:.80}.")
+        raise FieldTypeError(f"add_fields takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
     if reader is None:
         return lambda given: add_fields(layer, given)
     if not callable(reader):
-        raise FieldTypeError(f"a reader is a function (layer) -> dict of arguments; got {reader!r:.80}.")
+        raise FieldTypeError(f"a reader is a function (layer) -> dict of arguments; got {quote(reader)}.")
     return _readers.add(layer, reader)
 
 
