@@ -104,7 +104,7 @@ BAD_REWARDS = {
     "none": (None, r"got None of type NoneType\. For a trial that failed .*study\.fail"),
     "one of several": ((0.1, float("nan")), r"the reward of trial 1 is a finite number; got nan"),
     "none of several": ((), r"a finite number; got \(\) of type tuple"),
-    "too large": (10**400, r"a finite number; got 1000"),
+    "too large": (10**400, r"a finite number; got an int of 401 digits"),
 }
 
 

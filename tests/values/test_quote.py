@@ -231,10 +231,16 @@ def test_a_value_and_its_type():
 def test_names_of_any_kind():
     """Names are keys that users choose; a search for near ones takes quadratic time."""
     assert listing([10**5000, Rude(), "x" * 10**6, "a\n"]) == (
-        f"'an int of 5,001 digits', '<Rude whose repr raises ValueError>', '{'x' * 76}..., 'a\\n'"
+        f"'an int of 5,001 digits', '<Rude whose repr raises ValueError>', '{'x' * 196}..., 'a\\n'"
     )
     assert listing(map(str, range(14))).endswith("'11' and 2 more")
     assert (
         suggest(10**5000, ["a"]) == suggest(Rude(), ["a"]) == suggest("x" * 10**7, ["xx", "y" * 10**7]) == ""
     )
     assert suggest("widht", ["width", Rude(), 10**5000]) == "; did you mean 'width'?"
+
+
+def test_long_names_are_listed_and_suggested_whole():
+    name = "expanded_conv-input:8x8x24-output:4x4x32-" * 4
+    assert listing([name]) == repr(name)
+    assert suggest(name[1:], [name]) == f"; did you mean {name!r}?"

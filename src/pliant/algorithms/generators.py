@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.errors import FieldValueError, UnknownFieldError, listing, quote, suggest
 from pliant.values.signature import read_signature
 
 from .base import Algorithm
@@ -150,7 +150,7 @@ def make(name: str, **options: Any) -> Algorithm:
     return factory(**options)
 
 
-def find_name(name: str) -> str:
+def find_name(name: object) -> str:
     """Returns the key of ``NAMES`` that a name stands for; capitals, hyphens and spaces do not matter.
 
     >>> find_name("Local-Search"), find_name("HillClimb"), find_name("grid search")
@@ -159,7 +159,7 @@ def find_name(name: str) -> str:
     Raises:
       FieldValueError: the name is unknown.
     """
-    plain = _squash(name)
+    plain = _squash(name[:100]) if isinstance(name, str) else ""
     known = {_squash(key): key for key in NAMES} | ALIASES
     if plain in known:
         return known[plain]
@@ -170,7 +170,7 @@ def find_name(name: str) -> str:
         more = f" It is a sampler of Optuna: write \"optuna(sampler='{theirs}Sampler')\"."
     near = "." if more else suggest(name, NAMES) or "."
     raise FieldValueError(
-        f"unknown algorithm {name!r}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
+        f"unknown algorithm {quote(name)}{near}{more} Known: {listing(NAMES, limit=len(NAMES))}."
     )
 
 

@@ -136,7 +136,7 @@ def _explain_type(value: object) -> str:
     if ours or (isinstance(value, type) and issubclass(value, Algorithm)):
         return f"{allowed}; got {name} itself. Call it: {name}()."
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{allowed}; {given}. For the number of trials, write trials={value}."
+        return f"{allowed}; {given}. For the number of trials, write trials={quote(value)}."
     return f"{allowed}; {given}."
 
 

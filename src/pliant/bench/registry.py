@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from pliant.values.errors import FieldValueError, UnknownFieldError, listing, suggest
+from pliant.values.errors import FieldValueError, UnknownFieldError, listing, quote, suggest
 from pliant.values.signature import read_signature
 
 from .task import Task
@@ -55,9 +55,9 @@ def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: A
     >>> get_task("branin").name
     'branin'
     """
-    if name not in TASKS:
+    if name not in list(TASKS):  # an unhashable one, too
         raise FieldValueError(
-            f"unknown task {name!r}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
+            f"unknown task {quote(name)}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
         )
     module, function, fixed = TASKS[name]
     make = getattr(import_module(module, __package__), function)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.tree.realize import is_twin, realize, require_complete
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 from .example import explaining
 from .tensors import META, change_tensors, find_tensors
@@ -96,7 +96,7 @@ def select_calls(found: list[tuple[int, Call]], key: Key | None) -> Iterator[tup
             name = key(call)
             if not (name is None or isinstance(name, str)):
                 raise FieldTypeError(
-                    f"a key function returns text or None; got {name!r:.80} for {call.path!r}."
+                    f"a key function returns text or None; got {quote(name)} for {call.path!r}."
                 )
         if name is not None:
             inside = depth
@@ -112,7 +112,7 @@ def copy_network(network: Any, *, on_meta: bool) -> nn.Module:
     """
     if not isinstance(network, nn.Module):
         raise FieldTypeError(
-            f"a network is an nn.Module; got {network!r:.80} of type {type(network).__name__}. "
+            f"a network is an nn.Module; got {quote_typed(network)}. "
             "Make a program of a space first with `pg.materialize(space, decisions)`."
         )
     if is_twin(type(network)):

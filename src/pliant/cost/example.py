@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pliant.values.errors import FieldTypeError, PliantError, quote
+from pliant.values.errors import FieldTypeError, PliantError, quote_typed
 
 from .tensors import find_tensors
 
@@ -24,7 +24,7 @@ def check_inputs(function: str, inputs: tuple[Any, ...]) -> None:
         if is_shape or isinstance(value, str):
             shape = ", ".join(map(str, value)) if is_shape else "1, 3, 224, 224"
             raise FieldTypeError(
-                f"pg.cost.{function} takes tensors as inputs of the network; got {quote(value)} of type {type(value).__name__}. "
+                f"pg.cost.{function} takes tensors as inputs of the network; got {quote_typed(value)}. "
                 f"Give a tensor of this shape: `torch.zeros({shape})`."
             )
 

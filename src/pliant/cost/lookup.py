@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pliant.values.errors import FieldTypeError, FieldValueError, listing, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote_typed, suggest
 
 from .calls import Key, list_calls
 from .example import check_inputs
@@ -67,7 +67,7 @@ def look_up(network: Any, *inputs: Any, table: CostTable, key: Key | None = None
     """
     if not isinstance(table, CostTable):
         raise FieldTypeError(
-            f"look_up(table=...) takes a CostTable; got {table!r:.80} of type {type(table).__name__}. Make one with "
+            f"look_up(table=...) takes a CostTable; got {quote_typed(table)}. Make one with "
             "`pg.cost.CostTable({key: cost})`, `pg.cost.CostTable.load(path)` or `pg.cost.measure_layers(networks, x)`."
         )
     check_inputs("look_up", inputs)

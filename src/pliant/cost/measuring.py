@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 from pliant.values.numbers import to_whole
 
 from .calls import Key, copy_network, has_cuda, record_on_data
@@ -111,7 +111,7 @@ def measure_layers(
     """
     _check(networks, inputs, repeats, "measure_layers")
     if not (table is None or isinstance(table, CostTable)):
-        raise FieldTypeError(f"measure_layers(table=...) takes a CostTable; got {table!r:.80}.")
+        raise FieldTypeError(f"measure_layers(table=...) takes a CostTable; got {quote(table)}.")
     if table is not None and table.unit != "ms":
         raise FieldValueError(
             f"measure_layers measures milliseconds; the given table has the unit {table.unit!r}."
@@ -171,9 +171,8 @@ def _check(networks: object, inputs: tuple[Any, ...], repeats: object, function:
     check_inputs(function, inputs)
     if isinstance(networks, (nn.Module, str)) or not isinstance(networks, Sequence):
         raise FieldTypeError(
-            f"{function} takes a list of networks, also for one: `pg.cost.{function}([network], x)`; got {networks!r:.80} of type "
-            f"{type(networks).__name__}."
+            f"{function} takes a list of networks, also for one: `pg.cost.{function}([network], x)`; got {quote_typed(networks)}."
         )
     count = to_whole(repeats)
     if count is None or count < 1:
-        raise FieldValueError(f"{function}(repeats=...) takes a whole number from 1; got {repeats!r:.80}.")
+        raise FieldValueError(f"{function}(repeats=...) takes a whole number from 1; got {quote(repeats)}.")

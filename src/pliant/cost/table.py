@@ -12,7 +12,15 @@ from typing import Any, final
 
 from torch import Tensor
 
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    LoadError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.files import write_atomically
 from pliant.values.lines import read_json
 from pliant.values.npz import read_columns
@@ -35,14 +43,16 @@ class CostTable(Mapping[str, float]):
 
     def __init__(self, entries: Mapping[str, float], *, unit: str = "ms", path: str = "") -> None:
         given: Mapping[Any, Any] = entries
+        if not isinstance(given, Mapping):
+            raise FieldTypeError(f"a table of costs is a dict of numbers by key; got {quote_typed(given)}.")
         for key, value in given.items():
             number = to_real(value)
             if not isinstance(key, str) or number is None or not 0 <= number < float("inf"):
                 raise FieldTypeError(
-                    f"a table of costs maps text to numbers of at least 0, such as milliseconds; got {key!r:.80}: {value!r:.80}."
+                    f"a table of costs maps text to numbers of at least 0, such as milliseconds; got {quote(key)}: {quote(value)}."
                 )
         if not isinstance(unit, str):
-            raise FieldTypeError(f"CostTable(unit=...) takes text such as 'ms' or 'mJ'; got {unit!r:.80}.")
+            raise FieldTypeError(f"CostTable(unit=...) takes text such as 'ms' or 'mJ'; got {quote(unit)}.")
         self.unit = unit
         self.entries, self.path = {key: float(value) for key, value in entries.items()}, path
 
@@ -151,9 +161,11 @@ def format_key(kind: str, inputs: Tensor | str, outputs: Tensor | str, **fields:
       outputs: the same.
       **fields: further parts of the key, in this order.
     """
-    found = [kind, f"input:{_describe(inputs)}", f"output:{_describe(outputs)}"]
+    found = [str(_describe(kind)), f"input:{_describe(inputs)}", f"output:{_describe(outputs)}"]
     return "-".join([*found, *(f"{name}:{int(value)}" for name, value in fields.items())])
 
 
-def _describe(value: Tensor | str) -> str:
+def _describe(value: Any) -> str:
+    if not isinstance(value, (str, Tensor)):
+        raise FieldTypeError(f"a key of latencies has tensors, or text; got {quote_typed(value)}.")
     return value if isinstance(value, str) else "x".join(map(str, (*value.shape[2:], value.shape[1])))

@@ -59,7 +59,7 @@ def oneof(candidates: Iterable[Any], *_others: Never, name: str | None = None, h
     OneOf(candidates=[3, 5])
     """
     if _others:
-        given = ", ".join(map(repr, (candidates, *_others)))
+        given = ", ".join(map(quote, (candidates, *_others)))
         raise FieldTypeError(f"oneof takes one list of candidates. Write pg.oneof([{given:.200}]).")
     return decide(OneOf(candidates=_candidates(candidates, "oneof"), name=name, hints=hints))
 

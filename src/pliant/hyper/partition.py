@@ -56,7 +56,7 @@ class ByPath:
             self.pattern = re.compile(pattern)
         except (re.error, TypeError) as error:
             raise FieldValueError(
-                f"by_path needs a regular expression for paths, such as r'model\\..*'; got {pattern!r}: {error}."
+                f"by_path needs a regular expression for paths, such as r'model\\..*'; got {quote(pattern)}: {error}."
             ) from error
 
     def selects(self, at: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from pliant.values.errors import LaunchError, quote
@@ -59,7 +59,8 @@ class Processes(LocalLauncher):
         max_processes: int = 256,
         log_bytes: int = LOG_BYTES,
     ) -> None:
-        names = [preload] if isinstance(preload, str) else list(preload)
+        asked: object = preload
+        names = list(asked) if isinstance(asked, Iterable) and not isinstance(asked, str) else [asked]
         for name in names:
             if not isinstance(name, str):
                 raise LaunchError(

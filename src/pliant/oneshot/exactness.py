@@ -13,8 +13,11 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from pliant.algorithms.base import check_seed
+from pliant.algorithms.options import check_flag
+
 from .choices.nested import find_leaves
-from .rewrite.network import Supernet
+from .rewrite.network import Supernet, check_supernet
 
 
 @final
@@ -60,7 +63,8 @@ def measure_differences(
       training: the mode in which both networks run.
       seed: the seed of random numbers (dropout), the same in both networks.
     """
-    before = supernet.decisions
+    seed, training = check_seed(seed), check_flag(training, "training", "measure_differences")
+    before = check_supernet(supernet).decisions
     chosen = supernet.activate(before if decisions is None else decisions)
     mode, state = supernet.training, {n: b.detach().clone() for n, b in supernet.named_buffers()}
     child = supernet.materialize(chosen).train(training)

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, final
 
+from pliant.values.arguments import check_file
 from pliant.values.errors import LoadError, PliantError, quote
 from pliant.values.files import check_links
 from pliant.values.lines import read_json
@@ -38,7 +39,7 @@ class RecordFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], search: dict[str, Any]) -> None:
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(check_file(path, "evolve(record=...)"))
         try:
             check_links(self.path)
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -106,7 +107,7 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
       RecordError: the file is missing, or is not a record file.
       LoadError: a line of it is damaged.
     """
-    place = pathlib.Path(path)
+    place = pathlib.Path(check_file(path, "read_records"))
     try:
         data = place.read_bytes()
     except OSError as error:

@@ -247,6 +247,9 @@ def to_annotation(spec: ValueSpec) -> t.Any:
     >>> to_annotation(List(Int(min_value=1))), to_annotation(Str().noneable())
     (list[int], str | None)
     """
+    given: t.Any = spec
+    if not isinstance(given, ValueSpec):
+        raise SchemaError(f"to_annotation takes a spec, such as Int(); got {quote_typed(given)}.")
     annotation = _without_none(spec)
     if spec.is_noneable and not isinstance(spec, (Any, Enum)):
         return t.Optional.__getitem__(annotation) if isinstance(annotation, str) else annotation | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 
+from pliant.values.arguments import check_items
 from pliant.values.errors import (
     MissingFieldError,
     SchemaError,
@@ -49,7 +50,7 @@ class Schema(Mapping[KeySpec, Field]):
           SchemaError: two fields have the same key, or an item is not a ``Field``.
         """
         by_key: dict[KeySpec, Field] = {}
-        for field in fields:
+        for field in check_items(fields, "Schema(fields=...)", "[Field('x', Int())]"):
             if not isinstance(field, Field):
                 raise SchemaError(
                     f"the items of a schema must be Fields; got {quote(field)}. For tuples, write schema_from_members([...])."

@@ -283,6 +283,9 @@ class Callable(ValueSpec):
             raise SchemaError(
                 f"the args of a Callable must be a list of specs; got {quote(args)}. Write Callable([Int(), ...])."
             )
+        given: object = kw or ()
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise SchemaError(f"the kw of a Callable must be a list of (name, spec); got {quote(kw)}.")
         self._init(
             args=None if args is None else tuple(as_spec(a) for a in args),
             kw=tuple((name, as_spec(spec)) for name, spec in kw or ()),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from pliant.values.arguments import check_items
 from pliant.values.errors import SpaceError, quote
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
@@ -83,9 +84,19 @@ def choice(
         )
     below: list[Any] = list(candidates) if count is None else [None] * count  # type: ignore[arg-type]  # not a number
     picks = to_whole(picks) or picks
-    numbers: list[Any] = [v if (v := to_whole(value)) is not None else to_real(value) for value in values]
+    numbers: list[Any] = [
+        v if (v := to_whole(value)) is not None else to_real(value)
+        for value in check_items(values, "choice(values=...)", "[1, 2]")
+    ]
     values = [] if None in numbers else numbers
-    texts = tuple(map(str, range(len(below)) if literals is None else literals))
+    texts = tuple(
+        map(
+            str,
+            range(len(below))
+            if literals is None
+            else check_items(literals, "choice(literals=...)", "['a', 'b']"),
+        )
+    )
     _check_picks(path, picks, len(below), distinct)
     if not are_numbers(values):
         values = ()
@@ -146,7 +157,7 @@ def flatten(holes: Iterable[Hole]) -> Space:
     ['x[0]', 'x[0][=0/2]', 'x[0][=0/2][=1/2].k', 'x[1]', 'x[1][=0/2]', 'x[1][=0/2][=1/2].k']
     """
     points: list[Point | None] = []
-    found = tuple(holes)
+    found = check_items(holes, "flatten", "[choice('x', 2)]")
     if (count := _count(found)) > MAX_POINTS:
         raise SpaceError(
             f"this space has {count:,} decision points, and {MAX_POINTS:,} are the most. Pick fewer in `manyof`, or nest less."

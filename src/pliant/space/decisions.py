@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, final
 
-from pliant.values.errors import DecisionError
+from pliant.values.arguments import check_items
+from pliant.values.errors import DecisionError, quote_typed
 
 from . import formats, serialize
 from .active import active_points
@@ -44,7 +45,11 @@ class Decisions:
           DecisionError: see ``Space.validate``.
         """
         self._space = space
-        self._values = check_vector(space, tuple(values))
+        if not hasattr(type(space), "points"):
+            raise DecisionError(
+                f"decisions are of a Space; got {quote_typed(space)}. Make one with pg.abstract_search_space(program)."
+            )
+        self._values = check_vector(space, check_items(values, "Decisions(values=...)", "[0, 2]"))
 
     @classmethod
     def _of(cls, space: Space, values: Vector) -> Decisions:

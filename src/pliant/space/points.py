@@ -81,7 +81,9 @@ class Choice:
                 "give one of each per candidate (an empty branch for a candidate without points)."
             )
         if (self.group is None and self.pick != 0) or (self.group and not 0 <= self.pick < self.group.picks):
-            raise SpaceError(f"the choice {where} is pick {self.pick} of a group that has no such pick.")
+            raise SpaceError(
+                f"the choice {where} is pick {quote(self.pick)} of a group that has no such pick."
+            )
         if self.values and (len(self.values) != len(self.literals) or not are_numbers(self.values)):
             raise SpaceError(
                 f"the choice {where} has {len(self.literals)} candidates but the values {quote(self.values)}; "

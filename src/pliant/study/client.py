@@ -12,7 +12,7 @@ from typing import Any, Self, final
 
 from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.space import Space
-from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError
+from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError, quote
 from pliant.values.lines import LineDecoder, encode_line
 
 from .store.location import Place, to_location
@@ -263,7 +263,7 @@ def _check_numbers(request: dict[str, Any]) -> None:
     for name in ("id", "token"):
         number = request[name] = to_id(request[name])
         if number.__class__ is not int:
-            raise FeedbackError(f"the {name} of a trial is an integer, `trial.{name}`; got {number!r:.80}.")
+            raise FeedbackError(f"the {name} of a trial is an integer, `trial.{name}`; got {quote(number)}.")
 
 
 def _say_fate(trial: Trial, token: int | None) -> str:

@@ -15,12 +15,7 @@ from contextlib import suppress
 from typing import Any, Self, final
 
 from pliant.algorithms.base import check_told
-from pliant.values.errors import (
-    FeedbackError,
-    PliantError,
-    StaleError,
-    StudyError,
-)
+from pliant.values.errors import FeedbackError, PliantError, StaleError, StudyError, quote
 
 from .peer import CALL_SECONDS, LISTEN_SECONDS, Peer, count_room, find_hoarders
 from .store.store import LostConnection
@@ -219,7 +214,7 @@ class Server:
         try:
             if work is None:
                 raise StudyError(
-                    f"the requests to a study are {', '.join(self._WORK)}; got {request.get('do')!r:.80}."
+                    f"the requests to a study are {', '.join(self._WORK)}; got {quote(request.get('do'))}."
                 )
             found: dict[str, Any] = work(self, peer, request)
         except LostConnection:
@@ -389,7 +384,7 @@ def _read_token(request: dict[str, Any]) -> int:
     """Returns the token of a request; without one, any client could end the trials of others by mistake."""
     token = request["token"]
     if token.__class__ is not int:
-        raise FeedbackError(f"the token of a trial is an integer, `trial.token`; got {token!r:.80}.")
+        raise FeedbackError(f"the token of a trial is an integer, `trial.token`; got {quote(token)}.")
     return token
 
 

@@ -95,7 +95,7 @@ def search(
       EvaluationError: the first trials all failed.
       StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.
     """
-    called = (*check_callbacks(callbacks), *(() if on_end is None else (on_end,)))
+    called = (*check_callbacks(callbacks), *check_callbacks(() if on_end is None else [on_end]))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)

@@ -279,7 +279,7 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     """
     known = list(names)
     more = f" and {len(known) - limit} more" if len(known) > limit else ""
-    return (", ".join([quote(_name(n)) for n in known[:limit]]) + more) or "none"
+    return (", ".join([quote(_name(n), _NAME) for n in known[:limit]]) + more) or "none"
 
 
 def _name(value: object) -> str:

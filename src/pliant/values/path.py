@@ -62,7 +62,12 @@ class Path:
     _text: str
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
-        all_keys = self._all = tuple([key if (i := to_whole(key)) is None else i for key in keys])
+        try:
+            all_keys = self._all = tuple([key if (i := to_whole(key)) is None else i for key in keys])
+        except TypeError:
+            raise PathError(
+                f"a path takes a list of keys, such as Path(['a', 0]); got {quote_typed(keys)}."
+            ) from None
         self._above = all_keys[:-1]
         self._last = all_keys[-1] if all_keys else MISSING_VALUE
 
@@ -181,6 +186,7 @@ def _parse_text(text: str) -> Path:
 ROOT = Path()
 
 
-def at_path(path: Path | str) -> str:
+def at_path(path: object) -> str:
     """Returns a path for a message: ``"at path 'a.b'"`` or ``"at the root"``."""
-    return f"at path {str(path)!r}" if str(path) else "at the root"
+    text = str(path) if isinstance(path, (str, Path)) else quote(path)
+    return f"at path {text!r}" if text else "at the root"

@@ -12,7 +12,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any, TypeVar
 
-from .errors import LoadError, UnregisteredTypeError, listing, quote, suggest
+from .errors import FieldTypeError, LoadError, UnregisteredTypeError, listing, quote, quote_typed, suggest
 
 T = TypeVar("T", bound=type | Callable[..., Any])
 _types: dict[str, tuple[weakref.ref[Any], ...]] = {}  # by name, the last one at the end
@@ -28,6 +28,8 @@ def register(cls: T, name: str | None = None) -> T:
 
     The last one registered under a name that still exists is used, for example after a notebook cell is run again.
     """
+    if not hasattr(cls, "__qualname__"):
+        raise FieldTypeError(f"register takes a class or a function; got {quote_typed(cls)}.")
     name = name or type_name(cls)
     others = [ref for ref in _types.get(name, ()) if ref() is not cls]
     _types[name] = (*others, weakref.ref(cls, partial(_drop, name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from pliant.values.errors import FieldValueError, listing, quote, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, quote_typed, suggest
 
 from .entry import Entry
 
@@ -414,7 +414,11 @@ def find_names(pattern: str = "*") -> list[str]:
     Args:
       pattern: a name in which ``*`` stands for any characters and ``?`` for one.
     """
-    return [name for name in ENTRIES if fnmatchcase(name, pattern)]
+    if not isinstance(pattern, str):
+        raise FieldTypeError(
+            f"zoo.list takes a pattern of names, such as 'mobilenet_v2/*'; got {quote_typed(pattern)}."
+        )
+    return [name for name in ENTRIES if fnmatchcase(name, pattern[:1000])]
 
 
 def get(name: str) -> Entry:

@@ -240,7 +240,7 @@ def make_macro_network(
         if len(digits) != place or set(digits) - set("01"):
             raise FieldValueError(
                 f"layer {place} is an operation and {place} digits, 0 or 1, such as {' '.join(['conv_3x3', '0' * place]).strip()!r}; "
-                f"got {layer!r:.80}."
+                f"got {quote(layer)}."
             )
         wide = filters * 2 ** min(place // third, 2) if third else filters
         operation = Operation(name.removeprefix("sep_") if whole else name, wide)

@@ -117,7 +117,7 @@ def _find(space: Space, key: object, owner: str) -> int:
     known = [name for names in keys for name in names if name is not None]
     raise SpaceError(
         f"{owner} needs a decision point for the budget of a trial, and none has the path or name {quote(key)}"
-        f"{suggest(str(key), known) or '.'} Add one to the program, such as "
+        f"{suggest(key, known) or '.'} Add one to the program, such as "
         'epochs=pg.intv(1, 81, name="budget"), or give its path or name: budget="...".'
     )
 

@@ -69,7 +69,7 @@ class FeedForwardPredictor(Predictor):
         if self.loss not in LOSSES:
             raise FieldValueError(
                 f"FeedForwardPredictor(loss=...) is one of {', '.join(LOSSES)}; got {quote(self.loss)}"
-                f"{suggest(str(self.loss), LOSSES) or '.'}"
+                f"{suggest(self.loss, LOSSES) or '.'}"
             )
 
     def fit(self, x: Array, y: NDArray[np.float64], *, seed: int) -> Model:

@@ -69,7 +69,7 @@ def inspect(
       SpaceError: the space is invalid.
       FieldTypeError, FieldValueError: an argument is not as described.
     """
-    _check_arguments(cost, structure, samples=samples, examples=examples)
+    _check_arguments(cost, structure, write, samples=samples, examples=examples)
     rng = as_random(seed)
     template = _open(space, where)
     abstract: Space = space if template is None else template.space
@@ -100,8 +100,8 @@ def _open(space: Any, where: Where | str | None) -> Template | None:
     return None
 
 
-def _check_arguments(cost: object, structure: object, **counts: object) -> None:
-    for name, function in (("cost", cost), ("structure", structure)):
+def _check_arguments(cost: object, structure: object, write: object, **counts: object) -> None:
+    for name, function in (("cost", cost), ("structure", structure), ("write", write)):
         if function is not None and not callable(function):
             raise FieldTypeError(
                 f"inspect({name}=...) takes a function of a program; got {quote_typed(function)}."

@@ -49,7 +49,10 @@ def find_engine(wanted: str | Sequence[str] | None = None) -> Engine:
       LaunchError: no engine was found, or it fails.
     """
     if wanted is not None:
-        argv: tuple[Any, ...] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+        given: object = wanted
+        argv: tuple[Any, ...] = (
+            tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+        )
         if not argv or not all(isinstance(part, str) and part and "\0" not in part for part in argv):
             raise LaunchError(
                 "engine must be 'docker', 'podman', or a tuple of one of them and its options; got "

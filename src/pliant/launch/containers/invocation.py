@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,10 @@ def choose_ulimits(given: Mapping[str, int | tuple[int, int]] | None) -> list[st
     ):
         soft, hard = (highest if value < 0 else min(value, highest) for value in resource.getrlimit(number))
         limits[name] = (soft, hard)
+    if not isinstance(given or {}, Mapping):
+        raise LaunchError(
+            f"ulimits takes a dict of limits by name, such as {{'nofile': 4096}}; got {quote(given)}."
+        )
     for name, value in (given or {}).items():
         pair: Any = value if isinstance(value, tuple) else (value, value)
         if not name.isidentifier() or len(pair) != 2 or not all(type(part) is int for part in pair):
@@ -78,7 +82,8 @@ def check_options(options: Sequence[str]) -> list[str]:
     Raises:
       LaunchError: not a sequence of text, or an option that the launcher sets itself.
     """
-    given: list[object] = list(options)
+    found: object = options
+    given: list[object] = list(found) if isinstance(found, Iterable) else [found]
     if isinstance(options, str) or not all(isinstance(part, str) and "\0" not in part for part in given):
         raise LaunchError(
             f"options must be separate texts, because no shell splits them; got {quote(options)}. "

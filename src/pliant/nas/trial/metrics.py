@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
+from pliant.values.arguments import check_file
 from pliant.values.errors import FieldTypeError, RewardError, listing, quote, quote_typed, suggest
 
 from ..reports import MAX_BYTES, read_end
@@ -49,7 +50,7 @@ class MetricsReporter:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        given = path or os.environ.get(METRIC_FILE)
+        given = check_file(path, "MetricsReporter") if path else os.environ.get(METRIC_FILE)
         self.path = Path(given or Path(tempfile.gettempdir(), "hypertune", "output.metrics"))
         self._is_given = bool(given)
 

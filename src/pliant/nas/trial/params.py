@@ -10,6 +10,7 @@ from typing import Any
 
 from pliant.hyper.template import materialize
 from pliant.symbolic.json.documents import to_json_str
+from pliant.values.arguments import check_file
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing, quote, quote_typed
 from pliant.values.text import to_printable
 
@@ -67,7 +68,7 @@ def serialize_and_save_tunable_object(tunable_object: object, model_dir: str | o
     """
     text = to_json_str(tunable_object, json_indent=2, hide_default_values=False)
     _log.info("serialized_tunable_object is %s", text)
-    write_file(Path(model_dir, OBJECT_FILE), text)
+    write_file(Path(check_file(model_dir, "model_dir"), OBJECT_FILE), text)
     return text
 
 
@@ -85,7 +86,8 @@ def get_finetune_nas_params_str(
     Raises:
       FieldValueError: the list has no number for this trial.
     """
-    listed = [part.strip() for part in retrain_search_job_trials.split(",") if part.strip()]
+    given: Any = retrain_search_job_trials
+    listed = [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else []
     mine = get_trial_id()
     if not all(part.isdecimal() for part in listed) or not 1 <= mine <= len(listed):
         raise FieldValueError(

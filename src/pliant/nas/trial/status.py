@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pliant.values.errors import FieldValueError, PliantError, listing, quote, suggest
+from pliant.values.arguments import check_file
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, listing, quote, suggest
 from pliant.values.files import check_links, make_own_folder, write_atomically
 from pliant.values.lines import read_json
+from pliant.values.numbers import to_real
 
 TRIAL_ID, MODEL_DIR = "CLOUD_ML_TRIAL_ID", "AIP_MODEL_DIR"
 JOB_STATUSES = ("success", "failed", "failed_with_nan_error")
@@ -58,7 +60,7 @@ def get_model_dir(job_dir: str | os.PathLike[str]) -> str:
     """
     place = os.environ.get(MODEL_DIR)
     if not place:
-        return os.fspath(job_dir)
+        return check_file(job_dir, "job_dir")
     found = _TRIAL_FOLDER.match(place)
     if found is None:
         raise FieldValueError(
@@ -108,9 +110,15 @@ def should_stop(model_dir: str | os.PathLike[str], *, step: float, total_steps: 
       step: the current step.
       total_steps: the number of steps of a full training.
     """
+    model_dir = check_file(model_dir, "should_stop(model_dir=...)")
+    done, all_steps = to_real(step), to_real(total_steps)
+    if done is None or all_steps is None:
+        raise FieldTypeError(
+            f"should_stop takes numbers of steps; got step={quote(step)} and total_steps={quote(total_steps)}."
+        )
     percent = _read_number(Path(model_dir, PERCENT_FILE), "desired_training_pct", 100.0)
     hours = _read_number(Path(model_dir, HOURS_FILE), "max_training_time_in_hrs", float("inf"))
-    is_far = 100.0 * step >= percent * total_steps
+    is_far = 100.0 * done >= percent * all_steps
     return is_far or time.monotonic() - _BEGUN >= hours * _SECONDS_AN_HOUR
 
 

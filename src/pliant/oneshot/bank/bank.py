@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from pliant.values.arguments import check_file
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
 from pliant.values.files import write_atomically
 from pliant.values.numbers import to_real, to_whole
@@ -78,7 +79,7 @@ class WeightBank:
             raise FieldTypeError(
                 f"WeightBank(pairs=...) takes a function from a network to keys by layer, such as `pair_layers`; got {quote(pairs)}."
             )
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else Path(check_file(folder, "WeightBank"))
         self.memory_bytes, self.pairs = limit, pairs
         self._cache: OrderedDict[Pair, tuple[str, Stored]] = (
             OrderedDict()

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import nn
 
+from ..choices.mutable import check_module
+
 Pair = tuple[str, ...]
 """A key of a weight bank: texts."""
 
@@ -29,7 +31,7 @@ def pair_layers(network: nn.Module) -> dict[str, Pair]:
     It suits networks that run their layers in the order of ``network.modules()``, such as an ``nn.Sequential``.
     """
     steps = [["", "input", "", ""]]  # name; text as the layer before, and as the layer itself; activations
-    for name, module in network.named_modules():
+    for name, module in check_module(network).named_modules():
         if module._parameters or module._buffers:
             steps.append([name, _name_units(module), _describe(module), ""])
         elif isinstance(module, _KEPT):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pliant.space import Choice, Float, Int
 from pliant.space.build import MAX_CANDIDATES
+from pliant.values.arguments import check_items
 from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed, suggest
 from pliant.values.numbers import to_whole
 
@@ -53,7 +54,12 @@ class LayerChoice(Mutable):
         super().__init__(key)
         self.reduction, self.return_mask = _check_reduction(reduction), return_mask
         self._is_named = isinstance(op_candidates, Mapping)
-        pairs = op_candidates.items() if isinstance(op_candidates, Mapping) else enumerate(op_candidates)
+        if self._is_named:
+            pairs = op_candidates.items()  # type: ignore[union-attr]  # a mapping
+        else:
+            pairs = enumerate(
+                check_items(op_candidates, "LayerChoice", "LayerChoice([nn.ReLU(), nn.Tanh()])")
+            )
         named = {str(name): module for name, module in pairs}
         if not named:
             raise FieldValueError("LayerChoice has no candidates; give it at least one module.")
@@ -197,6 +203,8 @@ class InputChoice(Mutable):
         key: str | None = None,
     ) -> None:
         super().__init__(key)
+        if choose_from is not None:
+            choose_from = check_items(choose_from, "InputChoice(choose_from=...)", "['a', 'b']")
         count = (
             len(choose_from) if n_candidates is None and choose_from is not None else to_whole(n_candidates)
         )
@@ -302,7 +310,7 @@ class ValueChoice(Mutable):
 
     def __init__(self, candidates: Sequence[Any], *, key: str | None = None) -> None:
         super().__init__(key)
-        self.values = tuple(candidates)
+        self.values = check_items(candidates, "ValueChoice", "ValueChoice([1, 2])")
         if not self.values:
             raise FieldValueError("ValueChoice has no candidates; give it at least one value.")
         self.names = tuple(map(str, self.values))
@@ -384,7 +392,9 @@ def to_mask(selected: Any, count: int) -> Tensor:
 
 
 def _check_chosen(chosen: object, count: int | None) -> tuple[int, ...]:
-    given: list[Any] = list(chosen) if isinstance(chosen, Sequence) else [chosen]
+    given: list[Any] = (
+        list(chosen) if isinstance(chosen, Sequence) and not isinstance(chosen, str) else [chosen]
+    )
     places = [place for place in map(to_whole, given) if place is not None]
     below = inf if count is None else count
     if len(set(places)) < len(given) or not all(0 <= p < below for p in places):
@@ -396,5 +406,5 @@ def _check_chosen(chosen: object, count: int | None) -> tuple[int, ...]:
 
 def _check_reduction(reduction: str) -> str:
     if reduction not in REDUCTIONS:
-        raise FieldValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}.")
+        raise FieldValueError(f"reduction is one of {', '.join(REDUCTIONS)}; got {quote(reduction)}.")
     return reduction

@@ -8,14 +8,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .mutable import Mutable
+from .mutable import Mutable, check_module
 from .selection import Selection
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """A context in which a network is in evaluation mode; afterwards each module has its own mode again."""
-    was_training, modes = network.training, [(module, module.training) for module in network.modules()]
+    was_training, modes = (
+        check_module(network).training,
+        [(module, module.training) for module in network.modules()],
+    )
     network.eval()
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pliant.values.errors import FieldTypeError, PliantError, SpaceError, quote
+from pliant.values.errors import FieldTypeError, PliantError, SpaceError, quote, quote_typed
 
 from .selection import Selection
 
@@ -82,9 +82,16 @@ class Mutable(nn.Module):
         return len(self)
 
 
+def check_module(network: Any) -> nn.Module:
+    """Returns a network; raises FieldTypeError for what is not a module."""
+    if not isinstance(network, nn.Module):
+        raise FieldTypeError(f"a network is a torch.nn.Module; got {quote_typed(network)}.")
+    return network
+
+
 def find_mutables(network: nn.Module) -> Iterator[tuple[str, Mutable]]:
     """Yields the open choices of a network, each with its path."""
-    for name, module in network.named_modules():
+    for name, module in check_module(network).named_modules():
         if isinstance(module, Mutable) and module.is_open:
             yield name, module
 

@@ -21,7 +21,7 @@ from pliant.cost.measuring import time_calls
 from pliant.cost.table import CostTable
 from pliant.space import Choice
 from pliant.space.sample import as_random
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote_typed
 
 from ..elastic.lazy import LazyLayer
 from ..rewrite.network import Supernet
@@ -68,7 +68,7 @@ class Latency(Cost):
         super().__init__(supernet, example)
         if not isinstance(table, LatencyTable):
             raise FieldTypeError(
-                f"Latency takes a LatencyTable; got {table!r:.80} of type {type(table).__name__}. Make one with "
+                f"Latency takes a LatencyTable; got {quote_typed(table)}. Make one with "
                 "`LatencyTable.load(path)` or `measure_latencies(supernet, example)`."
             )
         self.table, self.key = table, key

@@ -92,7 +92,7 @@ def add_widths(
     for name in (reads, writes):
         if name is not None and name not in known:
             raise FieldValueError(
-                f"{given.__name__} has no argument {name!r} that could be a width{suggest(name, known) or '.'} "
+                f"{given.__name__} has no argument {quote(name)} that could be a width{suggest(name, known) or '.'} "
                 f"Its arguments: {listing(known)}."
             )
     _TABLE[layer] = Widths(reads, writes, dim)

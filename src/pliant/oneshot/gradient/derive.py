@@ -10,7 +10,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions, Point, Space, walk_points
+from pliant.values.arguments import check_items
 from pliant.values.errors import FieldValueError, SpaceError, suggest
 
 from ..choices.choice import LayerChoice
@@ -34,6 +36,10 @@ def derive_node(
       keep: the number of edges that stay; all edges if there are fewer.
       zero: the index of the candidate that means no edge.
     """
+    edges = [
+        check_items(row, "an edge", "[0.9, 0.1]") for row in check_items(edges, "derive_node", "[[0.9, 0.1]]")
+    ]
+    keep = check_count(keep, "keep", "derive_node")
     best = [max((i for i in range(len(row)) if i != zero), key=row.__getitem__) for row in edges]
     ranked = sorted(range(len(edges)), key=lambda edge: -edges[edge][best[edge]])
     return [(edge, best[edge]) for edge in sorted(ranked[:keep])]
@@ -61,7 +67,14 @@ class CellRule:
     """
 
     def __init__(self, nodes: Sequence[Sequence[str]], *, keep: int = 2) -> None:
-        self.nodes, self.keep = tuple(map(tuple, nodes)), keep
+        example = "[['edge0', 'edge1'], ['edge2']]"
+        self.nodes = tuple(
+            [
+                check_items(keys, "each node of a CellRule", example)
+                for keys in check_items(nodes, "CellRule", example)
+            ]
+        )
+        self.keep = keep
 
     def __call__(self, probabilities: Mapping[str, Tensor], supernet: Supernet) -> Any:
         """Returns the decisions.

@@ -20,6 +20,7 @@ from torch import Tensor
 from pliant.algorithms.options import check_count, check_flag, check_number, refuse_unknown
 from pliant.space import Decisions
 from pliant.space.formats import Indices
+from pliant.values.arguments import check_items
 from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, quote, quote_typed
 
 from ..choices.choice import InputChoice, LayerChoice
@@ -93,6 +94,7 @@ class GradientSampler(Sampler):
     def __post_init__(self) -> None:
         super().__init__()
         self.learning_rate = check_number(self.learning_rate, "learning_rate", self)
+        self.betas = check_items(self.betas, f"{type(self).__name__}(betas=...)", "(0.9, 0.999)")
         first, second = (check_number(self.betas[i], f"betas[{i}]", self, below=1.0) for i in (0, 1))
         self.betas = first, second
         self.weight_decay = check_number(self.weight_decay, "weight_decay", self)

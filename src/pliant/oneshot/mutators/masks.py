@@ -108,7 +108,7 @@ def read_masks(given: object, mutables: Iterable[Mutable], what: str) -> Masks:
     strange = [key for key in given if key not in known]
     if strange:
         raise DecisionError(
-            f"{what} has the unknown keys {listing(strange)}{suggest(str(strange[0]), known) or '.'} "
+            f"{what} has the unknown keys {listing(strange)}{suggest(strange[0], known) or '.'} "
             f"Known keys: {listing(known)}."
         )
     return Masks((key, _read_mask(given[key], known[key])) for key in known if key in given)

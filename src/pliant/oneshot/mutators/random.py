@@ -15,7 +15,7 @@ from pliant.values.errors import FieldTypeError, quote
 from ..capability import DECISION_KINDS
 from ..choices.choice import InputChoice
 from ..choices.mutable import Mutable
-from ..rewrite.network import Supernet
+from ..rewrite.network import Supernet, check_supernet
 from ..sampler import Sampler, Step
 from .masks import Masks
 from .mutator import Mutator
@@ -142,7 +142,7 @@ def to_masks(supernet: Supernet, decisions: object) -> Masks:
     >>> to_masks(net, [0, 2])
     {'inputs': tensor([ True, False,  True])}
     """
-    masks = Masks.from_decisions(supernet.space.parse(decisions))
+    masks = Masks.from_decisions(check_supernet(supernet).space.parse(decisions))
     for key, picks in supernet.grouped.items():
         found = [masks.pop(f"{key}[{pick}]") for pick in range(picks) if f"{key}[{pick}]" in masks]
         if found:

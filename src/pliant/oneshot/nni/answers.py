@@ -219,6 +219,6 @@ def _find(name: object, values: list[Any], key: str) -> int:
     if len(found) != 1:
         raise DecisionError(
             f"the answer for {key!r} has the value {quote(name)}, which matches {len(found) or 'none'} of the candidates"
-            f"{suggest(str(name), map(str, values)) or '.'} Also give `_idx`. The candidates: {listing(map(str, values))}."
+            f"{suggest(name, map(str, values)) or '.'} Also give `_idx`. The candidates: {listing(map(str, values))}."
         )
     return found[0]

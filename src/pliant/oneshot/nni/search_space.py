@@ -139,7 +139,7 @@ def _read_item(key: str, item: object) -> Any:
     kind, value = item["_type"], item["_value"]
     if kind not in TYPES:
         raise FieldValueError(
-            f"the item {key!r} has the unknown type {quote(kind)}{suggest(str(kind), TYPES) or '.'} "
+            f"the item {key!r} has the unknown type {quote(kind)}{suggest(kind, TYPES) or '.'} "
             f"Known types: {listing(TYPES, limit=len(TYPES))}."
         )
     if kind == "layer_choice":

@@ -24,7 +24,8 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
-from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
+from pliant.values.arguments import check_items
+from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
 from ..elastic.rules import find_rule
 from .layer_fields import read_fields, read_settings
@@ -130,8 +131,11 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
     Raises:
       FieldValueError: a size is not odd.
     """
+    sizes = list(check_items(sizes, "open_kernel(sizes=...)", "[3, 5]"))
     if any(type(size) is not int or size % 2 == 0 for size in sizes):
-        raise FieldValueError(f"kernel sizes that keep the size of an image are odd numbers; got {sizes}.")
+        raise FieldValueError(
+            f"kernel sizes that keep the size of an image are odd numbers; got {quote(sizes)}."
+        )
     kernel = oneof(sizes, name=name)
     dilation = layer.sym_init_args["dilation"]
     step = dilation[0] if isinstance(dilation, tuple) else dilation

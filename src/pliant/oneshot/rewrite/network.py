@@ -246,6 +246,13 @@ class Supernet(nn.Module):
         return walk_points(self.space, read)
 
 
+def check_supernet(given: Any) -> Supernet:
+    """Returns a super-network; raises FieldTypeError for other values."""
+    if not isinstance(given, Supernet):
+        raise FieldTypeError(f"a super-network is what `supernet(space)` returns; got {quote_typed(given)}.")
+    return given
+
+
 def supernet(
     space: Any, *, example: object = None, share: bool = False, own_statistics: bool = False
 ) -> Supernet:

@@ -14,6 +14,7 @@ from pliant.algorithms import Algorithm
 from pliant.algorithms.options import check_count, check_number, keep_checked, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit
+from pliant.values.arguments import check_items
 from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, quote, quote_typed
 
 from ..capability import DECISION_KINDS
@@ -102,7 +103,7 @@ class ProgressiveShrinking(SearchedSampler):
         super().__post_init__()
         self.distillation = check_number(self.distillation, "distillation", self)
         phases, distillation = self.phases, self.distillation
-        for phase in phases:
+        for phase in check_items(phases, "ProgressiveShrinking(phases=...)", "[Phase(...)]"):
             if not isinstance(phase, Phase):
                 raise FieldTypeError(f"ProgressiveShrinking takes Phase objects; got {quote(phase)}.")
         if not phases:

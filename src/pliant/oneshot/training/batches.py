@@ -48,7 +48,7 @@ class Feed:
     def __init__(
         self, batches: Iterable[Any], name: str, to_device: Callable[[Any], Any] | None = None
     ) -> None:
-        if not hasattr(batches, "__iter__") or isinstance(batches, Iterator):
+        if not hasattr(batches, "__iter__") or isinstance(batches, (Iterator, str)):
             raise FieldTypeError(
                 f"{name} takes batches that can be iterated again and again, such as a DataLoader or a list; got {quote_typed(batches, 60)}. "
                 "Make a list of a generator, or a DataLoader of a dataset."

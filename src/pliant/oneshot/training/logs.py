@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
+from pliant.values.arguments import check_file
 from pliant.values.errors import LoadError
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
@@ -80,7 +81,7 @@ class CsvLog:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = Path(check_file(path, "CsvLog"))
 
     def __call__(self, record: Record) -> None:
         row = {
@@ -125,7 +126,7 @@ class TensorBoardLog:
         require("TensorBoardLog", "tensorboard", instead="use CsvLog")
         from torch.utils.tensorboard import SummaryWriter
 
-        self.folder = Path(folder)
+        self.folder = Path(check_file(folder, "TensorBoardLog"))
         self._make: Callable[..., Any] = SummaryWriter
         self._writer: Any = None
 

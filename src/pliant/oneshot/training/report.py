@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, final
 
 from pliant.space import Choice, Decisions
+from pliant.values.arguments import check_items
 from pliant.values.errors import FieldValueError
 
 from ..choices.evaluation import evaluating
@@ -185,6 +186,8 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     Raises:
       FieldValueError: the lists are of different length, or hold fewer than two numbers, or equal ones only.
     """
+    example = "[0.5, 0.7]"
+    first, second = check_items(first, "kendall_tau", example), check_items(second, "kendall_tau", example)
     if len(first) != len(second) or len(first) < 2:
         raise FieldValueError(
             f"a rank correlation takes two lists of the same length, 2 at least; got {len(first)} and {len(second)} numbers."

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pliant.algorithms.base import check_seed
 from pliant.values.errors import (
     FeedbackError,
     FieldTypeError,
@@ -106,6 +107,7 @@ class Session:
         seed: int = 0,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
+        seed = check_seed(seed)
         self.supernet, self.sampler = supernet, sampler
         self.model = supernet if model is None else model
         self.steps, self.done, self.epoch = max(steps, 1), 0, 0

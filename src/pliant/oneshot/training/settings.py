@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number
+from pliant.values.arguments import check_file
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
 from pliant.values.signature import read_signature
 
@@ -71,7 +72,7 @@ def check_checkpoint(checkpoint: Any) -> Path | None:
     """Returns the path of a file in an existing folder, or None."""
     if checkpoint is None:
         return None
-    path = Path(checkpoint)
+    path = Path(check_file(checkpoint, "Trainer(checkpoint=...)"))
     if path.is_dir():
         raise LoadError(
             f"the checkpoint {str(path)!r} is a folder. Name a file in it: {str(path / 'search.pt')!r}."
@@ -121,6 +122,8 @@ def describe(value: object, depth: int = 0) -> str:
     """
     if isinstance(value, float):
         return repr(float(value))
+    if value.__class__ is int and value.bit_length() > 4096:  # Python does not print much longer integers
+        return hex(value)
     if value is None or isinstance(value, (bool, int, str, torch.dtype, torch.device)):
         return repr(value)
     if isinstance(value, Optimizer):

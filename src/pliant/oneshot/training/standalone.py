@@ -13,12 +13,15 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.optim import Optimizer
 
 from pliant.algorithms import Algorithm, Exhausted
+from pliant.algorithms.options import check_count, check_part
 from pliant.hyper.template import Template
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
+from pliant.values.arguments import check_file, check_function
 from pliant.values.errors import FieldTypeError, PliantError, quote_typed
 from pliant.values.packages import require
 
+from ..choices.mutable import check_module
 from ..normalization import mean_quality, recalibrate
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet, supernet
@@ -54,6 +57,12 @@ def train_alone(
       FieldValueError: a batch has one example, and the network cannot normalize it.
     """
     clip = check_clip(clip, "train_alone")
+    check_module(network)
+    epochs = check_count(epochs, "epochs", "train_alone", least=0)
+    _check_batches(train, "train")
+    check_function(loss, "train_alone(loss=...)", "`lambda network, batch: ...`")
+    check_function(optimizer, "train_alone(optimizer=...)", "`lambda weights: torch.optim.Adam(weights)`")
+    check_function(schedule, "train_alone(schedule=...)", "`lambda progress: 1.0`")
     with PrivateRandom(seed).used():
         if not any(weight.requires_grad for weight in network.parameters()):  # new weights are made here
             return network
@@ -110,6 +119,11 @@ def search_alone(
       the best decisions, and the qualities of all networks.  Trained networks are not kept: ``train_alone`` with the same
       arguments and seed trains that of the best decisions again, to the same weights.
     """
+    check_part(algorithm, Algorithm, "search_alone(algorithm=...)", "an algorithm, such as `Random()`")
+    trials = check_count(trials, "trials", "search_alone")
+    check_function(quality, "search_alone(quality=...)", "`lambda network, batch: ...`")
+    _check_batches(train, "train")
+    _check_batches(valid, "valid")
     decided, make = _open_space(space, seed)
     algorithm.setup(decided, seed=seed)
     found: dict[Decisions, float] = {}
@@ -123,6 +137,13 @@ def search_alone(
         found[decisions] = judge_alone(network, valid, quality)
         algorithm.feedback(decisions, found[decisions])
     return max(found, key=found.__getitem__), found
+
+
+def _check_batches(batches: object, name: str) -> None:
+    if isinstance(batches, str) or not hasattr(batches, "__iter__"):
+        raise FieldTypeError(
+            f"{name} takes batches, such as a DataLoader or a list; got {quote_typed(batches)}."
+        )
 
 
 def _open_space(space: object, seed: int) -> tuple[Space, Callable[[Decisions], nn.Module]]:
@@ -168,7 +189,10 @@ def export(
       MissingLibraryError: a package that ``.onnx`` needs is not installed.
       ExportError: PyTorch cannot export it, or it is 2.6 and the ending ``.onnx``.
     """
-    target, inputs = Path(path), tuple(example) if isinstance(example, (tuple, list)) else (example,)
+    target, inputs = (
+        Path(check_file(path, "export")),
+        tuple(example) if isinstance(example, (tuple, list)) else (example,),
+    )
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from pliant.algorithms.base import check_seed
 from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions
+from pliant.values.arguments import check_items
 from pliant.values.errors import FieldValueError
 
 from ..choices.evaluation import evaluating, keep_buffers
@@ -157,7 +158,8 @@ class Trainer:
         self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.callbacks, self.seed = tuple(callbacks), check_seed(seed)
+        self.callbacks = check_items(callbacks, "Trainer(callbacks=...)", "[CsvLog('search.csv')]")
+        self.seed = check_seed(seed)
         self.normalization = Recalibrated() if normalization is None else normalization
         self._scaler = torch.amp.GradScaler(self.device.type) if autocast is torch.float16 else None
         self.model = _wrap(self.supernet)

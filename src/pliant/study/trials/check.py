@@ -47,7 +47,7 @@ def check_arguments(space: object, algorithm: Any, trials: object) -> int | None
     if algorithm is not None and not isinstance(algorithm, Algorithm):
         hint = f" Write `{algorithm.__name__}(...)`." if callable(algorithm) else ""
         raise FieldTypeError(
-            f"a study takes an algorithm, such as `Random()`; got {quote_typed(algorithm)}. {hint}"
+            f"a study takes an algorithm, such as `Random()`; got {quote_typed(algorithm)}.{hint}"
         )
     count = to_whole(trials)
     if trials is not None and (count is None or not 1 <= count <= MAX_TRIALS):
@@ -180,7 +180,7 @@ def check_token(trial: Trial, token: object) -> None:
         return
     if number is None or not 1 <= number < trial.attempts:
         raise FeedbackError(
-            f"trial {trial.id} has no attempt {token!r:.80}: its present attempt is {trial.attempts}. Pass `trial.token` as "
+            f"trial {trial.id} has no attempt {quote(token)}: its present attempt is {trial.attempts}. Pass `trial.token` as "
             "`ask` returned it."
         )
     raise StaleError(

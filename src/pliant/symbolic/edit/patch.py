@@ -13,7 +13,7 @@ from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 
 from ..read.compare import equal
-from ..read.query import compile_pattern
+from ..read.query import check_class, compile_pattern
 from .rebind import rebind
 
 Value = TypeVar("Value")
@@ -87,6 +87,7 @@ def patch_on_type(
     >>> patch_on_type(Dict(a=1, b="x"), str, value_fn=str.upper)
     {a=1, b='X'}
     """
+    check_class(value_type, "patch_on_type")
     return _patch(src, lambda k, v, p: isinstance(v, value_type), value, **options)
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from pliant.values.arguments import check_file, check_items
 from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
 from pliant.values.slips import check_names
 
@@ -94,7 +95,9 @@ def from_json(data: object, *, allow: Iterable[Any] = (), allow_partial: bool = 
     {kernel=(3, 3)}
     """
     try:
-        return _symbolic(Reader(tuple(allow), partial=allow_partial).read(data))
+        return _symbolic(
+            Reader(check_items(allow, "allow", "[Conv, relu]"), partial=allow_partial).read(data)
+        )
     except (Fault, PliantError) as error:
         cause, place = locate(error)
         kind = UnregisteredTypeError if isinstance(cause, UnregisteredTypeError) else LoadError
@@ -151,7 +154,7 @@ def save(
     from pliant.values.files import write_atomically
 
     text = to_json_str(value, json_indent=indent, hide_default_values=hide_default_values)
-    write_atomically(os.path.realpath(path), text + "\n")  # keeps a symbolic link
+    write_atomically(os.path.realpath(check_file(path, "save")), text + "\n")  # keeps a symbolic link
 
 
 @check_names({})
@@ -163,7 +166,7 @@ def load(path: str | os.PathLike[str], *, allow: Iterable[Any] = (), allow_parti
       LoadError: as for ``from_json``; the message names the file.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(check_file(path, "load"), encoding="utf-8") as file:
             return from_json_str(file.read(), allow=allow, allow_partial=allow_partial)
     except UnicodeDecodeError as error:
         raise LoadError(f"{os.fspath(path)}: this is not JSON, and not text: {error}.") from error

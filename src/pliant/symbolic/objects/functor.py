@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Never
 
 from pliant.schema import Schema, schema_from_members
-from pliant.values.errors import IncompleteError, SchemaError, UnknownFieldError, listing, quote, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    IncompleteError,
+    SchemaError,
+    UnknownFieldError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import check_names, explain_argument
 
@@ -156,6 +165,8 @@ def functor_class(
     function: Callable[..., Any], fields: object = None, returns: object = None, *, base_class: Any = None
 ) -> Any:
     """Returns the functor class of a function; the function itself stays unchanged."""
+    if base_class is not None and not (isinstance(base_class, type) and issubclass(base_class, Functor)):
+        raise FieldTypeError(f"base_class is a subclass of pg.Functor; got {quote_typed(base_class)}.")
     own = schema_from_members(fields) if fields else Schema([])
     named: Any = function  # whose name the class gets
     while not hasattr(named, "__qualname__"):

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Never, dataclass_transform
 
 from pliant.schema import Field, Schema, schema_from_members
-from pliant.values.errors import PliantError, SchemaError, listing, suggest
+from pliant.values.arguments import check_items
+from pliant.values.errors import FieldTypeError, PliantError, SchemaError, listing, quote_typed, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import explain_argument
 
@@ -281,11 +282,13 @@ def members(
     A(x=2, y='a')
     """
     own = schema_from_members(fields)
+    if not isinstance(metadata or {}, Mapping):
+        raise FieldTypeError(f"pg.members(metadata=...) takes a dict; got {quote_typed(metadata)}.")
     for name in {**_unknown, **(metadata or {})}:
         if name != "init_arg_list" or name in _unknown:
             raise explain_argument("pg.members", name, {}, ("init_arg_list",))
     listed = (metadata or {}).get("init_arg_list") if init_arg_list is None else init_arg_list
-    places = None if listed is None else tuple(listed)
+    places = None if listed is None else check_items(listed, "pg.members(init_arg_list=...)", "['x', 'y']")
 
     def decorate(cls: Any) -> Any:
         if places is None:

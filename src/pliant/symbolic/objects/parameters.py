@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pliant import schema as specs
 from pliant.schema import Field, Schema
-from pliant.values.errors import PliantError, SchemaError, listing, suggest
+from pliant.values.errors import PliantError, SchemaError, listing, quote_typed, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.signature import read_signature
 
@@ -52,8 +52,10 @@ def schema_of_signature(
     try:
         parameters = list(read_signature(function).parameters.values())
     except (TypeError, ValueError) as error:
+        given: Any = function
+        why = error if callable(given) else f"{quote_typed(given)} is not a function"
         raise SchemaError(
-            f"{owner} cannot be symbolized: Python has no signature of it ({error}). "
+            f"{owner} cannot be symbolized: Python has no signature of it ({why}). "
             "Wrap it in a function with named arguments and symbolize that."
         ) from error
     if method_of is not None:

@@ -12,6 +12,8 @@ from functools import partial
 from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
+from pliant.values.errors import quote
+
 from ..tree.node import ATOMS, Node, children, is_dataclass
 
 EQUAL, KIND, EXACT = range(3)
@@ -272,4 +274,7 @@ def _rank(value: object) -> Any:
         return (5, sorted(((str(k), _rank(v)) for k, v in dict.items(value)), key=lambda kv: kv[0]))
     if isinstance(value, Node):
         return (6, node_class(value).__qualname__, [_rank(v) for v in value._sym_values()])
-    return (7, type(value).__qualname__, repr(value))
+    try:
+        return (7, type(value).__qualname__, repr(value))
+    except Exception:  # noqa: BLE001 - of the value's own method
+        return (7, type(value).__qualname__, quote(value))

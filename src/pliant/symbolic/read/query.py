@@ -272,6 +272,9 @@ def contains(x: object, value: object = MISSING_VALUE, type: type | tuple[type, 
     if value is MISSING_VALUE and type is None:
         raise FieldTypeError("contains needs a value or a type; pass `value=` or `type=`.")
 
+    if type is not None:
+        check_class(type, "contains(type=...)")
+
     def fits(at: object) -> bool:
         if type is not None and not isinstance(at, type):
             return False
@@ -282,3 +285,14 @@ def contains(x: object, value: object = MISSING_VALUE, type: type | tuple[type, 
 
 def _any(value: object, fits: Callable[[Any], bool]) -> bool:
     return fits(value) or any(_any(child, fits) for _, child in children(value) or ())
+
+
+def check_class(cls: Any, argument: str) -> Any:
+    """Returns a class, or a tuple of classes; raises FieldTypeError for other values."""
+    try:
+        isinstance(None, cls)
+    except TypeError:
+        raise FieldTypeError(
+            f"{argument} takes a class, or a tuple of classes; got {quote_typed(cls)}."
+        ) from None
+    return cls

@@ -132,10 +132,23 @@ def leaf_text(value: object, write: _Writer = None) -> str:
         return f"{type(value).__name__}.{value.name}"
     if write is not None:
         return write(value)
-    if value.__class__ is int and value.bit_length() > _DECIMAL_BITS:
-        return hex(value)
-    text = repr(value)
+    text = _repr(value)
     return " ".join(text.split()) if "\n" in text else text
+
+
+def _repr(value: object) -> str:
+    """Returns the repr of a leaf, in hexadecimal for an integer that Python does not print; never raises."""
+    if _is_long(value):
+        return hex(value)  # type: ignore[arg-type]  # an integer
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - of the value's own method
+        return quote(value)
+
+
+def _is_long(value: object) -> bool:
+    """Returns whether a value is an integer that Python may not print."""
+    return isinstance(value, int) and int.bit_length(value) > _DECIMAL_BITS
 
 
 def fields(node: Any, *, hide_default_values: bool = False) -> Iterator[tuple[str, Any]]:
@@ -204,7 +217,9 @@ def format_value(value: Any, *, hide_default_values: bool = False, indent: int =
       layers=[1, 2, 3],
     )
     """
-    return _render(_code(value, hide_default_values, width), "", 0, " " * check_indent(indent), width)
+    if (columns := to_whole(width)) is None:
+        raise FieldValueError(f"the width of lines is a whole number; got {quote(width)}.")
+    return _render(_code(value, hide_default_values, columns), "", 0, " " * check_indent(indent), columns)
 
 
 def check_indent(indent: object) -> int:
@@ -302,7 +317,7 @@ def literal(value: object) -> str:
     >>> literal(Dict(t="conv")), literal(List([3, 4])), literal("a"), literal((3, 3))
     ("{t='conv'}", '[0: 3, 1: 4]', "'a'", '(3, 3)')
     """
-    if isinstance(value, numbers.Number):
+    if isinstance(value, numbers.Number) and not _is_long(value):
         return str(value)
     text = _literal(value, inside_tuple=False)
     return text if len(text) <= _LITERAL_LENGTH else text[: _LITERAL_LENGTH - 3] + "..."
@@ -333,7 +348,7 @@ def _literal(value: object, *, inside_tuple: bool) -> str:
         return f"{getattr(cls, '_sym_literal', cls.__name__)}({inner})"
     if isinstance(value, type) and "_sym_origin" in value.__dict__:
         return f"Symbolic[{value.__dict__['_sym_origin']!r}]"
-    text = repr(value)
+    text = _repr(value)
     if "object at 0x" in text:
         return f"{type(value).__name__}(...)"
     return _ADDRESS.sub("", text)

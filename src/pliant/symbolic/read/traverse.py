@@ -9,6 +9,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
+from pliant.values.arguments import check_function
 from pliant.values.errors import FieldTypeError, quote
 from pliant.values.path import ROOT, Path, at_path
 
@@ -56,7 +57,12 @@ def traverse(
     >>> seen
     ['', 'a', 'b', 'b[0]']
     """
-    before, after = preorder or preorder_visitor_fn, postorder or postorder_visitor_fn
+    before = check_function(
+        preorder or preorder_visitor_fn, "traverse(preorder=...)", "lambda path, value, parent: None"
+    )
+    after = check_function(
+        postorder or postorder_visitor_fn, "traverse(postorder=...)", "lambda path, value, parent: None"
+    )
     return _visit(ROOT, x, None, before, after)
 
 
