@@ -57,7 +57,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # likewise
         seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else 0.0
         if not 1 <= seconds < math.inf:
             self.fail(
-                f"{value!r} is not a time of at least a second; write 90s, 5m or 1.5h, for example.",
+                f"{quote(value)} is not a time of at least a second; write 90s, 5m or 1.5h, for example.",
                 param,
                 ctx,
             )

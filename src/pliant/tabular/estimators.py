@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, quote
 
 from .encoding import encode
 from .predictor import Entry
@@ -218,7 +218,7 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
         count = len(self.classes_)
         if count < 2:
             raise FieldValueError(
-                f"there is nothing to learn: y has one class, {self.classes_.tolist()[0]!r:.80}. Add rows of another class."
+                f"there is nothing to learn: y has one class, {quote(self.classes_.tolist()[0])}. Add rows of another class."
             )
         if count > MAX_CLASSES:
             raise FieldValueError(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import pliant.zoo.tabular  # noqa: F401  # registers the classes of programs
 from pliant.symbolic.json.documents import from_json, to_json
-from pliant.values.errors import LoadError, PliantError
+from pliant.values.errors import LoadError, PliantError, quote
 from pliant.values.files import write_atomically
 from pliant.values.npz import Column as Stored
 from pliant.values.npz import read_columns
@@ -147,7 +147,7 @@ def _read_column(data: dict[str, Any]) -> Column:
         if not all(
             isinstance(x, float | int) for x in (one.low, one.high, one.center, one.width, *one.knots)
         ):
-            raise LoadError(f"a scale of the column {data['name']!r:.80} is not of numbers")
+            raise LoadError(f"a scale of the column {quote(data['name'])} is not of numbers")
     column: Column = _tupled(Column, {**data, "scales": scales})
     return column
 
@@ -175,7 +175,7 @@ def _read_member(place: int, data: dict[str, Any], columns: Mapping[str, Stored 
 def _to_array(name: str, column: Stored) -> NDArray[Any]:
     dtype = np.dtype(column.dtype)
     if dtype.name not in _DTYPES:
-        raise LoadError(f"the weights {name!r:.80} are of type {dtype.name}")
+        raise LoadError(f"the weights {quote(name)} are of type {dtype.name}")
     found: NDArray[Any] = np.frombuffer(column.data, dtype)
     return found.reshape(column.shape, order="F" if column.is_fortran else "C").copy()
 

@@ -24,6 +24,7 @@ from pliant.values.errors import (
     FieldValueError,
     UnknownFieldError,
     listing,
+    quote,
     suggest,
 )
 from pliant.zoo.tabular import make_space
@@ -92,7 +93,7 @@ def search_table(
     given: list[Any] = [target] if isinstance(target, str) else list(target)
     names = [name.strip() if isinstance(name, str) else name for name in given]
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise FieldTypeError(f"target is the name of a column, or names of several; got {target!r:.80}.")
+        raise FieldTypeError(f"target is the name of a column, or names of several; got {quote(target)}.")
     table = read_table(data, **{"seed": chosen.seed, **(reading or {})})
     shares = _check_weights(weights, table)
     gaps = table.rows
@@ -114,7 +115,7 @@ def make_settings(settings: dict[str, Any]) -> Settings:
     for name in settings:
         if name not in known:
             raise UnknownFieldError(
-                f"search_table has no argument {name!r:.80}{suggest(name, known) or '.'} Settings: {listing(known, limit=20)}."
+                f"search_table has no argument {quote(name)}{suggest(name, known) or '.'} Settings: {listing(known, limit=20)}."
             )
     return Settings(**settings)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, quote
 from pliant.values.numbers import to_real, to_whole
 
 TRIALS = 40
@@ -65,13 +65,13 @@ class Settings:
             if value is None and name in ("trials", "epochs"):
                 continue
             if to_whole(value) is None:
-                raise FieldTypeError(f"{name} is a whole number; got {value!r:.80}.")
+                raise FieldTypeError(f"{name} is a whole number; got {quote(value)}.")
             if value < minimum:
                 raise FieldValueError(f"{name} is at least {minimum}; got {value}.")
         share = to_real(self.validation_share)
         if share is None or not 0 < share < 1:
             raise FieldValueError(
-                f"validation_share is above 0 and below 1, such as 0.2; got {self.validation_share!r:.80}."
+                f"validation_share is above 0 and below 1, such as 0.2; got {quote(self.validation_share)}."
             )
         object.__setattr__(self, "time_limit", read_seconds(self.time_limit))
 
@@ -102,7 +102,7 @@ def read_seconds(value: float | str | None) -> float | None:
         found = float(match[1]) * _SECONDS[match[2].lower()]
     if found is None or not 0 < found < math.inf:
         raise FieldValueError(
-            f"a time limit is a number of seconds above 0, or text such as '90s', '5m' or '1.5h'; got {value!r:.80}."
+            f"a time limit is a number of seconds above 0, or text such as '90s', '5m' or '1.5h'; got {quote(value)}."
         )
     return float(found)
 

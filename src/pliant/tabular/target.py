@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from pliant.values.errors import FieldValueError, listing, suggest
+from pliant.values.errors import FieldValueError, listing, quote, suggest
 
 from .parsing import find_style, parse_number, parse_truth
 from .table import Table, is_missing, to_objects, to_texts
@@ -59,7 +59,7 @@ class Target:
         for name, column in zip(self.names, columns):
             if is_missing(column).any():
                 raise FieldValueError(
-                    f"{int(is_missing(column).sum())} rows have no value in the column {name!r:.80}. Remove these rows."
+                    f"{int(is_missing(column).sum())} rows have no value in the column {quote(name)}. Remove these rows."
                 )
         if self.kind == "regression":
             numbers = np.stack([_to_numbers(name, one) for name, one in zip(self.names, columns)], 1)
@@ -127,7 +127,7 @@ def fit_target(table: Table, names: Sequence[str], *, task: str = "auto", balanc
     """
     if task not in TASKS:
         raise FieldValueError(
-            f"task is one of {listing(TASKS)}; got {task!r:.80}{suggest(task, TASKS) or '.'}"
+            f"task is one of {listing(TASKS)}; got {quote(task)}{suggest(task, TASKS) or '.'}"
         )
     columns = [table.column(name) for name in names]
     if task == "auto":
@@ -140,7 +140,7 @@ def fit_target(table: Table, names: Sequence[str], *, task: str = "auto", balanc
     classes = _find_classes(names[0], columns[0], table.rows)
     if task == "binary" and len(classes) > 2:
         raise FieldValueError(
-            f"a binary task has two classes, and the target {names[0]!r:.80} has {len(classes)}. Write task='multiclass'."
+            f"a binary task has two classes, and the target {quote(names[0])} has {len(classes)}. Write task='multiclass'."
         )
     kind: Kind = "binary" if len(classes) == 2 else "multiclass"
     return Target(tuple(names), kind, classes, is_balanced=balanced)
@@ -183,13 +183,13 @@ def _to_numbers(name: str, column: NDArray[Any]) -> NDArray[np.float64]:
     if numbers is None:
         wrong = next((text for text in to_texts(column) if parse_number(text) is None), column[0])
         raise FieldValueError(
-            f"a regression predicts numbers, and the target {name!r:.80} has {wrong!r:.80}. "
+            f"a regression predicts numbers, and the target {quote(name)} has {quote(wrong)}. "
             "Write task='classification' to predict it as a class, or remove these rows."
         )
     count = int(np.isinf(numbers).sum())
     if count:
         raise FieldValueError(
-            f"the target {name!r:.80} is infinite in {count} rows. Give these rows a finite number, or leave them out."
+            f"the target {quote(name)} is infinite in {count} rows. Give these rows a finite number, or leave them out."
         )
     return numbers
 
@@ -198,7 +198,7 @@ def _fit_numbers(names: tuple[str, ...], columns: list[NDArray[np.float64]]) -> 
     for name, column in zip(names, columns):
         if (column == column[0]).all():
             raise FieldValueError(
-                f"there is nothing to learn: the target {name!r:.80} is {column[0]:g} in all {len(column)} rows. "
+                f"there is nothing to learn: the target {quote(name)} is {column[0]:g} in all {len(column)} rows. "
                 "Name another column as the target, or add rows."
             )
     widths = [float(column.std()) for column in columns]
@@ -224,14 +224,14 @@ def _find_classes(name: str, column: NDArray[Any], rows: int) -> tuple[Any, ...]
     classes = sorted(set(_values(column)), key=_order)
     if len(classes) < 2:
         raise FieldValueError(
-            f"there is nothing to learn: the target {name!r:.80} has one class, {str(classes[0])!r:.80}, in all {rows} rows. "
+            f"there is nothing to learn: the target {quote(name)} has one class, {quote(str(classes[0]))}, in all {rows} rows. "
             "Name another column as the target, or add rows of another class."
         )
     if len(classes) > MAX_CLASSES:
         numeric = column.dtype != object
         advice = "write task='regression' to predict it as a number" if numeric else "join rare classes"
         raise FieldValueError(
-            f"the target {name!r:.80} has {len(classes)} classes in {rows} rows; at most {MAX_CLASSES} are allowed. "
+            f"the target {quote(name)} has {len(classes)} classes in {rows} rows; at most {MAX_CLASSES} are allowed. "
             f"Name another column if it is an identifier, or {advice}."
         )
     return tuple(classes)
@@ -262,7 +262,7 @@ def _to_codes(name: str, column: NDArray[Any], classes: tuple[Any, ...]) -> NDAr
     unseen = next((text for text in texts if text not in known), None)
     if unseen is not None:
         raise FieldValueError(
-            f"the target {name!r:.80} has the class {unseen!r:.80}, which training did not have; it had "
+            f"the target {quote(name)} has the class {quote(unseen)}, which training did not have; it had "
             f"{listing(classes, limit=10)}. Remove these rows, or search again with them."
         )
     return np.array([known[text] for text in texts], np.int64)
