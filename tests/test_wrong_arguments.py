@@ -234,6 +234,7 @@ def test_no_argument_hides_the_lesson(folder, kind, tmp_path, monkeypatch):
          r"should_stop takes numbers of steps; got step='a' and total_steps=1"),
         (lambda: oneshot.to_masks(5, []), r"a super-network is what `supernet\(space\)` returns; got 5 of type int"),
         (lambda: oneshot.fix_choices(5), r"a network is a torch\.nn\.Module; got 5 of type int"),
+        (lambda: oneshot.pair_layers(5), r"pair_layers takes a network, a torch\.nn\.Module; got 5 of type int"),
         (lambda: oneshot.train_alone(nn.Linear(1, 1), "ab", epochs=1, loss=len, optimizer=len),
          r"train takes batches, such as a DataLoader or a list; got 'ab' of type str"),
         (lambda: oneshot.LatencyTable(5), r"a table of costs is a dict of numbers by key; got 5 of type int"),

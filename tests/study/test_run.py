@@ -363,7 +363,7 @@ def test_what_the_caller_gives_fails(path, line):
         with pytest.raises(KeyError, match="of the caller"):
             run(study, Scripted(), jobs_of([None]), read=fail)
         with pytest.raises(
-            FieldTypeError, match=r"make_job returns a Job; for trial \d it returned 5 of type int"
+            FieldTypeError, match=r"make_job returns a Job; for trial \d it returned a value of type int"
         ):
             run(study, Scripted(), lambda trial: 5)
         launcher = Scripted()

@@ -18,14 +18,7 @@ from typing import Any, NamedTuple, Self, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.launch.output import TAIL_LINES
-from pliant.values.errors import (
-    EvaluationError,
-    FeedbackError,
-    FieldTypeError,
-    PliantError,
-    RewardError,
-    quote_typed,
-)
+from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
 from .store.failpoint import reach
 from .study import Study
@@ -262,7 +255,7 @@ class _Run:
                 job = self.make_job(trial)
                 if not isinstance(job, Job):
                     raise FieldTypeError(
-                        f"make_job returns a Job; for trial {trial.id} it returned {quote_typed(job)}."
+                        f"make_job returns a Job; for trial {trial.id} it returned a value of type {type(job).__name__}."
                     )
                 reach("hand-over")
                 self.launcher.start(job)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from torch import nn
 
-from ..choices.mutable import check_module
+from pliant.values.errors import FieldTypeError, quote_typed
 
 Pair = tuple[str, ...]
 """A key of a weight bank: texts."""
@@ -30,8 +31,11 @@ def pair_layers(network: nn.Module) -> dict[str, Pair]:
 
     It suits networks that run their layers in the order of ``network.modules()``, such as an ``nn.Sequential``.
     """
+    given: Any = network
+    if not isinstance(given, nn.Module):
+        raise FieldTypeError(f"pair_layers takes a network, a torch.nn.Module; got {quote_typed(given)}.")
     steps = [["", "input", "", ""]]  # name; text as the layer before, and as the layer itself; activations
-    for name, module in check_module(network).named_modules():
+    for name, module in given.named_modules():
         if module._parameters or module._buffers:
             steps.append([name, _name_units(module), _describe(module), ""])
         elif isinstance(module, _KEPT):
