@@ -84,19 +84,9 @@ def choice(
         )
     below: list[Any] = list(candidates) if count is None else [None] * count  # type: ignore[arg-type]  # not a number
     picks = to_whole(picks) or picks
-    numbers: list[Any] = [
-        v if (v := to_whole(value)) is not None else to_real(value)
-        for value in check_items(values, "choice(values=...)", "[1, 2]")
-    ]
+    numbers = _to_numbers(values)
     values = [] if None in numbers else numbers
-    texts = tuple(
-        map(
-            str,
-            range(len(below))
-            if literals is None
-            else check_items(literals, "choice(literals=...)", "['a', 'b']"),
-        )
-    )
+    texts = _to_texts(literals, len(below))
     _check_picks(path, picks, len(below), distinct)
     if not are_numbers(values):
         values = ()
@@ -106,6 +96,18 @@ def choice(
         path, texts, ((),) * len(below), values=tuple(values), ordered=ordered, name=name, hints=hints
     )
     return Hole(point, tuple(map(_holes, below)), picks, bool(distinct), bool(sorted))
+
+
+def _to_texts(literals: Any, count: int) -> tuple[str, ...]:
+    items = (
+        check_items(literals, "choice(literals=...)", "['a', 'b']") if literals is not None else range(count)
+    )
+    return tuple(map(str, items))
+
+
+def _to_numbers(values: Any) -> list[Any]:
+    items = check_items(values, "choice(values=...)", "[1, 2]")
+    return [v if (v := to_whole(value)) is not None else to_real(value) for value in items]
 
 
 def integer(

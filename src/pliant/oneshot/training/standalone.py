@@ -139,6 +139,10 @@ def search_alone(
     return max(found, key=found.__getitem__), found
 
 
+def _to_tuple(example: Any) -> tuple[Any, ...]:
+    return tuple(example) if isinstance(example, (tuple, list)) else (example,)
+
+
 def _check_batches(batches: object, name: str) -> None:
     if isinstance(batches, str) or not hasattr(batches, "__iter__"):
         raise FieldTypeError(
@@ -189,10 +193,7 @@ def export(
       MissingLibraryError: a package that ``.onnx`` needs is not installed.
       ExportError: PyTorch cannot export it, or it is 2.6 and the ending ``.onnx``.
     """
-    target, inputs = (
-        Path(check_file(path, "export")),
-        tuple(example) if isinstance(example, (tuple, list)) else (example,),
-    )
+    target, inputs = Path(check_file(path, "export")), _to_tuple(example)
     if isinstance(network, Supernet):
         raise FieldTypeError(
             "export takes a concrete network; this is a super-network. Export `supernet.materialize(decisions)`."
