@@ -62,3 +62,42 @@ def test_help_names_what_a_file_defines(pliant):
 
 def test_unknown_command(pliant):
     assert re.search(r"No such command 'serch'", pliant("serch", status=2).output)
+
+
+NETWORKS = """
+import torch, pliant as pg
+from torch import nn
+
+Sequential, Linear, Embedding = map(pg.symbolize, (nn.Sequential, nn.Linear, nn.Embedding))
+
+def search_space():
+    return Sequential(Linear(8, pg.oneof([4, 64], name="w")), Linear(pg.oneof([4, 64], name="w"), 2))
+
+def tokens():
+    return Sequential(Embedding(7, 4), Linear(4, pg.oneof([2, 3])))
+"""
+
+
+def test_an_example_gives_the_costs_of_networks(pliant, folder):
+    (folder / "nets.py").write_text(NETWORKS)
+    output = pliant("space", "nets.py", "--example", "1x8").output
+    assert "quantiles of multiply-adds: 0%: 40, " in output
+    assert "quantiles of parameters: 0%: 46, " in output
+    assert "40 to 640" in output
+    output = pliant("space", "nets.py:tokens", "--example", "1x5:long").output
+    assert "quantiles of multiply-adds: 0%: 40, " in output
+
+
+def test_an_example_that_does_not_fit(pliant, folder, darts):
+    (folder / "nets.py").write_text(NETWORKS)
+    (folder / "a.json").write_text('{"op": {"_type": "layer_choice", "_value": ["a", "b"]}}')
+    output = " ".join(pliant("space", "nets.py", "--example", "1x9", status=2).output.split())
+    assert "--example 1x9: the network does not run on inputs of float32 (1, 9): " in output
+    for wrong in ("1,8", "1x-8", "1x8:int", ""):
+        output = pliant("space", "nets.py", "--example", wrong, status=1).output
+        assert "such as 1x3x224x224, or 1x128:long for indices" in " ".join(output.split())
+    output = pliant("space", "darts.py", "--example", "1x8", status=2).output
+    assert "a program of this space is a Dict. Use --cost NAME" in " ".join(output.split())
+    for arguments in (["a.json"], ["nets.py", "--cost", "tokens"]):
+        output = pliant("space", *arguments, "--example", "1x8", status=2).output
+        assert "it goes with a Python file and without --cost" in " ".join(output.split())

@@ -40,6 +40,8 @@ def test_show_gives_paper_cost_size_and_programs():
     assert "4.0e13" in shown
     assert "Program 1:" in shown
     assert "Program 2:" in shown
+    assert "quantiles of multiply-adds of 100 programs: 0%: " in shown
+    assert "quantiles of parameters of 100 programs: 0%: " in shown
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "nasbench101/network", "nasbench201/network"])

@@ -178,6 +178,40 @@ def test_candidates_that_are_objects_are_measured_alone():
     assert found.decisions[0].costs == (72, 392)
 
 
+def test_several_costs_by_name():
+    def size(program):
+        return {"sum": program.a + program.b, "product": program.a * program.b}
+
+    one = pg.Dict(a=pg.oneof([1, 2, 3]), b=pg.intv(0, 100))
+    found = pg.inspect(one, cost=size)
+    assert (found.programs.cost_name, found.programs.quantiles[-1]) == ("sum", 103)
+    ((name, quantiles),) = found.programs.others
+    assert (name, quantiles[0], quantiles[-1]) == ("product", 0, 300)
+    assert "quantiles of product: 0%: 0," in str(found)
+    assert "quantiles of product: 0%: 0," in found._repr_html_()
+    assert "dict without costs" in pg.inspect(one, cost=lambda program: {}).programs.reasons[0][0]
+    assert "'a' is not a number" in pg.inspect(one, cost=lambda program: {"x": "a"}).programs.reasons[0][0]
+
+
+def test_a_slow_cost_is_found_of_some_programs_while_all_are_valid():
+    class Slow:
+        limit, calls, bad = 5, 0, 0
+
+        def __call__(self, program):
+            self.calls += 1
+            if self.calls == self.bad:
+                raise ValueError("bad")
+            return program.b
+
+    one, cost = pg.Dict(b=pg.intv(0, 99)), Slow()
+    found = pg.inspect(one, cost=cost).programs
+    assert (found.drawn, found.invalid, found.costed) == (100, 0, 5)
+    assert "quantiles of cost of 5 programs: " in str(pg.inspect(one, cost=cost))
+    cost.calls, cost.bad = 0, 3
+    found = pg.inspect(one, cost=cost).programs
+    assert (found.drawn, found.invalid, found.costed) == (100, 1, 99)
+
+
 def _count_weights(program):
     if isinstance(program, Pool):
         return 0

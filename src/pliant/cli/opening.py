@@ -69,7 +69,7 @@ def to_data(made: Any) -> Any:
         from pliant.oneshot.rewrite.foreign import open_holes
 
         return to_json(made if open_holes(made) is None else supernet(made))
-    if not _is_module(made):
+    if not is_module(made):
         raise TargetError(
             f"a search-space file is about a network; this space is of a {type(made).__name__}. Return a module with LayerChoice "
             "in it, or one of symbolized classes with holes; any other space is searched by `pliant search` as it is."
@@ -97,7 +97,7 @@ def is_network(made: object) -> bool:
     from pliant.symbolic.tree.node import Node
     from pliant.symbolic.tree.realize import hole_paths
 
-    if not _is_module(made):
+    if not is_module(made):
         return False
     if not isinstance(made, Node):
         return True
@@ -107,7 +107,8 @@ def is_network(made: object) -> bool:
     return not hole_paths(made) and any(isinstance(module, Mutable) for module in network.modules())
 
 
-def _is_module(made: object) -> bool:
+def is_module(made: object) -> bool:
+    """Returns whether something is a module of PyTorch, without importing it."""
     torch = sys.modules.get("torch")  # who made a module has imported it
     return torch is not None and isinstance(made, torch.nn.Module)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+_TRIED = 3  # programs, before an example is refused
+
 
 @click.command()
 @click.argument("target", metavar="FILE")
@@ -27,6 +29,11 @@ import click
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
 @click.option("--cost", metavar="NAME", help="A function in FILE from a program to its cost.")
 @click.option(
+    "--example",
+    metavar="SHAPE",
+    help="The shape of an input of the networks, such as 1x3x224x224 (1x128:long for indices): shows multiply-adds and parameters.",
+)
+@click.option(
     "--structure", metavar="NAME", help="A function in FILE from a program to what equal programs share."
 )
 @click.option(
@@ -39,6 +46,7 @@ def space(
     programs: int,
     seed: int,
     cost: str | None,
+    example: str | None,
     structure: str | None,
     as_json: bool,
 ) -> None:
@@ -54,6 +62,10 @@ def space(
 
     console = make_console()
     is_file = target.endswith(".json")
+    if example is not None and (is_file or cost):
+        raise click.UsageError(
+            "--example counts the costs of networks; it goes with a Python file and without --cost."
+        )
     if is_file and (cost or structure):
         raise click.UsageError("--cost and --structure name functions in a Python file; FILE is JSON.")
     if as_json and not is_file:
@@ -70,5 +82,36 @@ def space(
         if loaded is not None and name
     }
     functions["write"] = opened.write
+    if example is not None:
+        functions["cost"] = _count_networks(opened.program, example)
     found = inspect(opened.program, samples=programs, examples=samples, seed=seed, **functions)
     print_line(console, str(found))
+
+
+def _count_networks(program: Any, example: str) -> Any:
+    """Returns the cost function for networks with an input of a shape, such as ``1x3x224x224`` or ``1x128:long``."""
+    from pliant.hyper.template import random_sample
+    from pliant.values.packages import require
+
+    from .opening import is_module
+
+    require("--example", "torch")
+    from pliant.cost import ExampleError, NetworkCosts
+    from pliant.cost.example import make_example
+
+    cost = NetworkCosts(make_example(example))
+    first = random_sample(program, seed=0)
+    if not is_module(first):
+        raise click.UsageError(
+            f"--example is for spaces whose programs are networks (nn.Module); a program of this space is a {type(first).__name__}. "
+            "Use --cost NAME with a function of FILE."
+        )
+    failed = []
+    for seed in range(_TRIED):
+        try:
+            cost(random_sample(program, seed=seed))
+        except ExampleError as error:
+            failed.append(error)
+    if len(failed) == _TRIED:
+        raise click.UsageError(f"--example {example}: {failed[0]}")
+    return cost

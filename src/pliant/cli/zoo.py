@@ -53,8 +53,18 @@ def show(name: str, *, samples: int, seed: int) -> None:
     if entry.space_name is not None:
         from pliant.hyper.inspection import inspect
 
-        found = inspect(entry.make_space(), structure=_find_structure(entry), examples=samples, seed=seed)
+        structure, cost = _find_structure(entry), _find_cost(entry)
+        found = inspect(entry.make_space(), structure=structure, cost=cost, examples=samples, seed=seed)
         print_line(console, f"\n{found}")
+
+
+def _find_cost(entry: Any) -> Any:
+    """Returns the cost function of an entry whose programs are networks that run; None for other entries."""
+    if not entry.inputs or not entry.always_valid:
+        return None
+    from pliant.cost import NetworkCosts
+
+    return NetworkCosts(entry.make_input())
 
 
 def _find_structure(entry: Any) -> Any:

@@ -9,10 +9,11 @@ rules, keys and tables.
 from __future__ import annotations
 
 from .calls import Call, Key
-from .counting import Costs, count
+from .counting import Costs, count, count_part
 from .example import ExampleError
 from .lookup import Found, MissingEntriesError, look_up
 from .measuring import Timing, measure_latency, measure_layers
+from .networks import NetworkCosts
 from .rules import CountRule, add_count_rule
 from .table import CostTable, format_key
 
@@ -25,9 +26,11 @@ __all__ = [
     "Found",
     "Key",
     "MissingEntriesError",
+    "NetworkCosts",
     "Timing",
     "add_count_rule",
     "count",
+    "count_part",
     "format_key",
     "look_up",
     "measure_latency",

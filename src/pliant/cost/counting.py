@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pliant.symbolic.edit.clone import clone
+from pliant.symbolic.read.query import get
 from pliant.symbolic.tree.realize import is_twin, overseer, realize, require_complete
 from pliant.values.errors import FieldTypeError, quote_typed
 
@@ -84,6 +85,38 @@ def count(network: Any, *inputs: Any, **named: Any) -> Costs:
     return _count_module(network, inputs, named)
 
 
+def count_part(network: Any, path: str, *inputs: Any, **named: Any) -> Costs:
+    """Returns the costs of one part of a program, with the inputs that it has inside of the network.
+
+    >>> import pliant as pg
+    >>> from torch import nn
+    >>> Sequential, Linear, ReLU = map(pg.symbolize, (nn.Sequential, nn.Linear, nn.ReLU))
+    >>> count_part(Sequential(Linear(4, 8), ReLU(), Linear(8, 2)), "args[2]", torch.zeros(1, 4)).multiply_adds
+    16
+
+    Args:
+      network: a symbolic ``nn.Module``, unrealized, without open decisions.
+      path: of the part in the program; a part that runs several times counts so often.
+      *inputs: positional arguments of the network.
+      **named: its named arguments.
+
+    Raises:
+      FieldTypeError: the network is not an unrealized program, or the part is not a module in it.
+    """
+    part = get(network, path, None) if is_twin(type(network)) and isinstance(network, nn.Module) else None
+    if not isinstance(part, nn.Module):
+        raise FieldTypeError(
+            f"count_part takes a symbolic network without weights, and the path of a module in it; {path!r} names {quote_typed(part)}. "
+            "`pg.cost.count(network, x)` counts a whole network."
+        )
+    check_inputs("count_part", inputs)
+    program = clone(network)
+    run = Run(MEMO, is_program=True, watched=get(program, path))
+    _run_program(run, program, to_meta(inputs), to_meta(named))
+    parameters = run.count_parameters(get(program, path))
+    return Costs(parameters, int(run.watched_count), run.watched_extra)
+
+
 def _count_program(network: Any, inputs: Any, named: Any) -> Costs:
     """Counts an unrealized program.
 
@@ -95,14 +128,19 @@ def _count_program(network: Any, inputs: Any, named: Any) -> Costs:
     if entry is None:
         program = clone(network)
         run = Run(MEMO, is_program=True)
-        token = overseer.set(run)
-        try:
-            with torch.no_grad(), Factories(), layer_templates, run:
-                program(*inputs, **named)
-                return _report(run, run.count_parameters(program), inputs, named)
-        finally:
-            overseer.reset(token)
+        _run_program(run, program, inputs, named)
+        return _report(run, run.count_parameters(program), inputs, named)
     return _to_costs(entry, inputs, named)
+
+
+def _run_program(run: Run, program: Any, inputs: Any, named: Any) -> None:
+    """Runs an unrealized program on the device ``meta``."""
+    token = overseer.set(run)
+    try:
+        with torch.no_grad(), Factories(), layer_templates, run:
+            program(*inputs, **named)
+    finally:
+        overseer.reset(token)
 
 
 def _count_module(network: nn.Module, inputs: Any, named: Any) -> Costs:

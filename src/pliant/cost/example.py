@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from pliant.values.errors import FieldTypeError, PliantError, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, quote, quote_typed
 
-from .tensors import find_tensors
+from .tensors import META, find_tensors
 
 
 class ExampleError(PliantError, RuntimeError):
@@ -27,6 +28,24 @@ def check_inputs(function: str, inputs: tuple[Any, ...]) -> None:
                 f"pg.cost.{function} takes tensors as inputs of the network; got {quote_typed(value)}. "
                 f"Give a tensor of this shape: `torch.zeros({shape})`."
             )
+
+
+def make_example(text: str) -> Tensor:
+    """Returns a tensor without data of a shape that is given as text.
+
+    >>> make_example("1x3x8x8").shape, make_example("1x128:long").dtype
+    (torch.Size([1, 3, 8, 8]), torch.int64)
+
+    Raises:
+      FieldValueError: the text is not a shape.
+    """
+    shape, _, kind = text.partition(":")
+    sizes = shape.split("x")
+    if kind not in ("", "long") or not all(n.isascii() and n.isdecimal() and len(n) < 10 for n in sizes):
+        raise FieldValueError(
+            f"an example is the shape of an input with the batch first, such as 1x3x224x224, or 1x128:long for indices; got {quote(text)}."
+        )
+    return torch.empty(tuple(map(int, sizes)), dtype=torch.long if kind else None, device=META)
 
 
 @contextmanager

@@ -32,9 +32,10 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
     Args:
       memo: None if nothing is to be remembered.
       is_program: whether the network is unrealized; then its programs and single layers have keys.
+      watched: a part of it whose own costs are counted; what it is in runs even if it is known.
     """
 
-    def __init__(self, memo: Memo | None, *, is_program: bool = False) -> None:
+    def __init__(self, memo: Memo | None, *, is_program: bool = False, watched: Any = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as PyTorch has it
         self.memo, self._is_program = memo, is_program
         self.inside = 0.0  # multiply-adds in the current frame
@@ -47,6 +48,13 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self._known: dict[int, tuple[Any, int]] = {}  # parameters of modules that did not run
         self._paths: dict[int, str] = {}
         self._rules: dict[type, Any] = {}
+        self._watched_part = watched
+        self._outer: set[int] = set()  # what the watched part is in
+        while watched is not None and watched.sym_parent is not None:
+            watched = watched.sym_parent
+            self._outer.add(id(watched))
+        self.watched_count = 0.0
+        self.watched_extra = 0
 
     # ------------------------------------------------------------------ memory and operations
 
@@ -142,12 +150,16 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         """Calls an unrealized object."""
         if not isinstance(value, nn.Module):
             return method(realize(value), *args, **fields)
+        if id(value) in self._outer:
+            return realize(value)(*args, **fields)
         with plainly():
             key = self._find_key(key_of_program, value, args, fields)
             entry = self.memo.get(key) if self.memo is not None and key is not None else None
             if entry is not None:
                 if self._known.setdefault(id(value), (value, entry.parameters))[1] != entry.parameters:
                     raise NoKeyError  # a lazy layer with inputs of two widths
+                if value is self._watched_part:
+                    self._note(entry.multiply_adds, entry.extra_bytes)
                 return self._recall(entry, args, fields)
         realize(value)
         self._pending[id(value)] = key
@@ -167,8 +179,23 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         inputs = () if entry.recipe.sizes and entry.recipe.value.__class__ is not tuple else (args, fields)
         return entry.recipe.make(find_tensors(inputs or (args, fields), []), self._allocate)
 
+    def _note(self, count: float, extra: int) -> None:
+        """Adds a call to the costs of the watched part."""
+        self.watched_count += count
+        self.watched_extra = max(self.watched_extra, extra)
+
     def run_frame(self, module: nn.Module, forward: Any, args: Any, fields: Any) -> Any:
         """Runs the ``forward`` of a real module, or makes its output if it is known."""
+        if module is not self._watched_part:
+            return self._run_frame(module, forward, args, fields)
+        before, outer, base = self.inside, self.peak, self.live
+        self.peak = base
+        output = self._run_frame(module, forward, args, fields)
+        self._note(self.inside - before, self.peak - base)
+        self.peak = max(outer, self.peak)
+        return output
+
+    def _run_frame(self, module: nn.Module, forward: Any, args: Any, fields: Any) -> Any:
         key = self._pending.pop(id(module), None)
         is_program = key is not None
         if key is None:

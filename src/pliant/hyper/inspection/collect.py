@@ -55,8 +55,8 @@ def inspect(
 
     Args:
       space: a program with holes, a ``pg.trace``, or an abstract space (whose functions get ``Decisions``).
-      cost: a function from a program to its cost, such as its number of parameters; by default its number of nodes.
-        A program for which ``cost`` or ``structure`` raises an error is invalid.
+      cost: a function from a program to its cost (or several by name, the most important first), such as
+        ``pg.cost.NetworkCosts(x)``; by default its number of nodes.  A program for which it raises an error is invalid.
       structure: a function from a program to what it computes, equal for equal programs (such as a graph without
         what has no effect); by default the program itself.
       samples: the number of programs that are built; a space that has no more is built completely.

@@ -30,8 +30,13 @@ def add_costs(
     found = []
     for row, (index, part) in zip(rows, holes):
         point = base.space.points[index]
-        alone = _cost_alone(part, survey)
-        costs = alone or [_cost_within(survey, base, index, value, parents) for value in _ends(point)]
+        costs: Sequence[float | None] | None = None
+        if survey.of_part is None:
+            costs = _cost_alone(part, survey)
+        elif isinstance(point, Choice) and not row.depth:
+            costs = [_cost_within(survey, base, index, v, parents, path=row.path) for v in _ends(point)]
+        if not costs or None in costs:
+            costs = [_cost_within(survey, base, index, value, parents) for value in _ends(point)]
         row = replace(row, costs=_range_of(costs))
         if isinstance(point, Choice) and len(costs) == len(row.candidates):
             both = zip(row.candidates, costs)
@@ -64,9 +69,9 @@ def _cost_alone(part: Any, survey: Survey) -> list[float | None] | None:
 
 
 def _cost_within(
-    survey: Survey, base: Decisions, index: int, value: int | float, parents: Sequence[Any]
+    survey: Survey, base: Decisions, index: int, value: int | float, parents: Sequence[Any], *, path: str = ""
 ) -> float | None:
-    """Returns the cost of a program with one decision changed; None for an invalid one."""
+    """Returns the cost of a program, or of its part at a path, with one decision changed; None for an invalid one."""
     forced: dict[int, Any] = {index: value}
     above = parents[index]
     while above is not None:
@@ -79,7 +84,8 @@ def _cost_within(
         return forced.get(at, kept.get(at, first))
 
     try:
-        return survey.read_cost(survey.build(Decisions(base.space, walk_points(base.space, decide))))
+        program = survey.build(Decisions(base.space, walk_points(base.space, decide)))
+        return float(survey.of_part(program, path)) if path and survey.of_part else survey.read_cost(program)
     except Exception:  # noqa: BLE001  # an invalid program
         return None
 

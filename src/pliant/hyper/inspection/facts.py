@@ -80,6 +80,8 @@ class Programs:
       cost_name: what ``quantiles`` are of, such as ``"nodes"``.
       quantiles: cost at 0, 10, 25, 50, 75, 90 and 100 per cent of the valid programs; empty without any.
       examples: some of the programs as code.
+      others: names and quantiles of further costs, if the cost function returns several.
+      costed: how many programs these are of.
     """
 
     drawn: int
@@ -91,6 +93,8 @@ class Programs:
     cost_name: str
     quantiles: tuple[float, ...]
     examples: tuple[str, ...]
+    others: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    costed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from math import log, sqrt
 from random import Random
@@ -19,7 +19,7 @@ from pliant.values.numbers import to_real
 
 from .facts import Programs
 
-Cost = Callable[[Any], float]
+Cost = Callable[[Any], float | Mapping[str, float]]
 Structure = Callable[[Any], Any]
 
 LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -66,6 +66,9 @@ class Survey:
         self.structure = structure
         self.errors: Counter[str] = Counter()
         self.costs: list[float] = []
+        self.others: dict[str, list[float]] = {}  # further costs, by name
+        self.limit = getattr(cost, "limit", None)  # of programs whose cost is found, while all are valid
+        self.of_part = getattr(cost, "of_part", None)
         self.rows: list[tuple[Decisions, bool]] = []  # and whether it is valid
         self._met: dict[int, list[Any]] = {}  # structures by hash
 
@@ -74,27 +77,35 @@ class Survey:
         try:
             program = self.build(decisions)
             structure = self.structure(program) if self.structure else program
-            cost = self.read_cost(program)
+            is_costed = self.limit is None or len(self.rows) < self.limit or bool(self.errors)
+            cost = self.read_cost(program, others=self.others) if is_costed else None
         except Exception as error:  # noqa: BLE001  # what the user's constructors and functions raise
             self.errors[describe(error)] += 1
             self.rows.append((decisions, False))
             return
         self.rows.append((decisions, True))
-        self.costs.append(cost)
+        if cost is not None:
+            self.costs.append(cost)
         met = self._met.setdefault(hash_of(structure), [])
         if not any(equal(structure, other) for other in met):
             met.append(structure)
 
-    def read_cost(self, program: object) -> float:
-        """Returns the cost of a program.
+    def read_cost(self, program: object, *, others: dict[str, list[float]] | None = None) -> float:
+        """Returns the cost of a program; of several by name the first, and the others are appended to lists.
 
         Raises:
           FieldValueError: it is not a number.
         """
-        cost = to_real(self.cost(program))
-        if cost is None or cost != cost:
-            raise FieldValueError(f"the cost {quote(cost)} is not a number.")
-        return cost
+        found: Any = self.cost(program)
+        if not isinstance(found, Mapping):
+            return _check_cost(found)
+        named = {str(name): _check_cost(cost) for name, cost in found.items()}
+        if not named:
+            raise FieldValueError("the cost function returned a dict without costs.")
+        self.cost_name, *names = named
+        for name in names if others is not None else ():
+            others.setdefault(name, []).append(named[name])  # type: ignore[union-attr]  # checked above
+        return named[self.cost_name]
 
     def read(self, decisions: Decisions) -> Any:
         """Returns the structure of a program; the text of the error for an invalid one."""
@@ -112,8 +123,6 @@ class Survey:
     def finish(self, space: Space, examples: int, write: Callable[[Any], str]) -> Programs:
         """Returns what was found, with some of the programs as text."""
         failed = sum(self.errors.values())
-        costs = sorted(self.costs)
-        last = len(costs) - 1
         return Programs(
             drawn=len(self.rows),
             is_all=len(self.rows) == space.size,
@@ -122,9 +131,23 @@ class Survey:
             reasons=tuple(self.errors.most_common(5)),
             causes=find_causes(space, self.rows) if 0 < failed < len(self.rows) else (),
             cost_name=self.cost_name,
-            quantiles=tuple(costs[round(level * last)] for level in LEVELS) if costs else (),
+            quantiles=_find_quantiles(self.costs),
+            others=tuple((name, _find_quantiles(costs)) for name, costs in self.others.items()),
+            costed=len(self.costs),
             examples=tuple(write(self.build(decisions)) for decisions in _spread(self.valid, examples)),
         )
+
+
+def _check_cost(value: object) -> float:
+    cost = to_real(value)
+    if cost is None or cost != cost:
+        raise FieldValueError(f"the cost {quote(value if cost is None else cost)} is not a number.")
+    return cost
+
+
+def _find_quantiles(costs: Sequence[float]) -> tuple[float, ...]:
+    ordered, last = sorted(costs), len(costs) - 1
+    return tuple(ordered[round(level * last)] for level in LEVELS) if costs else ()
 
 
 def draw(space: Space, count: int, rng: Random) -> Iterable[Decisions]:

@@ -146,9 +146,11 @@ def _say_programs(programs: Programs) -> Iterator[str]:
     yield f"{drawn}{whole}: {programs.invalid:,} invalid; {valid:,} valid with {programs.distinct:,} structures"
     for reason, count in programs.reasons:
         yield f"{count:,} times {reason}"
-    if programs.quantiles:
-        texts = (f"{level:.0%}: {_say(value)}" for level, value in zip(LEVELS, programs.quantiles))
-        yield f"quantiles of {programs.cost_name}: {', '.join(texts)}"
+    of = f" of {programs.costed:,} programs" if programs.costed < valid else ""
+    for name, quantiles in ((programs.cost_name, programs.quantiles), *programs.others):
+        if quantiles:
+            texts = (f"{level:.0%}: {_say(value)}" for level, value in zip(LEVELS, quantiles))
+            yield f"quantiles of {name}{of}: {', '.join(texts)}"
 
 
 def _say(number: float) -> str:
