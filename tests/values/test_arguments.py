@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pliant.values.arguments import check_file, check_function, check_items
-from pliant.values.errors import FieldTypeError, FieldValueError
+from pliant.values.errors import FieldTypeError, FieldValueError, check_file, check_function, check_items
 
 
 @pytest.mark.parametrize("value", [[1, 2], (1, 2), range(1, 3), {1: 0, 2: 0}, iter([1, 2]), np.array([1, 2])])

@@ -13,8 +13,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, final
 
-from pliant.values.arguments import check_file
-from pliant.values.errors import LoadError, PliantError, quote
+from pliant.values.errors import LoadError, PliantError, check_file, quote
 from pliant.values.files import check_links
 from pliant.values.lines import read_json
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 
-from pliant.values.arguments import check_items
 from pliant.values.errors import (
     MissingFieldError,
     SchemaError,
     UnknownFieldError,
+    check_items,
     listing,
     quote,
     quote_typed,

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from pliant.values.arguments import check_items
-from pliant.values.errors import SpaceError, quote
+from pliant.values.errors import SpaceError, check_items, quote
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import at_path
 

@@ -9,8 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, final
 
-from pliant.values.arguments import check_items
-from pliant.values.errors import DecisionError, quote_typed
+from pliant.values.errors import DecisionError, check_items, quote_typed
 
 from . import formats, serialize
 from .active import active_points

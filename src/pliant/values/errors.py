@@ -1,13 +1,14 @@
 """Error classes: one root, ``PliantError``, and each also of the matching built-in type.
 
 Messages are written where an error is raised.  ``quote`` writes a given value for them, ``listing`` the allowed names, and
-``suggest`` finds the nearest one.
+``suggest`` finds the nearest one.  ``check_items``, ``check_function`` and ``check_file`` refuse arguments of the wrong kind.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
@@ -288,3 +289,42 @@ def _name(value: object) -> str:
         return str(value)[:_NAME]
     except Exception:  # noqa: BLE001 - of the value's own methods, or an integer of thousands of digits
         return quote(value)
+
+
+def check_items(value: object, argument: str, example: str) -> tuple[Any, ...]:
+    """Returns the items of a list, or of another iterable except text; ``argument`` and ``example`` are for the message.
+
+    Raises:
+      FieldTypeError: it is text, or has no items.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise FieldTypeError(f"{argument} takes a list, such as {example}; got {quote_typed(value)}.")
+    return tuple(value)
+
+
+def check_function(value: Any, argument: str, example: str) -> Any:
+    """Returns a function; None stays None.
+
+    Raises:
+      FieldTypeError: it cannot be called.
+    """
+    if value is not None and not callable(value):
+        raise FieldTypeError(f"{argument} takes a function, such as {example}; got {quote_typed(value)}.")
+    return value
+
+
+def check_file(value: object, argument: str) -> str:
+    """Returns the path of a file or folder as text.
+
+    Raises:
+      FieldTypeError: it is not text or a path.
+      FieldValueError: no file can have this name.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise FieldTypeError(f"{argument} takes the path of a file or folder; got {quote_typed(value)}.")
+    text = os.fspath(value)
+    if len(text) > 10_000:
+        raise FieldValueError(
+            f"{argument} takes the path of a file or folder; {quote(text)} is too long for one."
+        )
+    return text

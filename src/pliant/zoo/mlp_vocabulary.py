@@ -334,6 +334,5 @@ _LONGEST = 12
 def _check_iterable(sequence: Any) -> None:
     if isinstance(sequence, (str, bytes, dict)) or not hasattr(sequence, "__iter__"):
         raise FieldTypeError(
-            f"a sequence is a list of layers or of their numbers, such as [7, 29, 30]; got {sequence!r:.80} of type "
-            f"{type(sequence).__name__}."
+            f"a sequence is a list of layers or of their numbers, such as [7, 29, 30]; got {quote_typed(sequence)}."
         )

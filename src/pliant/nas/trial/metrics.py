@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.arguments import check_file
-from pliant.values.errors import FieldTypeError, RewardError, listing, quote, quote_typed, suggest
+from pliant.values.errors import FieldTypeError, RewardError, check_file, listing, quote, quote_typed, suggest
 
 from ..reports import MAX_BYTES, read_end
 from .status import TRIAL_ID, write_file

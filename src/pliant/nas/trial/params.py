@@ -10,8 +10,15 @@ from typing import Any
 
 from pliant.hyper.template import materialize
 from pliant.symbolic.json.documents import to_json_str
-from pliant.values.arguments import check_file
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, listing, quote, quote_typed
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    LoadError,
+    check_file,
+    listing,
+    quote,
+    quote_typed,
+)
 from pliant.values.text import to_printable
 
 from .status import get_trial_id, write_file

@@ -9,8 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pliant.values.arguments import check_file
-from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, listing, quote, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    PliantError,
+    check_file,
+    listing,
+    quote,
+    suggest,
+)
 from pliant.values.files import check_links, make_own_folder, write_atomically
 from pliant.values.lines import read_json
 from pliant.values.numbers import to_real

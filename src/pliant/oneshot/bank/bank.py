@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from pliant.values.arguments import check_file
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, check_file, quote, quote_typed
 from pliant.values.files import write_atomically
 from pliant.values.numbers import to_real, to_whole
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from pliant.space import Choice, Float, Int
 from pliant.space.build import MAX_CANDIDATES
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed, suggest
+from pliant.values.errors import FieldTypeError, FieldValueError, check_items, quote, quote_typed, suggest
 from pliant.values.numbers import to_whole
 
 from .mutable import BindError, Mutable

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions, Point, Space, walk_points
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldValueError, SpaceError, suggest
+from pliant.values.errors import FieldValueError, SpaceError, check_items, suggest
 
 from ..choices.choice import LayerChoice
 from ..rewrite.network import Supernet

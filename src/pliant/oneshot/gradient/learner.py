@@ -20,8 +20,7 @@ from torch import Tensor
 from pliant.algorithms.options import check_count, check_flag, check_number, refuse_unknown
 from pliant.space import Decisions
 from pliant.space.formats import Indices
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, RewardError, check_items, quote, quote_typed
 
 from ..choices.choice import InputChoice, LayerChoice
 from ..choices.evaluation import keep_buffers

@@ -24,8 +24,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, check_items, quote, quote_typed
 
 from ..elastic.rules import find_rule
 from .layer_fields import read_fields, read_settings

@@ -14,8 +14,14 @@ from pliant.algorithms import Algorithm
 from pliant.algorithms.options import check_count, check_number, keep_checked, refuse_unknown
 from pliant.algorithms.policy.draw import draw_decisions
 from pliant.space import Choice, Decisions, Int, from_unit
-from pliant.values.arguments import check_items
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, quote, quote_typed
+from pliant.values.errors import (
+    DecisionError,
+    FieldTypeError,
+    FieldValueError,
+    check_items,
+    quote,
+    quote_typed,
+)
 
 from ..capability import DECISION_KINDS
 from ..choices.evaluation import call_network

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
-from pliant.values.arguments import check_file
-from pliant.values.errors import LoadError
+from pliant.values.errors import LoadError, check_file
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
 from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line

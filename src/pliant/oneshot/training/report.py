@@ -11,8 +11,7 @@ from random import Random
 from typing import Any, final
 
 from pliant.space import Choice, Decisions
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, check_items
 
 from ..choices.evaluation import evaluating
 from ..normalization import (

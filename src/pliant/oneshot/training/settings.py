@@ -16,8 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pliant.algorithms.options import check_number
-from pliant.values.arguments import check_file
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, check_file, quote, quote_typed
 from pliant.values.signature import read_signature
 
 from ..sampler import Sampler

@@ -17,8 +17,7 @@ from pliant.algorithms.options import check_count, check_part
 from pliant.hyper.template import Template
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
-from pliant.values.arguments import check_file, check_function
-from pliant.values.errors import FieldTypeError, PliantError, quote_typed
+from pliant.values.errors import FieldTypeError, PliantError, check_file, check_function, quote_typed
 from pliant.values.packages import require
 
 from ..choices.mutable import check_module

@@ -19,8 +19,7 @@ from torch.optim import Optimizer
 from pliant.algorithms.base import check_seed
 from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldValueError
+from pliant.values.errors import FieldValueError, check_items
 
 from ..choices.evaluation import evaluating, keep_buffers
 from ..choices.nested import change_leaves

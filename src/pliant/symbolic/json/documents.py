@@ -11,8 +11,14 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from pliant.values.arguments import check_file, check_items
-from pliant.values.errors import FieldTypeError, LoadError, PliantError, UnregisteredTypeError
+from pliant.values.errors import (
+    FieldTypeError,
+    LoadError,
+    PliantError,
+    UnregisteredTypeError,
+    check_file,
+    check_items,
+)
 from pliant.values.slips import check_names
 
 from ..read.compare import node_class

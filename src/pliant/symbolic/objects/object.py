@@ -13,8 +13,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Never, dataclass_transform
 
 from pliant.schema import Field, Schema, schema_from_members
-from pliant.values.arguments import check_items
-from pliant.values.errors import FieldTypeError, PliantError, SchemaError, listing, quote_typed, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    PliantError,
+    SchemaError,
+    check_items,
+    listing,
+    quote_typed,
+    suggest,
+)
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.slips import explain_argument
 

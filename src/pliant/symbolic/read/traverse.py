@@ -9,8 +9,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from pliant.values.arguments import check_function
-from pliant.values.errors import FieldTypeError, quote
+from pliant.values.errors import FieldTypeError, check_function, quote
 from pliant.values.path import ROOT, Path, at_path
 
 from ..tree.node import ATOMS, children
