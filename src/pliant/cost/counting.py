@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.read.query import get
 from pliant.symbolic.tree.realize import is_twin, overseer, realize, require_complete
-from pliant.values.errors import FieldTypeError, quote_typed
+from pliant.values.errors import FieldTypeError, quote, quote_typed
 
 from .building import Factories, layer_templates
 from .example import check_inputs, explaining
@@ -106,7 +106,7 @@ def count_part(network: Any, path: str, *inputs: Any, **named: Any) -> Costs:
     part = get(network, path, None) if is_twin(type(network)) and isinstance(network, nn.Module) else None
     if not isinstance(part, nn.Module):
         raise FieldTypeError(
-            f"count_part takes a symbolic network without weights, and the path of a module in it; {path!r} names {quote_typed(part)}. "
+            f"count_part takes a symbolic network without weights, and the path of a module in it; {quote(path)} names {quote_typed(part)}. "
             "`pg.cost.count(network, x)` counts a whole network."
         )
     check_inputs("count_part", inputs)
