@@ -125,6 +125,10 @@ class Elastic(nn.Module):
         chosen = self.selection if selection is None else selection
         return tuple(walk_points(self.space, lambda index, _: chosen.value(self.keys[index])))
 
+    def made(self) -> list[nn.Module]:
+        """Returns the modules that were built so far, some of all sizes."""
+        return [skeleton.module for skeleton in self._skeletons.values()]
+
     def skeleton(self, values: tuple[Any, ...]) -> Skeleton:
         """Returns the module for some values of ``space``; builds it at the first call and caches it."""
         found = self._skeletons.get(values)

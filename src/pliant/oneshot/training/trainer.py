@@ -30,6 +30,7 @@ from ..sampler import Sampler
 from .batches import Feed, mover
 from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
+from .layout import is_channels_last_safe
 from .logs import Callback, Record
 from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report
@@ -99,7 +100,8 @@ class Trainer:
       device: where to train.
       autocast: the type that autocast computes in, ``torch.bfloat16`` or ``torch.float16``; None for no autocast.  With
         ``float16`` losses are scaled, and gradients unscaled before they are clipped (``torch.amp.GradScaler``).
-      channels_last: whether 4-dimensional weights and inputs are kept in that order, which is faster on most machines.
+      channels_last: whether 4-dimensional weights and inputs are kept in that order, which is faster on most machines.  Networks for
+        which it is not safe on the CPU are trained without (``is_channels_last_safe``).
       checkpoint: a file that is written after each epoch; if it exists, the search continues from it, with the same settings
         (the number of epochs may differ).  It holds the random state of PyTorch, Python and, if it is loaded, NumPy.
       checkpoint_steps: write it also after every so many steps of the weights.
@@ -270,6 +272,8 @@ class Trainer:
         """Returns the super-network on the device of the training."""
         net: Supernet = space if isinstance(space, Supernet) else supernet(space, example=example)
         net = net.to(self.device)
+        if not is_channels_last_safe(net, self.device):
+            self._order = None
         for parameter in net.parameters():
             if self._order is not None and parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=self._order)
