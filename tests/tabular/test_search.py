@@ -291,5 +291,5 @@ def test_ctrl_c_before_the_first_network(people, small, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module.Rows, "train", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="^$"):
         search_table(people, "rich", **small)
