@@ -54,8 +54,12 @@ def test_faces_of_one_value():
 @pytest.mark.parametrize(
     ("space", "values", "text"),
     [
-        (flatten([choice("kernel_size", 4, literals="1357")]), [2], '{"kernel_size": "2/4 (5)"}'),
-        (flatten([choice("", 4, literals="3579", picks=2)]), [1, 2], '{"[0]": "1/4 (5)", "[1]": "2/4 (7)"}'),
+        (flatten([choice("kernel_size", 4, literals=list("1357"))]), [2], '{"kernel_size": "2/4 (5)"}'),
+        (
+            flatten([choice("", 4, literals=list("3579"), picks=2)]),
+            [1, 2],
+            '{"[0]": "1/4 (5)", "[1]": "2/4 (7)"}',
+        ),
         (
             flatten([choice("layer_specs[3].skip_layer", 2, literals=["True", "False"])]),
             [0],

@@ -55,7 +55,7 @@ def test_diff_of_equal_spaces():
 
 
 BASE = {
-    "a": choice("a", [integer("k", 1, 3), None], literals="pq"),
+    "a": choice("a", [integer("k", 1, 3), None], literals=list("pq")),
     "b": integer("b", 1, 9),
     "c": choice("c", 3, picks=2),
 }
@@ -67,17 +67,17 @@ BASE = {
         ({"b": integer("b", 1, 8)}, ["~ b: integer from 1 to 9 -> integer from 1 to 8"]),
         ({"b": floating("b", 1, 9)}, ["~ b: integer from 1 to 9 -> float from 1.0 to 9.0"]),
         ({"b": integer("b", 1, 9, name="n")}, ["~ b: name None -> 'n'"]),
-        ({"a": choice("a", [integer("k", 1, 3), None], literals="rq")}, ["~ a: 2 candidates: - 'p', + 'r'"]),
-        ({"a": choice("a", [integer("k", 1, 3), None], literals="qp")}, ["~ a: 2 candidates: in another order"]),
+        ({"a": choice("a", [integer("k", 1, 3), None], literals=list("rq"))}, ["~ a: 2 candidates: - 'p', + 'r'"]),
+        ({"a": choice("a", [integer("k", 1, 3), None], literals=list("qp"))}, ["~ a: 2 candidates: in another order"]),
         (
-            {"a": choice("a", [integer("k", 1, 4), None, None], literals="pqs")},
+            {"a": choice("a", [integer("k", 1, 4), None, None], literals=list("pqs"))},
             ["~ a: 2 candidates -> 3: + 's'", "~ a[=0/2].k: integer from 1 to 3 -> integer from 1 to 4"],
         ),
         (
-            {"a": choice("a", [None, integer("k", 1, 3)], literals="pq")},
+            {"a": choice("a", [None, integer("k", 1, 3)], literals=list("pq"))},
             ["~ a: other points below its candidates", "- a[=0/2].k: integer from 1 to 3", "+ a[=1/2].k: integer from 1 to 3"],
         ),
-        ({"a": choice("a", [integer("k", 1, 3), None], literals="pq", values=[1, 2])}, ["~ a: values () -> (1, 2)"]),
+        ({"a": choice("a", [integer("k", 1, 3), None], literals=list("pq"), values=[1, 2])}, ["~ a: values () -> (1, 2)"]),
         (
             {"c": choice("c", 3, picks=2, sorted=True)},
             [

@@ -291,5 +291,5 @@ def test_ctrl_c_before_the_first_network(people, small, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module.Rows, "train", stop)
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         search_table(people, "rich", **small)

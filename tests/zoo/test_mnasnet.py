@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import pliant as pg
-from pliant.oneshot import count_multiply_adds
+from pliant.oneshot import count_multiply_adds, supernet
+from pliant.oneshot.elastic.module import Elastic
+from pliant.oneshot.exactness import measure_differences
 from pliant.values.errors import FieldValueError
 from pliant.zoo.mobile import mnasnet
 
@@ -65,3 +67,13 @@ def test_wrong_arguments_say_what_is_allowed():
         mnasnet.make_network(mnasnet.MNASNET_A1[:1])
     with pytest.raises(FieldValueError, match="is 'conv' or 'mbconv'; got 'fused'"):
         mnasnet.Block(8, 8, 1, "fused").body  # noqa: B018  # modules are made at first use
+
+
+def test_super_network_of_two_stages_is_exact():
+    """The 648 sizes of the second are decided together: what a layer is, where it stands and which tensors it has."""
+    first, second, *_ = mnasnet.make_space(classes=10).sym_init_args["stages"]
+    net = supernet(pg.symbolize(torch.nn.Sequential)(first.clone(), second.clone())).double()
+    assert [module.space.size for module in net.modules() if isinstance(module, Elastic)] == [144, 648]
+    x = torch.randn(2, 32, 6, 6, dtype=torch.double)
+    for seed in range(30):
+        assert measure_differences(net, x, decisions=net.space.sample(seed)).largest < 1e-10

@@ -14,7 +14,7 @@ Conv2d, Sequential, ReLU, LazyConv2d, LazyBatchNorm2d, Identity = map(
     pg.symbolize, (nn.Conv2d, nn.Sequential, nn.ReLU, nn.LazyConv2d, nn.LazyBatchNorm2d, nn.Identity)
 )
 
-FILL = [choice(f"fill{i}", 5) for i in range(4)]  # so that a space is not enumerated
+FILL = [choice(f"fill{i}", 6) for i in range(4)]  # so that a space is not enumerated
 
 
 def seen(space, measure=lambda decisions: sum(decisions.values)):
@@ -25,7 +25,7 @@ def seen(space, measure=lambda decisions: sum(decisions.values)):
 
 
 def test_small_spaces_are_enumerated():
-    space = flatten([choice("a", 16), choice("b", 16)])
+    space = flatten([choice("a", 32), choice("b", 32)])
     assert len(seen(space)) == space.size == MAX_ENUMERATED
 
 
@@ -99,3 +99,33 @@ def test_sizes_in_nested_choices():
     x = torch.randn(3, 8).double()
     for seed in range(20):
         assert measure_differences(net, x, decisions=net.space.sample(seed)).largest < 1e-10
+
+
+class Late(nn.Module):
+    """Has a second layer for one combination of three choices only."""
+
+    def __init__(self, a, b, c):
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        if (a, b, c) == (1, 1, 1):
+            self.second = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.second(self.first(x)) if hasattr(self, "second") else self.first(x)
+
+
+def test_a_layer_that_few_combinations_have(monkeypatch):
+    space = pg.symbolize(Late)(*(pg.oneof(list(range(16))) for _ in range(3)))
+    net = supernet(space)
+    net.activate([2, 2, 2])
+    net(torch.ones(1, 4))
+    with pytest.raises(
+        ValueError,
+        match=r"the Linear at 'second' has weight for a combination of decisions that was not tried",
+    ):
+        net.activate([1, 1, 1])
+        net(torch.ones(1, 4))
+    few = pg.symbolize(Late)(*(pg.oneof(list(range(3))) for _ in range(3)))  # as the message advises
+    net = supernet(few)
+    net.activate([1, 1, 1])
+    assert net(torch.ones(1, 4)).shape == (1, 4)

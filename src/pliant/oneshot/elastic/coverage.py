@@ -8,7 +8,7 @@ from typing import Any
 
 from pliant.space import Choice, Decisions, Int, Point, Space, find_parents, walk_points
 
-MAX_ENUMERATED = 256  # a space of at most so many decisions is enumerated
+MAX_ENUMERATED = 1024  # a space of at most so many decisions is enumerated
 
 Branch = tuple[int, int] | None  # a candidate: the index of its choice and its own; None for the root
 

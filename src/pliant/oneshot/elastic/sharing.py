@@ -170,9 +170,15 @@ class SharedTensors(nn.Module):
         """Checks that each tensor of a skeleton is a part of its maximal tensor, and replaces it by a stand-in.
 
         Raises:
-          FieldValueError: a tensor is larger than the maximal tensor, or the rule fails.
+          FieldValueError: a tensor is larger than the maximal tensor or has none, or the rule fails.
         """
         for binding in skeleton.bindings:
+            if binding.key not in self._parameters and binding.key not in self._buffers:
+                raise FieldValueError(
+                    f"the {type(binding.layer).__name__} at {_join(self.path, binding.place)!r} has {binding.name} for a combination of decisions "
+                    "that was not tried when the super-network was made: too many are decided together. Divide the module into several "
+                    "symbolized ones, or list fewer candidates."
+                )
             tensor, full = binding.table[binding.name], self.full(binding.key)
             wanted = tuple(tensor.shape)
             if tuple(full.shape) == wanted:
