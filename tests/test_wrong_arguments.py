@@ -95,7 +95,7 @@ FILL = {
     **dict.fromkeys(["make", "function", "evaluate", "cost", "loss", "quality"], lambda: lambda x=None, *_: torch.tensor(1.0, requires_grad=True)),
     "space": space, "decisions": lambda: space().sample(1), "a": lambda: space().sample(1), "b": lambda: space().sample(1),
     "algorithm": pg.algorithms.Random, "max_value": lambda: 2, "point": lambda: space().points[0], "sampler": oneshot.SPOS,
-    "layer": lambda: nn.Linear, "reward": lambda: 1.0, "example": lambda: torch.zeros(1, 2), "batches": lambda: [torch.zeros(2, 2)],
+    "layer": lambda: type("OwnLinear", (nn.Linear,), {}), "reward": lambda: 1.0, "example": lambda: torch.zeros(1, 2), "batches": lambda: [torch.zeros(2, 2)],
     "table": lambda: oneshot.LatencyTable({"a": 1.0}), "population_size": lambda: 4, "reproduce": pg.evolution.Mutate,
     "edits": lambda: [pg.edits.Replace("x", [1, 2])], "argv": lambda: ("ls",), "work": lambda: pg.launch.Command(("ls",)),
     "metrics": lambda: {"a": 1.0}, "literals": lambda: ("1", "2"), "branches": lambda: ((), ()), "unit": lambda: 0.5,

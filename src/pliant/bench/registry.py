@@ -55,7 +55,7 @@ def get_task(name: str, data: str | os.PathLike[str] | None = None, **options: A
     >>> get_task("branin").name
     'branin'
     """
-    if name not in list(TASKS):  # an unhashable one, too
+    if name not in list(TASKS):  # also an unhashable one
         raise FieldValueError(
             f"unknown task {quote(name)}{suggest(name, TASKS) or '.'} Known: {listing(TASKS, limit=40)}."
         )

@@ -53,7 +53,7 @@ def weigh_rows(
 
     Where the task is balanced, all classes have the same sum of weights.
 
-    >>> weigh_rows(np.array([0, 0, 0, 1]), Task("binary", 1, is_balanced=True)).round(2).tolist()
+    >>> weigh_rows(np.array([0, 0, 0, 1]), Task("binary", 1, is_balanced=True)).astype(float).round(2).tolist()
     [0.67, 0.67, 0.67, 2.0]
     """
     found = None if weights is None else weights.astype(np.float64)

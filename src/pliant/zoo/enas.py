@@ -223,7 +223,7 @@ def make_macro_network(
     prints 21.3M, and 38.0M "with more channels", and gives neither the layers nor the channels of these networks.
 
     >>> sum(p.numel() for p in make_macro_network().parameters())
-    30947242
+    30947434
 
     Args:
       layers: see ``FOUND_LAYERS``.

@@ -92,14 +92,15 @@ class Entry:
     def read_graphs(self, program: Any) -> dict[str, CellGraph]:
         """Returns the graphs of the cells or layers of a program, by name; empty for entries that are not made of graphs.
 
+        >>> import pliant as pg
         >>> from pliant import zoo
         >>> entry = zoo.get("nasbench201")
         >>> print(entry.read_graphs(pg.random_sample(entry.make_space(), seed=1))["cell"].draw())
           0  1  2  3
           *           input
-          o--*        avg_pool_3x3(0)
-             o--*     nor_conv_3x3(1)
-          o-----o--*  skip_connect(0) + skip_connect(2)
+          |  *        zero
+          o--o--*     avg_pool_3x3(0) + nor_conv_3x3(1)
+          o--o--o--*  skip_connect(0) + nor_conv_1x1(1) + nor_conv_1x1(2)
                    o  output
 
         Args:

@@ -244,7 +244,7 @@ def test_a_recipe_names_itself_in_errors_about_its_options():
 
 
 def test_rules_and_policies_show_their_options():
-    shown = "Reinforce(batch_size=1, learning_rate=0.2, entropy=0.1, baseline_decay=0.9, scaled=True)"
+    shown = "Reinforce(batch_size=1, learning_rate=0.2, entropy=0.1, baseline_decay=0.9, scaled=True, discount=1.0)"
     assert repr(Reinforce(learning_rate=0.2)) == shown
     assert repr(Recurrent(hidden=8)) == "Recurrent(hidden=8, embedding=32)"
     assert repr(PPO(clip=0.1).rule).startswith(

@@ -74,3 +74,18 @@ def test_lessons():
         match=r"Gated has no argument 'input' that could be a width; did you mean 'inputs'\? Its arguments",
     ):
         add_widths(Gated, reads="input")
+
+
+def test_the_dimension_of_a_width():
+    class Own(nn.Linear):
+        pass
+
+    with pytest.raises(
+        TypeError, match=r"add_widths\(dim=...\) takes a dimension of the input from -8 to 7; got '1'"
+    ):
+        add_widths(Own, reads="in_features", dim="1")
+    with pytest.raises(
+        ValueError, match=r"takes a dimension of the input from -8 to 7; got an int of 401 digits"
+    ):
+        add_widths(Own, reads="in_features", dim=10**400)
+    assert find_widths(nn.Linear(2, 3)).dim == -1

@@ -8,6 +8,7 @@ from typing import Any, final
 from torch import nn
 
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, suggest
+from pliant.values.numbers import to_whole
 from pliant.values.signature import read_signature
 
 
@@ -82,12 +83,17 @@ def add_widths(
       dim: the dimension of the input that has the width; if negative (from the end), also that of the output.
 
     Raises:
-      FieldTypeError: ``layer`` is not a class of modules.
-      FieldValueError: the class does not have such an argument.
+      FieldTypeError: ``layer`` is not a class of modules, or ``dim`` is not a whole number.
+      FieldValueError: the class does not have such an argument, or inputs have no such dimension.
     """
     given: Any = layer
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
         raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
+    size = to_whole(dim)
+    if size is None or not -8 <= size < 8:
+        raise (FieldTypeError if size is None else FieldValueError)(
+            f"add_widths(dim=...) takes a dimension of the input from -8 to 7; got {quote(dim)}."
+        )
     known = list(read_signature(given).parameters)
     for name in (reads, writes):
         if name is not None and name not in known:
@@ -95,7 +101,7 @@ def add_widths(
                 f"{given.__name__} has no argument {quote(name)} that could be a width{suggest(name, known) or '.'} "
                 f"Its arguments: {listing(known)}."
             )
-    _TABLE[layer] = Widths(reads, writes, dim)
+    _TABLE[layer] = Widths(reads, writes, size)
 
 
 def find_widths(layer: nn.Module) -> Widths | None:

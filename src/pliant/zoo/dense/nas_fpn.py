@@ -245,7 +245,7 @@ def to_graphs(network: Any) -> dict[str, CellGraph]:
     """Returns the graph of the cell of a concrete pyramid.
 
     >>> print(to_graphs(make_network())["cell"].draw().splitlines()[6])
-      |  o--+--o--+--*                    attention of level 4(1 + 3)
+      |  o-----o-----*                    attention of level 4(1 + 3)
     """
     cell, count = network.cell, MAX_LEVEL - MIN_LEVEL + 1
     inner = len(cell.nodes) - count
