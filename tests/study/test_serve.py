@@ -332,7 +332,7 @@ def test_a_server_that_is_killed(path, start, until):
         again = {trial.id: trial.attempts for trial in reader.trials() if trial.attempts > 1}
         assert len(again) <= 5  # an answer to `ask` can die with the server: then nobody has that trial
         assert set(again.values()) <= {2}
-        assert {number for _, number, _ in reader.journal()} == set(again)
+        assert {number for _, number, _ in reader.journal()} <= set(again)
     assert result["errors"] == []
     assert result["codes"] == [0] * 4
 

@@ -141,13 +141,14 @@ def test_a_worker_with_many_trials_comes_back_and_dies(crowded, path):
                 one.sendall(encode_line({"do": "renew", "n": 2}))
                 read_answer(one)
         with soon():
-            client.ask()
+            second = client.ask()
         end = time.monotonic() + 30
         while len(crowded.journal()) < 4000:
             assert time.monotonic() < end, "the trials were not put back"
             time.sleep(0.05)
         again = client.ask()
-        assert (again.id, again.token) == (1, 2)
+        is_back = second.id == 1  # the first trial may be put back before the second request is read
+        assert (again.id, again.token) == (1 + is_back, 2)
 
 
 def test_a_worker_that_sends_requests_without_end(crowded, path):
