@@ -1,7 +1,5 @@
 """Arguments of layers that are read from their attributes, and the parts of networks with unusual names."""
 
-import keyword
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -213,10 +211,6 @@ def test_children_with_any_names(names):
     for path in linear:
         changed = pg.rebind(pg.clone(program), {f"{path}.bias": False})
         assert len(changed.state_dict()) == 2 * len(names) - 1
-
-
-def test_names_cover_pythons():
-    assert {"class", "def"} <= set(keyword.kwlist)
 
 
 def test_a_symbolized_class_with_a_layer_named_as_a_method():
