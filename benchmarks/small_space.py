@@ -52,6 +52,12 @@ SAMPLERS: dict[str, Callable[[], oneshot.Sampler]] = {
     "SNAS": lambda: oneshot.SNAS(learning_rate=RATE),
     "ProxylessNAS": lambda: oneshot.ProxylessNAS(learning_rate=RATE, every=1),
     "FBNet": lambda: oneshot.FBNet(learning_rate=RATE),
+    "GAEA": lambda: oneshot.GAEA(learning_rate=0.1 * RATE / 3e-4),
+    "DrNAS": lambda: oneshot.DrNAS(learning_rate=6e-4 * RATE / 3e-4),
+    "BetaDARTS": lambda: oneshot.BetaDARTS(learning_rate=RATE),
+    "DARTS, perturbed": lambda: oneshot.Perturbation(oneshot.DARTS(learning_rate=RATE)),
+    "SNAS, perturbed": lambda: oneshot.Perturbation(oneshot.SNAS(learning_rate=RATE)),
+    "FairNAS, a third of the epochs": lambda: oneshot.FairNAS(evaluations=200, batches=8),
 }
 
 
@@ -151,17 +157,18 @@ def search(label: str, seed: int) -> Found:
     """Runs one search."""
     torch.set_num_threads(1)
     train, valid, _ = load()
+    epochs = EPOCHS // 3 if "a third" in label else EPOCHS  # its steps train three networks
     started = time.process_time()
     trainer = oneshot.Trainer(
         make_space(),
         {**SAMPLERS, **REMEDIES}[label](),
         Batches(*train, size=BATCH, seed=seed),
         Batches(*valid, size=BATCH, seed=seed + 1_000),
-        epochs=EPOCHS,
+        epochs=epochs,
         optimizer=make_optimizer,
         seed=seed,
     )
-    while trainer.session.epoch < EPOCHS:
+    while trainer.session.epoch < epochs:
         trainer.run_epoch()
     decisions = trainer.session.finish()
     found: Found = {"name": name_of(decisions.values), "seconds": time.process_time() - started}

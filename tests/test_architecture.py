@@ -94,6 +94,7 @@ FLOORS: dict[str, Row] = {
 INNER: dict[str, list[str]] = {
     "oneshot": [
         "bank choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
+        "zero_cost",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
     "study": ["trials", "store", "."],

@@ -10,17 +10,23 @@ from pliant import oneshot
 from pliant.oneshot import (
     DARTS,
     ENAS,
+    GAEA,
     GDAS,
     SNAS,
     SPOS,
     BatchStatistics,
+    BetaDARTS,
+    DrNAS,
+    FairNAS,
     FBNet,
+    Perturbation,
     Phase,
     ProgressiveShrinking,
     ProxylessNAS,
     RandomMutator,
     Recalibrated,
     Sampler,
+    Sandwich,
     TuNAS,
 )
 from pliant.oneshot.capability import CAPABILITIES
@@ -99,6 +105,36 @@ class TestProgressiveShrinking(SamplerSuite):
             batches=1,
             normalization=BatchStatistics(),
         )
+
+
+class TestGAEA(SamplerSuite):
+    def make(self):
+        return GAEA()
+
+
+class TestDrNAS(SamplerSuite):
+    def make(self):
+        return DrNAS()
+
+
+class TestBetaDARTS(SamplerSuite):
+    def make(self):
+        return BetaDARTS()
+
+
+class TestPerturbation(SamplerSuite):
+    def make(self):
+        return Perturbation(DARTS(), batches=1, tuning=2)
+
+
+class TestFairNAS(SamplerSuite):
+    def make(self):
+        return FairNAS(evaluations=4, batches=1, normalization=Recalibrated(10))
+
+
+class TestSandwich(SamplerSuite):
+    def make(self):
+        return Sandwich(evaluations=4, batches=1, normalization=BatchStatistics())
 
 
 class TestMutatorSampler(SamplerSuite):

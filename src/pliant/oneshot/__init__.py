@@ -10,6 +10,7 @@ except ModuleNotFoundError:
     require("pliant.oneshot", "torch", instead="search with pg.sample, which needs no PyTorch")
     raise
 
+from . import zero_cost
 from .bank import WeightBank, pair_layers
 from .channels.propagation import follow
 from .choices.choice import InputChoice, LayerChoice, PointChoice, ValueChoice
@@ -33,14 +34,18 @@ from .elastic.widths import add_widths
 from .exactness import Differences, measure_differences
 from .gradient import (
     DARTS,
+    GAEA,
     GDAS,
     SNAS,
     AddedCost,
+    BetaDARTS,
     CellRule,
+    DrNAS,
     FBNet,
     GradientSampler,
     LogCost,
     Penalty,
+    Perturbation,
     ProxylessNAS,
     derive_node,
 )
@@ -56,7 +61,7 @@ from .rewrite.layer_fields import add_fields
 from .rewrite.network import Supernet, supernet
 from .rewrite.plain import to_plain
 from .sampler import Sampler, Step
-from .sampling import ENAS, SPOS, Phase, ProgressiveShrinking, TuNAS
+from .sampling import ENAS, SPOS, FairNAS, Phase, ProgressiveShrinking, Sandwich, TuNAS
 from .training import (
     CsvLog,
     ProgressLine,
@@ -73,19 +78,23 @@ from .training import (
 __all__ = [
     "DARTS",
     "ENAS",
+    "GAEA",
     "GDAS",
     "SNAS",
     "SPOS",
     "AddedCost",
     "BaseMutator",
     "BatchStatistics",
+    "BetaDARTS",
     "BindError",
     "CellRule",
     "Cost",
     "CsvLog",
     "Differences",
+    "DrNAS",
     "Elastic",
     "FBNet",
+    "FairNAS",
     "FixedMutator",
     "GradientSampler",
     "InputChoice",
@@ -103,6 +112,7 @@ __all__ = [
     "Normalization",
     "Parameters",
     "Penalty",
+    "Perturbation",
     "Phase",
     "PointChoice",
     "ProgressLine",
@@ -113,6 +123,7 @@ __all__ = [
     "Report",
     "RunningStatistics",
     "Sampler",
+    "Sandwich",
     "Selection",
     "Session",
     "Step",
@@ -148,4 +159,5 @@ __all__ = [
     "to_masks",
     "to_plain",
     "train_alone",
+    "zero_cost",
 ]

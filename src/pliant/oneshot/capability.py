@@ -26,7 +26,13 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     "TuNAS": frozenset(DECISION_KINDS),
     "ENAS": frozenset(DECISION_KINDS),
     "ProgressiveShrinking": frozenset(DECISION_KINDS),
+    "FairNAS": frozenset(DECISION_KINDS),
+    "Sandwich": frozenset(DECISION_KINDS),
     "DARTS": frozenset({"choice", "input", "elastic"}),
+    "GAEA": frozenset({"choice", "input", "elastic"}),
+    "DrNAS": frozenset({"choice", "input", "elastic"}),
+    "BetaDARTS": frozenset({"choice", "input", "elastic"}),
+    "Perturbation": frozenset({"choice", "input", "elastic"}),
     "SNAS": frozenset({"choice", "input", "elastic"}),
     "GDAS": frozenset({"choice", "input", "elastic"}),
     "FBNet": frozenset({"choice", "elastic"}),
@@ -34,7 +40,9 @@ CAPABILITIES: dict[str, frozenset[str]] = {
 }
 """The kinds of decisions that each algorithm supports; see also ``mixable`` for those that run mixtures."""
 
-MIXING = frozenset({"DARTS", "SNAS", "GDAS", "FBNet", "ProxylessNAS"})
+MIXING = frozenset(
+    {"DARTS", "GAEA", "DrNAS", "BetaDARTS", "Perturbation", "SNAS", "GDAS", "FBNet", "ProxylessNAS"}
+)
 """The algorithms that run mixtures of candidates instead of one network at a time."""
 
 

@@ -10,13 +10,16 @@ from torch import nn
 
 from pliant.oneshot import (
     DARTS,
+    GAEA,
     GDAS,
     SNAS,
     BindError,
+    FairNAS,
     FBNet,
     Phase,
     ProgressiveShrinking,
     Sampler,
+    Sandwich,
     Session,
     TuNAS,
     supernet,
@@ -31,6 +34,9 @@ SAMPLERS = {
     "TuNAS": lambda: TuNAS(learning_rate=0.1),
     "SNAS": lambda: SNAS(learning_rate=0.1),
     "ProgressiveShrinking": lambda: ProgressiveShrinking(PHASES, evaluations=3, batches=1),
+    "FairNAS": lambda: FairNAS(evaluations=3, batches=1),
+    "Sandwich": lambda: Sandwich(evaluations=3, batches=1),
+    "GAEA": lambda: GAEA(),
     "GDAS": lambda: GDAS(learning_rate=0.1),
     "FBNet": lambda: FBNet(learning_rate=0.1),
 }

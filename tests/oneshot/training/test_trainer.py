@@ -15,12 +15,16 @@ from pliant.oneshot import (
     SNAS,
     SPOS,
     CsvLog,
+    DrNAS,
+    FairNAS,
     FBNet,
+    Perturbation,
     Phase,
     ProgressiveShrinking,
     ProgressLine,
     ProxylessNAS,
     Recalibrated,
+    Sandwich,
     Trainer,
     TuNAS,
     supernet,
@@ -37,6 +41,10 @@ SAMPLERS = {
     "GDAS": lambda: GDAS(),
     "ProxylessNAS": lambda: ProxylessNAS(),
     "FBNet": lambda: FBNet(),
+    "DrNAS": lambda: DrNAS(),
+    "Perturbation": lambda: Perturbation(DARTS(), batches=1, tuning=2),
+    "FairNAS": lambda: FairNAS(evaluations=4, batches=1, normalization=Recalibrated(32)),
+    "Sandwich": lambda: Sandwich(evaluations=4, batches=1, normalization=Recalibrated(32)),
     "SPOS": lambda: SPOS(evaluations=4, batches=1, normalization=Recalibrated(32)),
     "ENAS": lambda: ENAS(updates=1, draws=3),
     "TuNAS": lambda: TuNAS(learning_rate=0.1),
@@ -44,7 +52,7 @@ SAMPLERS = {
         [Phase(1, {}), Phase(2, {"*": None}, networks=2)], evaluations=3, batches=1
     ),
 }
-SIZED = ("SPOS", "ENAS", "TuNAS", "ProgressiveShrinking")
+SIZED = ("FairNAS", "Sandwich", "SPOS", "ENAS", "TuNAS", "ProgressiveShrinking")
 
 
 class Stop(Exception):

@@ -6,7 +6,7 @@ on the CPU; each step copies them to the device of the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import log
 from random import Random
 from typing import final
@@ -32,6 +32,7 @@ class Architecture:
       supernet: has choices between modules, between inputs, and between sizes.
       scale: the standard deviation of the normal distribution that parameters start from.
       random: draws them.
+      normalize: from a vector of parameters to probabilities; their softmax when None.
 
     Attributes:
       choices: by key, the first choice of the network with this key.
@@ -41,8 +42,15 @@ class Architecture:
       SpaceError: a choice of inputs returns a list or a concatenation, which cannot be mixed.
     """
 
-    def __init__(self, supernet: Supernet, *, scale: float, random: Random) -> None:
-        self.supernet = supernet
+    def __init__(
+        self,
+        supernet: Supernet,
+        *,
+        scale: float,
+        random: Random,
+        normalize: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.supernet, self._normalize = supernet, normalize or softmax
         self.choices: dict[str, LayerChoice | InputChoice | PointChoice] = {}
         for module in supernet.mutables:
             if isinstance(module, (LayerChoice, InputChoice)):
@@ -63,8 +71,8 @@ class Architecture:
         return (choice.n_chosen or 1) if isinstance(choice, InputChoice) else 1
 
     def probabilities(self) -> dict[str, Tensor]:
-        """Returns by key the softmax of the parameters; gradients flow through it."""
-        return {key: vector.softmax(0) for key, vector in self.parameters.items()}
+        """Returns by key the probabilities that the parameters stand for; gradients flow through them."""
+        return {key: self._normalize(vector) for key, vector in self.parameters.items()}
 
     def leading(self, probabilities: Mapping[str, Tensor] | None = None) -> Decisions:
         """Returns the decisions with the most probable candidates; see ``lead``.
@@ -130,6 +138,15 @@ class Architecture:
         with torch.no_grad():
             for key, vector in self.parameters.items():
                 vector.copy_(state[key])
+
+
+def softmax(vector: Tensor) -> Tensor:
+    """Returns the softmax of a vector.
+
+    >>> softmax(torch.tensor([0.0, 0.0]))
+    tensor([0.5000, 0.5000])
+    """
+    return vector.softmax(0)
 
 
 def entropy(probabilities: Tensor) -> float:

@@ -125,7 +125,7 @@ class SNAS(GumbelSampler):
         if self.penalty is not None:
             total, priced = self._objective(torch.zeros(()), draw)
             direct = dict(zip(priced, torch.autograd.grad(total, list(priced.values()), allow_unused=True)))
-        self._descend(draw, leaf.grad, direct)
+        self._descend(step, draw, leaf.grad, direct)
 
     def metrics(self) -> dict[str, float]:
         return {**super().metrics(), "left_out": float(self._left_out)}

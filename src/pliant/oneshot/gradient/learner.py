@@ -28,7 +28,7 @@ from ..choices.mutable import BindError
 from ..choices.patterns import NamedValues
 from ..rewrite.network import Supernet
 from ..sampler import NO_GRADIENTS, Sampler, Step
-from .architecture import Architecture
+from .architecture import Architecture, softmax
 from .mixable import check_mixtures
 from .penalty import Penalty
 from .runners import Mixture, Runner
@@ -123,7 +123,9 @@ class GradientSampler(Sampler):
 
     def _bind(self) -> None:
         check_mixtures(self.supernet, type(self).__name__)
-        self._architecture = Architecture(self.supernet, scale=self.init_scale, random=self.random)
+        self._architecture = Architecture(
+            self.supernet, scale=self.init_scale, random=self.random, normalize=self._normalize
+        )
         self._vectors = list(self._architecture.parameters.values())
         self._optimizer = torch.optim.Adam(
             self._vectors, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay
@@ -142,6 +144,14 @@ class GradientSampler(Sampler):
 
     def _make_runner(self) -> Runner:
         return Mixture(checkpoint=self.checkpoint)
+
+    def _normalize(self, vector: Tensor) -> Tensor:
+        """Returns the probabilities that parameters stand for: their softmax."""
+        return softmax(vector)
+
+    def _regularize(self, step: Step) -> Tensor | None:
+        """Returns a term of the loss that depends on the parameters alone; None for no term."""
+        return None
 
     # ------------------------------------------------------------------ hooks of the loop
 
@@ -209,7 +219,7 @@ class GradientSampler(Sampler):
                 reached, direct = self._differentiate(step, draw, leaf)
         finally:
             self._select(draw)  # frees the graph
-        self._descend(draw, reached, direct)
+        self._descend(step, draw, reached, direct)
 
     def _differentiate(
         self, step: Step, draw: Draw, leaf: Tensor
@@ -236,14 +246,23 @@ class GradientSampler(Sampler):
         cost = self.penalty.measure(NamedValues(priced, self.supernet.space))
         return self.penalty.join(loss.cpu(), cost), priced
 
-    def _descend(self, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]) -> None:
+    def _descend(
+        self, step: Step, draw: Draw, reached: Tensor | None, direct: Mapping[str, Tensor | None]
+    ) -> None:
         """Propagates gradients through a draw to the parameters, and takes a step of Adam."""
         rows = self._split(torch.zeros(sum(map(len, self._vectors))) if reached is None else reached.detach())
         for key, slope in direct.items():
             if slope is not None:
                 rows[key] = rows[key] + slope
+        self._update(step, draw, rows)
+
+    def _update(self, step: Step, draw: Draw, rows: Mapping[str, Tensor]) -> None:
+        """Takes a step of the parameters, given the gradients by the weights of a draw."""
         slopes = [rows[key] for key in draw.soft]
-        found = torch.autograd.grad(list(draw.soft.values()), self._vectors, slopes, allow_unused=True)
+        found: Any = torch.autograd.grad(list(draw.soft.values()), self._vectors, slopes, allow_unused=True)
+        term = self._regularize(step)
+        if term is not None:
+            found = [a + b for a, b in zip(found, torch.autograd.grad(term, self._vectors))]
         average_over_processes(found)
         before = [vector.detach().clone() for vector in self._vectors]
         for (key, vector), slope in zip(self._architecture.parameters.items(), found):

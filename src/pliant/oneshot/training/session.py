@@ -58,7 +58,7 @@ class Session:
         network = recalibrate(net.materialize(best), train)  # measures its statistics of batch normalization
 
     ``backward`` works for all samplers.  ``loss(net, batch).backward()`` works as well for samplers that train one network per
-    step and add nothing to its loss (all but ``ProgressiveShrinking``), if every network of the space has weights;
+    step and add nothing to its loss (all but ``ProgressiveShrinking`` and ``Sandwich``), if every network of the space has weights;
     ``session.backward()`` skips networks without weights, for which PyTorch raises.
 
     A checkpoint of the loop contains its own state and ``state_dict()``::
