@@ -90,7 +90,7 @@ def test_list(pliant, made, folder):
 
 
 def test_list_of_nothing(pliant, folder):
-    assert pliant("study", "list").output == "No studies.\n"
+    assert pliant("study", "list").output == "No studies in the folder '.'.\n"
     assert read_json(pliant("study", "list", "--format", "json")) == []
     output = pliant("study", "list", "nowhere", status=1).output
     assert "Error: 'nowhere' is not a folder. Name a folder with studies, or a database" in output
@@ -356,6 +356,18 @@ def test_enqueue_of_what_is_none(pliant, made, text, message):
     assert message in pliant("study", "enqueue", "a.db", text, status=1).output
 
 
+def test_enqueue_as_the_message_says(pliant, made):
+    said = " ".join(pliant("study", "enqueue", made, "{x: 3}", status=1).output.split())
+    shown = re.search(r"such as '(.*?)', or a list of all of them", said)[1]
+    assert shown == '{"x": 3, "op": "1/2 (pool)"}'
+    for text in (shown, "[3, 1]"):
+        pliant("study", "enqueue", made, text)
+    with Study.open(made, SPACE, Random(seed=1)) as study:
+        while (trial := study.ask()) and trial.id < 8:
+            study.tell(trial.id, 1.0, metrics={"latency": 1.0})
+        assert [study.trial(i).decisions.params for i in (7, 8)] == [{"x": 3, "op": "pool"}] * 2
+
+
 def test_upgrade(pliant, made):
     assert pliant("study", "upgrade", "a.db").output == "a.db has version 3 of the format.\n"
 
@@ -436,10 +448,22 @@ def test_every_algorithm_is_made_from_its_record(name, tmp_path):
         assert study.info().algorithm == info.algorithm
 
 
+def test_no_trials_of_a_status(pliant, made):
+    """What there is instead is said: how many trials, and of which statuses."""
+    have = "among 5 trials: 1 running, 3 completed, 1 failed."
+    found = pliant("study", "trials", made, "--status", "stopped").output
+    assert " ".join(found.split()) == f"No trials with the status 'stopped' {have}"
+    assert read_json(pliant("study", "trials", made, "--status", "stopped", "--format", "json")) == []
+    with Study.create("b.db", SPACE, Random()) as study:
+        study.fail(study.ask().id, "no")
+    assert pliant("study", "best", "b.db").output == "No trials with a reward among 1 trial: 1 failed.\n"
+
+
 def test_no_trials(pliant, folder):
     Study.create("a.db", SPACE, Random()).close()
+    assert pliant("study", "trials", "a.db").output == "No trials.\n"
+    assert pliant("study", "best", "a.db").output == "No trials with a reward.\n"
     for command in ("trials", "best"):
-        assert pliant("study", command, "a.db").output == "No trials.\n"
         assert read_json(pliant("study", command, "a.db", "--format", "json")) == []
     assert read_csv(pliant("study", "trials", "a.db", "--format", "csv")) == []
 

@@ -217,6 +217,16 @@ def test_the_list_has_other_forms(local, trainer, nas, folder):
     assert entry["searchTrial"]["finalMeasurement"]["stepCount"] == "1"
 
 
+def test_a_list_of_no_trials_says_which_there_are(local, trainer, nas, folder):
+    trainer(GOOD)
+    local("--max_nas_trial=2", space="small")
+    said = "no trials in the state INFEASIBLE among 2 trials: 2 SUCCEEDED."
+    failed = ("list-trials", "--job_id=out", "--state=infeasible")
+    assert nas(*failed, "--format=table") == f"out, search: {said}\n"
+    assert nas(*failed, "--trials_output_file=t.json") == f"0 trials are in t.json: {said}\n"
+    assert json.loads(nas(*failed)) == json.loads((folder / "t.json").read_text()) == []
+
+
 def test_metrics_take_no_column_of_the_trial_and_no_cell_is_a_formula(local, nas, trainer):
     trainer("report(0.5, id=7, state=8, reward=9, **{'=cmd()': 1, 'params.x': 2})\n")
     local()

@@ -347,12 +347,13 @@ def test_a_text_that_is_a_candidate_and_an_index_is_refused():
     assert space.parse({"ratio": 0}).params == {"ratio": "1/2"}
 
 
-def test_two_candidates_with_one_text_are_read_by_index():
-    space = flatten([choice("op", 2, literals=["Layer(...)"] * 2)])
-    decisions = space.parse([1])
-    with pytest.raises(DecisionError, match=r"names 2 of the candidates .*`decisions.to_dict\(\)`"):
-        space.parse(decisions.params)
-    assert space.parse(decisions.to_dict()) == decisions
+def test_candidates_with_one_text_have_their_index_in_it():
+    space = flatten([choice("op", 3, literals=["Layer(...)", "Pool()", "Layer(...)"])])
+    found = [space.parse([i]).params["op"] for i in range(3)]
+    assert found == ["0/3 (Layer(...))", "Pool()", "2/3 (Layer(...))"]
+    for i in range(3):
+        assert space.parse(space.parse([i]).params).values == (i,)
+        assert space.parse(json.loads(json.dumps(space.parse([i]).to_params()))).values == (i,)
 
 
 # ---------------------------------------------------------------------- numbers: candidates and indices
@@ -439,7 +440,7 @@ def test_picks_and_mixed_candidates():
 
 
 @pytest.mark.parametrize(
-    "literals", [["1", "1"], ["'a'", "'a'"], ["Conv()", "Conv()"]], ids=["numbers", "texts", "objects"]
+    "literals", [["1", "1"], ["'a'", "'a'"], ["None", "None"]], ids=["numbers", "texts", "None"]
 )
 def test_params_of_candidates_with_one_text_are_refused(literals):
     space = flatten([choice("op", 2, literals=literals)])

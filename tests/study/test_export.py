@@ -14,7 +14,16 @@ from pliant.algorithms import Random
 from pliant.algorithms.evolution import NSGA2
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
-from pliant.study.export import to_csv, to_json, to_pandas, to_parquet, to_report_rows, to_rows
+from pliant.study.export import (
+    decided,
+    read_decided,
+    to_csv,
+    to_json,
+    to_pandas,
+    to_parquet,
+    to_report_rows,
+    to_rows,
+)
 from pliant.values.errors import StudyError
 
 KEYS = ["id", "status", "reward", "decisions.op", "decisions.op[=0/2].k", "decisions.n", "decisions.size"]
@@ -57,6 +66,27 @@ def test_rows(study):
     assert [second[key] for key in KEYS] == [2, "failed", None, "same", None, 7, 16]
     assert second["reason"] == "-2+3 went wrong\nbadly"
     assert (third["status"], third["ended"], third["metrics.loss"]) == ("running", None, None)
+
+
+def test_candidates_with_one_text_are_distinct_and_read_back(tmp_path):
+    """Of functions of one name, and of candidates that differ after the part of them that is stored."""
+    literals = ["<function f>", "[0: 64, 1: 6...", "<function f>", "[0: 64, 1: 6...", "'a'"]
+    space = flatten([choice("op", 5, literals=literals)])
+    found = []
+    with Study.create(tmp_path / "b.db", space, Random()) as study:
+        for index in range(5):
+            study.enqueue([index])
+            study.tell(study.ask().id, 1.0)
+        for trial, row in zip(study.trials(), to_rows(study), strict=True):
+            found.append(row["decisions.op"])
+            assert space.parse(read_decided(space, decided(trial))) == trial.decisions
+    assert found == [
+        "0/5 (<function f>)",
+        "1/5 ([0: 64, 1: 6...)",
+        "2/5 (<function f>)",
+        "3/5 ([0: 64, 1: 6...)",
+        "a",
+    ]
 
 
 def test_csv_is_read_back_and_runs_nothing(study):

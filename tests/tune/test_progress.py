@@ -51,7 +51,7 @@ SUMMARIES = {
     "an object with holes": (
         pg.Dict(op=pg.oneof([Conv(pg.intv(1, 9), pg.oneof([3, 5])), None])),
         [0, 4, 1],
-        "op=Conv(4, 5)",
+        "op=Conv(filters=4, kernel=5)",
     ),
     "dicts": (pg.Dict(head=pg.oneof([{"kind": "linear"}, WIDE])), [1, 1], "head={kind='mlp', width=64}"),
     "dicts with the same holes": (
@@ -64,12 +64,12 @@ SUMMARIES = {
     "text with brackets": (
         pg.Dict(x=pg.oneof([{"s": "it's {x, y=", "k": pg.intv(1, 2)}, 0])),
         [0, 2],
-        "x={s=..., k=2}",
+        """x={s="it's {x, y=", k=2}""",
     ),
     "a tied hole in a dict": (
         pg.Dict(x=pg.oneof([{"w": pg.oneof([1, 2], name="w"), "v": [pg.Dict(u=3)]}, None]), y=1),
         [0, 1],
-        "x={w=2, v=...}",
+        "x={w=2, v=[{u=3}]}",
     ),
     "a dict of long text": (
         pg.Dict(x=pg.oneof([{f"a{i}": pg.oneof([i, "b" * 30]) for i in range(6)}, None])),
@@ -80,23 +80,71 @@ SUMMARIES = {
     "picks with holes": (
         pg.Dict(net=pg.oneof([Net(pg.manyof(2, [Conv(pg.intv(1, 9)), None], distinct=False)), None])),
         [0, 0, 7, 1],
-        "net=Net([Conv(7), None])",
+        "net=Net(layers=[Conv(filters=7), None])",
     ),
     "a hole in a hole": (pg.Dict(x=pg.oneof([pg.intv(1, 9), pg.manyof(2, [4, 5])])), [1, 1, 0], "x=[5, 4]"),
-    "lists": (pg.Dict(x=pg.oneof([[Conv(pg.intv(1, 9))] * 2, [1, 2]])), [0, 3, 4], "x=[(3), (4)]"),
-    "lists without holes": (pg.Dict(x=pg.oneof([[1, 2], [3]])), [0], "x=[0: 1, 1: 2]"),
+    "lists": (
+        pg.Dict(x=pg.oneof([[Conv(pg.intv(1, 9))] * 2, [1, 2]])),
+        [0, 3, 4],
+        "x=[Conv(filters=3), Conv(filters=4)]",
+    ),
+    "lists without holes": (pg.Dict(x=pg.oneof([[1, 2], [3]])), [0], "x=[1, 2]"),
     "places in the program": (
         Net([pg.oneof([1, 2]), Conv(pg.oneof([3, 4]), pg.intv(1, 9))]),
         [1, 0, 5],
-        "layers=[2, (3, 5)]",
+        "layers=[2, (filters=3, kernel=5)]",
     ),
     "names of holes": (
         Net([Conv(pg.oneof([8, 16], name="width")), Conv(pg.oneof([8, 16], name="width"), pg.oneof([3, 5]))]),
         [1, 0],
-        "width=16, layers=[(3)]",
+        "width=16, layers=[1: (kernel=3)]",
     ),
     "a named pick": (pg.Dict(x=pg.manyof(2, ["a", "b"], name="m")), [1, 0], "x=[b, a]"),
     "a hole alone": (pg.oneof(["a", "b"]), [1], "b"),
+    "a hole of numbers in a hole": (pg.Dict(x=pg.oneof([pg.floatv(0.0, 1.0), 5])), [0, 0.5], "x=0.5"),
+    "dicts in dicts with holes": (
+        pg.Dict(net=pg.oneof([{"kind": "mlp", "opt": {"lr": pg.oneof([1, 2]), "wd": 3}}, {"kind": "cnn"}])),
+        [0, 1],
+        "net={kind='mlp', opt={lr=2, wd=3}}",
+    ),
+    "a hole in a class beside the same class": (
+        pg.Dict(op=pg.oneof([Conv(pg.oneof([8, 16]), 5), Conv(8)])),
+        [0, 0],
+        "op=Conv(filters=8, kernel=5)",
+    ),
+    "dicts that differ in depth": (
+        pg.Dict(net=pg.oneof([{"name": "n" * 30, "blocks": [{"k": k, "w": 16}, {"k": 1}]} for k in (3, 5)])),
+        [1],
+        "net={blocks=[{k=5, ...}, ...], ...}",
+    ),
+    "lists that differ late": (
+        pg.Dict(sizes=pg.oneof([[100] * 12 + [k] for k in (3, 5)])),
+        [1],
+        "sizes=[12: 5, ...]",
+    ),
+    "objects in lists that differ in depth": (
+        pg.Dict(op=pg.oneof([Net([Conv(8), Conv(9), Conv(10)], act=a) for a in ("relu", "tanh")])),
+        [0],
+        "op=Net(act='relu', ...)",
+    ),
+    "candidates whose texts are cut before they differ": (
+        pg.Dict(sizes=pg.oneof([[64] * 20, [64] * 19 + [32]])),
+        [1],
+        "sizes=1/2 ([" + "64, " * 15 + "64...])",
+    ),
+    "functions of one name": (pg.Dict(f=pg.oneof([lambda: 1, lambda: 2])), [1], "f=1/2 (<lambda>)"),
+    "equal candidates": (pg.Dict(x=pg.oneof(["a", "a"])), [1], "x=a"),
+    "equal dicts": (pg.Dict(x=pg.oneof([{"a": 1}, {"a": 1}])), [1], "x=1/2 ({a=1})"),
+    "texts that differ at their ends": (
+        pg.Dict(x=pg.oneof([f"data/images/train/augmented/v{i}" for i in (1, 2)])),
+        [1],
+        "x=data/image...mented/v2",
+    ),
+    "keys that are not names": (
+        pg.Dict(x=pg.oneof([pg.Dict({"a.b": pg.oneof([1, 2]), 3: pg.oneof([4, 5])}), None])),
+        [0, 1, 0],
+        "x={a.b=2, 3=4}",
+    ),
     "long text": (pg.Dict(x=pg.oneof(["a" * 50, "b"])), [0], "x=" + "a" * 21 + "..."),
 }
 
@@ -201,6 +249,13 @@ def test_progress_can_be_switched_off(capsys):
     loop(pg.sample(SPACE, trials=5, progress=False))
     pg.search(SPACE, lambda program: program.x, trials=5, progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_summary_shows_candidates_whole(capsys):
+    blocks = [{"blocks": [{"kind": "conv", "k": k, "w": 16}, {"kind": "pool", "k": 2}]} for k in (3, 5)]
+    loop(pg.sample(pg.Dict(x=1, net=pg.oneof(blocks)), "sweep"))
+    err = capsys.readouterr().err
+    assert "  net = {blocks=[{kind='conv', k=3, w=16}, {kind='pool', k=2}]}\n" in err
 
 
 def test_many_decisions_are_cut(capsys):

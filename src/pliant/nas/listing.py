@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pliant.study import Trial
 from pliant.study.trials.trial import STOPPED
-from pliant.tune.text import say, say_decisions
+from pliant.tune.text import say, say_decisions, say_statuses
 from pliant.values.text import rows_to_csv
 
 from .errors import NasError
@@ -30,6 +31,14 @@ class TrialList:
     trials: Sequence[Trial]  # in order
     stage: str  # `search` or `train`
     settings: Settings  # of the stage
+    state: str = "ALL"  # the service's name of the state that was asked for
+    counts: Mapping[str, int] = field(default_factory=dict)  # of all trials of the stage, by state
+
+    def say_none(self) -> str:
+        """Returns which trials the stage has, for a list that is empty."""
+        wanted = "" if self.state == "ALL" else f" in the state {self.state}"
+        found = say_statuses(self.counts)
+        return f"no trials{wanted}{found and f' among {found}'}"
 
     def to_json(self) -> str:
         """Returns the trials as the service's JSON list.
@@ -145,7 +154,8 @@ def list_job(folder: JobFolder, stage: str, state: str, count: int) -> TrialList
     wanted = [trial for trial in found if state in ("ALL", STATES[trial.status])]
     sign = -1.0 if maximize else 1.0
     wanted.sort(key=lambda trial: (trial.reward is None, sign * (trial.reward or 0.0), trial.id))
-    return TrialList(wanted[:count] if count else wanted, stage, settings)
+    counts = Counter(STATES[trial.status] for trial in found)
+    return TrialList(wanted[:count] if count else wanted, stage, settings, state, counts)
 
 
 def _name_column(metric: str, taken: set[str]) -> str:

@@ -23,6 +23,7 @@ from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
 
 from .active import find_parents, walk_points
+from .literals import number_equal
 from .points import Choice, Point
 from .text import diff
 from .validate import Vector, allowed, check_pick, check_value, check_vector
@@ -44,7 +45,8 @@ class Indices(dict[str, Any]):
 
 @lru_cache(maxsize=256)
 def _read_literals(literals: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(map(_read_literal, literals))
+    texts = number_equal(literals, literals)
+    return tuple([_read_literal(text) if text == literal else text for text, literal in zip(texts, literals)])
 
 
 def _read_literal(text: str) -> Any:
@@ -58,6 +60,8 @@ def _read_literal(text: str) -> Any:
 
 def candidate_values(point: Choice) -> tuple[Any, ...]:
     """Returns the candidates of a choice: numbers, texts, booleans and None as such, others as their literal text.
+
+    Where several have the same text, it is ``index/count (text)``.
 
     >>> candidate_values(Choice("op", ("'conv'", "4", "Pool(2)"), ((), (), ())))
     ('conv', 4, 'Pool(2)')

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pliant.values.text import to_printable
 
+from .literals import shorten_literals
 from .points import Choice, Int, Point
 
 if TYPE_CHECKING:
     from .space import Space
 
 _SHOWN = 6  # candidates of a choice that are listed
-_WIDTH = 24  # characters of each that are shown
 _CHANGES = 6  # changed candidates of a choice that are listed
 _COUNT = re.compile(r"\[=(\d+)/\d+\]")
 
@@ -56,7 +56,7 @@ def say_point(point: Point) -> str:
     'float from 0.0001 to 1.0, log scale'
     """
     if isinstance(point, Choice):
-        shown = ", ".join(_cut(text) for text in point.literals[:_SHOWN])
+        shown = ", ".join(shorten_literals(point.literals)[:_SHOWN])
         more = ", ..." if point.count > _SHOWN else ""
         group = point.group
         if group is None:
@@ -90,11 +90,6 @@ def _describe(space: Space, indices: tuple[int, ...], indent: str, lines: list[s
         for branch in point.branches if isinstance(point, Choice) else ():
             skipped += _describe(space, branch, indent + "  ", lines, limit)
     return skipped
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
 
 
 def diff(old: Space, new: Space) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from pliant.space import Choice, Float, Space
 from pliant.space.formats import Indices, check_index
+from pliant.space.literals import number_equal
 from pliant.values.errors import StudyError
 from pliant.values.packages import require
 from pliant.values.text import rows_to_csv
@@ -61,7 +62,8 @@ def to_rows(study: Tried, trials: Iterable[Trial] | None = None) -> list[Row]:
     The columns are ``id``, ``status``, ``reward`` (``reward 1``, ``reward 2``, ... of several), a ``decisions.NAME`` for
     each point of the space (its path where it has no name), a ``metrics.NAME`` for each metric that any trial has, ``reason``, ``cause``, ``attempts``,
     ``started``, ``ended``, ``seconds``, ``worker``, ``origin`` and ``copied_from``, as in ``Trial``.  A decision is the
-    candidate if that is a number, else its text; None where the point does not apply.
+    candidate if that is a number, else its text, after ``index/count`` where several have the same; None where the point does
+    not apply.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random
@@ -263,9 +265,9 @@ def _kind(point: Any) -> type[Any]:
 
 @lru_cache(maxsize=256)
 def _plain(literals: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns candidates as text, without the quotes of texts, unless two would then be equal."""
+    """Returns candidates as text, without the quotes of texts, unless two would then be equal; equal ones numbered."""
     plain = tuple([_unquote(text) for text in literals])
-    return plain if len(set(plain)) == len(set(literals)) else literals
+    return number_equal(plain if len(set(plain)) == len(set(literals)) else literals, literals)
 
 
 def _unquote(text: str) -> str:

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pliant.space.literals import (
+    HOLES,
+    LEAF,
+    Tree,
+    cut,
+    keep_decided,
+    read_literal,
+    shorten_literals,
+    write,
+    write_apart,
+)
+from pliant.values.path import Path
 
 if TYPE_CHECKING:
     from pliant.space import Decisions
@@ -11,14 +26,11 @@ if TYPE_CHECKING:
     from .feedback import Reward
     from .result import Tally
 
-_KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-_BRACKETS = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")  # without brackets inside
-_CLASS = re.compile(r"<(?:class|function) '?([\w.<>]+)'?.*>")
-_WIDTH = 24  # of a candidate's own text
+_LINE = 60  # characters of a value that has a line of its own
 _LISTED = 20  # decisions in the summary of a search, at most
 
-Part = tuple[tuple[str | int, ...], str]  # keys that lead to a decision, and what was decided
+Part = tuple[tuple[Any, ...], str]  # keys that lead to a decision, and what was decided
 
 
 def say(number: Reward | None) -> str:
@@ -41,6 +53,16 @@ def say_count(number: int, noun: str) -> str:
     ('1 worker', '4 workers')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def say_statuses(counts: Mapping[str, int]) -> str:
+    """Returns how many trials of which statuses there are, for a list that shows none of them; nothing without trials.
+
+    >>> say_statuses({"running": 1, "completed": 3, "stopped": 0})
+    '4 trials: 1 running, 3 completed'
+    """
+    found = [f"{count} {status}" for status, count in counts.items() if count]
+    return f"{say_count(sum(counts.values()), 'trial')}: {', '.join(found)}" if found else ""
 
 
 def to_code(program: object) -> str:
@@ -66,7 +88,7 @@ def say_end(
     if tally.reason is not None:
         lines.append(f"  the last that failed, {tally.reason:.300}")
     if tally.best is not None:
-        parts = list_decisions(tally.best[1])
+        parts = list_decisions(tally.best[1], _LINE)
         lines += [f"  {name} = {text}" if name else f"  {text}" for name, text in parts[:_LISTED]]
         if len(parts) > _LISTED:
             lines.append(f"  ... and {len(parts) - _LISTED} more decisions")
@@ -79,14 +101,19 @@ def say_end(
 
 
 def say_decisions(decisions: Decisions) -> str:
-    """Returns decisions as text, such as ``network=Mlp([64, 32], ReLU), lr=0.013``."""
+    """Returns decisions as text, such as ``network=Mlp(layers=[64, 32], act=ReLU), lr=0.013``."""
     return ", ".join(f"{name}={text}" if name else text for name, text in list_decisions(decisions))
 
 
-def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
+def list_decisions(decisions: Decisions, leaf: int = LEAF) -> list[tuple[str, str]]:
     """Returns decisions by name, each as text: names of holes first, then the outermost names of the program.
 
-    A hole that is the whole program has the empty name.
+    A hole that is the whole program has the empty name.  A candidate is shown by its name where that tells it apart, else
+    by its fields; of one that is long, by the fields in which the candidates differ.
+
+    Args:
+      decisions: the decisions.
+      leaf: the number of characters of a value; a candidate with fields has twice as many.
     """
     points = decisions.space.points
     values = dict(zip(decisions.active, decisions.values))
@@ -100,14 +127,9 @@ def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
             return f"{value:.4g}" if isinstance(value, float) else str(value)
         below = point.branches[int(value)]
         if not below:
-            return _short(point.literals)[int(value)]
-        literal = point.literals[int(value)]
-        found = parts(below, f"{point.path}[={value}/{len(point.literals)}]")
-        head, inner = _name(literal), _nest(found)
-        alike = [one for one, branch in zip(point.literals, point.branches) if branch and _name(one) == head]
-        if literal[0] in "{[(" or (head and len(alike) > 1):
-            return _fill(literal, _group(found))
-        return f"{head}({inner})" if head and not inner.startswith("(") else head + inner
+            return _short(point.literals, leaf)[int(value)]
+        decided = _group(parts(below, f"{point.path}[={value}/{len(point.literals)}]"))
+        return _say_filled(point.literals, int(value), decided, leaf)
 
     top = decisions.space.top
     names = [points[i].name for i in top]
@@ -119,13 +141,13 @@ def list_decisions(decisions: Decisions) -> list[tuple[str, str]]:
     return found + [(str(key), _nest(inner)) for key, inner in groups.items()]
 
 
-def _keys(path: str) -> tuple[str | int, ...]:
-    return tuple(int(number) if number else name for number, name in _KEY.findall(path))
+def _keys(path: str) -> tuple[Any, ...]:
+    return Path.parse(path.removeprefix(".")).keys
 
 
-def _group(parts: list[Part]) -> dict[str | int, list[Part]] | str:
+def _group(parts: list[Part]) -> dict[Any, list[Part]] | str:
     """Returns decisions by their first keys, or the text of the only one, which has no key."""
-    groups: dict[str | int, list[Part]] = {}
+    groups: dict[Any, list[Part]] = {}
     for keys, text in parts:
         if not keys:
             return text
@@ -134,59 +156,75 @@ def _group(parts: list[Part]) -> dict[str | int, list[Part]] | str:
 
 
 def _nest(parts: list[Part]) -> str:
-    """Returns decisions as text: a list for numbered keys, a bracket for named ones, else the only one as it is."""
+    """Returns decisions as text: a list for numbered keys, a bracket with names for others, else the only one as it is."""
     groups = _group(parts)
     if isinstance(groups, str):
         return groups
     texts = {key: _nest(inner) for key, inner in groups.items()}
-    ends = "[]" if all(isinstance(key, int) for key in texts) else "()"
-    return ends[0] + ", ".join(texts.values()) + ends[1]
+    if not all(isinstance(key, int) for key in texts):
+        return f"({', '.join(f'{key}={text}' for key, text in texts.items())})"
+    is_whole = list(texts) == list(range(len(texts)))
+    return f"[{', '.join(text if is_whole else f'{key}: {text}' for key, text in texts.items())}]"
 
 
-def _fill(literal: str, decided: dict[str | int, list[Part]] | str) -> str:
-    """Returns the text of a candidate with what was decided in it; other text with brackets is ``...``.
+def _say_filled(
+    literals: tuple[str, ...], index: int, decided: dict[Any, list[Part]] | str, leaf: int
+) -> str:
+    """Returns the text of a candidate with what was decided in it.
 
-    >>> _fill("{kind='mlp', width=OneOf(candidates=[0: 32, 1: 64])}", {"width": [((), "64")]})
+    >>> _say_filled(("{kind='mlp', width=OneOf(candidates=[0: 32, 1: 64])}", "None"), 0, {"width": [((), "64")]}, 24)
     "{kind='mlp', width=64}"
     """
-    head, opening, text = re.split(r"([(\[{])", literal, maxsplit=1)
-    closing = ")]}"["([{".index(opening)]
-    text = _QUOTED.sub(lambda found: "..." if re.search(r"[][(){}=,:]", found[0]) else found[0], text)
-    text = text.removesuffix(closing)
-    while text != (text := _BRACKETS.sub("...", text)):
-        pass
-    whole = re.split(r"[(\[{]", text, maxsplit=1)[0].split(", ") if text else []
-    fields = {}
-    for place, part in enumerate(whole if literal.endswith(closing) else whole[:-1]):  # a long one is cut
-        key, is_named, value = part.partition(": " if opening == "[" else "=")
-        fields[key if is_named else str(place)] = value if is_named else part
-    if not isinstance(decided, str):
-        fields |= {str(key): _nest(parts) for key, parts in decided.items()}
-    is_list = not head and opening != "{"
-    texts = [text if is_list else f"{key}={text}" for key, text in fields.items()]
-    return f"{_cut(head)}{opening}{', '.join(texts)}{closing}"
+    if isinstance(decided, str):  # a hole in a hole
+        return decided
+    trees = [read_literal(text) for text in literals]
+    tree = trees[index]
+    if tree.head in HOLES:
+        return _nest([((key, *keys), text) for key, parts in decided.items() for keys, text in parts])
+    filled = _fill(tree, decided)
+    if tree.head and [one.head for one in trees].count(tree.head) == 1:
+        filled = keep_decided(filled)
+        return write(filled, {path for path, value in filled.leaves() if not value.is_kept})
+    trees[index] = filled
+    return write_apart(filled, trees, leaf, 2 * leaf)
 
 
-def _short(literals: tuple[str, ...]) -> list[str]:
-    """Returns candidates by their names where these tell them apart, else by the start of their text."""
-    names = [_name(text) for text in literals]
-    return names if all(names) and len(set(names)) == len(names) else [_cut(text) for text in literals]
+def _fill(tree: Tree, decided: dict[Any, list[Part]]) -> Tree:
+    """Returns the literal of a candidate with what was decided in place of its holes."""
+    left = {str(key): parts for key, parts in decided.items()}
+    fields = []
+    for key, mark, value in tree.fields:
+        if (parts := left.pop(key, None)) is not None:
+            groups = _group(parts)
+            if isinstance(groups, str) or not value.fields or value.head in HOLES:
+                value = Tree(_nest(parts), is_kept=True)
+            else:
+                value = _fill(value, groups)
+        fields.append((key, mark, value))
+    for key, parts in left.items():  # of a text that was cut
+        fields.append(
+            (key, "=" if tree.head or tree.opening == "{" else "", Tree(_nest(parts), is_kept=True))
+        )
+    return replace(tree, opening=tree.opening or "(", fields=tuple(fields))
 
 
-def _name(text: str) -> str:
+def _short(literals: tuple[str, ...], leaf: int) -> Sequence[str]:
+    """Returns candidates by their names where these tell them apart, else by their fields."""
+    names = [_name(text, leaf) for text in literals]
+    if all(names) and len(set(names)) == len(names):
+        return names
+    texts = shorten_literals(literals, leaf, 2 * leaf)
+    plain = [text[1:-1] if _QUOTED.fullmatch(text) else text for text in texts]
+    return plain if len(set(plain)) == len(set(texts)) else texts
+
+
+def _name(text: str, leaf: int = LEAF) -> str:
     """Returns what stands before the bracket; nothing for holes and containers, which their content tells.
 
     >>> _name("Conv(filters=8)"), _name("<class 'torch.nn.ReLU'>"), _name("[0: 1, 1: 2]"), _name("'same'")
     ('Conv', 'ReLU', '', 'same')
     """
-    found = _CLASS.fullmatch(text)
-    if found:
-        return found[1].rpartition(".")[2]
-    if text[:1] in ("'", '"'):
-        return _cut(text[1:-1])
-    head = re.split(r"[(\[{]", text, maxsplit=1)[0]
-    return "" if head in ("OneOf", "ManyOf", "Floatv", "Intv") else _cut(head)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
+    if _QUOTED.fullmatch(text):
+        return cut(text[1:-1], leaf)
+    head = read_literal(text).head
+    return "" if head in HOLES else cut(head, leaf)

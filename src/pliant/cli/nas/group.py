@@ -225,6 +225,9 @@ def list_trials(**options: Any) -> None:
     form, count, state = options["format"], options["max_trials"], options["state"].upper()
     rows = list_job(folder, options["stage"], state, count)
     if form == "table" and not file:
+        if not rows.trials:
+            screen.say(f"{folder.name}, {options['stage']}: {rows.say_none()}.")
+            return
         screen.show_table(f"{folder.name}, {options['stage']}", *rows.to_table())
         return
     text = rows.to_csv() if form == "csv" else rows.to_json()
@@ -233,7 +236,8 @@ def list_trials(**options: Any) -> None:
         return
     with writing(Path(file)):
         Path(file).write_text(text + "\n", "utf-8")
-    screen.say(f"{len(rows.trials)} trials are in {file}.")
+    why = "" if rows.trials else f": {rows.say_none()}"
+    screen.say(f"{len(rows.trials)} trials are in {file}{why}.")
 
 
 def _run(

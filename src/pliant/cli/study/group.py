@@ -42,7 +42,7 @@ def list_(where: str, *, form: str) -> None:
     from .output import print_studies
     from .places import find_all
 
-    print_studies(find_all(where), form)
+    print_studies(find_all(where), form, where)
 
 
 @study.command()
@@ -74,7 +74,7 @@ def best(place: str, *, count: int, form: str) -> None:
     with Study.open(place) as opened:
         front = opened.front()
         several = bool(front) and front[0].rewards is not None
-        print_trials(opened, front if several else opened.best(count), form)
+        print_trials(opened, front if several else opened.best(count), form, "with a reward")
 
 
 @study.command()
@@ -90,8 +90,9 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 
     from .output import print_trials
 
+    wanted = "" if status is None else f"with the status {status!r}"
     with Study.open(place) as opened:
-        print_trials(opened, list(deque(opened.trials(status), maxlen=limit or None)), form)
+        print_trials(opened, list(deque(opened.trials(status), maxlen=limit or None)), form, wanted)
 
 
 @study.command()

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import to_csv, trial_to_json
-from pliant.tune.text import say, say_decisions
+from pliant.tune.text import say, say_decisions, say_statuses
 from pliant.values.exceptions import one_line
 from pliant.values.text import rows_to_csv, to_printable
 
@@ -23,8 +23,8 @@ from .places import Entry
 _LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")
 
 
-def print_studies(entries: Sequence[Entry], form: str) -> None:
-    """Prints one line per study."""
+def print_studies(entries: Sequence[Entry], form: str, where: str = ".") -> None:
+    """Prints one line per study; where there is none, in which folder or database that is."""
     if form == "json":
         _print_json([{**entry.data, **({"fault": entry.fault} if entry.fault else {})} for entry in entries])
         return
@@ -39,7 +39,9 @@ def print_studies(entries: Sequence[Entry], form: str) -> None:
         )
         return
     if not entries:
-        print_line(make_console(), "No studies.")
+        print_line(
+            make_console(), f"No studies in {'the database' if '://' in where else f'the folder {where!r}'}."
+        )
         return
     table = _table("state", "trials", "failed", "best", "algorithm", first="study")
     for entry in entries:
@@ -81,8 +83,11 @@ def print_study(data: dict[str, Any], journal: Sequence[tuple[str, int | None, s
         print_line(console, to_printable(f"  {time[:19].replace('T', ' ')} {about}{one_line(text)}"))
 
 
-def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
-    """Prints trials, with columns for causes and copies where there are any."""
+def print_trials(study: Study, trials: Sequence[Trial], form: str, wanted: str = "") -> None:
+    """Prints trials, with columns for causes and copies where there are any; without any, which ones the study has.
+
+    ``wanted`` says which trials these are, such as ``with the status 'failed'``; nothing for all.
+    """
     if form == "json":
         _print_json([trial_to_json(trial) for trial in trials])
         return
@@ -90,7 +95,8 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str) -> None:
         click.echo(to_csv(study, trials), nl=False)
         return
     if not trials:
-        print_line(make_console(), "No trials.")
+        found = say_statuses(study.counts())
+        print_line(make_console(), f"No trials{wanted and f' {wanted}'}{found and f' among {found}'}.")
         return
     count = max(len(trial.rewards or ()) for trial in trials)
     rewards = [f"reward {i}" for i in range(1, count + 1)] or ["reward"]

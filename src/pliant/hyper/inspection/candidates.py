@@ -9,6 +9,7 @@ from pliant.symbolic.read.compare import equal, node_class
 from pliant.symbolic.read.text import one_line
 from pliant.symbolic.tree.node import Node, children
 from pliant.values.missing import MISSING_VALUE
+from pliant.values.path import step_text
 
 from ..hole import Floatv, Hole, Intv, ManyOf, OneOf
 from .facts import Candidate
@@ -45,10 +46,12 @@ def tell_apart(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Candidate, 
         for index, found in zip(members, _tell_members([values[i] for i in members])):
             differing[index] = found
             labels[index] = ("" if alone and found else name) or ("" if found else show(values[index]))
-    return tuple(
-        Candidate(label, arguments, size, same_as)
-        for label, arguments, size, same_as in zip(labels, differing, sizes, _find_same(values))
-    )
+    same = _find_same(values)
+    shown = list(zip(labels, differing))
+    for index, one in enumerate(shown):
+        if shown.count(one) > 1 and same[index] is None and index not in same:
+            labels[index] = f"{index}/{len(values)} {labels[index]}".rstrip()
+    return tuple(map(Candidate, labels, differing, sizes, same))
 
 
 def show(value: object) -> str:
@@ -80,21 +83,31 @@ def _tell_members(values: Sequence[Any]) -> list[Texts]:
 def _differences(values: Sequence[Any], *, holes: bool) -> list[Texts]:
     """Returns per object of one class the fields that differ between them, as names and texts."""
     found: list[list[tuple[str, str]]] = [[] for _ in values]
-    if len(values) < 2 or not _has_fields(values[0]):
+    if len(values) < 2 or not _are_alike(values):
         return [()] * len(values)
-    fields = [{str(key): child for key, child in children(value) or ()} for value in values]
+    fields = [{step_text(key, first=True): child for key, child in children(value) or ()} for value in values]
     for name in dict.fromkeys(name for field in fields for name in field):
         inner = [field.get(name, MISSING_VALUE) for field in fields]
         if all(_is_same(inner[0], other) for other in inner[1:]):
             continue
-        if all(_has_fields(v) and node_class(v) is node_class(inner[0]) for v in inner):
+        if _are_alike(inner):
             for texts, below in zip(found, _differences(inner, holes=holes)):
-                texts.extend((f"{name}.{key}", text) for key, text in below)
+                texts.extend(
+                    (f"{name}{key}" if key[0] == "[" else f"{name}.{key}", text) for key, text in below
+                )
             continue
         for texts, value in zip(found, inner):
             if value is not MISSING_VALUE and (holes or not isinstance(value, Hole)):
                 texts.append((name, show(value)))
     return [tuple(texts) for texts in found]
+
+
+def _are_alike(values: Sequence[Any]) -> bool:
+    """Returns whether values are objects of one class, or lists of one length, so that they differ in a part."""
+    first = values[0]
+    if isinstance(first, list):
+        return all(isinstance(v, list) and len(v) == len(first) for v in values)
+    return all(_has_fields(v) and node_class(v) is node_class(first) for v in values)
 
 
 def _is_same(a: object, b: object) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pliant.space import Choice, Float, Int, Space, find_parents
 from pliant.space.layout import Unit
+from pliant.space.literals import shorten_literals
 from pliant.space.shares import count_below, hole_path, index_holes
 from pliant.symbolic.read.text import one_line
 from pliant.values.path import step_text
@@ -97,7 +98,8 @@ def _list_candidates(unit: Unit, part: Pick | Number | None) -> tuple[Candidate,
     sizes = count_below(unit)
     if isinstance(part, Pick):
         return tell_apart(list(part.hole.candidates._sym_values()), sizes)
-    return tuple(Candidate(f"{text:.40}", size=size) for text, size in zip(unit.point.literals, sizes))
+    texts = shorten_literals(unit.point.literals)
+    return tuple(Candidate(text, size=size) for text, size in zip(texts, sizes))
 
 
 def _say_kind(unit: Unit) -> str:
