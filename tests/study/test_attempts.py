@@ -118,6 +118,8 @@ def test_a_trial_that_ends_its_process_fails_after_three_attempts(start, tmp_pat
     assert done.returncode == 0, done.stderr
     with Study.open(tmp_path / "a.db") as study:
         assert study.is_complete
+        lost = [f"attempt {i} was lost: its process ended, or its loop raised an error" for i in (1, 2)]
+        assert [(trial, text) for _, trial, text in study.journal()] == [(BAD, text) for text in lost]
         assert study.counts() == {"running": 0, "completed": 5, "stopped": 0, "failed": 1}
         trial = study.trial(BAD)
         assert (trial.attempts, trial.cause) == (3, "lost")

@@ -332,7 +332,9 @@ def test_a_server_that_is_killed(path, start, until):
         again = {trial.id: trial.attempts for trial in reader.trials() if trial.attempts > 1}
         assert len(again) <= 5  # an answer to `ask` can die with the server: then nobody has that trial
         assert set(again.values()) <= {2}
-        assert {number for _, number, _ in reader.journal()} <= set(again)
+        lines = [(number, text) for _, number, text in reader.journal()]
+        assert sorted(number for number, _ in lines) == sorted(again)
+        assert all(text.startswith("attempt 1 was lost: ") for _, text in lines)
     assert result["errors"] == []
     assert result["codes"] == [0] * 4
 
@@ -350,6 +352,12 @@ def test_a_client_that_died_with_its_server(path, start):
     with connect(path) as client:
         trial = client.ask()
         assert (trial.id, trial.token) == (1, 2)
+    with Study.open(path) as reader:
+        lines = [text for _, _, text in reader.journal() if text.startswith("attempt 1 ")]
+    assert len(lines) == 1, lines  # of the server, if it was quick, else of the next one
+    assert re.search(
+        r"was lost: (its process ended, or its loop raised an error|holder \d+ disconnected)$", lines[0]
+    )
 
 
 def _clients():

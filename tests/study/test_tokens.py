@@ -136,3 +136,25 @@ def test_a_result_that_is_told_twice_by_two_processes(place, space):
         study.tell(1, 0.5, token=2)
         with pytest.raises(FeedbackError, match=r"trial 1 was told twice: reward 0\.5"):
             study.tell(1, 0.5, token=trial.token)
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        (lambda study: study.put_back(1, "no answer"), "attempt 1 was lost: no answer"),
+        (lambda study: study.put_back(1, "no answer", attempts=None), "attempt 1 was lost: no answer"),
+        (lambda study: None, "attempt 1 was interrupted"),
+    ],
+    ids=["put back", "put back without a limit", "closed"],
+)
+def test_the_end_of_an_attempt_has_one_line(place, space, end, line):
+    """Whichever process writes it: the one that lost the trial, or the next one that hands it out again."""
+    with Study.create(place, space, Random()) as study:
+        study.ask(worker="a")
+        end(study)
+    for attempt in (2, 3):
+        with Study.open(place, space, Random()) as study:
+            trial = study.ask()
+            assert (trial.id, trial.attempts) == (1, attempt)
+            lines = [line, "attempt 2 was interrupted"][: attempt - 1]
+            assert [(trial, text) for _, trial, text in study.journal()] == [(1, text) for text in lines]

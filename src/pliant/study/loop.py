@@ -27,6 +27,7 @@ from .trials.lease import Leases
 from .trials.trial import INTERRUPTED, RUNNING, Cause, Report, Trial, end_trial, now, start_trial
 
 Result = TypeVar("Result")
+_ENDED = "its process ended, or its loop raised an error"
 MAX_COPIES = 1000  # trials in a row that get an earlier result; then the algorithm counts as exhausted
 
 
@@ -71,6 +72,7 @@ class Loop:
             while (waiting := self.leases.next_waiting()) is not None:
                 if limit is None or waiting.attempts < limit or waiting.cause == INTERRUPTED:
                     count = waiting.attempts + 1
+                    self._note_end(record, waiting)
                     again = replace(waiting, attempts=count, started=now(), worker=worker, cause=None)
                     record.start_again(again)
                     return again, ended
@@ -360,6 +362,14 @@ class Loop:
             reason = f"{trial.worker or 'its worker'} was silent for {silent:g} s"
             self._settle(self._put_back(record, trial, reason, limit))
 
+    def _note_end(self, record: Record, waiting: Trial) -> None:
+        """Writes into the journal how the last attempt of a waiting trial ended, where no process could do that before."""
+        number = waiting.attempts
+        if self.leases.was_put_back(waiting.id) or record.has_note(waiting.id, f"attempt {number} was "):
+            return
+        how = "interrupted" if waiting.cause == INTERRUPTED else f"lost: {_ENDED}"
+        record.add_note(waiting.id, f"attempt {number} was {how}")
+
     def _put_back(self, record: Record, trial: Trial, reason: str, limit: int | None) -> Trial:
         record.add_note(trial.id, f"attempt {trial.attempts} was lost: {reason}")
         if limit is None or trial.attempts < limit:
@@ -421,7 +431,7 @@ def _explain_loss(trial: Trial, limit: int) -> str:
     """Returns why a trial that was running when its process ended is not tried again."""
     last = f" (before: {trial.reason})" if trial.reason else ""
     return (
-        f"no attempt had a result: in attempt {trial.attempts} its process ended, or its loop raised an error{last}; "
+        f"no attempt had a result: in attempt {trial.attempts} {_ENDED}{last}; "
         f"a trial has at most {limit} attempts"
     )
 

@@ -31,6 +31,7 @@ _finish = sa.update(trials).where(
 )
 _again = sa.update(trials).where(trials.c.id == sa.bindparam("key"), IS_RUNNING)
 _queued = sa.select(queue).order_by(queue.c.id).limit(1)
+_notes_of = sa.select(journal).where(journal.c.trial == sa.bindparam("key"))
 _EMPTY_EVENT = dict.fromkeys(DIGESTED["events"])
 _unqueue = sa.delete(queue).where(queue.c.id == sa.bindparam("key"))
 
@@ -99,6 +100,11 @@ class Record(Reading):
     def add_note(self, trial_id: int | None, text: str) -> None:
         """Writes a line into the journal."""
         self.connection.execute(_add_note, seal("journal", {"time": now(), "trial": trial_id, "text": text}))
+
+    def has_note(self, trial_id: int, start: str) -> bool:
+        """Returns whether the journal has a line of a trial that starts with a text."""
+        found = self.connection.execute(_notes_of, {"key": trial_id})
+        return any(check_row(self.path, "journal", row).text.startswith(start) for row in found)
 
     def _add_event(self, row: dict[str, Any]) -> None:
         execute(self.connection, _add_event, seal("events", {**_EMPTY_EVENT, **row}))

@@ -129,6 +129,10 @@ class Leases:
         """Returns the trial that has waited longest, or None."""
         return next(iter(self._waiting.values()), None)
 
+    def was_put_back(self, trial_id: int) -> bool:
+        """Returns whether a waiting trial was put back in this process, and not found in the record."""
+        return trial_id in self._lost
+
     def expired(self) -> list[Trial]:
         """Returns the trials whose leases have expired, in the order of expiry, at most ``MAX_EXPIRED``."""
         if not any(lease.until is not None for lease in self._out.values()):
