@@ -139,6 +139,120 @@ def test_layers_that_its_own_code_makes_are_no_edits():
         net.clone()
 
 
+class Inner(nn.Module):
+    """A plain module that gets all its layers at the first input, in every way that PyTorch has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lazy, self.layers, self.fc = nn.LazyLinear(3), nn.ModuleList(), None
+        self.heads = nn.ModuleDict({"a": nn.Sequential()})
+
+    @torch.no_grad()
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.fc is None:
+            self.make()
+            self.fc = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.ReLU()))
+            self.add_module("act", nn.ReLU())
+            self.register_module("norm", nn.LayerNorm(3))
+            self.layers.append(nn.Identity())
+            self.heads["a"].append(nn.Identity())
+        return self.heads["a"](self.fc(self.lazy(x)))
+
+    def make(self) -> None:
+        self.layers.extend([nn.Identity(), nn.Identity()])
+        self.layers[1] = nn.ReLU()
+
+
+class Derived(Inner):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)
+
+    def drop(self) -> None:
+        self.fc = None
+
+
+class Holder(nn.Module):
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.inner = kind()
+        self.blocks = nn.Sequential(kind())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(self.inner(x))
+
+    def patch(self, other: Any) -> None:
+        """Edits another object than its own."""
+        other.inner.fc = nn.Identity()
+
+
+class Late(Holder):
+    """Its layers have weights, and it makes one at the first input."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity)
+        self.fc: nn.Module | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.fc = self.fc or nn.Linear(2, 3)
+        return self.fc(super().forward(x))
+
+
+LAZY = {
+    "inside": lambda: pg.symbolize(Holder)(Inner),
+    "inside, with another class": lambda: pg.symbolize(Holder)(Derived),
+    "itself": lambda: pg.symbolize(Inner)(),
+    "itself, with another class": lambda: pg.symbolize(Derived)(),
+    "opened": lambda: oneshot.open_network(Late()),
+    "an argument": lambda: Sequential(Linear(2, 2), Holder(Inner)),
+}
+
+
+@pytest.mark.parametrize("make", LAZY.values(), ids=LAZY)
+def test_layers_that_plain_modules_inside_make_are_no_edits(make):
+    net = make()
+    pg.realize(net)
+    early = copy.deepcopy(net)
+    for one in (net, early, copy.deepcopy(early), pickle.loads(pickle.dumps(early))):
+        one(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            one.clone()
+            copy.deepcopy(one).clone()
+            pg.eq(one, one)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda net: setattr(net.inner, "fc", nn.ReLU()), r"'inner\.fc\.0' is missing; .*'inner\.fc' is another ReLU"),
+        (lambda net: net.inner.add_module("more", nn.ReLU()), r"'inner\.more' \(ReLU\) is new"),
+        (lambda net: net.inner.layers.append(nn.ReLU()), r"'inner\.layers\.3' \(ReLU\) is new"),
+        (lambda net: net.inner.fc.append(nn.ReLU()), r"'inner\.fc\.2' \(ReLU\) is new"),
+        (lambda net: net.inner.layers.__setitem__(0, nn.ReLU()), r"'inner\.layers\.0' is another ReLU"),
+        (lambda net: net.blocks[0].heads["a"].append(nn.ReLU()), r"'blocks\.0\.heads\.a\.1' \(ReLU\) is new"),
+        (lambda net: net.patch(net), r"'inner\.fc' is another Identity"),
+        (lambda net: Holder(Inner).patch(net), r"'inner\.fc' is another Identity"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("early", [False, True], ids=["after its layers are made", "a copy"])
+def test_edits_of_plain_modules_inside_are_found(edit, message, early):
+    net = pg.symbolize(Holder)(Inner)
+    net(X)
+    net = copy.deepcopy(net) if early else net
+    edit(net)
+    with pytest.warns(EditedModuleWarning, match=message):
+        net.clone()
+
+
+def test_a_layer_that_its_own_code_drops_is_no_edit():
+    net = pg.symbolize(Holder)(Derived)
+    net(X)
+    net.inner.drop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.clone()
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

@@ -15,6 +15,7 @@ from pliant.oneshot import supernet
 from pliant.oneshot.channels.propagation import follow
 from pliant.oneshot.exactness import measure_differences
 from pliant.oneshot.rewrite.foreign import open_kernel, open_network
+from pliant.values.errors import FieldValueError
 
 
 class BasicBlock(nn.Module):
@@ -345,3 +346,18 @@ OTHER_PROCESS = """
     torch.save(found, f"{folder}/trained.pt")
     dist.destroy_process_group()
 """
+
+
+@pytest.mark.parametrize(
+    "lazy", [nn.LazyLinear(3), nn.LazyBatchNorm1d(affine=False)], ids=lambda m: type(m).__name__
+)
+def test_a_lazy_layer_is_opened_after_its_first_input(lazy):
+    net, x = nn.Sequential(nn.Identity(), nn.Sequential(lazy)).eval(), torch.ones(2, 4)
+    kind = type(lazy).__name__
+    with pytest.raises(
+        FieldValueError,
+        match=rf"{kind} at path '1\.0' has none before its first input\. Call the network once, `network\(x\)`, then open it",
+    ):
+        open_network(net)
+    net(x)
+    assert torch.equal(open_network(net)(x), net(x))

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from pliant.hyper.functions import oneof
 from pliant.hyper.hole import DerivedHole
@@ -25,6 +26,7 @@ from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import hole_paths, realize
 from pliant.values.errors import FieldTypeError, FieldValueError, check_items, quote, quote_typed
+from pliant.values.path import at_path
 
 from ..elastic.rules import find_rule
 from .layer_fields import read_fields, read_settings
@@ -57,10 +59,17 @@ def open_network(network: nn.Module) -> Any:
 
     Raises:
       FieldTypeError: ``network`` is not a module.
+      FieldValueError: a lazy layer has no weights yet.
     """
     given: Any = network
     if not isinstance(given, nn.Module):
         raise FieldTypeError(f"open_network takes a module; got {quote_typed(network)}.")
+    for name, module in network.named_modules():
+        if any(is_lazy(one) for one in (*module._parameters.values(), *module._buffers.values())):
+            raise FieldValueError(
+                f"open_network copies weights, and the {type(module).__name__} {at_path(name)} has none before its first input. "
+                "Call the network once, `network(x)`, then open it."
+            )
     return _open(network, set())
 
 

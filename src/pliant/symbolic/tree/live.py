@@ -1,7 +1,8 @@
 """Finds PyTorch modules that were edited by hand, so that they differ from their program: ``net.append(layer)``.
 
 What is computed from a program (``clone``, ``rebind``, JSON) lacks such edits; these functions warn of it.  Weights, buffers
-and hooks are state, which a program never has; only the submodules are compared.
+and hooks are state, which a program never has; only the submodules are compared.  Layers that a module's own methods make
+(at the first input) are no edits: a hook of PyTorch, which is called when a module gets a submodule, notes them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
+from types import FrameType
 from typing import Any, final
 
 from pliant.values.path import at_path
@@ -26,31 +28,94 @@ class EditedModuleWarning(UserWarning):
 
 @final
 class _Parts:
-    """The submodules, by name, that the constructor of a module has made."""
+    """The submodules, by name, that a module's own code has made: its constructor, or a method at the first input."""
 
-    __slots__ = ("known",)
+    __slots__ = ("__weakref__", "holder", "known")
 
-    def __init__(self, known: dict[str, Any]) -> None:
+    def __init__(self, holder: Any, known: dict[str, Any]) -> None:
+        self.holder = weakref.ref(holder)
         self.known = {name: weakref.ref(module) for name, module in known.items()}
+        for module in (holder, *known.values()):
+            self._watch(module)
+
+    def _watch(self, module: Any) -> None:
+        key = id(module)
+        _watched[key] = weakref.ref(self), weakref.ref(module, lambda _: _watched.pop(key, None))
+
+    def replace(self, module: Any, name: str, part: Any) -> None:
+        """Notes that a module in it has another submodule of this name, or none."""
+        at = next((f"{known}." for known, ref in self.known.items() if ref() is module), "")
+        if not at and self.holder() is not module:
+            return
+        name = at + name
+        self.known = {n: ref for n, ref in self.known.items() if n != name and not n.startswith(f"{name}.")}
+        if hasattr(type(part), "state_dict"):
+            for below, one in [("", part), *((f".{n}", m) for n, m in _find_parts(part))]:
+                self.known[name + below] = weakref.ref(one)
+                self._watch(one)
 
     def __reduce__(self) -> Any:
-        return _Parts, ({name: found for name, ref in self.known.items() if (found := ref()) is not None},)
+        known = {name: found for name, ref in self.known.items() if (found := ref()) is not None}
+        return _Parts, (self.holder(), known)
+
+
+# By id, as modules may be unhashable: the parts that a module belongs to.
+_watched: dict[int, tuple[weakref.ref[_Parts], weakref.ref[Any]]] = {}
 
 
 def note_parts(value: Any) -> None:
     """Notes the submodules of a module that was realized."""
     global _noted
     if "_modules" in _state(value):
-        _state(value)[_NAME], _noted = _Parts(dict(_find_parts(value))), True
+        if not _noted:
+            _watch_modules()
+        _state(value)[_NAME], _noted = _Parts(value, dict(_find_parts(value))), True
 
 
 def is_own_code(value: object) -> bool:
     """Returns whether the function that sets an attribute is a method of its object: layers that are made in ``forward``."""
-    caller = sys._getframe(2)
-    if caller.f_globals.get("__name__", "").startswith("torch."):
-        return False  # a method that edits, such as ``net[1] = layer``
-    method = getattr(type(value), caller.f_code.co_name, None)
-    return getattr(method, "__code__", None) is caller.f_code
+    return _find_self(sys._getframe(2)) is value
+
+
+def _watch_modules() -> None:
+    torch = sys.modules.get("torch.nn.modules.module")
+    if torch is not None:  # what has modules may be of another package
+        torch.register_module_module_registration_hook(_note_registered)
+
+
+def _note_registered(module: Any, name: str, part: Any) -> None:
+    """Notes a submodule that a module's own code has set; called by PyTorch for all modules."""
+    found = _watched.get(id(module))
+    parts = None if found is None else found[0]()
+    if parts is None:
+        return
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__name__") in _OF_TORCH and frame.f_back is not None:
+        frame = frame.f_back
+    owner = _find_self(frame)
+    if owner is module or (owner is not None and any(one is module for one in _find_containers(owner))):
+        parts.replace(module, name, part)
+
+
+_OF_TORCH = ("torch.nn.modules.module", "torch.nn.modules.container")  # with `add_module`, `append`
+
+
+def _find_self(frame: FrameType) -> Any:
+    """Returns the object whose method a function is, if its class is not of PyTorch or Pliant; None for other functions."""
+    code = frame.f_code
+    if not code.co_argcount or frame.f_globals.get("__name__", "").startswith(("torch.", "pliant.symbolic.")):
+        return None  # a method that edits, such as ``net[1] = layer``
+    value = frame.f_locals.get(code.co_varnames[0])
+    place = code.co_qualname.rpartition(".")[0]
+    return value if any(cls.__qualname__ == place for cls in type(value).__mro__) else None
+
+
+def _find_containers(owner: Any) -> Iterator[Any]:
+    """Yields the plain lists and dicts of submodules in a module, and those in them."""
+    for part in _submodules(owner).values():
+        if type(part).__module__ == _OF_TORCH[1] and not isinstance(part, Node):
+            yield part
+            yield from _find_containers(part)
 
 
 def renew_part(value: Any, name: str) -> None:
