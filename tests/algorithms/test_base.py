@@ -11,7 +11,7 @@ import pytest
 from pliant.algorithms import Algorithm, Exhausted, Random, SetupError
 from pliant.algorithms.base import check_reward, check_told
 from pliant.testing.algorithms import SPACES, AlgorithmSuite
-from pliant.values.errors import PliantError, RewardError, SpaceError
+from pliant.values.errors import FieldTypeError, PliantError, RewardError, SpaceError
 
 RUN = """
 from pliant.algorithms import generators as g
@@ -146,3 +146,17 @@ def test_what_is_no_reward_says_what_to_give(reward, advice):
     with pytest.raises(RewardError, match=r"study\.fail\(3, 'why'\)"):
         check_told(float("nan"), trial=3)
     assert check_told((float(True), 0.5), takes_bool=False) == (1.0, 0.5)
+
+
+def test_equal_seeds_give_equal_runs_and_others_another():
+    def run(seed):
+        algorithm = Random(seed=seed)
+        algorithm.setup(SPACES["mixed"]())
+        return [algorithm.propose().values for _ in range(5)]
+
+    with pytest.raises(
+        FieldTypeError,
+        match=r"such as 0; got 'a' of type str\. Equal seeds give equal runs; for another run, give another seed\.",
+    ):
+        run("a")
+    assert run(0) == run(0) != run(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
+
 from pliant.algorithms import (
     Algorithm,
     Auto,
@@ -25,7 +27,7 @@ from pliant.algorithms.evolution import (
     Tournament,
     UniformCrossover,
 )
-from pliant.testing.algorithms import AlgorithmSuite
+from pliant.testing.algorithms import SPACES, AlgorithmSuite
 
 
 class TestAuto(AlgorithmSuite):
@@ -148,3 +150,15 @@ class TestDeduplicatedLocalSearch(AlgorithmSuite):
 
     def make(self, seed: int) -> Algorithm:
         return Deduplicate(LocalSearch(seed))
+
+
+def test_a_suite_without_an_algorithm_says_what_to_write():
+    with pytest.raises(NotImplementedError, match=r"Write `make\(self, seed\)`, which returns a new one"):
+        AlgorithmSuite().ready(SPACES["conditional"]())
+
+    class Own(AlgorithmSuite):
+        def make(self, seed):
+            return Random(seed=seed)
+
+    space = SPACES["conditional"]()
+    assert Own().ready(space).propose().space is space

@@ -118,9 +118,9 @@ def test_budgets_are_sorted_and_each_once():
         (
             [301],
             ValueError,
-            "a budget is from 1 to 300, the trials of a run; got 301",
+            "a budget is from 1 to 300, the trials of a run; got 301. Give budgets in this range, or more trials",
         ),
-        ([0], ValueError, "a budget is from 1 to 300.*got 0"),
+        ([0], ValueError, r"a budget is from 1 to 300.*got 0\. Give budgets in this range\.$"),
         (["9"], TypeError, "a budget is a number of trials such as 100; got '9' of type str"),
         ([True], TypeError, "got True of type bool"),
         ([], ValueError, "no budgets were given"),
@@ -129,3 +129,10 @@ def test_budgets_are_sorted_and_each_once():
 def test_bad_budgets(budgets, error, message):
     with pytest.raises(error, match=message):
         check_budgets(budgets, 300)
+
+
+def test_a_budget_that_is_too_large_needs_more_trials_or_becomes_smaller():
+    with pytest.raises(ValueError, match=r"got 301\. Give budgets in this range, or more trials"):
+        check_budgets([301], 300)
+    assert check_budgets([301], 301) == [301]
+    assert check_budgets([300], 300) == [300]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 
+import numpy as np
 import pytest
 
+from pliant.launch.base import dump
 from pliant.launch.wire import Wire
+from pliant.values.errors import LaunchError
 
 
 @pytest.fixture
@@ -61,3 +66,21 @@ def test_a_close_counts_for_those_who_inherited_the_end(wires):
     assert there.receive() == []
     assert there.ended
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "convert", "plain"),
+    [
+        (np.float32(0.5), float, 0.5),
+        (np.array([1, 2]), lambda x: x.tolist(), [1, 2]),
+        (np.int64(3), lambda x: x.tolist(), 3),
+    ],
+    ids=["float32", "array", "int64"],
+)
+def test_values_of_other_packages_are_converted_as_the_message_says(value, convert, plain):
+    advice = re.escape("Convert it, for example with `float(x)` or `x.tolist()`.")
+    with pytest.raises(
+        LaunchError, match=rf"the payload is sent to another process.*at path 'a' it has.*{advice}"
+    ):
+        dump({"a": value}, "the payload")
+    assert json.loads(dump({"a": convert(value)}, "the payload")) == {"a": plain}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -412,6 +413,16 @@ def test_a_job_that_is_not_there(nas, folder):
     assert "resume needs a job" in nas("resume", status=1)
 
 
+def test_a_space_that_is_not_published_is_named_by_its_function(local, trainer, listed):
+    trainer(GOOD)
+    output = local("--search_space_module=", "--prebuilt_search_space=small", status=1)
+    assert "For another space, give --search_space_module=package.module.function." in " ".join(
+        output.split()
+    )
+    local("--search_space_module=spaces.small")
+    assert listed()
+
+
 def test_settings_that_are_damaged(local, trainer, nas, folder):
     trainer(GOOD)
     local(space="small")
@@ -421,7 +432,11 @@ def test_settings_that_are_damaged(local, trainer, nas, folder):
         ('{"version": 1, "trainer": 3}', "does not hold the settings"),
     ):
         (folder / "out" / "nas_job.json").write_text(text)
-        assert message in nas("resume", "--job_id=out", status=1)
+        output = nas("resume", "--job_id=out", status=1)
+        assert message in output
+    assert "Start again in another folder." in " ".join(output.split())
+    local("--local_output_dir=again", space="small")
+    assert json.loads(nas("list-trials", "--job_id=again"))
 
 
 def test_a_space_that_changed(local, trainer, nas, folder):

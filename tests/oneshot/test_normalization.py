@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import pliant as pg
+from pliant import oneshot
 from pliant.oneshot import BatchStatistics, LayerChoice, Recalibrated, RunningStatistics, supernet
 from pliant.oneshot.normalization import count_examples, find_norm_layers
 from pliant.values.errors import FieldTypeError, FieldValueError
@@ -241,6 +242,13 @@ def test_no_training_batches_are_a_lesson():
     ):
         pass
     assert_same(before, snapshot(net))
+    x = make_batches(1)[0]
+    with BatchStatistics().applied(net, lambda: iter(()), net):
+        assert net(x).shape[0] == len(x)
+    given = {"valid": lambda: x, "loss": lambda net, x: net(x).mean(), "steps": 1}
+    session = oneshot.Session(net, oneshot.SPOS(), train_batches=lambda: iter(make_batches(2)), **given)
+    with Recalibrated().applied(net, session.begin(x).train_batches, net):
+        assert net(x).shape[0] == len(x)
 
 
 def test_networks_without_normalization_need_no_batches():

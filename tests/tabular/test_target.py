@@ -117,14 +117,30 @@ def test_impossible_targets(values, options, message):
         fit(values, **options)
 
 
+def test_labels_of_three_values_are_targets_of_several_searches():
+    table = read_table({"x": ["a", "b", "c"], "y": [1, 2, 1]})
+    with pytest.raises(
+        FieldValueError,
+        match=r"several targets are labels with two values.*'x', 'y' have 5 values.*Name one target for each search",
+    ):
+        fit_target(table, ["x", "y"], task="multilabel")
+    kinds = [fit_target(table, [name], task="auto").kind for name in ("x", "y")]
+    assert kinds == ["multiclass", "binary"]
+
+
 def test_ten_thousand_whole_numbers_are_a_regression():
     assert fit(list(range(10_000))).kind == "regression"
 
 
 def test_a_class_that_training_did_not_have():
     target = fit(["a", "b"])
-    with pytest.raises(FieldValueError, match="the class 'z', which training did not have; it had 'a', 'b'"):
+    advice = r"Remove these rows, or search again with them\."
+    with pytest.raises(
+        FieldValueError, match=f"the class 'z', which training did not have; it had 'a', 'b'. {advice}"
+    ):
         target.encode(read_table({"y": ["a", "z"]}))
+    assert target.encode(read_table({"y": ["a"]})).tolist() == [0]
+    assert fit(["a", "b", "z"]).encode(read_table({"y": ["a", "z"]})).tolist() == [0, 2]
     with pytest.raises(FieldValueError, match="1 rows have no value in the column 'y'"):
         target.encode(read_table({"y": ["a", None]}))
 

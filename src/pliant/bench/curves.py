@@ -187,9 +187,9 @@ def check_budgets(budgets: Iterable[Any], trials: int) -> list[int]:
                 f"a budget is a number of trials such as 100; got {quote_typed(budget, 40)}."
             )
         if not 1 <= number <= trials:
+            more = ", or more trials" if number > trials else ""
             raise FieldValueError(
-                f"a budget is from 1 to {trials}, the trials of a run; got {budget}. "
-                "Give smaller budgets, or more trials."
+                f"a budget is from 1 to {trials}, the trials of a run; got {budget}. Give budgets in this range{more}."
             )
         found.add(number)
     if not found:

@@ -16,6 +16,7 @@ from container_store import IMAGE, open_store
 
 from pliant.launch import Call, Command, Container, Containers, Ended, Job, Limits, Mount, Started, tree
 from pliant.launch.containers.engine import find_engine
+from pliant.launch.containers.invocation import check_options
 from pliant.launch.containers.leftovers import LAUNCHER, identify, is_alive
 from pliant.testing.launchers import Suite, wait_until
 from pliant.values.errors import LaunchError
@@ -442,3 +443,13 @@ def test_the_engine_that_answers_is_taken(monkeypatch, tmp_path):
     assert find_engine() == find_engine("docker")
     assert find_engine().kind == "podman"
     assert LAUNCHER in find_engine(("podman", f"--x={LAUNCHER}")).argv[1]
+
+
+def test_an_option_of_the_launcher_is_removed():
+    given = ["--cpus=2", "--rm", "--gpus=all"]
+    with pytest.raises(
+        LaunchError, match=r"the option '--rm' is not allowed: .* removes containers itself\. Remove it\."
+    ):
+        check_options(given)
+    given.remove("--rm")
+    assert check_options(given) == ["--cpus=2", "--gpus=all"]

@@ -134,8 +134,13 @@ def test_an_expectation_over_too_many_widths_is_refused():
     net = supernet(Sequential(joined, LazyLinear(1)), example=torch.zeros(1, 2))
     cost = MultiplyAdds(net, torch.zeros(1, 2))
     weights = {p.path: torch.ones(p.count) / 3 for p in net.space.points}
-    with pytest.raises(SpaceError, match="the cost of one layer depends on 6561 combinations of"):
+    advice = r"Call the cost with decisions \(one-hot sampling\), or search widths by another algorithm"
+    with pytest.raises(SpaceError, match=rf"the cost of one layer depends on 6561 combinations of.*{advice}"):
         cost(weights)
+    assert cost(net.space.sample(1)) > 0
+    algorithm = pg.algorithms.Random()
+    algorithm.setup(net.space)
+    assert cost(algorithm.propose()) > 0
 
 
 def test_inputs_of_several_shapes_that_are_chosen_together_have_no_expectation():

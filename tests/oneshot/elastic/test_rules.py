@@ -242,9 +242,16 @@ def test_sizes_of_several_dimensions_are_no_parts_of_one_weight():
     shape = one([(4,), (3, 4)])
     with pytest.raises(
         ValueError,
-        match=r"LayerNorm at 'args\[0\]' has weight with different numbers of dimensions, \(3, 4\) and \(4,\)",
+        match=r"LayerNorm at 'args\[0\]' has weight with different numbers of dimensions, \(3, 4\) and \(4,\).*"
+        r"put pg\.oneof at the place of the layer, not into its arguments",
     ):
         supernet(pg.symbolize(nn.Sequential)(pg.symbolize(nn.LayerNorm)(shape)))
+    layers = one([pg.symbolize(nn.LayerNorm)(size) for size in [(4,), (3, 4)]])
+    net = supernet(pg.symbolize(nn.Sequential)(layers))
+    for index, sizes in enumerate([(4,), (3, 4)]):
+        net.activate([index])
+        assert net(torch.ones(2, 3, 4)).shape == (2, 3, 4)
+        assert net.inherited([index])["0.weight"].shape == sizes
 
 
 def test_which_part_a_smaller_layer_uses():

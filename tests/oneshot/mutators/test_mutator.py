@@ -225,8 +225,12 @@ def test_bound_once_and_for_good():
     with pytest.raises(BindError, match="sets `model`; as an attribute"):
         mutator.model = Model()
     assert mutator.model is model
-    with pytest.raises(BindError, match="a RandomMutator has no forward pass"):
+    with pytest.raises(
+        BindError, match=r"a RandomMutator has no forward pass\. Call `reset\(\)`, then the network"
+    ):
         mutator(torch.zeros(1, 4))
+    mutator.reset()
+    assert isinstance(model(torch.zeros(1, 4)), torch.Tensor)
     with pytest.raises(FieldTypeError, match="a mutator is bound to a module; got 'net'"):
         RandomMutator("net")
     with pytest.raises(SpaceError, match="nothing to decide in this Linear"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import copy
 import dataclasses
+import enum
 import inspect
 import pickle
 from typing import Annotated, Any, ClassVar, Generic, Optional, TypeVar
@@ -505,3 +506,22 @@ def test_a_ref_under_a_key_of_a_wildcard_field():
     assert data.rows is rows
     assert data.sym_init_args["rows"] == pg.Ref(rows)
     assert data.clone(deep=True).rows is rows
+
+
+def test_an_enum_is_a_value_of_a_field_and_not_a_second_base():
+    """Follows the message literally."""
+    with pytest.raises(
+        SchemaError,
+        match=r"Use a plain Enum, whose members can be values of fields, and a pg\.Object without Enum as base",
+    ):
+
+        class Both(pg.Object, enum.Enum):
+            RED = 1
+
+    class Color(enum.Enum):
+        RED = 1
+
+    class Paint(pg.Object):
+        color: Color
+
+    assert Paint(Color.RED).color is Color.RED

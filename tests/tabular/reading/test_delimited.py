@@ -92,7 +92,11 @@ def test_a_table_without_rows(write):
     [
         ("", LoadError, r"'data.csv' is empty"),
         ("\n\n", LoadError, r"'data.csv' is empty"),
-        ("a,b,a\n1,2,3\n", FieldValueError, "two columns named 'a', number 1 and number 3. Rename one"),
+        (
+            "a,b,a\n1,2,3\n",
+            FieldValueError,
+            "two columns named 'a', number 1 and number 3. Rename one of them.",
+        ),
         ("a,b\n1,2\n1,2,3\n", LoadError, "line 3 of 'data.csv' has 3 fields, and the header has 2"),
         ("a,b\n1,2\n1\n", LoadError, "line 3 of 'data.csv' has 1 fields, and the header has 2"),
         ('a,b\n"1,2\n3,4\n', LoadError, "A quotation mark may be missing"),
@@ -104,6 +108,12 @@ def test_a_table_without_rows(write):
 def test_what_is_not_a_table(write, text, error, message):
     with pytest.raises(error, match=message):
         read_delimited(write(text))
+
+
+def test_two_columns_of_one_name_are_renamed(write):
+    with pytest.raises(FieldValueError, match=r"number 1 and number 3\. Rename one of them\."):
+        read_delimited(write("a,b,a\n1,2,3\n"))
+    assert columns(read_delimited(write("a,b,c\n1,2,3\n"))) == {"a": [1.0], "b": [2.0], "c": [3.0]}
 
 
 def test_a_long_delimiter(write):

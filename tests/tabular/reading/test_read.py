@@ -107,6 +107,19 @@ def test_what_is_not_a_table(data, error, message):
         read_table(data)
 
 
+def test_values_that_no_table_has_are_converted_or_left_out():
+    given = {"a": [[1], [2]], "b": [1, 2]}
+    with pytest.raises(
+        FieldTypeError, match=r"'a' has \[1\] of type list\. Convert it, or leave the column out\."
+    ):
+        read_table(given)
+    assert plain(read_table(given | {"a": [one[0] for one in given["a"]]})) == {
+        "a": [1.0, 2.0],
+        "b": [1.0, 2.0],
+    }
+    assert plain(read_table({"b": given["b"]})) == {"b": [1.0, 2.0]}
+
+
 def test_spaces_around_names(tmp_path):
     """Names of the same table are equal, whether it is read from a file or comes from pandas."""
     file = tmp_path / "data.csv"
