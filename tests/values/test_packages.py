@@ -13,7 +13,7 @@ import pytest
 
 import pliant as pg
 from pliant.values.errors import StudyError
-from pliant.values.packages import EXTRAS, MissingLibraryError, require
+from pliant.values.packages import EXTRAS, PROJECTS, MissingLibraryError, require
 
 ROOT = Path(__file__).parents[2]
 STUDY = "study = pg.Study.create('a.db', pg.abstract_search_space(space), pg.algorithms.Random())\n"
@@ -94,7 +94,8 @@ def test_each_use_names_the_extra(package, how, tmp_path):
     )
     lines = done.stdout.splitlines()
     assert len(lines) == len(USES[package]), done.stdout + done.stderr
-    right = rf'\w+ {package} True .* needs {package}, which is not installed\. Run `pip install "pliant\[{EXTRAS[package]}\]"`'
+    project = PROJECTS.get(package, package)
+    right = rf'\w+ {package} True .* needs {project}, which is not installed\. Run `pip install "pliant\[{EXTRAS[package]}\]"`'
     assert [line for line in lines if not re.match(right, line)] == []
 
 
@@ -103,7 +104,7 @@ def test_the_extras_have_their_packages():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     names = {extra: {re.split(r"[\[><=]", one)[0] for one in needs} for extra, needs in extras.items()}
     for package, extra in EXTRAS.items():
-        assert {"sklearn": "scikit-learn"}.get(package, package) in names[extra]
+        assert PROJECTS.get(package, package) in names[extra]
     assert "pliant[torch]" in extras["onnx"]
     assert "pliant[torch]" in extras["tensorboard"]
 
@@ -114,7 +115,7 @@ def test_one_function_gives_this_advice():
         str(file.relative_to(ROOT))
         for file in sorted((ROOT / "src").rglob("*.py"))
         if re.search(
-            rf"pip install ['\"]?(pliant\[|({'|'.join(EXTRAS)})\b)",
+            rf"pip install ['\"]?(pliant\[|({'|'.join([*EXTRAS, *PROJECTS.values()])})\b)",
             re.sub(r'"""(.|\n)*?"""', "", file.read_text("utf-8")),
         )
     ]

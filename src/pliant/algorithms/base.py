@@ -55,7 +55,7 @@ class Algorithm(ABC):
     give equal proposals, in every process and after every restart.  Not for concurrent calls.
 
     A subclass writes ``_propose`` and, where it keeps or learns something, ``_setup``, ``_feedback``,
-    ``_report``, ``_parent``, ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
+    ``_report``, ``_withdraw``, ``_parent``, ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
 
     >>> from pliant.space import choice, flatten
     >>> class Coin(Algorithm):
@@ -176,6 +176,19 @@ class Algorithm(ABC):
         decisions = self._own(decisions, "record a reward")
         return self._report(decisions, check_number(reward), check_step(step))
 
+    def withdraw(self, decisions: Decisions) -> None:
+        """Records that a proposal will not be tried, such as one that a predictor rejects: no reward for it will arrive.
+
+        Of equal proposals that wait for a reward, it is the last one.  Decisions that do not wait for one are ignored.
+
+        Args:
+          decisions: that ``propose`` returned.
+
+        Raises:
+          DecisionError: the decisions are of another space.
+        """
+        self._withdraw(self._own(decisions, "withdraw a proposal"))
+
     def parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions of the earlier trial whose checkpoint the trial of ``decisions`` should continue from.
 
@@ -244,6 +257,9 @@ class Algorithm(ABC):
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         """Records an intermediate reward, and returns whether to stop; False by default."""
         return False
+
+    def _withdraw(self, decisions: Decisions) -> None:  # noqa: B027 - a hook that may stay empty
+        """Forgets a proposal that will not be tried."""
 
     def _parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions that ``decisions`` continues from; None by default."""

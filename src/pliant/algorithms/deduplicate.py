@@ -54,6 +54,8 @@ class Deduplicate(Wrapper):
             key = digest(proposal)
             if key in self._rewards:
                 self.algorithm.feedback(proposal, self._rewards[key])
+            else:
+                self.algorithm.withdraw(proposal)
         return self._propose_unseen(proposal)
 
     def _propose_unseen(self, near: Decisions) -> Decisions:

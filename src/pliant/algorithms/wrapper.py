@@ -34,6 +34,9 @@ class Wrapper(Algorithm):
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(decisions, reward, step=step)
 
+    def _withdraw(self, decisions: Decisions) -> None:
+        self.algorithm.withdraw(decisions)
+
     def _parent(self, decisions: Decisions) -> Decisions | None:
         return self.algorithm.parent(decisions)
 

@@ -18,8 +18,12 @@ EXTRAS = {
 """The extra of each optional package, as in ``pyproject.toml``."""
 
 
+PROJECTS = {"sklearn": "scikit-learn"}
+"""What pip calls a package, where that is not the name that Python imports."""
+
+
 class MissingLibraryError(PliantError, ImportError):
-    """An optional package is not installed; ``name`` is the package."""
+    """An optional package is not installed; ``name`` is the name that Python imports."""
 
 
 def require(what: str, *packages: str, instead: str = "", kind: type[PliantError] = PliantError) -> None:
@@ -40,7 +44,7 @@ def require(what: str, *packages: str, instead: str = "", kind: type[PliantError
             cls = type(kind.__name__, (kind, MissingLibraryError), {"__module__": kind.__module__})
         are = "are" if len(missing) > 1 else "is"
         error: Any = cls(
-            f"{what} needs {' and '.join(missing)}, which {are} not installed. "
+            f"{what} needs {' and '.join(PROJECTS.get(name, name) for name in missing)}, which {are} not installed. "
             f'Run `pip install "pliant[{EXTRAS[missing[0]]}]"`{f", or {instead}" if instead else ""}.'
         )
         error.name = missing[0]

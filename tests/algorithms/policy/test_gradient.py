@@ -37,6 +37,37 @@ def search(algorithm, space, reward, trials):
     return sum(one or 0.0 for one in last) / len(last)
 
 
+def waiting(algorithm):
+    return [log_probs for _, log_probs in algorithm.state()["own"]["pending"]]
+
+
+def test_a_proposal_that_is_withdrawn_does_not_wait_for_a_reward():
+    algorithm = PPO(seed=1)
+    algorithm.setup(flatten([choice("x", 2)]))
+    proposals = [algorithm.propose() for _ in range(10)]
+    assert sum(map(len, waiting(algorithm))) == 10
+    for one in proposals[1:]:
+        algorithm.withdraw(one)
+    assert len(waiting(algorithm)) == 1
+    algorithm.withdraw(proposals[0])
+    algorithm.withdraw(proposals[0])  # waits no more
+    assert waiting(algorithm) == []
+
+
+def test_a_withdrawn_proposal_leaves_the_probability_of_the_one_that_is_tried():
+    """The ratio of PPO is that of the policy which proposed the trial, not of one that proposed the same before and was rejected."""
+    algorithm = REINFORCE(seed=1, learning_rate=1.0)
+    algorithm.setup(flatten([choice("x", 2)]))
+    first = algorithm.propose()
+    algorithm.withdraw(first)
+    algorithm.feedback(algorithm.space.parse([1 - first.values[0]]), 1.0)
+    algorithm.feedback(first, 0.0)  # the policy changes
+    now = float(algorithm.policy.log_prob([first]).detach()[0])
+    while algorithm.propose() != first:
+        pass
+    assert any(one == [pytest.approx(now)] for one in waiting(algorithm))
+
+
 def agreement(decisions):
     """How many of the choices are 3; 1.5 on average at random, at most 6."""
     return float(sum(one == 3 for one in decisions))

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pliant.algorithms import Exhausted, Random, RegularizedEvolution, SetupError
+from pliant.algorithms import PPO, Deduplicate, Exhausted, Random, RegularizedEvolution, Reject, SetupError
 from pliant.algorithms.generators import make
 from pliant.algorithms.predictor import (
     BANANAS,
@@ -173,6 +173,17 @@ def test_an_algorithm_may_propose_the_candidates():
     restored.setup(SPACE)
     restored.restore(json.loads(json.dumps(algorithm.state())))
     assert [algorithm.propose() for _ in range(5)] == [restored.propose() for _ in range(5)]
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, Deduplicate, lambda one: Reject(one, sum, low=0)])
+def test_proposals_that_are_screened_out_are_withdrawn(wrap):
+    proposer = PPO(seed=1)
+    algorithm = PredictorSearch(
+        Oracle([]), acquisition=Greedy(), candidates=Proposals(wrap(proposer), 20), batch_size=2
+    )
+    search(algorithm, 30)
+    pending = proposer.state()["own"]["pending"]
+    assert sum(len(log_probs) for _, log_probs in pending) == len(algorithm.state()["own"]["batch"]) <= 2
 
 
 def test_it_finds_more_than_chance():

@@ -96,6 +96,8 @@ class Reject(Wrapper):
                 return decisions
             if self.tell:
                 self.algorithm.feedback(decisions, None)
+            else:
+                self.algorithm.withdraw(decisions)
         for _ in range(self.attempts):
             decisions = self.space.sample(self.random)
             if self._accepts(decisions, seen):

@@ -67,6 +67,13 @@ class PolicyGradient(Algorithm):
         self._pending.setdefault(decisions, []).append(log_prob)
         return decisions
 
+    def _withdraw(self, decisions: Decisions) -> None:
+        waiting = self._pending.get(decisions)
+        if waiting:
+            waiting.pop()
+            if not waiting:
+                del self._pending[decisions]
+
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         log_prob = take_first(self._pending, decisions)
         if reward is None:

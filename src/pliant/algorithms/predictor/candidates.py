@@ -140,7 +140,7 @@ class Proposals(Candidates):
     """Proposals of an algorithm as candidates.
 
     For example, a controller draws more architectures than are trained.  The algorithm receives the rewards of trials
-    only.
+    only; its other proposals are withdrawn.
 
     Args:
       proposer: the algorithm, such as ``PPO()``.
@@ -161,12 +161,15 @@ class Proposals(Candidates):
     def __call__(
         self, told: Told, space: Space, random: randomness.Random, *, seen: Container[Any]
     ) -> list[Decisions]:
-        def draw() -> Iterator[Decisions]:
-            with suppress(Exhausted):
-                for _ in range(self.count):
-                    yield self.proposer.propose()
-
-        return _take_new(draw(), self.count, seen)
+        found: dict[Any, Decisions] = {}
+        with suppress(Exhausted):
+            for _ in range(self.count):
+                one = self.proposer.propose()
+                if one.values in seen or one.values in found:
+                    self.proposer.withdraw(one)
+                else:
+                    found[one.values] = one
+        return list(found.values())
 
 
 def _take_new(drawn: Iterator[Decisions], count: int, seen: Container[Any]) -> list[Decisions]:

@@ -155,6 +155,9 @@ class PredictorSearch(Algorithm):
             found = self.candidates(told, self.space, self.random, seen=self._seen)
             if found:
                 best = self._select(told, found)
+                if self.candidates.algorithm is not None:
+                    for rejected in set(found).difference(best):
+                        self.candidates.algorithm.withdraw(rejected)
                 self._batch = best[::-1]
                 return self._batch.pop()
         seen = self._seen
