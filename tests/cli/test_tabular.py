@@ -71,6 +71,14 @@ def test_fit_show_and_predict(wine):
     assert (wine.parent / "found.csv").read_text().splitlines()[0] == "target"
 
 
+def test_plots(wine):
+    run("fit", wine, "--target", "target", *QUICK, "--plot", "found.svg")
+    run("show", "wine.model", "--plot", "found.html")
+    assert (wine.parent / "found.svg").read_text("utf-8") in (wine.parent / "found.html").read_text("utf-8")
+    refused = run("fit", wine, "--target", "target", "--plot", "found.png", code=1).output
+    assert "ends in .svg (the picture) or .html" in refused
+
+
 def test_rows_without_the_target_and_with_unseen_values(wine):
     run("fit", wine, "--target", "target", *QUICK)
     frame = pd.read_csv(wine, sep=";").drop(columns="target").head(3)
@@ -101,7 +109,7 @@ def test_regression_without_a_header(folder):
         "random",
         *QUICK,
     )
-    assert "R^2" in shown.stdout
+    assert "R²" in shown.stdout
     found = run("predict", "d.model", "diabetes.csv", *reading).stdout.splitlines()
     assert found[0] == "column 11"
     assert np.corrcoef(list(map(float, found[1:])), y)[0, 1] > 0.4

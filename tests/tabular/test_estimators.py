@@ -82,6 +82,8 @@ def test_a_data_frame_with_all_kinds_of_columns(people):
     assert model.feature_names_in_.tolist() == ["age", "city", "member"]
     assert model.n_features_in_ == 3
     assert [entry.trial for entry in model.leaderboard_] != []
+    assert model.plot() == model.predictor_.plot()
+    assert model.plot().entries == model.leaderboard_
     strange = X.assign(city="Atlantis", age=None)
     assert model.predict_proba(strange).sum(1) == pytest.approx(1)
     with pytest.raises(ValueError, match="feature names"):

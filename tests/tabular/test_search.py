@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
+from pliant.algorithms import Deduplicate
+from pliant.algorithms.predictor import PredictorSearch
+from pliant.hyper.functions import oneof
 from pliant.study import Study
-from pliant.tabular import Settings, read_table, search_table
+from pliant.tabular import Settings, TablePredictor, read_table, search_table
 from pliant.tabular import search as module
 from pliant.tabular.settings import read_seconds
 from pliant.values.errors import EvaluationError, FieldTypeError, FieldValueError, UnknownFieldError
+from pliant.zoo import mlp
+from pliant.zoo.tabular import OneHot, TableModel, TableNetwork, Training
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -57,6 +62,13 @@ def test_same_seed_same_search(people, small):
         (one.trial, one.score, one.network) for one in second.leaderboard
     ]
     assert (first.predict_proba(people) != other.predict_proba(people)).any()
+
+
+def test_worker_processes_find_the_same(people, small):
+    here, there = (search_table(people, "rich", **small, workers=workers) for workers in (None, 1))
+    assert [one.score for one in there.leaderboard] == pytest.approx([one.score for one in here.leaderboard])
+    assert [one.choices for one in there.leaderboard] == [one.choices for one in here.leaderboard]
+    np.testing.assert_allclose(there.predict_proba(people), here.predict_proba(people), atol=1e-3)
 
 
 def test_no_global_random_state(people, small):
@@ -122,6 +134,17 @@ def test_weights_of_rows(people, small):
         search_table(people, "rich", weights=[1, 1, 1], **small)
 
 
+def test_weights_of_rows_count_in_the_score(small):
+    """Rows whose class nothing tells have little weight: the score is that of the others."""
+    draw = np.random.default_rng(0)
+    x, is_noise = draw.normal(size=400), np.arange(400) % 2 == 0
+    y = np.where(np.where(is_noise, draw.random(400) > 0.5, x > 0), "b", "a")
+    weights = np.where(is_noise, 1e-3, 1.0)
+    plain, weighted = (search_table({"x": x, "y": y}, "y", **small, weights=one) for one in (None, weights))
+    assert plain.score < 0.85 < 0.95 < weighted.score
+    assert max(entry.score for entry in weighted.leaderboard) > 0.95
+
+
 def test_a_small_or_strange_table(small):
     found = search_table({"x": [1.0, 2.0, 8.0, 9.0], "y": ["a", "a", "b", "b"]}, "y", **small)
     assert found.predict({"x": [np.inf, None]}).shape == (2,)
@@ -177,6 +200,37 @@ def test_times():
         None,
         3,
     )
+
+
+def test_what_is_plotted(people, small, tmp_path):
+    found = search_table(
+        people,
+        "rich",
+        **{**small, "trials": 7, "together": 1},
+        algorithm=Deduplicate(PredictorSearch(random_trials=3, batch_size=2)),
+    )
+    predicted = {entry.trial: entry.predicted for entry in found.leaderboard}
+    assert [trial for trial in sorted(predicted) if predicted[trial] is not None] == [4, 5, 6, 7]
+    for entry in found.leaderboard:
+        assert {"network", "learning rate", "batch size"} <= set(entry.choices)
+        assert f"learning rate {entry.choices['learning rate']}," in entry.network
+    picture = found.plot().to_svg()
+    assert "Error of the accuracy predictor" in picture
+    assert "Accuracy on validation rows" in picture
+    found.save(tmp_path / "a.model")
+    assert TablePredictor.load(tmp_path / "a.model").plot().to_html() == found.plot().to_html()
+
+
+def test_choices_of_another_space(people, small):
+    def own(numbers, cardinalities, outputs):
+        layers = [mlp.Layer(8, oneof(["relu", "tanh"])), mlp.Layer(0)]
+        body = mlp.Perceptron(layers, inputs=numbers + sum(cardinalities), classes=outputs)
+        return TableModel(TableNetwork(OneHot(numbers, cardinalities), [body]), Training())
+
+    found = search_table(people, "rich", **{**small, "space": own, "algorithm": "sweep", "trials": 2})
+    chosen = [value for entry in found.leaderboard for value in entry.choices.values()]
+    assert sorted(chosen) == ["relu", "tanh"]
+    assert "tanh" in found.plot().to_svg()
 
 
 # --- a study file ----------------------------------------------------------------------------------------------

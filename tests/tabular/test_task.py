@@ -34,15 +34,15 @@ def expected_loss(kind, outputs, targets, weights):
     return (losses * weights).sum() / weights.sum()
 
 
-def expected_score(task, outputs, targets):
+def expected_score(task, outputs, targets, weights=None):
     if task.kind == "regression":
-        return metrics.r2_score(targets, outputs)
+        return metrics.r2_score(targets, outputs, sample_weight=weights)
+    score = metrics.balanced_accuracy_score if task.is_balanced else metrics.accuracy_score
     if task.kind == "multilabel":
-        score = metrics.balanced_accuracy_score if task.is_balanced else metrics.accuracy_score
         pairs = zip(targets.T, (outputs > 0).T)
-        return sum(score(wanted, found) for wanted, found in pairs) / targets.shape[1]
+        return sum(score(wanted, found, sample_weight=weights) for wanted, found in pairs) / targets.shape[1]
     found = outputs.argmax(1) if task.kind == "multiclass" else (outputs > 0).long().ravel()
-    return (metrics.balanced_accuracy_score if task.is_balanced else metrics.accuracy_score)(targets, found)
+    return score(targets, found, sample_weight=weights)
 
 
 CASES = [("binary", 1), ("multiclass", 3), ("multilabel", 4), ("regression", 1), ("regression", 2)]
@@ -55,8 +55,8 @@ def test_losses_and_scores_of_many_networks(kind, count, is_balanced):
     outputs, targets = data(kind, count)
     weights = torch.linspace(0, 2, ROWS)
     losses, plain = task.loss(outputs, targets, weights), task.loss(outputs, targets)
-    scores = task.score(outputs, targets)
-    assert losses.shape == plain.shape == scores.shape == (2, 3)
+    scores, weighted = task.score(outputs, targets), task.score(outputs, targets, weights)
+    assert losses.shape == plain.shape == scores.shape == weighted.shape == (2, 3)
     for i in range(2):
         for j in range(3):
             one = outputs[i, j]
@@ -64,6 +64,8 @@ def test_losses_and_scores_of_many_networks(kind, count, is_balanced):
             torch.testing.assert_close(losses[i, j], expected)
             torch.testing.assert_close(plain[i, j], expected_loss(kind, one, targets, torch.ones(ROWS)))
             assert scores[i, j].item() == pytest.approx(expected_score(task, one, targets), abs=1e-5)
+            expected = expected_score(task, one, targets, weights)
+            assert weighted[i, j].item() == pytest.approx(expected, abs=1e-5)
             torch.testing.assert_close(task.loss(one, targets, weights), losses[i, j])
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _TASKS = ("auto", "classification", "regression", "binary", "multiclass", "multilabel")
+_PLOT = "Draw scores and choices over time into a file: .svg, or .html with the leaderboard."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -80,18 +81,24 @@ def tabular() -> None:
     "--top", type=click.IntRange(min=0), default=5, show_default=True,
     help="How many of the best networks to train longer, and to average if that helps.",
 )  # fmt: skip
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="How many processes train networks.  [default: this process]",
+)
 @click.option("--sample-rows", type=click.IntRange(min=1), help="Read so many rows, drawn at random.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same search."
 )
+@click.option("--plot", type=_FILE, help=_PLOT)
 @reading_options
-def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, **options: Any) -> None:
+def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, plot: Path | None, **options: Any) -> None:
     """Search networks that predict a column of DATA, a CSV or Parquet file, and save the best.
 
     A fifth of the rows is held back to score networks. The best ones are trained longer, averaged if that helps,
     trained again on all rows, and saved. Ctrl-C: finish the networks that are being trained, and save the best.
     """
-    from pliant.tabular import search_table
+    from pliant.study.run import undisturbed
 
     from .console import make_console, print_line
 
@@ -103,14 +110,21 @@ def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, **options: An
     reading = take_reading(options)
     reading |= {name: options.pop(name) for name in ("sample_rows", "categorical")}
     try:
+        from pliant.tabular import search_table
+        from pliant.tabular.plot.picture import check_path
+
+        if plot is not None:
+            check_path(plot)
         found = search_table(
             data, list(targets) if len(targets) > 1 else targets[0], reading=reading, **options
         )
     except KeyboardInterrupt:
         print_line(console, "\nStopped before the first network was trained; nothing is saved.")
         sys.exit(130)
-    found.save(out)
+    undisturbed(lambda: found.save(out))
     print_predictor(console, found, limit=5)
+    if plot is not None:
+        found.plot().save(plot)
     print_line(console, f"Saved: {out}. `pliant tabular predict {out} DATA` predicts rows.")
 
 
@@ -148,7 +162,8 @@ def predict(model: Path, data: Path, *, out: Path | None, probabilities: bool, *
 @tabular.command()
 @click.argument("model", type=_FILE)
 @click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="Trials to list.")
-def show(model: Path, *, count: int) -> None:
+@click.option("--plot", type=_FILE, help=_PLOT)
+def show(model: Path, *, count: int, plot: Path | None) -> None:
     """Show what MODEL predicts, how it reads columns, and the trials of its search."""
     from rich import box
     from rich.table import Table
@@ -159,6 +174,8 @@ def show(model: Path, *, count: int) -> None:
     from .report import print_table
 
     console, found = make_console(), TablePredictor.load(model)
+    if plot is not None:
+        found.plot().save(plot)
     print_predictor(console, found, limit=count)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("column", "read as", "note"):
@@ -195,12 +212,6 @@ def print_predictor(console: Console, found: Any, *, limit: int) -> None:
     count, networks = len(found.leaderboard), len(found.members)
     print_line(
         console,
-        f"{_name_score(found)} {say(found.score)} on validation rows, by {networks} network{'s' * (networks > 1)} "
+        f"{found.target.task.metric} {say(found.score)} on validation rows, by {networks} network{'s' * (networks > 1)} "
         f"of {count} trial{'s' * (count != 1)}.",
     )
-
-
-def _name_score(found: Any) -> str:
-    if found.target.kind == "regression":
-        return "R^2"
-    return "Balanced accuracy" if found.target.is_balanced else "Accuracy"

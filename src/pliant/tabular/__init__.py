@@ -13,8 +13,10 @@ from pliant.values.packages import require
 if TYPE_CHECKING:
     from .encoded import Encoded
     from .encoding import Encoder, encode, fit_encoder
+    from .entry import Entry
     from .estimators import TabularSearchClassifier, TabularSearchRegressor
-    from .predictor import Entry, TablePredictor
+    from .plot.picture import SearchPlot
+    from .predictor import TablePredictor
     from .reading.read import read_table
     from .search import search_table
     from .settings import Settings
@@ -26,6 +28,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Entry",
+    "SearchPlot",
     "Settings",
     "Table",
     "TablePredictor",
@@ -42,7 +45,8 @@ __all__ = [
 _HOMES = {
     "Encoded": "encoded",
     "Encoder": "encoding",
-    "Entry": "predictor",
+    "Entry": "entry",
+    "SearchPlot": "plot.picture",
     "Settings": "settings",
     "Table": "table",
     "TablePredictor": "predictor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from sklearn.utils.validation import (
 from pliant.values.errors import FieldValueError, quote
 
 from .encoding import encode
-from .predictor import Entry
+from .entry import Entry
+from .plot.picture import SearchPlot
 from .reading.memory import from_array, from_frame
 from .search import search_rows
 from .settings import Settings
@@ -30,39 +32,24 @@ from .target import MAX_CLASSES, Target
 from .task import Kind
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class _TabularSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both estimators share: their parameters, and the search."""
 
-    def __init__(
-        self,
-        *,
-        trials: int | None = None,
-        time_limit: float | str | None = None,
-        algorithm: Any = None,
-        study: Any = None,
-        epochs: int | None = None,
-        together: int = 8,
-        top: int = 5,
-        refit: bool = True,
-        scaling: str = "robust",
-        validation_share: float = 0.2,
-        space: Any = None,
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        self.trials = trials
-        self.time_limit = time_limit
-        self.algorithm = algorithm
-        self.study = study
-        self.epochs = epochs
-        self.together = together
-        self.top = top
-        self.refit = refit
-        self.scaling = scaling
-        self.validation_share = validation_share
-        self.space = space
-        self.random_state = random_state
-        self.progress = progress
+    trials: int | None = None
+    time_limit: float | str | None = None
+    algorithm: Any = None
+    study: Any = None
+    epochs: int | None = None
+    together: int = 8
+    workers: int | None = None
+    top: int = 5
+    refit: bool = True
+    scaling: str = "robust"
+    validation_share: float = 0.2
+    space: Any = None
+    random_state: Any = None
+    progress: bool = False
 
     def _settings(self) -> Settings:
         given = {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name != "seed"}
@@ -111,6 +98,11 @@ class _TabularSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         check_is_fitted(self)
         return self.predictor_.leaderboard
 
+    def plot(self) -> SearchPlot:
+        """Returns a picture of the search, as ``TablePredictor.plot`` does."""
+        check_is_fitted(self)
+        return self.predictor_.plot()
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -120,6 +112,7 @@ class _TabularSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         return tags
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[misc]  # scikit-learn has no types
     """Classifier whose networks a search finds.
 
@@ -139,6 +132,7 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
       study: the path of a file that stores every trial; only for a single ``fit``.
       epochs: passes over the rows for each network, at most; None for a number that suits the rows.
       together: how many networks are proposed and trained at once.
+      workers: how many processes train them; None to train in this process.
       top: how many of the best networks are trained longer at the end, and averaged if that helps.
       refit: whether the chosen networks are trained again on all rows.
       scaling: of numbers: ``robust``, ``standard`` or ``quantile``.
@@ -155,40 +149,7 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
       feature_names_in_: their names, where they are all texts.
     """
 
-    def __init__(
-        self,
-        *,
-        trials: int | None = None,
-        time_limit: float | str | None = None,
-        algorithm: Any = None,
-        study: Any = None,
-        epochs: int | None = None,
-        together: int = 8,
-        top: int = 5,
-        refit: bool = True,
-        scaling: str = "robust",
-        validation_share: float = 0.2,
-        space: Any = None,
-        balanced: bool = False,
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        super().__init__(
-            trials=trials,
-            time_limit=time_limit,
-            algorithm=algorithm,
-            study=study,
-            epochs=epochs,
-            together=together,
-            top=top,
-            refit=refit,
-            scaling=scaling,
-            validation_share=validation_share,
-            space=space,
-            random_state=random_state,
-            progress=progress,
-        )
-        self.balanced = balanced
+    balanced: bool = False
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularSearchClassifier:  # noqa: N803  # as scikit-learn
         """Searches networks, and keeps the best.
@@ -196,7 +157,7 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
         Args:
           X: a data frame or an array of shape (rows, columns).
           y: a class for each row, or 0 or 1 for each row and label.
-          sample_weight: of the rows in the loss.
+          sample_weight: of the rows, in the loss and in the score on validation rows.
 
         Raises:
           FieldValueError: there is one class, or too many; or a parameter is not allowed.
@@ -260,6 +221,7 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
         return tags
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TabularSearchRegressor(RegressorMixin, _TabularSearch):  # type: ignore[misc]  # scikit-learn has no types
     """Regressor whose networks a search finds; the columns and the parameters are those of ``TabularSearchClassifier``.
 
@@ -281,7 +243,7 @@ class TabularSearchRegressor(RegressorMixin, _TabularSearch):  # type: ignore[mi
         Args:
           X: a data frame or an array of shape (rows, columns).
           y: a number for each row, or several of shape (rows, targets).
-          sample_weight: of the rows in the loss.
+          sample_weight: of the rows, in the loss and in the score on validation rows.
 
         Raises:
           FieldValueError: a parameter is not allowed.

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pliant.launch.base import Launcher
+
 from .encoded import Encoded
 from .task import Task
 from .training.train import train_networks
@@ -36,6 +38,7 @@ class Rows:
     weights: NDArray[np.float32] | None
     training: NDArray[np.intp]
     validation: NDArray[np.intp]
+    launcher: Launcher | None = None  # whose workers train; this process where there is none
 
     def train(
         self, programs: Sequence[Any], task: Task, *, epochs: int, seed: int, should_stop: Callable[[], bool]
@@ -51,7 +54,9 @@ class Rows:
             epochs=epochs,
             seed=seed,
             weights=None if self.weights is None else self.weights[self.training],
+            validation_weights=None if self.weights is None else self.weights[self.validation],
             should_stop=should_stop,
+            launcher=self.launcher,
         )
 
 
@@ -96,11 +101,12 @@ def average(found: Sequence[Trained], rows: Rows, task: Task) -> Chosen:
     """
     validation = rows.encoded.take(rows.validation)
     targets = torch.from_numpy(rows.targets[rows.validation])
+    weights = None if rows.weights is None else torch.from_numpy(rows.weights[rows.validation])
     outputs = [one.predict(validation) for one in found]
 
     def rate(sum_: Tensor, count: int) -> tuple[float, float]:
         mean = sum_ / count
-        return float(task.score(mean, targets)), -float(task.loss(mean, targets))
+        return float(task.score(mean, targets, weights)), -float(task.loss(mean, targets, weights))
 
     counts = [0] * len(found)
     total, best = torch.zeros_like(outputs[0]), (-np.inf, -np.inf)
@@ -132,7 +138,9 @@ def refit(chosen: Chosen, rows: Rows, task: Task, *, seed: int, should_stop: Cal
             seed=trained.seed,
             patience=epochs,
             weights=rows.weights,
+            validation_weights=rows.weights,
             should_stop=should_stop,
+            launcher=rows.launcher,
         )
         if again.score is None or again.reason == "stopped":
             return chosen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -16,36 +15,12 @@ from pliant.values.errors import FieldTypeError
 
 from .encoded import Encoded
 from .encoding import Encoder, encode
+from .entry import Entry
+from .plot.picture import SearchPlot
 from .reading.read import read_table
 from .table import Table
 from .target import Target
 from .training.trained import run
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A trial of a search.
-
-    Attributes:
-      trial: its number.
-      score: on the validation rows; None where it failed.
-      epochs: passes after which the network was best.
-      parameters: numbers that the network learned.
-      seconds: of its training.
-      share: of the final prediction; 0 where the network is not used.
-      network: what was decided, as text.
-      reason: why it failed; empty where it did not.
-    """
-
-    trial: int
-    score: float | None
-    epochs: int
-    parameters: int
-    seconds: float
-    share: float
-    network: str
-    reason: str = ""
 
 
 @final
@@ -126,6 +101,14 @@ class TablePredictor:
         targets = torch.from_numpy(self.target.encode(table))
         return float(self.target.task.score(self._run(encode(self.encoder, table)), targets))
 
+    def plot(self) -> SearchPlot:
+        """Returns a picture of the search: the scores, what the algorithm predicted, and the choices over time.
+
+        A notebook shows it; ``plot().save("search.svg")`` writes it, and ``.html`` a page with the leaderboard.
+        """
+        names = ", ".join(self.target.names)
+        return SearchPlot(self.leaderboard, names, self.target.task.metric, self.notes)
+
     def save(self, path: Path | str) -> None:
         """Writes the predictor to one file, without pickle.  An existing file is replaced.
 
@@ -169,8 +152,3 @@ class TablePredictor:
         from .saving import from_bytes, to_bytes
 
         return from_bytes, (to_bytes(self),)
-
-
-def sort_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Returns trials, the best score first, failed ones last."""
-    return tuple(sorted(entries, key=lambda one: (one.score is None, -(one.score or 0.0), one.trial)))

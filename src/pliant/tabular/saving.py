@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,7 +27,8 @@ from pliant.values.npz import read_columns
 
 from .columns import Column
 from .encoding import Encoder
-from .predictor import Entry, Member, TablePredictor
+from .entry import Entry
+from .predictor import Member, TablePredictor
 from .scaling import Scale
 from .target import Target
 from .training.trained import make_network
@@ -129,7 +131,7 @@ def _read(columns: Mapping[str, Stored | None]) -> TablePredictor:
         target,
         tuple(members),
         float(data["score"]),
-        tuple([Entry(**one) for one in data["leaderboard"]]),
+        tuple([_read_entry(one) for one in data["leaderboard"]]),
         tuple(map(str, data["notes"])),
     )
     _check(predictor)
@@ -139,6 +141,18 @@ def _read(columns: Mapping[str, Stored | None]) -> TablePredictor:
 def _tupled(cls: Any, data: dict[str, Any]) -> Any:
     """Returns a frozen record; lists of JSON are tuples in it."""
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def _read_entry(data: dict[str, Any]) -> Entry:
+    entry = Entry(**data)
+    numbers: list[Any] = [entry.trial, entry.epochs, entry.parameters, entry.seconds, entry.share]
+    numbers += [one for one in (entry.score, entry.predicted) if one is not None]
+    if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+        raise LoadError(f"a trial has numbers that are none: {quote(data, 200)}")
+    texts: list[Any] = [entry.network, entry.reason, *entry.choices.keys(), *entry.choices.values()]
+    if not all(isinstance(one, str) for one in texts):
+        raise LoadError(f"a trial has texts that are none: {quote(data, 200)}")
+    return entry
 
 
 def _read_column(data: dict[str, Any]) -> Column:

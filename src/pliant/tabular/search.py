@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
 from typing import Any, final
@@ -12,12 +12,16 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from pliant.algorithms import to_algorithm
+from pliant.algorithms.predictor import PredictorSearch
 from pliant.hyper.template import Template
+from pliant.launch import Processes
 from pliant.space import Decisions
+from pliant.study.run import undisturbed
 from pliant.tune.parallel import search
 from pliant.tune.progress import open_progress, write_line
 from pliant.tune.result import Tally
-from pliant.tune.text import say, say_decisions
+from pliant.tune.text import say, say_decisions, to_code
 from pliant.values.errors import (
     EvaluationError,
     FieldTypeError,
@@ -29,17 +33,20 @@ from pliant.values.errors import (
 )
 from pliant.zoo.tabular import make_space
 
-from .describe import describe_program
-from .encoding import encode, fit_encoder
+from .describe import describe_program, list_choices
+from .encoding import Encoder, encode, fit_encoder
+from .entry import Entry, sort_entries
 from .finish import MAX_REFIT, Chosen, Rows, average, refit, train_longer
-from .predictor import Entry, Member, TablePredictor, sort_entries
+from .predictor import Member, TablePredictor
 from .reading.read import read_table
 from .settings import Settings, find_epochs
 from .split import split_rows, weigh_rows
+from .stop import Limit, Stop
 from .table import Table
 from .target import Target, fit_target, split_target
 from .together import Together, evaluate
 from .training.trained import Trained
+from .training.workers import PRELOAD
 
 SEARCHED = 0.7
 """Share of a time limit that the search may use; the rest is for the best networks."""
@@ -78,8 +85,7 @@ def search_table(
       target: the name of the column to predict; several names for labels, or for several numbers.
       task: ``auto``, ``classification``, ``regression``, ``binary``, ``multiclass`` or ``multilabel``.
       balanced: whether each class has the same part in loss and score, however many rows it has.
-      weights: of the rows in the loss, at least 0; None for equal ones.  A row of weight 0 is left out; each other row counts
-        once in scores.
+      weights: of the rows in the loss and in scores, at least 0; None for equal ones.  A row of weight 0 is left out.
       reading: options of ``read_table``, such as ``{"delimiter": ";"}``.
       **settings: of ``Settings``: ``trials``, ``time_limit``, ``algorithm``, ``study``, ``epochs``, ``top``, ``seed``, ...
 
@@ -90,6 +96,7 @@ def search_table(
       EvaluationError: no network could be trained, or not in this time.
     """
     chosen = make_settings(settings)
+    limit = Limit(chosen.seconds)
     given: list[Any] = [target] if isinstance(target, str) else list(target)
     names = [name.strip() if isinstance(name, str) else name for name in given]
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
@@ -105,7 +112,13 @@ def search_table(
     found = fit_target(whole, names, task=task, balanced=balanced)
     features = whole.without(names)
     return search_rows(
-        features, found, found.encode(whole), chosen, weights=shares, notes=(*whole.notes, *notes)
+        features,
+        found,
+        found.encode(whole),
+        chosen,
+        weights=shares,
+        notes=(*whole.notes, *notes),
+        limit=limit,
     )
 
 
@@ -139,9 +152,10 @@ def search_rows(
     *,
     weights: NDArray[Any] | None = None,
     notes: tuple[str, ...] = (),
+    limit: Limit | None = None,
 ) -> TablePredictor:
     """Searches networks for columns and targets that were read; see ``search_table``."""
-    task = target.task
+    task, limit = target.task, limit or Limit(settings.seconds)
     if weights is not None and (weights == 0).any():  # such a row neither trains nor scores
         kept = weights > 0
         features, targets, weights = features.take(kept), targets[kept], weights[kept]
@@ -152,9 +166,20 @@ def search_rows(
     training, validation = split_rows(targets, task, share=settings.validation_share, seed=settings.seed)
     encoder = fit_encoder(features.take(training), scaling=settings.scaling)
     rows = Rows(encode(encoder, features), targets, weigh_rows(targets, task, weights), training, validation)
-    run = _Run(rows, target, settings)
-    entries = run.search(encoder.numbers, encoder.cardinalities)
-    chosen = run.finish()
+    with ExitStack() as stack:
+        stop = stack.enter_context(Stop())
+        if settings.workers is not None:
+            launcher = Processes(settings.workers, preload=PRELOAD)
+            stack.callback(undisturbed, launcher.close)
+            rows = replace(rows, launcher=launcher)
+        run = _Run(rows, target, settings, limit, stop)
+        entries = run.search(encoder.numbers, encoder.cardinalities)
+        return _collect(run, entries, encoder, notes)
+
+
+def _collect(run: _Run, entries: list[Entry], encoder: Encoder, notes: tuple[str, ...]) -> TablePredictor:
+    """Returns the predictor of what a search found."""
+    chosen, rows, target = run.finish(), run.rows, run.target
     shares: dict[int, float] = {}
     for one, share in chosen.members:
         shares[id(one.program)] = shares.get(id(one.program), 0.0) + share
@@ -167,7 +192,7 @@ def search_rows(
         *[f"column {one.name!r}: {one.why}." for one in encoder.columns if one.why],
     )
     count = f"{len(members)} network{'s' * (len(members) > 1)}"
-    run.say(f"score {say(chosen.score)} on {len(validation)} validation rows, by {count}")
+    run.say(f"score {say(chosen.score)} on {len(rows.validation)} validation rows, by {count}")
     return TablePredictor(encoder, target, members, chosen.score, sort_entries(placed), (*notes, *said))
 
 
@@ -193,14 +218,12 @@ def _describe(target: Target, rows: Rows) -> list[str]:
 class _Run:
     """A search in progress: its time, and the best networks so far with their weights."""
 
-    def __init__(self, rows: Rows, target: Target, settings: Settings) -> None:
-        self.rows, self.task, self.settings = rows, target.task, settings
+    def __init__(self, rows: Rows, target: Target, settings: Settings, limit: Limit, stop: Stop) -> None:
+        self.rows, self.target, self.task, self.settings = rows, target, target.task, settings
+        self.limit, self.stop = limit, stop
         self.epochs = settings.epochs or find_epochs(len(rows.training))
-        self.start, limit = monotonic(), settings.seconds
-        self.deadline = math.inf if limit is None else self.start + limit
-        self.search_end = math.inf if limit is None else self.start + SEARCHED * limit
         self.kept: list[tuple[float, int, Trained]] = []  # a heap; the worst first
-        self.was_interrupted = False
+        self.ended: list[Any] = []  # trials of this search
         self.count = 0  # of trials that ended
         self.tops: dict[int, Any] = {}  # the programs of the best trials that were stored before
         self._template: Template | None = None
@@ -209,6 +232,10 @@ class _Run:
         """Writes a line of progress."""
         if self.settings.progress:
             write_line(f"tabular: {text}")
+
+    def must_end(self) -> bool:
+        """Returns whether the time is over, or Ctrl-C was pressed."""
+        return self.stop.is_set or self.limit.is_over()
 
     def programs_of(self, trial: int) -> list[int]:
         """Returns the ids of the programs of a trial."""
@@ -219,17 +246,18 @@ class _Run:
         settings = self.settings
         program = (settings.space or make_space)(numbers, cardinalities, self.task.outputs)
         template = self._template = Template(program)
+        algorithm = None if settings.algorithm is None else to_algorithm(settings.algorithm)
         tally = Tally(maximize=True)
         display = open_progress(settings.budget, tally) if settings.progress else None
         if display is not None:
             display.start()
         launcher = Together(self.evaluate, slots=min(settings.together, settings.budget or settings.together))
-        limit = None if settings.seconds is None else max(self.search_end - monotonic(), 1e-3)
+        limit = None if settings.seconds is None else max(self.limit.left(share=SEARCHED), 1e-3)
         try:
             found = search(
                 program,
                 evaluate,
-                settings.algorithm,
+                algorithm,
                 settings.budget,
                 study=settings.study,
                 seed=settings.seed,
@@ -237,14 +265,14 @@ class _Run:
                 launcher=launcher,
                 progress=False,
                 max_failures=None if settings.budget is None else settings.budget + 1,
-                callbacks=() if display is None else (display.add,),
+                callbacks=(self.ended.append, *(() if display is None else (display.add,))),
             )
-            self.was_interrupted = found.ended == "interrupted"
+            self.stop.is_set |= found.ended == "interrupted"
             trials = found.trials
         except KeyboardInterrupt:
             if not self.kept:
                 raise
-            self.was_interrupted, trials = True, []
+            self.stop.is_set, trials = True, sorted(self.ended, key=lambda one: int(one.id))
         finally:
             if display is not None:
                 display.stop()
@@ -252,7 +280,8 @@ class _Run:
         self._find_stored(trials, template)
         if not self.kept and not self.tops:
             raise EvaluationError(self._explain(trials))
-        return [_to_entry(trial, template) for trial in trials]
+        predicted = _find_predictions(algorithm)
+        return [_to_entry(trial, template, predicted.get(trial.decisions.values)) for trial in trials]
 
     def _find_stored(self, trials: Sequence[Any], template: Template) -> None:
         """Notes the programs of the best trials whose networks another process trained."""
@@ -277,11 +306,20 @@ class _Run:
         assert template is not None
         programs = [template.materialize(Decisions(template.space, one["decisions"])) for one in payloads]
         begun = monotonic()
-        late: Callable[[], bool] = lambda: monotonic() >= self.search_end  # noqa: E731  # short
-        found = self.rows.train(
-            programs, self.task, epochs=self.epochs, seed=self.settings.seed, should_stop=late
-        )
+        with Stop(passes=1) as second:  # the first Ctrl-C lets these networks finish, the second does not
+            found = self.rows.train(
+                programs,
+                self.task,
+                epochs=self.epochs,
+                seed=self.settings.seed,
+                should_stop=lambda: second.is_set or self.stop.is_set or self.limit.is_over(share=SEARCHED),
+            )
         seconds = (monotonic() - begun) / len(found)
+        if second.is_set or self.stop.is_set:
+            for payload, trained in zip(payloads, found, strict=True):
+                if trained.score is not None:
+                    self._keep(payload["id"], trained)
+            raise KeyboardInterrupt
         results: list[dict[str, Any]] = []
         for payload, trained in zip(payloads, found, strict=True):
             if trained.score is None:
@@ -304,14 +342,17 @@ class _Run:
         try:
             if self.tops:
                 best = self._train_stored(best)
-            if not self.settings.top or self.was_interrupted or not best:
+            if not best and self.stop.is_set:
+                raise KeyboardInterrupt
+            if not best:
+                raise EvaluationError(self._explain([]))
+            if not self.settings.top or self.stop.is_set:
                 return average(best[:1], self.rows, self.task)
             self.say(f"training the best {len(best)} of {self.count} networks longer")
-            late: Callable[[], bool] = lambda: monotonic() >= self.deadline  # noqa: E731  # short
-            options: dict[str, Any] = {"seed": self.settings.seed, "should_stop": late}
+            options: dict[str, Any] = {"seed": self.settings.seed, "should_stop": self.must_end}
             pool = train_longer(best, self.rows, self.task, epochs=self.epochs, **options)
             chosen = average(pool, self.rows, self.task)
-            if self.settings.refit and len(self.rows.targets) <= MAX_REFIT and not late():
+            if self.settings.refit and len(self.rows.targets) <= MAX_REFIT and not self.must_end():
                 count = len(chosen.members)
                 self.say(f"training {count} network{'s' * (count > 1)} again on all rows")
                 chosen = refit(chosen, self.rows, self.task, **options)
@@ -324,9 +365,12 @@ class _Run:
     def _train_stored(self, best: list[Trained]) -> list[Trained]:
         """Trains networks of trials that were stored before, whose weights are lost; returns the best, with the others."""
         self.say(f"training {len(self.tops)} of the best stored networks, whose weights are not stored")
-        late: Callable[[], bool] = lambda: bool(best) and monotonic() >= self.deadline  # noqa: E731  # short
         found = self.rows.train(
-            list(self.tops.values()), self.task, epochs=self.epochs, seed=self.settings.seed, should_stop=late
+            list(self.tops.values()),
+            self.task,
+            epochs=self.epochs,
+            seed=self.settings.seed,
+            should_stop=self.must_end,
         )
         for trial, trained in zip(self.tops, found, strict=True):
             if trained.score is not None:
@@ -334,8 +378,21 @@ class _Run:
         return [one for _, _, one in sorted(self.kept, key=lambda one: one[:2], reverse=True)]
 
 
-def _to_entry(trial: Any, template: Template) -> Entry:
-    metrics = trial.metrics or {}
+def _find_predictions(algorithm: Any) -> dict[Any, float]:
+    """Returns the rewards that an algorithm, or one inside it, predicted before trials, by the values of their decisions."""
+    while algorithm is not None and not isinstance(algorithm, PredictorSearch):
+        algorithm = getattr(algorithm, "algorithm", None)
+    return {} if algorithm is None else {one.values: found for one, found, _ in algorithm.predictions}
+
+
+def _to_entry(trial: Any, template: Template, predicted: float | None) -> Entry:
+    metrics, program = trial.metrics or {}, template.materialize(trial.decisions)
+    choices = list_choices(program)
+    if choices is None:
+        choices = {
+            name: value if isinstance(value, str) else to_code(value)
+            for name, value in trial.decisions.params.items()
+        }
     return Entry(
         trial.id,
         None if trial.told is None else float(trial.told),
@@ -343,6 +400,8 @@ def _to_entry(trial: Any, template: Template) -> Entry:
         int(metrics.get("parameters", 0)),
         round(metrics.get("seconds", 0.0), 3),
         0.0,
-        describe_program(template.materialize(trial.decisions)) or say_decisions(trial.decisions),
+        describe_program(program) or say_decisions(trial.decisions),
         trial.reason or "",
+        choices,
+        predicted,
     )

@@ -31,6 +31,7 @@ class Settings:
       study: the path of a file that stores every trial, so that the same call continues the search; None for none.
       epochs: passes over the rows for each network, at most; None for a number that suits the rows.
       together: how many networks are proposed and trained at once.
+      workers: how many processes train them; None to train in this process.
       top: how many of the best networks are trained longer at the end, and averaged if that helps; 0 to take the best as it is.
       refit: whether the chosen networks are trained again on all rows, validation rows included.
       scaling: of numbers: ``robust``, ``standard`` or ``quantile``.
@@ -50,6 +51,7 @@ class Settings:
     study: Path | str | None = None
     epochs: int | None = None
     together: int = 8
+    workers: int | None = None
     top: int = 5
     refit: bool = True
     scaling: Any = "robust"
@@ -59,10 +61,10 @@ class Settings:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        least = {"trials": 1, "epochs": 1, "together": 1, "top": 0, "seed": 0}
+        least = {"trials": 1, "epochs": 1, "together": 1, "workers": 1, "top": 0, "seed": 0}
         for name, minimum in least.items():
             value = getattr(self, name)
-            if value is None and name in ("trials", "epochs"):
+            if value is None and name in ("trials", "epochs", "workers"):
                 continue
             if to_whole(value) is None:
                 raise FieldTypeError(f"{name} is a whole number; got {quote(value)}.")

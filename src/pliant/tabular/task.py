@@ -60,6 +60,11 @@ class Task:
         """Whether classes or labels are predicted."""
         return self.kind != "regression"
 
+    @property
+    def metric(self) -> str:
+        """The name of the score."""
+        return "R²" if self.kind == "regression" else "Balanced accuracy" if self.is_balanced else "Accuracy"
+
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Returns the mean loss over the rows: cross-entropy, or the squared error of regression.
 
@@ -77,30 +82,36 @@ class Task:
         weights = weights.to(losses.dtype).expand(losses.shape)
         return (losses * weights).sum(-1) / weights.sum(-1).clamp_min(torch.finfo(losses.dtype).tiny)
 
-    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def score(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Returns how good outputs are; higher is better, and 1 is the best.
 
         Accuracy; where the task is balanced, the mean over the classes of the accuracy of the rows of that class.  Of labels, the
         mean of their accuracies.  Of numbers, the mean of their coefficients of determination R^2 = 1 - sum((y - f)^2) / sum((y -
-        mean(y))^2), and 0 for a target that is constant in these rows, unless it is predicted exactly.
+        mean(y))^2), and 0 for a target that is constant in these rows, unless it is predicted exactly.  With weights, each sum and
+        each mean over the rows is weighted.
 
         Args:
           outputs: of shape (..., rows, outputs).
           targets: of shape (rows,) or (rows, outputs), as in the table of the class.
+          weights: of the rows, at least 0 and not all 0, of shape (rows,); None for equal ones.
 
         Returns:
           A score for each network, of shape (...).
         """
         if self.kind == "regression":
-            return _score_numbers(outputs, targets)
+            return _score_numbers(outputs, targets, weights)
         hits = self._hits(outputs, targets)
+        axis = -2 if self.kind == "multilabel" else -1
+        shares = hits.new_ones(len(targets)) if weights is None else weights.to(hits.dtype)
+        shares = shares[:, None] if self.kind == "multilabel" else shares
         if not self.is_balanced:
-            return hits.mean(-1) if self.kind != "multilabel" else hits.mean((-2, -1))
-        if self.kind == "multilabel":
-            shares = [_mean_where(hits, targets == value, -2) for value in (0, 1)]
-            return torch.stack(shares).nanmean(0).nanmean(-1)
-        shares = [_mean_where(hits, targets == value, -1) for value in range(max(self.outputs, 2))]
-        return torch.stack(shares).nanmean(0)
+            found = hits.mean(axis) if weights is None else (hits * shares).sum(axis) / shares.sum()
+            return found.mean(-1) if self.kind == "multilabel" else found
+        values = range(2) if self.kind == "multilabel" else range(max(self.outputs, 2))
+        found = torch.stack(
+            [_mean_where(hits, shares * (targets == value), axis) for value in values]
+        ).nanmean(0)
+        return found.nanmean(-1) if self.kind == "multilabel" else found
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Returns the probability of each class (two columns for ``binary``) or label; outputs of a regression as they are."""
@@ -136,14 +147,16 @@ class Task:
         return (found == targets).float()
 
 
-def _mean_where(values: Tensor, where: Tensor, axis: int) -> Tensor:
-    """Returns means of the values of some rows; NaN where there are none."""
-    return (values * where).sum(axis) / where.sum(axis)
+def _mean_where(values: Tensor, weights: Tensor, axis: int) -> Tensor:
+    """Returns weighted means of the values of some rows; NaN where all weights are 0."""
+    return (values * weights).sum(axis) / weights.sum(axis)
 
 
-def _score_numbers(outputs: Tensor, targets: Tensor) -> Tensor:
-    residual = (outputs - targets).square().sum(-2)
-    total = (targets - targets.mean(-2, keepdim=True)).square().sum(-2)
+def _score_numbers(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    shares = outputs.new_ones(len(targets), 1) if weights is None else weights.to(outputs.dtype)[:, None]
+    residual = ((outputs - targets).square() * shares).sum(-2)
+    mean = (targets * shares).sum(-2, keepdim=True) / shares.sum()
+    total = ((targets - mean).square() * shares).sum(-2)
     share = 1 - residual / total
     fixed = torch.where(residual == 0, 1.0, 0.0).to(share.dtype)
     return torch.where(total > 0, share, fixed).mean(-1)

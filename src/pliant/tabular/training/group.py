@@ -78,7 +78,8 @@ def train_group(programs: list[Any], seeds: list[int], plan: Plan) -> list[Train
             network = made[place] if place else make_network(program, own)  # a stack uses up the first one
             network.load_state_dict(one.state)
             outputs = run(network.eval(), plan.validation.numbers, plan.validation.categories)
-            trained = replace(trained, score=float(plan.task.score(outputs, plan.validation.targets)))
+            scored = plan.task.score(outputs, plan.validation.targets, plan.validation.weights)
+            trained = replace(trained, score=float(scored))
         results.append(trained)
     return results
 

@@ -124,7 +124,8 @@ def evaluate(networks: Networks, rows: Rows, task: Task) -> tuple[list[float], l
     outputs = torch.cat(
         [networks.run(rows.numbers[i : i + size], rows.categories[i : i + size]) for i in starts], dim=1
     )
-    return task.score(outputs, rows.targets).tolist(), task.loss(outputs, rows.targets, rows.weights).tolist()
+    score = task.score(outputs, rows.targets, rows.weights)
+    return score.tolist(), task.loss(outputs, rows.targets, rows.weights).tolist()
 
 
 def _train_epoch(networks: Networks, optimizer: AdamW, batches: Batches, plan: Plan) -> tuple[Tensor, int]:

@@ -29,6 +29,7 @@ def train_networks(
     seed: int | Sequence[int],
     patience: int = 16,
     weights: Any = None,
+    validation_weights: Any = None,
     should_stop: Callable[[], bool] | None = None,
     launcher: Launcher | None = None,
 ) -> list[Trained]:
@@ -61,6 +62,7 @@ def train_networks(
       seed: of the weights, the order of the rows, and dropout; one for all, or one for each program.
       patience: epochs without a better score after which a network stops.
       weights: of the training rows in the loss; None for equal ones.
+      validation_weights: of the validation rows in the score; None for equal ones.
       should_stop: called before each step; when it returns True, what is trained so far is returned.
       launcher: whose workers train, such as ``Processes(preload=workers.PRELOAD)``; None trains in this process.
 
@@ -71,7 +73,7 @@ def train_networks(
         raise FieldValueError(f"epochs and patience are at least 1; got {epochs} and {patience}.")
     seeds = _spread(seed, len(programs))
     rows = read_rows(train, targets, task, name="training", weights=weights)
-    scored = read_rows(validation, validation_targets, task, name="validation")
+    scored = read_rows(validation, validation_targets, task, name="validation", weights=validation_weights)
     plan = Plan(rows, scored, task, epochs, patience, should_stop or _never)
     results = _train_all(programs, seeds, plan, launcher)
     return [results[i] for i in range(len(programs))]
