@@ -50,9 +50,9 @@ class SetupError(PliantError, RuntimeError):
 class Algorithm(ABC):
     """Base class of search algorithms: proposes decisions of one space and receives their rewards.
 
-    Rewards are maximized; to minimize, negate them.  A reward may arrive late, out of order, or never, and may
-    belong to decisions that were not proposed here (a warm start).  Equal seeds and equal calls in the same order
-    give equal proposals, in every process and after every restart.  Not for concurrent calls.
+    Rewards are maximized; to minimize, negate them.  A reward may arrive late, out of order, or never, and may belong to decisions
+    that were not proposed here (a warm start).  Equal seeds and equal calls in the same order give equal proposals, in every
+    process and after every restart.  Not for concurrent calls.
 
     A subclass writes ``_propose`` and, where it keeps or learns something, ``_setup``, ``_feedback``,
     ``_report``, ``_withdraw``, ``_parent``, ``_state`` and ``_restore``; ``self.space`` and ``self.random`` are there for it.
@@ -179,21 +179,14 @@ class Algorithm(ABC):
     def withdraw(self, decisions: Decisions) -> None:
         """Records that a proposal will not be tried, such as one that a predictor rejects: no reward for it will arrive.
 
-        Of equal proposals that wait for a reward, it is the last one.  Decisions that do not wait for one are ignored.
-
-        Args:
-          decisions: that ``propose`` returned.
-
-        Raises:
-          DecisionError: the decisions are of another space.
+        Of equal proposals it is the last one; what does not wait for a reward is ignored.  Decisions of another space raise DecisionError.
         """
         self._withdraw(self._own(decisions, "withdraw a proposal"))
 
     def parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions of the earlier trial whose checkpoint the trial of ``decisions`` should continue from.
 
-        For algorithms that promote trials to more training, or copy the weights of one trial to another.
-        None if training starts from scratch, as for all other algorithms.
+        For algorithms that promote trials to more training, or copy the weights of one trial to another; else None.
         """
         return self._parent(self._own(decisions, "know a parent"))
 

@@ -110,16 +110,8 @@ def search_table(
             "weights need a target in each row. Remove the rows without a target, and their weights."
         )
     found = fit_target(whole, names, task=task, balanced=balanced)
-    features = whole.without(names)
-    return search_rows(
-        features,
-        found,
-        found.encode(whole),
-        chosen,
-        weights=shares,
-        notes=(*whole.notes, *notes),
-        limit=limit,
-    )
+    features, targets, notes = whole.without(names), found.encode(whole), (*whole.notes, *notes)
+    return search_rows(features, found, targets, chosen, weights=shares, notes=notes, limit=limit)
 
 
 def make_settings(settings: dict[str, Any]) -> Settings:
