@@ -18,6 +18,7 @@ from pliant.algorithms.options import check_flag
 
 from .choices.nested import find_leaves
 from .rewrite.network import Supernet, check_supernet
+from .rewrite.weights import write_buffers
 
 
 @final
@@ -105,10 +106,8 @@ def _compare(
             yield f"gradient of {name}", math.inf  # the rule detaches the part from the maximal weight
     for name, wanted_gradient in _scatter(weights, inherited, own_gradients).items():
         yield f"gradient of {name}", _difference(gradients[name], wanted_gradient)
-    with torch.no_grad():
-        for name, buffer in child.state_dict().items():
-            if name not in own_weights and name in inherited and not inherited[name].requires_grad:
-                inherited[name].copy_(buffer)
+    buffers = {name: buffer for name, buffer in child.named_buffers() if name in inherited}
+    write_buffers(supernet.network, supernet.selection, buffers)
     for name, buffer in supernet.named_buffers():
         yield f"buffer {name}", _difference(after[name], buffer)
 

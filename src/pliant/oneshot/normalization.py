@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, final
 
@@ -150,11 +151,13 @@ class NormLayer:
       layer: the layer.
       statistics: its mean, variance and usually the number of batches; views of the maximal tensors in elastic layers.
       wrappers: the elastic modules that consist of this layer; their mode sets its mode.
+      write: writes the statistics into the maximal tensors, where they are copies of parts.
     """
 
     layer: Any
     statistics: list[Tensor]
     wrappers: tuple[nn.Module, ...]
+    write: Callable[[], None] = lambda: None
 
     def set_mode(self, *, training: bool) -> None:
         """Sets the mode of this layer alone."""
@@ -168,6 +171,7 @@ class NormLayer:
         variance.fill_(1)
         for tensor in count:
             tensor.zero_()
+        self.write()
 
     def average(self, index: int) -> None:
         """Sets the momentum so that batch ``index`` has the same weight as each batch before it."""
@@ -224,6 +228,7 @@ def _restored(found: list[NormLayer], *, statistics: bool) -> Iterator[None]:
             for norm, old in zip(found, values):
                 for tensor, value in zip(norm.statistics, old):
                     tensor.copy_(value)
+                norm.write()
 
 
 def count_examples(batch: Any) -> int:
@@ -245,13 +250,13 @@ def find_norm_layers(network: nn.Module) -> list[NormLayer]:
         inner = network.network
         network.find_widths()
     found: dict[int, NormLayer] = {}
-    for module, borrowed, wrappers in _walk(inner, {}, ()):
+    for module, borrowed, wrappers, write in _walk(inner, {}, (), lambda: None):
         buffers = module._buffers
         if not isinstance(module, _NormBase) or buffers.get("running_mean") is None:
             continue
         names = [name for name in _STATISTICS if buffers.get(name) is not None]
         tensors: list[Any] = [borrowed.get((id(buffers), name), buffers[name]) for name in names]
-        found.setdefault(id(module), NormLayer(module, tensors, wrappers))
+        found.setdefault(id(module), NormLayer(module, tensors, wrappers, write))
     return list(found.values())
 
 
@@ -260,22 +265,23 @@ _Borrowed = dict[tuple[int, str], Tensor]
 
 
 def _walk(
-    module: nn.Module, borrowed: _Borrowed, wrappers: tuple[nn.Module, ...]
-) -> Iterator[tuple[nn.Module, _Borrowed, tuple[nn.Module, ...]]]:
-    """Yields the modules that run, the tensors that they borrow, and the elastic modules around each."""
+    module: nn.Module, borrowed: _Borrowed, wrappers: tuple[nn.Module, ...], write: Callable[[], None]
+) -> Iterator[tuple[nn.Module, _Borrowed, tuple[nn.Module, ...], Callable[[], None]]]:
+    """Yields the modules that run, the tensors that they borrow, the elastic modules around each, and what writes copies."""
     if isinstance(module, LayerChoice):
         selected = module.selected
         for index in range(len(module)) if isinstance(selected, Tensor) else [int(selected)]:
-            yield from _walk(module[index], {}, ())
+            yield from _walk(module[index], {}, (), write)
         return
-    yield module, borrowed, wrappers
+    yield module, borrowed, wrappers, write
     if isinstance(module, (Elastic, LazyLayer)):
         current = module.running() if isinstance(module, Elastic) else [module.current()]
         for skeleton in (one for one in current if one is not None):
             tensors = module.shared.take(skeleton)
             lent = {(id(b.table), b.name): tensor for b, tensor in zip(skeleton.bindings, tensors)}
-            yield from _walk(skeleton.module, lent, (*wrappers, module))
+            keep = partial(module.shared.write_copies, skeleton, tensors)
+            yield from _walk(skeleton.module, lent, (*wrappers, module), keep)
         return
     for child in module._modules.values():
         if child is not None:
-            yield from _walk(child, borrowed, ())
+            yield from _walk(child, borrowed, (), write)

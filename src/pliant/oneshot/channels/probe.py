@@ -24,6 +24,7 @@ from pliant.values.path import Path, step_text
 from ..choices.evaluation import evaluating
 from ..choices.hole_keys import HoleKeys, name_picks
 from ..elastic.widths import Widths, find_widths, input_width, is_depthwise
+from .origins import Origins, find_origins, put_origins
 
 JoinPoint = tuple[int, int]
 """The number of a pointwise operation in running order, and the dimension from the end."""
@@ -92,22 +93,27 @@ class Probe:
       widths: by ``id`` of a layer, the width of its input.
       built_for: by ``id`` of a layer, the input width that it was built for.
       joins: by join point, the sizes of the tensors that a pointwise operation joins.
+      origins: where the entries of tensors come from.
     """
 
     widths: dict[int, int] = field(default_factory=dict)
     built_for: dict[int, int] = field(default_factory=dict)
     joins: dict[JoinPoint, tuple[int, ...]] = field(default_factory=dict)
+    origins: Origins = field(default_factory=Origins)
 
 
-def probe(network: nn.Module, example: tuple[Any, ...], outputs: Mapping[int, int]) -> Probe:
+def probe(
+    network: nn.Module, example: tuple[Any, ...], outputs: Mapping[int, int], *, traced: bool = False
+) -> Probe:
     """Runs a network on an example with other widths.
 
     Args:
       network: stays as it is.
       example: the inputs of the network, on its device.
       outputs: by ``id`` of a layer, another width for its output.
+      traced: whether to record origins, and not only the shapes of what has some.
     """
-    found = Probe()
+    found = Probe(origins=Origins(is_complete=traced))
     mode = _JoinRecorder(found)
     random = torch.random.fork_rng(devices=[])
     with torch.no_grad(), random, evaluating(network), _adapted(network, found, outputs, mode), mode:
@@ -139,11 +145,14 @@ def _adapt(
     """Returns a ``forward`` that takes any width, records it, and returns the width ``output``."""
     run = layer.forward
     keeps_width = widths.writes is None or is_depthwise(layer)
+    origins, key, groups = found.origins, id(layer), 1 if keeps_width else _groups(layer)
 
     def forward(*args: Any, **fields: Any) -> Any:
         with mode.paused():
             own, first = input_width(layer, widths), args[0] if args else next(iter(fields.values()))
-            width = own
+            width, source = own, first
+            if widths.reads is not None:
+                origins.read(key, first, widths.dim, groups, contracts=not keeps_width)
             if own is not None and first.dim() >= abs(widths.dim):
                 width = int(first.shape[widths.dim])
                 found.widths[id(layer)], found.built_for[id(layer)] = width, own
@@ -152,12 +161,22 @@ def _adapt(
             given = run(*args, **fields)
             if keeps_width and own is not None and width is not None and width != own:
                 dim = widths.dim
-                return _change_output(given, lambda y: _resize(y, dim, y.shape[dim] // own * width))
-            if output is not None:
-                return _change_output(given, lambda y: _resize(y, widths.dim, output))
+                given = _change_output(given, lambda y: _resize(y, dim, y.shape[dim] // own * width))
+            elif output is not None:
+                given = _change_output(given, lambda y: _resize(y, widths.dim, output))
+            result = given[0] if isinstance(given, tuple) else given
+            if keeps_width:
+                origins.keep(source, result, widths.dim)
+            else:
+                origins.start(key, result, widths.dim, groups)
             return given
 
     return forward
+
+
+def _groups(layer: nn.Module) -> int:
+    found: Any = getattr(layer, "groups", 1)
+    return found if isinstance(found, int) else 1
 
 
 def _change_output(value: object, change: Callable[[Any], Any]) -> Any:
@@ -170,6 +189,13 @@ def _resize(x: object, dim: int, width: int) -> Any:
     """Cuts a tensor in one dimension, or pads it with zeros."""
     if not isinstance(x, Tensor) or x.dim() < (dim + 1 if dim >= 0 else -dim) or x.shape[dim] == width:
         return x
+    made, origins = _cut_or_pad(x, dim, width), find_origins(x)
+    if origins is not None:
+        put_origins(made, _cut_or_pad(origins, dim, width))
+    return made
+
+
+def _cut_or_pad(x: Tensor, dim: int, width: int) -> Tensor:
     if x.shape[dim] > width:
         return x.narrow(dim, 0, width)
     shape = list(x.shape)
@@ -198,7 +224,11 @@ class _JoinRecorder(TorchFunctionMode):
         tensors = [x for x in args if isinstance(x, Tensor)] if not self.is_paused else []
         name = getattr(func, "__name__", "")
         if len(tensors) < 2 or name not in _POINTWISE:
-            return func(*args, **fields)
+            output = func(*args, **fields)
+            if not self.is_paused:
+                name = getattr(func.__self__, "__name__", "") if name == "__get__" else name
+                self.found.origins.record(name, func, args, fields, output=output)
+            return output
         self.count += 1
         alike = list(tensors)
         for dim in range(-1, -1 - max(t.dim() for t in tensors), -1):
@@ -210,7 +240,11 @@ class _JoinRecorder(TorchFunctionMode):
                     if t.dim() >= -dim and t.shape[dim] != 1:
                         alike[i] = _resize(t, dim, max(joined))
         again = iter(alike)
-        return func(*(next(again) if isinstance(x, Tensor) else x for x in args), **fields)
+        taken = tuple(next(again) if isinstance(x, Tensor) else x for x in args)
+        self.found.origins.use_together(alike)
+        output = func(*taken, **fields)
+        self.found.origins.record(name, func, taken, fields, output=output)
+        return output
 
 
 _POINTWISE = frozenset(

@@ -8,26 +8,38 @@ receive them.  It changes the space only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
 from typing import Any, final
 
 import torch
 from torch import nn
 
-from pliant.hyper.hole import DerivedHole, Intv, OneOf
+from pliant.hyper.hole import DerivedHole, Hole, Intv, OneOf
 from pliant.hyper.template import Template
-from pliant.space import Choice, Decisions, Point, Space, walk_points
+from pliant.space import Choice, Decisions
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.read.query import get
 from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import DecisionError, FieldTypeError, FieldValueError, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 from pliant.values.path import Path
 
 from ..choices.hole_keys import HoleKeys
 from ..elastic.widths import find_widths, is_depthwise
-from .probe import JoinPoint, MatchedNode, Probe, match_nodes, probe
+from .probe import MatchedNode, match_nodes, probe
+from .runs import (
+    Run,
+    SearchedValue,
+    changes,
+    compose_decisions,
+    find_causes,
+    find_fixed_outputs,
+    merge_groups,
+)
+from .slicing import SlicedWidth, SliceFinder, Slices, slice_width
 
 WIDTH_NAME = "width of "  # the prefix of names given to unnamed holes that other layers follow
 WIDENING = 64  # channels added to the output of a layer to find out which layers receive it
@@ -35,7 +47,9 @@ MAX_NETWORKS = 16  # at most so many networks are run to cover the candidates of
 
 
 class WidthSum(DerivedHole):
-    """A width that is a weighted sum of other widths: ``constant + factors[0] * holes[0] + ...``; for concatenations.
+    """A width that is a weighted sum of other widths: ``(constant + factors[0] * holes[0] + ...) / divisor``; for concatenations.
+
+    With ``blocks``, as those of a ``SlicedWidth``, it knows which channels of the largest width are kept.
 
     >>> import pliant as pg
     >>> list(pg.iter(pg.Dict(width=WidthSum([pg.oneof([2, 4]), pg.oneof([1, 3])], [1, 10], 5))))
@@ -45,12 +59,17 @@ class WidthSum(DerivedHole):
     holes: list[Any]
     factors: list[int]
     constant: int = 0
+    divisor: int = 1
+    full: int = 0
+    blocks: list[Any] | None = None
 
     def inner(self) -> Any:
         return [clone(hole) for hole in self.holes]
 
     def build(self, value: Any) -> Any:
-        return self.constant + sum(factor * width for factor, width in zip(self.factors, value))
+        total = self.constant + sum(factor * width for factor, width in zip(self.factors, value))
+        width = total // self.divisor
+        return width if self.blocks is None else slice_width(width, value, self.full, self.blocks)
 
     def unbuild(self, value: Any) -> Any:
         if len(self.factors) != 1:
@@ -58,7 +77,7 @@ class WidthSum(DerivedHole):
                 f"{value} is the sum of {len(self.factors)} widths, which cannot be recovered from it. Give each hole a name and put a "
                 "hole of this name at the output width of a layer, as follow does: the widths are read there."
             )
-        return [(value - self.constant) // self.factors[0]]
+        return [(value * self.divisor - self.constant) // self.factors[0]]
 
 
 def follow(space: object, example: object, *, tie: bool = False) -> Any:
@@ -102,47 +121,14 @@ def follow(space: object, example: object, *, tie: bool = False) -> Any:
         program = _apply_ties(program, ties, networks.sources, tie)
     updates = networks.find_updates()
     program = rebind(program, updates) if updates else program
+    updates = _slice_widths(program, networks.find_slices(), networks.sources)
+    program = rebind(program, updates) if updates else program
     _Networks(program, inputs).check()
     return program
 
 
-LinearWidth = tuple[dict[str, int], int]
+LinearWidth = tuple[dict[str, Fraction], Fraction]
 """A width as a linear function of decisions: a factor for each decision path, and a constant."""
-
-
-@final
-@dataclass(frozen=True)
-class SearchedValue:
-    """A searched value that may be a width.
-
-    Attributes:
-      key: the path of its decision.
-      hole: the hole in the program.
-      paths: the paths of the hole; several for tied holes.
-      numbers: the value of each decision; empty if the values are not integers.
-      layers: the paths of the layers whose output width it is; empty if it also occurs elsewhere.
-    """
-
-    key: str
-    hole: Any
-    paths: tuple[Path, ...]
-    numbers: dict[int, int]
-    layers: tuple[str, ...] = ()
-
-
-@final
-class _Run:
-    """The result of one probe, by paths in the program."""
-
-    def __init__(self, found: Probe, pairs: list[MatchedNode]) -> None:
-        self.layers = {str(p.path): p for p in pairs if isinstance(p.child, nn.Module)}
-        names = {id(p.child): str(p.path) for p in pairs if isinstance(p.child, nn.Module)}
-        for p in reversed(self.layers.values()):  # the innermost first
-            for name, module in p.child.named_modules():
-                names.setdefault(id(module), f"{p.path}>{name}")
-        self.joins = found.joins
-        self.widths = {names[key]: width for key, width in found.widths.items()}
-        self.built_for = {names[key]: width for key, width in found.built_for.items()}
 
 
 @final
@@ -160,6 +146,7 @@ class _Networks:
         counts = [p.count for p in self.space.points if isinstance(p, Choice) and not p.values]
         self.turns = range(min(MAX_NETWORKS, max(counts, default=1)))
         self.sources: dict[str, SearchedValue] = {}
+        self.measured: dict[int, tuple[Run, dict[tuple[str, Any], Run]]] = {}  # by turn: the first and others
 
     def find_ties(self) -> list[set[str]]:
         """Returns groups of decisions and of layers with a fixed width, by path, whose widths must be equal."""
@@ -167,12 +154,12 @@ class _Networks:
         for turn in self.turns:
             base = self.run(turn)
             effects = {key: self.run(turn, {key: self._largest(key)}) for key in self._simple_first()}
-            touched = {join for run in effects.values() for join in base.joins if _changes(base, run, join)}
-            if any(len(set(_causes(base, effects, join))) > 1 for join in touched):
-                for path, width in _fixed_outputs(base):
+            touched = {join for run in effects.values() for join in base.joins if changes(base, run, join)}
+            if any(len(set(find_causes(base, effects, join))) > 1 for join in touched):
+                for path, width in find_fixed_outputs(base):
                     effects[path] = self.run(turn, outputs={path: width + WIDENING})
             for join in sorted(touched):
-                causes = _causes(base, effects, join)
+                causes = find_causes(base, effects, join)
                 if len(set(causes)) == 1:
                     continue
                 if not all(causes):
@@ -182,7 +169,7 @@ class _Networks:
                         f"{min(base.joins[join])} that no symbolic layer returns. Fix the width {named!r}, or symbolize the layer that "
                         "returns the other tensor."
                     )
-                groups = _merge(groups, set().union(*causes))
+                groups = merge_groups(groups, set().union(*causes))
         return groups
 
     def find_updates(self) -> dict[Path, Any]:
@@ -196,13 +183,16 @@ class _Networks:
                 for key in self._simple_first()
                 for index, number in self._ends(key)
             }
+            self.measured[turn] = base, runs
             for name in base.widths:
                 reached = [run for run in (base, *runs.values()) if name in run.widths]
                 seen = [(run.built_for[name], run.widths[name]) for run in reached]
                 fits = all(built_for == width for built_for, width in seen)
                 if fits and len(set(seen)) > 1:
                     continue  # the layer has a hole already
-                width_terms = ({}, seen[0][1]) if fits else self._find_width(name, base, runs)
+                width_terms: LinearWidth = (
+                    ({}, Fraction(seen[0][1])) if fits else self._find_width(name, base, runs)
+                )
                 if not fits and (">" in name or name not in base.layers):
                     self._raise_inner_layer(name, base, width_terms)
                 if found.setdefault(name, width_terms) != width_terms:
@@ -213,6 +203,34 @@ class _Networks:
                 if not fits:
                     layers[name] = base.layers[name]
         return dict(self._updates({name: found[name] for name in layers}, layers))
+
+    def find_slices(self) -> dict[Path, Slices]:
+        """Returns, by the path of a width, which entries of the largest one it keeps, if these are not the first ones."""
+        found: dict[Path, Slices | None] = {}
+        for turn, (base, runs) in self.measured.items():
+            firsts = {key: next(iter(s.numbers.values())) for key, s in self.sources.items() if s.numbers}
+            ends: dict[str, int] = {}
+            for key, number in runs:
+                if number is not None and abs(number - firsts[key]) > abs(
+                    ends.get(key, firsts[key]) - firsts[key]
+                ):
+                    ends[key] = number
+            try:
+                largest = self.run(turn, {key: self._largest(key) for key in ends}, traced=True)
+            except FieldValueError:  # the largest values do not go together
+                continue
+            steps = {
+                key: (firsts[key], n, max(self.sources[key].numbers.values())) for key, n in ends.items()
+            }
+            others = [base.sizes, *(runs[key, n].sizes for key, n in ends.items())]
+            finder = SliceFinder(others, largest.sizes, steps)
+            for role, slices in (("reads", finder.inputs()), ("writes", finder.outputs())):
+                for name, one in slices:
+                    p = base.layers.get(name)
+                    field = None if p is None else getattr(find_widths(p.child), role)
+                    if p is not None and field and found.setdefault(p.path + field, one) != one:
+                        found[p.path + field] = None
+        return {path: slices for path, slices in found.items() if slices is not None}
 
     def check(self) -> None:
         """Checks the widths in some random networks."""
@@ -229,24 +247,34 @@ class _Networks:
     # ------------------------------------------------------------------ running
 
     def run(
-        self, turn: int, chosen: Mapping[str, Any] | None = None, outputs: Mapping[str, int] | None = None
-    ) -> _Run:
+        self,
+        turn: int,
+        chosen: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, int] | None = None,
+        *,
+        traced: bool = False,
+    ) -> Run:
         """Runs the network of the ``turn``-th candidates and the first values, except ``chosen`` and the widths in ``outputs``."""
         values, wide = dict(chosen or {}), dict(outputs or {})
         for key in list(values):
             source = self.sources[key]
             if source.layers:  # no new network is needed: only the output changes
                 wide |= dict.fromkeys(source.layers, source.numbers[values.pop(key)])
-        return self._run(compose_decisions(self.space, turn, values), wide, chosen)
+        return self._run(compose_decisions(self.space, turn, values), wide, chosen, traced=traced)
 
     def _run(
-        self, decisions: Decisions, outputs: Mapping[str, int], chosen: Mapping[str, Any] | None = None
-    ) -> _Run:
+        self,
+        decisions: Decisions,
+        outputs: Mapping[str, int],
+        chosen: Mapping[str, Any] | None = None,
+        *,
+        traced: bool = False,
+    ) -> Run:
         try:
             child, pairs = self._build(decisions)
             ids = {str(p.path): id(p.child) for p in pairs}
             widened = {ids[path]: width for path, width in outputs.items() if path in ids}
-            return _Run(probe(child, self.inputs, widened), pairs)
+            return Run(probe(child, self.inputs, widened, traced=traced), pairs)
         except Exception as error:
             what = f"with {dict(chosen)} and the first value of all other decisions, " if chosen else ""
             raise FieldValueError(
@@ -315,9 +343,9 @@ class _Networks:
 
     # ------------------------------------------------------------------ concluding
 
-    def _find_width(self, name: str, base: _Run, runs: Mapping[tuple[str, int | None], _Run]) -> LinearWidth:
+    def _find_width(self, name: str, base: Run, runs: Mapping[tuple[str, int | None], Run]) -> LinearWidth:
         """Returns the width that a layer receives as a linear function of decisions."""
-        factors: dict[str, int] = {}
+        factors: dict[str, Fraction] = {}
         width = base.widths[name]
         for (key, number), run in runs.items():
             change = run.widths.get(name, width) - width
@@ -326,7 +354,8 @@ class _Networks:
             source = self.sources[key]
             first = next(iter(source.numbers.values()), None)
             step = 0 if number is None or first is None else number - first
-            if not step or change % step or factors.setdefault(key, change // step) != change // step:
+            factor = Fraction(change, step or 1)
+            if not step or factors.setdefault(key, factor) != factor:
                 raise FieldValueError(
                     f"the width that the layer at {name!r} receives does not depend linearly on {key!r} ({width}, then {width + change}). "
                     "Use padding that keeps image sizes, put a hole there yourself, or use a lazy layer (nn.LazyLinear)."
@@ -337,7 +366,7 @@ class _Networks:
                 "width: follow changes only searched widths."
             )
         firsts = {key: next(iter(self.sources[key].numbers.values())) for key in factors}
-        return factors, width - sum(factors[key] * firsts[key] for key in factors)
+        return factors, width - sum((factors[key] * firsts[key] for key in factors), Fraction(0))
 
     def _updates(
         self, found: Mapping[str, LinearWidth], layers: Mapping[str, MatchedNode]
@@ -352,16 +381,15 @@ class _Networks:
             assert widths.reads is not None
             holes = [_named(self.sources[key].hole, key) for key in factors]
             is_same = constant == 0 and list(factors.values()) == [1]
-            width: Any = holes[0] if is_same else WidthSum(holes, list(factors.values()), constant)
+            width: Any = holes[0] if is_same else _sum(holes, factors, constant)
             yield layers[name].path + widths.reads, width
             if is_depthwise(layer):
                 times = layer.out_channels // layer.in_channels
                 yield layers[name].path + "groups", clone(width)
-                scaled = [factor * times for factor in factors.values()]
-                more = WidthSum(list(map(clone, holes)), scaled, constant * times)
+                more = _sum(holes, {key: factor * times for key, factor in factors.items()}, constant * times)
                 yield layers[name].path + "out_channels", clone(width) if times == 1 else more
 
-    def _raise_inner_layer(self, name: str, base: _Run, width_terms: LinearWidth) -> None:
+    def _raise_inner_layer(self, name: str, base: Run, width_terms: LinearWidth) -> None:
         outer, _, inner = name.partition(">")
         kind = type(base.layers[outer].child).__name__ if outer in base.layers else "module"
         raise FieldValueError(
@@ -369,22 +397,6 @@ class _Networks:
             f"{' and '.join(map(repr, width_terms[0]))} decides. Put the hole, with a name, into an argument of {kind} for its input width, "
             "or create a lazy layer (nn.LazyConv2d)."
         )
-
-
-def compose_decisions(space: Space, turn: int, chosen: Mapping[str, Any]) -> Decisions:
-    """Returns decisions with values by path, the first numbers, and the ``turn``-th candidates (modulo their number)."""
-
-    def decide(_: int, point: Point) -> Any:
-        if not isinstance(point, Choice):
-            return chosen.get(point.path, point.min_value)
-        return chosen.get(point.path, 0 if point.values else (turn + point.pick) % point.count)
-
-    try:
-        return Decisions(space, walk_points(space, decide))
-    except DecisionError:  # the picks of a group depend on each other
-        drawn = space.sample(turn).to_dict()
-        drawn.update({key: value for key, value in chosen.items() if key in drawn})
-        return space.parse(drawn)
 
 
 def _apply_ties(program: Any, ties: list[set[str]], sources: Mapping[str, SearchedValue], tie: bool) -> Any:
@@ -424,38 +436,35 @@ def _format_width(width_terms: LinearWidth) -> str:
     return " + ".join([*terms, *([str(constant)] if constant or not terms else [])])
 
 
+def _sum(holes: list[Any], factors: Mapping[str, Fraction], constant: Fraction) -> WidthSum:
+    divisor = lcm(constant.denominator, *(factor.denominator for factor in factors.values()))
+    scaled = [int(factor * divisor) for factor in factors.values()]
+    return WidthSum(list(map(clone, holes)), scaled, int(constant * divisor), divisor)
+
+
+def _slice_widths(
+    program: Any, found: Mapping[Path, Slices], sources: Mapping[str, SearchedValue]
+) -> dict[Path, Any]:
+    """Returns values by path that give widths their slices."""
+    updates: dict[Path, Any] = {}
+    for path, slices in found.items():
+        width, blocks = get(program, path), slices.to_lists()
+        if not isinstance(width, Hole):
+            continue
+        if isinstance(width, (OneOf, Intv)) and len(slices.keys) == 1:
+            updates[path] = SlicedWidth(clone(width), [], slices.full, blocks)
+            continue
+        holes = [_named(sources[key].hole, key) for key in slices.keys]
+        if isinstance(width, WidthSum) and [h.name for h in width.holes] == [h.name for h in holes]:
+            updates[path] = rebind(clone(width), full=slices.full, blocks=blocks)
+            continue
+        updates[path] = SlicedWidth(clone(width), holes, slices.full, blocks)
+        for key in slices.keys:
+            source = sources[key]
+            for place in source.paths if source.hole.name is None else ():
+                updates.setdefault(place, _named(source.hole, key))
+    return updates
+
+
 def _named(hole: Any, key: str) -> Any:
     return clone(hole) if hole.name is not None else rebind(clone(hole), name=f"{WIDTH_NAME}{key}")
-
-
-def _fixed_outputs(run: _Run) -> Iterator[tuple[str, int]]:
-    """Yields the layers with a fixed output width, and that width."""
-    for path, p in run.layers.items():
-        widths = find_widths(p.child)
-        if widths is None or widths.writes is None or is_depthwise(p.child):
-            continue
-        width = getattr(p.value, "sym_init_args", {}).get(widths.writes)
-        if type(width) is int:
-            yield path, width
-
-
-def _changes(base: _Run, run: _Run, join: JoinPoint) -> bool:
-    return run.joins.get(join, base.joins[join]) != base.joins[join]
-
-
-def _causes(base: _Run, effects: Mapping[str, _Run], join: JoinPoint) -> tuple[frozenset[str], ...]:
-    """Returns, for each tensor at a join point, the decisions and layers that change its size."""
-    sizes = base.joins[join]
-    found: list[set[str]] = [set() for _ in sizes]
-    for key, run in effects.items():
-        there = run.joins.get(join, sizes)
-        if len(there) == len(sizes):
-            for cause, before, after in zip(found, sizes, there):
-                if before != after:
-                    cause.add(key)
-    return tuple(map(frozenset, found))
-
-
-def _merge(groups: list[set[str]], more: set[str]) -> list[set[str]]:
-    apart = [group for group in groups if not group & more]
-    return [*apart, more.union(*(group for group in groups if group & more))]

@@ -21,6 +21,7 @@ from pliant.values.errors import FieldValueError
 from ..choices.selection import Selection
 from .lazy import LazyLayer
 from .sharing import SharedTensors, Skeleton
+from .slices import place_channels, take_channels
 from .superkernel import Superkernel, find_superkernel
 from .widths import find_widths, input_width
 
@@ -95,7 +96,7 @@ class SizeMixture:
         self._running = plan.running()
         learned = torch.is_grad_enabled() and any(row.requires_grad for row in rows)
         if len(plan.sizes) == 1 and not learned and all(1.0 in row for row in numbers):
-            return self._lend(self._running[0])(*args, **fields)
+            return self._run_size(self._running[0], args, fields)
         kept = _support(numbers)
         rows = [row if len(axis) == len(row) else row[list(axis)] for row, axis in zip(rows, kept)]
         if plan.superkernel is None:
@@ -178,6 +179,11 @@ class SizeMixture:
         size.borrow(self._shared.take(size))
         return size.module
 
+    def _run_size(self, size: Skeleton, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+        output = self._lend(size)(*args, **fields)
+        self._shared.write_copies(size)
+        return output
+
     def _run_superkernel(self, superkernel: Superkernel, rows: list[Tensor], args: Any, fields: Any) -> Any:
         tensors = self._shared.take(superkernel.largest)
         for i, binding in enumerate(superkernel.largest.bindings):
@@ -195,12 +201,12 @@ class SizeMixture:
         parts: list[Tensor] = []
         for size, take in zip(plan.sizes.values(), plan.input_channels):
             taken = (_cut(args[0], plan.dim, take), *args[1:]) if args else args
-            part = self._lend(size)(*taken, **fields)
+            part = self._run_size(size, taken, fields)
             if not isinstance(part, Tensor):
                 raise FieldValueError(
                     f"the module at {self._shared.path!r} returns a {type(part).__name__}, and a mixture of sizes needs a tensor."
                 )
-            parts.append(part)
+            parts.append(place_outputs(size.module, part))
         wide = self._widen(parts, plan.dim)
         total: Any = 0.0
         for place, part in zip(plan.sizes, wide):
@@ -226,6 +232,15 @@ class SizeMixture:
         return [functional.pad(part, [*behind, 0, widest - part.shape[dim]]) for part in parts]
 
 
+def place_outputs(module: nn.Module, output: Tensor) -> Tensor:
+    """Returns the output of a single layer with its channels at their places in that of the widest layer."""
+    widths = find_widths(module)
+    if widths is None:
+        return output
+    width = input_width(module, widths) if widths.writes is None else getattr(module, widths.writes, None)
+    return place_channels(output, widths.dim, width)
+
+
 def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
     """Returns the dimension and number of channels of a module's input, from its first layer with known widths.
 
@@ -241,12 +256,12 @@ def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
 
 
 def _cut(value: object, dim: int | None, take: int | None) -> Any:
-    """Returns the first channels of an input."""
+    """Returns the channels of an input that a size reads."""
     if dim is None or take is None or not isinstance(value, Tensor):
         return value
     if not -value.dim() <= dim < value.dim() or value.shape[dim] <= take:
         return value
-    return value.narrow(dim, 0, take)
+    return take_channels(value, dim, take)
 
 
 def _support(numbers: Sequence[Sequence[float]]) -> Support:

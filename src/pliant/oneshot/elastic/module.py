@@ -156,7 +156,10 @@ class Elastic(nn.Module):
             self.selection.check_turn()
         if self.selection.weights and self.is_mixed:
             return self.mixture.run(args, fields)
-        return self._borrow()(*args, **fields)
+        output = self._borrow()(*args, **fields)
+        if self._running is not None and self._running.copies:
+            self.shared.write_copies(self._running)
+        return output
 
     @property
     def is_mixed(self) -> bool:

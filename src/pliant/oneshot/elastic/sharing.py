@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pliant.values.errors import FieldValueError
 
 from .rules import Rule, find_rule, missing_rule
+from .slices import SlicedRule, slice_rule
 
 Table = dict[str, Any]  # the _parameters or _buffers of a module
 
@@ -51,6 +52,7 @@ class Skeleton:
 
     module: nn.Module
     bindings: list[Binding] = field(default_factory=list)
+    copies: list[int] = field(default_factory=list)  # which bindings are buffers whose parts are copies
 
     def borrow(self, tensors: list[Tensor]) -> None:
         """Puts tensors in the places of ``bindings``.
@@ -101,6 +103,20 @@ class SharedTensors(nn.Module):
                 full = buffers[binding.key]
             found.append(full if binding.rule is None else binding.rule(binding.layer, binding.name, full))
         return found
+
+    def write_copies(self, skeleton: Skeleton, tensors: list[Tensor] | None = None) -> None:
+        """Writes the buffers of a skeleton that are copies of parts into the maximal ones.
+
+        Args:
+          skeleton: a module of one size.
+          tensors: what ``take`` returned; if None, what the skeleton borrowed.
+        """
+        for i in skeleton.copies:
+            binding = skeleton.bindings[i]
+            part = binding.table[binding.name] if tensors is None else tensors[i]
+            full: Any = self._buffers[binding.key]
+            if isinstance(binding.rule, SlicedRule):
+                binding.rule.write(full, part)
 
     def share(self, skeletons: list[Skeleton]) -> None:
         """Makes the maximal tensors from those of some skeletons, which become stand-ins.
@@ -190,7 +206,15 @@ class SharedTensors(nn.Module):
                     "largest; for lazy layers, pass an example that reaches the largest."
                 )
             else:
+                binding.rule = slice_rule(
+                    binding.rule, binding.layer, binding.name, part=wanted, full=tuple(full.shape)
+                )
                 self._check_rule(binding, full, wanted)
+        skeleton.copies = [
+            i
+            for i, b in enumerate(skeleton.bindings)
+            if isinstance(b.rule, SlicedRule) and b.table is b.layer._buffers
+        ]
         for binding in skeleton.bindings:
             tensor = binding.table[binding.name]
             stand_in = torch.empty_like(tensor, device="meta")

@@ -17,11 +17,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .rules import centred, find_rule, leading
 from .sharing import Skeleton
+from .slices import SlicedRule, Width
 
 Sizes = Mapping[tuple[int, ...], Skeleton]
 """The size at each combination of places on the axes; a place is usually a value."""
 
 Interval = tuple[int, int]
+
+Kept = Interval | list[int]
+"""The entries of a dimension that a part has: from the first to before the second, or each of them."""
 
 
 @final
@@ -79,18 +83,18 @@ def find_superkernel(sizes: Sizes) -> Superkernel | None:
     if kind is None:
         return None
     if kind is _BatchNorm:
-        widths = {place: [(0, _width(size))] for place, size in sizes.items()}
+        widths = {place: _norm_box(size) for place, size in sizes.items()}
         return Superkernel(largest, {}, find_mask_factors(widths, [_width(largest)]))
     weights = {}
     for name in [binding.name for binding in largest.bindings]:
         full = _shape(largest, name) or ()
-        boxes = {place: _box(_shape(size, name), full) for place, size in sizes.items()}
+        boxes = {place: _box(size, name, full) for place, size in sizes.items()}
         weights[name] = find_mask_factors(boxes, full)
     return Superkernel(largest, weights, [])
 
 
 def find_mask_factors(
-    boxes: Mapping[tuple[int, ...], list[Interval]], full: Sequence[int]
+    boxes: Mapping[tuple[int, ...], Sequence[Kept]], full: Sequence[int]
 ) -> list[MaskFactor]:
     """Factorizes a mask: dimensions that depend on different axes get different factors.
 
@@ -99,7 +103,7 @@ def find_mask_factors(
     [((1,), [[1.0, 0.0], [1.0, 1.0]]), ((0,), [1.0, 1.0])]
 
     Args:
-      boxes: by places on the axes: the interval of entries that the part has in each dimension.
+      boxes: by places on the axes: the entries that the part has in each dimension.
       full: the size of each dimension.
     """
     counts = [max(place[axis] for place in boxes) + 1 for axis in range(len(next(iter(boxes))))]
@@ -117,7 +121,7 @@ def find_mask_factors(
 
 
 def _make_mask_factor(
-    boxes: Mapping[tuple[int, ...], list[Interval]],
+    boxes: Mapping[tuple[int, ...], Sequence[Kept]],
     counts: list[int],
     full: Sequence[int],
     axes: list[int],
@@ -126,14 +130,18 @@ def _make_mask_factor(
     table = torch.zeros([*(counts[axis] for axis in axes), *(full[dim] for dim in dims)])
     for place, box in boxes.items():
         if all(place[axis] == 0 for axis in range(len(counts)) if axis not in axes):
-            spot = table[tuple(place[axis] for axis in axes)]
-            spot[tuple(slice(*box[dim]) for dim in dims)] = 1.0
+            found = torch.ones(())
+            for dim in dims:
+                kept, line = box[dim], torch.zeros(full[dim])
+                line[kept if isinstance(kept, list) else slice(*kept)] = 1.0
+                found = found.unsqueeze(-1) * line
+            table[tuple(place[axis] for axis in axes)] = found
     shape = tuple(full[dim] if dim in dims else 1 for dim in range(len(full)))
     return MaskFactor(tuple(axes), table, shape if dims else ())
 
 
-def _matters(boxes: Mapping[tuple[int, ...], list[Interval]], axis: int, dim: int) -> bool:
-    """Returns whether the interval of a dimension depends on the place on an axis."""
+def _matters(boxes: Mapping[tuple[int, ...], Sequence[Kept]], axis: int, dim: int) -> bool:
+    """Returns whether the entries of a dimension depend on the place on an axis."""
     return any(box[dim] != boxes[(*place[:axis], 0, *place[axis + 1 :])][dim] for place, box in boxes.items())
 
 
@@ -171,12 +179,24 @@ def _width(norm: Skeleton) -> int:
     return int(norm.module.num_features)  # type: ignore[arg-type]  # all batch normalization layers have it
 
 
-def _box(shape: tuple[int, ...] | None, full: tuple[int, ...]) -> list[Interval]:
-    """Returns the intervals of a part: the first channels, the middle of the kernel."""
-    if shape is None:  # a size without a bias
+def _norm_box(norm: Skeleton) -> list[Kept]:
+    """Returns the channels of a batch normalization layer."""
+    width: Any = norm.module.num_features
+    return [list(width.kept()) if isinstance(width, Width) else (0, int(width))]
+
+
+def _box(size: Skeleton, name: str, full: tuple[int, ...]) -> list[Kept]:
+    """Returns the entries of a part in each dimension: the first channels or their slices, the middle of the kernel."""
+    binding = next((binding for binding in size.bindings if binding.name == name), None)
+    if binding is None:  # a size without a bias
         return [(0, 0) for _ in full]
+    shape = tuple(binding.stand_in.shape)
     starts = [0 if dim < 2 else (full[dim] - shape[dim]) // 2 for dim in range(len(full))]
-    return [(start, start + count) for start, count in zip(starts, shape)]
+    found: list[Kept] = [(start, start + count) for start, count in zip(starts, shape)]
+    if isinstance(binding.rule, SlicedRule):
+        for dim, index in binding.rule.dims.items():
+            found[dim] = index.tolist()
+    return found
 
 
 def _same(sizes: Sequence[Skeleton], *names: str) -> bool:

@@ -119,8 +119,8 @@ def input_width(layer: nn.Module, widths: Widths) -> int | None:
     if isinstance(layer, nn.PReLU) and found == 1:
         return None
     if isinstance(found, (tuple, list)):
-        return int(found[-1]) if len(found) == 1 else None
-    return None if found is None else int(found)
+        return found[-1] if len(found) == 1 else None
+    return None if found is None else found if isinstance(found, int) else int(found)
 
 
 def is_depthwise(layer: nn.Module) -> bool:

@@ -29,6 +29,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, check_items, q
 from pliant.values.path import at_path
 
 from ..elastic.rules import find_rule
+from ..elastic.slices import slice_rule
 from .layer_fields import read_fields, read_settings
 from .ties import has_weights, tie_again
 
@@ -309,7 +310,8 @@ def _inherit(layer: nn.Module, source: nn.Module) -> None:
             if new.shape == old.shape:
                 new.copy_(old)
             elif rule is not None and new.dim() == old.dim() and all(a <= b for a, b in pairs):
-                new.copy_(rule(layer, name, old))
+                sliced = slice_rule(rule, layer, name, part=new.shape, full=old.shape)
+                new.copy_(sliced(layer, name, old))
             elif rule is not None and new.dim() == old.dim() and all(a >= b for a, b in pairs):
                 _write(rule, source, name, new, old)
 

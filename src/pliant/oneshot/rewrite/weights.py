@@ -15,6 +15,7 @@ from ..choices.choice import LayerChoice
 from ..choices.selection import Selection
 from ..elastic.lazy import LazyLayer
 from ..elastic.module import Elastic
+from ..elastic.sharing import SharedTensors, Skeleton
 
 
 def has_trainable_weights(network: nn.Module, selection: Selection) -> bool:
@@ -80,31 +81,53 @@ def load_state(child: nn.Module, network: nn.Module, selection: Selection) -> No
                 kept[name] = given[name].detach().clone() if isinstance(given[name], Tensor) else given[name]
 
 
+def write_buffers(network: nn.Module, selection: Selection, values: Mapping[str, Tensor]) -> None:
+    """Sets buffers of the selected network, by their names in the concrete network, also in the maximal tensors."""
+    lent: list[tuple[SharedTensors, Skeleton, list[Tensor]]] = []
+    with torch.no_grad():
+        for prefix, module, borrowed in _name_modules(network, selection, lent=lent):
+            for name, tensor in module._buffers.items():
+                if tensor is not None and prefix + name in values:
+                    borrowed.get((id(module._buffers), name), tensor).copy_(values[prefix + name])
+        for shared, skeleton, tensors in lent:
+            shared.write_copies(skeleton, tensors)
+
+
 _Borrowed = Mapping[tuple[int, str], Tensor]
 _NOTHING: _Borrowed = MappingProxyType({})
 
 
 def _name_modules(
-    module: nn.Module, selection: Selection, prefix: str = "", borrowed: _Borrowed = _NOTHING
+    module: nn.Module,
+    selection: Selection,
+    prefix: str = "",
+    borrowed: _Borrowed = _NOTHING,
+    lent: list[tuple[SharedTensors, Skeleton, list[Tensor]]] | None = None,
 ) -> Iterator[tuple[str, nn.Module, _Borrowed]]:
-    """Yields the modules of the selected network, each with the prefix of its names, and the tensors that it borrows."""
+    """Yields the modules of the selected network, each with the prefix of its names, and the tensors that it borrows.
+
+    Adds to ``lent`` who lends tensors to which part.
+    """
     if isinstance(module, LayerChoice):
         index = int(selection.value(module.key))
         if module.return_mask:  # the concrete network keeps the name of the candidate
             prefix += f"candidates.{list(module.candidates)[index]}."
-        yield from _name_modules(module[index], selection, prefix)
+        yield from _name_modules(module[index], selection, prefix, lent=lent)
         return
     if isinstance(module, (Elastic, LazyLayer)):
         values = module.values(selection) if isinstance(module, Elastic) else ()
         skeleton = module.skeleton(values) if isinstance(module, Elastic) else module.current()
         if skeleton is None:  # a lazy layer before its first input
             return
-        borrowed = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, module.shared.take(skeleton))}
+        tensors = module.shared.take(skeleton)
+        borrowed = {(id(b.table), b.name): t for b, t in zip(skeleton.bindings, tensors)}
+        if lent is not None:
+            lent.append((module.shared, skeleton, tensors))
         module = skeleton.module
         if isinstance(module, LazyLayer):  # a lazy layer with other searched values
-            yield from _name_modules(module, selection, prefix)
+            yield from _name_modules(module, selection, prefix, lent=lent)
             return
     yield prefix, module, borrowed
     for name, child in module._modules.items():
         if child is not None:
-            yield from _name_modules(child, selection, f"{prefix}{name}.", borrowed)
+            yield from _name_modules(child, selection, f"{prefix}{name}.", borrowed, lent)
