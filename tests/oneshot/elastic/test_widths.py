@@ -8,7 +8,8 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import add_rule, add_widths, follow, measure_differences, supernet
-from pliant.oneshot.elastic.widths import _TABLE, Widths, find_widths
+from pliant.oneshot.elastic.rules import _rules_by_name, find_rule, leading
+from pliant.oneshot.elastic.widths import _TABLE, _TABLE_BY_NAME, Widths, find_widths
 
 
 class Gated(nn.Module):
@@ -89,3 +90,31 @@ def test_the_dimension_of_a_width():
     ):
         add_widths(Own, reads="in_features", dim=10**400)
     assert find_widths(nn.Linear(2, 3)).dim == -1
+
+
+class Elsewhere(nn.Linear):
+    """Stands for a class of a package that is not imported."""
+
+
+def test_classes_by_their_full_names():
+    name = f"{Elsewhere.__module__}.Elsewhere"
+    try:
+        add_widths(name, reads="in_features", dim=-2)
+        add_rule(name, trailing)
+        assert find_widths(Elsewhere(2, 3)) == Widths("in_features", None, -2)
+        assert find_rule(Elsewhere(2, 3)) is trailing
+        assert find_rule(nn.Linear(2, 3)) is leading
+    finally:
+        del _TABLE_BY_NAME[name], _rules_by_name[name]
+
+
+def trailing(layer, name, full):
+    return full[-layer.out_features :]
+
+
+@pytest.mark.parametrize("function", [add_widths, add_rule], ids=lambda function: function.__name__)
+def test_names_that_are_not_full_names(function):
+    with pytest.raises(
+        ValueError, match=r"takes the full name of a class, such as .*; got 'Conv1D'\. Write its module"
+    ):
+        function("Conv1D")

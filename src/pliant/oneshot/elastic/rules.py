@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from pliant.values.class_table import ClassTable
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote
 
+from .widths import CONV1D, check_layer_class, name_class
+
 Rule = Callable[[nn.Module, str, Tensor], Tensor]
 """Takes a layer of the wanted size, the name of one of its parameters or buffers, and the maximal tensor of that name;
 returns the part that the layer uses, as a view if possible."""
 
 _rules = ClassTable[Rule]()
+_rules_by_name: dict[str, Rule] = {}  # of classes of other packages, which are not imported
 
 
-def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
+def add_rule(layer: type[nn.Module] | str, rule: Rule | None = None) -> Any:
     """Registers the sharing rule of a layer class and its subclasses; also a decorator.
 
     >>> class Scale(nn.Module):
@@ -36,27 +39,31 @@ def add_rule(layer: type[nn.Module], rule: Rule | None = None) -> Any:
     ...     return full[: layer.weight.shape[0]]
 
     Args:
-      layer: a class of modules.
+      layer: a class of modules; or its full name, such as ``"transformers.pytorch_utils.Conv1D"``, if its package is not
+        imported here.
       rule: see ``Rule``.
 
     Raises:
       FieldTypeError: ``layer`` is not a class of modules, or ``rule`` is not callable.
+      FieldValueError: ``layer`` is not the full name of a class.
     """
-    given: Any = layer
-    if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"add_rule takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
+    check_layer_class(layer, "add_rule")
     if rule is None:
         return lambda given: add_rule(layer, given)
     if not callable(rule):
         raise FieldTypeError(
             f"a sharing rule is a function (layer, name, full) -> tensor; got {quote(rule)}."
         )
+    if isinstance(layer, str):
+        _rules_by_name[layer] = rule
+        return rule
     return _rules.add(layer, rule)
 
 
 def find_rule(layer: nn.Module) -> Rule | None:
     """Returns the sharing rule of a layer's class or nearest base class; None without one."""
-    return _rules.find(type(layer))
+    found = (_rules.get(base) or _rules_by_name.get(name_class(base)) for base in type(layer).__mro__)
+    return next((rule for rule in found if rule is not None), None)
 
 
 def missing_rule(layer: nn.Module, place: str, shapes: list[tuple[int, ...]]) -> FieldValueError:
@@ -144,3 +151,4 @@ _TABLE: dict[Rule, tuple[type[nn.Module], ...]] = {
 for _rule, _layers in _TABLE.items():
     for _layer in _layers:
         add_rule(_layer, _rule)
+add_rule(CONV1D, leading)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .rules import Rule
-from .widths import Widths, find_widths, is_depthwise
+from .widths import CONV1D, Widths, find_widths, is_depthwise, name_class
 
 
 @final
@@ -177,6 +177,8 @@ def _find_dim(
         return int(is_input) ^ int(isinstance(layer, _ConvTransposeNd))
     if isinstance(layer, (nn.Linear, _ConvNd)):  # a bias
         return None if is_input else 0
+    if any(name_class(base) == CONV1D for base in type(layer).__mro__):
+        return (None if is_input else 0) if count == 1 else int(not is_input)
     if isinstance(layer, nn.RNNBase):
         return 1 if is_input and name.startswith("weight_ih_l0") else None
     fits = [dim for dim in range(count) if part[dim] == width and full[dim] == width.full]

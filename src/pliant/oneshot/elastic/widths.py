@@ -57,9 +57,13 @@ _TABLE: dict[type[nn.Module], Widths] = {
     nn.LSTM: Widths("input_size", "hidden_size", -1),
 }
 
+CONV1D = "transformers.pytorch_utils.Conv1D"  # a linear layer with a transposed weight, in GPT-2
+
+_TABLE_BY_NAME: dict[str, Widths] = {CONV1D: Widths("nx", "nf", -1)}
+
 
 def add_widths(
-    layer: type[nn.Module], *, reads: str | None = None, writes: str | None = None, dim: int = -1
+    layer: type[nn.Module] | str, *, reads: str | None = None, writes: str | None = None, dim: int = -1
 ) -> None:
     """Registers the width arguments of a layer class and its subclasses for ``follow``.
 
@@ -77,23 +81,27 @@ def add_widths(
     Widths(reads='width', writes=None, dim=-1)
 
     Args:
-      layer: a class of modules.
+      layer: a class of modules; or its full name, such as ``"transformers.pytorch_utils.Conv1D"``, if its package is not
+        imported here: its arguments are not checked then.
       reads: the argument for the width of the input, also an attribute of the layer; None if it takes any width.
       writes: the argument for the width of the output; None if the output is as wide as the input.
       dim: the dimension of the input that has the width; if negative (from the end), also that of the output.
 
     Raises:
       FieldTypeError: ``layer`` is not a class of modules, or ``dim`` is not a whole number.
-      FieldValueError: the class does not have such an argument, or inputs have no such dimension.
+      FieldValueError: the class does not have such an argument, inputs have no such dimension, or ``layer`` is not the
+        full name of a class.
     """
     given: Any = layer
-    if not (isinstance(given, type) and issubclass(given, nn.Module)):
-        raise FieldTypeError(f"add_widths takes a class of modules, such as nn.Conv2d; got {quote(layer)}.")
+    check_layer_class(layer, "add_widths")
     size = to_whole(dim)
     if size is None or not -8 <= size < 8:
         raise (FieldTypeError if size is None else FieldValueError)(
             f"add_widths(dim=...) takes a dimension of the input from -8 to 7; got {quote(dim)}."
         )
+    if isinstance(layer, str):
+        _TABLE_BY_NAME[layer] = Widths(reads, writes, size)
+        return
     known = list(read_signature(given).parameters)
     for name in (reads, writes):
         if name is not None and name not in known:
@@ -110,7 +118,30 @@ def find_widths(layer: nn.Module) -> Widths | None:
     >>> find_widths(nn.Linear(2, 3)).reads
     'in_features'
     """
-    return next((_TABLE[base] for base in type(layer).__mro__ if base in _TABLE), None)
+    found = (_TABLE.get(base) or _TABLE_BY_NAME.get(name_class(base)) for base in type(layer).__mro__)
+    return next((widths for widths in found if widths is not None), None)
+
+
+def name_class(cls: type) -> str:
+    """Returns the full name of a class: its module and its name there."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def check_layer_class(given: Any, function: str) -> None:
+    """Checks that the first argument of a function is a class of modules, or the full name of a class.
+
+    Raises:
+      FieldTypeError: it is neither a class of modules nor text.
+      FieldValueError: it is text, but not the full name of a class.
+    """
+    if isinstance(given, str):
+        if "." not in given or not all(part.isidentifier() for part in given.split(".")):
+            raise FieldValueError(
+                f"{function} takes the full name of a class, such as 'transformers.pytorch_utils.Conv1D'; got {quote(given)}. "
+                "Write its module and its name there."
+            )
+    elif not (isinstance(given, type) and issubclass(given, nn.Module)):
+        raise FieldTypeError(f"{function} takes a class of modules, such as nn.Conv2d; got {quote(given)}.")
 
 
 def input_width(layer: nn.Module, widths: Widths) -> int | None:
