@@ -117,6 +117,12 @@ def test_several_numbers():
     assert r2_score(y, model.predict(X)) > 0.5
 
 
+def test_a_constant_number_is_predicted():
+    X = np.arange(20.0)[:, None]
+    for y in (np.full(20, 0.1), np.full(20, -1e200)):
+        np.testing.assert_allclose(TabularSearchRegressor(**QUICK, epochs=1).fit(X, y).predict(X), y)
+
+
 def test_balanced_classes():
     X, y = datasets.make_classification(400, weights=[0.95], flip_y=0.1, random_state=0)
     found = [
@@ -134,6 +140,12 @@ def test_balanced_classes():
             None,
             FieldValueError,
             "requires y to be passed, but the target y is None",
+        ),
+        (
+            TabularSearchClassifier(),
+            np.array([1, "a", "b"], object),
+            FieldTypeError,
+            r"all texts or all numbers, and none is missing; .* write y\.astype\(str\)",
         ),
         (TabularSearchClassifier(trials=0), [0, 1, 1], FieldValueError, "trials is at least 1; got 0"),
         (TabularSearchClassifier(scaling="max"), [0, 1, 1], FieldValueError, "scaling is one of"),

@@ -186,6 +186,26 @@ def test_spaces_around_names(people, small):
     assert found.predict({"age": [50], " city": ["Rome"]}).shape == (1,)
 
 
+def test_classes_that_are_large_numbers(small):
+    y = np.int64(2**60) + np.arange(40) % 2
+    found = search_table({"x": np.arange(40.0) % 2, "y": y}, "y", **small)
+    assert found.classes == (str(2**60), str(2**60 + 1))
+
+
+def test_notes_on_many_columns_are_few(people, small):
+    table = {**people, **{f"same{i}": [1] * 200 for i in range(30)}, "empty": [None] * 200}
+    notes = search_table(table, "rich", **{**small, "trials": 1}).notes
+    assert [note for note in notes if "same" in note] == [
+        "30 columns, 'same0', 'same1', 'same2', 'same3', 'same4' and 25 more: all rows have the same value."
+    ]
+    assert "column 'empty': it has no values." in notes
+
+
+def test_a_table_of_a_target_only():
+    with pytest.raises(FieldValueError, match=r"no column but the target 'y'\. Add columns"):
+        search_table({"y": ["a", "b"] * 10}, "y", progress=False)
+
+
 def test_times():
     assert [read_seconds(one) for one in ("90", "90s", "5m", "5 min", "1.5h", 3)] == [
         90,

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from pliant.values.errors import FieldValueError, quote
+from pliant.values.errors import FieldTypeError, FieldValueError, quote
 
 from .encoding import encode
 from .entry import Entry
@@ -174,7 +174,13 @@ class TabularSearchClassifier(ClassifierMixin, _TabularSearch):  # type: ignore[
             return self._fit_labels(X, y, sample_weight)
         y = column_or_1d(y, warn=True)
         _check_rows(X, y)
-        classes, codes = np.unique(y, return_inverse=True)
+        try:
+            classes, codes = np.unique(y, return_inverse=True)
+        except TypeError as error:
+            raise FieldTypeError(
+                f"the classes in y are all texts or all numbers, and none is missing; got an array of objects ({error}). Leave out rows "
+                "without a class, and write y.astype(str) for mixed ones."
+            ) from error
         self.classes_: Any = classes
         count = len(self.classes_)
         if count < 2:
@@ -256,8 +262,11 @@ class TabularSearchRegressor(RegressorMixin, _TabularSearch):  # type: ignore[mi
             y = column_or_1d(y, warn=True)
         _check_rows(X, y)
         wide = y.reshape(len(y), -1)
-        means, widths = wide.mean(0), wide.std(0)
+        with np.errstate(over="ignore"):  # of extreme numbers, which are left unscaled
+            means, widths = wide.mean(0), wide.std(0)
         widths = np.where(np.isfinite(widths) & (widths > 0), widths, 1.0)
+        narrow = 1e-12 * np.maximum(np.abs(means), 1.0)  # so that what is always the same is predicted
+        widths = np.where(wide.max(0) == wide.min(0), narrow, widths)
         names = tuple([f"y{i}" for i in range(wide.shape[1])])
         target = Target(names, "regression", means=tuple(means.tolist()), widths=tuple(widths.tolist()))
         self._search(X, ((wide - means) / widths).astype(np.float32), target, sample_weight)

@@ -51,6 +51,8 @@ from .training.workers import PRELOAD
 SEARCHED = 0.7
 """Share of a time limit that the search may use; the rest is for the best networks."""
 
+_NAMED = 3  # columns with one reason that have a note each
+
 _REASONS = {
     "stopped": "the time was over before its first epoch",
     "not finite": "its outputs were not finite numbers",
@@ -151,6 +153,10 @@ def search_rows(
     if weights is not None and (weights == 0).any():  # such a row neither trains nor scores
         kept = weights > 0
         features, targets, weights = features.take(kept), targets[kept], weights[kept]
+    if not features.columns:
+        raise FieldValueError(
+            f"the table has no column but the target {listing(target.names)}. Add columns to predict it from."
+        )
     if features.rows < 2:
         raise FieldValueError(
             f"a search needs at least 2 rows, to train networks and to score them; got n_samples = {features.rows}. Add rows."
@@ -181,11 +187,26 @@ def _collect(run: _Run, entries: list[Entry], encoder: Encoder, notes: tuple[str
     ]
     said = (
         *_describe(target, rows),
-        *[f"column {one.name!r}: {one.why}." for one in encoder.columns if one.why],
+        *_describe_columns(encoder),
     )
     count = f"{len(members)} network{'s' * (len(members) > 1)}"
     run.say(f"score {say(chosen.score)} on {len(rows.validation)} validation rows, by {count}")
     return TablePredictor(encoder, target, members, chosen.score, sort_entries(placed), (*notes, *said))
+
+
+def _describe_columns(encoder: Encoder) -> list[str]:
+    """Returns what was decided about columns; of many with one reason, in one sentence."""
+    reasons: dict[str, list[str]] = {}
+    for one in encoder.columns:
+        if one.why:
+            reasons.setdefault(one.why, []).append(one.name)
+    return [
+        f"{len(names)} columns, {listing(names, limit=5)}: {why}."
+        if len(names) > _NAMED
+        else f"column {name!r}: {why}."
+        for why, names in reasons.items()
+        for name in (names if len(names) <= _NAMED else names[:1])
+    ]
 
 
 def _describe(target: Target, rows: Rows) -> list[str]:

@@ -16,6 +16,9 @@ MISSING = frozenset(
 )
 """The texts that are a missing value, in lower case, without spaces around them."""
 
+EXACT = 1 << 53
+"""From here on, floating-point numbers do not tell neighbouring whole numbers apart."""
+
 
 @final
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +103,7 @@ def number_text(value: float) -> str:
     >>> number_text(7.0), number_text(1e300), number_text(0.5)
     ('7', '1e+300', '0.5')
     """
-    return str(int(value)) if value == value // 1 and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value == value // 1 and abs(value) < EXACT else repr(value)
 
 
 def to_objects(values: Sequence[Any]) -> NDArray[Any]:

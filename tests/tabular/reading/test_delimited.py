@@ -63,6 +63,12 @@ def test_missing_values_of_all_spellings(write):
     assert np.isnan(found).tolist() == [True] * len(spellings) + [False]
 
 
+def test_whole_numbers_that_floats_do_not_tell_apart_stay_texts(write):
+    table = read_delimited(write("a,b\n9007199254740993,9007199254740991\n9007199254740992,1e300\n"))
+    assert table.columns["a"].tolist() == ["9007199254740993", "9007199254740992"]
+    assert table.columns["b"].tolist() == [9007199254740991, 1e300]
+
+
 def test_numbers_that_only_python_reads(write):
     assert columns(read_delimited(write("a\n1_000\n2\n")))["a"] == ["1_000", "2"]
 
@@ -101,6 +107,10 @@ def test_a_table_without_rows(write):
         ("a,b\n1,2\n1\n", LoadError, "line 3 of 'data.csv' has 1 fields, and the header has 2"),
         ('a,b\n"1,2\n3,4\n', LoadError, "A quotation mark may be missing"),
         (b"PK\x03\x04rest", LoadError, "an Excel workbook.*Save it as CSV first"),
+        (b"\x1f\x8brest", LoadError, r"is compressed by gzip.*Decompress it first, as `gunzip` does"),
+        (b'[{"a": 1}]', LoadError, "is JSON, not text with delimiters. Save it as CSV first"),
+        (b"<!doctype html>\n", LoadError, "is a page in HTML or XML"),
+        (b"# made today\na,b\n1,2\n", LoadError, "line 2 .* has 2 fields.*or remove lines above the header"),
         (b"PAR1rest", LoadError, r"a Parquet file.*Rename it to end in \.parquet"),
         (b"a,b\n\0\0\n", LoadError, "has zero bytes, so it is not text"),
     ],

@@ -70,6 +70,26 @@ def test_columns_of_other_types():
     assert plain(table)["mixed"] == ["1", "one", "2"]
 
 
+def test_whole_numbers_that_floats_do_not_tell_apart_are_texts():
+    large = 2**53
+    table = read_table(
+        {
+            "a": np.array([large + 1, 5]),
+            "b": np.array([-large, 5], np.int64),
+            "c": [large + 1, 10**400],
+            "d": [-(10**400), None],
+            "e": np.array([large - 1, 5]),
+        }
+    )
+    assert {name: column.tolist() for name, column in table.columns.items()} == {
+        "a": ["9007199254740993", "5"],
+        "b": ["-9007199254740992", "5"],
+        "c": ["9007199254740993", "inf"],
+        "d": ["-inf", None],
+        "e": [9007199254740991, 5],
+    }
+
+
 def test_a_structured_array():
     array = np.array([(1, "x"), (2, "y")], dtype=[("a", "i4"), ("b", "U3")])
     assert plain(read_table(array)) == {"a": [1.0, 2.0], "b": ["x", "y"]}

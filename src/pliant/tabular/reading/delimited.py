@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldValueError, LoadError, quote
 
-from ..table import MISSING, Table, clean_names, to_objects, to_texts
+from ..table import EXACT, MISSING, Table, clean_names, to_objects, to_texts
 
 DELIMITERS = ",;\t|"
 MAX_BYTES = 1 << 29  # of a file that is read whole
@@ -27,12 +27,18 @@ _BLOCK_ROWS = 20_000
 _SAMPLE_LINES = 50  # from which the delimiter is detected
 _MAX_LINE = 1 << 22  # letters of a record
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_ADVICE = {
+    b"PAR1": "Rename it to end in .parquet.",
+    b"\x1f\x8b": "Decompress it first, as `gunzip` does.",
+}
 _FOREIGN = {
     b"PK\x03\x04": "an Excel workbook or another ZIP archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "compressed by gzip",
     b"%PDF": "a PDF",
+    **dict.fromkeys((b"[{", b'{"'), "JSON"),
+    **dict.fromkeys((b"<!DOCTYPE", b"<!doctype", b"<html", b"<?xml"), "a page in HTML or XML"),
 }
 
 
@@ -86,8 +92,8 @@ def _check_kind(file: Path) -> None:
         start = stream.read(1 << 16)
     for magic, kind in _FOREIGN.items():
         if start.startswith(magic):
-            more = " Rename it to end in .parquet." if magic == b"PAR1" else " Save it as CSV first."
-            raise LoadError(f"{file.name!r} is {kind}, not text with delimiters.{more}")
+            more = _ADVICE.get(magic, "Save it as CSV first.")
+            raise LoadError(f"{file.name!r} is {kind}, not text with delimiters. {more}")
     if b"\0" in start and not start.startswith(tuple(_BOMS)):
         raise LoadError(f"{file.name!r} has zero bytes, so it is not text. Save the table as CSV first.")
 
@@ -192,7 +198,7 @@ def _check_rows(records: Any, count: int, name: str) -> Iterator[list[str]]:
         elif row:
             raise LoadError(
                 f"line {records.line_num} of {name!r} has {len(row)} fields, and the header has {count}. "
-                "Put a field that contains the delimiter in quotation marks, or give the delimiter."
+                "Put a field that contains the delimiter in quotation marks, give the delimiter, or remove lines above the header."
             )
         elif count == 1:  # an empty line of a table of one column is a missing value
             yield [""]
@@ -255,16 +261,19 @@ class _Column:
 def to_numbers(texts: tuple[str, ...]) -> NDArray[Any] | None:
     """Returns texts as numbers, NaN where one is missing; None where a text is neither.
 
-    >>> to_numbers(("1", "NA", " 2.5")).tolist(), to_numbers(("1", "x"))
-    ([1.0, nan, 2.5], None)
+    Whole numbers that floating-point numbers do not tell apart are texts, as they are identifiers.
+
+    >>> to_numbers(("1", "NA", " 2.5")).tolist(), to_numbers(("1", "x")), to_numbers(("9007199254740993",))
+    ([1.0, nan, 2.5], None, None)
     """
     if any("_" in text for text in texts):  # which Python reads as a number
         return None
     try:
-        return np.array(list(map(float, texts)))
+        found = np.array(list(map(float, texts)))
     except ValueError:
-        pass
-    try:
-        return np.array([np.nan if text.strip().lower() in MISSING else float(text) for text in texts])
-    except ValueError:
-        return None
+        try:
+            found = np.array([np.nan if text.strip().lower() in MISSING else float(text) for text in texts])
+        except ValueError:
+            return None
+    large = np.flatnonzero(np.abs(found) >= EXACT)
+    return None if any(texts[place].strip().lstrip("+-").isdecimal() for place in large) else found

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
 
-from ..table import MISSING, Table, clean_names, number_text, to_objects
+from ..table import EXACT, MISSING, Table, clean_names, number_text, to_objects
+
+_LARGEST = 10**309  # of whole numbers: larger ones are infinite as floating-point numbers
 
 
 def from_frame(frame: Any) -> Table:
@@ -103,6 +105,8 @@ def from_values(values: NDArray[Any], name: str) -> NDArray[Any]:
     Raises:
       FieldTypeError: a value is not a number, a text or a date.
     """
+    if values.dtype.kind in "iu" and len(values) and max(int(values.max()), -int(values.min())) >= EXACT:
+        return to_objects([str(value) for value in values.tolist()])
     if values.dtype.kind in "iuf":
         return values.astype(np.float64)
     if values.dtype.kind == "M":
@@ -130,6 +134,8 @@ def _to_plain(value: Any, name: str) -> float | str | np.datetime64 | None:
         return None if text.lower() in MISSING else text
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
+    if isinstance(value, numbers.Integral) and not -EXACT < (whole := int(value)) < EXACT:
+        return str(whole) if abs(whole) < _LARGEST else "inf" if whole > 0 else "-inf"
     if isinstance(value, numbers.Real):
         number = float(value)
         return None if number != number else number
