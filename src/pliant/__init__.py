@@ -14,6 +14,7 @@ from pliant import schema as typing
 from pliant.algorithms import evolution, generators, objectives
 from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
+from pliant.hyper.openers import add_opener
 from pliant.hyper.partition import by_hints, by_path
 from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
 from pliant.hyper.template import iterate as iter
@@ -60,6 +61,9 @@ if TYPE_CHECKING:
     from pliant.tune import search
 
 __version__ = "0.1.0"
+
+# Modules of PyTorch with holes in them are programs everywhere; what opens them needs PyTorch, so it is loaded when needed.
+add_opener("torch.nn.modules.module.Module", "pliant.oneshot.rewrite.foreign", "open_holes")
 
 # Names of PyGlove, for programs that were written for it; neither in `__all__` nor in `dir(pliant)`.
 insert = Insertion

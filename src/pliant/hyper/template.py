@@ -21,6 +21,7 @@ from pliant.values.numbers import to_whole
 from .compile import compile_part
 from .context import Traced
 from .match import find_decisions
+from .openers import open_program
 from .partition import Where, to_where
 from .plan import make_plan
 
@@ -32,7 +33,8 @@ class Template:
     """A program with holes, and its abstract search space.
 
     Args:
-      program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses.
+      program: any value: a symbolic object, a hole, plain dicts, lists, tuples and dataclasses, or a module of PyTorch with
+        holes in it.
       where: which holes are open, as a predicate of the hole or a regular expression for paths; the others stay
         in the programs.
 
@@ -58,6 +60,7 @@ class Template:
                 "a traced program is run, not built: search it with `pg.sample(traced, ...)`, or run it with chosen decisions "
                 "in `with traced.apply(decisions): ...`. `pg.abstract_search_space(traced)` returns its space."
             )
+        program = open_program(program)
         plan = make_plan(program, to_where(where))
         self.program = program
         self.is_watched = plan.is_watched

@@ -17,6 +17,7 @@ from .choices.choice import InputChoice, LayerChoice, PointChoice, ValueChoice
 from .choices.mutable import BindError, Mutable
 from .choices.scope import MutableScope
 from .choices.selection import Selection
+from .choices.skip import Skip
 from .cost import (
     Cost,
     Latency,
@@ -126,6 +127,7 @@ __all__ = [
     "Sandwich",
     "Selection",
     "Session",
+    "Skip",
     "Step",
     "Supernet",
     "TensorBoardLog",

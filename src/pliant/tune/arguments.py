@@ -9,6 +9,7 @@ from typing import Any
 
 from pliant.algorithms.options import check_count
 from pliant.hyper.hole import Hole
+from pliant.hyper.openers import open_program
 from pliant.hyper.template import Template
 from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed
@@ -52,7 +53,7 @@ def check_holes(template: Template, space: Any) -> None:
     if hidden is not None:
         at, name = hidden
         raise SpaceError(
-            f"the hole at {at!r} is an attribute of an ordinary {name}, which a search does not look into. "
+            f"the hole at {at!r} is in an attribute of an ordinary {name}, which a search does not look into. "
             f"Make the class symbolic with pg.symbolize({name}), and make the object with the class that it returns."
         )
     if not template.space.points:
@@ -73,6 +74,8 @@ def _find_hidden(
     if items is not None:
         for key, one in items[:100] if owner else items:
             yield from _find_hidden(one, at + step_text(key, first=not at), owner, less, seen)
+    elif open_program(value) is not value:
+        yield at, type(value).__name__
     elif not isinstance(value, (type, ModuleType, FunctionType)) and hasattr(value, "__dict__"):
         seen = set() if seen is None else seen
         if id(value) not in seen:

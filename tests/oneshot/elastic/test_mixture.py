@@ -12,6 +12,7 @@ from torch import nn
 
 import pliant as pg
 from pliant.oneshot import DARTS, BatchStatistics, Recalibrated, supernet
+from pliant.oneshot.choices.nested import find_leaves
 from pliant.oneshot.elastic.mixture import find_input_channels
 from pliant.oneshot.elastic.module import Elastic, UndecidedAttributeError
 from pliant.values.errors import FieldValueError
@@ -418,11 +419,18 @@ def test_only_widths_differ():
     net = build(Conv2d(4, 3, one([2, 3]), padding=1))  # an even kernel has no middle
     with pytest.raises(FieldValueError, match=r"return the shapes \(3, 3, 6, 6\) and \(3, 3, 7, 7\)"):
         mix(net, rows_of(net))(IMAGES)
-    heads = build(pg.symbolize(nn.GRU)(4, one([2, 3])))
-    with pytest.raises(
-        FieldValueError, match="the module at '' returns a tuple, and a mixture of sizes needs a tensor"
-    ):
-        mix(heads, rows_of(heads))(ROWS)
+
+
+def test_tuples_are_mixed_tensor_by_tensor():
+    net = build(pg.symbolize(nn.LSTM)(4, one([2, 3])))
+    rows = rows_of(net)
+    found = mix(net, rows)(ROWS)
+    net.selection.weights.clear()
+    small, wide = (net.materialize([i])(ROWS) for i in range(2))
+    row = rows[net.space.points[0].path]
+    for got, one_, other in zip(find_leaves(found), find_leaves(small), find_leaves(wide)):
+        torch.testing.assert_close(got, row[0] * pad(one_, other.shape) + row[1] * other)
+    assert [type(part) for part in found] == [torch.Tensor, tuple]
 
 
 @pytest.mark.parametrize("module, take", [(nn.Conv1d(3, 2, 1), (-2, 3)), (nn.ReLU(), (None, None))])

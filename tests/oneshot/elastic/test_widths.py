@@ -118,3 +118,81 @@ def test_names_that_are_not_full_names(function):
         ValueError, match=r"takes the full name of a class, such as .*; got 'Conv1D'\. Write its module"
     ):
         function("Conv1D")
+
+
+class ImageNorm(nn.LayerNorm):
+    """Normalizes the channels of images, as ConvNeXt of torchvision and timm does."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class EitherNorm(ImageNorm):
+    """Normalizes the channels of images, or the last dimension, as an argument says."""
+
+    def __init__(self, normalized_shape, last=False):
+        super().__init__(normalized_shape)
+        self.last = last
+
+    def forward(self, x):
+        return nn.LayerNorm.forward(self, x) if self.last else super().forward(x)
+
+
+class NamedNorm(nn.LayerNorm):
+    """Normalizes the last dimension."""
+
+    def forward(self, x):
+        return super().forward(x) + 0
+
+
+class MiddleNorm(nn.BatchNorm1d):
+    """Normalizes the last dimension of sequences, by statistics that it updates."""
+
+    def forward(self, x):
+        if x.dim() != 3:
+            raise ValueError("sequences only")
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+@pytest.mark.parametrize("layer, dim", [
+    (ImageNorm(8), -3), (EitherNorm(8), -3), (EitherNorm(8, last=True), -1), (NamedNorm(8), -1), (nn.LayerNorm(8), -1),
+    (MiddleNorm(8), -1), (ImageNorm(2), -3), (ImageNorm(8).to("meta"), -3), (ImageNorm(8).half(), -3),
+    (ImageNorm(1), -1),  # one value fits everywhere: the dimension of its base
+], ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value))  # fmt: skip
+def test_which_dimension_a_norm_normalizes_is_measured(layer, dim):
+    layer.train()
+    before = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    assert find_widths(layer).dim == dim
+    assert layer.training
+    if not next(layer.parameters()).is_meta:
+        assert all(torch.equal(before[name], tensor) for name, tensor in layer.state_dict().items())
+
+
+class ConvNeXtBlock(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.expand, self.reduce = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, x):
+        inner = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+        return x + self.reduce(self.expand(inner).relu()).permute(0, 3, 1, 2)
+
+
+def test_widths_are_followed_through_norms_of_channels_first():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3), ImageNorm(8), nn.Conv2d(8, 12, 2, 2), ImageNorm(12), ConvNeXtBlock(12)
+    )
+    x = torch.randn(2, 3, 9, 9)
+    widths = {"layers[0].out_channels": pg.oneof([4, 8]), "layers[2].out_channels": pg.oneof([6, 12])}
+    program = pg.oneshot.open_network(network).rebind(widths)
+    open_ = follow(program, x, tie=True)
+    net = supernet(open_, example=x).double()
+    assert net.space.size == 4
+    for decisions in net.space.iterate():
+        assert measure_differences(net, x.double(), decisions=decisions).largest < 1e-10
+    assert net.materialize([0, 0]).layers[1].normalized_shape in (4, (4,))
+    pg.oneshot.DARTS().bind(net)  # widths are mixed along the channels
+    assert net(x.double()).isfinite().all()

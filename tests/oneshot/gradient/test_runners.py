@@ -90,10 +90,32 @@ def test_shapes_that_differ_are_named(runner, width):
         choice(X).sum().backward()
 
 
-@pytest.mark.parametrize("runner", [Mixture(), Gates()], ids=["mixture", "gates"])
-def test_only_tensors_are_mixed(runner):
-    choice = make({"rnn": nn.LSTM(4, 4), "id": nn.Identity()}, runner, leaf(1.0, 0.0))
+def test_only_tensors_are_mixed_through_gates():
+    choice = make({"rnn": nn.LSTM(4, 4), "id": nn.Identity()}, Gates(), leaf(1.0, 0.0))
     with pytest.raises(TypeError, match="candidate 'rnn' of the choice 'op' returns a tuple"):
+        choice(X)
+
+
+def test_tuples_are_mixed_tensor_by_tensor():
+    candidates = {"lstm": nn.LSTM(4, 4).double(), "other": nn.LSTM(4, 4).double()}
+    weights = leaf(0.25, 0.75)
+    choice = make(candidates, Mixture(), weights)
+    (output, (hidden, _)), (first, second) = choice(X), (lstm(X) for lstm in candidates.values())
+    torch.testing.assert_close(output, 0.25 * first[0] + 0.75 * second[0])
+    torch.testing.assert_close(hidden, 0.25 * first[1][0] + 0.75 * second[1][0])
+    (slope,) = torch.autograd.grad(output.sum() + hidden.sum(), weights)
+    torch.testing.assert_close(slope[1], second[0].sum() + second[1][0].sum())
+
+
+@pytest.mark.parametrize("names", [("lstm", "id"), ("id", "lstm")])
+def test_outputs_of_different_structure_are_named(names):
+    candidates = {"lstm": nn.LSTM(4, 4).double(), "id": nn.Identity()}
+    choice = make({name: candidates[name] for name in names}, Mixture(), leaf(0.5, 0.5))
+    message = {
+        "lstm": r"'lstm' and 'id' of the choice 'op' cannot be mixed: their numbers of outputs differ: 1 \(Tensor\) and 3 \(tuple\)",
+        "id": "candidate 'lstm' of the choice 'op' returns a tuple; only tensors can be mixed",
+    }
+    with pytest.raises(TypeError, match=message[names[0]]):
         choice(X)
 
 

@@ -361,3 +361,38 @@ def test_a_lazy_layer_is_opened_after_its_first_input(lazy):
         open_network(net)
     net(x)
     assert torch.equal(open_network(net)(x), net(x))
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_a_pickle_has_the_weights_once(protocol):
+    """Those of the module that was opened are not needed beside those of its copy."""
+    network = nn.Sequential(
+        nn.Linear(256, 256),
+        nn.Sequential(nn.Linear(256, 256), nn.Linear(256, 256)),
+        nn.Linear(256, 256, bias=False),
+    )
+    network[2].weight = network[0].weight  # a tie
+    network.register_buffer("scale", torch.ones(1))
+    x = torch.randn(2, 256)
+    width = pg.oneof([128, 256], name="w")
+    program = open_network(network).rebind(
+        {"layers[1].layers[0].out_features": width, "layers[1].layers[1].in_features": width}
+    )
+    child = pg.materialize(program, [0])
+    with torch.no_grad():
+        child[1][0].weight.add_(1)  # trained
+    size = len(pickle.dumps(child.state_dict(), protocol))
+    written = pickle.dumps(child, protocol)
+    assert len(written) < size + 100_000
+    read = pickle.loads(written)
+    assert torch.equal(read(x), child(x))
+    assert read[2].weight is read[0].weight
+    assert pg.eq(pg.get(read, "layers[1].layers[0].out_features"), 128)
+    again = pg.clone(read)  # made of what was read: with the weights of the copy
+    assert torch.equal(again(x), child(x))
+    assert again[2].weight is again[0].weight
+    assert again[0].weight is not read[0].weight
+    assert len(pickle.dumps(read, protocol)) < size + 100_000
+    assert torch.equal(child(x), read(x))
+    narrow = read.rebind({"layers[1].layers[0].out_features": 32, "layers[1].layers[1].in_features": 32})
+    assert narrow(x).shape == (2, 256)

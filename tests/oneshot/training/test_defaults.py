@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -162,8 +164,29 @@ def test_networks_that_return_several_tensors():
         def forward(self, x):
             return x, x
 
-    with pytest.raises(FieldTypeError, match=r"returns one tensor; got a tuple"):
+    with pytest.raises(
+        FieldTypeError,
+        match=r"returns one tensor; got a tuple.*cross_entropy\(network\(batch\[0\]\)\[0\], batch",
+    ):
         default_loss(Pair(), (X, X[:, 0]))
+
+
+def test_outputs_of_transformers_get_the_loss_to_write():
+    outputs = pytest.importorskip("transformers.modeling_outputs", reason="needs transformers")
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return outputs.ImageClassifierOutput(logits=self.layer(x))
+
+    network, batch = Classifier(), (X, (X[:, 0] > 0).long())
+    with pytest.raises(FieldTypeError, match=r"got a ImageClassifierOutput\. .*Trainer\(quality=") as caught:
+        default_loss(network, batch)
+    written = re.search(r"Trainer\(loss=(lambda .*?, batch\[1\]\))\)", str(caught.value))[1]
+    assert eval(written, {"torch": torch})(network, batch).requires_grad
 
 
 def test_given_losses_are_taken():

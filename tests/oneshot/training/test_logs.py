@@ -8,9 +8,12 @@ import sys
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 
+import pliant as pg
 from pliant.oneshot import DARTS, CsvLog, ProgressLine, TensorBoardLog, Trainer
 from pliant.oneshot.training import Record
+from pliant.oneshot.training.logs import describe_leading
 from pliant.values.errors import LoadError
 from pliant.values.packages import MissingLibraryError
 
@@ -145,3 +148,13 @@ def test_a_file_that_is_not_a_log_is_left_as_it_is(tmp_path, content):
     path.rename(tmp_path / "moved.csv")
     CsvLog(path)(record)
     assert path.read_text().startswith("epoch,loss")
+
+
+def test_large_candidates_are_shown_by_class_and_size():
+    Sequential, Linear, ReLU = map(pg.symbolize, (nn.Sequential, nn.Linear, nn.ReLU))
+    big = Sequential(Linear(4, pg.oneof([8, 16], name="w")), ReLU(), Linear(pg.oneof([8, 16], name="w"), 4))
+    ordinary = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    net = pg.oneshot.supernet(Sequential(pg.oneof([big, ReLU()]), pg.oneof([ordinary, nn.Identity()])))
+    found = [describe_leading(net, net.space.parse(values)) for values in ([0, 1, 0], [1, 1])]
+    assert list(found[0].values()) == ["Sequential (148 weights)", "16", "Sequential (20 weights)"]
+    assert list(found[1].values()) == ["ReLU()", "Identity()"]

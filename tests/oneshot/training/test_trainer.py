@@ -285,3 +285,20 @@ def test_a_super_network_may_be_given_itself():
     trainer = Trainer(net, SAMPLERS["SPOS"](), loader(), loader(), epochs=1)
     assert trainer.supernet is net
     assert isinstance(trainer.model, nn.Module)
+
+
+def test_an_opened_network_is_trained_gently():
+    """Its weights are usually trained already."""
+    network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    opened = pg.oneshot.open_network(network).rebind({"layers[1]": pg.oneof([nn.ReLU(), nn.Tanh()])})
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
+    data = [(x, (x[:, 0] > 0).long())]
+    Linear, Sequential = map(pg.symbolize, (nn.Linear, nn.Sequential))
+    fresh = Sequential(Linear(4, 8), pg.oneof([nn.ReLU(), nn.Tanh()]), Linear(8, 2))
+    rates = []
+    for space in (fresh, opened):
+        trainer = Trainer(space, SPOS(evaluations=2, batches=1), data, data, epochs=1)
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+    assert rates == [0.025, 0.0025]
+    trainer = Trainer(opened, SPOS(), data, data, epochs=1, optimizer=lambda w: torch.optim.SGD(w, lr=0.3))
+    assert trainer.optimizer.param_groups[0]["lr"] == 0.3

@@ -138,7 +138,7 @@ class LayerChoice(Mutable):
             out = self.run(mask, *args, **fields)
         return (out, to_mask(mask, len(self))) if self.return_mask else out
 
-    def run(self, mask: Any, *args: Any, **fields: Any) -> Any:
+    def run(self, mask: Any, /, *args: Any, **fields: Any) -> Any:
         """Runs candidates on the inputs.
 
         Args:

@@ -1,10 +1,19 @@
-"""Iterates over and maps the leaves of nested tuples, lists and mappings: inputs and outputs of modules."""
+"""Iterates over, maps and joins the leaves of nested tuples, lists and mappings: inputs and outputs of modules."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import torch
+from torch import Tensor
+
+from pliant.values.errors import PliantError, quote, quote_typed
+
+
+class NestedError(PliantError, ValueError):
+    """Nested values have different structures, or leaves that cannot be joined."""
 
 
 def find_leaves(value: object) -> Iterator[Any]:
@@ -37,3 +46,46 @@ def change_leaves(value: object, change: Callable[[Any], Any]) -> Any:
         items = [change_leaves(one, change) for one in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return change(value)
+
+
+def join_leaves(values: Sequence[Any], join: Callable[[list[int], list[Tensor]], Tensor]) -> Any:
+    """Joins nested values of one structure, leaf by leaf: tensors of floats by a function; other leaves must be equal.
+
+    >>> join_leaves([(torch.ones(2), None), (torch.zeros(2), None)], lambda _, tensors: sum(tensors))
+    (tensor([1., 1.]), None)
+
+    Args:
+      values: at least one.
+      join: from the indices of the values that have a tensor at a leaf (others have None), and these tensors, to one tensor.
+
+    Raises:
+      NestedError: the structures, or leaves other than tensors of floats, differ.
+    """
+    rows = [list(find_leaves(value)) for value in values]
+    if len({len(row) for row in rows}) > 1:
+        shown = " and ".join(sorted({f"{len(row)} ({type(v).__name__})" for row, v in zip(rows, values)}))
+        raise NestedError(f"their numbers of outputs differ: {shown}")
+    joined: list[Any] = []
+    for column in zip(*rows):
+        places = [i for i, leaf in enumerate(column) if _is_real(leaf)]
+        if places and all(_is_real(leaf) or leaf is None for leaf in column):
+            joined.append(join(places, [column[i] for i in places]))
+            continue
+        odd = next((leaf for leaf in column[1:] if not _is_same(leaf, column[0])), None)
+        if odd is not None:
+            raise NestedError(
+                f"they return {quote_typed(column[0])} and {quote(odd)}, and only tensors of floats can be mixed"
+            )
+        joined.append(column[0])
+    rest = iter(joined)
+    return change_leaves(values[0], lambda _: next(rest))
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _is_same(one: object, other: object) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return torch.equal(one, other)
+    return one is other or (isinstance(one, (bool, int, float, str)) and one == other)

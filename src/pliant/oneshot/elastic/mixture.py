@@ -1,6 +1,6 @@
 """Mixture of the sizes of an elastic module: the weighted sum of their outputs, padded with zeros to the widest.
 
-A size takes the first channels of a wider input.  With all weight on one size, the mixture equals that size.  Sizes of
+A size takes the first channels of a wider input.  Tuples and other nested outputs are mixed tensor by tensor.  With all weight on one size, the mixture equals that size.  Sizes of
 one layer run as one superkernel where possible, all others one by one.  Sizes with weight zero do not run.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -18,10 +19,11 @@ from torch.nn import functional
 from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import FieldValueError
 
+from ..choices.nested import NestedError, change_leaves, find_leaves, join_leaves
 from ..choices.selection import Selection
 from .lazy import LazyLayer
 from .sharing import SharedTensors, Skeleton
-from .slices import place_channels, take_channels
+from .slices import Width, place_channels, take_channels
 from .superkernel import Superkernel, find_superkernel
 from .widths import find_widths, input_width
 
@@ -40,13 +42,13 @@ class MixturePlan:
       sizes: by the place on each axis, counted among the places with weight.
       superkernel: runs all sizes as one; None if they run one by one.
       dim: the dimension of channels, from the end if negative; None if it is unknown.
-      input_channels: by size, how many channels of the input it takes; None for all.
+      input_channels: by size, how many channels its first layer takes; empty if all sizes take equally many.
     """
 
     sizes: dict[tuple[int, ...], Skeleton]
     superkernel: Superkernel | None
     dim: int | None
-    input_channels: tuple[int | None, ...]
+    input_channels: tuple[int | None, ...] = ()
 
     def running(self) -> list[Skeleton]:
         """Returns the sizes whose layers run: only the largest in a superkernel."""
@@ -126,7 +128,9 @@ class SizeMixture:
             layers = [layer for size in sizes.values() for _, layer in self._shared.layers(size.module)]
             is_lazy = any(isinstance(layer, LazyLayer) for layer in layers)
             inputs = [find_input_channels(size.module) for size in sizes.values()]
-            channels = tuple(count for _, count in inputs)
+            counts_in = tuple(count for _, count in inputs)
+            differ = len(set(counts_in)) > 1 or any(isinstance(count, Width) for count in counts_in)
+            channels = counts_in if differ else ()
             superkernel = None if is_lazy else find_superkernel(sizes)
             found = self._plans[kept] = MixturePlan(sizes, superkernel, inputs[0][0], channels)
         return found
@@ -196,23 +200,29 @@ class SizeMixture:
             output = output * (mask.reshape(-1, *[1] * (output.dim() - 2)) if mask.dim() else mask)
         return output
 
-    def _sum(self, plan: MixturePlan, rows: list[Tensor], args: Any, fields: Any) -> Tensor:
+    def _sum(
+        self, plan: MixturePlan, rows: list[Tensor], args: tuple[Any, ...], fields: dict[str, Any]
+    ) -> Any:
         """Runs the sizes one by one."""
-        parts: list[Tensor] = []
-        for size, take in zip(plan.sizes.values(), plan.input_channels):
-            taken = (_cut(args[0], plan.dim, take), *args[1:]) if args else args
-            part = self._run_size(size, taken, fields)
-            if not isinstance(part, Tensor):
-                raise FieldValueError(
-                    f"the module at {self._shared.path!r} returns a {type(part).__name__}, and a mixture of sizes needs a tensor."
-                )
-            parts.append(place_outputs(size.module, part))
-        wide = self._widen(parts, plan.dim)
-        total: Any = 0.0
-        for place, part in zip(plan.sizes, wide):
-            share = torch.stack([row[i] for row, i in zip(rows, place)]).prod()
-            total = total + share.to(part.dtype) * part
-        return total  # type: ignore[no-any-return]  # there is at least one size
+        parts: list[Any] = []
+        for index, size in enumerate(plan.sizes.values()):
+            own, named = _cut_inputs((args, fields), plan, index)
+            part = self._run_size(size, own, named)
+            parts.append(change_leaves(part, partial(place_outputs, size.module)))
+        shares = [torch.stack([row[i] for row, i in zip(rows, place)]).prod() for place in plan.sizes]
+
+        def join(places: list[int], found: list[Tensor]) -> Tensor:
+            total: Any = 0.0
+            for place, part in zip(places, self._widen(found, plan.dim)):
+                total = total + shares[place].to(part.dtype) * part
+            return total  # type: ignore[no-any-return]  # there is at least one size
+
+        try:
+            return join_leaves(parts, join)
+        except NestedError as error:
+            raise FieldValueError(
+                f"the sizes of the module at {self._shared.path!r} cannot be mixed: {error}."
+            ) from None
 
     def _widen(self, parts: list[Tensor], dim: int | None) -> list[Tensor]:
         """Pads the channels of outputs with zeros to the widest."""
@@ -232,10 +242,10 @@ class SizeMixture:
         return [functional.pad(part, [*behind, 0, widest - part.shape[dim]]) for part in parts]
 
 
-def place_outputs(module: nn.Module, output: Tensor) -> Tensor:
-    """Returns the output of a single layer with its channels at their places in that of the widest layer."""
+def place_outputs(module: nn.Module, output: Any) -> Any:
+    """Returns an output of a single layer with its channels at their places in that of the widest layer."""
     widths = find_widths(module)
-    if widths is None:
+    if widths is None or not isinstance(output, Tensor) or not -output.dim() <= widths.dim < output.dim():
         return output
     width = input_width(module, widths) if widths.writes is None else getattr(module, widths.writes, None)
     return place_channels(output, widths.dim, width)
@@ -255,13 +265,26 @@ def find_input_channels(module: nn.Module) -> tuple[int | None, int | None]:
     return None, None
 
 
-def _cut(value: object, dim: int | None, take: int | None) -> Any:
-    """Returns the channels of an input that a size reads."""
-    if dim is None or take is None or not isinstance(value, Tensor):
-        return value
-    if not -value.dim() <= dim < value.dim() or value.shape[dim] <= take:
-        return value
-    return take_channels(value, dim, take)
+def _cut_inputs(given: Any, plan: MixturePlan, index: int) -> Any:
+    """Returns inputs with the first channels that a size takes.
+
+    The first tensor has the channels of the widest size, whose first layer may take a part of them (a half, after a split).
+    Other tensors with as many dimensions and channels are cut as well.
+    """
+    take, dim = (plan.input_channels[index] if plan.input_channels else None), plan.dim
+    first = next((leaf for leaf in find_leaves(given) if isinstance(leaf, Tensor)), None)
+    if take is None or dim is None or first is None or not -first.dim() <= dim < first.dim():
+        return given
+    width = first.shape[dim]
+    most = max(getattr(count, "full", count) for count in plan.input_channels if count is not None)
+    times = width // most if width % most == 0 else 1
+    kept = take if times == 1 else take * times
+
+    def cut(leaf: Any) -> Any:
+        is_alike = isinstance(leaf, Tensor) and leaf.dim() == first.dim() and leaf.shape[dim] == width
+        return take_channels(leaf, dim, kept) if is_alike else leaf
+
+    return change_leaves(given, cut) if kept < width else given
 
 
 def _support(numbers: Sequence[Sequence[float]]) -> Support:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, suggest
 from pliant.values.numbers import to_whole
 from pliant.values.signature import read_signature
+
+from ..choices.evaluation import evaluating, keep_buffers
 
 
 @final
@@ -115,11 +118,56 @@ def add_widths(
 def find_widths(layer: nn.Module) -> Widths | None:
     """Returns the width arguments of a layer; None for a class that is not in the table.
 
+    A subclass of a normalization layer with a ``forward`` of its own may normalize another dimension, so that is measured.
+
     >>> find_widths(nn.Linear(2, 3)).reads
     'in_features'
+    >>> class ImageNorm(nn.LayerNorm):
+    ...     '''Normalizes the channels of images, as in ConvNeXt.'''
+    ...     def forward(self, x):
+    ...         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    >>> find_widths(nn.LayerNorm(8)).dim, find_widths(ImageNorm(8)).dim
+    (-1, -3)
     """
-    found = (_TABLE.get(base) or _TABLE_BY_NAME.get(name_class(base)) for base in type(layer).__mro__)
-    return next((widths for widths in found if widths is not None), None)
+    for base in type(layer).__mro__:
+        known = _TABLE.get(base) or _TABLE_BY_NAME.get(name_class(base))
+        if known is not None:
+            break
+    else:
+        return None
+    if known.writes is not None or type(layer).forward is getattr(base, "forward", None):
+        return known
+    dim = measure_dim(layer, input_width(layer, known))
+    return known if dim is None else replace(known, dim=dim)
+
+
+def measure_dim(layer: nn.Module, width: int | None) -> int | None:
+    """Returns the dimension of the input, from the end, that must have the width of a layer; None if several may, or none.
+
+    The layer runs on small inputs of four, three and two dimensions, in each of which one dimension has that width; the layer
+    fails on all but one of them.
+    """
+    if width is None or width < 2:  # one value broadcasts to any dimension
+        return None
+    others = [size for size in (2, 3, 5, 7, 11) if size != width]
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(layer), keep_buffers(layer):
+        for count in (4, 3, 2):
+            shape, dims = others[:count], range(-count, 0)
+            shapes = ([*shape[:dim], width, *shape[dim:][1:]] for dim in dims)
+            fitting = [dim for dim, shape in zip(dims, shapes) if _keeps_shape(layer, shape)]
+            if fitting:
+                return fitting[0] if len(fitting) == 1 else None
+    return None
+
+
+def _keeps_shape(layer: nn.Module, shape: list[int]) -> bool:
+    """Returns whether a layer takes an input of a shape and returns one of the same shape."""
+    like = next(layer.parameters(), torch.empty(0))
+    try:
+        made = type(layer).forward(layer, like.new_ones(shape))
+    except Exception:  # noqa: BLE001  # a user's layer may raise anything for a wrong shape
+        return False
+    return isinstance(made, Tensor) and list(made.shape) == shape
 
 
 def name_class(cls: type) -> str:

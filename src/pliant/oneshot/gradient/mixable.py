@@ -1,12 +1,14 @@
 """Checks before training that the sizes of elastic modules can be mixed.
 
 The modules are checked one by one first.  Then, given an example, the network runs with nearly all weight on one size of each
-module, and must return what it returns with that size alone.
+module, and each of its modules must return what it returns with that size alone.  The outputs inside the network are compared
+because a deep network may hide at its end what went wrong at its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -26,7 +28,8 @@ from ..rewrite.network import Supernet
 
 MOST = 256  # the largest number of sizes of one module in a mixture
 LITTLE = 1e-7  # the weight of the other sizes
-ALIKE = 1e-3  # the largest difference of equal outputs, relative to their largest entry
+ALIKE = 1e-3  # the largest difference of equal outputs, relative to the difference between sizes
+ROUNDING = 16  # the largest difference of equal outputs, in units of the last place of their largest entry
 
 
 def check_mixtures(supernet: Supernet, name: str) -> None:
@@ -115,37 +118,47 @@ class _Check:
 
     def find(self) -> tuple[str, str] | None:
         """Returns the first decision that cannot be mixed, and why; None if all can."""
-        for turn in range(max(self.counts.values())):
-            wanted = self._run(turn, ())
-            reason = self._compare(wanted, turn, tuple(self.counts))
+        turns = range(max(self.counts.values()))
+        for turn in turns:
+            wanted, others = self._run(turn, ()), self._run((turn + 1) % len(turns), ())
+            reason = self._compare(wanted, others, turn, tuple(self.counts))
             if reason is None:
                 continue
             for key in self.counts:  # find the one that fails
-                own = self._compare(wanted, turn, (key,))
+                own = self._compare(wanted, others, turn, (key,))
                 if own is not None:
                     return key, own
             return next(iter(self.counts)), reason
         return None
 
-    def _compare(self, wanted: list[Tensor], turn: int, keys: tuple[str, ...]) -> str | None:
+    def _compare(self, wanted: _Outputs, others: _Outputs, turn: int, keys: tuple[str, ...]) -> str | None:
+        """Returns why a mixture is not what it should be; None if it is.
+
+        Args:
+          wanted: the outputs with one size of each module.
+          others: the outputs with other sizes: what differs between them has to be seen.
+          turn: the index of the size that gets nearly all weight.
+          keys: the decisions to mix.
+        """
         try:
             given = self._run(turn, keys)
+            found = [place for place in wanted if _differs(given, wanted, others, place)]
+            again = self._run(turn, keys, little=4 * LITTLE) if found else {}
         except PliantError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - a user's code may raise anything
             return f"the network fails with it ({type(error).__name__}: {error})."
-        for one, other in zip(given, wanted):
-            if not other.isfinite().all():  # such outputs cannot be compared
-                continue
-            most = max(ALIKE, 16 * torch.finfo(other.dtype).eps) * other.abs().max().item()
-            if one.shape == other.shape and not (one - other).abs().max().item() <= most:
+        for place in found:
+            noise = _distance(given, again, place)  # what other small weights change is no error
+            if noise is None or _distance(given, wanted, place) > 4 * noise:  # type: ignore[operator]  # it differs
+                at = f" (first at its module {place[0]!r})" if place[0] else ""
                 return (
-                    "with nearly all weight on one size, the network does not return what it returns with that size alone. Code between "
-                    "the layers depends on their width, changes channels that are zero, or moves channels to other places."
+                    f"with nearly all weight on one size, the network does not compute what it computes with that size alone{at}. "
+                    "Code between the layers depends on their width, changes channels that are zero, or moves channels to other places."
                 )
         return None
 
-    def _run(self, turn: int, keys: tuple[str, ...]) -> list[Tensor]:
+    def _run(self, turn: int, keys: tuple[str, ...], *, little: float = LITTLE) -> _Outputs:
         """Runs the candidates with index ``turn``, or the last ones; those of ``keys`` as a mixture."""
         selection = self.supernet.selection
         selection.weights.clear()
@@ -153,12 +166,65 @@ class _Check:
             if isinstance(point, Choice) and point.group is None:
                 selection.values[point.path] = min(turn, point.count - 1)
         for key in keys:
-            row = self.like.new_full((self.counts[key],), LITTLE)
+            row = self.like.new_full((self.counts[key],), little)
             row[min(turn, len(row) - 1)] = 1.0
             selection.weights[key] = row
-        output = self.supernet.network(*self.example)
-        tensors = [x for x in find_leaves(output) if isinstance(x, Tensor)]
-        return [x for x in tensors if x.is_floating_point() and x.numel()]
+        found: _Outputs = {}
+        with _recorded(self.supernet.network, found):
+            self.supernet.network(*self.example)
+        return found
+
+
+_Outputs = dict[tuple[str, int, int], Tensor]
+"""The output tensors of modules, by name, number of the call, and index of the tensor; in the order in which they are made."""
+
+
+@contextmanager
+def _recorded(network: nn.Module, found: _Outputs) -> Iterator[None]:
+    """A context in which a network records the outputs of its modules, but not of those inside elastic modules."""
+    calls: Counter[str] = Counter()
+
+    def watch(name: str) -> Callable[..., None]:
+        def record(module: nn.Module, inputs: object, output: object) -> None:
+            for index, leaf in enumerate(find_leaves(output)):
+                if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.numel():
+                    found[name, calls[name], index] = leaf
+            calls[name] += 1
+
+        return record
+
+    inside = {
+        id(part) for one in network.modules() if isinstance(one, Elastic) for part in one.parts.modules()
+    }
+    hooks = [
+        module.register_forward_hook(watch(name))
+        for name, module in network.named_modules()
+        if id(module) not in inside
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _differs(given: _Outputs, wanted: _Outputs, others: _Outputs, place: tuple[str, int, int]) -> bool:
+    """Returns whether an output differs more than by rounding, and more than by a small part of what sizes change."""
+    distance = _distance(given, wanted, place)
+    if distance is None:
+        return False
+    most = wanted[place].abs().max().item()
+    spread = _distance(wanted, others, place)
+    likely = ALIKE * (most if spread is None else min(spread, most))
+    return not distance <= max(likely, ROUNDING * torch.finfo(wanted[place].dtype).eps * most)
+
+
+def _distance(first: _Outputs, second: _Outputs, place: tuple[str, int, int]) -> float | None:
+    """Returns the largest difference of an output in two runs; None if it cannot be compared: other shapes, infinite."""
+    one, other = first.get(place), second.get(place)
+    if one is None or other is None or one.shape != other.shape or not other.isfinite().all():
+        return None
+    return float((one - other).abs().max())
 
 
 def _vary(value: Any) -> Any:

@@ -20,6 +20,7 @@ from pliant.values.errors import FieldTypeError
 
 from ..choices.choice import InputChoice, LayerChoice, reduce_outputs
 from ..choices.evaluation import keep_buffers
+from ..choices.nested import NestedError, join_leaves
 
 ZEROS = frozenset({"Zero", "ZeroLayer"})
 SKIPS = frozenset({"Identity", "Skip", "SkipConnect", "FactorizedReduce"})
@@ -55,7 +56,7 @@ class Runner(ABC):
     def __init__(self, *, checkpoint: bool = False) -> None:
         self.checkpoint = checkpoint
 
-    def __call__(self, choice: LayerChoice | InputChoice, *args: Any, **fields: Any) -> tuple[Any, Any]:
+    def __call__(self, choice: LayerChoice | InputChoice, /, *args: Any, **fields: Any) -> tuple[Any, Any]:
         """Runs a choice; returns its output and its mask."""
         weights = choice.selection.weights.get(choice.key)
         if weights is None:
@@ -172,7 +173,11 @@ def _mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, 
     total: Tensor | None = None
     parts: list[Tensor] = []
     for i in running:
-        part = check_output(choice, i, modules[i](*args, **fields))
+        part: Any = modules[i](*args, **fields)
+        if not isinstance(part, Tensor) and not parts:
+            rest = [modules[k](*args, **fields) for k in running[1:]]
+            return _mix_nested(choice, weights, running, [part, *rest])
+        part = check_output(choice, i, part)
         if parts and part.shape != parts[0].shape:
             reduce_outputs([parts[0], part], "sum", choice.key)  # raises with the reason
         if learned or not parts:
@@ -186,6 +191,24 @@ def _mix(choice: LayerChoice, weights: Tensor, numbers: list[float], args: Any, 
         else:
             total.add_(part, alpha=numbers[i])
     return sum_by_weight(weights, numbers, running, parts) if learned else total
+
+
+def _mix_nested(choice: LayerChoice, weights: Tensor, running: list[int], parts: list[Any]) -> Any:
+    """Returns the weighted sum of outputs that are tuples or otherwise nested, tensor by tensor."""
+
+    def join_tensors(places: list[int], found: list[Tensor]) -> Tensor:
+        scaled = [weights[running[place]].to(part.dtype) * part for place, part in zip(places, found)]
+        total: Tensor = reduce_outputs(scaled, "sum", choice.key)
+        return total
+
+    try:
+        return join_leaves(parts, join_tensors)
+    except NestedError as error:
+        names = " and ".join(repr(choice.names[i]) for i in running)
+        raise FieldTypeError(
+            f"the candidates {names} of the choice {choice.key!r} cannot be mixed: {error}. Let all candidates return the same "
+            "structure, or use an algorithm that runs single paths, such as SPOS."
+        ) from None
 
 
 def join(choice: InputChoice, weights: Tensor, numbers: list[float], tensors: Any) -> Tensor:

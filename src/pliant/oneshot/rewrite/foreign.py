@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import weakref
+from collections.abc import Iterator
 from keyword import iskeyword
 from typing import Any
 
@@ -23,15 +24,16 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
-from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.node import Node, children
 from pliant.symbolic.tree.realize import hole_paths, realize
 from pliant.values.errors import FieldTypeError, FieldValueError, check_items, quote, quote_typed
-from pliant.values.path import at_path
+from pliant.values.path import Path, at_path
 
 from ..elastic.rules import find_rule
 from ..elastic.slices import slice_rule
 from .layer_fields import read_fields, read_settings
 from .ties import has_weights, tie_again
+from .written import has_written, is_written, to_hole
 
 _classes: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 
@@ -75,32 +77,65 @@ def open_network(network: nn.Module) -> Any:
 
 
 def open_holes(network: nn.Module) -> Any:
-    """Returns a program of an ordinary module with holes in it; None if it has no holes or is symbolic.
+    """Returns a program of a module with holes in it; None if it has none.
 
-    A hole may be in the arguments of a symbolic module inside it, or an attribute of a module: ``self.act =
-    pg.oneof([ReLU(), Tanh()])``.  Only the modules above holes become nodes; others are copied.
+    A hole may be in the arguments of a symbolic module inside an ordinary one, or an attribute of a module: ``self.act =
+    pg.oneof([ReLU(), Tanh()])``.  Only the modules above holes become nodes; others are copied.  Choices that are written by hand
+    (``LayerChoice``) become holes.
 
     Raises:
       FieldValueError: a module or a weight occurs at two places.
+      SpaceError: a choice that is written by hand does what no hole does.
     """
-    if isinstance(network, Node) or not _has_holes(network):
+    if not _has_holes(network):
         return None
+    if isinstance(network, Node):
+        return _open_arguments(network)
     _check_unshared(network)
     return _open_modules_with_holes(network)
 
 
 def _open_modules_with_holes(module: nn.Module) -> Any:
-    if isinstance(module, Node) or not _has_holes(module):
+    if is_written(module):
+        return to_hole(module, _open_modules_with_holes)  # type: ignore[arg-type]  # a choice
+    if isinstance(module, Node):
+        return _open_arguments(module)
+    if not _has_holes(module) and not has_written(module):
         return module
     children = {name: _open_modules_with_holes(child) for name, child in module.named_children()}
     fields = {**_name_children(children), **_find_hole_attributes(module)}
     return _make_node(module, None, {}, fields)
 
 
+def _open_arguments(program: Any) -> Any:
+    """Returns a program in which ordinary modules with holes or written choices in them are opened; itself without any."""
+    updates: dict[Path, Any] = {}
+
+    def walk(value: object, path: Path) -> None:
+        for key, child in children(value) or ():
+            if not isinstance(child, nn.Module) or isinstance(child, Node):
+                walk(child, path + key)
+            elif _has_holes(child) or has_written(child):
+                _check_unshared(child)
+                updates[path + key] = _open_modules_with_holes(child)
+
+    walk(program, Path())
+    return rebind(clone(program), updates) if updates else program
+
+
 def _has_holes(module: nn.Module) -> bool:
     if isinstance(module, Node):
-        return bool(hole_paths(module))
+        return bool(hole_paths(module)) or any(_has_holes(part) for part in _find_modules(module))
     return bool(_find_hole_attributes(module)) or any(map(_has_holes, module.children()))
+
+
+def _find_modules(value: object) -> Iterator[nn.Module]:
+    """Yields the ordinary modules in the arguments of a program."""
+    for _, child in children(value) or ():
+        if isinstance(child, nn.Module) and not isinstance(child, Node):
+            yield child
+        else:
+            yield from _find_modules(child)
 
 
 def _find_hole_attributes(module: nn.Module) -> dict[str, Any]:
@@ -152,6 +187,8 @@ def open_kernel(layer: Any, sizes: list[int], *, name: str) -> Any:
 
 
 def _open(module: nn.Module, seen: set[int]) -> Any:
+    if is_written(module):
+        return to_hole(module, lambda candidate: _open(candidate, seen))  # type: ignore[arg-type]  # a choice
     children: dict[str, Any] = {}
     for name, child in module._modules.items():
         if child is None:
@@ -232,6 +269,7 @@ def node_class(
         "__module__": cls.__module__,
         "__qualname__": f"{cls.__qualname__}.opened",
         "_sym_recipe": (node_class, (cls, base, children, arguments)),  # for reading a pickle
+        "_sym_slim": staticmethod(_slim),  # for writing one
     }
     # Libraries keep tables by the printed names of classes, such as transformers' outputs to be recorded.
     metaclass: Any = type(f"Opened{type(cls).__name__}", (type(cls),), {"__repr__": lambda made: repr(cls)})
@@ -239,6 +277,64 @@ def node_class(
         names["__getitem__"] = _item_of(cls)
     made = _classes[key] = symbolize(metaclass(cls.__name__, (cls,), names))
     return made
+
+
+_shells: weakref.WeakValueDictionary[int, nn.Module] = weakref.WeakValueDictionary()  # during one pickle
+
+
+def _slim(node: Any, own: dict[str, Any], user: Any) -> tuple[dict[str, Any], Any]:
+    """Returns both parts of a realized copy for a pickle, in which the copy itself stands for the module that was opened.
+
+    So the pickle has the weights once, and a clone of what is read has the weights of the copy.
+    """
+    hidden = _find_sources(own)
+    if not hidden or not isinstance(user, dict):
+        return own, user
+    shell = _shell(node)
+    own = {**own, **{f"_v_{name}": Ref(shell) for name in hidden}}
+    return own, {name: shell if name in hidden else value for name, value in user.items()}
+
+
+def _find_sources(own: dict[str, Any]) -> set[str]:
+    """Returns the names of the fields of a node that hold what was opened."""
+    return {name[3:] for name, value in own.items() if name.startswith("_v_") and _is_source(value)}
+
+
+def _is_source(value: object) -> bool:
+    return isinstance(value, Ref) and isinstance(value.value, nn.Module)
+
+
+def is_opened(program: object) -> bool:
+    """Returns whether a program has weights of a network that was opened.
+
+    >>> is_opened(open_network(nn.Linear(2, 2))), is_opened(nn.Linear(2, 2))
+    (True, False)
+    """
+    return any(
+        has_weights(child.value) if _is_source(child) else is_opened(child)
+        for _, child in children(program) or ()
+    )
+
+
+def _shell(node: Any) -> nn.Module:
+    """Returns an ordinary module with the state of a realized copy, and shells of its children."""
+    if not hasattr(type(node), "_sym_slim"):
+        return node  # type: ignore[no-any-return]  # a module that was put into the program
+    found = _shells.get(id(node))
+    if found is None:
+        cls = type(node)._sym_recipe[1][0]
+        found = _shells[id(node)] = cls.__new__(cls)
+        hidden = _find_sources(node.__dict__)
+        state = {
+            name: value
+            for name, value in node.__dict__.items()
+            if not name.startswith(("_v_", "_sym_", "_pliant_")) and name not in hidden
+        }
+        state["_modules"] = {
+            name: None if child is None else _shell(child) for name, child in state["_modules"].items()
+        }
+        found.__dict__.update(state)
+    return found
 
 
 def _item_of(cls: Any) -> Any:

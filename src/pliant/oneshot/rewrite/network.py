@@ -297,10 +297,13 @@ def supernet(
         rewriter = Rewriter(described, selection, share=share, own_statistics=own_statistics)
         network = rewriter.build(program)
         written = share_selection(network, selection)
+        for elastic in (module for module in network.modules() if isinstance(module, Elastic)):
+            written |= {choice.key: choice for one in elastic.made() for choice in _find_hidden(one, elastic)}
     if written:
         if described.points:
             raise SpaceError(
-                f"this network has holes and choices written by hand (the first: {next(iter(written))!r}); use one of the two."
+                f"a constructor makes the choice {next(iter(written))!r} in a network with holes, so it is no part of the program. Pass it "
+                "to the constructor as an argument, or use pg.oneof in its place."
             )
         described, program = flatten([_describe(module) for module in written.values()]), None
     if not described.points:
@@ -314,12 +317,19 @@ def supernet(
 def _read_program(space: object) -> Any:
     """Returns the symbolic program of a space; None for an ordinary module without holes."""
     if isinstance(space, Node) and isinstance(space, (nn.Module, Hole)):
-        return space
+        opened = open_holes(space) if isinstance(space, nn.Module) else None
+        return space if opened is None else opened
     if not isinstance(space, nn.Module):
         raise FieldTypeError(
             f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {quote_typed(space)}."
         )
     return open_holes(space)
+
+
+def _find_hidden(made: nn.Module, elastic: Elastic) -> Iterator[Mutable]:
+    """Yields the choices that the constructor of an elastic module made."""
+    common = {id(module) for module in elastic.parts.modules()}
+    return (choice for _, choice in find_mutables(made) if id(choice) not in common)
 
 
 def _describe_program(program: object) -> Space:

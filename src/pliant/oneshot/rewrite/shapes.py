@@ -48,7 +48,10 @@ def check_candidates(
       Exception: the network fails with any selection.
     """
     for point in space.points:  # including those that are not active
-        selection.values.setdefault(point.path, 0 if isinstance(point, Choice) else point.min_value)
+        if (
+            getattr(point, "hole", None) not in selection.values
+        ):  # an input choice has all its picks as one value
+            selection.values.setdefault(point.path, 0 if isinstance(point, Choice) else point.min_value)
     values = dict(selection.values)
     check = _Check(network, selection, example)
     with (

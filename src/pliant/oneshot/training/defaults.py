@@ -5,6 +5,7 @@ Both follow the type of the targets.  Targets that fit several losses are refuse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -57,8 +58,9 @@ def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     outputs, targets = call_network(network, batch[0]), batch[1]
     if not isinstance(outputs, Tensor):
         raise FieldTypeError(
-            f"the default loss takes a network that returns one tensor; got a {type(outputs).__name__}. Give a loss: "
-            "Trainer(loss=lambda network, batch: ...)."
+            f"the default loss takes a network that returns one tensor; got a {type(outputs).__name__}. Give a loss that takes "
+            f"what it needs: Trainer(loss=lambda network, batch: torch.nn.functional.cross_entropy({_read_output(outputs)}, batch[1])), "
+            "and Trainer(quality=...) likewise if more is better of something else than the negative loss."
         )
     if targets.is_complex() or not targets.numel():
         raise _refuse(
@@ -88,11 +90,23 @@ def _run(network: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     return outputs, targets.long()
 
 
+def _read_output(outputs: Any) -> str:
+    """Returns code that reads the logits, or the first tensor, of what a network returns."""
+    names = list(outputs) if isinstance(outputs, Mapping) else []
+    name = next(
+        (name for name in ("logits", *names) if name in names and isinstance(outputs[name], Tensor)), None
+    )
+    if name is None:
+        return "network(batch[0])[0]"
+    return f"network(batch[0]).{name}" if hasattr(outputs, name) else f"network(batch[0])[{name!r}]"
+
+
 def _refuse(outputs: Tensor, targets: Tensor, reason: str) -> FieldValueError:
     return FieldValueError(
         f"the default loss cannot be chosen for {reason}: the network returns shape {tuple(outputs.shape)}, the targets are "
-        f"{targets.dtype} of shape {tuple(targets.shape)}. Give a loss (and a quality): Trainer(loss=lambda network, batch: "
+        f"{targets.dtype} of shape {tuple(targets.shape)}. Give a loss: Trainer(loss=lambda network, batch: "
         "criterion(network(batch[0]), batch[1])), where criterion is torch.nn.functional.cross_entropy for class labels "
-        "(targets.long()) or soft labels, binary_cross_entropy_with_logits for yes/no labels, mse_loss for regression "
-        "(targets.float(), same shape as the outputs)."
+        "(targets.long(), of shape (N, height, width) for the pixels of images) or soft labels, binary_cross_entropy_with_logits for "
+        "yes/no labels, mse_loss for regression (targets.float(), same shape as the outputs). Without Trainer(quality=...), a function "
+        "with the same arguments of which more is better, the quality is then the negative loss."
     )

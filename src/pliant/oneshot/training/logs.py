@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+
+from pliant.space import Choice, Decisions
 from pliant.values.errors import LoadError, check_file
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
 from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
+
+from ..choices.choice import LayerChoice
+from ..elastic.module import Elastic
+from ..rewrite.network import Supernet
 
 
 @final
@@ -42,6 +50,31 @@ class Record:
 
 
 Callback = Callable[[Record], Any]
+
+LONGEST = 40  # characters of a candidate's text; a module with a longer one is shown by its class and size
+
+
+def describe_leading(supernet: Supernet, decisions: Decisions) -> dict[str, str]:
+    """Returns the decided candidates by key, as text; large modules by their class and number of weights."""
+    modules = {m.key: list(m) for m in supernet.network.modules() if isinstance(m, LayerChoice)}
+    points, found = decisions.space.points, {}
+    for index, value in zip(decisions.active, decisions.values):
+        point = points[index]
+        text = point.literals[int(value)] if isinstance(point, Choice) else f"{value:g}"
+        candidates = modules.get(point.path) or modules.get(point.name or "")
+        if candidates is not None and len(text) > LONGEST:
+            text = _describe_module(candidates[int(value)])
+        found[point.path] = text
+    return found
+
+
+def _describe_module(module: nn.Module) -> str:
+    """Returns the class of a candidate and the number of its weights, of the largest size where sizes are searched."""
+    kind = type(module.program if isinstance(module, Elastic) else module).__name__
+    count = sum(
+        weight.numel() for weight in module.parameters() if not isinstance(weight, UninitializedParameter)
+    )
+    return f"{kind} ({count:,} weights)"
 
 
 @final

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, final
@@ -18,20 +19,20 @@ from torch.optim import Optimizer
 
 from pliant.algorithms.base import check_seed
 from pliant.algorithms.options import check_count
-from pliant.space import Choice, Decisions
 from pliant.values.errors import FieldValueError, check_items
 
 from ..choices.evaluation import evaluating, keep_buffers
 from ..choices.nested import change_leaves
 from ..gradient.learner import GradientSampler, is_distributed
 from ..normalization import BatchStatistics, Normalization, Recalibrated
+from ..rewrite.foreign import is_opened
 from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
 from .batches import Feed, mover
 from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
 from .layout import is_channels_last_safe
-from .logs import Callback, Record
+from .logs import Callback, Record, describe_leading
 from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report
 from .session import Loss, Quality, Session, explain_single
@@ -93,7 +94,8 @@ class Trainer:
         for class labels, mean squared error for one float per example; other targets need a loss.
       quality: from a network and a batch to a number of which more is better.  When None: without a loss, accuracy or the
         negative mean squared error, by the targets; with a loss, the negative loss.
-      optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).
+      optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).  A network
+        that was opened usually comes trained, and this rate spoils its weights, so for it the default is a tenth of that.
       schedule: from the progress of the training to a factor of the learning rate; None keeps the rate.
       clip: the largest norm of all gradients, above 0; None for no clipping.
       accumulate: over how many batches gradients are averaged for one step; the rest of an epoch makes a step of its own.
@@ -156,7 +158,9 @@ class Trainer:
             self.supernet = self._place(space, example)
         self._move = mover(self.device)
         self.train, self.valid = Feed(train, "train", self._move), Feed(valid, "valid", self._move)
-        self.optimizer = make_optimizer(optimizer or _sgd, list(self.supernet.parameters()))
+        self.optimizer = make_optimizer(
+            optimizer or partial(_sgd, self.supernet), list(self.supernet.parameters())
+        )
         self.schedule = schedule
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.callbacks = check_items(callbacks, "Trainer(callbacks=...)", "[CsvLog('search.csv')]")
@@ -396,7 +400,7 @@ class Trainer:
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             seconds=seconds,
             metrics=self.sampler.metrics(),
-            leading=_describe(leading),
+            leading=describe_leading(self.supernet, leading),
         )
 
     def _write(self) -> None:
@@ -441,8 +445,10 @@ class Trainer:
         self._random.restore(state["random"])
 
 
-def _sgd(weights: list[nn.Parameter]) -> Optimizer:
-    return torch.optim.SGD(weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
+def _sgd(net: Supernet, weights: list[nn.Parameter]) -> Optimizer:
+    template = net.template
+    rate = 0.0025 if template is not None and is_opened(template.program) else 0.025
+    return torch.optim.SGD(weights, lr=rate, momentum=0.9, weight_decay=3e-4)
 
 
 def _wrap(net: Supernet) -> nn.Module:
@@ -460,13 +466,3 @@ def _order_inputs(batch: Any) -> Any:
         return leaf.contiguous(memory_format=torch.channels_last) if is_image else leaf
 
     return change_leaves(batch, order)
-
-
-def _describe(decisions: Decisions) -> dict[str, str]:
-    """Returns the decided candidates by key, as text."""
-    points = decisions.space.points
-    found = {}
-    for index, value in zip(decisions.active, decisions.values):
-        point = points[index]
-        found[point.path] = point.literals[int(value)] if isinstance(point, Choice) else f"{value:g}"
-    return found

@@ -40,6 +40,8 @@ def reduce_node(node: Any, protocol: int) -> tuple[Any, ...]:
             if own.get("_v_" + name) is default:
                 del own["_v_" + name]
         state = (own, _user_state(node, everything) if is_realized(node) else None)
+        if is_realized(node) and (slim := getattr(cls, "_sym_slim", None)) is not None:
+            state = slim(node, *state)  # without what both parts have
     maker = make_realized if is_realized(node) else make_blank
     return maker, (_class_reference(cls),), state, None, None, set_state
 
