@@ -1,5 +1,6 @@
 """Programs with holes: builds programs from decisions, and finds the decisions of programs."""
 
+from .arithmetic import Computed
 from .context import decide
 from .functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
 from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
@@ -8,6 +9,7 @@ from .template import Template, abstract_search_space, encode, iterate, material
 from .tracing import Trace, trace
 
 __all__ = [
+    "Computed",
     "DerivedHole",
     "Floatv",
     "Hole",
