@@ -18,6 +18,7 @@ SEARCH = {
     "normalization": None,
     "cost": None,
     "limit": None,
+    "fill": 0.9,
 }
 
 

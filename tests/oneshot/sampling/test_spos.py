@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections import Counter
@@ -204,3 +205,34 @@ def test_networks_are_judged_as_they_would_be_alone(tiny):
 def test_bad_options(options, lesson):
     with pytest.raises((ValueError, TypeError), match=lesson):
         SPOS(**options)
+
+
+def test_the_limit_is_used_where_that_costs_no_quality(tiny):
+    """Qualities differ less between networks than between batches; few networks cost as much as is allowed."""
+    net, noise, found = tiny.choices((5,) * 6), itertools.cycle([-1e-2, 0.0, 1e-2]), {}
+
+    def judge(decisions):
+        return 1.0 + 1e-4 * (sum(decisions.values[::2]) % 7) + next(noise)
+
+    for fill in (0.0, 0.9):
+        sampler = quick(evaluations=60, batches=3, cost=lambda d: float(sum(d.values)), limit=20.0, fill=fill)
+        found[fill] = sum(tiny.session(net, sampler, quality=judge).finish().values)
+        assert len(sampler.results) <= 60
+    assert found[0.0] < 18 <= found[0.9] <= 20
+
+
+def test_a_larger_network_that_is_worse_is_not_chosen(tiny):
+    net = tiny.choices((5,) * 4)
+    sampler = quick(evaluations=60, batches=3, cost=lambda d: float(sum(d.values)), limit=14.0)
+    best = tiny.session(net, sampler, quality=lambda d: -float(sum(d.values))).finish()
+    assert sum(best.values) <= 3
+    assert any(sum(d.values) >= 0.9 * 14 for d in sampler.results)  # some were judged
+    assert len(sampler.results) <= 60
+
+
+def test_a_limit_that_all_networks_keep_to_is_no_minimum(tiny):
+    sampler = quick(evaluations=20, cost=lambda d: float(sum(d.values)), limit=1000.0)
+    best = tiny.session(tiny.choices((3, 3)), sampler, quality=lambda d: float(sum(d.values))).finish()
+    assert best.values == (2, 2)
+    with pytest.raises(ValueError, match=r"fill.* from 0 to 1"):
+        quick(cost=lambda d: 1.0, limit=1.0, fill=1.5)

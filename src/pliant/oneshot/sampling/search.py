@@ -6,9 +6,11 @@ That shared weights rank networks as their own weights would is an assumption; `
 from __future__ import annotations
 
 import math
+import statistics
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import torch
@@ -17,13 +19,16 @@ from pliant.algorithms import Algorithm, Deduplicate, Exhausted
 from pliant.algorithms.base import check_algorithm
 from pliant.algorithms.evolution import Either, Evolution, Mutate, RandomPick, Top, UniformCrossover
 from pliant.algorithms.objectives import Reject
-from pliant.algorithms.options import check_count, refuse_unknown
+from pliant.algorithms.options import check_count, check_number, refuse_unknown
 from pliant.space import Decisions
+from pliant.space.mutation import mutate
 from pliant.values.errors import FieldValueError, RewardError, SpaceError, quote
 
 from ..choices.evaluation import evaluating
 from ..normalization import Normalization, Recalibrated, mean_quality
 from ..sampler import Sampler, Step
+
+PARENTS = 10  # so many of the best networks are made larger, where the limit is not used
 
 
 def make_evolution(*, population_size: int = 50, parents: int = 10, seed: int = 0) -> Algorithm:
@@ -50,9 +55,11 @@ class SearchedSampler(Sampler):
       normalization: the statistics of normalization layers; recalibrated ones when None.
       cost: a function of decisions, such as ``MultiplyAdds(net, example)``.
       limit: the largest cost.
+      fill: the share of the limit that the network should cost at least.  A fifth of the evaluations are of larger networks
+        around the best one, and one of them is chosen if its quality is as good, within the standard error.
 
     Raises:
-      FieldValueError: a cost without a limit, or no evaluations or batches.
+      FieldValueError: a cost without a limit, no evaluations or batches, or a share above 1.
     """
 
     search: Algorithm | None = None
@@ -61,6 +68,7 @@ class SearchedSampler(Sampler):
     normalization: Normalization | None = None
     cost: Callable[[Decisions], float] | None = None
     limit: float | None = None
+    fill: float = 0.9
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -73,6 +81,7 @@ class SearchedSampler(Sampler):
                 f"{type(self).__name__} keeps a cost under a limit; got cost={quote(self.cost, 60)} and limit={quote(self.limit)}. Give both "
                 "or neither."
             )
+        self.fill = check_number(self.fill, "fill", self, most=1.0)
         self._algorithm = found if self.cost is None else Reject(found, self.cost, high=self.limit)
         self._normalization = Recalibrated() if self.normalization is None else self.normalization
         self._best: Decisions | None = None
@@ -98,32 +107,86 @@ class SearchedSampler(Sampler):
         self.results.clear()  # earlier results are of other weights
         seed = self.random.getrandbits(32) if self.search is None else None
         self._algorithm.setup(self.supernet.space, seed=seed)
-        failed = 0
+        filling = 0 if self.limit is None or not self.fill else self.evaluations // 5
         with evaluating(self.supernet):
-            for _ in range(self.evaluations):
-                try:
-                    decisions = self._algorithm.propose()
-                except Exhausted:
-                    break
-                quality = self.results.get(decisions)
-                if quality is None:
-                    quality = self._judge(decisions, data, step)
+            failed = self._explore(self.evaluations - filling, data, step)
+            if not self.results and failed:
+                raise RewardError(
+                    f"all {failed} networks that were judged have a quality that is not finite. Diverged weights are a usual reason: "
+                    "train with a lower learning rate, or clip gradients."
+                )
+            if not self.results:
+                raise SpaceError(
+                    "no network of this space is within the limit, so none was judged. Raise the limit, or add cheaper candidates."
+                )
+            best = max(self.results, key=self.results.__getitem__)
+            if filling and self._measure_share(best) >= self.fill:
+                self._explore(filling, data, step)
+            elif filling:
+                self._explore_larger(filling, data, step)
+            self._best = self._choose(data, step)
+
+    def _explore(self, count: int, data: list[Any], step: Step) -> int:
+        """Judges networks that the algorithm proposes; returns how many failed."""
+        failed = 0
+        for _ in range(count):
+            try:
+                decisions = self._algorithm.propose()
+            except Exhausted:
+                break
+            quality = self.results.get(decisions)
+            if quality is None:
+                quality = self._judge(decisions, data, step)
+            if math.isfinite(quality):
+                self.results[decisions] = quality
+                self._algorithm.feedback(decisions, quality)
+            else:
+                failed += 1
+                self._algorithm.feedback(decisions, None)
+        return failed
+
+    def _explore_larger(self, count: int, data: list[Any], step: Step) -> None:
+        """Judges networks around the best ones that use the limit."""
+        random = Random(self.random.getrandbits(32))
+        ranked = sorted(self.results, key=self.results.__getitem__, reverse=True)[:PARENTS]
+        for turn in range(count):
+            larger = self._enlarge(ranked[turn % len(ranked)], random)
+            if larger is not None and larger not in self.results:
+                quality = self._judge(larger, data, step)
                 if math.isfinite(quality):
-                    self.results[decisions] = quality
-                    self._algorithm.feedback(decisions, quality)
-                else:
-                    failed += 1
-                    self._algorithm.feedback(decisions, None)
-        if not self.results and failed:
-            raise RewardError(
-                f"all {failed} networks that were judged have a quality that is not finite. Diverged weights are a usual reason: "
-                "train with a lower learning rate, or clip gradients."
-            )
-        if not self.results:
-            raise SpaceError(
-                "no network of this space is within the limit, so none was judged. Raise the limit, or add cheaper candidates."
-            )
-        self._best = max(self.results, key=self.results.__getitem__)
+                    self.results[larger] = quality
+
+    def _enlarge(self, decisions: Decisions, random: Random) -> Decisions | None:
+        """Returns decisions with random changes, each of which costs more, that use the limit; None if none are found."""
+        share = self._measure_share(decisions)
+        for _ in range(20 * len(decisions.space.points)):
+            if share >= self.fill:
+                return decisions
+            other = mutate(decisions, random)
+            raised = self._measure_share(other)
+            if share < raised <= 1:
+                decisions, share = other, raised
+        return decisions if share >= self.fill else None
+
+    def _measure_share(self, decisions: Decisions) -> float:
+        """Returns the cost as a share of the limit."""
+        assert self.cost is not None
+        assert self.limit is not None
+        cost: Any = self.cost(decisions)  # None to reject them
+        return math.inf if cost is None else cost / self.limit if self.limit > 0 else 1.0
+
+    def _choose(self, data: list[Any], step: Step) -> Decisions:
+        """Returns the best network; of those as good within the standard error, the best one that uses the limit."""
+        best = max(self.results, key=self.results.__getitem__)
+        if self.limit is None or not self.fill or self._measure_share(best) >= self.fill:
+            return best
+        filled = [one for one in self.results if self._measure_share(one) >= self.fill]
+        if not filled:
+            return best
+        largest = max(filled, key=self.results.__getitem__)
+        found = [self._judge(best, [batch], step) for batch in data]
+        error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+        return largest if self.results[largest] >= self.results[best] - error else best
 
     def _judge(self, decisions: Decisions, data: list[Any], step: Step) -> float:
         self.supernet.activate(decisions)

@@ -94,6 +94,7 @@ class ProgressiveShrinking(SearchedSampler):
       normalization: the statistics of normalization layers; recalibrated ones when None.
       cost: a function of decisions.
       limit: the largest cost.
+      fill: the share of the limit that the network should cost at least, where that costs no quality; see ``SearchedSampler``.
 
     Raises:
       FieldTypeError, FieldValueError: no phases; a first phase that draws although it trains the teacher; a cost without

@@ -27,6 +27,7 @@ class SPOS(SearchedSampler):
       normalization: the statistics of normalization layers; recalibrated ones when None.
       cost: a function of decisions, such as ``MultiplyAdds(net, example)``.
       limit: the largest cost (the paper: 330M multiply-adds).
+      fill: the share of the limit that the network should cost at least, where that costs no quality; see ``SearchedSampler``.
 
     Raises:
       FieldValueError: a cost without a limit, or no evaluations or batches.
