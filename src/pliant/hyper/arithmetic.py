@@ -1,4 +1,4 @@
-"""Arithmetic of holes: ``pg.oneof([1, 2]) * 8`` is a hole that is computed from the decision; there is no new decision.
+"""Arithmetic of holes: ``pg.oneof([1, 2]) * 8`` is a hole whose value is computed from the same decision.
 
 Sums, differences, products and floor quotients of numbers and of holes over numbers.  What needs the value at once (a
 comparison, ``if``, ``np.sqrt``) still raises an error.

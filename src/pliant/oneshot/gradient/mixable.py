@@ -149,7 +149,7 @@ class _Check:
         except Exception as error:  # noqa: BLE001 - a user's code may raise anything
             return f"the network fails with it ({type(error).__name__}: {error})."
         for place in found:
-            noise = _distance(given, again, place)  # what other small weights change is no error
+            noise = _distance(given, again, place)  # what other small weights change is rounding
             if noise is None or _distance(given, wanted, place) > 4 * noise:  # type: ignore[operator]  # it differs
                 at = f" (first at its module {place[0]!r})" if place[0] else ""
                 return (

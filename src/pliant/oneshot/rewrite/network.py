@@ -302,7 +302,7 @@ def supernet(
     if written:
         if described.points:
             raise SpaceError(
-                f"a constructor makes the choice {next(iter(written))!r} in a network with holes, so it is no part of the program. Pass it "
+                f"a constructor makes the choice {next(iter(written))!r} in a network with holes, so the program does not have it. Pass it "
                 "to the constructor as an argument, or use pg.oneof in its place."
             )
         described, program = flatten([_describe(module) for module in written.values()]), None

@@ -50,7 +50,7 @@ def to_hole(choice: Mutable, open_module: Callable[[nn.Module], Any]) -> Any:
       open_module: a function from a candidate to a program, for candidates that have holes or choices in them.
 
     Raises:
-      SpaceError: it joins several candidates, returns a mask, or selects any number of inputs, which no hole does.
+      SpaceError: it joins several candidates, returns a mask, or selects any number of inputs, which a hole cannot do.
     """
     name = choice.key or None
     if isinstance(choice, LayerChoice) and choice.reduction == "sum" and not choice.return_mask:
