@@ -14,9 +14,15 @@ from pliant import schema as typing
 from pliant.algorithms import evolution, generators, objectives
 from pliant.hyper.functions import floatv, intv, manyof, one_of, oneof, permute, sublist_of
 from pliant.hyper.hole import DerivedHole, Hole
-from pliant.hyper.openers import add_opener
 from pliant.hyper.partition import by_hints, by_path
-from pliant.hyper.template import Template, abstract_search_space, encode, materialize, random_sample
+from pliant.hyper.template import (
+    Template,
+    abstract_search_space,
+    add_opener,
+    encode,
+    materialize,
+    random_sample,
+)
 from pliant.hyper.template import iterate as iter
 from pliant.hyper.template import template_of as template
 from pliant.hyper.tracing import trace

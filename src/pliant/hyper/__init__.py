@@ -1,9 +1,8 @@
 """Programs with holes: builds programs from decisions, and finds the decisions of programs."""
 
-from .arithmetic import Computed
 from .context import decide
 from .functions import floatv, intv, manyof, one_of, oneof, permutate, permute, sublist_of
-from .hole import DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
+from .hole import Computed, DerivedHole, Floatv, Hole, Intv, ManyOf, OneOf
 from .partition import by_hints, by_path
 from .template import Template, abstract_search_space, encode, iterate, materialize, random_sample
 from .tracing import Trace, trace

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from random import Random
 from typing import Any, TypeVar, cast, final
 
 from pliant.space import Decisions, Space, as_random, flatten
-from pliant.symbolic.tree.node import Node
+from pliant.symbolic.tree.node import ATOMS, Node
 from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import FieldValueError, SpaceError, listing, quote
 from pliant.values.numbers import to_whole
@@ -21,11 +22,12 @@ from pliant.values.numbers import to_whole
 from .compile import compile_part
 from .context import Traced
 from .match import find_decisions
-from .openers import open_program
 from .partition import Where, to_where
 from .plan import make_plan
 
 Program = TypeVar("Program")
+
+_openers: dict[str, tuple[str, str]] = {}  # by the name of a class: the module and the name of a function
 
 
 @final
@@ -214,3 +216,33 @@ def _check_examples(number: object) -> int | None:
     if number is None or (count is not None and count >= 0):
         return None if count is None else min(count, sys.maxsize)
     raise FieldValueError(f"num_examples is a whole number from 0, or None; got {quote(number)}.")
+
+
+# ------------------------------------------------------------------ ordinary objects with holes in them
+
+
+def add_opener(cls: str, module: str, function: str) -> None:
+    """Registers the opener of a class and its subclasses.
+
+    Args:
+      cls: the full name of the class, such as ``torch.nn.modules.module.Module``.
+      module: the module with the function.
+      function: takes an object, and returns a program with holes, or None if the object has no holes.
+    """
+    _openers[cls] = module, function
+
+
+def open_program(value: Any) -> Any:
+    """Returns the program of an object with holes in it; programs and other values unchanged.
+
+    >>> open_program({"a": 1})
+    {'a': 1}
+    """
+    if value.__class__ in ATOMS or isinstance(value, (Node, dict, list, tuple, type)):
+        return value
+    for cls in type(value).__mro__:
+        found = _openers.get(f"{cls.__module__}.{cls.__qualname__}")
+        if found is not None:
+            opened = getattr(import_module(found[0]), found[1])(value)
+            return value if opened is None else opened
+    return value

@@ -9,8 +9,7 @@ from typing import Any
 
 from pliant.algorithms.options import check_count
 from pliant.hyper.hole import Hole
-from pliant.hyper.openers import open_program
-from pliant.hyper.template import Template
+from pliant.hyper.template import Template, open_program
 from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed
 from pliant.values.numbers import to_real, to_whole
