@@ -193,7 +193,8 @@ BatchNorm2d, MultiheadAttention = map(pg.symbolize, (nn.BatchNorm2d, nn.Multihea
 def join_before(layers):
     """Two branches that are concatenated, of which the first has a searched width, before other layers."""
     parts = Joined(Conv2d(3, one([4, 8], name="a"), 1), Conv2d(3, 8, 1))
-    return follow(Sequential(parts, *layers, Conv2d(16, 2, 1)), torch.zeros(1, 3, 8, 8))
+    first = Conv2d(one([4, 8], name="a") + 8, 16, 1)
+    return Sequential(parts, first, *layers, Conv2d(16, 2, 1))
 
 
 def mobile():
@@ -207,8 +208,9 @@ def mobile():
 
 
 def joined():
+    """A width that is computed by hand: its layer takes the first channels, not those that each branch has."""
     parts = Joined(Conv2d(3, one([2, 4], name="a"), 1), Conv2d(3, one([3, 6], name="b"), 1))
-    return follow(Sequential(parts, Conv2d(10, 2, 1)), torch.zeros(1, 3, 8, 8))
+    return Sequential(parts, Conv2d(one([2, 4], name="a") + one([3, 6], name="b"), 2, 1))
 
 
 def width():
@@ -293,6 +295,16 @@ MIXED = {
     "lazy": (lambda: Sequential(Conv2d(3, width(), 1), ReLU(), LazyConv2d(one([2, 3]), 1)), IMAGES),
     "blocks": (mobile, torch.zeros(2, 3, 16, 16)),
     "sources": (lambda: Sequential(Edge(one([Linear(3, 2), Linear(3, 2)]), one([0, 1, 2]))), ROWS),
+    "concatenated": (  # follow knows the channels of each branch
+        lambda: follow(
+            Sequential(
+                Joined(Conv2d(3, one([2, 4], name="a"), 1), Conv2d(3, one([3, 6], name="b"), 1)),
+                Conv2d(10, 2, 1),
+            ),
+            torch.zeros(1, 3, 8, 8),
+        ),
+        IMAGES,
+    ),
     "tuples": (lambda: GRU(3, one([2, 4])), ROWS),
     "attention": (lambda: Sequential(Attention(12, one([2, 4, 6]))), TOKENS),
     "attention of torch": (
