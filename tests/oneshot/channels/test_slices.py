@@ -9,6 +9,8 @@ import pickle
 
 import pytest
 import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
@@ -264,6 +266,53 @@ def test_super_networks_of_slices_are_exact(name):
         for training in (True, False):
             found = measure_differences(net, x.double(), decisions=net.space.sample(seed), training=training)
             assert found.largest < 1e-10, found
+
+
+class Branches(nn.Module):
+    """Layers side by side, some of them several times, and a layer that reads all places."""
+
+    def __init__(self, widths, order):
+        super().__init__()
+        self.order = order
+        self.layers = nn.ModuleList(nn.Linear(3, width) for width in widths)
+        total = sum(widths[i] for i in order)
+        self.norm, self.last = nn.BatchNorm1d(total), nn.Linear(2 * total, 2)
+
+    def forward(self, x):
+        found = [layer(x) for layer in self.layers]
+        y = torch.cat([found[i] for i in self.order], 1)
+        return self.last(torch.stack([self.norm(y), y], 2).flatten(1))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=3),
+    st.lists(st.integers(0, 2), min_size=1, max_size=4),
+)
+@settings(max_examples=8, phases=[Phase.generate], deadline=None)
+def test_generated_concatenations(sizes, order):
+    torch.manual_seed(0)
+    narrow, wide = [a for a, _ in sizes], [a + more for a, more in sizes]
+    order = [i % len(sizes) for i in order]
+    holes = {
+        f"layers.layers[{i}].out_features": one([a, b]) for i, (a, b) in enumerate(zip(narrow, wide)) if a < b
+    }
+    if not holes:
+        return
+    network, alone, x = Branches(wide, order), Branches(narrow, order), torch.randn(4, 3)
+    starts = [sum(wide[i] for i in order[:place]) for place in range(len(order))]
+    kept = [start + j for start, i in zip(starts, order) for j in range(narrow[i])]
+    state = network.state_dict()
+    for i, width in enumerate(narrow):
+        for name in ("weight", "bias"):
+            state[f"layers.{i}.{name}"] = state[f"layers.{i}.{name}"][:width]
+    for name in NORM:
+        state[f"norm.{name}"] = state[f"norm.{name}"][kept]
+    state["last.weight"] = state["last.weight"][:, [2 * i + j for i in kept for j in range(2)]]
+    alone.load_state_dict(state)
+    net = supernet(follow(open_network(network).rebind(holes), x), example=x)
+    decisions = net.activate([0] * len(net.space.points))
+    torch.testing.assert_close(net.eval()(x), alone.eval()(x))
+    assert measure_differences(net.double(), x.double(), decisions=decisions).largest < 1e-10
 
 
 def test_statistics_of_slices_are_trained_restored_and_recalibrated():
