@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -80,3 +82,28 @@ def test_show_of_an_unknown_name_lists_the_known(name):
     assert done.exit_code == 1
     assert "the zoo has no entry" in done.output
     assert "'nasbench201'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("mlp", r"at most \d\.\d kB of activations"), ("mobilenet_v2", r"at most \d+\.\d MB of activations")]
+)  # fmt: skip
+def test_show_gives_memory_in_a_unit_that_fits(name, shown):
+    assert re.search(shown, run("show", name))
+
+
+def test_show_counts_networks_of_which_some_are_invalid():
+    shown = run("show", "nasbench101/network")
+    assert "quantiles of multiply-adds of 100 programs" in shown
+    assert "quantiles of parameters of 100 programs" in shown
+
+
+WITHOUT_COST = {name for name in zoo.list() if not zoo.get(name).inputs}
+
+
+def test_entries_without_costs_are_data_policies_and_parts():
+    assert {
+        "nasbench101", "nasbench201", "nasbench_macro",  # cells as data; their networks are entries of their own
+        "tabular",  # its networks take numbers and categories of a table
+        "nas_fpn",  # a pyramid, which takes the features of a backbone
+        "autoaugment", "randaugment", "optimizer", "mobilenet_recipe",  # policies and settings
+    } == WITHOUT_COST  # fmt: skip

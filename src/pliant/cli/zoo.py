@@ -59,8 +59,8 @@ def show(name: str, *, samples: int, seed: int) -> None:
 
 
 def _find_cost(entry: Any) -> Any:
-    """Returns the cost function of an entry whose programs are networks that run; None for other entries."""
-    if not entry.inputs or not entry.always_valid:
+    """Returns the cost function of an entry whose programs are networks; None for data and policies."""
+    if not entry.inputs:
         return None
     from pliant.cost import NetworkCosts
 
@@ -97,4 +97,17 @@ def _describe_network(entry: Any) -> str:
     found = count(entry.make_network(), entry.make_input())
     size = " x ".join(map(str, entry.inputs))
     line = f"Reference network: {found.parameters:,} parameters, {found.multiply_adds:,} multiply-adds for an input of {size}"
-    return f"{line}; at most {found.peak_bytes / 1e6:.1f} MB of activations"
+    return f"{line}; at most {_show_bytes(found.peak_bytes)} of activations"
+
+
+def _show_bytes(size: int) -> str:
+    """Returns a number of bytes in the unit that fits.
+
+    >>> _show_bytes(950), _show_bytes(6_900), _show_bytes(999_960), _show_bytes(14_450_688)
+    ('950 B', '6.9 kB', '1.0 MB', '14.5 MB')
+    """
+    for power, unit in enumerate(("B", "kB", "MB", "GB")):
+        shown = size / 1000**power
+        if shown < (999.5 if not power else 999.95) or unit == "GB":
+            break
+    return f"{shown:.1f} {unit}" if power else f"{size} B"

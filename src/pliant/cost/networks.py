@@ -18,8 +18,8 @@ COUNTED: Final = 100
 class NetworkCosts:
     """Cost function for ``pg.inspect``: multiply-adds and parameters of each network, and of each candidate where it stands.
 
-    A new mobile network takes about ten milliseconds, so only the first hundred programs of an inspection are counted, and
-    all of them if one of these is invalid.
+    A new mobile network takes about ten milliseconds, so only the first hundred valid programs of an inspection are
+    counted, and all of them if the count of one of these fails.
 
     >>> import torch, pliant as pg
     >>> from torch import nn

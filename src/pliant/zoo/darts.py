@@ -18,6 +18,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 
 from .cell_graph import CellGraph
 from .operations import Convolution, FactorizedReduce, Pooling, Separable, Zero
+from .sizes import checked
 
 OPS = (
     "none",
@@ -187,6 +188,7 @@ def plan_cells(width: int, cells: int) -> list[tuple[int, bool]]:
     return plan
 
 
+@checked()
 def make_space(
     *, inputs: int | None = None, width: int = 16, cells: int = 8, classes: int = 10, affine: bool = False
 ) -> Any:
@@ -225,6 +227,7 @@ def make_space(
     return _make(make_node, width, cells, classes, affine)
 
 
+@checked()
 def make_network(
     genotype: Genotype = DARTS_V2, *, width: int = 36, cells: int = 20, classes: int = 10, affine: bool = True
 ) -> Any:

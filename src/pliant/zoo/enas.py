@@ -20,6 +20,7 @@ from . import nasnet
 from .cell_graph import CellGraph
 from .layers import ConvNormAct
 from .operations import Convolution, FactorizedReduce, Identity, Pooling, Zero
+from .sizes import checked
 
 OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 """The six operations of the macro space; a decision is an index into them."""
@@ -188,6 +189,7 @@ class Network(nn.Module):
         return out
 
 
+@checked()
 def make_network(
     ops: Sequence[str], skips: Sequence[Sequence[int]], *, filters: int = 36, classes: int = 10
 ) -> Any:
@@ -214,6 +216,7 @@ def make_network(
     return Network(layers, filters, classes)
 
 
+@checked()
 def make_macro_network(
     layers: Sequence[str] = FOUND_LAYERS, *, filters: int = 96, classes: int = 10, whole: bool = False
 ) -> Any:
@@ -248,6 +251,7 @@ def make_macro_network(
     return Network(made, filters, classes, growth=2)
 
 
+@checked()
 def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) -> Any:
     """Returns whole networks: 6 ** L * 2 ** (L (L - 1) / 2) for L layers, 1.6 * 10**29 for the paper's twelve.
 
@@ -274,6 +278,7 @@ def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) 
     return Network([make_layer(place) for place in range(length)], filters, classes)
 
 
+@checked()
 def make_micro_network(*, filters: int = 36, repeats: int = 6, classes: int = 10) -> Any:
     """Returns the network of the cells that the paper found, without the auxiliary classifier.
 
@@ -290,6 +295,7 @@ def make_micro_network(*, filters: int = 36, repeats: int = 6, classes: int = 10
     return nasnet.make_network(FOUND, filters=filters, repeats=repeats, classes=classes, calibrates=True)
 
 
+@checked()
 def make_micro_space(
     blocks: int = nasnet.BLOCKS, *, filters: int = 36, repeats: int = 6, classes: int = 10
 ) -> Any:

@@ -64,7 +64,7 @@ class Entry:
         Raises:
           FieldValueError: the entry is one network, without a space.
           UnknownFieldError: the function has no such option.
-          FieldValueError: a size or a count is not positive.
+          FieldTypeError, FieldValueError: a size or a count is not a positive number.
         """
         if self.space_name is None:
             raise FieldValueError(
@@ -81,7 +81,7 @@ class Entry:
         Raises:
           FieldValueError: the entry has no reference network.
           UnknownFieldError: the function has no such option.
-          FieldValueError: a size or a count is not positive.
+          FieldTypeError, FieldValueError: a size or a count is not a positive number.
         """
         if self.network_name is None:
             raise FieldValueError(
@@ -163,20 +163,7 @@ class Entry:
                 raise UnknownFieldError(
                     f"{self.name!r} has no option {option!r}{suggest(option, known) or '.'} It takes: {listing(known)}."
                 )
-        for option in _POSITIVE & options.keys():
-            value = options[option]
-            if isinstance(value, int | float) and not value > 0:
-                raise FieldValueError(
-                    f"{self.name!r} takes a positive number as {option}, such as {option}=1; got {value!r}."
-                )
         return make(**fixed, **options)
-
-
-_POSITIVE = frozenset(
-    "blocks cells classes depth expansion filters head_width heads kernel_size last layers length max_layers nodes patch "
-    "ratio repeats resolution scale stride vocabulary width".split()
-)
-"""The options that are sizes or counts: below 1 they would make networks without layers, or errors inside PyTorch."""
 
 
 def _find_options(make: Any, fixed: Mapping[str, Any]) -> list[str]:

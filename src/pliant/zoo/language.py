@@ -18,6 +18,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
+from .sizes import checked
 from .transformer import Attention, make_blocks, open_values
 
 WIDTHS, HEADS, RATIOS, DEPTHS = (128, 192, 256), (2, 4, 8), (2.0, 3.0, 4.0), (4, 5, 6)
@@ -157,6 +158,7 @@ class TextTransformer(nn.Module):
         return out
 
 
+@checked()
 def make_network(
     width: int = 192,
     heads: int = 6,
@@ -192,6 +194,7 @@ def make_network(
     return TextTransformer(width, [clone(block) for _ in range(depth)], classes=classes, **text)
 
 
+@checked()
 def make_decoder_space(
     widths: Sequence[int] = WIDTHS,
     heads: Sequence[int] = HEADS,
@@ -243,6 +246,7 @@ def make_decoder_space(
     return TextTransformer(width, blocks, vocabulary=vocabulary, length=length, classes=classes)
 
 
+@checked()
 def make_encoder_space(
     classes: int = 2,
     widths: Sequence[int] = WIDTHS,

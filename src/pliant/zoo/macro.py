@@ -17,6 +17,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct, ImageClassifier, PooledHead
 from .operations import Convolution, Identity, Pooling, Separable
+from .sizes import checked
 
 OPS = ("conv_3x3", "conv_5x5", "conv_7x7", "sep_conv_3x3", "dil_conv_3x3", "max_pool_3x3", "skip_connect")
 """The operations for image classification; a decision is an index into them."""
@@ -61,6 +62,7 @@ class Graph(nn.Module):
         return sum(ends[1:], ends[0])
 
 
+@checked()
 def make_operation(name: str, filters: int) -> Any:
     """Returns an operation from images to images of the same shape.
 
@@ -82,6 +84,7 @@ def make_operation(name: str, filters: int) -> Any:
     return Separable(filters, kernel_size, dilation=2 if kind == "dil_conv" else 1)
 
 
+@checked()
 def make_chain(length: int = 10, *, ops: Sequence[str] = OPS, filters: int = 16, classes: int = 10) -> Any:
     """Returns chains of operations: len(ops) ** length networks.
 
@@ -98,6 +101,7 @@ def make_chain(length: int = 10, *, ops: Sequence[str] = OPS, filters: int = 16,
     return _wrap([_choose(ops, filters) for _ in range(length)], filters, classes)
 
 
+@checked()
 def make_multi_branch(
     length: int = 6, *, ops: Sequence[str] = OPS, reach: int = 3, filters: int = 16, classes: int = 10
 ) -> Any:
@@ -121,6 +125,7 @@ def make_multi_branch(
     return _wrap([Graph([_choose(ops, filters) for _ in range(length)], edges)], filters, classes)
 
 
+@checked()
 def make_graph(nodes: int = 10, *, ops: Sequence[str] = OPS, filters: int = 16, classes: int = 10) -> Any:
     """Returns unconstrained directed acyclic graphs: len(ops) ** n * 2 ** (n (n - 1) / 2) networks for n nodes.
 

@@ -19,6 +19,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 from .layers import Stage, make_activation
+from .sizes import checked
 
 UNITS = (8, 16, 32, 64, 128, 256, 512)
 """The candidates for the units of a dense layer."""
@@ -98,6 +99,7 @@ Linear: Any = symbolize(nn.Linear)
 """The last layer."""
 
 
+@checked()
 def make_network(
     units: Sequence[int] = (128, 64), activation: str = "relu", *, inputs: int = 784, classes: int = 10
 ) -> Any:
@@ -115,6 +117,7 @@ def make_network(
     return Perceptron([Layer(wide, activation) for wide in units], inputs=inputs, classes=classes)
 
 
+@checked()
 def make_space(
     max_layers: int = 3,
     *,
@@ -152,6 +155,7 @@ def make_space(
     return Perceptron(layers, inputs=inputs, classes=classes, dropout=dropout)
 
 
+@checked()
 def make_shared_space(
     max_layers: int = 3,
     *,

@@ -21,6 +21,7 @@ from pliant.values.numbers import to_whole
 
 from .layers import make_activation
 from .mlp import ACTIVATIONS, DEPTH_HINT, LAYER_HINT, UNITS, Layer, Perceptron, flatten_layers
+from .sizes import checked
 
 Word = tuple[int, str] | str
 """A layer as a word: units and activation, or ``"dropout"``."""
@@ -310,6 +311,7 @@ class Vocabulary:
         return found
 
 
+@checked()
 def make_sequence_space(max_length: int = 3, *, inputs: int = 784, classes: int = 10) -> Any:
     """Returns the sequences that the walk-through's rules allow: ``Vocabulary(classes).make_space(max_length, inputs=inputs)``.
 

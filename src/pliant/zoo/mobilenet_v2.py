@@ -20,6 +20,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
 from .operations import Zero
+from .sizes import checked
 
 BLOCKS = (
     (1, 16, 1, 1),
@@ -163,6 +164,7 @@ def scale_filters(filters: int, multiplier: float) -> int:
     return near + 8 if near < 0.9 * scaled else near
 
 
+@checked()
 def make_network(
     classes: int = 1000,
     *,

@@ -14,6 +14,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 from pliant.values.numbers import to_whole
 
 from .cell_graph import CellGraph
+from .sizes import checked
 
 INPUT, OUTPUT = "input", "output"
 CONV1X1, CONV3X3, MAXPOOL3X3 = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
@@ -41,6 +42,7 @@ class Cell(Object):
     edges: list[int]
 
 
+@checked()
 def make_space(vertices: int = VERTICES) -> Cell:
     """Returns the cell with holes for all nodes and edges: 3 ** (n - 2) * 2 ** (n (n - 1) / 2) programs for n vertices.
 

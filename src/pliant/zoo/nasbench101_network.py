@@ -17,6 +17,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 
 from .layers import ConvNormAct
 from .nasbench101 import CONV1X1, CONV3X3, EDGE_HINT, OP_HINT, OPS
+from .sizes import checked
 
 STACKS, CELLS = 3, 3
 """Stacks, between which images are halved and channels doubled, and cells of a stack."""
@@ -160,6 +161,7 @@ def divide_channels(matrix: Sequence[Sequence[int]], filters_in: int, filters: i
     return channels
 
 
+@checked()
 def make_network(nodes: Sequence[str], edges: Sequence[int], *, width: int = 128, classes: int = 10) -> Any:
     """Returns the network of one cell.
 
@@ -177,6 +179,7 @@ def make_network(nodes: Sequence[str], edges: Sequence[int], *, width: int = 128
     return Network(list(nodes), list(edges), width=width, classes=classes)
 
 
+@checked()
 def make_space(vertices: int = 7, *, width: int = 128, classes: int = 10) -> Any:
     """Returns the network with holes for the nodes and edges of its cell.
 

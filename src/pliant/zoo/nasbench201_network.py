@@ -20,6 +20,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 from .layers import ConvNormAct, ImageClassifier
 from .nasbench201 import EDGES, OP_HINT, OPS
 from .operations import Convolution, Pooling, Zero
+from .sizes import checked
 
 WIDTHS, WIDTH_HINT = (8, 16, 24, 32, 40, 48, 56, 64), "width"
 """The candidates for the widths of the size space, and the hint of its holes."""
@@ -116,6 +117,7 @@ class Network(nn.Module):
         return nodes[3]
 
 
+@checked()
 def make_network(
     ops: Sequence[str], *, width: int = 16, cells: int = 5, classes: int = 10, affine: bool = True
 ) -> Any:
@@ -143,6 +145,7 @@ def make_network(
     return Network([Operation(name, filters, affine=affine) for name in ops], filters, classes)
 
 
+@checked()
 def make_space(*, width: int = 16, cells: int = 5, classes: int = 10, affine: bool = True) -> Any:
     """Returns the network with holes in its cells: 5 ** 6 = 15,625 networks.
 
@@ -204,6 +207,7 @@ class Head(nn.Module):
         return out
 
 
+@checked()
 def make_size_network(widths: Sequence[int], *, classes: int = 10) -> Any:
     """Returns a network of NATS-Bench's size space.
 
@@ -222,6 +226,7 @@ def make_size_network(widths: Sequence[int], *, classes: int = 10) -> Any:
     return _make_sized(list(widths), classes)
 
 
+@checked()
 def make_size_space(widths: Sequence[int] = WIDTHS, *, classes: int = 10) -> Any:
     """Returns NATS-Bench's size space: a width for each of five layers, 8 ** 5 = 32,768 networks.
 

@@ -15,11 +15,13 @@ from pliant.values.errors import FieldValueError, quote, suggest
 from .layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
 from .nasbench_macro import BLOCK_HINT, BLOCKS, LAYERS
 from .operations import Identity
+from .sizes import checked
 
 STAGES = (2, 3, 3)
 """The layers of each stage; the first layer of a stage has stride 2 and doubles the channels."""
 
 
+@checked()
 def make_network(blocks: Sequence[str], *, width: int = 32, classes: int = 10) -> Any:
     """Returns the network of eight blocks.
 
@@ -45,6 +47,7 @@ def make_network(blocks: Sequence[str], *, width: int = 32, classes: int = 10) -
     return _build(lambda *shape: _make_block(next(chosen), *shape), width, classes)
 
 
+@checked()
 def make_space(*, width: int = 32, classes: int = 10) -> Any:
     """Returns the network with holes for its blocks: 3 ** 8 = 6,561 networks.
 

@@ -22,6 +22,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 
 from .cell_graph import CellGraph
 from .operations import Convolution, FactorizedReduce, Pooling, Separable
+from .sizes import checked
 
 OPS = (
     "skip_connect",
@@ -227,6 +228,7 @@ class Network(nn.Module):
         return out
 
 
+@checked()
 def make_network(
     genotype: Genotype = NASNET_A,
     *,
@@ -255,6 +257,7 @@ def make_network(
     return _make(normal, reduction, keeps, filters, repeats, classes, calibrates)
 
 
+@checked()
 def make_amoebanet(*, filters: int = 36, repeats: int = 6, classes: int = 10) -> Any:
     """Returns AmoebaNet-A for CIFAR-10; the paper trains 32 filters (2.6M parameters) and 36 filters (3.2M).
 
@@ -269,6 +272,7 @@ def make_amoebanet(*, filters: int = 36, repeats: int = 6, classes: int = 10) ->
     return make_network(AMOEBANET_A, filters=filters, repeats=repeats, classes=classes)
 
 
+@checked()
 def make_space(
     *,
     blocks: int = BLOCKS,
@@ -307,6 +311,7 @@ def make_space(
     return _make(normal, reduction, keeps, filters, repeats, classes, calibrates)
 
 
+@checked()
 def make_amoebanet_space(*, filters: int = 36, repeats: int = 6, classes: int = 10) -> Any:
     """Returns the space of AmoebaNet: NASNet's with eight operations, 3.1 * 10**29 programs.
 

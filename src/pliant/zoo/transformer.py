@@ -18,6 +18,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
 from .operations import Identity
+from .sizes import checked
 
 WIDTHS, HEADS, RATIOS, DEPTHS = (192, 216, 240), (3, 4), (3.5, 4.0), (12, 13, 14)
 """The candidates of the tiny super-network: width, heads and MLP ratio of each block, number of blocks."""
@@ -115,6 +116,7 @@ class VisionTransformer(nn.Module):
         return out
 
 
+@checked()
 def make_network(
     width: int = 192,
     heads: int = 3,
@@ -141,6 +143,7 @@ def make_network(
     return VisionTransformer(width, [clone(block) for _ in range(depth)], **shape)
 
 
+@checked()
 def make_space(
     widths: Sequence[int] = WIDTHS,
     heads: Sequence[int] = HEADS,
@@ -183,6 +186,7 @@ def make_space(
     return VisionTransformer(width, make_blocks(make_block, depths), **shape)
 
 
+@checked()
 def make_blocks(make_block: Callable[[], Any], depths: Sequence[int]) -> list[Any]:
     """Returns blocks with holes for how many of them there are: a deeper network has those of the others and more.
 

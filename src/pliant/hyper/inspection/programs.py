@@ -67,7 +67,10 @@ class Survey:
         self.errors: Counter[str] = Counter()
         self.costs: list[float] = []
         self.others: dict[str, list[float]] = {}  # further costs, by name
-        self.limit = getattr(cost, "limit", None)  # of programs whose cost is found, while all are valid
+        self.limit = getattr(
+            cost, "limit", None
+        )  # of programs whose cost is found, while the function takes all
+        self._refuses = False  # whether the cost function raised an error for a program
         self.of_part = getattr(cost, "of_part", None)
         self.rows: list[tuple[Decisions, bool]] = []  # and whether it is valid
         self._met: dict[int, list[Any]] = {}  # structures by hash
@@ -77,8 +80,7 @@ class Survey:
         try:
             program = self.build(decisions)
             structure = self.structure(program) if self.structure else program
-            is_costed = self.limit is None or len(self.rows) < self.limit or bool(self.errors)
-            cost = self.read_cost(program, others=self.others) if is_costed else None
+            cost = self._read_limited(program)
         except Exception as error:  # noqa: BLE001  # what the user's constructors and functions raise
             self.errors[describe(error)] += 1
             self.rows.append((decisions, False))
@@ -89,6 +91,16 @@ class Survey:
         met = self._met.setdefault(hash_of(structure), [])
         if not any(equal(structure, other) for other in met):
             met.append(structure)
+
+    def _read_limited(self, program: object) -> float | None:
+        """Returns the cost of a program; None after the limit, unless the function tells which programs are valid."""
+        if self.limit is not None and len(self.costs) >= self.limit and not self._refuses:
+            return None
+        try:
+            return self.read_cost(program, others=self.others)
+        except Exception:
+            self._refuses = True
+            raise
 
     def read_cost(self, program: object, *, others: dict[str, list[float]] | None = None) -> float:
         """Returns the cost of a program; of several by name the first, and the others are appended to lists.

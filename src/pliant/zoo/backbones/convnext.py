@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from pliant.hyper import oneof
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
+from pliant.values.errors import FieldValueError
+
+from ..sizes import checked
 
 DEPTHS, WIDTHS = (3, 3, 9, 3), (96, 192, 384, 768)
 """The number of blocks and the channels of each stage of ConvNeXt-T."""
@@ -105,6 +108,7 @@ class ConvNeXt(nn.Module):
         return out
 
 
+@checked()
 def make_network(
     depths: Sequence[int] = DEPTHS, widths: Sequence[int] = WIDTHS, *, classes: int = 1000, patch: int = 4
 ) -> Any:
@@ -118,7 +122,14 @@ def make_network(
       widths: the channels of each stage.
       classes: how many logits it returns.
       patch: the stride of the first convolution; 1 or 2 for small images.
+
+    Raises:
+      FieldValueError: the numbers of depths and widths differ.
     """
+    if len(depths) != len(widths):
+        raise FieldValueError(
+            f"convnext.make_network takes as many widths as depths; got {len(depths)} depths and {len(widths)} widths."
+        )
     parts: list[Any] = []
     width = 3
     for stage, (count, wide) in enumerate(zip(depths, widths, strict=True)):
@@ -137,6 +148,7 @@ def relax_blocks(key: Any, value: Any, parent: Any) -> Any:
     return value
 
 
+@checked()
 def make_space(
     depths: Sequence[int] = DEPTHS, widths: Sequence[int] = WIDTHS, *, classes: int = 1000, patch: int = 4
 ) -> Any:

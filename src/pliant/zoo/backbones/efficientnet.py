@@ -12,6 +12,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.rebind import rebind
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage, round_filters
+from ..sizes import checked
 
 STAGES = (
     (1, 3, 16, 1, 1),
@@ -37,6 +38,7 @@ KERNEL_HINT, EXPANSION_HINT = "kernel_size", "expansion"
 """The hints of the holes."""
 
 
+@checked()
 def make_network(
     width: float = 1.0, depth: float = 1.0, *, classes: int = 1000, dropout: float = 0.2, stride: int = 2
 ) -> Any:
@@ -87,6 +89,7 @@ def relax_layers(key: Any, value: Any, parent: Any) -> Any:
     return value
 
 
+@checked()
 def make_space(*, classes: int = 1000, stride: int = 2) -> Any:
     """Returns EfficientNet-B0 with holes for kernel sizes and expansions: 3 ** 31 networks.
 

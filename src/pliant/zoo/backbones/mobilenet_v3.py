@@ -15,6 +15,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual
+from ..sizes import checked
 
 
 class Row(NamedTuple):
@@ -93,6 +94,7 @@ class EfficientHead(nn.Module):
         return out
 
 
+@checked()
 def make_network(rows: Sequence[Row] = LARGE, *, classes: int = 1000, stride: int = 2) -> Any:
     """Returns the static network: 5.5M parameters (5.4M in the paper) and 217M multiply-adds (219M).
 
@@ -134,6 +136,7 @@ def relax_layers(key: Any, value: Any, parent: Any) -> Any:
     return value
 
 
+@checked()
 def make_space(*, classes: int = 1000, stride: int = 2) -> Any:
     """Returns the network with holes for kernel sizes and expansions: 9 ** 14 networks.
 

@@ -16,6 +16,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.objects.symbolize import symbolize
 
 from ..layers import ConvNormAct, ImageClassifier, PooledHead, Stage
+from ..sizes import checked
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """The number of bottlenecks in each stage, for each network."""
@@ -67,6 +68,7 @@ class Stem(nn.Sequential):
         super().__init__(first, *([] if small else [nn.MaxPool2d(3, 2, 1)]))
 
 
+@checked()
 def make_network(depths: Sequence[int] = DEPTHS[50], *, classes: int = 1000, small: bool = False) -> Any:
     """Returns the static network; by default ResNet-50: 25.6M parameters and 4.09G multiply-adds.
 
@@ -94,6 +96,7 @@ def relax_ratios(key: Any, value: Any, parent: Any) -> Any:
     return oneof(RATIOS, hints=RATIO_HINT) if is_ratio else value
 
 
+@checked()
 def make_space(depths: Sequence[int] = DEPTHS[50], *, classes: int = 1000, small: bool = False) -> Any:
     """Returns the network with holes for the inner widths of its bottlenecks: 4 ** 16 networks for ResNet-50.
 

@@ -22,6 +22,7 @@ from ..darts import OPS
 from ..layers import ConvNormAct
 from ..nasnet import Branch, check_branch
 from ..operations import Identity, Pooling, Separable, Zero
+from ..sizes import checked
 
 LAYERS, BLOCKS, LEVELS = 12, 5, 4
 """Layers of the network, blocks of a cell, and resolutions: 1/4, 1/8, 1/16 and 1/32 of the image."""
@@ -150,6 +151,7 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return nn.functional.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
+@checked()
 def make_space(*, blocks: int = BLOCKS, layers: int = LAYERS, filters: int = 8, classes: int = 19) -> Any:
     """Returns the space: ``count_cells()`` cells and 3 ** 11 sequences of steps for ``count_paths()`` paths.
 

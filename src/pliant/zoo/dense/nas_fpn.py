@@ -19,6 +19,7 @@ from pliant.values.errors import FieldValueError
 
 from ..cell_graph import CellGraph
 from ..layers import ConvNormAct
+from ..sizes import checked
 
 MIN_LEVEL, MAX_LEVEL = 3, 7
 """The levels of the pyramid; the paper's."""
@@ -189,6 +190,7 @@ def resample(x: Tensor, size: tuple[int, ...]) -> Tensor:
     return nn.functional.adaptive_max_pool2d(x, size)
 
 
+@checked()
 def make_network(
     filters_in: Sequence[int] = (512, 1024, 2048), *, filters: int = 256, repeats: int = 7
 ) -> Any:
@@ -204,6 +206,7 @@ def make_network(
     return Pyramid(Cell(nodes, levels, filters), filters_in, filters, repeats=repeats)
 
 
+@checked()
 def make_space(
     filters_in: Sequence[int] = (512, 1024, 2048),
     *,

@@ -19,6 +19,7 @@ from pliant.values.errors import FieldValueError, quote
 from ..backbones.resnet import Bottleneck, Stem
 from ..cell_graph import CellGraph
 from ..layers import ConvNormAct
+from ..sizes import checked
 
 FILTERS: Final = {1: 32, 2: 64, 3: 128, 4: 256, 5: 256, 6: 256, 7: 256}
 """The channels of a residual block at each level; a bottleneck has four times as many."""
@@ -211,6 +212,7 @@ class SpineNet(nn.Module):
         return self.classifier((sum(same[1:], same[0]) / len(same)).mean(dim=(2, 3)))
 
 
+@checked()
 def make_network(
     *,
     filters: int = 256,
@@ -251,6 +253,7 @@ def make_network(
     )
 
 
+@checked()
 def make_space(
     allocation: Mapping[int, int] = ALLOCATION,
     *,

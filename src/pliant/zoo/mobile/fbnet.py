@@ -16,6 +16,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, PooledHead, Stage
+from ..sizes import checked
 
 BLOCKS = {
     "k3_e1": (3, 1, 1),
@@ -114,6 +115,7 @@ class Skip(nn.Module):
         return out
 
 
+@checked()
 def make_network(name: str = "c", *, classes: int = 1000, stride: int = 2) -> Any:
     """Returns a network of the paper; by default FBNet-C: 5.6M parameters and 0.38G multiply-adds.
 
@@ -140,6 +142,7 @@ def make_network(name: str = "c", *, classes: int = 1000, stride: int = 2) -> An
     return _build(lambda place, *shape: _make_block(blocks[place], *shape), STAGES, last, classes, stride)
 
 
+@checked()
 def make_space(
     stages: Sequence[tuple[int, int, int]] = STAGES, *, last: int = 1984, classes: int = 1000, stride: int = 2
 ) -> Any:

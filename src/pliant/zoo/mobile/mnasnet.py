@@ -18,6 +18,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead
+from ..sizes import checked
 
 STRIDES = (1, 2, 2, 2, 1, 2, 1)
 """The strides of the first layers of the blocks."""
@@ -113,6 +114,7 @@ class Block(nn.Module):
         return out
 
 
+@checked()
 def make_network(settings: Sequence[Setting] = MNASNET_A1, *, classes: int = 1000, stride: int = 2) -> Any:
     """Returns the network of seven blocks; by default MnasNet-A1: 3.9M parameters and 0.31G multiply-adds.
 
@@ -132,6 +134,7 @@ def make_network(settings: Sequence[Setting] = MNASNET_A1, *, classes: int = 100
     return _build([Setting(*setting) for setting in settings], classes, stride)
 
 
+@checked()
 def make_space(reference: str = "mobilenet_v2", *, classes: int = 1000, stride: int = 2) -> Any:
     """Returns the network with holes for the six choices of each block.
 

@@ -18,6 +18,7 @@ from pliant.values.errors import FieldValueError
 from ..backbones.mobilenet_v3 import EfficientHead
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, Stage, round_filters
 from ..operations import Identity
+from ..sizes import checked
 
 UNITS = (
     (24, 2, False, "relu"),
@@ -54,6 +55,7 @@ class Resize(nn.Module):
         return nn.functional.interpolate(x, (self.rows, self.rows), mode="bilinear", align_corners=False)
 
 
+@checked(depths=5)
 def make_network(
     depths: Sequence[int] = (4,) * 5,
     *,
@@ -90,6 +92,7 @@ def make_network(
     return _build(lambda: (kernel_size, expansion), make_unit, max(depths), width, resolution, classes)
 
 
+@checked()
 def make_space(
     *,
     width: float = 1.0,

@@ -14,6 +14,7 @@ from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage
 from ..operations import Identity
+from ..sizes import checked
 
 KERNEL_SIZES, EXPANSIONS = (3, 5, 7), (3, 6)
 """The candidates of a place; where the shape stays, the layer can also be absent."""
@@ -70,6 +71,7 @@ NETWORKS = {
 """The networks that the paper found for a phone, a CPU and a GPU."""
 
 
+@checked()
 def make_network(name: str = "mobile", *, classes: int = 1000, stride: int = 2) -> Any:
     """Returns a network of the paper; by default ProxylessNAS-Mobile: 4.1M parameters and 0.32G multiply-adds.
 
@@ -97,6 +99,7 @@ def make_network(name: str = "mobile", *, classes: int = 1000, stride: int = 2) 
     return _build(choose, found.filters, classes, stride)
 
 
+@checked(filters=9)
 def make_space(
     filters: Sequence[int] = NETWORKS["mobile"].filters, *, classes: int = 1000, stride: int = 2
 ) -> Any:

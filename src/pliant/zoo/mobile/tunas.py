@@ -17,6 +17,7 @@ from pliant.values.errors import FieldValueError
 from ..layers import ConvNormAct, ImageClassifier, InvertedResidual, PooledHead, Stage, round_filters
 from ..mobilenet_v2 import MULTIPLIERS, Layer
 from ..operations import Zero
+from ..sizes import checked
 
 KERNEL_SIZES, EXPANSIONS = (3, 5, 7), (3, 6)
 """The candidates of each layer; a layer that is not the first of its block can also be removed."""
@@ -34,6 +35,7 @@ OP_HINT, KERNEL_HINT, EXPANSION_HINT, FILTERS_HINT = "op", "kernel_size", "expan
 """The hints of the holes."""
 
 
+@checked()
 def make_space(
     *,
     enlarged: bool = False,

@@ -17,6 +17,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
 from ..layers import make_activation
+from ..sizes import checked
 
 NORMALIZATIONS: Final[dict[str, Any]] = {
     "none": lambda width: nn.Identity(),
@@ -26,6 +27,7 @@ NORMALIZATIONS: Final[dict[str, Any]] = {
 """Normalizations by name."""
 
 
+@checked()
 def make_normalization(name: str, width: int) -> nn.Module:
     """Returns the normalization of a name.
 

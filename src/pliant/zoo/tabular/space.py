@@ -13,6 +13,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 from pliant.values.errors import FieldValueError
 
+from ..sizes import checked
 from .layers import Columns, Dense, Periodic, PiecewiseLinear, Plain, Residual, TableNetwork
 
 WIDTHS, DEPTHS = (32, 64, 128, 256), (1, 2, 3)
@@ -72,6 +73,7 @@ class TableModel(Object):
     training: Training = Training()
 
 
+@checked()
 def make_model(
     numbers: int = 10,
     cardinalities: Sequence[int] = (),
@@ -100,6 +102,7 @@ def make_model(
     return TableModel(TableNetwork(columns, [*hidden, Dense(width, outputs, dropout=dropout)]))
 
 
+@checked()
 def make_space(
     numbers: int = 10,
     cardinalities: Sequence[int] = (),

@@ -14,6 +14,7 @@ from torch import Tensor
 from pliant.hyper import oneof
 from pliant.symbolic.objects.object import Object
 
+from ..sizes import checked
 from .image_operations import OPERATIONS
 
 PROBABILITIES = tuple(i / 10 for i in range(11))
@@ -74,6 +75,7 @@ class RandAugment(Object):
         return x
 
 
+@checked()
 def make_space(*, policies: int = 5, steps: int = 2) -> Any:
     """Returns the space of AutoAugment: (16 * 10 * 11) ** 10 policies, about 2.9 * 10**32, as published.
 
@@ -96,6 +98,7 @@ def make_space(*, policies: int = 5, steps: int = 2) -> Any:
     return AutoAugment([[make_step() for _ in range(steps)] for _ in range(policies)])
 
 
+@checked()
 def make_small_space(*, counts: int = 3) -> Any:
     """Returns the space of RandAugment: the number of operations and one magnitude.
 
