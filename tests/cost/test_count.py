@@ -301,6 +301,71 @@ def test_changes_of_a_known_network():
     assert count(network, X).multiply_adds == 2 * 8 * 14 * 14 * 27
 
 
+def test_a_layer_with_a_forward_of_its_own():
+    network = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 8, 1))
+    assert count(network, X).multiply_adds == 2 * 8 * 3 * 256
+    network[0].forward = lambda x: x[:, :, ::2]
+    assert count(network, X) == run_for_real(network, X)
+    assert count(network, X).multiply_adds == 2 * 8 * 3 * 128
+
+
+def test_sequences_of_their_own_kind():
+    class Reversed(nn.Sequential):
+        def __iter__(self):
+            return reversed(list(self._modules.values()))
+
+    class Skipping(nn.Sequential):
+        def forward(self, x):
+            return self[0](x) + self[1](x)
+
+    MEMO.clear()
+    for network in (
+        Reversed(nn.Linear(8, 4), nn.Linear(16, 8)),
+        Skipping(nn.Linear(16, 8), nn.Linear(16, 8)),
+        nn.Sequential(nn.Identity(), nn.Dropout()),
+        nn.Sequential(),
+        nn.Sequential(
+            nn.Linear(16, 8), nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(384, 2)), nn.ReLU(inplace=True)
+        ),
+    ):
+        assert count(network, X) == run_for_real(network, X)
+    handles = [nn.modules.module.register_module_forward_hook(lambda layer, x, y: y[..., :4])]
+    try:
+        MEMO.clear()
+        network = nn.Sequential(nn.Linear(16, 8), nn.Linear(4, 8))
+        assert count(network, X) == run_for_real(network, X)
+    finally:
+        handles[0].remove()
+        MEMO.clear()
+
+
+def test_a_sequence_counts_by_the_rule_of_the_user(monkeypatch):
+    monkeypatch.setattr(
+        "pliant.cost.run.find_count_rule", lambda layer: lambda part, inputs, output: output.shape[-1]
+    )
+    MEMO.clear()
+    assert count(nn.Sequential(nn.Linear(16, 8), nn.Identity(), nn.Linear(8, 4)), X).multiply_adds == 4
+    MEMO.clear()
+
+
+def test_programs_leave_no_cycles():
+    network = mobilenet_v2.make_network(blocks=((1, 8, 1, 1), (6, 16, 2, 2)), filters=(8, 32))
+    count(network, X)
+    MEMO.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        count(network, X)
+        assert not [
+            x
+            for x in gc.get_objects()
+            if type(x) is nn.Conv2d and getattr(x.__dict__.get("forward"), "run", 0)
+        ]
+    finally:
+        gc.enable()
+    assert network.blocks[1].sym_parent.sym_parent is network
+
+
 def test_new_rules_count_at_once():
     class Scale(nn.Module):
         def __init__(self):

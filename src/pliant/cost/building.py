@@ -121,8 +121,16 @@ class _Template:
         state: dict[str, Any] = layer.__dict__
         mutable: list[tuple[str, Any]] = [(n, v) for n, v in state.items() if type(v) in _MUTABLE]
         self._fixed = {name: value for name, value in state.items() if type(value) not in _MUTABLE}
+        weights = state["_parameters"]
+        mutable = [(name, value) for name, value in mutable if value is not weights]
         self._empty = tuple((name, type(value)) for name, value in mutable if not value)
         self._filled = tuple((name, value.copy()) for name, value in mutable if value)
+        self._table = type(weights)
+        with plainly():
+            self._parameters = tuple(
+                (name, None if weight is None else weight.data, weight is not None and weight.requires_grad)
+                for name, weight in weights.items()
+            )
 
     def copy_to(self, layer: nn.Module) -> None:
         """Gives a layer these attributes, with weights of its own."""
@@ -132,11 +140,11 @@ class _Template:
             state[name] = make()
         for name, value in self._filled:
             state[name] = value.copy()
-        weights = state["_parameters"]
         with plainly():
-            for name, weight in weights.items():
-                if weight is not None:
-                    weights[name] = nn.Parameter(weight.data, weight.requires_grad)
+            state["_parameters"] = self._table(
+                (name, None if data is None else nn.Parameter(data, requires_grad))
+                for name, data, requires_grad in self._parameters
+            )
 
 
 layer_templates: Final = LayerTemplates()

@@ -22,8 +22,9 @@ from .building import Factories, layer_templates
 from .example import check_inputs, explaining
 from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
 from .memo import MEMO, Entry, Memo
+from .parameters import count_parameters
 from .rules import MissingRuleError
-from .run import Run, count_parameters
+from .run import Run
 from .tensors import META, change_tensors, find_tensors, key_of_arguments, to_meta
 
 
@@ -111,9 +112,11 @@ def count_part(network: Any, path: str, *inputs: Any, **named: Any) -> Costs:
         )
     check_inputs("count_part", inputs)
     program = clone(network)
-    run = Run(MEMO, is_program=True, watched=get(program, path))
+    require_complete(program)
+    run = Run(MEMO, program=program, watched=get(program, path))
     _run_program(run, program, to_meta(inputs), to_meta(named))
     parameters = run.count_parameters(get(program, path))
+    run.release()
     return Costs(parameters, int(run.watched_count), run.watched_extra)
 
 
@@ -127,9 +130,12 @@ def _count_program(network: Any, inputs: Any, named: Any) -> Costs:
     entry = MEMO.get(key)
     if entry is None:
         program = clone(network)
-        run = Run(MEMO, is_program=True)
+        require_complete(program)
+        run = Run(MEMO, program=program)
         _run_program(run, program, inputs, named)
-        return _report(run, run.count_parameters(program), inputs, named)
+        costs = _report(run, run.count_parameters(program), inputs, named)
+        run.release()
+        return costs
     return _to_costs(entry, inputs, named)
 
 
@@ -154,8 +160,7 @@ def _count_module(network: nn.Module, inputs: Any, named: Any) -> Costs:
             return _to_costs(entry, given, fields, sum(sizes.values()))
     except (NoKeyError, RecursionError, KeyError):
         pass
-    parameters, is_lazy = count_parameters(network)
-    known = None if is_lazy else parameters
+    known = count_parameters(network)
     try:
         return _run_copy(network, MEMO, given, fields, known)
     except MissingRuleError:
@@ -185,11 +190,11 @@ def _run_copy(network: Any, known: Memo | None, inputs: Any, named: Any, paramet
                 for value in (inputs, named)
             )
             program.eval()
-            run.install(program, "")
+            run.install(program)
             with run:
                 program(*inputs, **named)
         else:
-            run.install(program, "")
+            run.install(program)
             with Factories(), run:
                 program(*inputs, **named)
     found = run.count_parameters(program) if parameters is None else parameters

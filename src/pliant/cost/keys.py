@@ -132,16 +132,19 @@ def key_of_program(node: Any) -> Any:
     Raises:
       NoKeyError: a field has no key, or holds a module that is not symbolic, or realized.
     """
-    cls: Any = type(node)
+    cls: Any = type(node)  # and not `__class__`, which is a call for unrealized objects
     made: list[Any] = [weakref.ref(cls)]
-    if isinstance(node, nn.Module):
+    if issubclass(cls, nn.Module):
         made.append(weakref.ref(cls.forward))
-    elif isinstance(node, dict):
+    elif issubclass(cls, dict):
         made += node
-    for value in node._sym_values():
-        if value.__class__ in _PLAIN:
+    for value in cls._sym_values(node):
+        kind = type(value)
+        if kind in _PLAIN:
             made.append(value)
-        elif isinstance(value, Node) and (is_twin(type(value)) or not isinstance(value, nn.Module)):
+        elif kind is bool:
+            made.append((kind, value))
+        elif issubclass(kind, Node) and (is_twin(kind) or not issubclass(kind, nn.Module)):
             made.append(key_of_program(value))
         else:
             made.append(key_of_value(value))

@@ -133,6 +133,9 @@ _TABLE: list[tuple[tuple[Any, ...], Callable[[Any, Any, Any], int]]] = [
     ((nn.MultiheadAttention,), _count_attention),
     ((nn.RNNBase, nn.RNNCellBase), _count_recurrent),
 ]
+NUMEL_RULES = frozenset(rule for layers, rule in _TABLE if layers in (_NOTHING, (nn.Linear,), _CONVOLUTIONS))
+"""Rules that read nothing of inputs and output but how many numbers the output has."""
+
 for _layers, _rule in _TABLE:
     for _layer in _layers:
         add_count_rule(_layer, _rule)

@@ -6,6 +6,7 @@ when it is called.  Both are remembered by the structural key of the module and 
 
 from __future__ import annotations
 
+import operator
 import weakref
 from functools import partial
 from typing import Any, final
@@ -15,14 +16,19 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pliant.symbolic.tree.node import Node
 from pliant.symbolic.tree.realize import is_twin, realize
 
 from .building import plainly
-from .keys import UNINITIALIZED, NoKeyError, key_of_module, key_of_program
+from .keys import NoKeyError, key_of_module, key_of_program
 from .memo import Entry, Memo
+from .parameters import Found, find_parameters
 from .rules import check_has_rule, count_operation, find_count_rule
-from .shapes import SAME, find_output, find_result
+from .sequence import SEQUENCE, run_sequence
+from .shapes import SAME, find_result, find_shape
 from .tensors import META, Recipe, find_tensors, key_of_arguments
+
+_get = object.__getattribute__
 
 
 @final
@@ -31,13 +37,13 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
 
     Args:
       memo: None if nothing is to be remembered.
-      is_program: whether the network is unrealized; then its programs and single layers have keys.
+      program: the network if it is unrealized, and complete; then its programs and single layers have keys.
       watched: a part of it whose own costs are counted; what it is in runs even if it is known.
     """
 
-    def __init__(self, memo: Memo | None, *, is_program: bool = False, watched: Any = None) -> None:
+    def __init__(self, memo: Memo | None, *, program: Any = None, watched: Any = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as PyTorch has it
-        self.memo, self._is_program = memo, is_program
+        self.memo, self._program = memo, program
         self.inside = 0.0  # multiply-adds in the current frame
         self.live = self.peak = 0  # bytes now, and the most in the current frame
         self._covered = 0
@@ -46,7 +52,11 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self._age = 0
         self._pending: dict[int, Any] = {}  # keys of modules that are called
         self._known: dict[int, tuple[Any, int]] = {}  # parameters of modules that did not run
-        self._paths: dict[int, str] = {}
+        self._found: dict[int, tuple[Any, Found]] = {}  # parameters in modules that ran
+        self._places: dict[
+            int, tuple[int, str]
+        ] = {}  # by `id`, that of the module that holds it, and its name
+        self._kinds: dict[type, tuple[bool, bool, bool]] = {}
         self._rules: dict[type, Any] = {}
         self._watched_part = watched
         self._outer: set[int] = set()  # what the watched part is in
@@ -67,7 +77,7 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         shape = None if self.memo is None else find_result(func, args, fields)
         if shape is not None:
             first = args[0]
-            return self._allocate_shape(shape, (first if isinstance(first, Tensor) else first[0]).dtype)
+            return self.allocate(shape, (first if isinstance(first, Tensor) else first[0]).dtype)
         output = func(*args, **fields)
         if not self._covered:
             self.inside += count_operation(func, args, fields, output)
@@ -94,8 +104,22 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
             self._watched.pop(ref, None)
 
         self._watched[weakref.ref(storage, free)] = None
+        self.take(size)
+
+    def take(self, size: int) -> None:
+        """Counts bytes that are live from now on."""
         self.live += size
-        self.peak = max(self.peak, self.live)
+        if self.live > self.peak:
+            self.peak = self.live
+
+    def free(self, size: int) -> None:
+        """Counts bytes that are free from now on."""
+        self.live -= size
+
+    def add(self, count: float) -> None:
+        """Counts multiply-adds, unless a rule gives those of the module that they are in."""
+        if not self._covered:
+            self.inside += count
 
     def _allocate(self, shape: Any, stride: Any, dtype: torch.dtype, size: int) -> Tensor:
         with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
@@ -105,7 +129,8 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self._watch(made.untyped_storage())
         return made
 
-    def _allocate_shape(self, shape: Any, dtype: torch.dtype) -> Tensor:
+    def allocate(self, shape: Any, dtype: torch.dtype) -> Tensor:
+        """Returns a new tensor, and counts its bytes until it is freed."""
         with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
             made = torch.empty(shape, dtype=dtype, device=META)
             self._watch(made.untyped_storage())
@@ -113,38 +138,60 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
 
     # ------------------------------------------------------------------ modules
 
+    def is_complete(self, value: Any) -> bool:
+        """Returns whether a node is known to be complete, because the program that it is in is so."""
+        while value is not None and value is not self._program:
+            value = _get(value, "_sym_parent")
+        return value is not None
+
     def build(self, value: Any) -> None:
         """Runs the constructor of an object; unrealized parts stay so, and the others report to this run."""
         self._apart(value._sym_run)
         if isinstance(value, nn.Module):
-            self.install(value, self._paths.get(id(value), ""))
+            self.install(value)
 
     def _apart(self, function: Any, *args: Any, **fields: Any) -> Any:
         """Calls a function that makes weights, which are not activations."""
         with torch._C._DisableTorchDispatch():
             return function(*args, **fields)
 
-    def install(self, module: Any, path: str) -> None:
+    def install(self, module: Any) -> None:
         """Lets the modules in a module report to this run, and puts them into evaluation mode."""
-        pending = [(path, module)]
+        self._places.setdefault(id(module), (0, ""))
+        pending = [module]
         while pending:
-            where, part = pending.pop()
-            self._paths[id(part)] = where
-            if is_twin(type(part)):
+            part = pending.pop()
+            cls = type(part)
+            kind = self._kinds.get(cls)
+            if kind is None:
+                kind = is_twin(cls), cls.train is not nn.Module.train, issubclass(cls, LazyModuleMixin)
+                self._kinds[cls] = kind
+            is_unrealized, has_own_mode, is_lazy = kind
+            if is_unrealized:
                 continue
-            state = object.__getattribute__(part, "__dict__")
+            state = _get(part, "__dict__")
             if getattr(state.get("forward"), "run", None) is self:
                 continue
-            if type(part).train is not nn.Module.train:
+            if has_own_mode:
                 raise NoKeyError  # it may decide itself which mode its parts have
             state["training"] = False
-            state["forward"] = _Forward(self, part, part.forward)
-            if isinstance(part, LazyModuleMixin):
+            state["forward"] = _Forward(self, part)
+            if is_lazy:
                 lazy: Any = part
                 state["initialize_parameters"] = partial(self._apart, lazy.initialize_parameters)
             for name, child in state["_modules"].items():
                 if child is not None:
-                    pending.append((f"{where}.{name}" if where else name, child))
+                    self._places[id(child)] = id(part), name
+                    pending.append(child)
+
+    def _find_path(self, module: nn.Module) -> str:
+        """Returns the path of a module in the network."""
+        names: list[str] = []
+        number = id(module)
+        while number and number in self._places:
+            number, name = self._places[number]
+            names.insert(0, name)
+        return ".".join(filter(None, names))
 
     def call(self, value: Any, method: Any, args: Any, fields: Any) -> Any:
         """Calls an unrealized object."""
@@ -166,7 +213,9 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         return value(*args, **fields)
 
     def _find_key(self, key_of: Any, module: Any, args: Any, fields: Any) -> Any:
-        if self.memo is None or (self._is_program and key_of is not key_of_program and module._modules):
+        if self.memo is None or (
+            self._program is not None and key_of is not key_of_program and module._modules
+        ):
             return None
         try:
             return key_of(module), key_of_arguments(args, fields)
@@ -184,7 +233,7 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self.watched_count += count
         self.watched_extra = max(self.watched_extra, extra)
 
-    def run_frame(self, module: nn.Module, forward: Any, args: Any, fields: Any) -> Any:
+    def run_frame(self, module: nn.Module, forward: _Forward, args: Any, fields: Any) -> Any:
         """Runs the ``forward`` of a real module, or makes its output if it is known."""
         if module is not self._watched_part:
             return self._run_frame(module, forward, args, fields)
@@ -195,15 +244,17 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         self.peak = max(outer, self.peak)
         return output
 
-    def _run_frame(self, module: nn.Module, forward: Any, args: Any, fields: Any) -> Any:
+    def _run_frame(self, module: nn.Module, forward: _Forward, args: Any, fields: Any) -> Any:
         key = self._pending.pop(id(module), None)
+        is_single = self.memo is not None and len(args) == 1 and not fields and args[0].__class__ is Tensor
         is_program = key is not None
         if key is None:
             with plainly():
-                if self.memo is not None and len(args) == 1 and not fields and args[0].__class__ is Tensor:
-                    shape = find_output(module, args[0])
+                if is_single and args[0].is_contiguous():
+                    x = args[0]
+                    shape = find_shape(module, forward.function, x.shape, x.dtype)
                     if shape is not None:
-                        return self._run_by_shape(module, args[0], shape)
+                        return self._run_by_shape(module, x, shape)
                 key = self._find_key(lambda part: key_of_module(part, {}), module, args, fields)
                 entry = self.memo.get(key) if self.memo is not None and key is not None else None
                 if entry is not None:
@@ -211,10 +262,13 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
         before, outer, base, age = self.inside, self.peak, self.live, self._age
         attributes = list(module.__dict__.values())
         self.inside, self.peak = 0.0, base
-        rule = self._find_rule(module)
+        rule = self.find_rule(module)
         is_covered = rule is not None
         self._covered += is_covered
-        output = forward(*args, **fields)
+        if is_single and forward.function is SEQUENCE:
+            output = run_sequence(self, module, args[0])
+        else:
+            output = forward.call(module, args, fields)
         self._covered -= is_covered
         with plainly():
             count, extra = self.inside, self.peak - base
@@ -222,10 +276,10 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
                 if rule is not None:
                     count = rule(module, (*args, *fields.values()), output)
                 else:
-                    check_has_rule(module, path=self._paths.get(id(module), ""), inside=count)
+                    check_has_rule(module, path=self._find_path(module), inside=count)
             self.inside, self.peak = before + count, max(outer, self.peak)
             now = list(module.__dict__.values())
-            is_same = len(now) == len(attributes) and all(a is b for a, b in zip(now, attributes))
+            is_same = len(now) == len(attributes) and all(map(operator.is_, now, attributes))
             if key is not None and self.memo is not None and not self._covered and is_same:
                 try:
                     recipe = Recipe(
@@ -236,82 +290,83 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
                 except NoKeyError:
                     return output
                 if self.live - base == sum(recipe.sizes):  # the module keeps nothing
-                    self.memo.put(
-                        key, Entry(count, extra, recipe, self.count_parameters(module) if is_program else 0)
-                    )
+                    parameters = self._count_parameters_below(module) if is_program else 0
+                    self.memo.put(key, Entry(count, extra, recipe, parameters))
         return output
 
     def _run_by_shape(self, module: nn.Module, x: Tensor, shape: Any) -> Tensor:
         """Returns the output of a layer with a shape rule, and counts it."""
-        output = x if shape is SAME else self._allocate_shape(shape, x.dtype)
-        rule = self._find_rule(module)
+        output = x if shape is SAME else self.allocate(shape, x.dtype)
+        rule = self.find_rule(module)
         if rule is not None and not self._covered:
             self.inside += rule(module, (x,), output)
         return output
 
-    def _find_rule(self, module: nn.Module) -> Any:
+    def find_rule(self, module: nn.Module) -> Any:
         """Returns the counting rule of a module, or None."""
         cls = type(module)
         if cls not in self._rules:
             self._rules[cls] = find_count_rule(module)
         return self._rules[cls]
 
+    def find_function(self, module: nn.Module) -> Any:
+        """Returns the function of its class that is the ``forward`` of a real module in this run; None if it has its own."""
+        forward = module.__dict__.get("forward")
+        return forward.function if forward.__class__ is _Forward and forward.run is self else None
+
+    def release(self) -> None:
+        """Takes the program apart, and forgets it, so that Python frees both now and not in its search for cycles."""
+        pending: list[Any] = [self._program]
+        while pending:
+            node = pending.pop()
+            for value in type(node)._sym_values(node) if isinstance(node, Node) else ():
+                if issubclass(type(value), Node) and _get(value, "_sym_parent") is node:
+                    object.__setattr__(value, "_sym_parent", None)
+                    pending.append(value)
+        for table in (self._pending, self._known, self._found):
+            table.clear()
+        self._program = self._watched_part = None
+
     def count_parameters(self, module: Any) -> int:
         """Returns the number of parameters of a module, unrealized or not."""
+        return sum(size for size, _ in find_parameters(module, self._count_unrealized).values())
 
-        def count_unrealized(part: Any) -> int:
-            known = self._known.get(id(part))
-            if known is None:
-                self._known[id(part)] = known = part, self.count_parameters(realize(part))
-            return known[1]
+    def _count_parameters_below(self, module: nn.Module) -> int:
+        """Returns the number of parameters of a module of the program that ran; what is in its parts was found before."""
+        found = find_parameters(module, self._count_unrealized, self._found)
+        self._found[id(module)] = module, found
+        return sum(size for size, _ in found.values())
 
-        return count_parameters(module, count_unrealized)[0]
-
-
-def count_parameters(module: Any, count_unrealized: Any = None) -> tuple[int, bool]:
-    """Returns the number of parameters of a module, and whether it has more, of a size that is unknown.
-
-    A parameter that several layers share counts once.
-    """
-    total, is_lazy, met, pending, twins = 0, False, set[int](), [module], dict[type, bool]()
-    while pending:
-        part = pending.pop()
-        if part is None or id(part) in met:
-            continue
-        met.add(id(part))
-        cls = type(part)
-        if cls not in twins:
-            twins[cls] = is_twin(cls)
-        if twins[cls]:
-            total += count_unrealized(part)
-            continue
-        state = part.__dict__
-        if "_parameters" not in state:  # a scripted or traced module
-            state = {"_parameters": dict(part.named_parameters()), "_modules": {}}
-        for weight in state["_parameters"].values():
-            if weight is None or id(weight) in met:
-                continue
-            met.add(id(weight))
-            if weight.__class__ in UNINITIALIZED:
-                is_lazy = True
-            else:
-                total += weight.numel()
-        if state["_modules"]:
-            pending += state["_modules"].values()
-    return total, is_lazy
+    def _count_unrealized(self, part: Any) -> int:
+        known = self._known.get(id(part))
+        if known is None:
+            self._known[id(part)] = known = part, self.count_parameters(realize(part))
+        return known[1]
 
 
 @final
 class _Forward:
     """Stands for the ``forward`` of a real module in a run."""
 
-    stands_for = True
+    __slots__ = ("_module", "_own", "function", "run")
 
-    def __init__(self, run: Run, module: nn.Module, forward: Any) -> None:
-        self.run, self._forward = run, forward
-        self._module = weakref.ref(module)
+    def __init__(self, run: Run, module: nn.Module) -> None:
+        own = module.forward
+        is_method = getattr(own, "__self__", None) is module
+        self.run, self._module = run, weakref.ref(module)
+        self.function: Any = getattr(own, "__func__", None) if is_method else None  # holds no module
+        self._own = own if self.function is None else None
+
+    @property
+    def stands_for(self) -> bool:
+        """Whether it stands for a method of the class, so that the module has a key."""
+        return self.function is not None
+
+    def call(self, module: nn.Module, args: Any, fields: Any) -> Any:
+        """Calls the ``forward`` of the module."""
+        return self.function(module, *args, **fields) if self._own is None else self._own(*args, **fields)
 
     def __call__(self, *args: Any, **fields: Any) -> Any:
         module = self._module()
         assert module is not None
-        return self.run.run_frame(module, self._forward, args, fields)
+        return self.run.run_frame(module, self, args, fields)

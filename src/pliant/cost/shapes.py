@@ -16,19 +16,24 @@ SAME: Final = "same"
 """Instead of a shape: the layer returns its input itself."""
 
 
-def find_output(layer: nn.Module, x: Tensor) -> Any:
+def find_shape(layer: nn.Module, forward: Any, shape: Any, dtype: torch.dtype) -> Any:
     """Returns the shape of the output of a layer, ``SAME``, or None where no rule applies.
 
     The output is new, contiguous and of the type of the input.
+
+    Args:
+      layer: of any class, without hooks.
+      forward: the function that is its ``forward``.
+      shape: of its only argument, which is contiguous.
+      dtype: of its argument.
     """
-    cls = type(layer)
-    rule = _RULES.get(cls)
-    if rule is None or cls.forward is not _FORWARDS[cls] or not x.is_contiguous():
+    rule = _RULES.get(type(layer))
+    if rule is None or forward is not _FORWARDS[type(layer)]:
         return None
     weight = layer._parameters.get("weight")
-    if weight is not None and weight.dtype is not x.dtype:
+    if weight is not None and weight.dtype is not dtype:
         return None
-    return rule(layer, x.shape)
+    return rule(layer, shape)
 
 
 def _convolve(layer: Any, shape: Any) -> Any:
@@ -50,7 +55,9 @@ def _convolve(layer: Any, shape: Any) -> Any:
 
 
 def _normalize(layer: Any, shape: Any) -> Any:
-    usable = len(shape) == 4 and shape[1] == layer.num_features and layer.running_mean is not None
+    usable = (
+        len(shape) == 4 and shape[1] == layer.num_features and layer._buffers.get("running_mean") is not None
+    )
     return tuple(shape) if usable else None
 
 
@@ -74,6 +81,8 @@ _RULES: Final[dict[type[nn.Module], Callable[[Any, Any], Any]]] = {
     nn.Dropout: lambda layer, shape: SAME,
 }
 _FORWARDS: Final = {cls: cls.forward for cls in _RULES}
+SHAPED: Final = frozenset(_RULES)
+"""The classes of layers that have a shape rule."""
 
 
 # ------------------------------------------------------------------ operations

@@ -45,7 +45,8 @@ _PROBES = tuple(
 )
 
 overseer: ContextVar[Any] = ContextVar("overseer", default=None)
-"""In a context that counts costs, what handles calls of unrealized modules (``call``), and builds them (``build``)."""
+"""In a context that counts costs, what handles calls of unrealized modules (``call``), builds them (``build``), and knows
+which ones are complete (``is_complete``)."""
 
 _lock = threading.Lock()  # held briefly, never while the user's code runs
 
@@ -218,7 +219,9 @@ def realize(value: Value) -> Value:
         busy: Busy | None = None
         mine = type(value) is twin and "_sym_guard" not in twin.__dict__
         if mine:
-            if not isinstance(value, Placeholder):  # it may be used while it is undecided
+            watcher = overseer.get()
+            is_complete = watcher is not None and watcher.is_complete(value)
+            if not is_complete and not isinstance(value, Placeholder):  # it may be used while it is undecided
                 require_complete(value)
             busy = Busy()
             put(value, "_sym_busy", busy)
