@@ -21,7 +21,7 @@ from pliant import oneshot
 from pliant.values.errors import PliantError
 
 FOLDERS = ["", "algorithms", "evolution", "edits", "oneshot", "cost", "bench", "study", "launch", "zoo", "schema", "hyper", "space",
-           "open_ended", "tune", "nas.trial"]  # fmt: skip
+           "open_ended", "tune", "nas.trial", "tabular"]  # fmt: skip
 LONG = "x" * 10**7
 
 
@@ -34,8 +34,11 @@ VALUES = {"digits": 10**5000, "rude": Rude(), "escapes": "\x1b[31m\u202e\n", "lo
 
 # Objects that Pliant makes and hands out, and functions that algorithms call with these for each proposal.
 HANDED_OUT = """edits.make space.find_parents space.from_unit space.mutate space.recombine space.to_unit space.walk_points pg.Diff pg.Search pg.Space pg.Study oneshot.Elastic oneshot.Mutables oneshot.PointChoice oneshot.Session oneshot.Supernet
+    tabular.Encoded tabular.Encoder tabular.Entry tabular.TablePredictor tabular.Target tabular.Task
     space.Choice study.View open_ended.Evolving open_ended.Feedback tune.Result""".split()
 OTHERS = {
+    "tabular.read_table.data": "is the path of a file, whose absence is an OSError",
+    "tabular.search_table.data": "is the path of a file, whose absence is an OSError",
     "launch.RayTasks": "connects to a cluster before it reads most arguments",
     "pg.TraverseAction": "is an enum, with the messages of Python",
     "pg.Dict.items": "keeps the messages of dict",
@@ -112,7 +115,21 @@ ALSO = (
     "optimizer",
     "loss",
 )  # where they have defaults: a search without them takes long
-MORE = {"oneshot.search_alone": ("epochs", "loss", "optimizer")}  # of another function, by keyword
+MORE = {  # of another function, by keyword
+    "oneshot.search_alone": ("epochs", "loss", "optimizer"),
+    "tabular.search_table": ("trials", "epochs", "progress"),
+}
+TABLE = {"x": [0.0, 1.0, 2.0, 3.0] * 5, "y": ["a", "b"] * 10}
+# Arguments of one folder that have other meanings in others.
+FILL_OF = {
+    "tabular": {
+        "data": lambda: TABLE,
+        "target": lambda: "y",
+        "table": lambda: pg.tabular.read_table(TABLE),
+        "columns": lambda: TABLE,
+        "encoder": lambda: pg.tabular.fit_encoder(pg.tabular.read_table(TABLE)),
+    }
+}
 PROGRAMS = {"pg.search": program, "pg.inspect": program}  # where `space` is not an abstract one
 NETWORKS = ("oneshot.supernet", "oneshot.Trainer", "oneshot.follow", "oneshot.search_alone")
 
@@ -151,6 +168,7 @@ def arguments(target, tried, value):
         given = value
         if one is not tried:
             fill = PROGRAMS.get(target.name, FILL.get("space")) if one.name == "space" else FILL.get(one.name)
+            fill = FILL_OF.get(target.name.split(".")[0], {}).get(one.name, fill)
             fill = network if one.name == "space" and target.name in NETWORKS else fill
             given = fill() if fill else value
         is_before = tried.kind is one.VAR_POSITIONAL and one.kind is one.POSITIONAL_OR_KEYWORD
@@ -239,6 +257,17 @@ def test_no_argument_hides_the_lesson(folder, kind, tmp_path, monkeypatch):
          r"train takes batches, such as a DataLoader or a list; got 'ab' of type str"),
         (lambda: oneshot.LatencyTable(5), r"a table of costs is a dict of numbers by key; got 5 of type int"),
         (lambda: oneshot.format_key("Conv", 5, 5), r"a key of latencies has tensors, or text; got 5 of type int"),
+        (lambda: pg.tabular.read_table(LONG), r"read_table takes the path of a file or folder; 'x*\.\.\. is too long for one"),
+        (lambda: pg.tabular.read_table(TABLE, sample_rows="a"), r"sample_rows is a number of rows, or None; got 'a' of type str"),
+        (lambda: pg.tabular.read_table(TABLE, categorical="x"), r"read_table\(categorical=\.\.\.\) takes a list.*got 'x' of type str"),
+        (lambda: pg.tabular.read_table(TABLE, categorical=[5]), r"categorical has the names of columns; got 5 of type int"),
+        (lambda: pg.tabular.search_table(TABLE, 5), r"target is the name of a column, or names of several; got 5"),
+        (lambda: pg.tabular.search_table(TABLE, "y", weights="ab"), r"weights are numbers, one for each row; got 'ab' of type str"),
+        (lambda: pg.tabular.search_table(TABLE, "y", reading=5), r"reading is a dict of options of read_table.*got 5 of type int"),
+        (lambda: pg.tabular.search_table(TABLE, "y", reading={"delimeter": ";"}), r"read_table has no option 'delimeter'; did you mean 'delimiter'\?"),
+        (lambda: pg.tabular.search_table(TABLE, "y", space=5), r"space takes a function.*got 5 of type int"),
+        (lambda: pg.tabular.fit_encoder(TABLE), r"fit_encoder takes a Table; got \{.* of type dict\. Make one with pliant\.tabular\.read_table"),
+        (lambda: pg.tabular.encode(5, TABLE), r"encode takes what fit_encoder\(table\) returns; got 5 of type int"),
         (lambda: pg.algorithms.make(10**5000), r"unknown algorithm an int of 5,001 digits\. Known"),
         (lambda: pg.bench.get_task(["branin"]), r"unknown task \['branin'\]"),
         (lambda: pg.oneof(1, Rude()), r"Write pg\.oneof\(\[1, <Rude whose repr raises ValueError>\]\)"),

@@ -238,7 +238,23 @@ def test_sizes(text, count):
     assert Size().convert(text, None, None) == count
 
 
-@pytest.mark.parametrize("text", ["", "0", "G", "-1G", "2X", "1e9", "nan"])
+@pytest.mark.parametrize("text", ["", "0", "G", "-1G", "2X", "1e9", "nan", "9" * 400, "9999999T"])
 def test_sizes_that_are_none(text):
     with pytest.raises(click.BadParameter, match="is not a size; write 500M or 2G"):
         Size().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999", "9" * 5000])
+def test_limits_are_finite_numbers(pliant, text):
+    """Of the time and memory of an evaluation, and of every other option that takes a number with decimals."""
+    for command, option in (
+        (("search", "x.py", "--workers", "1"), "--seconds"),
+        (("nas", "search-in-local", "--local_output_dir=x"), "--trial_timeout"),
+        (("nas", "search-in-local", "--local_output_dir=x"), "--trial_memory"),
+        (("nas", "search-in-local", "--local_output_dir=x"), "--target_latency"),
+        (("nas", "search-proxy-task"), "--desired_accuracy"),
+        (("nas", "search-proxy-task"), "--desired_accuracy_correlation"),
+    ):
+        output = " ".join(pliant(*command, f"{option}={text}", status=2).output.split())
+        assert "is not a finite number" in output or "is not in the range" in output
+        assert len(output) < 3000

@@ -9,7 +9,9 @@ import socket
 import numpy as np
 import pytest
 
+from pliant.launch import Command
 from pliant.launch.base import dump
+from pliant.launch.commands import describe_command
 from pliant.launch.wire import Wire
 from pliant.values.errors import LaunchError
 
@@ -84,3 +86,12 @@ def test_values_of_other_packages_are_converted_as_the_message_says(value, conve
     ):
         dump({"a": value}, "the payload")
     assert json.loads(dump({"a": convert(value)}, "the payload")) == {"a": plain}
+
+
+def test_a_program_that_is_not_on_the_path_is_given_by_its_full_path(tmp_path):
+    program = tmp_path / "own_trainer"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    with pytest.raises(LaunchError, match=r"'own_trainer' is not on PATH \(.*\)\. Give its full path\."):
+        describe_command(Command(("own_trainer",)))
+    assert describe_command(Command((str(program),)))["argv"] == [str(program)]

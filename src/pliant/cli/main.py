@@ -62,10 +62,15 @@ class Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         return super().main(*args, **extra)
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
         """See ``click.Command``."""
         with _explaining():
-            return super().make_context(*args, **extra)
+            for word in args:
+                if "\0" in word:  # only from a program; click raises an error of its own for paths
+                    raise click.UsageError(f"no argument has a NUL character; got {quote(word)}.")
+            return super().make_context(info_name, args, parent, **extra)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Finds a command; the error for a command of ``pliant study`` names it in full."""

@@ -31,6 +31,18 @@ show_as = click.option(
 
 
 @final
+class Finite(click.FloatRange):
+    """A number in a range that is neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Returns the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{quote(value)} is not a finite number.", param, ctx)
+        return number
+
+
+@final
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """A number of bytes, written as ``2G`` or ``500 MB``; K, M, G and T are powers of 1024."""
 
@@ -39,10 +51,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Returns the number of bytes."""
         match = _SIZE.fullmatch(str(value).strip())
-        count = round(float(match[1]) * 1024 ** _UNITS[match[2].upper()]) if match else 0
-        if count < 1:
+        count = float(match[1]) * 1024 ** _UNITS[match[2].upper()] if match else 0.0
+        if not 1 <= count < 1 << 63:
             self.fail(f"{quote(value)} is not a size; write 500M or 2G, for example.", param, ctx)
-        return count
+        return round(count)
 
 
 @final
@@ -77,7 +89,7 @@ def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--memory", type=Size(), help="Memory limit of an evaluation in a worker, such as 2G."),
         click.option(
             "--seconds",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Finite(min=0, min_open=True),
             help="Time limit of an evaluation in a worker; the first one also loads FILE.",
         ),
         click.option(

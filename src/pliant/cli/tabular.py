@@ -102,6 +102,8 @@ def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, plot: Path | 
 
     from .console import make_console, print_line
 
+    if not data.name:
+        raise click.UsageError("DATA is the path of a CSV or Parquet file; got ''.")
     console, out = make_console(), out or data.with_suffix(".model")
     if not out.absolute().parent.is_dir():
         raise click.UsageError(

@@ -10,7 +10,15 @@ from typing import final
 
 import numpy as np
 
-from pliant.values.errors import FieldValueError, MissingFieldError, listing, quote, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    MissingFieldError,
+    listing,
+    quote,
+    quote_typed,
+    suggest,
+)
 
 from .columns import Column, encode_column, fit_column
 from .encoded import Encoded
@@ -58,8 +66,10 @@ def fit_encoder(table: Table, *, scaling: Scaling = "robust") -> Encoder:
       scaling: of numbers: ``robust``, ``standard`` or ``quantile``.
 
     Raises:
+      FieldTypeError: ``table`` is not a ``Table``.
       FieldValueError: the scaling is unknown, or no column can be used.
     """
+    _check_table(table, "fit_encoder")
     if scaling not in SCALINGS:
         raise FieldValueError(
             f"scaling is one of {listing(SCALINGS)}; got {quote(scaling)}{suggest(scaling, SCALINGS) or '.'}"
@@ -82,8 +92,12 @@ def encode(encoder: Encoder, table: Table) -> Encoded:
     """Returns rows as a network reads them; other columns of the table are ignored.
 
     Raises:
+      FieldTypeError: an argument is of another type.
       MissingFieldError: the table lacks a column that the encoder uses.
     """
+    if not isinstance(encoder, Encoder):
+        raise FieldTypeError(f"encode takes what fit_encoder(table) returns; got {quote_typed(encoder)}.")
+    _check_table(table, "encode")
     missing = [one.name for one in encoder.used if one.name not in table.columns]
     if missing:
         near = suggest(missing[0], [name for name in table.names if name not in missing])
@@ -100,3 +114,10 @@ def encode(encoder: Encoder, table: Table) -> Encoded:
         else:
             numbers.append(found)
     return Encoded(np.concatenate(numbers, 1), np.concatenate(codes, 1), encoder.cardinalities)
+
+
+def _check_table(table: object, where: str) -> None:
+    if not isinstance(table, Table):
+        raise FieldTypeError(
+            f"{where} takes a Table; got {quote_typed(table)}. Make one with pliant.tabular.read_table(data)."
+        )

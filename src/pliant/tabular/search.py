@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
@@ -29,8 +29,10 @@ from pliant.values.errors import (
     UnknownFieldError,
     listing,
     quote,
+    quote_typed,
     suggest,
 )
+from pliant.values.signature import read_signature
 from pliant.zoo.tabular import make_space
 
 from .describe import describe_program, list_choices
@@ -99,11 +101,12 @@ def search_table(
     """
     chosen = make_settings(settings)
     limit = Limit(chosen.seconds)
-    given: list[Any] = [target] if isinstance(target, str) else list(target)
+    is_one = isinstance(target, str) or not isinstance(target, Iterable)
+    given: list[Any] = [target] if is_one else list(target)
     names = [name.strip() if isinstance(name, str) else name for name in given]
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise FieldTypeError(f"target is the name of a column, or names of several; got {quote(target)}.")
-    table = read_table(data, **{"seed": chosen.seed, **(reading or {})})
+    table = read_table(data, **{"seed": chosen.seed, **_check_reading(reading)})
     shares = _check_weights(weights, table)
     gaps = table.rows
     whole, notes = split_target(table, names)
@@ -127,10 +130,30 @@ def make_settings(settings: dict[str, Any]) -> Settings:
     return Settings(**settings)
 
 
+def _check_reading(reading: object) -> dict[str, Any]:
+    """Returns options of ``read_table``; raises FieldTypeError or UnknownFieldError for what is not a dict of them."""
+    if reading is None:
+        return {}
+    if not isinstance(reading, Mapping):
+        raise FieldTypeError(
+            f"reading is a dict of options of read_table, such as {{'delimiter': ';'}}; got {quote_typed(reading)}."
+        )
+    known = [name for name in read_signature(read_table).parameters if name != "data"]
+    for name in reading:
+        if name not in known:
+            raise UnknownFieldError(
+                f"read_table has no option {quote(name)}{suggest(name, known) or '.'} Options: {listing(known)}."
+            )
+    return dict(reading)
+
+
 def _check_weights(weights: Any, table: Table) -> NDArray[Any] | None:
     if weights is None:
         return None
-    found = np.asarray(weights, np.float64)
+    try:
+        found = np.asarray(weights, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise FieldTypeError(f"weights are numbers, one for each row; got {quote_typed(weights)}.") from None
     if found.shape != (table.rows,) or not np.isfinite(found).all() or (found < 0).any() or not found.any():
         raise FieldValueError(
             f"weights are finite numbers of at least 0, one for each of the {table.rows} rows, and not all 0; got shape {found.shape}."

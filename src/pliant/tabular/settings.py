@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from pliant.values.errors import FieldTypeError, FieldValueError, quote
+from pliant.values.errors import FieldTypeError, FieldValueError, check_function, quote
 from pliant.values.numbers import to_real, to_whole
 
 TRIALS = 40
@@ -75,6 +75,7 @@ class Settings:
             raise FieldValueError(
                 f"validation_share is above 0 and below 1, such as 0.2; got {quote(self.validation_share)}."
             )
+        check_function(self.space, "space", "pliant.zoo.tabular.make_space")
         object.__setattr__(self, "time_limit", read_seconds(self.time_limit))
 
     @property

@@ -84,8 +84,14 @@ def test_candidates_are_exchanged_and_removed():
     with pytest.raises(FieldTypeError, match="the candidates of a LayerChoice are modules; got 3"):
         choice[0] = 3
     supernet(nn.Sequential(choice))
-    with pytest.raises(BindError, match="the choice 'k' is a decision of a super-network"):
+    with pytest.raises(
+        BindError,
+        match=r"its 2 candidates are fixed\. Remove candidates before you make the super-network or mutator",
+    ):
         del choice[0]
+    again = LayerChoice([nn.ReLU(), nn.Tanh(), nn.ELU()], key="k")
+    del again[0]
+    assert supernet(nn.Sequential(again)).space.points[0].count == 2
 
 
 @pytest.mark.parametrize("selected, mask", [(1, [False, True]), (torch.tensor([0.5, 0.5]), [0.5, 0.5])])

@@ -48,6 +48,28 @@ def test_an_encoding_that_is_given(write):
         read_delimited(write("a\n1\n"), encoding="utf-99")
 
 
+@pytest.mark.parametrize(
+    "encoding", ["a\0b", "\udcff", 10**5000, "x" * 10**6, "hex", ["utf-8"]], ids=lambda e: type(e).__name__
+)
+def test_what_is_not_an_encoding(write, encoding):
+    with pytest.raises(LoadError, match=r"is not text in the encoding .*such as encoding='latin-1'") as found:
+        read_delimited(write("a\n1\n"), encoding=encoding)
+    assert len(str(found.value)) < 2200
+    assert str(found.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "delimiter", ["\n", "\r", '"', "\0", 10**5000, ["a"], "::"], ids=lambda d: type(d).__name__
+)
+def test_what_is_not_a_delimiter(write, delimiter):
+    with pytest.raises(FieldValueError, match="a delimiter is one letter, such as ';'; got "):
+        read_delimited(write("a,b\n1,2\n"), delimiter=delimiter)
+
+
+def test_blanks_as_delimiters(write):
+    assert columns(read_delimited(write("a b\n1  2\n"), delimiter=" ")) == {"a": [1.0], "b": [2.0]}
+
+
 def test_quotation_marks_and_line_breaks(write):
     file = write('a,b\r\n"two\r\nlines, and ""more""",1\r\n\r\nx,2\r\n')
     assert columns(read_delimited(file)) == {"a": ['two\r\nlines, and "more"', "x"], "b": [1.0, 2.0]}

@@ -14,6 +14,7 @@ from pliant.nas.errors import NasError
 from pliant.nas.image import name_image
 from pliant.nas.settings import ALGORITHM, Rules, Settings, Trainer, check_binary
 
+from ..options import Finite
 from .flags import Function, add, drop_ignored, flag, flag_list, hidden
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 CLOUD_NAMES = {"GRID_SEARCH": "sweep", "REINFORCEMENT_LEARNING": "ppo"}
 """The service's names of algorithms."""
-POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE = Finite(min=0, min_open=True)
+MEBIBYTES = Finite(min=0, min_open=True, max=1 << 40)
 
 
 def at(least: int) -> click.IntRange:
@@ -51,7 +53,7 @@ latency_and_limits = add(
     flag("latency_limit", default="soft", type=click.Choice(["soft", "hard"]), help="soft: a latency below the target raises the reward a little; hard: it does not."),
     flag("constraint", multiple=True, metavar="'METRIC <= X'", help="A trial that breaks it fails; may be repeated."),
     flag("trial_timeout", type=POSITIVE, help="Time limit of a trial, in seconds."),
-    flag("trial_memory", type=POSITIVE, metavar="MIB", help="Memory limit of a trial."),
+    flag("trial_memory", type=MEBIBYTES, metavar="MIB", help="Memory limit of a trial."),
     flag("max_retries", type=at(0), default=0, help="How many times a failed trial is tried again."),
 )
 """Adds the reward and the limits of a trial."""

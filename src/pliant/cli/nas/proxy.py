@@ -11,6 +11,7 @@ import click
 
 from pliant.nas.errors import NasError
 
+from ..options import Finite
 from .flags import Function, NasCommand, add, cloud_flags, flag, hidden
 from .options import (
     POSITIVE,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pliant.nas.proxy.supervision import State, Tool
     from pliant.nas.settings import Settings
 
-SHARE = click.FloatRange(-1, 1)
+SHARE = Finite(-1, 1)
 SETTINGS, SETTINGS_KIND = "proxy_job.json", "the settings of a proxy tool"
 
 
@@ -83,7 +84,7 @@ def select_proxy_models(**options: Any) -> None:
 @hidden("proxy_task_model_selection_job_region", "proxy_task_model_selection_service_endpoint")
 @flag("training_time_hrs_limit", type=POSITIVE, help="Hours that a proxy task may train a model.")
 @flag("desired_accuracy_correlation", type=SHARE, default=0.65, help="Goal: Kendall's tau with full training.")  # fmt: skip
-@flag("desired_accuracy", type=float, help="Alternative goal: accuracy of the median model.")
+@flag("desired_accuracy", type=Finite(), help="Alternative goal: accuracy of the median model.")
 @flag("desired_latency_correlation", type=SHARE, default=0.65, help="Required Kendall's tau of the latencies, if the models have latencies.")  # fmt: skip
 @flag("early_stop_proxy_task_if_not_best", type=bool, default=True, help="Whether a proxy task ends when it takes longer than the best one.")  # fmt: skip
 @hidden("proxy_task_search_controller_docker_id", "proxy_task_search_controller_docker_file")

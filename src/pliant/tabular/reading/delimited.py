@@ -75,16 +75,24 @@ def read_delimited(
     _check_kind(file)
     encoding = encoding or _find_encoding(file)
     try:
-        with file.open(encoding=encoding, newline="") as stream:
+        stream = file.open(encoding=encoding, newline="")
+    except (LookupError, ValueError, TypeError) as error:  # unknown; a NUL in it; no text
+        raise _not_text(file, encoding, error) from error
+    try:
+        with stream:
             return _read(stream, file.name, delimiter, header=header, sample_rows=sample_rows, seed=seed)
     except (UnicodeError, LookupError) as error:
-        raise LoadError(
-            f"{file.name!r} is not text in the encoding {quote(encoding)}: {error}. Give its encoding, such as encoding='latin-1'."
-        ) from error
+        raise _not_text(file, encoding, error) from error
     except csv.Error as error:
         raise LoadError(
             f"{file.name!r} is not a table with delimiters: {error}. A quotation mark may be missing at the end of a field."
         ) from error
+
+
+def _not_text(file: Path, encoding: object, error: Exception) -> LoadError:
+    return LoadError(
+        f"{file.name!r} is not text in the encoding {quote(encoding)}: {error}. Give its encoding, such as encoding='latin-1'."
+    )
 
 
 def _check_kind(file: Path) -> None:
@@ -147,8 +155,8 @@ def _read(
 ) -> Table:
     lines = _bounded_lines(stream, name)
     first = list(islice(lines, _SAMPLE_LINES))
-    letter = delimiter or find_delimiter(first)
-    if len(letter) != 1:
+    letter: Any = delimiter or find_delimiter(first)
+    if not isinstance(letter, str) or len(letter) != 1 or letter in '"\r\n\0':
         raise FieldValueError(f"a delimiter is one letter, such as ';'; got {quote(delimiter, 20)}.")
     records = csv.reader(_chain(first, lines), delimiter=letter, skipinitialspace=True, strict=True)
     start = next((row for row in records if row), None)

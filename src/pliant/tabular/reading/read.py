@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
+from pliant.algorithms.base import check_seed
+from pliant.values.errors import FieldTypeError, FieldValueError, check_file, check_items, quote_typed
+from pliant.values.numbers import to_whole
 
 from ..table import Table
 from .delimited import read_delimited
@@ -51,10 +53,11 @@ def read_table(
       FieldValueError: two columns have one name, or an argument is not allowed.
       UnknownFieldError: the table has no column of a name in ``categorical``.
     """
-    if sample_rows is not None and sample_rows < 1:
-        raise FieldValueError(f"sample_rows is at least 1, or None for all rows; got {sample_rows}.")
+    if sample_rows is not None:
+        sample_rows = _check_rows(sample_rows)
+    seed = check_seed(seed)
     if isinstance(data, str | Path):
-        file = Path(data)
+        file = Path(check_file(data, "read_table"))
         if file.suffix.lower() in PARQUET:
             table = read_parquet(file, sample_rows=sample_rows, seed=seed)
         else:
@@ -68,10 +71,27 @@ def read_table(
             )
     else:
         table = _from_object(data)
-    named = [name.strip() for name in categorical]
+    named = _check_names(categorical)
     for name in named:
         table.column(name)
     return replace(table, categorical=table.categorical | frozenset(named))
+
+
+def _check_rows(sample_rows: object) -> int:
+    count = to_whole(sample_rows)
+    if count is None:
+        raise FieldTypeError(f"sample_rows is a number of rows, or None; got {quote_typed(sample_rows)}.")
+    if count < 1:
+        raise FieldValueError(f"sample_rows is at least 1, or None for all rows; got {count}.")
+    return count
+
+
+def _check_names(categorical: object) -> list[str]:
+    names = check_items(categorical, "read_table(categorical=...)", "['zip code']")
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise FieldTypeError(f"categorical has the names of columns; got {quote_typed(wrong)}.")
+    return [name.strip() for name in names]
 
 
 def _from_object(data: Any) -> Table:
