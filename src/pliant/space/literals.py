@@ -1,4 +1,4 @@
-"""Short texts of candidates, by which a person can tell them apart: lists as lists, long ones by the fields that differ.
+"""Short texts of candidates, by which a person can distinguish them: lists as lists, long ones by the fields that differ.
 
 The text of a candidate (``Choice.literals``) is ``Name(field=value)``, ``{key=value}``, ``[0: value]``, a Python literal, or
 the ``repr`` of an object.  It is read leniently, and cut where it is long: text that is none of these stays as it is.

@@ -108,7 +108,7 @@ def say_decisions(decisions: Decisions) -> str:
 def list_decisions(decisions: Decisions, leaf: int = LEAF) -> list[tuple[str, str]]:
     """Returns decisions by name, each as text: names of holes first, then the outermost names of the program.
 
-    A hole that is the whole program has the empty name.  A candidate is shown by its name where that tells it apart, else
+    A hole that is the whole program has the empty name.  A candidate is shown by its name where that distinguishes it, else
     by its fields; of one that is long, by the fields in which the candidates differ.
 
     Args:
@@ -209,7 +209,7 @@ def _fill(tree: Tree, decided: dict[Any, list[Part]]) -> Tree:
 
 
 def _short(literals: tuple[str, ...], leaf: int) -> Sequence[str]:
-    """Returns candidates by their names where these tell them apart, else by their fields."""
+    """Returns candidates by their names where these distinguish them, else by their fields."""
     names = [_name(text, leaf) for text in literals]
     if all(names) and len(set(names)) == len(names):
         return names

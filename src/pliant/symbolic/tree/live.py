@@ -2,7 +2,7 @@
 
 What is computed from a program (``clone``, ``rebind``, JSON) lacks such edits; these functions warn of it.  Weights, buffers
 and hooks are state, which a program never has; only the submodules are compared.  Layers that a module's own methods make
-(at the first input) are no edits: a hook of PyTorch, which is called when a module gets a submodule, notes them.
+(at the first input) do not count as edits: a hook of PyTorch, which is called when a module gets a submodule, notes them.
 """
 
 from __future__ import annotations
