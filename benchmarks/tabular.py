@@ -2,6 +2,7 @@
 
     python benchmarks/tabular.py                        # both sets
     python benchmarks/tabular.py --sets digits --candidates 50 --rounds 1
+    python benchmarks/tabular.py --ways "plain loop" batched        # by CPU seconds, on a busy machine
 
 All candidates have one shape (784-128-64-10 on Fashion-MNIST, 64-64-64-10 on digits) and differ in learning rate and weight decay, so
 this is the best case of batched training.  Every way trains the same epochs of the same network with AdamW and scores it after each
@@ -39,6 +40,7 @@ from pliant.tabular.training.train import train_networks
 from pliant.tabular.training.workers import PRELOAD
 from pliant.zoo.tabular import Columns, Dense, TableModel, TableNetwork, Training
 
+WAYS = ("spawned", "plain loop", "warm pool", "batched", "batched in workers")
 FASHION_ROWS = 6000  # to train on; 1,000 to score on
 
 
@@ -56,6 +58,7 @@ def main() -> None:
         "--spawned", type=int, default=4, help="candidates of a round that get a process of their own"
     )
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(
@@ -92,9 +95,11 @@ def measure(name: str, options: argparse.Namespace, file: Path, pool: Launcher) 
         "batched": (list(range(len(tasks))), lambda some: run_batched(some, data, None)),
         "batched in workers": (list(range(len(tasks))), lambda some: run_batched(some, data, pool)),
     }
-    run_pool(tasks[:4], pool)  # warms up
+    ways = {way: ways[way] for way in options.ways}
+    if "warm pool" in ways:
+        run_pool(tasks[:4], pool)  # warms up
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    cpu: dict[str, list[float]] = {"plain loop": [], "batched": []}
+    cpu: dict[str, list[float]] = {way: [] for way in ("plain loop", "batched") if way in ways}
     scores: dict[str, float] = {}
     loads = []
     for number in range(options.rounds):
@@ -115,14 +120,19 @@ def measure(name: str, options: argparse.Namespace, file: Path, pool: Launcher) 
                 scores[way] = statistics.mean(found[some.index(i)] for i in sample)
             loads.append(os.getloadavg()[0])
     for way, times in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(times, seconds["batched in workers"], strict=True))
+        fastest = seconds.get("batched in workers")
+        ratio = (
+            f"{statistics.median(a / b for a, b in zip(times, fastest, strict=True)):.1f}x"
+            if fastest
+            else "-"
+        )
         taken = statistics.median(times)
         count = len(ways[way][0])
         note = f" (from {count})" if count < len(tasks) else ""
         score = f"{scores[way]:.4f}" if way in scores else "-"
         processor = f"{statistics.median(cpu[way]):.1f}" if way in cpu else "-"
         print(
-            f"| {name} | {way}{note} | {taken:.1f} | {processor} | {len(tasks) / taken:.2f} | {ratio:.1f}x | {score} |",
+            f"| {name} | {way}{note} | {taken:.1f} | {processor} | {len(tasks) / taken:.2f} | {ratio} | {score} |",
             flush=True,
         )
     print(

@@ -80,9 +80,8 @@ class WeightBank:
             )
         self.folder = None if folder is None else Path(check_file(folder, "WeightBank"))
         self.memory_bytes, self.pairs = limit, pairs
-        self._cache: OrderedDict[Pair, tuple[str, Stored]] = (
-            OrderedDict()
-        )  # the file and its content, last used last
+        # the file, its content and the bytes of that, last used last
+        self._cache: OrderedDict[Pair, tuple[str, Stored, int]] = OrderedDict()
         self._used = 0
         self._lock = threading.Lock()
         if self.folder is not None:
@@ -158,16 +157,16 @@ class WeightBank:
                 f"a reward is a finite number, or None; got {quote(reward)}. Leave it out to replace what is stored."
             )
         done = []
-        for name, key, own in self._layers(network):
-            if number is not None:
-                stored = self._fetch(key)
-                if stored is not None and stored.reward is not None and stored.reward > number:
-                    continue
-            tensors = {part: one.detach().to("cpu", copy=True).contiguous() for part, one in own.items()}
-            if not all(map(_is_finite, tensors.values())):
-                continue
-            self._write(name, key, tensors, number)
-            done.append(name)
+        with torch.no_grad():
+            for name, key, own in self._layers(network):
+                if number is not None:
+                    stored = self._fetch(key)
+                    if stored is not None and stored.reward is not None and stored.reward > number:
+                        continue
+                tensors = {part: _copy(one) for part, one in own.items()}
+                if all(map(_is_finite, tensors.values())):
+                    self._write(name, key, tensors, number)
+                    done.append(name)
         return done
 
     def clear(self) -> None:
@@ -185,17 +184,19 @@ class WeightBank:
             raise FieldTypeError(
                 f"a weight bank takes a network, a torch.nn.Module; got {quote_typed(network)}."
             )
-        modules = dict(network.named_modules())
         found: list[tuple[str, Pair, dict[str, Tensor]]] = []
         for name, key in self.pairs(network).items():
-            module = modules.get(name)
+            module = _find(network, name)
             if module is None:
+                modules = [one for one, _ in network.named_modules()]
                 raise FieldValueError(
                     f"the keys of WeightBank(pairs=...) name the layer {quote(name)}, which the network does not have. Its layers "
-                    f"are {', '.join(map(repr, list(modules)[:12]))}."
+                    f"are {', '.join(map(repr, modules[:12]))}."
                 )
             temporary = module._non_persistent_buffers_set
-            own = {part: one for part, one in module._parameters.items() if one is not None}
+            own: dict[str, Tensor] = {
+                part: one for part, one in module._parameters.items() if one is not None
+            }
             own |= {
                 part: one
                 for part, one in module._buffers.items()
@@ -254,13 +255,14 @@ class WeightBank:
         with self._lock:
             before = self._cache.pop(key, None)
             if before is not None:
-                self._used -= before[1].nbytes
+                self._used -= before[2]
             if stored is not None:
-                self._cache[key] = path, stored
-                self._used += stored.nbytes
+                size = stored.nbytes
+                self._cache[key] = path, stored, size
+                self._used += size
             while self._used > self.memory_bytes:
-                _, (_, old) = self._cache.popitem(last=False)
-                self._used -= old.nbytes
+                _, (_, _, size) = self._cache.popitem(last=False)
+                self._used -= size
 
     def _differ(self, name: str, key: Pair, own: dict[str, Tensor], stored: Stored) -> FieldValueError:
         return FieldValueError(
@@ -274,9 +276,24 @@ def _make(folder: str, memory_bytes: int, pairs: Any) -> WeightBank:
     return WeightBank(folder, memory_bytes=memory_bytes, pairs=pairs)
 
 
+def _find(network: nn.Module, name: str) -> nn.Module | None:
+    """Returns a part of a network by its name in ``named_modules``; None without one.  Of a large network, it is not searched."""
+    found: nn.Module | None = network
+    for part in name.split(".") if name else ():
+        found = None if found is None else found._modules.get(part)
+    return found
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """Returns a contiguous copy in the memory of the processor."""
+    if tensor.is_cpu:
+        return tensor.clone(memory_format=torch.contiguous_format)
+    return tensor.to("cpu", copy=True).contiguous()
+
+
 def _is_finite(tensor: Tensor) -> bool:
     """Returns whether all numbers are finite; where the sum is, they are, and that is quicker to find."""
-    return math.isfinite(float(tensor.sum())) or bool(torch.isfinite(tensor).all())
+    return math.isfinite(tensor.sum().item()) or bool(torch.isfinite(tensor).all())
 
 
 def _sizes(tensors: Mapping[str, Tensor]) -> str:

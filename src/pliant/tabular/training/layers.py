@@ -51,16 +51,58 @@ class Batched(nn.Module):
 
 @final
 class BatchedLinear(Batched):
-    """``nn.Linear``."""
+    """``nn.Linear``, which runs once in each pass.
+
+    A first layer reads the same rows for all candidates, so all their weights could be one matrix: with MKL that is not faster, neither
+    for 64 nor for 784 inputs.
+
+    Attributes:
+      gradients: where the backward pass writes the gradients of weight and bias, instead of to ``grad``; None for ``grad``.
+    """
 
     weight: Tensor
     bias: Tensor | None
+    gradients: tuple[Tensor, Tensor | None] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 2:
             x = x.expand(len(self.weight), *x.shape)
-        weight = self.weight.transpose(1, 2)
-        return torch.bmm(x, weight) if self.bias is None else torch.baddbmm(self.bias.unsqueeze(1), x, weight)
+        if self.gradients is not None and torch.is_grad_enabled():
+            out: Tensor = _Linear.apply(x, self.weight, self.bias, *self.gradients)  # type: ignore[no-untyped-call]
+            return out
+        return _map(x, self.weight, self.bias)
+
+
+class _Linear(torch.autograd.Function):
+    """Batched linear map that writes the gradients of its weights where they are needed.
+
+    Those of ``baddbmm`` are transposed, so autograd copies them, and the optimizer would copy them once more.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *gradients: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.gradients = gradients
+        return _map(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
+        (outer,) = gradients
+        x, weight = ctx.saved_tensors
+        of_weight, of_bias = ctx.gradients
+        torch.bmm(outer.transpose(1, 2), x, out=of_weight)
+        if of_bias is not None:
+            torch.sum(outer, 1, out=of_bias)
+        inner = torch.bmm(outer, weight) if ctx.needs_input_grad[0] else None
+        return inner, None, None, None, None
+
+
+def _map(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Applies the linear layer of each candidate to (candidates, rows, inputs)."""
+    weight = weight.transpose(1, 2)
+    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
 
 
 @final

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from .layers import Batched, BatchedDropout, find_rule
+from .layers import Batched, BatchedDropout, BatchedLinear, find_rule
 
 
 def describe(network: nn.Module) -> Hashable | None:
@@ -36,10 +36,12 @@ class Networks(ABC):
 
     Attributes:
       weights: of shape (candidates, weights).
+      gradients: those of the last step that were taken, of the same shape.
       decayed: how many of the first columns are weights that weight decay applies to: matrices, and no biases or normalizations.
     """
 
     weights: Tensor
+    gradients: Tensor
     decayed: int
 
     @abstractmethod
@@ -51,8 +53,8 @@ class Networks(ABC):
         """Returns the outputs (candidates, rows, outputs)."""
 
     @abstractmethod
-    def take_gradients(self) -> Tensor:
-        """Returns the gradients of all weights, of their shape, and forgets them."""
+    def take_gradients(self) -> None:
+        """Completes ``gradients`` after a backward pass, and forgets those of autograd."""
 
     @abstractmethod
     def state(self, candidate: int) -> dict[str, Tensor]:
@@ -92,8 +94,8 @@ class Stack(Networks):
         out: Tensor = self._model(numbers, categories)
         return out
 
-    def take_gradients(self) -> Tensor:
-        return _take_gradients(self._parameters.values(), len(self.weights))
+    def take_gradients(self) -> None:
+        _take_gradients(self._targets)
 
     def state(self, candidate: int) -> dict[str, Tensor]:
         named = [*self._parameters.items(), *self._model.named_buffers()]
@@ -110,14 +112,21 @@ class Stack(Networks):
         self._bind(self.weights[index])
 
     def _bind(self, weights: Tensor) -> None:
-        """Makes all weights views of one matrix with a row for each candidate."""
+        """Makes all weights views of one matrix with a row for each candidate, and their gradients views of another one."""
         self.weights = weights.contiguous()
+        self.gradients = torch.zeros_like(self.weights)
+        targets: dict[int, tuple[Tensor, Tensor]] = {}  # by the identity of the parameter
         start = 0
         for value in self._parameters.values():
-            size = value[0].numel()
-            shape = (len(weights), *value.shape[1:])
-            value.data = self.weights[:, start : start + size].view(shape)
-            start += size
+            end, shape = start + value[0].numel(), (len(weights), *value.shape[1:])
+            value.data = self.weights[:, start:end].view(shape)
+            targets[id(value)] = value, self.gradients[:, start:end].view(shape)
+            start = end
+        for part in self._model.modules():
+            if isinstance(part, BatchedLinear):
+                bias = None if part.bias is None else targets.pop(id(part.bias))[1]
+                part.gradients = targets.pop(id(part.weight))[1], bias
+        self._targets = list(targets.values())
 
 
 @final
@@ -133,11 +142,14 @@ class Single(Networks):
         self.decayed = sum(value.numel() for name, value in named if _decays(name, value[None]))
         whole = [value.detach().flatten() for _, value in named]
         self.weights = torch.cat(whole)[None] if whole else torch.zeros(1, 0)
-        self._parameters = [value for _, value in named]
+        self.gradients = torch.zeros_like(self.weights)
+        self._targets: list[tuple[Tensor, Tensor]] = []
         start = 0
-        for value in self._parameters:
-            value.data = self.weights[0, start : start + value.numel()].view(value.shape)
-            start += value.numel()
+        for _, value in named:
+            end = start + value.numel()
+            value.data = self.weights[0, start:end].view(value.shape)
+            self._targets.append((value, self.gradients[0, start:end].view(value.shape)))
+            start = end
         self._random = torch.Generator().manual_seed(seed).get_state()
 
     def train(self, mode: bool) -> None:
@@ -150,8 +162,8 @@ class Single(Networks):
             self._random = torch.get_rng_state()
         return out[None]
 
-    def take_gradients(self) -> Tensor:
-        return _take_gradients(self._parameters, 1)
+    def take_gradients(self) -> None:
+        _take_gradients(self._targets)
 
     def state(self, candidate: int) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self._network.state_dict().items()}
@@ -165,12 +177,14 @@ def _decays(name: str, value: Tensor) -> bool:
     return value.dim() > 2 and name.rpartition(".")[2] != "bias"
 
 
-def _take_gradients(parameters: Iterable[Tensor], count: int) -> Tensor:
-    parts = []
-    for value in parameters:
-        parts.append((torch.zeros_like(value) if value.grad is None else value.grad).view(count, -1))
-        value.grad = None
-    return torch.cat(parts, dim=1) if parts else torch.zeros(count, 0)
+def _take_gradients(targets: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Moves the gradient of each parameter to its place; 0 where it has none."""
+    for value, target in targets:
+        if value.grad is None:
+            target.zero_()
+        else:
+            target.copy_(value.grad)
+            value.grad = None
 
 
 def _stack(networks: Sequence[nn.Module]) -> nn.Module:
