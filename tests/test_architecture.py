@@ -57,7 +57,12 @@ FLOORS: dict[str, Row] = {
     "tune": row(4, "values schema space launch symbolic algorithms hyper study", rich=("progress.py",)),
     "parallel": row(5, "tune"),  # deprecated name of tune
     "nas": row(5, "values space launch symbolic hyper study tune", lazily="algorithms"),
-    "oneshot": row(4, "values space symbolic hyper algorithms cost", torch=EVERYWHERE),
+    "oneshot": row(
+        4,
+        "values space symbolic hyper algorithms cost",
+        torch=EVERYWHERE,
+        safetensors=("pruning/files.py",),
+    ),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
     "open_ended": row(5, "values space symbolic algorithms tune"),
     "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
@@ -94,7 +99,7 @@ FLOORS: dict[str, Row] = {
 INNER: dict[str, list[str]] = {
     "oneshot": [
         "bank choices", "elastic", "channels", "rewrite", ".", "mutators cost", "gradient sampling nni", "training",
-        "zero_cost",
+        "zero_cost", "pruning",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
     "study": ["trials", "store", "."],

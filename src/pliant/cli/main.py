@@ -16,6 +16,7 @@ from pliant.values.text import shorten_lines, to_printable
 from .bench.command import bench
 from .nas.group import nas
 from .search import search
+from .shrink import shrink
 from .space import space
 from .study.group import study
 from .tabular import tabular
@@ -93,6 +94,7 @@ def main() -> None:
 main.add_command(bench)
 main.add_command(nas)
 main.add_command(search)
+main.add_command(shrink)
 main.add_command(space)
 main.add_command(study)
 main.add_command(tabular)

@@ -56,6 +56,11 @@ from .mutators.random import MutatorSampler, RandomMutator, to_masks
 from .nni.answers import FixedMutator, read_answer, to_answer, to_json
 from .nni.search_space import read_space
 from .normalization import BatchStatistics, Normalization, Recalibrated, RunningStatistics, recalibrate
+from .pruning.files import load_shrunk
+from .pruning.importance import Activation, Importance, Magnitude, NormScale, Taylor
+from .pruning.result import Shrunk
+from .pruning.shrink import shrink
+from .pruning.space import FoundSpace, space_of
 from .rewrite.concrete import fix_choices
 from .rewrite.foreign import open_kernel, open_network
 from .rewrite.layer_fields import add_fields
@@ -83,6 +88,7 @@ __all__ = [
     "GDAS",
     "SNAS",
     "SPOS",
+    "Activation",
     "AddedCost",
     "BaseMutator",
     "BatchStatistics",
@@ -97,12 +103,15 @@ __all__ = [
     "FBNet",
     "FairNAS",
     "FixedMutator",
+    "FoundSpace",
     "GradientSampler",
+    "Importance",
     "InputChoice",
     "Latency",
     "LatencyTable",
     "LayerChoice",
     "LogCost",
+    "Magnitude",
     "Masks",
     "MultiplyAdds",
     "Mutable",
@@ -110,6 +119,7 @@ __all__ = [
     "Mutables",
     "Mutator",
     "MutatorSampler",
+    "NormScale",
     "Normalization",
     "Parameters",
     "Penalty",
@@ -127,9 +137,11 @@ __all__ = [
     "Sandwich",
     "Selection",
     "Session",
+    "Shrunk",
     "Skip",
     "Step",
     "Supernet",
+    "Taylor",
     "TensorBoardLog",
     "Trainer",
     "TuNAS",
@@ -146,6 +158,7 @@ __all__ = [
     "follow",
     "format_key",
     "kendall_tau",
+    "load_shrunk",
     "measure_differences",
     "measure_latencies",
     "open_kernel",
@@ -155,6 +168,8 @@ __all__ = [
     "read_space",
     "recalibrate",
     "search_alone",
+    "shrink",
+    "space_of",
     "supernet",
     "to_answer",
     "to_json",

@@ -1,0 +1,113 @@
+"""Writes a shrunk network to a file, and reads it into the network that it was made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pliant.symbolic.edit.rebind import rebind
+from pliant.symbolic.tree.realize import realize
+from pliant.values.errors import FieldValueError, quote
+
+from ..rewrite.foreign import open_network
+from ..rewrite.plain import to_plain
+from .opening import find_nodes
+
+_KEY = "pliant.shrunk"
+Changes = Mapping[str, Mapping[str, Any] | None]
+
+
+def save_network(network: nn.Module, changes: Changes, path: Path) -> Path:
+    """Writes the weights of a network, and its changes against the network that it was made from."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    text = json.dumps({"version": 1, "changes": dict(changes)}, sort_keys=True)
+    if path.suffix == ".safetensors":
+        _require_safetensors(path)
+        from safetensors.torch import save_file
+
+        kept: dict[str, Tensor] = {}
+        for name, tensor in weights.items():  # the format refuses tensors that share memory
+            kept[name] = tensor.clone()
+        save_file(kept, path, metadata={_KEY: text})
+    else:
+        torch.save({_KEY: text, "weights": weights}, path)
+    return path
+
+
+def load_shrunk(network: nn.Module, path: str | Path) -> Any:
+    """Returns the network of a file of ``Shrunk.save``.
+
+    Args:
+      network: an instance of the network that was shrunk, with its original sizes and any weights; it stays as it is.
+      path: of the file.
+
+    Raises:
+      FieldValueError: the file does not hold a shrunk network, or that of another network.
+    """
+    weights, text = _read(Path(path))
+    try:
+        changes = json.loads(text)["changes"]
+        own = apply_changes(network, changes)
+        own.load_state_dict(weights)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise FieldValueError(
+            f"the file {str(path)!r} does not fit this {type(network).__name__}: {error} Give a network of the class and the sizes "
+            "that was shrunk."
+        ) from error
+    return own
+
+
+def apply_changes(network: nn.Module, changes: Changes) -> Any:
+    """Returns an ordinary network with other arguments of layers, and without some blocks."""
+    program = open_network(network)
+    names = {id(module): name for name, module in network.named_modules()}
+    updates: dict[Any, Any] = {}
+    unknown = set(changes) - set(names.values())
+    if unknown:
+        raise ValueError(f"it has no module {sorted(unknown)[0]!r}.")
+    gone = [name for name, change in changes.items() if change is None]
+    for place, _, module in find_nodes(program):
+        name = names[id(module)]
+        if name in gone:
+            updates[place] = nn.Identity()
+        elif not any(name.startswith(one + ".") for one in gone):
+            for key, value in (changes.get(name) or {}).items():
+                updates[place + key] = tuple(value) if isinstance(value, list) else value
+    made = rebind(program, updates) if updates else program
+    with torch.random.fork_rng(devices=[]):
+        realize(made)
+    return to_plain(made)
+
+
+def _require_safetensors(path: Path) -> None:
+    if find_spec("safetensors") is None:
+        raise FieldValueError(
+            f"the file {quote(str(path))} needs the package safetensors, which is not installed. Run `pip install safetensors`, or give "
+            "a name that ends differently, such as small.pt."
+        )
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], str]:
+    if path.suffix == ".safetensors":
+        _require_safetensors(path)
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors import safe_open
+
+            with safe_open(path, framework="pt") as file:
+                text = (file.metadata() or {})[_KEY]
+                return {name: file.get_tensor(name) for name in file.keys()}, text  # noqa: SIM118  # not a mapping
+        found = torch.load(path, weights_only=True, map_location="cpu")
+        return found["weights"], found[_KEY]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever a damaged file raises in either package
+        raise FieldValueError(
+            f"the file {quote(str(path))} does not hold a shrunk network. Give a file that `result.save(path)` wrote."
+        ) from error

@@ -1,0 +1,185 @@
+"""``space_of``: widths, kernels and blocks of an existing network."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from pliant import oneshot
+from pliant.hyper.template import Template
+from pliant.oneshot.pruning.space import find_sizes, largest, make_child, smallest
+from pliant.values.errors import FieldTypeError, FieldValueError
+
+from .conftest import KINDS, Residual, make
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_largest_network_is_the_given_one(kind):
+    network, x = make(kind)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = oneshot.space_of(network, x)
+    space = Template(found.space).space
+    assert found.groups
+    whole, small = make_child(found.space, largest(space)), make_child(found.space, smallest(space))
+    with torch.no_grad():
+        assert torch.equal(whole(x), network(x))
+        assert small(x).shape == network(x).shape
+    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in network.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_added_outputs_are_one_decision():
+    network, x = make("residual")
+    found = oneshot.space_of(network, x, widths=(0.5, 1.0))
+    by_name = {group.name: group for group in found.groups}
+    assert sorted(by_name) == [
+        "width of blocks.0.conv1", "width of blocks.1.conv1", "width of stem",
+    ]  # fmt: skip
+    tied = {carrier.path for carrier in by_name["width of stem"].carriers}
+    assert tied == {
+        "stem", "bn", "blocks.0.conv1", "blocks.0.conv2", "blocks.0.bn2", "blocks.1.conv1", "blocks.1.conv2", "blocks.1.bn2", "head",
+    }  # fmt: skip
+    assert found.blocks == ("blocks.0", "blocks.1")
+    assert dict(found.left_out) == {"head": "it computes the output of the network"}
+    assert Template(found.space).space.size == 2 * 3 * 3
+    assert "width of stem: 8, 16 (9 layers)" in str(found)
+    assert "can be left out: 'blocks.0', 'blocks.1'" in str(found)
+    assert "not searched: head: it computes the output of the network" in str(found)
+
+
+def test_options():
+    network, x = make("residual")
+    found = oneshot.space_of(network, x, keep=["blocks.1*"], depth=False, kernels=[1, 3], divisor=4)
+    assert found.blocks == ()
+    assert found.kernels == ("stem", "blocks.0.conv1", "blocks.0.conv2")
+    assert {group.name: group.sizes for group in found.groups} == {
+        "width of blocks.0.conv1": (4, 8),
+        "width of stem": (4, 8, 12, 16),
+    }
+    assert found.left_out["blocks.1.conv1"] == "kept, as asked"
+    assert find_sizes(10, [0.3, 0.55]) == [3, 6, 10]
+    assert oneshot.space_of(network, x, keep=["blocks.0"]).blocks == ("blocks.1",)
+
+
+class Fixed(nn.Module):
+    """Adds a tensor of a fixed width."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 8), nn.Linear(8, 16), nn.Linear(16, 2)
+        self.shift = nn.Parameter(torch.ones(8))
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(torch.relu(self.a(x) + self.shift))))
+
+
+def test_width_that_cannot_be_followed_stays():
+    found = oneshot.space_of(Fixed(), torch.randn(2, 4))
+    assert [group.name for group in found.groups] == ["width of b"]
+    assert "that no symbolic layer returns" in found.left_out["a"]
+
+
+def test_tied_weights_stay():
+    network = nn.Sequential(
+        nn.Embedding(10, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 10)
+    )
+    network[5].weight = network[0].weight
+    found = oneshot.space_of(network, torch.tensor([[1, 2]]))
+    assert found.left_out["0"] == found.left_out["5"] == "its weight is also that of another layer"
+    assert [group.name for group in found.groups] == ["width of 1"]
+
+
+def test_nothing_to_search():
+    with pytest.raises(
+        FieldValueError, match=r"nothing can be searched in this Sequential. 0: it computes the output"
+    ):
+        oneshot.space_of(nn.Sequential(nn.Linear(4, 8)), torch.ones(1, 4))
+
+
+class Noisy(nn.Module):
+    """Adds noise, also in evaluation mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 8)
+
+    def forward(self, x):
+        return self.layer(x) + torch.randn(())
+
+
+def quantized():
+    network = nn.Sequential(nn.Linear(4, 4))
+    network[0] = torch.ao.nn.quantized.Linear(4, 4)
+    return network
+
+
+def on_two_devices():
+    return nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2, device="meta"))
+
+
+REFUSED = {
+    "not a module": (lambda: "resnet", FieldTypeError, "a network to shrink is an nn.Module; got"),
+    "scripted": (
+        lambda: torch.jit.script(nn.Sequential(nn.Linear(4, 8))),
+        FieldTypeError,
+        "the network is a TorchScript module, whose layers cannot be changed. Give the module that was scripted",
+    ),
+    "compiled": (
+        lambda: torch.compile(nn.Sequential(nn.Linear(4, 8))),
+        FieldTypeError,
+        r"is compiled by torch.compile.* Give the module that was compiled, `network\._orig_mod`",
+    ),
+    "quantized": (quantized, FieldTypeError, r"the module at '0' is quantized \(Linear\).* Shrink the network before"),
+    "lazy": (
+        lambda: nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 2)),
+        FieldValueError,
+        r"the weight '0\.weight' has no size yet.* Run the network once on an input, `network\(example\)`",
+    ),
+    "two devices": (
+        on_two_devices,
+        FieldValueError,
+        r"on 2 devices \(cpu, meta\)\. Move it to one: `network\.to\('cpu'\)`",
+    ),
+    "random": (Noisy, FieldValueError, "the network is not deterministic: two runs on the example"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make_network", "error", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore:torch.quantize_per_tensor"
+)  # by torch itself
+def test_network_that_cannot_be_opened(make_network, error, message):
+    with pytest.raises(error, match=message):
+        oneshot.space_of(make_network(), torch.ones(2, 4))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # by torch.compile itself
+def test_remedies_work():
+    lazy = nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 2))
+    lazy(torch.ones(2, 4))
+    assert oneshot.space_of(lazy, torch.ones(2, 4)).groups
+    compiled = torch.compile(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)))
+    assert oneshot.space_of(compiled._orig_mod, torch.ones(2, 4)).groups
+
+
+ARGUMENTS = {
+    "no example": ({"example": None}, FieldTypeError, "an example is an input of the network, a tensor with the batch first"),
+    "a shape": ({"example": (1, 3, 8, 8)}, FieldTypeError, "an example is an input of the network"),
+    "wrong shape": ({"example": torch.ones(1, 5, 8, 8)}, FieldValueError, r"fails on the example \(torch.float32 \(1, 5, 8, 8\)\).*Give an input"),
+    "wrong type": ({"example": torch.ones(1, 3, 8, 8).long()}, FieldValueError, r"fails on the example \(torch.int64"),
+    "pattern": ({"keep": ["blokcs.0"]}, FieldValueError, re.escape("has the pattern 'blokcs.0', which fits the path of no module; did you mean 'blocks.0'")),
+    "one pattern": ({"keep": "blocks.0"}, FieldTypeError, "keep"),
+    "shares": ({"widths": (0.5, 1.5)}, FieldValueError, "takes shares of the widths of layers, above 0 and up to 1"),
+    "no shares": ({"widths": ()}, FieldValueError, "takes shares of the widths of layers"),
+    "even kernels": ({"kernels": [2]}, FieldValueError, "are odd numbers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "error", "message"), ARGUMENTS.values(), ids=ARGUMENTS)
+def test_wrong_arguments(given, error, message):
+    given = {"example": torch.ones(1, 3, 8, 8), **given}
+    with pytest.raises(error, match=message):
+        oneshot.space_of(Residual(), **given)
