@@ -89,7 +89,7 @@ class _Check:
         """Returns a number as Python's.
 
         Raises:
-          FieldTypeError: it is no number, or a boolean.
+          FieldTypeError: it is not a number, or it is a boolean.
           FieldValueError: it is out of range.
         """
         if isinstance(value, (Node, Placeholder)):
@@ -114,7 +114,7 @@ class _Check:
         """Returns a list of numbers as a tuple of Python's.
 
         Raises:
-          FieldTypeError: it is no list of numbers.
+          FieldTypeError: it is not a list of numbers.
           FieldValueError: its length is wrong, or a number is out of range.
         """
         if isinstance(values, (Node, Placeholder)):
