@@ -17,7 +17,7 @@ MISSING = frozenset(
 """The texts that are a missing value, in lower case, without spaces around them."""
 
 EXACT = 1 << 53
-"""From here on, floating-point numbers do not tell neighbouring whole numbers apart."""
+"""From here on, floating-point numbers do not distinguish neighbouring whole numbers."""
 
 
 @final

@@ -12,7 +12,7 @@ from pliant.values.text import to_printable
 
 Point = tuple[float, float]
 
-# Blue and orange of Okabe and Ito's palette, which all kinds of color vision tell apart; both with enough contrast on both grounds.
+# Blue and orange of Okabe and Ito's palette, which all kinds of color vision distinguish; both with enough contrast on both grounds.
 STYLE = """<style>
 .pliant-plot{background:#fff}.pliant-plot text{font:12px system-ui,sans-serif;fill:#24292f}
 .pliant-plot .title{font-size:14px;font-weight:600}.pliant-plot .small{font-size:11px;fill:#57606a}.pliant-plot .name{font-weight:600}

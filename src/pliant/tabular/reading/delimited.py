@@ -269,7 +269,7 @@ class _Column:
 def to_numbers(texts: tuple[str, ...]) -> NDArray[Any] | None:
     """Returns texts as numbers, NaN where one is missing; None where a text is neither.
 
-    Whole numbers that floating-point numbers do not tell apart are texts, as they are identifiers.
+    Whole numbers that floating-point numbers do not distinguish are texts, as they are identifiers.
 
     >>> to_numbers(("1", "NA", " 2.5")).tolist(), to_numbers(("1", "x")), to_numbers(("9007199254740993",))
     ([1.0, nan, 2.5], None, None)
