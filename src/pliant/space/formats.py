@@ -23,7 +23,6 @@ from pliant.values.numbers import to_whole
 from pliant.values.path import at_path
 
 from .active import find_parents, walk_points
-from .literals import number_equal
 from .points import Choice, Point
 from .text import diff
 from .validate import Vector, allowed, check_pick, check_value, check_vector
@@ -45,6 +44,8 @@ class Indices(dict[str, Any]):
 
 @lru_cache(maxsize=256)
 def _read_literals(literals: tuple[str, ...]) -> tuple[Any, ...]:
+    from .literals import number_equal  # `import pliant` is quick without it
+
     texts = number_equal(literals, literals)
     return tuple([_read_literal(text) if text == literal else text for text, literal in zip(texts, literals)])
 

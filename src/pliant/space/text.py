@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pliant.values.text import to_printable
 
-from .literals import shorten_literals
 from .points import Choice, Int, Point
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def say_point(point: Point) -> str:
     'float from 0.0001 to 1.0, log scale'
     """
     if isinstance(point, Choice):
+        from .literals import shorten_literals  # `import pliant` is quick without it
+
         shown = ", ".join(shorten_literals(point.literals)[:_SHOWN])
         more = ", ..." if point.count > _SHOWN else ""
         group = point.group

@@ -7,26 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pliant.space.literals import (
-    HOLES,
-    LEAF,
-    Tree,
-    cut,
-    keep_decided,
-    read_literal,
-    shorten_literals,
-    write,
-    write_apart,
-)
 from pliant.values.path import Path
 
 if TYPE_CHECKING:
     from pliant.space import Decisions
+    from pliant.space.literals import Tree
 
     from .feedback import Reward
     from .result import Tally
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_LEAF = 24  # characters of a value in a row of a table
 _LINE = 60  # characters of a value that has a line of its own
 _LISTED = 20  # decisions in the summary of a search, at most
 
@@ -105,7 +96,7 @@ def say_decisions(decisions: Decisions) -> str:
     return ", ".join(f"{name}={text}" if name else text for name, text in list_decisions(decisions))
 
 
-def list_decisions(decisions: Decisions, leaf: int = LEAF) -> list[tuple[str, str]]:
+def list_decisions(decisions: Decisions, leaf: int = _LEAF) -> list[tuple[str, str]]:
     """Returns decisions by name, each as text: names of holes first, then the outermost names of the program.
 
     A hole that is the whole program has the empty name.  A candidate is shown by its name where that distinguishes it, else
@@ -175,6 +166,8 @@ def _say_filled(
     >>> _say_filled(("{kind='mlp', width=OneOf(candidates=[0: 32, 1: 64])}", "None"), 0, {"width": [((), "64")]}, 24)
     "{kind='mlp', width=64}"
     """
+    from pliant.space.literals import HOLES, keep_decided, read_literal, write, write_apart
+
     if isinstance(decided, str):  # a hole in a hole
         return decided
     trees = [read_literal(text) for text in literals]
@@ -191,6 +184,8 @@ def _say_filled(
 
 def _fill(tree: Tree, decided: dict[Any, list[Part]]) -> Tree:
     """Returns the literal of a candidate with what was decided in place of its holes."""
+    from pliant.space.literals import HOLES, Tree
+
     left = {str(key): parts for key, parts in decided.items()}
     fields = []
     for key, mark, value in tree.fields:
@@ -210,6 +205,8 @@ def _fill(tree: Tree, decided: dict[Any, list[Part]]) -> Tree:
 
 def _short(literals: tuple[str, ...], leaf: int) -> Sequence[str]:
     """Returns candidates by their names where these distinguish them, else by their fields."""
+    from pliant.space.literals import shorten_literals
+
     names = [_name(text, leaf) for text in literals]
     if all(names) and len(set(names)) == len(names):
         return names
@@ -218,12 +215,14 @@ def _short(literals: tuple[str, ...], leaf: int) -> Sequence[str]:
     return plain if len(set(plain)) == len(set(texts)) else texts
 
 
-def _name(text: str, leaf: int = LEAF) -> str:
+def _name(text: str, leaf: int = _LEAF) -> str:
     """Returns what stands before the bracket; nothing for holes and containers, which their content tells.
 
     >>> _name("Conv(filters=8)"), _name("<class 'torch.nn.ReLU'>"), _name("[0: 1, 1: 2]"), _name("'same'")
     ('Conv', 'ReLU', '', 'same')
     """
+    from pliant.space.literals import HOLES, cut, read_literal
+
     if _QUOTED.fullmatch(text):
         return cut(text[1:-1], leaf)
     head = read_literal(text).head
