@@ -158,3 +158,39 @@ def test_one_threshold_decides_all():
     chosen = bisect(SPACE, measured, lambda one: (sum(one.values[:2]) + 1 - one.values[2]) / 3)
     assert chosen.values == (0, 2, 1)
     assert bisect(SPACE, measured, lambda one: 2.0) is None
+
+
+class Scaled(nn.Module):
+    """A residual block with a second argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x, scale):
+        return x + scale * self.b(torch.relu(self.a(x)))
+
+
+class Chain(nn.Module):
+    """Blocks that are called with two arguments."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 2)
+        self.blocks = nn.ModuleList([Scaled(), Scaled()])
+
+    def forward(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x, scale=0.5)
+        return self.last(x)
+
+
+def test_blocks_with_several_arguments_are_left_out(tmp_path):
+    torch.manual_seed(0)
+    network, batches = Chain().eval(), [torch.randn(16, 4)]
+    result = oneshot.shrink(network, batches[0][:1], batches, "parameters <= 0.2x", widths=(0.5, 1.0))
+    assert result.found.blocks == ("blocks.0", "blocks.1")
+    assert [path for path, change in result.changes.items() if change is None]
+    again = oneshot.load_shrunk(Chain(), result.save(tmp_path / "small.pt")).eval()
+    assert torch.equal(again(batches[0]), result.network(batches[0]))

@@ -15,6 +15,7 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.realize import realize
 from pliant.values.errors import FieldValueError, quote
 
+from ..choices.skip import Skip
 from ..rewrite.foreign import open_network
 from ..rewrite.plain import to_plain
 from .opening import find_nodes
@@ -75,7 +76,7 @@ def apply_changes(network: nn.Module, changes: Changes) -> Any:
     for place, _, module in find_nodes(program):
         name = names[id(module)]
         if name in gone:
-            updates[place] = nn.Identity()
+            updates[place] = Skip()
         elif not any(name.startswith(one + ".") for one in gone):
             for key, value in (changes.get(name) or {}).items():
                 updates[place + key] = tuple(value) if isinstance(value, list) else value

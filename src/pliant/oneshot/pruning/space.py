@@ -32,6 +32,7 @@ from pliant.values.errors import (
 from pliant.values.path import Path
 
 from ..channels.propagation import WIDTH_NAME, follow
+from ..choices.skip import Skip
 from ..elastic.widths import find_widths, is_depthwise
 from ..rewrite.foreign import open_kernel, open_network
 from ..rewrite.ties import find_ties
@@ -375,7 +376,7 @@ def _open_blocks(
         updates = {}
         for name in [*chosen, *names]:
             path = paths[id(network.get_submodule(name))]
-            updates[path] = oneof([clone(get(program, path)), nn.Identity()], name=f"{BLOCK_NAME}{name}")
+            updates[path] = oneof([clone(get(program, path)), Skip()], name=f"{BLOCK_NAME}{name}")
         try:
             made = rebind(clone(program), updates)
             reason = _check_outputs(made, inputs, outputs)
