@@ -1,13 +1,15 @@
-"""How good networks for tables are: searches of ``pliant.tabular`` beside scikit-learn, on real sets that packages carry.
+"""How good networks for tables are: searches of ``pliant.tabular`` beside other methods, on real sets that packages carry.
 
-    python benchmarks/tabular_quality.py --seeds 5 --time-limit 120     # continues where it was stopped
-    python benchmarks/tabular_quality.py --sets iris wine --methods pliant logistic --seeds 1
+    python benchmarks/tabular_quality.py                                    # the development sets
+    python benchmarks/tabular_quality.py --split test --seeds 0 1 2 --time-limit 120
+    python benchmarks/tabular_quality.py --sets iris wine --methods pliant linear --seeds 0
+    python benchmarks/tabular_quality.py --split test --seeds 0 1 2 --time-limit 120 --report    # the tables alone
 
-Five sets are for development (defaults were chosen on them), the others for test: ranks stand apart.  Each seed draws other test rows,
-a quarter of the set; methods see the rest only.  Accuracy for classes and R^2 for numbers, on the test rows.  Methods with
-``MLP`` get scaled and one-hot columns, the boosted trees the categories themselves, ``pliant`` the table as it is.
+Each result is a line of JSON in ``--file``: a set, a method, a seed.  A run computes those that are not there, so it continues where
+it was stopped, and several may add to one file.  A line with an error is not computed again either: delete it to try again.
 
-Needs scikit-learn, pandas, and for some sets the packages statsmodels and vega_datasets; their files are read, not their code.
+Each seed draws other test rows, a quarter of the set; methods see the rest only.  The score is accuracy for classes and R^2 for numbers,
+on the test rows.  ``--clock cpu`` gives each method its time in seconds of the processor: for a machine that others use too.
 """
 
 from __future__ import annotations
@@ -19,236 +21,177 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from sklearn import datasets
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-
-@dataclass(frozen=True)
-class Set:
-    """A set of rows: how to load its columns and target, and what it is for."""
-
-    load: Callable[[], tuple[pd.DataFrame, pd.Series]]
-    is_number: bool = False
-    is_test: bool = True
+FILE = Path("tabular_quality.jsonl")
+Key = tuple[str, str, int, float, str]
+"""Set, method, seed, time limit (0 without one) and clock."""
 
 
 def main() -> None:
-    """Runs what is not stored yet, and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds of each search of pliant")
-    parser.add_argument(
-        "--file", type=Path, default=Path("tabular_quality.jsonl"), help="results, a line for each"
-    )
-    options = parser.parse_args()
+    """Runs what is not stored yet, and prints the tables."""
+    options = read_options()
+    if options.clock == "cpu":
+        count_processor_time()
+    from tabular_methods import METHODS
+    from tabular_sets import SETS
+    from threadpoolctl import threadpool_limits
+
+    sets = [n for n in options.sets or SETS if options.sets or SETS[n].kind == options.split]
+    methods = [name for name in options.methods or METHODS if METHODS[name].is_installed]
     known = read_results(options.file)
-    for seed in range(options.seeds):
-        for name in options.sets:
-            for method in options.methods:
-                key = (name, method, seed, options.time_limit if method == "pliant" else 0.0)
-                if key not in known:
-                    known[key] = run(name, method, seed, options.time_limit)
-                    with options.file.open("a") as file:
-                        file.write(json.dumps([*key, known[key]]) + "\n")
-    print_table(known, options)
+    for seed in options.seeds if not options.report else ():
+        for name in sets:
+            for method in methods:
+                limit = options.time_limit if METHODS[method].has_budget else 0.0
+                key: Key = (name, method, seed, limit, options.clock)
+                if key in known:
+                    continue
+                with threadpool_limits(1):
+                    known[key] = run(SETS[name], METHODS[method], seed, options.time_limit)
+                write_result(options.file, key, known[key])
+    missing = [name for name in options.methods or METHODS if name not in methods]
+    print_tables(known, sets, methods, options)
+    if missing:
+        print(f"\nNot installed: {', '.join(missing)}.")
 
 
-def read_results(file: Path) -> dict[tuple[Any, ...], dict[str, float]]:
-    """Returns the stored results by set, method, seed and time limit; a last line that was cut off is ignored."""
-    known = {}
+def read_options() -> argparse.Namespace:
+    """Returns what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--split", default="development", choices=("development", "test"))
+    parser.add_argument("--sets", nargs="+", help="some sets, instead of those of a split")
+    parser.add_argument("--methods", nargs="+")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--time-limit", type=float, default=15.0, help="seconds of each search")
+    parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
+    parser.add_argument("--file", type=Path, default=FILE, help="results, a line for each")
+    parser.add_argument("--report", action="store_true", help="print the tables of what is there")
+    return parser.parse_args()
+
+
+def count_processor_time() -> None:
+    """Makes the clocks that searches read count the time of the processor in this process."""
+    for name in ("time", "monotonic", "perf_counter"):
+        setattr(time, name, time.process_time)
+
+
+def run(data: Any, method: Any, seed: int, time_limit: float) -> dict[str, Any]:
+    """Returns the score on the test rows, the seconds by the clock and of the processor, and the load; or what was raised."""
+    import torch
+    from sklearn.model_selection import train_test_split
+
+    torch.set_num_threads(1)
+    columns, target = data.load()
+    x, x_test, y, y_test = train_test_split(
+        columns, target, test_size=0.25, random_state=seed, stratify=None if data.is_number else target
+    )
+    begun, used = time.perf_counter(), time.process_time()
+    found: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of perceptrons and linear models that reach their default limit
+        try:
+            model = method.make(data.is_number, seed, time_limit).fit(x, y)
+            found["seconds"], found["cpu"] = time.perf_counter() - begun, time.process_time() - used
+            found["score"] = float(model.score(x_test, y_test))
+        except Exception as error:  # noqa: BLE001  # of any library: it is stored, and the run goes on
+            found["error"] = f"{type(error).__name__}: {str(error)[:200]}"
+    return {**found, "load": os.getloadavg()[0]}
+
+
+# --- the file --------------------------------------------------------------------------------------------
+
+
+def read_results(file: Path) -> dict[Key, dict[str, Any]]:
+    """Returns the stored results; a line that was cut off is ignored."""
+    known: dict[Key, dict[str, Any]] = {}
     for line in file.read_text().splitlines() if file.exists() else []:
         try:
-            *key, result = json.loads(line)
-        except ValueError:
+            one = json.loads(line)
+            known[one["set"], one["method"], one["seed"], one["limit"], one["clock"]] = one
+        except (ValueError, KeyError, TypeError):
             continue
-        known[tuple(key)] = result
     return known
 
 
-def run(name: str, method: str, seed: int, time_limit: float) -> dict[str, float]:
-    """Returns the score on the test rows, the seconds, and the load of the machine."""
-    columns, target = SETS[name].load()
-    is_number = SETS[name].is_number
-    split = train_test_split(
-        columns, target, test_size=0.25, random_state=seed, stratify=None if is_number else target
-    )
-    x, x_test, y, y_test = split
-    begun = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # iterations of MLPs and logistic regression that reach their default limit
-        model = METHODS[method](is_number, seed, time_limit)
-        model.fit(x, y)
-        score = float(model.score(x_test, y_test))
-    return {"score": score, "seconds": time.perf_counter() - begun, "load": os.getloadavg()[0]}
+def write_result(file: Path, key: Key, result: dict[str, Any]) -> None:
+    """Appends a line."""
+    named = dict(zip(("set", "method", "seed", "limit", "clock"), key, strict=True))
+    with file.open("a") as stream:
+        stream.write(json.dumps({**named, **result}) + "\n")
 
 
-# --- methods ---------------------------------------------------------------------------------------------
+# --- the tables ------------------------------------------------------------------------------------------
 
 
-def make_pliant(is_number: bool, seed: int, time_limit: float) -> Any:
-    """A search of ``pliant.tabular`` with its defaults."""
-    from pliant.tabular import TabularSearchClassifier, TabularSearchRegressor
+def print_tables(
+    known: dict[Key, dict[str, Any]], sets: list[str], methods: list[str], options: argparse.Namespace
+) -> None:
+    """Prints mean scores with standard deviations over the seeds, ranks, and wins of ``pliant``; missing results stay empty."""
+    from tabular_methods import METHODS
+    from tabular_sets import SETS
 
-    kind = TabularSearchRegressor if is_number else TabularSearchClassifier
-    return kind(time_limit=time_limit, random_state=seed)
-
-
-def prepare(model: Any) -> Any:
-    """A pipeline with scaled numbers and one-hot categories."""
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    columns = make_column_transformer(
-        (numbers, make_column_selector(dtype_include="number")),
-        (categories, make_column_selector(dtype_exclude="number")),
-    )
-    return make_pipeline(columns, model)
-
-
-def make_mlp(is_number: bool, seed: int, time_limit: float) -> Any:
-    """scikit-learn's perceptron with its defaults."""
-    return prepare((MLPRegressor if is_number else MLPClassifier)(random_state=seed))
-
-
-def make_trees(is_number: bool, seed: int, time_limit: float) -> Any:
-    """scikit-learn's histogram gradient boosting with its defaults."""
-    kind = HistGradientBoostingRegressor if is_number else HistGradientBoostingClassifier
-    return kind(random_state=seed, categorical_features="from_dtype")
-
-
-def make_linear(is_number: bool, seed: int, time_limit: float) -> Any:
-    """Logistic regression with its defaults, or ridge regression whose strength cross-validation chooses."""
-    return prepare(RidgeCV(np.logspace(-3, 3, 13)) if is_number else LogisticRegression(max_iter=1000))
-
-
-METHODS: dict[str, Callable[[bool, int, float], Any]] = {
-    "pliant": make_pliant,
-    "MLP": make_mlp,
-    "boosted trees": make_trees,
-    "linear": make_linear,
-}
-
-
-# --- sets ------------------------------------------------------------------------------------------------
-
-
-def load_own(name: str) -> Callable[[], tuple[pd.DataFrame, pd.Series]]:
-    """Returns how to load a set of scikit-learn."""
-
-    def load() -> tuple[pd.DataFrame, pd.Series]:
-        found = getattr(datasets, f"load_{name}")(as_frame=True)
-        return found.data, found.target
-
-    return load
-
-
-def read_file(package: str, path: str, **options: Any) -> pd.DataFrame:
-    """Returns a file of a package as a data frame; text columns are categories."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(f"{path} needs the package {package}: pip install {package}")
-    file = Path(spec.submodule_search_locations[0]) / path
-    found = pd.read_json(file) if file.suffix == ".json" else pd.read_csv(file, **options)
-    text = found.select_dtypes(exclude="number").columns
-    return found.astype(dict.fromkeys(text, "category"))
-
-
-def load_file(
-    package: str,
-    path: str,
-    target: str,
-    drop: tuple[str, ...] = (),
-    *,
-    rows: int | None = None,
-    above: float | None = None,
-    **options: Any,
-) -> Callable[[], tuple[pd.DataFrame, pd.Series]]:
-    """Returns how to load a set from a file of a package: rows without a target are left out; ``above`` makes two classes."""
-
-    def load() -> tuple[pd.DataFrame, pd.Series]:
-        found = read_file(package, path, **options)
-        found = found[found[target].notna()]
-        if rows is not None:
-            found = found.sample(rows, random_state=0)
-        values = found[target] if above is None else (found[target] > above).astype(int)
-        if values.dtype == "category":
-            values = values.astype(str)
-        return found.drop(columns=[target, *drop]).reset_index(drop=True), values.reset_index(drop=True)
-
-    return load
-
-
-_STATS, _VEGA = "statsmodels", "vega_datasets"
-
-SETS: dict[str, Set] = {
-    "digits": Set(load_own("digits"), is_test=False),
-    "breast_cancer": Set(load_own("breast_cancer"), is_test=False),
-    "wine": Set(load_own("wine"), is_test=False),
-    "iris": Set(load_own("iris"), is_test=False),
-    "diabetes": Set(load_own("diabetes"), is_number=True, is_test=False),
-    "anes96": Set(load_file(_STATS, "datasets/anes96/anes96.csv", "vote", sep="\t", quotechar="'")),
-    "fair": Set(load_file(_STATS, "datasets/fair/fair.csv", "affairs", above=0)),
-    "modechoice": Set(
-        load_file(_STATS, "datasets/modechoice/modechoice.csv", "choice", ("individual",), sep=";")
-    ),
-    "randhie": Set(load_file(_STATS, "datasets/randhie/randhie.csv", "mdvis", rows=4000), is_number=True),
-    "cars": Set(load_file(_VEGA, "_data/cars.json", "Miles_per_Gallon", ("Name", "Year")), is_number=True),
-    "barley": Set(load_file(_VEGA, "_data/barley.json", "yield"), is_number=True),
-    "seattle_weather": Set(load_file(_VEGA, "_data/seattle-weather.csv", "weather", ("date",))),
-}
-
-
-# --- the table -------------------------------------------------------------------------------------------
-
-
-def print_table(known: dict[tuple[Any, ...], dict[str, float]], options: argparse.Namespace) -> None:
-    """Prints mean scores, their standard deviations over the seeds, and mean ranks."""
-    loads = [result["load"] for result in known.values()]
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for (name, method, seed, limit, clock), result in known.items():
+        wanted = options.time_limit if method in METHODS and METHODS[method].has_budget else 0.0
+        if (limit, clock) == (wanted, options.clock) and seed in options.seeds and "score" in result:
+            found.setdefault((name, method), []).append(result)
+    methods = [one for one in methods if any((name, one) in found for name in sets)]
+    loads = [result["load"] for results in found.values() for result in results] or [0.0]
+    unit = "s" if options.clock == "wall" else "s of the processor"
     print(
-        f"{options.seeds} seeds, {options.time_limit:g} s for each search of pliant; {os.cpu_count()} processors, "
-        f"{platform.machine()}, load {min(loads):.1f} to {max(loads):.1f}"
+        f"Seeds {options.seeds}, {options.time_limit:g} {unit} for each search, one thread; {os.cpu_count()} processors, "
+        f"{platform.machine()}, load {min(loads):.1f} to {max(loads):.1f}\n"
     )
-    print(f"| set | rows | {' | '.join(options.methods)} |")
-    print(f"| --- | --- |{' --- |' * len(options.methods)}")
-    ranks: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
-    for name in options.sets:
-        cells, means = [], {}
-        for method in options.methods:
-            limit = options.time_limit if method == "pliant" else 0.0
-            scores = [known[name, method, seed, limit]["score"] for seed in range(options.seeds)]
-            means[method] = statistics.mean(scores)
-            spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
-            cells.append(f"{means[method]:.3f} ± {spread:.3f}")
-        for method, mean in means.items():
-            better = sum(other > mean for other in means.values())
-            equal = sum(other == mean for other in means.values()) - 1
-            ranks[SETS[name].is_test].setdefault(method, []).append(1 + better + equal / 2)
-        kind = "test" if SETS[name].is_test else "development"
-        print(f"| {name} ({kind}) | {len(SETS[name].load()[1])} | {' | '.join(cells)} |")
-    for is_test, kind in ((False, "development"), (True, "test")):
-        found = ranks[is_test]
-        if found:
-            print(
-                f"| mean rank, {kind} | | {' | '.join(f'{statistics.mean(found[m]):.2f}' for m in options.methods)} |"
-            )
+    print(f"| set | rows | {' | '.join(methods)} |")
+    print(f"| --- | ---: |{' ---: |' * len(methods)}")
+    ranks: dict[str, list[float]] = {}
+    for name in sets:
+        scores = {m: [one["score"] for one in found.get((name, m), [])] for m in methods}
+        print(f"| {name} | {len(SETS[name].load()[1])} | {' | '.join(_cell(scores[m]) for m in methods)} |")
+        counts = {len(values) for values in scores.values()}
+        if len(counts) == 1 and 0 not in counts:  # ranks need all methods
+            means = {m: round(statistics.mean(values), 6) for m, values in scores.items()}
+            for method, mean in means.items():
+                better = sum(other > mean for other in means.values())
+                equal = sum(other == mean for other in means.values()) - 1
+                ranks.setdefault(method, []).append(1 + better + equal / 2)
+    if ranks:
+        count = len(next(iter(ranks.values())))
+        cells = " | ".join(f"{statistics.mean(ranks[m]):.2f}" for m in methods)
+        print(f"| mean rank ({count} sets) | | {cells} |")
+    if "pliant" in methods:
+        print(f"| pliant better / worse | | {' | '.join(_compare(found, sets, m) for m in methods)} |")
+    cells = [_seconds([one for name in sets for one in found.get((name, m), [])]) for m in methods]
+    print(f"| mean s | | {' | '.join(cells)} |")
+
+
+def _cell(scores: list[float]) -> str:
+    if not scores:
+        return ""
+    spread = f" ± {statistics.stdev(scores):.3f}" if len(scores) > 1 else ""
+    return f"{statistics.mean(scores):.3f}{spread}"
+
+
+def _seconds(results: list[dict[str, Any]]) -> str:
+    return f"{statistics.mean(one['seconds'] for one in results):.1f}"
+
+
+def _compare(found: dict[tuple[str, str], list[dict[str, Any]]], sets: list[str], method: str) -> str:
+    """Returns the sets with a higher and with a lower mean score of ``pliant``, over the seeds that both have."""
+    if method == "pliant":
+        return ""
+    better = worse = 0
+    for name in sets:
+        own, other = (
+            {one["seed"]: one["score"] for one in found.get((name, m), []) if "seed" in one}
+            for m in ("pliant", method)
+        )
+        both = own.keys() & other.keys()
+        gap = sum(own[seed] - other[seed] for seed in both)
+        better, worse = better + (gap > 1e-9), worse + (gap < -1e-9)
+    return f"{better} / {worse}"
 
 
 if __name__ == "__main__":
