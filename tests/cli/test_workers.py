@@ -138,7 +138,7 @@ def test_limits(pliant, task):
         hold = bytearray(1 << 30) if program.x % 3 == 1 else None
         time.sleep(60)
     return 1.0""")
-    limits = ["--seconds", 3, "--memory", "600M"]
+    limits = ["--seconds", 8, "--memory", "600M"]
     pliant("search", "task.py", "--trials", 12, "--no-baseline", "--workers", 4, *limits)
     kinds = set()
     for trial in trials():
@@ -148,7 +148,7 @@ def test_limits(pliant, task):
             assert trial.reward == 1.0
         else:
             assert (
-                "more than its limit of 600 MiB" if kind == 1 else "longer than its limit of 3 s"
+                "more than its limit of 600 MiB" if kind == 1 else "longer than its limit of 8 s"
             ) in trial.reason
     assert kinds == {0, 1, 2}
 

@@ -83,6 +83,8 @@ def test_search(tmp_path):
                 sys.executable,
                 "-W",
                 "error",
+                "-W",
+                "ignore:Implicitly cleaning up:ResourceWarning",  # a folder that PyTorch 2.6 makes
                 "-m",
                 "pliant",
                 "search",

@@ -25,6 +25,14 @@ from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
 FLAT = flatten([choice(f"x{i}", 4) for i in range(6)])
 
 
+@pytest.fixture
+def no_default_device_after():
+    """Other packages ask for the default device, which fails in PyTorch 2.6 after one was set and removed."""
+    yield
+    if hasattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context"):
+        del torch._GLOBAL_DEVICE_CONTEXT.device_context
+
+
 def search(algorithm, space, reward, trials):
     """Runs a search, and returns the mean reward of its last tenth."""
     algorithm.setup(space)
@@ -200,7 +208,7 @@ def test_the_state_of_another_rule_or_policy_is_refused(other):
 
 
 @pytest.mark.parametrize("policy", ["factorized", "lstm"])
-def test_settings_of_a_training_loop_around_do_not_matter(policy):
+def test_settings_of_a_training_loop_around_do_not_matter(policy, no_default_device_after):
     """`meta` stands for a GPU: computing there by mistake would fail."""
 
     def run():
@@ -284,7 +292,7 @@ def test_rules_and_policies_show_their_options():
     assert repr(Factorized()) == "Factorized()"
 
 
-def test_after_the_default_device_was_set_and_removed():
+def test_after_the_default_device_was_set_and_removed(no_default_device_after):
     """PyTorch 2.6 cannot tell the default device then."""
     torch.set_default_device("meta")
     torch.set_default_device(None)
