@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import pliant as pg
 from pliant import oneshot
 from pliant.oneshot.pruning.limits import read_limits
-from pliant.oneshot.pruning.sensitivity import Sensitivity, bisect, decide, measure_sensitivity
+from pliant.oneshot.pruning.sensitivity import (
+    Sensitivity,
+    bisect,
+    decide,
+    measure_burdens,
+    measure_sensitivity,
+)
 from pliant.space import choice, flatten
 from pliant.values.errors import FieldTypeError, FieldValueError
 
@@ -150,14 +158,48 @@ def damage_of(decisions):
     return 10 + (2 - a) * 1.0 + (2 - b) * 3.0 + c * 2.0
 
 
-def test_one_threshold_decides_all():
+def cost_of(decisions):
+    a, b, c = decisions.values
+    return a + 2.0 * b + 1 - c
+
+
+def test_one_price_decides_all():
     measured = measure_sensitivity(SPACE, damage_of, points=2)
     assert measured == Sensitivity({"a": (2.0, 1.0, 0.0), "b": (6.0, 3.0, 0.0), "c": (0.0, 2.0)}, 6)
-    assert decide(SPACE, measured, 0).values == (2, 2, 0)
-    assert decide(SPACE, measured, 2.5).values == (0, 2, 1)
-    chosen = bisect(SPACE, measured, lambda one: (sum(one.values[:2]) + 1 - one.values[2]) / 3)
-    assert chosen.values == (0, 2, 1)
-    assert bisect(SPACE, measured, lambda one: 2.0) is None
+    burdens = measure_burdens(SPACE, cost_of)
+    assert burdens == {"a": (5.0, 6.0, 7.0), "b": (3.0, 5.0, 7.0), "c": (7.0, 6.0)}
+    found = {price: decide(SPACE, measured, burdens, price).values for price in (0, 1.2, 1.7, 2.5)}
+    assert found == {0: (2, 2, 0), 1.2: (0, 2, 0), 1.7: (0, 0, 0), 2.5: (0, 0, 1)}
+    assert bisect(SPACE, measured, burdens, lambda one: cost_of(one) / 5).values == (0, 2, 0)
+    assert bisect(SPACE, measured, burdens, lambda one: 2.0) is None
+
+
+def test_what_costs_nothing_in_quality_goes_at_any_price():
+    measured = Sensitivity({"a": (0.0, 0.0, 0.0), "b": (0.0, 0.0, 0.0), "c": (0.0, 0.0)}, 0)
+    assert decide(SPACE, measured, measure_burdens(SPACE, cost_of), 0).values == (0, 0, 1)
+
+
+@given(
+    damages=st.lists(st.floats(0, 10), min_size=6, max_size=6),
+    limit=st.floats(0.5, 7.5),
+)
+@settings(max_examples=50, deadline=None)
+def test_no_decisions_within_the_cost_found_have_less_damage(damages, limit):
+    """The law of the multiplier: its answer is the best for its own cost."""
+    a, b, c = damages[:2], damages[2:4], damages[4]
+    measured = Sensitivity({"a": (*sorted(a)[::-1], 0.0), "b": (*sorted(b)[::-1], 0.0), "c": (0.0, c)}, 0)
+    found = bisect(SPACE, measured, measure_burdens(SPACE, cost_of), lambda one: cost_of(one) / limit)
+
+    def damage(one):
+        return sum(measured.damage[path][index] for path, index in one.to_dict().items())
+
+    everything = [SPACE.parse([i, j, k]) for i in range(3) for j in range(3) for k in range(2)]
+    if found is None:
+        assert min(map(cost_of, everything)) > limit
+    else:
+        assert cost_of(found) <= limit
+        best = min(damage(one) for one in everything if cost_of(one) <= cost_of(found))
+        assert damage(found) <= best + 1e-5 * (1 + best)
 
 
 class Scaled(nn.Module):

@@ -1,11 +1,13 @@
-"""Sensitivity of a network to each decision alone, and the decisions that one common threshold makes.
+"""Sensitivity of a network to each decision alone, and the decisions that one price of cost makes.
 
-As FastNAS does (NVIDIA Model Optimizer): each width and depth is measured alone on a few batches, and a threshold on the
-measured damage is bisected until the network meets the limits.
+Each width and depth is measured alone on a few batches, as FastNAS does (NVIDIA Model Optimizer).  A candidate then has its
+damage plus its cost times a price, and the price is bisected until the network meets the limits: the multiplier of Lagrange, with costs
+and damages taken to be sums over decisions.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,30 +125,52 @@ def _interpolate(measured: Mapping[int, float], count: int) -> tuple[float, ...]
     return tuple(values)
 
 
-def decide(space: Space, sensitivity: Sensitivity, threshold: float) -> Decisions:
-    """Returns the decisions for the smallest sizes whose damage alone is at most a threshold."""
+def measure_burdens(space: Space, share: Callable[[Decisions], float]) -> dict[str, tuple[float, ...]]:
+    """Returns by path of a decision what each candidate alone leaves of the cost of the network, as ``share`` counts it."""
+    full: dict[str, Any] = largest(space).to_dict()
+    found: dict[str, tuple[float, ...]] = {}
+    for point in space.points:
+        if point.path in full:
+            assert isinstance(point, Choice)
+            found[point.path] = tuple(
+                share(change(space, full, point.path, index)) for index in range(point.count)
+            )
+    return found
+
+
+def decide(
+    space: Space, sensitivity: Sensitivity, burdens: Mapping[str, Sequence[float]], price: float
+) -> Decisions:
+    """Returns the decisions with the least damage plus cost times a price, each alone; among equals the smaller cost."""
 
     def choose(point: Choice) -> int:
         damage = sensitivity.damage.get(point.path)
-        own = point.count - 1 if point.values else 0
         if damage is None:
-            return own
-        allowed = [index for index, value in enumerate(damage) if value <= threshold]
-        return (min(allowed) if point.values else max(allowed)) if allowed else own
+            return point.count - 1 if point.values else 0
+        costs = burdens[point.path]
+        return min(range(point.count), key=lambda i: (damage[i] + price * costs[i], costs[i]))
 
     return compose(space, choose)
 
 
-def bisect(space: Space, sensitivity: Sensitivity, excess: Callable[[Decisions], float]) -> Decisions | None:
-    """Returns the decisions of the smallest threshold that meets the limits; None if none does."""
-    levels = sorted({0.0, *(value for damage in sensitivity.damage.values() for value in damage)})
-    low, high = 0, len(levels) - 1
-    if excess(decide(space, sensitivity, levels[high])) > 1:
+PRICES = (1e-9, 1e9)
+"""Between these the price is sought: damages are about 0.001 to 10, and costs are shares of a limit."""
+
+
+def bisect(
+    space: Space,
+    sensitivity: Sensitivity,
+    burdens: Mapping[str, Sequence[float]],
+    excess: Callable[[Decisions], float],
+) -> Decisions | None:
+    """Returns the decisions of the smallest price that meets the limits, to one part in a million; None if none does."""
+    low, high = PRICES
+    if excess(decide(space, sensitivity, burdens, high)) > 1:
         return None
-    while low < high:
-        middle = (low + high) // 2
-        if excess(decide(space, sensitivity, levels[middle])) <= 1:
+    while high / low > 1 + 1e-6:
+        middle = math.sqrt(low * high)
+        if excess(decide(space, sensitivity, burdens, middle)) <= 1:
             high = middle
         else:
-            low = middle + 1
-    return decide(space, sensitivity, levels[high])
+            low = middle
+    return decide(space, sensitivity, burdens, high)

@@ -22,7 +22,7 @@ from .importance import Activation, Importance, inputs_of
 from .limits import CostMeter, Limit, format_cost
 from .order import reorder
 from .result import Row, Shrunk, read_changes
-from .sensitivity import OutputDamage, Sensitivity, bisect, measure_sensitivity
+from .sensitivity import OutputDamage, Sensitivity, bisect, measure_burdens, measure_sensitivity
 from .space import WIDTHS, FoundSpace, change, largest, smallest, space_of
 
 PROBED = 128  # examples on which single decisions are measured
@@ -49,7 +49,8 @@ def shrink(
     """Returns a smaller version of a trained network within limits, without training; fine-tune it as any other network.
 
     The channels are sorted by importance, so that narrow layers keep the most important ones.  Each width and each block is
-    measured alone on a few batches, and a common threshold on this damage decides all of them.
+    measured alone on a few batches, and one price of cost decides all of them: each takes the candidate with the least damage plus
+    cost times the price.
 
     >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
     <torch._C.Generator object at ...>
@@ -116,10 +117,11 @@ class _Search:
             raise _refuse(limits, meter, last, first)
         judge = _make_damage(net, found, self.quality, self.few)
         sensitivity = measure_sensitivity(net.space, judge)
-        chosen = _meet(net.space, sensitivity, meter, limits)
+        meet = _Meeting(net.space, sensitivity, meter, limits)
+        chosen = meet(limits)
         levels = [[Limit(one.cost, share * meter(one.cost, first)) for one in limits] for share in FRONT]
         able = [level for level in levels if meter.excess(level, last) <= 1]
-        shown = [first, *(_meet(net.space, sensitivity, meter, level) for level in able), last]
+        shown = [first, *(meet(level) for level in able), last]
         unique = {one.values: one for one in [*shown, chosen]}
         rows, made = {}, None
         for decisions in sorted(unique.values(), key=lambda one: -meter(limits[0].cost, one)):
@@ -219,10 +221,29 @@ def _measure_quality(network: nn.Module, batches: list[Any], quality: Quality | 
             return None
 
 
-def _meet(space: Space, sensitivity: Sensitivity, meter: CostMeter, limits: list[Limit]) -> Decisions:
-    """Returns the decisions of the smallest threshold that meets limits, with what is left of them used up."""
-    chosen = bisect(space, sensitivity, lambda decisions: meter.excess(limits, decisions))
-    return fill(space, sensitivity, chosen or smallest(space), lambda one: meter.excess(limits, one))
+class _Meeting:
+    """Finds decisions within limits, for one network and some kinds of cost."""
+
+    def __init__(
+        self, space: Space, sensitivity: Sensitivity, meter: CostMeter, limits: Sequence[Limit]
+    ) -> None:
+        self.space, self.sensitivity, self.meter = space, sensitivity, meter
+        first = largest(space)
+        # a latency is measured, so its noise would decide between candidates: their multiply-adds stand for it
+        counted = {"multiply_adds" if one.cost == "latency_ms" else one.cost for one in limits}
+        self.burdens = measure_burdens(
+            space,
+            lambda one: sum(meter(cost, one) / max(meter(cost, first), 1.0) for cost in sorted(counted)),
+        )
+
+    def __call__(self, limits: list[Limit]) -> Decisions:
+        """Returns the decisions of the smallest price that meets limits, with what is left of them used up."""
+
+        def excess(decisions: Decisions) -> float:
+            return self.meter.excess(limits, decisions)
+
+        chosen = bisect(self.space, self.sensitivity, self.burdens, excess)
+        return fill(self.space, self.sensitivity, chosen or smallest(self.space), excess)
 
 
 def fill(
