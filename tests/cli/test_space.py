@@ -57,7 +57,7 @@ def test_help_names_what_a_file_defines(pliant):
         "handmade()         -> a",
     ):
         assert line in output
-    assert re.search(r"search .*\n +space ", pliant("--help").output)
+    assert re.search(r"search .*\n +shrink .*\n +space ", pliant("--help").output)
 
 
 def test_unknown_command(pliant):

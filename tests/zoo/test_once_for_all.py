@@ -81,7 +81,7 @@ def test_network_of_another_width_is_not_in_the_table(tables):
 
 
 def test_number_of_units_is_checked():
-    with pytest.raises(FieldValueError, match=r"has 5 units; got depths \(2, 3\)"):
+    with pytest.raises(FieldValueError, match=r"depths=\.\.\.\) takes 5 numbers, .*; got 2: \(2, 3\)"):
         ofa.make_network((2, 3))
 
 

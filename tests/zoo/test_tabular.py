@@ -118,11 +118,11 @@ def test_a_perceptron_of_the_walk_through_follows_one_hot_columns():
 def test_what_is_refused():
     with pytest.raises(FieldValueError, match="at least one column; got 0 numerical and 0 categorical ones"):
         tabular.make_space(0, ())
-    with pytest.raises(FieldValueError, match=r"outputs is at least 1; got 0\."):
+    with pytest.raises(FieldValueError, match=r"outputs=\.\.\.\) takes a whole number from 1, .*; got 0\."):
         tabular.make_space(3, outputs=0)
-    with pytest.raises(FieldValueError, match=r"widths are numbers of at least 1, one or more; got \(\)"):
+    with pytest.raises(FieldValueError, match=r"widths=\.\.\.\) takes one number or more, .*; got none"):
         tabular.make_space(3, widths=())
-    with pytest.raises(FieldValueError, match=r"depths are numbers of at least 1, one or more; got \(0,\)"):
+    with pytest.raises(FieldValueError, match=r"depths=\.\.\.\) takes a whole number from 1, .*; got 0"):
         tabular.make_space(3, depths=(0,))
     with pytest.raises(FieldValueError, match=r"PiecewiseLinear\(bins=\.\.\.\) is at least 2; got 1\."):
         tabular.PiecewiseLinear(3, bins=1).fit(torch.zeros(1, 3))

@@ -267,8 +267,6 @@ def make_macro_space(length: int = 12, *, filters: int = 36, classes: int = 10) 
     Raises:
       FieldValueError: fewer than one layer.
     """
-    if length < 1:
-        raise FieldValueError(f"make_macro_space(length=...) is at least 1; got {length}.")
 
     def make_layer(place: int) -> Any:
         op = oneof([Operation(name, filters) for name in OPS], hints=OP_HINT)

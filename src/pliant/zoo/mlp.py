@@ -144,7 +144,6 @@ def make_space(
     Raises:
       FieldValueError: a largest number below 1.
     """
-    _check(max_layers)
     words = [Layer(wide, name) for wide in units for name in activations] + [Layer(0)]
 
     def choose() -> Any:
@@ -185,7 +184,6 @@ def make_shared_space(
     Raises:
       FieldValueError: a largest number below 1.
     """
-    _check(max_layers)
     rest: Any = None
     for place in reversed(range(max_layers)):
         wide = _open(units, f"units{place}", UNITS_HINT)
@@ -209,11 +207,6 @@ def flatten_layers(layers: Any) -> Iterator[Any]:
             yield from flatten_layers(one)
         else:
             yield one
-
-
-def _check(max_layers: int) -> None:
-    if max_layers < 1:
-        raise FieldValueError(f"max_layers is at least 1; got {max_layers}.")
 
 
 def _open(values: Sequence[Any], name: str | None, hints: str) -> Any:

@@ -82,7 +82,7 @@ class _Check:
     def __init__(self, factory: str, argument: str, default: Any) -> None:
         self._start = f"{factory}({argument}=...)"
         is_given = isinstance(default, (int, float, tuple))
-        self._example = f", such as {argument}={default!r:.60}" if is_given else f", such as {argument}=8"
+        self._example = f", such as {argument}={quote(default)}" if is_given else f", such as {argument}=8"
         self._argument = argument
 
     def read(self, kind: str, value: Any) -> Any:
@@ -106,7 +106,7 @@ class _Check:
             what, is_valid = f"a whole number from {least}", number is not None and number >= least
         if is_valid:
             return number
-        error = FieldTypeError if to_real(value) is None else FieldValueError
+        error = FieldTypeError if (to_whole if kind == "int" else to_real)(value) is None else FieldValueError
         shown = quote_typed(value) if error is FieldTypeError else quote(value)
         raise error(f"{self._start} takes {what}{self._example}; got {shown}.")
 

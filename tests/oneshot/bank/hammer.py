@@ -51,7 +51,7 @@ def start(folder: str, number: int) -> int:
             step += 1
             bank.store(make(1000 * number + step % 500))
             count += read(bank)
-        print("read", count, flush=True)
+        os.write(1, f"read {count}\n".encode())  # in one piece, whatever the others write
         status = 0 if count else 2
     finally:
         os._exit(status)

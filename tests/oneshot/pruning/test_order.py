@@ -100,5 +100,5 @@ def test_dead_channels_are_last():
 
 
 def test_norm_of_magnitude():
-    with pytest.raises(FieldValueError, match=r"Magnitude\(norm=...\) is 1 or 2; got 3"):
+    with pytest.raises(FieldValueError, match=r"Magnitude\(norm=...\) takes an integer from 1 to 2; got 3"):
         Magnitude(3)

@@ -66,6 +66,31 @@ def test_network_and_random_numbers_stay_as_they_were(name, training):
     torch.set_rng_state(luck)
 
 
+@pytest.mark.parametrize("name", SCORES)
+def test_lazy_layers_get_their_sizes_in_the_copy(name):
+    lazy = nn.Sequential(
+        nn.LazyConv2d(6, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.LazyLinear(4),
+    )
+    first = SCORES[name](lazy)
+    assert first == SCORES[name](lazy)
+    assert math.isfinite(first)
+    assert nn.parameter.is_lazy(lazy[0].weight)
+
+
+def test_lazy_buffers_need_a_run_first():
+    network = nn.Sequential(nn.LazyConv2d(6, 3), nn.LazyBatchNorm2d(), nn.ReLU())
+    with pytest.raises(
+        FieldValueError, match=r"LazyBatchNorm2d, .* Run the network once on a batch: `network\(images\)`"
+    ):
+        zero_cost.naswot(network, X)
+    network(X)
+    assert math.isfinite(zero_cost.naswot(network, X))
+
+
 def test_random_state_is_not_moved():
     luck = torch.get_rng_state()
     for score in SCORES.values():

@@ -232,6 +232,9 @@ class Budgeted(Wrapper):
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(self._budget.split(decisions)[0], reward, step=step)
 
+    def _withdraw(self, decisions: Decisions) -> None:
+        self.algorithm.withdraw(self._budget.split(decisions)[0])
+
     def _check_values(self, values: object) -> Values:
         """Returns values from a state as values of the space without the budget, checked."""
         return Decisions.from_json(self._budget.space, values).values

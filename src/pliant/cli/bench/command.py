@@ -81,14 +81,12 @@ def split_algorithms(text: str) -> list[str]:
     Raises:
       FieldValueError: an entry is empty or occurs twice.
     """
-    found, depth = [""], 0
-    for letter in text:
+    cuts, depth = [-1], 0
+    for at, letter in enumerate(text):
         depth += (letter in "([{") - (letter in ")]}")
         if letter == "," and depth <= 0:
-            found.append("")
-        else:
-            found[-1] += letter
-    names = [name.strip() for name in found]
+            cuts.append(at)
+    names = [text[start + 1 : end].strip() for start, end in zip(cuts, [*cuts[1:], len(text)])]
     if not all(names):
         raise FieldValueError(
             f"--algorithms takes names separated by commas, such as 'random,re,tpe'; got {text!r}, with an empty name."

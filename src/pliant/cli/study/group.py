@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pliant.values.errors import quote
 from pliant.values.text import to_printable
 
 from ..options import pool_options, show_as, stop, time_limit
@@ -90,7 +91,7 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 
     from .output import print_trials
 
-    wanted = "" if status is None else f"with the status {status!r}"
+    wanted = "" if status is None else f"with the status {quote(status)}"
     with Study.open(place) as opened:
         print_trials(opened, list(deque(opened.trials(status), maxlen=limit or None)), form, wanted)
 

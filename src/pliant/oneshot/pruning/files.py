@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.realize import realize
-from pliant.values.errors import FieldValueError, quote
+from pliant.values.errors import FieldValueError, check_file, quote
 
+from ..choices.mutable import check_module
 from ..choices.skip import Skip
 from ..rewrite.foreign import open_network
 from ..rewrite.plain import to_plain
@@ -49,9 +50,11 @@ def load_shrunk(network: nn.Module, path: str | Path) -> Any:
       path: of the file.
 
     Raises:
-      FieldValueError: the file does not hold a shrunk network, or that of another network.
+      FieldTypeError: the network is not a module, or the path is not text or a path.
+      FieldValueError: the file does not exist or does not hold a shrunk network, or that of another network.
     """
-    weights, text = _read(Path(path))
+    check_module(network)
+    weights, text = _read(Path(check_file(path, "load_shrunk(path=...)")))
     try:
         changes = json.loads(text)["changes"]
         own = apply_changes(network, changes)
@@ -107,7 +110,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str]:
         found = torch.load(path, weights_only=True, map_location="cpu")
         return found["weights"], found[_KEY]
     except FileNotFoundError:
-        raise
+        raise FieldValueError(
+            f"the file {quote(str(path))} does not exist. Give a file that `result.save(path)` wrote."
+        ) from None
     except Exception as error:  # whatever a damaged file raises in either package
         raise FieldValueError(
             f"the file {quote(str(path))} does not hold a shrunk network. Give a file that `result.save(path)` wrote."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from pliant.values.errors import FieldValueError, quote
+from pliant.algorithms.options import check_count
 
 from ..choices.evaluation import call_network, evaluating
 from ..elastic.widths import find_widths
@@ -48,9 +48,7 @@ class Magnitude(Importance):
     """
 
     def __init__(self, norm: int = 1) -> None:
-        if norm not in (1, 2):
-            raise FieldValueError(f"Magnitude(norm=...) is 1 or 2; got {quote(norm)}.")
-        self.norm = norm
+        self.norm = check_count(norm, "norm", self, most=2)
 
     def score(
         self, network: nn.Module, groups: Sequence[WidthGroup], batches: Iterable[Any]

@@ -75,7 +75,8 @@ def naswot(network: nn.Module, inputs: Any) -> float:
       RewardError: an output is not finite.
     """
     codes = _Codes(_count_examples(inputs, "naswot"))
-    with probe(network, "naswot") as copied, torch.no_grad(), codes:
+    probing = probe(network, "naswot", lambda net: run(net, inputs, "naswot"))
+    with probing as copied, torch.no_grad(), codes:
         out = run(copied, inputs, "naswot")
     if not codes.units:
         raise FieldValueError(
@@ -113,7 +114,8 @@ def jacobian_covariance(network: nn.Module, inputs: Tensor) -> float:
             "jacobian_covariance differentiates by the inputs: it takes one tensor of floats with at least two examples. For "
             "token ids, use naswot or grad_norm."
         )
-    with probe(network, "jacobian_covariance") as copied:
+    name = "jacobian_covariance"
+    with probe(network, name, lambda net: run(net, inputs, name)) as copied:
         leaf = inputs.detach().clone().requires_grad_()
         total = run(copied, leaf, "jacobian_covariance").sum()
         found: Any = torch.autograd.grad(total, leaf, allow_unused=True)

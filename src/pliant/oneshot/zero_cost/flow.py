@@ -34,7 +34,7 @@ def synflow(network: nn.Module, inputs: Tensor) -> float:
       FieldTypeError, FieldValueError: it is not a module, has no such layers, or does not return a tensor.
       RewardError: the flow is not finite.
     """
-    with probe(network, "synflow") as copied:
+    with probe(network, "synflow", lambda net: run(net, inputs, "synflow")) as copied:
         for module in copied.modules():
             for name, child in module.named_children():
                 if isinstance(child, _BatchNorm):

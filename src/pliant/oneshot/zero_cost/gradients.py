@@ -37,7 +37,7 @@ def grad_norm(network: nn.Module, batch: Any, *, loss: Loss = default_loss) -> f
       FieldTypeError, FieldValueError: it is not a module, has no linear or convolutional layers, or the loss refuses the batch.
       RewardError: a gradient is not finite.
     """
-    with probe(network, "grad_norm") as copied:
+    with probe(network, "grad_norm", lambda net: loss(net, batch)) as copied:
         weights = list_weights(copied, "grad_norm")
         slopes = _differentiate(copied, batch, loss, weights)
     return check_score(sum(float(g.double().norm()) for g in slopes), "grad_norm")
@@ -56,7 +56,7 @@ def snip(network: nn.Module, batch: Any, *, loss: Loss = default_loss) -> float:
 
     Args and errors: as of ``grad_norm``.
     """
-    with probe(network, "snip") as copied:
+    with probe(network, "snip", lambda net: loss(net, batch)) as copied:
         weights = list_weights(copied, "snip")
         slopes = _differentiate(copied, batch, loss, weights)
         total = sum(float((w.detach() * g).double().abs().sum()) for w, g in zip(weights, slopes))
@@ -90,7 +90,7 @@ def zico(network: nn.Module, batches: Iterable[Any], *, loss: Loss = default_los
             f"zico compares the gradients of at least two batches; got {len(given)}. Give a list such as "
             "`[(images[:64], labels[:64]), (images[64:128], labels[64:128])]`."
         )
-    with probe(network, "zico") as copied:
+    with probe(network, "zico", lambda net: loss(net, given[0])) as copied:
         weights = list_weights(copied, "zico")
         found = [_differentiate(copied, batch, loss, weights) for batch in given]
     total = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,30 +20,41 @@ LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 @contextmanager
-def probe(network: nn.Module, name: str) -> Iterator[nn.Module]:
+def probe(network: nn.Module, name: str, first: Callable[[nn.Module], object]) -> Iterator[nn.Module]:
     """Gives a copy of a network in training mode, without dropout and with fixed random numbers.
 
     Args:
       network: an ordinary module; it stays as it is.
       name: the score, for messages.
+      first: runs the copy once, if it has lazy layers, which get their sizes so.
 
     Raises:
       FieldTypeError: it is not a module.
+      FieldValueError: it has lazy layers with buffers that did not run yet.
     """
     if not isinstance(network, nn.Module):
         raise FieldTypeError(
             f"{name} takes a network, a torch.nn.Module; got {quote_typed(network)}. Give a program of the space, such as "
             "`pg.sample(space)` yields."
         )
+    if any(map(nn.parameter.is_lazy, network.buffers())):
+        raise FieldValueError(
+            f"{name} measures a copy of the network, and a lazy layer with buffers, such as LazyBatchNorm2d, cannot be copied before "
+            "it ran. Run the network once on a batch: `network(images)`."
+        )
     with torch.inference_mode(mode=False):
-        copied = copy.deepcopy(network).train().requires_grad_()
-    copied.zero_grad(set_to_none=True)
+        copied = copy.deepcopy(network).train()
     for module in copied.modules():
         if isinstance(module, _DropoutNd):
             module.eval()
+    is_lazy = any(map(nn.parameter.is_lazy, copied.parameters()))
     devices = sorted({p.device.index for p in copied.parameters() if p.is_cuda})
     with torch.inference_mode(mode=False), torch.enable_grad(), torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(0)
+        if is_lazy:
+            with torch.no_grad():
+                first(copied)
+        copied.requires_grad_().zero_grad(set_to_none=True)
         yield copied
 
 

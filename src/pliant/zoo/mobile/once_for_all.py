@@ -81,10 +81,6 @@ def make_network(
     Raises:
       FieldValueError: there are not five depths.
     """
-    if len(depths) != len(UNITS):
-        raise FieldValueError(
-            f"a network of Once-for-All has {len(UNITS)} units; got depths {tuple(depths)}."
-        )
 
     def make_unit(unit: int, layers: list[Any]) -> Any:
         return layers[: depths[unit]]

@@ -133,7 +133,7 @@ def make_space(
     Raises:
       FieldValueError: no columns, no outputs, or nothing to choose from.
     """
-    _check(numbers, cardinalities, outputs, widths, depths)
+    _check(numbers, cardinalities)
     if embeds_numbers is None:
         embeds_numbers = numbers <= MAX_EMBEDDED
 
@@ -193,19 +193,11 @@ def _choose_embedding(numbers: int, embeds: bool) -> Any:
 def _check(
     numbers: int,
     cardinalities: Sequence[int],
-    outputs: int,
-    widths: Sequence[int],
-    depths: Sequence[int],
 ) -> None:
     if numbers < 0 or not (numbers or cardinalities):
         raise FieldValueError(
             f"a table has at least one column; got {numbers} numerical and {len(cardinalities)} categorical ones."
         )
-    if outputs < 1:
-        raise FieldValueError(f"outputs is at least 1; got {outputs}.")
-    for name, values in (("widths", widths), ("depths", depths)):
-        if not values or min(values) < 1:
-            raise FieldValueError(f"{name} are numbers of at least 1, one or more; got {tuple(values)}.")
 
 
 def _open(values: Sequence[Any], name: str | None, hints: str) -> Any:
