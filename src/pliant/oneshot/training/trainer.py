@@ -95,7 +95,7 @@ class Trainer:
       quality: from a network and a batch to a number of which more is better.  When None: without a loss, accuracy or the
         negative mean squared error, by the targets; with a loss, the negative loss.
       optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).  A network
-        that was opened usually comes trained, and this rate spoils its weights, so for it the default is a tenth of that.
+        that was opened usually comes trained, and this rate can spoil its weights, so for it the default is a tenth of that.
       schedule: from the progress of the training to a factor of the learning rate; None keeps the rate.
       clip: the largest norm of all gradients, above 0; None for no clipping.
       accumulate: over how many batches gradients are averaged for one step; the rest of an epoch makes a step of its own.
