@@ -22,7 +22,7 @@ class BetaDARTS(GradientSampler):
     """Beta-DARTS: the loss of the parameters has a term, the mean of their logarithms of summed exponentials.
 
     Ye, Li, Chen, Chen, Fan and Ouyang, "beta-DARTS: Beta-Decay Regularization for Differentiable Architecture Search", CVPR
-    2022, equations 10 to 12.  Its gradient is the probability of each candidate, so that those that lead early (usually skips) are
+    2022: ``weight * mean(log(sum(exp(parameters))))``.  Its gradient is the probability of each candidate, so that those that lead early (usually skips) are
     held back most.  The weight of the term grows from 0 to ``decay`` in proportion to the progress of the training.
 
     >>> from torch import nn
@@ -49,5 +49,4 @@ class BetaDARTS(GradientSampler):
         return self.decay * min(step.progress, 1.0) * terms.mean()
 
     def _draw(self, step: Step) -> Draw:
-        soft = self._chosen(self._architecture.probabilities())
-        return Draw({key: row.detach() for key, row in soft.items()}, soft)
+        return self._draw_probabilities()

@@ -66,8 +66,7 @@ class DARTS(GradientSampler):
         self.epsilon = check_number(self.epsilon, "epsilon", self, above=0.0)
 
     def _draw(self, step: Step) -> Draw:
-        soft = self._chosen(self._architecture.probabilities())
-        return Draw({key: row.detach() for key, row in soft.items()}, soft)
+        return self._draw_probabilities()
 
     def before_weights(self, step: Step) -> None:
         """Takes a step of the parameters, then selects the mixture."""

@@ -25,9 +25,9 @@ SMALLEST = 1e-6
 class DrNAS(GradientSampler):
     """DrNAS: the weights of candidates are drawn from a Dirichlet distribution per decision.
 
-    Chen, Wang, Cheng, Tang and Hsieh, "DrNAS: Dirichlet Neural Architecture Search", ICLR 2021: equation 3 with
-    concentrations ``elu(parameter) + 1``, gradients through the draw (equation 4), and a distance to the uniform distribution as
-    a penalty (equation 5), by the Kullback-Leibler divergence as in the published code.  The draws explore, and the penalty keeps them
+    Chen, Wang, Cheng, Tang and Hsieh, "DrNAS: Dirichlet Neural Architecture Search", ICLR 2021:
+    concentrations ``elu(parameter) + 1``, gradients through the draw, and a distance to the uniform distribution as a penalty,
+    by the Kullback-Leibler divergence as in the published code.  The draws explore, and the penalty keeps them
     from collapsing.  The mean of the distribution gives the final network.  Not included: partial channels and the stages in
     which the paper removes candidates.
 

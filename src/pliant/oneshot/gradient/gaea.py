@@ -23,7 +23,7 @@ class GAEA(GradientSampler):
     """GAEA: each probability is multiplied by ``exp(-rate * gradient)``, and the products are normalized.
 
     Li, Khodak, Balcan and Talwalkar, "Geometry-Aware Gradient Algorithms for Neural Architecture Search", ICLR 2021,
-    algorithm 1, applied to first-order DARTS.  Unlike a step through the softmax, such a step goes on at the same speed near a
+    applied to first-order DARTS: ``p * exp(-rate * gradient) / sum``.  Unlike a step through the softmax, such a step goes on at the same speed near a
     corner of the simplex, so that the mixture becomes one network and little is lost when it is discretized.
 
     >>> from torch import nn
@@ -44,8 +44,7 @@ class GAEA(GradientSampler):
     weight_decay: float = field(default=0.0, init=False, repr=False)
 
     def _draw(self, step: Step) -> Draw:
-        soft = self._chosen(self._architecture.probabilities())
-        return Draw({key: row.detach() for key, row in soft.items()}, soft)
+        return self._draw_probabilities()
 
     def _update(self, step: Step, draw: Draw, rows: Mapping[str, Tensor]) -> None:
         """Adds ``-rate * gradient`` to the logarithms of the probabilities, up to a constant."""

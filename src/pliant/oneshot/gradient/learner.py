@@ -280,6 +280,11 @@ class GradientSampler(Sampler):
         """Returns probabilities times the number of candidates that are picked together."""
         return {key: row * self._architecture.count(key) for key, row in rows.items()}
 
+    def _draw_probabilities(self) -> Draw:
+        """Draws the probabilities themselves: the mixture of DARTS."""
+        soft = self._chosen(self._architecture.probabilities())
+        return Draw({key: row.detach() for key, row in soft.items()}, soft)
+
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
         """Returns parts by key, on the CPU."""
         parts = torch.split(flat.to("cpu", torch.float64), [len(vector) for vector in self._vectors])

@@ -135,7 +135,8 @@ class Gates(Runner):
                 reduce_outputs([out, found], "sum", choice.key)  # raises with the reason
             return found
 
-        return _Gate.apply(out, weights, active, considered, evaluate)  # type: ignore[no-untyped-call]  # torch's own
+        apply: Any = _Gate.apply
+        return apply(out, weights, active, considered, evaluate)
 
 
 class _Gate(torch.autograd.Function):
@@ -257,7 +258,8 @@ def sum_by_weight(
     """
     dtype = reduce(torch.promote_types, (part.dtype for part in parts))
     alike = [part.to(dtype) for part in parts]
-    found: Any = _WeightedSum.apply(weights, numbers, places, *alike)  # type: ignore[no-untyped-call]  # torch's own
+    apply: Any = _WeightedSum.apply
+    found = apply(weights, numbers, places, *alike)
     assert isinstance(found, Tensor)
     return found
 

@@ -18,8 +18,8 @@ from .search import SearchedSampler
 class FairNAS(SearchedSampler):
     """FairNAS: a step trains as many networks as a choice has candidates, so that each candidate is in exactly one of them.
 
-    Chu, Zhang and Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture Search", ICCV 2021,
-    algorithm 1 (strict fairness): for each decision a random order of its candidates, the networks of a step take them in
+    Chu, Zhang and Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture Search", ICCV 2021
+    (strict fairness): for each decision a random order of its candidates, the networks of a step take them in
     turn, and the step of the weights has the mean of their gradients (the sum in the paper).  Where decisions have different numbers of candidates, the
     order of the shorter ones repeats.  Then a search as in ``SPOS``, with the same options.
 

@@ -24,8 +24,8 @@ from .search import SearchedSampler
 class Sandwich(SearchedSampler):
     """Sandwich rule: the largest network learns from the labels and teaches the smallest and random ones, in the same step.
 
-    Yu et al., "BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage Models", ECCV 2020, section 3.1, after Yu and Huang,
-    "Universally Slimmable Networks", ICCV 2019, algorithm 1.  A step of the weights has the mean of the gradients of its networks.  The soft labels are
+    Yu et al., "BigNAS: Scaling Up Neural Architecture Search with Big Single-Stage Models", ECCV 2020, after Yu and Huang,
+    "Universally Slimmable Networks", ICCV 2019.  A step of the weights has the mean of the gradients of its networks.  The soft labels are
     the outputs of the largest network in the same step, so that no second network runs.  Difference: here the other networks have the
     loss of the labels as well, as in Once-for-all.  Largest and smallest are taken by value, or for modules by their order: list
     candidates from small to large.

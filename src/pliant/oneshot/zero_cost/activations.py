@@ -57,7 +57,7 @@ def naswot(network: nn.Module, inputs: Any) -> float:
     """Returns the logarithm of the determinant of the kernel of activation codes.
 
     Entry (i, j) of the kernel is the number of units that are both active or both inactive for the examples i and j: Mellor et
-    al., "Neural Architecture Search without Training", ICML 2021, equations 1 and 2.  Examples that a network distinguishes
+    al., "Neural Architecture Search without Training", ICML 2021.  Examples that a network distinguishes
     give a large determinant.  A unit is active where the input of its ReLU (or GELU, SiLU, ...) is positive.
 
     >>> from torch import nn
@@ -91,8 +91,8 @@ def jacobian_covariance(network: nn.Module, inputs: Tensor) -> float:
     """Returns ``-sum(log(v + k) + 1 / (v + k))`` over the eigenvalues ``v`` of the correlations between Jacobians.
 
     A row per example: the derivative of the sum of the outputs by the input.  A network for which these differ between examples
-    can fit them separately.  Mellor et al., "Neural Architecture Search without Training", version 1, arXiv:2006.04647,
-    equation 3; ``jacob_cov`` in Abdelfattah et al., ICLR 2021.  ``k`` is 1e-5.
+    can fit them separately.  Mellor et al., "Neural Architecture Search without Training", version 1, arXiv:2006.04647;
+    ``jacob_cov`` in Abdelfattah et al., ICLR 2021.  ``k`` is 1e-5.
 
     >>> from torch import nn
     >>> images = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))

@@ -16,7 +16,7 @@ def synflow(network: nn.Module, inputs: Tensor) -> float:
     """Returns the logarithm of the synaptic flow of a network: ``log(1 + sum(|w| * dR/d|w|))``.
 
     ``R`` is the sum of the outputs for an input of ones after all weights are replaced by their absolute values: Tanaka et
-    al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020, equation 1; summed
+    al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020; summed
     over a network as a score by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021.  As there, batch
     normalization is left out and weights of linear and convolutional layers are counted.  The logarithm keeps the order and
     avoids numbers of a hundred digits.

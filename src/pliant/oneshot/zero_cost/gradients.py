@@ -21,7 +21,7 @@ Loss = Callable[[nn.Module, Any], Tensor]
 def grad_norm(network: nn.Module, batch: Any, *, loss: Loss = default_loss) -> float:
     """Returns the sum over layers of the Euclidean norm of the loss's gradient by their weights.
 
-    Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, section 3.2.
+    Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021.
 
     >>> from torch import nn
     >>> batch = torch.eye(4), torch.tensor([0, 1, 0, 1])
@@ -46,7 +46,7 @@ def grad_norm(network: nn.Module, batch: Any, *, loss: Loss = default_loss) -> f
 def snip(network: nn.Module, batch: Any, *, loss: Loss = default_loss) -> float:
     """Returns the sum of ``|w * dL/dw|`` over all weights: what the loss would feel if one were removed.
 
-    Lee, Ajanthan and Torr, "SNIP: Single-shot network pruning based on connection sensitivity", ICLR 2019, equation 5; summed
+    Lee, Ajanthan and Torr, "SNIP: Single-shot network pruning based on connection sensitivity", ICLR 2019; summed
     over a network as a score by Abdelfattah et al., ICLR 2021.
 
     >>> from torch import nn
@@ -67,8 +67,8 @@ def zico(network: nn.Module, batches: Iterable[Any], *, loss: Loss = default_los
     """Returns the sum over layers of ``log(sum over weights of mean(|g|) / std(g))``, over batches.
 
     ``g`` is the gradient of the loss on each batch: large and steady gradients promise fast training.  Li et al., "ZiCo:
-    Zero-shot NAS via inverse coefficient of variation on gradients", ICLR 2023, equation 16, with the deviation of the
-    gradients as in the published code.  Weights whose gradient is the same on all batches are left out.
+    Zero-shot NAS via inverse coefficient of variation on gradients", ICLR 2023, with the deviation of the
+    gradients.  Weights whose gradient is the same on all batches are left out.
 
     >>> from torch import nn
     >>> x, y = torch.eye(4), torch.tensor([0, 1, 0, 1])

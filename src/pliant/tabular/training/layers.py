@@ -68,7 +68,8 @@ class BatchedLinear(Batched):
         if x.dim() == 2:
             x = x.expand(len(self.weight), *x.shape)
         if self.gradients is not None and torch.is_grad_enabled():
-            out: Tensor = _Linear.apply(x, self.weight, self.bias, *self.gradients)  # type: ignore[no-untyped-call]
+            apply: Any = _Linear.apply
+            out: Tensor = apply(x, self.weight, self.bias, *self.gradients)
             return out
         return _map(x, self.weight, self.bias)
 
