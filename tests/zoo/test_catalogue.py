@@ -11,7 +11,7 @@ import torch
 import pliant as pg
 from pliant import zoo
 from pliant.oneshot import measure_differences
-from pliant.values.errors import FieldValueError, UnknownFieldError
+from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError
 
 NAMES = zoo.list()
 SPACES = [name for name in NAMES if zoo.get(name).space_name]
@@ -97,12 +97,19 @@ def test_unknown_option_is_refused_with_those_there_are():
         zoo.get("mobilenet_v2/s1").make_space(name="S2")  # the name of the entry says it
 
 
-@pytest.mark.parametrize("value", [0, -1, math.nan])
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0, FieldValueError, "0"),
+        (-1, FieldValueError, "-1"),
+        (math.nan, FieldTypeError, "nan of type float"),  # as 2.5: no whole number at all
+    ],
+)
 @pytest.mark.parametrize("option", ["classes", "filters", "repeats"])
-def test_sizes_are_positive(option, value):
+def test_sizes_are_positive(option, value, error, shown):
     with pytest.raises(
-        FieldValueError,
-        match=rf"make_network\({option}=\.\.\.\) takes a whole number from 1, such as {option}=\d+; got {value}\.",
+        error,
+        match=rf"make_network\({option}=\.\.\.\) takes a whole number from 1, such as {option}=\d+; got {shown}\.",
     ):
         zoo.get("nasnet").make_network(**{option: value})
     network = zoo.get("nasnet").make_network(**{"filters": 2, option: 2})  # reductions halve filters
