@@ -23,7 +23,8 @@ FAST := tests/schema tests/space tests/symbolic tests/hyper tests/algorithms/tes
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
 # One thread per process: the suite runs WORKERS processes, and two pools of threads would fight for the cores.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch
+# Compiled modules are kept, as tests start thousands of processes.
+TEST_ENV := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=torch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment must not be taken for a whole one

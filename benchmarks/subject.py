@@ -30,7 +30,7 @@ def dialect(pg: Any) -> Dialect:
 def _evolve(pg: Any) -> Callable[[Any, int, Callable[[int, Any], float]], None]:
     def evolve(program: Any, trials: int, on_trial: Callable[[int, Any], float]) -> None:
         algorithm = pg.generators.RegularizedEvolution(population_size=100, tournament_size=25)
-        for trial, (child, feedback) in enumerate(pg.sample(program, algorithm, trials)):
+        for trial, (child, feedback) in enumerate(pg.sample(program, algorithm, trials, progress=False)):
             feedback(on_trial(trial, child))
 
     return evolve
