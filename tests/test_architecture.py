@@ -75,6 +75,7 @@ FLOORS: dict[str, Row] = {
         pyarrow=("reading/parquet.py",),
         sklearn=("estimators.py",),
     ),
+    "pyglove": row(5, "values schema space symbolic algorithms hyper tune study"),
     "cli": row(
         6,
         "values space study launch tune nas",
@@ -104,6 +105,10 @@ INNER: dict[str, list[str]] = {
     "symbolic": ["tree", "read", "edit", "json", "objects"],
     "study": ["trials", "store", "."],
     "launch": [".", "containers"],
+    "pyglove": [
+        "values", "typing", "symbolic", "geno detouring patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",
+        ".",
+    ],
 }  # fmt: skip
 
 

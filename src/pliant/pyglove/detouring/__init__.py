@@ -1,0 +1,1 @@
+"""Class detours with PyGlove's names."""

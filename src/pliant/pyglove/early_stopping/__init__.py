@@ -1,0 +1,1 @@
+"""Early stopping policies with PyGlove's names."""

@@ -1,0 +1,1 @@
+"""Evolution and its parts with PyGlove's names."""

@@ -1,0 +1,1 @@
+"""Abstract search spaces and decisions with PyGlove's names: ``DNA``, ``DNASpec``, ``DNAGenerator``."""

@@ -1,0 +1,1 @@
+"""Holes, templates and dynamic evaluation with PyGlove's names."""

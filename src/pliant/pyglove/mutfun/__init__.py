@@ -1,0 +1,1 @@
+"""Functions that evolve as instructions, with PyGlove's names."""

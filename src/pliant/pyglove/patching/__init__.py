@@ -1,0 +1,1 @@
+"""Patches and patchers with PyGlove's names."""

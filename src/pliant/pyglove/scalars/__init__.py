@@ -1,0 +1,1 @@
+"""Schedules of numbers over steps with PyGlove's names."""

@@ -1,0 +1,1 @@
+"""Symbolic objects, containers and functions with PyGlove's names."""

@@ -1,0 +1,1 @@
+"""The search loop with PyGlove's names: ``sample``, ``poll_result``, back ends."""

@@ -1,0 +1,1 @@
+"""Value specs, keys, schemas and signatures with PyGlove's names."""
