@@ -87,7 +87,7 @@ def check_definitions(sources: Sources) -> list[str]:
                     found.append(f"{where} {node.name}: {len(names)} public methods, at most {MAX_METHODS}")
         for name, function, is_method in public_functions(tree):
             count = len(function.args.posonlyargs) + len(function.args.args) - is_method
-            if count > MAX_POSITIONAL:
+            if count > MAX_POSITIONAL and not module.startswith(FIXED_MODULES):
                 where = f"{file_of(module)}:{function.lineno} {name}"
                 found.append(
                     f"{where}: {count} positional parameters, at most {MAX_POSITIONAL}; "
@@ -103,7 +103,8 @@ def check_booleans(sources: Sources) -> list[str]:
         for module, text in sources.items()
         for name, function, is_method in public_functions(ast.parse(text))
         for parameter, default in positional(function)[is_method:]
-        if parameter.arg not in SUBJECTS
+        if not module.startswith(FIXED_MODULES)
+        and parameter.arg not in SUBJECTS
         and (name.rpartition(".")[2], parameter.arg) not in FIXED_OUTSIDE
         and is_boolean(parameter, default)
     ]
@@ -117,6 +118,8 @@ FIXED_OUTSIDE = {
     ("train", "mode"),
     ("_apply", "recurse"),
 }
+
+FIXED_MODULES = "pliant.pyglove."  # all calls of this package are PyGlove's
 
 SUBJECTS = {"default", "value", "sealed"}  # here the boolean is what the call is about, as in `Bool(True)`
 
