@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -8,10 +9,10 @@ from typing import final
 
 import pytest
 
-from pliant.algorithms import Algorithm, Exhausted, Random, SetupError
-from pliant.algorithms.base import check_reward, check_told
+from pliant.algorithms import Algorithm, Deduplicate, Exhausted, Random, SetupError
+from pliant.algorithms.rewards import check_reward, check_told
 from pliant.testing.algorithms import SPACES, AlgorithmSuite
-from pliant.values.errors import FieldTypeError, PliantError, RewardError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, PliantError, RewardError, SpaceError
 
 RUN = """
 from pliant.algorithms import generators as g
@@ -160,3 +161,42 @@ def test_equal_seeds_give_equal_runs_and_others_another():
     ):
         run("a")
     assert run(0) == run(0) != run(1)
+
+
+def test_the_number_of_planned_trials_is_kept_and_restored():
+    inner = Random()
+    algorithm = Deduplicate(inner)
+    algorithm.setup(SPACES["flat"](), trials=25)
+    algorithm.setup(SPACES["flat"](), trials=99)  # only the first call counts
+    assert (algorithm.planned, inner.planned) == (25, 25)
+    twin = Deduplicate(Random())
+    twin.setup(SPACES["flat"]())
+    assert twin.planned is None
+    twin.restore(json.loads(json.dumps(algorithm.state())))
+    assert (twin.planned, twin.algorithm.planned) == (25, 25)
+    older = {key: value for key, value in algorithm.state().items() if key != "trials"}
+    twin.restore(older)  # of a version without it
+    assert twin.planned is None
+
+
+@pytest.mark.parametrize("bad", [-1, 2.5, "3"])
+def test_a_wrong_number_of_planned_trials_is_refused(bad):
+    algorithm = Random()
+    with pytest.raises(
+        (FieldTypeError, FieldValueError), match=r"setup\(trials=...\) takes an integer of at least 0"
+    ):
+        algorithm.setup(SPACES["flat"](), trials=bad)
+    algorithm.setup(SPACES["flat"](), trials=3)
+    assert algorithm.planned == 3
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), "3"])
+def test_a_wrong_time_of_a_trial_is_refused(bad):
+    algorithm = Random()
+    algorithm.setup(SPACES["flat"]())
+    with pytest.raises(
+        (FieldTypeError, FieldValueError), match=r"note_time\(seconds=...\) takes a finite number"
+    ):
+        algorithm.note_time(bad)
+    with pytest.raises(SetupError, match="has no space yet"):
+        Random().note_time(1.0)

@@ -31,8 +31,17 @@ from pliant.testing.algorithms import SPACES, AlgorithmSuite
 
 
 class TestAuto(AlgorithmSuite):
+    trials = 25  # a proposal of its Gaussian process takes milliseconds
+
     def make(self, seed: int) -> Algorithm:
         return Auto(seed)
+
+
+class TestAutoOfShortTrials(AlgorithmSuite):
+    """Changes from one model to another after the first trials."""
+
+    def make(self, seed: int) -> Algorithm:
+        return Auto(seed, trial_seconds=0.6)
 
 
 class TestAutoOfSeveralObjectives(AlgorithmSuite):

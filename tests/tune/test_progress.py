@@ -245,6 +245,18 @@ def test_a_loop_ends_with_a_summary(capsys):
     ]
 
 
+def test_the_summary_says_what_auto_chose_and_why(capsys, tmp_path):
+    loop(pg.sample(SPACE, trials=5))
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "  algorithm: auto chose Bayesian: one objective, and fewer than 500 trials"
+    )
+    loop(pg.sample(SPACE, trials=8, study=tmp_path / "s.db"))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.match(
+        r"  algorithm: auto chose TPE: one objective, and 2 % of a trial of \S+ s is less than a", last
+    )
+
+
 def test_progress_can_be_switched_off(capsys):
     loop(pg.sample(SPACE, trials=5, progress=False))
     pg.search(SPACE, lambda program: program.x, trials=5, progress=False)
@@ -261,7 +273,7 @@ def test_the_summary_shows_candidates_whole(capsys):
 def test_many_decisions_are_cut(capsys):
     loop(pg.sample(pg.Dict({"x": pg.intv(0, 9), **{f"y{i}": pg.intv(0, 1) for i in range(30)}}), trials=1))
     lines = capsys.readouterr().err.splitlines()
-    assert (len(lines), lines[21]) == (23, "  ... and 11 more decisions")
+    assert (len(lines), lines[21]) == (24, "  ... and 11 more decisions")
 
 
 def test_several_objectives_end_with_their_front(capsys):

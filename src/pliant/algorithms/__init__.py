@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import evolution, generators, objectives
-from .base import Algorithm, Exhausted, Reward, SetupError
+from .base import Algorithm, Exhausted, SetupError
 from .naming import to_algorithm
+from .rewards import Reward
 
 if TYPE_CHECKING:
     from .generators import *  # noqa: F403 - all algorithms; at run time they are loaded on first use

@@ -1,80 +1,179 @@
-"""The default algorithm, ``Auto``: picks a published algorithm that suits the rewards.  It has no method of its own."""
+"""The default algorithm, ``Auto``: chooses a published algorithm by what is known of the search.  It has no method of its own."""
 
 from __future__ import annotations
 
-from typing import Any, final
+from collections import deque
+from statistics import median
+from typing import Any, final, get_args
 
-from pliant.space import Decisions, Space
+from pliant.space import Decisions
 from pliant.values.errors import LoadError, quote
 
-from .base import Algorithm, Reward, check_arity
-from .evolution import NSGA2
-from .tpe import TPE
+from .base import Algorithm, Exhausted
+from .choosing import POPULATION, Facts, Method, choose
+from .deduplicate import Deduplicate
+from .evolution import NSGA2, RegularizedEvolution
+from .options import check_number
+from .rewards import Reward, check_arity
 
-POPULATION = 20  # of NSGA2: small, as searches by default have tens to hundreds of trials
+_FRONT = 20  # the population of NSGA2: small, as searches by default have tens to hundreds of trials
+_TIMES = 15  # how many of the newest times of trials are kept
+_ENOUGH = 5  # from this number on, their median counts
+_RANKS: tuple[Method, ...] = ("Bayesian", "TPE", "RegularizedEvolution")  # a search goes this way only
 
 
 @final
 class Auto(Algorithm):
-    """The default algorithm: ``TPE`` for one reward, ``NSGA2`` for several objectives.
+    """The default algorithm: chooses among ``Bayesian``, ``TPE``, ``RegularizedEvolution`` and ``NSGA2``.
 
-    The first reward that is recorded decides, failed trials do not.  Until then the search is a TPE's, which starts with
-    random decisions.  If that reward is a tuple of two or more numbers, the search continues as ``NSGA2`` with a
-    population of 20.  A tuple of one number counts as that number.  The choice depends on nothing else, so equal seeds and
-    equal rewards give equal searches.  ``explain()`` returns in one line what was chosen, and why.
+    For one reward it starts as ``Bayesian``, the best of the algorithms here at up to some hundred trials.  It continues
+    as ``TPE`` after 500 trials, or as soon as a proposal of ``Bayesian`` would take more than 2 % of the time of a trial,
+    and as ``RegularizedEvolution`` from the best trials after 5,000.  For several objectives it is ``NSGA2``.  When all of
+    a finite space was proposed, decisions are repeated.  ``explain()`` returns in one line what was chosen, and why.
+
+    The first reward decides the number of objectives; a tuple of one number counts as that number.  A new algorithm
+    receives all earlier rewards.
+
+    Equal seeds, equal rewards and equal times give equal searches.  A study records how long each trial took, and a
+    resumed study uses the recorded times.  A loop without a study does not measure: there, say how long a trial takes
+    with ``trial_seconds``; by default it counts as long.  The time of a proposal is predicted from the number of
+    trials, not measured.
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Auto(seed=1)
     >>> algorithm.setup(flatten([choice("op", 9)]))
-    >>> algorithm.feedback(algorithm.propose(), (0.9, -12.0))
+    >>> algorithm.feedback(algorithm.propose(), 0.9)
     >>> algorithm.explain()
-    'NSGA2 with a population of 20: each reward has 2 objectives'
+    'Bayesian: one objective, and fewer than 500 trials'
 
     Args:
       seed: where the random numbers start.
+      trial_seconds: how long a trial takes; None for what the study has recorded, or if it is not known.
+
+    Raises:
+      FieldTypeError, FieldValueError: ``trial_seconds`` is not a number above 0.
     """
 
     several_rewards = True
-    _objectives: int | None = None  # of each reward; None before the first
+
+    def __init__(self, seed: int = 0, *, trial_seconds: float | None = None) -> None:
+        super().__init__(seed)
+        self.trial_seconds = (
+            None if trial_seconds is None else check_number(trial_seconds, "trial_seconds", "Auto", above=0)
+        )
 
     def explain(self) -> str:
         """Returns which algorithm is in use, and why, in one line."""
-        if self._objectives is None:
-            return "TPE: one objective is assumed until the first reward is recorded"
-        if self._objectives == 1:
-            return "TPE: each reward is one number"
-        return f"NSGA2 with a population of {POPULATION}: each reward has {self._objectives} objectives"
+        return f"{self._method}: {self._why}"
 
     def _setup(self) -> None:
-        self._trials = 0
-        self._start(self.space, None)
+        self._objectives: int | None = None  # of each reward; None before the first
+        self._told = self._open = 0  # trials with a reward or failure, and running ones
+        self._is_exhausted = False
+        self._times: deque[float] = deque(maxlen=_TIMES)
+        method, self._why = choose(self._facts())
+        self._start(method)
 
-    def _start(self, space: Space, objectives: int | None) -> None:
-        self._objectives = objectives
-        self._chosen: Algorithm = TPE() if objectives in (None, 1) else NSGA2(POPULATION)
-        self._chosen.setup(space, seed=self.seed)
+    def _facts(self) -> Facts:
+        seconds = median(self._times) if len(self._times) >= _ENOUGH else None
+        return Facts(
+            told=self._told,
+            pending=self._open,
+            objectives=self._objectives,
+            seconds=self.trial_seconds or seconds,
+            is_exhausted=self._is_exhausted,
+        )
+
+    def _start(self, method: Method) -> None:
+        self._method: Method = method
+        self._chosen = _make(method)
+        self._chosen.setup(self.space, seed=self.seed, trials=self.planned)
+
+    def _change(self) -> None:
+        """Changes to the algorithm that suits the search now, which receives what was recorded."""
+        method, why = choose(self._facts())
+        if method == self._method or _rank(method) < _rank(self._method):
+            self._why = why if method == self._method else self._why
+            return
+        history: list[tuple[Decisions, Reward]] = getattr(self._chosen, "history", [])
+        self._why = why
+        self._start(method)
+        if method == "RegularizedEvolution":
+            history = sorted((one for one in history if one[1] is not None), key=lambda one: one[1] or 0.0)
+            history = history[-POPULATION:]  # the best comes last, and so dies last
+        for decisions, reward in history:
+            self._chosen.feedback(decisions, reward)
 
     def _propose(self) -> Decisions:
-        return self._chosen.propose()
+        self._change()
+        try:
+            found = self._chosen.propose()
+        except Exhausted:
+            self._is_exhausted = True
+            self._change()
+            has_repeats = self._method == "TPE"
+            found = self._chosen.propose() if has_repeats else self.space.sample(self.random)
+        self._open += 1
+        return found
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         if isinstance(reward, tuple) and len(reward) == 1:
             (reward,) = reward
         if reward is not None:
-            objectives = check_arity(self._trials + 1, reward, self._objectives)
-            if self._objectives is None and objectives > 1:
-                self._start(self.space, objectives)
-            self._objectives = objectives
+            known = self._objectives
+            self._objectives = check_arity(self._told + 1, reward, known)
+            if known is None:
+                self._change()
         self._chosen.feedback(decisions, reward)
-        self._trials += 1
+        self._told += 1
+        self._open = max(0, self._open - 1)
+
+    def _withdraw(self, decisions: Decisions) -> None:
+        self._chosen.withdraw(decisions)
+        self._open = max(0, self._open - 1)
+
+    def _note_time(self, seconds: float) -> None:
+        self._times.append(seconds)
 
     def _state(self) -> dict[str, Any]:
-        counts = {"objectives": self._objectives, "trials": self._trials}
-        return {**counts, "algorithm": self._chosen.state()}
+        return {
+            "objectives": self._objectives,
+            "told": self._told,
+            "open": self._open,
+            "times": list(self._times),
+            "exhausted": self._is_exhausted,
+            "method": self._method,
+            "why": self._why,
+            "algorithm": self._chosen.state(),
+        }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        objectives, self._trials = state["objectives"], int(state["trials"])
+        objectives, method = state["objectives"], state["method"]
         if objectives is not None and (type(objectives) is not int or objectives < 1):
             raise LoadError(f"the number of objectives is {quote(objectives)}, not an integer of at least 1.")
-        self._start(self.space, objectives)
+        if method not in get_args(Method):
+            raise LoadError(f"{quote(method)} is none of the algorithms {', '.join(get_args(Method))}.")
+        self._objectives, self._why = objectives, str(state["why"])
+        self._told, self._open = int(state["told"]), int(state["open"])
+        self._is_exhausted = bool(state["exhausted"])
+        self._times.extend(check_number(one, "seconds", "Auto") for one in state["times"])
+        self._start(method)
         self._chosen.restore(state["algorithm"])
+
+
+def _rank(method: Method) -> int:
+    return _RANKS.index(method) if method in _RANKS else len(_RANKS)
+
+
+def _make(method: Method) -> Algorithm:
+    if method == "Bayesian":
+        from .bayes import Bayesian  # brings SciPy's optimizers
+
+        return Bayesian()
+    if method == "TPE":
+        from .tpe import TPE
+
+        return TPE()
+    if method == "NSGA2":
+        return NSGA2(_FRONT)
+    return Deduplicate(RegularizedEvolution(POPULATION, 10))

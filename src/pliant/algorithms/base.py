@@ -5,7 +5,6 @@ Its base class does what all algorithms share: set-up, checks of decisions and r
 
 from __future__ import annotations
 
-import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -19,24 +18,18 @@ from pliant.values.errors import (
     FieldValueError,
     LoadError,
     PliantError,
-    RewardError,
     SpaceChangedError,
     SpaceError,
     quote,
     quote_typed,
 )
 from pliant.values.lines import check_depth
-from pliant.values.numbers import to_real, to_whole
+from pliant.values.numbers import to_whole
 
 from . import twister
-from .options import check_part
-
-Reward = float | tuple[float, ...] | None
-"""The result of a trial: a number (higher is better), a tuple of them for several objectives, or None for a failure."""
-
-
-LARGEST = 1e150
-"""The largest absolute value of a reward; algorithms compute sums of squares, which must be finite."""
+from .options import check_count, check_part
+from .options import check_number as check_option
+from .rewards import LARGEST, Reward, check_number, check_reward, check_step
 
 
 class Exhausted(PliantError, RuntimeError):
@@ -83,6 +76,7 @@ class Algorithm(ABC):
     def __init__(self, seed: int = 0) -> None:
         self.seed = check_seed(seed)
         self._space: Space | None = None
+        self._planned: int | None = None
 
     # ------------------------------------------------------------------ the interface
 
@@ -97,12 +91,19 @@ class Algorithm(ABC):
             raise _not_set_up(self, "read its space")
         return self._space
 
-    def setup(self, space: Space, *, seed: int | None = None) -> None:
+    @property
+    def planned(self) -> int | None:
+        """The number of trials that ``setup`` was told to expect; None if it is not known."""
+        return self._planned
+
+    def setup(self, space: Space, *, seed: int | None = None, trials: int | None = None) -> None:
         """Prepares the search of ``space``.  A second call with an equal space changes nothing.
 
         Args:
           space: what to search.
           seed: replaces the seed of the constructor, on the first call only.
+          trials: how many trials the search will probably have, on the first call only: sizes of populations and
+            phases follow it.  It may have more or fewer.
 
         Raises:
           SpaceError: the algorithm already searches another space, or cannot search this one.
@@ -121,9 +122,10 @@ class Algorithm(ABC):
             return
         kept = self.seed
         try:
-            self._begin(space, kept if seed is None else check_seed(seed))
+            planned = None if trials is None else check_count(trials, "trials", "setup", least=0)
+            self._begin(space, kept if seed is None else check_seed(seed), planned)
         except BaseException:
-            self._space, self.seed = None, kept
+            self._space, self.seed, self._planned = None, kept, None
             raise
 
     def propose(self) -> Decisions:
@@ -190,6 +192,19 @@ class Algorithm(ABC):
         """
         return self._parent(self._own(decisions, "know a parent"))
 
+    def note_time(self, seconds: float) -> None:
+        """Records how long a trial took, before its reward; only what is stored in a study is, so that replays are exact.
+
+        Raises:
+          FieldTypeError, FieldValueError: it is not a number of at least 0.
+        """
+        self.space  # noqa: B018 - raises SetupError
+        self._note_time(check_option(seconds, "seconds", "note_time"))
+
+    def explain(self) -> str | None:
+        """Returns in one line what an algorithm that chooses others has chosen, and why; None for other algorithms."""
+        return None
+
     def state(self) -> dict[str, Any]:
         """Returns the state for ``restore`` as JSON data: dicts with text keys, lists, numbers, text and None.
 
@@ -207,6 +222,7 @@ class Algorithm(ABC):
             "algorithm": type(self).__name__,
             "space": space.fingerprint,
             "seed": self.seed,
+            **({} if self.planned is None else {"trials": self.planned}),
             "random": twister.to_json(self.__dict__.get("random")),
             "own": own,
         }
@@ -254,6 +270,9 @@ class Algorithm(ABC):
     def _withdraw(self, decisions: Decisions) -> None:  # noqa: B027 - a hook that may stay empty
         """Forgets a proposal that will not be tried."""
 
+    def _note_time(self, seconds: float) -> None:  # noqa: B027 - as above
+        """Uses how long a trial took."""
+
     def _parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions that ``decisions`` continues from; None by default."""
         return None
@@ -290,15 +309,20 @@ class Algorithm(ABC):
             )
         return Decisions(space, decisions.values)
 
-    def _begin(self, space: Space, seed: int) -> None:
-        self._space, self.seed = space, seed
+    def _begin(self, space: Space, seed: int, planned: int | None) -> None:
+        self._space, self.seed, self._planned = space, seed, planned
         self.__dict__.pop("random", None)
         self._setup()
 
     def _install(self, space: Space, state: dict[str, Any]) -> None:
         if not isinstance(state["own"], dict):
             raise LoadError(f"its own part is {quote(state['own'])}, not a dict.")
-        self._begin(space, check_seed(state["seed"]))
+        planned = state.get("trials")
+        self._begin(
+            space,
+            check_seed(state["seed"]),
+            None if planned is None else check_count(planned, "trials", "setup", least=0),
+        )
         self._restore(state["own"])
         if state["random"] is not None:
             self.__dict__["random"] = twister.from_json(state["random"])
@@ -361,14 +385,6 @@ def check_seed(seed: Any) -> int:
     return number
 
 
-def check_step(step: Any) -> float:
-    """Returns the step of an intermediate report as a float; raises RewardError if it is not a finite number."""
-    number = to_real(step)
-    if number is not None and math.isfinite(number):
-        return number
-    raise RewardError(f"a step is a finite number, such as the epoch; got {quote_typed(step)}.")
-
-
 def check_algorithm(value: object, where: str) -> Algorithm:
     """Returns ``value`` when it is an algorithm, else raises FieldTypeError; ``where`` names the argument."""
     algorithm: Algorithm = check_part(value, Algorithm, where, "an algorithm, such as `Random()`")
@@ -382,96 +398,6 @@ def check_one_objective(algorithm: Algorithm, owner: str) -> None:
             f"{owner} ranks trials by one reward, and {quote(algorithm)} inside it is made for several objectives. Give {owner} an "
             f"algorithm for one objective, such as TPE(), and combine the rewards into one number; or leave out {owner}."
         )
-
-
-def check_reward(reward: Any, *, several: bool) -> Reward:
-    """Returns a reward for an algorithm as a float, a tuple of floats, or None.
-
-    Raises:
-      RewardError: it is not a finite number, or is a tuple while ``several`` is False.
-    """
-    if reward is None:
-        return None
-    if isinstance(reward, (tuple, list)) and not several:
-        raise RewardError(
-            f"this algorithm takes one reward, got {len(reward)}: {quote(reward)}.",
-            "Combine them into one number, or use an algorithm for several objectives, such as NSGA2.",
-            takes_one=True,
-        )
-    if isinstance(reward, (tuple, list)) and not reward:
-        raise RewardError("a reward of several objectives is a tuple of numbers; got an empty one.")
-    return check_told(reward)
-
-
-def check_told(
-    reward: Any, *, trial: int | None = None, takes_bool: bool = True
-) -> float | tuple[float, ...]:
-    """Returns the reward of a trial as a float, or as a tuple of floats of several objectives.
-
-    >>> check_told(2), check_told([2, 0.5])
-    (2.0, (2.0, 0.5))
-
-    ``trial`` is its number, for the message; ``takes_bool`` is whether True and False are the numbers 1 and 0.
-
-    Raises:
-      RewardError: it is not a finite number, or one of several is not.
-    """
-    if reward.__class__ is float and -LARGEST <= reward <= LARGEST:
-        return float(reward) + 0.0  # without a negative zero, which databases do not keep
-    if isinstance(reward, (tuple, list)) and len(reward) > 1:
-        return tuple([check_number(one, trial=trial, takes_bool=takes_bool) for one in reward])
-    if isinstance(reward, (tuple, list)) and reward:  # one objective
-        reward = reward[0]
-    return check_number(reward, trial=trial, takes_bool=takes_bool)
-
-
-def check_number(reward: Any, *, trial: int | None = None, takes_bool: bool = True) -> float:
-    """Returns one reward, a number of any library, as a float; arguments as in ``check_told``.
-
-    Raises:
-      RewardError: it is not a finite number, or too large.
-    """
-    number = to_real(reward, takes_bool=takes_bool)
-    if number is None or not math.isfinite(number):
-        raise RewardError(
-            f"{'a reward' if trial is None else f'the reward of trial {trial}'} is a finite number; got {quote_typed(reward)}.",
-            _advise(reward, "pass None" if takes_bool else "raise an error, or call feedback.skip('why')")
-            if trial is None
-            else f"For a trial that failed or diverged, call study.fail({trial}, 'why').",
-        )
-    if -LARGEST <= number <= LARGEST:
-        return number + 0.0
-    raise RewardError(
-        f"a reward is from {-LARGEST:g} to {LARGEST:g}; got {number:g}, whose square overflows.",
-        "Scale all rewards (divide by a constant, or take the logarithm), or report a failure if the trial diverged.",
-    )
-
-
-def _advise(reward: Any, fail: str) -> str:
-    """Returns what to give instead of something that is not a reward."""
-    if isinstance(reward, dict):
-        first = next((one for one in reward.values() if isinstance(one, (int, float))), 0.5)
-        return (
-            "Give the reward first, and the other numbers after it: `return "
-            f"{first:g}, {{...}}`, or `feedback({first:g}, metrics={{...}})`."
-        )
-    if isinstance(reward, (bool, str, bytes)):
-        return f"Convert it to a number with `float(...)`. For a trial that failed, {fail}."
-    if getattr(reward, "shape", None) or isinstance(reward, (list, tuple)):
-        return f"Give one number, such as `float(x.mean())`, or a tuple of them; for a trial that failed, {fail}."
-    number = "the number" if reward is None else "a finite number"
-    return f"Return {number}; for a trial that failed or diverged, {fail}."
-
-
-def check_arity(trial: int, reward: float | tuple[float, ...], known: int | None) -> int:
-    """Returns the number of objectives of a reward; raises RewardError if it is not ``known``, that of earlier trials."""
-    count = len(reward) if isinstance(reward, tuple) else 1
-    if known not in (None, count):
-        raise RewardError(
-            f"trial {trial} has {count} reward{'s' if count > 1 else ''}, and the trials before it {known} each.",
-            "All trials of a search have the same objectives: give the same number of rewards each time.",
-        )
-    return count
 
 
 def _check_proposed(algorithm: Algorithm, proposed: object, space: Space) -> Decisions:

@@ -6,8 +6,9 @@ from typing import Any, final
 
 from pliant.space import Decisions, mutate
 
-from .base import Algorithm, Exhausted, Reward, check_reward
+from .base import Algorithm, Exhausted
 from .options import check_count
+from .rewards import Reward, check_reward
 from .unseen import digest, draw_unseen, from_text, to_text
 from .wrapper import Wrapper
 

@@ -9,7 +9,8 @@ from pliant.space import Decisions, Float, from_unit, neighbours, to_unit
 from pliant.values.errors import RewardError, quote
 
 from . import twister
-from .base import Algorithm, Reward, check_reward
+from .base import Algorithm
+from .rewards import Reward, check_reward
 from .unseen import digest, from_text, to_text
 
 Told = tuple[Decisions, float]

@@ -26,8 +26,9 @@ from pliant.values.packages import require
 from pliant.values.path import at_path
 from pliant.values.signature import read_signature
 
-from .base import Algorithm, Exhausted, Reward, check_reward, take_first
+from .base import Algorithm, Exhausted, take_first
 from .options import check_count
+from .rewards import Reward, check_reward
 
 Number = int | float
 Values = tuple[Number, ...]

@@ -6,7 +6,8 @@ from typing import Any
 
 from pliant.space import Decisions
 
-from .base import Algorithm, Reward, check_algorithm
+from .base import Algorithm, check_algorithm
+from .rewards import Reward
 
 
 class Wrapper(Algorithm):
@@ -23,7 +24,7 @@ class Wrapper(Algorithm):
         self.several_rewards, self.for_several = self.algorithm.several_rewards, self.algorithm.for_several
 
     def _setup(self) -> None:
-        self.algorithm.setup(self.space, seed=self.seed)
+        self.algorithm.setup(self.space, seed=self.seed, trials=self.planned)
 
     def _propose(self) -> Decisions:
         return self.algorithm.propose()
@@ -36,6 +37,12 @@ class Wrapper(Algorithm):
 
     def _withdraw(self, decisions: Decisions) -> None:
         self.algorithm.withdraw(decisions)
+
+    def _note_time(self, seconds: float) -> None:
+        self.algorithm.note_time(seconds)
+
+    def explain(self) -> str | None:
+        return self.algorithm.explain()
 
     def _parent(self, decisions: Decisions) -> Decisions | None:
         return self.algorithm.parent(decisions)

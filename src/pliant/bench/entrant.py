@@ -100,7 +100,7 @@ def search(task: Task, algorithm: Algorithm, *, trials: int) -> Curve:
     >>> curve.evaluated, curve.at(50).reward > curve.at(1).reward
     (50, True)
     """
-    algorithm.setup(task.space)
+    algorithm.setup(task.space, trials=trials)
     recorder = Recorder(seed=algorithm.seed, trials=trials)
     clock, seconds = time.thread_time, 0.0
     for _ in range(trials):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Self, final
 
-from pliant.algorithms.base import check_number, check_step, check_told
+from pliant.algorithms.rewards import check_number, check_step, check_told
 from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError, quote
 from pliant.values.lines import LineDecoder, encode_line

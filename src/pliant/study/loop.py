@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar, final
 
 from pliant.algorithms import Exhausted
-from pliant.algorithms.base import check_arity
+from pliant.algorithms.rewards import check_arity
 from pliant.space import Decisions
 from pliant.values.errors import StaleError, StudyError
 
@@ -152,7 +152,7 @@ class Loop:
             self._seq += 1
             if not record.finish_trial(ended, self._seq):
                 raise told_twice(self._find(record, trial_id), ended)
-            self._learner.feedback(ended.decisions, told)
+            self._learner.feedback(ended.decisions, told, ended.seconds)
             self._save_if_due(record)
             return ended
 

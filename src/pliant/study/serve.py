@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any, Self, final
 
-from pliant.algorithms.base import check_told
+from pliant.algorithms.rewards import check_told
 from pliant.values.errors import FeedbackError, PliantError, StaleError, StudyError, quote
 
 from .peer import CALL_SECONDS, LISTEN_SECONDS, Peer, count_room, find_hoarders

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, final
 
 from pliant.algorithms import Algorithm
-from pliant.algorithms.base import check_number, check_step, check_told
 from pliant.algorithms.description import describe
 from pliant.algorithms.options import check_maximize
+from pliant.algorithms.rewards import check_number, check_step, check_told
 from pliant.space import Decisions, Space
 from pliant.space.formats import refuse_program
 from pliant.values.errors import DecisionError, NoStudyError, StudyError
@@ -109,7 +109,7 @@ class Study(View):
         trials = check.check_arguments(space, algorithm, trials)
         location, limits = to_location(path), parse_constraints(constraints)
         maximize = check_maximize(maximize)
-        algorithm.setup(space, seed=seed)
+        algorithm.setup(space, seed=seed, trials=trials)
         learner = Learner(algorithm, maximize=maximize)
         settings = {
             "name": check.check_name(location.stem if name is None else name),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from pliant.algorithms.base import check_number, check_step, check_told
+from pliant.algorithms.rewards import check_number, check_step, check_told
 from pliant.space import Decisions
 from pliant.values.errors import FeedbackError, FieldTypeError, quote
 from pliant.values.exceptions import catching, check_exceptions

@@ -203,7 +203,7 @@ def _open(template: Template, algorithm: Algorithm | None, study: object, **opti
     if study is not None:
         return study_source(study, template, algorithm, **options)
     algorithm = algorithm or to_algorithm()
-    algorithm.setup(template.space, seed=options["seed"])
+    algorithm.setup(template.space, seed=options["seed"], trials=options["trials"])
     template.space = algorithm.space  # an equal one, when the algorithm was used before
     return MemorySource(algorithm, options["trials"], maximize=check_maximize(options["maximize"]))
 

@@ -14,9 +14,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, to_algorithm
-from pliant.algorithms.base import check_arity
 from pliant.algorithms.description import rebuild
 from pliant.algorithms.options import check_maximize
+from pliant.algorithms.rewards import check_arity
 from pliant.hyper.template import Template
 from pliant.space import Decisions
 from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
@@ -73,6 +73,10 @@ class Source(ABC):
     @property
     def total(self) -> int | None:
         """How many trials the search has in all; None without a limit."""
+        return None
+
+    def explain(self) -> str | None:
+        """Returns which algorithm ``auto`` has chosen, and why; None for other algorithms."""
         return None
 
     def close(self) -> None:  # noqa: B027 - a hook that may stay empty
@@ -173,6 +177,8 @@ class Source(ABC):
             return
         with suppress(Exception):  # also called when the search is garbage: a summary must not fail it
             lines = say_end(self.tally, self.total, display.seconds, why=self.ended, earlier=self.earlier)
+            chosen = self.explain()
+            lines += [] if chosen is None else [f"  algorithm: auto chose {chosen}"]
             for line in lines:
                 write_line(line)
 
@@ -196,6 +202,9 @@ class MemorySource(Source):
     @property
     def total(self) -> int | None:
         return self._trials
+
+    def explain(self) -> str | None:
+        return self.algorithm.explain()
 
     def ask(self) -> Feedback | None:
         if self._trials is not None and self.count >= self._trials:
@@ -248,9 +257,10 @@ class MemorySource(Source):
 class StudySource(Source):
     """Trials of a study, which keeps them in a file."""
 
-    def __init__(self, study: Study, *, owned: bool) -> None:
+    def __init__(self, study: Study, *, owned: bool, algorithm: Algorithm | None = None) -> None:
         super().__init__(maximize=study.maximize)
         self.study = study
+        self.algorithm = algorithm  # of a study that was opened for this loop
         self.owned = owned  # opened for this loop, so closed at its end
         self._has_asked = False  # whether it handed out a trial
         self._is_closed = False
@@ -260,6 +270,9 @@ class StudySource(Source):
     @property
     def total(self) -> int | None:
         return self._budget
+
+    def explain(self) -> str | None:
+        return None if self.algorithm is None else self.algorithm.explain()
 
     def ask(self) -> Feedback | None:
         from pliant.study.run import explain_failures
@@ -327,7 +340,7 @@ def study_source(
             algorithm = to_algorithm() if is_free(location) else _rebuild(Study.open(location))
         study = Study.open_or_create(study, template.space, algorithm, trials=trials, seed=seed, maximize=up)
         template.space = study.space
-        return StudySource(study, owned=True)
+        return StudySource(study, owned=True, algorithm=algorithm)
     given = {"algorithm": algorithm, "trials": trials, "seed": seed, "maximize": maximize}
     for name, value in given.items():
         if value is not None and not (name == "maximize" and value == study.maximize):

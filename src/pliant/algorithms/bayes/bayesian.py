@@ -12,8 +12,9 @@ from scipy.special import erfcx, ndtr, ndtri
 from pliant.space import Decisions
 from pliant.values.errors import RewardError
 
-from ..base import Algorithm, Reward, check_reward
+from ..base import Algorithm
 from ..options import check_count
+from ..rewards import Reward, check_reward
 from ..unseen import draw_unseen
 from .candidates import maximize
 from .encoding import Encoding
@@ -89,6 +90,11 @@ class Bayesian(Algorithm):
     def told(self) -> tuple[Decisions, ...]:
         """All decisions with a recorded reward or failure, in the order of arrival."""
         return tuple(self._told)
+
+    @property
+    def history(self) -> list[tuple[Decisions, Reward]]:
+        """All recorded decisions with their rewards, None for failures, in the order of arrival."""
+        return list(zip(self._told, self._rewards, strict=True))
 
     def predict(self, decisions: Decisions) -> tuple[float, float]:
         """Returns the posterior mean and standard deviation of decisions.

@@ -8,8 +8,9 @@ from typing import Any, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, RewardError, quote
 
-from ..base import Algorithm, Exhausted, Reward, check_algorithm, check_one_objective, check_reward
+from ..base import Algorithm, Exhausted, check_algorithm, check_one_objective
 from ..options import check_count, check_number
+from ..rewards import Reward, check_reward
 from .operators import Individual, Operator, check_operator, is_for_several, takes_several
 from .pareto import ParetoTop, ParetoTournament
 from .selectors import Newest, Top, Tournament
@@ -91,7 +92,7 @@ class Evolution(Algorithm):
         self._population: list[Individual] = []
         self._children: deque[Decisions] = deque()
         if self.init is not None:
-            self.init.setup(self.space, seed=self.seed)
+            self.init.setup(self.space, seed=self.seed, trials=self.planned)
 
     def _propose(self) -> Decisions:
         if self._children:

@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple, final
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, quote_typed
 
-from ..base import Reward
 from ..options import check_count, check_number, check_part, keep_checked
+from ..rewards import Reward
 
 
 class Individual(NamedTuple):

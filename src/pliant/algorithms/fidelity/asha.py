@@ -10,7 +10,7 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Reward
+from ..rewards import Reward
 from .budget import Laddered, Values
 
 _FAILED = float("inf")  # sorts after every reward, whose sign is turned

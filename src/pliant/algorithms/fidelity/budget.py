@@ -10,9 +10,10 @@ from typing import final
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed, suggest
 
-from ..base import Algorithm, Reward, check_one_objective
+from ..base import Algorithm, check_one_objective
 from ..options import check_count
 from ..random import Random
+from ..rewards import Reward
 from ..wrapper import Wrapper
 
 
@@ -217,7 +218,7 @@ class Budgeted(Wrapper):
     def _setup(self) -> None:
         self._budget = Budget(self.space, self.budget, owner=type(self).__name__)
         self._ladder = self._climb(self._budget)
-        self.algorithm.setup(self._budget.space, seed=self.seed)
+        self.algorithm.setup(self._budget.space, seed=self.seed, trials=self.planned)
 
     def _join(self, values: Values, budget: int | float) -> Decisions:
         """Returns decisions of the whole space from the values without the budget, and the budget."""

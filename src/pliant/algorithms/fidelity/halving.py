@@ -10,8 +10,9 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Algorithm, Exhausted, Reward, take_first
+from ..base import Algorithm, Exhausted, take_first
 from ..options import check_count
+from ..rewards import Reward
 from .budget import Laddered, Values
 
 

@@ -13,8 +13,9 @@ from pliant.space import Choice, Decisions, Float, Int, Point, Space, from_unit,
 from pliant.space.sample import sample_branch
 from pliant.values.errors import FieldValueError
 
-from ..base import Algorithm, Exhausted, Reward, take_first
+from ..base import Algorithm, Exhausted, take_first
 from ..options import check_count, check_number
+from ..rewards import Reward
 from .budget import Budget, Budgeted, Values
 
 _TRIES = 10  # to find hyperparameters that no member has

@@ -13,9 +13,10 @@ from typing import Any, final
 
 from pliant.space import Decisions
 
-from ..base import Algorithm, Reward
+from ..base import Algorithm
 from ..options import check_count, check_number
 from ..random import Random
+from ..rewards import Reward
 from ..wrapper import Wrapper
 from .budget import Values
 

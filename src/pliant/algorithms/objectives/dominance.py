@@ -9,7 +9,7 @@ from typing import Any
 
 from pliant.values.errors import RewardError, quote
 
-from ..base import check_reward
+from ..rewards import check_reward
 
 Rewards = tuple[float, ...]
 

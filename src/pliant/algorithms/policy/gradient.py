@@ -12,8 +12,9 @@ import torch
 from pliant.space import Decisions
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, quote_typed, suggest
 
-from ..base import Algorithm, Reward, take_first
+from ..base import Algorithm, take_first
 from ..options import check_part
+from ..rewards import Reward
 from .factorized import Factorized
 from .policy import Policy
 from .ppo import ProximalPolicy

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pliant.space import Decisions
 from pliant.values.errors import FieldValueError, quote
 
-from ..base import Algorithm, Reward, check_reward
+from ..base import Algorithm
 from ..options import check_count, check_part
+from ..rewards import Reward, check_reward
 from ..unseen import draw_unseen
 from .acquisition import Acquisition, IndependentThompson
 from .candidates import Candidates, MutateBest, check_candidates

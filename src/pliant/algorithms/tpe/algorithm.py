@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pliant.space import Decisions, mutate
 from pliant.values.errors import FieldTypeError, LoadError, quote
 
-from ..base import Algorithm, Reward, check_reward
+from ..base import Algorithm
 from ..options import check_count, check_number
+from ..rewards import Reward, check_reward
 from .kernels import Columns, Kernels, Matrix
 from .tree import INACTIVE, Tree
 
@@ -97,6 +98,11 @@ class TPE(Algorithm):
         self.bandwidth = None if bandwidth is None else _check_pair(bandwidth)
         self.recent = check_count(recent, "recent", "TPE")
         self.repeat = bool(repeat)
+
+    @property
+    def history(self) -> list[tuple[Decisions, Reward]]:
+        """All recorded decisions with their rewards, None for failures, in the order of arrival."""
+        return [(Decisions(self.space, values), reward) for values, reward in self._told]
 
     def _setup(self) -> None:
         self._kernels = Kernels(Tree(self.space))

@@ -210,7 +210,8 @@ class Reading:
             number, kind, _, step, reported, stop, *_ = check_row(self.path, "events", row[:_event_size])
             trial = read_trial(self.path, self.space, row[_event_size:], {})
             reward = reported if kind == REPORT else trial.told
-            yield Event(number, kind, trial.id, trial.decisions, reward, step, stop)
+            seconds = trial.seconds if trial.copied_from is None else None  # a copy took no time
+            yield Event(number, kind, trial.id, trial.decisions, reward, step, stop, seconds)
 
     def _prior_events(self, seq: int) -> Iterator[Event]:
         for row in self.connection.execute(_priors_after, {"after": seq}):

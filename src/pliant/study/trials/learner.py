@@ -43,6 +43,7 @@ class Event(NamedTuple):
     reward: Reward
     step: float | None = None
     stop: bool | None = None
+    seconds: float | None = None  # how long a trial that ended took, as recorded
 
 
 @final
@@ -89,9 +90,11 @@ class Learner:
         self._count(start)
         return bool(stop)
 
-    def feedback(self, decisions: Decisions, reward: Reward) -> None:
-        """Passes a reward to the algorithm, or None for a failed trial."""
+    def feedback(self, decisions: Decisions, reward: Reward, seconds: float | None = None) -> None:
+        """Passes a reward to the algorithm, or None for a failed trial; and how long a trial with a reward took."""
         start = perf_counter()
+        if reward is not None and seconds is not None:
+            self._algorithm.note_time(seconds)
         if isinstance(reward, tuple):
             self._algorithm.feedback(decisions, tuple([self._sign * one for one in reward]))
         else:
@@ -129,7 +132,7 @@ class Learner:
         self._rest(snapshot)
         for event in events:
             if event.kind in (TELL, PRIOR):
-                self.feedback(event.decisions, event.reward)
+                self.feedback(event.decisions, event.reward, event.seconds)
             elif event.kind == REPORT:
                 assert isinstance(event.reward, float)
                 assert event.step is not None
