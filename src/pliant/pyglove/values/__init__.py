@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from .common_traits import Functor, MaybePartial, ensure_explicit_method_override, explicit_method_override
@@ -12,6 +13,16 @@ from .contextual import (
     contextual_value,
     get_contextual_override,
     with_contextual_override,
+)
+from .docstr_utils import (
+    DocStr,
+    DocStrArgument,
+    DocStrEntry,
+    DocStrExample,
+    DocStrRaises,
+    DocStrReturns,
+    DocStrStyle,
+    docstr,
 )
 from .error_utils import CatchErrorsContext, catch_errors
 from .formatting import (
@@ -57,6 +68,8 @@ from .thread_local import (
 from .value_location import KeyPath, KeyPathSet, StrKey, message_on_path
 
 ROOT_NAMES: dict[str, Any] = {
+    "utils": sys.modules[__name__],
+    "object_utils": sys.modules[__name__],
     "KeyPath": KeyPath,
     "KeyPathSet": KeyPathSet,
     "MISSING_VALUE": MISSING_VALUE,
@@ -70,6 +83,9 @@ ROOT_NAMES: dict[str, Any] = {
     "str_format": str_format,
     "repr_format": repr_format,
     "catch_errors": catch_errors,
+    "DocStr": DocStr,
+    "docstr": docstr,
+    "is_partial": is_partial,
     "explicit_method_override": explicit_method_override,
     "contextual_override": contextual_override,
     "with_contextual_override": with_contextual_override,
@@ -82,6 +98,13 @@ __all__ = [
     "BracketType",
     "CatchErrorsContext",
     "ContextualOverride",
+    "DocStr",
+    "DocStrArgument",
+    "DocStrEntry",
+    "DocStrExample",
+    "DocStrRaises",
+    "DocStrReturns",
+    "DocStrStyle",
     "Formattable",
     "Functor",
     "JSONConvertible",
@@ -102,6 +125,7 @@ __all__ = [
     "comma_delimited_str",
     "contextual_override",
     "contextual_value",
+    "docstr",
     "ensure_explicit_method_override",
     "explicit_method_override",
     "flatten",

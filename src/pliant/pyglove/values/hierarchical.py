@@ -9,7 +9,7 @@ from pliant.values.errors import FieldTypeError, PathError, quote
 
 from .common_traits import MaybePartial
 from .key_path import KeyPath
-from .missing import MISSING_VALUE
+from .missing import MISSING_VALUE, is_missing
 
 Visitor = Callable[[KeyPath, Any], bool]
 MergeFn = Callable[[KeyPath, Any, Any], Any]
@@ -64,7 +64,7 @@ def transform(
     path = root_path or KeyPath()
     if isinstance(value, dict):
         made = {k: transform(v, transform_fn, KeyPath(k, path), inplace) for k, v in value.items()}
-        kept = {k: v for k, v in made.items() if v != MISSING_VALUE}
+        kept = {k: v for k, v in made.items() if not is_missing(v)}
         if inplace:
             for key in value.keys() - kept.keys():
                 del value[key]
@@ -75,7 +75,7 @@ def transform(
             value = kept
     elif isinstance(value, list):
         items = [transform(v, transform_fn, KeyPath(i, path), inplace) for i, v in enumerate(value)]
-        kept_items = [v for v in items if v != MISSING_VALUE]
+        kept_items = [v for v in items if not is_missing(v)]
         if inplace:
             if len(kept_items) != len(value) or any(a is not b for a, b in zip(kept_items, value)):
                 value[:] = kept_items
@@ -218,7 +218,7 @@ def merge_tree(dest: Any, src: Any, merge_fn: MergeFn | None = None, root_path: 
                 merged = merge_fn(at, old, new)
             else:
                 merged = new if key in src else old
-            if merged != MISSING_VALUE:
+            if not is_missing(merged):
                 dest[key] = merged
             elif key in dest:
                 del dest[key]
@@ -241,7 +241,7 @@ def _merge_into_list(
             dest[key] = merge_tree(dest[key], value, merge_fn, at)
         else:
             dest.append(value if merge_fn is None else merge_fn(at, MISSING_VALUE, value))
-    dest[:] = [item for item in dest if item != MISSING_VALUE]
+    dest[:] = [item for item in dest if not is_missing(item)]
     return dest
 
 
@@ -252,5 +252,5 @@ def is_partial(value: Any) -> bool:
     (True, False)
     """
     return not traverse(
-        value, lambda path, v: not (v == MISSING_VALUE or (isinstance(v, MaybePartial) and v.is_partial))
+        value, lambda path, v: not (is_missing(v) or (isinstance(v, MaybePartial) and v.is_partial))
     )

@@ -118,7 +118,7 @@ class JSONConvertible(_Registration):
 
     TYPE_NAME_KEY: ClassVar[str] = "_type"
     TUPLE_MARKER: ClassVar[str] = "__tuple__"
-    TYPE_CONVERTER: ClassVar[Callable[[type[Any]], Callable[[Any], Any] | None] | None] = None
+    TYPE_CONVERTER: ClassVar[Any] = None
     auto_register: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -44,13 +44,16 @@ _MOST_ARGUMENTS: Final = 4
 
 
 def type_name(cls: type[Any], *, all_names: bool = False) -> list[str]:
-    """Returns the names of a class in JSON, PyGlove's own first where it is one of PyGlove's classes.
+    """Returns the names of a class in JSON: its ``__serialization_key__``, else the name that PyGlove has for it, and its own.
 
     >>> from pliant.pyglove.values.missing import MissingValue
     >>> type_name(MissingValue)
     ['pyglove.core.utils.missing.MissingValue']
     """
     own = f"{cls.__module__}.{cls.__qualname__}"
+    chosen = cls.__dict__.get("__serialization_key__")
+    if isinstance(chosen, str):
+        return [chosen, own] if all_names else [chosen]
     if not own.startswith(_OURS):
         return [own]
     folder, _, rest = own.removeprefix(_OURS).partition(".")

@@ -32,3 +32,12 @@ class MissingValue(Formattable, JSONConvertible):
 
 
 MISSING_VALUE = MissingValue()
+
+
+def is_missing(value: object) -> bool:
+    """Returns whether a value is missing; unlike ``==``, it never asks the value.
+
+    >>> is_missing(MISSING_VALUE), is_missing(None)
+    (True, False)
+    """
+    return isinstance(value, MissingValue)

@@ -1,0 +1,1 @@
+"""The value specs, by kind; ``value_specs`` offers them together."""
