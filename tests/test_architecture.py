@@ -53,8 +53,15 @@ FLOORS: dict[str, Row] = {
         sqlalchemy=EVERYWHERE,
         pandas=("export.py",),
         pyarrow=("export.py",),
+        fsspec=("artifacts/remote.py",),
     ),
-    "tune": row(4, "values schema space launch symbolic algorithms hyper study", rich=("progress.py",)),
+    "tune": row(
+        4,
+        "values schema space launch symbolic algorithms hyper study",
+        rich=("progress.py",),
+        torch=("weights.py",),
+        safetensors=("weights.py",),
+    ),
     "parallel": row(5, "tune"),  # deprecated name of tune
     "nas": row(5, "values space launch symbolic hyper study tune", lazily="algorithms"),
     "oneshot": row(
@@ -103,7 +110,7 @@ INNER: dict[str, list[str]] = {
         "zero_cost", "pruning",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
-    "study": ["trials", "store", "."],
+    "study": ["trials", "store", "artifacts", "."],
     "launch": [".", "containers"],
     "pyglove": [
         "values", "typing", "symbolic", "geno detouring patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",

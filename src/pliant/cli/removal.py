@@ -1,11 +1,13 @@
-"""Deletes studies with all their files; refuses files that are not studies, and studies in use."""
+"""Deletes studies with all their files, also those that trials saved beside them; refuses files that are not studies, and studies in use."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 from pliant.study import Study
+from pliant.study.artifacts.place import ENDING
 from pliant.study.store.files import beside, find_real
 from pliant.study.store.location import Location, Server
 from pliant.study.store.lock import WriterLock
@@ -40,5 +42,6 @@ def remove_studies(*places: Location) -> None:
             held.callback(lock.release)
         for path in studies:
             real = find_real(path)
+            shutil.rmtree(beside(real, ENDING), ignore_errors=True)  # the files that its trials saved
             for file in (*(beside(real, end) for end in _BESIDE), real, path):
                 file.unlink(missing_ok=True)

@@ -213,6 +213,11 @@ class Loop:
 
         return self.step(work)
 
+    @property
+    def continues(self) -> bool:
+        """Whether the algorithm may propose trials that continue earlier ones."""
+        return self._learner.continues
+
     def leave(self) -> None:
         """Closes the store at the end of the process, or when nothing refers to the study any more."""
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt) and not self._store.is_lost:

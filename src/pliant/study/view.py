@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from pliant.space import Decisions, Space
 from pliant.values.errors import FieldValueError, StudyError, listing, quote, suggest
 from pliant.values.slips import STUDY, explain_attributes
 
+from .artifacts.place import StudyFiles
+from .artifacts.shelf import Artifacts
 from .loop import find_trial
 from .store.check import find_faults
 from .store.location import to_location
@@ -47,6 +50,16 @@ class View:
         self.constraints: tuple[str, ...] = tuple(settings["constraints"])
         store.record.space = space
         self._store = store
+        self._files = StudyFiles(store.path)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The files that its trials saved.
+
+        Raises:
+          StudyError: the study is on a server, so that their place is not known from it.
+        """
+        return self._files.open()
 
     def trials(self, status: str | None = None) -> Iterator[Trial]:
         """Returns the trials in the order of proposal: all, or those of one status.
@@ -65,7 +78,7 @@ class View:
         Raises:
           FeedbackError: it does not exist.
         """
-        return self._store.read(lambda record: find_trial(record, to_id(trial_id)))
+        return self._with_files(self._store.read(lambda record: find_trial(record, to_id(trial_id))))
 
     def latest(self, decisions: Decisions) -> Trial | None:
         """Returns the latest completed trial of these decisions, such as the parent of another trial; None without."""
@@ -87,11 +100,12 @@ class View:
                 )
             return record.best(number, maximize=self.maximize)
 
-        return self._store.read(work)
+        return [*map(self._with_files, self._store.read(work))]
 
     def front(self) -> list[Trial]:
         """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best trial."""
-        return self._store.read(lambda record: find_front(record, maximize=self.maximize))
+        found = self._store.read(lambda record: find_front(record, maximize=self.maximize))
+        return [*map(self._with_files, found)]
 
     def counts(self) -> dict[str, int]:
         """Returns the number of trials of each status, in the order of ``STATUSES``."""
@@ -174,7 +188,10 @@ class View:
             if not page:
                 return
             last = page[-1].id
-            yield from page
+            yield from map(self._with_files, page)
+
+    def _with_files(self, trial: Trial) -> Trial:
+        return replace(trial, files=self._files)
 
 
 def _is_complete(record: Record) -> bool:

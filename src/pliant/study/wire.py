@@ -46,7 +46,11 @@ def address_of(place: Place) -> str:
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
     """Returns a trial as JSON for a worker, without its reports."""
-    plain = {field.name: getattr(trial, field.name) for field in fields(trial) if field.name != "reports"}
+    plain = {
+        field.name: getattr(trial, field.name)
+        for field in fields(trial)
+        if field.name not in ("reports", "files")
+    }
     parent = None if trial.parent is None else list(trial.parent.values)
     return plain | {
         "decisions": list(trial.decisions.values),

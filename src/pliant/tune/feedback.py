@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from pliant.algorithms.rewards import check_number, check_step, check_told
@@ -14,6 +15,7 @@ from pliant.values.exceptions import catching, check_exceptions
 if TYPE_CHECKING:
     from pliant.study import Cause
 
+    from .files import TrialFiles
     from .source import Source
     from .worker import ChannelReceiver
 
@@ -45,15 +47,21 @@ class Feedback:
     Attributes:
       id: the number of the trial, from 1.
       decisions: what was decided.
-      parent: the decisions of the earlier trial whose checkpoint this trial should load, for algorithms that promote or
-        copy trials; None where training starts from the beginning.
+      parent: the decisions of the earlier trial that this trial continues, for algorithms that promote or copy trials; None
+        where training starts from the beginning. ``folder`` then starts as a copy of that trial's folder.
       should_stop: whether a report of this trial was answered with a stop.
     """
 
-    __slots__ = ("_source", "decisions", "id", "parent", "should_stop")
+    __slots__ = ("_files", "_source", "decisions", "id", "parent", "should_stop")
 
     def __init__(
-        self, source: Source | ChannelReceiver, id: int, decisions: Decisions, *, parent: Decisions | None
+        self,
+        source: Source | ChannelReceiver,
+        id: int,
+        decisions: Decisions,
+        *,
+        parent: Decisions | None,
+        files: TrialFiles | None = None,
     ) -> None:
         # Not the search, which refers to this: a loop that is left must be freed at once.
         self._source: Source | ChannelReceiver | None = source
@@ -61,6 +69,60 @@ class Feedback:
         self.decisions = decisions
         self.parent = parent
         self.should_stop = False
+        self._files = files
+
+    def save(self, name: str, source: object) -> None:
+        """Saves a file of this trial under a name, to be read after the search: ``search.best.artifact("weights.pt")``.
+
+        It is complete on the disk when the call returns. A second file of this name replaces the first::
+
+            def evaluate(network, feedback):
+                accuracy = train(network)
+                torch.save(network.state_dict(), feedback.folder / "weights.pt")
+                feedback.save("weights.pt", feedback.folder / "weights.pt")
+                return accuracy
+
+        Args:
+          name: such as ``weights.pt`` or ``plots/loss.png``: a relative path, which is never used as a path where it is stored.
+          source: the path of a file, or its content as bytes.
+
+        Raises:
+          FieldTypeError, FieldValueError: the name is not allowed; the file does not exist, or is larger than the limit of the search.
+          FeedbackError: this trial has its feedback already.
+          StudyError: it cannot be stored, such as on a full disk.
+        """
+        if self._source is None:
+            raise FeedbackError(
+                f"trial {self.id} has its feedback already, so it cannot save files; call feedback.save before feedback."
+            )
+        self._open_files().save(name, source)
+
+    @property
+    def folder(self) -> Path:
+        """A folder for this trial, in which it can go on after a crash.
+
+        A trial that is tried again gets the folder of its last attempt, with all files in it; its path is another one, so that a
+        worker that was given up cannot write there. A trial with a ``parent`` starts with a copy of the parent's folder. So the same
+        lines resume a trial and continue a parent::
+
+            checkpoint = feedback.folder / "checkpoint.pt"
+            start = 0
+            if checkpoint.exists():
+                state = torch.load(checkpoint, weights_only=True)
+                network.load_state_dict(state["network"])
+                start = state["epoch"] + 1
+
+        Where artifacts are stored at a URL, the folder is a temporary one, and its files are stored at each ``report`` and at the end.
+
+        Raises:
+          StudyError: it cannot be made, or a later attempt of this trial has it.
+        """
+        return self._open_files().folder
+
+    @property
+    def parent_id(self) -> int | None:
+        """The id of the trial that this trial continues; None without a ``parent``."""
+        return None if self._files is None else self._files.parent
 
     def report(self, reward: Any, *, step: float) -> bool:
         """Reports an intermediate reward; returns whether this trial should stop now.
@@ -79,7 +141,10 @@ class Feedback:
             raise FeedbackError(
                 f"trial {self.id} has its feedback already, so it cannot report; call feedback.report before feedback."
             )
-        stop = self._source.report(self, check_number(reward, takes_bool=False), check_step(step))
+        number, at = check_number(reward, takes_bool=False), check_step(step)
+        if self._files is not None:
+            self._files.synchronize()
+        stop = self._source.report(self, number, at)
         self.should_stop = self.should_stop or stop
         return stop
 
@@ -133,6 +198,18 @@ class Feedback:
         """Whether this trial has its feedback."""
         return self._source is None
 
+    def keep_weights(self, program: Any) -> None:
+        """Saves the weights of the program of this trial, where the search keeps them.  Searches call this."""
+        if self._files is not None:
+            self._files.keep_weights(program)
+
+    def _open_files(self) -> TrialFiles:
+        if self._files is None:
+            raise FeedbackError(
+                f"the search of trial {self.id} stores no files. Save and read files in trials of pg.search and pg.sample."
+            )
+        return self._files
+
     def _fail(self, error: Exception) -> bool:
         from .worker import describe_failure  # brings the launchers
 
@@ -149,6 +226,8 @@ class Feedback:
                 f"trial {self.id} has its feedback already; call feedback once per turn of the loop. "
                 "Return several numbers as metrics: feedback(reward, metrics={...})."
             )
+        if self._files is not None:  # before the reward, so that a result always has its files
+            self._files.synchronize()
         counts = source.tell(self, told)
         self._source = None  # so that a study is free when only this is left of its loop
         source.end(self, told, counts=counts)

@@ -26,6 +26,7 @@ from .source import Callback, MemorySource, Source, study_source
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
+    from pliant.study.artifacts import Artifacts, Keep
 
 T = TypeVar("T")
 
@@ -86,6 +87,20 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
     def trials(self) -> list[Trial]:
         return self._source.trials()
 
+    @property
+    def artifacts(self) -> Artifacts:
+        return self._source.storage.open()
+
+    @property
+    def _has_weights(self) -> bool:
+        return self._source.storage.keep is not None
+
+    def _front_ids(self) -> list[int]:
+        return self._source.tally.front_ids
+
+    def _trial(self, id: int) -> Trial:
+        return self._source.trial(id)
+
     def _best(self) -> list[tuple[Decisions, Reward]]:
         return self._source.tally.front()
 
@@ -106,6 +121,8 @@ class Options(TypedDict, total=False):
     callbacks: Sequence[Callback]
     progress: bool
     attempts: int | None
+    artifacts: Path | str | None
+    keep: Keep | str | None
     search_space: Any
     where: Any
     num_examples: int | None
@@ -149,21 +166,21 @@ def sample(
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     attempts: int | None = 3,
+    artifacts: Path | str | None = None,
+    keep: Keep | str | None = None,
     search_space: object = MISSING_VALUE,
     where: object = None,
     num_examples: int | None = None,
 ) -> Search[Any]:
     """Searches a space: ``for program, feedback in pg.sample(space, trials=100): feedback(reward)``.
 
-    Shows progress on standard error, a live bar in a terminal or notebook, a line now and then elsewhere, and a summary at the
-    end. Of searches inside a search, only the outermost is shown.
+    Shows progress on standard error and a summary at the end; of searches inside a search, only the outermost is shown.
 
     Args:
       space: a program with holes, a hole, plain containers with holes, or a ``pg.trace``.
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None. Used again, it continues.
       trials: how many turns; None until the algorithm has nothing left (as a ``Sweep``) or the time is over.
-      partition_fn: which holes to decide: a function of the hole, or a regular expression of paths; the others
-        stay open in the programs, for a loop inside the loop.
+      partition_fn: which holes to decide: a function of the hole, or a regular expression of paths; others stay open.
       seed: replaces the algorithm's seed, unless it was used before; same seed, same search.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       study: the path of a file that stores every trial, so that the same call resumes the search later; or an open study.
@@ -171,6 +188,8 @@ def sample(
       callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search.
       progress: whether progress and summary are shown.
       attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
+      artifacts: a folder or URL for the files that trials save; None for one beside the study.
+      keep: which trials keep their files: ``"best"``, ``"front"``, ``"all"``, a ``Keep``; weights of networks are then saved.
       search_space: another name of ``space``.
       where: another name of ``partition_fn``.
       num_examples: another name of ``trials``.
@@ -178,12 +197,10 @@ def sample(
     Raises:
       SpaceError: the space has no hole to decide.
       SpaceChangedError: the study has another space; the message shows the difference.
-      FeedbackError: from the loop, when a turn ended without feedback.
-      EvaluationError: from the loop: the study is complete, and all of its trials failed.
+      FeedbackError, EvaluationError: from the loop: a turn had no feedback; the study is complete, and all its trials failed.
 
     >>> import pliant as pg
-    >>> search = pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)
-    >>> for program, feedback in search:
+    >>> for program, feedback in (search := pg.sample(pg.Dict(x=pg.intv(0, 9)), "sweep", progress=False)):
     ...     feedback(-(program.x - 3) ** 2)
     >>> search.best_program, search.best_reward
     ({x=3}, 0.0)
@@ -194,7 +211,7 @@ def sample(
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
     ends, called = check_ends(timeout_seconds, "sample", attempts=attempts), check_callbacks(callbacks)
     source = _open(template, given, study, trials=trials, seed=seed, maximize=maximize)
-    source.watch(progress=progress, callbacks=called, **ends)
+    source.watch(progress=progress, callbacks=called, files=(artifacts, keep), **ends)
     return Search(template.space, source, make)
 
 

@@ -21,6 +21,7 @@ from pliant.values.exceptions import Types, check_exceptions
 from pliant.values.slips import check_names
 
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
+from .files import Storage
 from .progress import write_line
 from .result import Result
 from .source import Callback, StudySource, study_source
@@ -37,6 +38,7 @@ from .worker import (
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
+    from pliant.study.artifacts import Keep
 
 T = TypeVar("T")
 ADVICE = "Fix this and run again{}. If many failures are expected, set max_failures=N."
@@ -63,12 +65,13 @@ def search(
     max_failures: int | None = None,
     on_end: Callback | None = None,
     launcher: Launcher | None = None,
+    artifacts: Path | str | None = None,
+    keep: Keep | str | None = None,
 ) -> Result[T]:
     """Searches a space: ``pg.search(space, evaluate, trials=100)`` evaluates programs and returns what was found.
 
     Worker processes import ``evaluate`` by its name: define it at the top of a module or script, and call ``search`` under
-    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook) evaluations run in this process, one at a time, unless
-    ``workers``, ``limits`` or ``launcher`` is given. Ctrl-C once finishes running evaluations, then stops; twice stops now.
+    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook) evaluations run in this process, one at a time.
 
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
@@ -89,21 +92,20 @@ def search(
       max_failures: how many failed trials end the search, skipped ones aside; None: an error when the first five, or all, fail.
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
+      artifacts: a folder or URL for the files that trials save; None for one beside the study.
+      keep: which trials keep their files: ``"best"``, ``"front"``, ``"all"``, a ``Keep``; weights of networks are then saved.
 
     Raises:
-      SpaceError, LaunchError: the space has no hole; or workers cannot import it, or ``evaluate``.
-      EvaluationError: the first trials all failed.
-      StudyError, KeyboardInterrupt: the study cannot be opened or written; a second Ctrl-C.
+      SpaceError, LaunchError, EvaluationError, StudyError: no hole; no import in workers; all trials fail; no study there.
     """
-    called = (*check_callbacks(callbacks), *check_callbacks(() if on_end is None else [on_end]))
+    called = (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
     with ExitStack() as stack:
         work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
-        watch = _open(stack, work, study, given, is_patient=max_failures is not None, **settings)
-        watch.source.watch(progress=progress, callbacks=called, timeout_seconds=ends["timeout_seconds"])
-        return watch.run(**ends)
+        watch = _open(stack, work, study, given, files=(artifacts, keep), failures=max_failures, **settings)
+        return watch.run(called, progress=progress, **ends)
 
 
 class _Work(NamedTuple):
@@ -111,7 +113,8 @@ class _Work(NamedTuple):
 
     template: Template
     launcher: Launcher
-    make: Callable[[Any], Job]  # the job of a trial
+    make: Callable[..., Job]  # the job of a trial
+    sent: dict[str, Any]  # with each job
     name: str  # of the function
     why: str | None  # it is called in this process
     lent: Lent | None  # where trials run in this process
@@ -163,7 +166,7 @@ def _prepare(
         file = Path(stack.enter_context(TemporaryDirectory()), "space.json")
         file.write_text(sent["space"].pop("text"), encoding="utf-8")
         sent["space"]["file"] = str(file)
-    return _Work(template, launcher, partial(make_job, call, sent, limits), name, why, lent)
+    return _Work(template, launcher, partial(make_job, call, sent, limits), sent, name, why, lent)
 
 
 def _find_unguarded(sent: dict[str, Any]) -> str | None:
@@ -191,7 +194,8 @@ def _open(
     study: object,
     algorithm: Algorithm | None,
     *,
-    is_patient: bool,
+    failures: object,
+    files: tuple[object, object],
     **settings: Any,
 ) -> _Watch:
     """Opens the study of a search: the one that was given, or one in a temporary folder."""
@@ -201,7 +205,9 @@ def _open(
     source = study_source(path, work.template, algorithm, **settings)
     stack.callback(undisturbed, source.close)
     stack.callback(source.finish)
-    return _Watch(source, work, is_patient=is_patient, is_stored=study is not None)
+    source.storage = Storage(*files, source.study.path if study is not None else None)
+    work.sent["files"] = source.storage.describe()  # workers find it in the payload of each job
+    return _Watch(source, work, is_patient=failures is not None, is_stored=study is not None)
 
 
 @final
@@ -218,17 +224,18 @@ class _Watch:
         self._said: dict[int, dict[str, Any]] = {}  # of exceptions, with `catch`
         self._has_run = False  # whether a trial has ended
 
-    def run(self, **options: Any) -> Result[Any]:
+    def run(self, callbacks: tuple[Callback, ...], *, progress: bool, **options: Any) -> Result[Any]:
         """Runs what is left of the study; returns what was found."""
         from pliant.study.run import explain_failures, run
 
         source, work = self.source, self._work
+        source.watch(progress=progress, callbacks=callbacks, timeout_seconds=options["timeout_seconds"])
         if source.begin(sys._getframe()) and work.why is not None:
             write_line(f"search: evaluations run in this process, one at a time: {work.why}")
         ending = run(
             source.study,
             work.launcher,
-            work.make,
+            lambda trial: work.make(trial, parent_id=source.find_parent(trial)),
             read=self.read,
             on_end=self.end,
             on_interrupt=announce,
@@ -243,11 +250,14 @@ class _Watch:
                 if not self._has_run and (hopeless := explain_failures(source.study)):
                     raise EvaluationError(hopeless)
                 self._patience.finish()
-        trials = [trial for trial in source.study.trials() if trial.ended is not None]
-        make = work.template.materialize
-        kept = source.tally.kept
         return Result(
-            work.template.space, make, trials, front=source.study.front(), kept=kept, ended=ending.how
+            work.template.space,
+            work.template.materialize,
+            source.trials(),
+            front=source.study.front(),
+            kept=source.tally.kept,
+            ended=ending.how,
+            storage=source.storage,
         )
 
     def read(self, trial: Trial, outcome: Outcome) -> Any:
@@ -269,7 +279,9 @@ class _Watch:
         """Passes a trial on that ended; raises where it is one of too many failures."""
         trace, self._has_run = self._traces.pop(trial.id, ""), True
         said = self._said.pop(trial.id, None)
-        self.source.add(trial, () if self._work.lent is None else self._work.lent.take_program())
+        self.source.add(
+            self.source.with_files(trial), () if self._work.lent is None else self._work.lent.take_program()
+        )
         if said is not None and not said["caught"]:
             self._raise(trial, said)
         if self._patience is not None:

@@ -9,6 +9,7 @@ from pliant.algorithms.objectives import ParetoFront
 from pliant.values.slips import SEARCH, explain_attributes
 
 from .feedback import Reward
+from .files import Storage
 from .text import say, say_decisions
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pliant.space import Decisions, Space
     from pliant.study import Study, Trial
+    from pliant.study.artifacts import Artifacts
 
 T = TypeVar("T")
 
@@ -68,6 +70,13 @@ class Tally:
         return [] if self.best is None else [self.best[1:]]
 
     @property
+    def front_ids(self) -> list[int]:
+        """The ids of the Pareto-optimal trials, the best in the first objective first."""
+        if self._front is not None:
+            return [member.item[0] for member in self._front]
+        return [] if self.best is None else [self.best[0]]
+
+    @property
     def best_id(self) -> int | None:
         """The id of the best trial; of several objectives, of the best in the first one."""
         best = self.best if self._front is None else self._front.members[0].item
@@ -116,6 +125,33 @@ class Found(ABC, Generic[T]):
     def _best(self) -> list[tuple[Decisions, Reward]]:
         """Returns the Pareto-optimal decisions with their rewards, the best in the first objective first."""
 
+    @abstractmethod
+    def _front_ids(self) -> list[int]:
+        """Returns the ids of the trials of ``_best``."""
+
+    @abstractmethod
+    def _trial(self, id: int) -> Trial:
+        """Returns one trial that ended."""
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial, a frozen record with the files that it saved: ``search.best.artifact("weights.pt")``.
+
+        None before the first reward.  Of several objectives, the best in the first one.
+        """
+        ids = self._front_ids()
+        return self._trial(ids[0]) if ids else None
+
+    @property
+    @abstractmethod
+    def artifacts(self) -> Artifacts:
+        """The files that the trials saved, for as long as this search is referred to if it has no study and no ``artifacts``."""
+
+    @property
+    @abstractmethod
+    def _has_weights(self) -> bool:
+        """Whether the weights of networks were saved by themselves."""
+
     @property
     def best_program(self) -> T | None:
         """The best program; None before the first reward.  Of several objectives, the best in the first one.
@@ -127,8 +163,12 @@ class Found(ABC, Generic[T]):
                 feedback(train_and_score(network))
             search.best_program(images)        # the trained network
 
-        Only this one is kept.  Else it is built from the decisions, and not trained: if the trial ran in a worker process, or
-        before the search was resumed.  Save what it trained under ``feedback.id``, or train it again.
+        Only this one is kept.  If the trial ran in a worker process, or before the search was resumed, it is built from the
+        decisions: with its weights if the search has ``keep="best"`` and it is a network, else not trained. Save what it trained
+        by ``feedback.save``, or train it again.
+
+        Raises:
+          StudyError: its weights cannot be read, or are not those of the network that its decisions give now.
         """
         front = self.front
         return front[0][0] if front else None
@@ -156,8 +196,21 @@ class Found(ABC, Generic[T]):
         kept, best_id = self._kept()
         if best and kept is not None and kept[0] == best_id:
             made = {**made, best[0]: kept[1]}
-        self._made = {one: made[one] if one in made else self._make(one[0]) for one in best}
+        ids = dict(zip(best, self._front_ids(), strict=True))
+        self._made = {one: made[one] if one in made else self._build(one[0], ids[one]) for one in best}
         return [(self._made[one], one[1]) for one in best]
+
+    def _build(self, decisions: Decisions, id: int) -> T:
+        """Returns the program of decisions, with the weights that its trial saved, if any."""
+        program = self._make(decisions)
+        if self._has_weights:
+            from .weights import WEIGHTS, is_network, load_weights
+
+            if is_network(program):
+                trial = self._trial(id)
+                if WEIGHTS in trial.artifacts:
+                    load_weights(program, trial.artifact(WEIGHTS), id)
+        return program
 
     if not TYPE_CHECKING:
         __getattr__ = explain_attributes(SEARCH)
@@ -196,9 +249,12 @@ class Result(Found[T]):
         front: list[Trial],
         kept: tuple[int, Any] | None,
         ended: str,
+        storage: Storage,
     ) -> None:
         super().__init__(space, make)
+        self._storage = storage
         self._trials = trials
+        self._order = [trial.id for trial in front if trial.told is not None]
         self._front = [(trial.decisions, trial.told) for trial in front if trial.told is not None]
         self._ids = kept, front[0].id if front else None
         self._how = ended
@@ -211,6 +267,20 @@ class Result(Found[T]):
     @property
     def trials(self) -> list[Trial]:
         return list(self._trials)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        return self._storage.open()
+
+    @property
+    def _has_weights(self) -> bool:
+        return self._storage.keep is not None
+
+    def _front_ids(self) -> list[int]:
+        return self._order
+
+    def _trial(self, id: int) -> Trial:
+        return next(trial for trial in self._trials if trial.id == id)
 
     def _counts(self) -> tuple[int, int]:
         return len(self._trials), sum(trial.reason is not None for trial in self._trials)

@@ -22,6 +22,7 @@ from pliant.space import Decisions
 from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
 
 from .feedback import Feedback, Told
+from .files import Storage
 from .progress import Display, calls_from, claim, open_progress, write_line
 from .result import Tally
 from .text import say_end
@@ -47,6 +48,7 @@ class Source(ABC):
         self.earlier = 0  # trials that had ended when the display was opened
         self.has_progress = False
         self.running: Any = None  # the program of the loop's trial, until its feedback
+        self.storage = Storage(None, None, None)  # of the files of its trials
         self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
         self._thread = threading.get_ident()
 
@@ -70,6 +72,10 @@ class Source(ABC):
     def trial(self, id: int) -> Trial:
         """Returns one trial that ended."""
 
+    @abstractmethod
+    def _remove_others(self) -> None:
+        """Removes the files of the trials that the search does not keep."""
+
     @property
     def total(self) -> int | None:
         """How many trials the search has in all; None without a limit."""
@@ -91,8 +97,11 @@ class Source(ABC):
         timeout_seconds: float | None,
         callbacks: tuple[Callback, ...],
         attempts: int | None = None,
+        files: tuple[object, object] = (None, None),
     ) -> None:
-        """Takes the options of a search that are not the algorithm's."""
+        """Takes the options of a search that are not the algorithm's; ``files`` are its ``artifacts`` and ``keep``."""
+        if files != (None, None):
+            self.storage = Storage(*files, self.storage.study)
         self.has_progress, self.timeout, self.callbacks = progress, timeout_seconds, callbacks
         self.attempts = attempts
 
@@ -145,6 +154,7 @@ class Source(ABC):
         is_best = self.tally.add(trial.id, trial.decisions, reward)
         self.tally.keep(trial.id, self.running)
         self.running = None
+        self._remove_files()
         why = None if counts else told.reason or "it breaks a constraint"
         self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
@@ -161,7 +171,17 @@ class Source(ABC):
             self.tally.add(trial.id, trial.decisions, trial.told)
         for one in program:
             self.tally.keep(trial.id, one)
+        self._remove_files()
         self._call(trial)
+
+    def _remove_files(self) -> None:
+        if self.storage.keep is not None and self.storage.opened is not None:
+            self._remove_others()
+
+    def _keep_weights(self, trial: Feedback, told: Told) -> None:
+        """Saves the weights of the program of a loop's trial before its reward is recorded."""
+        if self.storage.keep is not None and told.reward is not None:
+            trial.keep_weights(self.running)
 
     def _call(self, trial: Trial) -> None:
         for callback in self.callbacks:
@@ -218,7 +238,34 @@ class MemorySource(Source):
             return None
         self.count += 1
         self._asked = time()
-        return Feedback(self, self.count, decisions, parent=self.algorithm.parent(decisions))
+        parent = self.algorithm.parent(decisions)
+        files = self.storage.open_trial(self.count, parent=self._find_latest(parent))
+        return Feedback(self, self.count, decisions, parent=parent, files=files)
+
+    def _find_latest(self, decisions: Decisions | None) -> int | None:
+        """Returns the id of the latest trial of these decisions that has a reward."""
+        if decisions is None:
+            return None
+        ids = range(len(self._ended), 0, -1)
+        return next(
+            (
+                i
+                for i in ids
+                if self._ended[i - 1][0] == decisions and self._ended[i - 1][1].reward is not None
+            ),
+            None,
+        )
+
+    def _remove_others(self) -> None:
+        from pliant.study.artifacts.removal import list_trials, remove_others
+
+        keep, files = self.storage.keep, self.storage.open()
+        assert keep is not None
+        folders = type(self.algorithm)._parent is Algorithm._parent
+        known = [
+            self.trial(one) for one in list_trials(files, keep, folders=folders) if one <= len(self._ended)
+        ]
+        remove_others(files, keep, known, self.tally.front_ids, maximize=self.tally.maximize, folders=folders)
 
     def report(self, trial: Feedback, reward: float, step: float) -> bool:
         stop = self.algorithm.report(trial.decisions, _turn(reward, self.tally), step=step)
@@ -227,6 +274,7 @@ class MemorySource(Source):
 
     def tell(self, trial: Feedback, told: Told) -> bool:
         reward = told.reward
+        self._keep_weights(trial, told)
         arity = self.arity if reward is None else check_arity(trial.id, reward, self.arity)
         self.algorithm.feedback(trial.decisions, None if reward is None else _turn(reward, self.tally))
         self.arity = arity
@@ -246,6 +294,7 @@ class MemorySource(Source):
             start_trial(id, decisions),
             started=_say_time(start),
             reports=tuple([Report(step, at, stop) for step, (at, stop) in steps]),
+            files=self.storage.opened,
         )
         seconds = max(end - start, 0.0)
         why = cause if reward is None else "stopped" if trial.should_stop else None
@@ -265,6 +314,7 @@ class StudySource(Source):
         self._has_asked = False  # whether it handed out a trial
         self._is_closed = False
         self._budget = study.info().budget
+        self.storage = Storage(None, None, study.path)
         self.tally.resume(study)
 
     @property
@@ -292,7 +342,24 @@ class StudySource(Source):
                 raise EvaluationError(hopeless)
             return None
         self._has_asked = True
-        return Feedback(self, trial.id, trial.decisions, parent=trial.parent)
+        files = self.storage.open_trial(trial.id, trial.attempts, self.find_parent(trial))
+        return Feedback(self, trial.id, trial.decisions, parent=trial.parent, files=files)
+
+    def find_parent(self, trial: Trial) -> int | None:
+        """Returns the id of the trial that a trial continues; None without one."""
+        found = None if trial.parent is None else self.study.latest(trial.parent)
+        return None if found is None else found.id
+
+    def _remove_others(self) -> None:
+        from pliant.study.artifacts.removal import list_trials, remove_others
+
+        study, keep, files = self.study, self.storage.keep, self.storage.open()
+        assert keep is not None
+        loop = study._loop  # None once it is closed
+        folders = loop is None or not loop.continues or study.is_complete
+        known = [study.trial(one) for one in list_trials(files, keep, folders=folders)]
+        front = [trial.id for trial in study.front()]
+        remove_others(files, keep, known, front, maximize=study.maximize, folders=folders)
 
     def report(self, trial: Feedback, reward: float, step: float) -> bool:
         return self.study.report(trial.id, reward, step=step)
@@ -303,16 +370,21 @@ class StudySource(Source):
             self.study.close()
 
     def tell(self, trial: Feedback, told: Told) -> bool:
+        self._keep_weights(trial, told)
         if told.reward is None:
             self.study.fail(trial.id, told.reason, cause=told.cause)
             return False
         return self.study.tell(trial.id, told.reward, metrics=told.metrics).reason is None
 
     def trials(self) -> list[Trial]:
-        return [trial for trial in self._readable().trials() if trial.ended is not None]
+        return [self.with_files(trial) for trial in self._readable().trials() if trial.ended is not None]
 
     def trial(self, id: int) -> Trial:
-        return self._readable().trial(id)
+        return self.with_files(self._readable().trial(id))
+
+    def with_files(self, trial: Trial) -> Trial:
+        """Returns a trial that reads its files where this search stores them."""
+        return trial if self.storage.opened is None else replace(trial, files=self.storage.opened)
 
     def _readable(self) -> Study:
         return type(self.study).open(self.study.path) if self._is_closed else self.study

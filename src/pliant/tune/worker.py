@@ -26,6 +26,7 @@ from pliant.values.signature import read_signature
 from pliant.values.text import to_printable
 
 from .feedback import Feedback, Told, check_reward
+from .files import open_files
 from .progress import silence
 
 MAIN, LOADED_MAIN = "__main__.", "__pliant_main__."  # what a worker calls the main file that it loads
@@ -142,13 +143,17 @@ def run_one(
     """Evaluates the program of the payload's decisions; returns the result, and the feedback it gave, if any."""
     decisions = Decisions(template.space, payload["decisions"])
     parent = None if payload["parent"] is None else Decisions(template.space, payload["parent"])
+    files = open_files(payload)
     source = ChannelReceiver(channel)
-    feedback = Feedback(source, payload["id"], decisions, parent=parent)
+    feedback = Feedback(source, payload["id"], decisions, parent=parent, files=files)
     program = template.materialize(decisions)
     if (here := _lent.get(payload.get("lent"))) is not None:
         here.program = (program,)
     with silence():  # of searches in the function
         found = evaluate(program, feedback) if takes_feedback(evaluate) else evaluate(program)
+    if files is not None and (found is not None or source.told is not None):
+        files.keep_weights(program)
+        files.synchronize()
     return found, source.told if found is None else None
 
 
@@ -197,11 +202,17 @@ def split_metrics(found: object) -> tuple[Any, dict[Any, Any]]:
 
 
 def make_job(
-    function: Callable[[Any, Channel], Any], sent: dict[str, Any], limits: Limits, trial: Any
+    function: Callable[[Any, Channel], Any],
+    sent: dict[str, Any],
+    limits: Limits,
+    trial: Any,
+    *,
+    parent_id: int | None = None,
 ) -> Job:
     """Returns the job of a trial: a call of a function such as ``evaluate_one`` with ``sent`` and the trial."""
     parent = None if trial.parent is None else list(trial.parent.values)
     payload = {**sent, "id": trial.id, "decisions": list(trial.decisions.values), "parent": parent}
+    payload |= {"attempt": trial.attempts, "parent_id": parent_id}
     return Job(f"{trial.id}.{trial.token}", Call(function, payload), limits, trial.attempts)
 
 

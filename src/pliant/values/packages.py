@@ -11,8 +11,10 @@ EXTRAS = {
     **{name: name for name in ("optuna", "ray", "tensorboard", "torch")},
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
+    "fsspec": "remote",
     "matplotlib": "plots",
     "psycopg": "postgres",
+    "safetensors": "torch",
     "sklearn": "tabular",
 }
 """The extra of each optional package, as in ``pyproject.toml``."""

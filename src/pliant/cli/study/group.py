@@ -137,6 +137,29 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
 
 
 @study.command()
+@click.argument("place")
+@click.option("--trial", type=click.IntRange(min=1), help="Only those of this trial.")
+@click.option("--best", is_flag=True, help="Only those of the best trial.")
+@click.option(
+    "--copy-to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Copy them into this folder, under their names; those of several trials under the trial's number.",
+)
+@click.option(
+    "--check", is_flag=True, help="Compare all checksums; the exit status is 1 if something is damaged."
+)
+@click.option("--at", help="The folder or URL of the artifacts, if it is not known from the study.")
+@show_as
+def artifacts(place: str, **options: Any) -> None:
+    """List, copy and check the files that trials saved."""
+    from .artifacts import run
+
+    if options["best"] and options["trial"] is not None:
+        raise click.UsageError("--best and --trial choose a trial each; give one of them.")
+    run(place, **options)
+
+
+@study.command()
 @click.argument("places", metavar="PLACE...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def rm(places: tuple[str, ...], *, yes: bool) -> None:

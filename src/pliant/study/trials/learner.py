@@ -72,6 +72,11 @@ class Learner:
         """Whether events happened since the last snapshot."""
         return self._events > 0
 
+    @property
+    def continues(self) -> bool:
+        """Whether the algorithm may propose trials that continue earlier ones."""
+        return type(self._algorithm)._parent is not Algorithm._parent
+
     def propose(self) -> Decisions:
         """Returns the algorithm's next decisions."""
         start = perf_counter()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pliant.space import Decisions
 from pliant.values.slips import TRIAL, explain_attributes
 
+from .artifact import Artifact, Files, find_artifact
+
 RUNNING, COMPLETED, STOPPED, FAILED = "running", "completed", "stopped", "failed"
 INTERRUPTED: Cause = "interrupted"
 MAX_ATTEMPTS = 3  # of a trial whose worker or process is lost; then the trial fails
@@ -97,9 +99,33 @@ class Trial:
     metrics: Mapping[str, float] = field(default_factory=dict)
     cause: Cause | None = None
     copied_from: int | None = None
+    files: Files | None = field(default=None, repr=False, compare=False)  # reads the artifacts
 
     if not TYPE_CHECKING:
         __getattr__ = explain_attributes(TRIAL)
+
+    @property
+    def artifacts(self) -> Mapping[str, Artifact]:
+        """The files that it saved, by name; see ``pliant.study.artifacts``.
+
+        Raises:
+          StudyError: they cannot be read.
+        """
+        return {} if self.files is None else self.files.of(self.id, self.attempts)
+
+    def artifact(self, name: str) -> Path:
+        """Returns a local file with the content that this trial saved under a name, after its checksum was compared.
+
+        It is the stored file itself, or a copy in a temporary folder if the artifacts are elsewhere. Copy it before you change it.
+
+        Raises:
+          FeedbackError: it saved none of this name, or it was removed, as ``keep`` of the search says.
+          StudyError: it cannot be read, or is damaged.
+        """
+        known = self.artifacts
+        found = find_artifact(self.id, name, known)
+        assert self.files is not None
+        return self.files.path(found)
 
     @property
     def token(self) -> int:
