@@ -108,3 +108,29 @@ def test_quantiles_are_those_of_the_networks():
         Sequential(*(Linear(16, 16, pg.oneof([True, False])) for _ in range(9))), cost=NetworkCosts(X)
     )
     assert (large.programs.drawn, large.programs.costed) == (512, 100)
+
+
+class Frozen(nn.Module):
+    """Decides itself in which mode its parts are, as networks of transformers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout())
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.inner[1].eval()
+        return self
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def test_networks_that_set_the_mode_of_their_parts():
+    network = Frozen().train()
+    assert (
+        count(network, torch.zeros(2, 3)).multiply_adds
+        == count(network.inner, torch.zeros(2, 3)).multiply_adds
+    )
+    assert network.training
+    assert not network.inner[1].training

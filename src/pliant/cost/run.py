@@ -172,9 +172,9 @@ class Run(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as PyTorch has
             state = _get(part, "__dict__")
             if getattr(state.get("forward"), "run", None) is self:
                 continue
-            if has_own_mode:
+            if has_own_mode and self.memo is not None:
                 raise NoKeyError  # it may decide itself which mode its parts have
-            state["training"] = False
+            state["training"] = state.get("training", False) if has_own_mode else False
             state["forward"] = _Forward(self, part)
             if is_lazy:
                 lazy: Any = part

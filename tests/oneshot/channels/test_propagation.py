@@ -295,3 +295,31 @@ def test_a_unit_that_may_go_and_decides_a_width_says_so():
     )
     with pytest.raises(SpaceError, match=r"use two names\.$"):
         supernet(plain)
+
+
+def test_computed_width_is_a_source():
+    Linear, Sequential = map(pg.symbolize, (nn.Linear, nn.Sequential))
+    space = Sequential(Linear(4, 2 * pg.oneof([3, 5], name="half")), Linear(10, 2))
+    found = pg.oneshot.follow(space, torch.zeros(1, 4))
+    assert [child.args[1].in_features for child in pg.iter(found)] == [6, 10]
+    unnamed = Sequential(Linear(4, 2 * pg.oneof([3, 5])), Linear(10, 2))
+    found = pg.oneshot.follow(unnamed, torch.zeros(1, 4))
+    assert [child.args[1].in_features for child in pg.iter(found)] == [6, 10]
+
+
+class Added(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.a, self.b = a, b
+
+    def forward(self, x):
+        return self.a(x) + self.b(x)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_ties_are_found_in_any_order_of_the_candidates(order):
+    Linear, Sum = map(pg.symbolize, (nn.Linear, Added))
+    space = Sum(Linear(4, pg.oneof([2, 4, 8][::order])), Linear(4, pg.oneof([4, 8][::order])))
+    found = pg.oneshot.follow(space, torch.zeros(1, 4), tie=True)
+    assert sorted(child.a.out_features for child in pg.iter(found)) == [4, 8]
+    assert all(child.a.out_features == child.b.out_features for child in pg.iter(found))

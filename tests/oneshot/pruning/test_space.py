@@ -10,7 +10,8 @@ from torch import nn
 
 from pliant import oneshot
 from pliant.hyper.template import Template
-from pliant.oneshot.pruning.space import find_sizes, largest, make_child, smallest
+from pliant.oneshot.pruning.decisions import largest, make_child, smallest
+from pliant.oneshot.pruning.widths import find_sizes
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from .conftest import KINDS, Residual, make

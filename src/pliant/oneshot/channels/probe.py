@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pliant.hyper.hole import DerivedHole, Hole, ManyOf, OneOf
+from pliant.hyper.hole import DerivedHole, Hole, Intv, ManyOf, OneOf
 from pliant.space.build import join_ids
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import children
@@ -75,6 +75,8 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
             return
         is_free = isinstance(value, Hole) and not isinstance(value, DerivedHole)
         yield MatchedNode(path, value, made, keys.find(at, value.name) if is_free else "")
+        if isinstance(value, DerivedHole):
+            yield from _match_inner(value, path, at, keys)
         below: dict[Any, Any] = {} if isinstance(value, Hole) else dict(children(made) or ())
         for key, item in children(value) or ():
             if key in below:
@@ -82,6 +84,33 @@ def match_nodes(program: Any, child: Any, chosen: Mapping[str, Any], keys: HoleK
                 yield from walk(item, below[key], path + key, id, inner_location)
 
     yield from walk(program, child, Path(), "", "")
+
+
+def _match_inner(derived: DerivedHole, path: Path, at: str, keys: HoleKeys) -> Iterator[MatchedNode]:
+    """Yields the holes from which a derived hole is computed, at their places in the program."""
+    decided, places = list(_decide_inner(derived, at)), list(_find_numbers(derived, path))
+    if len(decided) == len(places):
+        for place, (hole, own) in zip(places, decided):
+            yield MatchedNode(place, hole, None, keys.find(own, hole.name))
+
+
+def _decide_inner(value: Any, at: str) -> Iterator[tuple[Any, str]]:
+    """Yields the holes of the inner program of a derived hole, with their places in the space."""
+    if isinstance(value, (OneOf, Intv)):
+        yield value, at
+    elif isinstance(value, DerivedHole):
+        yield from _decide_inner(value.inner(), at)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _decide_inner(item, join_ids(at, step_text(index, first=not at)))
+
+
+def _find_numbers(value: Any, path: Path) -> Iterator[Path]:
+    for key, item in children(value) or ():
+        if isinstance(item, (OneOf, Intv)):
+            yield path + key
+        else:
+            yield from _find_numbers(item, path + key)
 
 
 @final

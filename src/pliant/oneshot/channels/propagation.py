@@ -8,6 +8,7 @@ receive them.  It changes the space only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
@@ -153,11 +154,12 @@ class _Networks:
         groups: list[set[str]] = []
         for turn in self.turns:
             base = self.run(turn)
-            effects = {key: self.run(turn, {key: self._largest(key)}) for key in self._simple_first()}
+            effects = {key: self.run(turn, {key: self._furthest(key)}) for key in self._simple_first()}
             touched = {join for run in effects.values() for join in base.joins if changes(base, run, join)}
             if any(len(set(find_causes(base, effects, join))) > 1 for join in touched):
                 for path, width in find_fixed_outputs(base):
-                    effects[path] = self.run(turn, outputs={path: width + WIDENING})
+                    with suppress(FieldValueError):  # nothing can be added to what needs just this width
+                        effects[path] = self.run(turn, outputs={path: width + WIDENING})
             for join in sorted(touched):
                 causes = find_causes(base, effects, join)
                 if len(set(causes)) == 1:
@@ -329,6 +331,14 @@ class _Networks:
         if not numbers:
             return len(self.sources[key].hole.candidates) - 1
         return max(numbers, key=lambda index: numbers[index])
+
+    def _furthest(self, key: str) -> Any:
+        """Returns the decision for the number that differs most from the first one, which the first network has."""
+        numbers = self.sources[key].numbers
+        if not numbers:
+            return self._largest(key)
+        first = next(iter(numbers.values()))
+        return max(numbers, key=lambda index: (abs(numbers[index] - first), numbers[index]))
 
     def _ends(self, key: str) -> Iterator[tuple[Any, int | None]]:
         source = self.sources[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from ..choices.mutable import check_module
 from ..choices.skip import Skip
 from ..rewrite.foreign import open_network
 from ..rewrite.plain import to_plain
+from .attention import replace_again
 from .opening import find_nodes
 
 _KEY = "pliant.shrunk"
@@ -69,6 +71,13 @@ def load_shrunk(network: nn.Module, path: str | Path) -> Any:
 
 def apply_changes(network: nn.Module, changes: Changes) -> Any:
     """Returns an ordinary network with other arguments of layers, and without some blocks."""
+    replaced = {
+        name: change["replaced"] for name, change in changes.items() if change and "replaced" in change
+    }
+    if replaced:
+        network = copy.deepcopy(network)
+        for name, fields in replaced.items():
+            replace_again(network, name, fields)
     program = open_network(network)
     names = {id(module): name for name, module in network.named_modules()}
     updates: dict[Any, Any] = {}
@@ -82,6 +91,8 @@ def apply_changes(network: nn.Module, changes: Changes) -> Any:
             updates[place] = Skip()
         elif not any(name.startswith(one + ".") for one in gone):
             for key, value in (changes.get(name) or {}).items():
+                if key == "replaced":
+                    continue
                 updates[place + key] = tuple(value) if isinstance(value, list) else value
     made = rebind(program, updates) if updates else program
     with torch.random.fork_rng(devices=[]):

@@ -61,7 +61,7 @@ class Magnitude(Importance):
                 layer = network.get_submodule(carrier.path)
                 for tensor, dim in channel_dims(layer, carrier):
                     if tensor.dim() > 1:
-                        norms = _per_channel(tensor, dim, carrier, self.norm)
+                        norms = _per_channel(tensor, dim, group, carrier, self.norm)
                         total += norms / norms.mean().clamp_min(1e-12)
             found[group.name] = total
         return found
@@ -84,6 +84,7 @@ class NormScale(Importance):
                 layer: Any = network.get_submodule(carrier.path)
                 if isinstance(layer, _NormBase) and layer.weight is not None:
                     scale = layer.weight.detach().abs().float().cpu()
+                    scale = scale[carrier.index(group.width)].sum(1)
                     found[group.name] = found.get(group.name, torch.zeros(group.width)) + scale
         return found
 
@@ -100,7 +101,7 @@ class Activation(Importance):
         self, network: nn.Module, groups: Sequence[WidthGroup], batches: Iterable[Any]
     ) -> dict[str, Tensor]:
         """As in ``Importance``."""
-        readers = {c.path: (g, c) for g in _movable(groups) for c in g.carriers if c.role == "reads"}
+        readers = [(g, c) for g in _movable(groups) for c in g.carriers if c.role == "reads"]
         energy: dict[str, Tensor] = {}
 
         def note(path: str) -> Any:
@@ -112,19 +113,23 @@ class Activation(Importance):
 
             return hook
 
-        with torch.no_grad(), evaluating(network), _hooked(network, {path: note(path) for path in readers}):
+        with (
+            torch.no_grad(),
+            evaluating(network),
+            _hooked(network, {c.path: note(c.path) for _, c in readers}),
+        ):
             for batch in batches:
                 call_network(network, inputs_of(batch))
         plain = Magnitude().score(network, groups, ())
         found: dict[str, Tensor] = {}
-        for path, squares in energy.items():
-            group, carrier = readers[path]
-            layer = network.get_submodule(path)
+        for group, carrier in readers:
+            squares = energy.get(carrier.path)
+            layer = network.get_submodule(carrier.path)
             for tensor, dim in channel_dims(layer, carrier):
-                if tensor.dim() < 2 or tensor.shape[dim] != len(squares):
+                if squares is None or tensor.dim() < 2 or tensor.shape[dim] != len(squares):
                     continue
                 weights = tensor.detach().float().cpu().movedim(dim, 0).flatten(1).abs().sum(1)
-                score = (weights * squares.sqrt()).view(group.width, -1).sum(1)
+                score = (weights * squares.sqrt())[carrier.index(group.width)].sum(1)
                 score = score / score.mean().clamp_min(1e-12)
                 found[group.name] = found.get(group.name, torch.zeros(group.width)) + score
         return {**plain, **found}
@@ -163,7 +168,8 @@ class Taylor(Importance):
                             gradient = gradients.get(id(tensor))
                             if gradient is not None:
                                 product = (tensor.detach() * gradient).float().cpu().movedim(dim, 0)
-                                found[group.name] += product.reshape(group.width, -1).sum(1).square()
+                                parts = product[carrier.index(group.width)].reshape(group.width, -1)
+                                found[group.name] += parts.sum(1).square()
         return found
 
 
@@ -177,9 +183,9 @@ def inputs_of(batch: Any) -> Any:
     return batch[0] if is_pair else batch
 
 
-def _per_channel(tensor: Tensor, dim: int, carrier: Carrier, norm: int) -> Tensor:
-    rows = tensor.detach().float().cpu().movedim(dim, 0)
-    norms: Tensor = torch.linalg.vector_norm(rows.reshape(len(rows) // carrier.repeat, -1), norm, dim=1)
+def _per_channel(tensor: Tensor, dim: int, group: WidthGroup, carrier: Carrier, norm: int) -> Tensor:
+    rows = tensor.detach().float().cpu().movedim(dim, 0)[carrier.index(group.width)]
+    norms: Tensor = torch.linalg.vector_norm(rows.reshape(group.width, -1), norm, dim=1)
     return norms
 
 

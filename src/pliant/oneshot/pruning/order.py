@@ -60,14 +60,14 @@ def reorder(
     with torch.no_grad():
         for group in able:
             _permute(network, group, orders[group.name])
-        if _is_close(outputs, run_once(network, inputs)):
+        if is_close(outputs, run_once(network, inputs)):
             return tuple(orders)
         for group in able:
             _permute(network, group, torch.argsort(orders[group.name]))
         done = []
         for group in able:
             _permute(network, group, orders[group.name])
-            if _is_close(outputs, run_once(network, inputs)):
+            if is_close(outputs, run_once(network, inputs)):
                 done.append(group.name)
             else:
                 _permute(network, group, torch.argsort(orders[group.name]))
@@ -82,15 +82,16 @@ def _permute(network: nn.Module, group: WidthGroup, order: Tensor) -> None:
             if (id(tensor), dim) in done:  # of several layers
                 continue
             done.add((id(tensor), dim))
-            places = order.to(tensor.device)
-            if carrier.repeat > 1:
-                steps = torch.arange(carrier.repeat, device=places.device)
-                places = (places[:, None] * carrier.repeat + steps).flatten()
-            if tensor.shape[dim] == len(places):
-                tensor.copy_(tensor.index_select(dim, places))
+            places = carrier.index(group.width)
+            if int(places.max()) >= tensor.shape[dim]:
+                continue
+            taken = torch.arange(tensor.shape[dim])
+            taken[places.flatten()] = places[order].flatten()
+            tensor.copy_(tensor.index_select(dim, taken.to(tensor.device)))
 
 
-def _is_close(before: list[Tensor], after: list[Tensor]) -> bool:
+def is_close(before: list[Tensor], after: list[Tensor]) -> bool:
+    """Returns whether two lists of outputs are equal within ``TOLERANCE`` of the largest number in each."""
     for a, b in zip(before, after, strict=True):
         scale = float(a.abs().max()) if a.is_floating_point() and a.numel() else 0.0
         if not torch.allclose(a.float(), b.float(), rtol=0, atol=TOLERANCE * max(scale, 1e-6)):

@@ -13,6 +13,7 @@ from pliant.hyper.template import Template
 from pliant.space import Decisions
 
 from ..rewrite.foreign import open_network
+from .attention import describe_replaced
 from .files import save_network
 from .limits import Limit, format_cost
 from .opening import find_nodes
@@ -104,6 +105,8 @@ def read_changes(found: FoundSpace, decisions: Decisions) -> dict[str, dict[str,
             for key in fields
             if _is_setting(fields[key]) and fields[key] != before[name].get(key)
         }
+        if name in found.replaced:
+            own["replaced"] = describe_replaced(found.network.get_submodule(name), found.replaced[name])
         if own:
             changes[name] = own
     return changes

@@ -21,8 +21,8 @@ from ..choices.evaluation import call_network, evaluating
 from ..choices.nested import find_leaves
 from ..normalization import BatchStatistics
 from ..rewrite.network import Supernet
+from .decisions import change, compose, largest
 from .importance import inputs_of
-from .space import change, compose, largest
 
 Damage = Callable[[Decisions], float]
 """Takes the decisions of a network; returns how far its outputs are from those of the network that was given."""

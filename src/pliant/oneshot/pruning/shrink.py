@@ -18,12 +18,13 @@ from ..normalization import Recalibrated, count_examples, mean_quality, recalibr
 from ..rewrite.network import Supernet, supernet
 from ..rewrite.plain import to_plain
 from ..training.defaults import default_quality
+from .decisions import change, largest, smallest
 from .importance import Activation, Importance, inputs_of
 from .limits import CostMeter, Limit, format_cost
 from .order import reorder
 from .result import Row, Shrunk, read_changes
 from .sensitivity import OutputDamage, Sensitivity, bisect, measure_burdens, measure_sensitivity
-from .space import WIDTHS, FoundSpace, change, largest, smallest, space_of
+from .space import WIDTHS, FoundSpace, space_of
 
 PROBED = 128  # examples on which single decisions are measured
 FRONT = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)  # shares of the cost that the front shows
@@ -40,6 +41,7 @@ def shrink(
     valid: Iterable[Any] | None = None,
     importance: Importance | None = None,
     widths: Sequence[float] = WIDTHS,
+    heads: bool = True,
     depth: bool = True,
     kernels: Sequence[int] | None = None,
     divisor: int | None = None,
@@ -71,6 +73,7 @@ def shrink(
       valid: batches to measure quality on; by default those of ``data``.
       importance: what sorts the channels; ``Activation()`` by default.
       widths: as in ``space_of``.
+      heads: as there.
       depth: as there.
       kernels: as there.
       divisor: as there.
@@ -82,7 +85,7 @@ def shrink(
       FieldValueError: the network cannot be opened, the data are empty, or no network is within the limits.
     """
     found = space_of(
-        network, example, widths=widths, depth=depth, kernels=kernels, divisor=divisor, keep=keep
+        network, example, widths=widths, heads=heads, depth=depth, kernels=kernels, divisor=divisor, keep=keep
     )
     search = _Search(found, data, valid, quality, images)
     return search.run(limit, importance or Activation(), training=network.training)
