@@ -314,7 +314,7 @@ def test_fields_and_schemas():
     assert list(schema.keys()) == ["a", "b", "c"]
     assert schema["b"].description == "The b."
     assert schema.apply({"c": 1}) == {"a": 1, "b": "x", "c": 1.0}
-    assert schema.resolve(["c", "z"]) == ({pt.ConstStrKey("c"): ["c"]}, ["z"])
+    assert schema.resolve(["c", "z"]) == ({"a": [], "b": [], "c": ["c"]}, ["z"])
     assert pv.from_json(schema.to_json()) == schema
     with pytest.raises(TypeError, match=re.escape("incompatible type. (path=a)")):
         pt.create_schema([("a", "text")], base_schema_list=[base])
@@ -418,3 +418,39 @@ def test_generic_types():
         pt.Object(Box[str]).apply(IntBox())
     assert pt.callable_eq(lambda x: x + 1, lambda y: y + 1)
     assert not pt.callable_eq(lambda x: x + 1, lambda x: x + 2)
+
+
+def test_json_schema():
+    assert pt.Int(min_value=0).noneable().to_json_schema() == {
+        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]
+    }
+    assert pt.to_json_schema(dict[str, int]) == {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+    }
+    schema = pt.create_schema([("a", str, "An a."), ("b", 1)])
+    assert schema.to_json_schema() == {
+        "type": "object",
+        "properties": {"a": {"type": "string", "description": "An a."}, "b": {"type": "integer"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+
+    class Tree:
+        def __init__(self, size: int, inner: Inner): ...
+
+    class Inner:
+        def __init__(self, x: float = 1.0): ...
+
+    globals()["Inner"] = Inner
+    try:
+        nested = pt.to_json_schema(Tree)
+        inline = pt.to_json_schema(Tree, inline_nested_refs=True)
+    finally:
+        del globals()["Inner"]
+    assert nested["properties"]["inner"] == {"$ref": "#/$defs/Inner"}
+    assert inline["properties"]["inner"] == nested["$defs"]["Inner"]
+    with pytest.raises(TypeError, match=r"Value spec Callable\(\) cannot be converted to JSON schema"):
+        pt.to_json_schema(pt.Callable())
+    with pytest.raises(ValueError, match="is not supported by JSON schemas"):
+        pt.to_json_schema(pt.Enum("a", ["a", Leaf()]))

@@ -259,3 +259,82 @@ def test_a_stack_of_the_thread():
     with pytest.raises(TypeError, match="is not a list"):
         pv.thread_local_pop("stack")
     pv.thread_local_del("stack")
+
+
+def function_with_docs(x, *rest):
+    """Adds.
+
+    More about it.
+
+    Args:
+      x: The first
+        of them.
+      *rest: The rest.
+
+    Returns:
+      int: The sum.
+
+    Raises:
+      ValueError: if it cannot.
+
+    Examples:
+      function_with_docs(1)
+    """
+
+
+def test_docstrings():
+    text = pv.docstr(function_with_docs)
+    assert text.description == "Adds.\n\nMore about it."
+    assert {name: a.description for name, a in text.args.items()} == {
+        "x": "The first\nof them.",
+        "*rest": "The rest.",
+    }
+    assert (text.returns.type_name, text.returns.description) == ("int", "The sum.")
+    assert [(r.type_name, r.description) for r in text.raises] == [("ValueError", "if it cannot.")]
+    assert text.examples[0].description == "function_with_docs(1)"
+    rest = pv.DocStr.parse(
+        "Adds.\n\n:param int x: The first.\n:returns: The sum.\n:raises ValueError: if not."
+    )
+    assert rest.style is pv.DocStrStyle.REST
+    assert (rest.args["x"].type_name, rest.returns.description, rest.raises[0].type_name) == (
+        "int",
+        "The sum.",
+        "ValueError",
+    )
+    assert pv.docstr(Point) is None
+
+
+def test_times():
+    with pv.catch_errors((KeyError, "lost")), pv.timeit("all") as whole:
+        for _ in range(2):
+            with pv.timeit("part"):
+                pass
+        raise KeyError("lost")
+    status = whole.status()
+    assert list(status) == ["all", "all.part"]
+    assert status["all.part"].elapse == sum(c.elapse for c in whole.children) <= whole.elapse
+    assert (status["all"].error.tag, status["all.part"].has_error) == ("KeyError", False)
+    assert whole.end() is False
+    summary = pv.TimeIt.StatusSummary()
+    summary.aggregate(status)
+    assert summary.breakdown["all"].error_tags == {"KeyError": 1}
+    assert pv.from_json(summary.to_json()).breakdown == summary.breakdown
+
+
+def test_colours(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = pv.colored("a <b> c", "blue", styles=["bold"])
+    assert text == "\x1b[34m\x1b[1ma <b> c\x1b[0m"
+    block = pv.colored_block(text, "<", ">", "red")
+    assert pv.decolor(block) == "a <b> c"
+    assert "\x1b[31m<b>\x1b[0m\x1b[34m\x1b[1m" in block
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert pv.colored("a", "blue") == "a"
+    assert pv.colored_block("<a>", "<", ">", "blue") == "<a>"
+
+
+def test_classes_that_pyglove_named():
+    data = {"_type": "type", "name": "pyglove.core.utils.value_location.KeyPath"}
+    assert pv.from_json(data) is pv.KeyPath
+    assert pv.to_json(pv.MISSING_VALUE) == {"_type": "pyglove.core.utils.missing.MissingValue"}

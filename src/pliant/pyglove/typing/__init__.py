@@ -31,6 +31,7 @@ from .inspect import (
     is_instance,
     is_subclass,
 )
+from .json_schema import to_json_schema
 from .key_specs import ConstStrKey, ListKey, NonConstKey, StrKey, TupleKey
 from .type_conversion import get_converter, get_json_value_converter, register_converter
 from .typed_missing import MISSING_VALUE, MissingValue
@@ -138,4 +139,5 @@ __all__ = [
     "register_converter",
     "schema",
     "signature",
+    "to_json_schema",
 ]

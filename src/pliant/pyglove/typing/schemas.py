@@ -66,15 +66,15 @@ class _Fields(values.Formattable, values.JSONConvertible):
 
     def resolve(self, keys: Iterable[Any]) -> tuple[dict[KeySpec, list[Any]], list[Any]]:
         """Returns the keys by the field that each belongs to, and those that belong to none."""
-        matched: dict[KeySpec, list[Any]] = {}
+        matched: dict[KeySpec, list[Any]] = {spec: [] for spec in self._fields}
         unmatched = []
         for key in keys:
             field = self.get_field(key)
             if field is None:
                 unmatched.append(key)
             else:
-                matched.setdefault(field.key, []).append(key)
-        return {k: matched[k] for k in self._fields if k in matched}, unmatched
+                matched[field.key].append(key)
+        return matched, unmatched
 
 
 class Schema(_Fields):
@@ -203,7 +203,7 @@ class Schema(_Fields):
                 f"Keys {quote(unmatched)} are not allowed in Schema. (parent='{root_path or KeyPath()}')"
             )
         for spec, field in self._fields.items():
-            for key in matched.get(spec, [str(spec)] if spec.is_const else []):
+            for key in matched[spec] or ([str(spec)] if spec.is_const else []):
                 value = dict_obj[key] if key in dict_obj else MISSING_VALUE  # noqa: SIM401  # symbolic `get` differs
                 if is_missing(value):
                     value = copy.deepcopy(field.default_value)
@@ -261,7 +261,7 @@ class Schema(_Fields):
             ("name", self._name, None),
             ("description", self._description, None),
             ("fields", list(self._fields.values()), []),
-            ("allow_nonconst_keys", self._allow_nonconst_keys, None),
+            ("allow_nonconst_keys", self._allow_nonconst_keys, True),
             ("metadata", self._metadata, {}),
         ]
         if fields_only:

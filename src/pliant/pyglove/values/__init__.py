@@ -53,6 +53,7 @@ from .hierarchical import (
 )
 from .json_conversion import JSONConvertible, JSONValueType, Nestable, from_json, registered_types, to_json
 from .missing import MISSING_VALUE, MissingValue
+from .text_color import colored, colored_block, decolor
 from .thread_local import (
     thread_local_decrement,
     thread_local_del,
@@ -65,6 +66,7 @@ from .thread_local import (
     thread_local_set,
     thread_local_value_scope,
 )
+from .timing import TimeIt, timeit
 from .value_location import KeyPath, KeyPathSet, StrKey, message_on_path
 
 ROOT_NAMES: dict[str, Any] = {
@@ -85,6 +87,9 @@ ROOT_NAMES: dict[str, Any] = {
     "catch_errors": catch_errors,
     "DocStr": DocStr,
     "docstr": docstr,
+    "timeit": timeit,
+    "colored": colored,
+    "decolor": decolor,
     "is_partial": is_partial,
     "explicit_method_override": explicit_method_override,
     "contextual_override": contextual_override,
@@ -116,15 +121,19 @@ __all__ = [
     "Nestable",
     "RawText",
     "StrKey",
+    "TimeIt",
     "all_contextual_values",
     "auto_plural",
     "bracket_chars",
     "camel_to_snake",
     "canonicalize",
     "catch_errors",
+    "colored",
+    "colored_block",
     "comma_delimited_str",
     "contextual_override",
     "contextual_value",
+    "decolor",
     "docstr",
     "ensure_explicit_method_override",
     "explicit_method_override",
@@ -153,6 +162,7 @@ __all__ = [
     "thread_local_push",
     "thread_local_set",
     "thread_local_value_scope",
+    "timeit",
     "to_json",
     "transform",
     "traverse",

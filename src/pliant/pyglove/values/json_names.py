@@ -61,6 +61,12 @@ def type_name(cls: type[Any], *, all_names: bool = False) -> list[str]:
     return [theirs, own] if all_names else [theirs]
 
 
+def _translate(name: str) -> str:
+    """Returns the name here of one of PyGlove's classes."""
+    parts = [p for p in name.split(".")[1:] if p not in ("core", "ext")]
+    return _OURS + ".".join({"utils": "values", "object_utils": "values"}.get(p, p) for p in parts)
+
+
 def split_name(name: str) -> tuple[Any, str] | None:
     """Returns the imported module that a name begins with, and the rest of the name; None if there is none."""
     parts = name.split(".")
@@ -95,8 +101,14 @@ def find_class(name: str) -> type[Any] | None:
     (<class 'int'>, None)
     """
     module = name.partition(".")[0]
+    if module == "pyglove":
+        name = _translate(name)
     found = _walk(name)
-    if not isinstance(found, type) or not _is_defined_at(found, name):
+    if not isinstance(found, type):
+        return None
+    if name.startswith(_OURS) and found.__module__.startswith(_OURS):
+        return found
+    if not _is_defined_at(found, name):
         return None
     if module in sys.stdlib_module_names and module != "__main__" and found.__module__ not in _VALUE_MODULES:
         return None

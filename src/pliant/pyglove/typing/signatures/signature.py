@@ -236,14 +236,15 @@ class Signature(values.Formattable):
     def to_schema(self, remove_self: bool = True, include_return: bool = False) -> Schema:
         """Returns the schema of the arguments; arguments as in ``fields``."""
         skip = 1 if remove_self and self.args and self.args[0].name == "self" else 0
-        metadata: dict[str, Any] = {"init_arg_list": [a.name for a in self.args[skip:]]}
+        listed = [a.name for a in self.args[skip:]]
         if self.varargs is not None:
-            metadata["init_arg_list"].append(f"*{self.varargs.name}")
-            metadata["varargs_name"] = self.varargs.name
-        if self.varkw is not None:
-            metadata["varkw_name"] = self.varkw.name
-        if self.return_value is not None:
-            metadata["returns"] = self.return_value
+            listed.append(f"*{self.varargs.name}")
+        metadata = {
+            "init_arg_list": listed,
+            "varargs_name": self.varargs.name if self.varargs is not None else None,
+            "varkw_name": self.varkw.name if self.varkw is not None else None,
+            "returns": self.return_value,
+        }
         return Schema(
             self.fields(remove_self, include_return),
             self.id,

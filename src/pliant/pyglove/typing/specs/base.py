@@ -243,7 +243,7 @@ class ValueSpecBase(_Options):
         return True
 
     def extend(self, base: ValueSpec) -> ValueSpec:
-        if base.frozen:
+        if base.frozen and not (self._frozen and bool(self._default == base.default)):
             raise FieldTypeError(
                 f"{show(self)} cannot extend a frozen value spec: {show(base)}. Leave the field out."
             )
