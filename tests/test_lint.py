@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
+(PINNED,) = re.findall(r"^torch==(\S+)", (ROOT / "constraints.txt").read_text("utf-8"), flags=re.M)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,8 @@ ROOT = Path(__file__).parents[1]
     ids=" ".join,
 )
 def test_passes(command):
+    if command == ("mypy",) and (here := torch.__version__.partition("+")[0]) != PINNED:
+        pytest.skip(f"types are checked with PyTorch {PINNED}, whose annotations differ from those of {here}")
     run = subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
@@ -142,3 +143,13 @@ def test_failed_file_may_be_loaded_again(folder):
         load_target("task.py")
     (folder / "task.py").write_text(SPACE)
     assert load_target("task.py").module.__name__ == "task"
+
+
+def test_a_file_that_changes_within_a_second_is_read_anew(tmp_path):
+    """Python would take its compiled copy, as size and second of the change are the same."""
+    file = tmp_path / "task.py"
+    for text, expected in (("first", "first"), ("other", "other")):
+        file.write_text(f"NAME = {text!r}\n" + SPACE + EVALUATE)
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        assert expected == load_target(str(file)).module.NAME
+        sys.modules.pop("task")

@@ -117,7 +117,10 @@ def test_fields_check_all_values():
 
 def test_what_needs_the_value_still_raises():
     made = pg.oneof([1, 2]) * 2
-    for use in (bool, float, int, range, lambda h: h < 3, lambda h: h**2, torch.zeros, lambda h: h + "a"):
+    uses = [bool, float, int, range, lambda h: h < 3, lambda h: h**2, lambda h: h + "a"]
+    if not torch.__version__.startswith("2.6."):  # which raises an error of its own before it asks the hole
+        uses.append(torch.zeros)
+    for use in uses:
         with pytest.raises(IncompleteError, match=r"needs a value, but .* is a hole"):
             use(made)
     with pytest.raises(IncompleteError, match="needs a value"):

@@ -20,6 +20,7 @@ from typing import Any
 
 from pliant.values.errors import PliantError, suggest
 from pliant.values.exceptions import describe
+from pliant.values.scripts import find_script
 from pliant.values.signature import read_signature
 
 DEFAULT = "search_space"
@@ -154,8 +155,7 @@ def find_nearest(files: Iterable[Path], place: str) -> str:
 def _load_file(path: Path) -> ModuleType:
     # Under its own name where that is free, so that classes keep it when they are stored.
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_searched"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
+    spec = find_script(name, path)
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from pliant.values.errors import LaunchError, quote, quote_typed, suggest
+from pliant.values.scripts import find_script
 
 _FORM = "a function is named 'module:qualname', such as 'tasks.digits:train'"
 _files: dict[str, ModuleType] = {}
@@ -118,8 +119,8 @@ def _load(module: str, name: str) -> ModuleType:
 def _load_file(path: str) -> ModuleType:
     if path in _files:
         return _files[path]
-    spec = importlib.util.spec_from_file_location("__pliant_main__", path)
-    if spec is None or spec.loader is None or not Path(path).is_file():
+    spec = find_script("__pliant_main__", path)
+    if spec.loader is None or not Path(path).is_file():
         raise LaunchError(f"the file {path!r}, which has a function to call, does not exist.")
     module = importlib.util.module_from_spec(spec)
     sys.modules["__pliant_main__"] = module
