@@ -454,3 +454,33 @@ def test_json_schema():
         pt.to_json_schema(pt.Callable())
     with pytest.raises(ValueError, match="is not supported by JSON schemas"):
         pt.to_json_schema(pt.Enum("a", ["a", Leaf()]))
+
+
+def test_defaults_of_arguments_stay():
+    with pytest.raises(
+        ValueError, match=r"default value 5 of 'by' of .*scale is not equal to the function's: 'a'"
+    ):
+        pt.signature(scale).annotate({"by": pt.Any(5)})
+    with pytest.raises(
+        ValueError, match=r"Variable positional argument 'factors' should have a value of .*List"
+    ):
+        pt.signature(scale).annotate({"factors": int})
+    with pytest.raises(KeyError, match="multiple StrKey definitions"):
+        pt.signature(scale).annotate([(pt.StrKey(), int), ("rest", str)])
+    assert pt.signature(scale).annotate({"by": (str, "By.")}).kwonlyargs[0].description == "By."
+
+
+def test_a_transform_may_return_what_decides_itself():
+    class Reference(pt.CustomTyping):
+        def custom_apply(self, path, value_spec, allow_partial, child_transform=None):
+            return False, self
+
+    spec = pt.Object(Node, transform=lambda value: Reference())
+    assert isinstance(spec.apply(1), Reference)
+
+
+def test_a_field_of_a_subclass_goes_before_its_bases():
+    general = pt.create_schema([("a", int)], for_cls=Node)
+    special = pt.create_schema([("a", 1)], for_cls=Leaf)
+    assert pt.Schema.merge([general, special])["a"].default_value == 1
+    assert pt.Schema.merge([special, general])["a"].default_value == 1

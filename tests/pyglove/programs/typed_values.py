@@ -106,6 +106,10 @@ for value in (1, 1.5, True, "x", None, [1], [], {"a": 1}, {}, (1, "a"), half, Le
     spec = pt.ValueSpec.from_annotation(value, accept_value_as_annotation=True)
     print(show(spec), show(spec.default))
 
+for values in (["a", "b"], [1, 2], [1, "a"], [1, None]):
+    for base in specs():
+        run(functools.partial(pt.Enum(MISSING, values).extend, base))
+
 schema = pt.create_schema(
     [("a", 1), ("b", str, "The b."), (pt.StrKey("x.*"), float)], allow_nonconst_keys=True
 )

@@ -129,13 +129,18 @@ class Schema(_Fields):
     def merge(
         cls, schema_list: Sequence[Schema], name: str | None = None, description: str | None = None
     ) -> Schema:
-        """Returns a schema with the fields of several; of fields with the same key, the first is kept."""
+        """Returns a schema with the fields of several; of fields with the same key, the first is kept.
+
+        A field of a class goes before that of its base class, as Python finds attributes.
+        """
         const: dict[KeySpec, Field] = {}
         others: dict[KeySpec, Field] = {}
         metadata: dict[str, Any] = {}
         for schema in schema_list:
             for key, field in schema.items():
-                (others if isinstance(key, NonConstKey) else const).setdefault(key, field)
+                group = others if isinstance(key, NonConstKey) else const
+                if key not in group or _overrides(field, group[key]):
+                    group[key] = field
             metadata = {**schema.metadata, **metadata}
         allow = any(schema.allow_nonconst_keys for schema in schema_list)
         fields = [*const.values(), *others.values()]
@@ -288,6 +293,12 @@ class Schema(_Fields):
         return not self == other
 
     __hash__ = None  # type: ignore[assignment]  # schemas change in place
+
+
+def _overrides(field: Field, other: Field) -> bool:
+    """Returns whether a field is of a subclass of the class that declares another one."""
+    own, base = field.origin, other.origin
+    return own is not None and base is not None and own is not base and issubclass(own, base)
 
 
 def create_schema(

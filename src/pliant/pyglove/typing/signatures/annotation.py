@@ -64,7 +64,8 @@ def _annotate_one(target: Signature, field: Field) -> None:
     elif target.varargs is not None and target.varargs.name == name:
         if not isinstance(field.value, List):
             raise FieldValueError(
-                f"Variable positional argument {name!r} should be declared with `pg.typing.List`. Encountered {show(field.value)}."
+                f"Variable positional argument {name!r} should have a value of `pg.typing.List` type. "
+                f"Encountered {show(field.value)}."
             )
         target.varargs = Argument(name, Kind.VAR_POSITIONAL, field.value, field.description)
     elif target.varkw is not None:
@@ -85,7 +86,7 @@ def _merge(target: Signature, argument: Argument, field: Field) -> None:
         spec.noneable()
     elif spec.has_default and not isinstance(spec, Dict) and spec.default is not None and spec.default != old:
         raise FieldValueError(
-            f"The annotated default value {quote(spec.default)} of {argument.name!r} of {target.id} is not the function's: "
+            f"The annotated default value {quote(spec.default)} of {argument.name!r} of {target.id} is not equal to the function's: "
             f"{quote(old)}. Leave it out."
         )
     else:

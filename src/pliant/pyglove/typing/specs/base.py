@@ -182,6 +182,8 @@ class ValueSpecBase(_Options):
                 return value
         if self._transform is not None:
             value = self._call_transform(self._transform, value, path)
+            if isinstance(value, CustomTyping):
+                return self.skip_user_transform.apply(value, allow_partial, child_transform, path)
         value = self._convert(value, path)
         value = self._apply(value, allow_partial, child_transform, path)
         self._validate(path, value)

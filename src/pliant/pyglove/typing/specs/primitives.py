@@ -289,6 +289,22 @@ class Enum(Generic, PrimitiveType):
                 say(f"Value {quote(value)} is not in candidate list {quote(self._values)}.", path)
             )
 
+    def extend(self, base: ValueSpec) -> ValueSpec:
+        if isinstance(base, Enum) or base.frozen or base.value_type is object or hasattr(base, "candidates"):
+            return super().extend(base)
+        if self.is_noneable and not base.is_noneable:
+            raise FieldTypeError(
+                f"{show(self)} cannot extend {show(base)}: None is not allowed in base spec."
+            )
+        for value in self._values:
+            try:
+                base.apply(value)
+            except (TypeError, ValueError, KeyError) as error:
+                raise FieldTypeError(
+                    f"{show(self)} cannot extend {show(base)}: {quote(value)} is not an acceptable value."
+                ) from error
+        return self
+
     def _extend(self, base: Any) -> None:
         for value in self._values:
             if value not in base.values:
