@@ -113,7 +113,7 @@ INNER: dict[str, list[str]] = {
     "study": ["trials", "store", "artifacts", "."],
     "launch": [".", "containers"],
     "pyglove": [
-        "values", "typing", "symbolic", "geno detouring patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",
+        "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",
         ".",
     ],
 }  # fmt: skip
@@ -273,7 +273,13 @@ def inner_folder(name: str, floors: Mapping[str, int]) -> str:
 
 
 # PyGlove has a function and a module with each of these names; imports find the module by its path.
-FIXED_OUTSIDE = {"pliant.pyglove.geno.custom", "pliant.pyglove.geno.space"}
+FIXED_OUTSIDE = {
+    "pliant.pyglove.geno.custom",
+    "pliant.pyglove.geno.space",
+    "pliant.pyglove.symbolic.diff",
+    "pliant.pyglove.symbolic.functor",
+    "pliant.pyglove.symbolic.symbolize",
+}
 
 
 def check_names(sources: Sources) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from .modules import install, uninstall
 
 _FOLDERS = (
-    "values", "typing", "symbolic", "detouring", "patching", "geno", "hyper", "tuning",
+    "values", "typing", "views", "detouring", "symbolic", "patching", "geno", "hyper", "tuning",
     "evolution", "scalars", "early_stopping", "mutfun",
 )  # fmt: skip
 
@@ -29,6 +29,7 @@ def _collect() -> None:
         globals().update(names)
         __all__.extend(names)
     __all__.extend(folder for folder in _FOLDERS if folder != "values")
+    globals().update(utils=globals()["values"], object_utils=globals()["values"])
 
 
 _collect()

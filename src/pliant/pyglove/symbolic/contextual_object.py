@@ -1,0 +1,104 @@
+"""``ContextualObject``: objects whose attributes can come from ``contextual_override`` or from the values around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final
+
+from .. import values as utils
+from .inferred import InferredValue
+from .object import _NONE, Object
+from .parts.access import RAISE_IF_NOT_FOUND
+
+_overrides: Final[ContextVar[Mapping[int, Mapping[str, Any]]]] = ContextVar(
+    "attributes of objects", default=MappingProxyType({})
+)
+
+
+class ContextualObject(Object):
+    """Base class of objects with attributes that are looked up in their context.
+
+    In this order: ``override`` of the object, ``contextual_override(override_attrs=True)``, the field, and for a
+    ``contextual_attribute`` without a value: ``contextual_override``, the values around the object, the default.
+    """
+
+    def _sym_inferred(self, key: Any, **kwargs: Any) -> Any:
+        value = _overrides.get().get(id(self), {}).get(key, _NONE)
+        if value is not _NONE:
+            return value
+        if self.sym_hasattr(key):
+            override = utils.get_contextual_override(key)
+            if override is not None and (
+                override.override_attrs or isinstance(self._sym_getattr(key), ContextualAttribute)
+            ):
+                return override.value
+        return super()._sym_inferred(key, **kwargs)
+
+    @contextmanager
+    def override(self, **kwargs: Any) -> Iterator[None]:
+        """Gives attributes of this object other values, in the current thread or task.
+
+        Args:
+          **kwargs: the values by name.
+        """
+        before = _overrides.get()
+        token = _overrides.set({**before, id(self): {**before.get(id(self), {}), **kwargs}})
+        try:
+            yield
+        finally:
+            _overrides.reset(token)
+
+
+class ContextualAttribute(InferredValue):
+    """A field value that is looked up in the values around its object.
+
+    Args:
+      type: the type of the value; for readers.
+      default: the value if none is found.
+    """
+
+    type: Any = None
+    default: Any = RAISE_IF_NOT_FOUND
+
+    def infer(self, **kwargs: Any) -> Any:
+        """Returns the value.
+
+        Raises:
+          AttributeError: there is none, and no default.
+        """
+        key = self.sym_path.key
+        owner = self.sym_parent
+        at = None if owner is None else owner.sym_parent
+        while at is not None:
+            found = _attribute(at, key)
+            if not isinstance(found, utils.MissingValue):
+                return found
+            at = at.sym_parent
+        default = self.sym_getattr("default")
+        if isinstance(default, tuple) and default == RAISE_IF_NOT_FOUND:
+            raise AttributeError(
+                utils.message_on_path(
+                    f"`{key}` is not found under its context (along its parent chain).", self.sym_path
+                )
+            )
+        return default
+
+
+def _attribute(holder: Any, key: str) -> Any:
+    """Returns an attribute or item of a value around; MISSING_VALUE if there is none."""
+    if isinstance(holder, Object):
+        return getattr(holder, key, utils.MISSING_VALUE)
+    return holder.sym_inferred(key, utils.MISSING_VALUE)
+
+
+def contextual_attribute(type: Any = None, default: Any = RAISE_IF_NOT_FOUND) -> Any:
+    """Declares an attribute of a ``ContextualObject`` that is looked up in its context.
+
+    Args:
+      type: the type of the value; for readers.
+      default: the value if none is found.
+    """
+    return ContextualAttribute(type=type, default=default)

@@ -1,0 +1,1 @@
+"""What the classes of symbolic values share: changes, permissions, traversal, comparison, JSON."""

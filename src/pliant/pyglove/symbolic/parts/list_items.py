@@ -1,0 +1,281 @@
+"""``Items``: the symbolic side of ``List``: items, spec, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pliant.values.errors import quote
+
+from ... import typing as pg_typing
+from ... import values as utils
+from .. import flags
+from ..base import Symbolic
+from .compare import eq, sym_hash
+from .dict_fields import copied, missing_in, release
+from .insertion import Insertion
+from .permissions import accepts_partial
+from .rebinding import apply_changes, is_unchanged
+from .transform import symbolic_transform_fn, to_symbolic
+from .updates import FieldUpdate, Inferential, TopologyAware
+
+_get = list.__getitem__
+_put = list.__setitem__
+
+
+class Items(list[Any], Symbolic, pg_typing.CustomTyping):
+    """The symbolic side of ``List``: items, spec, changes."""
+
+    @property
+    def value_spec(self) -> Any:
+        """The spec that describes the items, or None."""
+        return self._sym_raw("_value_spec")
+
+    @property
+    def max_size(self) -> int | None:
+        """The largest number of items, or None."""
+        spec = self.value_spec
+        return None if spec is None else spec.max_size
+
+    def use_value_spec(self, value_spec: Any, allow_partial: Any = False) -> Any:
+        """Checks this list against a spec, which describes its items from now on; returns the list.
+
+        Args:
+          value_spec: a ``pg.typing.List``, or None to remove the spec.
+          allow_partial: whether required values may be missing.
+
+        Raises:
+          ValueError: another kind of spec, or an item that it does not allow.
+          RuntimeError: there is another spec already.
+        """
+        if value_spec is None:
+            return self._set_raw_attr("_value_spec", None)
+        if not isinstance(value_spec, pg_typing.List):
+            raise ValueError(
+                self._error_message(
+                    f"Value spec for list must be a `pg.typing.List` object. Encountered: {quote(value_spec)}."
+                )
+            )
+        before = self.value_spec
+        if before is not None and before != value_spec:
+            raise RuntimeError(
+                self._error_message(
+                    f"List is already bound with a different value spec: {before!r}. New value spec: {quote(value_spec)}."
+                )
+            )
+        self._set_raw_attr("_allow_partial", bool(allow_partial))
+        if flags.is_type_check_enabled():
+            self._apply_spec(value_spec)
+        return self._set_raw_attr("_value_spec", value_spec)
+
+    def _apply_spec(self, value_spec: Any) -> None:
+        """Checks the items."""
+        partial = accepts_partial(self)
+        checked = value_spec.apply(
+            list(list.__iter__(self)),
+            allow_partial=partial,
+            child_transform=symbolic_transform_fn(partial),
+            root_path=self.sym_path,
+        )
+        self._set_raw_attr("_value_spec", value_spec)
+        for i, value in enumerate(checked):
+            old = _get(self, i)
+            _put(self, i, self._relocate_if_symbolic(i, value))
+            release(old, value, self)
+        self._forget_facts()
+
+    def sym_attr_field(self, key: Any) -> Any:
+        spec = self.value_spec
+        return None if spec is None else spec.element
+
+    def sym_hasattr(self, key: Any) -> bool:
+        return isinstance(key, int) and -len(self) <= key < len(self)
+
+    def sym_keys(self) -> Iterator[Any]:
+        return iter(range(len(self)))
+
+    def sym_values(self) -> Iterator[Any]:
+        return list.__iter__(self)
+
+    def sym_items(self) -> Iterator[tuple[Any, Any]]:
+        return enumerate(list.__iter__(self))
+
+    def _sym_getattr(self, key: Any) -> Any:
+        return _get(self, key)
+
+    def _sym_missing(self) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for i, value in self.sym_items():
+            if isinstance(value, utils.MaybePartial) and not isinstance(value, Inferential):
+                inner = missing_in(value)
+                if inner:
+                    found[i] = inner
+        return found
+
+    def _sym_nondefault(self) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for i, value in self.sym_items():
+            if isinstance(value, Symbolic) and not isinstance(value, Inferential):
+                inner = value.sym_nondefault(flatten=False)
+                if inner:
+                    found[i] = inner
+            else:
+                found[i] = value
+        return found
+
+    def _sym_rebind(self, path_value_pairs: dict[Any, Any]) -> list[FieldUpdate]:
+        return apply_changes(self, path_value_pairs)
+
+    def sym_eq(self, other: Any) -> bool:
+        return isinstance(other, list) and eq(self, other)
+
+    def sym_seal(self, is_seal: Any = True) -> Any:
+        for value in self.sym_values():
+            if isinstance(value, Symbolic):
+                value.sym_seal(is_seal)
+        return super().sym_seal(is_seal)
+
+    def sym_hash(self) -> int:
+        return hash(("List", tuple(sym_hash(v) for v in self.sym_values())))
+
+    def _sym_clone(self, deep: bool, memo: Any = None) -> Any:
+        made = type(self).__new__(type(self))
+        begin(made, self.allow_partial, self.accessor_writable, self.sym_sealed)
+        made._set_raw_attr("_value_spec", self.value_spec)
+        for i, value in self.sym_items():
+            list.append(made, made._relocate_if_symbolic(i, copied(value, deep, memo)))
+        made._set_raw_attr("_onchange_callback", self._sym_raw("_onchange_callback"))
+        return made
+
+    def _renumber(self, start: int = 0) -> None:
+        """Sets the paths of the items from an index on."""
+        path = self.sym_path
+        for i in range(start, len(self)):
+            value = _get(self, i)
+            if isinstance(value, TopologyAware):
+                value.sym_setpath(utils.KeyPath(i, path))
+
+    def _set_item_without_permission_check(self, key: Any, value: Any) -> FieldUpdate | None:
+        size = len(self)
+        if not isinstance(key, int):
+            raise TypeError(
+                self._error_message(f"list assignment index must be an integer. Encountered {quote(key)}.")
+            )
+        index = key + size if key < 0 else key
+        field = self.sym_attr_field(index)
+        if isinstance(value, utils.MissingValue):
+            return self._remove_item(index, field)
+        if isinstance(value, Insertion) or index >= size:
+            new = value.value if isinstance(value, Insertion) else value
+            return (
+                None
+                if isinstance(new, utils.MissingValue)
+                else self._insert_item(min(index, size), new, field)
+            )
+        old = _get(self, index)
+        if is_unchanged(old, value):
+            return None
+        new = self._formalized_value(index, value)
+        _put(self, index, new)
+        release(old, new, self)
+        self._forget_facts()
+        return self._update(index, field, old, new)
+
+    def _remove_item(self, index: int, field: Any) -> FieldUpdate | None:
+        if not 0 <= index < len(self):
+            return None
+        spec = self.value_spec
+        if spec is not None and len(self) <= spec.min_size:
+            raise ValueError(
+                self._error_message(f"Cannot remove item: min size ({spec.min_size}) is reached.")
+            )
+        old = list.pop(self, index)
+        release(old, None, self)
+        self._renumber(index)
+        self._forget_facts()
+        return self._update(index, field, old, utils.MISSING_VALUE)
+
+    def _insert_item(self, index: int, value: Any, field: Any) -> FieldUpdate:
+        if self.max_size is not None and len(self) >= self.max_size:
+            raise ValueError(self._error_message(f"List reached its max size {self.max_size}."))
+        new = self._formalized_value(index, value)
+        list.insert(self, index, new)
+        self._renumber(index + 1)
+        self._forget_facts()
+        return self._update(index, field, utils.MISSING_VALUE, new)
+
+    def _update(self, index: int, field: Any, old: Any, new: Any) -> FieldUpdate:
+        return FieldUpdate(
+            utils.KeyPath(index, self.sym_path), target=self, field=field, old_value=old, new_value=new
+        )
+
+    def _formalized_value(self, index: int, value: Any) -> Any:
+        """Returns a value as it is stored as an item."""
+        path = utils.KeyPath(index, self.sym_path)
+        partial = accepts_partial(self)
+        field = self.sym_attr_field(index)
+        if field is None or not flags.is_type_check_enabled():
+            value = to_symbolic(path, value, partial)
+        else:
+            if isinstance(value, TopologyAware) and value.sym_parent is not None:
+                value = self._relocate_if_symbolic(index, value)
+            value = field.apply(
+                value, allow_partial=partial, transform_fn=symbolic_transform_fn(partial), root_path=path
+            )
+        return self._relocate_if_symbolic(index, value)
+
+    @property
+    def _subscribes_field_updates(self) -> bool:
+        return self._sym_raw("_onchange_callback") is not None
+
+    def _on_change(self, field_updates: dict[Any, FieldUpdate]) -> None:
+        callback = self._sym_raw("_onchange_callback")
+        if callback is not None:
+            callback(field_updates)
+
+    def custom_apply(
+        self,
+        path: Any,
+        value_spec: Any,
+        allow_partial: bool,
+        child_transform: Callable[..., Any] | None = None,
+    ) -> tuple[bool, Any]:
+        """Checks this list for a field with another spec; returns whether the spec shall check it itself, and the list."""
+        if not flags.is_type_check_enabled():
+            return (False, self)
+        if not isinstance(value_spec, pg_typing.List):
+            return (True, self)
+        if self.sym_parent is None:
+            self.sym_setpath(path)
+        mine = self.value_spec
+        if mine is None:
+            self.use_value_spec(value_spec, allow_partial)
+        else:
+            if not value_spec.is_compatible(mine):
+                raise ValueError(
+                    utils.message_on_path(
+                        f"List (spec={mine!r}) cannot be assigned to an incompatible field (spec={quote(value_spec)}).",
+                        path,
+                    )
+                )
+            if self.allow_partial != allow_partial:
+                self._set_raw_attr("_allow_partial", allow_partial)
+                if not allow_partial:
+                    self._apply_spec(mine)
+        return (False, self)
+
+
+def begin(
+    made: Any, allow_partial: bool, accessor_writable: bool, sealed: bool, root_path: Any = None
+) -> None:
+    """Sets the switches of a new list."""
+    Symbolic.__init__(
+        made,
+        allow_partial=allow_partial,
+        accessor_writable=accessor_writable,
+        sealed=sealed,
+        root_path=root_path,
+        init_super=False,
+    )
+    made._set_raw_attr("_value_spec", None)
+    made._set_raw_attr("_onchange_callback", None)
