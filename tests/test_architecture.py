@@ -275,10 +275,12 @@ def inner_folder(name: str, floors: Mapping[str, int]) -> str:
 # PyGlove has a function and a module with each of these names; imports find the module by its path.
 FIXED_OUTSIDE = {
     "pliant.pyglove.geno.custom",
+    "pliant.pyglove.geno.dna_generator",
     "pliant.pyglove.geno.space",
     "pliant.pyglove.symbolic.diff",
     "pliant.pyglove.symbolic.functor",
     "pliant.pyglove.symbolic.symbolize",
+    "pliant.pyglove.tuning.sample",
 }
 
 

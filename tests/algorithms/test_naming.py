@@ -30,6 +30,15 @@ def test_an_algorithm_is_itself():
     assert to_algorithm(algorithm) is algorithm
 
 
+def test_an_object_that_makes_an_algorithm():
+    class Theirs:
+        def as_algorithm(self):
+            return made
+
+    made = Random()
+    assert to_algorithm(Theirs()) is made
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [

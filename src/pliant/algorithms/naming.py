@@ -20,7 +20,7 @@ DEFAULT = "auto"
 INNER = "algorithm"  # the option of an algorithm around another one
 
 
-def to_algorithm(value: Algorithm | str | None = None, *, seed: int | None = None) -> Algorithm:
+def to_algorithm(value: Any = None, *, seed: int | None = None) -> Algorithm:
     """Returns the algorithm that ``value`` gives: an algorithm itself, its name with or without options, or the default.
 
     >>> to_algorithm("re(population_size=50, seed=3)").population_size
@@ -31,8 +31,8 @@ def to_algorithm(value: Algorithm | str | None = None, *, seed: int | None = Non
     'Auto'
 
     Args:
-      value: an algorithm; text such as ``"tpe"`` or ``"re(population_size=50)"``, which makes a new one; or None, for
-        the default, ``auto``.
+      value: an algorithm, or an object whose method ``as_algorithm()`` returns one, such as those of other libraries; text such as
+        ``"tpe"`` or ``"re(population_size=50)"``, which makes a new one; or None, for the default, ``auto``.
       seed: of an algorithm that is made here, unless the text gives one.
 
     Raises:
@@ -49,6 +49,8 @@ def to_algorithm(value: Algorithm | str | None = None, *, seed: int | None = Non
         if seed is not None:
             options.setdefault("seed", seed)
         return make(name, **options)
+    if not isinstance(value, Algorithm) and hasattr(type(value), "as_algorithm"):
+        value = value.as_algorithm()
     if not isinstance(value, Algorithm):
         raise FieldTypeError(_explain_type(value))
     return value

@@ -47,6 +47,14 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Returns our module itself, so that there is one of each class."""
         module = importlib.import_module(find_ours(spec.name))
         self._specs.setdefault(module.__name__, module.__spec__)
+        loaded = {
+            name: sys.modules[name] for name in list(sys.modules) if name.startswith(f"{module.__name__}.")
+        }
+        for (
+            name,
+            below,
+        ) in loaded.items():  # importing them would set them as attributes, over functions of the same name
+            sys.modules.setdefault(spec.name + name[len(module.__name__) :], below)
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .attributes import AttributeDict, ConditionalKey
 from .dna import DNA
+from .parts.attributes import AttributeDict, ConditionalKey
 from .spec import DecisionPoint, DNASpec
 
 __all__ = ["DNA", "AttributeDict", "ConditionalKey", "DNASpec", "DecisionPoint"]

@@ -9,13 +9,13 @@ from pliant.values.errors import FieldTypeError, FieldValueError, quote
 from pliant.values.numbers import to_whole
 
 from ..values.value_location import KeyPath
-from .attributes import ConditionalKey
 from .dna import DNA
-from .literals import find_candidate, strip_index, write_candidate
-from .picks import Picks
+from .parts.attributes import ConditionalKey
+from .parts.literals import find_candidate, strip_index, write_candidate
+from .parts.picks import Picks
+from .parts.text import indent
 from .space import Space
 from .spec import DecisionPoint, DNASpec, check_kind
-from .text import indent
 
 
 class Choices(DecisionPoint):

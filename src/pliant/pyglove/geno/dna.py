@@ -9,9 +9,9 @@ from pliant.values.errors import FieldTypeError, FieldValueError, quote
 
 from ..values.formatting import Formattable
 from ..values.json_conversion import from_json, to_json
-from .binding import bind
-from .reading import read_dict, read_function, read_numbers
-from .views import Views
+from .parts.binding import bind
+from .parts.reading import read_dict, read_function, read_numbers
+from .parts.views import Views
 
 
 @final
@@ -99,8 +99,8 @@ class DNA(Views, Formattable):
     def from_parameters(
         cls, parameters: dict[str, Any], dna_spec: Any, use_literal_values: bool = False
     ) -> DNA:
-        """Returns the DNA of what ``parameters`` returned."""
-        return cls.from_dict(parameters, dna_spec, use_literal_values)
+        """Returns the DNA of what ``parameters`` returned; all its forms are read, whatever ``use_literal_values`` says."""
+        return cls.from_dict(parameters, dna_spec)
 
     @classmethod
     def from_fn(cls, dna_spec: Any, generator_fn: Callable[[Any], Any]) -> DNA:

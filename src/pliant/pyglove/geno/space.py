@@ -9,8 +9,8 @@ from pliant.values.errors import FieldValueError, quote
 
 from ..values.value_location import KeyPath
 from .dna import DNA
+from .parts.text import indent
 from .spec import INFINITE, DecisionPoint, DNASpec, check_kind
-from .text import indent
 
 
 class Space(DNASpec):

@@ -15,8 +15,8 @@ from pliant.values.errors import FieldTypeError, PathError, quote
 
 from ..values.formatting import Formattable
 from ..values.value_location import KeyPath
-from .attributes import AttributeDict
-from .node import Node
+from .parts.attributes import AttributeDict
+from .parts.node import Node
 
 if TYPE_CHECKING:
     from .dna import DNA
@@ -162,6 +162,11 @@ class DNASpec(Lookup, Kinds, Formattable):
 
     Two genotypes are equal (``==``) when they are the same object; ``sym_eq`` compares their contents.
     """
+
+    @classmethod
+    def from_json(cls, json_value: Any, **kwargs: Any) -> Any:
+        """Reads what ``to_json`` returned; earlier versions of PyGlove wrote ``userdata``, which is left out."""
+        return super().from_json({k: v for k, v in json_value.items() if k != "userdata"}, **kwargs)
 
     @property
     @abstractmethod

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar, Self
 
-from ..values.json_conversion import JSONConvertible, to_json
-from ..values.value_location import KeyPath
+from ...values.json_conversion import JSONConvertible, to_json
+from ...values.value_location import KeyPath
 
 
 class Node(JSONConvertible):

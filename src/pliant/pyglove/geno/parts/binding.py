@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pliant.values.errors import FieldValueError, quote
 
 if TYPE_CHECKING:
-    from .dna import DNA
+    from ..dna import DNA
 
 Pairs = list[tuple[Any, Any]]
 

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from pliant.values.errors import FieldValueError, quote
 
-from .dna import DNA
+from ..dna import DNA
 
 
 @final
