@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from pliant.values.errors import quote
 
@@ -240,6 +240,7 @@ class Symbolic(_Named, utils.Formattable, utils.JSONConvertible, utils.MaybePart
       root_path: the path of the value.
     """
 
+    __str_format_kwargs__: ClassVar[dict[str, Any]] = {"compact": False, "verbose": False}
     DictType: Any = None
     ListType: Any = None
     ObjectType: Any = None
