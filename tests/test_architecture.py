@@ -110,7 +110,7 @@ INNER: dict[str, list[str]] = {
         "zero_cost", "pruning",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
-    "study": ["trials", "store", "artifacts", "."],
+    "study": ["trials", "store", "artifacts", ".", "team"],
     "launch": [".", "containers"],
     "pyglove": [
         "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",

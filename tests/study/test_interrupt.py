@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pliant.study.run import Interrupts, undisturbed
+from pliant.study.interrupts import Interrupts, undisturbed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

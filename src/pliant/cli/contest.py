@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from rich.console import Console
 
-from pliant.study import Study
+from pliant.study import Study, View
 from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
+from pliant.study.team.member import join
+from pliant.study.writable import Writable
 from pliant.tune.progress import Display, open_display
 from pliant.tune.text import say, say_count
 from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError, quote
@@ -31,7 +33,7 @@ from .target import Target, explain
 from .trials import Pool, describe_target, run_in_workers, run_trials
 
 Function = Callable[[Any], Any]
-Runner = Callable[[Any, Study, Display], None]  # of what `sample` returned for a study
+Runner = Callable[[Any, Writable, Display], None]  # of what `sample` returned for a study
 TRIALS = 40  # of a new study
 
 
@@ -145,14 +147,14 @@ class Contest:
         return lambda _, study, display: run_in_workers(study, sent, pool, display, time_limit=limit)
 
     @contextmanager
-    def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Study]:
+    def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Writable]:
         """Opens a study; where it belongs to another search, the error says what to type."""
         made = self.make(algorithm)
         try:
-            study = (
+            study: Writable = (
                 Study.open(path, space, made, trials=trials)
                 if self.goes_on
-                else Study.open_or_create(
+                else join(
                     path,
                     space,
                     made,
@@ -169,7 +171,7 @@ class Contest:
             raise StudyError(
                 f"{error}\nUse --study PATH for another study, or --restart to delete this one and start again."
             ) from error
-        with study:
+        with closing(study):
             yield study
 
 
@@ -196,7 +198,7 @@ def baseline_path(path: Location) -> Location:
     return path.with_name(f"{path.stem}.random{path.suffix}")
 
 
-def say_progress(study: Study) -> str:
+def say_progress(study: View) -> str:
     """Returns how far a study is, as text."""
     info, counts = study.info(), study.counts()
     ended = sum(counts.values()) - counts["running"]
@@ -213,22 +215,23 @@ def say_progress(study: Study) -> str:
 def choose_by_search(
     label: str,
     program: object,
-    study: Study,
+    study: Writable,
     *,
     runs: Runner,
     console: Console,
     time_limit: float | None = None,
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards."""
+    opened: Any = study  # alone or in a team
     from pliant.tune import sample
 
-    search = sample(program, study=study, progress=False, timeout_seconds=time_limit)
+    search = sample(program, study=opened, progress=False, timeout_seconds=time_limit)
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
         if time_limit is not None and not study.is_complete:
             print_line(console, f"The {label} was stopped after its time limit of {time_limit:g} s.")
-        search = sample(program, study=study, progress=False)  # with the trials that workers ran
+        search = sample(program, study=opened, progress=False)  # with the trials that workers ran
     best = search.best_reward
     if isinstance(best, tuple):  # of several objectives, none is the best
         return None

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
-from pliant.study import Study, Trial
+from pliant.study import Trial, View
 from pliant.tune.text import say, say_decisions, to_code
 from pliant.values.exceptions import one_line
 from pliant.values.text import to_printable
@@ -19,18 +19,18 @@ from pliant.values.text import to_printable
 from .console import print_line, to_text
 
 
-def print_top(console: Console, study: Study, top: int) -> None:
+def print_top(console: Console, study: View, top: int) -> None:
     """Prints the best trials of a study as a table, and the number of failed ones."""
     title = f"Best of {_count_rewards(study)} trials"
     _print_trials(console, study, title, ["reward"], trials=study.best(top))
 
 
-def _count_rewards(study: Study) -> int:
+def _count_rewards(study: View) -> int:
     counts = study.counts()
     return counts["completed"] + counts["stopped"]
 
 
-def print_front(console: Console, study: Study) -> None:
+def print_front(console: Console, study: View) -> None:
     """Prints the Pareto-optimal trials, and the number of failed ones."""
     front = study.front()
     names = [f"reward {i}" for i in range(1, len(front[0].rewards or ()) + 1)]
@@ -43,7 +43,7 @@ def print_front(console: Console, study: Study) -> None:
 
 
 def _print_trials(
-    console: Console, study: Study, title: str, rewards: Sequence[str], *, trials: Sequence[Trial]
+    console: Console, study: View, title: str, rewards: Sequence[str], *, trials: Sequence[Trial]
 ) -> None:
     table = make_table(title)
     for name in ("trial", *rewards, "seconds"):
@@ -63,7 +63,7 @@ def _print_trials(
         print_line(console, f"{counts['failed']} more failed; the last, trial {last.id}: {why}")
 
 
-def print_winner(console: Console, study: Study, program: Any, write: Callable[[Any], str] = to_code) -> None:
+def print_winner(console: Console, study: View, program: Any, write: Callable[[Any], str] = to_code) -> None:
     """Prints the best program of a study as Python code, or as ``write`` shows it."""
     code = to_printable(write(program), keep="\n")
     print_line(console, f"\nThe winner, trial {study.best()[0].id}:\n")

@@ -98,7 +98,7 @@ def fit(data: Path, *, targets: tuple[str, ...], out: Path | None, plot: Path | 
     A fifth of the rows is held back to score networks. The best ones are trained longer, averaged if that helps,
     trained again on all rows, and saved. Ctrl-C: finish the networks that are being trained, and save the best.
     """
-    from pliant.study.run import undisturbed
+    from pliant.study.interrupts import undisturbed
 
     from .console import make_console, print_line
 

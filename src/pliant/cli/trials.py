@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.launch import Channel, Limits, Outcome, Processes
-from pliant.study import Study, Trial
-from pliant.study.run import Patience, Result, read_call, run, undisturbed
+from pliant.study import Trial
+from pliant.study.interrupts import undisturbed
+from pliant.study.run import Patience, Result, read_call, run
+from pliant.study.writable import Writable
 from pliant.tune.progress import Display
 from pliant.values.errors import FieldTypeError, RewardError, quote
 
@@ -22,7 +24,7 @@ ADVICE = "Fix this and run the same command again: it continues with the next tr
 PRELOAD = ("pliant.cli.trials", "pliant.tune.worker")  # what workers share; each loads the user's file itself
 
 
-def run_trials(search: Any, study: Study, evaluate: Callable[..., Any], display: Display) -> None:
+def run_trials(search: Any, study: Writable, evaluate: Callable[..., Any], display: Display) -> None:
     """Runs the remaining trials of a search, also after failures; raises EvaluationError if the first trials all failed."""
     from pliant.tune.worker import takes_feedback
 
@@ -93,7 +95,7 @@ def describe_target(target: Target, space: Path | None) -> dict[str, str]:
 
 
 def run_in_workers(
-    study: Study, sent: dict[str, str], pool: Pool, display: Display, *, time_limit: float | None = None
+    study: Writable, sent: dict[str, str], pool: Pool, display: Display, *, time_limit: float | None = None
 ) -> None:
     """Runs what is left of a study in worker processes; after ``time_limit`` seconds starts no more.
 

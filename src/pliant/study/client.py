@@ -25,6 +25,7 @@ from .wire import address_of, error_from_json, trial_from_json
 
 Metrics = Mapping[str, float] | None
 PATIENCE = 30.0  # seconds that a server may be unreachable, such as during a restart
+ANSWER_SECONDS = 600.0  # the time for the process that leads a shared search to answer
 LOOK = 0.5  # seconds between checks of the connection
 PAUSE = 0.05  # seconds between requests while other workers have all remaining trials
 
@@ -41,7 +42,9 @@ class Client:
       name: the name of the study.
     """
 
-    def __init__(self, place: Place, *, worker: str | None, patience: float) -> None:
+    def __init__(
+        self, place: Place, *, worker: str | None, patience: float, held: dict[int, int] | None = None
+    ) -> None:
         self._address = address_of(place)
         self._place, self._patience = place, patience
         self._worker = worker or name_process()
@@ -49,12 +52,13 @@ class Client:
         self._socket: socket.socket | None = None
         self._decoder = LineDecoder()
         self._count = 0
-        self._held: dict[int, int] = {}  # the token of each trial of this client
+        self._held = {} if held is None else held  # the token of each trial of this client
+        self._waits = None if held is None else ANSWER_SECONDS
         self._process = os.getpid()
         self._closed = threading.Event()
         with self._lock:
             hello = self._connect()
-        if hello["complete"]:
+        if hello["complete"] and held is None:
             self._hang_up()
             raise StudyError(
                 f"the study {hello['name']!r} is complete: nothing is left to ask for. Read it with "
@@ -76,7 +80,7 @@ class Client:
         while True:
             try:
                 answer = self._call({"do": "ask"})
-            except _Away as error:
+            except Away as error:
                 if error.is_complete:
                     return None
                 raise
@@ -191,13 +195,14 @@ class Client:
         try:
             return self._reach(self._patience)
         except OSError as error:
-            raise _Away(self._place, error, trial_id, token) from error
+            raise Away(self._place, error, trial_id, token) from error
 
     def _reach(self, patience: float) -> dict[str, Any]:
         """Connects, waits for the server, and returns its first message."""
         end, pause = time.monotonic() + patience, 0.01
         while True:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            one.settimeout(self._waits)
             try:
                 one.connect(self._address)
                 self._socket, self._decoder = one, LineDecoder()
@@ -240,7 +245,7 @@ class Client:
 
 
 @final
-class _Away(StudyError):
+class Away(StudyError):
     """No process serves a study.  The message says what became of it and of a trial, from the study itself."""
 
     def __init__(self, place: Place, error: OSError, trial_id: int | None, token: int | None) -> None:
@@ -278,12 +283,16 @@ def _say_fate(trial: Trial, token: int | None) -> str:
 
 def _is_gone(one: socket.socket) -> bool:
     """Returns whether the other side closed a connection."""
+    limit = one.gettimeout()
+    one.setblocking(False)  # with a limit, recv would wait, whatever its flags are
     try:
-        return not one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return not one.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
     except OSError:
         return True
+    finally:
+        one.settimeout(limit)
 
 
 def connect(place: Place, *, worker: str | None = None, patience: float = PATIENCE) -> Client:

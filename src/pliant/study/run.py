@@ -7,24 +7,22 @@ The launcher runs jobs; the caller makes the job of a trial and interprets its o
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self, final
+from time import monotonic, sleep
+from typing import Any, NamedTuple, final
 
 from pliant.launch import Ended, Job, Launcher, Message, Outcome, Started
 from pliant.launch.output import TAIL_LINES
 from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
+from .interrupts import Interrupts
 from .store.failpoint import reach
-from .study import Study
 from .trials.constraint import check_metrics
 from .trials.trial import FAILED, FAILURES, MAX_ATTEMPTS, Cause, Trial
 from .view import View
+from .writable import Writable
 
 LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
 TICK = 0.2  # seconds between checks without events: Ctrl-C, metrics files
@@ -81,7 +79,7 @@ class Ending:
 
 
 def run(
-    study: Study,
+    study: Writable,
     launcher: Launcher,
     make_job: Callable[[Trial], Job],
     *,
@@ -178,7 +176,7 @@ class _Run:
     """A run in progress, with the trial of each job."""
 
     def __init__(
-        self, study: Study, launcher: Launcher, make_job: Callable[[Trial], Job], **options: Any
+        self, study: Writable, launcher: Launcher, make_job: Callable[[Trial], Job], **options: Any
     ) -> None:
         self.study, self.launcher, self.make_job = study, launcher, make_job
         self.read, self.watch, self.on_end = options["read"], options["watch"], options["on_end"]
@@ -201,8 +199,11 @@ class _Run:
                 self.is_starting = False
                 if interrupts.count:  # a signal came meanwhile
                     self.tell_interrupt()
-            if not self.trials:
+            if not self.trials and (is_stopped or has_failed or is_late or not self.study.waits):
                 break
+            if not self.trials:  # other processes have all remaining trials
+                sleep(tick)
+                continue
             for event in self.launcher.poll(tick):
                 self._handle(event)
             if self.watch is not None:
@@ -370,60 +371,6 @@ def _by_name(reward: Any) -> dict[str, Any]:
 def _last_lines(output: str) -> str:
     """Returns the end of an output."""
     return "\n".join(output.rstrip().splitlines()[-LINES:])[-LETTERS:]
-
-
-@final
-class Interrupts:
-    """Context that counts SIGINT and SIGTERM: the first one is noted, the second raises ``KeyboardInterrupt``.
-
-    It does nothing outside of the main thread, as Python delivers signals there only.
-
-    >>> with Interrupts() as interrupts:
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     interrupts.count
-    1
-
-    Attributes:
-      count: the number of signals.
-      is_cleaning: whether running jobs are being ended; then signals are ignored.
-    """
-
-    def __init__(self, on_first: Callable[[], object] = lambda: None) -> None:
-        self.count = 0
-        self._on_first = on_first
-        self.is_cleaning = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._before.clear()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        if self.count == 1 and not self.is_cleaning:
-            self._on_first()
-        if self.count > 1 and not self.is_cleaning:
-            self.is_cleaning = True
-            raise KeyboardInterrupt
-
-
-def undisturbed(clean_up: Callable[[], object]) -> None:
-    """Calls a function while Ctrl-C and SIGTERM are ignored, such as one that ends worker processes.
-
-    >>> undisturbed(lambda: signal.raise_signal(signal.SIGINT))
-    """
-    with Interrupts() as interrupts:
-        interrupts.is_cleaning = True
-        clean_up()
 
 
 def explain_failures(study: View) -> str | None:

@@ -32,10 +32,11 @@ from .trials.constraint import Constraint, check_metrics, parse_constraints
 from .trials.learner import Learner
 from .trials.trial import MAX_ATTEMPTS, Cause, Trial, now
 from .view import View
+from .writable import Writable
 
 
 @final
-class Study(View):
+class Study(Writable):
     """A search that is stored in a file: its space, its trials, and the state of its algorithm.
 
     Everything that was told before the process died is there when the study is opened again, and the search continues
@@ -106,9 +107,8 @@ class Study(View):
           StudyError: a file exists already, or none can be made there.
           SpaceError: the algorithm cannot search this space.
         """
-        trials = check.check_arguments(space, algorithm, trials)
-        location, limits = to_location(path), parse_constraints(constraints)
-        maximize = check_maximize(maximize)
+        trials, location = check.check_arguments(space, algorithm, trials), to_location(path)
+        limits, maximize = parse_constraints(constraints), check_maximize(maximize)
         algorithm.setup(space, seed=seed, trials=trials)
         learner = Learner(algorithm, maximize=maximize)
         settings = {

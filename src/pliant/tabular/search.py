@@ -17,7 +17,7 @@ from pliant.algorithms.predictor import PredictorSearch
 from pliant.hyper.template import Template
 from pliant.launch import Processes
 from pliant.space import Decisions
-from pliant.study.run import undisturbed
+from pliant.study.interrupts import undisturbed
 from pliant.tune.parallel import search
 from pliant.tune.progress import open_progress, write_line
 from pliant.tune.result import Tally

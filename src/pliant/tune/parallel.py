@@ -80,7 +80,8 @@ def search(
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None.
       trials: how many in all; None until the algorithm has nothing left or the time is over.
       workers: how many processes; None for one for each processor.
-      study: the path of a file that stores every trial, so that the same call continues; or an open study.
+      study: the path of a file that stores every trial, so that the same call continues, and joins where it runs already;
+        or an address; or an open study.
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
@@ -99,9 +100,10 @@ def search(
       SpaceError, LaunchError, EvaluationError, StudyError: no hole; no import in workers; all trials fail; no study there.
     """
     called = (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
-    settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
+    settings: dict[str, Any] = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
+    settings["team"] = None if study is None else {"attempts": ends["attempts"]}
     with ExitStack() as stack:
         work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
         watch = _open(stack, work, study, given, files=(artifacts, keep), failures=max_failures, **settings)
@@ -131,7 +133,7 @@ def _prepare(
     catch: Types | None,
 ) -> _Work:
     """Returns how to evaluate trials: in the launcher that was given, in worker processes, or in this process."""
-    from pliant.study.run import undisturbed  # brings SQLAlchemy
+    from pliant.study.interrupts import undisturbed  # brings SQLAlchemy
 
     _check_known(launcher, workers)
     _check_evaluate(evaluate, space)
@@ -199,7 +201,7 @@ def _open(
     **settings: Any,
 ) -> _Watch:
     """Opens the study of a search: the one that was given, or one in a temporary folder."""
-    from pliant.study.run import undisturbed
+    from pliant.study.interrupts import undisturbed
 
     path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
     source = study_source(path, work.template, algorithm, **settings)

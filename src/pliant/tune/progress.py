@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from pliant.study import Study, Trial
+    from pliant.study import Trial, View
 
     from .feedback import Reward
     from .source import Source
@@ -159,7 +159,7 @@ class LineDisplay(Display):
         self._write(to_printable(line))
 
 
-def open_display(console: Console, title: str, study: Study) -> Display:
+def open_display(console: Console, title: str, study: View) -> Display:
     """Returns the display of a study's trials that suits a console; trials that ended before count as done."""
     tally, total = Tally(maximize=study.maximize), study.info().budget
     tally.resume(study)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pliant.space import Decisions, Space
-    from pliant.study import Study, Trial
+    from pliant.study import Trial, View
     from pliant.study.artifacts import Artifacts
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Tally:
         self.best = (id, decisions, reward)
         return True
 
-    def resume(self, study: Study) -> None:
+    def resume(self, study: View) -> None:
         """Starts with the trials of a study that ended before."""
         for trial in study.front():
             self.add(trial.id, trial.decisions, trial.told)

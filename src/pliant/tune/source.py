@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic, time
+from time import monotonic, sleep, time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
@@ -28,9 +28,11 @@ from .result import Tally
 from .text import say_end
 
 if TYPE_CHECKING:
-    from pliant.study import Study, Trial
+    from pliant.study import Study, Trial, View
+    from pliant.study.writable import Writable
 
 Callback = Callable[["Trial"], object]
+PAUSE = 0.05  # seconds between requests while other processes have all remaining trials
 
 
 class Source(ABC):
@@ -306,7 +308,7 @@ class MemorySource(Source):
 class StudySource(Source):
     """Trials of a study, which keeps them in a file."""
 
-    def __init__(self, study: Study, *, owned: bool, algorithm: Algorithm | None = None) -> None:
+    def __init__(self, study: Writable, *, owned: bool, algorithm: Algorithm | None = None) -> None:
         super().__init__(maximize=study.maximize)
         self.study = study
         self.algorithm = algorithm  # of a study that was opened for this loop
@@ -327,7 +329,8 @@ class StudySource(Source):
     def ask(self) -> Feedback | None:
         from pliant.study.run import explain_failures
 
-        trial = self.study.ask(attempts=self.attempts, on_end=self.add)
+        while (trial := self.study.ask(attempts=self.attempts, on_end=self.add)) is None and self.study.waits:
+            sleep(PAUSE)
         if trial is None:
             info = self.study.info()
             hopeless = None if self._has_asked else explain_failures(self.study)
@@ -386,8 +389,10 @@ class StudySource(Source):
         """Returns a trial that reads its files where this search stores them."""
         return trial if self.storage.opened is None else replace(trial, files=self.storage.opened)
 
-    def _readable(self) -> Study:
-        return type(self.study).open(self.study.path) if self._is_closed else self.study
+    def _readable(self) -> View:
+        from pliant.study import Study
+
+        return Study.open(self.study.path) if self._is_closed else self.study
 
 
 def study_source(
@@ -398,19 +403,29 @@ def study_source(
     trials: int | None,
     seed: int | None,
     maximize: bool | None,
+    team: dict[str, Any] | None = None,
 ) -> StudySource:
-    """Returns the trials of a study: an open one, or one at a path, which is opened or created."""
+    """Returns the trials of a study: an open one, or one at a path, which is opened or created.
+
+    With ``team``, options of ``join``, other processes may continue the study at the path at the same time.
+    """
     from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
     from pliant.study.store.location import to_location
     from pliant.study.store.opening import is_free
+    from pliant.study.team.member import join
     from pliant.study.trials.check import check_space
+    from pliant.study.writable import Writable
 
     up = check_maximize(maximize)
-    if not isinstance(study, Study):
+    if not isinstance(study, Writable):
         if algorithm is None:
             location = to_location(study)
             algorithm = to_algorithm() if is_free(location) else _rebuild(Study.open(location))
-        study = Study.open_or_create(study, template.space, algorithm, trials=trials, seed=seed, maximize=up)
+        given: dict[str, Any] = {"trials": trials, "seed": seed, "maximize": up}
+        if team is None:
+            study = Study.open_or_create(study, template.space, algorithm, **given)
+        else:
+            study = join(study, template.space, algorithm, **given, **team)
         template.space = study.space
         return StudySource(study, owned=True, algorithm=algorithm)
     given = {"algorithm": algorithm, "trials": trials, "seed": seed, "maximize": maximize}

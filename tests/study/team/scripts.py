@@ -1,0 +1,40 @@
+"""Processes of teams.  Run by test_files.py and test_servers.py as a program.
+
+scripts.py PLACE TRIALS SECONDS NAME    searches with pg.search, a trial at a time; prints `NAME ID REWARD` before each result
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pliant as pg
+from pliant.study.team import member
+
+SPACE = pg.Dict(a=pg.oneof(list(range(8))), b=pg.oneof(list(range(9))), lr=pg.floatv(0.0, 1.0))
+
+
+def algorithm():
+    return pg.algorithms.RegularizedEvolution(8, 3, seed=1)
+
+
+def reward_of(decisions):
+    return round(sum(decisions.values), 6)
+
+
+def search(place, trials, seconds, name):
+    member.name_process = lambda: name
+
+    def evaluate(program, feedback):
+        print("start", name, feedback.id, flush=True)
+        time.sleep(seconds)
+        reward = reward_of(feedback.decisions)
+        print("told", name, feedback.id, flush=True)
+        return reward
+
+    found = pg.search(SPACE, evaluate, algorithm(), trials=trials, study=place, progress=False, attempts=1000)
+    print("end", name, found.ended, len(found.trials), flush=True)
+
+
+if __name__ == "__main__":
+    search(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
