@@ -89,6 +89,7 @@ FLOORS: dict[str, Row] = {
         lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost tabular",
         click=EVERYWHERE,
         rich=EVERYWHERE,
+        submitit=("slurm.py",),
     ),
     "dashboard": row(6, "values space study", starlette=EVERYWHERE, uvicorn=EVERYWHERE),
     "trial": row(6, "nas"),  # deprecated names of modules

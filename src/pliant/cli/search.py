@@ -64,8 +64,40 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
     help="Take the reward of a program that was evaluated before, instead of evaluating it again.",
 )
 @pool_options
+@click.option(
+    "--slurm",
+    type=click.IntRange(min=1),
+    help="Submit so many jobs of Slurm, which run this search together.",
+)
+@click.option(
+    "--slurm-server",
+    type=click.Path(),
+    help="A folder that all machines see, in which the first job runs a database for the study.",
+)
+@click.option(
+    "--slurm-option",
+    "slurm_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of submitit, such as timeout_min=240 or slurm_partition=gpu. May be repeated.",
+)
+@click.option(
+    "--slurm-cluster",
+    type=click.Choice(("slurm", "local")),
+    default="slurm",
+    show_default=True,
+    help="local: as processes of this machine, to try it.",
+)
+@click.pass_context
 def search(
-    target: str, *, study: str | None, space: Path | None, constraints: tuple[str, ...], **options: Any
+    ctx: click.Context,
+    /,
+    target: str,
+    *,
+    study: str | None,
+    space: Path | None,
+    constraints: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Search the space that FILE defines.
 
@@ -85,11 +117,30 @@ def search(
     The study stores every trial. Stop at any time: the same command continues the search, also after
     its end with a higher --trials.
 
+    The same command may be started several times, also on several machines if the study is in a
+    database: they search together, and any of them may end. --slurm does that on a cluster.
+
     With --workers, Ctrl-C once: finish running trials, then stop. Twice: stop now.
     """  # noqa: D301  # click is to see the escape, which keeps the lines of the list
     from .console import make_console
 
     console, place = make_console(), None
+    jobs = {name: options.pop(f"slurm{name}") for name in ("", "_server", "_options", "_cluster")}
+    if jobs[""] is None and (jobs["_server"] or jobs["_options"]):
+        raise click.UsageError("--slurm-server and --slurm-option are for jobs of Slurm: add --slurm N.")
+    if jobs[""] is not None:
+        from .slurm import submit
+
+        default = Path(target).stem if jobs["_server"] else f"{Path(target).stem}.study.db"
+        submit(
+            ctx,
+            study or default,
+            jobs=jobs[""],
+            server=jobs["_server"],
+            cluster=jobs["_cluster"],
+            options=jobs["_options"],
+        )
+        return
     try:
         from pliant.study.store.location import to_location
 

@@ -14,6 +14,7 @@ from pliant.launch import Channel, Limits, Outcome, Processes
 from pliant.study import Trial
 from pliant.study.interrupts import undisturbed
 from pliant.study.run import Patience, Result, read_call, run
+from pliant.study.walltime import Walltime
 from pliant.study.writable import Writable
 from pliant.tune.progress import Display
 from pliant.values.errors import FieldTypeError, RewardError, quote
@@ -114,6 +115,11 @@ def run_in_workers(
         traces[trial.id] = str(said.get("trace", outcome.tail))
         return read_call(trial, outcome)
 
+    walltime = Walltime.of_environment()
+    if walltime is not None:
+        for earlier in study.trials():
+            walltime.note(earlier.seconds)
+
     def on_end(trial: Trial) -> None:
         display.add(trial)
         patience.note(trial, traces.pop(trial.id, ""))
@@ -122,7 +128,7 @@ def run_in_workers(
     try:
         jobs = partial(make_job, evaluate_target, sent, pool.limits)
         given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}
-        ending = run(study, launcher, jobs, timeout_seconds=time_limit, **given)
+        ending = run(study, launcher, jobs, timeout_seconds=time_limit, walltime=walltime, **given)
     finally:
         undisturbed(launcher.close)
     if ending.how == "interrupted":

@@ -1,7 +1,11 @@
-"""``Interrupts``: counts Ctrl-C and SIGTERM, so that a search finishes running trials before it stops."""
+"""``Interrupts``: counts Ctrl-C and SIGTERM, so that a search finishes running trials before it stops.
+
+In a job of Slurm it also counts SIGUSR1, which clusters send before they end a job (``sbatch --signal=USR1@90``).
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -33,7 +37,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, *_find_others()):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -51,6 +55,12 @@ class Interrupts:
         if self.count > 1 and not self.is_cleaning:
             self.is_cleaning = True
             raise KeyboardInterrupt
+
+
+def _find_others() -> tuple[signal.Signals, ...]:
+    """Returns the other signals that announce the end of the job that this process runs in."""
+    is_job = "SLURM_JOB_ID" in os.environ and hasattr(signal, "SIGUSR1")
+    return (signal.SIGUSR1,) if is_job else ()
 
 
 def undisturbed(clean_up: Callable[[], object]) -> None:

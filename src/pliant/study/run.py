@@ -22,6 +22,7 @@ from .store.failpoint import reach
 from .trials.constraint import check_metrics
 from .trials.trial import FAILED, FAILURES, MAX_ATTEMPTS, Cause, Trial
 from .view import View
+from .walltime import Walltime
 from .writable import Writable
 
 LINES, LETTERS = 30, 3000  # of the output of a failed trial, at most, that the journal keeps
@@ -89,6 +90,7 @@ def run(
     attempts: int | None = MAX_ATTEMPTS,
     max_failures: int | None = None,
     timeout_seconds: float | None = None,
+    walltime: Walltime | None = None,
     on_interrupt: Callable[[int], object] | None = None,
     tick: float = TICK,
 ) -> Ending:
@@ -119,6 +121,7 @@ def run(
       attempts: the largest number of attempts of a trial whose worker, or this process, is lost; then it fails.
       max_failures: the number of failed trials of the study after which nothing more is proposed.
       timeout_seconds: wall-clock limit: no job starts after it, and running ones are finished.
+      walltime: of the job of a cluster that this process runs in: no job starts that would not end before it.
       on_interrupt: called once, after the first Ctrl-C, with the number of running jobs.
       tick: seconds between checks without events.
 
@@ -129,6 +132,7 @@ def run(
     """
     hooks = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
     running = _Run(study, launcher, make_job, **hooks, attempts=attempts, max_failures=max_failures)
+    running.walltime = walltime
     with Interrupts(running.tell_interrupt) as interrupts:
         try:
             return running.loop(interrupts, tick, timeout_seconds)
@@ -185,13 +189,15 @@ class _Run:
         self.failures = study.counts()[FAILED]
         self.trials: dict[str, Trial] = {}  # by job
         self.is_starting = False
+        self.walltime: Walltime | None = None
         self.stopping: set[str] = set()  # jobs that were cancelled early, as the algorithm asked
 
     def loop(self, interrupts: Interrupts, tick: float, timeout_seconds: float | None) -> Ending:
         """Runs until no trials are left."""
         deadline = math.inf if timeout_seconds is None else monotonic() + timeout_seconds
         while True:
-            is_late, is_stopped = monotonic() >= deadline, interrupts.count > 0
+            is_last = self.walltime is not None and not self.walltime.may_start()
+            is_late, is_stopped = is_last or monotonic() >= deadline, interrupts.count > 0
             has_failed = self.max_failures is not None and self.failures >= self.max_failures
             if not (is_stopped or has_failed or is_late):
                 self.is_starting = True
@@ -217,6 +223,8 @@ class _Run:
                 "failures",
                 f"Stopped: {self.failures} trials failed, and max_failures is {self.max_failures}.",
             )
+        if is_last and not self.study.is_complete:
+            return Ending("timeout", "Stopped: the job of the cluster ends before another trial would.")
         if is_late and not self.study.is_complete:
             return Ending("timeout", f"Stopped after the time limit of {timeout_seconds:g} seconds.")
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
@@ -268,6 +276,8 @@ class _Run:
 
     def _show(self, ended: Trial) -> None:
         """Counts a trial that ended, and passes it to ``on_end``."""
+        if self.walltime is not None:
+            self.walltime.note(ended.seconds)
         if ended.status == FAILED:
             self.failures += 1
         if ended.ended is not None and self.on_end is not None:

@@ -229,6 +229,7 @@ class _Watch:
     def run(self, callbacks: tuple[Callback, ...], *, progress: bool, **options: Any) -> Result[Any]:
         """Runs what is left of the study; returns what was found."""
         from pliant.study.run import explain_failures, run
+        from pliant.study.walltime import Walltime
 
         source, work = self.source, self._work
         source.watch(progress=progress, callbacks=callbacks, timeout_seconds=options["timeout_seconds"])
@@ -241,6 +242,7 @@ class _Watch:
             read=self.read,
             on_end=self.end,
             on_interrupt=announce,
+            walltime=Walltime.of_environment(),
             **options,
         )
         if ending.how != "complete":

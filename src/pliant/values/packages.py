@@ -15,6 +15,7 @@ EXTRAS = {
     "matplotlib": "plots",
     "psycopg": "postgres",
     "safetensors": "torch",
+    "submitit": "slurm",
     "sklearn": "tabular",
 }
 """The extra of each optional package, as in ``pyproject.toml``."""

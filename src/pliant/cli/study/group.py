@@ -286,3 +286,39 @@ def backup(place: str, to: Path) -> None:
     with Study.open(place) as opened:
         opened.backup(to)
         click.echo(to_printable(f"{to}: a copy with {opened.info().proposed} trials"))
+
+
+@study.command()
+@click.argument("place")
+@show_as
+def workers(place: str, *, form: str) -> None:
+    """Show the processes that work on a study, and their trials."""
+    from pliant.study.team.workers import list_workers
+
+    from .workers import print_workers
+
+    print_workers(list_workers(place), form)
+
+
+@study.command()
+@click.argument("folder")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address of this machine to listen on."
+)
+@click.option("--port", type=click.IntRange(min=1, max=65535), help="The port.  [default: a free one]")
+@click.option(
+    "--until",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Stop when this study is complete. May be repeated.",
+)
+def server(folder: str, *, host: str, port: int | None, names: tuple[str, ...]) -> None:
+    """Run a PostgreSQL server for studies, with its data in FOLDER.
+
+    It runs as an ordinary user until Ctrl-C; the same command starts it again, also on another machine. FOLDER/address
+    has its address, with a password; only you may read it. Other machines need --host, as in --host $(hostname).
+    """
+    from .server import run_server
+
+    run_server(folder, host=host, port=port or 0, names=names)
