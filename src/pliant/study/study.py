@@ -1,7 +1,4 @@
-"""``Study``: a durable search loop.  ``ask`` for a trial, evaluate it, ``tell`` its reward; crashes lose nothing.
-
-``loop`` has the steps, ``view`` what may be read.
-"""
+"""``Study``: a durable search loop.  ``ask`` for a trial, evaluate it, ``tell`` its reward; crashes lose nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +65,6 @@ class Study(Writable):
         self._closing = weakref.finalize(self, store.close)
 
     def _start(self, loop: Loop) -> None:
-        """Makes the study writable."""
         self._loop = loop
         self._closing.detach()
         self._closing = weakref.finalize(self, loop.leave)
@@ -462,8 +458,11 @@ class Study(Writable):
         return self._writer().together()
 
     @property
+    def continues(self) -> bool:
+        return self._loop is not None and self._loop.continues
+
+    @property
     def exhaustion(self) -> str | None:
-        """Why the algorithm has nothing left, once it said so in this process; else None."""
         return None if self._loop is None else self._loop.exhaustion
 
     def close(self) -> None:

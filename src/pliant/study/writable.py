@@ -79,6 +79,11 @@ class Writable(View, ABC):
         return False
 
     @property
+    def continues(self) -> bool:
+        """Whether later trials may start from the files of earlier ones; False once it is closed."""
+        return True
+
+    @property
     def exhaustion(self) -> str | None:
         """Why the algorithm has nothing left, once it said so in this process; else None."""
         return None

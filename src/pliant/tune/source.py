@@ -358,8 +358,7 @@ class StudySource(Source):
 
         study, keep, files = self.study, self.storage.keep, self.storage.open()
         assert keep is not None
-        loop = study._loop  # None once it is closed
-        folders = loop is None or not loop.continues or study.is_complete
+        folders = not study.continues or study.is_complete
         known = [study.trial(one) for one in list_trials(files, keep, folders=folders)]
         front = [trial.id for trial in study.front()]
         remove_others(files, keep, known, front, maximize=study.maximize, folders=folders)
