@@ -125,21 +125,7 @@ def search(
     from .console import make_console
 
     console, place = make_console(), None
-    jobs = {name: options.pop(f"slurm{name}") for name in ("", "_server", "_options", "_cluster")}
-    if jobs[""] is None and (jobs["_server"] or jobs["_options"]):
-        raise click.UsageError("--slurm-server and --slurm-option are for jobs of Slurm: add --slurm N.")
-    if jobs[""] is not None:
-        from .slurm import submit
-
-        default = Path(target).stem if jobs["_server"] else f"{Path(target).stem}.study.db"
-        submit(
-            ctx,
-            study or default,
-            jobs=jobs[""],
-            server=jobs["_server"],
-            cluster=jobs["_cluster"],
-            options=jobs["_options"],
-        )
+    if _submit(ctx, target, study, options):
         return
     try:
         from pliant.study.store.location import to_location
@@ -157,3 +143,18 @@ def search(
             place,
             f"Run the same command{' without --restart' if options['restart'] else ''} to continue.",
         )
+
+
+def _submit(ctx: click.Context, target: str, study: str | None, options: dict[str, Any]) -> bool:
+    """Submits jobs of Slurm, if that was asked for; removes its options; returns whether it did."""
+    jobs = {name: options.pop(f"slurm{name}") for name in ("", "_server", "_options", "_cluster")}
+    if jobs[""] is None:
+        if jobs["_server"] or jobs["_options"]:
+            raise click.UsageError("--slurm-server and --slurm-option are for jobs of Slurm: add --slurm N.")
+        return False
+    from .slurm import submit
+
+    default = Path(target).stem if jobs["_server"] else f"{Path(target).stem}.study.db"
+    given = {"server": jobs["_server"], "cluster": jobs["_cluster"], "options": jobs["_options"]}
+    submit(ctx, study or default, jobs=jobs[""], **given)
+    return True

@@ -96,8 +96,7 @@ def run(
 ) -> Ending:
     """Runs the remaining trials of a study, as many at once as the launcher has slots.
 
-    Ctrl-C once: finish running trials, then stop. Twice: stop now; the interrupted trials run again when the study is
-    continued.
+    Ctrl-C once: finish running trials, then stop. Twice: stop now; the interrupted trials run again later.
 
     >>> import tempfile
     >>> from pliant.algorithms import Random

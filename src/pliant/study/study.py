@@ -458,10 +458,6 @@ class Study(Writable):
         return self._writer().together()
 
     @property
-    def continues(self) -> bool:
-        return self._loop is not None and self._loop.continues
-
-    @property
     def exhaustion(self) -> str | None:
         return None if self._loop is None else self._loop.exhaustion
 

@@ -80,8 +80,10 @@ class Writable(View, ABC):
 
     @property
     def continues(self) -> bool:
-        """Whether later trials may start from the files of earlier ones; False once it is closed."""
-        return True
+        """Whether later trials may start from the files of earlier ones; False for a study that is not open for writing."""
+        if not hasattr(self, "_loop"):  # of a team, whose leader knows
+            return True
+        return self._loop is not None and bool(self._loop.continues)
 
     @property
     def exhaustion(self) -> str | None:

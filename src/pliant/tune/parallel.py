@@ -80,8 +80,7 @@ def search(
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None.
       trials: how many in all; None until the algorithm has nothing left or the time is over.
       workers: how many processes; None for one for each processor.
-      study: the path of a file that stores every trial, so that the same call continues, and joins where it runs already;
-        or an address; or an open study.
+      study: a file or address that stores every trial, so that the same call continues it, or joins it; or an open study.
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
@@ -100,13 +99,12 @@ def search(
       SpaceError, LaunchError, EvaluationError, StudyError: no hole; no import in workers; all trials fail; no study there.
     """
     called = (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
-    settings: dict[str, Any] = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
+    settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
-    settings["team"] = None if study is None else {"attempts": ends["attempts"]}
     with ExitStack() as stack:
         work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
-        watch = _open(stack, work, study, given, files=(artifacts, keep), failures=max_failures, **settings)
+        watch = _open(stack, work, study, given, files=(artifacts, keep), ends=ends, **settings)
         return watch.run(called, progress=progress, **ends)
 
 
@@ -196,7 +194,7 @@ def _open(
     study: object,
     algorithm: Algorithm | None,
     *,
-    failures: object,
+    ends: dict[str, Any],
     files: tuple[object, object],
     **settings: Any,
 ) -> _Watch:
@@ -204,12 +202,13 @@ def _open(
     from pliant.study.interrupts import undisturbed
 
     path = Path(stack.enter_context(TemporaryDirectory()), "search.db") if study is None else study
-    source = study_source(path, work.template, algorithm, **settings)
+    team = None if study is None else {"attempts": ends["attempts"]}
+    source = study_source(path, work.template, algorithm, team=team, **settings)
     stack.callback(undisturbed, source.close)
     stack.callback(source.finish)
     source.storage = Storage(*files, source.study.path if study is not None else None)
     work.sent["files"] = source.storage.describe()  # workers find it in the payload of each job
-    return _Watch(source, work, is_patient=failures is not None, is_stored=study is not None)
+    return _Watch(source, work, is_patient=ends["max_failures"] is not None, is_stored=study is not None)
 
 
 @final

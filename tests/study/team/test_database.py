@@ -121,7 +121,7 @@ def test_bad_hosts(folder, host, message):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 def test_root_is_refused(tmp_path):
-    with pytest.raises(StudyError, match=r"does not run as root.*chown nobody"):
+    with pytest.raises(StudyError, match=r"does not run as root.*chown USER"):
         Database(tmp_path / "db").start()
 
 

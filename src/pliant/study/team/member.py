@@ -365,22 +365,24 @@ def join(
     Raises:
       StudyError, SpaceChangedError: as ``Study.open_or_create``; or a process writes the study, and shares it with none.
     """
-    terms = Terms.make(
-        place,
-        space,
-        algorithm,
-        trials=trials,
-        seed=seed,
-        maximize=maximize,
-        constraints=constraints,
-        reuse=reuse,
-    )
+    given: Any = {
+        "trials": trials,
+        "seed": seed,
+        "maximize": maximize,
+        "constraints": constraints,
+        "reuse": reuse,
+    }
+    terms = Terms.make(place, space, algorithm, **given)
+    return _enter(terms, {"worker": worker or name_process(), "lease": lease, "attempts": attempts})
+
+
+def _enter(terms: Terms, given: dict[str, Any]) -> Writable:
+    """Returns a member that leads, where no other process does, or that follows."""
     if isinstance(terms.location, Path) and not hasattr(os, "getuid"):
         return terms.create_or_open()
     if not isinstance(terms.location, Path) and (fault := check_pooler(terms.location)):
         raise StudyError(fault)
     end, has_failed = monotonic() + JOIN_SECONDS, False
-    given: dict[str, Any] = {"worker": worker or name_process(), "lease": lease, "attempts": attempts}
     while True:
         try:
             study = terms.create_or_open()
