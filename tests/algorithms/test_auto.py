@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pliant.algorithms import NSGA2, TPE, Algorithm, Auto, Bayesian, Deduplicate, RegularizedEvolution
+from pliant.algorithms import TPE, Algorithm, Auto, Bayesian, Deduplicate, RegularizedEvolution
 from pliant.algorithms.choosing import LONG, VERY_LONG, Facts, choose, predict_seconds
 from pliant.space import choice, flatten
 from pliant.testing.algorithms import SPACES, score
@@ -34,20 +34,31 @@ def test_one_reward_is_searched_by_bayesian():
     assert auto.explain() == "Bayesian: one objective, and fewer than 500 trials"
 
 
-def test_several_objectives_are_searched_by_nsga2():
-    auto, nsga2 = ready(Auto()), ready(NSGA2(20))
-    first = [auto.propose() for _ in range(5)]
-    auto.feedback(first[0], None)
-    nsga2.feedback(first[0], None)
-    for decisions in first[1:]:
-        auto.feedback(decisions, several(decisions))
-        nsga2.feedback(decisions, several(decisions))
-    assert auto.explain() == "NSGA2: each reward has 2 objectives"
-    for _ in range(60):
+@pytest.mark.parametrize(
+    ("seconds", "other", "said"),
+    [
+        (None, Bayesian, "Bayesian: 2 objectives, and fewer than 500 trials"),
+        (0.1, TPE, "TPE: 2 objectives, and 2 % of a trial of 0.1 s is less than a proposal of Bayesian"),
+    ],
+)
+def test_several_objectives_are_searched_by_the_same_algorithms(seconds, other, said):
+    auto, alone = ready(Auto(trial_seconds=seconds)), ready(other())
+    for trial in range(16):
         decisions = auto.propose()
-        assert decisions == nsga2.propose()
-        for algorithm in (auto, nsga2):
-            algorithm.feedback(decisions, several(decisions))
+        assert decisions == alone.propose()
+        for algorithm in (auto, alone):
+            algorithm.feedback(decisions, None if trial < 3 else several(decisions))
+    assert auto.explain().startswith(said)
+
+
+def test_a_long_history_of_several_objectives_is_searched_by_nsga2_from_its_best():
+    auto, space = ready(Auto()), SPACES["flat"]()
+    for seed in range(VERY_LONG):
+        decisions = space.sample(seed)
+        auto.feedback(decisions, (float(sum(decisions.values)), -float(decisions.values[0])))
+    found = [auto.propose() for _ in range(20)]
+    assert auto.explain() == f"NSGA2: 2 objectives, and at least {VERY_LONG} trials"
+    assert sum(sum(decisions.values) for decisions in found) / 20 > 33  # the mean of the space is 26
 
 
 def test_short_trials_are_searched_by_tpe_which_knows_the_earlier_ones():
@@ -139,7 +150,10 @@ def test_a_finite_space_is_repeated_when_all_of_it_was_proposed():
         (Facts(told=10, objectives=1, seconds=10.0), "Bayesian"),
         (Facts(told=10, pending=64, objectives=1, seconds=10.0), "TPE"),
         (Facts(told=10, pending=64, objectives=1, seconds=1000.0), "Bayesian"),
-        (Facts(told=10, objectives=3, seconds=10.0), "NSGA2"),
+        (Facts(told=10, objectives=3, seconds=10.0), "Bayesian"),
+        (Facts(told=10, objectives=3, seconds=1.0), "TPE"),
+        (Facts(told=LONG, objectives=2), "TPE"),
+        (Facts(told=VERY_LONG, objectives=2), "NSGA2"),
     ],
 )
 def test_choices_by_facts(facts, method):

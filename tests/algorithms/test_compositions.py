@@ -187,7 +187,7 @@ class Best(Operator):
         (ParetoTournament() >> Mutate(), {"survive": Top(5)}, "Top"),
         (Tournament(2) >> Mutate(), {"survive": ParetoTop(5)}, "Tournament"),
         (ParetoTournament() >> Best() >> Mutate(), {"survive": ParetoTop(5)}, "Best"),
-        (ParetoTournament() >> Mutate(), {"survive": ParetoTop(5), "init": TPE()}, "TPE"),
+        (ParetoTournament() >> Mutate(), {"survive": ParetoTop(5), "init": LocalSearch()}, "LocalSearch"),
     ],
     ids=["survive", "reproduce", "own", "init"],
 )

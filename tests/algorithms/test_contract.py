@@ -27,6 +27,7 @@ from pliant.algorithms.evolution import (
     Tournament,
     UniformCrossover,
 )
+from pliant.space import Space
 from pliant.testing.algorithms import SPACES, AlgorithmSuite
 
 
@@ -45,6 +46,7 @@ class TestAutoOfShortTrials(AlgorithmSuite):
 
 
 class TestAutoOfSeveralObjectives(AlgorithmSuite):
+    trials = 14
     objectives = 2
 
     def make(self, seed: int) -> Algorithm:
@@ -95,7 +97,17 @@ class TestRegularizedEvolution(AlgorithmSuite):
 
 class TestRegularizedEvolutionAsPublished(AlgorithmSuite):
     def make(self, seed: int) -> Algorithm:
+        return RegularizedEvolution(100, 25, seed=seed)
+
+
+class TestRegularizedEvolutionThatFollowsTheTrials(AlgorithmSuite):
+    def make(self, seed: int) -> Algorithm:
         return RegularizedEvolution(seed=seed)
+
+    def ready(self, space: Space, seed: int = 0) -> Algorithm:
+        algorithm = self.make(seed)
+        algorithm.setup(space, trials=40)
+        return algorithm
 
 
 class TestHillClimb(AlgorithmSuite):

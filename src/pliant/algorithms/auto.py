@@ -16,20 +16,19 @@ from .evolution import NSGA2, RegularizedEvolution
 from .options import check_number
 from .rewards import Reward, check_arity
 
-_FRONT = 20  # the population of NSGA2: small, as searches by default have tens to hundreds of trials
 _TIMES = 15  # how many of the newest times of trials are kept
 _ENOUGH = 5  # from this number on, their median counts
-_RANKS: tuple[Method, ...] = ("Bayesian", "TPE", "RegularizedEvolution")  # a search goes this way only
+_RANKS = {"Bayesian": 0, "TPE": 1, "RegularizedEvolution": 2, "NSGA2": 2}  # a search goes up only
 
 
 @final
 class Auto(Algorithm):
     """The default algorithm: chooses among ``Bayesian``, ``TPE``, ``RegularizedEvolution`` and ``NSGA2``.
 
-    For one reward it starts as ``Bayesian``, the best of the algorithms here at up to some hundred trials.  It continues
+    It starts as ``Bayesian``, the best of the algorithms here at up to some hundred trials.  It continues
     as ``TPE`` after 500 trials, or as soon as a proposal of ``Bayesian`` would take more than 2 % of the time of a trial,
-    and as ``RegularizedEvolution`` from the best trials after 5,000.  For several objectives it is ``NSGA2``.  When all of
-    a finite space was proposed, decisions are repeated.  ``explain()`` returns in one line what was chosen, and why.
+    and as ``RegularizedEvolution`` from the best trials after 5,000; of several objectives, as ``NSGA2``.  When all of a
+    finite space was proposed, decisions are repeated.  ``explain()`` returns in one line what was chosen, and why.
 
     The first reward decides the number of objectives; a tuple of one number counts as that number.  A new algorithm
     receives all earlier rewards.
@@ -92,14 +91,14 @@ class Auto(Algorithm):
     def _change(self) -> None:
         """Changes to the algorithm that suits the search now, which receives what was recorded."""
         method, why = choose(self._facts())
-        if method == self._method or _rank(method) < _rank(self._method):
+        if method == self._method or _RANKS[method] < _RANKS[self._method]:
             self._why = why if method == self._method else self._why
             return
         history: list[tuple[Decisions, Reward]] = getattr(self._chosen, "history", [])
         self._why = why
         self._start(method)
         if method == "RegularizedEvolution":
-            history = sorted((one for one in history if one[1] is not None), key=lambda one: one[1] or 0.0)
+            history = sorted([one for one in history if one[1] is not None], key=_reward)
             history = history[-POPULATION:]  # the best comes last, and so dies last
         for decisions, reward in history:
             self._chosen.feedback(decisions, reward)
@@ -120,10 +119,7 @@ class Auto(Algorithm):
         if isinstance(reward, tuple) and len(reward) == 1:
             (reward,) = reward
         if reward is not None:
-            known = self._objectives
-            self._objectives = check_arity(self._told + 1, reward, known)
-            if known is None:
-                self._change()
+            self._objectives = check_arity(self._told + 1, reward, self._objectives)
         self._chosen.feedback(decisions, reward)
         self._told += 1
         self._open = max(0, self._open - 1)
@@ -134,6 +130,9 @@ class Auto(Algorithm):
 
     def _note_time(self, seconds: float) -> None:
         self._times.append(seconds)
+
+    def _note_limits(self, excess: tuple[float, ...]) -> None:
+        self._chosen.note_limits(excess)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -161,8 +160,8 @@ class Auto(Algorithm):
         self._chosen.restore(state["algorithm"])
 
 
-def _rank(method: Method) -> int:
-    return _RANKS.index(method) if method in _RANKS else len(_RANKS)
+def _reward(trial: tuple[Decisions, Reward]) -> Any:
+    return trial[1]
 
 
 def _make(method: Method) -> Algorithm:
@@ -175,5 +174,5 @@ def _make(method: Method) -> Algorithm:
 
         return TPE()
     if method == "NSGA2":
-        return NSGA2(_FRONT)
+        return NSGA2(POPULATION)
     return Deduplicate(RegularizedEvolution(POPULATION, 10))

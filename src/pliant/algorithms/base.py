@@ -201,6 +201,17 @@ class Algorithm(ABC):
         self.space  # noqa: B018 - raises SetupError
         self._note_time(check_option(seconds, "seconds", "note_time"))
 
+    def note_limits(self, excess: tuple[float, ...]) -> None:
+        """Records by how much a trial breaks each limit of the search, before its reward or failure.
+
+        In the units of the limits, always the same ones in the same order; 0 or less where the trial keeps a limit.
+
+        Raises:
+          RewardError: one is not a finite number.
+        """
+        self.space  # noqa: B018 - raises SetupError
+        self._note_limits(tuple([check_number(one) for one in excess]))
+
     def explain(self) -> str | None:
         """Returns in one line what an algorithm that chooses others has chosen, and why; None for other algorithms."""
         return None
@@ -272,6 +283,9 @@ class Algorithm(ABC):
 
     def _note_time(self, seconds: float) -> None:  # noqa: B027 - as above
         """Uses how long a trial took."""
+
+    def _note_limits(self, excess: tuple[float, ...]) -> None:  # noqa: B027 - as above
+        """Uses by how much a trial breaks each limit."""
 
     def _parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions that ``decisions`` continues from; None by default."""

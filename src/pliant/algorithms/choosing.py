@@ -51,16 +51,16 @@ def choose(facts: Facts) -> tuple[Method, str]:
     >>> choose(Facts(told=5_000, objectives=1))
     ('RegularizedEvolution', 'one objective, and at least 5000 trials')
     """
-    if facts.objectives is not None and facts.objectives > 1:
-        return "NSGA2", f"each reward has {facts.objectives} objectives"
-    known = "one objective" if facts.objectives else "one objective is assumed until the first reward"
+    count = facts.objectives or 1
+    known = f"{count} objectives" if count > 1 else "one objective"
+    known = known if facts.objectives else "one objective is assumed until the first reward"
     if facts.is_exhausted:
         return "TPE", f"{known}, and all of the space was proposed, so decisions are repeated"
     if facts.told >= VERY_LONG:
-        return "RegularizedEvolution", f"{known}, and at least {VERY_LONG} trials"
+        return ("NSGA2" if count > 1 else "RegularizedEvolution"), f"{known}, and at least {VERY_LONG} trials"
     if facts.told >= LONG:
         return "TPE", f"{known}, and at least {LONG} trials"
-    cost = predict_seconds(facts.told + facts.pending)
+    cost = count * predict_seconds(facts.told + facts.pending)
     if facts.seconds is None:
         return "Bayesian", f"{known}, and fewer than {LONG} trials"
     each = facts.seconds / max(1, facts.pending)  # with so many workers, a proposal is wanted this often

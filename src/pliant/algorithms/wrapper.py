@@ -41,6 +41,9 @@ class Wrapper(Algorithm):
     def _note_time(self, seconds: float) -> None:
         self.algorithm.note_time(seconds)
 
+    def _note_limits(self, excess: tuple[float, ...]) -> None:
+        self.algorithm.note_limits(excess)
+
     def explain(self) -> str | None:
         return self.algorithm.explain()
 

@@ -152,7 +152,7 @@ class Loop:
             self._seq += 1
             if not record.finish_trial(ended, self._seq):
                 raise told_twice(self._find(record, trial_id), ended)
-            self._learner.feedback(ended.decisions, told, ended.seconds)
+            self._learner.feedback(ended.decisions, told, ended.seconds, ended.metrics)
             self._save_if_due(record)
             return ended
 

@@ -106,7 +106,7 @@ class Study(Writable):
         trials, location = check.check_arguments(space, algorithm, trials), to_location(path)
         limits, maximize = parse_constraints(constraints), check_maximize(maximize)
         algorithm.setup(space, seed=seed, trials=trials)
-        learner = Learner(algorithm, maximize=maximize)
+        learner = Learner(algorithm, maximize=maximize, constraints=limits)
         settings = {
             "name": check.check_name(location.stem if name is None else name),
             "space": json.dumps(space.to_json(), separators=(",", ":")),
@@ -488,8 +488,8 @@ class Study(Writable):
     def _continue(self, settings: Settings, algorithm: Algorithm, trials: int | None) -> None:
         """Prepares an opened study for writing, with its algorithm set up."""
         self.space = self._store.record.space = algorithm.space
-        learner = Learner(algorithm, maximize=self.maximize)
         limits = tuple(map(Constraint.parse, self.constraints))
+        learner = Learner(algorithm, maximize=self.maximize, constraints=limits)
         self._start(Loop(self._store, learner, constraints=limits, reuse=settings["reuse"]))
         changes = {"holder": Holder.of_this_process(), **({} if trials is None else {"budget": trials})}
         self._writer().step(lambda record: record.change_settings(**changes))

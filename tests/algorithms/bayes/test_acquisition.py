@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pliant.algorithms.bayes.bayesian import log_improvement, standardize, warp
+from pliant.algorithms.bayes.acquisition import log_improvement
 from pliant.algorithms.bayes.candidates import maximize
+from pliant.algorithms.bayes.warping import standardize, warp
 from pliant.space import choice, flatten, floating
 from pliant.testing.algorithms import SPACES
 

@@ -13,7 +13,7 @@ from pliant.algorithms import Algorithm, Exhausted, Random, RegularizedEvolution
 from pliant.algorithms.bayes import Bayesian
 from pliant.space import choice, flatten, floating, integer
 from pliant.testing.algorithms import SPACES, AlgorithmSuite, score
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, RewardError
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError
 
 
 class TestBayesian(AlgorithmSuite):
@@ -211,13 +211,6 @@ def test_options_are_checked(option):
         Bayesian(**{option: 0})
     with pytest.raises(FieldTypeError, match=rf"Bayesian\({option}=...\) takes an integer .* type str"):
         Bayesian(**{option: "ten"})
-
-
-def test_several_rewards_are_refused():
-    algorithm = Bayesian()
-    algorithm.setup(SPACES["two"]())
-    with pytest.raises(RewardError, match="takes one reward, got 2"):
-        algorithm.feedback(algorithm.propose(), (1.0, 2.0))
 
 
 @pytest.mark.parametrize(

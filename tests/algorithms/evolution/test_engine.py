@@ -5,8 +5,19 @@ from itertools import pairwise
 
 import pytest
 
-from pliant.algorithms import Evolution, HillClimb, LocalSearch, Random, RegularizedEvolution, Sweep
-from pliant.algorithms.evolution import Mutate, Newest, Operator, RandomPick, Top, Tournament
+from pliant.algorithms import NSGA2, Evolution, HillClimb, LocalSearch, Random, RegularizedEvolution, Sweep
+from pliant.algorithms.evolution import (
+    Either,
+    Mutate,
+    Newest,
+    Operator,
+    ParetoTop,
+    ParetoTournament,
+    RandomPick,
+    Top,
+    Tournament,
+    UniformCrossover,
+)
 from pliant.space import choice, flatten
 from pliant.testing.algorithms import SPACES, score
 from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, RewardError
@@ -214,3 +225,35 @@ class TestFaults:
 class Barren(Operator):
     def __call__(self, individuals, random):
         return []
+
+
+@pytest.mark.parametrize(
+    ("planned", "size", "tournament"),
+    [(None, 100, 25), (10_000, 100, 25), (500, 100, 25), (100, 20, 5), (50, 10, 3), (5, 8, 2)],
+)
+def test_the_population_follows_the_number_of_trials(planned, size, tournament):
+    algorithm = RegularizedEvolution()
+    algorithm.setup(SPACES["flat"](), trials=planned)
+    seen = []
+    for _ in range(size):
+        seen.append(algorithm.propose())
+        algorithm.feedback(seen[-1], score(seen[-1]))
+    assert len(algorithm.population) == size
+    child, others = algorithm.propose(), {one.values for one in seen}
+    assert any(sum(a != b for a, b in zip(child.values, one)) <= 1 for one in others)
+    assert algorithm._parents == Tournament(tournament) >> Mutate()
+    assert algorithm.population_size == 100  # as it was made, for its description
+
+
+def test_generations_follow_the_number_of_trials_and_given_sizes_do_not():
+    several, given = NSGA2(), NSGA2(50)
+    for algorithm in (several, given):
+        algorithm.setup(SPACES["flat"](), trials=200)
+    assert several._parents == ParetoTournament(count=40) >> UniformCrossover(0.9) >> Mutate()
+    assert (several._size, several._every, several._survivors) == (20, 20, ParetoTop(20))
+    assert (given._size, given._every, given._survivors) == (50, 50, ParetoTop(50))
+
+
+def test_operators_of_ones_own_keep_their_counts():
+    operators = Either(RandomPick(3) >> Mutate(2), Top(50) >> Tournament(4, count=8)).scale(0.1)
+    assert operators == Either(RandomPick(3) >> Mutate(2), Top(5) >> Tournament(2, count=8))

@@ -103,7 +103,7 @@ def test_it_is_made_of_the_published_parts():
     assert algorithm.reproduce == ParetoTournament(2, count=200) >> UniformCrossover(0.9) >> Mutate()
     assert algorithm.survive == ParetoTop(100)
     assert (algorithm.population_size, algorithm.generation) == (100, 100)
-    assert "generation=100, seed=0" in repr(algorithm)
+    assert "generation=100, follow_trials=10, seed=0" in repr(algorithm)
     assert nsga2 is NSGA2
     assert isinstance(make("nsga2", population_size=10), type(algorithm))
 

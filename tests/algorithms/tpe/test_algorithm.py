@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pliant.algorithms import Algorithm, Random, make
+from pliant.algorithms.objectives import hypervolume
 from pliant.algorithms.tpe import TPE
 from pliant.space import choice, flatten, floating, integer
 from pliant.testing.algorithms import SPACES, AlgorithmSuite, score
@@ -19,6 +20,14 @@ class TestTPE(AlgorithmSuite):
 
     def make(self, seed: int) -> Algorithm:
         return TPE(seed=seed)
+
+
+class TestTpeOfTwo(AlgorithmSuite):
+    trials = 40
+    objectives = 2
+
+    def make(self, seed: int) -> Algorithm:
+        return TPE(seed=seed, max_good=2)
 
 
 class TestTpeThatForgetsAndRepeats(AlgorithmSuite):
@@ -226,3 +235,32 @@ def test_by_name():
 def test_bad_arguments(options, error, message):
     with pytest.raises(error, match=message):
         TPE(**options)
+
+
+def test_of_several_objectives_the_best_fronts_count_as_good():
+    algorithm = ready(FLAT, gamma=0.5, max_good=3)
+    points = [(0.0, 3.0), (1.0, 2.0), (2.0, 1.9), (3.0, 0.0), (-1.0, -1.0), (0.5, 0.5)] * 20
+    for seed, point in enumerate(points):
+        algorithm.feedback(FLAT.sample(seed), (point[0] + seed * 1e-6, point[1]))
+    good = [algorithm._told[index][1] for index in algorithm._split()[0]]
+    assert [tuple(round(one) for one in reward) for reward in good][:2] in (
+        [(0, 3), (3, 0)],
+        [(3, 0), (0, 3)],
+    )
+    assert len(good) == 3
+
+
+def test_a_front_is_found_with_fewer_trials_than_at_random():
+    def rewards(decisions):
+        x = [value / 9 for value in decisions.values]
+        cost = sum((one - 0.5) ** 2 for one in x[1:])
+        return -(x[0] ** 2) - cost, -((x[0] - 1) ** 2) - cost
+
+    space = flatten([integer(f"x{i}", 0, 9) for i in range(5)])
+
+    def volume(algorithm, seed):
+        algorithm.setup(space, seed=seed)
+        return hypervolume(search(algorithm, rewards, 120), (-1.2, -1.2))
+
+    ours = [volume(TPE(), seed) for seed in range(4)]
+    assert min(ours) > max(volume(Random(), seed) for seed in range(10))

@@ -1,4 +1,4 @@
-"""Bayesian optimization: expected improvement under a Gaussian process, and the warping of rewards."""
+"""Bayesian optimization: expected improvement under a Gaussian process, for one objective and for several."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, ndtr, ndtri
 
 from pliant.space import Decisions
-from pliant.values.errors import RewardError
 
 from ..base import Algorithm
 from ..options import check_count
-from ..rewards import Reward, check_reward
+from ..rewards import Reward, check_arity, check_reward
+from ..rewards import check_number as check_real
 from ..unseen import draw_unseen
-from .candidates import maximize
-from .encoding import Encoding
+from .acquisition import log_improvement
+from .ascent import ascend
+from .candidates import Ascend, Score, maximize
+from .encoding import Encoding, Matrix
+from .limits import Excess, Limit, check_excess, find_limits, log_feasibility
 from .process import Posterior, Process, Vector
+from .several import (
+    clip,
+    draw_weights,
+    expected_scalar,
+    expected_volume,
+    find_front,
+    order_by_fronts,
+    to_scores,
+)
+from .start import fill
+from .warping import standardize, warp
 
 _STARTS = 5  # how many of the best decisions start the maximization of the acquisition
 _GROWTH = 0.1  # kernel parameters are refitted whenever the data have grown by this part
@@ -30,12 +43,12 @@ _PENDING = 100  # how many of the newest pending decisions are used
 
 @final
 class Bayesian(Algorithm):
-    """Bayesian optimization: maximizes expected improvement under a Gaussian process of the rewards.
+    """Bayesian optimization: maximizes expected improvement under a Gaussian process of the rewards; one objective or several.
 
-    For up to a few hundred expensive trials.  After ``initial`` random decisions, each proposal fits a process to all
+    For up to a few hundred expensive trials.  After ``initial`` decisions that fill the space, each proposal fits a process to all
     recorded trials (``Process``: Matern 5/2 plus linear, over an encoding of choices, ordered choices, integers,
-    floats, subsets, permutations and conditional decisions) and maximizes expected improvement by local search
-    (Jones, Schonlau and Welch, "Efficient global optimization of expensive black-box functions", 1998).
+    floats, subsets, permutations and conditional decisions) and maximizes expected improvement by local search, and
+    over floats by its gradient (Jones, Schonlau and Welch, "Efficient global optimization of expensive black-box functions", 1998).
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Bayesian(initial=8, seed=1)
@@ -49,7 +62,8 @@ class Bayesian(Algorithm):
     Details:
 
     - Rewards are warped first: the lower half counts by rank only (``warp``).
-    - Infeasible decisions count as one deviation worse than the worst.
+    - Infeasible decisions have no reward; expected improvement is multiplied by the probability that decisions are
+      feasible.  It is learned from which trials failed, and, in studies with constraints, from by how much (``limits``).
     - Pending decisions count as if their reward were its expectation (the Kriging believer of Ginsbourger, Le Riche and
       Carraro, "Kriging is well-suited to parallelize optimization", 2010), so that parallel trials differ.
     - Nothing is proposed twice; the search ends when a finite space is exhausted.
@@ -61,6 +75,9 @@ class Bayesian(Algorithm):
     - Kernel parameters maximize the posterior density; they are refitted with each tenth more data, starting from the
       last ones.  The Cholesky factor is computed for each proposal, which takes milliseconds for a few hundred rows and
       makes a restored search continue with exactly the same numbers.
+    - Rewards of several objectives: one process for each, and expected hypervolume improvement of the front of
+      posterior means, exact for two objectives and by random scalarizations for more (``several``).  These rewards
+      are only standardized, and cut off far below their median.
     - Beyond ``limit`` observations the process uses the better half of ``limit``, and as many of the others, spread
       evenly over the history, so that the cost of a proposal is bounded.
 
@@ -70,12 +87,15 @@ class Bayesian(Algorithm):
     chosen on a reported table, with other seeds than those of the reported runs.
 
     Args:
-      initial: how many random trials come first, infeasible ones included.
+      initial: how many trials come first, infeasible ones included: a Latin hypercube, or random decisions in a space
+        with conditional or dependent decisions.
       samples: how many random decisions the maximization of expected improvement starts with.
       climbs: how many of the best each step of that maximization continues from.
       limit: how many observations the process uses at most.
       seed: where the random numbers start.
     """
+
+    several_rewards = True
 
     def __init__(
         self, *, initial: int = 10, samples: int = 200, climbs: int = 5, limit: int = 400, seed: int = 0
@@ -97,51 +117,51 @@ class Bayesian(Algorithm):
         return list(zip(self._told, self._rewards, strict=True))
 
     def predict(self, decisions: Decisions) -> tuple[float, float]:
-        """Returns the posterior mean and standard deviation of decisions.
+        """Returns the posterior mean and standard deviation of decisions; of several objectives, those of the first.
 
         In units of warped rewards, which have mean 0 and deviation 1 over recorded trials; 0 and 1 during the
         initial trials.
         """
         if not self._is_ready():
             return 0.0, 1.0
-        posterior, _ = self._learn()
-        mean, deviation = posterior.predict(self._encoding.encode([self.space.parse(decisions)]))
+        models, *_ = self._learn()
+        mean, deviation = models[0].predict(self._encoding.encode([self.space.parse(decisions)]))
         return float(mean[0]), float(deviation[0])
 
     def _setup(self) -> None:
         self._encoding = Encoding(self.space)
         self._process = Process(self._encoding)
+        self._objectives: int | None = None  # of each reward
         self._told: list[Decisions] = []
-        self._rewards: list[float | None] = []
+        self._rewards: list[Reward] = []
+        self._excess: list[Excess | None] = []  # of limits, as far as it was measured
+        self._measured: Excess | None = None  # of the trial whose reward comes next
         self._rows = self._encoding.encode([])  # of recorded trials, as far as they were needed
         self._pending: dict[tuple[int | float, ...], Decisions] = {}
         self._seen: set[tuple[int | float, ...]] = set()
-        self._parameters: Vector | None = None
+        self._parameters: list[Vector] = []  # of the process of each objective, then of each limit
         self._fitted = 0  # to how many observations
 
     def _is_ready(self) -> bool:
-        return len(self._told) >= self.initial and any(reward is not None for reward in self._rewards)
+        return len(self._told) >= self.initial and self._objectives is not None
 
     def _propose(self) -> Decisions:
         found = None
         if self._is_ready() and len(self._seen) < self.space.size:
-            posterior, best = self._learn()
-            doubt = self._doubt()
-
-            def score(many: Any) -> Any:
-                mean, deviation = posterior.predict(self._encoding.encode(many))
-                return log_improvement(mean, doubt * deviation, best)
-
-            starts = sorted(range(len(self._told)), key=lambda i: -_rank(self._rewards[i]))[:_STARTS]
+            score, ascent = self._judge()
             found = maximize(
                 self.space,
                 score,
                 self.random,
                 seen=self._seen,
-                starts=[self._told[i] for i in starts],
+                starts=[self._told[i] for i in self._find_starts()],
                 samples=self.samples,
                 climbs=self.climbs,
+                ascend=ascent,
             )
+        elif (number := len(self._seen)) < self.initial:
+            start = fill(self.space, self.initial, self.seed)
+            found = next((one for one in start[number:] if one.values not in self._seen), None)
         if found is None:
             found = draw_unseen(
                 self.space, self.random, lambda one: one.values in self._seen, count=len(self._seen)
@@ -150,23 +170,74 @@ class Bayesian(Algorithm):
         self._pending[found.values] = found
         return found
 
-    def _learn(self) -> tuple[Posterior, float]:
-        """Returns the posterior, and the highest posterior mean at recorded and pending decisions."""
+    def _judge(self) -> tuple[Score, Ascend | None]:
+        """Returns the acquisition function, the logarithm of expected improvement, and its ascent over floats."""
+        models, expected, limits = self._learn()
+        posteriors, checks = models[: len(models) - len(limits)], models[len(models) - len(limits) :]
+        best, doubt = float(expected.max()), self._doubt() if self._objectives == 1 else 1.0
+        front, reference = find_front(expected)
+        weights = draw_weights(len(posteriors), self.random) if len(posteriors) > 2 else None
+
+        def score(many: Any) -> Any:
+            rows = self._encoding.encode(many)
+            both = [posterior.predict(rows) for posterior in posteriors]
+            if len(both) == 1:
+                found = log_improvement(both[0][0], doubt * both[0][1], best)
+                return found + log_feasibility(checks, limits, rows)
+            means, deviations = (np.stack([one[i] for one in both], axis=1) for i in (0, 1))
+            if weights is None:
+                gains = expected_volume(means, deviations, front, reference)
+            else:
+                gains = expected_scalar(means, deviations, front, reference, weights=weights)
+            return to_scores(gains, means) + log_feasibility(checks, limits, rows)
+
+        if len(models) > 1:
+            return score, None
+        return score, lambda many: ascend(posteriors[0], self._encoding, many, best=best, doubt=doubt)
+
+    def _find_starts(self) -> list[int]:
+        """Returns the indices of the trials near which proposals are sought."""
+        if self._objectives == 1:
+            return sorted(range(len(self._told)), key=lambda i: -_rank(self._rewards[i]))[:_STARTS]
+        first = order_by_fronts(self._rewards)[: 4 * _STARTS]  # type: ignore[arg-type]  # tuples or None
+        return self.random.sample(first, min(_STARTS, len(first)))
+
+    def _learn(self) -> tuple[list[Posterior], Matrix, list[Limit]]:
+        """Returns the posterior of each objective, then of each limit; the means of the objectives; the limits.
+
+        The means are those at trials with a reward and at pending decisions, [n, objectives].
+        """
         known = len(self._rows)
         if known < len(self._told):
             self._rows = np.concatenate([self._rows, self._encoding.encode(self._told[known:])])
-        chosen = self._choose()
-        rows, targets = self._rows[chosen], self._targets()[chosen]
-        count = len(self._told)
-        if self._parameters is None or count >= self._fitted + max(1.0, _GROWTH * self._fitted):
-            starts = [] if self._parameters is None else [self._parameters]
-            if not starts or count < _ANEW:
-                starts.append(self._process.start)
-            self._parameters, self._fitted = self._process.fit(rows, targets, starts), count
-        waiting = list(self._pending.values())[-_PENDING:]
-        whole = np.concatenate([rows, self._encoding.encode(waiting)]) if waiting else rows
-        posterior = Posterior(self._process, self._parameters, whole, targets)
-        return posterior, float(posterior.expect(whole).max())
+        limits = find_limits(self._excess, [reward is None for reward in self._rewards])
+        places, count = self._choose(), len(self._told)
+        rated = places[[self._rewards[place] is not None for place in places]]
+        data = [(rated, one[rated]) for one in self._targets()]
+        for limit in limits:
+            kept = np.isin(limit.places, places)
+            data.append((limit.places[kept], limit.targets[kept]))
+        has_changed = len(data) != len(self._parameters)
+        if has_changed or count >= self._fitted + max(1.0, _GROWTH * self._fitted):
+            before: list[list[Vector]] = (
+                [[] for _ in data] if has_changed else [[p] for p in self._parameters]
+            )
+            for starts in before:
+                if not starts or count < _ANEW:
+                    starts.append(self._process.start)
+            self._parameters = [
+                self._process.fit(self._rows[at], goals, starts)
+                for (at, goals), starts in zip(data, before, strict=True)
+            ]
+            self._fitted = count
+        waiting = self._encoding.encode(list(self._pending.values())[-_PENDING:])
+        models = [
+            Posterior(self._process, parameters, np.concatenate([self._rows[at], waiting]), goals)
+            for parameters, (at, goals) in zip(self._parameters, data, strict=True)
+        ]
+        whole = np.concatenate([self._rows[rated], waiting])
+        expected = np.stack([model.expect(whole) for model in models[: len(models) - len(limits)]], axis=1)
+        return models, expected, limits
 
     def _doubt(self) -> float:
         """Returns the factor of posterior deviations for the next proposal."""
@@ -176,130 +247,77 @@ class Bayesian(Algorithm):
         best = max(self.initial - 1, rewards.index(max(rewards)))
         return min(1.0 + (len(rewards) - 1 - best) / _PATIENCE, _DOUBT)
 
-    def _targets(self) -> Vector:
-        """Returns the warped rewards, [told]."""
-        feasible = np.array([reward is not None for reward in self._rewards])
-        warped = warp(np.array([reward for reward in self._rewards if reward is not None]))
-        targets = np.full(len(feasible), warped.min() - 1.0)
-        targets[feasible] = warped
-        return standardize(targets)
+    def _targets(self) -> list[Vector]:
+        """Returns the warped rewards of each objective, [told]; those of failures have no meaning."""
+        feasible = [reward is not None for reward in self._rewards]
+        table = np.array([reward for reward in self._rewards if reward is not None], dtype=np.float64)
+        found = []
+        for column in table.reshape(len(table), -1).T:
+            targets = np.zeros(len(feasible))
+            targets[feasible] = warp(column) if self._objectives == 1 else standardize(clip(column))
+            found.append(targets)
+        return found
 
     def _choose(self) -> NDArray[np.intp]:
         """Returns the indices of the observations that the process uses, in the order of arrival."""
         count = len(self._told)
         if count <= self.limit:
             return np.arange(count)
-        order = np.argsort([-_rank(reward) for reward in self._rewards], kind="stable")
+        if self._objectives == 1:
+            order = np.argsort([-_rank(reward) for reward in self._rewards], kind="stable")
+        else:
+            order = np.array(order_by_fronts(self._rewards))  # type: ignore[arg-type]  # tuples or None
         better = (self.limit + 1) // 2
         others = np.sort(order[better:])
         spread = np.linspace(0, len(others) - 1, self.limit - better).astype(np.intp)
         return np.sort(np.concatenate([order[:better], others[spread]]))
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        if isinstance(reward, tuple):
-            raise RewardError("Bayesian takes one reward; combine several into one number.")
+        if reward is not None:
+            self._objectives = check_arity(len(self._told) + 1, reward, self._objectives)
+        if isinstance(reward, tuple) and len(reward) == 1:
+            (reward,) = reward
         self._seen.add(decisions.values)
         self._pending.pop(decisions.values, None)
         self._told.append(decisions)
         self._rewards.append(reward)
+        self._excess.append(self._measured)
+        self._measured = None
+
+    def _note_limits(self, excess: tuple[float, ...]) -> None:
+        self._measured = check_excess(excess, self._excess)
 
     def _state(self) -> dict[str, Any]:
         return {
             "told": [one.to_json() for one in self._told],
-            "rewards": list(self._rewards),
+            "rewards": [list(one) if isinstance(one, tuple) else one for one in self._rewards],
             "pending": [one.to_json() for one in self._pending.values()],
-            "parameters": None if self._parameters is None else self._parameters.tolist(),
+            "excess": [None if one is None else list(one) for one in self._excess],
+            "parameters": [one.tolist() for one in self._parameters],
             "fitted": self._fitted,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._told = [self._load(values) for values in state["told"]]
-        for reward in state["rewards"]:
-            checked = check_reward(reward, several=False)
-            self._rewards.append(None if checked is None else float(checked))  # type: ignore[arg-type]  # one
-        if len(self._rewards) != len(self._told):
-            raise ValueError(f"there are {len(self._rewards)} rewards of {len(self._told)} decisions.")
+        told = [self._load(values) for values in state["told"]]
+        if len(state["rewards"]) != len(told):
+            raise ValueError(f"there are {len(state['rewards'])} rewards of {len(told)} decisions.")
+        for decisions, reward, excess in zip(told, state["rewards"], state["excess"], strict=True):
+            if excess is not None:
+                self._note_limits(tuple([check_real(one) for one in excess]))
+            self._feedback(decisions, check_reward(reward, several=True))
         waiting = [self._load(values) for values in state["pending"]]
         self._pending = {one.values: one for one in waiting}
-        self._seen = {one.values for one in [*self._told, *waiting]}
+        self._seen |= self._pending.keys()
         self._fitted = int(state["fitted"])
-        if state["parameters"] is not None:
-            self._parameters = np.array(state["parameters"], dtype=np.float64)
-            if self._parameters.shape != self._process.start.shape or not np.isfinite(self._parameters).all():
+        for parameters in state["parameters"]:
+            found = np.array(parameters, dtype=np.float64)
+            if found.shape != self._process.start.shape or not np.isfinite(found).all():
                 raise ValueError(f"the process has {len(self._process.start)} finite parameters.")
+            self._parameters.append(found)
+        if self._parameters and len(self._parameters) < (self._objectives or 1):
+            raise ValueError(f"there are parameters of {len(self._parameters)} objectives.")
 
 
-def _rank(reward: float | None) -> float:
+def _rank(reward: Reward) -> float:
+    assert not isinstance(reward, tuple)
     return -math.inf if reward is None else reward
-
-
-_ROOT_HALF_PI = np.sqrt(np.pi / 2)
-_LOG_ROOT = np.log(2 * np.pi) / 2
-
-
-def log_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
-    """Returns log E[max(f - best, 0)] of f normal with this mean and deviation; all of one shape.
-
-    Expected improvement is (m - b) N(u) + s n(u) with u = (m - b) / s (Jones, Schonlau and Welch, 1998, equation
-    15).  Far below the best it underflows to 0, where candidates cannot be ranked; its logarithm does not (Ament et
-    al., "Unexpected improvements to expected improvement", 2023, equations 8 and 9).
-
-    >>> log_improvement(np.array([0.0, -50.0]), np.array([1.0, 1.0]), 0.0).round(3).tolist()
-    [-0.919, -1258.744]
-
-    Args:
-      mean: of f.
-      deviation: of f, above 0.
-      best: the value to improve on.
-    """
-    unit = (mean - best) / deviation
-    near = np.maximum(unit, -1.0)
-    direct = np.log(np.exp(-0.5 * near * near - _LOG_ROOT) + near * ndtr(near))
-    far = np.minimum(unit, -1.0)
-    ratio = 1.0 + np.maximum(far, -1e3) * _ROOT_HALF_PI * erfcx(-np.maximum(far, -1e3) / np.sqrt(2))
-    tail = -0.5 * far * far - _LOG_ROOT + np.where(far > -1e3, np.log(ratio), -2 * np.log(-far))
-    found: Vector = np.where(unit > -1.0, direct, tail) + np.log(deviation)
-    return found
-
-
-def warp(rewards: Vector) -> Vector:
-    """Returns rewards with the lower half replaced by its ranks, at mean 0 and deviation 1; keeps the order.
-
-    Architectures that fail to train have rewards far below all others, and a process that fits these outliers is
-    poor near the best.  So, as in the half-rank warping of Song et al., "The Vizier Gaussian process
-    bandit algorithm", 2024, each reward below the median becomes the normal score of its rank, in the unit that
-    makes the upper half as wide in scores as it is in rewards; rewards from the median up stay as they are.
-
-    >>> warp(np.array([0.9, -1e9, 0.8, 0.7, 0.6])).round(2).tolist()
-    [1.4, -1.48, 0.7, -0.01, -0.61]
-
-    Args:
-      rewards: finite numbers, [n]; equal ones stay equal.
-    """
-    scores = _scores(rewards)
-    middle = np.median(rewards)
-    upper = rewards >= middle
-    # Of magnitude 1 first, so that squares neither vanish nor overflow.
-    above = np.where(upper, rewards / 2 - middle / 2, 0.0)
-    largest = float(above.max(initial=0.0))
-    above = above / (largest or 1.0)
-    width = np.sqrt(np.mean(np.square(above[upper]))) or 1.0
-    centred = scores - np.median(scores)
-    wide = np.sqrt(np.mean(np.square(centred[upper]))) or 1.0
-    warped: Vector = np.where(upper, above / width, np.minimum(centred / wide, 0.0))
-    return standardize(warped)
-
-
-def standardize(values: Vector) -> Vector:
-    """Returns values at mean 0 and deviation 1; all 0 where they are equal."""
-    centred = values - values.mean()
-    spread = centred.std()
-    return centred / spread if spread > 1e-12 else np.zeros_like(values)
-
-
-def _scores(values: Vector) -> Vector:
-    """Returns the normal score of the rank of each value; of equal ones, that of their mean rank."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1
-    found: Vector = ndtri((ranks[places] - 0.5) / len(values))
-    return found

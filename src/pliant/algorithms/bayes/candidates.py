@@ -12,9 +12,11 @@ from typing import Any, final
 from pliant.space import Decisions, Float, Space, from_unit, mutate, neighbours, to_unit
 
 Score = Callable[[Sequence[Decisions]], Sequence[float]]
+Ascend = Callable[[Sequence[Decisions]], Sequence[Decisions]]
 
 _SMALL = 1_000  # finite spaces up to this size are scored completely
 _STEPS = 15  # how many steps a climb has at most
+_BEFORE = 3  # how many of these steps come before a maximization by gradients
 _NEAR = 200  # how many neighbours of one are scored, drawn at random if there are more
 _MOVES = 10  # how many random moves of each kind from one, in infinite spaces
 _SHRINK = 0.6  # factor of the moves of floats per step
@@ -53,12 +55,14 @@ def maximize(
     starts: Sequence[Decisions] = (),
     samples: int = 200,
     climbs: int = 5,
+    ascend: Ascend | None = None,
 ) -> Decisions | None:
     """Returns unseen decisions with a high score; None if all scored decisions were seen.
 
     Small spaces are scored completely.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
     are scored; then, step by step, the neighbours of the best ``climbs`` so far, until all these were expanded or
-    after 15 steps.  Floats move at random, by steps that become smaller.
+    after 15 steps.  Floats move at random, by steps that become smaller; with ``ascend``, which returns decisions with
+    their floats moved to higher scores, for 3 steps only, and then it is applied to the best.
 
     ``seen`` has the values of decisions that must not be returned.
     """
@@ -71,7 +75,7 @@ def maximize(
     endless = space.size == math.inf
     climbed = set[Any]()
     reach = 0.1
-    for _ in range(_STEPS):
+    for _ in range(_BEFORE if endless and ascend is not None else _STEPS):
         top = pool.best(climbs)
         fresh = [one for one in top if one.values not in climbed]
         if not fresh and not endless:
@@ -82,6 +86,8 @@ def maximize(
             near += [other for one in top for other in _move(one, random, reach)]
             reach *= _SHRINK
         pool.add(near)
+    if endless and ascend is not None and (top := pool.best(climbs)):
+        pool.add(ascend(top))
     return next(iter(pool.best(1)), None)
 
 

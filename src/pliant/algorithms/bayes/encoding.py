@@ -65,12 +65,20 @@ class Encoding:
         points = space.points
         self._plain = len(points) == len(space.top) and not self._members and not self._pairs
         self._one_hot = [i for i, p in enumerate(points) if not _is_line(p)]
+        self._plans = [self._plan(self._same[index]) for index in range(len(points))]
         self._starts = np.array([self._column[i] for i in self._one_hot if i in self._column], dtype=np.intp)
 
     @property
     def width(self) -> int:
         """The number of features."""
         return len(self._hole)
+
+    reach = _REACH
+    """The feature of a number at the upper end of its scale."""
+
+    def find_column(self, index: int) -> int:
+        """Returns the feature that holds the place of a number on its scale."""
+        return self._column[self._same[index]]
 
     def encode(self, many: Sequence[Decisions]) -> Matrix:
         """Returns the features of decisions, [len(many), width]."""
@@ -154,30 +162,43 @@ class Encoding:
         one_hot = set(self._one_hot)
         for index, point in enumerate(self.space.points):
             if index not in one_hot:
-                column = [decisions.values[index] for decisions in many]
-                rows[:, self._column[index]] = [_REACH * _place(point, value) for value in column]
+                rows[:, self._column[index]] = _REACH * _places(point, values[:, index])
 
     def _encode_one(self, row: Matrix, decisions: Decisions) -> None:
-        points = self.space.points
         order: dict[int, list[int]] = {}  # of permutations: the picks so far
+        plans = self._plans
         for given, value in zip(decisions.active, decisions.values, strict=True):
-            index = self._same[given]
-            point = points[index]
-            absent = self._absent.get(index)
-            if absent is not None:
-                row[absent] = 0.0
-            if _is_line(point) or not isinstance(point, Choice):
-                row[self._column[index]] = _REACH * _place(point, value)
+            line, column, members, first, absent = plans[given]
+            for feature in absent:
+                row[feature] = 0.0
+            if line is not None:
+                row[column] = _REACH * _place(line, value)
                 continue
-            column, members = self._column.get(index), self._members.get(index)
-            if column is not None:
+            if column >= 0:
                 row[column + int(value)] = _HALF
-            if members is not None:
+            if members >= 0:
                 row[members + int(value)] += _HALF
-            if point.group is not None and point.group.first in self._pairs:
-                order.setdefault(point.group.first, []).append(int(value))
+            if first >= 0:
+                order.setdefault(first, []).append(int(value))
         for first, picks in order.items():
             self._encode_pairs(row, first, picks)
+
+    def _plan(self, index: int) -> tuple[Any, int, int, int, list[int]]:
+        """Returns how one decision is encoded: the point, if it has a place on a scale; -1 stands for no feature.
+
+        Its feature, the start of the counts of its group, the first pick of its permutation, its marks of absence.
+        """
+        point = self.space.points[index]
+        line = point if _is_line(point) else None
+        group = point.group if isinstance(point, Choice) else None
+        first = group.first if group is not None and group.first in self._pairs else -1
+        return (
+            line,
+            self._column.get(index, -1),
+            self._members.get(index, -1),
+            first,
+            self._absent.get(index, []),
+        )
 
     def _encode_pairs(self, row: Matrix, first: int, picks: list[int]) -> None:
         place = np.empty(len(picks))
@@ -200,6 +221,15 @@ def _place(point: Choice | Int | Float, value: int | float) -> float:
     if isinstance(point, Choice):
         return value / (point.count - 1) if point.count > 1 else 0.5
     return to_unit(point, value)
+
+
+def _places(point: Choice | Int | Float, values: Matrix) -> Matrix:
+    """Returns the positions of the decisions of one point in [0, 1]."""
+    if isinstance(point, Float) and point.scale == "linear" and point.max_value > point.min_value:
+        found: Matrix = np.clip((values - point.min_value) / (point.max_value - point.min_value), 0.0, 1.0)
+        return found
+    known = {value: _place(point, value) for value in set(values.tolist())}
+    return np.array([known[value] for value in values.tolist()])
 
 
 def _canonical(space: Space) -> list[int]:

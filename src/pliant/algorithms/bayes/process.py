@@ -168,16 +168,55 @@ class Posterior:
         variance = prior - np.square(explained).sum(0)
         return mean, np.sqrt(np.maximum(variance, 1e-12))
 
+    def slopes(self, rows: Matrix) -> tuple[Vector, Vector, Matrix, Matrix]:
+        """Returns mean and standard deviation at rows, [m], and the gradients of both by the features, [m, width]."""
+        scaled = rows * self._roots
+        product, matern, slope = covary(scaled, self._scaled)
+        covariance = self._a * matern + self._b * product
+        explained = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
+        weights = solve_triangular(self._factor, explained, lower=True, trans="T", check_finite=False).T
+        variance = self._a + self._b * np.square(scaled).sum(1) - np.square(explained).sum(0)
+        deviation: Vector = np.sqrt(np.maximum(variance, 1e-12))
+        mean: Vector = covariance[:, : self._known] @ self._alpha
+
+        def combine(factors: Matrix) -> Matrix:
+            """Returns the sum over observations of factor times the gradient of the covariance."""
+            pull = factors * slope
+            found: Matrix = 2 * self._a * (pull.sum(1)[:, None] * scaled - pull @ self._scaled)
+            found += self._b * (factors @ self._scaled)
+            return found
+
+        alpha = np.zeros(len(self._scaled))
+        alpha[: self._known] = self._alpha
+        by_mean = combine(np.tile(alpha, (len(rows), 1))) * self._roots
+        by_variance = (2 * self._b * scaled - 2 * combine(weights)) * self._roots
+        return mean, deviation, by_mean, by_variance / (2 * deviation)[:, None]
+
     def _covary(self, scaled: Matrix) -> Matrix:
-        product, matern, _ = covary(scaled, self._scaled)
-        found: Matrix = self._a * matern + self._b * product
+        product = scaled @ self._scaled.T
+        distance = _find_distances(product, scaled, self._scaled)
+        found: Matrix = distance * (distance / 3 + 1)
+        found += 1
+        np.negative(distance, out=distance)
+        found *= np.exp(distance, out=distance)
+        found *= self._a
+        product *= self._b
+        found += product
         return found
 
 
 def covary(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     """Returns, [n, m] each, the products of rows, the Matern kernel of their squared distances r, and its slope by r."""
     product = first @ second.T
-    squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1)[None, :]
-    distance = np.sqrt(np.maximum(10.0 * (squares - 2 * product), 0.0))
+    distance = _find_distances(product, first, second)
     fall = np.exp(-distance)
     return product, (1 + distance + distance * distance / 3) * fall, (-5 / 3) * (1 + distance) * fall
+
+
+def _find_distances(product: Matrix, first: Matrix, second: Matrix) -> Matrix:
+    """Returns sqrt(10 r) for the squared distances r of rows, [n, m], from their products."""
+    found: Matrix = -20.0 * product
+    found += 10.0 * np.square(first).sum(1)[:, None]
+    found += 10.0 * np.square(second).sum(1)[None, :]
+    np.maximum(found, 0.0, out=found)
+    return np.sqrt(found, out=found)

@@ -11,10 +11,12 @@ from pliant.values.errors import FieldValueError, RewardError, quote
 from ..base import Algorithm, Exhausted, check_algorithm, check_one_objective
 from ..options import check_count, check_number
 from ..rewards import Reward, check_reward
-from .operators import Individual, Operator, check_operator, is_for_several, takes_several
+from .operators import Individual, Operator, check_operator, is_for_several, scale_count, takes_several
 from .pareto import ParetoTop, ParetoTournament
 from .selectors import Newest, Top, Tournament
 from .variation import Mutate, UniformCrossover
+
+_SMALLEST = 8  # the smallest population that follows the number of trials
 
 
 @final
@@ -41,6 +43,8 @@ class Evolution(Algorithm):
         by default.
       init: proposes the first ones; random decisions by default.
       generation: how many rewards are collected before ``survive`` selects.
+      follow_trials: n for a population of at most a part 1 / n of the trials that the search is planned for, at least 8;
+        ``generation`` and the counts of selection operators become smaller in proportion.  None for a fixed size.
       seed: where the random numbers start.
     """
 
@@ -52,6 +56,7 @@ class Evolution(Algorithm):
         survive: Operator | None = None,
         init: Algorithm | None = None,
         generation: int = 1,
+        follow_trials: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(seed)
@@ -61,6 +66,9 @@ class Evolution(Algorithm):
             Newest(population_size) if survive is None else survive, "survive", "Evolution"
         )
         self.generation = check_count(generation, "generation", "Evolution")
+        self.follow_trials = (
+            None if follow_trials is None else check_count(follow_trials, "follow_trials", "Evolution")
+        )
         self.init = init if init is None else check_algorithm(init, "Evolution(init=...)")
         steps = (self.reproduce, self.survive)
         self.for_several = any(map(is_for_several, steps))
@@ -76,6 +84,7 @@ class Evolution(Algorithm):
 
     def __repr__(self) -> str:
         generation = f"generation={self.generation}, " if self.generation > 1 else ""
+        generation += "" if self.follow_trials is None else f"follow_trials={self.follow_trials}, "
         return (
             f"Evolution({self.reproduce!r}, population_size={self.population_size}, "
             f"survive={self.survive!r}, {generation}seed={self.seed})"
@@ -88,6 +97,13 @@ class Evolution(Algorithm):
 
     def _setup(self) -> None:
         self._told = 0
+        self._size, self._every = self.population_size, self.generation
+        self._parents, self._survivors = self.reproduce, self.survive
+        if self.follow_trials is not None and self.planned is not None:
+            size = min(self.population_size, max(_SMALLEST, self.planned // self.follow_trials))
+            factor = size / self.population_size
+            self._size, self._every = size, scale_count(self.generation, factor, 1)
+            self._parents, self._survivors = self.reproduce.scale(factor), self.survive.scale(factor)
         self._newcomers: list[Individual] = []  # recorded in this generation
         self._population: list[Individual] = []
         self._children: deque[Decisions] = deque()
@@ -97,15 +113,15 @@ class Evolution(Algorithm):
     def _propose(self) -> Decisions:
         if self._children:
             return self._children.popleft()
-        if self._told < self.population_size or not self._population:
+        if self._told < self._size or not self._population:
             return self._propose_first()
         return self._breed()
 
     def _breed(self) -> Decisions:
-        children = self.reproduce(self._population, self.random)
+        children = self._parents(self._population, self.random)
         if not children:
             raise FieldValueError(
-                f"{self.reproduce!r} made no child of {len(self._population)} individuals. "
+                f"{self._parents!r} made no child of {len(self._population)} individuals. "
                 "Return at least one child."
             )
         if len(children) > 1:
@@ -124,17 +140,17 @@ class Evolution(Algorithm):
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         if self.several_rewards and reward is not None:
             self._check_arity(reward)
-        if self.init is not None and self._told < self.population_size:
+        if self.init is not None and self._told < self._size:
             self.init.feedback(decisions, reward)
         if reward is not None:
             self._newcomers.append(Individual(decisions, reward))
         self._told += 1
-        if self._told % self.generation:
+        if self._told % self._every:
             return
         if self._newcomers:
-            self._population = list(self.survive([*self._population, *self._newcomers], self.random))
+            self._population = list(self._survivors([*self._population, *self._newcomers], self.random))
             self._newcomers = []
-        if self.generation > 1:
+        if self._every > 1:
             self._children.clear()
 
     def _check_arity(self, reward: Reward) -> None:
@@ -177,27 +193,34 @@ def _to_json(individuals: list[Individual]) -> list[Any]:
 
 
 def RegularizedEvolution(  # noqa: N802 - one algorithm among the others, which are classes
-    population_size: int = 100, tournament_size: int = 25, *, seed: int = 0
+    population_size: int | None = None, tournament_size: int | None = None, *, seed: int = 0
 ) -> Evolution:
     """Returns regularized (aging) evolution: mutates the best of a random sample, and the oldest individual dies.
 
     Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search",
-    AAAI 2019, Algorithm 1, with their P = 100 and S = 25.
+    AAAI 2019, Algorithm 1, with their P = 100 and S = 25.  With a smaller number of trials that is known before, P is a
+    fifth of it and S is in proportion, as the first P trials are random; ``RegularizedEvolution(100, 25)`` is as published.
 
-    >>> RegularizedEvolution(seed=1)
+    >>> RegularizedEvolution(100, 25, seed=1)
     Evolution(Tournament(size=25, count=1) >> Mutate(times=1), population_size=100, survive=Newest(count=100), seed=1)
 
     Args:
-      population_size: P; the first P trials are random.
-      tournament_size: S, drawn from the population with replacement.
+      population_size: P; the first P trials are random.  None for 100, or less as described.
+      tournament_size: S, drawn from the population with replacement.  None for a quarter of P.
       seed: where the random numbers start.
     """
-    population_size = check_count(population_size, "population_size", "RegularizedEvolution")
+    follow = 5 if population_size is None and tournament_size is None else None
+    population_size = check_count(
+        100 if population_size is None else population_size, "population_size", "RegularizedEvolution"
+    )
+    if tournament_size is None:
+        tournament_size = max(1, population_size // 4)
     tournament_size = check_count(tournament_size, "tournament_size", "RegularizedEvolution")
     return Evolution(
         Tournament(tournament_size) >> Mutate(),
         survive=Newest(population_size),
         population_size=population_size,
+        follow_trials=follow,
         seed=seed,
     )
 
@@ -212,7 +235,7 @@ def HillClimb(seed: int = 0) -> Evolution:  # noqa: N802 - as above
 
 
 def NSGA2(  # noqa: N802 - as above
-    population_size: int = 100, *, crossover: float = 0.9, seed: int = 0
+    population_size: int | None = None, *, crossover: float = 0.9, seed: int = 0
 ) -> Evolution:
     """Returns NSGA-II, multi-objective evolution: finds a Pareto front of trade-offs.
 
@@ -237,16 +260,21 @@ def NSGA2(  # noqa: N802 - as above
     [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0)]
 
     Args:
-      population_size: N; the first N trials are random, and N rewards make a generation.
+      population_size: N; the first N trials are random, and N rewards make a generation.  None for 100, or, with a
+        smaller number of trials that is known before, a tenth of it.
       crossover: the probability that two parents are recombined.
       seed: where the random numbers start.
     """
-    population_size = check_count(population_size, "population_size", "NSGA2")
+    follow = 10 if population_size is None else None
+    population_size = check_count(
+        100 if population_size is None else population_size, "population_size", "NSGA2"
+    )
     crossover = check_number(crossover, "crossover", "NSGA2", most=1)
     return Evolution(
         ParetoTournament(count=2 * population_size) >> UniformCrossover(crossover) >> Mutate(),
         survive=ParetoTop(population_size),
         population_size=population_size,
         generation=population_size,
+        follow_trials=follow,
         seed=seed,
     )

@@ -54,6 +54,10 @@ class Operator(ABC):
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         """Returns the result for ``individuals`` (at least one), which it does not change."""
 
+    def scale(self, factor: float) -> Operator:
+        """Returns the operator for a population of ``factor`` times the size; itself unless a count follows it."""
+        return self
+
     def __rshift__(self, other: Operator) -> Chain:
         if not isinstance(other, Operator):
             raise FieldTypeError(
@@ -86,6 +90,9 @@ class Chain(Operator):
             individuals = step(individuals, random)
         return individuals
 
+    def scale(self, factor: float) -> Operator:
+        return Chain(tuple([step.scale(factor) for step in self.steps]))
+
     def __repr__(self) -> str:
         return " >> ".join(map(repr, self.steps))
 
@@ -114,6 +121,18 @@ class Either(Operator):
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         chosen = self.first if random.random() < self.probability else self.second
         return chosen(individuals, random)
+
+    def scale(self, factor: float) -> Operator:
+        return Either(self.first.scale(factor), self.second.scale(factor), self.probability)
+
+
+def scale_count(count: int, factor: float, least: int) -> int:
+    """Returns a count times ``factor``, rounded, at least ``least`` and at most as it was.
+
+    >>> scale_count(25, 0.2, 2), scale_count(25, 0.01, 2), scale_count(1, 0.2, 2)
+    (5, 2, 1)
+    """
+    return min(count, max(least, int(count * factor + 0.5)))
 
 
 def takes_several(operator: Operator) -> bool:

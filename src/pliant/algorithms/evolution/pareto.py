@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..objectives.dominance import as_rewards, crowding, sort_fronts
-from .operators import Counted, Individual, Operator
+from .operators import Counted, Individual, Operator, scale_count
 from .selectors import refuse_children
 
 
@@ -43,6 +43,9 @@ class ParetoTournament(Counted):
             winners.append(individuals[max(rivals, key=lambda i: (ranks[i], rooms[i]))])
         return winners
 
+    def scale(self, factor: float) -> Operator:
+        return ParetoTournament(self.size, scale_count(self.count, factor, 2))
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class ParetoTop(Counted):
             if len(kept) == self.count:
                 break
         return [individuals[place] for place in sorted(kept)]
+
+    def scale(self, factor: float) -> Operator:
+        return ParetoTop(scale_count(self.count, factor, 1))
 
 
 def _rewards(operator: Operator, individuals: Sequence[Individual]) -> list[tuple[float, ...]]:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, final
 
 from pliant.values.errors import RewardError, quote
 
-from .operators import Counted, Individual, Operator
+from .operators import Counted, Individual, Operator, scale_count
 
 _reward: Callable[[Any], Any] = itemgetter(1)
 
@@ -43,6 +43,9 @@ class Tournament(Counted):
         except TypeError:
             refuse_children(self, individuals)
 
+    def scale(self, factor: float) -> Operator:
+        return Tournament(scale_count(self.size, factor, 2), self.count)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,9 @@ class Top(Counted):
             refuse_children(self, individuals)
         return [individuals[place] for place in sorted(places[-self.count :])]
 
+    def scale(self, factor: float) -> Operator:
+        return Top(scale_count(self.count, factor, 1))
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,9 @@ class Newest(Counted):
 
     def __call__(self, individuals: Sequence[Individual], random: random.Random) -> Sequence[Individual]:
         return individuals[-self.count :]
+
+    def scale(self, factor: float) -> Operator:
+        return Newest(scale_count(self.count, factor, 1))
 
 
 @final

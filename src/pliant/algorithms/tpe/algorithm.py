@@ -14,8 +14,9 @@ from pliant.space import Decisions, mutate
 from pliant.values.errors import FieldTypeError, LoadError, quote
 
 from ..base import Algorithm
+from ..objectives.dominance import crowding, sort_fronts
 from ..options import check_count, check_number
-from ..rewards import Reward, check_reward
+from ..rewards import Reward, check_arity, check_reward
 from .kernels import Columns, Kernels, Matrix
 from .tree import INACTIVE, Tree
 
@@ -24,6 +25,7 @@ Values = tuple[int | float, ...]
 _CELLS = 4_000_000  # size limit of the table of kernels of g; fewer trials are kept beyond it
 _PENDING = 500  # number of pending trials that are remembered
 _FORCED, _FREE = (0.1, 0.2), (0.2, 0.1)  # bandwidths of l and g: if proposals differ in a choice, and else
+_KEPT = 4  # of several objectives, this multiple of ``max_good`` is sorted into fronts
 _GROWTH = 10  # widths are recomputed whenever history has grown by this part (1 / 10)
 
 
@@ -49,6 +51,9 @@ class TPE(Algorithm):
     - The bandwidths of choices are constant.  In a space of unconditional choices, every new proposal differs in a
       choice: l is narrow and g is wide (0.1 and 0.2).  With numbers, conditional decisions or ``repeat``, a search may
       propose for long without changing a choice, so l is wider than g (0.2 and 0.1).
+    - Of several objectives, the best fronts count as good, and of the front that does not fit the least crowded, as in
+      NSGA-II.  (Ozaki, Tanigaki, Watanabe and Onishi, "Multiobjective tree-structured Parzen estimator for
+      computationally expensive optimization problems", GECCO 2020, choose within that front by hypervolume.)
     - g holds the newest 1,000 trials, so the cost of a proposal does not grow with the search.
 
     The defaults were chosen on synthetic functions (NK landscapes, numbers, trees), not on tables of networks.
@@ -77,6 +82,8 @@ class TPE(Algorithm):
     Raises:
       FieldTypeError, FieldValueError: an argument is out of its range.
     """
+
+    several_rewards = True
 
     def __init__(
         self,
@@ -109,9 +116,12 @@ class TPE(Algorithm):
         tree, width = self._kernels.tree, self._kernels.width
         forced = tree.is_flat and not self.repeat
         self._bandwidth = self.bandwidth or (_FORCED if forced else _FREE)
-        self._told: list[tuple[Values, float | None]] = []
+        self._objectives: int | None = None  # of each reward
+        self._told: list[tuple[Values, Reward]] = []
         self._rows: list[NDArray[np.float64]] = []
-        self._best: list[tuple[float, int]] = []
+        self._feasible = 0  # trials with a reward
+        self._best: list[tuple[float, int]] = []  # of one objective
+        self._front: list[int] = []  # of several: the trials of the best fronts, and new ones
         self._seen: set[Values] = set()
         self._pending: dict[Values, int] = {}
         self._limit = min(self.recent, max(32, _CELLS // max(width, 1)))
@@ -126,17 +136,25 @@ class TPE(Algorithm):
     # ------------------------------------------------------------------ rewards
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        assert not isinstance(reward, tuple)
+        if reward is not None:
+            self._objectives = check_arity(len(self._told) + 1, reward, self._objectives)
+        if isinstance(reward, tuple) and len(reward) == 1:
+            (reward,) = reward
         self._forget(decisions.values)
         self._add(decisions.values, reward)
 
-    def _add(self, values: Values, reward: float | None) -> None:
+    def _add(self, values: Values, reward: Reward) -> None:
         place = len(self._told) % self._limit
         row = self._kernels.tree.encode(values)
         self._told.append((values, reward))
         self._rows.append(row)
         self._seen.add(values)
-        if reward is not None:
+        self._feasible += reward is not None
+        if isinstance(reward, tuple):
+            self._front.append(len(self._told) - 1)
+            if len(self._front) > 2 * _KEPT * self.max_good:
+                self._front = sorted(self._take_fronts(_KEPT * self.max_good))
+        elif reward is not None:
             insort(self._best, (-reward, len(self._told) - 1))
         if place >= len(self._ring):
             room = min(self._limit, max(64, 2 * len(self._ring)))
@@ -198,14 +216,27 @@ class TPE(Algorithm):
 
     def _split(self) -> tuple[tuple[int, ...], Matrix, Matrix, Columns]:
         """Returns the good trials: their indices, rows (with the prior's), widths and kernels."""
-        size = min(math.ceil(self.gamma * len(self._best)), self.max_good)
-        good = tuple([index for _, index in self._best[:size]])
+        size = min(math.ceil(self.gamma * self._feasible), self.max_good)
+        good = self._take_fronts(size) if self._front else tuple([index for _, index in self._best[:size]])
         if self._good is None or self._good[0] != good:
             prior = np.full(self._kernels.tree.width, INACTIVE)
             centres = np.stack([*(self._rows[i] for i in good), prior])
             spread = _gaps(self._kernels.units(centres))
             self._good = good, centres, spread, self._kernels.kernels(centres, spread, self._bandwidth[0])
         return self._good
+
+    def _take_fronts(self, count: int) -> tuple[int, ...]:
+        """Returns the indices of the best trials of several objectives: by front, then the least crowded."""
+        rewards: list[Any] = [self._told[index][1] for index in self._front]
+        kept: list[int] = []
+        for front in sort_fronts(rewards):
+            if len(front) > count - len(kept):
+                room = dict(zip(front, crowding([rewards[place] for place in front]), strict=True))
+                front = sorted(front, key=lambda place: (-room[place], place))[: count - len(kept)]
+            kept += front
+            if len(kept) == count:
+                break
+        return tuple([self._front[place] for place in kept])
 
     def _lies(self) -> Columns:
         """Returns the kernels of pending trials and of the prior."""
@@ -250,15 +281,13 @@ class TPE(Algorithm):
 
     def _state(self) -> dict[str, Any]:
         return {
-            "told": [[list(values), reward] for values, reward in self._told],
+            "told": [[list(v), list(r) if isinstance(r, tuple) else r] for v, r in self._told],
             "pending": [[list(values), count] for values, count in self._pending.items()],
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         for values, reward in state["told"]:
-            checked = check_reward(reward, several=False)
-            assert not isinstance(checked, tuple)
-            self._add(self._load(values).values, checked)
+            self._feedback(self._load(values), check_reward(reward, several=True))
         for values, count in state["pending"]:
             if count.__class__ is not int or count < 1:
                 raise LoadError(

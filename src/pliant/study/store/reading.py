@@ -210,8 +210,8 @@ class Reading:
             number, kind, _, step, reported, stop, *_ = check_row(self.path, "events", row[:_event_size])
             trial = read_trial(self.path, self.space, row[_event_size:], {})
             reward = reported if kind == REPORT else trial.told
-            seconds = trial.seconds if trial.copied_from is None else None  # a copy took no time
-            yield Event(number, kind, trial.id, trial.decisions, reward, step, stop, seconds)
+            noted = (trial.seconds, trial.metrics) if trial.copied_from is None else ()  # a copy has no news
+            yield Event(number, kind, trial.id, trial.decisions, reward, step, stop, *noted)
 
     def _prior_events(self, seq: int) -> Iterator[Event]:
         for row in self.connection.execute(_priors_after, {"after": seq}):

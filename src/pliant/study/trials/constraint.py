@@ -16,6 +16,7 @@ from .check import to_plain
 _FORM = re.compile(r"\s*(?P<metric>\S(?:.*\S)?)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
 _MORE = re.compile(r"[<>=&|,;]|\b(?:and|or|not)\b")  # signs of more than one limit in a text
 _REWARD = re.compile(r"rewards?( \d+)?", re.IGNORECASE)
+_LARGEST = 1e150  # as of rewards, so that squares are finite
 MAX_NAME = 200  # characters in the name of a metric
 
 
@@ -71,6 +72,14 @@ class Constraint:
         """Returns whether a value is within the limit."""
         return value <= self.limit if self.sign == "<=" else value >= self.limit
 
+    def exceed(self, value: float) -> float:
+        """Returns by how much a value is beyond the limit; 0 or less within it.
+
+        >>> Constraint.parse("latency <= 10").exceed(12.5), Constraint.parse("accuracy >= 0.5").exceed(0.75)
+        (2.5, -0.25)
+        """
+        return value - self.limit if self.sign == "<=" else self.limit - value
+
     def __str__(self) -> str:
         return f"{self.metric} {self.sign} {_to_text(self.limit)}"
 
@@ -93,6 +102,20 @@ def parse_constraints(given: Iterable[Any]) -> tuple[Constraint, ...]:
                 f"{_to_text(one.limit)}', and tell it: tell(id, reward, metrics={{'accuracy': ...}})."
             )
     return limits
+
+
+def measure_excess(
+    constraints: Iterable[Constraint], metrics: Mapping[str, float] | None
+) -> tuple[float, ...] | None:
+    """Returns by how much a trial breaks each constraint; None without constraints, or where a metric is missing.
+
+    >>> measure_excess([Constraint.parse("latency <= 10")], {"latency": 12.5}), measure_excess([], {"latency": 12.5})
+    ((2.5,), None)
+    """
+    limits = tuple(constraints)
+    if not limits or metrics is None or any(one.metric not in metrics for one in limits):
+        return None
+    return tuple([min(max(one.exceed(metrics[one.metric]), -_LARGEST), _LARGEST) for one in limits])
 
 
 def find_broken(constraints: Iterable[Constraint], metrics: Mapping[str, float], trial_id: int) -> str | None:

@@ -8,7 +8,7 @@ the size of the state.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import NamedTuple, final
 
@@ -16,6 +16,8 @@ from pliant.algorithms import Algorithm
 from pliant.space import Decisions
 from pliant.values.errors import LoadError, StudyError
 from pliant.values.lines import read_json
+
+from .constraint import Constraint, measure_excess
 
 MIN_EVENTS = 64  # between snapshots
 BYTES_PER_EVENT = 256  # of a snapshot, at most: a larger one is written less often
@@ -44,6 +46,7 @@ class Event(NamedTuple):
     step: float | None = None
     stop: bool | None = None
     seconds: float | None = None  # how long a trial that ended took, as recorded
+    metrics: Mapping[str, float] | None = None  # of a trial that ended
 
 
 @final
@@ -53,10 +56,14 @@ class Learner:
     Args:
       algorithm: set up for the space.
       maximize: whether a higher reward of the study is better.
+      constraints: of the study; the algorithm receives by how much a trial breaks them.
     """
 
-    def __init__(self, algorithm: Algorithm, *, maximize: bool) -> None:
+    def __init__(
+        self, algorithm: Algorithm, *, maximize: bool, constraints: tuple[Constraint, ...] = ()
+    ) -> None:
         self._algorithm = algorithm
+        self._constraints = constraints
         self._sign = 1.0 if maximize else -1.0
         self._events = 0  # since the last snapshot
         self._seconds = 0.0  # that they took
@@ -95,9 +102,18 @@ class Learner:
         self._count(start)
         return bool(stop)
 
-    def feedback(self, decisions: Decisions, reward: Reward, seconds: float | None = None) -> None:
-        """Passes a reward to the algorithm, or None for a failed trial; and how long a trial with a reward took."""
+    def feedback(
+        self,
+        decisions: Decisions,
+        reward: Reward,
+        seconds: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Passes a reward to the algorithm, or None for a failed trial; before it, how long the trial took and its excess."""
         start = perf_counter()
+        excess = measure_excess(self._constraints, metrics)
+        if excess is not None:
+            self._algorithm.note_limits(excess)
         if reward is not None and seconds is not None:
             self._algorithm.note_time(seconds)
         if isinstance(reward, tuple):
@@ -137,7 +153,7 @@ class Learner:
         self._rest(snapshot)
         for event in events:
             if event.kind in (TELL, PRIOR):
-                self.feedback(event.decisions, event.reward, event.seconds)
+                self.feedback(event.decisions, event.reward, event.seconds, event.metrics)
             elif event.kind == REPORT:
                 assert isinstance(event.reward, float)
                 assert event.step is not None
