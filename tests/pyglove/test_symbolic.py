@@ -215,6 +215,23 @@ def test_lists_change_as_lists_do(start, data):
         assert list(ours.sym_items()) == list(enumerate(plain))
 
 
+def test_a_change_that_fails_changes_nothing():
+    """Unlike PyGlove, which keeps what came before the error."""
+    inner = pg.Dict(k=1)
+    d = pg.Dict(
+        {"x": 1, "y": inner, "z": [1, 2, 3], "n": Block(1)},
+        value_spec=pg.typing.Dict([("x", pg.typing.Int()), (pg.typing.StrKey(), pg.typing.Any())]),
+    )
+    before = d.clone(deep=True)
+    with pytest.raises(TypeError, match=r"Expect .*int"):
+        d.rebind({"new": 5, "y": 2, "z[0]": MISSING, "z[3]": pg.Insertion(4), "n.filters": 9, "x": "text"})
+    assert pg.eq(d, before)
+    assert d.y is inner
+    assert (inner.sym_parent is d, str(inner.sym_path)) == (True, "y")
+    with pytest.raises(ValueError, match="min size"):
+        pg.List([1, 2], value_spec=pg.typing.List(pg.typing.Int(), min_size=2)).rebind({0: 7, 1: MISSING})
+
+
 def test_permissions():
     block = Block(1)
     with pytest.raises(pg.WritePermissionError, match=r"Use `rebind\(kernel=\.\.\.\)`"):

@@ -153,8 +153,8 @@ def compound(base_class: Any = None, args: Any = None, **kwargs: Any) -> Any:
     >>> class Line:
     ...     def __init__(self, start, end):
     ...         self.length = end - start
-    >>> @compound
-    ... def unit_line(start: int) -> Line:
+    >>> @compound(Line)
+    ... def unit_line(start: int):
     ...     return Line(start, start + 1)
     >>> unit_line(5).length, isinstance(unit_line(5), Line)
     (1, True)

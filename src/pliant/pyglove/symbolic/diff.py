@@ -134,6 +134,7 @@ def diff(
     Raises:
       ValueError: ``collapse`` is another text.
 
+    >>> from pliant.pyglove.symbolic.dict import Dict
     >>> diff(Dict(x=1, y=2), Dict(x=1, y=3))
     Dict(y=Diff(left=2, right=3))
     """

@@ -421,6 +421,7 @@ def members(
       additional_keys: more names by which ``from_json`` finds the class.
       add_to_registry: whether ``from_json`` finds the class.
 
+    >>> from pliant.pyglove import typing as pg_typing
     >>> @members([("x", pg_typing.Int(min_value=0))])
     ... class Point(Object):
     ...     pass

@@ -1,11 +1,11 @@
-"""How a batch of new values is applied to a tree: in the order given, items of lists last."""
+"""How a batch of new values is applied to a tree: in the order given, items of lists last; all of them or, unlike PyGlove, none."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ... import values as utils
-from .updates import FieldUpdate
+from .updates import FieldUpdate, TopologyAware
 
 _ATOMS = (int, float, str, bool, bytes, type(None))
 
@@ -28,14 +28,58 @@ def apply_changes(node: Any, path_value_pairs: dict[Any, Any]) -> list[FieldUpda
     """
     updates: list[FieldUpdate | None] = [None] * len(path_value_pairs)
     late: list[tuple[Any, int, Any]] = []
-    for i, (path, value) in enumerate(path_value_pairs.items()):
-        if _moves_items(node, path, value):
-            late.append((path, i, value))
-        else:
-            updates[i] = node._set_item_of_current_tree(path, value)
-    for path, i, value in sorted(late, key=lambda item: item[0], reverse=True):
-        updates[i] = node._set_item_of_current_tree(path, value)
+    done: list[FieldUpdate] = []
+
+    def apply(path: Any, i: int, value: Any) -> None:
+        update = updates[i] = node._set_item_of_current_tree(path, value)
+        if update is not None:
+            done.append(update)
+
+    try:
+        for i, (path, value) in enumerate(path_value_pairs.items()):
+            if _moves_items(node, path, value):
+                late.append((path, i, value))
+            else:
+                apply(path, i, value)
+        for path, i, value in sorted(late, key=lambda item: item[0], reverse=True):
+            apply(path, i, value)
+    except Exception:
+        for update in reversed(done):
+            _undo(update)
+        raise
     return [u for u in updates if u is not None]
+
+
+def _undo(update: FieldUpdate) -> None:
+    """Takes one change back."""
+    target = update.target
+    holder = getattr(target, "_sym_attributes", target)
+    key, old, new = update.path.key, update.old_value, update.new_value
+    is_new, is_removed = (isinstance(v, utils.MissingValue) for v in (old, new))
+    if isinstance(new, TopologyAware):
+        new.sym_setparent(None)
+        new.sym_setpath(utils.KeyPath())
+    if isinstance(holder, list):
+        if is_new:
+            list.pop(holder, key)
+        elif is_removed:
+            list.insert(holder, key, old)
+        else:
+            list.__setitem__(holder, key, old)
+        holder._renumber()  # type: ignore[attr-defined]  # of symbolic lists
+    elif is_new and not _is_declared(holder.sym_attr_field(key)):
+        dict.pop(holder, key)
+    else:
+        dict.__setitem__(holder, key, old)
+    if isinstance(old, TopologyAware):
+        old.sym_setpath(utils.KeyPath(key, target.sym_path))
+        old.sym_setparent(target)
+    target._forget_facts()
+
+
+def _is_declared(field: Any) -> bool:
+    """Returns whether a field has a name of its own, so that it is stored without a value as well."""
+    return field is not None and bool(field.key.is_const)
 
 
 def _moves_items(node: Any, path: Any, value: Any) -> bool:
