@@ -70,6 +70,7 @@ from .sampler import Sampler, Step
 from .sampling import ENAS, SPOS, FairNAS, Phase, ProgressiveShrinking, Sandwich, TuNAS
 from .training import (
     CsvLog,
+    Distillation,
     ProgressLine,
     Report,
     Session,
@@ -98,6 +99,7 @@ __all__ = [
     "Cost",
     "CsvLog",
     "Differences",
+    "Distillation",
     "DrNAS",
     "Elastic",
     "FBNet",

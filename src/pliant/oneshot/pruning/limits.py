@@ -15,7 +15,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote
 from ..cost import Cost, MultiplyAdds, Parameters
 from ..rewrite.network import Supernet
 
-COSTS = ("multiply_adds", "parameters", "peak_bytes", "latency_ms")
+COSTS = ("multiply_adds", "parameters", "weight_bytes", "peak_bytes", "latency_ms")
 _FORM = re.compile(r"\s*(\w+)\s*<=\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(x?)\s*")
 
 
@@ -24,7 +24,7 @@ class Limit:
     """The most of one cost that a network may have.
 
     Attributes:
-      cost: its name: ``multiply_adds``, ``parameters``, ``peak_bytes`` or ``latency_ms``.
+      cost: its name: ``multiply_adds``, ``parameters``, ``weight_bytes``, ``peak_bytes`` or ``latency_ms``.
       most: the limit, in the unit of the cost.
       share: the limit relative to the network that was given; None if it was not given so.
     """
@@ -90,6 +90,10 @@ class CostMeter:
         self.supernet, self.inputs = supernet, inputs
         self._models: dict[str, Cost] = {}
         self._known: dict[tuple[str, Any], float] = {}
+        weights = list(supernet.parameters())  # of one type, as a rule; otherwise their mean
+        self._bytes = sum(w.numel() * w.element_size() for w in weights) / max(
+            1, sum(w.numel() for w in weights)
+        )
 
     def __call__(self, cost: str, decisions: Decisions) -> float:
         """Returns a cost of a network."""
@@ -99,6 +103,8 @@ class CostMeter:
         return self._known[key]
 
     def _measure(self, cost: str, decisions: Decisions) -> float:
+        if cost == "weight_bytes":
+            return self("parameters", decisions) * self._bytes
         if cost in _MODELS:
             if cost not in self._models:
                 self._models[cost] = _MODELS[cost](self.supernet, self.inputs)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pliant.algorithms.base import check_seed
+from pliant.algorithms.options import check_count
 from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 
@@ -19,6 +21,7 @@ from ..rewrite.network import Supernet, supernet
 from ..rewrite.plain import to_plain
 from ..training.defaults import default_quality
 from .decisions import change, largest, smallest
+from .evolution import evolve
 from .importance import Activation, Importance, inputs_of
 from .limits import CostMeter, Limit, format_cost
 from .order import reorder
@@ -47,18 +50,17 @@ def shrink(
     divisor: int | None = None,
     keep: Sequence[str] = (),
     images: int = 2000,
+    search: int = 0,
+    seed: int = 0,
 ) -> Shrunk:
     """Returns a smaller version of a trained network within limits, without training; fine-tune it as any other network.
 
-    The channels are sorted by importance, so that narrow layers keep the most important ones.  Each width and each block is
-    measured alone on a few batches, and one price of cost decides all of them: each takes the candidate with the least damage plus
-    cost times the price.
+    Channels and heads are sorted by importance, so that narrow layers keep the most important ones.  Each decision is measured
+    alone on a few batches, and one price of cost decides all: each takes the candidate with the least damage plus cost times price.
 
-    >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
-    <torch._C.Generator object at ...>
+    >>> _ = torch.manual_seed(0)
     >>> network = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
-    >>> batches = [torch.randn(16, 4) for _ in range(8)]
-    >>> result = shrink(network, batches[0][:1], batches, "multiply_adds <= 0.5x")
+    >>> result = shrink(network, torch.ones(1, 4), [torch.randn(16, 4) for _ in range(8)], "multiply_adds <= 0.5x")
     >>> result.chosen.shares["multiply_adds"] <= 0.5
     True
 
@@ -67,7 +69,7 @@ def shrink(
       example: an input of it, or a tuple of inputs; costs are counted for it, so give the batch size that matters.
       data: batches like those of training: inputs, or pairs of inputs and targets; about ``images`` examples are read.
       limit: one or several of ``"COST <= NUMBER"``, joined with ``and``; with an ``x`` behind the number it is relative to the
-        network.  Costs are multiply_adds, parameters, peak_bytes (of activations) and latency_ms (measured on this machine).
+        network.  Costs: multiply_adds, parameters, weight_bytes, peak_bytes (of activations), latency_ms (on this machine).
       quality: takes a network and a batch, and returns a number; higher is better.  The damage is then the loss of it.  By
         default, the damage is the change of the outputs, which needs no targets.
       valid: batches to measure quality on; by default those of ``data``.
@@ -79,16 +81,19 @@ def shrink(
       divisor: as there.
       keep: as there.
       images: how many examples measure batch normalization.
+      search: how many further networks an evolution evaluates on 128 examples, starting from those that sensitivities decide.
+      seed: of the evolution.
 
     Raises:
       FieldTypeError: the network, the example or a limit is of a wrong kind.
       FieldValueError: the network cannot be opened, the data are empty, or no network is within the limits.
     """
+    tries = check_count(search, "search", "shrink", least=0)
     found = space_of(
         network, example, widths=widths, heads=heads, depth=depth, kernels=kernels, divisor=divisor, keep=keep
     )
-    search = _Search(found, data, valid, quality, images)
-    return search.run(limit, importance or Activation(), training=network.training)
+    made, evolution = _Search(found, data, valid, quality, images), (tries, check_seed(seed))
+    return made.run(limit, importance or Activation(), training=network.training, evolution=evolution)
 
 
 class _Search:
@@ -107,8 +112,15 @@ class _Search:
         self.tested = self.batches if valid is None else _read_batches(valid, 10**9, "valid")
         self.few = _take(self.batches, PROBED)
 
-    def run(self, limit: str | Sequence[str], importance: Importance, *, training: bool) -> Shrunk:
-        """Returns the result; the network is in training mode if ``training``."""
+    def run(
+        self,
+        limit: str | Sequence[str],
+        importance: Importance,
+        *,
+        training: bool,
+        evolution: tuple[int, int],
+    ) -> Shrunk:
+        """Returns the result, in training mode if ``training``; ``evolution`` has the number of networks, and the seed."""
         found = self.found
         scores = importance.score(found.network, found.groups, self.few)
         reorder(found.network, found.groups, scores, found.example)
@@ -122,6 +134,9 @@ class _Search:
         sensitivity = measure_sensitivity(net.space, judge)
         meet = _Meeting(net.space, sensitivity, meter, limits)
         chosen = meet(limits)
+        if evolution[0]:
+            repair, (tries, seed) = partial(meet.repair, limits), evolution
+            chosen = evolve(net.space, [chosen], judge, repair, tries=tries, seed=seed)
         levels = [[Limit(one.cost, share * meter(one.cost, first)) for one in limits] for share in FRONT]
         able = [level for level in levels if meter.excess(level, last) <= 1]
         shown = [first, *(meet(level) for level in able), last]
@@ -247,6 +262,29 @@ class _Meeting:
 
         chosen = bisect(self.space, self.sensitivity, self.burdens, excess)
         return fill(self.space, self.sensitivity, chosen or smallest(self.space), excess)
+
+    def repair(self, limits: list[Limit], decisions: Decisions) -> Decisions | None:
+        """Returns decisions within limits: sizes with the least damage for their cost become smaller, then others larger."""
+
+        def excess(one: Decisions) -> float:
+            return self.meter.excess(limits, one)
+
+        values: dict[str, Any] = decisions.to_dict()
+        while excess(decisions) > 1:
+            steps = []
+            for path, own in values.items():
+                damage, point = self.sensitivity.damage.get(path), self.space.point(path)
+                assert isinstance(point, Choice)
+                lower = own + (-1 if point.values else 1)
+                if damage is not None and 0 <= lower < point.count:
+                    gain = self.burdens[path][own] - self.burdens[path][lower]
+                    steps.append(((damage[lower] - damage[own]) / max(gain, 1e-12), path, lower))
+            if not steps:
+                return None
+            _, path, lower = min(steps)
+            decisions = change(self.space, values, path, lower)
+            values = decisions.to_dict()
+        return fill(self.space, self.sensitivity, decisions, excess)
 
 
 def fill(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .batches import Feed as Feed
+from .distillation import Distillation as Distillation
 from .logs import CsvLog as CsvLog
 from .logs import ProgressLine as ProgressLine
 from .logs import Record as Record

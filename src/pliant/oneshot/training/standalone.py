@@ -24,6 +24,7 @@ from ..choices.mutable import check_module
 from ..normalization import mean_quality, recalibrate
 from ..rewrite.concrete import fix_if_open
 from ..rewrite.network import Supernet, supernet
+from .distillation import Distillation
 from .randomness import PrivateRandom
 from .session import Loss, Quality, evaluating, explain_failure
 from .settings import check_clip
@@ -38,6 +39,7 @@ def train_alone(
     optimizer: Callable[[list[nn.Parameter]], Optimizer],
     schedule: Callable[[float], float] | None = None,
     clip: float | None = None,
+    teacher: nn.Module | None = None,
     seed: int = 0,
 ) -> nn.Module:
     """Trains one network, from scratch or from inherited weights; returns it.
@@ -50,6 +52,7 @@ def train_alone(
       optimizer: from the weights to their optimizer.
       schedule: from the progress, 0 to 1, to a factor of the learning rate.
       clip: the largest norm of all gradients, above 0; None for no clipping.
+      teacher: a trained network, such as the one that was shrunk, whose outputs the loss follows by half; see ``Distillation``.
       seed: of weights that do not exist yet, of dropout and shuffling.
 
     Raises:
@@ -61,6 +64,7 @@ def train_alone(
     _check_batches(train, "train")
     check_function(loss, "train_alone(loss=...)", "`lambda network, batch: ...`")
     check_function(optimizer, "train_alone(optimizer=...)", "`lambda weights: torch.optim.Adam(weights)`")
+    loss = loss if teacher is None else Distillation(teacher, loss)
     check_function(schedule, "train_alone(schedule=...)", "`lambda progress: 1.0`")
     with PrivateRandom(seed).used():
         if not any(weight.requires_grad for weight in network.parameters()):  # new weights are made here

@@ -31,6 +31,7 @@ from ..sampler import Sampler
 from .batches import Feed, mover
 from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
+from .distillation import follow_teacher
 from .layout import is_channels_last_safe
 from .logs import Callback, Record, describe_leading
 from .randomness import PrivateRandom, kept_random, read_random
@@ -94,6 +95,8 @@ class Trainer:
         for class labels, mean squared error for one float per example; other targets need a loss.
       quality: from a network and a batch to a number of which more is better.  When None: without a loss, accuracy or the
         negative mean squared error, by the targets; with a loss, the negative loss.
+      teacher: a trained network, such as the one that was opened, whose outputs the loss follows by half; ``Distillation(teacher)``
+        as the loss has other shares.
       optimizer: from the weights to their optimizer; SGD at 0.025, momentum 0.9, weight decay 3e-4 when None (DARTS).  A network
         that was opened usually comes trained, and this rate can spoil its weights, so for it the default is a tenth of that.
       schedule: from the progress of the training to a factor of the learning rate; None keeps the rate.
@@ -130,6 +133,7 @@ class Trainer:
         epochs: int,
         loss: Loss | None = None,
         quality: Quality | None = None,
+        teacher: nn.Module | None = None,
         optimizer: MakeOptimizer | None = None,
         schedule: Schedule | None = cosine,
         clip: float | None = 5.0,
@@ -153,6 +157,8 @@ class Trainer:
         self.clip, self._autocast_type = check_clip(clip, "Trainer"), check_autocast(autocast)
         self._path, self.device = check_checkpoint(checkpoint), check_device(device)
         self._order = torch.channels_last if channels_last else None
+        if teacher is not None:
+            loss, quality = follow_teacher(teacher, loss, quality, self.device)
         self._random = PrivateRandom(seed)
         with self._random.used():
             self.supernet = self._place(space, example)
