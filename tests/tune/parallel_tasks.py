@@ -19,6 +19,10 @@ def score(program):
     return random.Random(f"{program.x} {program.y} {program.z}").random()
 
 
+def give_gpu(program):
+    return float(os.environ["CUDA_VISIBLE_DEVICES"])
+
+
 def give_number(program):
     return score(program)
 

@@ -47,6 +47,16 @@ def space(tasks):
     return tasks.make_space()
 
 
+def test_each_worker_has_a_gpu_of_its_own(tasks, space, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    result = pg.search(space, tasks.give_gpu, Random(seed=1), 12, gpus_per_trial=1, progress=False)
+    assert {trial.reward for trial in result.trials} <= {5.0, 7.0}
+    with pytest.raises(LaunchError, match="3 workers with 1 GPUs each need more than the 2 GPUs"):
+        pg.search(space, tasks.give_gpu, Random(seed=1), 12, workers=3, gpus_per_trial=1)
+    with pytest.raises(FieldTypeError, match="leave out `workers` and `gpus_per_trial`"):
+        pg.search(space, tasks.give_gpu, Random(seed=1), 12, launcher=InPlace(), gpus_per_trial=1)
+
+
 # --- what a function returns -------------------------------------------------------------------------------
 
 

@@ -86,6 +86,14 @@ time_limit = click.option(
 def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options to a command, which passes them to ``make_pool``."""
     for option in (
+        click.option(
+            "--cpus-per-trial", type=click.IntRange(min=1), help="Threads of each worker.  [default: 1]"
+        ),
+        click.option(
+            "--gpus-per-trial",
+            type=Finite(min=0, min_open=True),
+            help="GPUs that each worker has for itself, or a part such as 0.5; without --workers, as many workers as the GPUs suffice for.",
+        ),
         click.option("--memory", type=Size(), help="Memory limit of an evaluation in a worker, such as 2G."),
         click.option(
             "--seconds",
@@ -105,18 +113,22 @@ def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def make_pool(options: dict[str, Any]) -> Pool | None:
     """Returns where trials run, and removes its options from ``options``; None for this process."""
     workers, limits = options.pop("workers"), {name: options.pop(name) for name in ("seconds", "memory")}
-    if workers is None:
-        for name, value in limits.items():
+    gpus, cpus = options.pop("gpus_per_trial"), options.pop("cpus_per_trial")
+    if workers is None and gpus is None:
+        for name, value in {**limits, "cpus-per-trial": cpus}.items():
             if value is not None:
                 raise click.UsageError(
                     f"--{name} limits evaluations in worker processes only: add --workers 1."
                 )
         return None
     from pliant.launch import Limits
+    from pliant.launch.devices import find_gpus, share_gpus
 
     from .trials import Pool
 
-    return Pool(workers, Limits(**limits))
+    if gpus is not None:
+        workers = len(share_gpus(find_gpus(), gpus, workers))
+    return Pool(workers, Limits(**limits), gpus, cpus or 1)
 
 
 def stop(console: Console, place: Location | None, how: str) -> None:

@@ -82,10 +82,12 @@ def _is_finite(reward: Any) -> bool:
 @final
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Worker processes: how many, and the limits of each evaluation."""
+    """Worker processes: how many, the limits of each evaluation, and what each of them has."""
 
     workers: int
     limits: Limits
+    gpus: float | None = None  # each; None for all, shared
+    cpus: int = 1  # threads of each
 
 
 def describe_target(target: Target, space: Path | None) -> dict[str, str]:
@@ -124,7 +126,7 @@ def run_in_workers(
         display.add(trial)
         patience.note(trial, traces.pop(trial.id, ""))
 
-    launcher = Processes(pool.workers, preload=PRELOAD)
+    launcher = Processes(pool.workers, preload=PRELOAD, threads=pool.cpus, gpus_per_worker=pool.gpus)
     try:
         jobs = partial(make_job, evaluate_target, sent, pool.limits)
         given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}

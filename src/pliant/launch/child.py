@@ -49,6 +49,7 @@ class Child:
     def __init__(self, pid: int, output_end: int, wire: Wire | None = None) -> None:
         self.pid, self.output_end, self.wire = pid, output_end, wire
         self.mark = ""
+        self.seat: int | None = None  # which of the workers' places it has
         os.set_blocking(output_end, False)
         self.job: dict[str, Any] | None = None
         self.stop_reason: tuple[How, str] | None = None
@@ -138,12 +139,13 @@ class Child:
             self.wire.close()
 
 
-def fork_worker(threads: int, ours: Iterable[int]) -> Child:
+def fork_worker(threads: int, ours: Iterable[int], given: Mapping[str, str]) -> Child:
     """Forks a worker from this process, which must have one thread only.
 
     Args:
       threads: number of threads that the worker computes with.
       ours: file descriptors that the worker closes.
+      given: environment variables of the worker.
     """
     here, there = socket.socketpair()
     reader, writer = os.pipe()
@@ -153,6 +155,7 @@ def fork_worker(threads: int, ours: Iterable[int]) -> Child:
     if pid == 0:
         try:
             _become_worker(keeper, there, writer, [*ours, here.detach(), reader])
+            os.environ.update(given)
             _configure_worker(threads)
             serve(there)
         finally:

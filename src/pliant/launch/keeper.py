@@ -26,6 +26,7 @@ from pliant.values.exceptions import describe
 from . import tree
 from .base import How
 from .child import Child, describe_start_failure, exit_now, fork_worker, spawn_command
+from .devices import VISIBLE
 from .functions import resolve
 from .wire import Wire
 
@@ -153,7 +154,9 @@ class Keeper:
             for child in self.children.values():
                 if child.is_idle:
                     return child
-            child = fork_worker(self.options["threads"], self._descriptors())
+            seat, given = self._find_seat()
+            child = fork_worker(self.options["threads"], self._descriptors(), given)
+            child.seat = seat
         else:
             child = spawn_command(job)
         self.children[child.pid] = child
@@ -161,6 +164,13 @@ class Keeper:
         if child.wire is not None:
             self._selector.register(child.wire, selectors.EVENT_READ, lambda: self._read_worker(child))
         return child
+
+    def _find_seat(self) -> tuple[int, dict[str, str]]:
+        """Returns the place of a new worker, the first one that the fewest others have, and its environment variables."""
+        taken = [child.seat for child in self.children.values()]
+        seat = min(range(self.options["slots"]), key=taken.count)
+        gpus = self.options["gpus"]
+        return seat, {} if gpus is None else {VISIBLE: gpus[seat]}
 
     def _read_output(self, child: Child) -> None:
         if not child.drain(4):

@@ -29,7 +29,14 @@ from .output import LOG_BYTES
 from .wire import Wire
 
 _END_SECONDS = 10.0
-_DEFAULTS = {"preload": [], "threads": 1, "reuse": True, "processes": 256, "log_bytes": LOG_BYTES}
+_DEFAULTS = {
+    "preload": [],
+    "threads": 1,
+    "reuse": True,
+    "processes": 256,
+    "log_bytes": LOG_BYTES,
+    "gpus": None,
+}
 
 
 class LocalLauncher(Launcher):

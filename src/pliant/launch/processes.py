@@ -10,6 +10,7 @@ from pliant.values.errors import LaunchError, quote
 from .base import Call, Container, Job, dump
 from .check import check_count, check_seconds, check_workers
 from .child import THREADS
+from .devices import find_gpus, share_gpus
 from .functions import name_of
 from .local import LocalLauncher
 from .output import LOG_BYTES
@@ -39,6 +40,8 @@ class Processes(LocalLauncher):
         (``"module:function"``), such as one training step to warm up caches.  They run with one thread, and must
         not leave threads running or use a GPU.
       threads: number of threads that a worker computes with.
+      gpus_per_worker: GPUs that each worker has for itself, by ``CUDA_VISIBLE_DEVICES``: a whole number, or a part of one
+        such as 0.5; None for all, shared. Without ``workers``, there are as many as the GPUs suffice for.
       reuse: whether a worker runs many calls; otherwise each call runs in a new fork.
       grace_seconds: time between SIGTERM and SIGKILL for a job that is cancelled or over its time limit.
       max_processes: largest number of processes of a job.
@@ -54,6 +57,7 @@ class Processes(LocalLauncher):
         *,
         preload: str | Sequence[str] = (),
         threads: int = 1,
+        gpus_per_worker: float | None = None,
         reuse: bool = True,
         grace_seconds: float = 5.0,
         max_processes: int = 256,
@@ -75,10 +79,16 @@ class Processes(LocalLauncher):
             "processes": check_count(max_processes, "max_processes"),
             "log_bytes": check_count(log_bytes, "log_bytes"),
         }
+        count, gpus = workers, None
+        if gpus_per_worker is not None:
+            gpus = share_gpus(
+                find_gpus(), gpus_per_worker, None if workers is None else check_workers(workers)
+            )
+            count = len(gpus)
         env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
         env["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # a check for GPUs must not initialize them before a fork
         env["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
-        super().__init__(check_workers(workers), options, env)
+        super().__init__(check_workers(count), {**options, "gpus": gpus}, env)
 
     def _describe(self, job: Job) -> dict[str, Any]:
         if not isinstance(job.work, Call):

@@ -37,6 +37,12 @@ def report_object(payload: JSON, channel: Channel) -> JSON:
     return channel.report(object())
 
 
+def environment(payload: JSON, channel: Channel) -> JSON:
+    """Returns the value of an environment variable, and the number of its process."""
+    time.sleep(0.05)  # so that another worker takes the next job
+    return {"value": os.environ.get(str(payload)), "process": os.getpid()}
+
+
 def fail(payload: JSON, channel: Channel) -> JSON:
     """Raises a ValueError with a given message."""
     raise ValueError(payload)

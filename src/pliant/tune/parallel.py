@@ -67,16 +67,14 @@ def search(
     launcher: Launcher | None = None,
     artifacts: Path | str | None = None,
     keep: Keep | str | None = None,
+    gpus_per_trial: float | None = None,
 ) -> Result[T]:
     """Searches a space: ``pg.search(space, evaluate, trials=100)`` evaluates programs and returns what was found.
 
-    Worker processes import ``evaluate`` by its name: define it at the top of a module or script, and call ``search`` under
-    ``if __name__ == "__main__":``. Otherwise (a lambda, a notebook) evaluations run in this process, one at a time.
-
     Args:
       space: a program with holes; or a function at the top of a module that returns it.
-      evaluate: returns a program's reward, a number or a tuple of them, or ``(reward, metrics)``; raises or returns None where
-        it fails. A second parameter receives a ``Feedback``, to report on the way.
+      evaluate: returns a reward, several, or ``(reward, metrics)``; raises or returns None where it fails; may take a ``Feedback``
+        as well. At the top of a file that calls ``search`` under ``if __name__ == "__main__":``; else it runs in this process.
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None.
       trials: how many in all; None until the algorithm has nothing left or the time is over.
       workers: how many processes; None for one for each processor.
@@ -93,6 +91,7 @@ def search(
       on_end: one more callback.
       launcher: runs the evaluations instead of ``workers`` processes; the caller closes it.
       artifacts: a folder or URL for the files that trials save; None for one beside the study.
+      gpus_per_trial: GPUs that each worker has for itself, a whole number or a part such as 0.5; ``workers`` follows from it.
       keep: which trials keep their files: ``"best"``, ``"front"``, ``"all"``, a ``Keep``; weights of networks are then saved.
 
     Raises:
@@ -103,9 +102,17 @@ def search(
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
     with ExitStack() as stack:
-        work = _prepare(stack, space, evaluate, limits, launcher=launcher, workers=workers, catch=types)
+        seats = _Seats(workers, gpus_per_trial)
+        work = _prepare(stack, space, evaluate, limits, launcher=launcher, seats=seats, catch=types)
         watch = _open(stack, work, study, given, files=(artifacts, keep), ends=ends, **settings)
         return watch.run(called, progress=progress, **ends)
+
+
+class _Seats(NamedTuple):
+    """How many worker processes there are, and how many GPUs each of them has."""
+
+    workers: int | None = None
+    gpus: float | None = None
 
 
 class _Work(NamedTuple):
@@ -127,16 +134,16 @@ def _prepare(
     limits: Limits,
     *,
     launcher: Launcher | None,
-    workers: int | None,
+    seats: _Seats,
     catch: Types | None,
 ) -> _Work:
     """Returns how to evaluate trials: in the launcher that was given, in worker processes, or in this process."""
     from pliant.study.interrupts import undisturbed  # brings SQLAlchemy
 
-    _check_known(launcher, workers)
+    _check_known(launcher, seats)
     _check_evaluate(evaluate, space)
     sent: dict[str, Any] = {"space": {}}
-    may_stay = launcher is None and workers is None and limits == Limits() and callable(evaluate)
+    may_stay = launcher is None and seats == _Seats() and limits == Limits() and callable(evaluate)
     try:
         sent = describe_call(space, evaluate, catch)
         why = _find_unguarded(sent) if may_stay else None
@@ -160,7 +167,7 @@ def _prepare(
         sent["lent"] = stack.enter_context(lend(lent))
     check_holes(template, space)
     if launcher is None:  # raises in a worker that imports a script only for a function of it
-        launcher = Processes(workers) if why is None else InPlace()
+        launcher = Processes(seats.workers, gpus_per_worker=seats.gpus) if why is None else InPlace()
         stack.callback(undisturbed, launcher.close)
     if "text" in sent["space"] and isinstance(launcher, (Processes, InPlace)):
         file = Path(stack.enter_context(TemporaryDirectory()), "space.json")
@@ -322,12 +329,14 @@ def _check_catch(catch: object) -> Types | None:
     return None if catch is None else check_exceptions(catch, "search(catch=...)")
 
 
-def _check_known(launcher: Any, workers: Any) -> None:
+def _check_known(launcher: Any, seats: _Seats) -> None:
     if launcher is None:
         return
     if not isinstance(launcher, Launcher):
         raise FieldTypeError(
             f"launcher takes a launcher, such as pliant.launch.Processes(4); got {quote_typed(launcher)}."
         )
-    if workers is not None:
-        raise FieldTypeError("a launcher has its own number of workers; leave out `workers`.")
+    if seats != _Seats():
+        raise FieldTypeError(
+            "a launcher has its own number of workers; leave out `workers` and `gpus_per_trial`."
+        )
