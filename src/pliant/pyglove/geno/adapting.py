@@ -77,7 +77,7 @@ class GeneratorAlgorithm(Algorithm):
 
     def _setup(self) -> None:
         self._spec = to_spec(self.space)
-        self._waiting: dict[Any, list[DNA]] = {}
+        self._waiting: dict[Any, list[tuple[DNA, int]]] = {}
         self._history: list[list[Any]] = []
         self.generator.setup(self._spec)
 
@@ -87,21 +87,19 @@ class GeneratorAlgorithm(Algorithm):
         except StopIteration:
             raise Exhausted("the generator has no further DNA") from None
         decisions = to_decisions(dna, self.space)
-        self._waiting.setdefault(decisions, []).append(dna)
+        self._waiting.setdefault(decisions, []).append((dna, len(self._history)))
         self._history.append([decisions.to_json(), False, None])
         return decisions
 
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
-        dna = take_first(self._waiting, decisions)
-        values = decisions.to_json()
-        for entry in self._history:
-            if dna is not None and entry[0] == values and not entry[1]:
-                entry[1:] = [True, reward]
-                break
-        else:
-            self._history.append([values, True, reward])
+        found = take_first(self._waiting, decisions)
+        if found is None:  # decisions that were not proposed here
+            found = (to_dna(decisions, self._spec), len(self._history))
+            self._history.append([decisions.to_json(), False, None])
+        dna, place = found
+        self._history[place][1:] = [True, reward]
         if reward is not None:
-            self.generator.feedback(to_dna(decisions, self._spec) if dna is None else dna, reward)
+            self.generator.feedback(dna, reward)
 
     def _state(self) -> dict[str, Any]:
         return {"history": [list(entry) for entry in self._history]}
@@ -113,9 +111,9 @@ class GeneratorAlgorithm(Algorithm):
             dna = to_dna(decisions, self._spec)
             fitting = tuple(reward) if isinstance(reward, list) else reward
             found.append((dna, fitting))
-            self._history.append([values, answered, fitting])
             if not answered:
-                self._waiting.setdefault(decisions, []).append(dna)
+                self._waiting.setdefault(decisions, []).append((dna, len(self._history)))
+            self._history.append([values, answered, fitting])
         self.generator.recover(found)
 
 

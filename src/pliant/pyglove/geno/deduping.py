@@ -71,7 +71,7 @@ class Deduping(DNAGenerator):
             self._remember(dna, reward)
 
     def _key(self, dna: DNA) -> Any:
-        return hash(dna) if self.hash_fn is None else self.hash_fn(dna)
+        return dna if self.hash_fn is None else self.hash_fn(dna)
 
     def _remember(self, dna: DNA, reward: Any) -> None:
         self._cache.setdefault(self._key(dna), []).append(reward)

@@ -169,7 +169,7 @@ class ManyOf(Choices):
     def _decode(self, dna: DNA, where: Any) -> Any:
         templates = self._make_templates(where)
         if self.num_choices == 1:
-            return symbolic.List([self._pick(dna, templates)])
+            return [self._pick(dna, templates)]
         count = len(dna.children) if self.num_choices is None else self.num_choices
         if len(dna.children) != count:
             raise FieldValueError(
@@ -182,7 +182,7 @@ class ManyOf(Choices):
             raise FieldValueError(f"DNA child values should be sorted. Encountered: {chosen}. {self._at()}")
         if self.choices_distinct and len(set(chosen)) < len(chosen):
             raise FieldValueError(f"DNA child values should be distinct. Encountered: {chosen}. {self._at()}")
-        return symbolic.List(decoded)
+        return decoded
 
     def _encode(self, value: Any, where: Any) -> DNA:
         if not isinstance(value, list):
@@ -278,7 +278,7 @@ def manyof(
       where: as in ``oneof``.
       **kwargs: ``choices_distinct`` and ``choices_sorted``, the earlier names of the switches.
 
-    >>> list(manyof(2, ["a", "b", "c"]).decode(DNA([2, 0])))
+    >>> manyof(2, ["a", "b", "c"]).decode(DNA([2, 0]))
     ['c', 'a']
     """
     distinct = kwargs.pop("choices_distinct", distinct)
@@ -301,7 +301,7 @@ def permutate(
 ) -> Any:
     """Returns the candidates in an order that DNA chooses; arguments as in ``oneof``.
 
-    >>> list(permutate([1, 2, 3]).decode(DNA([2, 0, 1])))
+    >>> permutate([1, 2, 3]).decode(DNA([2, 0, 1]))
     [3, 1, 2]
     """
     items = list(candidates)

@@ -240,7 +240,7 @@ class List(_Builtin):
     >>> items = List([1, 2, {"x": 3}])
     >>> items[2].x = 4
     >>> items
-    [0: 1, 1: 2, 2: {x=4}]
+    [1, 2, {x=4}]
     """
 
     def __init__(
@@ -336,7 +336,7 @@ class List(_Builtin):
         return format_items(self, compact, verbose, root_indent, **kwargs)
 
     def __repr__(self) -> str:
-        return str(self.format(compact=True))
+        return list.__repr__(self)
 
     def _init_kwargs(self) -> dict[str, Any]:
         given = super()._init_kwargs()

@@ -15,7 +15,7 @@ class Insertion:
 
     >>> from pliant.pyglove.symbolic.list import List
     >>> List([1, 2]).rebind({1: Insertion(5)})
-    [0: 1, 1: 5, 2: 2]
+    [1, 5, 2]
     """
 
     value: Any
