@@ -198,6 +198,30 @@ def test_spaces_of_the_three_kinds():
     ]
 
 
+def test_a_back_end_of_the_user():
+    made = []
+
+    @tuning.add_backend("mine")
+    class Mine(tuning.Backend):
+        def __init__(self, **kwargs):
+            made.append(kwargs)
+
+        @classmethod
+        def poll_result(cls, name, **kwargs):
+            return name
+
+        def next(self):
+            raise StopIteration
+
+    assert list(sample(space(), geno.Random(), 3, name="n", group=2, backend="mine", more=1)) == []
+    assert {"name": "n", "group": 2, "num_examples": 3, "more": 1}.items() <= made[0].items()
+    assert (
+        sorted({"dna_spec", "algorithm", "metrics_to_optimize", "early_stopping_policy"} - made[0].keys())
+        == []
+    )
+    assert poll_result("n", backend="mine") == "n"
+
+
 def test_wrong_arguments():
     for make, message in [
         (lambda: sample(1, geno.Random()), "'space' is a constant value"),

@@ -66,10 +66,10 @@ def sample(
             f"{quote(algorithm)}. Give one, or use an algorithm for several, such as pg.evolution.nsga2."
         )
     worker = find_backend(backend).create(
-        name,
-        group,
-        spec,
-        algorithm,
+        name=name,
+        group=group,
+        dna_spec=spec,
+        algorithm=algorithm,
         metrics_to_optimize=metrics,
         early_stopping_policy=early_stopping_policy,
         num_examples=num_examples,
