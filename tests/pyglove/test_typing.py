@@ -484,3 +484,15 @@ def test_a_field_of_a_subclass_goes_before_its_bases():
     special = pt.create_schema([("a", 1)], for_cls=Leaf)
     assert pt.Schema.merge([general, special])["a"].default_value == 1
     assert pt.Schema.merge([special, general])["a"].default_value == 1
+
+
+def test_json_calls_no_transform():
+    with pytest.raises(ValueError, match="has a transform, which would be called when its JSON form is read"):
+        pt.List(int, transform=sorted).to_json()
+    data = {
+        "_type": "pyglove.typing.Any",
+        "default": -1,
+        "transform": {"_type": "function", "name": f"{__name__}.check_positive"},
+    }
+    with pytest.raises(ValueError, match="Set the transform in the program"):
+        pv.from_json(data)

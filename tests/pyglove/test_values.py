@@ -6,6 +6,7 @@ import pickle
 import re
 import threading
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,6 +173,7 @@ def test_json_form_is_pygloves():
             ValueError,
             "Cannot decode opaque object",
         ),
+        ({"_type": "function", "name": "pytest.skip"}, TypeError, "Cannot load function"),
         ({"_type": f"{__name__}.threading.Thread"}, TypeError, "Cannot load class"),
         ({"_type": "builtins.int"}, TypeError, "is not a `pg.JSONConvertible` subclass"),
         (["__tuple__"], ValueError, "at least one element"),
@@ -195,6 +197,22 @@ def test_reading_runs_nothing_from_the_data(data, error, match):
 def test_what_has_no_json_form(value, match):
     with pytest.raises(ValueError, match=match):
         pv.to_json(value)
+
+
+def test_deep_data():
+    data = []
+    for _ in range(20_000):
+        data = [data]
+    with pytest.raises(ValueError, match="nested too deep"):
+        pv.from_json(data)
+
+
+def test_functions_of_packages_are_allowed_by_the_program():
+    form = {"_type": "function", "name": "hypothesis.control.note"}
+    with pytest.raises(TypeError, match="after allow_functions"):
+        pv.from_json(form)
+    pv.allow_functions(hypothesis.note)
+    assert pv.from_json(form) is hypothesis.note
 
 
 def test_unknown_types_as_dicts():

@@ -18,8 +18,8 @@ def annotation_from_str(annotation_str: str, parent_module: types.ModuleType | N
     ``typing.ForwardRef``.
 
     >>> import typing
-    >>> annotation_from_str("typing.List[int] | None", types.SimpleNamespace(typing=typing))
-    typing.Optional[typing.List[int]]
+    >>> annotation_from_str("typing.List[int]", types.SimpleNamespace(typing=typing))
+    typing.List[int]
 
     Args:
       annotation_str: the text.
@@ -107,11 +107,11 @@ class _Reader:
             if first == "typing":
                 node = typing
             else:
-                return typing.ForwardRef(name, False, self.module)
+                return typing.ForwardRef(name, is_argument=False, module=self.module)
         for part in rest:
             if not hasattr(node, part):
                 if isinstance(node, types.ModuleType):
                     raise FieldTypeError(f"{name!r} does not exist in module {node.__name__!r}.")
-                return typing.ForwardRef(name, False, self.module)
+                return typing.ForwardRef(name, is_argument=False, module=self.module)
             node = getattr(node, part)
         return node

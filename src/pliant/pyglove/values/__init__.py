@@ -52,6 +52,7 @@ from .hierarchical import (
     try_listify_dict_with_int_keys,
 )
 from .json_conversion import JSONConvertible, JSONValueType, Nestable, from_json, registered_types, to_json
+from .json_names import allow_functions
 from .missing import MISSING_VALUE, MissingValue
 from .text_color import colored, colored_block, decolor
 from .thread_local import (
@@ -123,6 +124,7 @@ __all__ = [
     "StrKey",
     "TimeIt",
     "all_contextual_values",
+    "allow_functions",
     "auto_plural",
     "bracket_chars",
     "camel_to_snake",

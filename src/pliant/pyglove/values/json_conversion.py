@@ -8,12 +8,12 @@ and refuses code of functions and pickles, which PyGlove reads.
 from __future__ import annotations
 
 import abc
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeAlias
 
-from pliant.values.errors import FieldTypeError, FieldValueError, PathError, quote
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, PathError, quote
+from pliant.values.signature import read_signature
 
 from .json_names import Forms, find_class, split_name, type_name
 
@@ -224,8 +224,15 @@ def from_json(json_value: Any, *, auto_import: bool = True, auto_dict: bool = Fa
     Raises:
       FieldTypeError: a type that is unknown, or is not a ``JSONConvertible``.
       FieldValueError: a damaged form, or one that only running code from the data could read.
+      LoadError: a form that is nested too deep.
     """
-    kwargs.update(auto_import=auto_import, auto_dict=auto_dict)
+    try:
+        return _read(json_value, {**kwargs, "auto_import": auto_import, "auto_dict": auto_dict})
+    except RecursionError:
+        raise LoadError("Cannot read the JSON form: it is nested too deep. Store it in parts.") from None
+
+
+def _read(json_value: Any, kwargs: dict[str, Any]) -> Any:
     if isinstance(json_value, list):
         if not json_value or json_value[0] != JSONConvertible.TUPLE_MARKER:
             return [from_json(item, **kwargs) for item in json_value]
@@ -241,7 +248,7 @@ def from_json(json_value: Any, *, auto_import: bool = True, auto_dict: bool = Fa
         return {k: from_json(v, **kwargs) for k, v in json_value.items()}
     if Forms.has(name):
         return Forms.read(json_value, lambda data: from_json(data, **kwargs))
-    cls = _find(name, auto_import=auto_import, auto_dict=auto_dict)
+    cls = _find(name, auto_import=kwargs["auto_import"], auto_dict=kwargs["auto_dict"])
     if cls is None:
         rest = {
             k: from_json(v, **kwargs) for k, v in json_value.items() if k != JSONConvertible.TYPE_NAME_KEY
@@ -253,7 +260,7 @@ def from_json(json_value: Any, *, auto_import: bool = True, auto_dict: bool = Fa
 
 def _accepted(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Returns the arguments that a user's ``from_json`` takes."""
-    parameters = inspect.signature(function).parameters  # noqa: TID251  # only kinds and names are read
+    parameters = read_signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return kwargs
     return {k: v for k, v in kwargs.items() if k in parameters}

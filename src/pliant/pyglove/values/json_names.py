@@ -1,7 +1,8 @@
 """Names of types and functions in JSON: written for those that can be found again, and found without running code.
 
 A type or function is found if its module has been imported and defines it itself (a name that a module imports from another
-does not count).  Of Python's standard library only types that hold values, and functions without effects, are found.
+does not count).  Of Python's standard library only types that hold values, and functions without effects, are found; of installed packages
+only functions that ``allow_functions`` names.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from pliant.values.errors import FieldTypeError, FieldValueError, quote
@@ -39,6 +41,7 @@ _PURE: Final = {
         "ord pow print repr round sorted sum"
     ).split()
 }
+_allowed: Final[set[Any]] = set()
 _OPAQUE: Final = "pyglove.core.utils.json_conversion._OpaqueObject"
 _MOST_ARGUMENTS: Final = 4
 
@@ -127,9 +130,28 @@ def _find_function(name: str) -> Any:
     found = _walk(name)
     if isinstance(found, staticmethod):
         found = found.__func__
-    if module in sys.stdlib_module_names and module != "__main__":
+    if not isinstance(found, types.FunctionType) or not _is_defined_at(found, name):
         return None
-    return found if isinstance(found, types.FunctionType) and _is_defined_at(found, name) else None
+    return found if found in _allowed or _is_of_the_program(found) else None
+
+
+def _is_of_the_program(function: types.FunctionType) -> bool:
+    """Returns whether a function is neither of the standard library nor of an installed package."""
+    if function.__module__.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
+        return False
+    file = Path(function.__code__.co_filename)
+    return not {"site-packages", "dist-packages"}.intersection(file.parts)
+
+
+def allow_functions(*functions: Any) -> None:
+    """Lets JSON name functions of installed packages; those of the program's own modules may be named anyway.
+
+    >>> import json
+    >>> allow_functions(json.dumps)
+    >>> _find_function("json.dumps") is json.dumps
+    True
+    """
+    _allowed.update(functions)
 
 
 class Forms:
@@ -241,8 +263,8 @@ class Forms:
         found = _find_function(name) if kind == "function" else cls._read_method(name)
         if found is None:
             raise FieldTypeError(
-                f"Cannot load function {quote(name)}. Import the module that defines it; functions of the standard library "
-                "are read only if they have no effects."
+                f"Cannot load function {quote(name)}. Import the module that defines it; a function of an installed package "
+                "or of the standard library is read after allow_functions(function) of pliant.pyglove.values."
             )
         return found
 

@@ -339,8 +339,21 @@ class ValueSpecBase(_Options):
         ]
 
     def to_json(self, **kwargs: Any) -> Any:
+        if self._transform is not None:
+            raise FieldValueError(
+                f"{show(self)} has a transform, which would be called when its JSON form is read. Leave the transform out."
+            )
         fields = {**self._state(), "is_noneable": (self._is_noneable, False), "frozen": (self._frozen, False)}
         return self.to_json_dict(fields, exclude_default=True, **kwargs)
+
+    @classmethod
+    def from_json(cls, json_value: Any, **kwargs: Any) -> Any:
+        if "transform" in json_value:
+            raise FieldValueError(
+                f"The JSON form of {cls.__name__} has a transform, and reading it would call a function that the data names. "
+                "Set the transform in the program."
+            )
+        return super().from_json(json_value, **kwargs)
 
     def _state(self) -> dict[str, tuple[Any, Any]]:
         """Returns the arguments that make this spec: name to value and default."""

@@ -213,7 +213,6 @@ class Callable(Generic, ValueSpecBase):
             "kw": (self._kw, []),
             "returns": (self._returns, None),
             **super()._state(),
-            "transform": (self._transform, None),
         }
 
 

@@ -176,7 +176,7 @@ class Object(Generic, ValueSpecBase):
         return [("", _Bare(name), None), *self._flags()]
 
     def _state(self) -> dict[str, tuple[Any, Any]]:
-        return {"t": (self._named.annotation, None), **super()._state(), "transform": (self._transform, None)}
+        return {"t": (self._named.annotation, None), **super()._state()}
 
 
 class Type(Generic, ValueSpecBase):

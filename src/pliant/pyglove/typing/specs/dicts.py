@@ -127,7 +127,6 @@ class Dict(Generic, ValueSpecBase):
         return {
             "schema": (self._schema, None),
             "default": (self._chosen, MISSING_VALUE),
-            "transform": (self._transform, None),
         }
 
 

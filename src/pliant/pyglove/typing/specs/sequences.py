@@ -172,7 +172,6 @@ class List(Generic, ValueSpecBase):
             **super()._state(),
             "min_size": (self.min_size, None),
             "max_size": (self.max_size, None),
-            "transform": (self._transform, None),
         }
 
 
@@ -354,4 +353,4 @@ class Tuple(Generic, ValueSpecBase):
         own = {"element_values": (specs if self.fixed_length else specs[0], None), **super()._state()}
         if not self.fixed_length:
             own |= {"min_size": (self._min_size, 0), "max_size": (self._max_size, None)}
-        return {**own, "transform": (self._transform, None)}
+        return {**own}

@@ -217,14 +217,13 @@ class Any(ValueSpecBase):
         default, _, frozen = self._flags()
         return [default, ("annotation", self._annotation, MISSING_VALUE), frozen]
 
+    def _state(self) -> dict[str, tuple[AnyType, AnyType]]:
+        return {**super()._state(), "annotation": (self._annotation, MISSING_VALUE)}
+
     def to_json(self, **kwargs: AnyType) -> AnyType:
-        fields = {
-            "default": (self._default, MISSING_VALUE),
-            "annotation": (self._annotation, MISSING_VALUE),
-            "transform": (self._transform, None),
-            "frozen": (self._frozen, False),
-        }
-        return self.to_json_dict(fields, exclude_default=True, **kwargs)
+        written = super().to_json(**kwargs)
+        written.pop("is_noneable", None)
+        return written
 
 
 class GenericTypeAlias(Generic):
