@@ -37,6 +37,7 @@ help: ## Show this help
 
 demo: $(VENV)/stamp-demo ## Search a network for handwritten digits (40 trials), then compare and explain
 	$(BIN)/pliant search examples/digits.py --trials 40 --seed 0 --baseline
+	$(BIN)/pliant report digits.study.db --program examples/digits.py -o digits.html
 
 check: $(VENV)/stamp-test ## Run style, types and the fast tests (under 3 minutes)
 	$(BIN)/ruff check .

@@ -54,6 +54,7 @@ FLOORS: dict[str, Row] = {
         pandas=("export.py",),
         pyarrow=("export.py",),
         fsspec=("artifacts/remote.py",),
+        matplotlib=("plot/axes.py",),
     ),
     "tune": row(
         4,
@@ -111,7 +112,7 @@ INNER: dict[str, list[str]] = {
         "zero_cost", "pruning",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
-    "study": ["trials", "store", "artifacts", ".", "team"],
+    "study": ["trials", "store plot", "artifacts", ".", "team"],
     "launch": [".", "containers"],
     "pyglove": [
         "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",

@@ -19,6 +19,7 @@ from .search import search
 from .shrink import shrink
 from .space import space
 from .study.group import study
+from .summary import report
 from .tabular import tabular
 from .zoo import zoo
 
@@ -93,6 +94,7 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(nas)
+main.add_command(report)
 main.add_command(search)
 main.add_command(shrink)
 main.add_command(space)

@@ -27,6 +27,9 @@ from .store.tables import SCHEMA_VERSION
 from .trials.check import MAX_TRIALS, to_id
 from .trials.trial import STATUSES, StudyInfo, Trial
 
+if TYPE_CHECKING:
+    from .plot.plots import Plots
+
 
 class View:
     """The trials and settings of a study, for reading.  ``Study`` also continues it.
@@ -106,6 +109,13 @@ class View:
         """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best trial."""
         found = self._store.read(lambda record: find_front(record, maximize=self.maximize))
         return [*map(self._with_files, found)]
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of the study, such as ``study.plot.history()``; see ``pliant.study.plot.Plots``."""
+        from .plot.plots import Plots
+
+        return Plots(self)
 
     def counts(self) -> dict[str, int]:
         """Returns the number of trials of each status, in the order of ``STATUSES``."""

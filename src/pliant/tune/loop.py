@@ -41,7 +41,7 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
     """
 
     def __init__(self, space: Space, source: Source, make: Callable[[Decisions], T]) -> None:
-        super().__init__(space, make)
+        super().__init__(space, make, maximize=source.tally.maximize)
         self._source = source
         self._open: Feedback | None = None
         self._ended = False

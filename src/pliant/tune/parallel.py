@@ -268,6 +268,7 @@ class _Watch:
             kept=source.tally.kept,
             ended=ending.how,
             storage=source.storage,
+            maximize=source.study.maximize,
         )
 
     def read(self, trial: Trial, outcome: Outcome) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pliant.space import Decisions, Space
     from pliant.study import Trial, View
     from pliant.study.artifacts import Artifacts
+    from pliant.study.plot import Plots
 
 T = TypeVar("T")
 
@@ -100,10 +101,12 @@ class Found(ABC, Generic[T]):
 
     Attributes:
       space: what is searched, as the algorithm sees it.
+      maximize: whether higher rewards are better.
     """
 
-    def __init__(self, space: Space, make: Callable[[Decisions], T]) -> None:
+    def __init__(self, space: Space, make: Callable[[Decisions], T], *, maximize: bool = True) -> None:
         self.space = space
+        self.maximize = maximize
         self._make = make
         self._made: dict[tuple[Decisions, Reward], T] = {}  # the programs of the front
 
@@ -120,6 +123,13 @@ class Found(ABC, Generic[T]):
         A record has ``id``, ``decisions``, ``reward`` (``rewards`` of several objectives), ``reason`` where the trial failed,
         ``seconds`` and ``metrics``.
         """
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of the search, such as ``search.plot.history()``; see ``pliant.study.plot.Plots``."""
+        from pliant.study.plot.plots import Plots
+
+        return Plots(self)
 
     @abstractmethod
     def _best(self) -> list[tuple[Decisions, Reward]]:
@@ -250,8 +260,9 @@ class Result(Found[T]):
         kept: tuple[int, Any] | None,
         ended: str,
         storage: Storage,
+        maximize: bool = True,
     ) -> None:
-        super().__init__(space, make)
+        super().__init__(space, make, maximize=maximize)
         self._storage = storage
         self._trials = trials
         self._order = [trial.id for trial in front if trial.told is not None]

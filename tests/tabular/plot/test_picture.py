@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pliant.study.plot.shapes import STYLE, Axes, find_ticks, say_ticks
 from pliant.tabular import Entry, SearchPlot
 from pliant.tabular.plot.choices import find_groups, share
-from pliant.tabular.plot.shapes import STYLE, Axes, find_ticks, say_ticks
 from pliant.values.errors import FieldValueError
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,7 +11,7 @@ from .object import Object, members
 class ErrorInfo(Object):
     """An exception as data.
 
-    Args:
+    Attributes:
       tag: the names of its class and of the classes of its causes, with dots between.
       description: its message.
       stacktrace: its traceback.

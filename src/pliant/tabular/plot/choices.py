@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pliant.study.plot.shapes import draw_box, draw_line, draw_text
+
 from ..entry import Entry
-from .shapes import draw_box, draw_line, draw_text
 
 COLUMNS = 16  # of trials, at most
 DECISIONS = 14  # that are drawn, at most

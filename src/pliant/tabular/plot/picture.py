@@ -8,13 +8,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import final
 
+from pliant.study.plot.shapes import STYLE, Axes, Point, draw_dot, draw_line, draw_note, draw_text, shorten
 from pliant.tune.text import say
 from pliant.values.errors import FieldValueError, quote
 from pliant.values.files import write_atomically
 
 from ..entry import Entry, sort_entries
 from .choices import draw_choices
-from .shapes import STYLE, Axes, Point, draw_dot, draw_line, draw_note, draw_text, shorten
 
 WIDTH = 680
 _LEFT, _RIGHT, _FIELD = 64, 14, 170

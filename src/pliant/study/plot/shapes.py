@@ -109,7 +109,7 @@ class Axes:
       corner: the upper left corner of the field.
       size: its width and height.
       x: the first and the last number of the axis below it.
-      y: the lowest and the highest number of the axis at its left.
+      y: the numbers at the lower and the upper end of the axis at its left.
     """
 
     corner: Point
@@ -119,8 +119,7 @@ class Axes:
 
     def place(self, x: float, y: float) -> Point:
         """Returns the point of two numbers; one outside of an axis is at its end."""
-        along = (min(max(x, self.x[0]), self.x[1]) - self.x[0]) / (self.x[1] - self.x[0])
-        up = (min(max(y, self.y[0]), self.y[1]) - self.y[0]) / (self.y[1] - self.y[0])
+        along, up = (min(max((at - a) / (b - a), 0.0), 1.0) for at, (a, b) in ((x, self.x), (y, self.y)))
         return self.corner[0] + along * self.size[0], self.corner[1] + (1 - up) * self.size[1]
 
     def draw(self, across: str, upwards: str) -> list[str]:
