@@ -66,13 +66,13 @@ class Plots:
           **options: those of the method of this name.
 
         Raises:
-          FieldValueError: there is no such figure.
+          FieldValueError: no figure has this name.
           UnknownFieldError: it has no such option.
         """
         make = FIGURES.get(name)
         if make is None:
             raise FieldValueError(
-                f"there is no figure {quote(name)}; there are {listing(FIGURES)}{suggest(str(name), FIGURES) or '.'}"
+                f"no figure is called {quote(name)}; there are {listing(FIGURES)}{suggest(str(name), FIGURES) or '.'}"
             )
         allowed = list(read_signature(make).parameters)[1:]
         for option in options:
