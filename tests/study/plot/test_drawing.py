@@ -81,7 +81,9 @@ def test_spans():
 
 
 def test_names_and_options_are_checked(found):
-    with pytest.raises(FieldValueError, match=r"no figure is called .histroy.; there are .*; did you mean 'history'"):
+    with pytest.raises(
+        FieldValueError, match=r"no figure is called .histroy.; there are .*; did you mean 'history'"
+    ):
         found.plot.figure("histroy")
     with pytest.raises(UnknownFieldError, match="'history' has no option 'axis'; it has none"):
         found.plot.svg("history", axis=1)
