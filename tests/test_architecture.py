@@ -54,7 +54,7 @@ FLOORS: dict[str, Row] = {
         pandas=("export.py",),
         pyarrow=("export.py",),
         fsspec=("artifacts/remote.py",),
-        matplotlib=("plot/axes.py",),
+        matplotlib=("plot/axes.py", "plot/plots.py"),
     ),
     "tune": row(
         4,
