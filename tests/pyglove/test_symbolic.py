@@ -342,6 +342,11 @@ def test_json():
     assert pg.from_json({"_type": "no.Such", "x": 1}, auto_dict=True) == {"type_name": "no.Such", "x": 1}
 
 
+def test_json_written_by_pyglove_is_read():
+    data = {"x": {"_type": "pyglove.core.symbolic.inferred.ValueFromParentChain"}}
+    assert pg.Dict(x=1, y=pg.from_json(data)).y.x == 1
+
+
 def test_files(tmp_path):
     path = str(tmp_path / "new" / "a.json")
     Block(8).save(path)

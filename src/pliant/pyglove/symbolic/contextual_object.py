@@ -22,8 +22,14 @@ class ContextualObject(Object):
     """Base class of objects with attributes that are looked up in their context.
 
     In this order: ``override`` of the object, ``contextual_override(override_attrs=True)``, the field, and for a
-    ``contextual_attribute`` without a value: ``contextual_override``, the values around the object, the default.
+    ``contextual_attribute`` without a value: the values around the object, ``contextual_override``, the default.
     """
+
+    def format(
+        self, compact: bool = False, verbose: bool = False, root_indent: int = 0, **kwargs: Any
+    ) -> str:
+        """Returns the object as text, with the values that are found in its context."""
+        return super().format(compact, verbose, root_indent, **{"use_inferred": True, **kwargs})
 
     def _sym_inferred(self, key: Any, **kwargs: Any) -> Any:
         value = _overrides.get().get(id(self), {}).get(key, _NONE)
@@ -31,9 +37,7 @@ class ContextualObject(Object):
             return value
         if self.sym_hasattr(key):
             override = utils.get_contextual_override(key)
-            if override is not None and (
-                override.override_attrs or isinstance(self._sym_getattr(key), ContextualAttribute)
-            ):
+            if override is not None and override.override_attrs:
                 return override.value
         return super()._sym_inferred(key, **kwargs)
 
@@ -77,6 +81,9 @@ class ContextualAttribute(InferredValue):
             if not isinstance(found, utils.MissingValue):
                 return found
             at = at.sym_parent
+        override = utils.get_contextual_override(key)
+        if override is not None:
+            return override.value
         default = self.sym_getattr("default")
         if isinstance(default, tuple) and default == RAISE_IF_NOT_FOUND:
             raise AttributeError(

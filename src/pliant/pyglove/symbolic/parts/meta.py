@@ -105,7 +105,7 @@ class ObjectMeta(abc.ABCMeta):
         register(cls)  # for Pliant's own JSON
         if serialization_key:
             cls._own_serialization_key = serialization_key
-        for key in [cls.__type_name__, serialization_key, *(additional_keys or ())]:
+        for key in [cls.__type_name__, serialization_key, *_original_names(cls), *(additional_keys or ())]:
             if key:
                 utils.JSONConvertible.register(
                     key, cls, override_existing=flags.is_repeated_class_registration_allowed()
@@ -123,6 +123,15 @@ class ObjectMeta(abc.ABCMeta):
                 key = name
             fields.append(_annotated_field(cls, name, key, annotation))
         return fields
+
+
+def _original_names(cls: type) -> list[str]:
+    """Returns the names that a class of this package has in JSON that PyGlove wrote."""
+    ours = __name__.partition(".symbolic.")[0] + "."
+    if not cls.__module__.startswith(ours):
+        return []
+    rest = f"{cls.__module__.removeprefix(ours)}.{cls.__qualname__}"
+    return [f"pyglove.{part}.{rest}" for part in ("core", "ext")]
 
 
 def _annotations(cls: type) -> dict[str, Any]:
