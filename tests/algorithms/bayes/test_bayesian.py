@@ -203,6 +203,20 @@ def test_by_name():
     assert isinstance(generators.make("gp"), Bayesian)
 
 
+def test_asking_the_model_leaves_no_trace():
+    first, second = (Bayesian(initial=5, samples=20, climbs=1, seed=3) for _ in range(2))
+    for algorithm in (first, second):
+        algorithm.setup(SPACES["flat"]())
+    for _ in range(9):
+        decisions = second.propose()
+        assert first.propose() == decisions
+        for algorithm in (first, second):
+            algorithm.feedback(decisions, score(decisions))
+        before = json.dumps(first.state())
+        first.predict(decisions)
+        assert json.dumps(first.state()) == before
+
+
 @pytest.mark.parametrize("option", ["initial", "samples", "climbs", "limit"])
 def test_options_are_checked(option):
     with pytest.raises(

@@ -120,12 +120,11 @@ class Bayesian(Algorithm):
         """Returns the posterior mean and standard deviation of decisions; of several objectives, those of the first.
 
         In units of warped rewards, which have mean 0 and deviation 1 over recorded trials; 0 and 1 during the
-        initial trials.
+        initial trials.  The search continues as if nothing was asked.
         """
         if not self._is_ready():
             return 0.0, 1.0
-        models, *_ = self._learn()
-        mean, deviation = models[0].predict(self._encoding.encode([self.space.parse(decisions)]))
+        mean, deviation = self._peek().predict(self._encoding.encode([self.space.parse(decisions)]))
         return float(mean[0]), float(deviation[0])
 
     def _setup(self) -> None:
@@ -238,6 +237,14 @@ class Bayesian(Algorithm):
         whole = np.concatenate([self._rows[rated], waiting])
         expected = np.stack([model.expect(whole) for model in models[: len(models) - len(limits)]], axis=1)
         return models, expected, limits
+
+    def _peek(self) -> Posterior:
+        """Returns the posterior of the first objective, and keeps the parameters as they are: a replay does not ask."""
+        kept = list(self._parameters), self._fitted
+        try:
+            return self._learn()[0][0]
+        finally:
+            self._parameters, self._fitted = kept
 
     def _doubt(self) -> float:
         """Returns the factor of posterior deviations for the next proposal."""
