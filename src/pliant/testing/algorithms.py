@@ -342,7 +342,7 @@ class AlgorithmSuite:
         for damage in (*damages, {"random": [3, "AAAA", None]}):
             with pytest.raises(LoadError, match=r"cannot be restored: .+ Pass what `state\(\)` returned"):
                 algorithm.restore({**good, **damage})
-        for key in good:
+        for key in (key for key in good if key != "trials"):  # only there if their number was given
             with pytest.raises(LoadError, match=rf"not the state of an algorithm: .* lacks {key}"):
                 algorithm.restore({k: v for k, v in good.items() if k != key})
         with pytest.raises(LoadError, match="not the state of an algorithm"):
