@@ -130,6 +130,7 @@ class PostgresStore(Store):
                 continue
             holder = self._find_holder()
             if time.monotonic() > end or holder is None or not holder.is_here:
+                self.record.connection.close()  # so that no thread writes without the right
                 raise explain_held(self.path, holder)  # else the server has not ended our lost session yet
 
     def _translate_errors(self) -> AbstractContextManager[None]:

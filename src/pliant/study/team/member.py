@@ -22,7 +22,7 @@ from ..serve import LEASE_SECONDS, Server, serve
 from ..store.location import Place
 from ..store.lock import name_process
 from ..store.opening import open_store
-from ..store.store import Check
+from ..store.store import Check, LostConnection
 from ..study import Study
 from ..trials.check import check_reason, to_id
 from ..trials.constraint import check_metrics
@@ -37,9 +37,10 @@ from .session import check_pooler
 from .terms import Terms
 
 Result = TypeVar("Result")
-AWAY = (Away, Unled)  # no process leads
+AWAY = (Away, Unled, LostConnection)  # no process leads, or the server restarts
 JOIN_SECONDS = 2.0  # the time for a process that writes the study to serve it as well
 PATIENCE = 600.0  # seconds without a leader after which a search ends
+SERVER_SECONDS = 60.0  # the time for a server to start again
 NOTICE = 10.0  # seconds after which that is said
 PAUSES = (
     0.05,
@@ -255,18 +256,29 @@ class Member(Writable):
         if self._study is not None:  # another process took over while this one was stopped or cut off
             self._leave()
         try:
-            study = self._terms.resume()
+            return self._take_over()
         except StudyInUseError:
             sleep(PAUSES[0])
             if self._link is None:
                 self._try_to_follow()
-            return None
-        answer = None
-        if self._link is not None:
-            answer = self._link.settle()
-            self._link.close()
-            self._link = None
-        self._lead(study)
+        except StudyError as fault:
+            if not _may_return(fault, self._terms) or silent > SERVER_SECONDS:
+                raise
+            sleep(PAUSES[1])  # the server starts again
+        return None
+
+    def _take_over(self) -> dict[str, Any] | None:
+        """Leads from now on; returns the answer that the last leader gave to the open request."""
+        study, answer = self._terms.resume(), None
+        try:
+            if self._link is not None:
+                answer = self._link.settle()
+                self._link.close()
+                self._link = None
+            self._lead(study)
+        except BaseException:
+            study.close()
+            raise
         return answer
 
     def _lead(self, study: Study) -> None:
@@ -274,10 +286,10 @@ class Member(Writable):
         kept = study._writer().renew_all(self._held, FOREVER)
         for gone in [key for key in self._held if key not in kept]:
             del self._held[gone]
-        self._study = study
         self._server = open_server(
             study, self._terms, self._worker, lease=self._lease, attempts=self._attempts
         )
+        self._study = study
 
     def _try_to_follow(self) -> None:
         """Connects to the leader, if it can be reached."""
@@ -299,6 +311,12 @@ class Member(Writable):
         finally:
             if study is not None:
                 study.close()
+
+
+def _may_return(fault: StudyError, terms: Terms) -> bool:
+    """Returns whether the study may be there again in a moment: its server restarts."""
+    is_away = isinstance(fault, LostConnection) or type(fault) is StudyError
+    return is_away and not isinstance(terms.location, Path)
 
 
 def connect_to(terms: Terms, worker: str, held: dict[int, int], lease: float) -> Link:
@@ -393,10 +411,16 @@ def _enter(terms: Terms, given: dict[str, Any]) -> Writable:
             if monotonic() > end:
                 raise _explain(terms, error) from error
             sleep(PAUSES[0])
+        except LostConnection:
+            if monotonic() > end + SERVER_SECONDS:
+                raise
+            sleep(PAUSES[1])  # the server starts again
+            has_failed = False
         except StudyError as error:
             if has_failed or type(error) is not StudyError:
                 raise
             has_failed = True  # such as a file that another process made at the same moment
+            sleep(PAUSES[0])
         else:
             return _found(terms, study, given)
 

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from ..store.location import Server
 from ..store.postgres import LOCK_CLASS, _make_engine, _schema, _translate_errors
+from ..store.store import LostConnection
 
 NO_TABLE = "42P01"  # what PostgreSQL reports where a table does not exist
 
 
-class Gone(Exception):
-    """The connection is lost."""
+class Gone(LostConnection):
+    """The connection for messages is lost."""
 
 
 class NoTable(Exception):
