@@ -444,7 +444,7 @@ def _follow(terms: Terms, given: dict[str, Any]) -> Member | None:
     """
     try:
         member = Member(terms, check=terms.check, **given)
-    except NoStudyError:  # it is being made
+    except (NoStudyError, LostConnection):  # it is being made, or its server restarts
         return None
     try:
         member._link = connect_to(terms, given["worker"], member._held, given["lease"])
