@@ -115,7 +115,7 @@ INNER: dict[str, list[str]] = {
     "study": ["trials", "store plot", "artifacts", ".", "team"],
     "launch": [".", "containers"],
     "pyglove": [
-        "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "evolution scalars early_stopping mutfun",
+        "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "scalars early_stopping mutfun", "evolution",
         ".",
     ],
 }  # fmt: skip

@@ -30,6 +30,8 @@ def _collect() -> None:
         __all__.extend(names)
     __all__.extend(folder for folder in _FOLDERS if folder != "values")
     globals().update(utils=globals()["values"], object_utils=globals()["values"])
+    globals().update(generators=import_module(f"{__name__}.generators"))
+    __all__.append("generators")
 
 
 _collect()

@@ -107,9 +107,9 @@ class DNAGenerator(symbolic.Object):
             yield (dna, _Feedback(self, dna)) if self.needs_feedback else dna
 
     def _fit(self, reward: Any) -> Any:
-        """Returns a reward as the algorithm takes it: a tuple for several objectives, a number for one."""
+        """Returns a reward as the algorithm takes it: a sequence for several objectives, a number for one."""
         if self.multi_objective:
-            return reward if isinstance(reward, tuple) else (reward,)
+            return (reward,) if isinstance(reward, (int, float)) else reward
         if isinstance(reward, tuple):
             if len(reward) != 1:
                 raise FieldValueError(

@@ -14,6 +14,15 @@ from .iter import iterate, random_sample
 from .numerical import Float, floatv
 from .object_template import ObjectTemplate, dna_spec, materialize, template
 
+# Older names of PyGlove.
+ChoiceValue = OneOf
+ChoiceList = ManyOf
+Template = ObjectTemplate
+one_of = oneof
+sublist_of = manyof
+float_value = floatv
+search_space = dna_spec
+
 ROOT_NAMES: dict[str, Any] = {
     "oneof": oneof,
     "manyof": manyof,
@@ -25,13 +34,15 @@ ROOT_NAMES: dict[str, Any] = {
     "materialize": materialize,
     "iter": iterate,
     "random_sample": random_sample,
-    "one_of": oneof,
-    "sublist_of": manyof,
-    "float_value": floatv,
-    "search_space": dna_spec,
+    "one_of": one_of,
+    "sublist_of": sublist_of,
+    "float_value": float_value,
+    "search_space": search_space,
 }
 
 __all__ = [
+    "ChoiceList",
+    "ChoiceValue",
     "Choices",
     "CustomHyper",
     "DerivedValue",
@@ -45,18 +56,23 @@ __all__ = [
     "MutationType",
     "ObjectTemplate",
     "OneOf",
+    "Template",
     "ValueReference",
     "dna_spec",
     "dynamic_evaluate",
     "evolve",
+    "float_value",
     "floatv",
     "iterate",
     "manyof",
     "materialize",
+    "one_of",
     "oneof",
     "permutate",
     "random_sample",
     "reference",
+    "search_space",
+    "sublist_of",
     "template",
     "trace",
 ]

@@ -176,5 +176,7 @@ _ROOT = """
 
 ROOT_NAMES: dict[str, Any] = {
     "Inferentiable": Inferential,
+    "dict": Dict,
+    "list": List,
     **{name: globals()[name] for name in _ROOT},
 }

@@ -12,6 +12,7 @@ from pliant.pyglove import values
 from pliant.values.errors import FieldValueError
 from pliant.values.signature import read_signature
 
+from .signatures.reading import signature
 from .typed_missing import MISSING_VALUE, is_missing
 
 _presets: Final[contextvars.ContextVar[dict[str, dict[str, Any]]]] = contextvars.ContextVar("pyglove_presets")
@@ -181,11 +182,9 @@ class CallableWithOptionalKeywordArgs:
     """
 
     def __init__(self, func: Callable[..., Any], optional_keywords: list[str]) -> None:
-        parameters = read_signature(func).parameters.values()
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        found = signature(func, auto_typing=False, auto_doc=False)
         self._func = func
-        self._left_out = set() if takes_all else set(optional_keywords) - names
+        self._left_out = set() if found.has_varkw else set(optional_keywords) - set(found.arg_names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._func(*args, **{k: v for k, v in kwargs.items() if k not in self._left_out})

@@ -7,6 +7,7 @@ programs change them, so these are plain data with the ``sym_*`` names that prog
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any, ClassVar, Self
 
 from ...values.json_conversion import JSONConvertible, to_json
@@ -112,6 +113,10 @@ class Node(JSONConvertible):
     def to_json(self, **kwargs: Any) -> Any:
         """Returns ``sym_jsonify(**kwargs)``."""
         return self.sym_jsonify(**kwargs)
+
+    def to_json_str(self, json_indent: int | None = None, **kwargs: Any) -> str:
+        """Returns ``to_json(**kwargs)`` as text; ``json_indent`` spaces per level, or one line for None."""
+        return json.dumps(self.to_json(**kwargs), indent=json_indent)
 
     def _key_of(self, child: Node) -> list[Any]:
         """Returns the keys from this node to one of its parts."""

@@ -8,7 +8,6 @@ from pliant.values.errors import quote
 
 from ... import values as utils
 from .. import flags
-from .transform import symbolic_transform_fn
 
 _MISSING: Any = utils.MISSING_VALUE
 
@@ -138,10 +137,8 @@ def _check_free(functor: Any, name: str, key: str, value: Any, place: str, overr
 
 
 def _checked(functor: Any, key: str, value: Any) -> Any:
-    """Returns a value as the field of its argument stores it."""
+    """Returns a value as its field takes it; a list or dict of the caller stays the same object."""
     field = functor.sym_attr_field(key)
     if field is None or not flags.is_type_check_enabled():
         return value
-    return field.apply(
-        value, transform_fn=symbolic_transform_fn(False), root_path=utils.KeyPath(key, functor.sym_path)
-    )
+    return field.apply(value, root_path=utils.KeyPath(key, functor.sym_path))
