@@ -29,7 +29,7 @@ TEST_ENV := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLA
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment must not be taken for a whole one
 .NOTPARALLEL: # two installs at once would fight over it
-.PHONY: help demo check test faults lint format docs bench quality clean
+.PHONY: help demo check test faults lint format docs bench architectures quality clean
 
 help: ## Show this help
 	@echo "make <target>, where <target> is one of:"
@@ -66,6 +66,12 @@ docs: $(VENV)/stamp-test ## Build the documentation into site/
 
 bench: $(VENV)/stamp-bench ## Print the table of benchmarks/core.py, next to PyGlove and plain Python
 	$(BIN)/python benchmarks/core.py
+
+# The packages are installed without what they depend on, in a folder of their own, so that PyTorch stays as it is.
+architectures: $(VENV)/stamp-test ## Print what works on which architecture of five packages (about an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(PIP_ARGS) --upgrade --target build/architectures \
+	    timm torchvision segmentation-models-pytorch torch_geometric xxhash psutil
+	$(TEST_ENV) PYTHONPATH=build/architectures $(BIN)/python benchmarks/architectures.py --out build/architectures.jsonl
 
 quality: $(VENV)/stamp-peers ## Compare the algorithms with other libraries' (hours; PLIANT_DATA names the folder of tables)
 	$(BIN)/python benchmarks/algorithms.py
