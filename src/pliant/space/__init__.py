@@ -7,6 +7,7 @@ Programs with holes are in ``hyper``.
 from .active import find_parents, walk_points
 from .build import Hole, choice, flatten, floating, integer
 from .decisions import Decisions
+from .mapping import map_decisions
 from .mutation import mutate
 from .neighbourhood import neighbours
 from .points import Choice, Float, Group, Int, Point
@@ -33,6 +34,7 @@ __all__ = [
     "floating",
     "from_unit",
     "integer",
+    "map_decisions",
     "mutate",
     "neighbours",
     "recombine",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .exceptions import catch
 from .study import Study
-from .trials.trial import STATUSES, Cause, Report, StudyInfo, Trial
+from .trials.trial import STATUSES, Cause, Report, SpaceChange, StudyInfo, Trial
 from .view import View
 
-__all__ = ["STATUSES", "Cause", "Report", "Study", "StudyInfo", "Trial", "View", "catch"]
+__all__ = ["STATUSES", "Cause", "Report", "SpaceChange", "Study", "StudyInfo", "Trial", "View", "catch"]

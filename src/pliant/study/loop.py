@@ -218,6 +218,31 @@ class Loop:
         """Whether the algorithm may propose trials that continue earlier ones."""
         return self._learner.continues
 
+    def exchange(self, work: Callable[[Record, int], tuple[Result, Learner, int]]) -> Result:
+        """Replaces the algorithm in one transaction.
+
+        Args:
+          work: takes the record and the number of the last event; returns a result, the new learner, whose snapshot it wrote, and the
+            number of the last event.
+
+        Raises:
+          StudyError: trials are being evaluated.
+        """
+
+        def step(record: Record) -> tuple[Result, Learner]:
+            if running := [trial.id for trial in self.leases.granted()]:
+                raise StudyError(
+                    f"the space cannot change while trials are evaluated: {', '.join(map(str, running[:8]))}. Tell their results, or return "
+                    "them with study.put_back(id, 'why', token=trial.token); then call change_space again. Nothing was changed."
+                )
+            result, learner, self._seq = work(record, self._seq)
+            return result, learner
+
+        with self._store.lock:
+            found, self._learner = self.step(step)
+            self._stale, self._objectives = True, None
+            return found
+
     def leave(self) -> None:
         """Closes the store at the end of the process, or when nothing refers to the study any more."""
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt) and not self._store.is_lost:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pliant.algorithms import Algorithm
 from pliant.algorithms.description import to_text
 from pliant.algorithms.options import check_count
 from pliant.space import Decisions, Space
+from pliant.space.mapping import Change
 from pliant.values.errors import FieldValueError, StudyError, listing, quote, suggest
 from pliant.values.slips import STUDY, explain_attributes
 
 from .artifacts.place import StudyFiles
 from .artifacts.shelf import Artifacts
 from .loop import find_trial
+from .store.change import check_space
 from .store.check import find_faults
 from .store.location import to_location
 from .store.reading import count_objectives, find_front
@@ -25,7 +28,9 @@ from .store.record import Record
 from .store.store import Store, make_copy
 from .store.tables import SCHEMA_VERSION
 from .trials.check import MAX_TRIALS, to_id
-from .trials.trial import STATUSES, StudyInfo, Trial
+from .trials.trial import STATUSES, SpaceChange, StudyInfo, Trial
+
+Result = TypeVar("Result")
 
 if TYPE_CHECKING:
     from .plot.plots import Plots
@@ -55,6 +60,45 @@ class View:
         self._store = store
         self._files = StudyFiles(store.path)
 
+    def change_space(
+        self, space: Space, map: Change = None, *, algorithm: Algorithm | None = None
+    ) -> SpaceChange:
+        """Gives a study that is open for writing another space, and maps its trials into it, in one transaction.
+
+        A new algorithm of the same kind receives the rewards of the trials that fit, in the order of proposal, and the search goes on
+        from there, exactly, whenever the study is opened again with the new space. A trial fits if each of its decisions has a
+        point of the same path or name in the new space that allows its value, and the other way round. The others are kept with the
+        decisions of their own space, but are neither shown to the algorithm nor counted among the best.
+
+        >>> from pliant.algorithms import Random
+        >>> from pliant.space import flatten, floating, integer
+        >>> from pliant.study import Study
+        >>> import tempfile
+        >>> narrow, wide = flatten([integer("x", 0, 9)]), flatten([integer("x", 0, 99), floating("lr", 0.0, 1.0)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with Study.create(f"{folder}/a.db", narrow, Random(), trials=20) as study:
+        ...         _ = study.tell(study.ask().id, 0.5)
+        ...         print(study.change_space(wide, lambda decided: {**decided, "lr": 0.1}))
+        ...     with Study.open(f"{folder}/a.db", wide, Random()) as study:
+        ...         study.best()[0].decisions.params["lr"], study.ask().id
+        SpaceChange(mapped=1, history=0, dropped=0)
+        (0.1, 2)
+
+        Args:
+          space: the new one.
+          map: new paths or names by old ones, such as ``{"lr": "learning_rate"}``; or a function that takes the decisions of a trial by
+            name or path, with their values, and returns those of the new space, or None for a trial that does not fit.
+          algorithm: the one that continues, with the same arguments as that of the study; needed only where it is not of Pliant.
+
+        Raises:
+          StudyError: the study is open for reading only, or trials are being evaluated; nothing was changed.
+          FieldTypeError, FieldValueError: the map renames what the space does not have, or its function returned something else.
+          SpaceError: the algorithm cannot search the new space.
+        """
+        from .change import change_space
+
+        return change_space(self, space, map, algorithm)
+
     @property
     def artifacts(self) -> Artifacts:
         """The files that its trials saved.
@@ -81,11 +125,11 @@ class View:
         Raises:
           FeedbackError: it does not exist.
         """
-        return self._with_files(self._store.read(lambda record: find_trial(record, to_id(trial_id))))
+        return self._with_files(self._look(lambda record: find_trial(record, to_id(trial_id))))
 
     def latest(self, decisions: Decisions) -> Trial | None:
         """Returns the latest completed trial of these decisions, such as the parent of another trial; None without."""
-        return self._store.read(lambda record: record.find_latest(decisions))
+        return self._look(lambda record: record.find_latest(decisions))
 
     def best(self, count: int = 1) -> list[Trial]:
         """Returns the ``count`` trials with the best rewards, best first, the earlier of equals first.
@@ -103,11 +147,11 @@ class View:
                 )
             return record.best(number, maximize=self.maximize)
 
-        return [*map(self._with_files, self._store.read(work))]
+        return [*map(self._with_files, self._look(work))]
 
     def front(self) -> list[Trial]:
         """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best trial."""
-        found = self._store.read(lambda record: find_front(record, maximize=self.maximize))
+        found = self._look(lambda record: find_front(record, maximize=self.maximize))
         return [*map(self._with_files, found)]
 
     @property
@@ -119,17 +163,17 @@ class View:
 
     def counts(self) -> dict[str, int]:
         """Returns the number of trials of each status, in the order of ``STATUSES``."""
-        found = self._store.read(lambda record: record.counts())
+        found = self._look(lambda record: record.counts())
         return {status: found.get(status, 0) for status in STATUSES}
 
     def journal(self) -> list[tuple[str, int | None, str]]:
         """Returns the journal, such as lost attempts and late results: time, trial, and text."""
-        return self._store.read(lambda record: record.notes())
+        return self._look(lambda record: record.notes())
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to propose and no trial is running."""
-        return self._store.read(_is_complete)
+        return self._look(_is_complete)
 
     def info(self) -> StudyInfo:
         """Returns the settings of the study and its progress."""
@@ -155,7 +199,7 @@ class View:
                 queued=record.count_queued(),
             )
 
-        return self._store.read(work)
+        return self._look(work)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Writes a consistent copy of the study to a new file, also while it is written; checks the copy.
@@ -194,11 +238,20 @@ class View:
     def _read_trials(self, status: str | None) -> Iterator[Trial]:
         last = 0
         while True:
-            page = self._store.read(partial(Record.page, after=last, status=status))
+            page = self._look(partial(Record.page, after=last, status=status))
             if not page:
                 return
             last = page[-1].id
             yield from map(self._with_files, page)
+
+    def _look(self, work: Callable[[Record], Result]) -> Result:
+        """Returns what ``work`` reads in one transaction, of the space that is known here."""
+
+        def read(record: Record) -> Result:
+            check_space(record)
+            return work(record)
+
+        return self._store.read(read)
 
     def _with_files(self, trial: Trial) -> Trial:
         return replace(trial, files=self._files)

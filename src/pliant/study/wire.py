@@ -56,11 +56,21 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
         "decisions": list(trial.decisions.values),
         "parent": parent,
         "metrics": dict(trial.metrics),
+        "space": trial.decisions.space.fingerprint,
     }
 
 
 def trial_from_json(space: Space, data: dict[str, Any]) -> Trial:
-    """Returns the trial that ``trial_to_json`` wrote."""
+    """Returns the trial that ``trial_to_json`` wrote.
+
+    Raises:
+      StudyError: it is of another space: the study was given a new one.
+    """
+    data = dict(data)
+    if data.pop("space", space.fingerprint) != space.fingerprint:
+        raise StudyError(
+            "the space of the study was changed. Connect again, and make programs of the new space."
+        )
     parent, rewards = data["parent"], data["rewards"]
     return Trial(
         **{

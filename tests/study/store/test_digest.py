@@ -50,7 +50,8 @@ CHANGES = [
     (table, name)
     for table, columns in DIGESTED.items()
     for name in columns
-    if (table, name)
+    if table in metadata.tables
+    and (table, name)
     not in {("trials", "id"), ("events", "seq"), ("events", "trial"), ("states", "seq"), ("priors", "seq")}
 ]
 
@@ -64,7 +65,7 @@ def filled(make_place):
     return place
 
 
-@pytest.mark.parametrize("table", DIGESTED)
+@pytest.mark.parametrize("table", [name for name in DIGESTED if name in metadata.tables])
 def test_each_column_of_a_row_is_in_its_digest(filled, execute, table):
     """The number of a queue entry and of a journal line, which the database gives, are only an order."""
     where = f" WHERE {KEYS[table]}" if table in KEYS else ""

@@ -17,7 +17,7 @@ from .failpoint import reach
 from .files import beside
 from .record import Record
 from .rows import damaged, is_sound, name_row, seal
-from .tables import DIGESTED, NUMBERED, SCHEMA_VERSION, metadata, schema, study
+from .tables import DIGESTED, NUMBERED, SCHEMA_VERSION, history, metadata, schema, spaces, study
 
 
 def table_names(record: Record) -> set[str]:
@@ -78,9 +78,19 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
     return version
 
 
+def list_tables(record: Record) -> list[str]:
+    """Returns the names of the tables with digests that a study has."""
+    return [*DIGESTED] if has_history(record) else [name for name in DIGESTED if name not in history.tables]
+
+
+def has_history(record: Record) -> bool:
+    """Returns whether a study has the tables of ``history``."""
+    return spaces.name in table_names(record)
+
+
 def find_damaged_rows(record: Record, *tables: str) -> Iterator[str]:
     """Returns the names of the rows that do not agree with their digests, in some tables or in all."""
-    for table in tables or DIGESTED:
+    for table in tables or list_tables(record):
         columns = DIGESTED[table]
         names = ", ".join(["id", *columns, "digest"] if table in NUMBERED else [*columns, "digest"])
         for row in record.connection.exec_driver_sql(f"SELECT {names} FROM {table}"):  # noqa: S608 - our names

@@ -20,13 +20,13 @@ from pliant.values.errors import NoStudyError, StudyError
 from pliant.values.packages import require
 
 from .faults import translate_errors
-from .format import check_rows, make_tables, read_version, table_names
+from .format import check_rows, has_history, make_tables, read_version, table_names
 from .location import Server, to_location
 from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
 from .store import Check, LostConnection, Settings, Store, explain_held
-from .tables import SCHEMA_VERSION, metadata, schema
+from .tables import SCHEMA_VERSION, history, metadata, schema
 
 PATIENCE = 60.0  # seconds that a server may be unreachable
 LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they differ from those of other programs
@@ -106,7 +106,11 @@ class PostgresStore(Store):
         engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
         with translate_errors(file), engine.begin() as copy, self.transaction() as record:
             metadata.create_all(copy, checkfirst=False)
-            for table in metadata.sorted_tables:
+            tables = list(metadata.sorted_tables)
+            if has_history(record):
+                history.create_all(copy)
+                tables += history.sorted_tables
+            for table in tables:
                 if rows := record.connection.execute(sa.select(table)).mappings().all():
                     copy.execute(sa.insert(table), [dict(row) for row in rows])
 

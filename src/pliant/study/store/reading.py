@@ -20,8 +20,30 @@ from pliant.values.lines import read_json
 from ..trials.learner import PRIOR, REPORT, Event, Reward
 from ..trials.trial import COMPLETED, FAILED, STOPPED, Report, Trial
 from .lock import Holder
-from .rows import check_row, damaged, read_decisions, read_metrics, read_rewards, read_trial, to_text
-from .tables import HAS_SEVERAL, IS_REPORT, IS_RUNNING, events, journal, priors, queue, states, study, trials
+from .rows import (
+    check_row,
+    damaged,
+    find_old,
+    read_decisions,
+    read_metrics,
+    read_rewards,
+    read_trial,
+    to_text,
+)
+from .tables import (
+    HAS_SEVERAL,
+    IS_PRESENT,
+    IS_REPORT,
+    IS_RUNNING,
+    events,
+    journal,
+    priors,
+    queue,
+    spaces,
+    states,
+    study,
+    trials,
+)
 
 PAGE = 500  # trials that are read at once
 
@@ -48,7 +70,7 @@ _tried = (
     .limit(1)
 )
 _latest = sa.select(sa.func.max(trials.c.id)).where(trials.c.decisions == sa.bindparam("text"), _has_reward)
-_several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL).order_by(trials.c.id)
+_several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL, IS_PRESENT).order_by(trials.c.id)
 _one_reward = sa.select(trials.c.id).where(trials.c.reward.is_not(None)).limit(1)
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
 _last_state = sa.select(states).order_by(states.c.seq.desc()).limit(1)
@@ -105,6 +127,8 @@ class Reading:
         self.connection = connection
         self.path = path
         self.space: Space | None = None
+        self._old: dict[int, Space] = {}  # earlier spaces by their numbers, as they are read
+        self.space_text: str | None = None  # as `change.check_space` found it first
 
     def settings(self) -> dict[str, Any]:
         """Returns the row of the study, with its JSON parsed.
@@ -183,7 +207,9 @@ class Reading:
     def best(self, count: int, *, maximize: bool) -> list[Trial]:
         """Returns the trials with the best rewards, the earlier of equals first."""
         reward = trials.c.reward.desc() if maximize else trials.c.reward.asc()
-        query = sa.select(trials).where(trials.c.reward.is_not(None)).order_by(reward, trials.c.id)
+        query = (
+            sa.select(trials).where(trials.c.reward.is_not(None), IS_PRESENT).order_by(reward, trials.c.id)
+        )
         return self._read_trials(self.connection.execute(query.limit(count)).all())
 
     def counts(self) -> dict[str, int]:
@@ -208,7 +234,7 @@ class Reading:
     def _trial_events(self, seq: int) -> Iterator[Event]:
         for row in self.connection.execute(_events_after, {"seq": seq}):
             number, kind, _, step, reported, stop, *_ = check_row(self.path, "events", row[:_event_size])
-            trial = read_trial(self.path, self.space, row[_event_size:], {})
+            trial = self._read_trial(row[_event_size:], {})
             reward = reported if kind == REPORT else trial.told
             noted = (trial.seconds, trial.metrics) if trial.copied_from is None else ()  # a copy has no news
             yield Event(number, kind, trial.id, trial.decisions, reward, step, stop, *noted)
@@ -220,7 +246,8 @@ class Reading:
 
     def _read_prior(self, row: Any) -> tuple[Decisions, Reward, str]:
         check_row(self.path, "priors", row)
-        decisions = read_decisions(self.path, self.space, row.seq, row.decisions)
+        space = self._find_space(row.seq, row.decisions)
+        decisions = read_decisions(self.path, space, row.seq, row.decisions)
         several = None if row.rewards is None else read_rewards(self.path, row.seq, row.rewards)
         return decisions, row.reward if several is None else several, row.source
 
@@ -234,7 +261,28 @@ class Reading:
                     metrics = read_metrics(self.path, row.trial, row.metrics) or None
                     report = Report(row.step, row.reward, bool(row.stop), metrics)
                     reports.setdefault(row.trial, {})[row.step] = report
-        return [read_trial(self.path, self.space, row, reports.get(row.id, {})) for row in rows]
+        return [self._read_trial(row, reports.get(row.id, {})) for row in rows]
+
+    def _read_trial(self, row: Any, reports: dict[float, Report]) -> Trial:
+        if not str(row[1]).startswith("{"):
+            return read_trial(self.path, self.space, row, reports)
+        return read_trial(self.path, self._find_space(row[0], row[1]), row, reports)
+
+    def _find_space(self, trial_id: int, text: str) -> Space | None:
+        """Returns the space of stored decisions."""
+        old = find_old(self.path, trial_id, text)
+        if old is None:
+            return self.space
+        number = old[0]
+        if number not in self._old:
+            row = self.connection.execute(sa.select(spaces).where(spaces.c.number == number)).one_or_none()
+            if row is None:
+                raise damaged(self.path, f"the earlier space {number} is missing")
+            try:
+                self._old[number] = Space.from_json(check_row(self.path, "spaces", row).space)
+            except LoadError as error:
+                raise damaged(self.path, f"the earlier space {number}: {error}") from error
+        return self._old[number]
 
 
 def count_objectives(reading: Reading) -> int | None:

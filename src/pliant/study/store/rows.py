@@ -20,6 +20,7 @@ from ..trials.trial import Report, Trial
 from .tables import DIGESTED, NUMBERED
 
 _LABELS = {"trials": "trial", "events": "event", "states": "the state after event", "priors": "prior result"}
+_LABELS |= {"spaces": "earlier space"}
 _LABELS |= {"queue": "enqueued decisions", "journal": "journal line"}
 
 
@@ -88,6 +89,31 @@ def to_text(decisions: Decisions) -> str:
     return json.dumps(decisions.values, separators=(",", ":"))
 
 
+def to_old_text(decisions: Decisions, number: int) -> str:
+    """Returns decisions of an earlier space as stored text, which ``find_old`` recognizes."""
+    return json.dumps({"space": number, "values": decisions.values}, separators=(",", ":"))
+
+
+def find_old(path: Path | str, trial_id: int, text: str) -> tuple[int, str] | None:
+    """Returns the number of the earlier space of stored decisions, and their text; None for those of the present space.
+
+    Raises:
+      StudyError: they are damaged.
+    """
+    if not text.startswith("{"):
+        return None
+    try:
+        found = read_json(text)
+        number, values = found["space"], found["values"]
+        if number.__class__ is not int:
+            raise ValueError("its space is not a number")
+    except (LoadError, KeyError, ValueError) as error:
+        raise damaged(
+            path, f"trial {trial_id}: its decisions are not those of an earlier space: {error}"
+        ) from error
+    return number, json.dumps(values)
+
+
 def read_decisions(path: Path | str, space: Space | None, trial_id: int, text: str) -> Decisions:
     """Returns stored decisions.
 
@@ -95,8 +121,9 @@ def read_decisions(path: Path | str, space: Space | None, trial_id: int, text: s
       StudyError: they are damaged.
     """
     assert space is not None
+    old = find_old(path, trial_id, text)
     try:
-        return Decisions.from_json(space, text)
+        return Decisions.from_json(space, text if old is None else old[1])
     except (LoadError, DecisionError) as error:
         raise damaged(path, f"trial {trial_id}: {error}") from error
 

@@ -115,8 +115,18 @@ journal = sa.Table(
     sa.Column("digest", sa.Text),
 )
 
+history = sa.MetaData()  # of tables that a study has only once it needs them
+spaces = sa.Table(
+    "spaces",  # earlier spaces, which trials that did not fit the next one still have
+    history,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("space", sa.Text, nullable=False),  # JSON
+    sa.Column("digest", sa.Text),
+)
+
 IS_RUNNING = sa.text("status = 'running'")  # literal: SQLite uses no partial index for a bound value
 HAS_SEVERAL = sa.text("rewards IS NOT NULL")
+IS_PRESENT = trials.c.decisions.not_like("{%")  # of the present space; see `rows.to_old_text`
 IS_REPORT = sa.text("kind = 'report'")
 
 
@@ -149,6 +159,6 @@ DIGESTED = {
         for column in table.columns
         if column.name != "digest" and not (table.name in NUMBERED and column.name == "id")
     )
-    for table in (study, trials, events, states, priors, queue, journal)
+    for table in (study, trials, events, states, priors, queue, journal, spaces)
 }
 """The columns in the digest of a row, by table."""

@@ -85,7 +85,8 @@ def check_space(path: Path | str, recorded: Space, given: Space | None) -> None:
         raise SpaceChangedError(
             f"the study {str(path)!r} searches another space than the one given. Differences from the space of the study to "
             f"the given one:\n{lines}\n"
-            "Its trials do not apply to the given space: undo the change, or make another study at another path."
+            "Its trials do not apply to the given space: undo the change, or make another study at another path. To map them into the "
+            "given space and go on there, open the study with its own space and algorithm, and call study.change_space(new_space)."
         )
 
 

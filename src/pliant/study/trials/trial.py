@@ -56,6 +56,20 @@ class Report(NamedTuple):
     metrics: Mapping[str, float] | None = None
 
 
+class SpaceChange(NamedTuple):
+    """What a change of the space of a study did.
+
+    Attributes:
+      mapped: the number of trials that have decisions of the new space now.
+      history: the number of trials that do not fit, and are kept with decisions of their own space.
+      dropped: the number of enqueued decisions that do not fit, and were removed.
+    """
+
+    mapped: int
+    history: int
+    dropped: int
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One proposal of a study and its result.
