@@ -9,7 +9,6 @@ from pliant.algorithms.objectives import ParetoFront
 from pliant.values.slips import SEARCH, explain_attributes
 
 from .feedback import Reward
-from .files import Storage
 from .text import say, say_decisions
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from pliant.study import Trial, View
     from pliant.study.artifacts import Artifacts
     from pliant.study.plot import Plots
+
+    from .files import Storage
 
 T = TypeVar("T")
 

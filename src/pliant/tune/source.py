@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic, sleep, time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms import Algorithm, Exhausted, to_algorithm
-from pliant.algorithms.description import rebuild
 from pliant.algorithms.options import check_maximize
 from pliant.algorithms.rewards import check_arity
 from pliant.hyper.template import Template
@@ -22,7 +22,6 @@ from pliant.space import Decisions
 from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
 
 from .feedback import Feedback, Told
-from .files import Storage
 from .progress import Display, calls_from, claim, open_progress, write_line
 from .result import Tally
 from .text import say_end
@@ -30,6 +29,8 @@ from .text import say_end
 if TYPE_CHECKING:
     from pliant.study import Study, Trial, View
     from pliant.study.writable import Writable
+
+    from .files import Storage
 
 Callback = Callable[["Trial"], object]
 PAUSE = 0.05  # seconds between requests while other processes have all remaining trials
@@ -50,7 +51,7 @@ class Source(ABC):
         self.earlier = 0  # trials that had ended when the display was opened
         self.has_progress = False
         self.running: Any = None  # the program of the loop's trial, until its feedback
-        self.storage = Storage(None, None, None)  # of the files of its trials
+        self.storage = _make_storage()  # of the files of its trials
         self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
         self._thread = threading.get_ident()
 
@@ -103,7 +104,7 @@ class Source(ABC):
     ) -> None:
         """Takes the options of a search that are not the algorithm's; ``files`` are its ``artifacts`` and ``keep``."""
         if files != (None, None):
-            self.storage = Storage(*files, self.storage.study)
+            self.storage = _make_storage(*files, self.storage.study)
         self.has_progress, self.timeout, self.callbacks = progress, timeout_seconds, callbacks
         self.attempts = attempts
 
@@ -316,7 +317,7 @@ class StudySource(Source):
         self._has_asked = False  # whether it handed out a trial
         self._is_closed = False
         self._budget = study.info().budget
-        self.storage = Storage(None, None, study.path)
+        self.storage = _make_storage(study=study.path)
         self.tally.resume(study)
 
     @property
@@ -438,8 +439,16 @@ def study_source(
     return StudySource(study, owned=False)
 
 
+def _make_storage(place: object = None, keep: object = None, study: Path | str | None = None) -> Storage:
+    from .files import Storage
+
+    return Storage(place, keep, study)
+
+
 def _rebuild(study: Study) -> Algorithm:
     """Returns the algorithm that a study was made with; the default where it cannot be rebuilt, which the study refuses."""
+    from pliant.algorithms.description import rebuild
+
     with study:
         description = study.info().description
     try:

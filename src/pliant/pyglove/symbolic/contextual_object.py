@@ -59,7 +59,7 @@ class ContextualObject(Object):
 class ContextualAttribute(InferredValue):
     """A field value that is looked up in the values around its object.
 
-    Args:
+    Attributes:
       type: the type of the value; for readers.
       default: the value if none is found.
     """

@@ -32,7 +32,7 @@ class _Missing:
 class Diff(PureSymbolic, Object):
     """A difference: two values, or two types and the differences inside.
 
-    Args:
+    Attributes:
       left: the first value, or its type if there are children.
       right: the second value, or its type if there are children.
       children: the differences inside, by key.
