@@ -173,3 +173,10 @@ def test_kinds_of_instructions_are_listed():
     )
     assert kinds[:4] == [m.Add, m.Substract, m.Multiply, m.Divide]
     assert random.Random(1).choice(kinds) in kinds
+
+
+def test_repr_is_of_fields_and_str_is_of_code():
+    line = m.Assign("y", m.Var("x") * 2)
+    assert repr(line) == "Assign(name='y', value=Multiply(x=Var(name='x'), y=2))"
+    assert (str(line), line.format()) == ("y = x * 2", "y = x * 2")
+    assert eval(repr(line), vars(m)).python_repr() == "y = x * 2"

@@ -282,6 +282,23 @@ def test_values_from_the_values_around():
         _ = Layer().size
 
 
+def test_context_is_of_contextual_objects():
+    class Part(pg.ContextualObject):
+        name: str = pg.contextual_attribute(default="found nowhere")
+
+    class Plain(pg.Object):
+        part: Part
+        name: str = "not contextual"
+
+    class Whole(pg.ContextualObject):
+        plain: Plain
+        name: str = "whole"
+
+    assert Plain(Part()).part.name == "found nowhere"
+    assert pg.Dict(name="not contextual", part=Part()).part.name == "found nowhere"
+    assert Whole(Plain(Part())).plain.part.name == "whole"
+
+
 # --- facts, comparison, copies, JSON ---------------------------------------------------------------------
 
 

@@ -154,6 +154,31 @@ def test_several_metrics():
         next(sample(space(), Rewards(), metrics_to_optimize=["a"]))[1](1.0, {"a": 1.0})
 
 
+def test_one_metric_is_the_reward():
+    for _, feedback in sample(
+        space(), geno.Random(seed=1), 3, metrics_to_optimize=["acc"], name="one metric"
+    ):
+        feedback(metrics={"acc": float(feedback.id)})
+    result = poll_result("one metric")
+    assert [trial.final_measurement.reward for trial in result.trials] == [1.0, 2.0, 3.0]
+    assert (result.best_trial.id, result.best_trial.final_measurement.metrics.acc) == (3, 3.0)
+
+
+def test_a_reward_beside_several_metrics_selects_the_best_trial():
+    algorithm = Rewards(seed=1, several=True)
+    for _, feedback in sample(space(), algorithm, 2, metrics_to_optimize=["a", "b"], name="beside"):
+        feedback(5.0 - feedback.id, metrics={"a": 1.0, "b": 2.0})
+    assert algorithm.seen == [(1.0, 2.0)] * 2
+    assert poll_result("beside").best_trial.id == 1
+
+
+def test_a_measurement_without_metrics_has_none_of_them():
+    for _, feedback in sample(space(), geno.Random(seed=1), 1):
+        feedback(1.0)
+        assert feedback.get_trial().final_measurement.metrics == {}
+        assert feedback.get_trial().final_measurement.metrics.get("acc") is None
+
+
 def test_rewards_that_the_algorithm_gives():
     algorithm = geno.Deduping(Rewards(seed=1), auto_reward_fn=max)
     seen = [feedback.dna.value for _, feedback in _answer(sample(space(3), algorithm, 10, name="auto"))]

@@ -18,7 +18,7 @@ class Operator(Instruction):
     ...     OPERATOR_STR = "^"
     ...     OPERATOR_FN = lambda self, x, y: x ^ y
     >>> Xor(6, 3), Xor(6, 3).evaluate({})
-    (6 ^ 3, 5)
+    (Xor(x=6, y=3), 5)
     """
 
     ORDER: ClassVar[int | None] = None

@@ -98,7 +98,7 @@ class Code(Located):
         return self.python_repr()
 
     def __repr__(self) -> str:
-        return self.python_repr()
+        return self.format(compact=True, verbose=True)
 
     @abc.abstractmethod
     def evaluate(self, context: dict[str, Any]) -> Any:
@@ -224,7 +224,7 @@ class Instruction(Code):
     """Code that is an expression.  Operators make instructions: ``Var("x") + 1``.
 
     >>> from pliant import pyglove as pg
-    >>> -(pg.mutfun.Var("x") + 1) * 2
+    >>> print(-(pg.mutfun.Var("x") + 1) * 2)
     -(x + 1) * 2
     """
 

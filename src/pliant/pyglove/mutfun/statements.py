@@ -26,7 +26,7 @@ class Assign(SymbolDefinition):
     """An assignment of a value to a name.
 
     >>> Assign("x", 1), Assign("x", 1).evaluate({})
-    (x = 1, 1)
+    (Assign(name='x', value=1), 1)
     """
 
     def evaluate(self, context: dict[str, Any]) -> Any:
@@ -152,7 +152,7 @@ class Var(SymbolReference):
     """A variable.
 
     >>> Var("x"), Var("x").evaluate({"x": 2})
-    (x, 2)
+    (Var(name='x'), 2)
 
     Raises:
       KeyError: the variable is not defined, when it is evaluated.

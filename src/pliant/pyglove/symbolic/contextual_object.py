@@ -22,7 +22,7 @@ class ContextualObject(Object):
     """Base class of objects with attributes that are looked up in their context.
 
     In this order: ``override`` of the object, ``contextual_override(override_attrs=True)``, the field, and for a
-    ``contextual_attribute`` without a value: the values around the object, ``contextual_override``, the default.
+    ``contextual_attribute`` without a value: the contextual objects around it, ``contextual_override``, the default.
     """
 
     def format(
@@ -57,7 +57,7 @@ class ContextualObject(Object):
 
 
 class ContextualAttribute(InferredValue):
-    """A field value that is looked up in the values around its object.
+    """A field value that is looked up in the contextual objects around its object.
 
     Attributes:
       type: the type of the value; for readers.
@@ -77,9 +77,10 @@ class ContextualAttribute(InferredValue):
         owner = self.sym_parent
         at = None if owner is None else owner.sym_parent
         while at is not None:
-            found = _attribute(at, key)
-            if not isinstance(found, utils.MissingValue):
-                return found
+            if isinstance(at, ContextualObject):
+                found = getattr(at, key, utils.MISSING_VALUE)
+                if not isinstance(found, utils.MissingValue):
+                    return found
             at = at.sym_parent
         override = utils.get_contextual_override(key)
         if override is not None:
@@ -92,13 +93,6 @@ class ContextualAttribute(InferredValue):
                 )
             )
         return default
-
-
-def _attribute(holder: Any, key: str) -> Any:
-    """Returns an attribute or item of a value around; MISSING_VALUE if there is none."""
-    if isinstance(holder, Object):
-        return getattr(holder, key, utils.MISSING_VALUE)
-    return holder.sym_inferred(key, utils.MISSING_VALUE)
 
 
 def contextual_attribute(type: Any = None, default: Any = RAISE_IF_NOT_FOUND) -> Any:

@@ -29,7 +29,7 @@ class Measurement:
     Attributes:
       step: the step, such as the epoch.
       elapse_secs: seconds since the start of the trial.
-      reward: the reward; None where only metrics are optimized.
+      reward: the reward, or the one metric that is optimized; None where several are.
       metrics: further numbers by name.
       checkpoint_path: where a checkpoint is.
     """
@@ -231,7 +231,7 @@ class Feedback(ABC):
                 int(step),
                 self._elapsed() if elapse_secs is None else float(elapse_secs),
                 number,
-                found or None,
+                AttributeDict(found),
                 checkpoint_path,
             )
         )
@@ -265,10 +265,12 @@ class Feedback(ABC):
                 raise FieldValueError(
                     f"Metric {name!r} must be provided as it is a goal to optimize. Give metrics={{{name!r}: ...}}."
                 )
-        if reward is not None and "reward" not in names:
-            raise FieldValueError(
-                f"'reward' ({reward}) is provided while it is not a goal to optimize: {', '.join(names)}. Leave it out."
-            )
+        if len(names) == 1 and names[0] != "reward":
+            if reward is not None:
+                raise FieldValueError(
+                    f"'reward' ({reward}) is provided while it is not a goal to optimize: {', '.join(names)}. Leave it out."
+                )
+            reward = metrics[names[0]]
         return None if reward is None else float(reward), metrics
 
     def __call__(

@@ -79,7 +79,10 @@ class MemoryStudy:
                 f"optimize ({len(self.metrics_to_optimize)}). Give metrics_to_optimize=[...] to pg.sample, one name for each."
             )
         named = dict(zip(self.metrics_to_optimize, map(float, values), strict=True))
-        trial.measurements.append(Measurement(0, 0.0, named.pop("reward", None), named or None))
+        number = named.pop("reward", None)
+        if number is None and len(values) == 1:
+            number = float(values[0])
+        trial.measurements.append(Measurement(0, 0.0, number, AttributeDict(named)))
         self.complete(trial)
 
     def elapsed(self, trial: Trial) -> float:
