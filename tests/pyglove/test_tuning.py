@@ -179,6 +179,19 @@ def test_a_measurement_without_metrics_has_none_of_them():
         assert feedback.get_trial().final_measurement.metrics.get("acc") is None
 
 
+def test_trials_are_symbolic():
+    for example, feedback in sample(space(), geno.Sweeping(), 1, name="symbolic"):
+        feedback.set_metadata("seen", example)
+        feedback(2.0, metrics={"acc": 0.5})
+    trial = poll_result("symbolic").trials[0]
+    copy = symbolic.from_json_str(symbolic.to_json_str(trial))
+    assert symbolic.eq(copy, trial)
+    assert (copy.dna, copy.metadata.seen.x, copy.final_measurement.metrics.acc) == (DNA(0), 0, 0.5)
+    assert trial.clone(override={"status": "DELETED"}).status == "DELETED"
+    with pytest.raises(TypeError, match=r"encountered <class 'str'>: a.*path=step"):
+        Measurement("a", 1.0)
+
+
 def test_rewards_that_the_algorithm_gives():
     algorithm = geno.Deduping(Rewards(seed=1), auto_reward_fn=max)
     seen = [feedback.dna.value for _, feedback in _answer(sample(space(3), algorithm, 10, name="auto"))]
@@ -258,7 +271,7 @@ def test_wrong_arguments():
         poll_result("none")
     with pytest.raises(TypeError, match=r"not a `pg\.tuning\.Backend` subclass"):
         tuning.add_backend("bad")(int)
-    with pytest.raises(FieldValueError, match="the status of a trial is one of"):
+    with pytest.raises(FieldValueError, match=r"Value 'new' is not in candidate list .*path=status"):
         Trial(1, status="new")
 
 

@@ -6,24 +6,28 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from pliant.values.errors import FieldValueError, PliantError, quote
+from pliant.values.errors import FieldValueError, PliantError
 
 from ..geno.dna import DNA
-from ..geno.parts.attributes import AttributeDict
+from ..symbolic import Object
 from ..values.formatting import Formattable
 
-STATUSES = ("UNKNOWN", "REQUESTED", "PENDING", "COMPLETED", "DELETED", "STOPPING")
+Status = Literal["UNKNOWN", "REQUESTED", "PENDING", "COMPLETED", "DELETED", "STOPPING"]
 
 
 class RaceConditionError(PliantError, RuntimeError):
     """Two workers changed one trial: one finished it, and the other reported to it afterwards."""
 
 
-@dataclass
-class Measurement:
+class _Record(Object):
+    """A symbolic object whose fields may be assigned."""
+
+    allow_symbolic_assignment = True
+
+
+class Measurement(_Record):
     """What was measured of a trial at one step.
 
     Attributes:
@@ -41,8 +45,7 @@ class Measurement:
     checkpoint_path: str | None = None
 
 
-@dataclass
-class Trial:
+class Trial(_Record):
     """One evaluation of one DNA.
 
     Attributes:
@@ -61,21 +64,15 @@ class Trial:
 
     id: int
     description: str | None = None
-    dna: DNA = field(default_factory=DNA)
-    status: str = "PENDING"
+    dna: DNA = DNA()
+    status: Status = "PENDING"
     final_measurement: Measurement | None = None
     infeasible: bool = False
-    measurements: list[Measurement] = field(default_factory=list)
-    metadata: AttributeDict = field(default_factory=AttributeDict)
-    related_links: AttributeDict = field(default_factory=AttributeDict)
+    measurements: list[Measurement] = []  # noqa: RUF012  # a default of a field is copied
+    metadata: dict[str, Any] = {}  # noqa: RUF012  # a default of a field is copied
+    related_links: dict[str, str] = {}  # noqa: RUF012  # a default of a field is copied
     created_time: int = 0
     completed_time: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise FieldValueError(
-                f"the status of a trial is one of {', '.join(STATUSES)}; got {quote(self.status)}."
-            )
 
     def get_reward_for_feedback(self, metric_names: Sequence[str] | None = None) -> Any:
         """Returns what an algorithm receives: the reward, or the values of metrics; None for a trial without a result.
@@ -231,7 +228,7 @@ class Feedback(ABC):
                 int(step),
                 self._elapsed() if elapse_secs is None else float(elapse_secs),
                 number,
-                AttributeDict(found),
+                found,
                 checkpoint_path,
             )
         )

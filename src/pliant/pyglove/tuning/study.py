@@ -64,7 +64,7 @@ class MemoryStudy:
             raise StopIteration
 
     def _create(self, dna: DNA) -> Trial:
-        trial = Trial(id=len(self.trials) + 1, dna=dna, created_time=int(time.time()))
+        trial: Trial = Trial(id=len(self.trials) + 1, dna=dna, created_time=int(time.time()))
         self.trials.append(trial)
         self._started[trial.id] = time.monotonic()
         self._touch()
@@ -82,7 +82,7 @@ class MemoryStudy:
         number = named.pop("reward", None)
         if number is None and len(values) == 1:
             number = float(values[0])
-        trial.measurements.append(Measurement(0, 0.0, number, AttributeDict(named)))
+        trial.measurements.append(Measurement(0, 0.0, number, named))
         self.complete(trial)
 
     def elapsed(self, trial: Trial) -> float:
