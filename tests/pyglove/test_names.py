@@ -50,3 +50,8 @@ def test_the_page_is_what_its_script_writes():
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     assert script.make() == PAGE, "run docs/use/pyglove_names.py"
+
+
+def test_the_version_is_that_of_the_names():
+    ours = importlib.import_module("pliant.pyglove")
+    assert f"The public names of PyGlove {ours.__version__}," in PAGE

@@ -282,6 +282,13 @@ def test_values_from_the_values_around():
         _ = Layer().size
 
 
+def test_a_field_that_is_no_definition():
+    with pytest.raises(
+        TypeError, match=r"Field definition should be tuples with 2 to 4 elements\. Encountered: 3"
+    ):
+        pg.members([3])(type("Odd", (pg.Object,), {}))
+
+
 def test_context_is_of_contextual_objects():
     class Part(pg.ContextualObject):
         name: str = pg.contextual_attribute(default="found nowhere")

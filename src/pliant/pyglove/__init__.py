@@ -19,6 +19,7 @@ _FOLDERS = (
 )  # fmt: skip
 
 __all__ = ["install", "uninstall"]
+__version__ = "0.4.5"  # the release of PyGlove whose names these are, for programs that ask
 
 
 def _collect() -> None:

@@ -197,7 +197,7 @@ def _base_schemas(cls: Any) -> list[Any]:
 
 
 def _key_of(field: Any) -> Any:
-    key = field[0] if isinstance(field, tuple) else field.key
+    key = field[0] if isinstance(field, tuple) and field else pg_typing.create_field(field).key
     return key_text(key)
 
 
