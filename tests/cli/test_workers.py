@@ -77,7 +77,9 @@ def test_what_goes_wrong_is_said_as_in_place(pliant, task):
         "return 1 / (program.x % 2) if program.op == 'left' else (float('nan') if program.x % 2 else sys.exit('no'))"
     )
     for name, more in (("here.db", []), ("there.db", ["--workers", 1])):
-        pliant("search", "task.py", "--trials", 20, "--no-baseline", "--study", name, *more)
+        pliant(
+            "search", "task.py", "--trials", 20, "--no-baseline", "--algorithm", "tpe", "--study", name, *more
+        )
     here, there = [[(t.reward, t.reason) for t in trials(name)] for name in ("here.db", "there.db")]
     assert here == there
     reasons = {reason for _, reason in there if reason}
@@ -138,7 +140,7 @@ def test_limits(pliant, task):
         hold = bytearray(1 << 30) if program.x % 3 == 1 else None
         time.sleep(60)
     return 1.0""")
-    limits = ["--seconds", 8, "--memory", "600M"]
+    limits = ["--seconds", 8, "--memory", "600M", "--algorithm", "tpe"]
     pliant("search", "task.py", "--trials", 12, "--no-baseline", "--workers", 4, *limits)
     kinds = set()
     for trial in trials():

@@ -147,3 +147,18 @@ def test_wrong_maps():
             FieldTypeError, match=r"map is a dict of new paths or names by old ones, such as .* got"
         ):
             check_change(wrong, OLD)
+
+
+def test_arguments_of_other_types_are_refused():
+    space = flatten([integer("k", 1, 3)])
+    decisions = space.parse([2])
+    with pytest.raises(
+        FieldTypeError, match=r"takes Decisions, such as `trial.decisions`; got \[2\] of type list"
+    ):
+        map_decisions([2], space)
+    with pytest.raises(
+        FieldTypeError, match=r"takes a Space, such as `pg.abstract_search_space\(program\)`; got 'k'"
+    ):
+        map_decisions(decisions, "k")
+    with pytest.raises(FieldTypeError, match=r"map is a dict of new paths or names by old ones"):
+        map_decisions(decisions, space, 7)

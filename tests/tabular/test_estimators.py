@@ -33,7 +33,15 @@ class OneNetwork:
 
 one_network = OneNetwork()
 
-QUICK = {"trials": 1, "together": 1, "top": 0, "refit": False, "space": one_network, "random_state": 0}
+QUICK = {
+    "algorithm": "tpe",
+    "trials": 1,
+    "together": 1,
+    "top": 0,
+    "refit": False,
+    "space": one_network,
+    "random_state": 0,
+}
 SEVERAL = {**QUICK, "trials": 3, "together": 3, "top": 2, "epochs": 40}
 
 # A row of weight 2 is not the same as the row twice where rows are drawn for validation and for batches.

@@ -271,9 +271,13 @@ def test_the_summary_shows_candidates_whole(capsys):
 
 
 def test_many_decisions_are_cut(capsys):
-    loop(pg.sample(pg.Dict({"x": pg.intv(0, 9), **{f"y{i}": pg.intv(0, 1) for i in range(30)}}), trials=1))
+    loop(
+        pg.sample(
+            pg.Dict({"x": pg.intv(0, 9), **{f"y{i}": pg.intv(0, 1) for i in range(30)}}), "tpe", trials=1
+        )
+    )
     lines = capsys.readouterr().err.splitlines()
-    assert (len(lines), lines[21]) == (24, "  ... and 11 more decisions")
+    assert (len(lines), lines[21]) == (23, "  ... and 11 more decisions")
 
 
 def test_several_objectives_end_with_their_front(capsys):

@@ -118,11 +118,15 @@ class Auto(Algorithm):
     def _feedback(self, decisions: Decisions, reward: Reward) -> None:
         if isinstance(reward, tuple) and len(reward) == 1:
             (reward,) = reward
+        is_first = reward is not None and self._objectives is None
         if reward is not None:
             self._objectives = check_arity(self._told + 1, reward, self._objectives)
         self._chosen.feedback(decisions, reward)
         self._told += 1
         self._open = max(0, self._open - 1)
+        if is_first:  # what was assumed is known now; the next proposal may change the algorithm
+            method, why = choose(self._facts())
+            self._why = why if method == self._method else self._why
 
     def _withdraw(self, decisions: Decisions) -> None:
         self._chosen.withdraw(decisions)

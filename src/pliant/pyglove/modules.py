@@ -68,11 +68,10 @@ _finder: Final = _Finder()
 def install() -> None:
     """Lets ``import pyglove as pg`` import this package, and its submodules by PyGlove's paths, in this process.
 
-    >>> install()
-    >>> import pyglove
-    >>> pyglove.__name__
-    'pliant.pyglove'
-    >>> uninstall()
+    Before any ``import pyglove``::
+
+        pliant.pyglove.install()
+        import pyglove as pg
 
     Raises:
       PliantError: the real PyGlove has been imported before.

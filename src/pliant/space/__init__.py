@@ -4,10 +4,11 @@ A ``Space`` holds decision points (``Choice``, ``Int``, ``Float``); ``Decisions`
 Programs with holes are in ``hyper``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .active import find_parents, walk_points
 from .build import Hole, choice, flatten, floating, integer
 from .decisions import Decisions
-from .mapping import map_decisions
 from .mutation import mutate
 from .neighbourhood import neighbours
 from .points import Choice, Float, Group, Int, Point
@@ -41,3 +42,14 @@ __all__ = [
     "to_unit",
     "walk_points",
 ]
+
+if TYPE_CHECKING:
+    from .mapping import map_decisions
+
+
+def __getattr__(name: str) -> Any:
+    if name == "map_decisions":  # loaded at its first use
+        from .mapping import map_decisions
+
+        return map_decisions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

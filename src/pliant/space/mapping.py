@@ -43,8 +43,20 @@ def map_decisions(decisions: Decisions, space: Space, change: Change = None) -> 
       change: see ``Change``; None where paths, names and values have stayed.
 
     Raises:
-      FieldTypeError: the function returned neither a mapping nor None.
+      FieldTypeError: an argument is not as described, or the function returned neither a mapping nor None.
+      FieldValueError: a change that is not for this space.
     """
+    from .space import Space
+
+    if not isinstance(decisions, Decisions):
+        raise FieldTypeError(
+            f"map_decisions(decisions=...) takes Decisions, such as `trial.decisions`; got {quote_typed(decisions)}."
+        )
+    if not isinstance(space, Space):
+        raise FieldTypeError(
+            f"map_decisions(space=...) takes a Space, such as `pg.abstract_search_space(program)`; got {quote_typed(space)}."
+        )
+    check_change(change, decisions.space)
     given: Mapping[str, Any]
     keys = {
         _place(decisions.space)[index]: key

@@ -251,6 +251,7 @@ class _Watch:
             walltime=Walltime.of_environment(),
             **options,
         )
+        source.remove_files()
         if ending.how != "complete":
             why = "Stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
             source.ended = why.replace("Stopped", "stopped", 1)

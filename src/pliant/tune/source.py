@@ -157,7 +157,7 @@ class Source(ABC):
         is_best = self.tally.add(trial.id, trial.decisions, reward)
         self.tally.keep(trial.id, self.running)
         self.running = None
-        self._remove_files()
+        self.remove_files()
         why = None if counts else told.reason or "it breaks a constraint"
         self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
@@ -174,10 +174,11 @@ class Source(ABC):
             self.tally.add(trial.id, trial.decisions, trial.told)
         for one in program:
             self.tally.keep(trial.id, one)
-        self._remove_files()
+        self.remove_files()
         self._call(trial)
 
-    def _remove_files(self) -> None:
+    def remove_files(self) -> None:
+        """Removes the files that the search does not keep: after each trial, and at its end, when folders are of no use."""
         if self.storage.keep is not None and self.storage.opened is not None:
             self._remove_others()
 

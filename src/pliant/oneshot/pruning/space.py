@@ -91,6 +91,7 @@ def space_of(
     An attention block has the number of its heads as a decision; of grouped queries, that of the groups.
     A layer whose width cannot be followed, or decides the shape of the output, keeps it; ``print(found)`` says why.
 
+    >>> import torch
     >>> network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 8, 1))
     >>> found = space_of(network, torch.zeros(1, 3, 8, 8), widths=(0.5, 1.0))
     >>> print(found)

@@ -114,9 +114,9 @@ def patcher(
 
     >>> from pliant.pyglove.symbolic.dict import Dict
     >>> @patcher([("factor", pg_typing.Int())])
-    ... def widen(model, factor):
+    ... def multiply_width(model, factor):
     ...     return {"width": model.width * factor}
-    >>> patch(Dict(width=8), "widen?4")
+    >>> patch(Dict(width=8), "multiply_width?4")
     {width=32}
     """
 
