@@ -24,7 +24,7 @@ from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check
 from .files import Storage
 from .progress import write_line
 from .result import Result
-from .source import Callback, StudySource, study_source
+from .source import Callback, StudySource, remove_files, study_source
 from .worker import (
     Lent,
     describe_call,
@@ -251,7 +251,7 @@ class _Watch:
             walltime=Walltime.of_environment(),
             **options,
         )
-        source.remove_files()
+        remove_files(source)
         if ending.how != "complete":
             why = "Stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
             source.ended = why.replace("Stopped", "stopped", 1)

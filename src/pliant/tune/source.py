@@ -157,7 +157,7 @@ class Source(ABC):
         is_best = self.tally.add(trial.id, trial.decisions, reward)
         self.tally.keep(trial.id, self.running)
         self.running = None
-        self.remove_files()
+        remove_files(self)
         why = None if counts else told.reason or "it breaks a constraint"
         self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
@@ -174,13 +174,8 @@ class Source(ABC):
             self.tally.add(trial.id, trial.decisions, trial.told)
         for one in program:
             self.tally.keep(trial.id, one)
-        self.remove_files()
+        remove_files(self)
         self._call(trial)
-
-    def remove_files(self) -> None:
-        """Removes the files that the search does not keep: after each trial, and at its end, when folders are of no use."""
-        if self.storage.keep is not None and self.storage.opened is not None:
-            self._remove_others()
 
     def _keep_weights(self, trial: Feedback, told: Told) -> None:
         """Saves the weights of the program of a loop's trial before its reward is recorded."""
@@ -205,6 +200,12 @@ class Source(ABC):
             lines += [] if chosen is None else [f"  algorithm: auto chose {chosen}"]
             for line in lines:
                 write_line(line)
+
+
+def remove_files(source: Source) -> None:
+    """Removes the files that a search does not keep: after each trial, and at its end, when folders are of no use."""
+    if source.storage.keep is not None and source.storage.opened is not None:
+        source._remove_others()
 
 
 @final

@@ -91,9 +91,8 @@ def space_of(
     An attention block has the number of its heads as a decision; of grouped queries, that of the groups.
     A layer whose width cannot be followed, or decides the shape of the output, keeps it; ``print(found)`` says why.
 
-    >>> import torch
     >>> network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 8, 1))
-    >>> found = space_of(network, torch.zeros(1, 3, 8, 8), widths=(0.5, 1.0))
+    >>> import torch; found = space_of(network, torch.zeros(1, 3, 8, 8), widths=(0.5, 1.0))
     >>> print(found)
     1 widths, 0 kernel sizes and 0 blocks to search in the Sequential: 2 networks
       width of 0: 8, 16 (3 layers)
