@@ -90,7 +90,7 @@ def test_file_without_safetensors(shrunk, tmp_path, monkeypatch):
     monkeypatch.setattr("pliant.values.packages.find_spec", lambda name: None)
     with pytest.raises(
         FieldValueError,
-        match=r"small\.safetensors' needs safetensors, which is not installed.* or give a name that ends differently, such as small\.pt",
+        match=r"the file '.* needs safetensors, which is not installed.* or give a name that ends differently, such as small\.pt",
     ):
         shrunk[3].save(tmp_path / "small.safetensors")
     assert not list(tmp_path.iterdir())
