@@ -54,25 +54,7 @@ class Fields(dict[Any, Any], Symbolic, pg_typing.CustomTyping):
           ValueError: another kind of spec, or a value that it does not allow.
           RuntimeError: there is another spec already.
         """
-        if value_spec is None:
-            return self._set_raw_attr("_value_spec", None)
-        if not isinstance(value_spec, pg_typing.Dict):
-            raise ValueError(
-                self._error_message(
-                    f"Value spec for dict must be a `pg.typing.Dict` object. Encountered: {quote(value_spec)}."
-                )
-            )
-        before = self.value_spec
-        if before is not None and before != value_spec:
-            raise RuntimeError(
-                self._error_message(
-                    f"Dict is already bound with a different value spec: {before!r}. New value spec: {quote(value_spec)}."
-                )
-            )
-        self._set_raw_attr("_allow_partial", bool(allow_partial))
-        if flags.is_type_check_enabled():
-            self._apply_spec(value_spec)
-        return self._set_raw_attr("_value_spec", value_spec)
+        return bind_spec(self, value_spec, pg_typing.Dict, allow_partial=allow_partial)
 
     def _apply_spec(self, value_spec: Any) -> None:
         """Checks the fields, and adds those with defaults."""
@@ -351,3 +333,27 @@ def begin(
     )
     made._set_raw_attr("_value_spec", None)
     made._set_raw_attr("_onchange_callback", None)
+
+
+def bind_spec(container: Any, value_spec: Any, kind: Any, *, allow_partial: Any) -> Any:
+    """Checks a dict or list against a spec, which describes it from now on; see ``use_value_spec``; returns the container."""
+    if value_spec is None:
+        return container._set_raw_attr("_value_spec", None)
+    name = kind.__name__
+    if not isinstance(value_spec, kind):
+        raise ValueError(
+            container._error_message(
+                f"Value spec for {name.lower()} must be a `pg.typing.{name}` object. Encountered: {quote(value_spec)}."
+            )
+        )
+    before = container.value_spec
+    if before is not None and before != value_spec:
+        raise RuntimeError(
+            container._error_message(
+                f"{name} is already bound with a different value spec: {before!r}. New value spec: {quote(value_spec)}."
+            )
+        )
+    container._set_raw_attr("_allow_partial", bool(allow_partial))
+    if flags.is_type_check_enabled():
+        container._apply_spec(value_spec)
+    return container._set_raw_attr("_value_spec", value_spec)

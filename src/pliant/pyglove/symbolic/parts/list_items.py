@@ -12,7 +12,7 @@ from ... import values as utils
 from .. import flags
 from ..base import Symbolic
 from .compare import eq, sym_hash
-from .dict_fields import copied, missing_in, release
+from .dict_fields import bind_spec, copied, missing_in, release
 from .insertion import Insertion
 from .permissions import accepts_partial
 from .rebinding import apply_changes, is_unchanged
@@ -48,25 +48,7 @@ class Items(list[Any], Symbolic, pg_typing.CustomTyping):
           ValueError: another kind of spec, or an item that it does not allow.
           RuntimeError: there is another spec already.
         """
-        if value_spec is None:
-            return self._set_raw_attr("_value_spec", None)
-        if not isinstance(value_spec, pg_typing.List):
-            raise ValueError(
-                self._error_message(
-                    f"Value spec for list must be a `pg.typing.List` object. Encountered: {quote(value_spec)}."
-                )
-            )
-        before = self.value_spec
-        if before is not None and before != value_spec:
-            raise RuntimeError(
-                self._error_message(
-                    f"List is already bound with a different value spec: {before!r}. New value spec: {quote(value_spec)}."
-                )
-            )
-        self._set_raw_attr("_allow_partial", bool(allow_partial))
-        if flags.is_type_check_enabled():
-            self._apply_spec(value_spec)
-        return self._set_raw_attr("_value_spec", value_spec)
+        return bind_spec(self, value_spec, pg_typing.List, allow_partial=allow_partial)
 
     def _apply_spec(self, value_spec: Any) -> None:
         """Checks the items."""
